@@ -1,0 +1,65 @@
+//! The errors that commands answer with, in redis-server's words.
+
+use std::borrow::Cow;
+
+use crate::store::WrongType;
+
+/// An error reply without the leading `-`: a code and a text. Bytes, because some errors repeat what the client
+/// has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(Cow<'static, [u8]>);
+
+impl Error {
+    /// The key holds another type.
+    pub const WRONG_TYPE: Self =
+        Self::constant("WRONGTYPE Operation against a key holding the wrong kind of value");
+    /// The arguments do not fit together.
+    pub const SYNTAX: Self = Self::constant("ERR syntax error");
+    /// Not an integer of 64 bits.
+    pub const NOT_INTEGER: Self = Self::constant("ERR value is not an integer or out of range");
+    /// Not a number.
+    pub const NOT_FLOAT: Self = Self::constant("ERR value is not a valid float");
+    /// A number that must not be negative, or is too great.
+    pub const OUT_OF_RANGE: Self = Self::constant("ERR value is out of range, must be positive");
+    /// LSET or RENAME without the key.
+    pub const NO_SUCH_KEY: Self = Self::constant("ERR no such key");
+    /// An index outside of a list.
+    pub const INDEX_OUT_OF_RANGE: Self = Self::constant("ERR index out of range");
+
+    const fn constant(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text.as_bytes()))
+    }
+
+    /// An error of this text, which begins with its code.
+    #[must_use]
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self(match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
+    }
+
+    /// An error of these bytes, for texts that repeat what the client has sent.
+    #[must_use]
+    pub fn from_bytes(text: Vec<u8>) -> Self {
+        Self(Cow::Owned(text))
+    }
+
+    /// Too few or too many arguments for a command, given by its full name.
+    #[must_use]
+    pub fn arity(full_name: &str) -> Self {
+        Self::new(format!("ERR wrong number of arguments for '{full_name}' command"))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<WrongType> for Error {
+    fn from(_: WrongType) -> Self {
+        Self::WRONG_TYPE
+    }
+}

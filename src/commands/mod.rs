@@ -1,0 +1,99 @@
+//! The commands, one file a family, called through one declarative [`table`].
+//!
+//! A command is a function of a [`Context`]: it reads its arguments, changes the store, writes one reply. It
+//! returns an [`Error`] instead where redis-server answers with one; then nothing has been changed and nothing
+//! of a reply has been left.
+
+pub mod client;
+pub mod command;
+pub mod config;
+pub mod connection;
+mod error;
+pub mod hashes;
+pub mod keys;
+pub mod lists;
+pub mod numbers;
+pub mod pubsub;
+pub mod server;
+pub mod sets;
+pub mod sorted_sets;
+pub mod streams;
+pub mod strings;
+pub mod table;
+pub mod transactions;
+
+pub use error::Error;
+
+use crate::resp::{Args, OwnedRequest, Reply};
+use crate::store::clients::Client;
+use crate::store::value::Type;
+use crate::store::{Bytes, ClientKey, Store};
+
+/// What a command returns: nothing, as its reply is written, or the error that is its reply.
+pub type Outcome = Result<(), Error>;
+
+/// What a command works with.
+pub struct Context<'a> {
+    /// The request; the command's name is argument 0.
+    pub args: Args<'a>,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    /// All state. [`Store::db`] is the client's database.
+    pub store: &'a mut Store,
+    /// Who has sent the request.
+    pub client: ClientKey,
+    /// The row of the table.
+    pub command: &'static table::Command,
+    /// False in a transaction, where a command that finds nothing answers as if its time were up.
+    pub may_block: bool,
+    /// Set by [`Context::block`].
+    pub wait: Option<Wait>,
+}
+
+/// What a command that found nothing waits for.
+#[derive(Debug)]
+pub struct Wait {
+    /// The type of value that it waits for.
+    pub kind: Type,
+    /// The keys.
+    pub keys: Vec<Bytes>,
+    /// When to give up, in milliseconds since the Unix epoch; never, if none. A command that is run again after
+    /// waiting keeps the deadline of its first run.
+    pub deadline: Option<i64>,
+    /// What to run when a key is ready, if not the request itself.
+    pub request: Option<OwnedRequest>,
+}
+
+impl Context<'_> {
+    /// The client that has sent the request.
+    ///
+    /// # Errors
+    ///
+    /// Never while a command runs; the error keeps a mistake of ours from becoming a panic.
+    pub fn client(&mut self) -> Result<&mut Client, Error> {
+        self.store.clients.get_mut(self.client).ok_or(Error::new("ERR no such client"))
+    }
+
+    /// The command waits for one of these keys to hold a value of this type: it is run again when one does, and
+    /// answers the null array at the deadline (milliseconds since the Unix epoch). Where it may not wait, in a
+    /// transaction, it answers so at once. Nothing may have been written to the reply, and the command returns
+    /// directly afterwards.
+    pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
+        if self.may_block {
+            let keys = keys.into_iter().map(Bytes::from).collect();
+            self.wait = Some(Wait { kind, keys, deadline, request: None });
+        } else {
+            self.reply.null_array();
+        }
+    }
+
+    /// Reads the timeout of a blocking command, in seconds as a decimal number, and returns the deadline; none
+    /// for 0, which is for ever.
+    ///
+    /// # Errors
+    ///
+    /// Not a number, negative, or out of range.
+    pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<i64>, Error> {
+        numbers::deadline_from_seconds(text, self.store.now)
+    }
+}

@@ -1,0 +1,407 @@
+//! The command table: everything that is known about a command, said once.
+//!
+//! Arity checks, the flags that decide what is allowed when, key positions, ACL categories, `COMMAND
+//! INFO`, `COMMAND DOCS`, the hints of redis-cli and the list of commands in the README are all derived
+//! from these rows. The rows stand in one file a family below `table/`.
+//!
+//! The rows are put together when the program is compiled: a broker that starts in microseconds has no time
+//! to build tables.
+
+use std::borrow::Cow;
+
+use super::{Context, Outcome};
+
+mod connection;
+mod flags;
+mod hashes;
+mod key_spec;
+mod keys;
+mod lists;
+mod pubsub;
+mod server;
+mod sets;
+mod sorted_sets;
+mod streams;
+mod strings;
+pub mod syntax;
+mod transactions;
+
+pub use flags::{Categories, Flags};
+pub use key_spec::{Begin, Find, KeySpec, KeysError};
+
+/// What runs when a command is called.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// A function of one of the families.
+    Command(fn(&mut Context<'_>) -> Outcome),
+    /// EXEC: it calls back into the dispatcher and so is run by the engine.
+    Exec,
+    /// A container such as `CLIENT`, of which only the subcommands run.
+    Container,
+}
+
+/// The group under which the Redis documentation lists a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Group {
+    Generic,
+    String,
+    List,
+    Set,
+    SortedSet,
+    Hash,
+    Pubsub,
+    Transactions,
+    Connection,
+    Server,
+    Stream,
+    Bitmap,
+    HyperLogLog,
+    Geo,
+    Scripting,
+}
+
+impl Group {
+    /// The name of the group in `COMMAND DOCS`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Hash => "hash",
+            Self::Pubsub => "pubsub",
+            Self::Transactions => "transactions",
+            Self::Connection => "connection",
+            Self::Server => "server",
+            Self::Stream => "stream",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
+            Self::Geo => "geo",
+            Self::Scripting => "scripting",
+        }
+    }
+}
+
+/// That a command is out of favour.
+#[derive(Clone, Copy, Debug)]
+pub struct Deprecated {
+    /// Since which version of Redis.
+    pub since: &'static str,
+    /// What is recommended in its place.
+    pub instead: &'static str,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// The name in lower case; of a subcommand its own name only (`list`, not `client|list`).
+    pub name: &'static str,
+    /// The number of arguments with the name; negative: at least so many. A subcommand counts its container.
+    pub arity: i32,
+    /// What the command is like.
+    pub flags: Flags,
+    /// The ACL categories. A row gives those that do not follow from the flags; the table has all.
+    pub categories: Categories,
+    /// Where its keys are.
+    pub keys: &'static [KeySpec],
+    /// The chapter of the documentation.
+    pub group: Group,
+    /// The version of Redis that brought it.
+    pub since: &'static str,
+    /// One sentence, in our own words.
+    pub summary: &'static str,
+    /// The cost, as in `O(1)`; empty where there is nothing to say.
+    pub complexity: &'static str,
+    /// Whether it is out of favour.
+    pub deprecated: Option<Deprecated>,
+    /// The arguments in the notation that `COMMAND DOCS` is derived from (see [`syntax`]).
+    pub syntax: &'static str,
+    /// The tips of `COMMAND INFO`, such as `nondeterministic_output`, separated by spaces.
+    pub tips: &'static str,
+    /// What runs.
+    pub run: Run,
+    /// The subcommands of a container as its row has them; what others see is [`Command::subcommands`].
+    subcommands: &'static [Command],
+    /// The place in the table.
+    index: usize,
+    /// The place of the container in the table, of a subcommand.
+    container: Option<usize>,
+    /// First key, last key and step, as far as one range can tell.
+    legacy_keys: (i32, i32, i32),
+}
+
+impl Command {
+    /// What a row starts from.
+    const EMPTY: Self = Self {
+        name: "",
+        arity: 1,
+        flags: Flags::NONE,
+        categories: Categories::NONE,
+        keys: &[],
+        group: Group::Generic,
+        since: "1.0.0",
+        summary: "",
+        complexity: "",
+        deprecated: None,
+        syntax: "",
+        tips: "",
+        run: Run::Container,
+        subcommands: &[],
+        index: 0,
+        container: None,
+        legacy_keys: (0, 0, 0),
+    };
+
+    /// The row in its place in the table, with everything that follows from what it says.
+    const fn placed(mut self, index: usize, container: Option<usize>) -> Self {
+        let (legacy_keys, movable) = Self::legacy_range(self.keys);
+        if movable {
+            self.flags = self.flags.or(Flags::MOVABLE_KEYS);
+        }
+        self.categories = self.categories.with_implied(self.flags);
+        self.legacy_keys = legacy_keys;
+        self.index = index;
+        self.container = container;
+        self
+    }
+
+    /// A number of its own for each command and subcommand, below [`COUNT`].
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The name as the server writes it: `get`, and `client|list` of a subcommand.
+    #[must_use]
+    pub fn full_name(&self) -> Cow<'static, str> {
+        match self.container() {
+            Some(container) => Cow::Owned(format!("{}|{}", container.name, self.name)),
+            None => Cow::Borrowed(self.name),
+        }
+    }
+
+    /// The container of a subcommand.
+    #[must_use]
+    pub fn container(&self) -> Option<&'static Self> {
+        ROWS.get(self.container?)
+    }
+
+    /// The subcommands of a container.
+    #[must_use]
+    pub fn subcommands(&self) -> &'static [Self] {
+        ROWS.get(self.index + 1..=self.index + self.subcommands.len()).unwrap_or_default()
+    }
+
+    /// The subcommand of this name, in either case.
+    #[must_use]
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        self.subcommands().iter().find(|known| known.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it has subcommands.
+    #[must_use]
+    pub const fn is_container(&self) -> bool {
+        !self.subcommands.is_empty()
+    }
+
+    /// Whether it may be called with so many arguments, its name included.
+    #[must_use]
+    pub fn accepts(&self, arguments: usize) -> bool {
+        match usize::try_from(self.arity) {
+            Ok(exactly) => arguments == exactly,
+            Err(_) => i32::try_from(arguments).is_ok_and(|arguments| arguments >= -self.arity),
+        }
+    }
+
+    /// The first key, the last (negative: counted from the end) and the step, as `COMMAND INFO` shows them;
+    /// three times 0 if there are none or they have to be found otherwise.
+    #[must_use]
+    pub const fn legacy_keys(&self) -> (i32, i32, i32) {
+        self.legacy_keys
+    }
+}
+
+/// All families.
+const FAMILIES: &[&[Command]] = &[
+    strings::COMMANDS,
+    keys::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
+    sorted_sets::COMMANDS,
+    hashes::COMMANDS,
+    streams::COMMANDS,
+    pubsub::COMMANDS,
+    transactions::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+];
+
+/// The number of commands and subcommands.
+pub const COUNT: usize = count(true);
+
+/// The number of commands without subcommands: what `COMMAND COUNT` answers.
+pub const TOP_LEVEL: usize = count(false);
+
+/// All rows; the subcommands of a container follow it.
+static ROWS: [Command; COUNT] = rows();
+
+/// Every command and subcommand in the order of [`Command::index`].
+#[must_use]
+pub fn all() -> &'static [Command] {
+    &ROWS
+}
+
+/// Every command, without subcommands.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    ROWS.iter().filter(|row| row.container.is_none())
+}
+
+/// The command of this name, in either case.
+#[must_use]
+#[inline]
+pub fn lookup(name: &[u8]) -> Option<&'static Command> {
+    let mut slot = hash(name);
+    loop {
+        // An empty slot holds no row's number and so ends the search.
+        let row = ROWS.get(usize::from(SLOTS[slot % SLOT_COUNT]))?;
+        if row.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some(row);
+        }
+        slot += 1;
+    }
+}
+
+/// The command or subcommand of this full name (`client|list`), in either case.
+#[must_use]
+pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
+    match name.iter().position(|byte| *byte == b'|') {
+        Some(bar) => lookup(name.get(..bar)?)?.subcommand(name.get(bar + 1..)?),
+        None => lookup(name),
+    }
+}
+
+/// A power of two, several times the number of commands: most names are found at the first look.
+const SLOT_COUNT: usize = 1024;
+
+/// What an empty slot holds.
+const EMPTY_SLOT: u16 = u16::MAX;
+
+/// The number of the row whose name hashes to this place, or to one before it that was taken.
+static SLOTS: [u16; SLOT_COUNT] = slots();
+
+/// Length, first, middle and last byte tell nearly all command names apart, and need no loop. Bit 5 is the
+/// case of a letter.
+const fn hash(name: &[u8]) -> usize {
+    let length = name.len();
+    if length == 0 {
+        return 0;
+    }
+    let (first, middle, last) = (name[0] | 0x20, name[length / 2] | 0x20, name[length - 1] | 0x20);
+    let mixed = (first as usize)
+        .wrapping_mul(31)
+        .wrapping_add(middle as usize)
+        .wrapping_mul(37)
+        .wrapping_add(last as usize)
+        .wrapping_mul(29)
+        .wrapping_add(length);
+    mixed % SLOT_COUNT
+}
+
+const fn slots() -> [u16; SLOT_COUNT] {
+    let mut slots = [EMPTY_SLOT; SLOT_COUNT];
+    let rows = rows();
+    let mut row = 0;
+    while row < COUNT {
+        if rows[row].container.is_none() {
+            let mut slot = hash(rows[row].name.as_bytes());
+            while slots[slot % SLOT_COUNT] != EMPTY_SLOT {
+                slot += 1;
+            }
+            // Checked by the length of the table: there are fewer rows than slots.
+            #[allow(clippy::cast_possible_truncation)]
+            let number = row as u16;
+            slots[slot % SLOT_COUNT] = number;
+        }
+        row += 1;
+    }
+    slots
+}
+
+const fn count(with_subcommands: bool) -> usize {
+    let (mut count, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            count += 1;
+            if with_subcommands {
+                count += FAMILIES[family][row].subcommands.len();
+            }
+            row += 1;
+        }
+        family += 1;
+    }
+    count
+}
+
+// Runs in the compiler only.
+#[allow(clippy::large_stack_arrays)]
+const fn rows() -> [Command; COUNT] {
+    let mut rows = [Command::EMPTY; COUNT];
+    let (mut placed, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            let command = FAMILIES[family][row];
+            let container = placed;
+            rows[placed] = command.placed(placed, None);
+            placed += 1;
+            let mut subcommand = 0;
+            while subcommand < command.subcommands.len() {
+                rows[placed] = command.subcommands[subcommand].placed(placed, Some(container));
+                placed += 1;
+                subcommand += 1;
+            }
+            row += 1;
+        }
+        family += 1;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_its_name_in_either_case() {
+        for (place, row) in all().iter().enumerate() {
+            assert_eq!(row.index(), place);
+            let name = row.full_name();
+            for name in [name.to_lowercase(), name.to_uppercase()] {
+                let found = lookup_full(name.as_bytes()).map(Command::index);
+                assert_eq!(found, Some(place), "{name}");
+            }
+        }
+        assert_eq!(commands().count(), TOP_LEVEL);
+    }
+
+    #[test]
+    fn nothing_else_is_found() {
+        let others: &[&[u8]] =
+            &[b"", b"ge", b"gett", b"G\x05T", b"\xff", b"|", b"client|", b"get|x", b"client|id|x"];
+        for name in others {
+            assert!(lookup_full(name).is_none(), "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn names_of_a_family_stand_once() {
+        let mut names: Vec<_> = all().iter().map(Command::full_name).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), COUNT);
+    }
+}

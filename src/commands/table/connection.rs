@@ -1,0 +1,260 @@
+//! Connections: who is there, which protocol and which database.
+
+use super::{Categories, Command, Deprecated, Flags, Group, Run};
+use crate::commands::{client, connection};
+
+/// What the rows have in common.
+const CONNECTION: Command =
+    Command { group: Group::Connection, categories: Categories::CONNECTION, ..Command::EMPTY };
+
+/// Needed to become somebody: allowed before AUTH and at any time.
+const HANDSHAKE: Flags =
+    Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::FAST).or(Flags::NO_AUTH).or(Flags::ALLOW_BUSY);
+
+/// The rows.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "auth",
+        arity: -2,
+        flags: HANDSHAKE,
+        since: "1.0.0",
+        summary: "Logs the connection in with a password, or with a user name and a password.",
+        complexity: "O(N)",
+        syntax: "[username^6.0.0] password",
+        run: Run::Command(connection::auth),
+        ..CONNECTION
+    },
+    Command {
+        name: "echo",
+        arity: 2,
+        flags: Flags::ANYTIME.or(Flags::FAST),
+        since: "1.0.0",
+        summary: "Answers with the given text.",
+        complexity: "O(1)",
+        syntax: "message",
+        run: Run::Command(connection::echo),
+        ..CONNECTION
+    },
+    Command {
+        name: "hello",
+        arity: -1,
+        flags: HANDSHAKE,
+        since: "6.0.0",
+        summary: "Chooses the protocol version, and may log in and name the connection on the way.",
+        complexity: "O(1)",
+        syntax: "[arguments{protover:integer [AUTH auth{username password}] [SETNAME clientname]}]",
+        run: Run::Command(connection::hello),
+        ..CONNECTION
+    },
+    Command {
+        name: "ping",
+        arity: -1,
+        flags: Flags::FAST,
+        since: "1.0.0",
+        summary: "Answers PONG, or with the given text: the connection is alive.",
+        complexity: "O(1)",
+        syntax: "[message]",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Command(connection::ping),
+        ..CONNECTION
+    },
+    Command {
+        name: "quit",
+        arity: -1,
+        flags: HANDSHAKE,
+        since: "1.0.0",
+        summary: "Has the server close the connection.",
+        complexity: "O(1)",
+        deprecated: Some(Deprecated { since: "7.2.0", instead: "closing the connection from the client" }),
+        run: Run::Command(connection::quit),
+        ..CONNECTION
+    },
+    Command {
+        name: "reset",
+        arity: 1,
+        flags: HANDSHAKE,
+        since: "6.2.0",
+        summary: "Puts the connection back into the state in which it was opened.",
+        complexity: "O(1)",
+        run: Run::Command(connection::reset),
+        ..CONNECTION
+    },
+    Command {
+        name: "select",
+        arity: 2,
+        flags: Flags::ANYTIME.or(Flags::FAST),
+        since: "1.0.0",
+        summary: "Moves the connection to another database.",
+        complexity: "O(1)",
+        syntax: "index:integer",
+        run: Run::Command(connection::select),
+        ..CONNECTION
+    },
+    Command {
+        name: "client",
+        arity: -2,
+        categories: Categories::NONE,
+        since: "2.4.0",
+        summary: "Everything about connections.",
+        complexity: "that of the subcommand",
+        subcommands: CLIENT_SUBCOMMANDS,
+        ..CONNECTION
+    },
+];
+
+/// What comes after `CLIENT`.
+const CLIENT_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "id",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "5.0.0",
+        summary: "Tells the number of this connection.",
+        complexity: "O(1)",
+        run: Run::Command(client::id),
+        ..CONNECTION
+    },
+    Command {
+        name: "info",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "6.2.0",
+        summary: "Describes this connection.",
+        complexity: "O(1)",
+        tips: "nondeterministic_output",
+        run: Run::Command(client::info),
+        ..CONNECTION
+    },
+    Command {
+        name: "list",
+        arity: -2,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.4.0",
+        summary: "Describes all connections, or those asked for.",
+        complexity: "O(N)",
+        syntax: "[TYPE client-type(NORMAL|MASTER|REPLICA|PUBSUB)^5.0.0] [ID client-id:integer...^6.2.0]",
+        tips: "nondeterministic_output",
+        run: Run::Command(client::list),
+        ..CONNECTION
+    },
+    Command {
+        name: "setname",
+        arity: 3,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "2.6.9",
+        summary: "Names this connection.",
+        complexity: "O(1)",
+        syntax: "connection-name",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Command(client::setname),
+        ..CONNECTION
+    },
+    Command {
+        name: "getname",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "2.6.9",
+        summary: "Tells the name given to this connection.",
+        complexity: "O(1)",
+        run: Run::Command(client::getname),
+        ..CONNECTION
+    },
+    Command {
+        name: "setinfo",
+        arity: 4,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "7.2.0",
+        summary: "Notes which library the client uses.",
+        complexity: "O(1)",
+        syntax: "attr(LIB-NAME libname|LIB-VER libver)",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Command(client::setinfo),
+        ..CONNECTION
+    },
+    Command {
+        name: "kill",
+        arity: -3,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.4.0",
+        summary: "Closes the connections that match.",
+        complexity: "O(N)",
+        syntax: "filter(old-format\"ip:port\"!2.8.12|new-format([ID client-id:integer^2.8.12]|[TYPE client-type(NORMAL|MASTER^3.2.0|SLAVE|REPLICA^5.0.0|PUBSUB)^2.8.12]|[USER username]|[ADDR addr\"ip:port\"]|[LADDR laddr\"ip:port\"^6.2.0]|[SKIPME skipme(YES|NO)]|[MAXAGE maxage:integer^7.4.0])...)",
+        run: Run::Command(client::kill),
+        ..CONNECTION
+    },
+    Command {
+        name: "unblock",
+        arity: -3,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "5.0.0",
+        summary: "Ends the waiting of a blocked client.",
+        complexity: "O(log(N))",
+        syntax: "client-id:integer [unblock-type(TIMEOUT|ERROR)]",
+        run: Run::Command(client::unblock),
+        ..CONNECTION
+    },
+    Command {
+        name: "pause",
+        arity: -3,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "3.0.0",
+        summary: "Holds commands of all clients back for a while.",
+        complexity: "O(1)",
+        syntax: "timeout:integer [mode(WRITE|ALL)^6.2.0]",
+        run: Run::Command(client::pause),
+        ..CONNECTION
+    },
+    Command {
+        name: "unpause",
+        arity: 2,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "6.2.0",
+        summary: "Lets held back commands go on.",
+        complexity: "O(N)",
+        run: Run::Command(client::unpause),
+        ..CONNECTION
+    },
+    Command {
+        name: "reply",
+        arity: 3,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "3.2.0",
+        summary: "Chooses whether this connection is answered.",
+        complexity: "O(1)",
+        syntax: "action(ON|OFF|SKIP)",
+        run: Run::Command(client::reply),
+        ..CONNECTION
+    },
+    Command {
+        name: "no-evict",
+        arity: 3,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "7.0.0",
+        summary: "Spares this connection when memory for clients runs out.",
+        complexity: "O(1)",
+        syntax: "enabled(ON|OFF)",
+        run: Run::Command(client::no_evict),
+        ..CONNECTION
+    },
+    Command {
+        name: "no-touch",
+        arity: 3,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "7.2.0",
+        summary: "Chooses whether commands of this connection count as use of a key.",
+        complexity: "O(1)",
+        syntax: "enabled(ON|OFF)",
+        run: Run::Command(client::no_touch),
+        ..CONNECTION
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "5.0.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(client::help),
+        ..CONNECTION
+    },
+];

@@ -1,0 +1,190 @@
+//! Command flags and ACL categories: small sets with the names and the order of `COMMAND INFO`.
+
+/// A set of command flags, as `COMMAND INFO` shows them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flags(pub u32);
+
+/// A set of ACL categories, as `COMMAND INFO` shows them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Categories(pub u32);
+
+/// Defines the consts of a set and the names by which they are printed, in the order of the bits.
+macro_rules! set {
+    ($set:ident { $($(#[$doc:meta])* $bit:literal $constant:ident $name:literal,)* }) => {
+        impl $set {
+            $($(#[$doc])* pub const $constant: Self = Self(1 << $bit);)*
+            /// Nothing.
+            pub const NONE: Self = Self(0);
+            /// Every member with the name that the server gives it, in the server's order.
+            pub const NAMES: &'static [(Self, &'static str)] = &[$((Self::$constant, $name),)*];
+
+            /// Both sets together. A method, because operators of traits cannot run in a `const`.
+            #[must_use]
+            pub const fn or(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// Whether all of `other` is in this set.
+            #[must_use]
+            pub const fn contains(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Whether any of `other` is in this set.
+            #[must_use]
+            pub const fn intersects(self, other: Self) -> bool {
+                self.0 & other.0 != 0
+            }
+
+            /// The names of the members, in the order in which the server prints them.
+            pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+                Self::NAMES
+                    .iter()
+                    .filter(move |(member, _)| self.contains(*member))
+                    .map(|(_, name)| *name)
+            }
+
+            /// The member of this name, in either case.
+            #[must_use]
+            pub fn by_name(name: &[u8]) -> Option<Self> {
+                Self::NAMES
+                    .iter()
+                    .find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name))
+                    .map(|(member, _)| *member)
+            }
+        }
+
+        impl std::ops::BitOr for $set {
+            type Output = Self;
+
+            fn bitor(self, other: Self) -> Self {
+                self.or(other)
+            }
+        }
+    };
+}
+
+set!(Flags {
+    /// May change data.
+    0 WRITE "write",
+    /// Reads data and never changes it.
+    1 READONLY "readonly",
+    /// May need more memory: refused when `maxmemory` is reached.
+    2 DENYOOM "denyoom",
+    /// Comes from a module.
+    3 MODULE "module",
+    /// For operators; implies the categories `@admin` and `@dangerous`.
+    4 ADMIN "admin",
+    /// Belongs to Pub/Sub.
+    5 PUBSUB "pubsub",
+    /// Not to be called from scripts.
+    6 NOSCRIPT "noscript",
+    /// May make the client wait.
+    7 BLOCKING "blocking",
+    /// Answered while the data set is being loaded.
+    8 LOADING "loading",
+    /// Answered by a replica that has lost its master.
+    9 STALE "stale",
+    /// Not shown to MONITOR.
+    10 SKIP_MONITOR "skip_monitor",
+    /// Not entered into the slow log.
+    11 SKIP_SLOWLOG "skip_slowlog",
+    /// Redirects as if ASKING had been sent.
+    12 ASKING "asking",
+    /// Takes constant or logarithmic time; implies `@fast`, its absence `@slow`.
+    13 FAST "fast",
+    /// Allowed before AUTH.
+    14 NO_AUTH "no_auth",
+    /// May be propagated although it does not write.
+    15 MAY_REPLICATE "may_replicate",
+    /// May have no keys at all although it has key specs.
+    16 NO_MANDATORY_KEYS "no_mandatory_keys",
+    /// Switched on by a `enable-...-command` directive.
+    17 PROTECTED "protected",
+    /// Refused while a replica loads in the background.
+    18 NO_ASYNC_LOADING "no_async_loading",
+    /// Not allowed within MULTI.
+    19 NO_MULTI "no_multi",
+    /// The legacy first/last/step triple does not tell all keys. Derived from the key specs.
+    20 MOVABLE_KEYS "movablekeys",
+    /// Answered while a script has been running for too long.
+    21 ALLOW_BUSY "allow_busy",
+});
+
+impl Flags {
+    /// Answered at any time: while loading and by a stale replica. They mostly come together.
+    pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);
+}
+
+set!(Categories {
+    /// About keys, whatever they hold.
+    0 KEYSPACE "keyspace",
+    /// Reads. Follows from the flag `readonly`.
+    1 READ "read",
+    /// Writes. Follows from the flag `write`.
+    2 WRITE "write",
+    /// Sets.
+    3 SET "set",
+    /// Sorted sets.
+    4 SORTED_SET "sortedset",
+    /// Lists.
+    5 LIST "list",
+    /// Hashes.
+    6 HASH "hash",
+    /// Strings.
+    7 STRING "string",
+    /// Bitmaps.
+    8 BITMAP "bitmap",
+    /// Cardinality estimates.
+    9 HYPERLOGLOG "hyperloglog",
+    /// Places.
+    10 GEO "geo",
+    /// Streams.
+    11 STREAM "stream",
+    /// Pub/Sub. Follows from the flag.
+    12 PUBSUB "pubsub",
+    /// For operators. Follows from the flag.
+    13 ADMIN "admin",
+    /// Fast. Follows from the flag.
+    14 FAST "fast",
+    /// Everything that is not fast.
+    15 SLOW "slow",
+    /// May wait. Follows from the flag.
+    16 BLOCKING "blocking",
+    /// Able to do harm.
+    17 DANGEROUS "dangerous",
+    /// About the connection.
+    18 CONNECTION "connection",
+    /// MULTI and its relatives.
+    19 TRANSACTION "transaction",
+    /// Scripts.
+    20 SCRIPTING "scripting",
+});
+
+impl Categories {
+    /// These categories and those that follow from the flags.
+    #[must_use]
+    pub(super) const fn with_implied(self, flags: Flags) -> Self {
+        let mut all = self;
+        if flags.contains(Flags::WRITE) {
+            all = all.or(Self::WRITE);
+        }
+        // A script that is called read-only reads nothing by itself.
+        if flags.contains(Flags::READONLY) && !self.contains(Self::SCRIPTING) {
+            all = all.or(Self::READ);
+        }
+        if flags.contains(Flags::ADMIN) {
+            all = all.or(Self::ADMIN).or(Self::DANGEROUS);
+        }
+        if flags.contains(Flags::PUBSUB) {
+            all = all.or(Self::PUBSUB);
+        }
+        if flags.contains(Flags::FAST) {
+            all = all.or(Self::FAST);
+        }
+        if flags.contains(Flags::BLOCKING) {
+            all = all.or(Self::BLOCKING);
+        }
+        if all.contains(Self::FAST) { all } else { all.or(Self::SLOW) }
+    }
+}

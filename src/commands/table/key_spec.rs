@@ -1,0 +1,243 @@
+//! Key specs: where the keys of a command are, and how they are found in a call of it.
+
+use super::{Command, Flags};
+use crate::resp::{Args, parse_integer};
+
+/// Where the first key of a [`KeySpec`] is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// At this argument (0 is the command's name).
+    Index(i32),
+    /// After this keyword, looked for from this argument on (backwards if negative).
+    Keyword(&'static str, i32),
+}
+
+/// How the keys of a [`KeySpec`] follow its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// From the first to `last` (relative to the first; negative counts from the end), every `step`th;
+    /// with `limit` n > 1 only the first nth of what is left.
+    #[allow(missing_docs)]
+    Range { last: i32, step: i32, limit: i32 },
+    /// The argument at `count` (relative to the beginning) tells how many keys there are from `first` on.
+    #[allow(missing_docs)]
+    Count { count: i32, first: i32, step: i32 },
+}
+
+/// One way of finding keys among the arguments of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// What happens to the keys, in redis-server's words: `RW access delete`, separated by spaces.
+    pub flags: &'static str,
+    /// Where the first key is.
+    pub begin: Begin,
+    /// Where the others are.
+    pub find: Find,
+    /// A remark that `COMMAND INFO` shows; empty: none.
+    pub note: &'static str,
+}
+
+impl KeySpec {
+    /// One key, at this argument.
+    pub(super) const fn one(index: i32, flags: &'static str) -> Self {
+        Self::range(index, 0, 1, flags)
+    }
+
+    /// From this argument to `last` (negative: counted from the end), every `step`th.
+    pub(super) const fn range(index: i32, last: i32, step: i32, flags: &'static str) -> Self {
+        let find = Find::Range { last, step, limit: 0 };
+        Self { flags, begin: Begin::Index(index), find, note: "" }
+    }
+
+    /// As many keys as this argument says, which they follow.
+    pub(super) const fn counted(index: i32, flags: &'static str) -> Self {
+        let find = Find::Count { count: 0, first: 1, step: 1 };
+        Self { flags, begin: Begin::Index(index), find, note: "" }
+    }
+
+    /// The first half of what follows the keyword; the other half belongs to the keys one by one.
+    pub(super) const fn first_half_after(keyword: &'static str, flags: &'static str) -> Self {
+        let find = Find::Range { last: -1, step: 1, limit: 2 };
+        Self { flags, begin: Begin::Keyword(keyword, 1), find, note: "" }
+    }
+
+    /// The same with a remark.
+    pub(super) const fn note(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    /// Whether one of the words in `flags` is this one.
+    #[must_use]
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.split(' ').any(|known| known == flag)
+    }
+
+    /// Adds the keys of a call to `found`, or `None` if the arguments do not fit the spec.
+    fn find(&self, args: Args<'_>, found: &mut Vec<(usize, &'static str)>) -> Option<()> {
+        let count = i64::try_from(args.len()).ok()?;
+        let begin = match self.begin {
+            Begin::Index(index) => i64::from(index),
+            Begin::Keyword(keyword, from) => {
+                // Neither the last argument nor, backwards, the first is looked at: no key could follow.
+                let at = if from > 0 {
+                    let from = usize::try_from(from).ok()?;
+                    let end = args.len().saturating_sub(1);
+                    (from..end).find(|&at| is(args, at, keyword))?
+                } else {
+                    let from = args.len().checked_sub(usize::try_from(from.unsigned_abs()).ok()?)?;
+                    (2..=from).rev().find(|&at| is(args, at, keyword))?
+                };
+                i64::try_from(at).ok()? + 1
+            }
+        };
+        let (first, last, step) = match self.find {
+            Find::Range { last, step, limit } => {
+                let last = i64::from(last);
+                let last = match (last >= 0, limit > 0) {
+                    (true, _) => begin + last,
+                    (false, false) => count + last,
+                    (false, true) => begin + (count - begin) / i64::from(limit) + last,
+                };
+                (begin, last, step)
+            }
+            Find::Count { count: at, first, step } => {
+                let keys = args.get(usize::try_from(begin + i64::from(at)).ok()?)?;
+                let keys = parse_integer(keys).filter(|keys| *keys >= 0)?;
+                let first = begin + i64::from(first);
+                let last = keys.checked_sub(1)?.checked_mul(i64::from(step))?.checked_add(first)?;
+                (first, last, step)
+            }
+        };
+        if last >= count || last < first || first >= count {
+            return None;
+        }
+        let positions = usize::try_from(first).ok()?..=usize::try_from(last).ok()?;
+        let step = usize::try_from(step).ok().filter(|step| *step > 0)?;
+        found.extend(positions.step_by(step).map(|at| (at, self.flags)));
+        Some(())
+    }
+
+    /// The same for a counted spec as the server's older way of finding keys does it when specs fail: it
+    /// takes the count as C's `atoi` would ("1x" is 1) and knows nothing of flags.
+    fn find_leniently(&self, args: Args<'_>) -> Option<Vec<(usize, &'static str)>> {
+        let (Begin::Index(begin), Find::Count { count, first, step }) = (self.begin, self.find) else {
+            return None;
+        };
+        let keys = lenient_integer(args.get(usize::try_from(begin + count).ok()?)?);
+        let first = usize::try_from(begin + first).ok()?;
+        let step = usize::try_from(step).ok().filter(|step| *step > 0)?;
+        let most = args.len().saturating_sub(first) / step;
+        let keys = usize::try_from(keys).ok().filter(|keys| (1..=most).contains(keys))?;
+        Some((0..keys).map(|nth| (first + nth * step, "")).collect())
+    }
+}
+
+/// Why the keys of a call cannot be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeysError {
+    /// The command never has keys.
+    None,
+    /// The command cannot be called with so many arguments.
+    Arity,
+    /// The arguments are not such that keys can be found in them.
+    Invalid,
+}
+
+impl KeysError {
+    /// The error line of `COMMAND GETKEYS`.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::None => "ERR The command has no key arguments",
+            Self::Arity => "ERR Invalid number of arguments specified for command",
+            Self::Invalid => "ERR Invalid arguments specified for command",
+        }
+    }
+}
+
+impl Command {
+    /// The positions of the keys in a call (its name is argument 0) and what happens to each, in the
+    /// words of [`KeySpec::flags`].
+    ///
+    /// # Errors
+    ///
+    /// If the command has no keys, or if there are too few or unsuitable arguments.
+    pub fn keys(&self, args: Args<'_>) -> Result<Vec<(usize, &'static str)>, KeysError> {
+        // A channel of sharded Pub/Sub is found like a key but is none.
+        let specs = || self.keys.iter().filter(|spec| !spec.has("not_key"));
+        if specs().next().is_none() {
+            return Err(KeysError::None);
+        }
+        if !self.accepts(args.len()) {
+            return Err(KeysError::Arity);
+        }
+        let mut found = Vec::new();
+        if specs().try_for_each(|spec| spec.find(args, &mut found).ok_or(())).is_err() {
+            found = specs().find_map(|spec| spec.find_leniently(args)).unwrap_or_default();
+        }
+        if found.is_empty() && !self.flags.contains(Flags::NO_MANDATORY_KEYS) {
+            return Err(KeysError::Invalid);
+        }
+        if specs().any(|spec| spec.has("variable_flags")) {
+            for (_, flags) in &mut found {
+                *flags = set_flags(args);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first key, the last (negative: counted from the end) and the step between them: the summary of
+    /// the key specs that `COMMAND INFO` shows to old clients, and whether it leaves keys out.
+    pub(super) const fn legacy_range(specs: &[KeySpec]) -> ((i32, i32, i32), bool) {
+        if let [KeySpec { begin: Begin::Index(first), find: Find::Range { last, step, .. }, .. }] = specs {
+            let last = if *last >= 0 { *first + *last } else { *last };
+            return ((*first, last, *step), false);
+        }
+        // Several specs make one range only if they stand side by side.
+        let (mut first, mut last, mut movable, mut at) = (i32::MAX, 0, false, 0);
+        while at < specs.len() {
+            match specs[at] {
+                KeySpec {
+                    begin: Begin::Index(index), find: Find::Range { last: end, step: 1, .. }, ..
+                } if last == 0 || last == index - 1 => {
+                    first = if index < first { index } else { first };
+                    let end = if end >= 0 { index + end } else { end };
+                    // Unsigned: an end counted from the end is beyond every other.
+                    last = if end.cast_unsigned() > last.cast_unsigned() { end } else { last };
+                }
+                _ => movable = true,
+            }
+            at += 1;
+        }
+        if first == i32::MAX { ((0, 0, 0), movable) } else { ((first, last, 1), movable) }
+    }
+}
+
+/// What a call of SET does to its key: with GET it reads the old value, too. SET is the only command so far
+/// whose flags depend on its options.
+fn set_flags(args: Args<'_>) -> &'static str {
+    if (3..args.len()).any(|at| is(args, at, "get")) { "RW access update" } else { "OW update" }
+}
+
+/// Whether this argument is this word, in either case.
+fn is(args: Args<'_>, at: usize, word: &str) -> bool {
+    args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// An integer as C's `atoi` reads it: what follows the digits does not matter, no digits are 0.
+fn lenient_integer(text: &[u8]) -> i32 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let value = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
+    // `atoi` goes through `long` and keeps the lower half.
+    #[allow(clippy::cast_possible_truncation)]
+    let value = (if negative { -value } else { value }) as i32;
+    value
+}

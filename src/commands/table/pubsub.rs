@@ -1,0 +1,179 @@
+//! Pub/Sub.
+
+use super::{Command, Flags, Group, KeySpec, Run};
+use crate::commands::pubsub;
+
+/// What the rows have in common.
+const PUBSUB: Command = Command { group: Group::Pubsub, ..Command::EMPTY };
+
+/// The rows.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "psubscribe",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Starts listening to all channels whose names match a pattern.",
+        complexity: "O(N)",
+        syntax: "pattern:pattern...",
+        run: Run::Command(pubsub::psubscribe),
+        ..PUBSUB
+    },
+    Command {
+        name: "publish",
+        arity: 3,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME).or(Flags::FAST),
+        since: "2.0.0",
+        summary: "Sends a message to all who listen to a channel.",
+        complexity: "O(N+M)",
+        syntax: "channel message",
+        run: Run::Command(pubsub::publish),
+        ..PUBSUB
+    },
+    Command {
+        name: "pubsub",
+        arity: -2,
+        since: "2.8.0",
+        summary: "Looks at channels and their listeners.",
+        complexity: "that of the subcommand",
+        subcommands: PUBSUB_SUBCOMMANDS,
+        ..PUBSUB
+    },
+    Command {
+        name: "punsubscribe",
+        arity: -1,
+        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Stops listening to patterns, the named ones or all.",
+        complexity: "O(N)",
+        syntax: "[pattern:pattern...]",
+        run: Run::Command(pubsub::punsubscribe),
+        ..PUBSUB
+    },
+    Command {
+        name: "spublish",
+        arity: 3,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME).or(Flags::FAST),
+        keys: &[KeySpec::one(1, "not_key")],
+        since: "7.0.0",
+        summary: "Sends a message to all who listen to a shard channel.",
+        complexity: "O(N)",
+        syntax: "shardchannel message",
+        run: Run::Command(pubsub::spublish),
+        ..PUBSUB
+    },
+    Command {
+        name: "ssubscribe",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        keys: &[KeySpec::range(1, -1, 1, "not_key")],
+        since: "7.0.0",
+        summary: "Starts listening to shard channels.",
+        complexity: "O(N)",
+        syntax: "shardchannel...",
+        run: Run::Command(pubsub::ssubscribe),
+        ..PUBSUB
+    },
+    Command {
+        name: "subscribe",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Starts listening to channels.",
+        complexity: "O(N)",
+        syntax: "channel...",
+        run: Run::Command(pubsub::subscribe),
+        ..PUBSUB
+    },
+    Command {
+        name: "sunsubscribe",
+        arity: -1,
+        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        keys: &[KeySpec::range(1, -1, 1, "not_key")],
+        since: "7.0.0",
+        summary: "Stops listening to shard channels, the named ones or all.",
+        complexity: "O(N)",
+        syntax: "[shardchannel...]",
+        run: Run::Command(pubsub::sunsubscribe),
+        ..PUBSUB
+    },
+    Command {
+        name: "unsubscribe",
+        arity: -1,
+        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Stops listening to channels, the named ones or all.",
+        complexity: "O(N)",
+        syntax: "[channel...]",
+        run: Run::Command(pubsub::unsubscribe),
+        ..PUBSUB
+    },
+];
+
+/// What comes after `PUBSUB`.
+const PUBSUB_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "channels",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME),
+        since: "2.8.0",
+        summary: "Names the channels that somebody listens to.",
+        complexity: "O(N)",
+        syntax: "[pattern:pattern]",
+        run: Run::Command(pubsub::pubsub_channels),
+        ..PUBSUB
+    },
+    Command {
+        name: "numsub",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME),
+        since: "2.8.0",
+        summary: "Counts the listeners of channels.",
+        complexity: "O(N)",
+        syntax: "[channel...]",
+        run: Run::Command(pubsub::pubsub_numsub),
+        ..PUBSUB
+    },
+    Command {
+        name: "numpat",
+        arity: 2,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME),
+        since: "2.8.0",
+        summary: "Counts the patterns listened to.",
+        complexity: "O(1)",
+        run: Run::Command(pubsub::pubsub_numpat),
+        ..PUBSUB
+    },
+    Command {
+        name: "shardchannels",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME),
+        since: "7.0.0",
+        summary: "Names the shard channels that somebody listens to.",
+        complexity: "O(N)",
+        syntax: "[pattern:pattern]",
+        run: Run::Command(pubsub::pubsub_shardchannels),
+        ..PUBSUB
+    },
+    Command {
+        name: "shardnumsub",
+        arity: -2,
+        flags: Flags::PUBSUB.or(Flags::ANYTIME),
+        since: "7.0.0",
+        summary: "Counts the listeners of shard channels.",
+        complexity: "O(N)",
+        syntax: "[shardchannel...]",
+        run: Run::Command(pubsub::pubsub_shardnumsub),
+        ..PUBSUB
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "6.2.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(pubsub::pubsub_help),
+        ..PUBSUB
+    },
+];

@@ -1,0 +1,253 @@
+//! The server itself.
+
+use super::{Categories, Command, Flags, Group, Run};
+use crate::commands::{command, config, server};
+
+/// What the rows have in common.
+const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };
+
+/// The rows.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "command",
+        arity: -1,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "2.8.13",
+        summary: "Describes every command.",
+        complexity: "O(N)",
+        tips: "nondeterministic_output_order",
+        run: Run::Command(command::command),
+        subcommands: COMMAND_SUBCOMMANDS,
+        ..SERVER
+    },
+    Command {
+        name: "config",
+        arity: -2,
+        since: "2.0.0",
+        summary: "Settings and statistics of the server.",
+        complexity: "that of the subcommand",
+        subcommands: CONFIG_SUBCOMMANDS,
+        ..SERVER
+    },
+    Command {
+        name: "dbsize",
+        arity: 1,
+        flags: Flags::READONLY.or(Flags::FAST),
+        categories: Categories::KEYSPACE,
+        since: "1.0.0",
+        summary: "Counts the keys of this database.",
+        complexity: "O(1)",
+        tips: "request_policy:all_shards response_policy:agg_sum",
+        run: Run::Command(server::dbsize),
+        ..SERVER
+    },
+    Command {
+        name: "flushall",
+        arity: -1,
+        flags: Flags::WRITE,
+        categories: Categories::KEYSPACE.or(Categories::DANGEROUS),
+        since: "1.0.0",
+        summary: "Empties every database.",
+        complexity: "O(N)",
+        syntax: "[flush-type(ASYNC^4.0.0|SYNC^6.2.0)]",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Command(server::flushall),
+        ..SERVER
+    },
+    Command {
+        name: "flushdb",
+        arity: -1,
+        flags: Flags::WRITE,
+        categories: Categories::KEYSPACE.or(Categories::DANGEROUS),
+        since: "1.0.0",
+        summary: "Empties this database.",
+        complexity: "O(N)",
+        syntax: "[flush-type(ASYNC^4.0.0|SYNC^6.2.0)]",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Command(server::flushdb),
+        ..SERVER
+    },
+    Command {
+        name: "info",
+        arity: -1,
+        flags: Flags::ANYTIME,
+        categories: Categories::DANGEROUS,
+        since: "1.0.0",
+        summary: "Reports on the server, section by section.",
+        complexity: "O(1)",
+        syntax: "[section...]",
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        run: Run::Command(server::info),
+        ..SERVER
+    },
+    Command {
+        name: "monitor",
+        arity: 1,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "1.0.0",
+        summary: "Streams every command that the server runs to this connection.",
+        run: Run::Command(server::monitor),
+        ..SERVER
+    },
+    Command {
+        name: "swapdb",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::FAST),
+        categories: Categories::KEYSPACE.or(Categories::DANGEROUS),
+        since: "4.0.0",
+        summary: "Exchanges the contents of two databases.",
+        complexity: "O(N)",
+        syntax: "index1:integer index2:integer",
+        run: Run::Command(server::swapdb),
+        ..SERVER
+    },
+    Command {
+        name: "time",
+        arity: 1,
+        flags: Flags::ANYTIME.or(Flags::FAST),
+        since: "2.6.0",
+        summary: "Tells the time of the server.",
+        complexity: "O(1)",
+        tips: "nondeterministic_output",
+        run: Run::Command(server::time),
+        ..SERVER
+    },
+];
+
+/// What comes after `COMMAND`.
+const COMMAND_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "count",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "2.8.13",
+        summary: "Tells how many commands there are.",
+        complexity: "O(1)",
+        run: Run::Command(command::count),
+        ..SERVER
+    },
+    Command {
+        name: "info",
+        arity: -2,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "2.8.13",
+        summary: "Describes the named commands, or all.",
+        complexity: "O(N)",
+        syntax: "[command-name...]",
+        tips: "nondeterministic_output_order",
+        run: Run::Command(command::info),
+        ..SERVER
+    },
+    Command {
+        name: "docs",
+        arity: -2,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "7.0.0",
+        summary: "Documents the named commands, or all.",
+        complexity: "O(N)",
+        syntax: "[command-name...]",
+        tips: "nondeterministic_output_order",
+        run: Run::Command(command::docs),
+        ..SERVER
+    },
+    Command {
+        name: "list",
+        arity: -2,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "7.0.0",
+        summary: "Names the commands, all or a selection.",
+        complexity: "O(N)",
+        syntax: "[FILTERBY filterby(MODULE module-name|ACLCAT category|PATTERN pattern:pattern)]",
+        tips: "nondeterministic_output_order",
+        run: Run::Command(command::list),
+        ..SERVER
+    },
+    Command {
+        name: "getkeys",
+        arity: -3,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "2.8.13",
+        summary: "Finds the keys in a call of a command.",
+        complexity: "O(N)",
+        syntax: "command [arg...]",
+        run: Run::Command(command::getkeys),
+        ..SERVER
+    },
+    Command {
+        name: "getkeysandflags",
+        arity: -3,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "7.0.0",
+        summary: "Finds the keys in a call of a command and tells what happens to them.",
+        complexity: "O(N)",
+        syntax: "command [arg...]",
+        run: Run::Command(command::getkeysandflags),
+        ..SERVER
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        categories: Categories::CONNECTION,
+        since: "5.0.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(command::help),
+        ..SERVER
+    },
+];
+
+/// What comes after `CONFIG`.
+const CONFIG_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "get",
+        arity: -3,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Reads the settings whose names match.",
+        complexity: "O(N+M)",
+        syntax: "parameter...",
+        run: Run::Command(config::get),
+        ..SERVER
+    },
+    Command {
+        name: "set",
+        arity: -4,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Changes settings while the server runs.",
+        complexity: "O(N)",
+        syntax: "data{parameter value}...",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Command(config::set),
+        ..SERVER
+    },
+    Command {
+        name: "resetstat",
+        arity: 2,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "2.0.0",
+        summary: "Starts the statistics anew.",
+        complexity: "O(1)",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Command(config::resetstat),
+        ..SERVER
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "5.0.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(config::help),
+        ..SERVER
+    },
+];

@@ -1,0 +1,138 @@
+//! Waiting: who is served when, and what happens when time is up.
+//!
+//! The rules are redis-server's. A key becomes ready when a command gives it a value. When that command is
+//! done, EXEC as a whole counting as one, its waiters are served in the order in which they came, each by
+//! running its command again; what that makes ready is served next. So an element goes to one waiter only, and
+//! whoever has gone meanwhile loses none.
+
+use super::Engine;
+use crate::commands::table::{self, Command, Flags};
+use crate::resp::{Args, OwnedRequest};
+use crate::store::waiters::{Answer, Blocked, Reason};
+use crate::store::{Bytes, ClientKey, Time};
+
+impl Engine {
+    /// Makes a client wait.
+    pub(super) fn block(
+        &mut self,
+        client: ClientKey,
+        reason: Reason,
+        keys: Vec<Bytes>,
+        deadline: Option<i64>,
+        request: OwnedRequest,
+    ) {
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let blocked = self.store.waiters.add(client, reason, owner.db, keys, deadline, request);
+        owner.blocked = Some(blocked);
+    }
+
+    /// Serves everybody whose key has got a value.
+    pub(super) fn serve_ready(&mut self) {
+        while let Some((db, key)) = self.store.waiters.take_ready() {
+            let until = self.store.waiters.last_arrival();
+            let mut last = 0;
+            while let Some((arrival, client)) = self.store.waiters.next_waiter(db, &key, last, until) {
+                last = arrival;
+                self.store.db = db;
+                let kind = self.store.peek(&key).map(|entry| entry.value.kind());
+                let Some(kind) = kind else { break };
+                let waits = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref());
+                if waits.is_some_and(|blocked| blocked.reason == Reason::Key(kind)) {
+                    self.retry(client);
+                }
+            }
+        }
+    }
+
+    /// Runs the command of a waiting client again. If it finds nothing still, it waits on, with the deadline
+    /// that it had.
+    fn retry(&mut self, client: ClientKey) {
+        let Some(blocked) = self.store.resume(client) else { return };
+        let Blocked { request, deadline, .. } = *blocked;
+        let args = request.args();
+        let Some(command) = command_of(args) else { return };
+        self.call(client, command, args);
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        if let Some(blocked) = &mut owner.blocked {
+            owner.resumed = false;
+            self.store.waiters.set_deadline(client, blocked, deadline);
+        }
+    }
+
+    /// True if CLIENT PAUSE keeps this command waiting.
+    pub(super) fn must_pause(&self, client: ClientKey, command: &Command) -> bool {
+        let Some(pause) = self.store.waiters.pause else { return false };
+        let internal = self.store.clients.get(client).is_some_and(|owner| owner.internal);
+        pause.until > self.store.now.millis()
+            && !internal
+            && (!pause.writes_only || self.may_write(client, command))
+    }
+
+    /// True if a command writes, publishes, or runs a transaction that does.
+    fn may_write(&self, client: ClientKey, command: &Command) -> bool {
+        let writes = |command: &Command| {
+            command.flags.contains(Flags::WRITE) || matches!(command.name, "publish" | "spublish")
+        };
+        let owner = self.store.clients.get(client);
+        let queued = owner.and_then(|owner| owner.transaction.as_ref()).map(|transaction| &transaction.queue);
+        match queued {
+            Some(queue) if command.name == "exec" => {
+                queue.iter().any(|request| command_of(request.args()).is_some_and(writes))
+            }
+            // What is only queued may pass.
+            Some(_) => false,
+            None => writes(command),
+        }
+    }
+
+    /// Keeps a request until CLIENT PAUSE is over.
+    pub(super) fn wait_for_pause(&mut self, client: ClientKey, args: Args<'_>) {
+        self.block(client, Reason::Pause, Vec::new(), None, args.to_owned());
+    }
+
+    /// Runs the requests that CLIENT PAUSE has kept, once it is over.
+    pub fn end_pause(&mut self) {
+        self.store.waiters.pause = None;
+        for client in self.store.waiters.paused() {
+            if let Some(blocked) = self.store.resume(client) {
+                self.dispatch(client, blocked.request.args());
+                self.serve_ready();
+            }
+        }
+    }
+
+    /// When [`Engine::tick`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        let pause = self.store.waiters.pause.map(|pause| pause.until);
+        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause];
+        times.into_iter().flatten().min().map(Time::from_millis)
+    }
+
+    /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
+    /// a pause ends.
+    pub fn tick(&mut self, now: Time) {
+        while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
+            self.advance(next);
+            let millis = next.millis();
+            if self.store.next_expiry().is_some_and(|at| at <= millis) {
+                self.store.expire_due();
+            } else if let Some(client) = self.store.waiters.first_due(millis) {
+                self.store.unblock(client, Answer::TimedOut);
+            } else {
+                self.end_pause();
+            }
+            self.serve_ready();
+        }
+        self.advance(now);
+    }
+}
+
+/// The row for a request that was found good once.
+pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
+    let command = table::lookup(&args[0])?;
+    match args.get(1) {
+        Some(name) if !command.subcommands().is_empty() => command.subcommand(name),
+        _ => Some(command),
+    }
+}

@@ -1,0 +1,254 @@
+//! One request: looked up, checked, queued or run.
+
+use super::Engine;
+use crate::commands::table::{self, Command, Flags, Run};
+use crate::commands::{Context, Error, Wait};
+use crate::resp::{Args, Protocol, Reply};
+use crate::store::ClientKey;
+use crate::store::clients::{Close, ReplyMode};
+use crate::store::waiters::Reason;
+
+/// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
+const UNKNOWN_SHOWN: usize = 128;
+
+impl Engine {
+    /// Checks and runs one request, in the order of redis-server's `processCommand`.
+    pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
+        let now = self.store.now;
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        owner.last_interaction = now;
+        if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
+            // A browser that was tricked into talking to us: nothing of what it sends may run.
+            return self.store.kill(client);
+        }
+        let command = match find(args) {
+            Ok(command) => command,
+            Err((command, error)) => return self.reject(client, command, &error),
+        };
+        owner.last_command = Some(command.index());
+        if let Err(error) = self.permit(client, command) {
+            return self.reject(client, Some(command), &error);
+        }
+        if self.must_pause(client, command) {
+            return self.wait_for_pause(client, args);
+        }
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        if owner.transaction.is_some() && !runs_in_transaction(command) {
+            return self.enqueue(client, command, args);
+        }
+        self.call(client, command, args);
+    }
+
+    /// What keeps a command from running whatever its arguments are.
+    fn permit(&self, client: ClientKey, command: &Command) -> Result<(), Error> {
+        let Some(owner) = self.store.clients.get(client) else { return Ok(()) };
+        if !owner.authenticated && !command.flags.contains(Flags::NO_AUTH) {
+            return Err(Error::new("NOAUTH Authentication required."));
+        }
+        if owner.protocol == Protocol::Resp2 && owner.is_subscribed() && !allowed_while_subscribed(command) {
+            let name = command.full_name();
+            return Err(Error::new(format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
+    fn reject(&mut self, client: ClientKey, command: Option<&Command>, error: &Error) {
+        let mut text = error.text().to_vec();
+        if let Some(command) = command {
+            self.store.stats.command(command.index()).rejected += 1;
+        }
+        let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
+        if in_transaction && command.is_some_and(|command| matches!(command.run, Run::Exec)) {
+            self.discard(client);
+            let cause = String::from_utf8_lossy(text.strip_prefix(b"ERR ").unwrap_or(&text)).into_owned();
+            text = format!("EXECABORT Transaction discarded because of: {cause}").into_bytes();
+        }
+        if let Some(owner) = self.store.clients.get_mut(client)
+            && let Some(transaction) = &mut owner.transaction
+        {
+            transaction.failed = true;
+        }
+        self.with_reply(client, |engine, out, protocol| {
+            engine.store.stats.error(&text);
+            Reply::new(out, protocol).error(&text);
+        });
+    }
+
+    fn enqueue(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
+        if command.flags.contains(Flags::NO_MULTI) {
+            let error = Error::new("ERR Command not allowed inside a transaction");
+            return self.reject(client, Some(command), &error);
+        }
+        self.with_reply(client, |engine, out, protocol| {
+            if let Some(owner) = engine.store.clients.get_mut(client)
+                && let Some(transaction) = &mut owner.transaction
+            {
+                transaction.queue.push(args.to_owned());
+            }
+            Reply::new(out, protocol).simple("QUEUED");
+        });
+    }
+
+    /// Runs a command of a client that is not in the middle of EXEC.
+    pub(super) fn call(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        self.with_reply(client, |engine, out, _| {
+            let may_block = engine.store.clients.get(client).is_some_and(|owner| !owner.internal);
+            let Some(wait) = engine.run(client, command, args, may_block, out) else { return };
+            engine.begin_wait(client, args, wait);
+        });
+    }
+
+    /// Runs a command and appends its reply to `out`; returns what it waits for, if it does.
+    pub(super) fn run(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+        may_block: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<Wait> {
+        let owner = self.store.clients.get(client)?;
+        let protocol = owner.protocol;
+        self.store.db = owner.db;
+        let start = out.len();
+        let (outcome, wait) = match command.run {
+            Run::Command(function) => {
+                let reply = Reply::new(out, protocol);
+                let mut context =
+                    Context { args, reply, store: &mut self.store, client, command, may_block, wait: None };
+                let outcome = function(&mut context);
+                (outcome, context.wait)
+            }
+            Run::Exec => (self.exec(client, out), None),
+            Run::Container => (Err(Error::arity(&command.full_name())), None),
+        };
+        if wait.is_some() {
+            return wait;
+        }
+        self.store.stats.commands += 1;
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.commands += 1;
+        }
+        let stats = self.store.stats.command(command.index());
+        stats.calls += 1;
+        if let Err(error) = outcome {
+            stats.failed += 1;
+            self.store.stats.error(error.text());
+            out.truncate(start);
+            Reply::new(out, protocol).error(error.text());
+        }
+        self.ran.push(command.index());
+        self.feed_monitors(client, command, args);
+        None
+    }
+
+    /// Lets `write` append to the client's outbox, and then does what follows every reply: CLIENT REPLY is
+    /// obeyed, messages to the client itself come behind the reply (so that they never stand within it), the
+    /// limit of the outbox is checked, the shell is told.
+    fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let protocol = owner.protocol;
+        let mut out = std::mem::take(&mut owner.outbox);
+        let start = out.len();
+        write(self, &mut out, protocol);
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        match owner.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => out.truncate(start),
+            ReplyMode::SkipNext => owner.reply_mode = ReplyMode::Skip,
+            ReplyMode::Skip => {
+                out.truncate(start);
+                owner.reply_mode = ReplyMode::On;
+            }
+        }
+        let pushes = std::mem::replace(&mut owner.outbox, out);
+        if owner.close == Close::Now {
+            owner.outbox.clear();
+        } else {
+            owner.outbox.extend_from_slice(&pushes);
+        }
+        self.store.clients.check_output_limit(client, &self.store.config, self.store.now);
+        self.store.clients.mark(client);
+    }
+
+    fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
+        let request = wait.request.unwrap_or_else(|| args.to_owned());
+        let reason = Reason::Key(wait.kind);
+        self.block(client, reason, wait.keys, wait.deadline, request);
+    }
+}
+
+/// The row for a request, or the error and the row, if any, that is charged with it.
+#[allow(clippy::type_complexity)]
+fn find(args: Args<'_>) -> Result<&'static Command, (Option<&'static Command>, Error)> {
+    let Some(command) = table::lookup(&args[0]) else {
+        return Err((None, unknown_command(args)));
+    };
+    let command = match args.get(1) {
+        Some(name) if !command.subcommands().is_empty() => {
+            command.subcommand(name).ok_or_else(|| (None, unknown_subcommand(command, name)))?
+        }
+        _ => command,
+    };
+    if !command.accepts(args.len()) {
+        return Err((Some(command), Error::arity(&command.full_name())));
+    }
+    Ok(command)
+}
+
+/// Bytes up to a NUL, where redis-server's formatting stops, and not more than `max`.
+fn shown(text: &[u8], max: usize) -> &[u8] {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    &text[..text.len().min(max)]
+}
+
+fn unknown_command(args: Args<'_>) -> Error {
+    let mut arguments = Vec::new();
+    for argument in args.from(1).iter() {
+        if arguments.len() >= UNKNOWN_SHOWN {
+            break;
+        }
+        let room = UNKNOWN_SHOWN - arguments.len();
+        arguments.push(b'\'');
+        arguments.extend_from_slice(shown(argument, room));
+        arguments.extend_from_slice(b"' ");
+    }
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(shown(&args[0], UNKNOWN_SHOWN));
+    text.extend_from_slice(b"', with args beginning with: ");
+    text.extend_from_slice(&arguments);
+    Error::from_bytes(text)
+}
+
+fn unknown_subcommand(container: &Command, name: &[u8]) -> Error {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend_from_slice(shown(name, UNKNOWN_SHOWN));
+    text.extend_from_slice(format!("'. Try {} HELP.", container.name.to_uppercase()).as_bytes());
+    Error::from_bytes(text)
+}
+
+/// What a RESP2 client may send while it is subscribed.
+fn allowed_while_subscribed(command: &Command) -> bool {
+    const ALLOWED: [&str; 9] = [
+        "ping",
+        "quit",
+        "reset",
+        "subscribe",
+        "unsubscribe",
+        "psubscribe",
+        "punsubscribe",
+        "ssubscribe",
+        "sunsubscribe",
+    ];
+    command.container().is_none() && ALLOWED.contains(&command.name)
+}
+
+/// What is run and not queued between MULTI and EXEC.
+fn runs_in_transaction(command: &Command) -> bool {
+    const RUN: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];
+    command.container().is_none() && RUN.contains(&command.name)
+}

@@ -1,0 +1,217 @@
+//! The sans-IO core: requests in, bytes out.
+//!
+//! An [`Engine`] is handed a client, a request and the time, and appends bytes to the outboxes of the clients
+//! concerned. It knows no socket, no thread and no clock, so the same calls in the same order give the same
+//! bytes, always.
+
+mod blocking;
+mod dispatch;
+mod monitor;
+mod transactions;
+
+use crate::commands::Error;
+use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
+use crate::store::clients::{Address, Client, Close};
+use crate::store::{ClientKey, Config, Store, Time};
+
+/// What a client may do after a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// Send the next request.
+    Continue,
+    /// Wait: its next request is run after [`Output::resumed`] was seen.
+    Blocked,
+    /// Nothing more: its connection is closed as [`Output::close`] says.
+    Closed,
+}
+
+/// What there is to do for a client, see [`Engine::take_output`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Whether the connection stays.
+    pub close: Close,
+    /// It no longer waits: requests that have arrived are to be handed over.
+    pub resumed: bool,
+}
+
+/// A broker without a network.
+///
+/// ```
+/// use minibroker::engine::Engine;
+/// use minibroker::resp::Parser;
+/// use minibroker::store::{Config, Time};
+///
+/// let now = Time::from_millis(1_700_000_000_000);
+/// let mut engine = Engine::new(Config::default(), 1, now);
+/// let client = engine.connect(Default::default(), now)?;
+/// engine.feed(client, &mut Parser::new(), b"*1\r\n$4\r\nPING\r\n", now);
+/// let mut written = Vec::new();
+/// engine.take_output(client, &mut written);
+/// assert_eq!(written, b"+PONG\r\n");
+/// # Ok::<(), minibroker::commands::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    /// The commands that have run since [`Engine::account`], by their place in the table.
+    ran: Vec<usize>,
+}
+
+impl Engine {
+    /// A broker with nothing in it, whose random choices follow from `seed`.
+    #[must_use]
+    pub fn new(config: Config, seed: u64, now: Time) -> Self {
+        Self { store: Store::new(config, seed, now), ran: Vec::new() }
+    }
+
+    /// All state, to look at.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// All state, to change from outside of any command.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    fn advance(&mut self, now: Time) {
+        // Time never goes back, whatever the caller's clock does.
+        self.store.now = self.store.now.max(now);
+    }
+
+    /// A client connects.
+    ///
+    /// # Errors
+    ///
+    /// There are `maxclients` already; the error is what redis-server says before it closes the connection.
+    pub fn connect(&mut self, address: Address, now: Time) -> Result<ClientKey, Error> {
+        self.advance(now);
+        self.store.stats.connections += 1;
+        if self.store.clients.len() >= self.store.config.maxclients {
+            self.store.stats.rejected_connections += 1;
+            return Err(Error::new("ERR max number of clients reached"));
+        }
+        let authenticated = self.store.config.requirepass.is_empty();
+        Ok(self.store.clients.connect(address, authenticated, false, now))
+    }
+
+    /// A client has gone.
+    pub fn disconnect(&mut self, client: ClientKey, now: Time) {
+        self.advance(now);
+        self.store.release(client);
+        self.store.clients.remove(client);
+    }
+
+    /// Runs a request of the embedding program and appends the reply (RESP3) to `out`. It is nobody's
+    /// connection: it may not wait, and it leaves no client behind.
+    pub fn command(&mut self, request: &OwnedRequest, now: Time, out: &mut Vec<u8>) {
+        self.advance(now);
+        let client = self.store.clients.connect(Address::default(), true, true, now);
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.protocol = crate::resp::Protocol::Resp3;
+        }
+        self.execute(client, request.args(), now);
+        self.take_output(client, out);
+        self.disconnect(client, now);
+    }
+
+    /// Runs all complete requests at the beginning of `bytes` and returns how many bytes they took. What is
+    /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
+    /// the client is resumed.
+    pub fn feed(&mut self, client: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
+        self.advance(now);
+        let mut consumed = 0;
+        loop {
+            match self.store.clients.get(client) {
+                None => return (consumed, Flow::Closed),
+                Some(owner) if owner.close != Close::No => return (bytes.len(), Flow::Closed),
+                Some(owner) if owner.blocked.is_some() => return (consumed, Flow::Blocked),
+                Some(_) => {}
+            }
+            let limits = self.limits(client);
+            let rest = bytes.get(consumed..).unwrap_or_default();
+            match parser.parse(rest, &limits) {
+                Ok(None) => return (consumed, Flow::Continue),
+                Ok(Some(length)) => {
+                    let args = parser.args(rest);
+                    consumed += length;
+                    if !args.is_empty() {
+                        self.execute(client, args, now);
+                    }
+                }
+                Err(error) => {
+                    self.protocol_error(client, error);
+                    return (bytes.len(), Flow::Closed);
+                }
+            }
+        }
+    }
+
+    fn limits(&self, client: ClientKey) -> Limits {
+        let authenticated = self.store.clients.get(client).is_some_and(|client| client.authenticated);
+        Limits { bulk: self.store.config.proto_max_bulk_len, authenticated }
+    }
+
+    fn protocol_error(&mut self, client: ClientKey, error: ProtocolError) {
+        let text = format!("ERR Protocol error: {error}");
+        self.store.stats.error(text.as_bytes());
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            let protocol = owner.protocol;
+            Reply::new(&mut owner.outbox, protocol).error(text.as_bytes());
+        }
+        self.store.clients.close(client, Close::AfterReply);
+    }
+
+    /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
+    pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
+        self.advance(now);
+        self.dispatch(client, args);
+        self.serve_ready();
+    }
+
+    /// Appends the outbox of a client to `into`, or exchanges them if `into` is empty, so that both keep their
+    /// memory; tells what else there is to do.
+    pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
+        let Some(owner) = self.store.clients.get_mut(client) else {
+            return Output { close: Close::Now, resumed: false };
+        };
+        let bytes = owner.outbox.len();
+        if into.is_empty() {
+            std::mem::swap(&mut owner.outbox, into);
+        } else {
+            into.append(&mut owner.outbox);
+        }
+        owner.in_flight = into.len();
+        owner.net_output += bytes as u64;
+        self.store.stats.net_output += bytes as u64;
+        Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed) }
+    }
+
+    /// The shell tells how many of the bytes that it took are still to be written.
+    pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.in_flight = bytes;
+        }
+    }
+
+    /// The clients for which there is something to do since the last call.
+    pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
+        self.store.clients.take_dirty(into);
+    }
+
+    /// The client at this place.
+    #[must_use]
+    pub fn client(&self, client: ClientKey) -> Option<&Client> {
+        self.store.clients.get(client)
+    }
+
+    /// Tells how long the commands since the last call took, measured by the shell; in a batch of several each
+    /// is given an equal share.
+    pub fn account(&mut self, nanos: u64) {
+        let share = nanos / self.ran.len().max(1) as u64;
+        for index in std::mem::take(&mut self.ran) {
+            self.store.stats.command(index).nanos += share;
+        }
+    }
+}

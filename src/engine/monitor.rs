@@ -1,0 +1,73 @@
+//! MONITOR: who asked to see all commands sees them.
+
+use super::Engine;
+use crate::commands::table::{Command, Flags};
+use crate::resp::Args;
+use crate::store::ClientKey;
+
+impl Engine {
+    /// Shows a command that has just run to all monitors, in redis-server's format. Commands about the server
+    /// itself are not shown, and passwords never are.
+    pub(super) fn feed_monitors(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
+        if self.store.clients.monitors.is_empty()
+            || command.flags.contains(Flags::SKIP_MONITOR)
+            || command.flags.contains(Flags::ADMIN)
+        {
+            return;
+        }
+        let Some(line) = self.monitor_line(client, command, args) else { return };
+        for monitor in self.store.clients.monitors.clone() {
+            self.store.clients.deliver(monitor, &line, &self.store.config, self.store.now);
+        }
+    }
+
+    fn monitor_line(&self, client: ClientKey, command: &Command, args: Args<'_>) -> Option<Vec<u8>> {
+        let owner = self.store.clients.get(client)?;
+        let micros = self.store.now.micros();
+        let place = if owner.address.unix {
+            format!("unix:{}", owner.address.peer)
+        } else {
+            owner.address.peer.clone()
+        };
+        let mut line =
+            format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, self.store.db)
+                .into_bytes();
+        for (index, argument) in args.iter().enumerate() {
+            line.push(b' ');
+            if is_secret(command, args, index) {
+                quote(b"(redacted)", &mut line);
+            } else {
+                quote(argument, &mut line);
+            }
+        }
+        line.extend_from_slice(b"\r\n");
+        Some(line)
+    }
+}
+
+/// True for an argument that is a user's name or password.
+fn is_secret(command: &Command, args: Args<'_>, index: usize) -> bool {
+    match command.name {
+        "auth" => index > 0,
+        "hello" => (2..index).any(|at| args[at].eq_ignore_ascii_case(b"auth") && index <= at + 2),
+        _ => false,
+    }
+}
+
+/// A text in double quotes as redis-server's `sdscatrepr` writes it.
+fn quote(text: &[u8], line: &mut Vec<u8>) {
+    line.push(b'"');
+    for byte in text {
+        match byte {
+            b'\\' | b'"' => line.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'\r' => line.extend_from_slice(b"\\r"),
+            b'\t' => line.extend_from_slice(b"\\t"),
+            7 => line.extend_from_slice(b"\\a"),
+            8 => line.extend_from_slice(b"\\b"),
+            b' '..=b'~' => line.push(*byte),
+            other => line.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+        }
+    }
+    line.push(b'"');
+}

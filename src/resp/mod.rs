@@ -1,0 +1,23 @@
+//! The wire: requests are parsed, replies are written. Nothing here knows a command.
+
+mod args;
+mod number;
+pub mod parse;
+pub mod read;
+pub mod write;
+
+pub use args::{Args, OwnedRequest, Span};
+pub use number::{parse_double, parse_integer, print_double};
+pub use parse::{Limits, Parser, ProtocolError};
+pub use read::Value;
+pub use write::Reply;
+
+/// The version of the protocol that a client speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protocol {
+    /// RESP2, what every connection begins with.
+    #[default]
+    Resp2,
+    /// RESP3, after `HELLO 3`.
+    Resp3,
+}

@@ -1,0 +1,322 @@
+//! The request parser: arrays of bulk strings and inline commands, resumable at any byte.
+//!
+//! The caller keeps the bytes of an unfinished request and hands them over again, with what has arrived
+//! since, at the same place of its buffer; the parser remembers how far it has come, so that a request
+//! which arrives byte by byte costs linear work. It copies nothing (except inline commands, where
+//! escapes are resolved), does not recurse, and allocates only for arguments that have arrived.
+
+use super::{Args, Span, parse_integer};
+
+/// The longest inline request, and the longest line that announces a length: redis-server's
+/// `PROTO_INLINE_MAX_SIZE`.
+pub const INLINE_MAX: usize = 64 * 1024;
+/// The most arguments of a request: redis-server 7 takes any 32-bit count.
+pub const ARGUMENTS_MAX: i64 = i32::MAX as i64;
+/// The longest argument unless `proto-max-bulk-len` says otherwise.
+pub const BULK_MAX: u64 = 512 * 1024 * 1024;
+/// The most arguments before authentication, as redis-server.
+pub const UNAUTHENTICATED_ARGUMENTS_MAX: i64 = 10;
+/// The longest argument before authentication, as redis-server.
+pub const UNAUTHENTICATED_BULK_MAX: i64 = 16 * 1024;
+
+/// What a request may be like.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest argument in bytes (`proto-max-bulk-len`).
+    pub bulk: u64,
+    /// False as long as a password is required and has not been given.
+    pub authenticated: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bulk: BULK_MAX, authenticated: true }
+    }
+}
+
+/// Why the bytes are not a request. The connection is of no use afterwards: redis-server answers
+/// `-ERR Protocol error: ...` and closes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// A line announcing the number of arguments that does not end.
+    #[error("too big mbulk count string")]
+    LongArrayHeader,
+    /// The number of arguments is no number, or too great.
+    #[error("invalid multibulk length")]
+    ArrayLength,
+    /// More arguments than a client may send before authentication.
+    #[error("unauthenticated multibulk length")]
+    UnauthenticatedArray,
+    /// A line announcing the length of an argument that does not end.
+    #[error("too big bulk count string")]
+    LongBulkHeader,
+    /// Something else than a bulk string among the arguments.
+    #[error("expected '$', got '{}'", *.0 as char)]
+    ExpectedBulk(u8),
+    /// The length of an argument is no number, or too great.
+    #[error("invalid bulk length")]
+    BulkLength,
+    /// A longer argument than a client may send before authentication.
+    #[error("unauthenticated bulk length")]
+    UnauthenticatedBulk,
+    /// An inline request that does not end.
+    #[error("too big inline request")]
+    LongInline,
+    /// An inline request with a quote that is not closed.
+    #[error("unbalanced quotes in request")]
+    UnbalancedQuotes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum State {
+    /// Nothing of a request has been seen.
+    #[default]
+    Begin,
+    /// Within an array: so many arguments are still to come.
+    Array { left: i64 },
+    /// Within an array: the next argument has this length and begins at `at`.
+    Bulk { left: i64, length: usize },
+}
+
+/// The parser of one connection.
+#[derive(Debug, Default)]
+pub struct Parser {
+    state: State,
+    /// How far the request is parsed, from its beginning.
+    at: usize,
+    /// How far a line's end has been looked for in vain.
+    searched: usize,
+    spans: Vec<Span>,
+    /// The arguments of an inline request with their escapes resolved.
+    inline: Vec<u8>,
+    is_inline: bool,
+}
+
+/// Spans of a connection's parser beyond this number are given back after the request.
+const SPANS_KEPT: usize = 1024;
+
+impl Parser {
+    /// A parser at the beginning of a request.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Goes on with the request at the beginning of `buffer`. `Ok(Some(n))`: it is complete and took n
+    /// bytes, its arguments are given by [`Parser::args`] with the same buffer (none for an empty line or
+    /// array, which redis-server passes over). `Ok(None)`: more bytes are needed; call again with the same
+    /// bytes and more.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not a request, see [`ProtocolError`].
+    ///
+    /// ```
+    /// use minibroker::resp::{Limits, Parser};
+    ///
+    /// let mut parser = Parser::new();
+    /// let bytes = b"*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\nPING\r\n";
+    /// assert_eq!(parser.parse(&bytes[..20], &Limits::default()), Ok(None));
+    /// assert_eq!(parser.parse(bytes, &Limits::default()), Ok(Some(22)));
+    /// assert_eq!(parser.args(bytes).iter().collect::<Vec<_>>(), [&b"ECHO"[..], b"hi"]);
+    /// ```
+    pub fn parse(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
+        if self.state == State::Begin && self.at == 0 {
+            let Some(&first) = buffer.first() else {
+                return Ok(None);
+            };
+            self.spans.clear();
+            self.is_inline = first != b'*';
+            if self.spans.capacity() > SPANS_KEPT {
+                self.spans = Vec::new();
+            }
+            if self.is_inline {
+                return self.parse_inline(buffer);
+            }
+        }
+        self.parse_array(buffer, limits)
+    }
+
+    /// The arguments of the request that [`Parser::parse`] has just completed in this buffer.
+    #[must_use]
+    pub fn args<'a>(&'a self, buffer: &'a [u8]) -> Args<'a> {
+        Args::new(if self.is_inline { &self.inline } else { buffer }, &self.spans)
+    }
+
+    fn finish(&mut self, consumed: usize) -> Option<usize> {
+        self.state = State::Begin;
+        self.at = 0;
+        self.searched = 0;
+        Some(consumed)
+    }
+
+    fn parse_array(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
+        loop {
+            match self.state {
+                State::Begin => {
+                    let Some(line) = self.line(buffer, ProtocolError::LongArrayHeader)? else {
+                        return Ok(None);
+                    };
+                    let count = parse_integer(&buffer[1..line])
+                        .filter(|count| *count <= ARGUMENTS_MAX)
+                        .ok_or(ProtocolError::ArrayLength)?;
+                    if count > UNAUTHENTICATED_ARGUMENTS_MAX && !limits.authenticated {
+                        return Err(ProtocolError::UnauthenticatedArray);
+                    }
+                    self.at = line + 2;
+                    if count <= 0 {
+                        return Ok(self.finish(line + 2));
+                    }
+                    self.state = State::Array { left: count };
+                }
+                State::Array { left: 0 } => return Ok(self.finish(self.at)),
+                State::Array { left } => {
+                    let Some(line) = self.line(buffer, ProtocolError::LongBulkHeader)? else {
+                        return Ok(None);
+                    };
+                    let kind = buffer[self.at];
+                    if kind != b'$' {
+                        return Err(ProtocolError::ExpectedBulk(kind));
+                    }
+                    let length = buffer
+                        .get(self.at + 1..line)
+                        .and_then(parse_integer)
+                        .filter(|length| u64::try_from(*length).is_ok_and(|length| length <= limits.bulk))
+                        .ok_or(ProtocolError::BulkLength)?;
+                    if length > UNAUTHENTICATED_BULK_MAX && !limits.authenticated {
+                        return Err(ProtocolError::UnauthenticatedBulk);
+                    }
+                    self.at = line + 2;
+                    let length = usize::try_from(length).map_err(|_| ProtocolError::BulkLength)?;
+                    self.state = State::Bulk { left, length };
+                }
+                State::Bulk { left, length } => {
+                    let end = self.at + length;
+                    // The two bytes behind an argument are passed over unread, as redis-server does.
+                    if buffer.len() < end + 2 {
+                        return Ok(None);
+                    }
+                    self.spans.push(Span { start: self.at, end });
+                    self.at = end + 2;
+                    self.searched = self.at;
+                    self.state = State::Array { left: left - 1 };
+                }
+            }
+        }
+    }
+
+    /// The offset of the `\r` that ends the line at `self.at`, once the byte behind it has arrived too.
+    fn line(&mut self, buffer: &[u8], too_long: ProtocolError) -> Result<Option<usize>, ProtocolError> {
+        let from = self.searched.max(self.at);
+        let rest = buffer.get(from..).unwrap_or_default();
+        // redis-server looks for the line's end with strchr, which stops at a NUL.
+        match rest.iter().position(|byte| matches!(byte, b'\r' | 0)) {
+            Some(found) if rest[found] == b'\r' => {
+                self.searched = from + found;
+                Ok((buffer.len() > from + found + 1).then_some(from + found))
+            }
+            found => {
+                self.searched = from + found.unwrap_or(rest.len());
+                if buffer.len() - self.at.min(buffer.len()) > INLINE_MAX {
+                    return Err(too_long);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn parse_inline(&mut self, buffer: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        let rest = buffer.get(self.searched..).unwrap_or_default();
+        let newline = match rest.iter().position(|byte| matches!(byte, b'\n' | 0)) {
+            Some(found) if rest[found] == b'\n' => self.searched + found,
+            found => {
+                self.searched += found.unwrap_or(rest.len());
+                if buffer.len() > INLINE_MAX {
+                    return Err(ProtocolError::LongInline);
+                }
+                return Ok(None);
+            }
+        };
+        let line = &buffer[..newline];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        self.inline.clear();
+        if !split_quoted(line, &mut self.inline, &mut self.spans) {
+            return Err(ProtocolError::UnbalancedQuotes);
+        }
+        Ok(self.finish(newline + 1))
+    }
+}
+
+/// Splits a line into arguments as redis-server's `sdssplitargs`: white space separates; `"..."` knows
+/// `\n \r \t \b \a \xHH` and `\` before any other byte; `'...'` knows `\'`; a closing quote ends the
+/// argument. False if a quote stays open or something follows its end directly.
+fn split_quoted(line: &[u8], out: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
+    let space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
+    let hex = |byte: u8| (byte as char).to_digit(16);
+    let mut at = 0;
+    loop {
+        while line.get(at).is_some_and(|byte| space(*byte)) {
+            at += 1;
+        }
+        if at >= line.len() {
+            return true;
+        }
+        let start = out.len();
+        loop {
+            let Some(&byte) = line.get(at) else { break };
+            if space(byte) {
+                break;
+            }
+            at += 1;
+            if byte != b'"' && byte != b'\'' {
+                out.push(byte);
+                continue;
+            }
+            loop {
+                let Some(&inner) = line.get(at) else { return false };
+                at += 1;
+                if inner == byte {
+                    break;
+                }
+                if inner != b'\\' {
+                    out.push(inner);
+                    continue;
+                }
+                let next = line.get(at).copied();
+                if byte == b'\'' {
+                    if next == Some(b'\'') {
+                        out.push(b'\'');
+                        at += 1;
+                    } else {
+                        out.push(b'\\');
+                    }
+                    continue;
+                }
+                let digits =
+                    (line.get(at + 1).copied().and_then(hex), line.get(at + 2).copied().and_then(hex));
+                match (next, digits) {
+                    (None, _) => out.push(b'\\'),
+                    (Some(b'x'), (Some(high), Some(low))) => {
+                        out.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                        at += 3;
+                    }
+                    (Some(escaped), _) => {
+                        out.push(match escaped {
+                            b'n' => b'\n',
+                            b'r' => b'\r',
+                            b't' => b'\t',
+                            b'b' => 8,
+                            b'a' => 7,
+                            other => other,
+                        });
+                        at += 1;
+                    }
+                }
+            }
+            if line.get(at).is_some_and(|byte| !space(*byte)) {
+                return false;
+            }
+        }
+        spans.push(Span { start, end: out.len() });
+    }
+}

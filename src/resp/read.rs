@@ -1,0 +1,188 @@
+//! Replies read back into values, for a program that runs commands without a socket.
+
+use std::fmt;
+
+/// A reply as a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Null, of any kind.
+    Null,
+    /// A simple string such as `OK`.
+    Simple(String),
+    /// An error inside of another reply, such as one of the answers of EXEC.
+    Error(String),
+    /// An integer.
+    Integer(i64),
+    /// A bulk string.
+    Bulk(Vec<u8>),
+    /// An array.
+    Array(Vec<Value>),
+    /// A map, in the order in which it was sent.
+    Map(Vec<(Value, Value)>),
+    /// A set, in the order in which it was sent.
+    Set(Vec<Value>),
+    /// A double.
+    Double(f64),
+    /// A boolean.
+    Boolean(bool),
+    /// A text with its format, such as the answer of INFO.
+    Verbatim(String, Vec<u8>),
+    /// An integer of any size, in decimal digits.
+    BigNumber(String),
+    /// A push, such as a message.
+    Push(Vec<Value>),
+}
+
+impl Value {
+    /// Reads the value at the beginning of `bytes` and returns it with its length; `None` if it is
+    /// incomplete or is no reply. For trusted bytes, such as those that the engine wrote: it recurses.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+        let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+        let (kind, line) = (*bytes.first()?, bytes.get(1..end)?);
+        let text = || String::from_utf8_lossy(line).into_owned();
+        let after = end + 2;
+        let length = || super::parse_integer(line);
+        let elements = |count: i64| {
+            let mut at = after;
+            let mut values = Vec::new();
+            for _ in 0..count {
+                let (value, len) = Self::read(bytes.get(at..)?)?;
+                values.push(value);
+                at += len;
+            }
+            Some((values, at))
+        };
+        let value = match kind {
+            b'+' => Self::Simple(text()),
+            b'-' => Self::Error(text()),
+            b':' => Self::Integer(length()?),
+            b'_' => Self::Null,
+            b'#' => Self::Boolean(line == b"t"),
+            b',' => Self::Double(match line {
+                b"nan" => f64::NAN,
+                line => super::parse_double(line)?,
+            }),
+            b'(' => Self::BigNumber(text()),
+            b'$' | b'=' => {
+                let Ok(length) = usize::try_from(length()?) else {
+                    return Some((Self::Null, after));
+                };
+                let body = bytes.get(after..after + length)?;
+                let value = if kind == b'=' {
+                    let format = String::from_utf8_lossy(body.get(..3)?).into_owned();
+                    Self::Verbatim(format, body.get(4..)?.to_vec())
+                } else {
+                    Self::Bulk(body.to_vec())
+                };
+                return Some((value, after + length + 2));
+            }
+            b'*' | b'~' | b'>' => {
+                if length()? < 0 {
+                    return Some((Self::Null, after));
+                }
+                let (values, at) = elements(length()?)?;
+                let value = match kind {
+                    b'*' => Self::Array(values),
+                    b'~' => Self::Set(values),
+                    _ => Self::Push(values),
+                };
+                return Some((value, at));
+            }
+            b'%' => {
+                let (values, at) = elements(length()?.checked_mul(2)?)?;
+                let mut pairs = Vec::new();
+                let mut values = values.into_iter();
+                while let (Some(key), Some(value)) = (values.next(), values.next()) {
+                    pairs.push((key, value));
+                }
+                return Some((Self::Map(pairs), at));
+            }
+            _ => return None,
+        };
+        Some((value, after))
+    }
+
+    /// The bytes of a string of any kind.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => Some(bytes),
+            Self::Simple(text) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// A string of any kind, where it is UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    /// The integer.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The elements of an array, set or push.
+    #[must_use]
+    pub fn as_slice(&self) -> Option<&[Value]> {
+        match self {
+            Self::Array(values) | Self::Set(values) | Self::Push(values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// Strings equal bulk and simple strings, which makes assertions short.
+impl PartialEq<str> for Value {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == Some(other.as_bytes())
+    }
+}
+
+impl PartialEq<&str> for Value {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl PartialEq<i64> for Value {
+    fn eq(&self, other: &i64) -> bool {
+        self.as_integer() == Some(*other)
+    }
+}
+
+/// As redis-cli shows it on one line: strings in quotes, `[...]` for arrays.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, values: &[Value]| {
+            f.write_str("[")?;
+            for (index, value) in values.iter().enumerate() {
+                write!(f, "{}{value}", if index == 0 { "" } else { ", " })?;
+            }
+            f.write_str("]")
+        };
+        match self {
+            Self::Null => f.write_str("(nil)"),
+            Self::Simple(text) | Self::BigNumber(text) => f.write_str(text),
+            Self::Error(text) => write!(f, "(error) {text}"),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            Self::Array(values) | Self::Set(values) | Self::Push(values) => list(f, values),
+            Self::Map(pairs) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    write!(f, "{}{key}: {value}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+            Self::Double(value) => write!(f, "{value}"),
+            Self::Boolean(value) => write!(f, "{value}"),
+        }
+    }
+}

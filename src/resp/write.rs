@@ -1,0 +1,231 @@
+//! The reply writer: every type that redis-server sends, in both versions of the protocol.
+
+use super::{Protocol, number};
+
+/// Writes the parts of a reply to the end of a buffer, in the version of the protocol that the client speaks.
+///
+/// Aggregates announce how many elements follow; the caller writes as many.
+pub struct Reply<'a> {
+    out: &'a mut Vec<u8>,
+    protocol: Protocol,
+}
+
+impl<'a> Reply<'a> {
+    /// A writer at the end of `out`.
+    pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
+        Self { out, protocol }
+    }
+
+    /// The version that is being written.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// From here on writes another version, as `HELLO` does within its own reply.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
+    /// True if RESP3 is being written.
+    #[must_use]
+    pub fn is_resp3(&self) -> bool {
+        self.protocol == Protocol::Resp3
+    }
+
+    /// A writer for the same place that can be handed on.
+    pub fn reborrow(&mut self) -> Reply<'_> {
+        Reply { out: self.out, protocol: self.protocol }
+    }
+
+    /// Where the next byte will be written, to be used with [`Reply::truncate`] and [`Reply::insert_array`].
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes back all that was written since `position`.
+    pub fn truncate(&mut self, position: usize) {
+        self.out.truncate(position);
+    }
+
+    /// Announces an array of `len` elements that have already been written from `position` on. For answers
+    /// whose length is known only at their end; it moves what was written.
+    pub fn insert_array(&mut self, position: usize, len: usize) {
+        self.insert_header(position, b'*', len);
+    }
+
+    /// As [`Reply::insert_array`], for a map of `pairs` keys and values.
+    pub fn insert_map(&mut self, position: usize, pairs: usize) {
+        if self.is_resp3() {
+            self.insert_header(position, b'%', pairs);
+        } else {
+            self.insert_header(position, b'*', pairs * 2);
+        }
+    }
+
+    fn insert_header(&mut self, position: usize, kind: u8, len: usize) {
+        let position = position.min(self.out.len());
+        let end = self.out.len();
+        self.header(kind, len);
+        let header = self.out.len() - end;
+        self.out[position..].rotate_right(header);
+    }
+
+    /// `+text`, a simple string. The text has no line breaks.
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// `+OK`.
+    pub fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
+    }
+
+    /// `-text`, an error; `text` begins with its code, as in `ERR syntax error`. Line breaks become spaces, as
+    /// in redis-server.
+    pub fn error(&mut self, text: &[u8]) {
+        self.out.push(b'-');
+        let text = text.trim_ascii_end();
+        self.out.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// `:value`.
+    pub fn integer(&mut self, value: i64) {
+        self.out.push(b':');
+        self.digits(value);
+    }
+
+    /// A count or length as an integer.
+    pub fn count(&mut self, value: usize) {
+        self.integer(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    /// A bulk string.
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.header(b'$', bytes.len());
+        self.out.extend_from_slice(bytes);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// An integer as a bulk string.
+    pub fn bulk_integer(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// A bulk string, or null where there is none.
+    pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bulk(bytes),
+            None => self.null(),
+        }
+    }
+
+    /// Null: `_` in RESP3, the null bulk string in RESP2.
+    pub fn null(&mut self) {
+        self.out.extend_from_slice(if self.is_resp3() { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// Null in place of an array: `_` in RESP3, the null array in RESP2.
+    pub fn null_array(&mut self) {
+        self.out.extend_from_slice(if self.is_resp3() { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// An array; `len` elements follow.
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len);
+    }
+
+    /// A map; `pairs` keys and values follow. In RESP2 an array of twice as many.
+    pub fn map(&mut self, pairs: usize) {
+        if self.is_resp3() {
+            self.header(b'%', pairs);
+        } else {
+            self.header(b'*', pairs * 2);
+        }
+    }
+
+    /// A set; `len` elements follow. In RESP2 an array.
+    pub fn set(&mut self, len: usize) {
+        let kind = if self.is_resp3() { b'~' } else { b'*' };
+        self.header(kind, len);
+    }
+
+    /// A push; `len` elements follow. In RESP2 an array.
+    pub fn push(&mut self, len: usize) {
+        let kind = if self.is_resp3() { b'>' } else { b'*' };
+        self.header(kind, len);
+    }
+
+    /// A double; in RESP2 a bulk string.
+    pub fn double(&mut self, value: f64) {
+        if self.is_resp3() {
+            self.out.push(b',');
+            number::print_double(self.out, value);
+            self.out.extend_from_slice(b"\r\n");
+        } else {
+            let mut text = Vec::with_capacity(24);
+            number::print_double(&mut text, value);
+            self.bulk(&text);
+        }
+    }
+
+    /// A boolean; in RESP2 the integer 1 or 0.
+    pub fn boolean(&mut self, value: bool) {
+        self.out.extend_from_slice(match (self.protocol, value) {
+            (Protocol::Resp3, true) => b"#t\r\n",
+            (Protocol::Resp3, false) => b"#f\r\n",
+            (Protocol::Resp2, true) => b":1\r\n",
+            (Protocol::Resp2, false) => b":0\r\n",
+        });
+    }
+
+    /// A text with a three-letter format, such as `txt`; in RESP2 a bulk string.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        if self.is_resp3() {
+            self.header(b'=', text.len() + format.len() + 1);
+            self.out.extend_from_slice(format.as_bytes());
+            self.out.push(b':');
+            self.out.extend_from_slice(text);
+            self.out.extend_from_slice(b"\r\n");
+        } else {
+            self.bulk(text);
+        }
+    }
+
+    /// A number of any size, in decimal digits; in RESP2 a bulk string.
+    pub fn big_number(&mut self, digits: &str) {
+        if self.is_resp3() {
+            self.line(b'(', digits.as_bytes());
+        } else {
+            self.bulk(digits.as_bytes());
+        }
+    }
+
+    /// Bytes that are a reply already.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn line(&mut self, kind: u8, text: &[u8]) {
+        self.out.push(kind);
+        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    fn header(&mut self, kind: u8, len: usize) {
+        self.out.push(kind);
+        self.digits(i64::try_from(len).unwrap_or(i64::MAX));
+    }
+
+    fn digits(&mut self, value: i64) {
+        // Most numbers on the wire have one digit.
+        if let Ok(small @ 0..=9) = u8::try_from(value) {
+            self.out.extend_from_slice(&[b'0' + small, b'\r', b'\n']);
+        } else {
+            self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            self.out.extend_from_slice(b"\r\n");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The connected clients: what each has said about itself, what it is in the middle of, and its outbox.
+
+use slab::Slab;
+
+use super::waiters::Blocked;
+use super::{Bytes, Config, IndexSet, Time};
+use crate::resp::{OwnedRequest, Protocol};
+
+/// The place of a client in the table. It is given to another client after a disconnect; [`Client::id`] never is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ClientKey(pub usize);
+
+/// Whether the connection stays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Close {
+    /// It stays.
+    #[default]
+    No,
+    /// It is closed when the outbox has been written.
+    AfterReply,
+    /// It is closed at once and what is in the outbox is lost.
+    Now,
+}
+
+/// Which replies a client wants (`CLIENT REPLY`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// All but that of the next command.
+    SkipNext,
+    /// All but that of this command.
+    Skip,
+}
+
+/// A transaction between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands that EXEC will run.
+    pub queue: Vec<OwnedRequest>,
+    /// A command could not be queued: EXEC will refuse.
+    pub failed: bool,
+}
+
+/// What a client is subscribed to.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    /// Channels.
+    pub channels: IndexSet<Bytes>,
+    /// Patterns.
+    pub patterns: IndexSet<Bytes>,
+    /// Shard channels.
+    pub shard_channels: IndexSet<Bytes>,
+}
+
+/// Where a connection comes from and goes to, as CLIENT LIST shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The client's end: `127.0.0.1:53211`, or `/path/of/socket:0`.
+    pub peer: String,
+    /// The broker's end.
+    pub local: String,
+    /// A Unix socket.
+    pub unix: bool,
+}
+
+/// One client.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Client {
+    /// The number that CLIENT ID tells; every connection gets the next one.
+    pub id: u64,
+    /// Its ends.
+    pub address: Box<Address>,
+    /// `CLIENT SETNAME`.
+    pub name: Bytes,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub library: Bytes,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub library_version: Bytes,
+    /// The version of the protocol.
+    pub protocol: Protocol,
+    /// The selected database.
+    pub db: usize,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// What the shell has not yet taken.
+    pub outbox: Vec<u8>,
+    /// How many bytes the shell has taken and not yet written.
+    pub in_flight: usize,
+    /// Since when the outbox is over its soft limit.
+    pub over_soft_limit: Option<Time>,
+    /// The subscriptions, if it ever had one.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// The transaction that it is in.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys that it watches, with their databases; those that had expired already when WATCH came are
+    /// marked and do not fail EXEC again.
+    pub watched: Vec<(usize, Bytes, bool)>,
+    /// One of those keys has changed.
+    pub watched_key_changed: bool,
+    /// What it waits for.
+    pub blocked: Option<Box<Blocked>>,
+    /// When it connected.
+    pub created: Time,
+    /// When it last sent a command.
+    pub last_interaction: Time,
+    /// Its last command, by its place in the command table.
+    pub last_command: Option<usize>,
+    /// Which replies it wants.
+    pub reply_mode: ReplyMode,
+    /// It sees all commands (MONITOR).
+    pub monitor: bool,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+    /// Whether the connection stays.
+    pub close: Close,
+    /// Bytes that have arrived and are not yet run, as far as the shell has told.
+    pub query_buffer: usize,
+    /// Bytes received.
+    pub net_input: u64,
+    /// Bytes sent.
+    pub net_output: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Made by the embedding program: neither listed nor counted.
+    pub internal: bool,
+    /// In [`Clients::dirty`].
+    dirty: bool,
+    /// It may go on with its requests; the shell has not been told yet.
+    pub resumed: bool,
+}
+
+/// The class of a client for `client-output-buffer-limit`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutputClass {
+    /// Everybody else.
+    Normal,
+    /// A client with a subscription, in RESP2 or RESP3.
+    Pubsub,
+}
+
+impl Client {
+    /// Channels and patterns together: the count that confirmations tell.
+    #[must_use]
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.as_ref().map_or(0, |all| all.channels.len() + all.patterns.len())
+    }
+
+    /// The count that the confirmations of shard channels tell.
+    #[must_use]
+    pub fn shard_subscription_count(&self) -> usize {
+        self.subscriptions.as_ref().map_or(0, |all| all.shard_channels.len())
+    }
+
+    /// True if it has any subscription.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscription_count() + self.shard_subscription_count() > 0
+    }
+
+    /// Its class for the limits of the outbox.
+    #[must_use]
+    pub fn output_class(&self) -> OutputClass {
+        if self.is_subscribed() { OutputClass::Pubsub } else { OutputClass::Normal }
+    }
+
+    /// Bytes of the outbox that have not been written to the connection.
+    #[must_use]
+    pub fn pending_output(&self) -> usize {
+        self.outbox.len() + self.in_flight
+    }
+}
+
+/// All clients.
+#[derive(Debug, Default)]
+pub struct Clients {
+    slots: Slab<Client>,
+    last_id: u64,
+    /// Clients whose outbox, state or connection the shell has to look at.
+    dirty: Vec<ClientKey>,
+    /// How many are there, without those of the embedding program.
+    count: usize,
+    /// Clients in MONITOR.
+    pub monitors: Vec<ClientKey>,
+}
+
+impl Clients {
+    /// A client connects.
+    pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
+        self.last_id += 1;
+        self.count += usize::from(!internal);
+        let client = Client {
+            id: self.last_id,
+            address: Box::new(address),
+            name: Bytes::default(),
+            library: Bytes::default(),
+            library_version: Bytes::default(),
+            protocol: Protocol::Resp2,
+            db: 0,
+            authenticated,
+            outbox: Vec::new(),
+            in_flight: 0,
+            over_soft_limit: None,
+            subscriptions: None,
+            transaction: None,
+            watched: Vec::new(),
+            watched_key_changed: false,
+            blocked: None,
+            created: now,
+            last_interaction: now,
+            last_command: None,
+            reply_mode: ReplyMode::On,
+            monitor: false,
+            no_evict: false,
+            no_touch: false,
+            close: Close::No,
+            query_buffer: 0,
+            net_input: 0,
+            net_output: 0,
+            commands: 0,
+            internal,
+            dirty: false,
+            resumed: false,
+        };
+        ClientKey(self.slots.insert(client))
+    }
+
+    /// Takes a client out of the table; its subscriptions, watches and waits are the engine's to end.
+    pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
+        let client = self.slots.try_remove(key.0)?;
+        self.count -= usize::from(!client.internal);
+        if client.dirty {
+            self.dirty.retain(|other| *other != key);
+        }
+        self.monitors.retain(|other| *other != key);
+        Some(client)
+    }
+
+    /// The client at this place.
+    #[must_use]
+    pub fn get(&self, key: ClientKey) -> Option<&Client> {
+        self.slots.get(key.0)
+    }
+
+    /// The client at this place, to change.
+    pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
+        self.slots.get_mut(key.0)
+    }
+
+    /// The client with this number.
+    #[must_use]
+    pub fn by_id(&self, id: u64) -> Option<ClientKey> {
+        self.iter().find(|(_, client)| client.id == id).map(|(key, _)| key)
+    }
+
+    /// All clients of connections, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (ClientKey, &Client)> {
+        self.slots.iter().filter(|(_, client)| !client.internal).map(|(key, client)| (ClientKey(key), client))
+    }
+
+    /// The number of connections.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// True if nobody is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Tells the shell to look at a client.
+    pub fn mark(&mut self, key: ClientKey) {
+        if let Some(client) = self.slots.get_mut(key.0)
+            && !client.dirty
+        {
+            client.dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    /// Appends bytes to the outbox of a client that did not ask for them, and cuts it off if it has passed
+    /// the limits.
+    pub fn deliver(&mut self, key: ClientKey, bytes: &[u8], config: &Config, now: Time) {
+        let Some(client) = self.slots.get_mut(key.0) else { return };
+        if client.close != Close::No {
+            return;
+        }
+        client.outbox.extend_from_slice(bytes);
+        check_output_limit(client, config, now);
+        if !client.dirty {
+            client.dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    /// Cuts off a client that does not read what it gets, as redis-server does by
+    /// `client-output-buffer-limit`.
+    pub fn check_output_limit(&mut self, key: ClientKey, config: &Config, now: Time) {
+        if let Some(client) = self.slots.get_mut(key.0) {
+            check_output_limit(client, config, now);
+            if client.close == Close::Now {
+                self.mark(key);
+            }
+        }
+    }
+
+    /// The clients that the shell has to look at, once.
+    pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
+        for key in &self.dirty {
+            if let Some(client) = self.slots.get_mut(key.0) {
+                client.dirty = false;
+            }
+        }
+        into.append(&mut self.dirty);
+    }
+
+    /// True if the shell has to look at somebody.
+    #[must_use]
+    pub fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Closes the connection of a client.
+    pub fn close(&mut self, key: ClientKey, close: Close) {
+        if let Some(client) = self.slots.get_mut(key.0) {
+            client.close = client.close.max(close);
+            self.mark(key);
+        }
+    }
+}
+
+fn check_output_limit(client: &mut Client, config: &Config, now: Time) {
+    let limit = config.output_limit(client.output_class());
+    let pending = client.pending_output();
+    let hard = limit.hard > 0 && pending > limit.hard;
+    let soft = limit.soft > 0 && pending > limit.soft;
+    if soft {
+        let since = *client.over_soft_limit.get_or_insert(now);
+        if hard || now.since(since).as_secs() >= limit.soft_seconds {
+            cut_off(client);
+        }
+    } else {
+        client.over_soft_limit = None;
+        if hard {
+            cut_off(client);
+        }
+    }
+}
+
+fn cut_off(client: &mut Client) {
+    client.close = Close::Now;
+    client.outbox = Vec::new();
+}

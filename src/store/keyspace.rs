@@ -1,0 +1,285 @@
+//! The databases: keys, their values, and when they expire.
+
+use std::collections::BTreeSet;
+
+use super::{Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
+
+/// A value and when it ends.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The value.
+    pub value: Value,
+    /// When the key expires, in milliseconds since the Unix epoch.
+    expires: Option<i64>,
+}
+
+impl Entry {
+    /// A value, with the time of its expiry in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn new(value: Value, expires: Option<i64>) -> Self {
+        Self { value, expires }
+    }
+
+    /// When the key expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn expires(&self) -> Option<i64> {
+        self.expires
+    }
+}
+
+/// One database. What is removed leaves its place to the last key, which is what SCAN relies on.
+#[derive(Debug, Default)]
+pub struct Database {
+    entries: Map<Bytes, Entry>,
+    /// The keys that expire, in the order in which they do.
+    deadlines: BTreeSet<(i64, Bytes)>,
+}
+
+impl Database {
+    /// The number of keys, expired ones that nobody has noticed yet included, as DBSIZE counts them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The number of keys that expire some day.
+    #[must_use]
+    pub fn expiring(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// The mean time to live of the expiring keys in milliseconds, 0 if there are none.
+    #[must_use]
+    pub fn mean_ttl(&self, now: Time) -> i64 {
+        let count = i128::try_from(self.deadlines.len()).unwrap_or(i128::MAX);
+        let sum: i128 = self.deadlines.iter().map(|(at, _)| i128::from((at - now.millis()).max(0))).sum();
+        i64::try_from(sum.checked_div(count).unwrap_or_default()).unwrap_or(i64::MAX)
+    }
+
+    /// True if the key is there, expired or not.
+    #[must_use]
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// True if the key is there and has passed its time at `now` (milliseconds since the Unix epoch).
+    #[must_use]
+    pub fn expired(&self, key: &[u8], now: i64) -> bool {
+        self.entries.get(key).and_then(Entry::expires).is_some_and(|at| at <= now)
+    }
+
+    /// All keys and entries.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
+        self.entries.iter()
+    }
+
+    /// The key and entry at a place of the table; see [`Database`].
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<(&Bytes, &Entry)> {
+        self.entries.get_index(index)
+    }
+
+    /// When the first key expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<i64> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    fn first_expiring_at(&self, at: i64) -> Option<&Bytes> {
+        self.deadlines.first().filter(|(first, _)| *first == at).map(|(_, key)| key)
+    }
+
+    fn insert(&mut self, key: &[u8], entry: Entry) -> Option<Entry> {
+        let expires = entry.expires;
+        let old = match self.entries.get_mut(key) {
+            Some(place) => Some(std::mem::replace(place, entry)),
+            None => self.entries.insert(key.into(), entry),
+        };
+        self.move_deadline(key, old.as_ref().and_then(|old| old.expires), expires);
+        old
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let entry = self.entries.swap_remove(key)?;
+        self.move_deadline(key, entry.expires, None);
+        Some(entry)
+    }
+
+    fn move_deadline(&mut self, key: &[u8], from: Option<i64>, to: Option<i64>) {
+        if from == to {
+            return;
+        }
+        if let Some(from) = from {
+            self.deadlines.remove(&(from, key.into()));
+        }
+        if let Some(to) = to {
+            self.deadlines.insert((to, key.into()));
+        }
+    }
+}
+
+impl Store {
+    /// The database that the running command sees.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.databases[self.db]
+    }
+
+    /// The place of a key that has not expired; one that has is removed first, with its event.
+    fn live(&mut self, key: &[u8]) -> Option<usize> {
+        let (index, _, entry) = self.databases[self.db].entries.get_full(key)?;
+        if entry.expires.is_some_and(|at| at <= self.now.millis()) {
+            self.expire(self.db, key);
+            return None;
+        }
+        Some(index)
+    }
+
+    /// The entry of a key, without counting it as a hit or miss.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let index = self.live(key)?;
+        self.databases[self.db].entries.get_index(index).map(|(_, entry)| entry)
+    }
+
+    /// The entry of a key to change, without counting it as a hit or miss. Its expiry is changed with
+    /// [`Store::set_expiry`].
+    pub fn peek_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        let index = self.live(key)?;
+        self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
+    }
+
+    /// True if the key is there.
+    pub fn contains(&mut self, key: &[u8]) -> bool {
+        self.live(key).is_some()
+    }
+
+    /// The entry of a key, for a command that reads: counted as a hit or miss.
+    pub fn read(&mut self, key: &[u8]) -> Option<&Entry> {
+        let index = self.live(key);
+        if index.is_some() {
+            self.stats.keyspace_hits += 1;
+        } else {
+            self.stats.keyspace_misses += 1;
+        }
+        self.databases[self.db].entries.get_index(index?).map(|(_, entry)| entry)
+    }
+
+    /// The value of a key for a command that reads: counted as a hit or miss.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        self.read(key).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
+    }
+
+    /// The value of a key for a command that changes it if it is there.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
+        self.peek_mut(key).map(|entry| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
+    }
+
+    /// The value of a key, made empty if there is none. The caller puts something into it.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get_or_create<T: Typed + Default>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
+        if self.live(key).is_none() {
+            self.insert(key, T::default().into_value(), None);
+        }
+        let entry = self.databases[self.db].entries.get_mut(key).ok_or(WrongType)?;
+        T::of_mut(&mut entry.value).ok_or(WrongType)
+    }
+
+    /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
+    /// the key is served when the command is done. Watchers and events are the caller's, by
+    /// [`Store::modified`].
+    pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
+        let old = self.databases[self.db].insert(key, Entry { value, expires });
+        if old.is_none() {
+            self.event(Class::NEW, "new", key);
+        }
+        self.waiters.ready(self.db, key);
+        old
+    }
+
+    /// Removes a key; the caller tells watchers and events by [`Store::modified`].
+    pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        self.live(key)?;
+        self.databases[self.db].remove(key)
+    }
+
+    /// Removes a collection that has become empty, with the event that tells of it.
+    pub fn remove_empty(&mut self, key: &[u8]) {
+        if self.databases[self.db].remove(key).is_some() {
+            self.event(Class::GENERIC, "del", key);
+        }
+    }
+
+    /// Sets or takes away the expiry of a key, in milliseconds since the Unix epoch.
+    pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) {
+        let database = &mut self.databases[self.db];
+        if let Some(entry) = database.entries.get_mut(key) {
+            let old = std::mem::replace(&mut entry.expires, expires);
+            database.move_deadline(key, old, expires);
+        }
+    }
+
+    /// Removes a key because its time has come.
+    fn expire(&mut self, db: usize, key: &[u8]) {
+        if self.databases[db].remove(key).is_some() {
+            self.stats.expired_keys += 1;
+            let seen = std::mem::replace(&mut self.db, db);
+            self.watches.touch(&mut self.clients, db, key);
+            self.event(Class::EXPIRED, "expired", key);
+            self.db = seen;
+        }
+    }
+
+    /// Removes every key whose time has come, in the order of their deadlines.
+    pub fn expire_due(&mut self) {
+        let next = |store: &Self| {
+            let due = store.databases.iter().enumerate();
+            due.filter_map(|(db, database)| Some((database.next_expiry()?, db))).min()
+        };
+        while let Some((at, db)) = next(self).filter(|(at, _)| *at <= self.now.millis()) {
+            let Some(key) = self.databases[db].first_expiring_at(at).cloned() else { return };
+            self.expire(db, &key);
+        }
+    }
+
+    /// When the next key of any database expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<i64> {
+        self.databases.iter().filter_map(Database::next_expiry).min()
+    }
+
+    /// Empties a database. Watchers of its keys are told.
+    pub fn flush(&mut self, db: usize) {
+        self.watches.touch_existing(&mut self.clients, db, &self.databases[db]);
+        self.stats.dirty += self.databases[db].len() as u64;
+        self.databases[db] = Database::default();
+        self.waiters.ready_all(db);
+    }
+
+    /// Exchanges two databases. Watchers are told, and who waits for a key that is there now is served.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        for db in [one, other] {
+            self.watches.touch_existing(&mut self.clients, db, &self.databases[one]);
+            self.watches.touch_existing(&mut self.clients, db, &self.databases[other]);
+        }
+        self.databases.swap(one, other);
+        self.waiters.ready_all(one);
+        self.waiters.ready_all(other);
+    }
+}

@@ -1,0 +1,93 @@
+//! What is kept: the keyspace, values, expiry, the Pub/Sub registry, waiters, watches and clients.
+//!
+//! Everything here is plain data in one [`Store`]; nothing knows a command's syntax, a socket or the
+//! system's clock.
+
+pub mod clients;
+pub mod config;
+pub mod events;
+pub mod hash;
+pub mod keyspace;
+pub mod list;
+pub mod pattern;
+pub mod pubsub;
+pub mod set;
+pub mod sorted_set;
+pub mod stats;
+pub mod stream;
+pub mod time;
+pub mod value;
+pub mod waiters;
+pub mod watches;
+
+pub use clients::{Client, ClientKey, Clients};
+pub use config::Config;
+pub use events::Class;
+pub use hash::Hash;
+pub use keyspace::{Database, Entry};
+pub use list::List;
+pub use pubsub::PubSub;
+pub use set::Set;
+pub use sorted_set::SortedSet;
+pub use stats::Stats;
+pub use stream::Stream;
+pub use time::Time;
+pub use value::{Typed, Value, WrongType};
+pub use waiters::Waiters;
+pub use watches::Watches;
+
+/// A key, an element or a member: any bytes.
+pub type Bytes = Box<[u8]>;
+
+/// A table that keeps the order of insertion, so that no answer depends on a hash.
+pub type Map<K, V> = indexmap::IndexMap<K, V, foldhash::fast::RandomState>;
+
+/// A set that keeps the order of insertion.
+pub type IndexSet<K> = indexmap::IndexSet<K, foldhash::fast::RandomState>;
+
+/// All state of a broker.
+#[derive(Debug)]
+pub struct Store {
+    /// The databases.
+    pub databases: Vec<Database>,
+    /// Which database the running command sees.
+    pub db: usize,
+    /// Channels, patterns and their subscribers.
+    pub pubsub: PubSub,
+    /// Clients that wait for a key or are paused.
+    pub waiters: Waiters,
+    /// Keys that clients watch.
+    pub watches: Watches,
+    /// The connected clients.
+    pub clients: Clients,
+    /// The settings.
+    pub config: Config,
+    /// The counters that INFO shows.
+    pub stats: Stats,
+    /// The source of everything random.
+    pub random: fastrand::Rng,
+    /// The time at which the running command happens.
+    pub now: Time,
+}
+
+impl Store {
+    /// An empty store at the time `now`, whose random choices follow from `seed`.
+    #[must_use]
+    pub fn new(config: Config, seed: u64, now: Time) -> Self {
+        let databases = config.databases;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let stats = Stats::new(now, &mut random);
+        Self {
+            databases: std::iter::repeat_with(Database::default).take(databases).collect(),
+            db: 0,
+            pubsub: PubSub::default(),
+            waiters: Waiters::new(databases),
+            watches: Watches::new(databases),
+            clients: Clients::default(),
+            config,
+            stats,
+            random,
+            now,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Pub/Sub: who is subscribed to what, and the delivery of messages.
+
+use super::clients::Subscriptions;
+use super::{Bytes, ClientKey, IndexSet, Map, Store, pattern};
+use crate::resp::{Protocol, Reply};
+
+/// The three kinds of subscriptions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// To a channel.
+    Channel,
+    /// To all channels that match a pattern.
+    Pattern,
+    /// To a shard channel.
+    Shard,
+}
+
+impl Kind {
+    /// The set of a client's subscriptions of this kind.
+    #[must_use]
+    pub fn of(self, subscriptions: &Subscriptions) -> &IndexSet<Bytes> {
+        match self {
+            Self::Channel => &subscriptions.channels,
+            Self::Pattern => &subscriptions.patterns,
+            Self::Shard => &subscriptions.shard_channels,
+        }
+    }
+
+    fn of_mut(self, subscriptions: &mut Subscriptions) -> &mut IndexSet<Bytes> {
+        match self {
+            Self::Channel => &mut subscriptions.channels,
+            Self::Pattern => &mut subscriptions.patterns,
+            Self::Shard => &mut subscriptions.shard_channels,
+        }
+    }
+}
+
+/// Subscribers in the order in which they came, as far as nobody has left.
+pub type Subscribers = IndexSet<ClientKey>;
+
+/// The registry.
+#[derive(Debug, Default)]
+pub struct PubSub {
+    channels: Map<Bytes, Subscribers>,
+    patterns: Map<Bytes, Subscribers>,
+    shard_channels: Map<Bytes, Subscribers>,
+}
+
+impl PubSub {
+    fn table(&self, kind: Kind) -> &Map<Bytes, Subscribers> {
+        match kind {
+            Kind::Channel => &self.channels,
+            Kind::Pattern => &self.patterns,
+            Kind::Shard => &self.shard_channels,
+        }
+    }
+
+    fn table_mut(&mut self, kind: Kind) -> &mut Map<Bytes, Subscribers> {
+        match kind {
+            Kind::Channel => &mut self.channels,
+            Kind::Pattern => &mut self.patterns,
+            Kind::Shard => &mut self.shard_channels,
+        }
+    }
+
+    /// All channels or patterns that somebody is subscribed to.
+    pub fn names(&self, kind: Kind) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.table(kind).keys().map(|name| &**name)
+    }
+
+    /// How many clients are subscribed to this very channel or pattern.
+    #[must_use]
+    pub fn subscribers(&self, kind: Kind, name: &[u8]) -> usize {
+        self.table(kind).get(name).map_or(0, Subscribers::len)
+    }
+}
+
+impl Store {
+    /// Subscribes a client; false if it was subscribed already.
+    pub fn subscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
+        let Some(owner) = self.clients.get_mut(client) else { return false };
+        if !kind.of_mut(owner.subscriptions.get_or_insert_default()).insert(name.into()) {
+            return false;
+        }
+        let table = self.pubsub.table_mut(kind);
+        match table.get_mut(name) {
+            Some(subscribers) => subscribers.insert(client),
+            None => table.entry(name.into()).or_default().insert(client),
+        }
+    }
+
+    /// Ends a subscription; false if there was none.
+    pub fn unsubscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
+        let removed = self
+            .clients
+            .get_mut(client)
+            .and_then(|owner| owner.subscriptions.as_mut())
+            .is_some_and(|subscriptions| kind.of_mut(subscriptions).shift_remove(name));
+        if removed {
+            self.unregister(client, kind, name);
+        }
+        removed
+    }
+
+    fn unregister(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
+        let table = self.pubsub.table_mut(kind);
+        if let Some(subscribers) = table.get_mut(name) {
+            subscribers.swap_remove(&client);
+            if subscribers.is_empty() {
+                table.swap_remove(name);
+            }
+        }
+    }
+
+    /// Ends all subscriptions of a client, without a word to it.
+    pub fn unsubscribe_from_all(&mut self, client: ClientKey) {
+        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(mut subscriptions) = owner.subscriptions.take() else { return };
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            for name in std::mem::take(kind.of_mut(&mut subscriptions)) {
+                self.unregister(client, kind, &name);
+            }
+        }
+    }
+
+    /// Delivers a message to all subscribers of a channel, then to those of every pattern that matches it, in
+    /// the order in which the patterns came; returns how many deliveries that made.
+    pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message);
+        if self.pubsub.patterns.is_empty() {
+            return receivers;
+        }
+        let Self { pubsub, clients, config, now, .. } = self;
+        for (pattern, subscribers) in &pubsub.patterns {
+            if !pattern::matches(pattern, channel, false) {
+                continue;
+            }
+            let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
+            let mut push = Push::new(&parts);
+            for subscriber in subscribers {
+                push.deliver(clients, *subscriber, config, *now);
+            }
+            receivers += subscribers.len();
+        }
+        receivers
+    }
+
+    /// Delivers a message to all subscribers of a shard channel; returns how many.
+    pub fn publish_to_shard(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        self.publish_to(Kind::Shard, b"smessage", channel, message)
+    }
+
+    fn publish_to(&mut self, kind: Kind, word: &[u8], channel: &[u8], message: &[u8]) -> usize {
+        let Self { pubsub, clients, config, now, .. } = self;
+        let Some(subscribers) = pubsub.table(kind).get(channel) else {
+            return 0;
+        };
+        let parts = [word, channel, message];
+        let mut push = Push::new(&parts);
+        for subscriber in subscribers {
+            push.deliver(clients, *subscriber, config, *now);
+        }
+        subscribers.len()
+    }
+}
+
+/// A push that is encoded at most once per version of the protocol.
+struct Push<'a> {
+    parts: &'a [&'a [u8]],
+    encoded: [Vec<u8>; 2],
+}
+
+impl<'a> Push<'a> {
+    fn new(parts: &'a [&'a [u8]]) -> Self {
+        Self { parts, encoded: [Vec::new(), Vec::new()] }
+    }
+
+    fn deliver(
+        &mut self,
+        clients: &mut super::Clients,
+        to: ClientKey,
+        config: &super::Config,
+        now: super::Time,
+    ) {
+        let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
+        let encoded = &mut self.encoded[usize::from(protocol == Protocol::Resp3)];
+        if encoded.is_empty() {
+            let mut reply = Reply::new(encoded, protocol);
+            reply.push(self.parts.len());
+            for part in self.parts {
+                reply.bulk(part);
+            }
+        }
+        clients.deliver(to, encoded, config, now);
+    }
+}

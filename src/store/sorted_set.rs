@@ -1,0 +1,5 @@
+//! Sorted sets.
+
+/// A sorted set.
+#[derive(Debug, Clone, Default)]
+pub struct SortedSet {}

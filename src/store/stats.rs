@@ -1,0 +1,121 @@
+//! The counters behind INFO.
+
+use super::{Map, Time};
+
+/// What has been counted of one command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommandStats {
+    /// How often it ran.
+    pub calls: u64,
+    /// How long it ran in all, in nanoseconds.
+    pub nanos: u64,
+    /// How often it was refused before it ran.
+    pub rejected: u64,
+    /// How often it answered with an error.
+    pub failed: u64,
+}
+
+/// All counters. Names are those of INFO.
+#[derive(Debug)]
+pub struct Stats {
+    /// When the broker started.
+    pub started: Time,
+    /// Forty hexadecimal digits that name this run.
+    pub run_id: String,
+    /// `total_connections_received`.
+    pub connections: u64,
+    /// `rejected_connections`.
+    pub rejected_connections: u64,
+    /// `total_commands_processed`.
+    pub commands: u64,
+    /// `total_net_input_bytes`.
+    pub net_input: u64,
+    /// `total_net_output_bytes`.
+    pub net_output: u64,
+    /// `expired_keys`.
+    pub expired_keys: u64,
+    /// `keyspace_hits`.
+    pub keyspace_hits: u64,
+    /// `keyspace_misses`.
+    pub keyspace_misses: u64,
+    /// `client_output_buffer_limit_disconnections`.
+    pub output_limit_disconnections: u64,
+    /// `client_query_buffer_limit_disconnections`.
+    pub query_limit_disconnections: u64,
+    /// `total_error_replies`.
+    pub error_replies: u64,
+    /// Counted by the code of the error: `ERR`, `WRONGTYPE`.
+    pub errors: Map<String, u64>,
+    /// By the place in the command table.
+    pub by_command: Vec<CommandStats>,
+    /// `rdb_changes_since_last_save`: nothing is ever saved.
+    pub dirty: u64,
+}
+
+/// How many codes of errors are told apart; redis-server stops counting at as many, so that scripts and
+/// hostile clients cannot fill the memory.
+const ERROR_CODES_MAX: usize = 128;
+
+impl Stats {
+    /// Everything at zero.
+    #[must_use]
+    pub fn new(now: Time, random: &mut fastrand::Rng) -> Self {
+        Self {
+            started: now,
+            run_id: std::iter::repeat_with(|| char::from_digit(random.u32(0..16), 16).unwrap_or('0'))
+                .take(40)
+                .collect(),
+            connections: 0,
+            rejected_connections: 0,
+            commands: 0,
+            net_input: 0,
+            net_output: 0,
+            expired_keys: 0,
+            keyspace_hits: 0,
+            keyspace_misses: 0,
+            output_limit_disconnections: 0,
+            query_limit_disconnections: 0,
+            error_replies: 0,
+            errors: Map::default(),
+            by_command: Vec::new(),
+            dirty: 0,
+        }
+    }
+
+    /// What `CONFIG RESETSTAT` sets back to zero.
+    pub fn reset(&mut self) {
+        self.connections = 0;
+        self.rejected_connections = 0;
+        self.commands = 0;
+        self.net_input = 0;
+        self.net_output = 0;
+        self.expired_keys = 0;
+        self.keyspace_hits = 0;
+        self.keyspace_misses = 0;
+        self.output_limit_disconnections = 0;
+        self.query_limit_disconnections = 0;
+        self.error_replies = 0;
+        self.errors.clear();
+        self.by_command.clear();
+    }
+
+    /// The counters of the command at this place of the table.
+    pub fn command(&mut self, index: usize) -> &mut CommandStats {
+        if self.by_command.len() <= index {
+            self.by_command.resize(index + 1, CommandStats::default());
+        }
+        &mut self.by_command[index]
+    }
+
+    /// Counts an error reply, which begins with its code.
+    pub fn error(&mut self, text: &[u8]) {
+        self.error_replies += 1;
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let code = String::from_utf8_lossy(code.trim_ascii_end());
+        if let Some(count) = self.errors.get_mut(code.as_ref()) {
+            *count += 1;
+        } else if self.errors.len() < ERROR_CODES_MAX {
+            self.errors.insert(code.into_owned(), 1);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Streams.
+
+/// A stream.
+#[derive(Debug, Clone, Default)]
+pub struct Stream {}

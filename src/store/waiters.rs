@@ -1,0 +1,280 @@
+//! Clients that wait: for a key, or for the end of CLIENT PAUSE.
+//!
+//! Blocking is a state. A command that finds nothing records its keys, its deadline and itself; when one of the
+//! keys gets a value, the engine runs the command again, in the order in which the clients came.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use foldhash::fast::RandomState;
+
+use super::clients::Close;
+use super::value::Type;
+use super::{Bytes, ClientKey, Store};
+use crate::resp::{OwnedRequest, Reply};
+
+/// Why a client waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// For a key of this type, or, for a consumer group, for the key to go away.
+    Key(Type),
+    /// For the end of CLIENT PAUSE.
+    Pause,
+}
+
+/// What CLIENT PAUSE has ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When it ends, in milliseconds since the Unix epoch.
+    pub until: i64,
+    /// Only commands that write have to wait.
+    pub writes_only: bool,
+}
+
+/// What a blocked client is told when it stops waiting without what it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The answer of a timeout.
+    TimedOut,
+    /// `-UNBLOCKED`, as CLIENT UNBLOCK with ERROR orders.
+    Unblocked,
+}
+
+/// What a blocked client is in the middle of.
+#[derive(Debug)]
+pub struct Blocked {
+    /// Why it waits.
+    pub reason: Reason,
+    /// The database of its keys.
+    pub db: usize,
+    /// Its keys.
+    pub keys: Vec<Bytes>,
+    /// When it stops waiting, in milliseconds since the Unix epoch; never, if none.
+    pub deadline: Option<i64>,
+    /// What is run when a key is ready.
+    pub request: OwnedRequest,
+    /// The place in the order of arrival.
+    arrival: u64,
+}
+
+type ByKey = HashMap<Bytes, BTreeMap<u64, ClientKey>, RandomState>;
+
+/// Who waits for what.
+#[derive(Debug)]
+pub struct Waiters {
+    by_key: Vec<ByKey>,
+    deadlines: BTreeSet<(i64, u64, ClientKey)>,
+    paused: BTreeMap<u64, ClientKey>,
+    arrivals: u64,
+    blocked: usize,
+    ready: VecDeque<(usize, Bytes)>,
+    is_ready: HashSet<(usize, Bytes), RandomState>,
+    /// CLIENT PAUSE, as long as it lasts.
+    pub pause: Option<Pause>,
+}
+
+impl Waiters {
+    /// Nobody waits in so many databases.
+    #[must_use]
+    pub fn new(databases: usize) -> Self {
+        Self {
+            by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(),
+            deadlines: BTreeSet::new(),
+            paused: BTreeMap::new(),
+            arrivals: 0,
+            blocked: 0,
+            ready: VecDeque::new(),
+            is_ready: HashSet::default(),
+            pause: None,
+        }
+    }
+
+    /// A client begins to wait, behind all who wait already.
+    pub fn add(
+        &mut self,
+        client: ClientKey,
+        reason: Reason,
+        db: usize,
+        keys: Vec<Bytes>,
+        deadline: Option<i64>,
+        request: OwnedRequest,
+    ) -> Box<Blocked> {
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        for key in &keys {
+            self.by_key[db].entry(key.clone()).or_default().insert(arrival, client);
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, arrival, client));
+        }
+        match reason {
+            Reason::Pause => {
+                self.paused.insert(arrival, client);
+            }
+            Reason::Key(_) => self.blocked += 1,
+        }
+        Box::new(Blocked { reason, db, keys, deadline, request, arrival })
+    }
+
+    /// Gives a wait another deadline.
+    pub fn set_deadline(&mut self, client: ClientKey, blocked: &mut Blocked, deadline: Option<i64>) {
+        let old = std::mem::replace(&mut blocked.deadline, deadline);
+        if let Some(old) = old {
+            self.deadlines.remove(&(old, blocked.arrival, client));
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, blocked.arrival, client));
+        }
+    }
+
+    /// A client no longer waits.
+    pub fn remove(&mut self, client: ClientKey, blocked: &Blocked) {
+        for key in &blocked.keys {
+            let waiters = &mut self.by_key[blocked.db];
+            if let Some(queue) = waiters.get_mut(key) {
+                queue.remove(&blocked.arrival);
+                if queue.is_empty() {
+                    waiters.remove(key);
+                }
+            }
+        }
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.remove(&(deadline, blocked.arrival, client));
+        }
+        match blocked.reason {
+            Reason::Pause => {
+                self.paused.remove(&blocked.arrival);
+            }
+            Reason::Key(_) => self.blocked -= 1,
+        }
+    }
+
+    /// A key may have what somebody waits for. Remembered once until the engine takes it.
+    pub fn ready(&mut self, db: usize, key: &[u8]) {
+        if self.blocked > 0 && self.by_key[db].contains_key(key) && self.is_ready.insert((db, key.into())) {
+            self.ready.push_back((db, key.into()));
+        }
+    }
+
+    /// All keys of a database that somebody waits for may have changed.
+    pub fn ready_all(&mut self, db: usize) {
+        let mut keys: Vec<Bytes> = self.by_key[db].keys().cloned().collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.ready(db, &key);
+        }
+    }
+
+    /// The next key that may have what somebody waits for.
+    pub fn take_ready(&mut self) -> Option<(usize, Bytes)> {
+        let ready = self.ready.pop_front()?;
+        self.is_ready.remove(&ready);
+        Some(ready)
+    }
+
+    /// True if there may be somebody to serve.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The arrival number of the last who began to wait.
+    #[must_use]
+    pub fn last_arrival(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// The first who waits for a key among those that came after arrival `after`, not after `until`, with its
+    /// arrival number.
+    #[must_use]
+    pub fn next_waiter(&self, db: usize, key: &[u8], after: u64, until: u64) -> Option<(u64, ClientKey)> {
+        let queue = self.by_key[db].get(key)?;
+        queue.range(after + 1..=until.max(after + 1)).next().map(|(arrival, client)| (*arrival, *client))
+    }
+
+    /// How many wait for a key in any database.
+    #[must_use]
+    pub fn count(&self, key: &[u8]) -> usize {
+        self.by_key.iter().filter_map(|keys| keys.get(key)).map(BTreeMap::len).sum()
+    }
+
+    /// How many wait for some key: INFO's `blocked_clients`.
+    #[must_use]
+    pub fn blocked(&self) -> usize {
+        self.blocked
+    }
+
+    /// How many keys somebody waits for: INFO's `total_blocking_keys`.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.by_key.iter().map(HashMap::len).sum()
+    }
+
+    /// Who is paused, in the order of arrival.
+    #[must_use]
+    pub fn paused(&self) -> Vec<ClientKey> {
+        self.paused.values().copied().collect()
+    }
+
+    /// When the next waiter gives up, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// The first waiter whose time is up at `millis`.
+    #[must_use]
+    pub fn first_due(&self, millis: i64) -> Option<ClientKey> {
+        self.deadlines.first().filter(|(at, ..)| *at <= millis).map(|(.., client)| *client)
+    }
+}
+
+impl Store {
+    /// Ends the wait of a client and lets it go on with its requests; what it waited for is returned.
+    pub fn resume(&mut self, client: ClientKey) -> Option<Box<Blocked>> {
+        let owner = self.clients.get_mut(client)?;
+        let blocked = owner.blocked.take()?;
+        owner.resumed = true;
+        self.waiters.remove(client, &blocked);
+        self.clients.mark(client);
+        Some(blocked)
+    }
+
+    /// Ends the wait of a client for a key with an answer; false if it does not wait for one.
+    pub fn unblock(&mut self, client: ClientKey, answer: Answer) -> bool {
+        let waits = self.clients.get(client).and_then(|owner| owner.blocked.as_ref());
+        if !waits.is_some_and(|blocked| matches!(blocked.reason, Reason::Key(_))) {
+            return false;
+        }
+        self.resume(client);
+        if let Some(owner) = self.clients.get_mut(client) {
+            let protocol = owner.protocol;
+            let mut reply = Reply::new(&mut owner.outbox, protocol);
+            match answer {
+                Answer::TimedOut => reply.null_array(),
+                Answer::Unblocked => {
+                    let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                    self.stats.error(text);
+                    reply.error(text);
+                }
+            }
+        }
+        true
+    }
+
+    /// Ends everything that a client is in the middle of: subscriptions, watches, waits, its transaction.
+    pub fn release(&mut self, client: ClientKey) {
+        self.unsubscribe_from_all(client);
+        self.unwatch(client);
+        let Some(owner) = self.clients.get_mut(client) else { return };
+        owner.transaction = None;
+        if let Some(blocked) = owner.blocked.take() {
+            self.waiters.remove(client, &blocked);
+        }
+    }
+
+    /// Cuts a client off at once; from now on it gets nothing and takes nothing.
+    pub fn kill(&mut self, client: ClientKey) {
+        self.release(client);
+        self.clients.close(client, Close::Now);
+    }
+}

@@ -1,0 +1,92 @@
+//! WATCH: which keys are watched by whom.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::{Bytes, ClientKey, Clients, Database, Store};
+
+/// The watched keys of every database.
+#[derive(Debug)]
+pub struct Watches {
+    by_key: Vec<HashMap<Bytes, Vec<ClientKey>, RandomState>>,
+    /// How many keys are watched in all, so that the common case costs one comparison.
+    count: usize,
+}
+
+impl Watches {
+    /// No watches in so many databases.
+    #[must_use]
+    pub fn new(databases: usize) -> Self {
+        Self { by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(), count: 0 }
+    }
+
+    /// A client watches a key.
+    pub fn add(&mut self, db: usize, key: &[u8], client: ClientKey) {
+        let watchers = self.by_key[db].entry(key.into()).or_default();
+        watchers.push(client);
+        self.count += 1;
+    }
+
+    /// A client no longer watches a key.
+    pub fn remove(&mut self, db: usize, key: &[u8], client: ClientKey) {
+        let Some(watchers) = self.by_key[db].get_mut(key) else { return };
+        if let Some(place) = watchers.iter().position(|watcher| *watcher == client) {
+            watchers.swap_remove(place);
+            self.count -= 1;
+        }
+        if watchers.is_empty() {
+            self.by_key[db].remove(key);
+        }
+    }
+
+    /// A key has changed: the transactions of its watchers will fail.
+    pub fn touch(&mut self, clients: &mut Clients, db: usize, key: &[u8]) {
+        if self.count == 0 {
+            return;
+        }
+        for watcher in self.by_key[db].get(key).into_iter().flatten() {
+            if let Some(client) = clients.get_mut(*watcher) {
+                client.watched_key_changed = true;
+            }
+        }
+    }
+
+    /// All keys of `keys` change in database `db` at once, as by FLUSHDB: watchers of a key that is among them
+    /// fail, watchers of a key that is not see no change.
+    pub fn touch_existing(&mut self, clients: &mut Clients, db: usize, keys: &Database) {
+        for (key, watchers) in &self.by_key[db] {
+            if !keys.has(key) {
+                continue;
+            }
+            for watcher in watchers {
+                if let Some(client) = clients.get_mut(*watcher) {
+                    client.watched_key_changed = true;
+                }
+            }
+        }
+    }
+
+    /// How many watches there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// True if nothing is watched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Store {
+    /// Ends all watches of a client, and what they have seen.
+    pub fn unwatch(&mut self, client: ClientKey) {
+        let Some(owner) = self.clients.get_mut(client) else { return };
+        owner.watched_key_changed = false;
+        for (db, key, _) in std::mem::take(&mut owner.watched) {
+            self.watches.remove(db, &key, client);
+        }
+    }
+}
