@@ -26,6 +26,9 @@ impl Error {
     /// An index outside of a list.
     pub const INDEX_OUT_OF_RANGE: Self = Self::constant("ERR index out of range");
 
+    /// SCAN with a cursor that is none.
+    pub const INVALID_CURSOR: Self = Self::constant("ERR invalid cursor");
+
     const fn constant(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
     }
@@ -49,6 +52,12 @@ impl Error {
     #[must_use]
     pub fn arity(full_name: &str) -> Self {
         Self::new(format!("ERR wrong number of arguments for '{full_name}' command"))
+    }
+
+    /// A time of expiry that is none, for a command given by its full name.
+    #[must_use]
+    pub fn invalid_expire_time(full_name: &str) -> Self {
+        Self::new(format!("ERR invalid expire time in '{full_name}' command"))
     }
 
     /// The text.
