@@ -87,8 +87,7 @@ pub fn cursor(text: &[u8]) -> Result<u64, Error> {
     let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(text.len());
     let (negative, digits) = match text.get(start..).unwrap_or_default() {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     // `u64::from_str` would take another sign.
     let digits = Some(digits).filter(|digits| digits.first().is_some_and(u8::is_ascii_digit));
