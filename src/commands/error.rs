@@ -51,6 +51,15 @@ impl Error {
         Self::new(format!("ERR wrong number of arguments for '{full_name}' command"))
     }
 
+    /// A subcommand that is known, with arguments that it does not take.
+    #[must_use]
+    pub fn subcommand_syntax(subcommand: &[u8], container: &str) -> Self {
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
+        Self::from_bytes(text)
+    }
+
     /// The text.
     #[must_use]
     pub fn text(&self) -> &[u8] {
