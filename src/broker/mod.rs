@@ -6,6 +6,7 @@ mod wait;
 pub use builder::Builder;
 pub use wait::{Wait, WaitError};
 
+use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::engine::Engine;
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{Condition, Shared};
 use crate::store::clients::Address;
@@ -155,7 +157,7 @@ impl Broker {
     #[must_use]
     pub fn commands(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        let client = self.shared.change(|engine, now| engine.connect_observer(now));
+        let client = self.shared.change(Engine::connect_observer);
         self.runtime.spawn(Arc::clone(&self.shared).serve_client(theirs, client));
         ours
     }
@@ -257,7 +259,8 @@ fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(byte as char);
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out
