@@ -54,6 +54,15 @@ impl Error {
         Self::new(format!("ERR wrong number of arguments for '{full_name}' command"))
     }
 
+    /// A subcommand that is known, with arguments that it does not take.
+    #[must_use]
+    pub fn subcommand_syntax(subcommand: &[u8], container: &str) -> Self {
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
+        Self::from_bytes(text)
+    }
+
     /// A time of expiry that is none, for a command given by its full name.
     #[must_use]
     pub fn invalid_expire_time(full_name: &str) -> Self {

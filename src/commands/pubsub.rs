@@ -1,87 +1,184 @@
-//! The family pubsub.
+//! Pub/Sub.
+//!
+//! A confirmation is a push of three elements: what happened, to which channel, and how many subscriptions are
+//! left. It stands in the outbox before any message of the new subscription can.
 
 use super::{Context, Error, Outcome};
+use crate::resp::Args;
+use crate::store::pattern;
+use crate::store::pubsub::Kind;
 
-/// PSUBSCRIBE
-pub fn psubscribe(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// PUBLISH
-pub fn publish(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// PUNSUBSCRIBE
-pub fn punsubscribe(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// SPUBLISH
-pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// SSUBSCRIBE
-pub fn ssubscribe(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// SUBSCRIBE
+/// SUBSCRIBE channel...
 pub fn subscribe(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    subscribe_to(ctx, Kind::Channel, "subscribe")
 }
 
-/// SUNSUBSCRIBE
-pub fn sunsubscribe(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// UNSUBSCRIBE
+/// UNSUBSCRIBE [channel...]
 pub fn unsubscribe(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    unsubscribe_from(ctx, Kind::Channel, "unsubscribe")
 }
 
-/// PUBSUB_CHANNELS
+/// PSUBSCRIBE pattern...
+pub fn psubscribe(ctx: &mut Context<'_>) -> Outcome {
+    subscribe_to(ctx, Kind::Pattern, "psubscribe")
+}
+
+/// PUNSUBSCRIBE [pattern...]
+pub fn punsubscribe(ctx: &mut Context<'_>) -> Outcome {
+    unsubscribe_from(ctx, Kind::Pattern, "punsubscribe")
+}
+
+/// SSUBSCRIBE shardchannel...
+pub fn ssubscribe(ctx: &mut Context<'_>) -> Outcome {
+    subscribe_to(ctx, Kind::Shard, "ssubscribe")
+}
+
+/// SUNSUBSCRIBE [shardchannel...]
+pub fn sunsubscribe(ctx: &mut Context<'_>) -> Outcome {
+    unsubscribe_from(ctx, Kind::Shard, "sunsubscribe")
+}
+
+/// PUBLISH channel message
+pub fn publish(ctx: &mut Context<'_>) -> Outcome {
+    let receivers = ctx.store.publish(&ctx.args[1], &ctx.args[2]);
+    ctx.reply.count(receivers);
+    Ok(())
+}
+
+/// SPUBLISH shardchannel message
+pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
+    let receivers = ctx.store.publish_to_shard(&ctx.args[1], &ctx.args[2]);
+    ctx.reply.count(receivers);
+    Ok(())
+}
+
+/// PUBSUB CHANNELS [pattern]
 pub fn pubsub_channels(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    names(ctx, Kind::Channel)
 }
 
-/// PUBSUB_NUMSUB
-pub fn pubsub_numsub(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// PUBSUB_NUMPAT
-pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
-}
-
-/// PUBSUB_SHARDCHANNELS
+/// PUBSUB SHARDCHANNELS [pattern]
 pub fn pubsub_shardchannels(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    names(ctx, Kind::Shard)
 }
 
-/// PUBSUB_SHARDNUMSUB
+/// PUBSUB NUMSUB [channel...]
+pub fn pubsub_numsub(ctx: &mut Context<'_>) -> Outcome {
+    counts(ctx, Kind::Channel);
+    Ok(())
+}
+
+/// PUBSUB SHARDNUMSUB [shardchannel...]
 pub fn pubsub_shardnumsub(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    counts(ctx, Kind::Shard);
+    Ok(())
 }
 
-/// PUBSUB_HELP
+/// PUBSUB NUMPAT
+pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
+    ctx.reply.count(ctx.store.pubsub.names(Kind::Pattern).len());
+    Ok(())
+}
+
+/// PUBSUB HELP
 pub fn pubsub_help(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    const HELP: [&str; 13] = [
+        "PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CHANNELS [<pattern>]",
+        "    The channels with a subscriber, all or those that match the pattern.",
+        "NUMPAT",
+        "    How many patterns have a subscriber.",
+        "NUMSUB [<channel> ...]",
+        "    How many subscribers each of the channels has, patterns not counted.",
+        "SHARDCHANNELS [<pattern>]",
+        "    The shard channels with a subscriber, all or those that match the pattern.",
+        "SHARDNUMSUB [<shardchannel> ...]",
+        "    How many subscribers each of the shard channels has.",
+        "HELP",
+        "    This text.",
+    ];
+    ctx.reply.array(HELP.len());
+    for line in HELP {
+        ctx.reply.simple(line);
+    }
+    Ok(())
+}
+
+fn subscribe_to(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
+    if ctx.client()?.internal {
+        // As redis-server says to whoever could never read the messages.
+        let command = word.to_uppercase();
+        return Err(Error::new(format!("ERR {command} isn't allowed for a DENY BLOCKING client")));
+    }
+    for name in ctx.args.from(1).iter() {
+        ctx.store.subscribe(ctx.client, kind, name);
+        confirm(ctx, kind, word, Some(name))?;
+    }
+    Ok(())
+}
+
+fn unsubscribe_from(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
+    let named = ctx.args.from(1);
+    if !named.is_empty() {
+        return leave(ctx, kind, word, named);
+    }
+    let subscribed: Vec<_> = match &ctx.client()?.subscriptions {
+        Some(subscriptions) => kind.of(subscriptions).iter().cloned().collect(),
+        None => Vec::new(),
+    };
+    if subscribed.is_empty() {
+        return confirm(ctx, kind, word, None);
+    }
+    for name in subscribed {
+        ctx.store.unsubscribe(ctx.client, kind, &name);
+        confirm(ctx, kind, word, Some(&name))?;
+    }
+    Ok(())
+}
+
+fn leave(ctx: &mut Context<'_>, kind: Kind, word: &str, names: Args<'_>) -> Outcome {
+    for name in names.iter() {
+        ctx.store.unsubscribe(ctx.client, kind, name);
+        confirm(ctx, kind, word, Some(name))?;
+    }
+    Ok(())
+}
+
+fn confirm(ctx: &mut Context<'_>, kind: Kind, word: &str, name: Option<&[u8]>) -> Outcome {
+    let client = ctx.client()?;
+    let count = match kind {
+        Kind::Channel | Kind::Pattern => client.subscription_count(),
+        Kind::Shard => client.shard_subscription_count(),
+    };
+    ctx.reply.push(3);
+    ctx.reply.bulk(word.as_bytes());
+    ctx.reply.bulk_or_null(name);
+    ctx.reply.count(count);
+    Ok(())
+}
+
+fn names(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
+    if ctx.args.len() > 3 {
+        return Err(Error::subcommand_syntax(&ctx.args[1], "PUBSUB"));
+    }
+    let wanted = ctx.args.get(2);
+    let start = ctx.reply.position();
+    let mut count = 0;
+    for name in ctx.store.pubsub.names(kind) {
+        if wanted.is_none_or(|wanted| pattern::matches(wanted, name, false)) {
+            ctx.reply.bulk(name);
+            count += 1;
+        }
+    }
+    ctx.reply.insert_array(start, count);
+    Ok(())
+}
+
+fn counts(ctx: &mut Context<'_>, kind: Kind) {
+    let channels = ctx.args.from(2);
+    ctx.reply.array(channels.len() * 2);
+    for channel in channels.iter() {
+        ctx.reply.bulk(channel);
+        ctx.reply.count(ctx.store.pubsub.subscribers(kind, channel));
+    }
 }

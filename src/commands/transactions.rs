@@ -1,27 +1,43 @@
-//! The family transactions.
+//! Transactions; EXEC itself is in [`crate::engine`], because it calls back into the dispatcher.
 
 use super::{Context, Error, Outcome};
 
 /// MULTI
 pub fn multi(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let client = ctx.client()?;
+    if client.transaction.is_some() {
+        return Err(Error::new("ERR MULTI calls can not be nested"));
+    }
+    client.transaction = Some(Box::default());
+    ctx.reply.ok();
+    Ok(())
 }
 
 /// DISCARD
 pub fn discard(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    if ctx.client()?.transaction.take().is_none() {
+        return Err(Error::new("ERR DISCARD without MULTI"));
+    }
+    ctx.store.unwatch(ctx.client);
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// WATCH
+/// WATCH key...
 pub fn watch(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    if ctx.client()?.transaction.is_some() {
+        return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
+    }
+    for key in ctx.args.from(1).iter() {
+        ctx.store.watch(ctx.client, key);
+    }
+    ctx.reply.ok();
+    Ok(())
 }
 
 /// UNWATCH
 pub fn unwatch(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.store.unwatch(ctx.client);
+    ctx.reply.ok();
+    Ok(())
 }

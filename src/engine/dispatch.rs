@@ -23,11 +23,11 @@ impl Engine {
         }
         let command = match find(args) {
             Ok(command) => command,
-            Err((command, error)) => return self.reject(client, command, &error),
+            Err((command, error)) => return self.reject(client, command, args, &error),
         };
         owner.last_command = Some(command.index());
         if let Err(error) = self.permit(client, command) {
-            return self.reject(client, Some(command), &error);
+            return self.reject(client, Some(command), args, &error);
         }
         if self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
@@ -56,7 +56,8 @@ impl Engine {
     }
 
     /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
-    fn reject(&mut self, client: ClientKey, command: Option<&Command>, error: &Error) {
+    fn reject(&mut self, client: ClientKey, command: Option<&Command>, args: Args<'_>, error: &Error) {
+        self.feed_monitors(client, command, args, false);
         let mut text = error.text().to_vec();
         if let Some(command) = command {
             self.store.stats.command(command.index()).rejected += 1;
@@ -81,7 +82,7 @@ impl Engine {
     fn enqueue(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
         if command.flags.contains(Flags::NO_MULTI) {
             let error = Error::new("ERR Command not allowed inside a transaction");
-            return self.reject(client, Some(command), &error);
+            return self.reject(client, Some(command), args, &error);
         }
         self.with_reply(client, |engine, out, protocol| {
             if let Some(owner) = engine.store.clients.get_mut(client)
@@ -142,7 +143,7 @@ impl Engine {
             Reply::new(out, protocol).error(error.text());
         }
         self.ran.push(command.index());
-        self.feed_monitors(client, command, args);
+        self.feed_monitors(client, Some(command), args, true);
         None
     }
 
@@ -152,7 +153,7 @@ impl Engine {
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let protocol = owner.protocol;
-        let mut out = std::mem::take(&mut owner.outbox);
+        let mut out = self.store.clients.take_outbox(client);
         let start = out.len();
         write(self, &mut out, protocol);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
@@ -168,9 +169,10 @@ impl Engine {
         let pushes = std::mem::replace(&mut owner.outbox, out);
         if owner.close == Close::Now {
             owner.outbox.clear();
-        } else {
+        } else if !pushes.is_empty() {
             owner.outbox.extend_from_slice(&pushes);
         }
+        self.store.clients.put_spare(pushes);
         self.store.clients.check_output_limit(client, &self.store.config, self.store.now);
         self.store.clients.mark(client);
     }

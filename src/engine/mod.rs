@@ -9,6 +9,8 @@ mod dispatch;
 mod monitor;
 mod transactions;
 
+use std::time::Duration;
+
 use crate::commands::Error;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
 use crate::store::clients::{Address, Client, Close};
@@ -96,6 +98,14 @@ impl Engine {
         Ok(self.store.clients.connect(address, authenticated, false, now))
     }
 
+    /// Somebody of the embedding program begins to read all commands.
+    pub fn connect_observer(&mut self, now: Time) -> ClientKey {
+        self.advance(now);
+        let client = self.store.clients.connect(Address::default(), true, true, now);
+        self.store.clients.monitors.push(client);
+        client
+    }
+
     /// A client has gone.
     pub fn disconnect(&mut self, client: ClientKey, now: Time) {
         self.advance(now);
@@ -132,10 +142,16 @@ impl Engine {
             let limits = self.limits(client);
             let rest = bytes.get(consumed..).unwrap_or_default();
             match parser.parse(rest, &limits) {
-                Ok(None) => return (consumed, Flow::Continue),
+                Ok(None) => {
+                    if self.check_query_limit(client, rest.len()) {
+                        return (bytes.len(), Flow::Closed);
+                    }
+                    return (consumed, Flow::Continue);
+                }
                 Ok(Some(length)) => {
                     let args = parser.args(rest);
                     consumed += length;
+                    self.received(client, length);
                     if !args.is_empty() {
                         self.execute(client, args, now);
                     }
@@ -151,6 +167,24 @@ impl Engine {
     fn limits(&self, client: ClientKey) -> Limits {
         let authenticated = self.store.clients.get(client).is_some_and(|client| client.authenticated);
         Limits { bulk: self.store.config.proto_max_bulk_len, authenticated }
+    }
+
+    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet;
+    /// true if so.
+    pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
+        let exceeded = bytes > self.store.config.client_query_buffer_limit;
+        if exceeded {
+            self.store.stats.query_limit_disconnections += 1;
+            self.store.kill(client);
+        }
+        exceeded
+    }
+
+    fn received(&mut self, client: ClientKey, bytes: usize) {
+        self.store.stats.net_input += bytes as u64;
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.net_input += bytes as u64;
+        }
     }
 
     fn protocol_error(&mut self, client: ClientKey, error: ProtocolError) {
@@ -170,22 +204,31 @@ impl Engine {
         self.serve_ready();
     }
 
-    /// Appends the outbox of a client to `into`, or exchanges them if `into` is empty, so that both keep their
-    /// memory; tells what else there is to do.
+    /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A
+    /// buffer that is empty is exchanged, not copied.
     pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
-        let Some(owner) = self.store.clients.get_mut(client) else {
+        let clients = &mut self.store.clients;
+        let Some(owner) = clients.get_mut(client) else {
             return Output { close: Close::Now, resumed: false };
         };
-        let bytes = owner.outbox.len();
+        let mut taken = std::mem::take(&mut owner.outbox);
+        owner.in_flight = 0;
+        owner.net_output += taken.len() as u64;
+        let output = Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed) };
+        self.store.stats.net_output += taken.len() as u64;
         if into.is_empty() {
-            std::mem::swap(&mut owner.outbox, into);
+            std::mem::swap(&mut taken, into);
         } else {
-            into.append(&mut owner.outbox);
+            into.append(&mut taken);
         }
-        owner.in_flight = into.len();
-        owner.net_output += bytes as u64;
-        self.store.stats.net_output += bytes as u64;
-        Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed) }
+        clients.put_spare(taken);
+        output
+    }
+
+    /// What there is to do for a client whose outbox cannot be taken yet, because its connection is full.
+    #[must_use]
+    pub fn closing(&self, client: ClientKey) -> Close {
+        self.store.clients.get(client).map_or(Close::Now, |owner| owner.close)
     }
 
     /// The shell tells how many of the bytes that it took are still to be written.
@@ -208,9 +251,10 @@ impl Engine {
 
     /// Tells how long the commands since the last call took, measured by the shell; in a batch of several each
     /// is given an equal share.
-    pub fn account(&mut self, nanos: u64) {
-        let share = nanos / self.ran.len().max(1) as u64;
-        for index in std::mem::take(&mut self.ran) {
+    pub fn account(&mut self, elapsed: Duration) {
+        let commands = u64::try_from(self.ran.len().max(1)).unwrap_or(u64::MAX);
+        let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands;
+        while let Some(index) = self.ran.pop() {
             self.store.stats.command(index).nanos += share;
         }
     }

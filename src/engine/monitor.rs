@@ -6,22 +6,29 @@ use crate::resp::Args;
 use crate::store::ClientKey;
 
 impl Engine {
-    /// Shows a command that has just run to all monitors, in redis-server's format. Commands about the server
-    /// itself are not shown, and passwords never are.
-    pub(super) fn feed_monitors(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
-        if self.store.clients.monitors.is_empty()
-            || command.flags.contains(Flags::SKIP_MONITOR)
-            || command.flags.contains(Flags::ADMIN)
-        {
+    /// Shows a command to all monitors, in redis-server's format; passwords never. Commands about the server
+    /// itself and those that were refused are shown to the embedding program only.
+    pub(super) fn feed_monitors(
+        &mut self,
+        client: ClientKey,
+        command: Option<&Command>,
+        args: Args<'_>,
+        ran: bool,
+    ) {
+        if self.store.clients.monitors.is_empty() {
             return;
         }
+        let hidden = Flags::SKIP_MONITOR.or(Flags::ADMIN);
+        let public = ran && command.is_some_and(|command| !command.flags.intersects(hidden));
         let Some(line) = self.monitor_line(client, command, args) else { return };
         for monitor in self.store.clients.monitors.clone() {
-            self.store.clients.deliver(monitor, &line, &self.store.config, self.store.now);
+            if public || self.store.clients.get(monitor).is_some_and(|owner| owner.internal) {
+                self.store.clients.deliver(monitor, &line, &self.store.config, self.store.now);
+            }
         }
     }
 
-    fn monitor_line(&self, client: ClientKey, command: &Command, args: Args<'_>) -> Option<Vec<u8>> {
+    fn monitor_line(&self, client: ClientKey, command: Option<&Command>, args: Args<'_>) -> Option<Vec<u8>> {
         let owner = self.store.clients.get(client)?;
         let micros = self.store.now.micros();
         let place = if owner.address.unix {
@@ -46,8 +53,8 @@ impl Engine {
 }
 
 /// True for an argument that is a user's name or password.
-fn is_secret(command: &Command, args: Args<'_>, index: usize) -> bool {
-    match command.name {
+fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
+    match command.map_or("", |command| command.name) {
         "auth" => index > 0,
         "hello" => (2..index).any(|at| args[at].eq_ignore_ascii_case(b"auth") && index <= at + 2),
         _ => false,

@@ -161,15 +161,15 @@ impl<'a> Reply<'a> {
 
     /// A double; in RESP2 a bulk string.
     pub fn double(&mut self, value: f64) {
+        let position = self.out.len();
         if self.is_resp3() {
             self.out.push(b',');
             number::print_double(self.out, value);
-            self.out.extend_from_slice(b"\r\n");
         } else {
-            let mut text = Vec::with_capacity(24);
-            number::print_double(&mut text, value);
-            self.bulk(&text);
+            number::print_double(self.out, value);
+            self.insert_header(position, b'$', self.out.len() - position);
         }
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// A boolean; in RESP2 the integer 1 or 0.

@@ -188,7 +188,14 @@ pub struct Clients {
     count: usize,
     /// Clients in MONITOR.
     pub monitors: Vec<ClientKey>,
+    /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
+    spare: Vec<Vec<u8>>,
 }
+
+/// How many empty buffers are kept: enough for a message to a thousand subscribers.
+const SPARE_BUFFERS_MAX: usize = 1024;
+/// A buffer that has grown beyond this is given back to the system.
+const SPARE_CAPACITY_MAX: usize = 16 * 1024;
 
 impl Clients {
     /// A client connects.
@@ -293,11 +300,31 @@ impl Clients {
         if client.close != Close::No {
             return;
         }
+        if client.outbox.capacity() == 0 {
+            client.outbox = self.spare.pop().unwrap_or_default();
+        }
         client.outbox.extend_from_slice(bytes);
         check_output_limit(client, config, now);
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(key);
+        }
+    }
+
+    /// Takes the outbox of a client, or an empty buffer in its place.
+    pub fn take_outbox(&mut self, key: ClientKey) -> Vec<u8> {
+        match self.slots.get_mut(key.0) {
+            Some(client) if client.outbox.capacity() > 0 => std::mem::take(&mut client.outbox),
+            _ => self.spare.pop().unwrap_or_default(),
+        }
+    }
+
+    /// Keeps an empty buffer for the next outbox.
+    pub fn put_spare(&mut self, mut buffer: Vec<u8>) {
+        let capacity = buffer.capacity();
+        if capacity > 0 && capacity <= SPARE_CAPACITY_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
+            buffer.clear();
+            self.spare.push(buffer);
         }
     }
 

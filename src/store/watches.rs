@@ -81,6 +81,18 @@ impl Watches {
 }
 
 impl Store {
+    /// A client watches a key of the current database, once however often it says so.
+    pub fn watch(&mut self, client: ClientKey, key: &[u8]) {
+        let (db, now) = (self.db, self.now.millis());
+        let Some(owner) = self.clients.get_mut(client) else { return };
+        if owner.watched.iter().any(|(other, watched, _)| *other == db && **watched == *key) {
+            return;
+        }
+        let expired = self.databases[db].expired(key, now);
+        owner.watched.push((db, key.into(), expired));
+        self.watches.add(db, key, client);
+    }
+
     /// Ends all watches of a client, and what they have seen.
     pub fn unwatch(&mut self, client: ClientKey) {
         let Some(owner) = self.clients.get_mut(client) else { return };

@@ -1,0 +1,267 @@
+//! The handle that a test holds.
+
+mod builder;
+mod wait;
+
+pub use builder::Builder;
+pub use wait::{Wait, WaitError};
+
+use std::fmt::Write;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::io::DuplexStream;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::engine::Engine;
+use crate::resp::{OwnedRequest, Value};
+use crate::server::{Condition, Shared};
+use crate::store::clients::Address;
+
+/// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the
+/// buffers of a socket.
+const STREAM_BUFFER: usize = 64 * 1024;
+
+/// How long a wait lasts unless [`Wait::within`] says otherwise.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
+
+/// Why a broker could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on: the port is taken, or the address is not this machine's.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address, or the path of a Unix socket.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The thread or its runtime could not be made.
+    #[error("cannot start the broker's thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// Redis's answer to a command that it refuses, such as `WRONGTYPE Operation against a key holding the wrong kind
+/// of value`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CommandError(pub String);
+
+/// A running broker. It lives on a thread of its own, so a test that blocks its runtime does not stop it;
+/// dropping it frees the port, cuts all clients and joins the thread.
+///
+/// ```
+/// use minibroker::Broker;
+///
+/// let broker = Broker::start()?;
+/// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+/// let length: i64 = redis::cmd("RPUSH").arg("chat_queue").arg("hello").query(&mut connection)?;
+/// assert_eq!(length, 1);
+/// assert_eq!(broker.command(["LRANGE", "chat_queue", "0", "-1"])?.to_string(), r#"["hello"]"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Broker {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    stop: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+    addr: SocketAddr,
+    password: Option<String>,
+    unix_socket: Option<PathBuf>,
+}
+
+impl Broker {
+    /// Starts a broker on a free port of 127.0.0.1. When this returns it is listening. It needs no runtime, and
+    /// may be called from within one.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no port or no thread.
+    pub fn start() -> Result<Self, StartError> {
+        Self::builder().start()
+    }
+
+    /// Settings for a broker that is not the default one.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let broker = Broker::builder().password("s3cret").databases(1).start()?;
+    /// assert_eq!(broker.url(), format!("redis://:s3cret@127.0.0.1:{}", broker.port()));
+    /// # Ok::<(), minibroker::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// What a client is opened with: `redis://127.0.0.1:41233`, with the password if there is one.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.password {
+            None => format!("redis://{}", self.addr),
+            Some(password) => format!("redis://:{}@{}", percent_encoded(password), self.addr),
+        }
+    }
+
+    /// The address that the broker listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The port that the broker listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.addr.port()
+    }
+
+    /// The path of the Unix socket, if [`Builder::unix_socket`] gave one.
+    #[must_use]
+    pub fn unix_socket(&self) -> Option<&std::path::Path> {
+        self.unix_socket.as_deref()
+    }
+
+    /// A connection without any socket, for clients that take a stream. It counts as a client like any other.
+    ///
+    /// ```
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut stream = broker.connect();
+    /// stream.write_all(b"PING\r\n").await?;
+    /// let mut answer = [0; 7];
+    /// stream.read_exact(&mut answer).await?;
+    /// assert_eq!(&answer, b"+PONG\r\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+        let address = Address { peer: "memory:0".into(), local: self.addr.to_string(), unix: false };
+        self.runtime.spawn(Arc::clone(&self.shared).serve(theirs, address));
+        ours
+    }
+
+    /// Every command as it comes, a line each in the format of MONITOR, including those that MONITOR leaves
+    /// out. Who reads it is not counted as a client.
+    #[must_use]
+    pub fn commands(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+        let client = self.shared.change(Engine::connect_observer);
+        self.runtime.spawn(Arc::clone(&self.shared).serve_client(theirs, client));
+        ours
+    }
+
+    /// Runs a command through the engine, without a connection, as the default user in database 0. It never
+    /// waits: a blocking command that finds nothing answers as if its time were up.
+    ///
+    /// # Errors
+    ///
+    /// The error that Redis answers with.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.command(["SADD", "users", "jhon", "marry"])?;
+    /// assert_eq!(broker.command(["SCARD", "users"])?, 2);
+    /// let error = broker.command(["LPUSH", "users", "x"]).unwrap_err();
+    /// assert!(error.0.starts_with("WRONGTYPE"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn command<A: AsRef<[u8]>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Value, CommandError> {
+        let request = OwnedRequest::new(arguments);
+        let mut reply = Vec::new();
+        self.shared.change(|engine, now| engine.command(&request, now, &mut reply));
+        match Value::read(&reply) {
+            Some((Value::Error(text), _)) => Err(CommandError(text)),
+            Some((value, _)) => Ok(value),
+            // Only a command that ends its connection without a word answers nothing.
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// Waits until `count` clients or more are subscribed to the channel itself; with 0 until nobody is.
+    ///
+    /// This is what a test puts between subscribing and publishing, in place of a sleep. From async code the
+    /// result is awaited, from a synchronous test [`Wait::blocking`] is called.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let url = broker.url();
+    /// let subscriber = std::thread::spawn(move || -> redis::RedisResult<String> {
+    ///     let mut connection = redis::Client::open(url)?.get_connection()?;
+    ///     let mut pubsub = connection.as_pubsub();
+    ///     pubsub.subscribe("chat")?;
+    ///     pubsub.get_message()?.get_payload()
+    /// });
+    /// broker.wait_for_subscribers("chat", 1).blocking()?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// assert_eq!(subscriber.join().unwrap()?, "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn wait_for_subscribers(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
+        Wait::new(self, Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
+    }
+
+    /// Waits until `count` clients or more are subscribed to this very pattern; with 0 until nobody is.
+    #[track_caller]
+    pub fn wait_for_pattern_subscribers(&self, pattern: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
+        Wait::new(self, Condition::PatternSubscribers { pattern: pattern.as_ref().to_vec(), count })
+    }
+
+    /// Waits until `count` clients or more are blocked on the key, in any database: by BLPOP, XREAD BLOCK and
+    /// their like; with 0 until nobody is.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let broker = minibroker::Broker::start()?;
+    /// let nobody = broker.wait_for_blocked("chat_queue", 1).within(Duration::from_millis(1)).await;
+    /// assert!(nobody.unwrap_err().to_string().contains("saw 0"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn wait_for_blocked(&self, key: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
+        Wait::new(self, Condition::Blocked { key: key.as_ref().to_vec(), count })
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been reported there; a second one while unwinding would abort.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A password as it stands in a URL.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}

@@ -1,0 +1,359 @@
+//! One connection: reads requests, hands all complete ones of a read to the engine under one lock, and writes
+//! what its outbox holds with one write.
+//!
+//! A connection's outbox is written by whoever has put something into it, at once, not by waking the
+//! connection's own task; that one is woken only when the socket is full. Locks are taken in this order: the
+//! connection's, then the engine's.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Shared;
+use crate::engine::Flow;
+use crate::resp::Parser;
+use crate::store::ClientKey;
+use crate::store::clients::{Address, Close};
+
+/// What a connection runs over: a TCP or Unix socket, a stream in memory, TLS.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// How many bytes one read takes at most.
+const READ_SIZE: usize = 64 * 1024;
+/// How many other connections are written to before others have their turn: it cuts the latency of bystanders
+/// while a message goes to a thousand subscribers.
+const FLUSHES_IN_A_ROW: usize = 64;
+/// Buffers of a thread that have grown beyond this are given back.
+const KEPT_CAPACITY: usize = 256 * 1024;
+
+thread_local! {
+    /// The buffers of the thread: a connection holds one of its own only for what is left over.
+    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
+    static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The end of a connection that everybody can write to.
+pub struct Connection {
+    client: ClientKey,
+    io: Mutex<Io>,
+}
+
+struct Io {
+    transport: Box<dyn Transport>,
+    /// What has been taken from the outbox and not been written, because the socket was full.
+    pending: Vec<u8>,
+    /// How much of `pending` is written.
+    written: usize,
+    /// The connection's task.
+    task: Option<Waker>,
+    /// Nothing more can be written or read.
+    closed: bool,
+    /// The engine has said that the connection ends, see [`Close`].
+    close: Close,
+    /// The engine has said that requests may go on; the task has not seen it yet.
+    resumed: bool,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Writes what the client's outbox holds, as far as the socket takes it.
+    pub(super) fn flush(&self, shared: &Shared) {
+        let mut io = self.io.lock();
+        io.flush(self.client, shared);
+        if (io.resumed || io.close != Close::No || io.closed)
+            && let Some(task) = &io.task
+        {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Wakes the connection's task, which begins by writing what the outbox holds.
+    pub(super) fn wake(&self) {
+        if let Some(task) = &self.io.lock().task {
+            task.wake_by_ref();
+        }
+    }
+}
+
+impl Io {
+    /// Takes and writes the outbox. The waker of the connection's task is left with the socket if it is full.
+    fn flush(&mut self, client: ClientKey, shared: &Shared) {
+        if self.closed {
+            return;
+        }
+        if !self.pending.is_empty() && !self.write_pending() {
+            if shared.engine().closing(client) == Close::Now {
+                self.closed = true;
+            }
+            return;
+        }
+        WRITE.with_borrow_mut(|buffer| {
+            buffer.clear();
+            let output = shared.engine().take_output(client, buffer);
+            self.write(client, shared, buffer, output);
+        });
+    }
+
+    /// Writes what was taken from the outbox; what the socket does not take is kept.
+    fn write(
+        &mut self,
+        client: ClientKey,
+        shared: &Shared,
+        buffer: &mut Vec<u8>,
+        output: crate::engine::Output,
+    ) {
+        self.resumed |= output.resumed;
+        self.close = self.close.max(output.close);
+        if self.close == Close::Now {
+            self.closed = true;
+        }
+        let written = self.write_some(buffer);
+        if written < buffer.len() && !self.closed {
+            self.pending = buffer[written..].to_vec();
+            self.written = 0;
+            shared.engine().set_in_flight(client, self.pending.len());
+        }
+        buffer.clear();
+        buffer.shrink_to(KEPT_CAPACITY);
+    }
+
+    /// Goes on writing what was left over; true if nothing is.
+    fn write_pending(&mut self) -> bool {
+        let pending = std::mem::take(&mut self.pending);
+        self.written += self.write_some(&pending[self.written..]);
+        if self.written < pending.len() {
+            self.pending = pending;
+            return false;
+        }
+        self.written = 0;
+        true
+    }
+
+    fn write_some(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        let waker = self.task.clone().unwrap_or_else(|| Waker::noop().clone());
+        let mut context = Context::from_waker(&waker);
+        while written < bytes.len() && !self.closed {
+            match Pin::new(&mut *self.transport).poll_write(&mut context, &bytes[written..]) {
+                Poll::Ready(Ok(count)) if count > 0 => written += count,
+                Poll::Ready(_) => self.closed = true,
+                Poll::Pending => break,
+            }
+        }
+        written
+    }
+}
+
+/// The task of a connection.
+struct Task {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    parser: Parser,
+    /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
+    /// that waits.
+    left: Vec<u8>,
+    blocked: bool,
+    /// Clients to whose outboxes the last batch has added.
+    dirty: Vec<ClientKey>,
+}
+
+/// What a step of the task came to.
+enum Step {
+    /// More can be done at once.
+    Again,
+    /// Nothing to do until woken.
+    Wait,
+    /// More could be done, but it is the others' turn.
+    Yield,
+    /// The connection has ended.
+    End,
+}
+
+impl Shared {
+    /// Serves a connection until it ends. Clients above `maxclients` get their error and are closed.
+    pub async fn serve(self: Arc<Self>, transport: impl Transport + 'static, address: Address) {
+        let connected = self.change(|engine, now| engine.connect(address, now));
+        let mut transport = transport;
+        let client = match connected {
+            Ok(client) => client,
+            Err(error) => {
+                let mut bytes = Vec::new();
+                crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
+                // Best effort, as redis-server: the client may have gone.
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut transport, &bytes).await;
+                return;
+            }
+        };
+        self.serve_client(transport, client).await;
+    }
+
+    /// Serves the connection of a client that the engine knows already.
+    pub async fn serve_client(self: Arc<Self>, transport: impl Transport + 'static, client: ClientKey) {
+        let io = Io {
+            transport: Box::new(transport),
+            pending: Vec::new(),
+            written: 0,
+            task: None,
+            closed: false,
+            close: Close::No,
+            resumed: false,
+        };
+        let connection = Arc::new(Connection { client, io: Mutex::new(io) });
+        self.connections.insert(client, Arc::clone(&connection));
+        let mut task = Task {
+            shared: self,
+            connection,
+            parser: Parser::new(),
+            left: Vec::new(),
+            blocked: false,
+            dirty: Vec::new(),
+        };
+        // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
+        tokio::task::coop::unconstrained(std::future::poll_fn(|context| task.poll(context))).await;
+    }
+}
+
+impl Drop for Task {
+    /// However the task ends, the engine forgets the client, and those it has sent something get it.
+    fn drop(&mut self) {
+        let client = self.connection.client;
+        self.shared.connections.remove(&client);
+        self.shared.change(|engine, now| engine.disconnect(client, now));
+        self.shared.flush(self.dirty.drain(..));
+    }
+}
+
+impl Task {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        {
+            let mut io = self.connection.io.lock();
+            if !io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+                io.task = Some(context.waker().clone());
+            }
+            io.flush(self.connection.client, &self.shared);
+        }
+        loop {
+            match self.step(context) {
+                Step::Again => {}
+                Step::Wait => return Poll::Pending,
+                Step::Yield => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Step::End => return Poll::Ready(()),
+            }
+        }
+    }
+
+    fn step(&mut self, context: &mut Context<'_>) -> Step {
+        if !self.dirty.is_empty() {
+            let from = self.dirty.len().saturating_sub(FLUSHES_IN_A_ROW);
+            self.shared.flush(self.dirty.drain(from..));
+            if !self.dirty.is_empty() {
+                return Step::Yield;
+            }
+        }
+        {
+            let mut io = self.connection.io.lock();
+            if io.closed || io.close == Close::AfterReply && io.pending.is_empty() {
+                return Step::End;
+            }
+            if io.close == Close::AfterReply {
+                return Step::Wait;
+            }
+            if std::mem::take(&mut io.resumed) {
+                self.blocked = false;
+                if !self.left.is_empty() {
+                    drop(io);
+                    self.run_left();
+                    return Step::Again;
+                }
+            }
+        }
+        READ.with_borrow_mut(|buffer| self.read(context, buffer))
+    }
+
+    fn read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
+        let mut read = ReadBuf::new(buffer);
+        let polled = {
+            let mut io = self.connection.io.lock();
+            Pin::new(&mut *io.transport).poll_read(context, &mut read)
+        };
+        match polled {
+            Poll::Pending => Step::Wait,
+            Poll::Ready(Err(_)) => Step::End,
+            Poll::Ready(Ok(())) if read.filled().is_empty() => Step::End,
+            Poll::Ready(Ok(())) => {
+                let full = read.filled().len() == READ_SIZE;
+                if self.left.is_empty() && !self.blocked {
+                    let consumed = self.run(read.filled());
+                    self.left.extend_from_slice(&read.filled()[consumed..]);
+                } else {
+                    self.left.extend_from_slice(read.filled());
+                    self.run_left();
+                }
+                if full { Step::Yield } else { Step::Again }
+            }
+        }
+    }
+
+    /// Runs what was left over, as far as it is complete.
+    fn run_left(&mut self) {
+        let left = std::mem::take(&mut self.left);
+        let consumed = self.run(&left);
+        self.left = left;
+        if consumed == self.left.len() {
+            self.left = Vec::new();
+        } else {
+            self.left.drain(..consumed);
+        }
+    }
+
+    /// Hands all complete requests to the engine under one lock, and writes the replies with one write.
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        if self.blocked {
+            // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
+            let mut engine = self.shared.engine();
+            engine.check_query_limit(self.connection.client, bytes.len());
+            return 0;
+        }
+        let shared = &*self.shared;
+        let client = self.connection.client;
+        let mut io = self.connection.io.lock();
+        WRITE.with_borrow_mut(|buffer| {
+            buffer.clear();
+            let mut engine = shared.engine();
+            let started = Instant::now();
+            let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, shared.clock.at(started));
+            engine.account(started.elapsed());
+            // A full socket has the rest of an earlier reply; what came now waits in the outbox behind it.
+            let output = io.pending.is_empty().then(|| engine.take_output(client, buffer));
+            shared.settle(engine, &mut self.dirty);
+            self.blocked = flow == Flow::Blocked;
+            if let Some(output) = output {
+                io.write(client, shared, buffer, output);
+            }
+            if std::mem::take(&mut io.resumed) {
+                self.blocked = false;
+            }
+            // What was marked for this client has just been written.
+            if let Some(own) = self.dirty.iter().position(|dirty| *dirty == client) {
+                self.dirty.swap_remove(own);
+            }
+            consumed
+        })
+    }
+}

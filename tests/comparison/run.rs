@@ -1,0 +1,383 @@
+//! Runs a scenario on one server and records what every connection receives.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    control::{Control, PATIENCE},
+    script::{Action, Protocol, Scenario, Step},
+    servers::Server,
+    wire,
+};
+
+/// What a step brought.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Only the connections that received something or were closed, in the order in which they were opened.
+    pub received: Vec<Received>,
+    /// What the harness has to say beyond bytes: that a client is blocked, that something never came.
+    pub note: Option<String>,
+    /// The address of the harness's own connection, which must be left out of lists of clients.
+    pub control: String,
+}
+
+/// What one connection received during a step.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub client: String,
+    pub bytes: Vec<u8>,
+    pub closed: bool,
+}
+
+/// How long a server that owes bytes which the reference has sent is waited for.
+const LATE: Duration = Duration::from_millis(300);
+
+/// What a server reads at least in one turn.
+const PIECE: usize = 8 * 1024;
+
+#[derive(Debug)]
+struct Connection {
+    client: String,
+    stream: TcpStream,
+    addr: String,
+    closed: bool,
+}
+
+/// A server, and the harness's own connection to it.
+#[derive(Debug)]
+pub struct Runner<'a> {
+    server: &'a Server,
+    control: Control,
+    connections: Vec<Connection>,
+    /// What to give back to CONFIG SET when the scenario is over.
+    changed: BTreeMap<String, Vec<u8>>,
+    paused: bool,
+}
+
+impl<'a> Runner<'a> {
+    pub fn new(server: &'a Server) -> io::Result<Runner<'a>> {
+        let control = Control::connect(server.addr)?;
+        Ok(Runner { server, control, connections: Vec::new(), changed: BTreeMap::new(), paused: false })
+    }
+
+    /// Runs a scenario. `hint` is what the reference answered; a server that is late gets a little time
+    /// to come up with as many replies.
+    pub fn run(
+        &mut self,
+        scenario: &Scenario,
+        protocol: Protocol,
+        hint: Option<&[Outcome]>,
+    ) -> Result<Vec<Outcome>, String> {
+        let mut outcomes = Vec::new();
+        for (index, step) in scenario.steps.iter().enumerate() {
+            let hint = hint.and_then(|hint| hint.get(index));
+            let outcome = self.step(step, protocol, hint).map_err(|error| {
+                format!("line {}: {} answers the harness no more: {error}", step.line, self.server.name)
+            })?;
+            outcomes.push(outcome);
+        }
+        self.clean()
+            .map_err(|error| format!("after \"{}\": {}: {error}", scenario.title, self.server.name))?;
+        Ok(outcomes)
+    }
+
+    fn step(&mut self, step: &Step, protocol: Protocol, hint: Option<&Outcome>) -> io::Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let (mut sent, mut waits_for) = (0, None);
+        match &step.action {
+            Action::Send { client, requests, blocks, waits } => {
+                let index = self.connection(client, protocol)?;
+                let mut bytes = Vec::new();
+                for request in requests {
+                    let arguments = self.expand(request)?;
+                    self.remember(&arguments)?;
+                    bytes.extend_from_slice(&wire::request(&arguments));
+                }
+                let before = if *blocks { self.control.blocked()? } else { 0 };
+                self.send(index, &bytes);
+                (sent, waits_for) = (bytes.len(), waits.then_some(index));
+                if *blocks && !self.control.until(|control| Ok(control.blocked()? > before))? {
+                    outcome.note = Some("it does not block".into());
+                }
+            }
+            Action::Raw { client, bytes, waits } => {
+                let index = self.connection(client, protocol)?;
+                let bytes = self.expand(std::slice::from_ref(bytes))?.concat();
+                self.send(index, &bytes);
+                (sent, waits_for) = (bytes.len(), waits.then_some(index));
+            }
+            Action::Open { client } => {
+                self.connection(client, protocol)?;
+            }
+            Action::Close { client } => {
+                if let Some(index) = self.connections.iter().position(|one| one.client == *client) {
+                    let closed = self.connections.remove(index);
+                    drop(closed.stream);
+                    if !self.control.until(|control| Ok(control.client_id(&closed.addr)?.is_none()))? {
+                        outcome.note = Some("the server does not notice that it is gone".into());
+                    }
+                }
+            }
+            Action::Wait { client } => {
+                waits_for = self.connections.iter().position(|one| one.client == *client)
+            }
+            Action::Gone { key } => {
+                let gone = self.control.until(|control| {
+                    Ok(control.command(&[b"EXISTS".as_slice(), key.as_slice()])?
+                        == wire::Value::Leaf { kind: b':', text: Some(b"0".to_vec()) })
+                })?;
+                if !gone {
+                    outcome.note = Some("it does not expire".into());
+                }
+            }
+            Action::Sleep { milliseconds } => thread::sleep(Duration::from_millis(*milliseconds)),
+        }
+        self.collect(&mut outcome, sent, waits_for, hint)?;
+        outcome.control.clone_from(&self.control.addr);
+        Ok(outcome)
+    }
+
+    /// Reads what has arrived everywhere once the server has done everything that it was told.
+    fn collect(
+        &mut self,
+        outcome: &mut Outcome,
+        sent: usize,
+        waits_for: Option<usize>,
+        hint: Option<&Outcome>,
+    ) -> io::Result<()> {
+        let mut found: Vec<Received> = self
+            .connections
+            .iter()
+            .map(|one| Received { client: one.client.clone(), bytes: Vec::new(), closed: false })
+            .collect();
+        if let Some(index) = waits_for {
+            let deadline = Instant::now() + PATIENCE;
+            while found[index].bytes.is_empty() && !found[index].closed {
+                self.connections[index].read(&mut found[index])?;
+                if Instant::now() > deadline {
+                    outcome.note = Some("nothing came".into());
+                    break;
+                }
+                thread::yield_now();
+            }
+        }
+        self.control.barrier()?;
+        // A server reads and writes long texts in pieces, one in every turn of its loop.
+        let mut pieces = sent / PIECE;
+        loop {
+            let before: usize = found.iter().map(|found| found.bytes.len()).sum();
+            for (connection, found) in self.connections.iter_mut().zip(&mut found) {
+                connection.read(found)?;
+            }
+            let after: usize = found.iter().map(|found| found.bytes.len()).sum();
+            if pieces == 0 && after - before < PIECE {
+                break;
+            }
+            pieces = pieces.saturating_sub(1);
+            self.control.barrier()?;
+        }
+        let deadline = Instant::now() + LATE;
+        while hint.is_some_and(|hint| owes(&found, hint)) && Instant::now() < deadline {
+            for (connection, found) in self.connections.iter_mut().zip(&mut found) {
+                connection.read(found)?;
+            }
+            thread::yield_now();
+        }
+        found.retain(|found| found.closed || !found.bytes.is_empty());
+        outcome.received = found;
+        Ok(())
+    }
+
+    fn send(&mut self, index: usize, bytes: &[u8]) {
+        // A server may have closed the connection; that shows in what is received.
+        let connection = &mut self.connections[index];
+        let mut rest = bytes;
+        let deadline = Instant::now() + PATIENCE;
+        while !rest.is_empty() && Instant::now() < deadline {
+            match connection.stream.write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The client's connection, opened when it is named for the first time.
+    fn connection(&mut self, client: &str, protocol: Protocol) -> io::Result<usize> {
+        if let Some(index) = self.connections.iter().position(|one| one.client == client) {
+            return Ok(index);
+        }
+        let mut connection = Connection::open(self.server.addr, client)?;
+        if protocol == Protocol::Resp3 {
+            connection.hello()?;
+        }
+        connection.stream.set_nonblocking(true)?;
+        self.connections.push(connection);
+        // So that the server has accepted it before anything else happens.
+        self.control.barrier()?;
+        Ok(self.connections.len() - 1)
+    }
+
+    /// Puts values in the place of `{A.id}`, `{A.addr}`, `{server}`, `{now+10}`, `{nowms-5}` and `{text*100}`.
+    fn expand(&mut self, arguments: &[Vec<u8>]) -> io::Result<Vec<Vec<u8>>> {
+        arguments.iter().map(|argument| self.expand_one(argument)).collect()
+    }
+
+    fn expand_one(&mut self, argument: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut rest = argument;
+        while let Some(start) = rest.iter().position(|byte| *byte == b'{') {
+            let end = rest[start..].iter().position(|byte| *byte == b'}').map(|end| start + end);
+            let inner = end.and_then(|end| std::str::from_utf8(&rest[start + 1..end]).ok());
+            let value = match inner {
+                Some(inner) => self.placeholder(inner)?,
+                None => None,
+            };
+            match (value, end) {
+                (Some(value), Some(end)) => {
+                    out.extend_from_slice(&rest[..start]);
+                    out.extend_from_slice(&value);
+                    rest = &rest[end + 1..];
+                }
+                _ => {
+                    out.extend_from_slice(&rest[..=start]);
+                    rest = &rest[start + 1..];
+                }
+            }
+        }
+        out.extend_from_slice(rest);
+        Ok(out)
+    }
+
+    fn placeholder(&mut self, inner: &str) -> io::Result<Option<Vec<u8>>> {
+        if inner == "server" {
+            return Ok(Some(self.server.addr.to_string().into_bytes()));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for (name, now) in [("nowms", now.as_millis()), ("now", u128::from(now.as_secs()))] {
+            if let Some(offset) = inner.strip_prefix(name)
+                && let (Ok(offset), Ok(now)) = (offset.parse::<i128>(), i128::try_from(now))
+            {
+                return Ok(Some((now + offset).to_string().into_bytes()));
+            }
+        }
+        if let Some((text, times)) = inner.rsplit_once('*')
+            && let Ok(times) = times.parse()
+        {
+            return Ok(Some(text.as_bytes().repeat(times)));
+        }
+        let Some((client, what)) = inner.split_once('.') else { return Ok(None) };
+        let Some(connection) = self.connections.iter().find(|one| one.client == client) else {
+            return Ok(None);
+        };
+        let addr = connection.addr.clone();
+        match what {
+            "addr" => Ok(Some(addr.into_bytes())),
+            "id" => Ok(Some(self.control.client_id(&addr)?.unwrap_or_default().into_bytes())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Notes what has to be undone after the scenario, before it is done.
+    fn remember(&mut self, arguments: &[Vec<u8>]) -> io::Result<()> {
+        let is = |index: usize, word: &str| {
+            arguments.get(index).is_some_and(|one| one.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        self.paused |= is(0, "CLIENT") && is(1, "PAUSE");
+        if is(0, "CONFIG") && is(1, "SET") {
+            for name in arguments[2..].iter().step_by(2) {
+                let name = String::from_utf8_lossy(name).to_lowercase();
+                if !self.changed.contains_key(&name)
+                    && !name.contains(['*', '?', '['])
+                    && let Some(value) = self.control.config(&name)?
+                {
+                    self.changed.insert(name, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the server as it was found: nobody connected, nothing kept, nothing configured.
+    fn clean(&mut self) -> io::Result<()> {
+        self.connections.clear();
+        if std::mem::take(&mut self.paused) {
+            self.control.command(&["CLIENT", "UNPAUSE"])?;
+        }
+        for (name, value) in std::mem::take(&mut self.changed) {
+            self.control.command(&[b"CONFIG".as_slice(), b"SET", name.as_bytes(), &value])?;
+        }
+        if !self.control.until(|control| Ok(control.clients()? <= 1))? {
+            return Err(io::Error::other("closed connections stay in CLIENT LIST"));
+        }
+        self.control.command(&["FLUSHALL"])?;
+        Ok(())
+    }
+
+    /// Forgets a scenario that could not be finished. An error: the server is beyond help.
+    pub fn recover(&mut self) -> io::Result<()> {
+        self.control = Control::connect(self.server.addr)?;
+        self.clean()
+    }
+}
+
+/// Whether some connection has fewer replies than the reference's had, or is still open where that was closed.
+fn owes(found: &[Received], hint: &Outcome) -> bool {
+    hint.received.iter().any(|expected| {
+        found.iter().find(|found| found.client == expected.client).is_some_and(|found| {
+            (expected.closed && !found.closed)
+                || (!found.closed
+                    && wire::frames(&found.bytes).0.len() < wire::frames(&expected.bytes).0.len().max(1)
+                    && !expected.bytes.is_empty())
+        })
+    })
+}
+
+impl Connection {
+    fn open(server: SocketAddr, client: &str) -> io::Result<Connection> {
+        let stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        let addr = stream.local_addr()?.to_string();
+        Ok(Connection { client: client.to_owned(), stream, addr, closed: false })
+    }
+
+    /// `HELLO 3`, its reply read and forgotten. The connection family compares it.
+    fn hello(&mut self) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(PATIENCE))?;
+        self.stream.write_all(&wire::request(&["HELLO", "3"]))?;
+        let mut bytes = Vec::new();
+        let mut chunk = [0; 4096];
+        while wire::frames(&bytes).0.is_empty() {
+            match self.stream.read(&mut chunk)? {
+                0 => return Ok(()),
+                read => bytes.extend_from_slice(&chunk[..read]),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what has arrived.
+    fn read(&mut self, into: &mut Received) -> io::Result<()> {
+        let mut chunk = [0; 64 * 1024];
+        while !self.closed {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => self.closed = true,
+                Ok(read) => {
+                    into.bytes.extend_from_slice(&chunk[..read]);
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Whoever closes with unread input resets the connection: closed all the same.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.closed = true,
+                Err(error) => return Err(error),
+            }
+            into.closed = true;
+        }
+        Ok(())
+    }
+}

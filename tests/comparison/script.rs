@@ -1,0 +1,134 @@
+//! Reads the case files. Their format is described at the top of `main.rs`.
+
+use std::path::Path;
+
+use crate::{compare::Markers, wire};
+
+/// A piece of a conversation, on fresh connections and an empty server.
+#[derive(Debug)]
+pub struct Scenario {
+    pub title: String,
+    pub protocols: Vec<Protocol>,
+    pub steps: Vec<Step>,
+}
+
+/// How every connection of a scenario begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Nothing is sent: RESP2.
+    Resp2,
+    /// `HELLO 3` is sent first.
+    Resp3,
+}
+
+/// One line of a case file.
+#[derive(Debug)]
+pub struct Step {
+    pub line: usize,
+    /// The line as written, for reports and for the table of differences.
+    pub text: String,
+    pub action: Action,
+    pub markers: Markers,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Action {
+    /// Sends requests in one write. `blocks`: then waits until the server says that the client is blocked.
+    /// `waits`: then waits until the client has received something.
+    Send { client: String, requests: Vec<Vec<Vec<u8>>>, blocks: bool, waits: bool },
+    /// Sends bytes as they are.
+    Raw { client: String, bytes: Vec<u8>, waits: bool },
+    /// Connects, and sends nothing.
+    Open { client: String },
+    /// Closes the client's end, and waits until the server has noticed.
+    Close { client: String },
+    /// Waits until the client has received something.
+    Wait { client: String },
+    /// Waits until a key has expired, by asking for it.
+    Gone { key: Vec<u8> },
+    /// Lets time pass, untouched by any command.
+    Sleep { milliseconds: u64 },
+}
+
+/// Reads a case file; an error names the line.
+pub fn read(path: &Path) -> Result<Vec<Scenario>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let (number, line) = (index + 1, line.trim());
+        let at = |error: String| format!("{}:{number}: {error}", path.display());
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(title) = line.strip_prefix("==") {
+            scenarios.push(scenario(title.trim()));
+        } else {
+            let step = step(number, line).map_err(at)?;
+            scenarios
+                .last_mut()
+                .ok_or_else(|| at("a step before the first scenario".into()))?
+                .steps
+                .push(step);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn scenario(title: &str) -> Scenario {
+    let (title, protocols) = if let Some(title) = title.strip_suffix("[resp2]") {
+        (title, vec![Protocol::Resp2])
+    } else if let Some(title) = title.strip_suffix("[resp3]") {
+        (title, vec![Protocol::Resp3])
+    } else {
+        (title, vec![Protocol::Resp2, Protocol::Resp3])
+    };
+    Scenario { title: title.trim().to_owned(), protocols, steps: Vec::new() }
+}
+
+fn step(line: usize, text: &str) -> Result<Step, String> {
+    let (head, payload) = match text.split_once(':') {
+        Some((head, payload)) if head.starts_with(|first: char| first.is_ascii_uppercase()) => {
+            (head, Some(payload))
+        }
+        _ => (text, None),
+    };
+    let mut markers = Markers::default();
+    let (mut blocks, mut waits) = (false, false);
+    let mut words = Vec::new();
+    for word in head.split_whitespace() {
+        match word.strip_prefix('~') {
+            Some("blocks") => blocks = true,
+            Some("waits") => waits = true,
+            Some(marker) => markers.add(marker)?,
+            None => words.push(word),
+        }
+    }
+    let client = |name: &&str| name.to_string();
+    let action = match (words.as_slice(), payload) {
+        ([name], Some(payload)) => {
+            Action::Send { client: client(name), requests: vec![wire::split(payload)?], blocks, waits }
+        }
+        ([name, "pipeline"], Some(payload)) => {
+            let requests = payload.split(" ; ").map(wire::split).collect::<Result<_, _>>()?;
+            Action::Send { client: client(name), requests, blocks, waits }
+        }
+        ([name, "raw"], Some(payload)) => {
+            Action::Raw { client: client(name), bytes: wire::split(payload)?.concat(), waits }
+        }
+        ([name, "opens"], None) => Action::Open { client: client(name) },
+        ([name, "closes"], None) => Action::Close { client: client(name) },
+        ([name, "waits"], None) => Action::Wait { client: client(name) },
+        (["gone", key], None) => Action::Gone { key: key.as_bytes().to_vec() },
+        (["sleep", milliseconds], None) => Action::Sleep {
+            milliseconds: milliseconds.parse().map_err(|_| "sleep wants a number of milliseconds")?,
+        },
+        _ => return Err(format!("not a step: {text}")),
+    };
+    if let Action::Send { requests, .. } = &action
+        && requests.iter().any(Vec::is_empty)
+    {
+        return Err("no command".into());
+    }
+    Ok(Step { line, text: text.to_owned(), action, markers })
+}

@@ -1,0 +1,131 @@
+//! Starting the servers that are compared.
+
+use std::{
+    env, fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::control::Control;
+
+/// A running server, real or `minibroker`; it ends with the value.
+#[derive(Debug)]
+pub struct Server {
+    /// `minibroker`, or what the server says it is: `redis-7.0`, `redis-8.0`, `valkey-9.0`.
+    pub name: String,
+    pub addr: SocketAddr,
+    _keep: Keep,
+}
+
+#[derive(Debug)]
+enum Keep {
+    Process { _process: Process },
+    Broker { _broker: minibroker::Broker },
+}
+
+/// A process and its folder, both gone when dropped, also while a panic unwinds.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Starts `minibroker` in this process.
+pub fn minibroker() -> Result<Server, String> {
+    let broker =
+        minibroker::Broker::start().map_err(|error| format!("minibroker does not start: {error}"))?;
+    Ok(Server { name: "minibroker".into(), addr: broker.addr(), _keep: Keep::Broker { _broker: broker } })
+}
+
+/// Starts every real server that this machine has, the newest Redis first.
+pub fn real() -> Result<Vec<Server>, String> {
+    let peers = env::var_os("MINIBROKER_PEERS").map_or_else(|| PathBuf::from("/opt/peers"), PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let installed =
+        env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file());
+    [Some(peers.join("redis8-server")), installed, Some(peers.join("valkey9-server"))]
+        .into_iter()
+        .flatten()
+        .filter(|program| program.is_file())
+        .map(|program| {
+            start(&program).map_err(|error| format!("{} does not start: {error}", program.display()))
+        })
+        .collect()
+}
+
+fn start(program: &Path) -> io::Result<Server> {
+    let mut last = io::Error::other("no attempt");
+    for _ in 0..5 {
+        match attempt(program) {
+            Ok(server) => return Ok(server),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The port may be taken between choosing and using it; then the process ends and another is tried.
+fn attempt(program: &Path) -> io::Result<Server> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("minibroker-comparison-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let child = Command::new(program)
+        .args(["--port", &addr.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--daemonize", "no", "--dir"])
+        .arg(&folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut process = Process { child, folder };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = process.child.try_wait()? {
+            return Err(io::Error::other(format!("it ended at once: {status}")));
+        }
+        if let Ok(mut control) = Control::connect(addr)
+            && control.barrier().is_ok()
+            && process.child.try_wait()?.is_none()
+        {
+            let info = control.info("server")?;
+            if field(&info, "process_id") != Some(&process.child.id().to_string()) {
+                return Err(io::Error::other("another server has taken the port"));
+            }
+            let name = name(&info);
+            return Ok(Server { name, addr, _keep: Keep::Process { _process: process } });
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG within 20 s"));
+        }
+        // Between two attempts to connect; nothing is measured by it.
+        thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// Kind and version up to the minor number.
+fn name(info: &str) -> String {
+    let (kind, version) = match field(info, "valkey_version") {
+        Some(version) => ("valkey", version),
+        None => ("redis", field(info, "redis_version").unwrap_or("?")),
+    };
+    let short: Vec<&str> = version.split('.').take(2).collect();
+    format!("{kind}-{}", short.join("."))
+}

@@ -1,0 +1,44 @@
+//! The document 000: a server between a queue and a channel, and its clients.
+
+use crate::document::prompts;
+use crate::person::Seen;
+use crate::stage::Stage;
+
+/// Two users talk, one line at a time, and then leave a backlog to a late server.
+pub fn play(stage: &Stage) -> Vec<Seen> {
+    let document = stage.document("000_");
+    let (server, client) = (document.fenced(0), document.fenced(1));
+    let asks = prompts(&client).remove(0);
+    let mut control = stage.control();
+
+    let mut people = Vec::new();
+    for (number, name) in ["Анна", "bob"].into_iter().enumerate() {
+        let mut person = stage.program(name, &client);
+        person.sees(&asks);
+        person.types(name);
+        control.until_subscribed(number as i64 + 1);
+        people.push(person);
+    }
+
+    // Nobody serves yet: what is said waits in the queue.
+    people[0].types("first of the backlog");
+    control.until_queued(1);
+    people[1].types("second of the backlog");
+    control.until_queued(2);
+    let relay = stage.program("server", &server);
+    for person in &mut people {
+        person.sees("first of the backlog\n");
+        person.sees("second of the backlog\n");
+    }
+    control.until_blocked(1);
+
+    let talk = [(0, "Привет, Боб"), (1, "hi: a colon, and 'quotes'"), (0, ""), (1, "🙂 bye")];
+    for (speaker, line) in talk {
+        people[speaker].types(line);
+        let name = ["Анна", "bob"][speaker];
+        for person in &mut people {
+            person.sees(&format!("{name}: {line}\n"));
+        }
+    }
+    people.into_iter().chain([relay]).map(|person| person.seen()).collect()
+}
