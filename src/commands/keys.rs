@@ -5,10 +5,6 @@ use super::{Context, Error, Outcome};
 use crate::store::{Class, Entry, pattern};
 
 /// `DEL key [key ...]`: how many of the keys there were.
-///
-/// # Errors
-///
-/// None.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {
     let mut removed = 0;
     for key in ctx.args.from(1).iter() {
@@ -22,19 +18,11 @@ pub fn del(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `UNLINK key [key ...]`: as [`del`], as nothing here is so large that it had to be freed in the background.
-///
-/// # Errors
-///
-/// None.
 pub fn unlink(ctx: &mut Context<'_>) -> Outcome {
     del(ctx)
 }
 
 /// `EXISTS key [key ...]`: how many there are, a key that is named twice counted twice.
-///
-/// # Errors
-///
-/// None.
 pub fn exists(ctx: &mut Context<'_>) -> Outcome {
     let found = ctx.args.from(1).iter().filter(|key| ctx.store.read(key).is_some()).count();
     ctx.reply.count(found);
@@ -42,10 +30,6 @@ pub fn exists(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `TYPE key`.
-///
-/// # Errors
-///
-/// None.
 pub fn type_(ctx: &mut Context<'_>) -> Outcome {
     let entry = ctx.store.read(&ctx.args[1]);
     ctx.reply.simple(entry.map_or("none", |entry| entry.value.kind().name()));
@@ -156,40 +140,24 @@ fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
 }
 
 /// `EXPIRETIME key`: in seconds since the Unix epoch; -1 if the key does not expire, -2 if there is none.
-///
-/// # Errors
-///
-/// None.
 pub fn expiretime(ctx: &mut Context<'_>) -> Outcome {
     answer_expiry(ctx, |at, _| rounded_seconds(at));
     Ok(())
 }
 
 /// `PEXPIRETIME key`: as [`expiretime`], in milliseconds.
-///
-/// # Errors
-///
-/// None.
 pub fn pexpiretime(ctx: &mut Context<'_>) -> Outcome {
     answer_expiry(ctx, |at, _| at);
     Ok(())
 }
 
 /// `TTL key`: seconds until the key expires; -1 if it does not, -2 if there is none.
-///
-/// # Errors
-///
-/// None.
 pub fn ttl(ctx: &mut Context<'_>) -> Outcome {
     answer_expiry(ctx, |at, now| rounded_seconds((at - now).max(0)));
     Ok(())
 }
 
 /// `PTTL key`: as [`ttl`], in milliseconds.
-///
-/// # Errors
-///
-/// None.
 pub fn pttl(ctx: &mut Context<'_>) -> Outcome {
     answer_expiry(ctx, |at, now| (at - now).max(0));
     Ok(())
@@ -210,10 +178,6 @@ fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
 }
 
 /// `PERSIST key`: 1 if the key would have expired.
-///
-/// # Errors
-///
-/// None.
 pub fn persist(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let persisted = ctx.store.contains(key) && ctx.store.set_expiry(key, None).is_some();
@@ -225,10 +189,6 @@ pub fn persist(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `KEYS pattern`.
-///
-/// # Errors
-///
-/// None.
 pub fn keys(ctx: &mut Context<'_>) -> Outcome {
     let wanted = Some(&ctx.args[1]);
     let now = ctx.store.now.millis();

@@ -133,10 +133,6 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `MGET key [key ...]`: null for a key that holds another type.
-///
-/// # Errors
-///
-/// None.
 pub fn mget(ctx: &mut Context<'_>) -> Outcome {
     let keys = ctx.args.from(1);
     ctx.reply.array(keys.len());

@@ -54,6 +54,7 @@ impl Hash {
     }
 
     /// All fields with their values.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|(field, value)| (field.as_ref(), value.as_ref()))
     }

@@ -75,6 +75,7 @@ impl Database {
     }
 
     /// All keys and entries.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
         self.entries.iter()
     }
