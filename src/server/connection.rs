@@ -328,6 +328,7 @@ impl Task {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
             let mut engine = self.shared.engine();
             engine.check_query_limit(self.connection.client, bytes.len());
+            self.shared.settle(engine, &mut self.dirty);
             return 0;
         }
         let shared = &*self.shared;
