@@ -150,6 +150,8 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
         let was_muted = owner.is_muted();
+        // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
+        let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
         let start = out.len();
         let (outcome, wait) = match command.run {
@@ -185,6 +187,9 @@ impl Engine {
                 Reply::new(out, protocol).error(error.text());
             }
         } else if muted && !heard {
+            out.truncate(start);
+        }
+        if was_closing {
             out.truncate(start);
         }
         self.ran.push(command.index());

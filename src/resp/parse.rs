@@ -67,6 +67,19 @@ pub enum ProtocolError {
     UnbalancedQuotes,
 }
 
+impl ProtocolError {
+    /// Appends the text as redis-server has it, in which a byte that was not expected stands as it came.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::ExpectedBulk(got) => {
+                out.extend_from_slice(b"expected '$', got '");
+                out.extend_from_slice(&[*got, b'\'']);
+            }
+            other => out.extend_from_slice(other.to_string().as_bytes()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum State {
     /// Nothing of a request has been seen.

@@ -120,6 +120,8 @@ pub struct Client {
     pub no_touch: bool,
     /// Whether the connection stays.
     pub close: Close,
+    /// Whatever else it sends is thrown away, as it has broken the protocol unheard.
+    pub ignored: bool,
     /// Bytes that have arrived and are not yet run, as far as the shell has told.
     pub query_buffer: usize,
     /// Bytes received.
@@ -251,6 +253,7 @@ impl Clients {
             no_evict: false,
             no_touch: false,
             close: Close::No,
+            ignored: false,
             query_buffer: 0,
             net_input: 0,
             net_output: 0,
