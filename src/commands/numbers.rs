@@ -13,6 +13,17 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// A signed integer of 32 bits.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is out of range.
+pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
+    i32::try_from(integer(text)?).map_err(|_| {
+        Error::new(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
+    })
+}
+
 /// A number with a fraction; not NaN.
 ///
 /// # Errors
