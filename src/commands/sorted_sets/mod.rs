@@ -1,4 +1,4 @@
-//! The family sorted_sets: scores are set, read, and removed.
+//! Sorted sets: scores are set, read, and removed.
 
 mod range;
 
@@ -11,6 +11,7 @@ use crate::store::sorted_set::{Inserted, Limits};
 use crate::store::{Class, SortedSet};
 
 /// The options of ZADD.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Default)]
 struct AddOptions {
     only_new: bool,

@@ -181,9 +181,9 @@ fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Out
     };
     let members = set.range(ranks);
     if query.reverse {
-        members.rev().for_each(&mut write)
+        members.rev().for_each(&mut write);
     } else {
-        members.for_each(&mut write)
+        members.for_each(&mut write);
     }
     Ok(())
 }
