@@ -86,7 +86,8 @@ impl<'a> Reply<'a> {
     /// in redis-server.
     pub fn error(&mut self, text: &[u8]) {
         self.out.push(b'-');
-        let text = text.trim_ascii_end();
+        let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        let text = &text[..end];
         self.out.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
         self.out.extend_from_slice(b"\r\n");
     }
