@@ -29,6 +29,9 @@ impl Error {
     /// An index outside of a list.
     pub const INDEX_OUT_OF_RANGE: Self = Self::constant("ERR index out of range");
 
+    /// SCAN with a cursor that is none.
+    pub const INVALID_CURSOR: Self = Self::constant("ERR invalid cursor");
+
     const fn constant(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
     }
@@ -68,6 +71,12 @@ impl Error {
         text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
         text.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
         Self::from_bytes(text)
+    }
+
+    /// A time of expiry that is none, for a command given by its full name.
+    #[must_use]
+    pub fn invalid_expire_time(full_name: &str) -> Self {
+        Self::new(format!("ERR invalid expire time in '{full_name}' command"))
     }
 
     /// The text.

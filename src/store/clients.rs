@@ -229,10 +229,11 @@ const SPARE_CAPACITY_MAX: usize = 16 * 1024;
 impl Clients {
     /// A client connects.
     pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
-        self.last_id += 1;
+        // Those of the embedding program leave no gap in the numbers that clients see.
+        self.last_id += u64::from(!internal);
         self.count += usize::from(!internal);
         let client = Client {
-            id: self.last_id,
+            id: if internal { 0 } else { self.last_id },
             address: Box::new(address),
             name: Bytes::default(),
             library: Bytes::default(),

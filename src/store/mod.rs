@@ -31,7 +31,7 @@ pub use pubsub::PubSub;
 pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use stats::Stats;
-pub use stream::Stream;
+pub use stream::{Stream, StreamId};
 pub use time::Time;
 pub use value::{Typed, Value, WrongType};
 pub use waiters::Waiters;

@@ -1,5 +1,241 @@
 //! Streams.
 
-/// A stream.
+mod id;
+mod node;
+
+use std::collections::BTreeMap;
+
+use crate::resp::Args;
+pub use id::StreamId;
+use node::Node;
+pub use node::{Entry, Fields, NodeLimits};
+
+/// A stream: entries in the order of their ids, which only grow.
 #[derive(Debug, Clone, Default)]
-pub struct Stream {}
+pub struct Stream {
+    /// The entries, grouped as redis-server groups them; the key is the id of the first entry that a node was
+    /// given, deleted or not.
+    nodes: BTreeMap<StreamId, Node>,
+    len: usize,
+    first_id: StreamId,
+    last_id: StreamId,
+    max_deleted_id: StreamId,
+    entries_added: u64,
+}
+
+/// How the id of a new entry is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewId {
+    /// From the time.
+    Auto,
+    /// Of this millisecond, with the next free number.
+    Millisecond(u64),
+    /// This one.
+    Exact(StreamId),
+}
+
+/// Why an entry cannot be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddError {
+    /// The last id is the greatest that there is.
+    Exhausted,
+    /// The id is not greater than the last one.
+    NotGreater,
+    /// Names and values together are longer than 1 GiB.
+    TooLarge,
+}
+
+/// What trimming keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// So many of the newest entries.
+    Newest(usize),
+    /// The entries from this id on.
+    From(StreamId),
+}
+
+/// How a stream is trimmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trim {
+    /// What is kept.
+    pub keep: Keep,
+    /// Only whole nodes go, so that more may be kept.
+    pub approximate: bool,
+    /// How many entries go at most; 0 is no limit.
+    pub limit: usize,
+}
+
+impl Stream {
+    /// The number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The id of the first entry, 0-0 if there is none.
+    #[must_use]
+    pub fn first_id(&self) -> StreamId {
+        self.first_id
+    }
+
+    /// The last id that was ever given to an entry, 0-0 if none was.
+    #[must_use]
+    pub fn last_id(&self) -> StreamId {
+        self.last_id
+    }
+
+    /// The greatest id that XDEL has deleted, 0-0 if it has not deleted any.
+    #[must_use]
+    pub fn max_deleted_id(&self) -> StreamId {
+        self.max_deleted_id
+    }
+
+    /// How many entries were ever added.
+    #[must_use]
+    pub fn entries_added(&self) -> u64 {
+        self.entries_added
+    }
+
+    /// The last entry that there is.
+    #[must_use]
+    pub fn last(&self) -> Option<Entry<'_>> {
+        self.range(StreamId::MIN, StreamId::MAX).next_back()
+    }
+
+    /// The entries from `start` to `end`, both included. Finding the first one takes logarithmic time.
+    pub fn range(
+        &self,
+        start: StreamId,
+        end: StreamId,
+    ) -> impl DoubleEndedIterator<Item = Entry<'_>> + use<'_> {
+        let nodes = (start <= end).then(|| {
+            let first = self.nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
+            self.nodes.range(first..=end)
+        });
+        nodes.into_iter().flatten().flat_map(move |(_, node)| node.range(start, end))
+    }
+
+    /// Adds an entry of these fields and values, which alternate, and returns its id. `now` is the time in
+    /// milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// There is no such id, or the entry is too large; nothing has been added then.
+    pub fn add(
+        &mut self,
+        id: NewId,
+        fields: Args<'_>,
+        now: i64,
+        limits: NodeLimits,
+    ) -> Result<StreamId, AddError> {
+        let id = self.new_id(id, now)?;
+        let bytes = fields.bytes();
+        if bytes > node::MAX_BYTES {
+            return Err(AddError::TooLarge);
+        }
+        match self.nodes.last_entry() {
+            Some(mut last) if !last.get().is_full(bytes, limits) => {
+                let first = *last.key();
+                last.get_mut().push(first, id, fields);
+            }
+            last => {
+                if let Some(mut last) = last {
+                    last.get_mut().close();
+                }
+                self.nodes.insert(id, Node::new(id, fields));
+            }
+        }
+        self.len += 1;
+        self.entries_added += 1;
+        self.last_id = id;
+        if self.len == 1 {
+            self.first_id = id;
+        }
+        Ok(id)
+    }
+
+    fn new_id(&self, id: NewId, now: i64) -> Result<StreamId, AddError> {
+        let last = self.last_id;
+        let next = last.next().ok_or(AddError::Exhausted)?;
+        let now = u64::try_from(now).unwrap_or_default();
+        let id = match id {
+            NewId::Auto if now > last.ms => StreamId { ms: now, seq: 0 },
+            NewId::Auto => next,
+            // When the numbers of the millisecond are used up, `next` is of another one.
+            NewId::Millisecond(ms) if ms == last.ms => {
+                Some(next).filter(|next| next.ms == ms).ok_or(AddError::NotGreater)?
+            }
+            NewId::Millisecond(ms) => StreamId { ms, seq: 0 },
+            NewId::Exact(id) => id,
+        };
+        if id > last { Ok(id) } else { Err(AddError::NotGreater) }
+    }
+
+    /// Deletes an entry; false if it is not there.
+    pub fn delete(&mut self, id: StreamId) -> bool {
+        let Some((first, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
+        if !node.delete(id) {
+            return false;
+        }
+        if node.live() == 0 {
+            let first = *first;
+            self.nodes.remove(&first);
+        }
+        self.len -= 1;
+        self.max_deleted_id = self.max_deleted_id.max(id);
+        if id == self.first_id {
+            self.find_first();
+        }
+        true
+    }
+
+    /// Removes the oldest entries and returns how many.
+    pub fn trim(&mut self, trim: &Trim) -> usize {
+        let mut removed = 0;
+        while let Some(mut first) = self.nodes.first_entry() {
+            let node = first.get_mut();
+            let live = node.live();
+            if matches!(trim.keep, Keep::Newest(keep) if self.len <= keep) {
+                break;
+            }
+            if trim.limit != 0 && removed + live > trim.limit {
+                break;
+            }
+            let whole = match trim.keep {
+                Keep::Newest(keep) => self.len - live >= keep,
+                Keep::From(id) => node.last_id() < id,
+            };
+            if whole {
+                first.remove();
+                self.len -= live;
+                removed += live;
+                continue;
+            }
+            if !trim.approximate {
+                // The node stays even if nothing is left of it but deleted entries, as in redis-server.
+                let deleted = match trim.keep {
+                    Keep::Newest(keep) => node.delete_front(self.len - keep, StreamId::MAX),
+                    Keep::From(id) => node.delete_front(usize::MAX, id),
+                };
+                self.len -= deleted;
+                removed += deleted;
+            }
+            break;
+        }
+        if removed > 0 {
+            self.find_first();
+        }
+        removed
+    }
+
+    fn find_first(&mut self) {
+        let first = self.range(StreamId::MIN, StreamId::MAX).next();
+        self.first_id = first.map_or(StreamId::MIN, |entry| entry.id);
+    }
+}

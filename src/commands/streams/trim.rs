@@ -1,0 +1,148 @@
+//! The options of XADD and XTRIM.
+
+use super::ids;
+use crate::commands::{Error, numbers};
+use crate::resp::Args;
+use crate::store::stream::{Keep, NewId, Trim};
+
+/// Without LIMIT, approximate trimming stops after so many full nodes.
+const NODES_AT_ONCE: usize = 100;
+/// The limit where nodes have none.
+const LIMIT_DEFAULT: usize = 10_000;
+/// Not more than this is removed at once, however great nodes may be.
+const LIMIT_MAX: usize = 1_000_000;
+
+/// What stands before the fields of XADD.
+pub(super) struct AddOptions {
+    /// A stream that is not there is not created.
+    pub no_mkstream: bool,
+    /// What is removed after the entry was added.
+    pub trim: Option<Trim>,
+    /// The id of the entry.
+    pub id: NewId,
+    /// Where the fields begin.
+    pub fields: usize,
+}
+
+/// What has been read of the options that XADD and XTRIM share.
+#[derive(Default)]
+struct TrimOptions {
+    keep: Option<Keep>,
+    approximate: bool,
+    limit: Option<usize>,
+}
+
+impl TrimOptions {
+    /// Reads the option at `at`, if there is one that has its argument, and returns the place behind it.
+    fn read(&mut self, args: Args<'_>, at: usize) -> Result<Option<usize>, Error> {
+        let Some(next) = args.get(at + 1) else { return Ok(None) };
+        let option = &args[at];
+        if option.eq_ignore_ascii_case(b"LIMIT") {
+            self.limit = Some(amount(next, "ERR The LIMIT argument must be >= 0.")?);
+            return Ok(Some(at + 2));
+        }
+        let by_length = option.eq_ignore_ascii_case(b"MAXLEN");
+        if !by_length && !option.eq_ignore_ascii_case(b"MINID") {
+            return Ok(None);
+        }
+        if self.keep.is_some() {
+            return Err(Error::new(
+                "ERR syntax error, MAXLEN and MINID options at the same time are not compatible",
+            ));
+        }
+        self.approximate = ids::is_sign(next, b'~');
+        let has_sign = self.approximate || ids::is_sign(next, b'=');
+        let (threshold, end) = match args.get(at + 2) {
+            Some(threshold) if has_sign => (threshold, at + 3),
+            _ => (next, at + 2),
+        };
+        self.keep = Some(if by_length {
+            Keep::Newest(amount(threshold, "ERR The MAXLEN argument must be >= 0.")?)
+        } else {
+            Keep::From(ids::strict(threshold, 0)?)
+        });
+        Ok(Some(end))
+    }
+
+    /// What is to be done; `node_entries` is `stream-node-max-entries`.
+    fn finish(self, node_entries: usize) -> Result<Option<Trim>, Error> {
+        let Self { keep, approximate, limit } = self;
+        let Some(keep) = keep else {
+            if limit.is_some_and(|limit| limit != 0) {
+                return Err(Error::new(
+                    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
+                ));
+            }
+            return Ok(None);
+        };
+        if limit.is_some() && !approximate {
+            return Err(Error::new("ERR syntax error, LIMIT cannot be used without the special ~ option"));
+        }
+        let limit = match limit {
+            Some(limit) => limit,
+            None if !approximate => 0,
+            None if node_entries == 0 => LIMIT_DEFAULT,
+            None => node_entries.saturating_mul(NODES_AT_ONCE).min(LIMIT_MAX),
+        };
+        Ok(Some(Trim { keep, approximate, limit }))
+    }
+}
+
+/// A number of entries.
+fn amount(text: &[u8], negative: &'static str) -> Result<usize, Error> {
+    let amount = numbers::integer(text)?;
+    if amount < 0 {
+        return Err(Error::new(negative));
+    }
+    Ok(usize::try_from(amount).unwrap_or(usize::MAX))
+}
+
+/// Reads the options and the id of XADD.
+///
+/// # Errors
+///
+/// They do not fit together, or something is neither an option nor an id.
+pub(super) fn read_xadd(
+    args: Args<'_>,
+    node_entries: usize,
+    arity: impl Fn() -> Error,
+) -> Result<AddOptions, Error> {
+    let mut options = TrimOptions::default();
+    let mut no_mkstream = false;
+    let mut id = None;
+    let mut at = 2;
+    while id.is_none() && at < args.len() {
+        if let Some(end) = options.read(args, at)? {
+            at = end;
+            continue;
+        }
+        if args[at].eq_ignore_ascii_case(b"NOMKSTREAM") {
+            no_mkstream = true;
+        } else {
+            id = Some(ids::new_id(&args[at])?);
+        }
+        at += 1;
+    }
+    let trim = options.finish(node_entries)?;
+    let fields = args.from(at).len();
+    match id {
+        Some(id) if fields >= 2 && fields % 2 == 0 => Ok(AddOptions { no_mkstream, trim, id, fields: at }),
+        _ => Err(arity()),
+    }
+}
+
+/// Reads the options of XTRIM.
+///
+/// # Errors
+///
+/// They do not fit together, or there is none.
+pub(super) fn read_xtrim(args: Args<'_>, node_entries: usize) -> Result<Trim, Error> {
+    let mut options = TrimOptions::default();
+    let mut at = 2;
+    while at < args.len() {
+        at = options.read(args, at)?.ok_or(Error::SYNTAX)?;
+    }
+    options
+        .finish(node_entries)?
+        .ok_or(Error::new("ERR syntax error, XTRIM must be called with a trimming strategy"))
+}

@@ -1,0 +1,128 @@
+//! The README tells the truth: its programs run, its commands work, its list of commands is the table's.
+
+mod ten_lines;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use minibroker::commands::table::{self, Group};
+
+const README: &str = include_str!("../../README.md");
+const BEGIN: &str = "<!-- commands:";
+const END: &str = "<!-- end of commands -->";
+
+/// The code blocks of a language.
+fn blocks(language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let parts = README.split(&fence).skip(1);
+    parts.map(|part| part.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The list of commands by family, as the README has it.
+fn command_list() -> String {
+    const FAMILIES: [(Group, &str); 10] = [
+        (Group::Pubsub, "Pub/Sub"),
+        (Group::List, "Lists"),
+        (Group::Stream, "Streams"),
+        (Group::Set, "Sets"),
+        (Group::SortedSet, "Sorted sets"),
+        (Group::String, "Strings"),
+        (Group::Hash, "Hashes"),
+        (Group::Generic, "Keys"),
+        (Group::Transactions, "Transactions"),
+        (Group::Connection, "Connection"),
+    ];
+    let mut list = String::from("| family | commands |\n|---|---|\n");
+    let mut listed = 0;
+    for (group, family) in FAMILIES.into_iter().chain([(Group::Server, "Server")]) {
+        let mut names: Vec<String> = Vec::new();
+        for command in table::commands().filter(|command| command.group == group) {
+            listed += 1;
+            let mut name = command.name.to_uppercase();
+            let subcommands: Vec<_> =
+                command.subcommands().iter().map(|subcommand| subcommand.name.to_uppercase()).collect();
+            if !subcommands.is_empty() {
+                name = format!("{name} ({})", subcommands.join(" "));
+            }
+            names.push(name);
+        }
+        names.sort();
+        list.push_str(&format!("| {family} | {} |\n", names.join(", ")));
+    }
+    assert_eq!(listed, table::commands().count(), "a family is missing from the README's list");
+    list
+}
+
+#[test]
+fn the_readme_lists_the_commands_of_the_table() {
+    let (before, rest) = README.split_once(BEGIN).expect("the README has the list's beginning");
+    let (mark, rest) = rest.split_once("-->\n").expect("the mark is closed");
+    let (listed, after) = rest.split_once(END).expect("the README has the list's end");
+    let wanted = command_list();
+    if std::env::var_os("UPDATE_README").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        std::fs::write(path, format!("{before}{BEGIN}{mark}-->\n{wanted}{END}{after}")).expect("written");
+        return;
+    }
+    assert_eq!(listed, wanted, "run `UPDATE_README=1 cargo test --test readme`");
+}
+
+#[test]
+fn the_readmes_rust_test_is_the_one_that_is_run_here() {
+    assert_eq!(blocks("rust"), [include_str!("ten_lines.rs")]);
+}
+
+#[test]
+fn the_readme_names_the_version_that_is_built() {
+    let version = format!("{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    assert!(blocks("toml")[0].contains(&format!("minibroker = {{ version = \"{version}\"")));
+}
+
+#[test]
+fn the_command_that_runs_the_broker_runs_it() {
+    let commands = blocks("sh");
+    let arguments =
+        commands[0].trim().strip_prefix("cargo run --release -- ").expect("the command that runs it");
+    // Tests use free ports only.
+    let arguments = arguments.replace("6380", "0");
+    let mut broker = Command::new(env!("CARGO_BIN_EXE_minibroker"))
+        .args(arguments.split(' '))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    BufReader::new(broker.stdout.take().expect("piped")).read_line(&mut line).expect("a ready line");
+    broker.kill().expect("it was running");
+    broker.wait().expect("it ended");
+    assert!(line.contains("ready on 127.0.0.1:"), "{line}");
+}
+
+#[test]
+fn the_python_program_passes_under_the_command_that_the_readme_gives() {
+    let python = std::env::var_os("MINIBROKER_PYTHON_CURRENT").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/current/bin/python"),
+        PathBuf::from,
+    );
+    if !python.exists() {
+        let missing = format!("no {}: run tests/documents/setup-python", python.display());
+        assert!(std::env::var_os("MINIBROKER_REQUIRE_DOCUMENTS").is_none(), "{missing}");
+        eprintln!("SKIPPED: the README's Python program: {missing}");
+        return;
+    }
+    let command = blocks("sh")
+        .into_iter()
+        .find_map(|block| block.trim().strip_prefix("minibroker run -- python ").map(str::to_owned))
+        .expect("the README tells how to run it");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join(&command), &blocks("python")[0]).expect("written");
+    let status = Command::new(env!("CARGO_BIN_EXE_minibroker"))
+        .args(["run", "--"])
+        .arg(&python)
+        .arg(&command)
+        .current_dir(&folder)
+        .status()
+        .expect("it runs");
+    assert!(status.success(), "{status}");
+}
