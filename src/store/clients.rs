@@ -160,6 +160,12 @@ impl Client {
         self.subscriptions.as_ref().map_or(0, |all| all.shard_channels.len())
     }
 
+    /// How many keys it watches. Once one has changed nothing more is watched for: EXEC will refuse anyway.
+    #[must_use]
+    pub fn watches(&self) -> usize {
+        if self.watched_key_changed { 0 } else { self.watched.len() }
+    }
+
     /// True if it has any subscription.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {
