@@ -13,6 +13,38 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// A signed integer of 64 bits whose opposite is one, too: all but the smallest.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is the smallest.
+pub fn negatable(text: &[u8]) -> Result<i64, Error> {
+    let value = integer(text)?;
+    if value == i64::MIN {
+        let (least, greatest) = (-i64::MAX, i64::MAX);
+        return Err(Error::new(format!(
+            "ERR value is out of range, value must between {least} and {greatest}"
+        )));
+    }
+    Ok(value)
+}
+
+/// How many elements; not negative.
+///
+/// # Errors
+///
+/// [`Error::OUT_OF_RANGE`], for what is no number, too.
+pub fn count(text: &[u8]) -> Result<usize, Error> {
+    at_least(text, 0).ok_or(Error::OUT_OF_RANGE)
+}
+
+/// An integer of 64 bits that is not below `least`, for which many commands have an error of their own.
+#[must_use]
+pub fn at_least(text: &[u8], least: usize) -> Option<usize> {
+    let value = usize::try_from(parse_integer(text)?).ok()?;
+    (value >= least).then_some(value)
+}
+
 /// A number with a fraction; not NaN.
 ///
 /// # Errors
