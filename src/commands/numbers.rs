@@ -13,20 +13,36 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// An integer of 64 bits from `least` to `greatest`.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is outside.
+fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
+    let value = integer(text)?;
+    if (least..=greatest).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::new(format!("ERR value is out of range, value must between {least} and {greatest}")))
+}
+
+/// A signed integer of 32 bits.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is out of range.
+pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
+    let value = integer_between(text, i32::MIN.into(), i32::MAX.into())?;
+    i32::try_from(value).map_err(|_| Error::NOT_INTEGER)
+}
+
 /// A signed integer of 64 bits whose opposite is one, too: all but the smallest.
 ///
 /// # Errors
 ///
 /// [`Error::NOT_INTEGER`], or that it is the smallest.
 pub fn negatable(text: &[u8]) -> Result<i64, Error> {
-    let value = integer(text)?;
-    if value == i64::MIN {
-        let (least, greatest) = (-i64::MAX, i64::MAX);
-        return Err(Error::new(format!(
-            "ERR value is out of range, value must between {least} and {greatest}"
-        )));
-    }
-    Ok(value)
+    integer_between(text, -i64::MAX, i64::MAX)
 }
 
 /// How many elements; not negative.
@@ -125,8 +141,7 @@ pub fn cursor(text: &[u8]) -> Result<u64, Error> {
     let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(text.len());
     let (negative, digits) = match text.get(start..).unwrap_or_default() {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     // `u64::from_str` would take another sign.
     let digits = Some(digits).filter(|digits| digits.first().is_some_and(u8::is_ascii_digit));
