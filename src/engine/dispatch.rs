@@ -88,6 +88,7 @@ impl Engine {
             if let Some(owner) = engine.store.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
+                transaction.bytes += args.bytes();
                 transaction.queue.push(args.to_owned());
             }
             Reply::new(out, protocol).simple("QUEUED");
@@ -166,14 +167,16 @@ impl Engine {
                 owner.reply_mode = ReplyMode::On;
             }
         }
+        let mut added = out.len().saturating_sub(start);
         let pushes = std::mem::replace(&mut owner.outbox, out);
+        added += pushes.len();
         if owner.close == Close::Now {
             owner.outbox.clear();
         } else if !pushes.is_empty() {
             owner.outbox.extend_from_slice(&pushes);
         }
         self.store.clients.put_spare(pushes);
-        self.store.clients.check_output_limit(client, &self.store.config, self.store.now);
+        self.store.clients.check_output_limit(client, added, &self.store.config, self.store.now);
         self.store.clients.mark(client);
     }
 

@@ -28,6 +28,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// How many bytes one read takes at most.
 const READ_SIZE: usize = 64 * 1024;
+/// How many reads a task makes before others have their turn: a client that sends without end must not keep the
+/// thread to itself.
+const READS_IN_A_ROW: usize = 16;
 /// How many other connections are written to before others have their turn: it cuts the latency of bystanders
 /// while a message goes to a thousand subscribers.
 const FLUSHES_IN_A_ROW: usize = 64;
@@ -95,9 +98,11 @@ impl Io {
             return;
         }
         if !self.pending.is_empty() && !self.write_pending() {
-            if shared.engine().closing(client) == Close::Now {
+            let mut engine = shared.engine();
+            if engine.closing(client) == Close::Now {
                 self.closed = true;
             }
+            engine.set_in_flight(client, self.pending.len() - self.written);
             return;
         }
         WRITE.with_borrow_mut(|buffer| {
@@ -157,6 +162,42 @@ impl Io {
     }
 }
 
+/// Bytes that have arrived and wait to be run. What is run is passed over and moved away only now and then, so
+/// that a long queue of requests of which each has to wait costs linear work.
+#[derive(Default)]
+struct Backlog {
+    bytes: Vec<u8>,
+    /// How many of them have been run.
+    start: usize,
+}
+
+impl Backlog {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// The first `count` bytes of the rest have been run.
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.bytes.len() {
+            // An idle connection holds no buffer.
+            *self = Self::default();
+        } else if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.bytes.shrink_to(self.bytes.len() * 2);
+            self.start = 0;
+        }
+    }
+}
+
 /// The task of a connection.
 struct Task {
     shared: Arc<Shared>,
@@ -164,7 +205,7 @@ struct Task {
     parser: Parser,
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
-    left: Vec<u8>,
+    left: Backlog,
     blocked: bool,
     /// Clients to whose outboxes the last batch has added.
     dirty: Vec<ClientKey>,
@@ -217,7 +258,7 @@ impl Shared {
             shared: self,
             connection,
             parser: Parser::new(),
-            left: Vec::new(),
+            left: Backlog::default(),
             blocked: false,
             dirty: Vec::new(),
         };
@@ -245,17 +286,16 @@ impl Task {
             }
             io.flush(self.connection.client, &self.shared);
         }
-        loop {
+        for _ in 0..READS_IN_A_ROW {
             match self.step(context) {
                 Step::Again => {}
                 Step::Wait => return Poll::Pending,
-                Step::Yield => {
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                Step::Yield => break,
                 Step::End => return Poll::Ready(()),
             }
         }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn step(&mut self, context: &mut Context<'_>) -> Step {
@@ -300,9 +340,9 @@ impl Task {
                 let full = read.filled().len() == READ_SIZE;
                 if self.left.is_empty() && !self.blocked {
                     let consumed = self.run(read.filled());
-                    self.left.extend_from_slice(&read.filled()[consumed..]);
+                    self.left.extend(&read.filled()[consumed..]);
                 } else {
-                    self.left.extend_from_slice(read.filled());
+                    self.left.extend(read.filled());
                     self.run_left();
                 }
                 if full { Step::Yield } else { Step::Again }
@@ -312,14 +352,10 @@ impl Task {
 
     /// Runs what was left over, as far as it is complete.
     fn run_left(&mut self) {
-        let left = std::mem::take(&mut self.left);
-        let consumed = self.run(&left);
+        let mut left = std::mem::take(&mut self.left);
+        let consumed = self.run(left.rest());
+        left.consume(consumed);
         self.left = left;
-        if consumed == self.left.len() {
-            self.left = Vec::new();
-        } else {
-            self.left.drain(..consumed);
-        }
     }
 
     /// Hands all complete requests to the engine under one lock, and writes the replies with one write.
@@ -327,7 +363,10 @@ impl Task {
         if self.blocked {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
             let mut engine = self.shared.engine();
-            engine.check_query_limit(self.connection.client, bytes.len());
+            if engine.check_query_limit(self.connection.client, bytes.len()) {
+                // It is marked; the next step sees to its end.
+                self.shared.settle(engine, &mut self.dirty);
+            }
             return 0;
         }
         let shared = &*self.shared;
@@ -341,6 +380,9 @@ impl Task {
             engine.account(started.elapsed());
             // A full socket has the rest of an earlier reply; what came now waits in the outbox behind it.
             let output = io.pending.is_empty().then(|| engine.take_output(client, buffer));
+            if output.is_none() && engine.closing(client) == Close::Now {
+                io.closed = true;
+            }
             shared.settle(engine, &mut self.dirty);
             self.blocked = flow == Flow::Blocked;
             if let Some(output) = output {

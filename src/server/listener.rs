@@ -59,9 +59,8 @@ impl Listener {
 
 async fn accept_tcp(listener: &TcpListener, shared: &Arc<Shared>) -> io::Result<()> {
     let (stream, peer) = listener.accept().await?;
-    // Small replies must not wait for more.
-    stream.set_nodelay(true)?;
-    let local = stream.local_addr()?;
+    // Small replies must not wait for more. What fails here is this connection's end, not the listener's.
+    let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) else { return Ok(()) };
     let address = Address { peer: peer.to_string(), local: local.to_string(), unix: false };
     tokio::spawn(Arc::clone(shared).serve(stream, address));
     Ok(())
