@@ -23,6 +23,9 @@ impl Error {
     pub const OUT_OF_RANGE: Self = Self::constant("ERR value is out of range, must be positive");
     /// LSET or RENAME without the key.
     pub const NO_SUCH_KEY: Self = Self::constant("ERR no such key");
+    /// A name that CLIENT LIST could not show as one field.
+    pub const CLIENT_NAME: Self =
+        Self::constant("ERR Client names cannot contain spaces, newlines or special characters.");
     /// An index outside of a list.
     pub const INDEX_OUT_OF_RANGE: Self = Self::constant("ERR index out of range");
 
@@ -52,6 +55,13 @@ impl Error {
     #[must_use]
     pub fn arity(full_name: &str) -> Self {
         Self::new(format!("ERR wrong number of arguments for '{full_name}' command"))
+    }
+
+    /// A text that repeats what the client has sent, up to a NUL, where redis-server's formatting stops.
+    #[must_use]
+    pub fn quoting(before: &str, text: &[u8], after: &str) -> Self {
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        Self(Cow::Owned([before.as_bytes(), text, after.as_bytes()].concat()))
     }
 
     /// A subcommand that is known, with arguments that it does not take.

@@ -5,10 +5,6 @@ use super::{Context, Error, Outcome};
 use crate::store::{Class, Entry, pattern};
 
 /// `DEL key [key ...]`: how many of the keys there were.
-///
-/// # Errors
-///
-/// None.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {
     let mut removed = 0;
     for key in ctx.args.from(1).iter() {
@@ -22,19 +18,11 @@ pub fn del(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `UNLINK key [key ...]`: as [`del`], as nothing here is so large that it had to be freed in the background.
-///
-/// # Errors
-///
-/// None.
 pub fn unlink(ctx: &mut Context<'_>) -> Outcome {
     del(ctx)
 }
 
 /// `EXISTS key [key ...]`: how many there are, a key that is named twice counted twice.
-///
-/// # Errors
-///
-/// None.
 pub fn exists(ctx: &mut Context<'_>) -> Outcome {
     let found = ctx.args.from(1).iter().filter(|key| ctx.store.read(key).is_some()).count();
     ctx.reply.count(found);
@@ -42,10 +30,6 @@ pub fn exists(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `TYPE key`.
-///
-/// # Errors
-///
-/// None.
 pub fn type_(ctx: &mut Context<'_>) -> Outcome {
     let entry = ctx.store.read(&ctx.args[1]);
     ctx.reply.simple(entry.map_or("none", |entry| entry.value.kind().name()));
@@ -90,6 +74,7 @@ pub fn pexpireat(ctx: &mut Context<'_>) -> Outcome {
 
 /// Under which conditions an expiry is set.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)]
 struct Conditions {
     /// `NX`: the key does not expire yet.
     none: bool,
@@ -155,46 +140,34 @@ fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
 }
 
 /// `EXPIRETIME key`: in seconds since the Unix epoch; -1 if the key does not expire, -2 if there is none.
-///
-/// # Errors
-///
-/// None.
 pub fn expiretime(ctx: &mut Context<'_>) -> Outcome {
-    tell_expiry(ctx, |at, _| rounded_seconds(at))
+    answer_expiry(ctx, |at, _| rounded_seconds(at));
+    Ok(())
 }
 
 /// `PEXPIRETIME key`: as [`expiretime`], in milliseconds.
-///
-/// # Errors
-///
-/// None.
 pub fn pexpiretime(ctx: &mut Context<'_>) -> Outcome {
-    tell_expiry(ctx, |at, _| at)
+    answer_expiry(ctx, |at, _| at);
+    Ok(())
 }
 
 /// `TTL key`: seconds until the key expires; -1 if it does not, -2 if there is none.
-///
-/// # Errors
-///
-/// None.
 pub fn ttl(ctx: &mut Context<'_>) -> Outcome {
-    tell_expiry(ctx, |at, now| rounded_seconds((at - now).max(0)))
+    answer_expiry(ctx, |at, now| rounded_seconds((at - now).max(0)));
+    Ok(())
 }
 
 /// `PTTL key`: as [`ttl`], in milliseconds.
-///
-/// # Errors
-///
-/// None.
 pub fn pttl(ctx: &mut Context<'_>) -> Outcome {
-    tell_expiry(ctx, |at, now| (at - now).max(0))
+    answer_expiry(ctx, |at, now| (at - now).max(0));
+    Ok(())
 }
 
 fn rounded_seconds(millis: i64) -> i64 {
     millis.saturating_add(500) / 1000
 }
 
-fn tell_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) -> Outcome {
+fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
     let now = ctx.store.now.millis();
     let answer = match ctx.store.read(&ctx.args[1]).map(Entry::expires) {
         None => -2,
@@ -202,14 +175,9 @@ fn tell_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) -> Outcome
         Some(Some(at)) => tell(at, now),
     };
     ctx.reply.integer(answer);
-    Ok(())
 }
 
 /// `PERSIST key`: 1 if the key would have expired.
-///
-/// # Errors
-///
-/// None.
 pub fn persist(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let persisted = ctx.store.contains(key) && ctx.store.set_expiry(key, None).is_some();
@@ -221,23 +189,25 @@ pub fn persist(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `KEYS pattern`.
-///
-/// # Errors
-///
-/// None.
 pub fn keys(ctx: &mut Context<'_>) -> Outcome {
-    let wanted = &ctx.args[1];
+    let wanted = Some(&ctx.args[1]);
     let now = ctx.store.now.millis();
     let start = ctx.reply.position();
     let mut found = 0;
     for (key, entry) in ctx.store.database().iter() {
-        if pattern::matches(wanted, key, false) && entry.expires().is_none_or(|at| at > now) {
+        if is_wanted(key, wanted) && entry.expires().is_none_or(|at| at > now) {
             ctx.reply.bulk(key);
             found += 1;
         }
     }
     ctx.reply.insert_array(start, found);
     Ok(())
+}
+
+/// Whether a key matches the pattern of KEYS or SCAN. `*` means all, also the empty key, which the pattern `*`
+/// does not match elsewhere.
+fn is_wanted(key: &[u8], wanted: Option<&[u8]>) -> bool {
+    wanted.is_none_or(|wanted| wanted == b"*" || pattern::matches(wanted, key, false))
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
@@ -253,6 +223,9 @@ pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let mut kind: Option<&[u8]> = None;
     let mut at = 2;
     while let Some(option) = args.get(at) {
+        if is_option(option, "NOVALUES") {
+            return Err(Error::new("ERR NOVALUES option can only be used in HSCAN"));
+        }
         let Some(value) = args.get(at + 1) else { return Err(Error::SYNTAX) };
         if is_option(option, "COUNT") {
             count = u64::try_from(integer(value)?).unwrap_or_default();
@@ -275,7 +248,7 @@ pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let mut found = 0;
     for (key, entry) in portion.filter_map(|index| ctx.store.database().at(index)) {
         let is_of_kind = |kind| is_option(kind, entry.value.kind().name());
-        if kind.is_none_or(is_of_kind) && wanted.is_none_or(|wanted| pattern::matches(wanted, key, false)) {
+        if kind.is_none_or(is_of_kind) && is_wanted(key, wanted) {
             ctx.reply.bulk(key);
             found += 1;
         }

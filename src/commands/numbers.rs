@@ -13,6 +13,17 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// A signed integer of 32 bits.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is out of range.
+pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
+    i32::try_from(integer(text)?).map_err(|_| {
+        Error::new(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
+    })
+}
+
 /// A number with a fraction; not NaN.
 ///
 /// # Errors
@@ -93,8 +104,7 @@ pub fn cursor(text: &[u8]) -> Result<u64, Error> {
     let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(text.len());
     let (negative, digits) = match text.get(start..).unwrap_or_default() {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     // `u64::from_str` would take another sign.
     let digits = Some(digits).filter(|digits| digits.first().is_some_and(u8::is_ascii_digit));

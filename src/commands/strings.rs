@@ -133,10 +133,6 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `MGET key [key ...]`: null for a key that holds another type.
-///
-/// # Errors
-///
-/// None.
 pub fn mget(ctx: &mut Context<'_>) -> Outcome {
     let keys = ctx.args.from(1);
     ctx.reply.array(keys.len());
@@ -197,19 +193,15 @@ pub fn incrby(ctx: &mut Context<'_>) -> Outcome {
 fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     let key = &ctx.args[1];
     let mut digits = itoa::Buffer::new();
-    let sum = match ctx.store.get_mut::<Vec<u8>>(key)? {
-        Some(value) => {
-            let sum = integer(value)?
-                .checked_add(by)
-                .ok_or(Error::new("ERR increment or decrement would overflow"))?;
-            value.clear();
-            value.extend_from_slice(digits.format(sum).as_bytes());
-            sum
-        }
-        None => {
-            ctx.store.set_string(key, digits.format(by).as_bytes(), None);
-            by
-        }
+    let sum = if let Some(value) = ctx.store.get_mut::<Vec<u8>>(key)? {
+        let sum = integer(value)?.checked_add(by);
+        let sum = sum.ok_or(Error::new("ERR increment or decrement would overflow"))?;
+        value.clear();
+        value.extend_from_slice(digits.format(sum).as_bytes());
+        sum
+    } else {
+        ctx.store.set_string(key, digits.format(by).as_bytes(), None);
+        by
     };
     ctx.store.modified(Class::STRING, "incrby", key);
     ctx.reply.integer(sum);
@@ -224,18 +216,15 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
 pub fn append(ctx: &mut Context<'_>) -> Outcome {
     let (key, more) = (&ctx.args[1], &ctx.args[2]);
     let max = ctx.store.config.proto_max_bulk_len;
-    let len = match ctx.store.get_mut::<Vec<u8>>(key)? {
-        Some(value) => {
-            if (value.len() + more.len()) as u64 > max {
-                return Err(Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
-            }
-            value.extend_from_slice(more);
-            value.len()
+    let len = if let Some(value) = ctx.store.get_mut::<Vec<u8>>(key)? {
+        if (value.len() + more.len()) as u64 > max {
+            return Err(Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
         }
-        None => {
-            ctx.store.set_string(key, more, None);
-            more.len()
-        }
+        value.extend_from_slice(more);
+        value.len()
+    } else {
+        ctx.store.set_string(key, more, None);
+        more.len()
     };
     ctx.store.modified(Class::STRING, "append", key);
     ctx.reply.count(len);

@@ -82,11 +82,12 @@ impl<'a> Reply<'a> {
         self.out.extend_from_slice(b"+OK\r\n");
     }
 
-    /// `-text`, an error; `text` begins with its code, as in `ERR syntax error`. Line breaks become spaces, as
-    /// in redis-server.
+    /// `-text`, an error; `text` begins with its code, as in `ERR syntax error`. Line breaks become spaces, and
+    /// those at the end go away, as in redis-server.
     pub fn error(&mut self, text: &[u8]) {
         self.out.push(b'-');
-        let text = text.trim_ascii_end();
+        let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        let text = text.get(..end).unwrap_or_default();
         self.out.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
         self.out.extend_from_slice(b"\r\n");
     }

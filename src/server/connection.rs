@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -28,12 +29,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// How many bytes one read takes at most.
 const READ_SIZE: usize = 64 * 1024;
-/// How many reads a task makes before others have their turn: a client that sends without end must not keep the
-/// thread to itself.
-const READS_IN_A_ROW: usize = 16;
 /// How many other connections are written to before others have their turn: it cuts the latency of bystanders
 /// while a message goes to a thousand subscribers.
 const FLUSHES_IN_A_ROW: usize = 64;
+/// How often a connection is looked at before others have their turn: one that is written to faster than it is
+/// read must not keep them waiting.
+const STEPS_IN_A_ROW: usize = 16;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
@@ -52,9 +53,7 @@ pub struct Connection {
 struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full.
-    pending: Vec<u8>,
-    /// How much of `pending` is written.
-    written: usize,
+    pending: Bytes,
     /// The connection's task.
     task: Option<Waker>,
     /// Nothing more can be written or read.
@@ -99,10 +98,8 @@ impl Io {
         }
         if !self.pending.is_empty() && !self.write_pending() {
             let mut engine = shared.engine();
-            if engine.closing(client) == Close::Now {
-                self.closed = true;
-            }
-            engine.set_in_flight(client, self.pending.len() - self.written);
+            engine.set_in_flight(client, self.pending.len());
+            self.closed |= engine.closing(client) == Close::Now;
             return;
         }
         WRITE.with_borrow_mut(|buffer| {
@@ -127,8 +124,7 @@ impl Io {
         }
         let written = self.write_some(buffer);
         if written < buffer.len() && !self.closed {
-            self.pending = buffer[written..].to_vec();
-            self.written = 0;
+            self.pending = Bytes::copy_from_slice(&buffer[written..]);
             shared.engine().set_in_flight(client, self.pending.len());
         }
         buffer.clear();
@@ -137,14 +133,13 @@ impl Io {
 
     /// Goes on writing what was left over; true if nothing is.
     fn write_pending(&mut self) -> bool {
-        let pending = std::mem::take(&mut self.pending);
-        self.written += self.write_some(&pending[self.written..]);
-        if self.written < pending.len() {
-            self.pending = pending;
-            return false;
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.advance(self.write_some(&pending));
+        if pending.is_empty() {
+            return true;
         }
-        self.written = 0;
-        true
+        self.pending = pending;
+        false
     }
 
     fn write_some(&mut self, bytes: &[u8]) -> usize {
@@ -162,42 +157,6 @@ impl Io {
     }
 }
 
-/// Bytes that have arrived and wait to be run. What is run is passed over and moved away only now and then, so
-/// that a long queue of requests of which each has to wait costs linear work.
-#[derive(Default)]
-struct Backlog {
-    bytes: Vec<u8>,
-    /// How many of them have been run.
-    start: usize,
-}
-
-impl Backlog {
-    fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    fn extend(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-
-    /// The first `count` bytes of the rest have been run.
-    fn consume(&mut self, count: usize) {
-        self.start += count;
-        if self.start == self.bytes.len() {
-            // An idle connection holds no buffer.
-            *self = Self::default();
-        } else if self.start > self.bytes.len() / 2 {
-            self.bytes.drain(..self.start);
-            self.bytes.shrink_to(self.bytes.len() * 2);
-            self.start = 0;
-        }
-    }
-}
-
 /// The task of a connection.
 struct Task {
     shared: Arc<Shared>,
@@ -205,7 +164,7 @@ struct Task {
     parser: Parser,
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
-    left: Backlog,
+    left: BytesMut,
     blocked: bool,
     /// Clients to whose outboxes the last batch has added.
     dirty: Vec<ClientKey>,
@@ -245,8 +204,7 @@ impl Shared {
     pub async fn serve_client(self: Arc<Self>, transport: impl Transport + 'static, client: ClientKey) {
         let io = Io {
             transport: Box::new(transport),
-            pending: Vec::new(),
-            written: 0,
+            pending: Bytes::new(),
             task: None,
             closed: false,
             close: Close::No,
@@ -258,7 +216,7 @@ impl Shared {
             shared: self,
             connection,
             parser: Parser::new(),
-            left: Backlog::default(),
+            left: BytesMut::new(),
             blocked: false,
             dirty: Vec::new(),
         };
@@ -286,7 +244,7 @@ impl Task {
             }
             io.flush(self.connection.client, &self.shared);
         }
-        for _ in 0..READS_IN_A_ROW {
+        for _ in 0..STEPS_IN_A_ROW {
             match self.step(context) {
                 Step::Again => {}
                 Step::Wait => return Poll::Pending,
@@ -340,9 +298,9 @@ impl Task {
                 let full = read.filled().len() == READ_SIZE;
                 if self.left.is_empty() && !self.blocked {
                     let consumed = self.run(read.filled());
-                    self.left.extend(&read.filled()[consumed..]);
+                    self.left.extend_from_slice(&read.filled()[consumed..]);
                 } else {
-                    self.left.extend(read.filled());
+                    self.left.extend_from_slice(read.filled());
                     self.run_left();
                 }
                 if full { Step::Yield } else { Step::Again }
@@ -353,9 +311,11 @@ impl Task {
     /// Runs what was left over, as far as it is complete.
     fn run_left(&mut self) {
         let mut left = std::mem::take(&mut self.left);
-        let consumed = self.run(left.rest());
-        left.consume(consumed);
-        self.left = left;
+        left.advance(self.run(&left));
+        // An empty buffer is given back: a connection owns one only for what is left over.
+        if !left.is_empty() {
+            self.left = left;
+        }
     }
 
     /// Hands all complete requests to the engine under one lock, and writes the replies with one write.
@@ -364,7 +324,6 @@ impl Task {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
             let mut engine = self.shared.engine();
             if engine.check_query_limit(self.connection.client, bytes.len()) {
-                // It is marked; the next step sees to its end.
                 self.shared.settle(engine, &mut self.dirty);
             }
             return 0;
@@ -380,20 +339,17 @@ impl Task {
             engine.account(started.elapsed());
             // A full socket has the rest of an earlier reply; what came now waits in the outbox behind it.
             let output = io.pending.is_empty().then(|| engine.take_output(client, buffer));
-            if output.is_none() && engine.closing(client) == Close::Now {
-                io.closed = true;
-            }
             shared.settle(engine, &mut self.dirty);
             self.blocked = flow == Flow::Blocked;
             if let Some(output) = output {
                 io.write(client, shared, buffer, output);
+                // What was marked for this client has just been written.
+                if let Some(own) = self.dirty.iter().position(|dirty| *dirty == client) {
+                    self.dirty.swap_remove(own);
+                }
             }
             if std::mem::take(&mut io.resumed) {
                 self.blocked = false;
-            }
-            // What was marked for this client has just been written.
-            if let Some(own) = self.dirty.iter().position(|dirty| *dirty == client) {
-                self.dirty.swap_remove(own);
             }
             consumed
         })

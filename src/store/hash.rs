@@ -41,6 +41,12 @@ impl Hash {
         self.fields.is_empty()
     }
 
+    /// The name of the encoding, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        if self.hashed { "hashtable" } else { "listpack" }
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
@@ -48,6 +54,7 @@ impl Hash {
     }
 
     /// All fields with their values.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|(field, value)| (field.as_ref(), value.as_ref()))
     }
@@ -73,5 +80,43 @@ impl Hash {
     /// Removes a field and returns its value.
     pub fn remove(&mut self, field: &[u8]) -> Option<Bytes> {
         if self.hashed { self.fields.swap_remove(field) } else { self.fields.shift_remove(field) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_hash_keeps_its_order_and_a_large_one_stays_large() {
+        let limits = HashLimits { entries: 3, value: 5 };
+        let mut hash = Hash::default();
+        for field in ["a", "b", "c"] {
+            assert!(hash.set(field.as_bytes(), b"1", limits));
+        }
+        assert!(!hash.set(b"b", b"2", limits));
+        assert!(hash.remove(b"a").is_some() && hash.set(b"a", b"3", limits));
+        let fields: Vec<_> = hash.iter().map(|(field, value)| [field, value].concat()).collect();
+        assert_eq!(
+            (fields, hash.encoding()),
+            (vec![b"b2".to_vec(), b"c1".to_vec(), b"a3".to_vec()], "listpack")
+        );
+        hash.set(b"d", b"4", limits);
+        assert_eq!(hash.encoding(), "hashtable");
+        for field in ["a", "b", "c"] {
+            assert!(hash.remove(field.as_bytes()).is_some());
+        }
+        assert_eq!((hash.len(), hash.encoding()), (1, "hashtable"));
+    }
+
+    #[test]
+    fn a_long_value_or_the_announcement_of_many_fields_makes_it_large() {
+        let limits = HashLimits { entries: 3, value: 5 };
+        let mut hash = Hash::default();
+        hash.set(b"a", b"123456", limits);
+        assert_eq!(hash.encoding(), "hashtable");
+        let mut hash = Hash::default();
+        hash.expect(4, limits);
+        assert_eq!(hash.encoding(), "hashtable");
     }
 }

@@ -75,6 +75,7 @@ impl Database {
     }
 
     /// All keys and entries.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
         self.entries.iter()
     }
@@ -223,13 +224,12 @@ impl Store {
 
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
-        let old = match place {
-            Some(index) => self.databases[self.db].replace(index, entry),
-            None => {
-                self.databases[self.db].add(key, entry);
-                self.event(Class::NEW, "new", key);
-                None
-            }
+        let old = if let Some(index) = place {
+            self.databases[self.db].replace(index, entry)
+        } else {
+            self.databases[self.db].add(key, entry);
+            self.event(Class::NEW, "new", key);
+            None
         };
         self.waiters.ready(self.db, key);
         old
@@ -362,5 +362,74 @@ impl Store {
         self.databases.swap(one, other);
         self.waiters.ready_all(one);
         self.waiters.ready_all(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::store::Config;
+
+    #[test]
+    fn scan_returns_every_key_that_is_there_from_beginning_to_end() {
+        for seed in 0..200 {
+            let mut store = Store::new(Config::default(), seed, Time::from_millis(1000));
+            let mut random = fastrand::Rng::with_seed(seed);
+            let total = random.usize(1..80);
+            for key in 0..total {
+                let expires = if random.u8(0..8) == 0 { Some(random.i64(1001..1040)) } else { None };
+                store.set_string(format!("{key}").as_bytes(), b"", expires);
+            }
+            let mut staying: HashSet<Bytes> = store.database().iter().map(|(key, _)| key.clone()).collect();
+            let mut returned = HashSet::new();
+            let mut cursor = 0;
+            for step in 0.. {
+                let range = store.scan(cursor, random.u64(1..12));
+                cursor = range.start as u64;
+                for index in range {
+                    let Some((key, entry)) = store.database().at(index) else { panic!("no key at {index}") };
+                    assert!(entry.expires().is_none_or(|at| at > store.now.millis()));
+                    returned.insert(key.clone());
+                }
+                if cursor == 0 {
+                    break;
+                }
+                for change in 0..random.u8(0..6) {
+                    let key = random.usize(0..total).to_string();
+                    match random.u8(0..4) {
+                        0 => store.set_string(format!("new {step} {change}").as_bytes(), b"", None),
+                        1 => {
+                            staying.remove(key.as_bytes());
+                            store.rename(key.as_bytes(), format!("renamed {step} {change}").as_bytes());
+                        }
+                        _ => {
+                            staying.remove(key.as_bytes());
+                            store.remove(key.as_bytes());
+                        }
+                    }
+                }
+                store.now = Time::from_millis(store.now.millis() + 1);
+            }
+            staying.retain(|key| store.contains(key));
+            assert!(staying.is_subset(&returned), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_follows_its_key() {
+        let mut store = Store::new(Config::default(), 1, Time::from_millis(1000));
+        store.set_string(b"a", b"1", Some(2000));
+        store.set_string(b"a", b"1", Some(3000));
+        assert_eq!(store.next_expiry(), Some(3000));
+        assert!(store.rename(b"a", b"b"));
+        assert_eq!((store.next_expiry(), store.database().expiring()), (Some(3000), 1));
+        assert_eq!(store.set_expiry(b"b", None), Some(3000));
+        assert_eq!(store.next_expiry(), None);
+        store.set_string(b"b", b"1", Some(1500));
+        store.now = Time::from_millis(1500);
+        assert!(!store.contains(b"b"));
+        assert_eq!((store.next_expiry(), store.database().len()), (None, 0));
     }
 }

@@ -72,6 +72,16 @@ impl Set {
         self.len() == 0
     }
 
+    /// The name of the encoding, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Integers(_) => "intset",
+            Self::Listed(_) => "listpack",
+            Self::Hashed(_) => "hashtable",
+        }
+    }
+
     /// All members.
     pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
         let (integers, others) = match self {
@@ -189,4 +199,72 @@ fn longest(sorted: &[i64]) -> usize {
         .map(|member| itoa::Buffer::new().format(*member).len())
         .max()
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: SetLimits = SetLimits { integers: 4, entries: 3, value: 5 };
+
+    fn set_of(members: &[&str]) -> Set {
+        let mut set = Set::default();
+        set.expect(1, members.first().unwrap_or(&"").as_bytes(), LIMITS);
+        for member in members {
+            set.add(member.as_bytes(), LIMITS);
+        }
+        set
+    }
+
+    fn texts(set: &Set) -> Vec<String> {
+        let text = |member| match member {
+            Member::Integer(integer) => integer.to_string(),
+            Member::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        set.iter().map(text).collect()
+    }
+
+    #[test]
+    fn integers_are_sorted_and_others_keep_their_order() {
+        let set = set_of(&["10", "-3", "7", "10"]);
+        assert_eq!((set.encoding(), texts(&set)), ("intset", vec!["-3".into(), "7".into(), "10".into()]));
+        let mut set = set_of(&["9", "2", "b"]);
+        assert_eq!((set.encoding(), texts(&set)), ("listpack", vec!["2".into(), "9".into(), "b".into()]));
+        assert!(set.remove(b"2") && set.add(b"1", LIMITS));
+        assert_eq!(texts(&set), ["9", "b", "1"]);
+    }
+
+    #[test]
+    fn what_outgrows_a_limit_is_hashed_for_good() {
+        for members in
+            [&["1", "2", "3", "4", "5"][..], &["1", "2", "3", "b"], &["a", "b", "c", "d"], &["a", "123456"]]
+        {
+            let mut set = set_of(members);
+            assert_eq!(set.encoding(), "hashtable", "{members:?}");
+            assert_eq!(set.len(), members.len());
+            assert!(members.iter().all(|member| set.contains(member.as_bytes())));
+            assert!(members.iter().skip(1).all(|member| set.remove(member.as_bytes())));
+            assert_eq!(set.encoding(), "hashtable");
+        }
+        // Long integers among others.
+        assert_eq!(set_of(&["123456", "a"]).encoding(), "hashtable");
+        assert_eq!(set_of(&["01", "1"]).encoding(), "listpack");
+    }
+
+    #[test]
+    fn the_number_of_members_in_one_command_decides_beforehand() {
+        let encoding = |count, first: &str| {
+            let mut set = Set::default();
+            set.expect(count, first.as_bytes(), LIMITS);
+            set.encoding()
+        };
+        assert_eq!(encoding(4, "1"), "intset");
+        assert_eq!(encoding(5, "1"), "hashtable");
+        assert_eq!(encoding(3, "a"), "listpack");
+        assert_eq!(encoding(4, "a"), "hashtable");
+        let mut set = set_of(&["1"]);
+        set.expect(5, b"1", LIMITS);
+        assert_eq!(set.encoding(), "hashtable");
+        assert!(set.contains(b"1"));
+    }
 }

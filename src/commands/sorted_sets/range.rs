@@ -82,7 +82,7 @@ fn lex_range<'a>(min: &'a [u8], max: &'a [u8]) -> Result<LexRange<'a>, Error> {
 struct Query<'a> {
     span: Span<'a>,
     reverse: bool,
-    /// How many members of the span are left out; all if it is negative.
+    /// How many members of the span are left out.
     offset: i64,
     /// How many there are at most; no limit if it is negative.
     count: i64,
@@ -138,7 +138,15 @@ impl<'a> Query<'a> {
             // There a LIMIT that was let pass means nothing.
             return ranks;
         }
-        let skipped = usize::try_from(self.offset).map_or(ranks.len(), |offset| offset.min(ranks.len()));
+        let skipped = match usize::try_from(self.offset) {
+            Ok(offset) => offset.min(ranks.len()),
+            // Since 7.2 redis-server counts a negative offset from the end of the span, but only in large sets.
+            Err(_) if set.is_compact() => ranks.len(),
+            Err(_) => {
+                let from_end = usize::try_from(self.offset.unsigned_abs()).unwrap_or(usize::MAX);
+                ranks.len().checked_sub(from_end).unwrap_or(ranks.len())
+            }
+        };
         let left = ranks.len() - skipped;
         let count = usize::try_from(self.count).map_or(left, |count| count.min(left));
         if self.reverse {
