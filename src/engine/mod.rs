@@ -174,10 +174,12 @@ impl Engine {
         Limits { bulk: self.store.config.proto_max_bulk_len, authenticated }
     }
 
-    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet;
-    /// true if so.
+    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet,
+    /// what waits for its EXEC included; true if so.
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
-        let exceeded = bytes > self.store.config.client_query_buffer_limit;
+        let owner = self.store.clients.get(client);
+        let queued = owner.and_then(|owner| owner.transaction.as_ref()).map_or(0, |all| all.bytes);
+        let exceeded = bytes.saturating_add(queued) > self.store.config.client_query_buffer_limit;
         if exceeded {
             self.store.stats.query_limit_disconnections += 1;
             self.store.kill(client);
