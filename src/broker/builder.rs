@@ -1,9 +1,11 @@
 //! Settings of a broker, and its start.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
@@ -13,7 +15,13 @@ use crate::server::{Clock, Listener, Shared, listen};
 use crate::store::Config;
 use crate::store::config::OutputLimit;
 
+/// How often a free port is looked for that is free on all addresses.
+const ATTEMPTS: usize = 32;
+
 /// Settings for a [`Broker`]; see [`Broker::builder`].
+///
+/// Names and meanings are those of redis.conf where it has them. What can be set while the broker runs can be set
+/// with `CONFIG SET` as well.
 #[derive(Clone, Debug)]
 pub struct Builder {
     addresses: Vec<IpAddr>,
@@ -45,21 +53,24 @@ impl Builder {
         self
     }
 
-    /// The addresses to listen on in place of 127.0.0.1. Whoever can reach them can use the broker.
+    /// The addresses to listen on in place of 127.0.0.1, all on one port. Whoever can reach them can use the
+    /// broker. With none at all [`Broker::connect`] and the Unix socket remain, and the port is 0.
     #[must_use]
     pub fn bind(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.addresses = addresses.into_iter().collect();
         self
     }
 
-    /// Listens on a Unix socket at this path as well. The file is removed when the broker ends.
+    /// Listens on a Unix socket at this path as well. The file is removed when the broker ends; one that a
+    /// broker which was killed has left there is replaced.
+    #[cfg(unix)]
     #[must_use]
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.unix_socket = Some(path.into());
         self
     }
 
-    /// The password that clients have to give (`requirepass`).
+    /// The password that clients have to give (`requirepass`); an empty one is none. [`Broker::url`] carries it.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         let password = password.into();
@@ -75,7 +86,8 @@ impl Builder {
         self
     }
 
-    /// The most clients at a time (`maxclients`), 10,000 unless said.
+    /// The most clients at a time (`maxclients`), 10,000 unless said. Whoever comes above that is told so and
+    /// cut off.
     #[must_use]
     pub fn max_clients(mut self, clients: usize) -> Self {
         self.config.maxclients = clients;
@@ -111,44 +123,50 @@ impl Builder {
         self
     }
 
-    /// Starts the broker. When this returns it is listening.
+    /// Starts the broker. When this returns it is listening. It needs no runtime, and may be called from within
+    /// one.
     ///
     /// # Errors
     ///
     /// An address cannot be listened on, or the system gives no thread.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let first = Broker::start()?;
+    /// let second = Broker::builder().port(first.port()).start();
+    /// let told = second.unwrap_err().to_string();
+    /// assert!(told.starts_with(&format!("cannot listen on 127.0.0.1:{}: ", first.port())), "{told}");
+    /// # Ok::<(), minibroker::StartError>(())
+    /// ```
     pub fn start(self) -> Result<Broker, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
+            .map(|runtime| OwnRuntime(Some(runtime)))
             .map_err(StartError::Thread)?;
+        let handle = runtime.get().handle().clone();
         let (listeners, addr) = {
-            let _context = runtime.enter();
-            self.listeners()?
+            let _context = handle.enter();
+            self.listen()?
         };
+        // Where it is stays true when the program changes its folder.
+        let unix_socket = self.unix_socket.map(|path| std::path::absolute(&path).unwrap_or(path));
         let mut config = self.config;
         config.port = addr.port();
         config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        config.unixsocket =
-            self.unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        config.unixsocket = unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let clock = Clock::default();
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let engine = Engine::new(config, seed, clock.now());
         let shared = Arc::new(Shared::new(engine, clock));
         let stop = Arc::new(Notify::new());
-        let handle = runtime.handle().clone();
         let thread = std::thread::Builder::new()
             .name(format!("minibroker:{}", addr.port()))
             .spawn({
                 let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-                let unix_socket = self.unix_socket.clone();
-                move || {
-                    run(runtime, &shared, listeners, &stop);
-                    if let Some(path) = unix_socket {
-                        // It may have been removed by somebody else, which is as good.
-                        let _ = std::fs::remove_file(path);
-                    }
-                }
+                move || run(&runtime, &shared, listeners, &stop)
             })
             .map_err(StartError::Thread)?;
         Ok(Broker {
@@ -158,60 +176,78 @@ impl Builder {
             thread: Some(thread),
             addr,
             password: self.password,
-            unix_socket: self.unix_socket,
+            unix_socket,
         })
     }
 
-    fn listeners(&self) -> Result<(Vec<Listener>, SocketAddr), StartError> {
-        let mut listeners = Vec::new();
-        let mut first = None;
-        for ip in &self.addresses {
-            // Further addresses get the port that the first has got.
-            let port = first.map_or(self.port, |first: SocketAddr| first.port());
-            let address = SocketAddr::new(*ip, port);
-            let failed = |source| StartError::Listen { address: address.to_string(), source };
-            let listener = listen(address).map_err(failed)?;
-            first.get_or_insert(listener.local_addr().map_err(failed)?);
-            listeners.push(Listener::Tcp(listener));
-        }
+    /// Listens on everything; also returns what clients are to connect to.
+    fn listen(&self) -> Result<(Vec<Listener>, SocketAddr), StartError> {
+        let mut attempts = if self.port == 0 { ATTEMPTS } else { 1 };
+        let tcp = loop {
+            attempts -= 1;
+            match self.listen_on_addresses() {
+                // The port was free on the first address only.
+                Err((_, error)) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+                Err((address, source)) => {
+                    return Err(StartError::Listen { address: address.to_string(), source });
+                }
+                Ok(tcp) => break tcp,
+            }
+        };
+        let addr = tcp.first().map_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), |(_, addr)| *addr);
+        let mut listeners: Vec<_> = tcp.into_iter().map(|(listener, _)| Listener::Tcp(listener)).collect();
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
-            let failed = |source| StartError::Listen { address: path.display().to_string(), source };
-            let listener = listen_on_path(path).map_err(failed)?;
-            listeners.push(Listener::Unix(listener, path.clone()));
+            let socket = crate::server::listen_on_path(path)
+                .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
+            listeners.push(Listener::Unix(socket));
         }
-        let addr = first.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
         Ok((listeners, addr))
     }
-}
 
-/// Listens on a Unix socket; a file that a broker which was killed has left there is replaced, one that
-/// somebody answers on is not.
-#[cfg(unix)]
-fn listen_on_path(path: &std::path::Path) -> std::io::Result<tokio::net::UnixListener> {
-    match tokio::net::UnixListener::bind(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(error);
-            }
-            std::fs::remove_file(path)?;
-            tokio::net::UnixListener::bind(path)
+    fn listen_on_addresses(&self) -> Result<Vec<(TcpListener, SocketAddr)>, (SocketAddr, io::Error)> {
+        let mut listening: Vec<(TcpListener, SocketAddr)> = Vec::new();
+        for ip in &self.addresses {
+            // Further addresses get the port that the first has got.
+            let port = listening.first().map_or(self.port, |(_, first)| first.port());
+            let wanted = SocketAddr::new(*ip, port);
+            let listener = listen(wanted).map_err(|error| (wanted, error))?;
+            let addr = listener.local_addr().map_err(|error| (wanted, error))?;
+            listening.push((listener, addr));
         }
-        result => result,
+        Ok(listening)
     }
 }
 
-/// The broker's thread: everything runs here until the handle says stop.
-fn run(runtime: Runtime, shared: &Arc<Shared>, listeners: Vec<Listener>, stop: &Notify) {
-    runtime.block_on(async {
+/// The broker's runtime. Dropping a runtime as such within async code panics, and a broker may fail to start
+/// there; ending it without waiting for its pool does not, and the pool runs nothing of ours.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn get(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken by drop only")
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The broker's thread: everything runs here until the handle says stop. When the runtime is dropped all tasks
+/// end, and with them the sockets.
+fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, listeners: Vec<Listener>, stop: &Notify) {
+    runtime.get().block_on(async {
         for listener in listeners {
             tokio::spawn(listener.accept(Arc::clone(shared)));
         }
         let timer = Arc::clone(shared);
         tokio::spawn(async move { timer.keep_time().await });
         stop.notified().await;
+        // What has been answered or published before the end still goes out.
+        shared.close_all();
     });
-    shared.close_all();
-    // Dropping it here ends all tasks, and with them the sockets.
-    drop(runtime);
 }

@@ -6,8 +6,9 @@ mod wait;
 pub use builder::Builder;
 pub use wait::{Wait, WaitError};
 
+use std::fmt::Write;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,6 +18,7 @@ use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::engine::Engine;
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{Condition, Shared};
 use crate::store::clients::Address;
@@ -99,19 +101,30 @@ impl Broker {
         Builder::default()
     }
 
-    /// What a client is opened with: `redis://127.0.0.1:41233`, with the password if there is one.
+    /// What a client is opened with: `redis://127.0.0.1:41233`, with the password if there is one. A broker that
+    /// listens on a Unix socket only has the URL of that: `unix:///run/chat.sock`.
     #[must_use]
     pub fn url(&self) -> String {
-        match &self.password {
-            None => format!("redis://{}", self.addr),
-            Some(password) => format!("redis://:{}@{}", percent_encoded(password), self.addr),
+        let password = self.password.as_deref().map(percent_encoded);
+        if let (0, Some(path)) = (self.port(), &self.unix_socket) {
+            let path = percent_encoded_path(path);
+            let password = password.map(|password| format!("?pass={password}"));
+            return format!("unix://{path}{}", password.unwrap_or_default());
         }
+        let password = password.map(|password| format!(":{password}@"));
+        format!("redis://{}{}", password.unwrap_or_default(), self.addr())
     }
 
-    /// The address that the broker listens on.
+    /// The address for clients on this machine: the first that the broker listens on, where that is "all
+    /// addresses" the loopback one.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        let ip = match self.addr.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.addr.port())
     }
 
     /// The port that the broker listens on.
@@ -120,7 +133,7 @@ impl Broker {
         self.addr.port()
     }
 
-    /// The path of the Unix socket, if [`Builder::unix_socket`] gave one.
+    /// The path of the Unix socket, if the builder gave one.
     #[must_use]
     pub fn unix_socket(&self) -> Option<&std::path::Path> {
         self.unix_socket.as_deref()
@@ -155,7 +168,7 @@ impl Broker {
     #[must_use]
     pub fn commands(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        let client = self.shared.change(|engine, now| engine.connect_observer(now));
+        let client = self.shared.change(Engine::connect_observer);
         self.runtime.spawn(Arc::clone(&self.shared).serve_client(theirs, client));
         ours
     }
@@ -250,14 +263,24 @@ impl Drop for Broker {
     }
 }
 
-/// A password as it stands in a URL.
+/// A text as it stands in a URL, whatever it holds.
 fn percent_encoded(text: &str) -> String {
+    percent_encoded_but(text.as_bytes(), b"-._~")
+}
+
+fn percent_encoded_path(path: &std::path::Path) -> String {
+    percent_encoded_but(path.as_os_str().as_encoded_bytes(), b"-._~/")
+}
+
+/// All but letters, digits and some other characters is written as its bytes.
+fn percent_encoded_but(bytes: &[u8], plain: &[u8]) -> String {
     let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(byte as char);
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || plain.contains(byte) {
+            out.push(char::from(*byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing into a string does not fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -1,15 +1,17 @@
 //! Waiting for a state of the broker.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::{Broker, DEFAULT_WAIT};
-use crate::server::{Condition, Outcome};
+use crate::server::{Condition, Shared};
 
 /// A wait for a state of the broker: awaited from async code, or [`Wait::blocking`] from a synchronous test.
 /// Nothing happens before. It ends by an event, not by polling, and gives up after [`DEFAULT_WAIT`] unless
@@ -47,7 +49,7 @@ impl<'a> Wait<'a> {
         Self { broker, condition, within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
-    /// Gives up after this time.
+    /// Gives up after this time, which begins with the wait.
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time;
         self
@@ -61,38 +63,56 @@ impl<'a> Wait<'a> {
     /// Time was up.
     pub fn blocking(self) -> Result<(), WaitError> {
         let (tell, told) = mpsc::channel();
-        self.begin(move |outcome| {
+        let registration = self.register(move || {
             // Whoever has stopped waiting does not want to know.
-            let _ = tell.send(outcome);
+            let _ = tell.send(());
         });
-        // The sender is dropped untold only when the broker ends, which this borrow of it excludes.
-        self.result(told.recv().unwrap_or(Outcome::TimedOut { seen: 0 }))
+        match told.recv_timeout(self.within) {
+            Ok(()) => Ok(()),
+            Err(_) => self.give_up(registration),
+        }
     }
 
-    /// Registers the wait, and has the broker's runtime end it in time.
-    fn begin(&self, tell: impl FnOnce(Outcome) + Send + 'static) {
+    async fn wait(self) -> Result<(), WaitError> {
+        let (tell, mut told) = oneshot::channel();
+        let registration = self.register(move || {
+            // Whoever has stopped waiting does not want to know.
+            let _ = tell.send(());
+        });
+        if registration.is_none() {
+            return Ok(());
+        }
+        // The timer runs in the broker's runtime: whoever awaits may have none, or one that is blocked.
+        let within = self.within;
+        let mut timer = Timer(self.broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
+        let met = poll_fn(|context| {
+            if Pin::new(&mut told).poll(context).is_ready() {
+                return Poll::Ready(true);
+            }
+            Pin::new(&mut timer.0).poll(context).map(|_| false)
+        });
+        if met.await { Ok(()) } else { self.give_up(registration) }
+    }
+
+    /// Has `tell` called once the state is there; none if it has been called already.
+    fn register(&self, tell: impl FnOnce() + Send + 'static) -> Option<Registration<'a>> {
         let shared = &self.broker.shared;
         let engine = shared.engine();
-        let Some(id) = shared.waits.add(engine.store(), self.condition.clone(), tell) else { return };
-        drop(engine);
-        let (shared, within) = (Arc::clone(shared), self.within);
-        self.broker.runtime.spawn(async move {
-            tokio::time::sleep(within).await;
-            let engine = shared.engine();
-            shared.waits.give_up(engine.store(), id);
-        });
+        let id = shared.waits.add(engine.store(), self.condition.clone(), tell)?;
+        Some(Registration { shared, id })
     }
 
-    fn result(&self, outcome: Outcome) -> Result<(), WaitError> {
-        match outcome {
-            Outcome::Met => Ok(()),
-            Outcome::TimedOut { seen } => Err(WaitError {
+    /// Time is up; but the state may have come in the same moment.
+    fn give_up(&self, registration: Option<Registration<'_>>) -> Result<(), WaitError> {
+        let seen = registration.and_then(|registration| registration.give_up());
+        seen.map_or(Ok(()), |seen| {
+            Err(WaitError {
                 wanted: self.condition.to_string(),
                 seen,
                 within: self.within,
                 caller: self.caller,
-            }),
-        }
+            })
+        })
     }
 }
 
@@ -101,14 +121,35 @@ impl<'a> IntoFuture for Wait<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let (tell, told) = oneshot::channel();
-            self.begin(move |outcome| {
-                // Whoever has stopped waiting does not want to know.
-                let _ = tell.send(outcome);
-            });
-            let outcome = told.await.unwrap_or(Outcome::TimedOut { seen: 0 });
-            self.result(outcome)
-        })
+        Box::pin(self.wait())
+    }
+}
+
+/// The place among those who wait; left when it is dropped, as by a `select!` that took another branch.
+struct Registration<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl Registration<'_> {
+    /// How many there are, unless the state was there.
+    fn give_up(&self) -> Option<usize> {
+        let engine = self.shared.engine();
+        self.shared.waits.give_up(engine.store(), self.id)
+    }
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// A timer that ends with whoever waits for it.
+struct Timer(JoinHandle<()>);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

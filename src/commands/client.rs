@@ -1,87 +1,515 @@
-//! The family client.
+//! CLIENT: what is known about connections, and what can be done to them.
 
-use super::{Context, Error, Outcome};
+use super::{Context, Error, Outcome, numbers};
+use crate::commands::table;
+use crate::resp::{Args, Protocol, parse_integer};
+use crate::store::clients::{Client, Close, ReplyMode};
+use crate::store::waiters::{Answer, Pause};
+use crate::store::{ClientKey, Store};
 
-/// ID
+/// `CLIENT ID`.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn id(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let id = ctx.client()?.id;
+    ctx.reply.integer(i64::try_from(id).unwrap_or(i64::MAX));
+    Ok(())
 }
 
-/// INFO
+/// `CLIENT INFO`: the line of CLIENT LIST about oneself.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn info(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let mut text = Vec::new();
+    describe(ctx, ctx.client, &mut text);
+    ctx.reply.verbatim("txt", &text);
+    Ok(())
 }
 
-/// LIST
+/// `CLIENT LIST [TYPE type | ID id...]`, in the order in which the clients came, or in that of the ids.
+///
+/// # Errors
+///
+/// Another option, an unknown type, an id that is no number.
 pub fn list(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let option = |name: &[u8]| args[2].eq_ignore_ascii_case(name);
+    let clients = match args.len() {
+        2 => connections(ctx.store, |_| true),
+        4 if option(b"type") => {
+            let kind = Kind::parse(&args[3])?;
+            connections(ctx.store, |client| kind.is(client))
+        }
+        4.. if option(b"id") => by_ids(ctx.store, args.from(3))?,
+        _ => return Err(Error::SYNTAX),
+    };
+    let mut text = Vec::new();
+    for client in clients {
+        describe(ctx, client, &mut text);
+    }
+    ctx.reply.verbatim("txt", &text);
+    Ok(())
 }
 
-/// SETNAME
+/// The connections that are wanted, in the order in which they came. Those that are being cut off are gone
+/// already, as redis-server sees it.
+fn connections(store: &Store, wanted: impl Fn(&Client) -> bool) -> Vec<ClientKey> {
+    let alive = store.clients.iter().filter(|(_, client)| client.close != Close::Now && wanted(client));
+    let mut found: Vec<_> = alive.map(|(key, client)| (client.id, key)).collect();
+    found.sort_unstable_by_key(|(id, _)| *id);
+    found.into_iter().map(|(_, key)| key).collect()
+}
+
+/// The connections of these numbers, as far as there are such, in the order of the numbers.
+fn by_ids(store: &Store, ids: Args<'_>) -> Result<Vec<ClientKey>, Error> {
+    let clients = connections(store, |_| true);
+    let id_of = |key: &ClientKey| store.clients.get(*key).map_or(0, |client| client.id);
+    let mut found = Vec::new();
+    for id in ids.iter() {
+        let id = parse_integer(id).ok_or(Error::new("ERR Invalid client ID"))?;
+        if let Ok(id) = u64::try_from(id)
+            && let Ok(place) = clients.binary_search_by_key(&id, id_of)
+        {
+            found.push(clients[place]);
+        }
+    }
+    Ok(found)
+}
+
+/// The kinds of clients that TYPE chooses from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Normal,
+    Pubsub,
+    /// Masters and replicas: there are none.
+    Replication,
+}
+
+impl Kind {
+    fn parse(name: &[u8]) -> Result<Self, Error> {
+        match name.to_ascii_lowercase().as_slice() {
+            b"normal" => Ok(Self::Normal),
+            b"pubsub" => Ok(Self::Pubsub),
+            b"master" | b"replica" | b"slave" => Ok(Self::Replication),
+            _ => Err(Error::quoting("ERR Unknown client type '", name, "'")),
+        }
+    }
+
+    fn is(self, client: &Client) -> bool {
+        self == if client.is_subscribed() { Self::Pubsub } else { Self::Normal }
+    }
+}
+
+/// How much of an outbox redis-server keeps in a client's fixed buffer, which CLIENT LIST shows apart from the
+/// rest.
+const FIXED_OUTPUT: usize = 16 * 1024;
+
+/// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as there of
+/// clients without a socket: the engine knows none. `qbuf-free` is 0, because a connection owns no read buffer.
+fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
+    let Some(client) = ctx.store.clients.get(key) else { return };
+    let now = ctx.store.now.seconds();
+    let subscriptions = client.subscriptions.as_deref();
+    let (channels, patterns, shard_channels) = subscriptions
+        .map_or((0, 0, 0), |all| (all.channels.len(), all.patterns.len(), all.shard_channels.len()));
+    let queue = client.transaction.as_ref().map(|transaction| &transaction.queue);
+    let queued = queue.map_or_else(|| "-1".into(), |queue| queue.len().to_string());
+    let queued_bytes: usize = queue.into_iter().flatten().map(|request| request.args().bytes()).sum();
+    let argument_bytes = match &client.blocked {
+        _ if key == ctx.client => ctx.args.bytes(),
+        Some(blocked) => blocked.request.args().bytes(),
+        None => 0,
+    };
+    let pending = client.pending_output();
+    let beyond = pending.saturating_sub(FIXED_OUTPUT);
+    let events = if client.in_flight > 0 { "rw" } else { "r" };
+    let command = client.last_command.and_then(|index| table::all().get(index));
+    let command = command.map_or("NULL".into(), table::Command::full_name);
+    let protocol = if client.protocol == Protocol::Resp3 { 3 } else { 2 };
+    let mut add = |name: &str, value: &[u8]| {
+        if !name.starts_with("id=") {
+            text.push(b' ');
+        }
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(value);
+    };
+    add("id=", client.id.to_string().as_bytes());
+    add("addr=", client.address.peer.as_bytes());
+    add("laddr=", client.address.local.as_bytes());
+    add("fd=", b"-1");
+    add("name=", &client.name);
+    add("age=", (now - client.created.seconds()).to_string().as_bytes());
+    add("idle=", (now - client.last_interaction.seconds()).to_string().as_bytes());
+    add("flags=", flags(client).as_bytes());
+    for (name, value) in
+        [("db=", client.db), ("sub=", channels), ("psub=", patterns), ("ssub=", shard_channels)]
+    {
+        add(name, value.to_string().as_bytes());
+    }
+    add("multi=", queued.as_bytes());
+    for (name, value) in [
+        ("watch=", client.watched.len()),
+        ("qbuf=", client.query_buffer),
+        ("qbuf-free=", 0),
+        ("argv-mem=", argument_bytes),
+        ("multi-mem=", queued_bytes),
+        ("rbs=", client.outbox.capacity()),
+        ("rbp=", client.outbox.capacity()),
+        ("obl=", pending - beyond),
+        ("oll=", usize::from(beyond > 0)),
+        ("omem=", beyond),
+        ("tot-mem=", client.memory() + argument_bytes),
+    ] {
+        add(name, value.to_string().as_bytes());
+    }
+    add("events=", events.as_bytes());
+    add("cmd=", command.as_bytes());
+    add("user=", b"default");
+    add("redir=", b"-1");
+    add("resp=", protocol.to_string().as_bytes());
+    add("lib-name=", &client.library);
+    add("lib-ver=", &client.library_version);
+    add("io-thread=", b"0");
+    text.push(b'\n');
+}
+
+/// The letters of the field `flags`.
+fn flags(client: &Client) -> String {
+    let letters = [
+        (client.monitor, 'O'),
+        (client.is_subscribed(), 'P'),
+        (client.transaction.is_some(), 'x'),
+        (client.blocked.is_some(), 'b'),
+        (client.watched_key_changed, 'd'),
+        (client.close == Close::AfterReply, 'c'),
+        (client.address.unix, 'U'),
+        (client.no_evict, 'e'),
+        (client.no_touch, 'T'),
+    ];
+    let flags: String = letters.iter().filter_map(|(has, letter)| has.then_some(*letter)).collect();
+    if flags.is_empty() { "N".into() } else { flags }
+}
+
+/// `CLIENT SETNAME name`; the empty name takes the name away.
+///
+/// # Errors
+///
+/// A name with spaces or special characters.
 pub fn setname(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let name = ctx.args.get(2).unwrap_or_default();
+    if !printable(name) {
+        return Err(Error::CLIENT_NAME);
+    }
+    ctx.client()?.name = name.into();
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// GETNAME
+/// True if a text can stand as one field in a line of CLIENT LIST.
+#[must_use]
+pub fn printable(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_graphic)
+}
+
+/// `CLIENT GETNAME`: null if there is no name.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn getname(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let name = ctx.client()?.name.clone();
+    ctx.reply.bulk_or_null((!name.is_empty()).then_some(&*name));
+    Ok(())
 }
 
-/// SETINFO
+/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`.
+///
+/// # Errors
+///
+/// Another attribute, or a value with spaces or special characters.
 pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let attribute = ctx.args.get(2).unwrap_or_default();
+    let value = ctx.args.get(3).unwrap_or_default();
+    let client = ctx.client()?;
+    let place = match attribute.to_ascii_lowercase().as_slice() {
+        b"lib-name" => &mut client.library,
+        b"lib-ver" => &mut client.library_version,
+        _ => return Err(Error::quoting("ERR Unrecognized option '", attribute, "'")),
+    };
+    if !printable(value) {
+        let problem = " cannot contain spaces, newlines or special characters.";
+        return Err(Error::quoting("ERR ", attribute, problem));
+    }
+    *place = value.into();
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// KILL
+/// What CLIENT KILL asks of a client. What is not asked is `None`.
+#[derive(Default)]
+struct KillFilter<'a> {
+    id: Option<u64>,
+    kind: Option<Kind>,
+    address: Option<&'a [u8]>,
+    local_address: Option<&'a [u8]>,
+    /// In seconds: those that have been there for as long.
+    age: Option<i64>,
+    skip_me: bool,
+}
+
+impl<'a> KillFilter<'a> {
+    /// Reads the options; a later one takes the place of an earlier one of its kind.
+    fn parse(options: Args<'a>) -> Result<Self, Error> {
+        let mut filter = Self { skip_me: true, ..Self::default() };
+        for at in (0..options.len()).step_by(2) {
+            let Some(value) = options.get(at + 1) else { return Err(Error::SYNTAX) };
+            match options[at].to_ascii_lowercase().as_slice() {
+                b"id" => {
+                    let id = parse_integer(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+                    filter.id = Some(id.ok_or(Error::new("ERR client-id should be greater than 0"))?);
+                }
+                b"type" => filter.kind = Some(Kind::parse(value)?),
+                b"addr" => filter.address = Some(value),
+                b"laddr" => filter.local_address = Some(value),
+                // There is one user, and everybody is.
+                b"user" if value == b"default" => {}
+                b"user" => return Err(Error::quoting("ERR No such user '", value, "'")),
+                b"skipme" => {
+                    filter.skip_me = match value.to_ascii_lowercase().as_slice() {
+                        b"yes" => true,
+                        b"no" => false,
+                        _ => return Err(Error::SYNTAX),
+                    }
+                }
+                b"maxage" => {
+                    let age = parse_integer(value)
+                        .ok_or(Error::new("ERR maxage is not an integer or out of range"))?;
+                    if age <= 0 {
+                        return Err(Error::new("ERR maxage should be greater than 0"));
+                    }
+                    filter.age = Some(age);
+                }
+                _ => return Err(Error::SYNTAX),
+            }
+        }
+        Ok(filter)
+    }
+
+    fn matches(&self, client: &Client, now: i64) -> bool {
+        self.id.is_none_or(|id| id == client.id)
+            && self.kind.is_none_or(|kind| kind.is(client))
+            && self.address.is_none_or(|address| address == client.address.peer.as_bytes())
+            && self.local_address.is_none_or(|address| address == client.address.local.as_bytes())
+            && self.age.is_none_or(|age| now - client.created.seconds() >= age)
+    }
+}
+
+/// `CLIENT KILL address`, or `CLIENT KILL` with filters, which answers how many it has closed.
+///
+/// # Errors
+///
+/// The filters are not written so; in the old form, that there is no such client.
 pub fn kill(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let old_form = args.len() == 3;
+    let filter = if old_form {
+        KillFilter { address: args.get(2), ..KillFilter::default() }
+    } else {
+        KillFilter::parse(args.from(2))?
+    };
+    let now = ctx.store.now.seconds();
+    let killed = connections(ctx.store, |client| filter.matches(client, now));
+    let mut count = 0;
+    for client in killed {
+        if client != ctx.client {
+            ctx.store.kill(client);
+        } else if filter.skip_me {
+            continue;
+        } else {
+            ctx.store.clients.close(client, Close::AfterReply);
+        }
+        count += 1;
+    }
+    match (old_form, count) {
+        (true, 0) => return Err(Error::new("ERR No such client")),
+        (true, _) => ctx.reply.ok(),
+        (false, count) => ctx.reply.integer(count),
+    }
+    Ok(())
 }
 
-/// UNBLOCK
+/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: 1 if the client waited for a key.
+///
+/// # Errors
+///
+/// Another reason, or an id that is no number.
 pub fn unblock(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let answer = match args.get(3) {
+        _ if args.len() > 4 => return Err(Error::subcommand_syntax(&args[1], "CLIENT")),
+        None => Answer::TimedOut,
+        Some(reason) if reason.eq_ignore_ascii_case(b"timeout") => Answer::TimedOut,
+        Some(reason) if reason.eq_ignore_ascii_case(b"error") => Answer::Unblocked,
+        Some(_) => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let id = u64::try_from(numbers::integer(&args[2])?).ok();
+    let client = id.and_then(|id| ctx.store.clients.by_id(id));
+    let unblocked = client.is_some_and(|client| ctx.store.unblock(client, answer));
+    ctx.reply.integer(unblocked.into());
+    Ok(())
 }
 
-/// PAUSE
+/// `CLIENT PAUSE timeout [WRITE | ALL]`. Of two pauses the longer and the stricter counts.
+///
+/// # Errors
+///
+/// Another mode, or a timeout that is no number of milliseconds.
 pub fn pause(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let mut writes_only = match args.get(3) {
+        _ if args.len() > 4 => return Err(Error::subcommand_syntax(&args[1], "CLIENT")),
+        None => false,
+        Some(mode) if mode.eq_ignore_ascii_case(b"all") => false,
+        Some(mode) if mode.eq_ignore_ascii_case(b"write") => true,
+        Some(_) => return Err(Error::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let now = ctx.store.now;
+    let mut until = numbers::deadline_from_millis(&args[2], now)?.unwrap_or_else(|| now.millis());
+    if let Some(pause) = ctx.store.waiters.pause.filter(|pause| pause.until > now.millis()) {
+        until = until.max(pause.until);
+        writes_only &= pause.writes_only;
+    }
+    ctx.store.waiters.pause = Some(Pause { until, writes_only });
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// UNPAUSE
+/// `CLIENT UNPAUSE`: the pause ends now, and the engine runs what it has held back behind this command.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let now = ctx.store.now.millis();
+    if let Some(pause) = &mut ctx.store.waiters.pause {
+        pause.until = now;
+    }
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// REPLY
+/// `CLIENT REPLY ON | OFF | SKIP`. Only ON is answered; the engine keeps back what the mode forbids.
+///
+/// # Errors
+///
+/// Another mode.
 pub fn reply(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let mode = ctx.args[2].to_ascii_lowercase();
+    let client = ctx.client()?;
+    match mode.as_slice() {
+        b"on" => {
+            client.reply_mode = ReplyMode::On;
+            ctx.reply.ok();
+        }
+        b"off" => client.reply_mode = ReplyMode::Off,
+        b"skip" if client.reply_mode == ReplyMode::Off => {}
+        b"skip" => client.reply_mode = ReplyMode::SkipNext,
+        _ => return Err(Error::SYNTAX),
+    }
+    Ok(())
 }
 
-/// NO_EVICT
+/// `CLIENT NO-EVICT ON | OFF`. Nobody is ever evicted here; the flag is shown in CLIENT LIST.
+///
+/// # Errors
+///
+/// Another value.
 pub fn no_evict(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.client()?.no_evict = on_or_off(&ctx.args[2])?;
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// NO_TOUCH
+/// `CLIENT NO-TOUCH ON | OFF`. Nothing is ever evicted for being unused; the flag is shown in CLIENT LIST.
+///
+/// # Errors
+///
+/// Another value.
 pub fn no_touch(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.client()?.no_touch = on_or_off(&ctx.args[2])?;
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// HELP
+fn on_or_off(text: &[u8]) -> Result<bool, Error> {
+    match text.to_ascii_lowercase().as_slice() {
+        b"on" => Ok(true),
+        b"off" => Ok(false),
+        _ => Err(Error::SYNTAX),
+    }
+}
+
+/// What `CLIENT HELP` answers.
+const HELP: &[&str] = &[
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GETNAME",
+    "    Tell the name of this connection.",
+    "ID",
+    "    Tell the number of this connection.",
+    "INFO",
+    "    Describe this connection.",
+    "KILL <ip:port>",
+    "    Close the connection that comes from this address.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Close all connections that match:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      those that come from this address",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      those that go to this address",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      those of this kind",
+    "    * USER <username>",
+    "      those of this user",
+    "    * ID <client-id>",
+    "      the one of this number",
+    "    * MAXAGE <seconds>",
+    "      those that have been open for as long",
+    "    * SKIPME (YES|NO)",
+    "      whether this connection stays (default: yes)",
+    "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
+    "    Describe all connections, or those of a kind or of some numbers.",
+    "NO-EVICT (ON|OFF)",
+    "    Spare this connection when memory for clients runs out.",
+    "NO-TOUCH (ON|OFF)",
+    "    Do not count the commands of this connection as use of a key.",
+    "PAUSE <milliseconds> [WRITE|ALL]",
+    "    Hold back all commands, or those that write.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Choose whether this connection is answered.",
+    "SETINFO <option> <value>",
+    "    Note something about the client:",
+    "    * LIB-NAME: the name of its library",
+    "    * LIB-VER: the version of its library",
+    "SETNAME <name>",
+    "    Name this connection.",
+    "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+    "    End the waiting of a client as if its time were up, or with an error.",
+    "UNPAUSE",
+    "    Let go on what PAUSE holds back.",
+    "HELP",
+    "    Show these lines.",
+];
+
+/// `CLIENT HELP`: explains the subcommands.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.help(HELP);
+    Ok(())
 }

@@ -197,10 +197,7 @@ const HELP: &[&str] = &[
 ///
 /// None: the type is that of all commands.
 pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.array(HELP.len());
-    for line in HELP {
-        ctx.reply.simple(line);
-    }
+    ctx.help(HELP);
     Ok(())
 }
 

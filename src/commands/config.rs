@@ -1,27 +1,465 @@
-//! The family config.
+//! CONFIG: the settings, read and changed while the broker runs.
+//!
+//! The table below has the settings that change something here, and those that clients ask for and whose value
+//! follows from what this broker is (`save`, `appendonly`, `maxmemory`). The latter can be set to that value
+//! only: nothing is accepted and then ignored. What is not in the table is unknown.
 
 use super::{Context, Error, Outcome};
+use crate::resp::parse_integer;
+use crate::store::config::OutputLimit;
+use crate::store::{Class, Config, pattern};
 
-/// GET
+/// One setting.
+struct Parameter {
+    name: &'static str,
+    /// An older name that still works.
+    alias: &'static str,
+    kind: Kind,
+}
+
+/// What a setting is like.
+enum Kind {
+    /// An integer between two bounds.
+    Integer { min: i64, max: i64, get: fn(&Config) -> i64, set: fn(&mut Config, i64) },
+    /// A number of bytes between two bounds, which may be given with a unit.
+    Memory { min: i64, max: i64, get: fn(&Config) -> i64, set: fn(&mut Config, i64) },
+    /// Anything else. The error says what is wrong.
+    Text { get: fn(&Config) -> Vec<u8>, set: fn(&mut Config, &[u8]) -> Result<(), String> },
+    /// Chosen when the broker starts.
+    Immutable { get: fn(&Config) -> Vec<u8> },
+}
+
+/// What a row starts from.
+const ROW: Parameter = Parameter { name: "", alias: "", kind: Kind::Immutable { get: |_| Vec::new() } };
+
+/// A field of [`Config`] that is a number.
+macro_rules! number {
+    ($kind:ident, $name:literal, $alias:literal, $min:expr, $max:expr, $field:ident) => {
+        Parameter {
+            name: $name,
+            alias: $alias,
+            kind: Kind::$kind {
+                min: $min,
+                max: $max,
+                get: |config| i64::try_from(config.$field).unwrap_or(i64::MAX),
+                set: |config, value| config.$field = value.try_into().unwrap_or(config.$field),
+            },
+        }
+    };
+}
+
+/// A setting that follows from what the broker is. `$meaning` reads a value in redis-server's notation and is
+/// `Ok(true)` for what is true here.
+macro_rules! fact {
+    ($name:literal, $value:literal, $meaning:expr, $reason:literal) => {
+        Parameter {
+            name: $name,
+            kind: Kind::Text {
+                get: |_| $value.into(),
+                set: |_, text| {
+                    let is_true: Result<bool, String> = $meaning(text);
+                    if is_true? { Ok(()) } else { Err($reason.into()) }
+                },
+            },
+            ..ROW
+        }
+    };
+}
+
+const INT_MAX: i64 = i32::MAX as i64;
+const UINT_MAX: i64 = u32::MAX as i64;
+const MEGABYTE: i64 = 1024 * 1024;
+
+/// All settings.
+const PARAMETERS: &[Parameter] = &[
+    number!(Integer, "timeout", "", 0, INT_MAX, timeout),
+    number!(Integer, "maxclients", "", 1, UINT_MAX, maxclients),
+    number!(Memory, "proto-max-bulk-len", "", MEGABYTE, i64::MAX, proto_max_bulk_len),
+    number!(Memory, "client-query-buffer-limit", "", MEGABYTE, i64::MAX, client_query_buffer_limit),
+    number!(Integer, "set-max-intset-entries", "", 0, i64::MAX, set_max_intset_entries),
+    number!(Integer, "set-max-listpack-entries", "", 0, i64::MAX, set_max_listpack_entries),
+    number!(Integer, "set-max-listpack-value", "", 0, i64::MAX, set_max_listpack_value),
+    number!(
+        Integer,
+        "hash-max-listpack-entries",
+        "hash-max-ziplist-entries",
+        0,
+        i64::MAX,
+        hash_max_listpack_entries
+    ),
+    number!(
+        Memory,
+        "hash-max-listpack-value",
+        "hash-max-ziplist-value",
+        0,
+        i64::MAX,
+        hash_max_listpack_value
+    ),
+    number!(
+        Integer,
+        "zset-max-listpack-entries",
+        "zset-max-ziplist-entries",
+        0,
+        i64::MAX,
+        zset_max_listpack_entries
+    ),
+    number!(
+        Memory,
+        "zset-max-listpack-value",
+        "zset-max-ziplist-value",
+        0,
+        i64::MAX,
+        zset_max_listpack_value
+    ),
+    Parameter {
+        name: "list-max-listpack-size",
+        alias: "list-max-ziplist-size",
+        kind: Kind::Integer {
+            min: i32::MIN as i64,
+            max: INT_MAX,
+            get: |config| config.list_max_listpack_size,
+            set: |config, value| config.list_max_listpack_size = value,
+        },
+    },
+    number!(Memory, "stream-node-max-bytes", "", 0, i64::MAX, stream_node_max_bytes),
+    number!(Integer, "stream-node-max-entries", "", 0, i64::MAX, stream_node_max_entries),
+    Parameter {
+        name: "requirepass",
+        kind: Kind::Text {
+            get: |config| config.requirepass.clone(),
+            set: |config, text| {
+                config.requirepass = text.to_vec();
+                Ok(())
+            },
+        },
+        ..ROW
+    },
+    Parameter {
+        name: "notify-keyspace-events",
+        kind: Kind::Text {
+            get: |config| config.notify_keyspace_events.letters().into_bytes(),
+            set: |config, text| {
+                config.notify_keyspace_events =
+                    Class::parse(text).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+                Ok(())
+            },
+        },
+        ..ROW
+    },
+    Parameter {
+        name: "client-output-buffer-limit",
+        kind: Kind::Text { get: |config| print_output_limits(config), set: set_output_limits },
+        ..ROW
+    },
+    // What minibroker is. Saving, evicting and replicating are left to the real server.
+    fact!("save", "", saves_nothing, "nothing is saved by minibroker"),
+    fact!("appendonly", "no", is_no, "nothing is saved by minibroker"),
+    fact!("maxmemory", "0", is_no_memory, "minibroker has no limit of memory"),
+    fact!("maxmemory-policy", "noeviction", is_noeviction, "minibroker evicts no keys"),
+    fact!("maxmemory-clients", "0", is_no_memory, "minibroker evicts no clients"),
+    fact!("protected-mode", "no", is_no, "minibroker serves whoever can reach its address"),
+    fact!("activedefrag", "no", is_no, "minibroker does not defragment its memory"),
+    Parameter {
+        name: "port",
+        kind: Kind::Text {
+            get: |config| config.port.to_string().into_bytes(),
+            set: |config, text| match parse_integer(text) {
+                None => Err(NOT_INTEGER.into()),
+                Some(port) if !(0..=65_535).contains(&port) => Err(between(0, 65_535)),
+                Some(port) if port == config.port.into() => Ok(()),
+                Some(_) => Err("the port of minibroker is chosen when it starts".into()),
+            },
+        },
+        ..ROW
+    },
+    Parameter {
+        name: "bind",
+        kind: Kind::Text {
+            get: |config| config.bind.clone().into_bytes(),
+            set: |config, text| {
+                let same = text == config.bind.as_bytes();
+                same.then_some(()).ok_or("the addresses of minibroker are chosen when it starts".into())
+            },
+        },
+        ..ROW
+    },
+    Parameter {
+        name: "databases",
+        kind: Kind::Immutable { get: |config| config.databases.to_string().into_bytes() },
+        ..ROW
+    },
+    Parameter {
+        name: "unixsocket",
+        kind: Kind::Immutable { get: |config| config.unixsocket.clone().into_bytes() },
+        ..ROW
+    },
+    Parameter { name: "cluster-enabled", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+    Parameter { name: "replicaof", alias: "slaveof", kind: Kind::Immutable { get: |_| Vec::new() } },
+    Parameter { name: "aclfile", kind: Kind::Immutable { get: |_| Vec::new() }, ..ROW },
+    Parameter { name: "daemonize", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+    Parameter { name: "supervised", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+    Parameter { name: "io-threads", kind: Kind::Immutable { get: |_| "1".into() }, ..ROW },
+    Parameter { name: "enable-debug-command", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+    Parameter { name: "enable-module-command", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+];
+
+const NOT_INTEGER: &str = "argument couldn't be parsed into an integer";
+
+fn between(min: i64, max: i64) -> String {
+    format!("argument must be between {min} and {max} inclusive")
+}
+
+impl Parameter {
+    fn get(&self, config: &Config) -> Vec<u8> {
+        match self.kind {
+            Kind::Integer { get, .. } | Kind::Memory { get, .. } => get(config).to_string().into_bytes(),
+            Kind::Text { get, .. } | Kind::Immutable { get } => get(config),
+        }
+    }
+
+    fn set(&self, config: &mut Config, text: &[u8]) -> Result<(), String> {
+        let (value, min, max, set) = match self.kind {
+            Kind::Integer { min, max, set, .. } => (parse_integer(text).ok_or(NOT_INTEGER)?, min, max, set),
+            Kind::Memory { min, max, set, .. } => (parse_memory(text)?, min, max, set),
+            Kind::Text { set, .. } => return set(config, text),
+            Kind::Immutable { .. } => return Err(IMMUTABLE.into()),
+        };
+        if !(min..=max).contains(&value) {
+            return Err(between(min, max));
+        }
+        set(config, value);
+        Ok(())
+    }
+
+    /// Its names.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name, self.alias].into_iter().filter(|name| !name.is_empty())
+    }
+}
+
+const IMMUTABLE: &str = "can't set immutable config";
+
+/// The setting of this name, in either case.
+fn lookup(name: &[u8]) -> Option<&'static Parameter> {
+    PARAMETERS
+        .iter()
+        .find(|parameter| parameter.names().any(|known| known.as_bytes().eq_ignore_ascii_case(name)))
+}
+
+/// A number of bytes with an optional unit, as redis-server's `memtoull` reads it: `b` and none are bytes, `k`
+/// is 1,000, `kb` 1,024 and so on; a unit alone is 0. What does not fit in 64 bits wraps around.
+fn parse_memory(text: &[u8]) -> Result<i64, String> {
+    const LONGEST: usize = 127;
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return Err("argument must be a memory value".into()),
+    };
+    if digits > LONGEST {
+        return Err("argument must be a memory value".into());
+    }
+    let number = number
+        .iter()
+        .fold(0u64, |value, digit| value.saturating_mul(10).saturating_add((digit - b'0').into()));
+    Ok(number.wrapping_mul(unit).cast_signed())
+}
+
+fn is_no(text: &[u8]) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_slice() {
+        b"no" => Ok(true),
+        b"yes" => Ok(false),
+        _ => Err("argument must be 'yes' or 'no'".into()),
+    }
+}
+
+fn is_no_memory(text: &[u8]) -> Result<bool, String> {
+    Ok(parse_memory(text)? == 0)
+}
+
+fn is_noeviction(text: &[u8]) -> Result<bool, String> {
+    const POLICIES: [&str; 8] = [
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-random",
+        "noeviction",
+    ];
+    if !POLICIES.iter().any(|policy| policy.as_bytes().eq_ignore_ascii_case(text)) {
+        return Err(format!("argument(s) must be one of the following: {}", POLICIES.join(", ")));
+    }
+    Ok(text.eq_ignore_ascii_case(b"noeviction"))
+}
+
+/// `save`: pairs of seconds and changes, or nothing.
+fn saves_nothing(text: &[u8]) -> Result<bool, String> {
+    let words: Vec<_> = text.split(|byte| *byte == b' ').filter(|_| !text.is_empty()).collect();
+    let valid = words.len().is_multiple_of(2)
+        && words
+            .chunks_exact(2)
+            .all(|pair| matches!((parse_integer(pair[0]), parse_integer(pair[1])), (Some(1..), Some(0..))));
+    if !valid {
+        return Err("Invalid save parameters".into());
+    }
+    Ok(words.is_empty())
+}
+
+fn print_output_limits(config: &Config) -> Vec<u8> {
+    let limits = [
+        ("normal", config.output_limit_normal),
+        ("slave", config.output_limit_replica),
+        ("pubsub", config.output_limit_pubsub),
+    ];
+    let print = |(class, limit): &(&str, OutputLimit)| {
+        format!("{class} {} {} {}", limit.hard, limit.soft, limit.soft_seconds)
+    };
+    limits.iter().map(print).collect::<Vec<_>>().join(" ").into_bytes()
+}
+
+/// `client-output-buffer-limit`: class, hard limit, soft limit and seconds, any number of times. Classes that
+/// are not named keep their limits.
+fn set_output_limits(config: &mut Config, text: &[u8]) -> Result<(), String> {
+    let words: Vec<_> = text.split(|byte| *byte == b' ').filter(|_| !text.is_empty()).collect();
+    if !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".into());
+    }
+    for words in words.chunks_exact(4) {
+        let limit = match words[0].to_ascii_lowercase().as_slice() {
+            b"normal" => &mut config.output_limit_normal,
+            b"slave" | b"replica" => &mut config.output_limit_replica,
+            b"pubsub" => &mut config.output_limit_pubsub,
+            _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
+        };
+        let bytes = |text| parse_memory(text).ok().map(i64::cast_unsigned);
+        // An empty number of seconds is none.
+        let seconds = if words[3].is_empty() { Some(0) } else { parse_integer(words[3]) };
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let (Some(hard), Some(soft), Some(soft_seconds)) = (bytes(words[1]), bytes(words[2]), seconds) else {
+            let problem = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            return Err(problem.into());
+        };
+        let bytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        *limit = OutputLimit { hard: bytes(hard), soft: bytes(soft), soft_seconds };
+    }
+    Ok(())
+}
+
+/// `CONFIG GET pattern...`: names and values of all that match, each once. A name without `*`, `?` and `[` is
+/// looked up and told as it was written.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let mut found: Vec<(&[u8], &Parameter)> = Vec::new();
+    let add = |found: &mut Vec<_>, name, parameter| {
+        if !found.iter().any(|(known, _): &(&[u8], _)| known.eq_ignore_ascii_case(name)) {
+            found.push((name, parameter));
+        }
+    };
+    for wanted in args.from(2).iter() {
+        if !wanted.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')) {
+            if let Some(parameter) = lookup(wanted) {
+                add(&mut found, wanted, parameter);
+            }
+            continue;
+        }
+        for parameter in PARAMETERS {
+            for name in parameter.names().filter(|name| pattern::matches(wanted, name.as_bytes(), true)) {
+                add(&mut found, name.as_bytes(), parameter);
+            }
+        }
+    }
+    ctx.reply.map(found.len());
+    for (name, parameter) in found {
+        ctx.reply.bulk(name);
+        ctx.reply.bulk(&parameter.get(&ctx.store.config));
+    }
+    Ok(())
 }
 
-/// SET
+/// `CONFIG SET name value...`: all of them, or none.
+///
+/// # Errors
+///
+/// A name that does not exist or stands twice, a setting that cannot be changed, a value that is none.
 pub fn set(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let pairs = ctx.args.from(2);
+    if !pairs.len().is_multiple_of(2) {
+        return Err(Error::SYNTAX);
+    }
+    let failed = |name: &[u8], problem: &str| {
+        let problem = format!("') - {problem}");
+        Error::quoting("ERR CONFIG SET failed (possibly related to argument '", name, &problem)
+    };
+    // Everything about the names is said before the first value is looked at.
+    let mut settings: Vec<(&[u8], &[u8], &Parameter)> = Vec::new();
+    for at in (0..pairs.len()).step_by(2) {
+        let (name, value) = (pairs.get(at).unwrap_or_default(), pairs.get(at + 1).unwrap_or_default());
+        let Some(parameter) = lookup(name) else {
+            let unknown = "ERR Unknown option or number of arguments for CONFIG SET - '";
+            return Err(Error::quoting(unknown, name, "'"));
+        };
+        if matches!(parameter.kind, Kind::Immutable { .. }) {
+            return Err(failed(name, IMMUTABLE));
+        }
+        // An alias counts as another setting.
+        let same = |known: &&[u8]| known.eq_ignore_ascii_case(name);
+        if settings.iter().any(|(known, ..)| same(known)) {
+            return Err(failed(name, "duplicate parameter"));
+        }
+        settings.push((name, value, parameter));
+    }
+    let mut config = ctx.store.config.clone();
+    for (name, value, parameter) in settings {
+        parameter.set(&mut config, value).map_err(|problem| failed(name, &problem))?;
+    }
+    ctx.store.config = config;
+    ctx.store.clients.forget_idle_check();
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// RESETSTAT
+/// `CONFIG RESETSTAT`: the counters of INFO begin anew.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn resetstat(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.store.stats.reset();
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// HELP
+/// What `CONFIG HELP` answers.
+const HELP: &[&str] = &[
+    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET <pattern> [<pattern> ...]",
+    "    Tell the settings whose names match, and their values.",
+    "SET <directive> <value> [<directive> <value> ...]",
+    "    Change settings, all or none.",
+    "RESETSTAT",
+    "    Begin the counters of INFO anew.",
+    "HELP",
+    "    Show these lines.",
+];
+
+/// `CONFIG HELP`: explains the subcommands.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.help(HELP);
+    Ok(())
 }

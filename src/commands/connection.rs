@@ -1,45 +1,212 @@
-//! The family connection.
+//! Connections: AUTH, HELLO, PING, ECHO, SELECT, RESET, QUIT.
 
+use super::client::printable;
+use super::info::REDIS_VERSION;
+use super::numbers::integer_of_32_bits;
 use super::{Context, Error, Outcome};
+use crate::resp::{Protocol, parse_integer};
+use crate::store::Bytes;
+use crate::store::clients::{Close, ReplyMode};
 
-/// AUTH
+/// The only user there is.
+const DEFAULT_USER: &[u8] = b"default";
+
+/// `AUTH [username] password`.
+///
+/// # Errors
+///
+/// The password is wrong, the user is not `default`, or no password is configured and none but a password was
+/// given.
 pub fn auth(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let (user, password) = match args.len() {
+        2 if ctx.store.config.requirepass.is_empty() => {
+            return Err(Error::new(
+                "ERR AUTH <password> called without any password configured for the default user. Are you \
+                 sure your configuration is correct?",
+            ));
+        }
+        2 => (DEFAULT_USER, &args[1]),
+        3 => (&args[1], &args[2]),
+        _ => return Err(Error::SYNTAX),
+    };
+    log_in(ctx, user, password)?;
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// ECHO
+/// Checks a user and a password; without a configured password any will do.
+fn log_in(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
+    let wanted = &ctx.store.config.requirepass;
+    let right = wanted.is_empty() || wanted == password;
+    if user != DEFAULT_USER || !right {
+        return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
+    }
+    ctx.client()?.authenticated = true;
+    Ok(())
+}
+
+/// `ECHO message`.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn echo(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.reply.bulk(&ctx.args[1]);
+    Ok(())
 }
 
-/// HELLO
+/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`.
+///
+/// # Errors
+///
+/// A version other than 2 and 3, options that are none, a name with spaces, a wrong password, or none given
+/// where one is required. Nothing has changed then.
 pub fn hello(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let protocol = match args.get(1) {
+        None => None,
+        Some(text) => Some(match parse_integer(text) {
+            Some(2) => Protocol::Resp2,
+            Some(3) => Protocol::Resp3,
+            Some(_) => return Err(Error::new("NOPROTO unsupported protocol version")),
+            None => return Err(Error::new("ERR Protocol version is not an integer or out of range")),
+        }),
+    };
+    let (mut login, mut name) = (None, None);
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        let left = args.len() - 1 - at;
+        if option.eq_ignore_ascii_case(b"auth") && left >= 2 {
+            login = args.get(at + 1).zip(args.get(at + 2));
+            at += 3;
+        } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
+            name = Some(&args[at + 1]);
+            if !printable(&args[at + 1]) {
+                return Err(Error::CLIENT_NAME);
+            }
+            at += 2;
+        } else {
+            return Err(Error::quoting("ERR Syntax error in HELLO option '", option, "'"));
+        }
+    }
+    if let Some((user, password)) = login {
+        log_in(ctx, user, password)?;
+    }
+    let client = ctx.client()?;
+    if !client.authenticated {
+        return Err(Error::new(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> \
+             AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol \
+             version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        client.name = name.into();
+    }
+    if let Some(protocol) = protocol {
+        client.protocol = protocol;
+    }
+    let (protocol, id) = (client.protocol, client.id);
+    ctx.reply.set_protocol(protocol);
+    ctx.reply.map(7);
+    for (field, text) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        ctx.reply.bulk(field.as_bytes());
+        ctx.reply.bulk(text.as_bytes());
+    }
+    ctx.reply.bulk(b"proto");
+    ctx.reply.integer(if protocol == Protocol::Resp3 { 3 } else { 2 });
+    ctx.reply.bulk(b"id");
+    ctx.reply.integer(i64::try_from(id).unwrap_or(i64::MAX));
+    for (field, text) in [("mode", "standalone"), ("role", "master")] {
+        ctx.reply.bulk(field.as_bytes());
+        ctx.reply.bulk(text.as_bytes());
+    }
+    ctx.reply.bulk(b"modules");
+    ctx.reply.array(0);
+    Ok(())
 }
 
-/// PING
+/// `PING [message]`. A RESP2 client with a subscription gets an array, so that it can tell the answer from a
+/// message.
+///
+/// # Errors
+///
+/// More than one argument.
 pub fn ping(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    if ctx.args.len() > 2 {
+        return Err(Error::arity("ping"));
+    }
+    let message = ctx.args.get(1);
+    if !ctx.reply.is_resp3() && ctx.client()?.is_subscribed() {
+        ctx.reply.array(2);
+        ctx.reply.bulk(b"pong");
+        ctx.reply.bulk(message.unwrap_or_default());
+        return Ok(());
+    }
+    match message {
+        Some(message) => ctx.reply.bulk(message),
+        None => ctx.reply.simple("PONG"),
+    }
+    Ok(())
 }
 
-/// QUIT
+/// `QUIT`: the connection is closed behind the answer.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn quit(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.reply.ok();
+    ctx.store.clients.close(ctx.client, Close::AfterReply);
+    Ok(())
 }
 
-/// RESET
+/// `RESET`: the connection is as it was when it was opened, except that the library's name stays.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn reset(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.store.release(ctx.client);
+    ctx.store.clients.monitors.retain(|monitor| *monitor != ctx.client);
+    let authenticated = ctx.store.config.requirepass.is_empty();
+    let client = ctx.client()?;
+    client.monitor = false;
+    client.db = 0;
+    client.protocol = Protocol::Resp2;
+    client.authenticated = authenticated;
+    client.name = Bytes::default();
+    client.no_evict = false;
+    client.no_touch = false;
+    if client.reply_mode == ReplyMode::Off {
+        client.reply_mode = ReplyMode::On;
+    }
+    ctx.reply.simple("RESET");
+    Ok(())
 }
 
-/// SELECT
+/// `SELECT index`.
+///
+/// # Errors
+///
+/// Not a number, or there is no such database.
 pub fn select(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let index = integer_of_32_bits(&ctx.args[1])?;
+    let index = database(ctx, index)?;
+    ctx.client()?.db = index;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The database of this number.
+///
+/// # Errors
+///
+/// There is none.
+pub(super) fn database(ctx: &Context<'_>, index: i32) -> Result<usize, Error> {
+    usize::try_from(index)
+        .ok()
+        .filter(|index| *index < ctx.store.databases.len())
+        .ok_or(Error::new("ERR DB index is out of range"))
 }

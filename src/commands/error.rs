@@ -23,8 +23,14 @@ impl Error {
     pub const OUT_OF_RANGE: Self = Self::constant("ERR value is out of range, must be positive");
     /// LSET or RENAME without the key.
     pub const NO_SUCH_KEY: Self = Self::constant("ERR no such key");
+    /// A name that CLIENT LIST could not show as one field.
+    pub const CLIENT_NAME: Self =
+        Self::constant("ERR Client names cannot contain spaces, newlines or special characters.");
     /// An index outside of a list.
     pub const INDEX_OUT_OF_RANGE: Self = Self::constant("ERR index out of range");
+
+    /// SCAN with a cursor that is none.
+    pub const INVALID_CURSOR: Self = Self::constant("ERR invalid cursor");
 
     const fn constant(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
@@ -51,6 +57,13 @@ impl Error {
         Self::new(format!("ERR wrong number of arguments for '{full_name}' command"))
     }
 
+    /// A text that repeats what the client has sent, up to a NUL, where redis-server's formatting stops.
+    #[must_use]
+    pub fn quoting(before: &str, text: &[u8], after: &str) -> Self {
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        Self(Cow::Owned([before.as_bytes(), text, after.as_bytes()].concat()))
+    }
+
     /// A subcommand that is known, with arguments that it does not take.
     #[must_use]
     pub fn subcommand_syntax(subcommand: &[u8], container: &str) -> Self {
@@ -58,6 +71,12 @@ impl Error {
         text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
         text.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
         Self::from_bytes(text)
+    }
+
+    /// A time of expiry that is none, for a command given by its full name.
+    #[must_use]
+    pub fn invalid_expire_time(full_name: &str) -> Self {
+        Self::new(format!("ERR invalid expire time in '{full_name}' command"))
     }
 
     /// The text.

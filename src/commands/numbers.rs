@@ -13,6 +13,17 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// A signed integer of 32 bits.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is out of range.
+pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
+    i32::try_from(integer(text)?).map_err(|_| {
+        Error::new(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
+    })
+}
+
 /// A number with a fraction; not NaN.
 ///
 /// # Errors
@@ -20,6 +31,12 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
 /// [`Error::NOT_FLOAT`].
 pub fn float(text: &[u8]) -> Result<f64, Error> {
     parse_double(text).ok_or(Error::NOT_FLOAT)
+}
+
+/// A text up to a NUL, which is all that redis-server sees of it where it reads an option or a bound.
+#[must_use]
+pub fn until_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.
@@ -58,6 +75,79 @@ fn deadline(millis: i64, now: Time, out_of_range: &'static str) -> Result<Option
     }
     let deadline = now.millis().checked_add(millis).ok_or(Error::new(out_of_range))?;
     Ok(Some(deadline))
+}
+
+/// What stands before the first NUL: redis-server treats words that it compares or repeats as C strings.
+#[must_use]
+pub fn up_to_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// True if an argument is this word, in either case.
+#[must_use]
+pub fn is_option(text: &[u8], word: &str) -> bool {
+    up_to_nul(text).eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// The cursor of SCAN and its relatives: an unsigned integer of 64 bits, read first strictly and else as C's
+/// `strtoull` does, with leading white space and a sign.
+///
+/// # Errors
+///
+/// It is none.
+pub fn cursor(text: &[u8]) -> Result<u64, Error> {
+    const INVALID: Error = Error::INVALID_CURSOR;
+    let text = up_to_nul(text);
+    if let Some(cursor) = parse_integer(text) {
+        return u64::try_from(cursor).map_err(|_| INVALID);
+    }
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(text.len());
+    let (negative, digits) = match text.get(start..).unwrap_or_default() {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    // `u64::from_str` would take another sign.
+    let digits = Some(digits).filter(|digits| digits.first().is_some_and(u8::is_ascii_digit));
+    let cursor = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
+    cursor.map(|cursor| if negative { cursor.wrapping_neg() } else { cursor }).ok_or(INVALID)
+}
+
+/// In which form a time of expiry is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiryForm {
+    in_seconds: bool,
+    absolute: bool,
+}
+
+impl ExpiryForm {
+    /// In so many seconds: `EXPIRE`, `EX`.
+    pub const EX: Self = Self { in_seconds: true, absolute: false };
+    /// In so many milliseconds: `PEXPIRE`, `PX`.
+    pub const PX: Self = Self { in_seconds: false, absolute: false };
+    /// At a time in seconds since the Unix epoch: `EXPIREAT`, `EXAT`.
+    pub const EXAT: Self = Self { in_seconds: true, absolute: true };
+    /// At a time in milliseconds since the Unix epoch: `PEXPIREAT`, `PXAT`.
+    pub const PXAT: Self = Self { in_seconds: false, absolute: true };
+
+    /// The form that an option announces.
+    #[must_use]
+    pub fn by_option(option: &[u8]) -> Option<Self> {
+        let forms = [("EX", Self::EX), ("PX", Self::PX), ("EXAT", Self::EXAT), ("PXAT", Self::PXAT)];
+        forms.into_iter().find(|(name, _)| is_option(option, name)).map(|(_, form)| form)
+    }
+
+    /// True for a point in time, false for a time from now.
+    #[must_use]
+    pub fn is_absolute(self) -> bool {
+        self.absolute
+    }
+
+    /// The time of expiry in milliseconds since the Unix epoch; none if 64 bits do not hold it.
+    #[must_use]
+    pub fn deadline(self, value: i64, now: Time) -> Option<i64> {
+        let millis = if self.in_seconds { value.checked_mul(1000)? } else { value };
+        if self.absolute { Some(millis) } else { millis.checked_add(now.millis()) }
+    }
 }
 
 /// The part `start..end` of `len` elements that two indices choose, of which negative ones count from the end:

@@ -1,45 +1,100 @@
-//! The family server.
+//! The server itself: its keys in all, its time, its monitors.
 
+use super::connection::database;
+use super::numbers::integer_of_32_bits;
 use super::{Context, Error, Outcome};
 
-/// DBSIZE
+/// `DBSIZE`.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn dbsize(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    ctx.reply.count(ctx.store.database().len());
+    Ok(())
 }
 
-/// FLUSHALL
+/// `FLUSHALL [ASYNC | SYNC]`.
+///
+/// # Errors
+///
+/// Another option.
 pub fn flushall(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    check_flush_type(ctx)?;
+    for db in 0..ctx.store.databases.len() {
+        ctx.store.flush(db);
+    }
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// FLUSHDB
+/// `FLUSHDB [ASYNC | SYNC]`.
+///
+/// # Errors
+///
+/// Another option.
 pub fn flushdb(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    check_flush_type(ctx)?;
+    ctx.store.flush(ctx.store.db);
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// INFO
-pub fn info(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+/// ASYNC and SYNC say when memory is freed, not when the keys are gone: for the client they are the same.
+fn check_flush_type(ctx: &Context<'_>) -> Result<(), Error> {
+    let known = ctx
+        .args
+        .get(1)
+        .is_none_or(|how| how.eq_ignore_ascii_case(b"async") || how.eq_ignore_ascii_case(b"sync"));
+    if known && ctx.args.len() <= 2 { Ok(()) } else { Err(Error::SYNTAX) }
 }
 
-/// MONITOR
+/// `MONITOR`: from here on the connection is shown every command. A second MONITOR is not answered at all, as
+/// by redis-server.
+///
+/// # Errors
+///
+/// In a transaction.
 pub fn monitor(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    if !ctx.may_block {
+        return Err(Error::new("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    let client = ctx.client()?;
+    if client.monitor {
+        return Ok(());
+    }
+    client.monitor = true;
+    ctx.store.clients.monitors.push(ctx.client);
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// SWAPDB
+/// `SWAPDB index1 index2`.
+///
+/// # Errors
+///
+/// Not a number, or there is no such database.
 pub fn swapdb(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let first = integer_of_32_bits(&ctx.args[1]).map_err(|_| Error::new("ERR invalid first DB index"))?;
+    let second = integer_of_32_bits(&ctx.args[2]).map_err(|_| Error::new("ERR invalid second DB index"))?;
+    let (first, second) = (database(ctx, first)?, database(ctx, second)?);
+    if first != second {
+        ctx.store.swap(first, second);
+    }
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// TIME
+/// `TIME`: seconds since the Unix epoch, and microseconds within the second.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
 pub fn time(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let micros = ctx.store.now.micros();
+    ctx.reply.array(2);
+    for part in [micros / 1_000_000, micros % 1_000_000] {
+        ctx.reply.bulk_integer(i64::try_from(part).unwrap_or(i64::MAX));
+    }
+    Ok(())
 }

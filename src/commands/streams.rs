@@ -289,6 +289,10 @@ fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<Stre
     } else if ids::is_sign(id, b'+') {
         let last = stream.and_then(Stream::last);
         Ok(last.and_then(|entry| entry.id.previous()).unwrap_or_default())
+    } else if ids::is_sign(id, b'>') {
+        Err(Error::new(
+            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+        ))
     } else {
         ids::strict(id, 0)
     }

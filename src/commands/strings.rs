@@ -1,69 +1,295 @@
-//! The family strings.
+//! Strings.
 
+use super::numbers::{ExpiryForm, integer, is_option};
 use super::{Context, Error, Outcome};
+use crate::store::Class;
 
-/// SET
+/// What is to become of a key's expiry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expiry<'a> {
+    /// Nothing was said.
+    Unsaid,
+    /// `KEEPTTL`.
+    Keep,
+    /// `PERSIST`.
+    Persist,
+    /// `EX`, `PX`, `EXAT` or `PXAT` with its argument.
+    Set(ExpiryForm, &'a [u8]),
+}
+
+/// The options of SET and GETEX.
+struct Options<'a> {
+    if_missing: bool,
+    if_there: bool,
+    get: bool,
+    expiry: Expiry<'a>,
+}
+
+impl<'a> Options<'a> {
+    /// Reads the options from argument `from` on. SET takes all but `PERSIST`, GETEX only those about the
+    /// expiry without `KEEPTTL`.
+    fn read(ctx: &Context<'a>, from: usize, of_set: bool) -> Result<Self, Error> {
+        let mut options = Self { if_missing: false, if_there: false, get: false, expiry: Expiry::Unsaid };
+        let args = ctx.args;
+        let mut at = from;
+        while let Some(option) = args.get(at) {
+            at += 1;
+            let expiry = options.expiry;
+            if of_set && is_option(option, "NX") && !options.if_there {
+                options.if_missing = true;
+            } else if of_set && is_option(option, "XX") && !options.if_missing {
+                options.if_there = true;
+            } else if of_set && is_option(option, "GET") {
+                options.get = true;
+            } else if of_set
+                && is_option(option, "KEEPTTL")
+                && matches!(expiry, Expiry::Unsaid | Expiry::Keep)
+            {
+                options.expiry = Expiry::Keep;
+            } else if !of_set
+                && is_option(option, "PERSIST")
+                && matches!(expiry, Expiry::Unsaid | Expiry::Persist)
+            {
+                options.expiry = Expiry::Persist;
+            } else if let Some(form) = ExpiryForm::by_option(option)
+                && let Some(value) = args.get(at)
+                && match expiry {
+                    Expiry::Unsaid => true,
+                    // The same once more: the last one counts.
+                    Expiry::Set(earlier, _) => earlier == form,
+                    Expiry::Keep | Expiry::Persist => false,
+                }
+            {
+                options.expiry = Expiry::Set(form, value);
+                at += 1;
+            } else {
+                return Err(Error::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// When a value of `EX`, `PX`, `EXAT` or `PXAT` comes to be, in milliseconds since the Unix epoch.
+fn deadline(ctx: &Context<'_>, form: ExpiryForm, value: &[u8]) -> Result<i64, Error> {
+    let value = integer(value)?;
+    let at = form.deadline(value, ctx.store.now).filter(|_| value > 0);
+    at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))
+}
+
+/// `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT time|PXAT time|KEEPTTL]`.
+///
+/// # Errors
+///
+/// Options that do not fit together, a time that is none; with GET, if the key holds another type.
 pub fn set(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    let (key, value) = (&args[1], &args[2]);
+    if args.len() == 3 {
+        ctx.store.set_string(key, value, None);
+        ctx.store.modified(Class::STRING, "set", key);
+        ctx.reply.ok();
+        return Ok(());
+    }
+    let options = Options::read(ctx, 3, true)?;
+    let mut expires = match options.expiry {
+        Expiry::Set(form, value) => Some(deadline(ctx, form, value)?),
+        _ => None,
+    };
+    if options.get {
+        let old: Option<&Vec<u8>> = ctx.store.get(key)?;
+        ctx.reply.bulk_or_null(old.map(Vec::as_slice));
+    }
+    let old = ctx.store.peek(key);
+    if options.if_missing && old.is_some() || options.if_there && old.is_none() {
+        if !options.get {
+            ctx.reply.null();
+        }
+        return Ok(());
+    }
+    if options.expiry == Expiry::Keep {
+        expires = old.and_then(crate::store::Entry::expires);
+    }
+    ctx.store.set_string(key, value, expires);
+    ctx.store.modified(Class::STRING, "set", key);
+    if matches!(options.expiry, Expiry::Set(..)) {
+        ctx.store.event(Class::GENERIC, "expire", key);
+    }
+    if !options.get {
+        ctx.reply.ok();
+    }
+    Ok(())
 }
 
-/// GET
+/// `GET key`.
+///
+/// # Errors
+///
+/// The key holds another type.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let value: Option<&Vec<u8>> = ctx.store.get(&ctx.args[1])?;
+    ctx.reply.bulk_or_null(value.map(Vec::as_slice));
+    Ok(())
 }
 
-/// MGET
+/// `MGET key [key ...]`: null for a key that holds another type.
 pub fn mget(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let keys = ctx.args.from(1);
+    ctx.reply.array(keys.len());
+    for key in keys.iter() {
+        let value = ctx.store.get::<Vec<u8>>(key).unwrap_or_default();
+        ctx.reply.bulk_or_null(value.map(Vec::as_slice));
+    }
+    Ok(())
 }
 
-/// MSET
+/// `MSET key value [key value ...]`.
+///
+/// # Errors
+///
+/// A key without a value.
 pub fn mset(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let args = ctx.args;
+    if args.len().is_multiple_of(2) {
+        return Err(Error::arity(&ctx.command.full_name()));
+    }
+    for at in (1..args.len()).step_by(2) {
+        let key = &args[at];
+        ctx.store.set_string(key, &args[at + 1], None);
+        ctx.store.modified(Class::STRING, "set", key);
+    }
+    ctx.reply.ok();
+    Ok(())
 }
 
-/// INCR
+/// `INCR key`.
+///
+/// # Errors
+///
+/// The value is no integer, would be out of range, or the key holds another type.
 pub fn incr(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    increment(ctx, 1)
 }
 
-/// DECR
+/// `DECR key`.
+///
+/// # Errors
+///
+/// As [`incr`].
 pub fn decr(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    increment(ctx, -1)
 }
 
-/// INCRBY
+/// `INCRBY key increment`.
+///
+/// # Errors
+///
+/// As [`incr`], or the increment is no integer.
 pub fn incrby(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let by = integer(&ctx.args[2])?;
+    increment(ctx, by)
 }
 
-/// APPEND
+fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
+    let key = &ctx.args[1];
+    let mut digits = itoa::Buffer::new();
+    let sum = if let Some(value) = ctx.store.get_mut::<Vec<u8>>(key)? {
+        let sum = integer(value)?.checked_add(by);
+        let sum = sum.ok_or(Error::new("ERR increment or decrement would overflow"))?;
+        value.clear();
+        value.extend_from_slice(digits.format(sum).as_bytes());
+        sum
+    } else {
+        ctx.store.set_string(key, digits.format(by).as_bytes(), None);
+        by
+    };
+    ctx.store.modified(Class::STRING, "incrby", key);
+    ctx.reply.integer(sum);
+    Ok(())
+}
+
+/// `APPEND key value`: the new length.
+///
+/// # Errors
+///
+/// The string would be longer than `proto-max-bulk-len`, or the key holds another type.
 pub fn append(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let (key, more) = (&ctx.args[1], &ctx.args[2]);
+    let max = ctx.store.config.proto_max_bulk_len;
+    let len = if let Some(value) = ctx.store.get_mut::<Vec<u8>>(key)? {
+        if (value.len() + more.len()) as u64 > max {
+            return Err(Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
+        }
+        value.extend_from_slice(more);
+        value.len()
+    } else {
+        ctx.store.set_string(key, more, None);
+        more.len()
+    };
+    ctx.store.modified(Class::STRING, "append", key);
+    ctx.reply.count(len);
+    Ok(())
 }
 
-/// STRLEN
+/// `STRLEN key`.
+///
+/// # Errors
+///
+/// The key holds another type.
 pub fn strlen(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let value: Option<&Vec<u8>> = ctx.store.get(&ctx.args[1])?;
+    ctx.reply.count(value.map_or(0, Vec::len));
+    Ok(())
 }
 
-/// GETDEL
+/// `GETDEL key`.
+///
+/// # Errors
+///
+/// The key holds another type.
 pub fn getdel(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let key = &ctx.args[1];
+    let Some(value) = ctx.store.get::<Vec<u8>>(key)? else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    ctx.reply.bulk(value);
+    ctx.store.remove(key);
+    ctx.store.modified(Class::GENERIC, "del", key);
+    Ok(())
 }
 
-/// GETEX
+/// `GETEX key [EX seconds|PX milliseconds|EXAT time|PXAT time|PERSIST]`.
+///
+/// # Errors
+///
+/// Options that do not fit together, the key holds another type, or a time that is none; the last only if the
+/// key is there.
 pub fn getex(ctx: &mut Context<'_>) -> Outcome {
-    let _ = ctx;
-    Err(Error::new("ERR not there yet"))
+    let key = &ctx.args[1];
+    let options = Options::read(ctx, 2, false)?;
+    let Some(value) = ctx.store.get::<Vec<u8>>(key)? else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    ctx.reply.bulk(value);
+    match options.expiry {
+        Expiry::Set(form, time) => {
+            let at = deadline(ctx, form, time)?;
+            if form.is_absolute() && at <= ctx.store.now.millis() {
+                ctx.store.remove(key);
+                ctx.store.modified(Class::GENERIC, "del", key);
+            } else {
+                ctx.store.set_expiry(key, Some(at));
+                ctx.store.modified(Class::GENERIC, "expire", key);
+            }
+        }
+        Expiry::Persist => {
+            if ctx.store.set_expiry(key, None).is_some() {
+                ctx.store.modified(Class::GENERIC, "persist", key);
+            }
+        }
+        Expiry::Unsaid | Expiry::Keep => {}
+    }
+    Ok(())
 }

@@ -6,7 +6,8 @@
 //! whoever has gone meanwhile loses none.
 
 use super::Engine;
-use crate::commands::table::{self, Command, Flags};
+use super::dispatch::may_write;
+use crate::commands::table::{self, Command};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::waiters::{Answer, Blocked, Reason};
 use crate::store::{Bytes, ClientKey, Time};
@@ -51,7 +52,7 @@ impl Engine {
         let Blocked { request, deadline, .. } = *blocked;
         let args = request.args();
         let Some(command) = command_of(args) else { return };
-        self.call(client, command, args);
+        self.call_again(client, command, args);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if let Some(blocked) = &mut owner.blocked {
             owner.resumed = false;
@@ -59,35 +60,38 @@ impl Engine {
         }
     }
 
-    /// True if CLIENT PAUSE keeps this command waiting.
+    /// True if CLIENT PAUSE keeps this command waiting, even if it would only be queued. Monitors are not kept
+    /// waiting, as they count as replicas.
     pub(super) fn must_pause(&self, client: ClientKey, command: &Command) -> bool {
         let Some(pause) = self.store.waiters.pause else { return false };
-        let internal = self.store.clients.get(client).is_some_and(|owner| owner.internal);
+        let exempt = self.store.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
         pause.until > self.store.now.millis()
-            && !internal
+            && !exempt
             && (!pause.writes_only || self.may_write(client, command))
     }
 
     /// True if a command writes, publishes, or runs a transaction that does.
     fn may_write(&self, client: ClientKey, command: &Command) -> bool {
-        let writes = |command: &Command| {
-            command.flags.contains(Flags::WRITE) || matches!(command.name, "publish" | "spublish")
-        };
         let owner = self.store.clients.get(client);
-        let queued = owner.and_then(|owner| owner.transaction.as_ref()).map(|transaction| &transaction.queue);
-        match queued {
-            Some(queue) if command.name == "exec" => {
-                queue.iter().any(|request| command_of(request.args()).is_some_and(writes))
+        match owner.and_then(|owner| owner.transaction.as_ref()) {
+            Some(transaction) if command.name == "exec" => {
+                let mut queue = transaction.queue.iter();
+                queue.any(|request| command_of(request.args()).is_some_and(may_write))
             }
-            // What is only queued may pass.
-            Some(_) => false,
-            None => writes(command),
+            _ => may_write(command),
         }
     }
 
     /// Keeps a request until CLIENT PAUSE is over.
     pub(super) fn wait_for_pause(&mut self, client: ClientKey, args: Args<'_>) {
         self.block(client, Reason::Pause, Vec::new(), None, args.to_owned());
+    }
+
+    /// Ends a pause whose time has come, or that CLIENT UNPAUSE has cut short.
+    pub(super) fn end_pause_if_over(&mut self) {
+        if self.store.waiters.pause.is_some_and(|pause| pause.until <= self.store.now.millis()) {
+            self.end_pause();
+        }
     }
 
     /// Runs the requests that CLIENT PAUSE has kept, once it is over.
@@ -105,12 +109,13 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
-        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause];
+        let idle = self.store.clients.next_idle_check(&self.store.config, self.store.now);
+        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, idle];
         times.into_iter().flatten().min().map(Time::from_millis)
     }
 
     /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
-    /// a pause ends.
+    /// a pause ends, idle connections are closed.
     pub fn tick(&mut self, now: Time) {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.advance(next);
@@ -119,8 +124,10 @@ impl Engine {
                 self.store.expire_due();
             } else if let Some(client) = self.store.waiters.first_due(millis) {
                 self.store.unblock(client, Answer::TimedOut);
-            } else {
+            } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
                 self.end_pause();
+            } else {
+                self.store.close_idle();
             }
             self.serve_ready();
         }

@@ -5,7 +5,7 @@ use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::ClientKey;
-use crate::store::clients::{Close, ReplyMode};
+use crate::store::clients::{Client, Close, ReplyMode};
 use crate::store::waiters::Reason;
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -23,7 +23,10 @@ impl Engine {
         }
         let command = match find(args) {
             Ok(command) => command,
-            Err((command, error)) => return self.reject(client, command, args, &error),
+            Err((command, error)) => {
+                owner.last_command = command.map(Command::index);
+                return self.reject(client, command, args, &error);
+            }
         };
         owner.last_command = Some(command.index());
         if let Err(error) = self.permit(client, command) {
@@ -34,7 +37,7 @@ impl Engine {
         }
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if owner.transaction.is_some() && !runs_in_transaction(command) {
-            return self.enqueue(client, command, args);
+            return self.enqueue(client, args);
         }
         self.call(client, command, args);
     }
@@ -42,8 +45,11 @@ impl Engine {
     /// What keeps a command from running whatever its arguments are.
     fn permit(&self, client: ClientKey, command: &Command) -> Result<(), Error> {
         let Some(owner) = self.store.clients.get(client) else { return Ok(()) };
-        if !owner.authenticated && !command.flags.contains(Flags::NO_AUTH) {
+        if owner.must_authenticate(&self.store.config) && !command.flags.contains(Flags::NO_AUTH) {
             return Err(Error::new("NOAUTH Authentication required."));
+        }
+        if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
+            return Err(Error::new("ERR Command not allowed inside a transaction"));
         }
         if owner.protocol == Protocol::Resp2 && owner.is_subscribed() && !allowed_while_subscribed(command) {
             let name = command.full_name();
@@ -51,6 +57,10 @@ impl Engine {
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
                  allowed in this context"
             )));
+        }
+        if owner.monitor && (may_write(command) || command.flags.contains(Flags::READONLY)) {
+            // redis-server takes a monitor for a kind of replica.
+            return Err(Error::new("ERR Replica can't interact with the keyspace"));
         }
         Ok(())
     }
@@ -62,8 +72,7 @@ impl Engine {
         if let Some(command) = command {
             self.store.stats.command(command.index()).rejected += 1;
         }
-        let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
-        if in_transaction && command.is_some_and(|command| matches!(command.run, Run::Exec)) {
+        if command.is_some_and(|command| matches!(command.run, Run::Exec)) {
             self.discard(client);
             let cause = String::from_utf8_lossy(text.strip_prefix(b"ERR ").unwrap_or(&text)).into_owned();
             text = format!("EXECABORT Transaction discarded because of: {cause}").into_bytes();
@@ -73,25 +82,29 @@ impl Engine {
         {
             transaction.failed = true;
         }
+        self.store.stats.error(&text);
         self.with_reply(client, |engine, out, protocol| {
-            engine.store.stats.error(&text);
-            Reply::new(out, protocol).error(&text);
+            if !engine.is_muted(client) {
+                Reply::new(out, protocol).error(&text);
+            }
         });
     }
 
-    fn enqueue(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
-        if command.flags.contains(Flags::NO_MULTI) {
-            let error = Error::new("ERR Command not allowed inside a transaction");
-            return self.reject(client, Some(command), args, &error);
-        }
+    fn enqueue(&mut self, client: ClientKey, args: Args<'_>) {
         self.with_reply(client, |engine, out, protocol| {
             if let Some(owner) = engine.store.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
                 transaction.queue.push(args.to_owned());
             }
-            Reply::new(out, protocol).simple("QUEUED");
+            if !engine.is_muted(client) {
+                Reply::new(out, protocol).simple("QUEUED");
+            }
         });
+    }
+
+    fn is_muted(&self, client: ClientKey) -> bool {
+        self.store.clients.get(client).is_some_and(Client::is_muted)
     }
 
     /// Runs a command of a client that is not in the middle of EXEC.
@@ -103,8 +116,30 @@ impl Engine {
         });
     }
 
-    /// Runs a command and appends its reply to `out`; returns what it waits for, if it does.
+    /// Runs the command of a client that has waited. Monitors have been shown it when it came.
+    pub(super) fn call_again(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        self.with_reply(client, |engine, out, _| {
+            let Some(wait) = engine.run_unseen(client, command, args, true, out) else { return };
+            engine.begin_wait(client, args, wait);
+        });
+    }
+
+    /// Runs a command, appends its reply to `out` and shows it to monitors; returns what it waits for, if it
+    /// does.
     pub(super) fn run(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+        may_block: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<Wait> {
+        let wait = self.run_unseen(client, command, args, may_block, out);
+        self.feed_monitors(client, Some(command), args, true);
+        wait
+    }
+
+    fn run_unseen(
         &mut self,
         client: ClientKey,
         command: &'static Command,
@@ -114,6 +149,7 @@ impl Engine {
     ) -> Option<Wait> {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
+        let was_muted = owner.is_muted();
         self.store.db = owner.db;
         let start = out.len();
         let (outcome, wait) = match command.run {
@@ -131,40 +167,45 @@ impl Engine {
             return wait;
         }
         self.store.stats.commands += 1;
+        let mut muted = false;
         if let Some(owner) = self.store.clients.get_mut(client) {
             owner.commands += 1;
+            muted = owner.is_muted();
         }
         let stats = self.store.stats.command(command.index());
         stats.calls += 1;
+        // What a subscription says is a message, which CLIENT REPLY does not keep back. EXEC has written what
+        // was not muted when it was written.
+        let heard = is_subscription(command) || matches!(command.run, Run::Exec) && !was_muted;
         if let Err(error) = outcome {
             stats.failed += 1;
             self.store.stats.error(error.text());
             out.truncate(start);
-            Reply::new(out, protocol).error(error.text());
+            if !muted {
+                Reply::new(out, protocol).error(error.text());
+            }
+        } else if muted && !heard {
+            out.truncate(start);
         }
         self.ran.push(command.index());
-        self.feed_monitors(client, Some(command), args, true);
         None
     }
 
-    /// Lets `write` append to the client's outbox, and then does what follows every reply: CLIENT REPLY is
-    /// obeyed, messages to the client itself come behind the reply (so that they never stand within it), the
+    /// Lets `write` append to the client's outbox, and then does what follows every reply: CLIENT REPLY SKIP
+    /// goes on to the next command, messages to the client itself come behind the reply (so that they never stand within it), the
     /// limit of the outbox is checked, the shell is told.
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let protocol = owner.protocol;
         let mut out = self.store.clients.take_outbox(client);
-        let start = out.len();
         write(self, &mut out, protocol);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
-        match owner.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => out.truncate(start),
-            ReplyMode::SkipNext => owner.reply_mode = ReplyMode::Skip,
-            ReplyMode::Skip => {
-                out.truncate(start);
-                owner.reply_mode = ReplyMode::On;
-            }
+        if owner.blocked.is_none() {
+            owner.reply_mode = match owner.reply_mode {
+                ReplyMode::SkipNext => ReplyMode::Skip,
+                ReplyMode::Skip => ReplyMode::On,
+                other => other,
+            };
         }
         let pushes = std::mem::replace(&mut owner.outbox, out);
         if owner.close == Close::Now {
@@ -233,20 +274,22 @@ fn unknown_subcommand(container: &Command, name: &[u8]) -> Error {
     Error::from_bytes(text)
 }
 
+/// True if a command writes, or has an effect that redis-server sends to replicas: its flag `may_replicate`,
+/// which COMMAND INFO does not show.
+pub(super) fn may_write(command: &Command) -> bool {
+    const OTHERS: [&str; 6] = ["publish", "spublish", "eval", "evalsha", "fcall", "pfcount"];
+    command.flags.contains(Flags::WRITE) || command.container().is_none() && OTHERS.contains(&command.name)
+}
+
+/// The commands whose replies are pushes.
+fn is_subscription(command: &Command) -> bool {
+    command.container().is_none() && command.name.ends_with("subscribe")
+}
+
 /// What a RESP2 client may send while it is subscribed.
 fn allowed_while_subscribed(command: &Command) -> bool {
-    const ALLOWED: [&str; 9] = [
-        "ping",
-        "quit",
-        "reset",
-        "subscribe",
-        "unsubscribe",
-        "psubscribe",
-        "punsubscribe",
-        "ssubscribe",
-        "sunsubscribe",
-    ];
-    command.container().is_none() && ALLOWED.contains(&command.name)
+    is_subscription(command)
+        || command.container().is_none() && matches!(command.name, "ping" | "quit" | "reset")
 }
 
 /// What is run and not queued between MULTI and EXEC.

@@ -80,6 +80,7 @@ impl Engine {
     fn advance(&mut self, now: Time) {
         // Time never goes back, whatever the caller's clock does.
         self.store.now = self.store.now.max(now);
+        self.store.stats.sample(self.store.now);
     }
 
     /// A client connects.
@@ -165,7 +166,9 @@ impl Engine {
     }
 
     fn limits(&self, client: ClientKey) -> Limits {
-        let authenticated = self.store.clients.get(client).is_some_and(|client| client.authenticated);
+        let config = &self.store.config;
+        let authenticated =
+            self.store.clients.get(client).is_some_and(|client| !client.must_authenticate(config));
         Limits { bulk: self.store.config.proto_max_bulk_len, authenticated }
     }
 
@@ -202,6 +205,7 @@ impl Engine {
         self.advance(now);
         self.dispatch(client, args);
         self.serve_ready();
+        self.end_pause_if_over();
     }
 
     /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A
@@ -213,6 +217,9 @@ impl Engine {
         };
         let mut taken = std::mem::take(&mut owner.outbox);
         owner.in_flight = 0;
+        if !taken.is_empty() {
+            owner.last_interaction = self.store.now;
+        }
         owner.net_output += taken.len() as u64;
         let output = Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed) };
         self.store.stats.net_output += taken.len() as u64;

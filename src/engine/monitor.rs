@@ -1,9 +1,11 @@
 //! MONITOR: who asked to see all commands sees them.
 
 use super::Engine;
+use crate::commands::client::printable;
 use crate::commands::table::{Command, Flags};
 use crate::resp::Args;
 use crate::store::ClientKey;
+use crate::store::clients::ReplyMode;
 
 impl Engine {
     /// Shows a command to all monitors, in redis-server's format; passwords never. Commands about the server
@@ -22,7 +24,8 @@ impl Engine {
         let public = ran && command.is_some_and(|command| !command.flags.intersects(hidden));
         let Some(line) = self.monitor_line(client, command, args) else { return };
         for monitor in self.store.clients.monitors.clone() {
-            if public || self.store.clients.get(monitor).is_some_and(|owner| owner.internal) {
+            let Some(owner) = self.store.clients.get(monitor) else { continue };
+            if owner.internal || public && owner.reply_mode != ReplyMode::Off {
                 self.store.clients.deliver(monitor, &line, &self.store.config, self.store.now);
             }
         }
@@ -37,8 +40,7 @@ impl Engine {
             owner.address.peer.clone()
         };
         let mut line =
-            format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, self.store.db)
-                .into_bytes();
+            format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, owner.db).into_bytes();
         for (index, argument) in args.iter().enumerate() {
             line.push(b' ');
             if is_secret(command, args, index) {
@@ -52,13 +54,35 @@ impl Engine {
     }
 }
 
-/// True for an argument that is a user's name or password.
+/// True for an argument that is a user's name or password. What is not understood as one is shown, as by
+/// redis-server, which replaces them while it reads them.
 fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
     match command.map_or("", |command| command.name) {
-        "auth" => index > 0,
-        "hello" => (2..index).any(|at| args[at].eq_ignore_ascii_case(b"auth") && index <= at + 2),
+        "auth" => index > 0 && args.len() <= 3,
+        "hello" => hello_logs_in_at(args, index),
         _ => false,
     }
+}
+
+/// True if HELLO takes this argument for a user's name or password.
+fn hello_logs_in_at(args: Args<'_>, index: usize) -> bool {
+    if !matches!(&args[1], b"2" | b"3") {
+        return false;
+    }
+    let mut at = 2;
+    while at < index {
+        if args[at].eq_ignore_ascii_case(b"auth") && at + 2 < args.len() {
+            if index <= at + 2 {
+                return true;
+            }
+            at += 3;
+        } else if args[at].eq_ignore_ascii_case(b"setname") && printable(&args[at + 1]) {
+            at += 2;
+        } else {
+            return false;
+        }
+    }
+    false
 }
 
 /// A text in double quotes as redis-server's `sdscatrepr` writes it.

@@ -45,6 +45,7 @@ impl<'a> Args<'a> {
     }
 
     /// All arguments in their order.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
         let buffer = self.buffer;
         self.spans.iter().map(move |span| buffer.get(span.start..span.end).unwrap_or_default())
@@ -76,7 +77,7 @@ impl<'a> Args<'a> {
     }
 }
 
-impl<'a> Index<usize> for Args<'a> {
+impl Index<usize> for Args<'_> {
     type Output = [u8];
 
     /// The argument at `index`; the empty string where there are fewer, so that no request can panic.

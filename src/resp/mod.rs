@@ -1,13 +1,14 @@
 //! The wire: requests are parsed, replies are written. Nothing here knows a command.
 
 mod args;
+mod grisu;
 mod number;
 pub mod parse;
 pub mod read;
 pub mod write;
 
 pub use args::{Args, OwnedRequest, Span};
-pub use number::{parse_double, parse_integer, print_double};
+pub use number::{parse_decimal, parse_double, parse_integer, print_double};
 pub use parse::{Limits, Parser, ProtocolError};
 pub use read::Value;
 pub use write::Reply;

@@ -1,5 +1,7 @@
 //! Numbers as redis-server reads and prints them.
 
+use super::grisu;
+
 /// Reads a signed 64-bit integer as redis-server's `string2ll`: decimal digits with an optional `-`, no
 /// white space, no `+`, no leading zeros, nothing out of range.
 #[must_use]
@@ -23,69 +25,113 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
 }
 
-/// Reads a floating-point number as redis-server reads scores and increments (`strtod` over the whole
-/// text): decimal and hexadecimal notation and infinities; no white space at either end, no NaN.
+/// Reads a floating-point number as redis-server reads scores and increments (C's `strtod` over the whole text):
+/// decimal and hexadecimal notation and infinities; no white space at either end, no NaN, and nothing so great
+/// or so small that a double can only hold infinity or 0 for it.
 #[must_use]
 pub fn parse_double(text: &[u8]) -> Option<f64> {
-    let (sign, unsigned) = match text {
-        [b'-', rest @ ..] => (-1.0, rest),
-        [b'+', rest @ ..] => (1.0, rest),
-        all => (1.0, all),
+    let (negative, unsigned) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        all => (false, all),
     };
-    let first = *unsigned.first()?;
-    let lower = |byte: &u8| byte.to_ascii_lowercase();
-    if matches!(first, b'i' | b'I') {
-        let word: Vec<u8> = unsigned.iter().take(9).map(lower).collect();
-        return (word == b"inf" || word == b"infinity").then_some(sign * f64::INFINITY);
+    if let [b'0', b'x' | b'X', digits @ ..] = unsigned {
+        let value = parse_hexadecimal(digits)?;
+        return Some(if negative { -value } else { value });
     }
-    if let [b'0', b'x' | b'X', hex @ ..] = unsigned {
-        return parse_hexadecimal(hex).map(|value| sign * value);
-    }
-    if !(first.is_ascii_digit() || first == b'.') {
-        return None;
-    }
-    let value: f64 = std::str::from_utf8(unsigned).ok()?.parse().ok()?;
-    // A number too great for a double is an error in redis-server (ERANGE), unlike a written infinity.
-    value.is_finite().then_some(sign * value)
+    let value = parse_decimal(text)?;
+    let too_great = value.is_infinite() && text.iter().any(u8::is_ascii_digit);
+    let too_small = value == 0.0 && {
+        let mut mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+        mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
+    };
+    (!too_great && !too_small).then_some(value)
+}
+
+/// Reads a floating-point number as redis-server reads the bounds of a range of scores: as [`parse_double`], but
+/// without hexadecimal notation, and what is too great or too small is infinity or 0.
+#[must_use]
+pub fn parse_decimal(text: &[u8]) -> Option<f64> {
+    // The standard library reads exactly this, and NaN.
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (!value.is_nan()).then_some(value)
 }
 
 /// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`.
 fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
-    let mut value = 0.0f64;
-    let mut digits = 0;
-    let mut scale = 0i32;
-    let mut at = 0;
-    let mut point = false;
-    while let Some(&byte) = text.get(at) {
-        if let Some(digit) = (byte as char).to_digit(16) {
-            value = value * 16.0 + f64::from(digit);
-            digits += 1;
-            scale -= if point { 4 } else { 0 };
-        } else if byte == b'.' && !point {
+    // The value is the mantissa, and a little more if `sticky`, times two to the power of `exponent`.
+    let (mut mantissa, mut sticky, mut exponent) = (0u64, false, 0i64);
+    let (mut digits, mut point) = (false, false);
+    let mut rest = text;
+    while let [byte, behind @ ..] = rest {
+        if let Some(digit) = char::from(*byte).to_digit(16) {
+            digits = true;
+            if mantissa >> 60 == 0 {
+                mantissa = mantissa << 4 | u64::from(digit);
+                exponent -= if point { 4 } else { 0 };
+            } else {
+                sticky |= digit != 0;
+                exponent += if point { 0 } else { 4 };
+            }
+        } else if *byte == b'.' && !point {
             point = true;
         } else {
             break;
         }
-        at += 1;
+        rest = behind;
     }
-    if digits == 0 {
+    if !digits {
         return None;
     }
-    match text.get(at) {
-        None => {}
-        Some(b'p' | b'P') => {
-            let exponent = text.get(at + 1..)?;
-            let exponent = exponent.strip_prefix(b"+").unwrap_or(exponent);
-            scale = scale.checked_add(i32::try_from(parse_integer(exponent)?).ok()?)?;
+    match rest {
+        [] => {}
+        [b'p' | b'P', power @ ..] => {
+            let (negative, power) = match power {
+                [b'-', power @ ..] => (true, power),
+                [b'+', power @ ..] => (false, power),
+                _ => (false, power),
+            };
+            if power.is_empty() || !power.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            let add = |sum: i64, digit: &u8| sum.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
+            let power = power.iter().fold(0, add);
+            exponent = exponent.saturating_add(if negative { -power } else { power });
         }
-        Some(_) => return None,
+        _ => return None,
     }
-    let value = value * 2f64.powi(scale);
-    value.is_finite().then_some(value)
+    rounded(mantissa, sticky, exponent)
 }
 
-/// Appends a double as redis-server prints it in replies (`%.17g` made short): integers without a point,
-/// the shortest digits that read back the same otherwise, exponents as in C (`1e+21`), `inf`, `-inf`, `nan`.
+/// The double nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` tells that the
+/// mantissa is a little more. None if it would be infinite, or 0 though the mantissa is not.
+fn rounded(mantissa: u64, sticky: bool, exponent: i64) -> Option<f64> {
+    const FRACTION_BITS: u64 = 52;
+    if mantissa == 0 {
+        return Some(0.0);
+    }
+    let shift = mantissa.leading_zeros();
+    let mantissa = mantissa << shift;
+    // Of the highest bit.
+    let exponent = exponent.saturating_add(63 - i64::from(shift));
+    if exponent > 1023 {
+        return None;
+    }
+    // How many bits are lost: 11, and more below the normal doubles.
+    let lost = u32::try_from(11 + (-1022 - exponent).max(0)).ok().filter(|lost| *lost <= 64)?;
+    let kept = mantissa.checked_shr(lost).unwrap_or_default();
+    // What is lost as a fraction of one unit, in 64 bits.
+    let fraction = mantissa << (64 - lost);
+    let half = 1 << 63;
+    let up = fraction > half || fraction == half && (sticky || kept & 1 == 1);
+    // A normal double has its highest bit only in the exponent: the addition carries it over there.
+    let biased = u64::try_from(exponent + 1022).unwrap_or_default();
+    let value = f64::from_bits((biased << FRACTION_BITS) + kept + u64::from(up));
+    (value.is_finite() && value != 0.0).then_some(value)
+}
+
+/// Appends a double as redis-server prints it in replies: whole numbers as integers, digits that read back the
+/// same otherwise, exponents as in C (`1e+23`), `inf`, `-inf`, `nan`.
 pub fn print_double(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
         return out.extend_from_slice(b"nan");
@@ -101,23 +147,19 @@ pub fn print_double(out: &mut Vec<u8>, value: f64) {
     if value.abs() <= (i64::MAX / 2) as f64 && value.fract() == 0.0 {
         return out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     }
-    // `{:e}` gives the shortest digits that read back the same: d.ddde-7.
-    let text = format!("{:e}", value.abs());
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     if value < 0.0 {
         out.push(b'-');
     }
-    layout(out, digits.as_bytes(), exponent);
+    let decimal = grisu::digits(value.abs());
+    layout(out, decimal.digits(), decimal.last);
 }
 
-/// Lays out digits with the decimal point behind the first and this exponent, in the manner of fpconv,
-/// which redis-server uses.
-fn layout(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
+/// Lays out digits of which the last stands at this power of ten, in the manner of fpconv, which redis-server
+/// uses.
+fn layout(out: &mut Vec<u8>, digits: &[u8], last: i32) {
     let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    // Where the last digit stands: value = digits * 10^last.
-    let last = exponent - (count - 1);
+    // Where the first digit stands.
+    let exponent = last + count - 1;
     if last >= 0 && exponent.abs() < count + 7 {
         out.extend_from_slice(digits);
         out.extend(std::iter::repeat_n(b'0', usize::try_from(last).unwrap_or_default()));
@@ -134,10 +176,11 @@ fn layout(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
             out.extend_from_slice(fraction);
         }
     } else {
-        out.extend_from_slice(&digits[..1]);
-        if digits.len() > 1 {
+        let (first, others) = digits.split_at(count.min(1).cast_unsigned() as usize);
+        out.extend_from_slice(first);
+        if !others.is_empty() {
             out.push(b'.');
-            out.extend_from_slice(&digits[1..]);
+            out.extend_from_slice(others);
         }
         out.push(b'e');
         out.push(if exponent < 0 { b'-' } else { b'+' });

@@ -143,11 +143,11 @@ impl Parser {
         Args::new(if self.is_inline { &self.inline } else { buffer }, &self.spans)
     }
 
-    fn finish(&mut self, consumed: usize) -> Option<usize> {
+    fn finish(&mut self, consumed: usize) -> usize {
         self.state = State::Begin;
         self.at = 0;
         self.searched = 0;
-        Some(consumed)
+        consumed
     }
 
     fn parse_array(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
@@ -165,11 +165,11 @@ impl Parser {
                     }
                     self.at = line + 2;
                     if count <= 0 {
-                        return Ok(self.finish(line + 2));
+                        return Ok(Some(self.finish(line + 2)));
                     }
                     self.state = State::Array { left: count };
                 }
-                State::Array { left: 0 } => return Ok(self.finish(self.at)),
+                State::Array { left: 0 } => return Ok(Some(self.finish(self.at))),
                 State::Array { left } => {
                     let Some(line) = self.line(buffer, ProtocolError::LongBulkHeader)? else {
                         return Ok(None);
@@ -243,7 +243,7 @@ impl Parser {
         if !split_quoted(line, &mut self.inline, &mut self.spans) {
             return Err(ProtocolError::UnbalancedQuotes);
         }
-        Ok(self.finish(newline + 1))
+        Ok(Some(self.finish(newline + 1)))
     }
 }
 
@@ -262,8 +262,7 @@ fn split_quoted(line: &[u8], out: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
             return true;
         }
         let start = out.len();
-        loop {
-            let Some(&byte) = line.get(at) else { break };
+        while let Some(&byte) = line.get(at) {
             if space(byte) {
                 break;
             }

@@ -82,11 +82,12 @@ impl<'a> Reply<'a> {
         self.out.extend_from_slice(b"+OK\r\n");
     }
 
-    /// `-text`, an error; `text` begins with its code, as in `ERR syntax error`. Line breaks become spaces, as
-    /// in redis-server.
+    /// `-text`, an error; `text` begins with its code, as in `ERR syntax error`. Line breaks become spaces, and
+    /// those at the end go away, as in redis-server.
     pub fn error(&mut self, text: &[u8]) {
         self.out.push(b'-');
-        let text = text.trim_ascii_end();
+        let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        let text = text.get(..end).unwrap_or_default();
         self.out.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
         self.out.extend_from_slice(b"\r\n");
     }
@@ -160,15 +161,15 @@ impl<'a> Reply<'a> {
 
     /// A double; in RESP2 a bulk string.
     pub fn double(&mut self, value: f64) {
+        let position = self.out.len();
         if self.is_resp3() {
             self.out.push(b',');
             number::print_double(self.out, value);
-            self.out.extend_from_slice(b"\r\n");
         } else {
-            let mut text = Vec::with_capacity(24);
-            number::print_double(&mut text, value);
-            self.bulk(&text);
+            number::print_double(self.out, value);
+            self.insert_header(position, b'$', self.out.len() - position);
         }
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// A boolean; in RESP2 the integer 1 or 0.

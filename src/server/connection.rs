@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -31,6 +32,9 @@ const READ_SIZE: usize = 64 * 1024;
 /// How many other connections are written to before others have their turn: it cuts the latency of bystanders
 /// while a message goes to a thousand subscribers.
 const FLUSHES_IN_A_ROW: usize = 64;
+/// How often a connection is looked at before others have their turn: one that is written to faster than it is
+/// read must not keep them waiting.
+const STEPS_IN_A_ROW: usize = 16;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
@@ -49,9 +53,7 @@ pub struct Connection {
 struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full.
-    pending: Vec<u8>,
-    /// How much of `pending` is written.
-    written: usize,
+    pending: Bytes,
     /// The connection's task.
     task: Option<Waker>,
     /// Nothing more can be written or read.
@@ -95,9 +97,9 @@ impl Io {
             return;
         }
         if !self.pending.is_empty() && !self.write_pending() {
-            if shared.engine().closing(client) == Close::Now {
-                self.closed = true;
-            }
+            let mut engine = shared.engine();
+            engine.set_in_flight(client, self.pending.len());
+            self.closed |= engine.closing(client) == Close::Now;
             return;
         }
         WRITE.with_borrow_mut(|buffer| {
@@ -122,8 +124,7 @@ impl Io {
         }
         let written = self.write_some(buffer);
         if written < buffer.len() && !self.closed {
-            self.pending = buffer[written..].to_vec();
-            self.written = 0;
+            self.pending = Bytes::copy_from_slice(&buffer[written..]);
             shared.engine().set_in_flight(client, self.pending.len());
         }
         buffer.clear();
@@ -132,14 +133,13 @@ impl Io {
 
     /// Goes on writing what was left over; true if nothing is.
     fn write_pending(&mut self) -> bool {
-        let pending = std::mem::take(&mut self.pending);
-        self.written += self.write_some(&pending[self.written..]);
-        if self.written < pending.len() {
-            self.pending = pending;
-            return false;
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.advance(self.write_some(&pending));
+        if pending.is_empty() {
+            return true;
         }
-        self.written = 0;
-        true
+        self.pending = pending;
+        false
     }
 
     fn write_some(&mut self, bytes: &[u8]) -> usize {
@@ -164,7 +164,7 @@ struct Task {
     parser: Parser,
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
-    left: Vec<u8>,
+    left: BytesMut,
     blocked: bool,
     /// Clients to whose outboxes the last batch has added.
     dirty: Vec<ClientKey>,
@@ -204,8 +204,7 @@ impl Shared {
     pub async fn serve_client(self: Arc<Self>, transport: impl Transport + 'static, client: ClientKey) {
         let io = Io {
             transport: Box::new(transport),
-            pending: Vec::new(),
-            written: 0,
+            pending: Bytes::new(),
             task: None,
             closed: false,
             close: Close::No,
@@ -217,7 +216,7 @@ impl Shared {
             shared: self,
             connection,
             parser: Parser::new(),
-            left: Vec::new(),
+            left: BytesMut::new(),
             blocked: false,
             dirty: Vec::new(),
         };
@@ -245,17 +244,16 @@ impl Task {
             }
             io.flush(self.connection.client, &self.shared);
         }
-        loop {
+        for _ in 0..STEPS_IN_A_ROW {
             match self.step(context) {
                 Step::Again => {}
                 Step::Wait => return Poll::Pending,
-                Step::Yield => {
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                Step::Yield => break,
                 Step::End => return Poll::Ready(()),
             }
         }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn step(&mut self, context: &mut Context<'_>) -> Step {
@@ -312,13 +310,11 @@ impl Task {
 
     /// Runs what was left over, as far as it is complete.
     fn run_left(&mut self) {
-        let left = std::mem::take(&mut self.left);
-        let consumed = self.run(&left);
-        self.left = left;
-        if consumed == self.left.len() {
-            self.left = Vec::new();
-        } else {
-            self.left.drain(..consumed);
+        let mut left = std::mem::take(&mut self.left);
+        left.advance(self.run(&left));
+        // An empty buffer is given back: a connection owns one only for what is left over.
+        if !left.is_empty() {
+            self.left = left;
         }
     }
 
@@ -327,7 +323,9 @@ impl Task {
         if self.blocked {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
             let mut engine = self.shared.engine();
-            engine.check_query_limit(self.connection.client, bytes.len());
+            if engine.check_query_limit(self.connection.client, bytes.len()) {
+                self.shared.settle(engine, &mut self.dirty);
+            }
             return 0;
         }
         let shared = &*self.shared;

@@ -8,7 +8,9 @@ mod wait;
 pub use clock::Clock;
 pub use connection::{Connection, Transport};
 pub use listener::{Listener, listen};
-pub use wait::{Condition, Outcome, Waits};
+#[cfg(unix)]
+pub use listener::{UnixSocket, listen_on_path};
+pub use wait::{Condition, Waits};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -136,8 +138,11 @@ impl Shared {
         }
     }
 
-    /// Cuts all connections.
+    /// Writes what all outboxes hold, as far as the sockets take it, and forgets the connections; their sockets
+    /// close with their tasks.
     pub fn close_all(&self) {
+        let clients: Vec<_> = self.connections.iter().map(|entry| *entry.key()).collect();
+        self.flush(clients);
         self.connections.clear();
     }
 }

@@ -56,17 +56,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The state was there.
-    Met,
-    /// Time was up; there were so many.
-    #[allow(missing_docs)]
-    TimedOut { seen: usize },
-}
-
-type Tell = Box<dyn FnOnce(Outcome) + Send>;
+type Tell = Box<dyn FnOnce() + Send>;
 
 struct Waiting {
     id: u64,
@@ -90,16 +80,16 @@ impl fmt::Debug for Waits {
 }
 
 impl Waits {
-    /// Has `tell` called once the condition is met, at once if it is already; returns a number for
+    /// Has `tell` called once the condition is met, at once if it is already; otherwise returns a number for
     /// [`Waits::give_up`]. To be called with the engine's lock held, so that nothing happens in between.
     pub fn add(
         &self,
         store: &Store,
         condition: Condition,
-        tell: impl FnOnce(Outcome) + Send + 'static,
+        tell: impl FnOnce() + Send + 'static,
     ) -> Option<u64> {
         if condition.is_met(condition.seen(store)) {
-            tell(Outcome::Met);
+            tell();
             return None;
         }
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
@@ -117,18 +107,17 @@ impl Waits {
         let mut waiting = self.waiting.lock();
         let met = |wait: &mut Waiting| wait.condition.is_met(wait.condition.seen(store));
         for wait in waiting.extract_if(.., met) {
-            (wait.tell)(Outcome::Met);
+            (wait.tell)();
         }
         self.count.store(waiting.len(), Ordering::Release);
     }
 
-    /// Ends a wait whose time is up, unless it has been told already.
-    pub fn give_up(&self, store: &Store, id: u64) {
+    /// Ends a wait and returns how many there are now; none if it has been told already.
+    pub fn give_up(&self, store: &Store, id: u64) -> Option<usize> {
         let mut waiting = self.waiting.lock();
-        for wait in waiting.extract_if(.., |wait| wait.id == id) {
-            let seen = wait.condition.seen(store);
-            (wait.tell)(Outcome::TimedOut { seen });
-        }
+        let index = waiting.iter().position(|wait| wait.id == id)?;
+        let wait = waiting.remove(index);
         self.count.store(waiting.len(), Ordering::Release);
+        Some(wait.condition.seen(store))
     }
 }

@@ -3,7 +3,7 @@
 use slab::Slab;
 
 use super::waiters::Blocked;
-use super::{Bytes, Config, IndexSet, Time};
+use super::{Bytes, Config, IndexSet, Store, Time};
 use crate::resp::{OwnedRequest, Protocol};
 
 /// The place of a client in the table. It is given to another client after a disconnect; [`Client::id`] never is.
@@ -170,6 +170,26 @@ impl Client {
         if self.is_subscribed() { OutputClass::Pubsub } else { OutputClass::Normal }
     }
 
+    /// True if it has to log in before it may do anything. A client that came while a password was required and
+    /// has not given it may go on once none is required any more.
+    #[must_use]
+    pub fn must_authenticate(&self, config: &Config) -> bool {
+        !self.authenticated && !config.requirepass.is_empty()
+    }
+
+    /// True if what is written to it now is not to be sent (`CLIENT REPLY`).
+    #[must_use]
+    pub fn is_muted(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
+    }
+
+    /// True if `timeout` closes it when it is idle: not one that waits, or listens.
+    #[must_use]
+    fn may_time_out(&self) -> bool {
+        let listens = self.blocked.is_some() || self.is_subscribed() || self.monitor;
+        !self.internal && !listens && self.close == Close::No
+    }
+
     /// Bytes of the outbox that have not been written to the connection.
     #[must_use]
     pub fn pending_output(&self) -> usize {
@@ -188,6 +208,9 @@ pub struct Clients {
     count: usize,
     /// Clients in MONITOR.
     pub monitors: Vec<ClientKey>,
+    /// When somebody may next have been idle for `timeout`, in milliseconds since the Unix epoch. Never later
+    /// than the truth; none: to be found out.
+    idle_check: Option<i64>,
     /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
     spare: Vec<Vec<u8>>,
 }
@@ -200,10 +223,11 @@ const SPARE_CAPACITY_MAX: usize = 16 * 1024;
 impl Clients {
     /// A client connects.
     pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
-        self.last_id += 1;
+        // Those of the embedding program leave no gap in the numbers that clients see.
+        self.last_id += u64::from(!internal);
         self.count += usize::from(!internal);
         let client = Client {
-            id: self.last_id,
+            id: if internal { 0 } else { self.last_id },
             address: Box::new(address),
             name: Bytes::default(),
             library: Bytes::default(),
@@ -339,6 +363,41 @@ impl Clients {
         }
     }
 
+    /// When [`Store::close_idle`] may have something to do, in milliseconds since the Unix epoch; never, if no
+    /// `timeout` is set or nobody is there.
+    #[must_use]
+    pub fn next_idle_check(&self, config: &Config, now: Time) -> Option<i64> {
+        if config.timeout == 0 || self.is_empty() {
+            return None;
+        }
+        // A client that comes or speaks later is due later than whatever was found at the last look.
+        self.idle_check.or(Some(now.millis()))
+    }
+
+    /// Has the deadlines of idle clients found out anew: `timeout` has changed.
+    pub fn forget_idle_check(&mut self) {
+        self.idle_check = None;
+    }
+
+    /// Those who have been idle for more than `timeout`, in whole seconds as redis-server counts them. Looks at
+    /// all clients, but is not asked more often than the first of them can be due.
+    fn take_idle(&mut self, config: &Config, now: Time) -> Vec<ClientKey> {
+        let seconds = i64::try_from(config.timeout).unwrap_or(i64::MAX);
+        let due = |since: Time| since.seconds().saturating_add(seconds).saturating_add(1);
+        let mut next = due(now);
+        let mut idle = Vec::new();
+        for (key, client) in self.slots.iter().filter(|(_, client)| client.may_time_out()) {
+            let due = due(client.last_interaction);
+            if due <= now.seconds() {
+                idle.push(ClientKey(key));
+            } else {
+                next = next.min(due);
+            }
+        }
+        self.idle_check = Some(next.saturating_mul(1000));
+        idle
+    }
+
     /// The clients that the shell has to look at, once.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
         for key in &self.dirty {
@@ -360,6 +419,15 @@ impl Clients {
         if let Some(client) = self.slots.get_mut(key.0) {
             client.close = client.close.max(close);
             self.mark(key);
+        }
+    }
+}
+
+impl Store {
+    /// Closes the connections of those who have been idle for more than `timeout`.
+    pub fn close_idle(&mut self) {
+        for client in self.clients.take_idle(&self.config, self.now) {
+            self.kill(client);
         }
     }
 }

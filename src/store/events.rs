@@ -111,6 +111,12 @@ impl Store {
         self.event(class, event, key);
     }
 
+    /// As [`Store::modified`], for what counts as several changes, as adding several members does.
+    pub fn modified_by(&mut self, changes: usize, class: Class, event: &str, key: &[u8]) {
+        self.stats.dirty += changes.saturating_sub(1) as u64;
+        self.modified(class, event, key);
+    }
+
     /// A command has changed a key of the current database: watchers are told and the change is counted.
     pub fn touched(&mut self, key: &[u8]) {
         self.stats.dirty += 1;

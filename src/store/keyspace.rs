@@ -27,7 +27,7 @@ impl Entry {
     }
 }
 
-/// One database. What is removed leaves its place to the last key, which is what SCAN relies on.
+/// One database. What is removed leaves its place to the last key, which is what [`Store::scan`] relies on.
 #[derive(Debug, Default)]
 pub struct Database {
     entries: Map<Bytes, Entry>,
@@ -75,6 +75,7 @@ impl Database {
     }
 
     /// All keys and entries.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
         self.entries.iter()
     }
@@ -95,32 +96,43 @@ impl Database {
         self.deadlines.first().filter(|(first, _)| *first == at).map(|(_, key)| key)
     }
 
-    fn insert(&mut self, key: &[u8], entry: Entry) -> Option<Entry> {
-        let expires = entry.expires;
-        let old = match self.entries.get_mut(key) {
-            Some(place) => Some(std::mem::replace(place, entry)),
-            None => self.entries.insert(key.into(), entry),
-        };
-        self.move_deadline(key, old.as_ref().and_then(|old| old.expires), expires);
-        old
+    /// Adds a key that is not there.
+    fn add(&mut self, key: &[u8], entry: Entry) {
+        move_deadline(&mut self.deadlines, key, None, entry.expires);
+        self.entries.insert(key.into(), entry);
+    }
+
+    /// Puts another entry in the place of the one at `index`.
+    fn replace(&mut self, index: usize, entry: Entry) -> Option<Entry> {
+        let (key, place) = self.entries.get_index_mut(index)?;
+        move_deadline(&mut self.deadlines, key, place.expires, entry.expires);
+        Some(std::mem::replace(place, entry))
     }
 
     fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let entry = self.entries.swap_remove(key)?;
-        self.move_deadline(key, entry.expires, None);
+        move_deadline(&mut self.deadlines, key, entry.expires, None);
         Some(entry)
     }
 
-    fn move_deadline(&mut self, key: &[u8], from: Option<i64>, to: Option<i64>) {
-        if from == to {
-            return;
-        }
-        if let Some(from) = from {
-            self.deadlines.remove(&(from, key.into()));
-        }
-        if let Some(to) = to {
-            self.deadlines.insert((to, key.into()));
-        }
+    fn set_expiry(&mut self, index: usize, expires: Option<i64>) -> Option<i64> {
+        let (key, entry) = self.entries.get_index_mut(index)?;
+        move_deadline(&mut self.deadlines, key, entry.expires, expires);
+        std::mem::replace(&mut entry.expires, expires)
+    }
+}
+
+/// Files a key under another deadline. A key that changes its deadline keeps its allocation.
+fn move_deadline(deadlines: &mut BTreeSet<(i64, Bytes)>, key: &[u8], from: Option<i64>, to: Option<i64>) {
+    if from == to {
+        return;
+    }
+    let mut filed = None;
+    if let Some(from) = from {
+        filed = deadlines.take(&(from, key.into())).map(|(_, key)| key);
+    }
+    if let Some(to) = to {
+        deadlines.insert((to, filed.unwrap_or_else(|| key.into())));
     }
 }
 
@@ -166,6 +178,7 @@ impl Store {
             self.stats.keyspace_hits += 1;
         } else {
             self.stats.keyspace_misses += 1;
+            self.event(Class::KEY_MISS, "keymiss", key);
         }
         self.databases[self.db].entries.get_index(index?).map(|(_, entry)| entry)
     }
@@ -205,12 +218,38 @@ impl Store {
     /// the key is served when the command is done. Watchers and events are the caller's, by
     /// [`Store::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
-        let old = self.databases[self.db].insert(key, Entry { value, expires });
-        if old.is_none() {
+        let place = self.live(key);
+        self.put(place, key, Entry { value, expires })
+    }
+
+    /// Sets a key that is at this place, or not there.
+    fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
+        let old = if let Some(index) = place {
+            self.databases[self.db].replace(index, entry)
+        } else {
+            self.databases[self.db].add(key, entry);
             self.event(Class::NEW, "new", key);
-        }
+            None
+        };
         self.waiters.ready(self.db, key);
         old
+    }
+
+    /// Sets a key to a string, as [`Store::insert`]. A string that is there already lends its memory, if that is
+    /// not far too much.
+    pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
+        let place = self.live(key);
+        if let Some(index) = place
+            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
+            && let Value::String(old) = &mut entry.value
+            && (value.len()..=value.len() * 2 + 64).contains(&old.capacity())
+        {
+            old.clear();
+            old.extend_from_slice(value);
+            self.databases[self.db].set_expiry(index, expires);
+        } else {
+            self.put(place, key, Entry { value: Value::String(value.into()), expires });
+        }
     }
 
     /// Removes a key; the caller tells watchers and events by [`Store::modified`].
@@ -226,13 +265,55 @@ impl Store {
         }
     }
 
-    /// Sets or takes away the expiry of a key, in milliseconds since the Unix epoch.
-    pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) {
+    /// Sets or takes away the expiry of a key, in milliseconds since the Unix epoch; returns the one that it
+    /// had.
+    pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) -> Option<i64> {
         let database = &mut self.databases[self.db];
-        if let Some(entry) = database.entries.get_mut(key) {
-            let old = std::mem::replace(&mut entry.expires, expires);
-            database.move_deadline(key, old, expires);
+        let index = database.entries.get_index_of(key)?;
+        database.set_expiry(index, expires)
+    }
+
+    /// Gives a key another name, with its expiry, in place of what had that name; false if there is no such
+    /// key. One change, with two events.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
+        let Some(entry) = self.remove(from) else { return false };
+        // Removed first: the new name is a new key even where it was taken.
+        self.remove(to);
+        self.insert(to, entry.value, entry.expires);
+        self.watches.touch(&mut self.clients, self.db, from);
+        self.touched(to);
+        self.event(Class::GENERIC, "rename_from", from);
+        self.event(Class::GENERIC, "rename_to", to);
+        true
+    }
+
+    /// One step of SCAN: the places of `count` keys to return next. Where the range starts is the cursor of the
+    /// next step, 0 when all is done; a cursor of 0 begins. Expired keys among them are removed before.
+    ///
+    /// SCAN promises that a key which is there from beginning to end is returned. The cursor alone keeps that:
+    /// it says how many keys are left, and these are the ones at the places below it, as the walk goes from the
+    /// end of the table to its beginning. New keys go to the end and move nobody. A removal moves only the last
+    /// key, and only to a lower place: one that was returned already may come below the cursor and be returned
+    /// twice, which SCAN allows, but one that is still to come stays below it. (With the table shorter than the
+    /// cursor says, everything is still to come, and the walk goes on from the end.)
+    pub fn scan(&mut self, cursor: u64, count: u64) -> std::ops::Range<usize> {
+        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let len = self.database().len();
+        let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
+        let start = end.saturating_sub(to_index(count));
+        for index in (start..end).rev() {
+            // Again and again: the key that takes the place may have expired, too.
+            while let Some(key) = self.expired_at(index) {
+                self.expire(self.db, &key);
+            }
         }
+        start..end.min(self.database().len())
+    }
+
+    /// The key at a place, if its time has come.
+    fn expired_at(&self, index: usize) -> Option<Bytes> {
+        let (key, entry) = self.database().at(index)?;
+        entry.expires.filter(|at| *at <= self.now.millis()).map(|_| key.clone())
     }
 
     /// Removes a key because its time has come.
@@ -281,5 +362,74 @@ impl Store {
         self.databases.swap(one, other);
         self.waiters.ready_all(one);
         self.waiters.ready_all(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::store::Config;
+
+    #[test]
+    fn scan_returns_every_key_that_is_there_from_beginning_to_end() {
+        for seed in 0..200 {
+            let mut store = Store::new(Config::default(), seed, Time::from_millis(1000));
+            let mut random = fastrand::Rng::with_seed(seed);
+            let total = random.usize(1..80);
+            for key in 0..total {
+                let expires = if random.u8(0..8) == 0 { Some(random.i64(1001..1040)) } else { None };
+                store.set_string(format!("{key}").as_bytes(), b"", expires);
+            }
+            let mut staying: HashSet<Bytes> = store.database().iter().map(|(key, _)| key.clone()).collect();
+            let mut returned = HashSet::new();
+            let mut cursor = 0;
+            for step in 0.. {
+                let range = store.scan(cursor, random.u64(1..12));
+                cursor = range.start as u64;
+                for index in range {
+                    let Some((key, entry)) = store.database().at(index) else { panic!("no key at {index}") };
+                    assert!(entry.expires().is_none_or(|at| at > store.now.millis()));
+                    returned.insert(key.clone());
+                }
+                if cursor == 0 {
+                    break;
+                }
+                for change in 0..random.u8(0..6) {
+                    let key = random.usize(0..total).to_string();
+                    match random.u8(0..4) {
+                        0 => store.set_string(format!("new {step} {change}").as_bytes(), b"", None),
+                        1 => {
+                            staying.remove(key.as_bytes());
+                            store.rename(key.as_bytes(), format!("renamed {step} {change}").as_bytes());
+                        }
+                        _ => {
+                            staying.remove(key.as_bytes());
+                            store.remove(key.as_bytes());
+                        }
+                    }
+                }
+                store.now = Time::from_millis(store.now.millis() + 1);
+            }
+            staying.retain(|key| store.contains(key));
+            assert!(staying.is_subset(&returned), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_follows_its_key() {
+        let mut store = Store::new(Config::default(), 1, Time::from_millis(1000));
+        store.set_string(b"a", b"1", Some(2000));
+        store.set_string(b"a", b"1", Some(3000));
+        assert_eq!(store.next_expiry(), Some(3000));
+        assert!(store.rename(b"a", b"b"));
+        assert_eq!((store.next_expiry(), store.database().expiring()), (Some(3000), 1));
+        assert_eq!(store.set_expiry(b"b", None), Some(3000));
+        assert_eq!(store.next_expiry(), None);
+        store.set_string(b"b", b"1", Some(1500));
+        store.now = Time::from_millis(1500);
+        assert!(!store.contains(b"b"));
+        assert_eq!((store.next_expiry(), store.database().len()), (None, 0));
     }
 }

@@ -9,6 +9,7 @@ pub mod events;
 pub mod hash;
 pub mod keyspace;
 pub mod list;
+pub mod memory;
 pub mod pattern;
 pub mod pubsub;
 pub mod set;

@@ -15,6 +15,10 @@
 /// ```
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
+    if text.is_empty() {
+        // redis-server does not even look at a pattern here: `*` does not match the empty text.
+        return pattern.is_empty();
+    }
     let (mut p, mut t) = (0, 0);
     // Where to go back to: behind the last `*`, with one more byte of the text taken by it.
     let mut last_star: Option<(usize, usize)> = None;

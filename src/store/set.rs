@@ -1,17 +1,270 @@
 //! Sets.
 
-use super::{Bytes, IndexSet};
+use super::{Bytes, Config, IndexSet};
+use crate::resp::parse_integer;
 
-/// A set.
-#[derive(Debug, Clone, Default)]
-pub struct Set {
-    members: IndexSet<Bytes>,
+/// When a set changes its encoding.
+#[derive(Clone, Copy, Debug)]
+pub struct SetLimits {
+    /// `set-max-intset-entries`.
+    integers: usize,
+    /// `set-max-listpack-entries`.
+    entries: usize,
+    /// `set-max-listpack-value`: bytes of a member.
+    value: usize,
+}
+
+impl SetLimits {
+    /// redis-server's intsets hold no more, whatever the setting says.
+    const INTEGERS_MAX: usize = 1 << 30;
+
+    /// The limits that the settings give.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            integers: config.set_max_intset_entries,
+            entries: config.set_max_listpack_entries,
+            value: config.set_max_listpack_value,
+        }
+    }
+}
+
+/// A set, kept in one of redis-server's encodings, as clients see the order of the small ones. It changes from
+/// an earlier one of them to a later one when it outgrows the limits, and never back.
+#[derive(Debug, Clone)]
+pub enum Set {
+    /// An intset: members that are integers, in ascending order.
+    Integers(Vec<i64>),
+    /// A listpack: few short members, in the order in which they came.
+    Listed(IndexSet<Bytes>),
+    /// A hash table: in any order.
+    Hashed(IndexSet<Bytes>),
+}
+
+/// A member of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member<'a> {
+    /// An integer, which is written in decimal digits.
+    Integer(i64),
+    /// Any bytes.
+    Bytes(&'a [u8]),
+}
+
+impl Default for Set {
+    fn default() -> Self {
+        Self::Integers(Vec::new())
+    }
 }
 
 impl Set {
     /// The number of members.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.members.len()
+        match self {
+            Self::Integers(members) => members.len(),
+            Self::Listed(members) | Self::Hashed(members) => members.len(),
+        }
+    }
+
+    /// True if there is no member: the set must not stay in the keyspace.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of the encoding, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Integers(_) => "intset",
+            Self::Listed(_) => "listpack",
+            Self::Hashed(_) => "hashtable",
+        }
+    }
+
+    /// All members.
+    pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
+        let (integers, others) = match self {
+            Self::Integers(members) => (members.as_slice(), None),
+            Self::Listed(members) | Self::Hashed(members) => (&[][..], Some(members)),
+        };
+        let integers = integers.iter().map(|member| Member::Integer(*member));
+        integers.chain(others.into_iter().flatten().map(|member| Member::Bytes(member)))
+    }
+
+    /// True if it is a member.
+    #[must_use]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        match self {
+            Self::Integers(members) => {
+                parse_integer(member).is_some_and(|member| members.binary_search(&member).is_ok())
+            }
+            Self::Listed(members) | Self::Hashed(members) => members.contains(member),
+        }
+    }
+
+    /// Announces that one command is going to add so many members, which may be the same one again and again:
+    /// redis-server chooses by their number, and for a new set by the first of them.
+    pub fn expect(&mut self, members: usize, first: &[u8], limits: SetLimits) {
+        if self.is_empty() {
+            *self = if members <= limits.integers && parse_integer(first).is_some() {
+                Self::default()
+            } else if members <= limits.entries {
+                Self::Listed(IndexSet::default())
+            } else {
+                Self::Hashed(IndexSet::default())
+            };
+            return;
+        }
+        let limit = match self {
+            Self::Integers(_) => limits.integers,
+            Self::Listed(_) => limits.entries,
+            Self::Hashed(_) => return,
+        };
+        if members > limit {
+            self.become_hashed();
+        }
+    }
+
+    /// Adds a member; true if it is new.
+    pub fn add(&mut self, member: &[u8], limits: SetLimits) -> bool {
+        if let Self::Integers(members) = self {
+            if let Some(integer) = parse_integer(member) {
+                let Err(place) = members.binary_search(&integer) else { return false };
+                members.insert(place, integer);
+                if members.len() > limits.integers.min(SetLimits::INTEGERS_MAX) {
+                    self.become_hashed();
+                }
+                return true;
+            }
+            let fits = members.len() < limits.entries
+                && member.len() <= limits.value
+                && longest(members) <= limits.value;
+            if fits {
+                *self = Self::Listed(self.take_all());
+            } else {
+                self.become_hashed();
+            }
+        }
+        if let Self::Listed(members) = self {
+            if members.contains(member) {
+                return false;
+            }
+            if members.len() >= limits.entries || member.len() > limits.value {
+                self.become_hashed();
+            }
+        }
+        match self {
+            Self::Listed(members) | Self::Hashed(members) => {
+                // A lookup first, so that nothing is allocated for a member that is there already.
+                !members.contains(member) && members.insert(member.into())
+            }
+            Self::Integers(_) => false,
+        }
+    }
+
+    /// Removes a member; false if it is none.
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        match self {
+            Self::Integers(members) => {
+                let place = parse_integer(member).and_then(|member| members.binary_search(&member).ok());
+                place.map(|place| members.remove(place)).is_some()
+            }
+            Self::Listed(members) => members.shift_remove(member),
+            Self::Hashed(members) => members.swap_remove(member),
+        }
+    }
+
+    fn become_hashed(&mut self) {
+        *self = Self::Hashed(self.take_all());
+    }
+
+    /// All members in their order; the set is empty afterwards.
+    fn take_all(&mut self) -> IndexSet<Bytes> {
+        match std::mem::take(self) {
+            Self::Integers(members) => {
+                let mut digits = itoa::Buffer::new();
+                members.into_iter().map(|member| digits.format(member).as_bytes().into()).collect()
+            }
+            Self::Listed(members) | Self::Hashed(members) => members,
+        }
+    }
+}
+
+/// The length of the longest of some integers in ascending order, written in decimal.
+fn longest(sorted: &[i64]) -> usize {
+    let ends = [sorted.first(), sorted.last()];
+    ends.into_iter()
+        .flatten()
+        .map(|member| itoa::Buffer::new().format(*member).len())
+        .max()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: SetLimits = SetLimits { integers: 4, entries: 3, value: 5 };
+
+    fn set_of(members: &[&str]) -> Set {
+        let mut set = Set::default();
+        set.expect(1, members.first().unwrap_or(&"").as_bytes(), LIMITS);
+        for member in members {
+            set.add(member.as_bytes(), LIMITS);
+        }
+        set
+    }
+
+    fn texts(set: &Set) -> Vec<String> {
+        let text = |member| match member {
+            Member::Integer(integer) => integer.to_string(),
+            Member::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        set.iter().map(text).collect()
+    }
+
+    #[test]
+    fn integers_are_sorted_and_others_keep_their_order() {
+        let set = set_of(&["10", "-3", "7", "10"]);
+        assert_eq!((set.encoding(), texts(&set)), ("intset", vec!["-3".into(), "7".into(), "10".into()]));
+        let mut set = set_of(&["9", "2", "b"]);
+        assert_eq!((set.encoding(), texts(&set)), ("listpack", vec!["2".into(), "9".into(), "b".into()]));
+        assert!(set.remove(b"2") && set.add(b"1", LIMITS));
+        assert_eq!(texts(&set), ["9", "b", "1"]);
+    }
+
+    #[test]
+    fn what_outgrows_a_limit_is_hashed_for_good() {
+        for members in
+            [&["1", "2", "3", "4", "5"][..], &["1", "2", "3", "b"], &["a", "b", "c", "d"], &["a", "123456"]]
+        {
+            let mut set = set_of(members);
+            assert_eq!(set.encoding(), "hashtable", "{members:?}");
+            assert_eq!(set.len(), members.len());
+            assert!(members.iter().all(|member| set.contains(member.as_bytes())));
+            assert!(members.iter().skip(1).all(|member| set.remove(member.as_bytes())));
+            assert_eq!(set.encoding(), "hashtable");
+        }
+        // Long integers among others.
+        assert_eq!(set_of(&["123456", "a"]).encoding(), "hashtable");
+        assert_eq!(set_of(&["01", "1"]).encoding(), "listpack");
+    }
+
+    #[test]
+    fn the_number_of_members_in_one_command_decides_beforehand() {
+        let encoding = |count, first: &str| {
+            let mut set = Set::default();
+            set.expect(count, first.as_bytes(), LIMITS);
+            set.encoding()
+        };
+        assert_eq!(encoding(4, "1"), "intset");
+        assert_eq!(encoding(5, "1"), "hashtable");
+        assert_eq!(encoding(3, "a"), "listpack");
+        assert_eq!(encoding(4, "a"), "hashtable");
+        let mut set = set_of(&["1"]);
+        set.expect(5, b"1", LIMITS);
+        assert_eq!(set.encoding(), "hashtable");
+        assert!(set.contains(b"1"));
     }
 }

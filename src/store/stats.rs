@@ -1,5 +1,8 @@
 //! The counters behind INFO.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::{Map, Time};
 
 /// What has been counted of one command.
@@ -50,6 +53,39 @@ pub struct Stats {
     pub by_command: Vec<CommandStats>,
     /// `rdb_changes_since_last_save`: nothing is ever saved.
     pub dirty: u64,
+    rates: Rates,
+}
+
+/// How often the counters are noted for [`Stats::rates`]: as often as redis-server does it.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+/// Over how many notes the rates are taken.
+const SAMPLES: usize = 16;
+
+/// What the counters were at some moments of the last seconds.
+#[derive(Debug, Default)]
+struct Rates {
+    samples: VecDeque<Sample>,
+    /// When the next note is due: one comparison a request.
+    next: Time,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: Time,
+    commands: u64,
+    net_input: u64,
+    net_output: u64,
+}
+
+/// What happened per second of late, as INFO's `instantaneous_...` tell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PerSecond {
+    /// Commands.
+    pub commands: u64,
+    /// Bytes received.
+    pub input: u64,
+    /// Bytes sent.
+    pub output: u64,
 }
 
 /// How many codes of errors are told apart; redis-server stops counting at as many, so that scripts and
@@ -79,6 +115,7 @@ impl Stats {
             errors: Map::default(),
             by_command: Vec::new(),
             dirty: 0,
+            rates: Rates::default(),
         }
     }
 
@@ -97,6 +134,43 @@ impl Stats {
         self.error_replies = 0;
         self.errors.clear();
         self.by_command.clear();
+        self.rates.samples.clear();
+    }
+
+    /// Notes what the counters are now, if it is time to.
+    #[inline]
+    pub fn sample(&mut self, now: Time) {
+        if now >= self.rates.next {
+            self.take_sample(now);
+        }
+    }
+
+    #[cold]
+    fn take_sample(&mut self, now: Time) {
+        self.rates.next = now + SAMPLE_INTERVAL;
+        if self.rates.samples.len() == SAMPLES {
+            self.rates.samples.pop_front();
+        }
+        let Self { commands, net_input, net_output, .. } = *self;
+        self.rates.samples.push_back(Sample { at: now, commands, net_input, net_output });
+    }
+
+    /// The rates over the last 1.6 seconds, or over as much of them as is known.
+    #[must_use]
+    pub fn per_second(&self, now: Time) -> PerSecond {
+        let window = SAMPLE_INTERVAL * u32::try_from(SAMPLES).unwrap_or(u32::MAX);
+        let Some(first) = self.rates.samples.iter().find(|sample| now.since(sample.at) <= window) else {
+            return PerSecond::default();
+        };
+        let millis = u64::try_from(now.since(first.at).as_millis()).unwrap_or(u64::MAX);
+        let rate = |now: u64, then: u64| {
+            (now.saturating_sub(then).saturating_mul(1000)).checked_div(millis).unwrap_or_default()
+        };
+        PerSecond {
+            commands: rate(self.commands, first.commands),
+            input: rate(self.net_input, first.net_input),
+            output: rate(self.net_output, first.net_output),
+        }
     }
 
     /// The counters of the command at this place of the table.

@@ -209,6 +209,12 @@ impl Waiters {
         self.by_key.iter().map(HashMap::len).sum()
     }
 
+    /// How many have a deadline: INFO's `clients_in_timeout_table`.
+    #[must_use]
+    pub fn timeouts(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// Who is paused, in the order of arrival.
     #[must_use]
     pub fn paused(&self) -> Vec<ClientKey> {

@@ -67,6 +67,12 @@ impl Watches {
         }
     }
 
+    /// How many keys somebody watches: INFO's `total_watched_keys`.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.by_key.iter().map(HashMap::len).sum()
+    }
+
     /// How many watches there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -82,7 +82,8 @@ fn the_readme_names_the_version_that_is_built() {
 #[test]
 fn the_command_that_runs_the_broker_runs_it() {
     let commands = blocks("sh");
-    let arguments = commands[0].trim().strip_prefix("cargo run --release -- ").expect("the command that runs it");
+    let arguments =
+        commands[0].trim().strip_prefix("cargo run --release -- ").expect("the command that runs it");
     // Tests use free ports only.
     let arguments = arguments.replace("6380", "0");
     let mut broker = Command::new(env!("CARGO_BIN_EXE_minibroker"))

@@ -1,7 +1,7 @@
 //! The server itself.
 
 use super::{Categories, Command, Flags, Group, Run};
-use crate::commands::{command, config, server};
+use crate::commands::{command, config, info, server};
 
 /// What the rows have in common.
 const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };
@@ -78,7 +78,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1)",
         syntax: "[section...]",
         tips: "nondeterministic_output request_policy:all_shards response_policy:special",
-        run: Run::Command(server::info),
+        run: Run::Command(info::info),
         ..SERVER
     },
     Command {

@@ -1,0 +1,287 @@
+//! INFO: what is known about the server, section by section.
+//!
+//! Every field has the name and the meaning that it has in redis-server, and a true value. What cannot be known
+//! here is left out rather than invented: the engine knows no process, no processor time and no allocator.
+
+use std::fmt::Write;
+
+use super::{Context, Outcome, table};
+use crate::store::Store;
+use crate::store::pubsub::Kind;
+
+/// The version of Redis whose answers these are: the newest that the comparison runs against. Clients choose by
+/// it which commands they may use.
+pub const REDIS_VERSION: &str = "8.0.6";
+
+/// Writes the fields of a section.
+type WriteSection = fn(&Store, &mut String) -> std::fmt::Result;
+
+/// A section of INFO.
+struct Section {
+    /// Its name in a request, in lower case.
+    name: &'static str,
+    /// Its title in the answer.
+    title: &'static str,
+    /// Shown by INFO without arguments.
+    by_default: bool,
+    write: WriteSection,
+}
+
+/// All sections, in redis-server's order.
+const SECTIONS: &[Section] = &[
+    Section { name: "server", title: "Server", by_default: true, write: server },
+    Section { name: "clients", title: "Clients", by_default: true, write: clients },
+    Section { name: "memory", title: "Memory", by_default: true, write: memory },
+    Section { name: "persistence", title: "Persistence", by_default: true, write: persistence },
+    Section { name: "stats", title: "Stats", by_default: true, write: stats },
+    Section { name: "replication", title: "Replication", by_default: true, write: replication },
+    Section { name: "modules", title: "Modules", by_default: true, write: modules },
+    Section { name: "commandstats", title: "Commandstats", by_default: false, write: commandstats },
+    Section { name: "errorstats", title: "Errorstats", by_default: true, write: errorstats },
+    Section { name: "cluster", title: "Cluster", by_default: true, write: cluster },
+    Section { name: "keyspace", title: "Keyspace", by_default: true, write: keyspace },
+];
+
+/// `INFO [section...]`. `all` and `everything` are all sections, `default` what INFO alone shows; an unknown
+/// section is none.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
+pub fn info(ctx: &mut Context<'_>) -> Outcome {
+    let wanted = ctx.args.from(1);
+    let asked = |name: &str| wanted.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    let all = asked("all") || asked("everything");
+    let default = wanted.is_empty() || asked("default");
+    let mut text = String::new();
+    for section in SECTIONS {
+        if !(all || default && section.by_default || asked(section.name)) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(text, "# {}\r\n", section.title);
+        let _ = (section.write)(ctx.store, &mut text);
+    }
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+/// A line: the name of a field and its value.
+macro_rules! field {
+    ($text:expr, $name:literal, $($value:tt)*) => {
+        write!($text, concat!($name, ":{}\r\n"), format_args!($($value)*))?
+    };
+}
+
+/// Fields whose values follow from what a broker without disks, replicas and limits is.
+fn constants(text: &mut String, fields: &[(&str, &str)]) -> std::fmt::Result {
+    fields.iter().try_for_each(|(name, value)| write!(text, "{name}:{value}\r\n"))
+}
+
+fn server(store: &Store, text: &mut String) -> std::fmt::Result {
+    let config = &store.config;
+    let uptime = store.now.since(store.stats.started).as_secs();
+    field!(text, "redis_version", "{REDIS_VERSION}");
+    field!(text, "minibroker_version", "{}", env!("CARGO_PKG_VERSION"));
+    field!(text, "redis_mode", "standalone");
+    field!(text, "os", "{} {}", system(), std::env::consts::ARCH);
+    field!(text, "arch_bits", "{}", usize::BITS);
+    field!(text, "run_id", "{}", store.stats.run_id);
+    field!(text, "tcp_port", "{}", config.port);
+    field!(text, "server_time_usec", "{}", store.now.micros());
+    field!(text, "uptime_in_seconds", "{uptime}");
+    field!(text, "uptime_in_days", "{}", uptime / 86_400);
+    field!(text, "config_file", "");
+    let mut listeners = 0;
+    if config.port != 0 {
+        write!(text, "listener{listeners}:name=tcp")?;
+        for address in config.bind.split_ascii_whitespace() {
+            write!(text, ",bind={address}")?;
+        }
+        write!(text, ",port={}\r\n", config.port)?;
+        listeners += 1;
+    }
+    if !config.unixsocket.is_empty() {
+        write!(text, "listener{listeners}:name=unix,bind={}\r\n", config.unixsocket)?;
+    }
+    Ok(())
+}
+
+/// The name of the operating system as `uname` gives it.
+fn system() -> &'static str {
+    match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "Darwin",
+        "windows" => "Windows",
+        "freebsd" => "FreeBSD",
+        other => other,
+    }
+}
+
+fn clients(store: &Store, text: &mut String) -> std::fmt::Result {
+    let all = || store.clients.iter().map(|(_, client)| client);
+    field!(text, "connected_clients", "{}", store.clients.len());
+    field!(text, "cluster_connections", "0");
+    field!(text, "maxclients", "{}", store.config.maxclients);
+    field!(text, "blocked_clients", "{}", all().filter(|client| client.blocked.is_some()).count());
+    field!(text, "tracking_clients", "0");
+    field!(text, "pubsub_clients", "{}", all().filter(|client| client.is_subscribed()).count());
+    field!(text, "watching_clients", "{}", all().filter(|client| !client.watched.is_empty()).count());
+    field!(text, "clients_in_timeout_table", "{}", store.waiters.timeouts());
+    field!(text, "total_watched_keys", "{}", store.watches.keys());
+    field!(text, "total_blocking_keys", "{}", store.waiters.keys());
+    Ok(())
+}
+
+fn memory(store: &Store, text: &mut String) -> std::fmt::Result {
+    let memory = store.memory();
+    let (total, overhead) = (memory.total(), memory.clients + memory.pubsub);
+    field!(text, "used_memory", "{total}");
+    field!(text, "used_memory_human", "{}", human(total));
+    field!(text, "used_memory_overhead", "{overhead}");
+    field!(text, "used_memory_dataset", "{}", memory.dataset);
+    constants(text, &[("maxmemory", "0"), ("maxmemory_human", "0B"), ("maxmemory_policy", "noeviction")])?;
+    constants(text, &[("mem_replication_backlog", "0"), ("mem_clients_slaves", "0")])?;
+    field!(text, "mem_clients_normal", "{}", memory.clients);
+    constants(text, &[("mem_cluster_links", "0"), ("mem_aof_buffer", "0"), ("active_defrag_running", "0")])
+}
+
+/// A number of bytes as redis-server shows it to people.
+fn human(bytes: usize) -> String {
+    const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let mut size = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.2}{}", UNITS[unit])
+}
+
+fn persistence(store: &Store, text: &mut String) -> std::fmt::Result {
+    constants(text, &[("loading", "0"), ("async_loading", "0")])?;
+    field!(text, "rdb_changes_since_last_save", "{}", store.stats.dirty);
+    constants(text, &[("rdb_bgsave_in_progress", "0")])?;
+    // Until the first save this is when the server was started.
+    field!(text, "rdb_last_save_time", "{}", store.stats.started.seconds());
+    constants(
+        text,
+        &[
+            ("rdb_last_bgsave_status", "ok"),
+            ("rdb_last_bgsave_time_sec", "-1"),
+            ("rdb_current_bgsave_time_sec", "-1"),
+            ("rdb_saves", "0"),
+            ("aof_enabled", "0"),
+            ("aof_rewrite_in_progress", "0"),
+            ("aof_rewrite_scheduled", "0"),
+            ("aof_last_rewrite_time_sec", "-1"),
+            ("aof_current_rewrite_time_sec", "-1"),
+            ("aof_last_bgrewrite_status", "ok"),
+            ("aof_last_write_status", "ok"),
+            ("module_fork_in_progress", "0"),
+        ],
+    )
+}
+
+fn stats(store: &Store, text: &mut String) -> std::fmt::Result {
+    let stats = &store.stats;
+    let rates = stats.per_second(store.now);
+    field!(text, "total_connections_received", "{}", stats.connections);
+    field!(text, "total_commands_processed", "{}", stats.commands);
+    field!(text, "instantaneous_ops_per_sec", "{}", rates.commands);
+    field!(text, "total_net_input_bytes", "{}", stats.net_input);
+    field!(text, "total_net_output_bytes", "{}", stats.net_output);
+    field!(text, "instantaneous_input_kbps", "{}", kilobytes(rates.input));
+    field!(text, "instantaneous_output_kbps", "{}", kilobytes(rates.output));
+    field!(text, "rejected_connections", "{}", stats.rejected_connections);
+    constants(text, &[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")])?;
+    field!(text, "expired_keys", "{}", stats.expired_keys);
+    constants(text, &[("evicted_keys", "0"), ("evicted_clients", "0")])?;
+    field!(text, "keyspace_hits", "{}", stats.keyspace_hits);
+    field!(text, "keyspace_misses", "{}", stats.keyspace_misses);
+    field!(text, "pubsub_channels", "{}", store.pubsub.names(Kind::Channel).len());
+    field!(text, "pubsub_patterns", "{}", store.pubsub.names(Kind::Pattern).len());
+    field!(text, "pubsubshard_channels", "{}", store.pubsub.names(Kind::Shard).len());
+    constants(text, &[("latest_fork_usec", "0"), ("total_forks", "0"), ("tracking_total_keys", "0")])?;
+    field!(text, "total_error_replies", "{}", stats.error_replies);
+    field!(text, "client_query_buffer_limit_disconnections", "{}", stats.query_limit_disconnections);
+    field!(text, "client_output_buffer_limit_disconnections", "{}", stats.output_limit_disconnections);
+    Ok(())
+}
+
+/// Bytes as kilobytes with two decimals.
+fn kilobytes(bytes: u64) -> String {
+    let hundredths = bytes.saturating_mul(100) / 1024;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn replication(_: &Store, text: &mut String) -> std::fmt::Result {
+    constants(
+        text,
+        &[
+            ("role", "master"),
+            ("connected_slaves", "0"),
+            ("master_failover_state", "no-failover"),
+            ("master_repl_offset", "0"),
+            ("second_repl_offset", "-1"),
+            ("repl_backlog_active", "0"),
+        ],
+    )
+}
+
+/// There are none; the section tells so by being empty.
+fn modules(_: &Store, _: &mut String) -> std::fmt::Result {
+    Ok(())
+}
+
+fn commandstats(store: &Store, text: &mut String) -> std::fmt::Result {
+    for (command, stats) in table::all().iter().zip(&store.stats.by_command) {
+        if stats.calls + stats.rejected + stats.failed == 0 {
+            continue;
+        }
+        let hundredths = (stats.nanos / 10).checked_div(stats.calls).unwrap_or_default();
+        write!(
+            text,
+            "cmdstat_{}:calls={},usec={},usec_per_call={}.{:02},rejected_calls={},failed_calls={}\r\n",
+            command.full_name(),
+            stats.calls,
+            stats.nanos / 1000,
+            hundredths / 100,
+            hundredths % 100,
+            stats.rejected,
+            stats.failed,
+        )?;
+    }
+    Ok(())
+}
+
+fn errorstats(store: &Store, text: &mut String) -> std::fmt::Result {
+    let mut errors: Vec<_> = store.stats.errors.iter().collect();
+    errors.sort_unstable();
+    errors.into_iter().try_for_each(|(code, count)| write!(text, "errorstat_{code}:count={count}\r\n"))
+}
+
+fn cluster(_: &Store, text: &mut String) -> std::fmt::Result {
+    constants(text, &[("cluster_enabled", "0")])
+}
+
+fn keyspace(store: &Store, text: &mut String) -> std::fmt::Result {
+    for (number, database) in store.databases.iter().enumerate().filter(|(_, database)| !database.is_empty())
+    {
+        write!(
+            text,
+            "db{number}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
+            database.len(),
+            database.expiring(),
+            database.mean_ttl(store.now),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The family sorted_sets: scores are set, read, and removed.
+
+mod range;
+
+pub use range::{zcount, zrange, zrangebyscore, zremrangebyscore, zrevrange};
+
+use super::numbers::{self, until_nul};
+use super::{Context, Error, Outcome};
+use crate::resp::Reply;
+use crate::store::sorted_set::{Inserted, Limits};
+use crate::store::{Class, SortedSet};
+
+/// The options of ZADD.
+#[derive(Clone, Copy, Default)]
+struct AddOptions {
+    only_new: bool,
+    only_existing: bool,
+    only_greater: bool,
+    only_less: bool,
+    count_changed: bool,
+    increment: bool,
+}
+
+impl AddOptions {
+    /// Takes in one option; false if it is none.
+    fn read(&mut self, word: &[u8]) -> bool {
+        let options = [
+            ("NX", &mut self.only_new),
+            ("XX", &mut self.only_existing),
+            ("CH", &mut self.count_changed),
+            ("INCR", &mut self.increment),
+            ("GT", &mut self.only_greater),
+            ("LT", &mut self.only_less),
+        ];
+        let word = until_nul(word);
+        let option = options.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+        option.map(|(_, option)| *option = true).is_some()
+    }
+
+    /// Whether the options go together, and with so many scores.
+    fn check(self, scores: usize) -> Result<(), Error> {
+        let exclusive = [self.only_new, self.only_greater, self.only_less];
+        let error = if self.only_new && self.only_existing {
+            "ERR XX and NX options at the same time are not compatible"
+        } else if exclusive.into_iter().filter(|option| *option).count() > 1 {
+            "ERR GT, LT, and/or NX options at the same time are not compatible"
+        } else if self.increment && scores > 1 {
+            "ERR INCR option supports a single increment-element pair"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(error))
+    }
+
+    /// Whether what is done depends on the score that a member had.
+    fn looks(self) -> bool {
+        self.only_new || self.only_existing || self.only_greater || self.only_less || self.increment
+    }
+
+    /// The score for a member that had the score `old`; none if it stays as it is.
+    fn choose(self, old: Option<f64>, given: f64) -> Result<Option<f64>, Error> {
+        let Some(old) = old else { return Ok((!self.only_existing).then_some(given)) };
+        if self.only_new {
+            return Ok(None);
+        }
+        let new = if self.increment { old + given } else { given };
+        if new.is_nan() {
+            return Err(Error::new("ERR resulting score is not a number (NaN)"));
+        }
+        let unwanted = self.only_greater && new <= old || self.only_less && new >= old;
+        Ok((!unwanted).then_some(new))
+    }
+}
+
+/// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]
+pub fn zadd(ctx: &mut Context<'_>) -> Outcome {
+    add(ctx, AddOptions::default())
+}
+
+/// ZINCRBY key increment member
+pub fn zincrby(ctx: &mut Context<'_>) -> Outcome {
+    // As in redis-server an increment that is spelled like an option of ZADD is a syntax error.
+    add(ctx, AddOptions { increment: true, ..AddOptions::default() })
+}
+
+fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
+    let args = ctx.args;
+    let key = &args[1];
+    let mut first = 2;
+    while args.get(first).is_some_and(|word| options.read(word)) {
+        first += 1;
+    }
+    let pairs = args.from(first);
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
+        return Err(Error::SYNTAX);
+    }
+    options.check(pairs.len() / 2)?;
+    // All scores are read before anything is changed, and once more below: that costs less than keeping them.
+    for score in pairs.iter().step_by(2) {
+        numbers::float(score)?;
+    }
+
+    let limits = Limits::from(&ctx.store.config);
+    let set: Option<&mut SortedSet> =
+        if options.only_existing { ctx.store.get_mut(key)? } else { Some(ctx.store.get_or_create(key)?) };
+    let (mut added, mut updated, mut score) = (0, 0, None);
+    if let Some(set) = set {
+        set.expect(pairs.len() / 2, limits);
+        for pair in (0..pairs.len()).step_by(2) {
+            let (given, member) = (numbers::float(&pairs[pair])?, &pairs[pair + 1]);
+            let old = if options.looks() { set.score(member) } else { None };
+            let Some(new) = options.choose(old, given)? else { continue };
+            score = Some(new);
+            match set.insert(member, new, limits) {
+                Inserted::Added => added += 1,
+                Inserted::Updated => updated += 1,
+                Inserted::Unchanged => {}
+            }
+        }
+    }
+    if added + updated > 0 {
+        ctx.store.modified(Class::SORTED_SET, if options.increment { "zincr" } else { "zadd" }, key);
+    }
+    if options.increment {
+        score_or_null(&mut ctx.reply, score);
+    } else {
+        ctx.reply.count(if options.count_changed { added + updated } else { added });
+    }
+    Ok(())
+}
+
+fn score_or_null(reply: &mut Reply<'_>, score: Option<f64>) {
+    match score {
+        Some(score) => reply.double(score),
+        None => reply.null(),
+    }
+}
+
+/// ZSCORE key member
+pub fn zscore(ctx: &mut Context<'_>) -> Outcome {
+    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    score_or_null(&mut ctx.reply, set.and_then(|set| set.score(&ctx.args[2])));
+    Ok(())
+}
+
+/// ZCARD key
+pub fn zcard(ctx: &mut Context<'_>) -> Outcome {
+    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    ctx.reply.count(set.map_or(0, SortedSet::len));
+    Ok(())
+}
+
+/// ZREM key member [member ...]
+pub fn zrem(ctx: &mut Context<'_>) -> Outcome {
+    let members = ctx.args.from(2);
+    remove(ctx, "zrem", |set| members.iter().filter(|member| set.remove(member).is_some()).count())
+}
+
+/// Removes members of the sorted set at the command's first key, if it is there, and answers how many they were.
+fn remove(ctx: &mut Context<'_>, event: &str, from: impl FnOnce(&mut SortedSet) -> usize) -> Outcome {
+    let key = &ctx.args[1];
+    let Some(set) = ctx.store.get_mut::<SortedSet>(key)? else {
+        ctx.reply.count(0);
+        return Ok(());
+    };
+    let removed = from(set);
+    let is_empty = set.is_empty();
+    if removed > 0 {
+        ctx.store.modified(Class::SORTED_SET, event, key);
+    }
+    if is_empty {
+        ctx.store.remove_empty(key);
+    }
+    ctx.reply.count(removed);
+    Ok(())
+}

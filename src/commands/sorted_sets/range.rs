@@ -1,0 +1,234 @@
+//! Parts of sorted sets, chosen by rank, by score or by the members' bytes: one parser and one selection for all
+//! commands that have ranges.
+
+use std::ops::{Bound, Range};
+
+use super::remove;
+use crate::commands::numbers::{self, until_nul};
+use crate::commands::{Context, Error, Outcome};
+use crate::resp::{Args, parse_decimal};
+use crate::store::SortedSet;
+use crate::store::sorted_set::{LexBound, LexRange, ScoreRange};
+
+/// By what members are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Rank,
+    Score,
+    Lex,
+}
+
+/// Between what members are chosen.
+#[derive(Clone, Copy, Debug)]
+enum Span<'a> {
+    /// From one rank to another, both included, negative ones counted from the end.
+    Rank(i64, i64),
+    Score(ScoreRange),
+    Lex(LexRange<'a>),
+}
+
+impl<'a> Span<'a> {
+    fn parse(kind: Kind, min: &'a [u8], max: &'a [u8]) -> Result<Self, Error> {
+        Ok(match kind {
+            Kind::Rank => Self::Rank(numbers::integer(min)?, numbers::integer(max)?),
+            Kind::Score => Self::Score(score_range(min, max)?),
+            Kind::Lex => Self::Lex(lex_range(min, max)?),
+        })
+    }
+
+    /// The ranks between which the members are, as they count from the end if it is `reverse`.
+    fn ranks(&self, set: &SortedSet, reverse: bool) -> Range<usize> {
+        match self {
+            Self::Rank(start, stop) => {
+                let len = set.len();
+                let ranks = numbers::range(*start, *stop, len);
+                if reverse { len - ranks.end..len - ranks.start } else { ranks }
+            }
+            Self::Score(range) => set.ranks_by_score(range),
+            Self::Lex(range) => set.ranks_by_lex(range, reverse),
+        }
+    }
+}
+
+/// A range of scores: `1`, `(1` without 1 itself, `-inf`.
+fn score_range(min: &[u8], max: &[u8]) -> Result<ScoreRange, Error> {
+    let bound = |text| {
+        // A number that redis-server's reading has not even begun with is 0.
+        let number = |text: &[u8]| if text.is_empty() { Some(0.0) } else { parse_decimal(text) };
+        match until_nul(text) {
+            [b'(', text @ ..] => number(text).map(Bound::Excluded),
+            text => number(text).map(Bound::Included),
+        }
+    };
+    let error = || Error::new("ERR min or max is not a float");
+    Ok(ScoreRange { min: bound(min).ok_or_else(error)?, max: bound(max).ok_or_else(error)? })
+}
+
+/// A range of members: `[a`, `(a` without a itself, `-` and `+` for the ends.
+fn lex_range<'a>(min: &'a [u8], max: &'a [u8]) -> Result<LexRange<'a>, Error> {
+    let bound = |text: &'a [u8]| match text {
+        [b'-'] | [b'-', 0, ..] => Some(LexBound::Lowest),
+        [b'+'] | [b'+', 0, ..] => Some(LexBound::Highest),
+        [b'[', member @ ..] => Some(LexBound::Included(member)),
+        [b'(', member @ ..] => Some(LexBound::Excluded(member)),
+        _ => None,
+    };
+    let error = || Error::new("ERR min or max not valid string range item");
+    Ok(LexRange { min: bound(min).ok_or_else(error)?, max: bound(max).ok_or_else(error)? })
+}
+
+/// What a command of the ZRANGE family asks for.
+#[derive(Clone, Copy, Debug)]
+struct Query<'a> {
+    span: Span<'a>,
+    reverse: bool,
+    /// How many members of the span are left out.
+    offset: i64,
+    /// How many there are at most; no limit if it is negative.
+    count: i64,
+    with_scores: bool,
+}
+
+impl<'a> Query<'a> {
+    /// Reads the bounds and the options behind the key. What the name of the command says, the options cannot say
+    /// once more.
+    fn parse(args: Args<'a>, kind: Option<Kind>, reverse: Option<bool>) -> Result<Self, Error> {
+        let (mut kind, mut reverse) = (kind, reverse);
+        let (mut offset, mut count, mut with_scores) = (0, -1, false);
+        let mut at = 2;
+        while let Some(option) = args.get(at).map(until_nul) {
+            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+            if is("WITHSCORES") {
+                with_scores = true;
+            } else if is("LIMIT") && at + 2 < args.len() {
+                offset = numbers::integer(&args[at + 1])?;
+                count = numbers::integer(&args[at + 2])?;
+                at += 2;
+            } else if is("REV") && reverse.is_none() {
+                reverse = Some(true);
+            } else if is("BYSCORE") && kind.is_none() {
+                kind = Some(Kind::Score);
+            } else if is("BYLEX") && kind.is_none() {
+                kind = Some(Kind::Lex);
+            } else {
+                return Err(Error::SYNTAX);
+            }
+            at += 1;
+        }
+        let (kind, reverse) = (kind.unwrap_or(Kind::Rank), reverse.unwrap_or(false));
+        if kind == Kind::Rank && count != -1 {
+            return Err(Error::new(
+                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+            ));
+        }
+        if kind == Kind::Lex && with_scores {
+            return Err(Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX"));
+        }
+        let (one, other) = (args.get(0).unwrap_or_default(), args.get(1).unwrap_or_default());
+        // Ranks are counted from the end, but other bounds are given the greater one first.
+        let (min, max) = if reverse && kind != Kind::Rank { (other, one) } else { (one, other) };
+        let span = Span::parse(kind, min, max)?;
+        Ok(Self { span, reverse, offset, count, with_scores })
+    }
+
+    /// The ranks of the members that are asked for.
+    fn ranks(&self, set: &SortedSet) -> Range<usize> {
+        let ranks = self.span.ranks(set, self.reverse);
+        if matches!(self.span, Span::Rank(..)) {
+            // There a LIMIT that was let pass means nothing.
+            return ranks;
+        }
+        let skipped = match usize::try_from(self.offset) {
+            Ok(offset) => offset.min(ranks.len()),
+            // Since 7.2 redis-server counts a negative offset from the end of the span, but only in large sets.
+            Err(_) if set.is_compact() => ranks.len(),
+            Err(_) => {
+                let from_end = usize::try_from(self.offset.unsigned_abs()).unwrap_or(usize::MAX);
+                ranks.len().checked_sub(from_end).unwrap_or(ranks.len())
+            }
+        };
+        let left = ranks.len() - skipped;
+        let count = usize::try_from(self.count).map_or(left, |count| count.min(left));
+        if self.reverse {
+            let end = ranks.end - skipped;
+            end - count..end
+        } else {
+            let start = ranks.start + skipped;
+            start..start + count
+        }
+    }
+}
+
+/// Answers with the members that are asked for.
+fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Outcome {
+    let query = Query::parse(ctx.args.from(2), kind, reverse)?;
+    let Some(set) = ctx.store.get::<SortedSet>(&ctx.args[1])? else {
+        ctx.reply.array(0);
+        return Ok(());
+    };
+    let ranks = query.ranks(set);
+    let in_pairs = query.with_scores && ctx.reply.is_resp3();
+    let flat_pairs = query.with_scores && !in_pairs;
+    ctx.reply.array(ranks.len() * if flat_pairs { 2 } else { 1 });
+    let mut write = |(member, score): (&[u8], f64)| {
+        if in_pairs {
+            ctx.reply.array(2);
+        }
+        ctx.reply.bulk(member);
+        if query.with_scores {
+            ctx.reply.double(score);
+        }
+    };
+    let members = set.range(ranks);
+    if query.reverse {
+        members.rev().for_each(&mut write)
+    } else {
+        members.for_each(&mut write)
+    }
+    Ok(())
+}
+
+/// ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]
+pub fn zrange(ctx: &mut Context<'_>) -> Outcome {
+    read(ctx, None, None)
+}
+
+/// ZREVRANGE key start stop [WITHSCORES]
+pub fn zrevrange(ctx: &mut Context<'_>) -> Outcome {
+    read(ctx, Some(Kind::Rank), Some(true))
+}
+
+/// ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]
+pub fn zrangebyscore(ctx: &mut Context<'_>) -> Outcome {
+    read(ctx, Some(Kind::Score), Some(false))
+}
+
+/// Answers how many members there are.
+fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
+    let args = ctx.args;
+    let span = Span::parse(kind, &args[2], &args[3])?;
+    let set: Option<&SortedSet> = ctx.store.get(&args[1])?;
+    ctx.reply.count(set.map_or(0, |set| span.ranks(set, false).len()));
+    Ok(())
+}
+
+/// ZCOUNT key min max
+pub fn zcount(ctx: &mut Context<'_>) -> Outcome {
+    count(ctx, Kind::Score)
+}
+
+/// Removes the members.
+fn remove_range(ctx: &mut Context<'_>, kind: Kind, event: &str) -> Outcome {
+    let args = ctx.args;
+    let span = Span::parse(kind, &args[2], &args[3])?;
+    remove(ctx, event, |set| {
+        let ranks = span.ranks(set, false);
+        set.remove_range(ranks.clone());
+        ranks.len()
+    })
+}
+
+/// ZREMRANGEBYSCORE key min max
+pub fn zremrangebyscore(ctx: &mut Context<'_>) -> Outcome {
+    remove_range(ctx, Kind::Score, "zremrangebyscore")
+}

@@ -1,0 +1,118 @@
+//! How many bytes things take: an honest estimate, made when it is asked for.
+//!
+//! Counted is what has been asked of the allocator for keys, values, connections, subscriptions and watches: the
+//! bytes of every text and buffer, the size of the structures around them, and what a table needs per entry.
+//! Not counted is what the allocator adds, what is free in a table that has shrunk, and the program itself.
+
+use super::clients::{Client, Subscriptions};
+use super::pubsub::Kind;
+use super::{Bytes, Database, Entry, IndexSet, Store, Value};
+
+/// What a hash table keeps for an entry besides it: its hash, a place in the table, and room to grow.
+const TABLE_ENTRY: usize = 24;
+
+/// How many bytes what the broker holds takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Values, with their keys.
+    pub dataset: usize,
+    /// Connections, with their outboxes and what they have said.
+    pub clients: usize,
+    /// Channels and patterns with subscribers.
+    pub pubsub: usize,
+}
+
+impl Memory {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.dataset + self.clients + self.pubsub
+    }
+}
+
+impl Store {
+    /// How many bytes everything takes. It looks at every key and every client.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let channels = [Kind::Channel, Kind::Pattern, Kind::Shard].into_iter().flat_map(|kind| {
+            let names = self.pubsub.names(kind);
+            names.map(move |name| {
+                let subscribers = self.pubsub.subscribers(kind, name);
+                table_entry::<(Bytes, IndexSet<super::ClientKey>)>(name.len())
+                    + subscribers * table_entry::<super::ClientKey>(0)
+            })
+        });
+        Memory {
+            dataset: self.databases.iter().map(Database::memory).sum(),
+            clients: self.clients.iter().map(|(_, client)| client.memory()).sum(),
+            pubsub: channels.sum(),
+        }
+    }
+}
+
+/// An entry of a hash table with a text of so many bytes.
+fn table_entry<T>(text: usize) -> usize {
+    size_of::<T>() + TABLE_ENTRY + text
+}
+
+impl Database {
+    fn memory(&self) -> usize {
+        let entries = self.iter().map(|(key, entry)| {
+            let deadline = if entry.expires().is_some() { size_of::<(i64, Bytes)>() + key.len() } else { 0 };
+            table_entry::<(Bytes, Entry)>(key.len()) + deadline + entry.value.memory()
+        });
+        entries.sum()
+    }
+}
+
+impl Value {
+    /// The bytes beyond the entry of the keyspace.
+    fn memory(&self) -> usize {
+        match self {
+            Self::String(bytes) => bytes.capacity(),
+            Self::List(list) => size_of_val(&**list),
+            Self::Set(set) => size_of_val(&**set),
+            Self::Hash(hash) => size_of_val(&**hash),
+            Self::SortedSet(set) => size_of_val(&**set),
+            Self::Stream(stream) => size_of_val(&**stream),
+        }
+    }
+}
+
+impl Client {
+    /// How many bytes the connection takes: CLIENT LIST's `tot-mem`.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let own = [
+            size_of::<Self>(),
+            self.outbox.capacity(),
+            self.in_flight,
+            self.query_buffer,
+            size_of_val(&*self.address),
+            self.address.peer.capacity(),
+            self.address.local.capacity(),
+            self.name.len(),
+            self.library.len(),
+            self.library_version.len(),
+        ];
+        let watched = self.watched.iter().map(|watched| size_of_val(watched) + watched.1.len());
+        let queue = self.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let queued = queue.map(|request| size_of_val(request) + request.args().bytes());
+        let waiting = self.blocked.iter().map(|blocked| {
+            let keys: usize = blocked.keys.iter().map(|key| size_of_val(key) + key.len()).sum();
+            size_of_val(&**blocked) + blocked.request.args().bytes() + keys
+        });
+        let subscriptions = self.subscriptions.iter().map(|all| subscriptions_memory(all));
+        own.into_iter().sum::<usize>()
+            + watched.sum::<usize>()
+            + queued.sum::<usize>()
+            + waiting.sum::<usize>()
+            + subscriptions.sum::<usize>()
+    }
+}
+
+fn subscriptions_memory(all: &Subscriptions) -> usize {
+    let sets = [&all.channels, &all.patterns, &all.shard_channels];
+    let names = sets.into_iter().flatten();
+    size_of_val(all) + names.map(|name| table_entry::<Bytes>(name.len())).sum::<usize>()
+}

@@ -1,5 +1,0 @@
-//! Sorted sets.
-
-/// A sorted set.
-#[derive(Debug, Clone, Default)]
-pub struct SortedSet {}
