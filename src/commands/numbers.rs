@@ -1,7 +1,7 @@
 //! The readings of arguments that many commands share, with redis-server's errors.
 
 use super::Error;
-use crate::resp::{parse_double, parse_integer};
+use crate::resp::{parse_decimal, parse_double, parse_integer};
 use crate::store::Time;
 
 /// A signed integer of 64 bits.
@@ -77,7 +77,7 @@ pub fn float(text: &[u8]) -> Result<f64, Error> {
 /// Not a number, negative, or beyond what 64 bits of milliseconds hold.
 pub fn deadline_from_seconds(text: &[u8], now: Time) -> Result<Option<i64>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
-    let seconds = parse_double(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
+    let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
     let millis = (seconds * 1000.0).ceil();
     // 2^63: the first double that does not fit.
     if millis >= 9_223_372_036_854_775_808.0 {
@@ -85,6 +85,20 @@ pub fn deadline_from_seconds(text: &[u8], now: Time) -> Result<Option<i64>, Erro
     }
     #[allow(clippy::cast_possible_truncation)]
     deadline(millis as i64, now, OUT_OF_RANGE)
+}
+
+/// A number of seconds. redis-server reads it as a `long double` of 80 bits, in which what is too great or too
+/// small for a double is a number still; infinity and the smallest double are as good here.
+fn seconds(text: &[u8]) -> Option<f64> {
+    const EXPONENTS: std::ops::RangeInclusive<i64> = -4950..=4932;
+    parse_double(text).or_else(|| {
+        let mut parts = text.splitn(2, |byte| matches!(byte, b'e' | b'E'));
+        let value = parse_decimal(parts.next()?).filter(|value| value.is_finite())?;
+        let exponent = parts.next()?;
+        let exponent = parse_integer(exponent.strip_prefix(b"+").unwrap_or(exponent))?;
+        let nearest = if exponent > 0 { f64::INFINITY } else { f64::MIN_POSITIVE };
+        EXPONENTS.contains(&exponent).then_some(nearest.copysign(value))
+    })
 }
 
 /// A deadline from a timeout in whole milliseconds, as `XREAD BLOCK` has it; none for 0.

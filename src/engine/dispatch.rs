@@ -5,7 +5,7 @@ use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::ClientKey;
-use crate::store::clients::{Client, Close, ReplyMode};
+use crate::store::clients::{Client, Close};
 use crate::store::waiters::Reason;
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -198,8 +198,8 @@ impl Engine {
     }
 
     /// Lets `write` append to the client's outbox, and then does what follows every reply: CLIENT REPLY SKIP
-    /// goes on to the next command, messages to the client itself come behind the reply (so that they never stand within it), the
-    /// limit of the outbox is checked, the shell is told.
+    /// goes on to the next command, messages to the client itself come behind the reply (so that they never
+    /// stand within it), the limit of the outbox is checked, the shell is told.
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let protocol = owner.protocol;
@@ -208,11 +208,7 @@ impl Engine {
         write(self, &mut out, protocol);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if owner.blocked.is_none() {
-            owner.reply_mode = match owner.reply_mode {
-                ReplyMode::SkipNext => ReplyMode::Skip,
-                ReplyMode::Skip => ReplyMode::On,
-                other => other,
-            };
+            owner.end_reply();
         }
         let mut added = out.len().saturating_sub(start);
         let pushes = std::mem::replace(&mut owner.outbox, out);

@@ -193,6 +193,15 @@ impl Client {
         matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
     }
 
+    /// A reply is complete: what CLIENT REPLY SKIP has said is for the next, or over.
+    pub fn end_reply(&mut self) {
+        self.reply_mode = match self.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            other => other,
+        };
+    }
+
     /// True if `timeout` closes it when it is idle: not one that waits, or listens.
     #[must_use]
     fn may_time_out(&self) -> bool {
