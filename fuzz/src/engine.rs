@@ -3,6 +3,7 @@
 //! An input is a program of lines:
 //!
 //! - `0` to `3`: that client sends the rest of the line as an inline request;
+//! - `a` to `d`: client 0 to 3 sends the command that is made up from the rest of the line, see [`commands`];
 //! - `A` to `D`: client 0 to 3 sends the rest of the line as it is, with `|` for `\r\n`;
 //! - `k`: the embedding program runs the rest of the line as a command;
 //! - `t`: so many milliseconds pass;
@@ -20,7 +21,7 @@ use minibroker::store::pubsub::Kind;
 use minibroker::store::waiters::Reason;
 use minibroker::store::{ClientKey, Config, Time};
 
-use super::judge;
+use super::{commands, judge, requests};
 
 /// How many clients there are.
 const CLIENTS: usize = 4;
@@ -53,6 +54,8 @@ struct Connection {
     /// Up to where the outbox has been written in which protocol, in the order of writing; as long as the client
     /// spoke one protocol it is one entry.
     spoken: Vec<(Protocol, usize)>,
+    /// An EXEC with HELLO among its commands has answered in both.
+    mixed: bool,
 }
 
 /// A broker and its clients, driven by a program.
@@ -113,6 +116,8 @@ impl Run {
     fn connect(&mut self, client: usize) -> Connection {
         let address =
             Address { peer: format!("127.0.0.1:{}", 50_000 + client), local: String::new(), unix: false };
+        // No client may lock the others out.
+        self.engine.store_mut().config.maxclients = Config::default().maxclients;
         let key = self.engine.connect(address, self.now).expect("there are few clients");
         Connection {
             key,
@@ -121,6 +126,7 @@ impl Run {
             blocked: false,
             closed: false,
             spoken: Vec::new(),
+            mixed: false,
         }
     }
 
@@ -135,6 +141,10 @@ impl Run {
                 b'A'..=b'D' => {
                     let bytes = rest.split(|byte| *byte == b'|').collect::<Vec<_>>().join(&b"\r\n"[..]);
                     self.send(usize::from(what - b'A'), &bytes);
+                }
+                b'a'..=b'd' => {
+                    let request = requests::encode(&commands::make(rest));
+                    self.send(usize::from(what - b'a'), &request);
                 }
                 b'k' => self.command(rest),
                 b't' => self.pass(rest),
@@ -179,6 +189,10 @@ impl Run {
                 Delivery::ByLine | Delivery::ByByte => left.len(),
             };
             let connection = &mut self.connections[client];
+            let transaction = self.engine.client(connection.key).and_then(|owner| owner.transaction.as_ref());
+            connection.mixed |= transaction.is_some_and(|transaction| {
+                transaction.queue.iter().any(|request| request.args()[0].eq_ignore_ascii_case(b"hello"))
+            });
             let (run, flow) =
                 self.engine.feed(connection.key, &mut connection.parser, &left[..length], self.now);
             assert!(run <= length, "took {run} of {length} bytes");
@@ -197,8 +211,10 @@ impl Run {
     /// The length of the first request, or of everything if there is no complete one.
     fn first_request(&self, client: usize, bytes: &[u8]) -> usize {
         let connection = &self.connections[client];
-        let authenticated = self.engine.client(connection.key).is_some_and(|owner| owner.authenticated);
-        let limits = Limits { bulk: self.engine.store().config.proto_max_bulk_len, authenticated };
+        let config = &self.engine.store().config;
+        let owner = self.engine.client(connection.key);
+        let authenticated = owner.is_some_and(|owner| !owner.must_authenticate(config));
+        let limits = Limits { bulk: config.proto_max_bulk_len, authenticated };
         match Parser::new().parse(bytes, &limits) {
             Ok(Some(length)) => length,
             _ => bytes.len(),
@@ -219,7 +235,7 @@ impl Run {
     }
 
     fn command(&mut self, line: &[u8]) {
-        let Some(arguments) = super::requests::split_inline(line).filter(|all| !all.is_empty()) else { return };
+        let Some(arguments) = requests::split_inline(line).filter(|all| !all.is_empty()) else { return };
         let mut reply = Vec::new();
         self.engine.command(&OwnedRequest::new(&arguments), self.now, &mut reply);
         if let Err(error) = judge::replies(&reply, Protocol::Resp3) {
@@ -280,7 +296,10 @@ impl Run {
             let nothing = owner.outbox.is_empty() && !owner.resumed;
             assert!(nothing, "client {client} is not marked: \"{}\"", owner.outbox.escape_ascii());
             let waits = owner.blocked.is_some();
-            assert_eq!(connection.blocked, waits, "client {client} waits without anybody knowing, or the reverse");
+            assert_eq!(
+                connection.blocked, waits,
+                "client {client} waits without anybody knowing, or the reverse"
+            );
             assert!(connection.closed || owner.close == Close::No, "client {client} is to be closed");
         }
     }
@@ -295,17 +314,17 @@ impl Run {
             connection.left.clear();
         }
         let spoken = std::mem::take(&mut connection.spoken);
+        let mixed = std::mem::take(&mut connection.mixed) || spoken.len() > 1;
         if self.delivery == Delivery::ByRequest {
             let whole = spoken.last().map_or(0, |(_, end)| *end);
             assert_eq!(whole, bytes.len(), "client {client} has got bytes outside of any request");
             let mut from = 0;
-            for (index, (protocol, until)) in spoken.iter().enumerate() {
+            for (protocol, until) in &spoken {
                 // The reply to HELLO and RESET stands in one protocol, what came before it in the other.
                 let part = &bytes[from..*until];
                 match judge::replies(part, *protocol) {
                     Ok(count) => self.decoded += count,
-                    Err(error) if index == 0 && spoken.len() == 1 => panic!("client {client}: {error}"),
-                    Err(error) => assert!(is_mixed(part), "client {client}: {error}"),
+                    Err(error) => assert!(mixed && judge::is_mixed(part), "client {client}: {error}"),
                 }
                 from = *until;
             }
@@ -368,39 +387,4 @@ impl Run {
             assert_eq!(store.pubsub.names(kind).len(), 0);
         }
     }
-}
-
-/// True if these are complete replies of either protocol, one after the other, or one within the other, as EXEC
-/// gives them when HELLO is among its commands.
-fn is_mixed(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let Some(length) = mixed(rest) else { return false };
-        rest = &rest[length..];
-    }
-    true
-}
-
-/// The length of the reply at the beginning of `bytes`, whatever its protocol.
-fn mixed(bytes: &[u8]) -> Option<usize> {
-    let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
-    let (kind, mut at) = (*bytes.first()?, end + 2);
-    let number = || std::str::from_utf8(&bytes[1..end]).ok()?.parse::<i64>().ok();
-    match kind {
-        b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(' => {}
-        b'$' | b'=' => {
-            if let Ok(length) = usize::try_from(number()?) {
-                at += length + 2;
-                bytes.get(..at)?;
-            }
-        }
-        b'*' | b'~' | b'>' | b'%' => {
-            let elements = number()? * if kind == b'%' { 2 } else { 1 };
-            for _ in 0..elements {
-                at += mixed(bytes.get(at..)?)?;
-            }
-        }
-        _ => return None,
-    }
-    Some(at)
 }

@@ -21,7 +21,8 @@ pub fn naive(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
         _ => {
             let (set, length) = element(pattern, nocase);
             let after = &pattern[length..];
-            set[usize::from(byte)] && if rest.is_empty() { only_stars(after) } else { naive(after, rest, nocase) }
+            set[usize::from(byte)]
+                && if rest.is_empty() { only_stars(after) } else { naive(after, rest, nocase) }
         }
     }
 }
@@ -80,8 +81,7 @@ fn element(pattern: &[u8], nocase: bool) -> ([bool; 256], usize) {
 /// A range of a class: of signed bytes, put in order before letters become small.
 fn add_range(set: &mut [bool; 256], one: u8, other: u8, nocase: bool) {
     let small = |byte: u8| (if nocase { byte.to_ascii_lowercase() } else { byte }).cast_signed();
-    let (from, to) =
-        if one.cast_signed() > other.cast_signed() { (other, one) } else { (one, other) };
+    let (from, to) = if one.cast_signed() > other.cast_signed() { (other, one) } else { (one, other) };
     for byte in 0..=255u8 {
         set[usize::from(byte)] |= small(from) <= small(byte) && small(byte) <= small(to);
     }
