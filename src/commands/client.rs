@@ -152,7 +152,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     }
     add("multi=", queued.as_bytes());
     for (name, value) in [
-        ("watch=", client.watched.len()),
+        ("watch=", client.watches()),
         ("qbuf=", client.query_buffer),
         ("qbuf-free=", 0),
         ("argv-mem=", argument_bytes),
