@@ -49,7 +49,12 @@ impl Connection {
             let bytes = &buffer.0[..count];
             match bytes.first() {
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Some(b'-') => return Err(io::Error::other(String::from_utf8_lossy(bytes.trim_ascii_end()))),
+                Some(b'-') => {
+                    let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+                    return Err(io::Error::other(String::from_utf8_lossy(line)));
+                }
+                // Compilers make wide instructions of it.
+                #[allow(clippy::naive_bytecount)]
                 Some(_) => self.ahead += bytes.iter().filter(|byte| **byte == b'\n').count(),
             }
         }

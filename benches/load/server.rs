@@ -68,18 +68,16 @@ impl Program {
         let mut server = Server { address, child, folder, started_in: Duration::ZERO };
         let (ping, mut buffer) = (request(["PING"]), Buffer::new());
         loop {
-            let pong = Connection::open(address).and_then(|mut it| it.ask(&ping, 1, &mut buffer));
+            let answer = Connection::open(address).and_then(|mut it| it.ask(&ping, 1, &mut buffer));
             server.started_in = begin.elapsed();
             if let Some(status) = server.child.try_wait()? {
                 return Err(io::Error::other(format!("it ended at once: {status}")));
             }
-            if pong.is_ok() {
-                return Ok(server);
+            match answer {
+                Ok(()) => return Ok(server),
+                Err(error) if server.started_in > START_LIMIT => return Err(error),
+                Err(_) => thread::sleep(START_STEP),
             }
-            if server.started_in > START_LIMIT {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG"));
-            }
-            thread::sleep(START_STEP);
         }
     }
 }
