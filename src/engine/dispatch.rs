@@ -150,6 +150,7 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
         let was_muted = owner.is_muted();
+        let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
         let start = out.len();
         let (outcome, wait) = match command.run {
@@ -185,6 +186,10 @@ impl Engine {
                 Reply::new(out, protocol).error(error.text());
             }
         } else if muted && !heard {
+            out.truncate(start);
+        }
+        if was_closing {
+            // The rest of a transaction that has closed its own connection.
             out.truncate(start);
         }
         self.ran.push(command.index());
