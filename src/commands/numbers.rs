@@ -13,15 +13,52 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// An integer of 64 bits from `least` to `greatest`.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is outside.
+fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
+    let value = integer(text)?;
+    if (least..=greatest).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::new(format!("ERR value is out of range, value must between {least} and {greatest}")))
+}
+
 /// A signed integer of 32 bits.
 ///
 /// # Errors
 ///
 /// [`Error::NOT_INTEGER`], or that it is out of range.
 pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
-    i32::try_from(integer(text)?).map_err(|_| {
-        Error::new(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
-    })
+    let value = integer_between(text, i32::MIN.into(), i32::MAX.into())?;
+    i32::try_from(value).map_err(|_| Error::NOT_INTEGER)
+}
+
+/// A signed integer of 64 bits whose opposite is one, too: all but the smallest.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is the smallest.
+pub fn negatable(text: &[u8]) -> Result<i64, Error> {
+    integer_between(text, -i64::MAX, i64::MAX)
+}
+
+/// How many elements; not negative.
+///
+/// # Errors
+///
+/// [`Error::OUT_OF_RANGE`], for what is no number, too.
+pub fn count(text: &[u8]) -> Result<usize, Error> {
+    at_least(text, 0).ok_or(Error::OUT_OF_RANGE)
+}
+
+/// An integer of 64 bits that is not below `least`, for which many commands have an error of their own.
+#[must_use]
+pub fn at_least(text: &[u8], least: usize) -> Option<usize> {
+    let value = usize::try_from(parse_integer(text)?).ok()?;
+    (value >= least).then_some(value)
 }
 
 /// A number with a fraction; not NaN.
@@ -31,12 +68,6 @@ pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
 /// [`Error::NOT_FLOAT`].
 pub fn float(text: &[u8]) -> Result<f64, Error> {
     parse_double(text).ok_or(Error::NOT_FLOAT)
-}
-
-/// A text up to a NUL, which is all that redis-server sees of it where it reads an option or a bound.
-#[must_use]
-pub fn until_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.

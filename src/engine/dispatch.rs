@@ -95,6 +95,7 @@ impl Engine {
             if let Some(owner) = engine.store.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
+                transaction.bytes += args.bytes();
                 transaction.queue.push(args.to_owned());
             }
             if !engine.is_muted(client) {
@@ -150,6 +151,7 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
         let was_muted = owner.is_muted();
+        // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
         let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
         let start = out.len();
@@ -189,7 +191,6 @@ impl Engine {
             out.truncate(start);
         }
         if was_closing {
-            // The rest of a transaction that has closed its own connection.
             out.truncate(start);
         }
         self.ran.push(command.index());
@@ -203,6 +204,7 @@ impl Engine {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let protocol = owner.protocol;
         let mut out = self.store.clients.take_outbox(client);
+        let start = out.len();
         write(self, &mut out, protocol);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if owner.blocked.is_none() {
@@ -212,14 +214,16 @@ impl Engine {
                 other => other,
             };
         }
+        let mut added = out.len().saturating_sub(start);
         let pushes = std::mem::replace(&mut owner.outbox, out);
+        added += pushes.len();
         if owner.close == Close::Now {
             owner.outbox.clear();
         } else if !pushes.is_empty() {
             owner.outbox.extend_from_slice(&pushes);
         }
         self.store.clients.put_spare(pushes);
-        self.store.clients.check_output_limit(client, &self.store.config, self.store.now);
+        self.store.clients.check_output_limit(client, added, &self.store.config, self.store.now);
         self.store.clients.mark(client);
     }
 

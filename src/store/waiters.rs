@@ -188,7 +188,8 @@ impl Waiters {
     #[must_use]
     pub fn next_waiter(&self, db: usize, key: &[u8], after: u64, until: u64) -> Option<(u64, ClientKey)> {
         let queue = self.by_key[db].get(key)?;
-        queue.range(after + 1..=until.max(after + 1)).next().map(|(arrival, client)| (*arrival, *client))
+        let (arrival, client) = queue.range(after + 1..).next()?;
+        (*arrival <= until).then_some((*arrival, *client))
     }
 
     /// How many wait for a key in any database.
