@@ -113,9 +113,9 @@ async fn a_client_that_sends_without_end_leaves_others_their_turn() {
 #[tokio::test]
 async fn a_client_that_is_full_and_asks_for_more_than_its_limit_is_cut_off_though_it_neither_reads_nor_leaves()
  {
-    let limit = OutputLimit { hard: 100_000, ..OutputLimit::default() };
+    let limit = OutputLimit { hard: 30_000, ..OutputLimit::default() };
     let shared = shared(Config { output_limit_normal: limit, ..Config::default() });
-    let asks = Odd { takes: false, piece: 6000, ..odd("ECHO x\r\n".repeat(30_000)) };
+    let asks = Odd { takes: false, piece: 20_000, ..odd("ECHO x\r\n".repeat(5000)) };
     let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
     tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
     assert!(shared.engine().store().clients.is_empty());
