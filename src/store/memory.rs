@@ -82,7 +82,6 @@ impl Value {
                 size_of::<Hash>() + hash.iter().map(entry).sum::<usize>()
             }
             Self::SortedSet(set) => {
-                let in_order = size_of::<(f64, usize)>();
                 let compact = size_of::<(f64, Bytes)>();
                 let indexed = table_entry::<(Bytes, f64)>(0) + size_of::<(f64, usize)>();
                 let each = if set.is_compact() { compact } else { indexed };
