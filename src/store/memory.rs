@@ -7,7 +7,7 @@
 use super::clients::{Client, Subscriptions};
 use super::pubsub::Kind;
 use super::set::Member;
-use super::{Bytes, ClientKey, Database, Entry, Hash, IndexSet, List, Set, SortedSet, Store, Stream, Value};
+use super::{Bytes, ClientKey, Database, Entry, Hash, IndexSet, List, Set, Store, Stream, Value};
 
 /// What a hash table keeps for an entry besides it: its hash, a place in the table, and room to grow.
 const TABLE_ENTRY: usize = 24;
@@ -81,13 +81,7 @@ impl Value {
                     |(field, value): (&[u8], &[u8])| table_entry::<(Bytes, Bytes)>(field.len() + value.len());
                 size_of::<Hash>() + hash.iter().map(entry).sum::<usize>()
             }
-            Self::SortedSet(set) => {
-                let compact = size_of::<(f64, Bytes)>();
-                let indexed = table_entry::<(Bytes, f64)>(0) + size_of::<(f64, usize)>();
-                let each = if set.is_compact() { compact } else { indexed };
-                let entry = |(member, _): (&[u8], f64)| each + member.len();
-                size_of::<SortedSet>() + set.range(0..set.len()).map(entry).sum::<usize>()
-            }
+            Self::SortedSet(set) => set.memory(),
             Self::Stream(stream) => size_of::<Stream>() + stream.memory(),
         }
     }
