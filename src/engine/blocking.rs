@@ -32,15 +32,13 @@ impl Engine {
         while let Some((db, key)) = self.store.waiters.take_ready() {
             let until = self.store.waiters.last_arrival();
             let mut last = 0;
-            while let Some((arrival, client)) = self.store.waiters.next_waiter(db, &key, last, until) {
-                last = arrival;
+            loop {
                 self.store.db = db;
                 let kind = self.store.peek(&key).map(|entry| entry.value.kind());
-                let Some(kind) = kind else { break };
-                let waits = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-                if waits.is_some_and(|blocked| blocked.reason == Reason::Key(kind)) {
-                    self.retry(client);
-                }
+                let next = kind.and_then(|kind| self.store.waiters.next_waiter(db, &key, kind, last, until));
+                let Some((arrival, client)) = next else { break };
+                last = arrival;
+                self.retry(client);
             }
         }
     }
