@@ -73,7 +73,7 @@ impl Value {
             Self::List(list) => size_of_val(&**list),
             Self::Set(set) => size_of_val(&**set),
             Self::Hash(hash) => size_of_val(&**hash),
-            Self::SortedSet(set) => size_of_val(&**set),
+            Self::SortedSet(set) => set.memory(),
             Self::Stream(stream) => size_of_val(&**stream),
         }
     }

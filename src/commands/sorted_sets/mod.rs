@@ -119,7 +119,8 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
         }
     }
     if added + updated > 0 {
-        ctx.store.modified(Class::SORTED_SET, if options.increment { "zincr" } else { "zadd" }, key);
+        let event = if options.increment { "zincr" } else { "zadd" };
+        ctx.store.modified_by(added + updated, Class::SORTED_SET, event, key);
     }
     if options.increment {
         score_or_null(&mut ctx.reply, score);
@@ -166,7 +167,7 @@ fn remove(ctx: &mut Context<'_>, event: &str, from: impl FnOnce(&mut SortedSet) 
     let removed = from(set);
     let is_empty = set.is_empty();
     if removed > 0 {
-        ctx.store.modified(Class::SORTED_SET, event, key);
+        ctx.store.modified_by(removed, Class::SORTED_SET, event, key);
     }
     if is_empty {
         ctx.store.remove_empty(key);
