@@ -1,7 +1,7 @@
 //! The readings of arguments that many commands share, with redis-server's errors.
 
 use super::Error;
-use crate::resp::{parse_double, parse_integer};
+use crate::resp::{parse_decimal, parse_double, parse_integer};
 use crate::store::Time;
 
 /// A signed integer of 64 bits.
@@ -13,15 +13,52 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
     parse_integer(text).ok_or(Error::NOT_INTEGER)
 }
 
+/// An integer of 64 bits from `least` to `greatest`.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is outside.
+fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
+    let value = integer(text)?;
+    if (least..=greatest).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::new(format!("ERR value is out of range, value must between {least} and {greatest}")))
+}
+
 /// A signed integer of 32 bits.
 ///
 /// # Errors
 ///
 /// [`Error::NOT_INTEGER`], or that it is out of range.
 pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
-    i32::try_from(integer(text)?).map_err(|_| {
-        Error::new(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
-    })
+    let value = integer_between(text, i32::MIN.into(), i32::MAX.into())?;
+    i32::try_from(value).map_err(|_| Error::NOT_INTEGER)
+}
+
+/// A signed integer of 64 bits whose opposite is one, too: all but the smallest.
+///
+/// # Errors
+///
+/// [`Error::NOT_INTEGER`], or that it is the smallest.
+pub fn negatable(text: &[u8]) -> Result<i64, Error> {
+    integer_between(text, -i64::MAX, i64::MAX)
+}
+
+/// How many elements; not negative.
+///
+/// # Errors
+///
+/// [`Error::OUT_OF_RANGE`], for what is no number, too.
+pub fn count(text: &[u8]) -> Result<usize, Error> {
+    at_least(text, 0).ok_or(Error::OUT_OF_RANGE)
+}
+
+/// An integer of 64 bits that is not below `least`, for which many commands have an error of their own.
+#[must_use]
+pub fn at_least(text: &[u8], least: usize) -> Option<usize> {
+    let value = usize::try_from(parse_integer(text)?).ok()?;
+    (value >= least).then_some(value)
 }
 
 /// A number with a fraction; not NaN.
@@ -33,12 +70,6 @@ pub fn float(text: &[u8]) -> Result<f64, Error> {
     parse_double(text).ok_or(Error::NOT_FLOAT)
 }
 
-/// A text up to a NUL, which is all that redis-server sees of it where it reads an option or a bound.
-#[must_use]
-pub fn until_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 /// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.
 ///
 /// # Errors
@@ -46,7 +77,7 @@ pub fn until_nul(text: &[u8]) -> &[u8] {
 /// Not a number, negative, or beyond what 64 bits of milliseconds hold.
 pub fn deadline_from_seconds(text: &[u8], now: Time) -> Result<Option<i64>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
-    let seconds = parse_double(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
+    let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
     let millis = (seconds * 1000.0).ceil();
     // 2^63: the first double that does not fit.
     if millis >= 9_223_372_036_854_775_808.0 {
@@ -54,6 +85,20 @@ pub fn deadline_from_seconds(text: &[u8], now: Time) -> Result<Option<i64>, Erro
     }
     #[allow(clippy::cast_possible_truncation)]
     deadline(millis as i64, now, OUT_OF_RANGE)
+}
+
+/// A number of seconds. redis-server reads it as a `long double` of 80 bits, in which what is too great or too
+/// small for a double is a number still; infinity and the smallest double are as good here.
+fn seconds(text: &[u8]) -> Option<f64> {
+    const EXPONENTS: std::ops::RangeInclusive<i64> = -4950..=4932;
+    parse_double(text).or_else(|| {
+        let mut parts = text.splitn(2, |byte| matches!(byte, b'e' | b'E'));
+        let value = parse_decimal(parts.next()?).filter(|value| value.is_finite())?;
+        let exponent = parts.next()?;
+        let exponent = parse_integer(exponent.strip_prefix(b"+").unwrap_or(exponent))?;
+        let nearest = if exponent > 0 { f64::INFINITY } else { f64::MIN_POSITIVE };
+        EXPONENTS.contains(&exponent).then_some(nearest.copysign(value))
+    })
 }
 
 /// A deadline from a timeout in whole milliseconds, as `XREAD BLOCK` has it; none for 0.

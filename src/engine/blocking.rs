@@ -45,18 +45,24 @@ impl Engine {
         }
     }
 
-    /// Runs the command of a waiting client again. If it finds nothing still, it waits on, with the deadline
-    /// that it had.
+    /// Runs the command of a waiting client again, after CLIENT PAUSE if there is one. If it finds nothing still,
+    /// it waits on, with the deadline that it had.
     fn retry(&mut self, client: ClientKey) {
         let Some(blocked) = self.store.resume(client) else { return };
         let Blocked { request, deadline, .. } = *blocked;
         let args = request.args();
         let Some(command) = command_of(args) else { return };
-        self.call_again(client, command, args);
+        if self.must_pause(client, command) {
+            self.wait_for_pause(client, args);
+        } else {
+            self.call_again(client, command, args);
+        }
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if let Some(blocked) = &mut owner.blocked {
             owner.resumed = false;
-            self.store.waiters.set_deadline(client, blocked, deadline);
+            if blocked.reason != Reason::Pause {
+                self.store.waiters.set_deadline(client, blocked, deadline);
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::ClientKey;
-use crate::store::clients::{Client, Close, ReplyMode};
+use crate::store::clients::{Client, Close};
 use crate::store::waiters::Reason;
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -95,6 +95,7 @@ impl Engine {
             if let Some(owner) = engine.store.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
+                transaction.bytes += args.bytes();
                 transaction.queue.push(args.to_owned());
             }
             if !engine.is_muted(client) {
@@ -150,6 +151,8 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
         let was_muted = owner.is_muted();
+        // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
+        let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
         let start = out.len();
         let (outcome, wait) = match command.run {
@@ -187,34 +190,36 @@ impl Engine {
         } else if muted && !heard {
             out.truncate(start);
         }
+        if was_closing {
+            out.truncate(start);
+        }
         self.ran.push(command.index());
         None
     }
 
     /// Lets `write` append to the client's outbox, and then does what follows every reply: CLIENT REPLY SKIP
-    /// goes on to the next command, messages to the client itself come behind the reply (so that they never stand within it), the
-    /// limit of the outbox is checked, the shell is told.
+    /// goes on to the next command, messages to the client itself come behind the reply (so that they never
+    /// stand within it), the limit of the outbox is checked, the shell is told.
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let protocol = owner.protocol;
         let mut out = self.store.clients.take_outbox(client);
+        let start = out.len();
         write(self, &mut out, protocol);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if owner.blocked.is_none() {
-            owner.reply_mode = match owner.reply_mode {
-                ReplyMode::SkipNext => ReplyMode::Skip,
-                ReplyMode::Skip => ReplyMode::On,
-                other => other,
-            };
+            owner.end_reply();
         }
+        let mut added = out.len().saturating_sub(start);
         let pushes = std::mem::replace(&mut owner.outbox, out);
+        added += pushes.len();
         if owner.close == Close::Now {
             owner.outbox.clear();
         } else if !pushes.is_empty() {
             owner.outbox.extend_from_slice(&pushes);
         }
         self.store.clients.put_spare(pushes);
-        self.store.clients.check_output_limit(client, &self.store.config, self.store.now);
+        self.store.clients.check_output_limit(client, added, &self.store.config, self.store.now);
         self.store.clients.mark(client);
     }
 

@@ -111,10 +111,11 @@ impl Store {
         self.event(class, event, key);
     }
 
-    /// As [`Store::modified`], for what counts as several changes, as adding several members does.
+    /// As [`Store::modified`], for what counts as several changes, as adding several members does, or as none.
     pub fn modified_by(&mut self, changes: usize, class: Class, event: &str, key: &[u8]) {
-        self.stats.dirty += changes.saturating_sub(1) as u64;
-        self.modified(class, event, key);
+        self.stats.dirty += changes as u64;
+        self.watches.touch(&mut self.clients, self.db, key);
+        self.event(class, event, key);
     }
 
     /// A command has changed a key of the current database: watchers are told and the change is counted.

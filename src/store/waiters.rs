@@ -15,7 +15,7 @@ use crate::resp::{OwnedRequest, Reply};
 /// Why a client waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// For a key of this type, or, for a consumer group, for the key to go away.
+    /// For a key of this type.
     Key(Type),
     /// For the end of CLIENT PAUSE.
     Pause,
@@ -188,7 +188,8 @@ impl Waiters {
     #[must_use]
     pub fn next_waiter(&self, db: usize, key: &[u8], after: u64, until: u64) -> Option<(u64, ClientKey)> {
         let queue = self.by_key[db].get(key)?;
-        queue.range(after + 1..=until.max(after + 1)).next().map(|(arrival, client)| (*arrival, *client))
+        let (arrival, client) = queue.range(after + 1..).next()?;
+        (*arrival <= until).then_some((*arrival, *client))
     }
 
     /// How many wait for a key in any database.
@@ -252,14 +253,25 @@ impl Store {
             return false;
         }
         self.resume(client);
-        if let Some(owner) = self.clients.get_mut(client) {
-            let protocol = owner.protocol;
-            let mut reply = Reply::new(&mut owner.outbox, protocol);
-            match answer {
-                Answer::TimedOut => reply.null_array(),
-                Answer::Unblocked => {
-                    let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
-                    self.stats.error(text);
+        let Some(owner) = self.clients.get_mut(client) else { return false };
+        owner.commands += 1;
+        self.stats.commands += 1;
+        // The command counts now, as it does where it is run again.
+        if let Some(index) = owner.last_command {
+            let stats = self.stats.command(index);
+            stats.calls += 1;
+            stats.failed += u64::from(answer == Answer::Unblocked);
+        }
+        let (muted, protocol) = (owner.is_muted(), owner.protocol);
+        owner.end_reply();
+        let mut reply = Reply::new(&mut owner.outbox, protocol);
+        match answer {
+            Answer::TimedOut if muted => {}
+            Answer::TimedOut => reply.null_array(),
+            Answer::Unblocked => {
+                let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                self.stats.error(text);
+                if !muted {
                     reply.error(text);
                 }
             }

@@ -1,16 +1,17 @@
-//! The family sorted_sets: scores are set, read, and removed.
+//! Sorted sets: scores are set, read, and removed.
 
 mod range;
 
 pub use range::{zcount, zrange, zrangebyscore, zremrangebyscore, zrevrange};
 
-use super::numbers::{self, until_nul};
+use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
 use crate::resp::Reply;
 use crate::store::sorted_set::{Inserted, Limits};
 use crate::store::{Class, SortedSet};
 
 /// The options of ZADD.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Default)]
 struct AddOptions {
     only_new: bool,
@@ -32,8 +33,7 @@ impl AddOptions {
             ("GT", &mut self.only_greater),
             ("LT", &mut self.only_less),
         ];
-        let word = until_nul(word);
-        let option = options.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+        let option = options.into_iter().find(|(name, _)| is_option(word, name));
         option.map(|(_, option)| *option = true).is_some()
     }
 

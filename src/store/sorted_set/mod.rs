@@ -3,6 +3,8 @@
 
 mod range;
 mod ranked;
+#[cfg(test)]
+mod tests;
 
 pub use range::{LexBound, LexRange, ScoreRange};
 
@@ -185,6 +187,7 @@ impl SortedSet {
     }
 
     /// The members of these ranks with their scores, from both ends.
+    #[must_use]
     pub fn range(&self, ranks: Range<usize>) -> impl DoubleEndedIterator<Item = (&[u8], f64)> + use<'_> {
         let end = ranks.end.min(self.len());
         let ranks = ranks.start.min(end)..end;

@@ -1,0 +1,72 @@
+//! The commands that wait for an element. Who waits is run again when one of its keys becomes a list, and then
+//! looks at its keys in their order, as when it came.
+
+use super::moving::{Many, move_element};
+use super::{pop_into, removed};
+use crate::commands::{Context, Outcome};
+use crate::store::List;
+use crate::store::list::End;
+use crate::store::value::Type;
+
+/// BLPOP key [key ...] timeout
+pub fn blpop(ctx: &mut Context<'_>) -> Outcome {
+    pop_one(ctx, End::Left)
+}
+
+/// BRPOP key [key ...] timeout
+pub fn brpop(ctx: &mut Context<'_>) -> Outcome {
+    pop_one(ctx, End::Right)
+}
+
+fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
+    let last = ctx.args.len() - 1;
+    let keys = ctx.args.range(1, last);
+    let deadline = ctx.deadline_from_seconds(&ctx.args[last])?;
+    for key in keys.iter() {
+        let Some(list) = ctx.store.get_mut::<List>(key)? else { continue };
+        ctx.reply.array(2);
+        ctx.reply.bulk(key);
+        let left = pop_into(&mut ctx.reply, list, end, 1);
+        removed(ctx.store, key, end.popped(), 1, left);
+        return Ok(());
+    }
+    ctx.block(Type::List, keys.iter(), deadline);
+    Ok(())
+}
+
+/// BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]
+pub fn blmpop(ctx: &mut Context<'_>) -> Outcome {
+    let many = Many::read(ctx.args.from(2))?;
+    let deadline = ctx.deadline_from_seconds(&ctx.args[1])?;
+    if !many.pop(ctx)? {
+        ctx.block(Type::List, many.keys.iter(), deadline);
+    }
+    Ok(())
+}
+
+/// BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout
+pub fn blmove(ctx: &mut Context<'_>) -> Outcome {
+    let (from, to) = (End::read(&ctx.args[3])?, End::read(&ctx.args[4])?);
+    let deadline = ctx.deadline_from_seconds(&ctx.args[5])?;
+    move_or_wait(ctx, from, to, deadline)
+}
+
+/// BRPOPLPUSH source destination timeout
+pub fn brpoplpush(ctx: &mut Context<'_>) -> Outcome {
+    let deadline = ctx.deadline_from_seconds(&ctx.args[3])?;
+    move_or_wait(ctx, End::Right, End::Left, deadline)
+}
+
+fn move_or_wait(ctx: &mut Context<'_>, from: End, to: End, deadline: Option<i64>) -> Outcome {
+    if move_element(ctx, from, to)? {
+        return Ok(());
+    }
+    if ctx.may_block {
+        let source = ctx.args.range(1, 2);
+        ctx.block(Type::List, source.iter(), deadline);
+    } else {
+        // Not the null array that a timeout answers.
+        ctx.reply.null();
+    }
+    Ok(())
+}

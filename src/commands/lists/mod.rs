@@ -1,0 +1,233 @@
+//! The family lists. What may wait for an element is in [`blocking`].
+
+mod blocking;
+mod moving;
+mod positions;
+
+pub use blocking::{blmove, blmpop, blpop, brpop, brpoplpush};
+pub use moving::{lmove, lmpop, rpoplpush};
+pub use positions::lpos;
+
+use super::{Context, Error, Outcome, numbers};
+use crate::resp::Reply;
+use crate::store::list::{self, End};
+use crate::store::{Class, List, Store};
+
+impl End {
+    /// The end that LEFT or RIGHT names.
+    fn read(word: &[u8]) -> Result<Self, Error> {
+        if numbers::is_option(word, "LEFT") {
+            Ok(Self::Left)
+        } else if numbers::is_option(word, "RIGHT") {
+            Ok(Self::Right)
+        } else {
+            Err(Error::SYNTAX)
+        }
+    }
+
+    /// The event of an element that was added at this end.
+    fn pushed(self) -> &'static str {
+        match self {
+            Self::Left => "lpush",
+            Self::Right => "rpush",
+        }
+    }
+
+    /// The event of an element that was taken from this end.
+    fn popped(self) -> &'static str {
+        match self {
+            Self::Left => "lpop",
+            Self::Right => "rpop",
+        }
+    }
+}
+
+/// Tells of `count` elements that were removed from a list of which `left` are left.
+fn removed(store: &mut Store, key: &[u8], event: &str, count: usize, left: usize) {
+    store.modified_by(count, Class::LIST, event, key);
+    if left == 0 {
+        store.remove_empty(key);
+    }
+}
+
+/// Takes up to `count` elements from one end of a list and writes each as a bulk string; returns how many are
+/// left.
+fn pop_into(reply: &mut Reply<'_>, list: &mut List, end: End, count: usize) -> usize {
+    for _ in 0..count {
+        let Some(element) = end.pop(list) else { break };
+        reply.bulk(&element);
+    }
+    list.len()
+}
+
+/// LPUSH key element [element ...]
+pub fn lpush(ctx: &mut Context<'_>) -> Outcome {
+    push(ctx, End::Left, true)
+}
+
+/// RPUSH key element [element ...]
+pub fn rpush(ctx: &mut Context<'_>) -> Outcome {
+    push(ctx, End::Right, true)
+}
+
+/// LPUSHX key element [element ...]
+pub fn lpushx(ctx: &mut Context<'_>) -> Outcome {
+    push(ctx, End::Left, false)
+}
+
+/// RPUSHX key element [element ...]
+pub fn rpushx(ctx: &mut Context<'_>) -> Outcome {
+    push(ctx, End::Right, false)
+}
+
+fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
+    let key = &ctx.args[1];
+    let list = if creates { Some(ctx.store.get_or_create(key)?) } else { ctx.store.get_mut::<List>(key)? };
+    let Some(list) = list else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    let elements = ctx.args.from(2);
+    for element in elements.iter() {
+        end.push(list, element);
+    }
+    ctx.reply.count(list.len());
+    ctx.store.modified_by(elements.len(), Class::LIST, end.pushed(), key);
+    Ok(())
+}
+
+/// LPOP key [count]
+pub fn lpop(ctx: &mut Context<'_>) -> Outcome {
+    pop(ctx, End::Left)
+}
+
+/// RPOP key [count]
+pub fn rpop(ctx: &mut Context<'_>) -> Outcome {
+    pop(ctx, End::Right)
+}
+
+fn pop(ctx: &mut Context<'_>, end: End) -> Outcome {
+    if ctx.args.len() > 3 {
+        return Err(Error::arity(&ctx.command.full_name()));
+    }
+    let key = &ctx.args[1];
+    let count = ctx.args.get(2).map(numbers::count).transpose()?;
+    let Some(list) = ctx.store.get_mut::<List>(key)? else {
+        if count.is_some() {
+            ctx.reply.null_array();
+        } else {
+            ctx.reply.null();
+        }
+        return Ok(());
+    };
+    let taken = count.unwrap_or(1).min(list.len());
+    if count.is_some() {
+        ctx.reply.array(taken);
+    }
+    if taken > 0 {
+        let left = pop_into(&mut ctx.reply, list, end, taken);
+        removed(ctx.store, key, end.popped(), taken, left);
+    }
+    Ok(())
+}
+
+/// LLEN key
+pub fn llen(ctx: &mut Context<'_>) -> Outcome {
+    let list = ctx.store.get::<List>(&ctx.args[1])?;
+    ctx.reply.count(list.map_or(0, List::len));
+    Ok(())
+}
+
+/// LRANGE key start stop
+pub fn lrange(ctx: &mut Context<'_>) -> Outcome {
+    let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);
+    let Some(list) = ctx.store.get::<List>(&ctx.args[1])? else {
+        ctx.reply.array(0);
+        return Ok(());
+    };
+    let chosen = numbers::range(start, stop, list.len());
+    ctx.reply.array(chosen.len());
+    for element in list.range(chosen) {
+        ctx.reply.bulk(element);
+    }
+    Ok(())
+}
+
+/// LINDEX key index
+pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
+    let Some(list) = ctx.store.get::<List>(&ctx.args[1])? else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    let place = list::place(numbers::integer(&ctx.args[2])?, list.len());
+    let element = place.and_then(|place| list.get(place));
+    ctx.reply.bulk_or_null(element.map(|element| &**element));
+    Ok(())
+}
+
+/// LSET key index element
+pub fn lset(ctx: &mut Context<'_>) -> Outcome {
+    let key = &ctx.args[1];
+    let list = ctx.store.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
+    let place = list::place(numbers::integer(&ctx.args[2])?, list.len());
+    let element = place.and_then(|place| list.get_mut(place)).ok_or(Error::INDEX_OUT_OF_RANGE)?;
+    *element = ctx.args[3].into();
+    ctx.reply.ok();
+    ctx.store.modified(Class::LIST, "lset", key);
+    Ok(())
+}
+
+/// LINSERT key BEFORE|AFTER pivot element
+pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
+    let (key, side) = (&ctx.args[1], &ctx.args[2]);
+    let behind = numbers::is_option(side, "AFTER");
+    if !behind && !numbers::is_option(side, "BEFORE") {
+        return Err(Error::SYNTAX);
+    }
+    let Some(list) = ctx.store.get_mut::<List>(key)? else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    if list::insert_beside(list, &ctx.args[3], behind, &ctx.args[4]) {
+        ctx.reply.count(list.len());
+        ctx.store.modified(Class::LIST, "linsert", key);
+    } else {
+        ctx.reply.integer(-1);
+    }
+    Ok(())
+}
+
+/// LREM key count element
+pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
+    let key = &ctx.args[1];
+    let count = numbers::negatable(&ctx.args[2])?;
+    let Some(list) = ctx.store.get_mut::<List>(key)? else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    let max =
+        if count == 0 { usize::MAX } else { usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX) };
+    let from = if count < 0 { End::Right } else { End::Left };
+    let found = list::remove_equal(list, &ctx.args[3], max, from);
+    ctx.reply.count(found);
+    if found > 0 {
+        let left = list.len();
+        removed(ctx.store, key, "lrem", found, left);
+    }
+    Ok(())
+}
+
+/// LTRIM key start stop
+pub fn ltrim(ctx: &mut Context<'_>) -> Outcome {
+    let key = &ctx.args[1];
+    let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);
+    if let Some(list) = ctx.store.get_mut::<List>(key)? {
+        let kept = numbers::range(start, stop, list.len());
+        let count = list::keep(list, kept);
+        let left = list.len();
+        // Told even if there was nothing to remove.
+        removed(ctx.store, key, "ltrim", count, left);
+    }
+    ctx.reply.ok();
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Elements that go from one list to another, or from the first of several lists to the client.
+
+use super::{pop_into, removed};
+use crate::commands::{Context, Error, Outcome, numbers};
+use crate::resp::Args;
+use crate::store::list::End;
+use crate::store::{Class, List};
+
+/// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
+pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
+    let (from, to) = (End::read(&ctx.args[3])?, End::read(&ctx.args[4])?);
+    if !move_element(ctx, from, to)? {
+        ctx.reply.null();
+    }
+    Ok(())
+}
+
+/// RPOPLPUSH source destination
+pub fn rpoplpush(ctx: &mut Context<'_>) -> Outcome {
+    if !move_element(ctx, End::Right, End::Left)? {
+        ctx.reply.null();
+    }
+    Ok(())
+}
+
+/// Moves an element from the list that argument 1 names to the one that argument 2 names, and answers with it.
+/// False if there is none.
+pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<bool, Error> {
+    let (source, destination) = (&ctx.args[1], &ctx.args[2]);
+    if ctx.store.get_mut::<List>(source)?.is_none() {
+        return Ok(false);
+    }
+    // Nothing is taken that could not be put.
+    ctx.store.get_mut::<List>(destination)?;
+    let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| from.pop(list)) else {
+        return Ok(false);
+    };
+    ctx.reply.bulk(&element);
+    to.push_owned(ctx.store.get_or_create(destination)?, element);
+    // One change, with two events.
+    ctx.store.modified_by(0, Class::LIST, to.pushed(), destination);
+    let left = ctx.store.get_mut::<List>(source)?.map_or(0, |list| list.len());
+    removed(ctx.store, source, from.popped(), 1, left);
+    Ok(true)
+}
+
+/// LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
+pub fn lmpop(ctx: &mut Context<'_>) -> Outcome {
+    let many = Many::read(ctx.args.from(1))?;
+    if !many.pop(ctx)? {
+        ctx.reply.null_array();
+    }
+    Ok(())
+}
+
+/// What LMPOP and BLMPOP are asked for.
+pub(super) struct Many<'a> {
+    /// Where to look, in this order.
+    pub keys: Args<'a>,
+    end: End,
+    max: usize,
+}
+
+impl<'a> Many<'a> {
+    /// Reads `numkeys key [key ...] LEFT|RIGHT [COUNT count]`.
+    pub fn read(args: Args<'a>) -> Result<Self, Error> {
+        let numkeys =
+            numbers::at_least(&args[0], 1).ok_or(Error::new("ERR numkeys should be greater than 0"))?;
+        let options = args.from(numkeys.saturating_add(1));
+        let end = End::read(options.get(0).ok_or(Error::SYNTAX)?)?;
+        let max = match (options.get(1), options.get(2)) {
+            (None, _) => 1,
+            (Some(word), Some(count)) if numbers::is_option(word, "COUNT") => {
+                numbers::at_least(count, 1).ok_or(Error::new("ERR count should be greater than 0"))?
+            }
+            _ => return Err(Error::SYNTAX),
+        };
+        if options.len() > 3 {
+            return Err(Error::SYNTAX);
+        }
+        Ok(Self { keys: args.range(1, numkeys + 1), end, max })
+    }
+
+    /// Takes from the first list that there is and answers with its key and what was taken. False if there is
+    /// none.
+    pub fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
+        for key in self.keys.iter() {
+            let Some(list) = ctx.store.get_mut::<List>(key)? else { continue };
+            let taken = self.max.min(list.len());
+            ctx.reply.array(2);
+            ctx.reply.bulk(key);
+            ctx.reply.array(taken);
+            let left = pop_into(&mut ctx.reply, list, self.end, taken);
+            removed(ctx.store, key, self.end.popped(), taken, left);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
