@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use minibroker::{Broker, StartError};
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 /// The port of `minibroker` without a command, as redis-server's.
 const PORT: u16 = 6379;
@@ -20,6 +21,8 @@ const FAILED: u8 = 2;
 /// The exit statuses of a command that cannot be run or is not there, as shells have them.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
+/// How long the end waits for somebody to read the last lines of `--verbose`.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// What shells add to the number of the signal that has ended a command.
 const SIGNALLED: i32 = 128;
 
@@ -212,7 +215,8 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 /// The broker with what the program keeps around it.
 struct Session {
     broker: Broker,
-    printer: Option<JoinHandle<()>>,
+    /// Tells that all commands have been printed.
+    printed: Option<oneshot::Receiver<()>>,
     port_file: Option<PortFile>,
 }
 
@@ -239,7 +243,7 @@ impl Session {
                 .command(command)
                 .map_err(|error| Failure::new(format_args!("cannot set {name}"), error))?;
         }
-        let printer = options.verbose.then(|| tokio::spawn(print_commands(broker.commands())));
+        let printed = options.verbose.then(|| print(broker.commands()));
         let port_file = match &options.port_file {
             None => None,
             Some(path) => Some(
@@ -247,7 +251,7 @@ impl Session {
                     .map_err(|error| Failure::new(format_args!("cannot write {}", path.display()), error))?,
             ),
         };
-        Ok(Self { broker, printer, port_file })
+        Ok(Self { broker, printed, port_file })
     }
 
     /// All that the broker listens on, for a reader.
@@ -262,9 +266,9 @@ impl Session {
     async fn end(self) {
         drop(self.port_file);
         drop(self.broker);
-        if let Some(printer) = self.printer {
-            // It ends with the broker; what it could not print nobody reads.
-            let _ = printer.await;
+        if let Some(printed) = self.printed {
+            // Who does not read them in time does not want them.
+            let _ = tokio::time::timeout(LAST_LINES, printed).await;
         }
     }
 }
@@ -288,6 +292,18 @@ impl Drop for PortFile {
         // It may have been removed by its reader, which is as good.
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// Prints the commands in a thread of its own: whoever reads too slowly must not keep signals from us.
+fn print(commands: DuplexStream) -> oneshot::Receiver<()> {
+    let runtime = tokio::runtime::Handle::current();
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        runtime.block_on(print_commands(commands));
+        // The program may have ended without waiting for it.
+        let _ = tell.send(());
+    });
+    told
 }
 
 /// Prints the commands, a line each, until the broker ends.
