@@ -1,179 +1,186 @@
 //! The broker as a program of its own: `minibroker --port 6380`.
 
-use std::io::Write;
-use std::net::IpAddr;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
 
 use clap::{Args, Parser, Subcommand};
 use minibroker::{Broker, StartError};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
-/// A broker that speaks the Redis protocol, for testing chats and queues.
-///
-/// It keeps everything in memory and forgets it at the end. Clients of Redis use it unchanged.
+/// The port of `minibroker` without a command, as redis-server's.
+const PORT: u16 = 6379;
+/// The exit status when the program itself fails, as clap's for a wrong flag.
+const FAILED: u8 = 2;
+/// The exit statuses of a command that cannot be run or is not there, as shells have them.
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+/// What shells add to the number of the signal that has ended a command.
+const SIGNALLED: i32 = 128;
+
+const ABOUT: &str = "\
+A broker that speaks the Redis protocol, for testing chats and queues. Clients of Redis use it unchanged. It keeps \
+everything in memory and forgets it at the end, which is Ctrl-C or SIGTERM.";
+const USAGE: &str = "\
+minibroker [OPTIONS]
+       minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...";
+const ABOUT_RUN: &str = "\
+Starts a broker, on a free port unless told otherwise, for the time of one command, which finds it by REDIS_URL, \
+REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 and the number of the signal that has ended it; \
+127 if there is no such command. Ctrl-C and SIGTERM are passed on to the command.";
+const USAGE_RUN: &str = "minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...";
+const HELP_RUN: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}";
+
 #[derive(Parser, Debug)]
-#[command(version, args_conflicts_with_subcommands = true)]
-struct Cli {
+#[command(version, about = ABOUT, override_usage = USAGE, max_term_width = 100)]
+#[command(subcommand_precedence_over_arg = true, disable_help_subcommand = true)]
+struct Program {
     #[command(flatten)]
     options: Options,
     #[command(subcommand)]
-    command: Option<Command>,
+    action: Option<Action>,
 }
 
 #[derive(Subcommand, Debug)]
-enum Command {
-    /// Start a broker, run a command with REDIS_URL, REDIS_HOST and REDIS_PORT set, and end with its exit status.
+enum Action {
+    /// Start a broker for the time of one command.
+    #[command(before_help = ABOUT_RUN, override_usage = USAGE_RUN, help_template = HELP_RUN)]
     Run {
-        #[command(flatten)]
-        options: RunOptions,
         /// The command and its arguments.
         #[arg(required = true, last = true, value_name = "COMMAND")]
-        command: Vec<std::ffi::OsString>,
+        command: Vec<OsString>,
     },
 }
 
-/// The options of `minibroker run`: a free port unless another is asked for.
-#[derive(Args, Debug)]
-struct RunOptions {
-    /// TCP port to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
-    #[command(flatten)]
-    settings: Settings,
-}
-
-/// The options of the broker alone.
 #[derive(Args, Debug)]
 struct Options {
-    /// TCP port to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = 6379)]
-    port: u16,
-    #[command(flatten)]
-    settings: Settings,
-}
-
-#[derive(Args, Debug)]
-struct Settings {
-    /// Addresses to listen on; whoever can reach them can use the broker.
-    #[arg(long, num_args = 1.., value_name = "ADDRESS", default_value = "127.0.0.1")]
+    /// TCP port to listen on, 0 for a free one [default: 6379; for `run` 0]
+    #[arg(long, global = true)]
+    port: Option<u16>,
+    /// Addresses or names to listen on, `*` for all; whoever reaches them can use the broker.
+    #[arg(long, global = true, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    #[arg(num_args = 1.., value_parser = address)]
     bind: Vec<IpAddr>,
+    /// Unix socket to listen on as well.
+    #[cfg(unix)]
+    #[arg(long, global = true, value_name = "PATH")]
+    unixsocket: Option<PathBuf>,
     /// Password that clients have to give.
-    #[arg(long, value_name = "PASSWORD")]
+    #[arg(long, global = true, value_name = "PASSWORD")]
     requirepass: Option<String>,
     /// Number of databases.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 16)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     databases: u16,
     /// Most clients at a time.
-    #[arg(long, default_value_t = 10_000)]
-    maxclients: usize,
-    /// Unix socket to listen on as well.
-    #[arg(long, value_name = "PATH")]
-    unixsocket: Option<PathBuf>,
-    /// File to write the port into once the broker listens, for scripts.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    maxclients: u32,
+    /// Another setting, as CONFIG SET has it, such as `notify-keyspace-events KEA`.
+    #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"], allow_negative_numbers = true)]
+    set: Vec<String>,
+    /// Number that everything random follows from, to see the same again.
+    #[arg(long, global = true, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// File that holds the port while the broker listens, for scripts.
+    #[arg(long, global = true, value_name = "FILE")]
     port_file: Option<PathBuf>,
-    /// Print each command as it comes, to standard error.
-    #[arg(long)]
+    /// Print each command to standard error as it comes.
+    #[arg(long, global = true)]
     verbose: bool,
 }
 
-/// The exit status when the broker could not be started, or the command of `run` could not.
-const FAILURE: u8 = 2;
+/// An address to listen on, as redis.conf has it.
+fn address(text: &str) -> Result<IpAddr, String> {
+    if text == "*" {
+        return Ok(Ipv4Addr::UNSPECIFIED.into());
+    }
+    if let Ok(ip) = text.parse() {
+        return Ok(ip);
+    }
+    let mut found = (text, 0).to_socket_addrs().map_err(|error| error.to_string())?;
+    found.next().map(|found| found.ip()).ok_or_else(|| "it has no address".into())
+}
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let (port, settings, command) = match cli.command {
-        None => (cli.options.port, cli.options.settings, None),
-        Some(Command::Run { options, command }) => (options.port, options.settings, Some(command)),
+    let program = Program::parse();
+    let outcome = match program.action {
+        None => serve(&program.options),
+        Some(Action::Run { command }) => run(&program.options, &command),
     };
-    let outcome = start(port, &settings).and_then(|broker| match command {
-        None => serve(&broker, settings.verbose),
-        Some(command) => run(&broker, &command, settings.verbose),
-    });
-    outcome.unwrap_or_else(|error| {
-        eprintln!("minibroker: {error}");
-        ExitCode::from(FAILURE)
+    outcome.unwrap_or_else(|failure| {
+        // Where nobody can be told any more the exit status tells.
+        let _ = writeln!(io::stderr(), "minibroker: {}", failure.text);
+        ExitCode::from(failure.status)
     })
 }
 
-/// What ends the program early, as one line for its user.
+/// What ends the program early: one line for its user, and the exit status.
 #[derive(Debug)]
-struct Failure(String);
+struct Failure {
+    text: String,
+    status: u8,
+}
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+impl Failure {
+    fn new(doing: impl fmt::Display, error: impl fmt::Display) -> Self {
+        Self { text: format!("{doing}: {error}"), status: FAILED }
+    }
+
+    fn of_command(program: &OsStr, error: &io::Error) -> Self {
+        let status = match error.kind() {
+            io::ErrorKind::NotFound => NOT_FOUND,
+            _ => CANNOT_RUN,
+        };
+        Self { status, ..Self::new(format_args!("cannot run {}", program.display()), error) }
     }
 }
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        Self(error.to_string())
+        Self { text: error.to_string(), status: FAILED }
     }
-}
-
-fn start(port: u16, settings: &Settings) -> Result<Broker, Failure> {
-    let mut builder = Broker::builder()
-        .port(port)
-        .bind(settings.bind.iter().copied())
-        .databases(usize::from(settings.databases))
-        .max_clients(settings.maxclients)
-        .password(settings.requirepass.clone().unwrap_or_default());
-    if let Some(path) = &settings.unixsocket {
-        builder = builder.unix_socket(path);
-    }
-    let broker = builder.start()?;
-    if let Some(path) = &settings.port_file {
-        write_port(path, broker.port())
-            .map_err(|error| Failure(format!("cannot write {}: {error}", path.display())))?;
-    }
-    Ok(broker)
-}
-
-/// Writes the port so that whoever waits for the file never reads half of it.
-fn write_port(path: &std::path::Path, port: u16) -> std::io::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    std::fs::write(&unfinished, format!("{port}\n"))?;
-    std::fs::rename(&unfinished, path)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure(format!("cannot start: {error}")))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new("cannot start", error))
 }
 
-/// Serves until Ctrl-C or SIGTERM.
-fn serve(broker: &Broker, verbose: bool) -> Result<ExitCode, Failure> {
+/// `minibroker`: serves until it is told to end.
+fn serve(options: &Options) -> Result<ExitCode, Failure> {
     runtime()?.block_on(async {
-        // Before the ready line: who has read it may send a signal at once.
-        let ended = ended()?;
-        if verbose {
-            tokio::spawn(print_commands(broker.commands()));
-        }
-        let mut out = std::io::stdout().lock();
+        // Before anybody can know that we are there: who does may send a signal at once.
+        let mut signals = Signals::new()?;
+        let session = Session::start(options, PORT)?;
+        let mut out = io::stdout().lock();
         // Whoever started us may have closed our standard output; we serve all the same.
-        let _ = writeln!(out, "minibroker {} is ready on {}", env!("CARGO_PKG_VERSION"), broker.addr());
+        let _ =
+            writeln!(out, "minibroker {} is ready on {}", env!("CARGO_PKG_VERSION"), session.places(options));
         let _ = out.flush();
         drop(out);
-        ended.await;
+        signals.next().await;
+        session.end().await;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// Runs a command with the broker's address in its environment.
-fn run(broker: &Broker, command: &[std::ffi::OsString], verbose: bool) -> Result<ExitCode, Failure> {
-    let (program, arguments) = command.split_first().ok_or(Failure("no command to run".into()))?;
-    let cannot = |error| Failure(format!("cannot run {}: {error}", program.display()));
+/// `minibroker run`: serves for the time of a command.
+fn run(options: &Options, command: &[OsString]) -> Result<ExitCode, Failure> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Failure::new("run", "no command"));
+    };
+    let cannot = |error: io::Error| Failure::of_command(program, &error);
     runtime()?.block_on(async {
-        let ended = ended()?;
-        if verbose {
-            tokio::spawn(print_commands(broker.commands()));
-        }
-        let mut child = tokio::process::Command::new(program)
+        let mut signals = Signals::new()?;
+        let session = Session::start(options, 0)?;
+        let broker = &session.broker;
+        let mut child = Command::new(program)
             .args(arguments)
             .env("REDIS_URL", broker.url())
             .env("REDIS_HOST", broker.addr().ip().to_string())
@@ -181,58 +188,179 @@ fn run(broker: &Broker, command: &[std::ffi::OsString], verbose: bool) -> Result
             .kill_on_drop(true)
             .spawn()
             .map_err(cannot)?;
-        tokio::select! {
-            status = child.wait() => Ok(exit_code(status.map_err(cannot)?)),
-            () = ended => {
-                pass_on_end(&child);
-                Ok(exit_code(child.wait().await.map_err(cannot)?))
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status.map_err(cannot)?,
+                signal = signals.next() => pass_on(signal, &child),
             }
-        }
+        };
+        session.end().await;
+        Ok(exit_code(status))
     })
 }
 
-/// Tells the command of `run` that it is to end, as we were told.
-fn pass_on_end(child: &tokio::process::Child) {
-    if let Some(id) = child.id() {
-        // The system's own program, so that no unsafe code is needed here.
-        let _ = std::process::Command::new("kill").arg(id.to_string()).status();
-    }
-}
-
-/// The exit status of the command; 128 and the signal, as shells say, where a signal ended it.
-fn exit_code(status: std::process::ExitStatus) -> ExitCode {
+/// The exit status of the command.
+fn exit_code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
-    let signal = None;
-    let code = status.code().or(signal.map(|signal: i32| 128 + signal)).unwrap_or(1);
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
+    let signal: Option<i32> = None;
+    let code = status.code().or(signal.map(|signal| SIGNALLED + signal));
+    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// Resolves when the program is told to end.
-fn ended() -> Result<impl Future<Output = ()>, Failure> {
-    let cannot = |error| Failure(format!("cannot listen to signals: {error}"));
-    #[cfg(unix)]
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(cannot)?;
-    #[cfg(unix)]
-    let mut interrupt =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).map_err(cannot)?;
-    Ok(async move {
+/// The broker with what the program keeps around it.
+struct Session {
+    broker: Broker,
+    printer: Option<JoinHandle<()>>,
+    port_file: Option<PortFile>,
+}
+
+impl Session {
+    fn start(options: &Options, port: u16) -> Result<Self, Failure> {
+        let mut builder = Broker::builder()
+            .port(options.port.unwrap_or(port))
+            .bind(options.bind.iter().copied())
+            .databases(options.databases.into())
+            .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX))
+            .password(options.requirepass.clone().unwrap_or_default());
         #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        if let Some(path) = &options.unixsocket {
+            builder = builder.unix_socket(path);
         }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    })
+        if let Some(seed) = options.seed {
+            builder = builder.seed(seed);
+        }
+        let broker = builder.start()?;
+        for setting in options.set.chunks(2) {
+            let command = ["CONFIG", "SET"].into_iter().chain(setting.iter().map(String::as_str));
+            let name = setting.first().map_or("", String::as_str);
+            broker
+                .command(command)
+                .map_err(|error| Failure::new(format_args!("cannot set {name}"), error))?;
+        }
+        let printer = options.verbose.then(|| tokio::spawn(print_commands(broker.commands())));
+        let port_file = match &options.port_file {
+            None => None,
+            Some(path) => Some(
+                PortFile::write(path, broker.port())
+                    .map_err(|error| Failure::new(format_args!("cannot write {}", path.display()), error))?,
+            ),
+        };
+        Ok(Self { broker, printer, port_file })
+    }
+
+    /// All that the broker listens on, for a reader.
+    fn places(&self, options: &Options) -> String {
+        let port = self.broker.port();
+        let tcp = options.bind.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
+        let unix = self.broker.unix_socket().map(|path| path.display().to_string());
+        tcp.chain(unix).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Ends the broker, and prints what has come until then.
+    async fn end(self) {
+        drop(self.port_file);
+        drop(self.broker);
+        if let Some(printer) = self.printer {
+            // It ends with the broker; what it could not print nobody reads.
+            let _ = printer.await;
+        }
+    }
 }
 
-async fn print_commands(commands: tokio::io::DuplexStream) {
+/// A file with the port in it, for as long as somebody listens there.
+struct PortFile(PathBuf);
+
+impl PortFile {
+    /// Whoever waits for the file never reads half of it.
+    fn write(path: &Path, port: u16) -> io::Result<Self> {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".unfinished");
+        std::fs::write(&unfinished, format!("{port}\n"))?;
+        std::fs::rename(&unfinished, path)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PortFile {
+    fn drop(&mut self) {
+        // It may have been removed by its reader, which is as good.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Prints the commands, a line each, until the broker ends.
+async fn print_commands(commands: DuplexStream) {
     let mut lines = BufReader::new(commands).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let line = line.strip_prefix(b"+").unwrap_or(&line);
-        eprintln!("{}", String::from_utf8_lossy(line.trim_ascii_end()));
+        if writeln!(io::stderr(), "{}", String::from_utf8_lossy(line.trim_ascii_end())).is_err() {
+            return;
+        }
     }
 }
+
+/// What tells the program to end.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let cannot = |error| Failure::new("cannot listen to signals", error);
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
+            terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+        })
+    }
+
+    /// The next one.
+    async fn next(&mut self) -> rustix::process::Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => rustix::process::Signal::INT,
+            _ = self.terminate.recv() => rustix::process::Signal::TERM,
+        }
+    }
+}
+
+/// Tells the command of `run` what we were told, unless it knows: Ctrl-C at a terminal goes to both of us.
+#[cfg(unix)]
+fn pass_on(signal: rustix::process::Signal, child: &Child) {
+    use rustix::process::{Pid, Signal, getpgrp, kill_process};
+    let at_terminal = || rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
+    if signal == Signal::INT && at_terminal() {
+        return;
+    }
+    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(id) = id {
+        // One that has ended in this moment needs not be told.
+        let _ = kill_process(id, signal);
+    }
+}
+
+/// What tells the program to end.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // There is nobody to tell us: we go on until we are killed.
+            std::future::pending().await
+        }
+    }
+}
+
+/// Ctrl-C goes to the command as well.
+#[cfg(not(unix))]
+fn pass_on((): (), _child: &Child) {}

@@ -1,5 +1,6 @@
 //! Waiting for a state of the broker.
 
+use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::panic::Location;
 use std::pin::Pin;
@@ -26,13 +27,20 @@ pub struct Wait<'a> {
 }
 
 /// Time was up before the state was there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("waited {within:?} for {wanted}, saw {seen} (at {caller})")]
 pub struct WaitError {
     wanted: String,
     seen: usize,
     within: Duration,
     caller: &'static Location<'static>,
+}
+
+/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+impl fmt::Debug for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl WaitError {

@@ -141,7 +141,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("addr=", client.address.peer.as_bytes());
     add("laddr=", client.address.local.as_bytes());
     add("fd=", b"-1");
-    add("name=", &client.name);
+    add("name=", shown(&client.name));
     add("age=", (now - client.created.seconds()).to_string().as_bytes());
     add("idle=", (now - client.last_interaction.seconds()).to_string().as_bytes());
     add("flags=", flags(client).as_bytes());
@@ -152,7 +152,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     }
     add("multi=", queued.as_bytes());
     for (name, value) in [
-        ("watch=", client.watched.len()),
+        ("watch=", client.watches()),
         ("qbuf=", client.query_buffer),
         ("qbuf-free=", 0),
         ("argv-mem=", argument_bytes),
@@ -171,8 +171,8 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("user=", b"default");
     add("redir=", b"-1");
     add("resp=", protocol.to_string().as_bytes());
-    add("lib-name=", &client.library);
-    add("lib-ver=", &client.library_version);
+    add("lib-name=", shown(&client.library));
+    add("lib-ver=", shown(&client.library_version));
     add("io-thread=", b"0");
     text.push(b'\n');
 }
@@ -209,10 +209,16 @@ pub fn setname(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// True if a text can stand as one field in a line of CLIENT LIST.
+/// True if a text can stand as one field in a line of CLIENT LIST. As in redis-server a NUL ends what is looked
+/// at, and what is shown.
 #[must_use]
 pub fn printable(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_graphic)
+    shown(text).iter().all(u8::is_ascii_graphic)
+}
+
+/// What stands before a NUL.
+fn shown(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// `CLIENT GETNAME`: null if there is no name.

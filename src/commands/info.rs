@@ -129,7 +129,7 @@ fn clients(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "blocked_clients", "{}", all().filter(|client| client.blocked.is_some()).count());
     field!(text, "tracking_clients", "0");
     field!(text, "pubsub_clients", "{}", all().filter(|client| client.is_subscribed()).count());
-    field!(text, "watching_clients", "{}", all().filter(|client| !client.watched.is_empty()).count());
+    field!(text, "watching_clients", "{}", all().filter(|client| client.watches() > 0).count());
     field!(text, "clients_in_timeout_table", "{}", store.waiters.timeouts());
     field!(text, "total_watched_keys", "{}", store.watches.keys());
     field!(text, "total_blocking_keys", "{}", store.waiters.keys());

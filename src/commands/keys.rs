@@ -273,3 +273,14 @@ pub fn rename(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.ok();
     Ok(())
 }
+
+/// RENAMENX key newkey
+pub fn renamenx(ctx: &mut Context<'_>) -> Outcome {
+    let (from, to) = (&ctx.args[1], &ctx.args[2]);
+    if !ctx.store.contains(from) {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    let renamed = !ctx.store.contains(to) && ctx.store.rename(from, to);
+    ctx.reply.integer(i64::from(renamed));
+    Ok(())
+}

@@ -70,12 +70,6 @@ pub fn float(text: &[u8]) -> Result<f64, Error> {
     parse_double(text).ok_or(Error::NOT_FLOAT)
 }
 
-/// A text up to a NUL, which is all that redis-server sees of it where it reads an option or a bound.
-#[must_use]
-pub fn until_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 /// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.
 ///
 /// # Errors

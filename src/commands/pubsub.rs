@@ -105,8 +105,8 @@ pub fn pubsub_help(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn subscribe_to(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
-    if ctx.client()?.internal {
-        // As redis-server says to whoever could never read the messages.
+    // As redis-server says to whoever could never read the messages; to shard channels in a transaction too.
+    if ctx.client()?.internal || kind == Kind::Shard && !ctx.may_block {
         let command = word.to_uppercase();
         return Err(Error::new(format!("ERR {command} isn't allowed for a DENY BLOCKING client")));
     }

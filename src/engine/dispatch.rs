@@ -95,6 +95,7 @@ impl Engine {
             if let Some(owner) = engine.store.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
+                transaction.bytes += args.bytes();
                 transaction.queue.push(args.to_owned());
             }
             if !engine.is_muted(client) {
@@ -150,6 +151,8 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
         let was_muted = owner.is_muted();
+        // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
+        let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
         let start = out.len();
         let (outcome, wait) = match command.run {
@@ -187,6 +190,9 @@ impl Engine {
         } else if muted && !heard {
             out.truncate(start);
         }
+        if was_closing {
+            out.truncate(start);
+        }
         self.ran.push(command.index());
         None
     }
@@ -198,19 +204,22 @@ impl Engine {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let protocol = owner.protocol;
         let mut out = self.store.clients.take_outbox(client);
+        let start = out.len();
         write(self, &mut out, protocol);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if owner.blocked.is_none() {
             owner.end_reply();
         }
+        let mut added = out.len().saturating_sub(start);
         let pushes = std::mem::replace(&mut owner.outbox, out);
+        added += pushes.len();
         if owner.close == Close::Now {
             owner.outbox.clear();
         } else if !pushes.is_empty() {
             owner.outbox.extend_from_slice(&pushes);
         }
         self.store.clients.put_spare(pushes);
-        self.store.clients.check_output_limit(client, &self.store.config, self.store.now);
+        self.store.clients.check_output_limit(client, added, &self.store.config, self.store.now);
         self.store.clients.mark(client);
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::commands::Error;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::store::clients::{Address, Client, Close};
+use crate::store::clients::{Address, Client, Close, ReplyMode};
 use crate::store::{ClientKey, Config, Store, Time};
 
 /// What a client may do after a request.
@@ -136,7 +136,9 @@ impl Engine {
         loop {
             match self.store.clients.get(client) {
                 None => return (consumed, Flow::Closed),
-                Some(owner) if owner.close != Close::No => return (bytes.len(), Flow::Closed),
+                Some(owner) if owner.close != Close::No || owner.ignored => {
+                    return (bytes.len(), Flow::Closed);
+                }
                 Some(owner) if owner.blocked.is_some() => return (consumed, Flow::Blocked),
                 Some(_) => {}
             }
@@ -172,10 +174,12 @@ impl Engine {
         Limits { bulk: self.store.config.proto_max_bulk_len, authenticated }
     }
 
-    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet;
-    /// true if so.
+    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet,
+    /// what waits for its EXEC included; true if so.
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
-        let exceeded = bytes > self.store.config.client_query_buffer_limit;
+        let owner = self.store.clients.get(client);
+        let queued = owner.and_then(|owner| owner.transaction.as_ref()).map_or(0, |all| all.bytes);
+        let exceeded = bytes.saturating_add(queued) > self.store.config.client_query_buffer_limit;
         if exceeded {
             self.store.stats.query_limit_disconnections += 1;
             self.store.kill(client);
@@ -191,12 +195,18 @@ impl Engine {
     }
 
     fn protocol_error(&mut self, client: ClientKey, error: ProtocolError) {
-        let text = format!("ERR Protocol error: {error}");
-        self.store.stats.error(text.as_bytes());
-        if let Some(owner) = self.store.clients.get_mut(client) {
-            let protocol = owner.protocol;
-            Reply::new(&mut owner.outbox, protocol).error(text.as_bytes());
+        let mut text = b"ERR Protocol error: ".to_vec();
+        error.write(&mut text);
+        self.store.stats.error(&text);
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        if owner.reply_mode == ReplyMode::Off {
+            // redis-server closes the connection with the error; without a reply it reads no more and waits
+            // for the client to go.
+            owner.ignored = true;
+            return;
         }
+        let protocol = owner.protocol;
+        Reply::new(&mut owner.outbox, protocol).error(&text);
         self.store.clients.close(client, Close::AfterReply);
     }
 

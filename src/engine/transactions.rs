@@ -50,6 +50,6 @@ impl Engine {
         owner
             .watched
             .iter()
-            .any(|(db, key, was_expired)| !was_expired && self.store.databases[*db].expired(key, now))
+            .any(|((db, key), was_expired)| !was_expired && self.store.databases[*db].expired(key, now))
     }
 }

@@ -1,7 +1,7 @@
 //! The digits of a double by the algorithm Grisu2 (Florian Loitsch, "Printing Floating-Point Numbers Quickly and
 //! Accurately with Integers", 2010), which redis-server prints scores with.
 //!
-//! The digits always read back as the same double. They are the shortest that do in all but one case of a
+//! The digits always read back as the same double. They are the shortest that do in all but about one case of a
 //! thousand, and in that case a client sees the longer ones: this is why the shortest digits of the standard
 //! library would not do.
 
@@ -118,7 +118,7 @@ fn power_for(exponent: i32) -> (Scaled, i32) {
     loop {
         let power = FIRST_POWER + place * POWER_STEP;
         // The binary logarithm of ten in fixed point, good for far greater powers than these.
-        let binary = (power * 1_741_647 >> 19) - 63;
+        let binary = ((power * 1_741_647) >> 19) - 63;
         let sum = exponent + binary + 64;
         let fraction = usize::try_from(place).ok().and_then(|place| POWERS.get(place)).copied();
         match fraction {

@@ -187,3 +187,139 @@ fn layout(out: &mut Vec<u8>, digits: &[u8], last: i32) {
         out.extend_from_slice(itoa::Buffer::new().format(exponent.abs()).as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn printed(value: f64) -> String {
+        let mut out = Vec::new();
+        print_double(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn doubles_are_printed_as_redis_8_prints_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (-1.0, "-1"),
+            (0.1, "0.1"),
+            (-1.5, "-1.5"),
+            (1e15, "1000000000000000"),
+            (1e22, "1e+22"),
+            (4_611_686_018_427_387_904.0, "4611686018427387904"),
+            (1e23, "99999999999999990000000"),
+            (123_456_789_012_345_678_901_234_567_890.0, "1.2345678901234568e+29"),
+            (1e-7, "1e-7"),
+            (0.000_015, "0.000015"),
+            (0.000_001_5, "1.5e-6"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+            // These have shorter digits, which Grisu2 does not find, or nearer ones.
+            (7.039_164_752_059_34e9, "7.0391647520593395e+9"),
+            (2.710_178_841_292_778e-3, "0.0027101788412927782"),
+            (6.762_066_406_174_768e-198, "6.762066406174769e-198"),
+        ] {
+            assert_eq!(printed(value), text);
+        }
+    }
+
+    #[test]
+    fn scores_are_read_as_strtod_reads_them() {
+        for (text, value) in [
+            ("+5", 5.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("-.5e1", -5.0),
+            ("1e+3", 1000.0),
+            ("00012", 12.0),
+            ("0e99999999999", 0.0),
+            ("3e-324", 5e-324),
+            ("iNf", f64::INFINITY),
+            ("+Infinity", f64::INFINITY),
+            ("-inf", f64::NEG_INFINITY),
+            ("0x10", 16.0),
+            ("-0X1.8P+1", -3.0),
+            ("0x.8", 0.5),
+            ("0x0p99999999999999999999", 0.0),
+            ("0x1p-1074", 5e-324),
+            // Halfway between two doubles, and a little more.
+            ("0x1.fffffffffffff8p0", 2.0),
+            ("0x1.00000000000008p0", 1.0),
+            ("0x1.000000000000080000000001p0", 1.000_000_000_000_000_2),
+        ] {
+            assert_eq!(parse_double(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in [
+            "",
+            " 1",
+            "1 ",
+            "\t1",
+            "1\n",
+            "1\0",
+            ".",
+            "+",
+            "--1",
+            "+-1",
+            "e5",
+            "1e",
+            "1e+",
+            "1_000",
+            "1f",
+            "nan",
+            "-NaN",
+            "nan(1)",
+            "infinit",
+            "i",
+            "0x",
+            "0x.",
+            "0x1p",
+            "0x1p+",
+            "0x1 ",
+            "0b1",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "2e-324",
+            "0x1p1024",
+            "0x1p-1075",
+            "0x1p-99999999999999999999",
+        ] {
+            assert_eq!(parse_double(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_read_without_hexadecimals_and_without_limits() {
+        for (text, value) in [("1e400", f64::INFINITY), ("-1e400", f64::NEG_INFINITY), ("1e-400", 0.0)] {
+            assert_eq!(parse_decimal(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in ["0x10", "nan", "", " 1"] {
+            assert_eq!(parse_decimal(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back_the_same(value: f64) {
+            prop_assert_eq!(parse_double(printed(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn hexadecimal_notation_reads_back_the_same(value: f64) {
+            let bits = value.abs().to_bits();
+            let (whole, exponent) = match bits >> 52 {
+                0 => (0, -1022),
+                exponent => (1, i64::try_from(exponent).unwrap() - 1023),
+            };
+            let text = format!("0x{whole}.{:013x}p{exponent}", bits & ((1 << 52) - 1));
+            prop_assert_eq!(parse_double(text.as_bytes()), Some(value.abs()));
+        }
+    }
+}

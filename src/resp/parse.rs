@@ -67,6 +67,19 @@ pub enum ProtocolError {
     UnbalancedQuotes,
 }
 
+impl ProtocolError {
+    /// Appends the text as redis-server has it, in which a byte that was not expected stands as it came.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::ExpectedBulk(got) => {
+                out.extend_from_slice(b"expected '$', got '");
+                out.extend_from_slice(&[*got, b'\'']);
+            }
+            other => out.extend_from_slice(other.to_string().as_bytes()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum State {
     /// Nothing of a request has been seen.
@@ -92,8 +105,10 @@ pub struct Parser {
     is_inline: bool,
 }
 
-/// Spans of a connection's parser beyond this number are given back after the request.
+/// Spans of a connection's parser beyond this number are given back when the next request is asked for.
 const SPANS_KEPT: usize = 1024;
+/// As many bytes of an inline request are kept.
+const INLINE_KEPT: usize = 1024;
 
 impl Parser {
     /// A parser at the beginning of a request.
@@ -122,14 +137,15 @@ impl Parser {
     /// ```
     pub fn parse(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
         if self.state == State::Begin && self.at == 0 {
-            let Some(&first) = buffer.first() else {
-                return Ok(None);
-            };
             self.spans.clear();
-            self.is_inline = first != b'*';
             if self.spans.capacity() > SPANS_KEPT {
                 self.spans = Vec::new();
             }
+            if self.inline.capacity() > INLINE_KEPT {
+                self.inline = Vec::new();
+            }
+            let Some(&first) = buffer.first() else { return Ok(None) };
+            self.is_inline = first != b'*';
             if self.is_inline {
                 return self.parse_inline(buffer);
             }
@@ -191,11 +207,11 @@ impl Parser {
                     self.state = State::Bulk { left, length };
                 }
                 State::Bulk { left, length } => {
-                    let end = self.at + length;
                     // The two bytes behind an argument are passed over unread, as redis-server does.
-                    if buffer.len() < end + 2 {
+                    if buffer.len().saturating_sub(self.at) < length.saturating_add(2) {
                         return Ok(None);
                     }
+                    let end = self.at + length;
                     self.spans.push(Span { start: self.at, end });
                     self.at = end + 2;
                     self.searched = self.at;
@@ -249,7 +265,8 @@ impl Parser {
 
 /// Splits a line into arguments as redis-server's `sdssplitargs`: white space separates; `"..."` knows
 /// `\n \r \t \b \a \xHH` and `\` before any other byte; `'...'` knows `\'`; a closing quote ends the
-/// argument. False if a quote stays open or something follows its end directly.
+/// argument. False if a quote stays open or something follows its end directly. A vertical tab or a form feed is
+/// white space before an argument and behind a quote, but does not end an argument without quotes.
 fn split_quoted(line: &[u8], out: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
     let space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
     let hex = |byte: u8| (byte as char).to_digit(16);
@@ -263,7 +280,7 @@ fn split_quoted(line: &[u8], out: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
         }
         let start = out.len();
         while let Some(&byte) = line.get(at) {
-            if space(byte) {
+            if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
                 break;
             }
             at += 1;
@@ -315,6 +332,7 @@ fn split_quoted(line: &[u8], out: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
             if line.get(at).is_some_and(|byte| !space(*byte)) {
                 return false;
             }
+            break;
         }
         spans.push(Span { start, end: out.len() });
     }

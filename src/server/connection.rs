@@ -343,13 +343,13 @@ impl Task {
             self.blocked = flow == Flow::Blocked;
             if let Some(output) = output {
                 io.write(client, shared, buffer, output);
+                // What was marked for this client has just been written.
+                if let Some(own) = self.dirty.iter().position(|dirty| *dirty == client) {
+                    self.dirty.swap_remove(own);
+                }
             }
             if std::mem::take(&mut io.resumed) {
                 self.blocked = false;
-            }
-            // What was marked for this client has just been written.
-            if let Some(own) = self.dirty.iter().position(|dirty| *dirty == client) {
-                self.dirty.swap_remove(own);
             }
             consumed
         })

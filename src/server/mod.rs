@@ -14,6 +14,7 @@ pub use wait::{Condition, Waits};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use parking_lot::{Mutex, MutexGuard};
@@ -105,7 +106,9 @@ impl Shared {
     pub fn change<R>(&self, change: impl FnOnce(&mut Engine, Time) -> R) -> R {
         let mut dirty = Vec::new();
         let mut engine = self.engine();
-        let result = change(&mut engine, self.now());
+        let started = Instant::now();
+        let result = change(&mut engine, self.clock.at(started));
+        engine.account(started.elapsed());
         self.settle(engine, &mut dirty);
         self.wake(dirty);
         result
@@ -132,7 +135,9 @@ impl Shared {
                 }
             }
             let mut engine = self.engine();
-            engine.tick(self.now());
+            let started = Instant::now();
+            engine.tick(self.clock.at(started));
+            engine.account(started.elapsed());
             self.settle(engine, &mut dirty);
             self.flush(dirty.drain(..));
         }

@@ -47,11 +47,16 @@ impl Condition {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, what, name) = match self {
-            Self::Subscribers { channel, count } => (count, "subscribers of channel", channel),
-            Self::PatternSubscribers { pattern, count } => (count, "subscribers of pattern", pattern),
-            Self::Blocked { key, count } => (count, "clients blocked on key", key),
+        let (count, one, more, name) = match self {
+            Self::Subscribers { channel, count } => {
+                (*count, "subscriber of channel", "subscribers of channel", channel)
+            }
+            Self::PatternSubscribers { pattern, count } => {
+                (*count, "subscriber of pattern", "subscribers of pattern", pattern)
+            }
+            Self::Blocked { key, count } => (*count, "client blocked on key", "clients blocked on key", key),
         };
+        let what = if count == 1 { one } else { more };
         write!(f, "{count} {what} \"{}\"", name.escape_ascii())
     }
 }

@@ -3,7 +3,7 @@
 use slab::Slab;
 
 use super::waiters::Blocked;
-use super::{Bytes, Config, IndexSet, Store, Time};
+use super::{Bytes, Config, IndexSet, Map, Store, Time};
 use crate::resp::{OwnedRequest, Protocol};
 
 /// The place of a client in the table. It is given to another client after a disconnect; [`Client::id`] never is.
@@ -41,6 +41,8 @@ pub enum ReplyMode {
 pub struct Transaction {
     /// The commands that EXEC will run.
     pub queue: Vec<OwnedRequest>,
+    /// The bytes of their arguments.
+    pub bytes: usize,
     /// A command could not be queued: EXEC will refuse.
     pub failed: bool,
 }
@@ -99,7 +101,7 @@ pub struct Client {
     pub transaction: Option<Box<Transaction>>,
     /// The keys that it watches, with their databases; those that had expired already when WATCH came are
     /// marked and do not fail EXEC again.
-    pub watched: Vec<(usize, Bytes, bool)>,
+    pub watched: Map<(usize, Bytes), bool>,
     /// One of those keys has changed.
     pub watched_key_changed: bool,
     /// What it waits for.
@@ -120,6 +122,8 @@ pub struct Client {
     pub no_touch: bool,
     /// Whether the connection stays.
     pub close: Close,
+    /// Whatever else it sends is thrown away, as it has broken the protocol unheard.
+    pub ignored: bool,
     /// Bytes that have arrived and are not yet run, as far as the shell has told.
     pub query_buffer: usize,
     /// Bytes received.
@@ -156,6 +160,12 @@ impl Client {
     #[must_use]
     pub fn shard_subscription_count(&self) -> usize {
         self.subscriptions.as_ref().map_or(0, |all| all.shard_channels.len())
+    }
+
+    /// How many keys it watches. Once one has changed nothing more is watched for: EXEC will refuse anyway.
+    #[must_use]
+    pub fn watches(&self) -> usize {
+        if self.watched_key_changed { 0 } else { self.watched.len() }
     }
 
     /// True if it has any subscription.
@@ -249,7 +259,7 @@ impl Clients {
             over_soft_limit: None,
             subscriptions: None,
             transaction: None,
-            watched: Vec::new(),
+            watched: Map::default(),
             watched_key_changed: false,
             blocked: None,
             created: now,
@@ -260,6 +270,7 @@ impl Clients {
             no_evict: false,
             no_touch: false,
             close: Close::No,
+            ignored: false,
             query_buffer: 0,
             net_input: 0,
             net_output: 0,
@@ -337,7 +348,7 @@ impl Clients {
             client.outbox = self.spare.pop().unwrap_or_default();
         }
         client.outbox.extend_from_slice(bytes);
-        check_output_limit(client, config, now);
+        check_output_limit(client, bytes.len(), config, now);
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(key);
@@ -362,10 +373,10 @@ impl Clients {
     }
 
     /// Cuts off a client that does not read what it gets, as redis-server does by
-    /// `client-output-buffer-limit`.
-    pub fn check_output_limit(&mut self, key: ClientKey, config: &Config, now: Time) {
+    /// `client-output-buffer-limit`. Its outbox has just got `added` bytes.
+    pub fn check_output_limit(&mut self, key: ClientKey, added: usize, config: &Config, now: Time) {
         if let Some(client) = self.slots.get_mut(key.0) {
-            check_output_limit(client, config, now);
+            check_output_limit(client, added, config, now);
             if client.close == Close::Now {
                 self.mark(key);
             }
@@ -441,12 +452,16 @@ impl Store {
     }
 }
 
-fn check_output_limit(client: &mut Client, config: &Config, now: Time) {
+fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: Time) {
     let limit = config.output_limit(client.output_class());
     let pending = client.pending_output();
     let hard = limit.hard > 0 && pending > limit.hard;
     let soft = limit.soft > 0 && pending > limit.soft;
     if soft {
+        if pending.saturating_sub(added) <= limit.soft {
+            // Whatever was over the limit before has been written since.
+            client.over_soft_limit = None;
+        }
         let since = *client.over_soft_limit.get_or_insert(now);
         if hard || now.since(since).as_secs() >= limit.soft_seconds {
             cut_off(client);

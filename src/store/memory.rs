@@ -73,7 +73,7 @@ impl Value {
             Self::List(list) => size_of_val(&**list),
             Self::Set(set) => size_of_val(&**set),
             Self::Hash(hash) => size_of_val(&**hash),
-            Self::SortedSet(set) => size_of_val(&**set),
+            Self::SortedSet(set) => set.memory(),
             Self::Stream(stream) => size_of_val(&**stream),
         }
     }
@@ -95,7 +95,7 @@ impl Client {
             self.library.len(),
             self.library_version.len(),
         ];
-        let watched = self.watched.iter().map(|watched| size_of_val(watched) + watched.1.len());
+        let watched = self.watched.keys().map(|(_, key)| table_entry::<(usize, Bytes)>(key.len()));
         let queue = self.transaction.iter().flat_map(|transaction| &transaction.queue);
         let queued = queue.map(|request| size_of_val(request) + request.args().bytes());
         let waiting = self.blocked.iter().map(|blocked| {

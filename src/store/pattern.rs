@@ -5,6 +5,10 @@
 //! later `*` can always take over what an earlier one would have had to skip) in at most pattern times text
 //! steps.
 
+/// How many `*` with something else between them a pattern may have to match anything: redis-server does not
+/// recurse deeper.
+const STARS_MAX: usize = 1000;
+
 /// True if the whole text matches the pattern; with `nocase` ASCII letters match in either case.
 ///
 /// ```
@@ -22,9 +26,19 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go back to: behind the last `*`, with one more byte of the text taken by it.
     let mut last_star: Option<(usize, usize)> = None;
+    let mut stars = 0;
     loop {
         if pattern.get(p) == Some(&b'*') {
-            p += 1;
+            while pattern.get(p) == Some(&b'*') {
+                p += 1;
+            }
+            if p == pattern.len() {
+                return true;
+            }
+            stars += 1;
+            if stars > STARS_MAX {
+                return false;
+            }
             last_star = Some((p, t));
             continue;
         }
@@ -65,7 +79,8 @@ fn one(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
 }
 
 /// The length of the class at the beginning of the pattern, if it holds the byte. A class that is not closed
-/// ends with the pattern; a reversed range is turned round.
+/// ends with the pattern; a reversed range is turned round. Ranges are those of C's `char`, in which the bytes
+/// from 128 on come before all others.
 fn class(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
     let fold = |byte: u8| if nocase { byte.to_ascii_lowercase() } else { byte };
     let mut at = 1;
@@ -87,8 +102,11 @@ fn class(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
             }
             [] => break,
             [low, b'-', high, ..] => {
-                let (low, high, byte) = (fold(*low), fold(*high), fold(byte));
-                found |= (low.min(high)..=low.max(high)).contains(&byte);
+                let (low, high) = (low.cast_signed(), high.cast_signed());
+                // It is turned round before letters are folded, and not again.
+                let (low, high) = (low.min(high).cast_unsigned(), low.max(high).cast_unsigned());
+                let signed = |byte: u8| fold(byte).cast_signed();
+                found |= (signed(low)..=signed(high)).contains(&signed(byte));
                 at += 3;
             }
             [member, ..] => {

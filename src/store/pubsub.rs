@@ -96,7 +96,7 @@ impl Store {
             .clients
             .get_mut(client)
             .and_then(|owner| owner.subscriptions.as_mut())
-            .is_some_and(|subscriptions| kind.of_mut(subscriptions).shift_remove(name));
+            .is_some_and(|subscriptions| kind.of_mut(subscriptions).swap_remove(name));
         if removed {
             self.unregister(client, kind, name);
         }

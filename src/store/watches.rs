@@ -91,11 +91,11 @@ impl Store {
     pub fn watch(&mut self, client: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());
         let Some(owner) = self.clients.get_mut(client) else { return };
-        if owner.watched.iter().any(|(other, watched, _)| *other == db && **watched == *key) {
+        let watched = (db, Bytes::from(key));
+        if owner.watched.contains_key(&watched) {
             return;
         }
-        let expired = self.databases[db].expired(key, now);
-        owner.watched.push((db, key.into(), expired));
+        owner.watched.insert(watched, self.databases[db].expired(key, now));
         self.watches.add(db, key, client);
     }
 
@@ -103,7 +103,7 @@ impl Store {
     pub fn unwatch(&mut self, client: ClientKey) {
         let Some(owner) = self.clients.get_mut(client) else { return };
         owner.watched_key_changed = false;
-        for (db, key, _) in std::mem::take(&mut owner.watched) {
+        for ((db, key), _) in std::mem::take(&mut owner.watched) {
             self.watches.remove(db, &key, client);
         }
     }

@@ -1,16 +1,17 @@
-//! The family sorted_sets: scores are set, read, and removed.
+//! Sorted sets: scores are set, read, and removed.
 
 mod range;
 
 pub use range::{zcount, zrange, zrangebyscore, zremrangebyscore, zrevrange};
 
-use super::numbers::{self, until_nul};
+use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
 use crate::resp::Reply;
 use crate::store::sorted_set::{Inserted, Limits};
 use crate::store::{Class, SortedSet};
 
 /// The options of ZADD.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Default)]
 struct AddOptions {
     only_new: bool,
@@ -32,8 +33,7 @@ impl AddOptions {
             ("GT", &mut self.only_greater),
             ("LT", &mut self.only_less),
         ];
-        let word = until_nul(word);
-        let option = options.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+        let option = options.into_iter().find(|(name, _)| is_option(word, name));
         option.map(|(_, option)| *option = true).is_some()
     }
 
@@ -119,7 +119,8 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
         }
     }
     if added + updated > 0 {
-        ctx.store.modified(Class::SORTED_SET, if options.increment { "zincr" } else { "zadd" }, key);
+        let event = if options.increment { "zincr" } else { "zadd" };
+        ctx.store.modified_by(added + updated, Class::SORTED_SET, event, key);
     }
     if options.increment {
         score_or_null(&mut ctx.reply, score);
@@ -166,7 +167,7 @@ fn remove(ctx: &mut Context<'_>, event: &str, from: impl FnOnce(&mut SortedSet) 
     let removed = from(set);
     let is_empty = set.is_empty();
     if removed > 0 {
-        ctx.store.modified(Class::SORTED_SET, event, key);
+        ctx.store.modified_by(removed, Class::SORTED_SET, event, key);
     }
     if is_empty {
         ctx.store.remove_empty(key);

@@ -4,7 +4,7 @@
 use std::ops::{Bound, Range};
 
 use super::remove;
-use crate::commands::numbers::{self, until_nul};
+use crate::commands::numbers::{self, is_option, up_to_nul};
 use crate::commands::{Context, Error, Outcome};
 use crate::resp::{Args, parse_decimal};
 use crate::store::SortedSet;
@@ -55,7 +55,7 @@ fn score_range(min: &[u8], max: &[u8]) -> Result<ScoreRange, Error> {
     let bound = |text| {
         // A number that redis-server's reading has not even begun with is 0.
         let number = |text: &[u8]| if text.is_empty() { Some(0.0) } else { parse_decimal(text) };
-        match until_nul(text) {
+        match up_to_nul(text) {
             [b'(', text @ ..] => number(text).map(Bound::Excluded),
             text => number(text).map(Bound::Included),
         }
@@ -96,8 +96,8 @@ impl<'a> Query<'a> {
         let (mut kind, mut reverse) = (kind, reverse);
         let (mut offset, mut count, mut with_scores) = (0, -1, false);
         let mut at = 2;
-        while let Some(option) = args.get(at).map(until_nul) {
-            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        while let Some(option) = args.get(at) {
+            let is = |name: &str| is_option(option, name);
             if is("WITHSCORES") {
                 with_scores = true;
             } else if is("LIMIT") && at + 2 < args.len() {
@@ -181,9 +181,9 @@ fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Out
     };
     let members = set.range(ranks);
     if query.reverse {
-        members.rev().for_each(&mut write)
+        members.rev().for_each(&mut write);
     } else {
-        members.for_each(&mut write)
+        members.for_each(&mut write);
     }
     Ok(())
 }

@@ -207,4 +207,16 @@ pub const COMMANDS: &[Command] = &[
         run: Run::Command(keys::rename),
         ..KEYSPACE
     },
+    Command {
+        name: "renamenx",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "OW insert")],
+        since: "1.0.0",
+        summary: "Gives a key another name if that is free.",
+        complexity: "O(1)",
+        syntax: "key:key newkey:key#1",
+        run: Run::Command(keys::renamenx),
+        ..KEYSPACE
+    },
 ];

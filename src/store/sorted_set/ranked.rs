@@ -456,15 +456,15 @@ mod tests {
 
     #[test]
     fn what_grows_at_its_end_has_full_leaves() {
-        let mut sequence = Ranked::default();
-        for item in 0..100_000 {
-            sequence.insert(sequence.len(), item);
-        }
         fn leaves(node: &Node<u32>) -> usize {
             match node {
                 Node::Leaf(_) => 1,
                 Node::Branch(children) => children.iter().map(|child| leaves(&child.node)).sum(),
             }
+        }
+        let mut sequence = Ranked::default();
+        for item in 0..100_000 {
+            sequence.insert(sequence.len(), item);
         }
         assert_eq!(leaves(&sequence.root), 100_000usize.div_ceil(LEAF));
         assert_eq!(check(&sequence.root, true), 3);

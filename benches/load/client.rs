@@ -1,0 +1,79 @@
+//! The load generator: blocking sockets that are served in turn, without epoll and without parsing.
+//!
+//! All connections have requests under way at any time. The generator reads the replies of the connection whose turn
+//! it is, which are usually there already, and sends its next requests: one read and one write a batch, and the
+//! lines of the replies are counted. That costs a fraction of what the servers spend, so the servers are the
+//! bottleneck.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A server that does not answer for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+const READ_SIZE: usize = 256 * 1024;
+
+/// One connection to a server.
+pub struct Connection {
+    stream: TcpStream,
+    /// How many lines have come of answers that nobody has asked for yet.
+    ahead: usize,
+}
+
+/// The buffer that all connections of a thread read into.
+pub struct Buffer(Vec<u8>);
+
+impl Buffer {
+    pub fn new() -> Self {
+        Self(vec![0; READ_SIZE])
+    }
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, ahead: 0 })
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Reads so many lines; errors of the server are errors here.
+    pub fn read_lines(&mut self, lines: usize, buffer: &mut Buffer) -> io::Result<()> {
+        while self.ahead < lines {
+            let count = self.stream.read(&mut buffer.0)?;
+            let bytes = &buffer.0[..count];
+            match bytes.first() {
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(b'-') => {
+                    let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+                    return Err(io::Error::other(String::from_utf8_lossy(line)));
+                }
+                // Compilers make wide instructions of it.
+                #[allow(clippy::naive_bytecount)]
+                Some(_) => self.ahead += bytes.iter().filter(|byte| **byte == b'\n').count(),
+            }
+        }
+        self.ahead -= lines;
+        Ok(())
+    }
+
+    /// Sends a request and reads its answer of so many lines.
+    pub fn ask(&mut self, request: &[u8], lines: usize, buffer: &mut Buffer) -> io::Result<()> {
+        self.send(request)?;
+        self.read_lines(lines, buffer)
+    }
+}
+
+/// A request as clients encode it.
+pub fn request<const N: usize>(arguments: [&str; N]) -> Vec<u8> {
+    let mut bytes = format!("*{N}\r\n").into_bytes();
+    for argument in arguments {
+        bytes.extend_from_slice(format!("${}\r\n{argument}\r\n", argument.len()).as_bytes());
+    }
+    bytes
+}

@@ -1,0 +1,84 @@
+//! Elements that go to clients that wait in BLPOP.
+
+use std::io;
+
+use super::{Effort, Load, MESSAGE, Outcome, measure};
+use crate::client::{Buffer, Connection, request};
+use crate::server::Server;
+
+const HAND_OFFS_MAX: u64 = 1_000_000;
+
+pub fn run(server: &Server, effort: &Effort) -> Outcome {
+    let mut buffer = Buffer::new();
+    let pairs: io::Result<Vec<_>> = (0..effort.clients)
+        .map(|number| {
+            let queue = format!("load:{number}");
+            let mut producer = Connection::open(server.address)?;
+            producer.ask(&request(["DEL", &queue]), 1, &mut buffer)?;
+            Ok(Pair {
+                producer,
+                consumer: Connection::open(server.address)?,
+                push: request(["RPUSH", &queue, MESSAGE]),
+                pop: request(["BLPOP", &queue, "0"]),
+            })
+        })
+        .collect();
+    measure(server, effort, HAND_OFFS_MAX, &mut HandOff { pairs: pairs?, buffer })
+}
+
+struct HandOff {
+    pairs: Vec<Pair>,
+    buffer: Buffer,
+}
+
+struct Pair {
+    producer: Connection,
+    consumer: Connection,
+    push: Vec<u8>,
+    pop: Vec<u8>,
+}
+
+impl Pair {
+    fn receive(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        self.producer.read_lines(1, buffer)?;
+        // An array of the queue and the element.
+        self.consumer.read_lines(5, buffer)
+    }
+}
+
+impl HandOff {
+    /// Half of the pairs wait while the elements of the other half are under way: a consumer is always there long
+    /// before its element.
+    fn turn(&mut self, at: usize) -> io::Result<()> {
+        let count = self.pairs.len();
+        let waiting = &mut self.pairs[(at + count / 2) % count];
+        waiting.producer.send(&waiting.push)
+    }
+}
+
+impl Load for HandOff {
+    fn begin(&mut self) -> io::Result<()> {
+        for pair in &mut self.pairs {
+            pair.consumer.send(&pair.pop)?;
+        }
+        let count = self.pairs.len();
+        // Those of the first half have their elements; `step` begins with them.
+        self.pairs[..count.div_ceil(2)].iter_mut().try_for_each(|pair| pair.producer.send(&pair.push))
+    }
+
+    fn step(&mut self) -> io::Result<u64> {
+        for at in 0..self.pairs.len() {
+            let pair = &mut self.pairs[at];
+            pair.receive(&mut self.buffer)?;
+            pair.consumer.send(&pair.pop)?;
+            self.turn(at)?;
+        }
+        Ok(self.pairs.len() as u64)
+    }
+
+    fn finish(&mut self) -> io::Result<u64> {
+        let half = self.pairs.len().div_ceil(2);
+        self.pairs[..half].iter_mut().try_for_each(|pair| pair.receive(&mut self.buffer))?;
+        Ok(half as u64)
+    }
+}

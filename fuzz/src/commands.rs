@@ -1,0 +1,198 @@
+//! Commands made up from bytes, by the syntax that the command table gives: most are well-formed, many nearly so.
+
+use minibroker::commands::table::syntax::{Argument, Kind, parse};
+use minibroker::commands::table::{self, Command, Group, Run};
+
+/// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
+/// is optional or repeated comes to an end.
+pub struct Choices<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+}
+
+impl<'a> Choices<'a> {
+    /// Choices that follow from these bytes.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes: bytes.iter() }
+    }
+
+    fn next(&mut self) -> usize {
+        self.bytes.next().map_or(0, |byte| usize::from(*byte))
+    }
+
+    fn of<'t, T: ?Sized>(&mut self, from: &[&'t T]) -> &'t T {
+        from[self.next() % from.len()]
+    }
+}
+
+const INTEGERS: [&str; 12] =
+    ["0", "1", "2", "3", "10", "-1", "-2", "100", "9223372036854775807", "-9223372036854775808", "x", ""];
+const DOUBLES: [&str; 10] = ["0", "1", "0.01", "3.0", "-1", "1e300", "inf", "-inf", "nan", "x"];
+const PATTERNS: [&str; 8] = ["*", "chat*", "?ist:*", "[a-m]*", "*[^0]", "news", "", "\\*"];
+/// Around the moment at which the engine's runs begin, in seconds and milliseconds.
+const TIMES: [&str; 8] =
+    ["1700000001", "1700000100", "1700000001000", "1700000100000", "1", "0", "-1", "9223372036854775807"];
+const IDS: [&str; 12] = [
+    "*",
+    "0",
+    "0-0",
+    "1-1",
+    "1-*",
+    "$",
+    ">",
+    "-",
+    "+",
+    "(1-1",
+    "5",
+    "18446744073709551615-18446744073709551615",
+];
+const BOUNDS: [&str; 12] = ["0", "-1", "-inf", "+inf", "(1", "1", "-", "+", "[a", "(b", "2", "[c"];
+const CHANNELS: [&str; 3] = ["chat", "news", ""];
+const PARAMETERS: [&str; 10] = [
+    "timeout",
+    "maxclients",
+    "notify-keyspace-events",
+    "requirepass",
+    "client-output-buffer-limit",
+    "list-max-listpack-size",
+    "hash-max-listpack-entries",
+    "zset-max-listpack-entries",
+    "set-max-intset-entries",
+    "*",
+];
+const TEXTS: [&[u8]; 14] = [
+    b"a",
+    b"b",
+    b"c",
+    b"1",
+    b"10",
+    b"-3",
+    b"2.5",
+    b"",
+    b"hello",
+    b"KEA",
+    b"\xff\0\r\n$3\r\n",
+    b"yes",
+    b"normal 200 100 1",
+    b"a text that is longer than sixty-four bytes, so that no compact encoding takes it in",
+];
+
+/// A command with its arguments.
+#[must_use]
+pub fn make(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut choices = Choices::new(bytes);
+    let rows: Vec<&Command> = table::all().iter().filter(|row| !matches!(row.run, Run::Container)).collect();
+    // Two bytes, as there may be more commands than one tells apart.
+    let row = rows[(choices.next() * 256 + choices.next()) % rows.len()];
+    let mut command = Made { group: row.group, out: Vec::new(), keys: 0, numkeys: None };
+    if let Some(container) = row.container() {
+        command.push(container.name);
+    }
+    command.push(row.name);
+    for argument in parse(row.syntax) {
+        command.argument(&argument, &mut choices);
+    }
+    // Now and then one too many, or one too few.
+    match choices.next() % 32 {
+        30 => command.push("a"),
+        31 => drop(command.out.pop()),
+        _ => {}
+    }
+    command.out
+}
+
+/// A command that is being put together.
+struct Made {
+    group: Group,
+    out: Vec<Vec<u8>>,
+    /// How many keys the last repeated key argument had.
+    keys: usize,
+    /// Where the number of the keys that follow is told.
+    numkeys: Option<usize>,
+}
+
+impl Made {
+    fn push(&mut self, text: impl AsRef<[u8]>) {
+        self.out.push(text.as_ref().to_vec());
+    }
+
+    fn argument(&mut self, argument: &Argument, choices: &mut Choices<'_>) {
+        if argument.optional && choices.next().is_multiple_of(2) {
+            return;
+        }
+        let times = match () {
+            () if !argument.multiple => 1,
+            // As many ids as streams, mostly.
+            () if argument.name == "id" && self.keys > 0 => self.keys,
+            () => 1 + choices.next() % 3,
+        };
+        for time in 0..times {
+            if let Some(token) = argument.token
+                && (time == 0 || argument.multiple_token)
+            {
+                self.push(token);
+            }
+            self.value(argument, choices);
+        }
+        if argument.kind == Kind::Key && argument.multiple {
+            self.keys = times;
+            if let Some(place) = self.numkeys.take() {
+                self.out[place] = times.to_string().into_bytes();
+            }
+        }
+    }
+
+    fn value(&mut self, argument: &Argument, choices: &mut Choices<'_>) {
+        match argument.kind {
+            Kind::PureToken => {}
+            Kind::Block => {
+                for part in &argument.arguments {
+                    self.argument(part, choices);
+                }
+            }
+            Kind::OneOf => {
+                let which = choices.next() % argument.arguments.len().max(1);
+                if let Some(chosen) = argument.arguments.get(which) {
+                    self.argument(chosen, choices);
+                }
+            }
+            Kind::Key => self.key(choices),
+            Kind::Integer => {
+                if argument.name == "numkeys" && !choices.next().is_multiple_of(16) {
+                    self.numkeys = Some(self.out.len());
+                }
+                self.push(choices.of(&INTEGERS));
+            }
+            Kind::Double => self.push(choices.of(&DOUBLES)),
+            Kind::Pattern => self.push(choices.of(&PATTERNS)),
+            Kind::UnixTime => self.push(choices.of(&TIMES)),
+            Kind::String => match &*argument.name {
+                "id" | "threshold" => self.push(choices.of(&IDS)),
+                "start" | "end" | "stop" | "min" | "max" if self.group == Group::Stream => {
+                    self.push(choices.of(&IDS));
+                }
+                "start" | "end" | "stop" | "min" | "max" => self.push(choices.of(&BOUNDS)),
+                "channel" | "shardchannel" => self.push(choices.of(&CHANNELS)),
+                "parameter" => self.push(choices.of(&PARAMETERS)),
+                _ => self.push(choices.of(&TEXTS)),
+            },
+        }
+    }
+
+    /// A key that mostly holds what the command works on.
+    fn key(&mut self, choices: &mut Choices<'_>) {
+        let own = match self.group {
+            Group::List => ["list:0", "list:1"],
+            Group::Set => ["set:0", "set:1"],
+            Group::Hash => ["hash:0", "hash:1"],
+            Group::SortedSet => ["zset:0", "zset:1"],
+            Group::Stream => ["stream:0", "stream:1"],
+            _ => ["string:0", "string:1"],
+        };
+        let all = [
+            own[0], own[0], own[0], own[1], own[1], "string:0", "list:0", "set:0", "hash:0", "zset:0",
+            "stream:0", "",
+        ];
+        self.push(choices.of(&all));
+    }
+}

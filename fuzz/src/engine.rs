@@ -1,0 +1,390 @@
+//! The engine: several clients, their bytes interleaved, time moved, connections cut.
+//!
+//! An input is a program of lines:
+//!
+//! - `0` to `3`: that client sends the rest of the line as an inline request;
+//! - `a` to `d`: client 0 to 3 sends the command that is made up from the rest of the line, see [`commands`];
+//! - `A` to `D`: client 0 to 3 sends the rest of the line as it is, with `|` for `\r\n`;
+//! - `k`: the embedding program runs the rest of the line as a command;
+//! - `t`: so many milliseconds pass;
+//! - `x` and a digit: that client disconnects, and connects again.
+//!
+//! Each program is run three times: every request for itself, all bytes of a line at once, byte by byte. All three
+//! have to write the same bytes. After each line everything that could go unnoticed is looked at.
+
+use std::time::Duration;
+
+use minibroker::engine::{Engine, Flow};
+use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol};
+use minibroker::store::clients::{Address, Close};
+use minibroker::store::pubsub::Kind;
+use minibroker::store::waiters::Reason;
+use minibroker::store::{ClientKey, Config, Time};
+
+use super::{commands, judge, requests};
+
+/// How many clients there are.
+const CLIENTS: usize = 4;
+/// More lines than this make a run slow and teach nothing.
+const LINES_MAX: usize = 200;
+/// Lines up to this length are run in all three ways.
+const LINE_MAX: usize = 2048;
+/// When it all begins.
+const START_MILLIS: i64 = 1_700_000_000_000;
+
+/// How bytes are handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Delivery {
+    /// Every request for itself, so that it is known in which protocol each byte was written.
+    ByRequest,
+    /// All bytes of a line.
+    ByLine,
+    /// One byte after the other.
+    ByByte,
+}
+
+/// One connection, as the shell keeps it.
+struct Connection {
+    key: ClientKey,
+    parser: Parser,
+    /// What could not be run yet.
+    left: Vec<u8>,
+    blocked: bool,
+    closed: bool,
+    /// Up to where the outbox has been written in which protocol, in the order of writing; as long as the client
+    /// spoke one protocol it is one entry.
+    spoken: Vec<(Protocol, usize)>,
+    /// An EXEC with HELLO among its commands has answered in both.
+    mixed: bool,
+}
+
+/// A broker and its clients, driven by a program.
+struct Run {
+    engine: Engine,
+    now: Time,
+    delivery: Delivery,
+    connections: Vec<Connection>,
+    /// All that was written, by client.
+    written: Vec<Vec<u8>>,
+    /// Replies and pushes that were decoded.
+    decoded: usize,
+}
+
+/// Checks one input; returns how many replies and pushes have been decoded.
+pub fn check(data: &[u8]) {
+    let _ = run(data);
+}
+
+/// As [`check`]; returns how many replies and pushes have been decoded.
+#[must_use]
+pub fn run(program: &[u8]) -> usize {
+    let (by_request, decoded) = Run::new(Delivery::ByRequest).program(program);
+    for delivery in [Delivery::ByLine, Delivery::ByByte] {
+        let (written, _) = Run::new(delivery).program(program);
+        for (client, (one, other)) in by_request.iter().zip(&written).enumerate() {
+            assert!(
+                one == other,
+                "client {client}, {delivery:?}:\n{}\ninstead of:\n{}",
+                other.escape_ascii(),
+                one.escape_ascii()
+            );
+        }
+    }
+    decoded
+}
+
+impl Run {
+    fn new(delivery: Delivery) -> Self {
+        // No single command may fill the machine's memory.
+        let config = Config { proto_max_bulk_len: 64 * 1024, ..Config::default() };
+        let now = Time::from_millis(START_MILLIS);
+        let mut run = Self {
+            engine: Engine::new(config, 1, now),
+            now,
+            delivery,
+            connections: Vec::new(),
+            written: vec![Vec::new(); CLIENTS],
+            decoded: 0,
+        };
+        for client in 0..CLIENTS {
+            let connection = run.connect(client);
+            run.connections.push(connection);
+        }
+        run
+    }
+
+    fn connect(&mut self, client: usize) -> Connection {
+        let address =
+            Address { peer: format!("127.0.0.1:{}", 50_000 + client), local: String::new(), unix: false };
+        // No client may lock the others out.
+        self.engine.store_mut().config.maxclients = Config::default().maxclients;
+        let key = self.engine.connect(address, self.now).expect("there are few clients");
+        Connection {
+            key,
+            parser: Parser::new(),
+            left: Vec::new(),
+            blocked: false,
+            closed: false,
+            spoken: Vec::new(),
+            mixed: false,
+        }
+    }
+
+    fn program(mut self, program: &[u8]) -> (Vec<Vec<u8>>, usize) {
+        for line in program.split(|byte| *byte == b'\n').take(LINES_MAX) {
+            let Some((&what, rest)) = line.split_first() else { continue };
+            if rest.len() > LINE_MAX {
+                continue;
+            }
+            match what {
+                b'0'..=b'3' => self.send(usize::from(what - b'0'), &[rest, b"\r\n"].concat()),
+                b'A'..=b'D' => {
+                    let bytes = rest.split(|byte| *byte == b'|').collect::<Vec<_>>().join(&b"\r\n"[..]);
+                    self.send(usize::from(what - b'A'), &bytes);
+                }
+                b'a'..=b'd' => {
+                    let request = requests::encode(&commands::make(rest));
+                    self.send(usize::from(what - b'a'), &request);
+                }
+                b'k' => self.command(rest),
+                b't' => self.pass(rest),
+                b'x' => match rest.first() {
+                    Some(digit @ b'0'..=b'3') => self.reconnect(usize::from(digit - b'0')),
+                    _ => continue,
+                },
+                _ => continue,
+            }
+            self.settle();
+            self.check_state();
+        }
+        for client in 0..CLIENTS {
+            self.disconnect(client);
+        }
+        self.check_emptiness();
+        (self.written, self.decoded)
+    }
+
+    /// A client sends bytes.
+    fn send(&mut self, client: usize, bytes: &[u8]) {
+        if self.connections[client].closed {
+            return self.reconnect(client);
+        }
+        let pieces = if self.delivery == Delivery::ByByte { 1 } else { bytes.len().max(1) };
+        for piece in bytes.chunks(pieces) {
+            self.connections[client].left.extend_from_slice(piece);
+            self.feed(client);
+        }
+    }
+
+    /// Hands over what a client has sent, as far as it may be run.
+    fn feed(&mut self, client: usize) {
+        loop {
+            let connection = &mut self.connections[client];
+            if connection.blocked || connection.closed {
+                return;
+            }
+            let left = std::mem::take(&mut connection.left);
+            let length = match self.delivery {
+                Delivery::ByRequest => self.first_request(client, &left),
+                Delivery::ByLine | Delivery::ByByte => left.len(),
+            };
+            let connection = &mut self.connections[client];
+            let transaction = self.engine.client(connection.key).and_then(|owner| owner.transaction.as_ref());
+            connection.mixed |= transaction.is_some_and(|transaction| {
+                transaction.queue.iter().any(|request| request.args()[0].eq_ignore_ascii_case(b"hello"))
+            });
+            let (run, flow) =
+                self.engine.feed(connection.key, &mut connection.parser, &left[..length], self.now);
+            assert!(run <= length, "took {run} of {length} bytes");
+            connection.left = left[run..].to_vec();
+            connection.blocked = flow == Flow::Blocked;
+            connection.closed = flow == Flow::Closed;
+            if self.delivery == Delivery::ByRequest {
+                self.note_protocols();
+            }
+            if run == 0 || self.delivery != Delivery::ByRequest {
+                return;
+            }
+        }
+    }
+
+    /// The length of the first request, or of everything if there is no complete one.
+    fn first_request(&self, client: usize, bytes: &[u8]) -> usize {
+        let connection = &self.connections[client];
+        let config = &self.engine.store().config;
+        let owner = self.engine.client(connection.key);
+        let authenticated = owner.is_some_and(|owner| !owner.must_authenticate(config));
+        let limits = Limits { bulk: config.proto_max_bulk_len, authenticated };
+        match Parser::new().parse(bytes, &limits) {
+            Ok(Some(length)) => length,
+            _ => bytes.len(),
+        }
+    }
+
+    /// Remembers who has been written to in which protocol.
+    fn note_protocols(&mut self) {
+        for connection in &mut self.connections {
+            let Some(owner) = self.engine.client(connection.key) else { continue };
+            let end = owner.outbox.len();
+            connection.spoken.retain(|(_, until)| *until <= end);
+            match connection.spoken.last_mut() {
+                Some((protocol, until)) if *protocol == owner.protocol => *until = end,
+                _ => connection.spoken.push((owner.protocol, end)),
+            }
+        }
+    }
+
+    fn command(&mut self, line: &[u8]) {
+        let Some(arguments) = requests::split_inline(line).filter(|all| !all.is_empty()) else { return };
+        let mut reply = Vec::new();
+        self.engine.command(&OwnedRequest::new(&arguments), self.now, &mut reply);
+        if let Err(error) = judge::replies(&reply, Protocol::Resp3) {
+            panic!("\"{}\": {error}", line.escape_ascii());
+        }
+        if self.delivery == Delivery::ByRequest {
+            self.note_protocols();
+        }
+    }
+
+    /// Time passes.
+    fn pass(&mut self, millis: &[u8]) {
+        let digits = std::str::from_utf8(millis).unwrap_or_default();
+        // Not more than a hundred years at once.
+        let millis = digits.parse::<u64>().unwrap_or(1).min(100 * 366 * 24 * 3_600_000);
+        self.now = self.now + Duration::from_millis(millis);
+        self.engine.tick(self.now);
+        if let Some(next) = self.engine.next_deadline() {
+            assert!(next > self.now, "what was due at {next:?} has not been done at {:?}", self.now);
+        }
+        if self.delivery == Delivery::ByRequest {
+            self.note_protocols();
+        }
+    }
+
+    fn reconnect(&mut self, client: usize) {
+        self.disconnect(client);
+        self.connections[client] = self.connect(client);
+    }
+
+    fn disconnect(&mut self, client: usize) {
+        let key = self.connections[client].key;
+        self.engine.disconnect(key, self.now);
+        self.connections[client].closed = true;
+        assert!(self.engine.client(key).is_none());
+        self.settle();
+    }
+
+    /// Does what the shell does when a batch is done: whoever is marked is written to, and whoever no longer waits
+    /// goes on.
+    fn settle(&mut self) {
+        let mut dirty = Vec::new();
+        loop {
+            self.engine.take_dirty(&mut dirty);
+            if dirty.is_empty() {
+                break;
+            }
+            for key in std::mem::take(&mut dirty) {
+                let client = self.connections.iter().position(|connection| connection.key == key);
+                if let Some(client) = client.filter(|_| self.engine.client(key).is_some()) {
+                    self.write(client);
+                }
+            }
+        }
+        // Nobody may have anything left that the shell was not told of.
+        for (client, connection) in self.connections.iter().enumerate() {
+            let Some(owner) = self.engine.client(connection.key) else { continue };
+            let nothing = owner.outbox.is_empty() && !owner.resumed;
+            assert!(nothing, "client {client} is not marked: \"{}\"", owner.outbox.escape_ascii());
+            let waits = owner.blocked.is_some();
+            assert_eq!(
+                connection.blocked, waits,
+                "client {client} waits without anybody knowing, or the reverse"
+            );
+            assert!(connection.closed || owner.close == Close::No, "client {client} is to be closed");
+        }
+    }
+
+    /// Writes what a client's outbox holds.
+    fn write(&mut self, client: usize) {
+        let connection = &mut self.connections[client];
+        let mut bytes = Vec::new();
+        let output = self.engine.take_output(connection.key, &mut bytes);
+        if output.close != Close::No {
+            connection.closed = true;
+            connection.left.clear();
+        }
+        let spoken = std::mem::take(&mut connection.spoken);
+        let mixed = std::mem::take(&mut connection.mixed) || spoken.len() > 1;
+        if self.delivery == Delivery::ByRequest {
+            let whole = spoken.last().map_or(0, |(_, end)| *end);
+            assert_eq!(whole, bytes.len(), "client {client} has got bytes outside of any request");
+            let mut from = 0;
+            for (protocol, until) in &spoken {
+                // The reply to HELLO and RESET stands in one protocol, what came before it in the other.
+                let part = &bytes[from..*until];
+                match judge::replies(part, *protocol) {
+                    Ok(count) => self.decoded += count,
+                    Err(error) => assert!(mixed && judge::is_mixed(part), "client {client}: {error}"),
+                }
+                from = *until;
+            }
+        }
+        self.written[client].extend_from_slice(&bytes);
+        if output.resumed {
+            self.connections[client].blocked = false;
+            self.feed(client);
+        }
+    }
+
+    /// What must hold between any two lines.
+    fn check_state(&mut self) {
+        let store = self.engine.store();
+        let waiting = store.clients.iter().filter(|(_, client)| {
+            client.blocked.as_ref().is_some_and(|blocked| matches!(blocked.reason, Reason::Key(_)))
+        });
+        assert_eq!(store.waiters.blocked(), waiting.count());
+        assert!(!store.waiters.has_ready(), "a key is ready and nobody looks");
+        let (mut channels, mut patterns, mut shard_channels, mut watched) = (0, 0, 0, 0);
+        for (_, client) in store.clients.iter() {
+            watched += client.watched.len();
+            if let Some(subscriptions) = &client.subscriptions {
+                channels += subscriptions.channels.len();
+                patterns += subscriptions.patterns.len();
+                shard_channels += subscriptions.shard_channels.len();
+            }
+        }
+        for (kind, count) in
+            [(Kind::Channel, channels), (Kind::Pattern, patterns), (Kind::Shard, shard_channels)]
+        {
+            let subscribers = store.pubsub.names(kind).map(|name| store.pubsub.subscribers(kind, name));
+            assert_eq!(subscribers.sum::<usize>(), count, "{kind:?}");
+            assert!(store.pubsub.names(kind).all(|name| store.pubsub.subscribers(kind, name) > 0));
+        }
+        assert_eq!(store.watches.len(), watched);
+        self.check_keys();
+    }
+
+    /// No collection is kept that has become empty, and what expires is known.
+    fn check_keys(&mut self) {
+        for database in &self.engine.store().databases {
+            let expiring = database.iter().filter(|(_, entry)| entry.expires().is_some());
+            assert_eq!(database.expiring(), expiring.count());
+        }
+    }
+
+    /// What must hold when everybody has gone.
+    fn check_emptiness(&self) {
+        let store = self.engine.store();
+        assert!(store.clients.is_empty());
+        assert!(store.clients.monitors.is_empty());
+        assert!(!store.clients.has_dirty());
+        assert_eq!(store.waiters.blocked(), 0);
+        assert_eq!(store.waiters.keys(), 0);
+        assert_eq!(store.waiters.next_deadline(), None);
+        assert!(store.waiters.paused().is_empty());
+        assert!(store.watches.is_empty());
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            assert_eq!(store.pubsub.names(kind).len(), 0);
+        }
+    }
+}

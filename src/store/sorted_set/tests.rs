@@ -1,0 +1,179 @@
+//! The sorted set against a sorted vector.
+
+use std::ops::Bound;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// So few that both forms are met.
+const LIMITS: Limits = Limits { entries: 12, value: 3 };
+
+type Model = Vec<(f64, Vec<u8>)>;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(Vec<u8>, f64),
+    Remove(Vec<u8>),
+    RemoveRange(usize, usize),
+    ByScore(ScoreRange),
+}
+
+fn member() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => (0..40u8).prop_map(|number| number.to_string().into_bytes()),
+        1 => prop::collection::vec(any::<u8>(), 0..5),
+    ]
+}
+
+fn score() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => (-3..4i8).prop_map(f64::from),
+        1 => prop::sample::select(vec![-0.0, 0.5, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE]),
+    ]
+}
+
+fn bound() -> impl Strategy<Value = Bound<f64>> {
+    prop_oneof![score().prop_map(Bound::Included), score().prop_map(Bound::Excluded), Just(Bound::Unbounded),]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (member(), score()).prop_map(|(member, score)| Step::Insert(member, score)),
+        2 => member().prop_map(Step::Remove),
+        1 => (0..40usize, 0..4usize).prop_map(|(start, count)| Step::RemoveRange(start, start + count)),
+        1 => (bound(), bound()).prop_map(|(min, max)| Step::ByScore(ScoreRange { min, max })),
+    ]
+}
+
+fn sort(model: &mut Model) {
+    model.sort_by(|(score, member), (other_score, other)| order(*score, member, *other_score, other));
+}
+
+fn same(set: &SortedSet, model: &Model) {
+    assert_eq!(set.len(), model.len());
+    assert_eq!(set.bytes, model.iter().map(|(_, member)| member.len()).sum());
+    let all = model.iter().map(|(score, member)| (member.as_slice(), *score));
+    assert!(set.range(0..usize::MAX).eq(all.clone()));
+    assert!(set.range(0..model.len()).rev().eq(all.rev()));
+    for (rank, (score, member)) in model.iter().enumerate() {
+        assert_eq!(set.rank(member), Some(rank));
+        assert_eq!(set.score(member), Some(*score));
+        assert_eq!(set.at(rank), Some((member.as_slice(), *score)));
+    }
+    if let Form::Indexed(indexed) = &set.form {
+        let mut indices: Vec<usize> = indexed.order.range(0..usize::MAX).map(|place| place.index).collect();
+        indices.sort_unstable();
+        assert!(indices.into_iter().eq(0..model.len()));
+    }
+}
+
+fn run(set: &mut SortedSet, model: &mut Model, step: &Step) {
+    let place = |model: &Model, member: &[u8]| model.iter().position(|(_, other)| other == member);
+    match step {
+        Step::Insert(member, score) => {
+            let expected = match place(model, member) {
+                #[allow(clippy::float_cmp)]
+                Some(at) if model[at].0 == *score => Inserted::Unchanged,
+                Some(at) => {
+                    model[at].0 = *score;
+                    Inserted::Updated
+                }
+                None => {
+                    model.push((*score, member.clone()));
+                    Inserted::Added
+                }
+            };
+            sort(model);
+            assert_eq!(set.insert(member, *score, LIMITS), expected);
+        }
+        Step::Remove(member) => {
+            let expected = place(model, member).map(|at| model.remove(at).0);
+            assert_eq!(set.remove(member), expected);
+        }
+        Step::RemoveRange(start, end) => {
+            let end = (*end).min(model.len());
+            model.drain((*start).min(end)..end);
+            set.remove_range(*start..end);
+        }
+        Step::ByScore(range) => {
+            let within = |score: f64| range.min_allows(score) && range.max_allows(score);
+            let expected: Vec<&(f64, Vec<u8>)> = model.iter().filter(|(score, _)| within(*score)).collect();
+            let ranks = set.ranks_by_score(range);
+            assert_eq!(ranks.len(), expected.len());
+            assert!(set.range(ranks).eq(expected.iter().map(|(score, member)| (member.as_slice(), *score))));
+        }
+    }
+}
+
+fn lex_bound() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    (0..6u8, member())
+}
+
+fn lex((kind, member): &(u8, Vec<u8>)) -> LexBound<'_> {
+    match kind {
+        0 => LexBound::Lowest,
+        1 => LexBound::Highest,
+        2 | 3 => LexBound::Included(member),
+        _ => LexBound::Excluded(member),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_is_a_sorted_vector(steps in prop::collection::vec(step(), 0..100)) {
+        let (mut set, mut model) = (SortedSet::default(), Model::new());
+        for step in steps {
+            run(&mut set, &mut model, &step);
+            same(&set, &model);
+        }
+    }
+
+    #[test]
+    fn members_of_one_score_are_found_by_their_bytes(
+        members in prop::collection::btree_set(member(), 0..30),
+        min in lex_bound(),
+        max in lex_bound(),
+    ) {
+        let mut set = SortedSet::default();
+        for member in &members {
+            set.insert(member, 1.0, LIMITS);
+        }
+        let range = LexRange { min: lex(&min), max: lex(&max) };
+        let within = |member: &&Vec<u8>| range.min.at_or_below(member) && range.max.at_or_above(member);
+        let expected: Vec<&[u8]> = members.iter().filter(within).map(Vec::as_slice).collect();
+        for from_end in [false, true] {
+            let ranks = set.ranks_by_lex(&range, from_end);
+            prop_assert_eq!(ranks.len(), expected.len());
+            prop_assert!(set.range(ranks).map(|(member, _)| member).eq(expected.iter().copied()));
+        }
+    }
+}
+
+#[test]
+fn the_compact_form_is_given_up_for_a_long_member_or_too_many() {
+    let mut set = SortedSet::default();
+    for number in 0..12u8 {
+        set.insert(&[number], 0.0, LIMITS);
+    }
+    assert!(set.is_compact());
+    set.insert(&[12], 0.0, LIMITS);
+    assert!(!set.is_compact());
+
+    let mut set = SortedSet::default();
+    set.insert(b"abc", 0.0, LIMITS);
+    assert!(set.is_compact());
+    set.insert(b"abcd", 0.0, LIMITS);
+    assert!(!set.is_compact());
+}
+
+#[test]
+fn only_large_sets_know_a_negative_zero() {
+    let mut set = SortedSet::default();
+    set.insert(b"a", -0.0, LIMITS);
+    set.insert(b"long", -0.0, LIMITS);
+    assert_eq!(set.score(b"a").map(f64::is_sign_negative), Some(false));
+    assert_eq!(set.score(b"long").map(f64::is_sign_negative), Some(true));
+}

@@ -1,0 +1,213 @@
+//! A chat room that is used by words: `users`, `pub`, `to`, `pull` and `downline`. A set has who is there, a
+//! channel is the hall, each member's own channel takes whispers; a server writes the hall's log.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+
+use minibroker::Broker;
+use redis::{AsyncCommands, Commands, Connection, RedisResult};
+
+use crate::Outcome;
+use crate::connect::{connect, connect_async, next};
+
+const MEMBERS: &str = "users";
+const HALL: &str = "chat";
+
+/// Somebody in the room. A thread takes what arrives into the inbox, until `pull` asks for it.
+struct Member {
+    name: String,
+    connection: Connection,
+    inbox: Receiver<String>,
+}
+
+impl Member {
+    /// Enters the room; `None` if there is somebody of that name.
+    fn enter(broker: &Broker, name: &str) -> RedisResult<Option<Self>> {
+        let mut connection = connect(broker)?;
+        if !connection.sadd::<_, _, bool>(MEMBERS, name)? {
+            return Ok(None);
+        }
+        let mut listens = connect(broker)?;
+        let (put, inbox) = mpsc::channel();
+        let own = name.to_owned();
+        thread::spawn(move || -> RedisResult<()> {
+            let mut channels = listens.as_pubsub();
+            channels.subscribe(&[HALL, own.as_str()])?;
+            loop {
+                let message = channels.get_message()?;
+                let whispered = if message.get_channel_name() == own { "(whispers) " } else { "" };
+                // Whoever has left reads no more.
+                let _ = put.send(format!("{whispered}{}", message.get_payload::<String>()?));
+            }
+        });
+        broker.wait_for_subscribers(name, 1).blocking().expect("a member listens");
+        Ok(Some(Self { name: name.to_owned(), connection, inbox }))
+    }
+
+    /// What a typed line does; the answer is what the screen shows.
+    fn types(&mut self, line: &str) -> RedisResult<String> {
+        let (order, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match order {
+            "users" => {
+                let mut names: Vec<String> = self.connection.smembers(MEMBERS)?;
+                names.sort();
+                Ok(names.join(" "))
+            }
+            "pub" => {
+                let _: usize = self.connection.publish(HALL, format!("{}: {rest}", self.name))?;
+                Ok(String::new())
+            }
+            "to" => {
+                let (to, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                if !self.connection.sismember::<_, _, bool>(MEMBERS, to)? {
+                    return Ok(format!("{to} is not here"));
+                }
+                let _: usize = self.connection.publish(to, format!("{}: {text}", self.name))?;
+                Ok(String::new())
+            }
+            "downline" => {
+                let _: usize = self.connection.srem(MEMBERS, &self.name)?;
+                Ok("good bye".into())
+            }
+            other => Ok(format!("{other}?")),
+        }
+    }
+
+    /// All that has arrived. A whisper to oneself comes behind everything that was sent before it, so that nothing
+    /// which is still under way is left out.
+    fn pull(&mut self) -> RedisResult<Vec<String>> {
+        const END: &str = "that is all";
+        self.types(&format!("to {} {END}", self.name))?;
+        let end = format!("(whispers) {}: {END}", self.name);
+        Ok(self.inbox.iter().take_while(|line| *line != end).collect())
+    }
+}
+
+/// The log: what each member has said in the hall.
+type Log = BTreeMap<String, Vec<String>>;
+
+/// The name under which the house speaks; its notices are not logged.
+const HOUSE: &str = "the house";
+
+/// Writes the log until the connection ends.
+fn keep_log(broker: &Broker) -> RedisResult<JoinHandle<Log>> {
+    let mut connection = connect(broker)?;
+    let server = thread::spawn(move || {
+        let mut log = Log::new();
+        let mut hall = connection.as_pubsub();
+        if hall.subscribe(HALL).is_err() {
+            return log;
+        }
+        while let Ok(message) = hall.get_message() {
+            let line: String = message.get_payload().expect("messages are text");
+            let (name, text) = line.split_once(": ").expect("the speaker's name comes first");
+            if name != HOUSE {
+                log.entry(name.to_owned()).or_default().push(text.to_owned());
+            }
+        }
+        log
+    });
+    broker.wait_for_subscribers(HALL, 1).blocking().expect("the log server listens");
+    Ok(server)
+}
+
+#[test]
+fn members_speak_in_the_hall_whisper_and_leave() -> Outcome {
+    let broker = Broker::start()?;
+    let log = keep_log(&broker)?;
+    let mut ann = Member::enter(&broker, "ann")?.expect("the name is free");
+    let mut bob = Member::enter(&broker, "bob")?.expect("the name is free");
+    assert_eq!(ann.types("users")?, "ann bob");
+
+    ann.types("pub hello to all of you")?;
+    bob.types("to ann nice to see you")?;
+    bob.types("pub hello, ann")?;
+    let seen = ann.pull()?;
+    assert_eq!(seen, ["ann: hello to all of you", "(whispers) bob: nice to see you", "bob: hello, ann"]);
+    assert_eq!(bob.pull()?, ["ann: hello to all of you", "bob: hello, ann"]);
+    assert!(ann.pull()?.is_empty(), "what was pulled is gone");
+
+    assert_eq!(ann.types("to carla are you there?")?, "carla is not here");
+    assert_eq!(ann.types("shout")?, "shout?");
+    assert_eq!(bob.types("downline")?, "good bye");
+    assert_eq!(ann.types("users")?, "ann");
+    assert_eq!(ann.types("to bob wait!")?, "bob is not here");
+
+    // The log has been sent all by now, and takes what it has been sent before its connection ends.
+    drop(broker);
+    let log = log.join().expect("the log server does not panic");
+    let wanted = [("ann", "hello to all of you"), ("bob", "hello, ann")];
+    assert_eq!(log, wanted.map(|(name, text)| (name.to_owned(), vec![text.to_owned()])).into());
+    Ok(())
+}
+
+#[test]
+fn a_name_is_taken_until_its_owner_leaves() -> Outcome {
+    let broker = Broker::start()?;
+    let mut ann = Member::enter(&broker, "ann")?.expect("the name is free");
+    assert!(Member::enter(&broker, "ann")?.is_none());
+    ann.types("downline")?;
+    drop(ann);
+    assert!(Member::enter(&broker, "ann")?.is_some());
+    Ok(())
+}
+
+#[test]
+fn of_all_who_want_a_name_at_once_one_gets_it() -> Outcome {
+    let broker = Broker::start()?;
+    let entered = thread::scope(|scope| {
+        let wanting: Vec<_> = (0..8).map(|_| scope.spawn(|| Member::enter(&broker, "ann"))).collect();
+        let entered = wanting.into_iter().map(|one| one.join().expect("nobody panics"));
+        entered.collect::<RedisResult<Vec<_>>>()
+    })?;
+    assert_eq!(entered.iter().flatten().count(), 1);
+    Ok(())
+}
+
+#[test]
+fn the_house_is_heard_by_all_and_not_logged() -> Outcome {
+    let broker = Broker::start()?;
+    let log = keep_log(&broker)?;
+    let mut ann = Member::enter(&broker, "ann")?.expect("the name is free");
+    assert_eq!(broker.command(["PUBLISH", HALL, &format!("{HOUSE}: we close at ten")])?, 2);
+    ann.types("pub so early?")?;
+    assert_eq!(ann.pull()?, ["the house: we close at ten", "ann: so early?"]);
+    drop(broker);
+    let log = log.join().expect("the log server does not panic");
+    assert_eq!(log, Log::from([("ann".to_owned(), vec!["so early?".to_owned()])]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_crowd_in_async_code_hears_everything_in_one_order() -> Outcome {
+    const CROWD: usize = 20;
+    let broker = Broker::start()?;
+    let names: Vec<String> = (0..CROWD).map(|number| format!("guest{number}")).collect();
+    let mut crowd = Vec::new();
+    for name in &names {
+        let mut channels = redis::Client::open(broker.url())?.get_async_pubsub().await?;
+        channels.subscribe(&[HALL, name]).await?;
+        let mut connection = connect_async(&broker).await?;
+        assert!(connection.sadd::<_, _, bool>(MEMBERS, name).await?);
+        crowd.push((name.clone(), connection, channels.into_on_message()));
+    }
+    broker.wait_for_subscribers(HALL, CROWD).await?;
+    let talking = crowd.into_iter().map(|(name, mut connection, mut messages)| async move {
+        let heard_by: usize = connection.publish(HALL, format!("{name}: hello")).await?;
+        assert_eq!(heard_by, CROWD);
+        let mut heard = Vec::new();
+        for _ in 0..CROWD {
+            heard.push(next(&mut messages).await);
+        }
+        RedisResult::Ok(heard)
+    });
+    let heard = futures_util::future::try_join_all(talking).await?;
+    assert!(heard.iter().all(|one| one == &heard[0]), "{heard:?}");
+    let mut greetings = heard[0].clone();
+    greetings.sort();
+    let mut wanted: Vec<String> = names.iter().map(|name| format!("{name}: hello")).collect();
+    wanted.sort();
+    assert_eq!(greetings, wanted);
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Chats as people write them with Redis, each test with a broker of its own in its own process: a queue that a
+//! server empties, a session in subscribed mode, a group chat over a stream, rooms with a backlog, a chat room
+//! with presence and whispers.
+
+mod chat_room;
+mod connect;
+mod queue_chat;
+mod rooms;
+mod stream_chat;
+mod subscribed_mode;
+
+/// What a test returns.
+type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,13 @@
+//! What the author of a test does with a [`minibroker::Broker`]: starts it anywhere, connects by every way, waits
+//! for the moment, looks inside, lets it go; and what holds whoever is connected.
+
+mod commands;
+mod lifetime;
+mod memory;
+mod order;
+mod settings;
+mod waits;
+mod wire;
+
+/// What a test returns.
+type Outcome = Result<(), Box<dyn std::error::Error>>;

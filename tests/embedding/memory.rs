@@ -1,0 +1,147 @@
+//! Connections in memory, without a socket.
+
+use futures_util::StreamExt;
+use minibroker::Broker;
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{AsyncCommands, RedisConnectionInfo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+
+use crate::Outcome;
+use crate::wire::PATIENCE;
+
+/// A connection of the redis crate over a stream in memory, with the task that drives it.
+async fn connect(broker: &Broker) -> redis::RedisResult<MultiplexedConnection> {
+    let stream = broker.connect();
+    let (give, given) = oneshot::channel();
+    tokio::spawn(async move {
+        // The driver borrows it.
+        let info = RedisConnectionInfo::default();
+        match MultiplexedConnection::new(&info, stream).await {
+            Ok((mut connection, driver)) => {
+                connection.set_response_timeout(PATIENCE);
+                // The test may have ended.
+                let _ = give.send(Ok(connection));
+                driver.await;
+            }
+            Err(error) => drop(give.send(Err(error))),
+        }
+    });
+    given.await.expect("the task tells")
+}
+
+#[tokio::test]
+async fn a_client_works_over_a_stream_in_memory() -> Outcome {
+    let broker = Broker::start()?;
+    let mut connection = connect(&broker).await?;
+    let () = connection.set("greeting", "hello").await?;
+    assert_eq!(connection.get::<_, String>("greeting").await?, "hello");
+    Ok(())
+}
+
+#[tokio::test]
+async fn messages_cross_between_memory_and_sockets() -> Outcome {
+    let broker = Broker::start()?;
+    let mut in_memory = PubSub::new(&RedisConnectionInfo::default(), broker.connect()).await?;
+    in_memory.subscribe("chat").await?;
+    let mut by_socket = redis::Client::open(broker.url())?.get_async_pubsub().await?;
+    by_socket.subscribe("chat").await?;
+    broker.wait_for_subscribers("chat", 2).await?;
+    let mut connection = connect(&broker).await?;
+    assert_eq!(connection.publish::<_, _, usize>("chat", "hello").await?, 2);
+    for subscriber in [in_memory, by_socket] {
+        let message = subscriber.into_on_message().next().await.expect("a message");
+        assert_eq!(message.get_payload::<String>()?, "hello");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_may_write_megabytes_before_it_reads_an_answer() -> Outcome {
+    const REQUESTS: usize = 500_000;
+    let broker = Broker::start()?;
+    let mut stream = broker.connect();
+    // 3 MB of requests and 3.5 MB of answers through 64 KB each way.
+    stream.write_all("PING\r\n".repeat(REQUESTS).as_bytes()).await?;
+    let mut answers = vec![0; REQUESTS * "+PONG\r\n".len()];
+    stream.read_exact(&mut answers).await?;
+    assert!(answers.chunks(7).all(|answer| answer == b"+PONG\r\n"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_may_be_far_longer_than_what_the_stream_holds() -> Outcome {
+    const LENGTH: usize = 100_000;
+    const REQUESTS: usize = 200;
+    let broker = Broker::start()?;
+    broker.command(["SET", "long", &"x".repeat(LENGTH)])?;
+    let mut connection = connect(&broker).await?;
+    let mut pipeline = redis::pipe();
+    for _ in 0..REQUESTS {
+        pipeline.get("long");
+    }
+    let answers: Vec<String> = pipeline.query_async(&mut connection).await?;
+    assert!(answers.len() == REQUESTS && answers.iter().all(|answer| answer.len() == LENGTH));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_stops_writing_does_not_keep_others_waiting() -> Outcome {
+    let broker = Broker::start()?;
+    let (mut reads, mut writes) = tokio::io::split(broker.connect());
+    let flood = tokio::spawn(async move {
+        let requests = "PING\r\n".repeat(1000);
+        while writes.write_all(requests.as_bytes()).await.is_ok() {}
+    });
+    let drain = tokio::spawn(async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while !matches!(reads.read(&mut buffer).await, Ok(0) | Err(_)) {}
+    });
+    let mut connection = connect(&broker).await?;
+    for number in 1..=20 {
+        assert_eq!(connection.incr::<_, _, usize>("count", 1).await?, number);
+    }
+    assert!(!flood.is_finished(), "it was writing all the time");
+    drop(broker);
+    flood.await?;
+    drain.await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_counts_as_a_client() -> Outcome {
+    let broker = Broker::builder().max_clients(1).start()?;
+    let mut first = broker.connect();
+    first.write_all(b"PING\r\n").await?;
+    let mut answer = [0; 7];
+    first.read_exact(&mut answer).await?;
+    let mut second = broker.connect();
+    let mut told = String::new();
+    second.read_to_string(&mut told).await?;
+    assert_eq!(told, "-ERR max number of clients reached\r\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_commands_can_be_read_as_they_come() -> Outcome {
+    let broker = Broker::start()?;
+    let mut commands = tokio::io::BufReader::new(broker.commands());
+    let mut connection = connect(&broker).await?;
+    let () = connection.set("greeting", "hello\n").await?;
+    assert!(connection.get::<_, String>("no such command, no such key").await.is_err());
+    broker.command(["GET", "greeting"])?;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let mut line = String::new();
+        tokio::io::AsyncBufReadExt::read_line(&mut commands, &mut line).await?;
+        let (_, command) = line.trim_end().split_once("] ").expect("the client stands before the command");
+        // What the client sends when it connects is its own affair.
+        if !command.to_ascii_lowercase().contains("\"client\"") {
+            seen.push(command.to_owned());
+        }
+    }
+    let wanted =
+        [r#""SET" "greeting" "hello\n""#, r#""GET" "no such command, no such key""#, r#""GET" "greeting""#];
+    assert_eq!(seen, wanted);
+    Ok(())
+}

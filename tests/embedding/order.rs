@@ -1,0 +1,180 @@
+//! What holds for all clients at once: one order of all events, and nobody in the way of others.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use minibroker::Broker;
+
+use crate::Outcome;
+use crate::wire::Wire;
+
+#[test]
+fn two_subscribers_of_two_channels_see_one_order() -> Outcome {
+    const PUBLISHERS: usize = 4;
+    const MESSAGES: usize = 300;
+    let broker = Broker::start()?;
+    let subscribers = [subscriber_of_both(&broker)?, subscriber_of_both(&broker)?];
+    let [first, second] = thread::scope(|scope| {
+        for publisher in 0..PUBLISHERS {
+            let broker = &broker;
+            scope.spawn(move || -> io::Result<()> {
+                let mut connection = Wire::connect(broker)?;
+                for number in 0..MESSAGES {
+                    let channel = ["one", "two"][(publisher + number) % 2];
+                    connection.ask(&format!("PUBLISH {channel} {publisher}/{number}"), ":2\r\n")?;
+                }
+                Ok(())
+            });
+        }
+        let reading = subscribers.map(|mut subscriber| {
+            scope.spawn(move || {
+                (0..PUBLISHERS * MESSAGES).map(|_| message(&mut subscriber)).collect::<io::Result<Vec<_>>>()
+            })
+        });
+        reading.map(|reader| reader.join().expect("nobody panics"))
+    });
+    let first = first?;
+    assert_eq!(first, second?);
+    // And each publisher's own order is kept in it.
+    for publisher in 0..PUBLISHERS {
+        let own = format!("{publisher}/");
+        let numbers = first.iter().filter_map(|(_, text)| text.strip_prefix(&own));
+        assert!(numbers.eq((0..MESSAGES).map(|number| number.to_string())));
+    }
+    Ok(())
+}
+
+fn subscriber_of_both(broker: &Broker) -> io::Result<Wire> {
+    let mut subscriber = Wire::connect(broker)?;
+    subscriber.subscribe("one")?;
+    subscriber.ask("SUBSCRIBE two", "*3\r\n$9\r\nsubscribe\r\n$3\r\ntwo\r\n:2\r\n")?;
+    Ok(subscriber)
+}
+
+/// The channel and the text of the next message.
+fn message(subscriber: &mut Wire) -> io::Result<(String, String)> {
+    subscriber.expect("*3\r\n$7\r\nmessage\r\n")?;
+    let mut bulk = || {
+        subscriber.line()?;
+        subscriber.line()
+    };
+    Ok((bulk()?, bulk()?))
+}
+
+#[test]
+fn a_confirmation_comes_before_any_message_and_after_the_last() -> Outcome {
+    const TIMES: usize = 200;
+    let broker = Broker::start()?;
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| -> Outcome {
+        for _ in 0..2 {
+            scope.spawn(|| -> io::Result<()> {
+                let mut publisher = Wire::connect(&broker)?;
+                while !over.load(Ordering::Relaxed) {
+                    publisher.send("PUBLISH chat hello")?;
+                    publisher.line()?;
+                }
+                Ok(())
+            });
+        }
+        // Ends the publishers however this ends.
+        let _ends = Ends(&over);
+        let mut subscriber = Wire::connect(&broker)?;
+        for _ in 0..TIMES {
+            subscriber.subscribe("chat")?;
+            subscriber.expect_message("chat", "hello")?;
+            subscriber.send("UNSUBSCRIBE chat")?;
+            let confirmed = "$11\r\nunsubscribe\r\n$4\r\nchat\r\n:0\r\n";
+            loop {
+                subscriber.expect("*3\r\n")?;
+                let length = subscriber.line()?;
+                if length == "$11" {
+                    subscriber.expect(confirmed.trim_start_matches("$11\r\n"))?;
+                    break;
+                }
+                subscriber.expect("message\r\n$4\r\nchat\r\n$5\r\nhello\r\n")?;
+            }
+            // From here on nothing comes but the answer.
+            subscriber.ask("PING", "+PONG\r\n")?;
+        }
+        Ok(())
+    })
+}
+
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_holds_nobody_up() -> Outcome {
+    const MESSAGES: usize = 200;
+    const LENGTH: usize = 100_000;
+    // 20 MB, far more than the sockets take and less than what cuts it off.
+    let broker = Broker::start()?;
+    let mut lazy = Wire::connect(&broker)?;
+    lazy.subscribe("chat")?;
+    let mut reader = Wire::connect(&broker)?;
+    reader.subscribe("chat")?;
+    let text = "x".repeat(LENGTH);
+    let mut publisher = Wire::connect(&broker)?;
+    for _ in 0..MESSAGES {
+        publisher.ask(&format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nchat\r\n${LENGTH}\r\n{text}"), ":2\r\n")?;
+        reader.expect_message("chat", &text)?;
+    }
+    // Nothing is lost for the one who reads late.
+    for _ in 0..MESSAGES {
+        lazy.expect_message("chat", &text)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_worker_that_disconnects_while_it_waits_takes_nothing_with_it() -> Outcome {
+    let broker = Broker::start()?;
+    let mut gone = Wire::connect(&broker)?;
+    gone.send("BLPOP queue another_queue 0")?;
+    broker.wait_for_blocked("queue", 1).blocking()?;
+    let mut stays = Wire::connect(&broker)?;
+    stays.send("BLPOP queue 0")?;
+    broker.wait_for_blocked("queue", 2).blocking()?;
+    drop(gone);
+    broker.wait_for_blocked("another_queue", 0).blocking()?;
+    let mut client = Wire::connect(&broker)?;
+    client.ask("LPUSH queue first", ":1\r\n")?;
+    stays.expect("*2\r\n$5\r\nqueue\r\n$5\r\nfirst\r\n")?;
+    drop(stays);
+    client.ask("LPUSH queue second", ":1\r\n")?;
+    client.ask("LRANGE queue 0 -1", "*1\r\n$6\r\nsecond\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn an_item_pushed_after_its_only_worker_has_gone_is_kept() -> Outcome {
+    let broker = Broker::start()?;
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BRPOP queue 0")?;
+    broker.wait_for_blocked("queue", 1).blocking()?;
+    drop(worker);
+    broker.wait_for_blocked("queue", 0).blocking()?;
+    broker.command(["LPUSH", "queue", "kept"])?;
+    assert_eq!(broker.command(["LRANGE", "queue", "0", "-1"])?.to_string(), r#"["kept"]"#);
+    Ok(())
+}
+
+#[test]
+fn requests_that_follow_a_blocking_one_are_run_when_it_is_answered() -> Outcome {
+    let broker = Broker::start()?;
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BLPOP queue 0\r\nPING\r\nBLPOP queue 0\r\nPING")?;
+    for item in ["one", "two"] {
+        broker.wait_for_blocked("queue", 1).blocking()?;
+        broker.command(["RPUSH", "queue", item])?;
+        worker.expect(&format!("*2\r\n$5\r\nqueue\r\n$3\r\n{item}\r\n+PONG\r\n"))?;
+    }
+    Ok(())
+}

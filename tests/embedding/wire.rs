@@ -1,0 +1,95 @@
+//! A client that shows every byte: it types lines and says what has to come back.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use minibroker::Broker;
+
+/// How long anybody waits for anything before the test fails: far longer than it takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection.
+pub struct Wire(TcpStream);
+
+impl Wire {
+    pub fn connect(broker: &Broker) -> io::Result<Self> {
+        let stream = TcpStream::connect(broker.addr())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    /// Types a line.
+    pub fn send(&mut self, line: &str) -> io::Result<()> {
+        self.0.write_all(format!("{line}\r\n").as_bytes())
+    }
+
+    /// Reads what has to come next.
+    pub fn expect(&mut self, answer: &str) -> io::Result<()> {
+        let mut read = vec![0; answer.len()];
+        self.0.read_exact(&mut read)?;
+        assert_eq!(String::from_utf8_lossy(&read), answer);
+        Ok(())
+    }
+
+    /// Types a line and reads what has to come next.
+    pub fn ask(&mut self, line: &str, answer: &str) -> io::Result<()> {
+        self.send(line)?;
+        self.expect(answer)
+    }
+
+    /// A message as a RESP2 subscriber gets it.
+    pub fn expect_message(&mut self, channel: &str, payload: &str) -> io::Result<()> {
+        self.expect(&push(&["message", channel, payload]))
+    }
+
+    /// Subscribes and reads the confirmation, of the first subscription of this connection.
+    pub fn subscribe(&mut self, channel: &str) -> io::Result<()> {
+        self.ask(&format!("SUBSCRIBE {channel}"), &format!("{}:1\r\n", push3("subscribe", channel)))
+    }
+
+    /// True if the connection has been cut: nothing comes any more. What comes before is an error of the test.
+    pub fn is_cut(&mut self) -> bool {
+        match self.0.read(&mut [0]) {
+            Ok(read) => read == 0,
+            // The broker was cut off in the middle of what we sent.
+            Err(error) => {
+                matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            }
+        }
+    }
+
+    /// Reads until the connection is cut, and returns how many bytes came.
+    pub fn read_to_end(&mut self) -> usize {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut total = 0;
+        while let Ok(read @ 1..) = self.0.read(&mut buffer) {
+            total += read;
+        }
+        total
+    }
+
+    /// A line of what comes.
+    pub fn line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte)?;
+            line.push(byte[0]);
+        }
+        Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+}
+
+/// An array of bulk strings.
+fn push(parts: &[&str]) -> String {
+    let parts: String = parts.iter().map(|part| format!("${}\r\n{part}\r\n", part.len())).collect();
+    format!("*3\r\n{parts}")
+}
+
+/// The beginning of a confirmation; the count follows.
+fn push3(what: &str, channel: &str) -> String {
+    push(&[what, channel])
+}

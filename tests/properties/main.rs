@@ -1,0 +1,25 @@
+//! What holds for every input, proved with inputs that nobody thought of, and judged by crates that others have
+//! written. The same checks are run by the fuzzer, see `fuzz/`.
+
+#[path = "../../fuzz/src/lib.rs"]
+mod drivers;
+
+mod matching;
+mod replies;
+mod requests;
+mod seeds;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// Runs a property with so many inputs, the same ones every time.
+fn for_all<S: proptest::strategy::Strategy>(cases: u32, inputs: S, property: impl Fn(S::Value)) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let outcome = TestRunner::new_with_rng(config, random).run(&inputs, |input| {
+        property(input);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
