@@ -147,3 +147,58 @@ pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
         _ => Some(command),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Error;
+    use crate::store::Config;
+
+    /// An engine at time 0 with clients that run these commands one after the other, each at its own.
+    fn ran(commands: &[&str]) -> Result<(Engine, Vec<ClientKey>), Error> {
+        let now = Time::from_millis(0);
+        let mut engine = Engine::new(Config::default(), 1, now);
+        let mut clients = Vec::new();
+        for command in commands {
+            let client = engine.connect(crate::store::clients::Address::default(), now)?;
+            engine.execute(client, OwnedRequest::new(command.split(' ')).args(), now);
+            clients.push(client);
+        }
+        Ok((engine, clients))
+    }
+
+    fn calls(engine: &mut Engine, name: &str) -> (u64, u64) {
+        let index = table::lookup(name.as_bytes()).map_or(0, Command::index);
+        let stats = engine.store.stats.command(index);
+        (stats.calls, stats.failed)
+    }
+
+    #[test]
+    fn a_command_that_waits_counts_once_when_it_ends() -> Result<(), Error> {
+        let (mut engine, clients) = ran(&["BLPOP k 0", "BLPOP k 1", "BLPOP k 0", "BLPOP k 0", "RPUSH k x"])?;
+        assert_eq!(calls(&mut engine, "blpop"), (1, 0));
+        engine.tick(Time::from_millis(1000));
+        assert_eq!(calls(&mut engine, "blpop"), (2, 0));
+        engine.store.unblock(clients[2], Answer::Unblocked);
+        assert_eq!(calls(&mut engine, "blpop"), (3, 1));
+        engine.disconnect(clients[3], Time::from_millis(1000));
+        assert_eq!(calls(&mut engine, "blpop"), (3, 1));
+        assert_eq!(engine.store.waiters.blocked(), 0);
+        assert_eq!(engine.store.waiters.keys(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn who_finds_nothing_when_asked_again_keeps_its_deadline() -> Result<(), Error> {
+        let (mut engine, clients) = ran(&["XREAD BLOCK 1000 STREAMS s 9-0"])?;
+        let later = Time::from_millis(500);
+        let writer = engine.connect(crate::store::clients::Address::default(), later)?;
+        engine.execute(writer, OwnedRequest::new(["XADD", "s", "5-0", "f", "v"]).args(), later);
+        assert_eq!(engine.next_deadline(), Some(Time::from_millis(1000)));
+        engine.tick(Time::from_millis(1000));
+        let mut reply = Vec::new();
+        engine.take_output(clients[0], &mut reply);
+        assert_eq!(reply, b"*-1\r\n");
+        Ok(())
+    }
+}
