@@ -137,13 +137,13 @@ async fn waits_are_awaited_side_by_side() -> Outcome {
         subscriber.psubscribe("room:*").await?;
         redis::RedisResult::Ok(subscriber)
     };
-    let (by_channel, by_pattern, subscriber) = tokio::join!(
+    let (of_channel, of_pattern, subscriber) = tokio::join!(
         broker.wait_for_subscribers("chat", 1).within(NEVER).into_future(),
         broker.wait_for_pattern_subscribers("room:*", 1).within(NEVER).into_future(),
         subscribes,
     );
-    by_channel?;
-    by_pattern?;
+    of_channel?;
+    of_pattern?;
     drop(subscriber?);
     broker.wait_for_subscribers("chat", 0).within(NEVER).await?;
     Ok(())
