@@ -443,6 +443,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
 /// None: the type is that of all commands.
 pub fn resetstat(ctx: &mut Context<'_>) -> Outcome {
     ctx.store.stats.reset();
+    ctx.store.clients.output_limit_disconnections = 0;
     ctx.reply.ok();
     Ok(())
 }

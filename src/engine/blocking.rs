@@ -32,15 +32,13 @@ impl Engine {
         while let Some((db, key)) = self.store.waiters.take_ready() {
             let until = self.store.waiters.last_arrival();
             let mut last = 0;
-            while let Some((arrival, client)) = self.store.waiters.next_waiter(db, &key, last, until) {
-                last = arrival;
+            loop {
                 self.store.db = db;
                 let kind = self.store.peek(&key).map(|entry| entry.value.kind());
-                let Some(kind) = kind else { break };
-                let waits = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-                if waits.is_some_and(|blocked| blocked.reason == Reason::Key(kind)) {
-                    self.retry(client);
-                }
+                let next = kind.and_then(|kind| self.store.waiters.next_waiter(db, &key, kind, last, until));
+                let Some((arrival, client)) = next else { break };
+                last = arrival;
+                self.retry(client);
             }
         }
     }
@@ -115,13 +113,13 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
-        let idle = self.store.clients.next_idle_check(&self.store.config, self.store.now);
-        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, idle];
+        let clients = self.store.clients.next_check(&self.store.config, self.store.now);
+        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
         times.into_iter().flatten().min().map(Time::from_millis)
     }
 
     /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
-    /// a pause ends, idle connections are closed.
+    /// a pause ends, idle and slow clients are cut off.
     pub fn tick(&mut self, now: Time) {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.advance(next);
@@ -133,7 +131,7 @@ impl Engine {
             } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
                 self.end_pause();
             } else {
-                self.store.close_idle();
+                self.store.check_clients();
             }
             self.serve_ready();
         }

@@ -19,9 +19,9 @@ pub fn brpop(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
-    let last = ctx.args.len() - 1;
-    let keys = ctx.args.range(1, last);
-    let deadline = ctx.deadline_from_seconds(&ctx.args[last])?;
+    let timeout = ctx.args.len() - 1;
+    let keys = ctx.args.range(1, timeout);
+    let deadline = ctx.deadline_from_seconds(&ctx.args[timeout])?;
     for key in keys.iter() {
         let Some(list) = ctx.store.get_mut::<List>(key)? else { continue };
         ctx.reply.array(2);
