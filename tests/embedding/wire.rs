@@ -86,9 +86,8 @@ impl Wire {
 
 /// Bulk strings.
 fn bulks(texts: &[&str]) -> String {
-    let mut bulks = String::new();
-    for text in texts {
-        bulks += &format!("${}\r\n{text}\r\n", text.len());
-    }
-    bulks
+    texts
+        .iter()
+        .flat_map(|text| ["$", &text.len().to_string(), "\r\n", text, "\r\n"].map(str::to_owned))
+        .collect()
 }
