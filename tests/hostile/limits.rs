@@ -1,5 +1,12 @@
 //! Limits: whoever passes them is cut off.
 
+use std::time::Duration;
+
+use minibroker::engine::Engine;
+use minibroker::resp::Parser;
+use minibroker::store::clients::{Address, Close};
+use minibroker::store::config::OutputLimit;
+use minibroker::store::{Config, Time};
 use minibroker::{Broker, Value};
 
 use super::peer::{Bystander, Peer, encode, info, repeat_without_growing};
@@ -130,4 +137,30 @@ fn a_hundred_thousand_channels_and_keys_of_one_client_are_taken_and_given_back_a
     sender.join().unwrap();
     peer.leave();
     bystander.is_alone(&broker);
+}
+
+/// Publishes a message longer than the soft limit at these seconds to a subscriber that reads at once, or never;
+/// returns whether it is still there.
+fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
+    let soft = OutputLimit { soft: 1000, soft_seconds: 60, ..OutputLimit::default() };
+    let start = Time::from_millis(1_700_000_000_000);
+    let config = Config { output_limit_pubsub: soft, ..Config::default() };
+    let mut engine = Engine::new(config, 1, start);
+    let [subscriber, publisher] = [(); 2].map(|()| engine.connect(Address::default(), start).unwrap());
+    engine.feed(subscriber, &mut Parser::new(), b"SUBSCRIBE chat\r\n", start);
+    for second in seconds {
+        let now = start + Duration::from_secs(*second);
+        engine.feed(publisher, &mut Parser::new(), &encode(&["PUBLISH", "chat", &"x".repeat(2000)]), now);
+        if reads {
+            engine.take_output(subscriber, &mut Vec::new());
+        }
+    }
+    engine.closing(subscriber) == Close::No
+}
+
+#[test]
+fn the_soft_limit_cuts_off_whoever_stays_above_it_and_not_whoever_is_above_it_now_and_then() {
+    assert!(stays_with_bursts_at(&[0, 59], false));
+    assert!(!stays_with_bursts_at(&[0, 61], false));
+    assert!(stays_with_bursts_at(&[0, 30, 61, 100, 1000], true));
 }
