@@ -142,7 +142,7 @@ fn a_hundred_thousand_channels_and_keys_of_one_client_are_taken_and_given_back_a
 /// Publishes a message longer than the soft limit at these seconds to a subscriber that reads at once, or never;
 /// returns whether it is still there.
 fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
-    let soft = OutputLimit { soft: 1000, soft_seconds: 60, ..OutputLimit::default() };
+    let soft = OutputLimit { soft: 100_000, soft_seconds: 60, ..OutputLimit::default() };
     let start = Time::from_millis(1_700_000_000_000);
     let config = Config { output_limit_pubsub: soft, ..Config::default() };
     let mut engine = Engine::new(config, 1, start);
@@ -150,7 +150,7 @@ fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
     engine.feed(subscriber, &mut Parser::new(), b"SUBSCRIBE chat\r\n", start);
     for second in seconds {
         let now = start + Duration::from_secs(*second);
-        engine.feed(publisher, &mut Parser::new(), &encode(&["PUBLISH", "chat", &"x".repeat(2000)]), now);
+        engine.feed(publisher, &mut Parser::new(), &encode(&["PUBLISH", "chat", &"x".repeat(200_000)]), now);
         if reads {
             engine.take_output(subscriber, &mut Vec::new());
         }
