@@ -311,6 +311,7 @@ impl Run {
         let output = self.engine.take_output(connection.key, &mut bytes);
         if output.close != Close::No {
             connection.closed = true;
+            connection.blocked = false;
             connection.left.clear();
         }
         let spoken = std::mem::take(&mut connection.spoken);

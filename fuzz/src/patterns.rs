@@ -163,6 +163,6 @@ pub fn check(data: &[u8]) {
     compare(pattern, text, nocase);
     // Long ones have to come to an end as well.
     if pattern.len() <= 64 && text.len() <= 64 {
-        let _ = matches(&pattern.repeat(100), &text.repeat(100), nocase);
+        let _ = matches(&pattern.repeat(20), &text.repeat(20), nocase);
     }
 }

@@ -1,4 +1,4 @@
-//! The handle that a test holds.
+//! The handle that a test holds: [`Broker`], started by a [`Builder`], with [`Wait`]s for what its clients do.
 
 mod builder;
 mod wait;

@@ -14,9 +14,19 @@ use tokio::task::JoinHandle;
 use super::{Broker, DEFAULT_WAIT};
 use crate::server::{Condition, Shared};
 
-/// A wait for a state of the broker: awaited from async code, or [`Wait::blocking`] from a synchronous test.
-/// Nothing happens before. It ends by an event, not by polling, and gives up after [`DEFAULT_WAIT`] unless
-/// [`Wait::within`] says otherwise.
+/// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
+/// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
+/// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let broker = minibroker::Broker::start()?;
+/// let in_vain = broker.wait_for_subscribers("chat", 2).within(Duration::from_millis(10)).blocking();
+/// let told = in_vain.unwrap_err().to_string();
+/// assert!(told.starts_with("waited 10ms for 2 subscribers of channel \"chat\", saw 0 (at "));
+/// # Ok::<(), minibroker::StartError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a wait does nothing unless it is awaited or `.blocking()` is called"]
 pub struct Wait<'a> {
@@ -159,5 +169,29 @@ struct Timer(JoinHandle<()>);
 impl Drop for Timer {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(broker: &Broker) -> String {
+        format!("{:?}", broker.shared.waits)
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_leaves_nothing_behind() {
+        let broker = Broker::start().expect("it starts");
+        let nobody = waiting(&broker);
+        let mut wait = broker.wait_for_subscribers("chat", 1).into_future();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        assert_ne!(waiting(&broker), nobody);
+        drop(wait);
+        assert_eq!(waiting(&broker), nobody);
+        let in_vain = broker.wait_for_subscribers("chat", 1).within(Duration::ZERO);
+        assert!(in_vain.blocking().is_err());
+        assert_eq!(waiting(&broker), nobody);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Context, Error, Outcome, numbers};
 use crate::commands::table;
 use crate::resp::{Args, Protocol, parse_integer};
-use crate::store::clients::{Client, Close, ReplyMode};
+use crate::store::clients::{Client, Close, FIXED_OUTPUT, OUTPUT_BLOCK, ReplyMode};
 use crate::store::waiters::{Answer, Pause};
 use crate::store::{ClientKey, Store};
 
@@ -104,10 +104,6 @@ impl Kind {
     }
 }
 
-/// How much of an outbox redis-server keeps in a client's fixed buffer, which CLIENT LIST shows apart from the
-/// rest.
-const FIXED_OUTPUT: usize = 16 * 1024;
-
 /// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as there of
 /// clients without a socket: the engine knows none. `qbuf-free` is 0, because a connection owns no read buffer.
 fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
@@ -124,8 +120,8 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
         Some(blocked) => blocked.request.args().bytes(),
         None => 0,
     };
-    let pending = client.pending_output();
-    let beyond = pending.saturating_sub(FIXED_OUTPUT);
+    let (fixed_output, output_blocks) = client.output_in_blocks();
+    let reply_buffer = client.outbox.capacity().min(FIXED_OUTPUT);
     let events = if client.in_flight > 0 { "rw" } else { "r" };
     let command = client.last_command.and_then(|index| table::all().get(index));
     let command = command.map_or("NULL".into(), table::Command::full_name);
@@ -157,11 +153,11 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
         ("qbuf-free=", 0),
         ("argv-mem=", argument_bytes),
         ("multi-mem=", queued_bytes),
-        ("rbs=", client.outbox.capacity()),
-        ("rbp=", client.outbox.capacity()),
-        ("obl=", pending - beyond),
-        ("oll=", usize::from(beyond > 0)),
-        ("omem=", beyond),
+        ("rbs=", reply_buffer),
+        ("rbp=", reply_buffer),
+        ("obl=", fixed_output),
+        ("oll=", output_blocks),
+        ("omem=", output_blocks * OUTPUT_BLOCK),
         ("tot-mem=", client.memory() + argument_bytes),
     ] {
         add(name, value.to_string().as_bytes());

@@ -237,6 +237,12 @@ impl Parameter {
     }
 }
 
+/// The names of all settings that CONFIG SET changes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let can_be_set = |parameter: &&Parameter| !matches!(parameter.kind, Kind::Immutable { .. });
+    PARAMETERS.iter().filter(can_be_set).flat_map(Parameter::names)
+}
+
 const IMMUTABLE: &str = "can't set immutable config";
 
 /// The setting of this name, in either case.
@@ -437,6 +443,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
 /// None: the type is that of all commands.
 pub fn resetstat(ctx: &mut Context<'_>) -> Outcome {
     ctx.store.stats.reset();
+    ctx.store.clients.output_limit_disconnections = 0;
     ctx.reply.ok();
     Ok(())
 }

@@ -274,7 +274,7 @@ pub fn rename(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// RENAMENX key newkey
+/// `RENAMENX key newkey`
 pub fn renamenx(ctx: &mut Context<'_>) -> Outcome {
     let (from, to) = (&ctx.args[1], &ctx.args[2]);
     if !ctx.store.contains(from) {

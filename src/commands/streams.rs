@@ -23,7 +23,7 @@ impl From<AddError> for Error {
     }
 }
 
-/// XADD
+/// `XADD`
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XTRIM
+/// `XTRIM`
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn xtrim(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XDEL
+/// `XDEL`
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub fn xdel(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XLEN
+/// `XLEN`
 ///
 /// # Errors
 ///
@@ -111,7 +111,7 @@ pub fn xlen(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XRANGE
+/// `XRANGE`
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub fn xrange(ctx: &mut Context<'_>) -> Outcome {
     range(ctx, false)
 }
 
-/// XREVRANGE
+/// `XREVRANGE`
 ///
 /// # Errors
 ///
@@ -163,7 +163,7 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
     Ok(())
 }
 
-/// XREAD
+/// `XREAD`
 ///
 /// # Errors
 ///

@@ -32,15 +32,13 @@ impl Engine {
         while let Some((db, key)) = self.store.waiters.take_ready() {
             let until = self.store.waiters.last_arrival();
             let mut last = 0;
-            while let Some((arrival, client)) = self.store.waiters.next_waiter(db, &key, last, until) {
-                last = arrival;
+            loop {
                 self.store.db = db;
                 let kind = self.store.peek(&key).map(|entry| entry.value.kind());
-                let Some(kind) = kind else { break };
-                let waits = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-                if waits.is_some_and(|blocked| blocked.reason == Reason::Key(kind)) {
-                    self.retry(client);
-                }
+                let next = kind.and_then(|kind| self.store.waiters.next_waiter(db, &key, kind, last, until));
+                let Some((arrival, client)) = next else { break };
+                last = arrival;
+                self.retry(client);
             }
         }
     }
@@ -115,13 +113,13 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
-        let idle = self.store.clients.next_idle_check(&self.store.config, self.store.now);
-        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, idle];
+        let clients = self.store.clients.next_check(&self.store.config, self.store.now);
+        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
         times.into_iter().flatten().min().map(Time::from_millis)
     }
 
     /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
-    /// a pause ends, idle connections are closed.
+    /// a pause ends, idle and slow clients are cut off.
     pub fn tick(&mut self, now: Time) {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.advance(next);
@@ -133,7 +131,7 @@ impl Engine {
             } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
                 self.end_pause();
             } else {
-                self.store.close_idle();
+                self.store.check_clients();
             }
             self.serve_ready();
         }
@@ -147,5 +145,60 @@ pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
     match args.get(1) {
         Some(name) if !command.subcommands().is_empty() => command.subcommand(name),
         _ => Some(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Error;
+    use crate::store::Config;
+
+    /// An engine at time 0 with clients that run these commands one after the other, each at its own.
+    fn ran(commands: &[&str]) -> Result<(Engine, Vec<ClientKey>), Error> {
+        let now = Time::from_millis(0);
+        let mut engine = Engine::new(Config::default(), 1, now);
+        let mut clients = Vec::new();
+        for command in commands {
+            let client = engine.connect(crate::store::clients::Address::default(), now)?;
+            engine.execute(client, OwnedRequest::new(command.split(' ')).args(), now);
+            clients.push(client);
+        }
+        Ok((engine, clients))
+    }
+
+    fn calls(engine: &mut Engine, name: &str) -> (u64, u64) {
+        let index = table::lookup(name.as_bytes()).map_or(0, Command::index);
+        let stats = engine.store.stats.command(index);
+        (stats.calls, stats.failed)
+    }
+
+    #[test]
+    fn a_command_that_waits_counts_once_when_it_ends() -> Result<(), Error> {
+        let (mut engine, clients) = ran(&["BLPOP k 0", "BLPOP k 1", "BLPOP k 0", "BLPOP k 0", "RPUSH k x"])?;
+        assert_eq!(calls(&mut engine, "blpop"), (1, 0));
+        engine.tick(Time::from_millis(1000));
+        assert_eq!(calls(&mut engine, "blpop"), (2, 0));
+        engine.store.unblock(clients[2], Answer::Unblocked);
+        assert_eq!(calls(&mut engine, "blpop"), (3, 1));
+        engine.disconnect(clients[3], Time::from_millis(1000));
+        assert_eq!(calls(&mut engine, "blpop"), (3, 1));
+        assert_eq!(engine.store.waiters.blocked(), 0);
+        assert_eq!(engine.store.waiters.keys(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn who_finds_nothing_when_asked_again_keeps_its_deadline() -> Result<(), Error> {
+        let (mut engine, clients) = ran(&["XREAD BLOCK 1000 STREAMS s 9-0"])?;
+        let later = Time::from_millis(500);
+        let writer = engine.connect(crate::store::clients::Address::default(), later)?;
+        engine.execute(writer, OwnedRequest::new(["XADD", "s", "5-0", "f", "v"]).args(), later);
+        assert_eq!(engine.next_deadline(), Some(Time::from_millis(1000)));
+        engine.tick(Time::from_millis(1000));
+        let mut reply = Vec::new();
+        engine.take_output(clients[0], &mut reply);
+        assert_eq!(reply, b"*-1\r\n");
+        Ok(())
     }
 }

@@ -1,4 +1,7 @@
 //! The shell: tokio accepts, reads, writes and waits for deadlines. No rule of Redis is here.
+//!
+//! [`Shared`] is what all of it shares: the engine behind its one lock, the connections, the clock, those who
+//! [wait](Waits) for a state of the broker. A connection is a task over any [`Transport`].
 
 mod clock;
 mod connection;

@@ -214,6 +214,25 @@ impl Client {
     pub fn pending_output(&self) -> usize {
         self.outbox.len() + self.in_flight
     }
+
+    /// How redis-server would keep what has not been written: so many bytes in the fixed buffer of the client,
+    /// and so many blocks for the rest.
+    #[must_use]
+    pub fn output_in_blocks(&self) -> (usize, usize) {
+        in_blocks(self.pending_output())
+    }
+}
+
+/// How much redis-server keeps in a client's own buffer. It does not count for `client-output-buffer-limit`.
+pub const FIXED_OUTPUT: usize = 16 * 1024;
+/// How much of what goes beyond it takes a block of memory at a time: what redis-server's allocator makes of a
+/// block of 16 KB.
+pub const OUTPUT_BLOCK: usize = 20 * 1024;
+
+/// How many of these bytes lie in the fixed buffer, and how many blocks the others take.
+fn in_blocks(bytes: usize) -> (usize, usize) {
+    let beyond = bytes.saturating_sub(FIXED_OUTPUT);
+    (bytes - beyond, beyond.div_ceil(OUTPUT_BLOCK))
 }
 
 /// All clients.
@@ -230,6 +249,11 @@ pub struct Clients {
     /// When somebody may next have been idle for `timeout`, in milliseconds since the Unix epoch. Never later
     /// than the truth; none: to be found out.
     idle_check: Option<i64>,
+    /// When somebody may have been over the soft limit of its outbox for too long, in milliseconds since the
+    /// Unix epoch. Never later than the truth.
+    soft_limit_check: Option<i64>,
+    /// `client_output_buffer_limit_disconnections`.
+    pub output_limit_disconnections: u64,
     /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
     spare: Vec<Vec<u8>>,
 }
@@ -348,11 +372,12 @@ impl Clients {
             client.outbox = self.spare.pop().unwrap_or_default();
         }
         client.outbox.extend_from_slice(bytes);
-        check_output_limit(client, bytes.len(), config, now);
+        let over = check_output_limit(client, bytes.len(), config, now);
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(key);
         }
+        self.note(over);
     }
 
     /// Takes the outbox of a client, or an empty buffer in its place.
@@ -376,17 +401,43 @@ impl Clients {
     /// `client-output-buffer-limit`. Its outbox has just got `added` bytes.
     pub fn check_output_limit(&mut self, key: ClientKey, added: usize, config: &Config, now: Time) {
         if let Some(client) = self.slots.get_mut(key.0) {
-            check_output_limit(client, added, config, now);
-            if client.close == Close::Now {
+            let over = check_output_limit(client, added, config, now);
+            if over == Over::Hard {
                 self.mark(key);
             }
+            self.note(over);
         }
     }
 
-    /// When [`Store::close_idle`] may have something to do, in milliseconds since the Unix epoch; never, if no
-    /// `timeout` is set or nobody is there.
+    fn note(&mut self, over: Over) {
+        match over {
+            Over::None => {}
+            Over::Soft { until } => {
+                self.soft_limit_check = Some(self.soft_limit_check.map_or(until, |check| check.min(until)));
+            }
+            Over::Hard => self.output_limit_disconnections += 1,
+        }
+    }
+
+    /// Cuts off those whose outbox has been over its soft limit for too long.
+    fn close_slow(&mut self, config: &Config, now: Time) {
+        self.soft_limit_check = None;
+        let slow: Vec<_> = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some()).collect();
+        let slow: Vec<_> = slow.into_iter().map(|(key, _)| ClientKey(key)).collect();
+        for client in slow {
+            self.check_output_limit(client, 0, config, now);
+        }
+    }
+
+    /// When [`Store::check_clients`] may have something to do, in milliseconds since the Unix epoch.
     #[must_use]
-    pub fn next_idle_check(&self, config: &Config, now: Time) -> Option<i64> {
+    pub fn next_check(&self, config: &Config, now: Time) -> Option<i64> {
+        let idle = self.next_idle_check(config, now);
+        idle.into_iter().chain(self.soft_limit_check).min()
+    }
+
+    /// When somebody may have been idle for too long; never, if no `timeout` is set or nobody is there.
+    fn next_idle_check(&self, config: &Config, now: Time) -> Option<i64> {
         if config.timeout == 0 || self.is_empty() {
             return None;
         }
@@ -444,37 +495,61 @@ impl Clients {
 }
 
 impl Store {
-    /// Closes the connections of those who have been idle for more than `timeout`.
-    pub fn close_idle(&mut self) {
-        for client in self.clients.take_idle(&self.config, self.now) {
-            self.kill(client);
+    /// Closes the connections of those who have been idle for more than `timeout`, or whose outbox has been
+    /// over its soft limit for too long.
+    pub fn check_clients(&mut self) {
+        let Self { clients, config, now, .. } = self;
+        let due = |check: Option<i64>| check.is_some_and(|at| at <= now.millis());
+        if due(clients.soft_limit_check) {
+            clients.close_slow(config, *now);
+        }
+        if due(clients.next_idle_check(config, *now)) {
+            for client in clients.take_idle(config, *now) {
+                self.kill(client);
+            }
         }
     }
 }
 
-fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: Time) {
+/// What became of a client's outbox.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// It is within its limits.
+    None,
+    /// It is over the soft limit and is cut off at this time if it still is, in milliseconds since the Unix
+    /// epoch.
+    Soft { until: i64 },
+    /// The client has been cut off.
+    Hard,
+}
+
+fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: Time) -> Over {
+    if client.close == Close::Now {
+        return Over::None;
+    }
     let limit = config.output_limit(client.output_class());
     let pending = client.pending_output();
-    let hard = limit.hard > 0 && pending > limit.hard;
-    let soft = limit.soft > 0 && pending > limit.soft;
-    if soft {
-        if pending.saturating_sub(added) <= limit.soft {
-            // Whatever was over the limit before has been written since.
-            client.over_soft_limit = None;
-        }
-        let since = *client.over_soft_limit.get_or_insert(now);
-        if hard || now.since(since).as_secs() >= limit.soft_seconds {
-            cut_off(client);
-        }
-    } else {
-        client.over_soft_limit = None;
-        if hard {
-            cut_off(client);
-        }
+    let is_over = |bytes: usize, limit: usize| limit > 0 && in_blocks(bytes).1 * OUTPUT_BLOCK > limit;
+    if is_over(pending, limit.hard) {
+        return cut_off(client);
     }
+    if !is_over(pending, limit.soft) {
+        client.over_soft_limit = None;
+        return Over::None;
+    }
+    if added > 0 && !is_over(pending.saturating_sub(added), limit.soft) {
+        // Whatever was over the limit before has been written since.
+        client.over_soft_limit = None;
+    }
+    let since = *client.over_soft_limit.get_or_insert(now);
+    // Counted in whole seconds, of which one more has to begin.
+    let seconds = i64::try_from(limit.soft_seconds).unwrap_or(i64::MAX);
+    let until = since.seconds().saturating_add(seconds).saturating_add(1);
+    if now.seconds() >= until { cut_off(client) } else { Over::Soft { until: until.saturating_mul(1000) } }
 }
 
-fn cut_off(client: &mut Client) {
+fn cut_off(client: &mut Client) -> Over {
     client.close = Close::Now;
     client.outbox = Vec::new();
+    Over::Hard
 }

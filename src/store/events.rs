@@ -88,14 +88,14 @@ impl Class {
         })
     }
 
-    /// The letters, in the order in which redis-server's CONFIG GET gives them.
+    /// The letters, in the order in which redis-server's CONFIG GET gives them. Beside `A` it does not name `n`.
     #[must_use]
     pub fn letters(self) -> String {
         let all = self.contains(Self::ALL);
         Self::LETTERS
             .iter()
             .filter(|(letter, class)| {
-                let within_all = *letter != b'A' && Self::ALL.contains(*class);
+                let within_all = *letter != b'A' && Self::ALL.or(Self::NEW).contains(*class);
                 self.contains(*class) && !(all && within_all)
             })
             .map(|(letter, _)| *letter as char)

@@ -207,10 +207,14 @@ impl Store {
     ///
     /// The key holds another type.
     pub fn get_or_create<T: Typed + Default>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
-        if self.live(key).is_none() {
-            self.insert(key, T::default().into_value(), None);
+        let place = self.live(key);
+        if place.is_none() {
+            self.put(None, key, Entry { value: T::default().into_value(), expires: None });
         }
-        let entry = self.databases[self.db].entries.get_mut(key).ok_or(WrongType)?;
+        let entries = &mut self.databases[self.db].entries;
+        // A new key is the last.
+        let place = place.or(entries.len().checked_sub(1)).ok_or(WrongType)?;
+        let (_, entry) = entries.get_index_mut(place).ok_or(WrongType)?;
         T::of_mut(&mut entry.value).ok_or(WrongType)
     }
 

@@ -6,7 +6,8 @@
 
 use super::clients::{Client, Subscriptions};
 use super::pubsub::Kind;
-use super::{Bytes, Database, Entry, IndexSet, Store, Value};
+use super::set::Member;
+use super::{Bytes, ClientKey, Database, Entry, Hash, IndexSet, List, Set, Store, Stream, Value};
 
 /// What a hash table keeps for an entry besides it: its hash, a place in the table, and room to grow.
 const TABLE_ENTRY: usize = 24;
@@ -38,8 +39,8 @@ impl Store {
             let names = self.pubsub.names(kind);
             names.map(move |name| {
                 let subscribers = self.pubsub.subscribers(kind, name);
-                table_entry::<(Bytes, IndexSet<super::ClientKey>)>(name.len())
-                    + subscribers * table_entry::<super::ClientKey>(0)
+                table_entry::<(Bytes, IndexSet<ClientKey>)>(name.len())
+                    + subscribers * table_entry::<ClientKey>(0)
             })
         });
         Memory {
@@ -70,12 +71,26 @@ impl Value {
     fn memory(&self) -> usize {
         match self {
             Self::String(bytes) => bytes.capacity(),
-            Self::List(list) => size_of_val(&**list),
-            Self::Set(set) => size_of_val(&**set),
-            Self::Hash(hash) => size_of_val(&**hash),
-            Self::SortedSet(set) => size_of_val(&**set),
-            Self::Stream(stream) => size_of_val(&**stream),
+            Self::List(list) => {
+                size_of::<List>()
+                    + list.iter().map(|element| size_of_val(element) + element.len()).sum::<usize>()
+            }
+            Self::Set(set) => size_of::<Set>() + set.iter().map(member_memory).sum::<usize>(),
+            Self::Hash(hash) => {
+                let entry =
+                    |(field, value): (&[u8], &[u8])| table_entry::<(Bytes, Bytes)>(field.len() + value.len());
+                size_of::<Hash>() + hash.iter().map(entry).sum::<usize>()
+            }
+            Self::SortedSet(set) => set.memory(),
+            Self::Stream(stream) => size_of::<Stream>() + stream.memory(),
         }
+    }
+}
+
+fn member_memory(member: Member<'_>) -> usize {
+    match member {
+        Member::Integer(member) => size_of_val(&member),
+        Member::Bytes(member) => table_entry::<Bytes>(member.len()),
     }
 }
 

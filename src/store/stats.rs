@@ -41,8 +41,6 @@ pub struct Stats {
     pub keyspace_hits: u64,
     /// `keyspace_misses`.
     pub keyspace_misses: u64,
-    /// `client_output_buffer_limit_disconnections`.
-    pub output_limit_disconnections: u64,
     /// `client_query_buffer_limit_disconnections`.
     pub query_limit_disconnections: u64,
     /// `total_error_replies`.
@@ -109,7 +107,6 @@ impl Stats {
             expired_keys: 0,
             keyspace_hits: 0,
             keyspace_misses: 0,
-            output_limit_disconnections: 0,
             query_limit_disconnections: 0,
             error_replies: 0,
             errors: Map::default(),
@@ -129,7 +126,6 @@ impl Stats {
         self.expired_keys = 0;
         self.keyspace_hits = 0;
         self.keyspace_misses = 0;
-        self.output_limit_disconnections = 0;
         self.query_limit_disconnections = 0;
         self.error_replies = 0;
         self.errors.clear();

@@ -108,6 +108,11 @@ impl Stream {
         self.range(StreamId::MIN, StreamId::MAX).next_back()
     }
 
+    /// How many bytes the entries take.
+    pub(super) fn memory(&self) -> usize {
+        self.nodes.values().map(|node| size_of::<StreamId>() + node.memory()).sum()
+    }
+
     /// The entries from `start` to `end`, both included. Finding the first one takes logarithmic time.
     #[must_use]
     pub fn range(

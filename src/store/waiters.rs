@@ -56,7 +56,37 @@ pub struct Blocked {
     arrival: u64,
 }
 
-type ByKey = HashMap<Bytes, BTreeMap<u64, ClientKey>, RandomState>;
+/// Who waits for a key, in the order of arrival, apart for each type: a value serves those of its type only, and
+/// does not look at others however many they are.
+#[derive(Debug, Default)]
+struct Queues(Vec<(Type, BTreeMap<u64, ClientKey>)>);
+
+impl Queues {
+    fn add(&mut self, kind: Type, arrival: u64, client: ClientKey) {
+        let place = self.0.iter().position(|(other, _)| *other == kind).unwrap_or_else(|| {
+            self.0.push((kind, BTreeMap::new()));
+            self.0.len() - 1
+        });
+        self.0[place].1.insert(arrival, client);
+    }
+
+    fn remove(&mut self, arrival: u64) {
+        self.0.retain_mut(|(_, queue)| {
+            queue.remove(&arrival);
+            !queue.is_empty()
+        });
+    }
+
+    fn of(&self, kind: Type) -> Option<&BTreeMap<u64, ClientKey>> {
+        self.0.iter().find(|(other, _)| *other == kind).map(|(_, queue)| queue)
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|(_, queue)| queue.len()).sum()
+    }
+}
+
+type ByKey = HashMap<Bytes, Queues, RandomState>;
 
 /// Who waits for what.
 #[derive(Debug)]
@@ -100,8 +130,10 @@ impl Waiters {
     ) -> Box<Blocked> {
         self.arrivals += 1;
         let arrival = self.arrivals;
-        for key in &keys {
-            self.by_key[db].entry(key.clone()).or_default().insert(arrival, client);
+        if let Reason::Key(kind) = reason {
+            for key in &keys {
+                self.by_key[db].entry(key.clone()).or_default().add(kind, arrival, client);
+            }
         }
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, arrival, client));
@@ -130,9 +162,9 @@ impl Waiters {
     pub fn remove(&mut self, client: ClientKey, blocked: &Blocked) {
         for key in &blocked.keys {
             let waiters = &mut self.by_key[blocked.db];
-            if let Some(queue) = waiters.get_mut(key) {
-                queue.remove(&blocked.arrival);
-                if queue.is_empty() {
+            if let Some(queues) = waiters.get_mut(key) {
+                queues.remove(blocked.arrival);
+                if queues.0.is_empty() {
                     waiters.remove(key);
                 }
             }
@@ -183,19 +215,25 @@ impl Waiters {
         self.arrivals
     }
 
-    /// The first who waits for a key among those that came after arrival `after`, not after `until`, with its
-    /// arrival number.
+    /// The first who waits for a key to hold this type among those that came after arrival `after`, not after
+    /// `until`, with its arrival number.
     #[must_use]
-    pub fn next_waiter(&self, db: usize, key: &[u8], after: u64, until: u64) -> Option<(u64, ClientKey)> {
-        let queue = self.by_key[db].get(key)?;
-        let (arrival, client) = queue.range(after + 1..).next()?;
+    pub fn next_waiter(
+        &self,
+        db: usize,
+        key: &[u8],
+        kind: Type,
+        after: u64,
+        until: u64,
+    ) -> Option<(u64, ClientKey)> {
+        let (arrival, client) = self.by_key[db].get(key)?.of(kind)?.range(after + 1..).next()?;
         (*arrival <= until).then_some((*arrival, *client))
     }
 
     /// How many wait for a key in any database.
     #[must_use]
     pub fn count(&self, key: &[u8]) -> usize {
-        self.by_key.iter().filter_map(|keys| keys.get(key)).map(BTreeMap::len).sum()
+        self.by_key.iter().filter_map(|keys| keys.get(key)).map(Queues::len).sum()
     }
 
     /// How many wait for some key: INFO's `blocked_clients`.

@@ -22,6 +22,8 @@ use ranked::Ranked;
 #[derive(Debug, Clone, Default)]
 pub struct SortedSet {
     form: Form,
+    /// The bytes of all members.
+    bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -84,6 +86,22 @@ impl SortedSet {
         matches!(self.form, Form::Compact(_))
     }
 
+    /// The name of the encoding, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        if self.is_compact() { "listpack" } else { "skiplist" }
+    }
+
+    /// How many bytes it takes, itself included, as an estimate.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        /// Of a member in a table: its hash and its place there, with room to grow.
+        const IN_TABLE: usize = 24;
+        let each =
+            size_of::<(f64, Bytes)>() + if self.is_compact() { 0 } else { IN_TABLE + size_of::<Place>() };
+        size_of::<Self>() + self.len() * each + self.bytes
+    }
+
     /// Prepares for so many more members, old ones among them: gives up the compact form if they alone were too
     /// many for it.
     pub fn expect(&mut self, more: usize, limits: Limits) {
@@ -131,7 +149,7 @@ impl SortedSet {
 
     /// Sees to it that `member` is there with this score, which is not NaN.
     pub fn insert(&mut self, member: &[u8], score: f64, limits: Limits) -> Inserted {
-        match &mut self.form {
+        let inserted = match &mut self.form {
             Form::Compact(entries) => match find(entries, member) {
                 #[allow(clippy::float_cmp)]
                 Some((_, old)) if old == score => Inserted::Unchanged,
@@ -146,28 +164,34 @@ impl SortedSet {
                 }
                 None => {
                     self.index();
-                    self.insert(member, score, limits)
+                    return self.insert(member, score, limits);
                 }
             },
             Form::Indexed(indexed) => indexed.insert(member, score),
+        };
+        if inserted == Inserted::Added {
+            self.bytes += member.len();
         }
+        inserted
     }
 
     /// Removes a member; returns its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        match &mut self.form {
+        let score = match &mut self.form {
             Form::Compact(entries) => {
                 let (rank, score) = find(entries, member)?;
                 entries.remove(rank);
-                Some(score)
+                score
             }
             Form::Indexed(indexed) => {
                 let (index, _, score) = indexed.members.get_full(member)?;
                 let (score, rank) = (*score, indexed.rank(*score, member));
                 indexed.remove(rank, index);
-                Some(score)
+                score
             }
-        }
+        };
+        self.bytes -= member.len();
+        Some(score)
     }
 
     /// Removes the members of these ranks.
@@ -175,11 +199,13 @@ impl SortedSet {
         let end = ranks.end.min(self.len());
         let start = ranks.start.min(end);
         match &mut self.form {
-            Form::Compact(entries) => drop(entries.drain(start..end)),
+            Form::Compact(entries) => {
+                self.bytes -= entries.drain(start..end).map(|(_, member)| member.len()).sum::<usize>();
+            }
             Form::Indexed(indexed) => {
                 for _ in start..end {
                     if let Some(place) = indexed.order.get(start) {
-                        indexed.remove(start, place.index);
+                        self.bytes -= indexed.remove(start, place.index);
                     }
                 }
             }
@@ -337,8 +363,8 @@ impl Indexed {
         }
     }
 
-    /// Removes the member of this rank, which is at `index` of the table.
-    fn remove(&mut self, rank: usize, index: usize) {
+    /// Removes the member of this rank, which is at `index` of the table; returns how many bytes it had.
+    fn remove(&mut self, rank: usize, index: usize) -> usize {
         self.order.remove(rank);
         // The last member of the table takes over the place of the one that goes.
         let last = self.members.len().saturating_sub(1);
@@ -348,6 +374,6 @@ impl Indexed {
             let (score, rank) = (*score, self.rank(*score, member));
             self.order.set(rank, Place { score, index });
         }
-        self.members.swap_remove_index(index);
+        self.members.swap_remove_index(index).map_or(0, |(member, _)| member.len())
     }
 }

@@ -52,6 +52,7 @@ fn sort(model: &mut Model) {
 
 fn same(set: &SortedSet, model: &Model) {
     assert_eq!(set.len(), model.len());
+    assert_eq!(set.bytes, model.iter().map(|(_, member)| member.len()).sum());
     let all = model.iter().map(|(score, member)| (member.as_slice(), *score));
     assert!(set.range(0..usize::MAX).eq(all.clone()));
     assert!(set.range(0..model.len()).rev().eq(all.rev()));
@@ -119,6 +120,8 @@ fn lex((kind, member): &(u8, Vec<u8>)) -> LexBound<'_> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
     #[test]
     fn it_is_a_sorted_vector(steps in prop::collection::vec(step(), 0..100)) {
         let (mut set, mut model) = (SortedSet::default(), Model::new());

@@ -67,6 +67,11 @@ impl Node {
         node
     }
 
+    /// How many bytes the node takes.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.slots.capacity() * size_of::<Slot>() + self.data.capacity()
+    }
+
     /// True if an entry with so many bytes of fields and values has to go into a new node.
     pub(super) fn is_full(&self, bytes: usize, limits: NodeLimits) -> bool {
         let max = if limits.bytes == 0 { MAX_BYTES } else { limits.bytes.min(MAX_BYTES) };

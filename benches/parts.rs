@@ -1,0 +1,317 @@
+//! The parts, each alone: parser, reply writer, engine, patterns, the in-memory connection, the start.
+//!
+//! ```text
+//! cargo bench --bench parts                 # everything
+//! cargo bench --bench parts -- engine       # what has this in its name
+//! cargo bench --bench parts -- --quick
+//! ```
+//!
+//! redis-protocol stands beside our parser and writer in its cheapest form, the one that copies nothing. What a
+//! request costs over a socket, next to real servers, is the load bench's.
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use minibroker::Broker;
+use minibroker::engine::Engine;
+use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
+use minibroker::store::clients::Address;
+use minibroker::store::{ClientKey, Config, Time, pattern};
+use redis_protocol::resp2;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+/// How many requests come together where a pipeline is measured.
+const PIPELINE: usize = 64;
+const MESSAGE: &str = "a message of the usual length: hi";
+const NOW: Time = Time::from_micros(1_700_000_000_000_000);
+
+fn request(arguments: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = Reply::new(&mut bytes, Protocol::Resp2);
+    writer.array(arguments.len());
+    for argument in arguments {
+        writer.bulk(argument.as_bytes());
+    }
+    bytes
+}
+
+fn parser(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parser");
+    let long = "x".repeat(1024);
+    let many: Vec<_> = std::iter::once("RPUSH").chain(std::iter::repeat_n("element", 100)).collect();
+    let requests = [
+        ("PING", request(&["PING"])),
+        ("SET", request(&["SET", "key", "value"])),
+        ("SET of 1 KB", request(&["SET", "key", &long])),
+        ("RPUSH of 100", request(&many)),
+    ];
+    for (name, bytes) in requests {
+        group.throughput(Throughput::Bytes(bytes.len() as u64));
+        group.bench_function(BenchmarkId::new("minibroker", name), |b| {
+            let (mut parser, limits) = (Parser::new(), Limits::default());
+            b.iter(|| {
+                let length = parser.parse(black_box(&bytes), &limits);
+                assert_eq!(length, Ok(Some(bytes.len())));
+                parser.args(&bytes).len()
+            });
+        });
+        group.bench_function(BenchmarkId::new("redis-protocol", name), |b| {
+            b.iter(|| {
+                let frame = resp2::decode::decode_range(black_box(&bytes));
+                assert!(matches!(&frame, Ok(Some((_, length))) if *length == bytes.len()));
+                frame
+            });
+        });
+    }
+    group.finish();
+}
+
+fn writer(c: &mut Criterion) {
+    use redis_protocol::resp2::types::BorrowedFrame;
+
+    let mut group = c.benchmark_group("writer");
+    let parts: [&[u8]; 3] = [b"message", b"chat", MESSAGE.as_bytes()];
+    group.bench_function("minibroker/message", |b| {
+        let mut out = Vec::with_capacity(1024);
+        b.iter(|| {
+            out.clear();
+            let mut reply = Reply::new(&mut out, Protocol::Resp2);
+            reply.push(3);
+            for part in black_box(&parts) {
+                reply.bulk(part);
+            }
+            out.len()
+        });
+    });
+    group.bench_function("redis-protocol/message", |b| {
+        let mut out = vec![0; 1024];
+        b.iter(|| {
+            let frames = black_box(&parts).map(BorrowedFrame::BulkString);
+            resp2::encode::encode_borrowed(&mut out, &BorrowedFrame::Array(&frames), false)
+        });
+    });
+    group.bench_function("minibroker/integer", |b| {
+        let mut out = Vec::with_capacity(1024);
+        b.iter(|| {
+            out.clear();
+            Reply::new(&mut out, Protocol::Resp2).integer(black_box(123_456));
+            out.len()
+        });
+    });
+    group.bench_function("redis-protocol/integer", |b| {
+        let mut out = vec![0; 1024];
+        b.iter(|| {
+            resp2::encode::encode_borrowed(&mut out, &BorrowedFrame::Integer(black_box(123_456)), false)
+        });
+    });
+    group.finish();
+}
+
+/// An engine as the shell drives it, with the buffers that the shell would have.
+struct Driven {
+    engine: Engine,
+    parser: Parser,
+    out: Vec<u8>,
+    dirty: Vec<ClientKey>,
+}
+
+impl Driven {
+    fn new() -> Self {
+        let engine = Engine::new(Config::default(), 1, NOW);
+        Self { engine, parser: Parser::new(), out: Vec::new(), dirty: Vec::new() }
+    }
+
+    fn connect(&mut self) -> ClientKey {
+        self.engine.connect(Address::default(), NOW).expect("there is room for a client")
+    }
+
+    /// Runs requests and takes all output; returns how many bytes that is.
+    fn feed(&mut self, client: ClientKey, bytes: &[u8]) -> usize {
+        self.engine.feed(client, &mut self.parser, bytes, NOW);
+        self.engine.account(Duration::ZERO);
+        self.engine.take_dirty(&mut self.dirty);
+        let mut taken = 0;
+        for client in self.dirty.drain(..) {
+            self.out.clear();
+            self.engine.take_output(client, &mut self.out);
+            taken += self.out.len();
+        }
+        taken
+    }
+}
+
+fn engine(c: &mut Criterion) {
+    let mut group = c.benchmark_group("engine");
+    let commands: [(&str, &[&[&str]]); 6] = [
+        ("PING", &[&["PING"]]),
+        ("SET", &[&["SET", "key", MESSAGE]]),
+        ("GET", &[&["GET", "key"]]),
+        ("RPUSH and LPOP", &[&["RPUSH", "queue", MESSAGE], &["LPOP", "queue"]]),
+        ("LPUSH and LTRIM", &[&["LPUSH", "history", MESSAGE], &["LTRIM", "history", "0", "99"]]),
+        ("PUBLISH to nobody", &[&["PUBLISH", "chat", MESSAGE]]),
+    ];
+    for (name, requests) in commands {
+        let bytes = requests.iter().map(|arguments| request(arguments)).collect::<Vec<_>>().concat();
+        let times = PIPELINE / requests.len();
+        let bytes = bytes.repeat(times);
+        group.throughput(Throughput::Elements(PIPELINE as u64));
+        group.bench_function(format!("{name}, pipeline {PIPELINE}"), |b| {
+            let mut driven = Driven::new();
+            let client = driven.connect();
+            driven.feed(client, &request(&["SET", "key", MESSAGE]));
+            b.iter(|| driven.feed(client, black_box(&bytes)));
+        });
+    }
+    let ping = request(&["PING"]);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("PING, no pipeline", |b| {
+        let mut driven = Driven::new();
+        let client = driven.connect();
+        b.iter(|| driven.feed(client, black_box(&ping)));
+    });
+    for subscribers in [1, 10, 100, 1000] {
+        group.throughput(Throughput::Elements(subscribers));
+        group.bench_function(format!("PUBLISH to {subscribers}"), |b| {
+            let mut driven = Driven::new();
+            for _ in 0..subscribers {
+                let subscriber = driven.connect();
+                driven.feed(subscriber, &request(&["SUBSCRIBE", "chat"]));
+            }
+            let publisher = driven.connect();
+            let bytes = request(&["PUBLISH", "chat", MESSAGE]);
+            b.iter(|| driven.feed(publisher, black_box(&bytes)));
+        });
+    }
+    for waiters in [1, 1000] {
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("hand-off to the first of {waiters} in BLPOP"), |b| {
+            let mut driven = Driven::new();
+            let producer = driven.connect();
+            let consumers: Vec<_> = (0..waiters).map(|_| driven.connect()).collect();
+            let pop = request(&["BLPOP", "queue", "0"]);
+            for consumer in &consumers {
+                driven.feed(*consumer, &pop);
+            }
+            let push = request(&["RPUSH", "queue", MESSAGE]);
+            let mut first = consumers.iter().cycle();
+            b.iter(|| {
+                let taken = driven.feed(producer, black_box(&push));
+                first.next().map(|consumer| driven.feed(*consumer, &pop));
+                taken
+            });
+        });
+    }
+    group.finish();
+}
+
+fn patterns(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pattern");
+    let cases: [(&str, &str, &str); 5] = [
+        ("prefix", "room:*", "room:chatty:42"),
+        ("class", "room:[a-f]?*", "room:chatty:42"),
+        ("literal", "room:chatty:42", "room:chatty:42"),
+        ("miss", "user:*", "room:chatty:42"),
+        ("many stars", "a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ];
+    for (name, pattern, text) in cases {
+        group.bench_function(name, |b| {
+            b.iter(|| pattern::matches(black_box(pattern).as_bytes(), black_box(text).as_bytes(), false));
+        });
+    }
+    group.finish();
+}
+
+/// Sends a request over a stream in memory and reads the answers, `lengths` bytes on each of the streams.
+async fn ask(stream: &mut DuplexStream, bytes: &[u8], length: usize) {
+    let mut answer = [0; 1024];
+    stream.write_all(bytes).await.expect("the broker reads");
+    stream.read_exact(&mut answer[..length]).await.expect("the broker answers");
+}
+
+fn in_memory(c: &mut Criterion) {
+    let mut group = c.benchmark_group("in memory");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("command()", |b| {
+        let broker = Broker::start().expect("it starts");
+        b.iter(|| broker.command(["PING"]));
+    });
+    group.bench_function("PING", |b| {
+        let broker = Broker::start().expect("it starts");
+        let ping = request(&["PING"]);
+        b.iter_custom(|iterations| {
+            runtime.block_on(async {
+                let mut stream = broker.connect();
+                let started = Instant::now();
+                for _ in 0..iterations {
+                    ask(&mut stream, &ping, 7).await;
+                }
+                started.elapsed()
+            })
+        });
+    });
+    group.bench_function("PUBLISH to one subscriber", |b| {
+        let broker = Broker::start().expect("it starts");
+        let publish = request(&["PUBLISH", "chat", MESSAGE]);
+        let message = request(&["message", "chat", MESSAGE]).len();
+        b.iter_custom(|iterations| {
+            runtime.block_on(async {
+                let (mut publisher, mut subscriber) = (broker.connect(), broker.connect());
+                let confirmation = request(&["subscribe", "chat"]).len() + 4;
+                ask(&mut subscriber, &request(&["SUBSCRIBE", "chat"]), confirmation).await;
+                let started = Instant::now();
+                for _ in 0..iterations {
+                    ask(&mut publisher, &publish, 4).await;
+                    ask(&mut subscriber, b"", message).await;
+                }
+                started.elapsed()
+            })
+        });
+    });
+    group.finish();
+}
+
+fn start(c: &mut Criterion) {
+    let mut group = c.benchmark_group("start");
+    let ping = request(&["PING"]);
+    group.bench_function("Broker::start() to first PONG", |b| {
+        // The end of the broker is not part of it.
+        b.iter_custom(|iterations| {
+            let mut taken = Duration::ZERO;
+            for _ in 0..iterations {
+                let started = Instant::now();
+                let broker = Broker::start().expect("it starts");
+                let mut stream = TcpStream::connect(broker.addr()).expect("it listens");
+                let mut answer = [0; 7];
+                stream.write_all(&ping).and_then(|()| stream.read_exact(&mut answer)).expect("it answers");
+                taken += started.elapsed();
+                assert_eq!(&answer, b"+PONG\r\n");
+            }
+            taken
+        });
+    });
+    group.bench_function("Broker::start() and drop", |b| {
+        b.iter(|| Broker::start().expect("it starts"));
+    });
+    group.bench_function("engine", |b| b.iter(|| Engine::new(Config::default(), 1, NOW)));
+    group.bench_function("command on an engine", |b| {
+        let mut engine = Engine::new(Config::default(), 1, NOW);
+        let (ping, mut out) = (OwnedRequest::new(["PING"]), Vec::new());
+        b.iter(|| {
+            out.clear();
+            engine.command(&ping, NOW, &mut out);
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = parts;
+    // Seconds are enough: the differences that matter here are large.
+    config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    targets = parser, writer, engine, patterns, in_memory, start
+}
+criterion_main!(parts);

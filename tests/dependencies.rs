@@ -1,0 +1,50 @@
+//! What a test that embeds the broker has to compile.
+
+use std::process::Command;
+
+/// What `cargo tree` lists, without versions.
+fn tree(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).expect("names are text");
+    let mut names: Vec<_> =
+        listed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// What the library uses itself.
+const DIRECT: [&str; 10] = [
+    "bytes",
+    "dashmap",
+    "fastrand",
+    "foldhash",
+    "indexmap",
+    "itoa",
+    "parking_lot",
+    "slab",
+    "thiserror",
+    "tokio",
+];
+
+#[test]
+fn the_library_alone_uses_these_crates_and_no_others() {
+    let mut direct = tree(&["--no-default-features", "--depth", "1"]);
+    direct.retain(|name| name != "minibroker");
+    assert_eq!(direct, DIRECT);
+}
+
+#[test]
+fn the_library_alone_brings_nothing_that_only_the_program_needs() {
+    let all = tree(&["--no-default-features"]);
+    for program_only in ["clap", "clap_builder", "rustix", "signal-hook-registry", "tokio-macros"] {
+        assert!(!all.iter().any(|name| name == program_only), "{program_only} in {all:?}");
+        assert!(tree(&[]).iter().any(|name| name == program_only), "{program_only} is the program's");
+    }
+}
