@@ -35,7 +35,7 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let micros = self.store.now.micros();
         let place = if owner.address.unix {
-            format!("unix:{}", owner.address.peer)
+            format!("unix:{}", self.store.config.unixsocket)
         } else {
             owner.address.peer.clone()
         };
