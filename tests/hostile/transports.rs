@@ -173,5 +173,5 @@ async fn a_stream_in_memory_is_read_one_byte_at_a_time() {
     assert_eq!(answers, b"+OK\r\n".repeat(1000));
     stream.shutdown().await.unwrap();
     assert_eq!(stream.read(&mut answers).await.unwrap(), 0);
-    bystander.await.unwrap().is_alone(&broker);
+    bystander.await.unwrap().ends_alone(&broker);
 }
