@@ -29,9 +29,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// How many bytes one read takes at most.
 const READ_SIZE: usize = 64 * 1024;
-/// How many other connections are written to before others have their turn: it cuts the latency of bystanders
-/// while a message goes to a thousand subscribers.
-const FLUSHES_IN_A_ROW: usize = 64;
 /// How often a connection is looked at before others have their turn: one that is written to faster than it is
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
@@ -257,12 +254,8 @@ impl Task {
     }
 
     fn step(&mut self, context: &mut Context<'_>) -> Step {
-        if !self.dirty.is_empty() {
-            let from = self.dirty.len().saturating_sub(FLUSHES_IN_A_ROW);
-            self.shared.flush(self.dirty.drain(from..));
-            if !self.dirty.is_empty() {
-                return Step::Yield;
-            }
+        if !self.shared.flush_some(&mut self.dirty) {
+            return Step::Yield;
         }
         {
             let mut io = self.connection.io.lock();
