@@ -93,20 +93,35 @@ impl Engine {
 
     /// Ends a pause whose time has come, or that CLIENT UNPAUSE has cut short.
     pub(super) fn end_pause_if_over(&mut self) {
-        if self.store.waiters.pause.is_some_and(|pause| pause.until <= self.store.now.millis()) {
+        if self.store.waiters.pause.is_some() && !self.is_paused() {
             self.end_pause();
         }
     }
 
-    /// Runs the requests that CLIENT PAUSE has kept, once it is over.
+    /// Runs the requests that CLIENT PAUSE has kept, once it is over. One of them may be another CLIENT PAUSE,
+    /// which still finds this one, as in redis-server: it is as strict.
     pub fn end_pause(&mut self) {
-        self.store.waiters.pause = None;
+        let ended = self.store.waiters.pause;
+        self.store.keeps_expired = false;
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.dispatch(client, blocked.request.args());
                 self.serve_ready();
             }
         }
+        if self.store.waiters.pause == ended {
+            self.store.waiters.pause = None;
+        }
+    }
+
+    /// True as long as CLIENT PAUSE lasts.
+    pub(super) fn is_paused(&self) -> bool {
+        self.store.waiters.pause.is_some_and(|pause| pause.until > self.store.now.millis())
+    }
+
+    /// When the next key expires, in milliseconds since the Unix epoch. None does while CLIENT PAUSE lasts.
+    fn next_expiry(&self) -> Option<i64> {
+        if self.is_paused() { None } else { self.store.next_expiry() }
     }
 
     /// When [`Engine::tick`] has something to do next.
@@ -114,7 +129,7 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<Time> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
         let clients = self.store.clients.next_check(&self.store.config, self.store.now);
-        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
+        let times = [self.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
         times.into_iter().flatten().min().map(Time::from_millis)
     }
 
@@ -124,7 +139,7 @@ impl Engine {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.advance(next);
             let millis = next.millis();
-            if self.store.next_expiry().is_some_and(|at| at <= millis) {
+            if self.next_expiry().is_some_and(|at| at <= millis) {
                 self.store.expire_due();
             } else if let Some(client) = self.store.waiters.first_due(millis) {
                 self.store.unblock(client, Answer::TimedOut);

@@ -34,12 +34,10 @@ impl Engine {
     fn monitor_line(&self, client: ClientKey, command: Option<&Command>, args: Args<'_>) -> Option<Vec<u8>> {
         let owner = self.store.clients.get(client)?;
         let micros = self.store.now.micros();
-        let peer = &owner.address.peer;
-        // The path alone: the `:0` behind it is for CLIENT LIST.
         let place = if owner.address.unix {
-            format!("unix:{}", peer.strip_suffix(":0").unwrap_or(peer))
+            format!("unix:{}", self.store.config.unixsocket)
         } else {
-            peer.clone()
+            owner.address.peer.clone()
         };
         let mut line =
             format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, owner.db).into_bytes();

@@ -147,7 +147,9 @@ impl Store {
     fn live(&mut self, key: &[u8]) -> Option<usize> {
         let (index, _, entry) = self.databases[self.db].entries.get_full(key)?;
         if entry.expires.is_some_and(|at| at <= self.now.millis()) {
-            self.expire(self.db, key);
+            if !self.keeps_expired {
+                self.expire(self.db, key);
+            }
             return None;
         }
         Some(index)
