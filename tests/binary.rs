@@ -256,6 +256,7 @@ fn verbose_prints_the_commands_and_no_password() -> Outcome {
     let mut program = Program::start(["--port", "0", "--requirepass", "s3cret", "--verbose"])?;
     let mut client = program.connect()?;
     client.ask("AUTH s3cret")?;
+    client.ask("CONFIG SET timeout 0 RequirePass another")?;
     client.ask("PUBLISH chat hello")?;
     let mut printed = || -> io::Result<String> {
         let mut line = String::new();
@@ -264,6 +265,7 @@ fn verbose_prints_the_commands_and_no_password() -> Outcome {
     };
     let auth = printed()?;
     assert!(auth.starts_with("\"AUTH\"") && !auth.contains("s3cret"), "{auth}");
+    assert_eq!(printed()?, r#""CONFIG" "SET" "timeout" "0" "RequirePass" "(redacted)""#);
     assert_eq!(printed()?, r#""PUBLISH" "chat" "hello""#);
     Ok(())
 }

@@ -124,7 +124,7 @@ pub struct Client {
     pub close: Close,
     /// Whatever else it sends is thrown away, as it has broken the protocol unheard.
     pub ignored: bool,
-    /// Bytes that have arrived and are not yet run, as far as the shell has told.
+    /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
     /// Bytes received.
     pub net_input: u64,
