@@ -140,7 +140,7 @@ pub fn by_glob(pattern: &[u8], text: &[u8], nocase: bool) -> Option<bool> {
 pub fn compare(pattern: &[u8], text: &[u8], nocase: bool) {
     let found = matches(pattern, text, nocase);
     let shown = || format!("\"{}\" \"{}\" nocase {nocase}", pattern.escape_ascii(), text.escape_ascii());
-    let stars = pattern.iter().filter(|byte| **byte == b'*').count();
+    let stars = pattern.split(|byte| *byte == b'*').count() - 1;
     if stars <= NAIVE_STARS_MAX && text.len() <= NAIVE_TEXT_MAX {
         assert_eq!(found, naive(pattern, text, nocase), "naively {}", shown());
     }

@@ -15,8 +15,10 @@ impl Engine {
     /// Checks and runs one request, in the order of redis-server's `processCommand`.
     pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
         let now = self.store.now;
+        let paused = self.is_paused();
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         owner.last_interaction = now;
+        self.store.keeps_expired = paused && !owner.internal;
         if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
             // A browser that was tricked into talking to us: nothing of what it sends may run.
             return self.store.kill(client);

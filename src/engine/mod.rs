@@ -139,7 +139,10 @@ impl Engine {
                 Some(owner) if owner.close != Close::No || owner.ignored => {
                     return (bytes.len(), Flow::Closed);
                 }
-                Some(owner) if owner.blocked.is_some() => return (consumed, Flow::Blocked),
+                Some(owner) if owner.blocked.is_some() => {
+                    self.set_waiting_input(client, bytes.len() - consumed);
+                    return (consumed, Flow::Blocked);
+                }
                 Some(_) => {}
             }
             let limits = self.limits(client);
@@ -177,6 +180,7 @@ impl Engine {
     /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet,
     /// what waits for its EXEC included; true if so.
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
+        self.set_waiting_input(client, bytes);
         let owner = self.store.clients.get(client);
         let queued = owner.and_then(|owner| owner.transaction.as_ref()).map_or(0, |all| all.bytes);
         let exceeded = bytes.saturating_add(queued) > self.store.config.client_query_buffer_limit;
@@ -185,6 +189,13 @@ impl Engine {
             self.store.kill(client);
         }
         exceeded
+    }
+
+    /// Notes how many bytes of a client cannot be run yet.
+    fn set_waiting_input(&mut self, client: ClientKey, bytes: usize) {
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.query_buffer = bytes;
+        }
     }
 
     fn received(&mut self, client: ClientKey, bytes: usize) {

@@ -29,9 +29,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// How many bytes one read takes at most.
 const READ_SIZE: usize = 64 * 1024;
-/// How many other connections are written to before others have their turn: it cuts the latency of bystanders
-/// while a message goes to a thousand subscribers.
-const FLUSHES_IN_A_ROW: usize = 64;
 /// How often a connection is looked at before others have their turn: one that is written to faster than it is
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
@@ -183,45 +180,38 @@ enum Step {
 }
 
 impl Shared {
-    /// Serves a connection until it ends. Clients above `maxclients` get their error and are closed.
-    pub async fn serve(self: Arc<Self>, transport: impl Transport + 'static, address: Address) {
-        let connected = self.change(|engine, now| engine.connect(address, now));
-        let mut transport = transport;
-        let client = match connected {
-            Ok(client) => client,
-            Err(error) => {
-                let mut bytes = Vec::new();
-                crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
-                // Best effort, as redis-server: the client may have gone.
-                let _ = tokio::io::AsyncWriteExt::write_all(&mut transport, &bytes).await;
-                return;
-            }
+    /// Takes a connection in and returns what serves it until it ends. When this returns the client counts: whoever
+    /// asks later who is there is told of it, though nothing has been read yet. Clients above `maxclients` get
+    /// their error and are closed.
+    pub fn serve(
+        self: Arc<Self>,
+        transport: impl Transport + 'static,
+        address: Address,
+    ) -> impl Future<Output = ()> + Send {
+        let task = match self.change(|engine, now| engine.connect(address, now)) {
+            Ok(client) => Ok(Task::new(self, transport, client)),
+            Err(error) => Err((transport, error)),
         };
-        self.serve_client(transport, client).await;
+        async move {
+            match task {
+                Ok(task) => task.run().await,
+                Err((mut transport, error)) => {
+                    let mut bytes = Vec::new();
+                    crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
+                    // Best effort, as redis-server: the client may have gone.
+                    let _ = tokio::io::AsyncWriteExt::write_all(&mut transport, &bytes).await;
+                }
+            }
+        }
     }
 
-    /// Serves the connection of a client that the engine knows already.
-    pub async fn serve_client(self: Arc<Self>, transport: impl Transport + 'static, client: ClientKey) {
-        let io = Io {
-            transport: Box::new(transport),
-            pending: Bytes::new(),
-            task: None,
-            closed: false,
-            close: Close::No,
-            resumed: false,
-        };
-        let connection = Arc::new(Connection { client, io: Mutex::new(io) });
-        self.connections.insert(client, Arc::clone(&connection));
-        let mut task = Task {
-            shared: self,
-            connection,
-            parser: Parser::new(),
-            left: BytesMut::new(),
-            blocked: false,
-            dirty: Vec::new(),
-        };
-        // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
-        tokio::task::coop::unconstrained(std::future::poll_fn(|context| task.poll(context))).await;
+    /// As [`Shared::serve`], for the connection of a client that the engine knows already.
+    pub fn serve_client(
+        self: Arc<Self>,
+        transport: impl Transport + 'static,
+        client: ClientKey,
+    ) -> impl Future<Output = ()> + Send {
+        Task::new(self, transport, client).run()
     }
 }
 
@@ -236,6 +226,33 @@ impl Drop for Task {
 }
 
 impl Task {
+    /// From now on whatever the client gets is written, and when this is dropped it is disconnected.
+    fn new(shared: Arc<Shared>, transport: impl Transport + 'static, client: ClientKey) -> Self {
+        let io = Io {
+            transport: Box::new(transport),
+            pending: Bytes::new(),
+            task: None,
+            closed: false,
+            close: Close::No,
+            resumed: false,
+        };
+        let connection = Arc::new(Connection { client, io: Mutex::new(io) });
+        shared.connections.insert(client, Arc::clone(&connection));
+        Self {
+            shared,
+            connection,
+            parser: Parser::new(),
+            left: BytesMut::new(),
+            blocked: false,
+            dirty: Vec::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
+        tokio::task::coop::unconstrained(std::future::poll_fn(|context| self.poll(context))).await;
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         {
             let mut io = self.connection.io.lock();
@@ -257,12 +274,8 @@ impl Task {
     }
 
     fn step(&mut self, context: &mut Context<'_>) -> Step {
-        if !self.dirty.is_empty() {
-            let from = self.dirty.len().saturating_sub(FLUSHES_IN_A_ROW);
-            self.shared.flush(self.dirty.drain(from..));
-            if !self.dirty.is_empty() {
-                return Step::Yield;
-            }
+        if !self.shared.flush_some(&mut self.dirty) {
+            return Step::Yield;
         }
         {
             let mut io = self.connection.io.lock();
@@ -297,7 +310,7 @@ impl Task {
             Poll::Ready(Ok(())) => {
                 let full = read.filled().len() == READ_SIZE;
                 if self.left.is_empty() && !self.blocked {
-                    let consumed = self.run(read.filled());
+                    let consumed = self.feed(read.filled());
                     self.left.extend_from_slice(&read.filled()[consumed..]);
                 } else {
                     self.left.extend_from_slice(read.filled());
@@ -311,7 +324,7 @@ impl Task {
     /// Runs what was left over, as far as it is complete.
     fn run_left(&mut self) {
         let mut left = std::mem::take(&mut self.left);
-        left.advance(self.run(&left));
+        left.advance(self.feed(&left));
         // An empty buffer is given back: a connection owns one only for what is left over.
         if !left.is_empty() {
             self.left = left;
@@ -319,7 +332,7 @@ impl Task {
     }
 
     /// Hands all complete requests to the engine under one lock, and writes the replies with one write.
-    fn run(&mut self, bytes: &[u8]) -> usize {
+    fn feed(&mut self, bytes: &[u8]) -> usize {
         if self.blocked {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
             let mut engine = self.shared.engine();

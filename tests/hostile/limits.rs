@@ -46,7 +46,7 @@ fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_ever
         reader.join().unwrap().leave();
         publisher.leave();
     });
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_client_that_asks_and_never_reads_is_cut_off_where_a_limit_is_set() {
     peer.send_in_vain("GET long\r\n".repeat(1000));
     let got = peer.read_to_end();
     assert!(got.len() < 1000 * 100_000, "all of it came");
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_waiting_client_that_goes_on_sending_is_cut_off_at_the_limit_of_what_may_wai
     assert_eq!(peer.read_to_end(), b"");
     broker.wait_for_blocked("chat_queue", 0).blocking().unwrap();
     bystander.is_served();
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_transaction_that_queues_too_much_is_cut_off() {
     let answer = peer.read_to_end();
     assert_eq!(answer.len() % b"+QUEUED\r\n".len(), 0);
     assert!(answer.len() < 2000 * b"+QUEUED\r\n".len());
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn one_client_too_many_is_told_so() {
     }
     second.leave();
     assert_eq!(info(&broker, "rejected_connections"), 100);
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_hundred_thousand_channels_and_keys_of_one_client_are_taken_and_given_back_a
     }
     sender.join().unwrap();
     peer.leave();
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 /// Publishes a message longer than the soft limit at these seconds to a subscriber that reads at once, or never;

@@ -119,7 +119,7 @@ impl Bystander {
     }
 
     /// Served to the last, and when it has gone nobody is left: no client, nobody who waits, no subscription.
-    pub fn is_alone(mut self, broker: &Broker) {
+    pub fn ends_alone(mut self, broker: &Broker) {
         self.is_served();
         let clients = broker.command(["CLIENT", "LIST"]).unwrap();
         assert_eq!(clients.as_str().unwrap().lines().count(), 1, "{clients}");

@@ -24,7 +24,7 @@ fn a_request_that_stays_unfinished_holds_up_nobody_and_is_answered_when_it_is_fi
     for (peer, _) in peers {
         peer.leave();
     }
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_request_that_breaks_off_leaves_nothing_behind() {
         assert_eq!(peer.read_to_end(), b"");
     }
     assert_eq!(broker.command(["EXISTS", "name"]).unwrap(), 0);
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn what_is_no_request_is_answered_with_its_error_and_the_end() {
         );
         bystander.is_served();
     }
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn arrays_within_arrays_are_refused_however_deep() {
         peer.send("*1\r\n".repeat(depth));
         assert_eq!(peer.read_to_end(), b"-ERR Protocol error: expected '$', got '*'\r\n");
     }
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_is_announced_takes_no_memory_before_it_has_come() {
         bystander.is_served();
         peers.into_iter().for_each(Peer::leave);
     });
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn garbage_ends_in_an_error_or_is_waited_on_and_nobody_else_notices() {
         assert!(answer.is_empty() || answer.starts_with(b"-ERR "), "{}", answer.escape_ascii());
         bystander.is_served();
     }
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_browser_that_was_tricked_into_talking_is_cut_off_before_anything_of_it_runs
         assert_eq!(peer.read_to_end(), b"");
     }
     assert_eq!(broker.command(["EXISTS", "name"]).unwrap(), 0);
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_connection_of_which_one_half_is_closed_gets_all_its_answers_and_the_end() {
     peer.send("PING\r\n".repeat(1000));
     peer.finish();
     assert_eq!(peer.read_to_end(), b"+PONG\r\n".repeat(1000));
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -178,7 +178,8 @@ fn a_hundred_thousand_commands_in_a_row_are_answered_in_their_order() {
     let mut bystander = Bystander::of(&broker);
     let mut peer = Peer::connect(&broker);
     let mut writer = peer.try_clone();
-    let commands: String = (0..100_000).map(|number| format!("ECHO {number}\r\n")).collect();
+    let commands: Vec<u8> =
+        (0..100_000).flat_map(|number| format!("ECHO {number}\r\n").into_bytes()).collect();
     let sender = std::thread::spawn(move || writer.send(commands));
     bystander.is_served();
     for number in 0..100_000 {
@@ -187,5 +188,5 @@ fn a_hundred_thousand_commands_in_a_row_are_answered_in_their_order() {
     }
     sender.join().unwrap();
     peer.leave();
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }

@@ -20,7 +20,7 @@ fn a_thousand_clients_that_vanish_while_they_wait_take_no_message_with_them() {
         assert_eq!(broker.command(["RPUSH", "chat_queue", "hello"]).unwrap(), 1);
         assert_eq!(broker.command(["LPOP", "chat_queue"]).unwrap(), Value::Bulk(b"hello".to_vec()));
     });
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn subscribers_that_vanish_are_no_longer_counted() {
         broker.wait_for_pattern_subscribers("ch*", 0).blocking().unwrap();
         bystander.is_served();
     });
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_transaction_that_never_comes_to_its_exec_is_forgotten_with_its_client() {
     peer.expect(b"+OK\r\n+OK\r\n+QUEUED\r\n");
     peer.leave();
     assert_eq!(broker.command(["EXISTS", "name"]).unwrap(), 0);
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_waiting_client_for_which_its_key_holds_nothing_yet_waits_on() {
         assert_eq!(reader.reply().to_string(), r#"[["chat_stream", [["6-0", ["text", "hello"]]]]]"#);
         reader.leave();
     }
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
 
 #[test]
@@ -95,5 +95,5 @@ fn twenty_thousand_waits_in_one_pipeline_are_served_one_after_the_other() {
     sender.join().unwrap();
     pushes.join().unwrap();
     peer.leave();
-    bystander.is_alone(&broker);
+    bystander.ends_alone(&broker);
 }
