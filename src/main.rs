@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use minibroker::commands::config;
 use minibroker::{Broker, StartError};
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 use tokio::process::{Child, Command};
@@ -36,11 +37,14 @@ const ABOUT_RUN: &str = "\
 Starts a broker, on a free port unless told otherwise, for the time of one command, which finds it by REDIS_URL, \
 REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 and the number of the signal that has ended it; \
 127 if there is no such command. Ctrl-C and SIGTERM are passed on to the command.";
+const MORE: &str = "\
+Other settings of redis.conf that CONFIG SET takes are flags as well, by their names: \
+--notify-keyspace-events KEA, --protected-mode no, --save ''.";
 const USAGE_RUN: &str = "minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...";
-const HELP_RUN: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}";
+const HELP_RUN: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}\n";
 
 #[derive(Parser, Debug)]
-#[command(version, about = ABOUT, override_usage = USAGE, max_term_width = 100)]
+#[command(version, about = ABOUT, after_help = MORE, override_usage = USAGE, max_term_width = 100)]
 #[command(subcommand_precedence_over_arg = true, disable_help_subcommand = true)]
 struct Program {
     #[command(flatten)]
@@ -52,7 +56,8 @@ struct Program {
 #[derive(Subcommand, Debug)]
 enum Action {
     /// Start a broker for the time of one command.
-    #[command(before_help = ABOUT_RUN, override_usage = USAGE_RUN, help_template = HELP_RUN)]
+    #[command(before_help = ABOUT_RUN, after_help = MORE)]
+    #[command(override_usage = USAGE_RUN, help_template = HELP_RUN)]
     Run {
         /// The command and its arguments.
         #[arg(required = true, last = true, value_name = "COMMAND")]
@@ -84,9 +89,6 @@ struct Options {
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: u32,
-    /// Another setting, as CONFIG SET has it, such as `notify-keyspace-events KEA`.
-    #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"], allow_negative_numbers = true)]
-    set: Vec<String>,
     /// Number that everything random follows from, to see the same again.
     #[arg(long, global = true, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -96,6 +98,30 @@ struct Options {
     /// Print each command to standard error as it comes.
     #[arg(long, global = true)]
     verbose: bool,
+    /// What was given of [`settings`], with the names.
+    #[arg(skip)]
+    others: Vec<(String, String)>,
+}
+
+/// Flags for the settings that [`Options`] does not name.
+fn settings() -> impl Iterator<Item = Arg> {
+    let named = Program::command();
+    let is_named = move |name| named.get_arguments().any(|flag| flag.get_long() == Some(name));
+    config::names().filter(move |name| !is_named(name)).map(|name| {
+        let flag = Arg::new(name).long(name).global(true).hide(true);
+        // Values of several words may be given as such.
+        flag.num_args(1..).allow_negative_numbers(true)
+    })
+}
+
+/// What was given of them.
+fn others(matches: &ArgMatches) -> Vec<(String, String)> {
+    let given = |flag: Arg| {
+        let name = flag.get_id().as_str();
+        let words: Vec<&str> = matches.get_many::<String>(name)?.map(String::as_str).collect();
+        Some((name.to_owned(), words.join(" ")))
+    };
+    settings().filter_map(given).collect()
 }
 
 /// An address to listen on, as redis.conf has it.
@@ -111,7 +137,9 @@ fn address(text: &str) -> Result<IpAddr, String> {
 }
 
 fn main() -> ExitCode {
-    let program = Program::parse();
+    let matches = Program::command().args(settings()).get_matches();
+    let mut program = Program::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    program.options.others = others(&matches);
     let outcome = match program.action {
         None => serve(&program.options),
         Some(Action::Run { command }) => run(&program.options, &command),
@@ -236,11 +264,9 @@ impl Session {
             builder = builder.seed(seed);
         }
         let broker = builder.start()?;
-        for setting in options.set.chunks(2) {
-            let command = ["CONFIG", "SET"].into_iter().chain(setting.iter().map(String::as_str));
-            let name = setting.first().map_or("", String::as_str);
+        for (name, value) in &options.others {
             broker
-                .command(command)
+                .command(["CONFIG", "SET", name, value])
                 .map_err(|error| Failure::new(format_args!("cannot set {name}"), error))?;
         }
         let printed = options.verbose.then(|| print(broker.commands()));

@@ -221,19 +221,33 @@ fn there_are_as_many_databases_and_clients_as_were_asked_for() -> Outcome {
 }
 
 #[test]
-fn other_settings_are_those_of_config_set() -> Outcome {
-    let settings = ["--set", "notify-keyspace-events", "KEA", "--set", "list-max-listpack-size", "-3"];
-    let program = Program::start(["--port", "0"].into_iter().chain(settings))?;
+fn other_settings_of_redis_conf_are_flags() -> Outcome {
+    let flags = "--port 0 --notify-keyspace-events KEA --list-max-listpack-size -3 \
+                 --client-output-buffer-limit pubsub 10mb 5mb 60 --protected-mode no --appendonly no --save";
+    let program = Program::start(flags.split(' ').chain([""]))?;
     let mut client = program.connect()?;
-    for (name, value) in [("notify-keyspace-events", "AKE"), ("list-max-listpack-size", "-3")] {
+    for (name, value) in [
+        ("notify-keyspace-events", "AKE"),
+        ("list-max-listpack-size", "-3"),
+        ("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 10485760 5242880 60"),
+        ("save", ""),
+    ] {
         assert_eq!(client.ask(&format!("CONFIG GET {name}"))?, "*2");
         let answer = [client.line()?, client.line()?, client.line()?, client.line()?];
         assert_eq!([&answer[1], &answer[3]], [name, value]);
     }
-    let ended = ended(["--port", "0", "--set", "no-such-setting", "1"])?;
-    let told = text(&ended.stderr);
-    assert!(told.starts_with("minibroker: cannot set no-such-setting: ERR "), "{told}");
-    assert_eq!((ended.status.code(), told.lines().count()), (Some(2), 1));
+    Ok(())
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_one_clear_line_and_status_2() -> Outcome {
+    for (flag, value) in [("--appendonly", "yes"), ("--timeout", "soon")] {
+        let ended = ended(["--port", "0", flag, value])?;
+        let told = text(&ended.stderr);
+        let wanted = format!("minibroker: cannot set {}: ERR CONFIG SET failed", &flag[2..]);
+        assert!(told.starts_with(&wanted), "{told}");
+        assert_eq!((ended.status.code(), told.lines().count()), (Some(2), 1));
+    }
     Ok(())
 }
 
@@ -242,6 +256,7 @@ fn verbose_prints_the_commands_and_no_password() -> Outcome {
     let mut program = Program::start(["--port", "0", "--requirepass", "s3cret", "--verbose"])?;
     let mut client = program.connect()?;
     client.ask("AUTH s3cret")?;
+    client.ask("CONFIG SET timeout 0 RequirePass another")?;
     client.ask("PUBLISH chat hello")?;
     let mut printed = || -> io::Result<String> {
         let mut line = String::new();
@@ -250,6 +265,7 @@ fn verbose_prints_the_commands_and_no_password() -> Outcome {
     };
     let auth = printed()?;
     assert!(auth.starts_with("\"AUTH\"") && !auth.contains("s3cret"), "{auth}");
+    assert_eq!(printed()?, r#""CONFIG" "SET" "timeout" "0" "RequirePass" "(redacted)""#);
     assert_eq!(printed()?, r#""PUBLISH" "chat" "hello""#);
     Ok(())
 }
@@ -291,14 +307,13 @@ fn it_serves_though_nobody_reads_what_it_prints() -> Outcome {
     Ok(())
 }
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 9] = [
     "--port",
     "--bind",
     "--unixsocket",
     "--requirepass",
     "--databases",
     "--maxclients",
-    "--set",
     "--seed",
     "--port-file",
     "--verbose",
@@ -310,7 +325,8 @@ fn help_has_every_flag_and_fits_the_screen() -> Outcome {
         let ended = ended(arguments)?;
         assert!(ended.status.success());
         let help = text(&ended.stdout);
-        for flag in FLAGS.into_iter().chain(["--help", "minibroker run [OPTIONS] -- COMMAND"]) {
+        let others = ["--help", "--notify-keyspace-events", "minibroker run [OPTIONS] -- COMMAND"];
+        for flag in FLAGS.into_iter().chain(others) {
             assert!(help.contains(flag), "{flag} is missing in {arguments:?}:\n{help}");
         }
         assert!(help.lines().all(|line| line.len() <= 100), "{help}");
@@ -334,7 +350,7 @@ fn what_it_does_not_understand_it_refuses_with_status_2() -> Outcome {
         (&["--bind", "no such name"], "no such name"),
         (&["--databases", "0"], "--databases"),
         (&["--maxclients", "0"], "--maxclients"),
-        (&["--set", "alone"], "--set"),
+        (&["--timeout"], "--timeout"),
         (&["serve"], "serve"),
     ] {
         let ended = ended(arguments)?;

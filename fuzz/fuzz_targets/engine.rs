@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| minibroker_fuzz::engine::check(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ = minibroker_fuzz::engine::run(data);
+});

@@ -36,11 +36,11 @@ const START_MILLIS: i64 = 1_700_000_000_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Delivery {
     /// Every request for itself, so that it is known in which protocol each byte was written.
-    ByRequest,
+    Request,
     /// All bytes of a line.
-    ByLine,
+    Line,
     /// One byte after the other.
-    ByByte,
+    Byte,
 }
 
 /// One connection, as the shell keeps it.
@@ -71,15 +71,10 @@ struct Run {
 }
 
 /// Checks one input; returns how many replies and pushes have been decoded.
-pub fn check(data: &[u8]) {
-    let _ = run(data);
-}
-
-/// As [`check`]; returns how many replies and pushes have been decoded.
 #[must_use]
 pub fn run(program: &[u8]) -> usize {
-    let (by_request, decoded) = Run::new(Delivery::ByRequest).program(program);
-    for delivery in [Delivery::ByLine, Delivery::ByByte] {
+    let (by_request, decoded) = Run::new(Delivery::Request).program(program);
+    for delivery in [Delivery::Line, Delivery::Byte] {
         let (written, _) = Run::new(delivery).program(program);
         for (client, (one, other)) in by_request.iter().zip(&written).enumerate() {
             assert!(
@@ -169,7 +164,7 @@ impl Run {
         if self.connections[client].closed {
             return self.reconnect(client);
         }
-        let pieces = if self.delivery == Delivery::ByByte { 1 } else { bytes.len().max(1) };
+        let pieces = if self.delivery == Delivery::Byte { 1 } else { bytes.len().max(1) };
         for piece in bytes.chunks(pieces) {
             self.connections[client].left.extend_from_slice(piece);
             self.feed(client);
@@ -185,8 +180,8 @@ impl Run {
             }
             let left = std::mem::take(&mut connection.left);
             let length = match self.delivery {
-                Delivery::ByRequest => self.first_request(client, &left),
-                Delivery::ByLine | Delivery::ByByte => left.len(),
+                Delivery::Request => self.first_request(client, &left),
+                Delivery::Line | Delivery::Byte => left.len(),
             };
             let connection = &mut self.connections[client];
             let transaction = self.engine.client(connection.key).and_then(|owner| owner.transaction.as_ref());
@@ -199,10 +194,10 @@ impl Run {
             connection.left = left[run..].to_vec();
             connection.blocked = flow == Flow::Blocked;
             connection.closed = flow == Flow::Closed;
-            if self.delivery == Delivery::ByRequest {
+            if self.delivery == Delivery::Request {
                 self.note_protocols();
             }
-            if run == 0 || self.delivery != Delivery::ByRequest {
+            if run == 0 || self.delivery != Delivery::Request {
                 return;
             }
         }
@@ -241,7 +236,7 @@ impl Run {
         if let Err(error) = judge::replies(&reply, Protocol::Resp3) {
             panic!("\"{}\": {error}", line.escape_ascii());
         }
-        if self.delivery == Delivery::ByRequest {
+        if self.delivery == Delivery::Request {
             self.note_protocols();
         }
     }
@@ -256,7 +251,7 @@ impl Run {
         if let Some(next) = self.engine.next_deadline() {
             assert!(next > self.now, "what was due at {next:?} has not been done at {:?}", self.now);
         }
-        if self.delivery == Delivery::ByRequest {
+        if self.delivery == Delivery::Request {
             self.note_protocols();
         }
     }
@@ -311,11 +306,12 @@ impl Run {
         let output = self.engine.take_output(connection.key, &mut bytes);
         if output.close != Close::No {
             connection.closed = true;
+            connection.blocked = false;
             connection.left.clear();
         }
         let spoken = std::mem::take(&mut connection.spoken);
         let mixed = std::mem::take(&mut connection.mixed) || spoken.len() > 1;
-        if self.delivery == Delivery::ByRequest {
+        if self.delivery == Delivery::Request {
             let whole = spoken.last().map_or(0, |(_, end)| *end);
             assert_eq!(whole, bytes.len(), "client {client} has got bytes outside of any request");
             let mut from = 0;

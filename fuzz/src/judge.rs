@@ -11,7 +11,7 @@ pub fn request_among(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     const ARRAYS_MAX: usize = 32;
     let line = bytes.strip_prefix(b"*")?.split(|byte| *byte == b'\r').next()?;
     let elements: usize = std::str::from_utf8(line).ok()?.parse().ok()?;
-    let arrays = bytes.iter().filter(|byte| **byte == b'*').count();
+    let arrays = bytes.split(|byte| *byte == b'*').count() - 1;
     if elements > ELEMENTS_MAX || arrays > ARRAYS_MAX {
         return None;
     }

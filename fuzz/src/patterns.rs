@@ -140,7 +140,7 @@ pub fn by_glob(pattern: &[u8], text: &[u8], nocase: bool) -> Option<bool> {
 pub fn compare(pattern: &[u8], text: &[u8], nocase: bool) {
     let found = matches(pattern, text, nocase);
     let shown = || format!("\"{}\" \"{}\" nocase {nocase}", pattern.escape_ascii(), text.escape_ascii());
-    let stars = pattern.iter().filter(|byte| **byte == b'*').count();
+    let stars = pattern.split(|byte| *byte == b'*').count() - 1;
     if stars <= NAIVE_STARS_MAX && text.len() <= NAIVE_TEXT_MAX {
         assert_eq!(found, naive(pattern, text, nocase), "naively {}", shown());
     }
@@ -163,6 +163,6 @@ pub fn check(data: &[u8]) {
     compare(pattern, text, nocase);
     // Long ones have to come to an end as well.
     if pattern.len() <= 64 && text.len() <= 64 {
-        let _ = matches(&pattern.repeat(100), &text.repeat(100), nocase);
+        let _ = matches(&pattern.repeat(20), &text.repeat(20), nocase);
     }
 }

@@ -171,3 +171,27 @@ impl Drop for Timer {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(broker: &Broker) -> String {
+        format!("{:?}", broker.shared.waits)
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_leaves_nothing_behind() {
+        let broker = Broker::start().expect("it starts");
+        let nobody = waiting(&broker);
+        let mut wait = broker.wait_for_subscribers("chat", 1).into_future();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        assert_ne!(waiting(&broker), nobody);
+        drop(wait);
+        assert_eq!(waiting(&broker), nobody);
+        let in_vain = broker.wait_for_subscribers("chat", 1).within(Duration::ZERO);
+        assert!(in_vain.blocking().is_err());
+        assert_eq!(waiting(&broker), nobody);
+    }
+}

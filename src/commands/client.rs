@@ -3,7 +3,7 @@
 use super::{Context, Error, Outcome, numbers};
 use crate::commands::table;
 use crate::resp::{Args, Protocol, parse_integer};
-use crate::store::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
+use crate::store::clients::{Client, Close, FIXED_OUTPUT, OUTPUT_BLOCK, ReplyMode};
 use crate::store::waiters::{Answer, Pause};
 use crate::store::{ClientKey, Store};
 
@@ -121,6 +121,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
         None => 0,
     };
     let (fixed_output, output_blocks) = client.output_in_blocks();
+    let reply_buffer = client.outbox.capacity().min(FIXED_OUTPUT);
     let events = if client.in_flight > 0 { "rw" } else { "r" };
     let command = client.last_command.and_then(|index| table::all().get(index));
     let command = command.map_or("NULL".into(), table::Command::full_name);
@@ -152,8 +153,8 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
         ("qbuf-free=", 0),
         ("argv-mem=", argument_bytes),
         ("multi-mem=", queued_bytes),
-        ("rbs=", client.outbox.capacity()),
-        ("rbp=", client.outbox.capacity()),
+        ("rbs=", reply_buffer),
+        ("rbp=", reply_buffer),
         ("obl=", fixed_output),
         ("oll=", output_blocks),
         ("omem=", output_blocks * OUTPUT_BLOCK),

@@ -237,6 +237,12 @@ impl Parameter {
     }
 }
 
+/// The names of all settings that CONFIG SET changes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let can_be_set = |parameter: &&Parameter| !matches!(parameter.kind, Kind::Immutable { .. });
+    PARAMETERS.iter().filter(can_be_set).flat_map(Parameter::names)
+}
+
 const IMMUTABLE: &str = "can't set immutable config";
 
 /// The setting of this name, in either case.

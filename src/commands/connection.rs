@@ -146,7 +146,7 @@ pub fn ping(ctx: &mut Context<'_>) -> Outcome {
     }
     match message {
         Some(message) => ctx.reply.bulk(message),
-        None => ctx.reply.raw(b"+PONG\r\n"),
+        None => ctx.reply.simple("PONG"),
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub fn subscribe(ctx: &mut Context<'_>) -> Outcome {
     subscribe_to(ctx, Kind::Channel, "subscribe")
 }
 
-/// UNSUBSCRIBE [channel...]
+/// `UNSUBSCRIBE [channel...]`
 pub fn unsubscribe(ctx: &mut Context<'_>) -> Outcome {
     unsubscribe_from(ctx, Kind::Channel, "unsubscribe")
 }
@@ -23,7 +23,7 @@ pub fn psubscribe(ctx: &mut Context<'_>) -> Outcome {
     subscribe_to(ctx, Kind::Pattern, "psubscribe")
 }
 
-/// PUNSUBSCRIBE [pattern...]
+/// `PUNSUBSCRIBE [pattern...]`
 pub fn punsubscribe(ctx: &mut Context<'_>) -> Outcome {
     unsubscribe_from(ctx, Kind::Pattern, "punsubscribe")
 }
@@ -33,54 +33,54 @@ pub fn ssubscribe(ctx: &mut Context<'_>) -> Outcome {
     subscribe_to(ctx, Kind::Shard, "ssubscribe")
 }
 
-/// SUNSUBSCRIBE [shardchannel...]
+/// `SUNSUBSCRIBE [shardchannel...]`
 pub fn sunsubscribe(ctx: &mut Context<'_>) -> Outcome {
     unsubscribe_from(ctx, Kind::Shard, "sunsubscribe")
 }
 
-/// PUBLISH channel message
+/// `PUBLISH channel message`
 pub fn publish(ctx: &mut Context<'_>) -> Outcome {
     let receivers = ctx.store.publish(&ctx.args[1], &ctx.args[2]);
     ctx.reply.count(receivers);
     Ok(())
 }
 
-/// SPUBLISH shardchannel message
+/// `SPUBLISH shardchannel message`
 pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
     let receivers = ctx.store.publish_to_shard(&ctx.args[1], &ctx.args[2]);
     ctx.reply.count(receivers);
     Ok(())
 }
 
-/// PUBSUB CHANNELS [pattern]
+/// `PUBSUB CHANNELS [pattern]`
 pub fn pubsub_channels(ctx: &mut Context<'_>) -> Outcome {
     names(ctx, Kind::Channel)
 }
 
-/// PUBSUB SHARDCHANNELS [pattern]
+/// `PUBSUB SHARDCHANNELS [pattern]`
 pub fn pubsub_shardchannels(ctx: &mut Context<'_>) -> Outcome {
     names(ctx, Kind::Shard)
 }
 
-/// PUBSUB NUMSUB [channel...]
+/// `PUBSUB NUMSUB [channel...]`
 pub fn pubsub_numsub(ctx: &mut Context<'_>) -> Outcome {
     counts(ctx, Kind::Channel);
     Ok(())
 }
 
-/// PUBSUB SHARDNUMSUB [shardchannel...]
+/// `PUBSUB SHARDNUMSUB [shardchannel...]`
 pub fn pubsub_shardnumsub(ctx: &mut Context<'_>) -> Outcome {
     counts(ctx, Kind::Shard);
     Ok(())
 }
 
-/// PUBSUB NUMPAT
+/// `PUBSUB NUMPAT`
 pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.count(ctx.store.pubsub.names(Kind::Pattern).len());
     Ok(())
 }
 
-/// PUBSUB HELP
+/// `PUBSUB HELP`
 pub fn pubsub_help(ctx: &mut Context<'_>) -> Outcome {
     const HELP: [&str; 13] = [
         "PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

@@ -81,6 +81,7 @@ pub fn swapdb(ctx: &mut Context<'_>) -> Outcome {
     if first != second {
         ctx.store.swap(first, second);
     }
+    ctx.store.stats.dirty += 1;
     ctx.reply.ok();
     Ok(())
 }

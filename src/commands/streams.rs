@@ -23,7 +23,7 @@ impl From<AddError> for Error {
     }
 }
 
-/// XADD
+/// `XADD`
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XTRIM
+/// `XTRIM`
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn xtrim(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XDEL
+/// `XDEL`
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub fn xdel(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XLEN
+/// `XLEN`
 ///
 /// # Errors
 ///
@@ -111,7 +111,7 @@ pub fn xlen(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// XRANGE
+/// `XRANGE`
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub fn xrange(ctx: &mut Context<'_>) -> Outcome {
     range(ctx, false)
 }
 
-/// XREVRANGE
+/// `XREVRANGE`
 ///
 /// # Errors
 ///
@@ -139,7 +139,7 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
     while let Some(option) = options.next() {
         match options.next() {
             Some(value) if option.eq_ignore_ascii_case(b"COUNT") => {
-                // -1 is as good as no COUNT only where redis-server has not read any; a negative one is 0.
+                // A negative one is 0.
                 count = Some(usize::try_from(numbers::integer(value)?).unwrap_or_default());
             }
             _ => return Err(Error::SYNTAX),
@@ -163,7 +163,7 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
     Ok(())
 }
 
-/// XREAD
+/// `XREAD`
 ///
 /// # Errors
 ///
@@ -199,11 +199,11 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
         }
         return Ok(());
     }
-    let Some(deadline) = options.block else {
+    if !options.block {
         ctx.reply.null_array();
         return Ok(());
-    };
-    ctx.block(Type::Stream, keys.iter(), deadline);
+    }
+    ctx.block(Type::Stream, keys.iter(), options.deadline);
     if let Some(wait) = &mut ctx.wait
         && texts.iter().any(|id| ids::is_sign(id, b'$'))
     {
@@ -223,8 +223,10 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
 struct ReadOptions {
     /// How many entries of each stream at most.
     count: usize,
-    /// If it waits, until when: milliseconds since the Unix epoch, or for ever.
-    block: Option<Option<i64>>,
+    /// It waits if there is nothing to read.
+    block: bool,
+    /// Until when it waits, in milliseconds since the Unix epoch; for ever, if none.
+    deadline: Option<i64>,
     /// Where the keys begin.
     streams: usize,
     /// Where the ids begin.
@@ -235,14 +237,14 @@ impl ReadOptions {
     fn read(ctx: &Context<'_>) -> Result<Self, Error> {
         let args = ctx.args;
         let mut count = usize::MAX;
-        let mut block = None;
+        let (mut block, mut deadline) = (false, None);
         let mut at = 1;
         while at < args.len() {
             let option = &args[at];
             let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
             match args.get(at + 1) {
                 Some(millis) if is("BLOCK") => {
-                    block = Some(numbers::deadline_from_millis(millis, ctx.store.now)?);
+                    (block, deadline) = (true, numbers::deadline_from_millis(millis, ctx.store.now)?);
                     at += 2;
                 }
                 Some(text) if is("COUNT") => {
@@ -256,13 +258,13 @@ impl ReadOptions {
                 Some(_) if is("STREAMS") => {
                     let streams = at + 1;
                     let given = args.len() - streams;
-                    if given % 2 != 0 {
+                    if !given.is_multiple_of(2) {
                         return Err(Error::new(
                             "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' \
                              must be specified.",
                         ));
                     }
-                    return Ok(Self { count, block, streams, ids: streams + given / 2 });
+                    return Ok(Self { count, block, deadline, streams, ids: streams + given / 2 });
                 }
                 Some(_) if is("GROUP") && at + 2 < args.len() => {
                     return Err(Error::new(
@@ -303,12 +305,12 @@ fn write_entries<'e>(reply: &mut Reply<'_>, entries: impl Iterator<Item = Entry<
     let mut len = 0;
     for entry in entries {
         len += 1;
-        write_entry(reply, &entry);
+        write_entry(reply, entry);
     }
     reply.insert_array(start, len);
 }
 
-fn write_entry(reply: &mut Reply<'_>, entry: &Entry<'_>) {
+fn write_entry(reply: &mut Reply<'_>, entry: Entry<'_>) {
     reply.array(2);
     ids::write(reply, entry.id);
     reply.array(entry.fields.len() * 2);

@@ -2,7 +2,7 @@
 
 use super::{Context, Error, Outcome};
 
-/// MULTI
+/// `MULTI`
 pub fn multi(ctx: &mut Context<'_>) -> Outcome {
     let client = ctx.client()?;
     if client.transaction.is_some() {
@@ -13,7 +13,7 @@ pub fn multi(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// DISCARD
+/// `DISCARD`
 pub fn discard(ctx: &mut Context<'_>) -> Outcome {
     if ctx.client()?.transaction.take().is_none() {
         return Err(Error::new("ERR DISCARD without MULTI"));
@@ -35,7 +35,7 @@ pub fn watch(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// UNWATCH
+/// `UNWATCH`
 pub fn unwatch(ctx: &mut Context<'_>) -> Outcome {
     ctx.store.unwatch(ctx.client);
     ctx.reply.ok();

@@ -93,7 +93,7 @@ impl Engine {
 
     /// Ends a pause whose time has come, or that CLIENT UNPAUSE has cut short.
     pub(super) fn end_pause_if_over(&mut self) {
-        if self.store.waiters.pause.is_some_and(|pause| pause.until <= self.store.now.millis()) {
+        if self.store.waiters.pause.is_some() && !self.is_paused() {
             self.end_pause();
         }
     }
@@ -101,6 +101,7 @@ impl Engine {
     /// Runs the requests that CLIENT PAUSE has kept, once it is over.
     pub fn end_pause(&mut self) {
         self.store.waiters.pause = None;
+        self.store.keeps_expired = false;
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.dispatch(client, blocked.request.args());
@@ -109,12 +110,22 @@ impl Engine {
         }
     }
 
+    /// True as long as CLIENT PAUSE lasts.
+    pub(super) fn is_paused(&self) -> bool {
+        self.store.waiters.pause.is_some_and(|pause| pause.until > self.store.now.millis())
+    }
+
+    /// When the next key expires, in milliseconds since the Unix epoch. None does while CLIENT PAUSE lasts.
+    fn next_expiry(&self) -> Option<i64> {
+        if self.is_paused() { None } else { self.store.next_expiry() }
+    }
+
     /// When [`Engine::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
         let clients = self.store.clients.next_check(&self.store.config, self.store.now);
-        let times = [self.store.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
+        let times = [self.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
         times.into_iter().flatten().min().map(Time::from_millis)
     }
 
@@ -124,7 +135,7 @@ impl Engine {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.advance(next);
             let millis = next.millis();
-            if self.store.next_expiry().is_some_and(|at| at <= millis) {
+            if self.next_expiry().is_some_and(|at| at <= millis) {
                 self.store.expire_due();
             } else if let Some(client) = self.store.waiters.first_due(millis) {
                 self.store.unblock(client, Answer::TimedOut);
@@ -145,5 +156,60 @@ pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
     match args.get(1) {
         Some(name) if !command.subcommands().is_empty() => command.subcommand(name),
         _ => Some(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Error;
+    use crate::store::Config;
+
+    /// An engine at time 0 with clients that run these commands one after the other, each at its own.
+    fn ran(commands: &[&str]) -> Result<(Engine, Vec<ClientKey>), Error> {
+        let now = Time::from_millis(0);
+        let mut engine = Engine::new(Config::default(), 1, now);
+        let mut clients = Vec::new();
+        for command in commands {
+            let client = engine.connect(crate::store::clients::Address::default(), now)?;
+            engine.execute(client, OwnedRequest::new(command.split(' ')).args(), now);
+            clients.push(client);
+        }
+        Ok((engine, clients))
+    }
+
+    fn calls(engine: &mut Engine, name: &str) -> (u64, u64) {
+        let index = table::lookup(name.as_bytes()).map_or(0, Command::index);
+        let stats = engine.store.stats.command(index);
+        (stats.calls, stats.failed)
+    }
+
+    #[test]
+    fn a_command_that_waits_counts_once_when_it_ends() -> Result<(), Error> {
+        let (mut engine, clients) = ran(&["BLPOP k 0", "BLPOP k 1", "BLPOP k 0", "BLPOP k 0", "RPUSH k x"])?;
+        assert_eq!(calls(&mut engine, "blpop"), (1, 0));
+        engine.tick(Time::from_millis(1000));
+        assert_eq!(calls(&mut engine, "blpop"), (2, 0));
+        engine.store.unblock(clients[2], Answer::Unblocked);
+        assert_eq!(calls(&mut engine, "blpop"), (3, 1));
+        engine.disconnect(clients[3], Time::from_millis(1000));
+        assert_eq!(calls(&mut engine, "blpop"), (3, 1));
+        assert_eq!(engine.store.waiters.blocked(), 0);
+        assert_eq!(engine.store.waiters.keys(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn who_finds_nothing_when_asked_again_keeps_its_deadline() -> Result<(), Error> {
+        let (mut engine, clients) = ran(&["XREAD BLOCK 1000 STREAMS s 9-0"])?;
+        let later = Time::from_millis(500);
+        let writer = engine.connect(crate::store::clients::Address::default(), later)?;
+        engine.execute(writer, OwnedRequest::new(["XADD", "s", "5-0", "f", "v"]).args(), later);
+        assert_eq!(engine.next_deadline(), Some(Time::from_millis(1000)));
+        engine.tick(Time::from_millis(1000));
+        let mut reply = Vec::new();
+        engine.take_output(clients[0], &mut reply);
+        assert_eq!(reply, b"*-1\r\n");
+        Ok(())
     }
 }

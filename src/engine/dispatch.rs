@@ -14,9 +14,11 @@ const UNKNOWN_SHOWN: usize = 128;
 impl Engine {
     /// Checks and runs one request, in the order of redis-server's `processCommand`.
     pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
-        let Store { clients, config, now, .. } = &mut self.store;
+        let paused = self.is_paused();
+        let Store { clients, config, now, keeps_expired, .. } = &mut self.store;
         let Some(owner) = clients.get_mut(client) else { return };
         owner.last_interaction = *now;
+        *keeps_expired = paused && !owner.internal;
         let command = match find(args) {
             Ok(command) => command,
             Err((None, _)) if is_from_browser(&args[0]) => return self.store.kill(client),

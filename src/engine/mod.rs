@@ -142,6 +142,7 @@ impl Engine {
                 return (bytes.len(), Flow::Closed);
             }
             if owner.blocked.is_some() {
+                owner.query_buffer = bytes.len() - consumed;
                 return (consumed, Flow::Blocked);
             }
             let limits =
@@ -174,6 +175,7 @@ impl Engine {
     /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet,
     /// what waits for its EXEC included; true if so.
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
+        self.set_waiting_input(client, bytes);
         let owner = self.store.clients.get(client);
         let queued = owner.and_then(|owner| owner.transaction.as_ref()).map_or(0, |all| all.bytes);
         let exceeded = bytes.saturating_add(queued) > self.store.config.client_query_buffer_limit;
@@ -182,6 +184,13 @@ impl Engine {
             self.store.kill(client);
         }
         exceeded
+    }
+
+    /// Notes how many bytes of a client cannot be run yet.
+    fn set_waiting_input(&mut self, client: ClientKey, bytes: usize) {
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.query_buffer = bytes;
+        }
     }
 
     fn protocol_error(&mut self, client: ClientKey, error: ProtocolError) {

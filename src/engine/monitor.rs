@@ -35,7 +35,7 @@ impl Engine {
         let owner = self.store.clients.get(client)?;
         let micros = self.store.now.micros();
         let place = if owner.address.unix {
-            format!("unix:{}", owner.address.peer)
+            format!("unix:{}", self.store.config.unixsocket)
         } else {
             owner.address.peer.clone()
         };
@@ -57,9 +57,12 @@ impl Engine {
 /// True for an argument that is a user's name or password. What is not understood as one is shown, as by
 /// redis-server, which replaces them while it reads them.
 fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
-    match command.map_or("", |command| command.name) {
-        "auth" => index > 0 && args.len() <= 3,
-        "hello" => hello_logs_in_at(args, index),
+    match command.map(Command::full_name).as_deref() {
+        Some("auth") => index > 0 && args.len() <= 3,
+        Some("hello") => hello_logs_in_at(args, index),
+        Some("config|set") => {
+            index > 2 && index % 2 == 1 && args[index - 1].eq_ignore_ascii_case(b"requirepass")
+        }
         _ => false,
     }
 }

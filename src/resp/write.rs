@@ -33,11 +33,6 @@ impl<'a> Reply<'a> {
         self.protocol == Protocol::Resp3
     }
 
-    /// A writer for the same place that can be handed on.
-    pub fn reborrow(&mut self) -> Reply<'_> {
-        Reply { out: self.out, protocol: self.protocol }
-    }
-
     /// Where the next byte will be written, to be used with [`Reply::truncate`] and [`Reply::insert_array`].
     #[must_use]
     pub fn position(&self) -> usize {
@@ -202,11 +197,6 @@ impl<'a> Reply<'a> {
         } else {
             self.bulk(digits.as_bytes());
         }
-    }
-
-    /// Bytes that are a reply already.
-    pub fn raw(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
     }
 
     fn line(&mut self, kind: u8, text: &[u8]) {

@@ -169,39 +169,38 @@ enum Step {
 }
 
 impl Shared {
-    /// Serves a connection until it ends. Clients above `maxclients` get their error and are closed.
-    pub async fn serve(self: Arc<Self>, transport: impl Transport + 'static, address: Address) {
-        let connected = self.change(|engine, now| engine.connect(address, now));
-        let mut transport = transport;
-        let client = match connected {
-            Ok(client) => client,
-            Err(error) => {
-                let mut bytes = Vec::new();
-                crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
-                // Best effort, as redis-server: the client may have gone.
-                let _ = tokio::io::AsyncWriteExt::write_all(&mut transport, &bytes).await;
-                return;
-            }
+    /// Takes a connection in and returns what serves it until it ends. When this returns the client counts: whoever
+    /// asks later who is there is told of it, though nothing has been read yet. Clients above `maxclients` get
+    /// their error and are closed.
+    pub fn serve(
+        self: Arc<Self>,
+        transport: impl Transport + 'static,
+        address: Address,
+    ) -> impl Future<Output = ()> + Send {
+        let task = match self.change(|engine, now| engine.connect(address, now)) {
+            Ok(client) => Ok(Task::new(self, transport, client)),
+            Err(error) => Err((transport, error)),
         };
-        self.serve_client(transport, client).await;
+        async move {
+            match task {
+                Ok(task) => task.run().await,
+                Err((mut transport, error)) => {
+                    let mut bytes = Vec::new();
+                    crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
+                    // Best effort, as redis-server: the client may have gone.
+                    let _ = tokio::io::AsyncWriteExt::write_all(&mut transport, &bytes).await;
+                }
+            }
+        }
     }
 
-    /// Serves the connection of a client that the engine knows already.
-    pub async fn serve_client(self: Arc<Self>, transport: impl Transport + 'static, client: ClientKey) {
-        let io = Io {
-            transport: Box::new(transport),
-            pending: Bytes::new(),
-            task: None,
-            closed: false,
-            close: Close::No,
-            resumed: false,
-        };
-        let connection = Arc::new(Connection { client, io: Mutex::new(io) });
-        self.connections.insert(client, Arc::clone(&connection));
-        let mut task =
-            Task { shared: self, connection, parser: Parser::new(), left: BytesMut::new(), blocked: false };
-        // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
-        tokio::task::coop::unconstrained(std::future::poll_fn(|context| task.poll(context))).await;
+    /// As [`Shared::serve`], for the connection of a client that the engine knows already.
+    pub fn serve_client(
+        self: Arc<Self>,
+        transport: impl Transport + 'static,
+        client: ClientKey,
+    ) -> impl Future<Output = ()> + Send {
+        Task::new(self, transport, client).run()
     }
 }
 
@@ -215,6 +214,26 @@ impl Drop for Task {
 }
 
 impl Task {
+    /// From now on whatever the client gets is written, and when this is dropped it is disconnected.
+    fn new(shared: Arc<Shared>, transport: impl Transport + 'static, client: ClientKey) -> Self {
+        let io = Io {
+            transport: Box::new(transport),
+            pending: Bytes::new(),
+            task: None,
+            closed: false,
+            close: Close::No,
+            resumed: false,
+        };
+        let connection = Arc::new(Connection { client, io: Mutex::new(io) });
+        shared.connections.insert(client, Arc::clone(&connection));
+        Self { shared, connection, parser: Parser::new(), left: BytesMut::new(), blocked: false }
+    }
+
+    async fn run(mut self) {
+        // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
+        tokio::task::coop::unconstrained(std::future::poll_fn(|context| self.poll(context))).await;
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..STEPS_IN_A_ROW {
             match READ.with_borrow_mut(|buffer| self.step(context, buffer)) {
@@ -267,7 +286,7 @@ impl Task {
     /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
     fn take(&mut self, bytes: &[u8]) {
         if self.left.is_empty() && !self.blocked {
-            let consumed = self.run(bytes);
+            let consumed = self.feed(bytes);
             self.left.extend_from_slice(&bytes[consumed..]);
         } else {
             self.left.extend_from_slice(bytes);
@@ -278,7 +297,7 @@ impl Task {
     /// Runs what was left over, as far as it is complete.
     fn run_left(&mut self) {
         let mut left = std::mem::take(&mut self.left);
-        left.advance(self.run(&left));
+        left.advance(self.feed(&left));
         // An empty buffer is given back: a connection owns one only for what is left over.
         if !left.is_empty() {
             self.left = left;
@@ -286,7 +305,7 @@ impl Task {
     }
 
     /// Hands all complete requests to the engine under one lock.
-    fn run(&mut self, bytes: &[u8]) -> usize {
+    fn feed(&mut self, bytes: &[u8]) -> usize {
         let client = self.connection.client;
         let mut engine = self.shared.engine();
         if self.blocked {

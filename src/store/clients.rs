@@ -124,7 +124,7 @@ pub struct Client {
     pub close: Close,
     /// Whatever else it sends is thrown away, as it has broken the protocol unheard.
     pub ignored: bool,
-    /// Bytes that have arrived and are not yet run, as far as the shell has told.
+    /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
     /// Bytes received.
     pub net_input: u64,
@@ -226,7 +226,7 @@ impl Client {
 }
 
 /// How much redis-server keeps in a client's own buffer. It does not count for `client-output-buffer-limit`.
-const FIXED_OUTPUT: usize = 16 * 1024;
+pub const FIXED_OUTPUT: usize = 16 * 1024;
 /// How much of what goes beyond it takes a block of memory at a time: what redis-server's allocator makes of a
 /// block of 16 KB.
 pub const OUTPUT_BLOCK: usize = 20 * 1024;

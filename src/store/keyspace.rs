@@ -147,7 +147,9 @@ impl Store {
     fn live(&mut self, key: &[u8]) -> Option<usize> {
         let (index, _, entry) = self.databases[self.db].entries.get_full(key)?;
         if entry.expires.is_some_and(|at| at <= self.now.millis()) {
-            self.expire(self.db, key);
+            if !self.keeps_expired {
+                self.expire(self.db, key);
+            }
             return None;
         }
         Some(index)
@@ -308,7 +310,8 @@ impl Store {
         let len = self.database().len();
         let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
         let start = end.saturating_sub(to_index(count));
-        for index in (start..end).rev() {
+        let expiring = if self.keeps_expired { 0..0 } else { start..end };
+        for index in expiring.rev() {
             // Again and again: the key that takes the place may have expired, too.
             while let Some(key) = self.expired_at(index) {
                 self.expire(self.db, &key);

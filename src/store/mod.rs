@@ -71,6 +71,9 @@ pub struct Store {
     pub random: fastrand::Rng,
     /// The time at which the running command happens.
     pub now: Time,
+    /// CLIENT PAUSE lasts: a key that has passed its time is not seen any more, but it stays until the pause
+    /// is over. Nothing may write meanwhile.
+    pub keeps_expired: bool,
 }
 
 impl Store {
@@ -92,6 +95,7 @@ impl Store {
             stats,
             random,
             now,
+            keeps_expired: false,
         }
     }
 }

@@ -114,6 +114,7 @@ impl Stream {
     }
 
     /// The entries from `start` to `end`, both included. Finding the first one takes logarithmic time.
+    #[must_use]
     pub fn range(
         &self,
         start: StreamId,
@@ -242,5 +243,97 @@ impl Stream {
     fn find_first(&mut self) {
         let first = self.range(StreamId::MIN, StreamId::MAX).next();
         self.first_id = first.map_or(StreamId::MIN, |entry| entry.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedRequest;
+
+    const LIMITS: NodeLimits = NodeLimits { bytes: 200, entries: 7 };
+
+    fn id(seq: u64) -> StreamId {
+        StreamId { ms: seq / 10, seq: seq % 10 }
+    }
+
+    /// What a model made of a plain table says must be there.
+    fn check(stream: &Stream, model: &BTreeMap<StreamId, Vec<String>>, start: StreamId, end: StreamId) {
+        let read = |entry: Entry<'_>| {
+            let texts = entry.fields.flat_map(|(name, value)| [name, value]);
+            let texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
+            (entry.id, texts.collect::<Vec<_>>())
+        };
+        let expected = || model.range(start..).take_while(|(id, _)| **id <= end);
+        let expected = || expected().map(|(id, texts)| (*id, texts.clone()));
+        assert!(stream.range(start, end).map(read).eq(expected()));
+        let mut backwards: Vec<_> = stream.range(start, end).rev().map(read).collect();
+        backwards.reverse();
+        assert!(backwards.into_iter().eq(expected()));
+        assert_eq!(stream.len(), model.len());
+        assert_eq!(stream.first_id(), model.keys().next().copied().unwrap_or_default());
+        assert_eq!(stream.last().map(|entry| entry.id), model.keys().next_back().copied());
+        let live: usize = stream.nodes.values().map(Node::live).sum();
+        assert_eq!(live, model.len());
+    }
+
+    #[test]
+    fn entries_are_those_of_a_plain_table_whatever_is_added_deleted_and_trimmed() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..100 {
+            let mut stream = Stream::default();
+            let mut model = BTreeMap::new();
+            let mut top = 0;
+            for _ in 0..200 {
+                let any = id(random.u64(0..=top + 1));
+                match random.u8(0..10) {
+                    0..=5 => {
+                        top += random.u64(1..4);
+                        let fields = random.usize(1..4);
+                        let text = |index: usize| match random.u8(0..4) {
+                            0 if index % 2 == 1 => "x".repeat(random.usize(0..150)),
+                            1 => random.i64(..).to_string(),
+                            _ => index.to_string(),
+                        };
+                        let texts: Vec<String> = (0..fields * 2).map(text).collect();
+                        let request = OwnedRequest::new(&texts);
+                        let added = stream.add(NewId::Exact(id(top)), request.args(), 0, LIMITS);
+                        assert_eq!(added, Ok(id(top)));
+                        model.insert(id(top), texts);
+                    }
+                    6..=7 => assert_eq!(stream.delete(any), model.remove(&any).is_some()),
+                    8 => {
+                        let keep = random.usize(0..20);
+                        stream.trim(&Trim { keep: Keep::Newest(keep), approximate: false, limit: 0 });
+                        while model.len() > keep {
+                            model.pop_first();
+                        }
+                    }
+                    _ => {
+                        stream.trim(&Trim { keep: Keep::From(any), approximate: false, limit: 0 });
+                        model.retain(|id, _| *id >= any);
+                    }
+                }
+                check(&stream, &model, id(random.u64(0..=top + 1)), any);
+                check(&stream, &model, StreamId::MIN, StreamId::MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn the_weight_of_a_node_is_known_however_often_its_counters_change() {
+        let request = OwnedRequest::new(["a", "b"]);
+        let limits = NodeLimits { bytes: 0, entries: 0 };
+        let mut stream = Stream::default();
+        for seq in 1..=300 {
+            assert_eq!(stream.add(NewId::Exact(id(seq)), request.args(), 0, limits), Ok(id(seq)));
+        }
+        let weight = |stream: &Stream| stream.nodes.values().map(Node::weight).collect::<Vec<_>>();
+        // What redis-server's DUMP tells.
+        assert_eq!(weight(&stream), [3349]);
+        for seq in 1..=200 {
+            assert!(stream.delete(id(seq)));
+        }
+        assert_eq!(weight(&stream), [3349]);
     }
 }

@@ -54,7 +54,7 @@ impl Client {
 
     fn hears(&mut self) -> RedisResult<String> {
         let message = self.listens.recv_response()?;
-        redis::Msg::from_owned_value(message).expect("a message").get_payload().map_err(Into::into)
+        redis::Msg::from_owned_value(message).expect("a message").get_payload()
     }
 }
 

@@ -7,6 +7,8 @@ use crate::{
 
 /// The exceptions that a line makes, each visible in it as `~name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+// Each is a word of the case format.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Markers {
     unordered: bool,
     pairs: bool,
@@ -96,7 +98,7 @@ impl Markers {
                     items = without_identity(items);
                 }
                 if (self.pairs && top) || (self.unordered && kind == b'%') {
-                    items = sorted_pairs(items);
+                    items = sorted_pairs(&items);
                 } else if self.unordered {
                     items.sort();
                 }
@@ -158,7 +160,7 @@ fn contains(text: &[u8], part: &str) -> bool {
     text.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-fn sorted_pairs(items: Vec<Value>) -> Vec<Value> {
+fn sorted_pairs(items: &[Value]) -> Vec<Value> {
     let mut pairs: Vec<Vec<Value>> = items.chunks(2).map(<[Value]>::to_vec).collect();
     pairs.sort();
     pairs.concat()

@@ -58,7 +58,7 @@ mod script;
 mod servers;
 mod wire;
 
-use std::{collections::BTreeMap, env, path::Path};
+use std::{collections::BTreeMap, env, fmt::Write, path::Path};
 
 use run::{Outcome, Runner};
 use script::{Protocol, Scenario, Step};
@@ -155,8 +155,8 @@ fn compare_family(family: &str) -> Result<(), String> {
                                 scenario,
                                 step,
                                 place,
-                                compare::show(answer),
-                                compare::show(outcome),
+                                &compare::show(answer),
+                                &compare::show(outcome),
                             );
                         }
                     }
@@ -193,13 +193,13 @@ fn note(
     scenario: &Scenario,
     step: &Step,
     place: String,
-    real: Vec<String>,
-    ours: Vec<String>,
+    real: &[String],
+    ours: &[String],
 ) {
     let (_, places) = found.entry(step.line).or_insert_with(|| {
         let mut text = format!("{file}:{} in \"{}\"\n    {}\n", step.line, scenario.title, step.text);
-        for line in wire::diff(&real, &ours) {
-            text.push_str(&format!("    {line}\n"));
+        for line in wire::diff(real, ours) {
+            let _ = writeln!(text, "    {line}");
         }
         (text, Vec::new())
     });
@@ -209,7 +209,7 @@ fn note(
 fn report(family: &str, found: &Found, most: usize) -> String {
     let mut text = format!("{family}: {} lines differ (- the real server, + minibroker)\n", found.len());
     for (line, places) in found.values().take(most) {
-        text.push_str(&format!("\n{line}    {}\n", places.join(", ")));
+        let _ = writeln!(text, "\n{line}    {}", places.join(", "));
     }
     text
 }

@@ -124,7 +124,7 @@ impl<'a> Runner<'a> {
                 }
             }
             Action::Wait { client } => {
-                waits_for = self.connections.iter().position(|one| one.client == *client)
+                waits_for = self.connections.iter().position(|one| one.client == *client);
             }
             Action::Gone { key } => {
                 let gone = self.control.until(|control| {
@@ -238,16 +238,13 @@ impl<'a> Runner<'a> {
                 Some(inner) => self.placeholder(inner)?,
                 None => None,
             };
-            match (value, end) {
-                (Some(value), Some(end)) => {
-                    out.extend_from_slice(&rest[..start]);
-                    out.extend_from_slice(&value);
-                    rest = &rest[end + 1..];
-                }
-                _ => {
-                    out.extend_from_slice(&rest[..=start]);
-                    rest = &rest[start + 1..];
-                }
+            if let (Some(value), Some(end)) = (value, end) {
+                out.extend_from_slice(&rest[..start]);
+                out.extend_from_slice(&value);
+                rest = &rest[end + 1..];
+            } else {
+                out.extend_from_slice(&rest[..=start]);
+                rest = &rest[start + 1..];
             }
         }
         out.extend_from_slice(rest);
@@ -363,7 +360,7 @@ impl Connection {
 
     /// Adds what has arrived.
     fn read(&mut self, into: &mut Received) -> io::Result<()> {
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = vec![0; 64 * 1024];
         while !self.closed {
             match self.stream.read(&mut chunk) {
                 Ok(0) => self.closed = true,

@@ -159,7 +159,7 @@ fn show_value(value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Leaf { kind, text: Some(text) } => {
-            lines.push(format!("{indent}{} {}", *kind as char, escape(text)))
+            lines.push(format!("{indent}{} {}", *kind as char, escape(text)));
         }
         Value::Leaf { kind, text: None } | Value::Nest { kind, items: None } => {
             lines.push(format!("{indent}{}-1", *kind as char));

@@ -122,6 +122,21 @@ async fn a_stream_counts_as_a_client() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn a_stream_counts_from_the_moment_at_which_it_is_there() -> Outcome {
+    let broker = Broker::start()?;
+    let mut streams = Vec::new();
+    for count in 1..=100 {
+        streams.push(broker.connect());
+        let clients = broker.command(["INFO", "clients"])?;
+        let told = clients
+            .as_str()
+            .and_then(|text| text.lines().find_map(|line| line.strip_prefix("connected_clients:")));
+        assert_eq!(told, Some(count.to_string().as_str()));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn all_commands_can_be_read_as_they_come() -> Outcome {
     let broker = Broker::start()?;

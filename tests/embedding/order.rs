@@ -178,3 +178,28 @@ fn requests_that_follow_a_blocking_one_are_run_when_it_is_answered() -> Outcome 
     }
     Ok(())
 }
+
+#[test]
+fn client_list_tells_how_many_bytes_wait_to_be_run() -> Outcome {
+    let broker = Broker::start()?;
+    let mut waiting = Wire::connect(&broker)?;
+    // Seen at once, and as they come later.
+    waiting.send("BLPOP queue 0\r\nPING")?;
+    broker.wait_for_blocked("queue", 1).blocking()?;
+    let mut other = Wire::connect(&broker)?;
+    let mut told = |bytes: usize| -> Outcome {
+        loop {
+            other.send("CLIENT LIST ID 1")?;
+            other.line()?;
+            if other.line()?.contains(&format!(" qbuf={bytes} ")) {
+                return Ok(());
+            }
+        }
+    };
+    told(6)?;
+    waiting.send("PING")?;
+    told(12)?;
+    broker.command(["RPUSH", "queue", "hello"])?;
+    waiting.expect("*2\r\n$5\r\nqueue\r\n$5\r\nhello\r\n+PONG\r\n+PONG\r\n")?;
+    told(0)
+}

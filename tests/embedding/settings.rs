@@ -211,6 +211,20 @@ mod unix_socket {
     }
 
     #[test]
+    fn monitor_shows_the_path_of_who_comes_by_the_unix_socket() -> Outcome {
+        let folder = Folder::new("monitor")?;
+        let path = folder.file("chat.sock");
+        let broker = Broker::builder().unix_socket(&path).start()?;
+        let mut monitor = Wire::connect(&broker)?;
+        monitor.ask("MONITOR", "+OK\r\n")?;
+        assert_eq!(ping(&path)?, "PONG");
+        let seen = std::iter::from_fn(|| monitor.line().ok()).find(|line| line.ends_with("\"PING\""));
+        let seen = seen.expect("PING is shown");
+        assert!(seen.ends_with(&format!(" [0 unix:{}] \"PING\"", path.display())), "{seen}");
+        Ok(())
+    }
+
+    #[test]
     fn a_broker_without_an_address_has_the_url_of_its_unix_socket() -> Outcome {
         let folder = Folder::new("alone")?;
         let path = folder.file("a chat?.sock");

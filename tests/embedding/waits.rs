@@ -131,19 +131,19 @@ async fn a_wait_in_vain_says_the_same_when_it_is_awaited() -> Outcome {
 async fn waits_are_awaited_side_by_side() -> Outcome {
     let broker = Broker::start()?;
     let client = redis::Client::open(broker.url())?;
-    let subscribes = async {
+    let joins = async {
         let mut subscriber = client.get_async_pubsub().await?;
         subscriber.subscribe("chat").await?;
         subscriber.psubscribe("room:*").await?;
         redis::RedisResult::Ok(subscriber)
     };
-    let (by_channel, by_pattern, subscriber) = tokio::join!(
+    let (of_channel, of_pattern, subscriber) = tokio::join!(
         broker.wait_for_subscribers("chat", 1).within(NEVER).into_future(),
         broker.wait_for_pattern_subscribers("room:*", 1).within(NEVER).into_future(),
-        subscribes,
+        joins,
     );
-    by_channel?;
-    by_pattern?;
+    of_channel?;
+    of_pattern?;
     drop(subscriber?);
     broker.wait_for_subscribers("chat", 0).within(NEVER).await?;
     Ok(())

@@ -42,12 +42,13 @@ impl Wire {
 
     /// A message as a RESP2 subscriber gets it.
     pub fn expect_message(&mut self, channel: &str, payload: &str) -> io::Result<()> {
-        self.expect(&push(&["message", channel, payload]))
+        self.expect(&format!("*3\r\n{}", bulks(&["message", channel, payload])))
     }
 
     /// Subscribes and reads the confirmation, of the first subscription of this connection.
     pub fn subscribe(&mut self, channel: &str) -> io::Result<()> {
-        self.ask(&format!("SUBSCRIBE {channel}"), &format!("{}:1\r\n", push3("subscribe", channel)))
+        let confirmation = format!("*3\r\n{}:1\r\n", bulks(&["subscribe", channel]));
+        self.ask(&format!("SUBSCRIBE {channel}"), &confirmation)
     }
 
     /// True if the connection has been cut: nothing comes any more. What comes before is an error of the test.
@@ -83,13 +84,10 @@ impl Wire {
     }
 }
 
-/// An array of bulk strings.
-fn push(parts: &[&str]) -> String {
-    let parts: String = parts.iter().map(|part| format!("${}\r\n{part}\r\n", part.len())).collect();
-    format!("*3\r\n{parts}")
-}
-
-/// The beginning of a confirmation; the count follows.
-fn push3(what: &str, channel: &str) -> String {
-    push(&[what, channel])
+/// Bulk strings.
+fn bulks(texts: &[&str]) -> String {
+    texts
+        .iter()
+        .flat_map(|text| ["$", &text.len().to_string(), "\r\n", text, "\r\n"].map(str::to_owned))
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 mod ten_lines;
 
+use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,7 +49,7 @@ fn command_list() -> String {
             names.push(name);
         }
         names.sort();
-        list.push_str(&format!("| {family} | {} |\n", names.join(", ")));
+        let _ = writeln!(list, "| {family} | {} |", names.join(", "));
     }
     assert_eq!(listed, table::commands().count(), "a family is missing from the README's list");
     list

@@ -8,12 +8,12 @@ use crate::store::List;
 use crate::store::list::End;
 use crate::store::value::Type;
 
-/// BLPOP key [key ...] timeout
+/// `BLPOP key [key ...] timeout`
 pub fn blpop(ctx: &mut Context<'_>) -> Outcome {
     pop_one(ctx, End::Left)
 }
 
-/// BRPOP key [key ...] timeout
+/// `BRPOP key [key ...] timeout`
 pub fn brpop(ctx: &mut Context<'_>) -> Outcome {
     pop_one(ctx, End::Right)
 }
@@ -34,7 +34,7 @@ fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
     Ok(())
 }
 
-/// BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]
+/// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]`
 pub fn blmpop(ctx: &mut Context<'_>) -> Outcome {
     let many = Many::read(ctx.args.from(2))?;
     let deadline = ctx.deadline_from_seconds(&ctx.args[1])?;
@@ -44,14 +44,14 @@ pub fn blmpop(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout
+/// `BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout`
 pub fn blmove(ctx: &mut Context<'_>) -> Outcome {
     let (from, to) = (End::read(&ctx.args[3])?, End::read(&ctx.args[4])?);
     let deadline = ctx.deadline_from_seconds(&ctx.args[5])?;
     move_or_wait(ctx, from, to, deadline)
 }
 
-/// BRPOPLPUSH source destination timeout
+/// `BRPOPLPUSH source destination timeout`
 pub fn brpoplpush(ctx: &mut Context<'_>) -> Outcome {
     let deadline = ctx.deadline_from_seconds(&ctx.args[3])?;
     move_or_wait(ctx, End::Right, End::Left, deadline)

@@ -1,4 +1,4 @@
-//! The family lists. What may wait for an element is in [`blocking`].
+//! The family lists. What may wait for an element is in `blocking`.
 
 mod blocking;
 mod moving;
@@ -60,22 +60,22 @@ fn pop_into(reply: &mut Reply<'_>, list: &mut List, end: End, count: usize) -> u
     list.len()
 }
 
-/// LPUSH key element [element ...]
+/// `LPUSH key element [element ...]`
 pub fn lpush(ctx: &mut Context<'_>) -> Outcome {
     push(ctx, End::Left, true)
 }
 
-/// RPUSH key element [element ...]
+/// `RPUSH key element [element ...]`
 pub fn rpush(ctx: &mut Context<'_>) -> Outcome {
     push(ctx, End::Right, true)
 }
 
-/// LPUSHX key element [element ...]
+/// `LPUSHX key element [element ...]`
 pub fn lpushx(ctx: &mut Context<'_>) -> Outcome {
     push(ctx, End::Left, false)
 }
 
-/// RPUSHX key element [element ...]
+/// `RPUSHX key element [element ...]`
 pub fn rpushx(ctx: &mut Context<'_>) -> Outcome {
     push(ctx, End::Right, false)
 }
@@ -96,12 +96,12 @@ fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
     Ok(())
 }
 
-/// LPOP key [count]
+/// `LPOP key [count]`
 pub fn lpop(ctx: &mut Context<'_>) -> Outcome {
     pop(ctx, End::Left)
 }
 
-/// RPOP key [count]
+/// `RPOP key [count]`
 pub fn rpop(ctx: &mut Context<'_>) -> Outcome {
     pop(ctx, End::Right)
 }
@@ -131,14 +131,14 @@ fn pop(ctx: &mut Context<'_>, end: End) -> Outcome {
     Ok(())
 }
 
-/// LLEN key
+/// `LLEN key`
 pub fn llen(ctx: &mut Context<'_>) -> Outcome {
     let list = ctx.store.get::<List>(&ctx.args[1])?;
     ctx.reply.count(list.map_or(0, List::len));
     Ok(())
 }
 
-/// LRANGE key start stop
+/// `LRANGE key start stop`
 pub fn lrange(ctx: &mut Context<'_>) -> Outcome {
     let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);
     let Some(list) = ctx.store.get::<List>(&ctx.args[1])? else {
@@ -153,7 +153,7 @@ pub fn lrange(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// LINDEX key index
+/// `LINDEX key index`
 pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
     let Some(list) = ctx.store.get::<List>(&ctx.args[1])? else {
         ctx.reply.null();
@@ -165,7 +165,7 @@ pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// LSET key index element
+/// `LSET key index element`
 pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let list = ctx.store.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
@@ -177,7 +177,7 @@ pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// LINSERT key BEFORE|AFTER pivot element
+/// `LINSERT key BEFORE|AFTER pivot element`
 pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
     let (key, side) = (&ctx.args[1], &ctx.args[2]);
     let behind = numbers::is_option(side, "AFTER");
@@ -197,7 +197,7 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// LREM key count element
+/// `LREM key count element`
 pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let count = numbers::negatable(&ctx.args[2])?;
@@ -217,7 +217,7 @@ pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// LTRIM key start stop
+/// `LTRIM key start stop`
 pub fn ltrim(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);

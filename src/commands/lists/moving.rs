@@ -6,7 +6,7 @@ use crate::resp::Args;
 use crate::store::list::End;
 use crate::store::{Class, List};
 
-/// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
+/// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
 pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
     let (from, to) = (End::read(&ctx.args[3])?, End::read(&ctx.args[4])?);
     if !move_element(ctx, from, to)? {
@@ -15,7 +15,7 @@ pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// RPOPLPUSH source destination
+/// `RPOPLPUSH source destination`
 pub fn rpoplpush(ctx: &mut Context<'_>) -> Outcome {
     if !move_element(ctx, End::Right, End::Left)? {
         ctx.reply.null();
@@ -44,7 +44,7 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
     Ok(true)
 }
 
-/// LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
+/// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`
 pub fn lmpop(ctx: &mut Context<'_>) -> Outcome {
     let many = Many::read(ctx.args.from(1))?;
     if !many.pop(ctx)? {

@@ -23,7 +23,7 @@ impl Search<'_> {
     }
 }
 
-/// LPOS key element [RANK rank] [COUNT matches] [MAXLEN elements]
+/// `LPOS key element [RANK rank] [COUNT matches] [MAXLEN elements]`
 pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
     let (mut rank, mut count, mut looked_at) = (1, None, 0);
     let mut options = ctx.args.from(3).iter();

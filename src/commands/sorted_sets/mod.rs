@@ -72,12 +72,12 @@ impl AddOptions {
     }
 }
 
-/// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]
+/// `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]`
 pub fn zadd(ctx: &mut Context<'_>) -> Outcome {
     add(ctx, AddOptions::default())
 }
 
-/// ZINCRBY key increment member
+/// `ZINCRBY key increment member`
 pub fn zincrby(ctx: &mut Context<'_>) -> Outcome {
     // As in redis-server an increment that is spelled like an option of ZADD is a syntax error.
     add(ctx, AddOptions { increment: true, ..AddOptions::default() })
@@ -137,21 +137,21 @@ fn score_or_null(reply: &mut Reply<'_>, score: Option<f64>) {
     }
 }
 
-/// ZSCORE key member
+/// `ZSCORE key member`
 pub fn zscore(ctx: &mut Context<'_>) -> Outcome {
     let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
     score_or_null(&mut ctx.reply, set.and_then(|set| set.score(&ctx.args[2])));
     Ok(())
 }
 
-/// ZCARD key
+/// `ZCARD key`
 pub fn zcard(ctx: &mut Context<'_>) -> Outcome {
     let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
     ctx.reply.count(set.map_or(0, SortedSet::len));
     Ok(())
 }
 
-/// ZREM key member [member ...]
+/// `ZREM key member [member ...]`
 pub fn zrem(ctx: &mut Context<'_>) -> Outcome {
     let members = ctx.args.from(2);
     remove(ctx, "zrem", |set| members.iter().filter(|member| set.remove(member).is_some()).count())

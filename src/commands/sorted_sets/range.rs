@@ -188,17 +188,17 @@ fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Out
     Ok(())
 }
 
-/// ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]
+/// `ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`
 pub fn zrange(ctx: &mut Context<'_>) -> Outcome {
     read(ctx, None, None)
 }
 
-/// ZREVRANGE key start stop [WITHSCORES]
+/// `ZREVRANGE key start stop [WITHSCORES]`
 pub fn zrevrange(ctx: &mut Context<'_>) -> Outcome {
     read(ctx, Some(Kind::Rank), Some(true))
 }
 
-/// ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]
+/// `ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]`
 pub fn zrangebyscore(ctx: &mut Context<'_>) -> Outcome {
     read(ctx, Some(Kind::Score), Some(false))
 }
@@ -212,7 +212,7 @@ fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// ZCOUNT key min max
+/// `ZCOUNT key min max`
 pub fn zcount(ctx: &mut Context<'_>) -> Outcome {
     count(ctx, Kind::Score)
 }
@@ -228,7 +228,7 @@ fn remove_range(ctx: &mut Context<'_>, kind: Kind, event: &str) -> Outcome {
     })
 }
 
-/// ZREMRANGEBYSCORE key min max
+/// `ZREMRANGEBYSCORE key min max`
 pub fn zremrangebyscore(ctx: &mut Context<'_>) -> Outcome {
     remove_range(ctx, Kind::Score, "zremrangebyscore")
 }

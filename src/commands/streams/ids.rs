@@ -104,8 +104,7 @@ fn unsigned(text: &[u8]) -> Option<u64> {
     let text = text.get(text.iter().take_while(is_space).count()..)?;
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     if digits.is_empty() {
         return None;

@@ -126,7 +126,9 @@ pub(super) fn read_xadd(
     let trim = options.finish(node_entries)?;
     let fields = args.from(at).len();
     match id {
-        Some(id) if fields >= 2 && fields % 2 == 0 => Ok(AddOptions { no_mkstream, trim, id, fields: at }),
+        Some(id) if fields >= 2 && fields.is_multiple_of(2) => {
+            Ok(AddOptions { no_mkstream, trim, id, fields: at })
+        }
         _ => Err(arity()),
     }
 }

@@ -118,6 +118,12 @@ impl Node {
         self.slots.push(Slot { id, start, same_names, deleted: false });
     }
 
+    /// How many bytes redis-server's listpack of these entries would have.
+    #[cfg(test)]
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// How many entries are not deleted.
     pub(super) fn live(&self) -> usize {
         self.live
@@ -191,7 +197,7 @@ impl Node {
 }
 
 /// An entry of a stream.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Entry<'a> {
     /// Its id.
     pub id: StreamId,
@@ -200,7 +206,7 @@ pub struct Entry<'a> {
 }
 
 /// The fields of an entry: names and values, in the order in which they were added.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Fields<'a> {
     len: usize,
     /// The names, if they do not stand before their values.
@@ -228,7 +234,7 @@ impl<'a> Iterator for Fields<'a> {
 impl ExactSizeIterator for Fields<'_> {}
 
 /// Texts that stand one after the other, each behind its length.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Texts<'a>(&'a [u8]);
 
 impl<'a> Iterator for Texts<'a> {
@@ -273,13 +279,15 @@ fn read_length(data: &mut &[u8]) -> usize {
 
 /// The bytes that an integer takes in a listpack.
 fn integer_weight(value: i64) -> usize {
-    let bytes = match value {
-        0..=0x7f => 1,
-        -0x1000..=0xfff => 2,
-        -0x8000..=0x7fff => 3,
-        -0x80_0000..=0x7f_ffff => 4,
-        -0x8000_0000..=0x7fff_ffff => 5,
-        _ => 9,
+    // As many as the number needs with its sign.
+    let bits = 65 - (value ^ (value >> 63)).leading_zeros();
+    let bytes = match bits {
+        _ if (0..=0x7f).contains(&value) => 1,
+        ..=13 => 2,
+        14..=16 => 3,
+        17..=24 => 4,
+        25..=32 => 5,
+        33.. => 9,
     };
     // And one byte that tells the length to who comes from behind.
     bytes + 1
@@ -295,16 +303,16 @@ fn text_weight(text: &[u8]) -> usize {
         return integer_weight(integer);
     }
     let bytes = match text.len() {
-        length @ ..0x40 => 1 + length,
-        length @ ..0x1000 => 2 + length,
+        length @ ..=0x3f => 1 + length,
+        length @ 0x40..=0xfff => 2 + length,
         length => 5 + length,
     };
     // The length once more at the end, in groups of seven bits.
     let back = match bytes {
-        ..0x80 => 1,
-        ..0x3fff => 2,
-        ..0x1f_ffff => 3,
-        ..0xfff_ffff => 4,
+        ..=0x7f => 1,
+        0x80..=0x3ffe => 2,
+        0x3fff..=0x1f_fffe => 3,
+        0x1f_ffff..=0xfff_fffe => 4,
         _ => 5,
     };
     bytes + back

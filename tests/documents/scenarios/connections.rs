@@ -101,7 +101,10 @@ fn session(stage: &Stage, driver: &mut dyn Driver, as_documented: bool) -> Strin
 }
 
 fn note(out: &mut String, who: &str, shown: &str) {
-    out.push_str(&format!("{who}: {shown}\n"));
+    out.push_str(who);
+    out.push_str(": ");
+    out.push_str(shown);
+    out.push('\n');
 }
 
 /// Bare sockets, one a name.

@@ -1,7 +1,7 @@
 //! The document 000: a server between a queue and a channel, and its clients.
 
 use crate::document::prompts;
-use crate::person::Seen;
+use crate::person::{Person, Seen};
 use crate::stage::Stage;
 
 /// Two users talk, one line at a time, and then leave a backlog to a late server.
@@ -12,11 +12,11 @@ pub fn play(stage: &Stage) -> Vec<Seen> {
     let mut control = stage.control();
 
     let mut people = Vec::new();
-    for (number, name) in ["Анна", "bob"].into_iter().enumerate() {
+    for (subscribers, name) in (1..).zip(["Анна", "bob"]) {
         let mut person = stage.program(name, &client);
         person.sees(&asks);
         person.types(name);
-        control.until_subscribed(number as i64 + 1);
+        control.until_subscribed(subscribers);
         people.push(person);
     }
 
@@ -40,5 +40,5 @@ pub fn play(stage: &Stage) -> Vec<Seen> {
             person.sees(&format!("{name}: {line}\n"));
         }
     }
-    people.into_iter().chain([relay]).map(|person| person.seen()).collect()
+    people.into_iter().chain([relay]).map(Person::seen).collect()
 }

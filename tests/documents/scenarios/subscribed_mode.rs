@@ -1,7 +1,7 @@
 //! The document 001: subscribing and publishing with redis-cli.
 
 use crate::document::{exchanges, words};
-use crate::person::Seen;
+use crate::person::{Person, Seen};
 use crate::resp::Reply;
 use crate::stage::Stage;
 
@@ -106,7 +106,7 @@ pub fn on_pipes(stage: &Stage) -> Vec<Seen> {
     publisher.sees("1\n");
     let last = words(&session.publish).pop().expect("a message is published");
     subscriber.sees(&format!("{last}\n"));
-    [subscriber, publisher].map(|person| person.seen()).into()
+    [subscriber, publisher].map(Person::seen).into()
 }
 
 /// The subscribed mode itself, over a bare connection: the document's command

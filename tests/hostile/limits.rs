@@ -1,0 +1,166 @@
+//! Limits: whoever passes them is cut off.
+
+use std::time::Duration;
+
+use minibroker::engine::Engine;
+use minibroker::resp::Parser;
+use minibroker::store::clients::{Address, Close};
+use minibroker::store::config::OutputLimit;
+use minibroker::store::{Config, Time};
+use minibroker::{Broker, Value};
+
+use super::peer::{Bystander, Peer, encode, info, repeat_without_growing};
+
+#[test]
+fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_everything() {
+    const MESSAGE: usize = 64 * 1024;
+    const MESSAGES: usize = 1024;
+    let broker = Broker::start().unwrap();
+    let mut bystander = Bystander::of(&broker);
+    repeat_without_growing(|| {
+        let mut deaf = Peer::connect(&broker);
+        let mut attentive = Peer::connect(&broker);
+        for peer in [&mut deaf, &mut attentive] {
+            peer.send("SUBSCRIBE chat\r\n");
+            peer.expect(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n");
+        }
+        let reader = std::thread::spawn(move || {
+            for _ in 0..MESSAGES {
+                let Value::Array(parts) = attentive.reply() else { panic!("no message") };
+                assert_eq!(parts[2].as_bytes().map(<[u8]>::len), Some(MESSAGE));
+            }
+            attentive
+        });
+        let mut publisher = Peer::connect(&broker);
+        let message = "x".repeat(MESSAGE);
+        let mut receivers = Vec::new();
+        for _ in 0..MESSAGES {
+            receivers.push(publisher.command(["PUBLISH", "chat", &message]).as_integer().unwrap());
+        }
+        // Both at first; only one since 32 MB waited for the other.
+        assert_eq!(receivers[..400], [2; 400]);
+        assert_eq!(receivers[MESSAGES - 400..], [1; 400]);
+        bystander.is_served();
+        let got = deaf.read_to_end();
+        assert!(got.len() < 33 * 1024 * 1024 + 8 * 1024 * 1024, "{} bytes", got.len());
+        reader.join().unwrap().leave();
+        publisher.leave();
+    });
+    bystander.ends_alone(&broker);
+}
+
+#[test]
+fn a_client_that_asks_and_never_reads_is_cut_off_where_a_limit_is_set() {
+    let broker = Broker::start().unwrap();
+    let bystander = Bystander::of(&broker);
+    broker.command(["CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0"]).unwrap();
+    broker.command(["SET", "long", &"x".repeat(100_000)]).unwrap();
+    let mut peer = Peer::connect(&broker);
+    // More than the buffers of two sockets hold.
+    peer.send_in_vain("GET long\r\n".repeat(1000));
+    let got = peer.read_to_end();
+    assert!(got.len() < 1000 * 100_000, "all of it came");
+    bystander.ends_alone(&broker);
+}
+
+#[test]
+fn a_waiting_client_that_goes_on_sending_is_cut_off_at_the_limit_of_what_may_wait() {
+    let broker = Broker::builder().query_buffer_limit(1024 * 1024).start().unwrap();
+    let mut bystander = Bystander::of(&broker);
+    let mut peer = Peer::connect(&broker);
+    peer.send(encode(&["BLPOP", "chat_queue", "0"]));
+    broker.wait_for_blocked("chat_queue", 1).blocking().unwrap();
+    peer.send_in_vain(encode(&["ECHO", &"x".repeat(2 * 1024 * 1024)]));
+    assert_eq!(peer.read_to_end(), b"");
+    broker.wait_for_blocked("chat_queue", 0).blocking().unwrap();
+    bystander.is_served();
+    bystander.ends_alone(&broker);
+}
+
+#[test]
+fn a_transaction_that_queues_too_much_is_cut_off() {
+    let broker = Broker::builder().query_buffer_limit(1024 * 1024).start().unwrap();
+    let bystander = Bystander::of(&broker);
+    let mut peer = Peer::connect(&broker);
+    peer.send("MULTI\r\n");
+    peer.expect(b"+OK\r\n");
+    let request = encode(&["ECHO", &"x".repeat(1024)]);
+    for _ in 0..2000 {
+        peer.send_in_vain(&request);
+    }
+    let answer = peer.read_to_end();
+    assert_eq!(answer.len() % b"+QUEUED\r\n".len(), 0);
+    assert!(answer.len() < 2000 * b"+QUEUED\r\n".len());
+    bystander.ends_alone(&broker);
+}
+
+#[test]
+fn one_client_too_many_is_told_so() {
+    let broker = Broker::builder().max_clients(2).start().unwrap();
+    let mut bystander = Bystander::of(&broker);
+    bystander.is_served();
+    let mut second = Peer::connect(&broker);
+    assert_eq!(second.command(["PING"]), Value::Simple("PONG".into()));
+    for _ in 0..100 {
+        assert_eq!(Peer::connect(&broker).read_to_end(), b"-ERR max number of clients reached\r\n");
+    }
+    second.leave();
+    assert_eq!(info(&broker, "rejected_connections"), 100);
+    bystander.ends_alone(&broker);
+}
+
+#[test]
+fn a_hundred_thousand_channels_and_keys_of_one_client_are_taken_and_given_back_at_linear_cost() {
+    let broker = Broker::start().unwrap();
+    let bystander = Bystander::of(&broker);
+    let names: Vec<String> = (0..100_000).map(|number| format!("name:{number}")).collect();
+    let with = |command: &str| {
+        let arguments: Vec<&str> = std::iter::once(command).chain(names.iter().map(String::as_str)).collect();
+        encode(&arguments)
+    };
+    let mut peer = Peer::connect(&broker);
+    let mut writer = peer.try_clone();
+    let requests = [with("WATCH"), with("SUBSCRIBE"), with("UNSUBSCRIBE"), with("SUBSCRIBE")].concat();
+    let sender = std::thread::spawn(move || writer.send(requests));
+    peer.expect(b"+OK\r\n");
+    for (word, last) in [("subscribe", 100_000), ("unsubscribe", 0), ("subscribe", 100_000)] {
+        for (index, name) in names.iter().enumerate() {
+            let count = if word == "subscribe" { index + 1 } else { names.len() - index - 1 };
+            let (word_length, name_length) = (word.len(), name.len());
+            peer.expect(
+                format!("*3\r\n${word_length}\r\n{word}\r\n${name_length}\r\n{name}\r\n:{count}\r\n")
+                    .as_bytes(),
+            );
+            assert!(index + 1 < names.len() || count == last);
+        }
+    }
+    sender.join().unwrap();
+    peer.leave();
+    bystander.ends_alone(&broker);
+}
+
+/// Publishes a message longer than the soft limit at these seconds to a subscriber that reads at once, or never;
+/// returns whether it is still there.
+fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
+    let soft = OutputLimit { soft: 100_000, soft_seconds: 60, ..OutputLimit::default() };
+    let start = Time::from_millis(1_700_000_000_000);
+    let config = Config { output_limit_pubsub: soft, ..Config::default() };
+    let mut engine = Engine::new(config, 1, start);
+    let [subscriber, publisher] = [(); 2].map(|()| engine.connect(Address::default(), start).unwrap());
+    engine.feed(subscriber, &mut Parser::new(), b"SUBSCRIBE chat\r\n", start);
+    for second in seconds {
+        let now = start + Duration::from_secs(*second);
+        engine.feed(publisher, &mut Parser::new(), &encode(&["PUBLISH", "chat", &"x".repeat(200_000)]), now);
+        if reads {
+            engine.take_output(subscriber, &mut Vec::new());
+        }
+    }
+    engine.closing(subscriber) == Close::No
+}
+
+#[test]
+fn the_soft_limit_cuts_off_whoever_stays_above_it_and_not_whoever_is_above_it_now_and_then() {
+    assert!(stays_with_bursts_at(&[0, 59], false));
+    assert!(!stays_with_bursts_at(&[0, 61], false));
+    assert!(stays_with_bursts_at(&[0, 30, 61, 100, 1000], true));
+}

@@ -1,0 +1,8 @@
+//! Clients that break the rules, vanish, flood or never read. Each gets a clear error or its connection closed;
+//! nobody else notices, and nothing of it is left.
+
+mod limits;
+mod peer;
+mod requests;
+mod transports;
+mod vanishing;
