@@ -611,9 +611,9 @@ mod tests {
             store.subscribe(client, Kind::Channel, b"chat");
         }
         // The fixed buffer does not count, and what goes beyond it takes whole blocks.
-        store.publish(b"chat", &[b'x'; 57_000]);
+        store.publish(b"chat", "x".repeat(57_000).as_bytes());
         assert_eq!(store.clients.next_check(&store.config, store.now), None);
-        store.publish(b"chat", &[b'x'; 1_000]);
+        store.publish(b"chat", "x".repeat(1_000).as_bytes());
         assert_eq!(store.clients.next_check(&store.config, store.now), Some(3000));
         if let Some(client) = store.clients.get_mut(quick) {
             client.outbox.clear();
@@ -629,9 +629,9 @@ mod tests {
         let limit = OutputLimit { hard: 1, ..OutputLimit::default() };
         let mut store = store(Config { output_limit_normal: limit, ..Config::default() });
         let client = connect(&mut store);
-        store.clients.deliver(client, &[0; FIXED_OUTPUT], &store.config, store.now);
+        store.clients.deliver(client, "x".repeat(FIXED_OUTPUT).as_bytes(), &store.config, store.now);
         assert!(!is_cut(&store, client));
-        store.clients.deliver(client, &[0], &store.config, store.now);
+        store.clients.deliver(client, b"x", &store.config, store.now);
         assert!(is_cut(&store, client));
     }
 }
