@@ -599,3 +599,85 @@ fn cut_off(client: &mut Client) -> Over {
     client.outbox = Vec::new();
     Over::Hard
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::OutputLimit;
+    use super::super::pubsub::Kind;
+    use super::*;
+
+    fn store(config: Config) -> Store {
+        Store::new(config, 1, Time::from_millis(0))
+    }
+
+    fn connect(store: &mut Store) -> ClientKey {
+        store.clients.connect(Address::default(), true, false, store.now)
+    }
+
+    /// Goes to the next check of the clients; when that is, in milliseconds.
+    fn check(store: &mut Store) -> Option<i64> {
+        let next = store.clients.next_check(&store.config, store.now)?;
+        store.now = store.now.max(Time::from_millis(next));
+        store.check_clients();
+        Some(next)
+    }
+
+    fn is_cut(store: &Store, client: ClientKey) -> bool {
+        store.clients.get(client).is_none_or(|client| client.close == Close::Now)
+    }
+
+    #[test]
+    fn an_idle_client_is_closed_in_the_second_after_its_timeout() {
+        let mut store = store(Config { timeout: 5, ..Config::default() });
+        let (idle, busy, listener) = (connect(&mut store), connect(&mut store), connect(&mut store));
+        store.subscribe(listener, Kind::Channel, b"chat");
+        assert_eq!(check(&mut store), Some(0));
+        if let Some(client) = store.clients.get_mut(busy) {
+            client.last_interaction = Time::from_millis(3999);
+        }
+        assert_eq!(check(&mut store), Some(6000));
+        assert_eq!([idle, busy, listener].map(|client| is_cut(&store, client)), [true, false, false]);
+        assert_eq!(check(&mut store), Some(9000));
+        assert_eq!([busy, listener].map(|client| is_cut(&store, client)), [true, false]);
+    }
+
+    #[test]
+    fn without_a_timeout_nobody_is_looked_at() {
+        let mut store = store(Config::default());
+        connect(&mut store);
+        assert_eq!(check(&mut store), None);
+    }
+
+    #[test]
+    fn a_slow_reader_is_cut_off_once_the_soft_limit_has_lasted() {
+        let limit = OutputLimit { hard: 0, soft: 50_000, soft_seconds: 2 };
+        let mut store = store(Config { output_limit_pubsub: limit, ..Config::default() });
+        let (slow, quick) = (connect(&mut store), connect(&mut store));
+        for client in [slow, quick] {
+            store.subscribe(client, Kind::Channel, b"chat");
+        }
+        // The fixed buffer does not count, and what goes beyond it takes whole blocks.
+        store.publish(b"chat", "x".repeat(57_000).as_bytes());
+        assert_eq!(store.clients.next_check(&store.config, store.now), None);
+        store.publish(b"chat", "x".repeat(1_000).as_bytes());
+        assert_eq!(store.clients.next_check(&store.config, store.now), Some(3000));
+        if let Some(client) = store.clients.get_mut(quick) {
+            client.outbox.clear();
+        }
+        assert_eq!(check(&mut store), Some(3000));
+        assert_eq!([slow, quick].map(|client| is_cut(&store, client)), [true, false]);
+        assert_eq!(check(&mut store), None);
+        assert_eq!(store.clients.output_limit_disconnections, 1);
+    }
+
+    #[test]
+    fn one_byte_more_than_the_hard_limit_is_too_many() {
+        let limit = OutputLimit { hard: 1, ..OutputLimit::default() };
+        let mut store = store(Config { output_limit_normal: limit, ..Config::default() });
+        let client = connect(&mut store);
+        store.clients.deliver(client, "x".repeat(FIXED_OUTPUT).as_bytes(), &store.config, store.now);
+        assert!(!is_cut(&store, client));
+        store.clients.deliver(client, b"x", &store.config, store.now);
+        assert!(is_cut(&store, client));
+    }
+}
