@@ -202,6 +202,7 @@ impl Engine {
         self.store.stats.net_input += bytes as u64;
         if let Some(owner) = self.store.clients.get_mut(client) {
             owner.net_input += bytes as u64;
+            owner.query_buffer = 0;
         }
     }
 
