@@ -381,7 +381,7 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
     };
     let now = ctx.store.now;
     let mut until = numbers::deadline_from_millis(&args[2], now)?.unwrap_or_else(|| now.millis());
-    if let Some(pause) = ctx.store.waiters.pause {
+    if let Some(pause) = ctx.store.waiters.pause.filter(|pause| pause.until > now.millis()) {
         until = until.max(pause.until);
         writes_only &= pause.writes_only;
     }
@@ -398,7 +398,7 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
 pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
     let now = ctx.store.now.millis();
     if let Some(pause) = &mut ctx.store.waiters.pause {
-        *pause = Pause { until: now, writes_only: true };
+        pause.until = now;
     }
     ctx.reply.ok();
     Ok(())

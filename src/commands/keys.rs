@@ -245,10 +245,13 @@ pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.array(2);
     ctx.reply.bulk_integer(i64::try_from(portion.start).unwrap_or(i64::MAX));
     let start = ctx.reply.position();
+    let now = ctx.store.now.millis();
     let mut found = 0;
     for (key, entry) in portion.filter_map(|index| ctx.store.database().at(index)) {
         let is_of_kind = |kind| is_option(kind, entry.value.kind().name());
-        if kind.is_none_or(is_of_kind) && is_wanted(key, wanted) {
+        // Expired keys are gone, unless CLIENT PAUSE keeps them.
+        let is_there = entry.expires().is_none_or(|at| at > now);
+        if is_there && kind.is_none_or(is_of_kind) && is_wanted(key, wanted) {
             ctx.reply.bulk(key);
             found += 1;
         }

@@ -98,19 +98,15 @@ impl Engine {
         }
     }
 
-    /// Runs the requests that CLIENT PAUSE has kept, once it is over. One of them may be another CLIENT PAUSE,
-    /// which still finds this one, as in redis-server: it is as strict.
+    /// Runs the requests that CLIENT PAUSE has kept, once it is over.
     pub fn end_pause(&mut self) {
-        let ended = self.store.waiters.pause;
+        self.store.waiters.pause = None;
         self.store.keeps_expired = false;
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.dispatch(client, blocked.request.args());
                 self.serve_ready();
             }
-        }
-        if self.store.waiters.pause == ended {
-            self.store.waiters.pause = None;
         }
     }
 

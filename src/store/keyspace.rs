@@ -307,7 +307,8 @@ impl Store {
         let len = self.database().len();
         let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
         let start = end.saturating_sub(to_index(count));
-        for index in (start..end).rev() {
+        let expiring = if self.keeps_expired { 0..0 } else { start..end };
+        for index in expiring.rev() {
             // Again and again: the key that takes the place may have expired, too.
             while let Some(key) = self.expired_at(index) {
                 self.expire(self.db, &key);
