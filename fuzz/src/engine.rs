@@ -15,9 +15,10 @@
 use std::time::Duration;
 
 use minibroker::engine::{Engine, Flow};
-use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol};
+use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Value};
 use minibroker::store::clients::{Address, Close};
 use minibroker::store::pubsub::Kind;
+use minibroker::store::value::Type;
 use minibroker::store::waiters::Reason;
 use minibroker::store::{ClientKey, Config, Time};
 
@@ -54,8 +55,8 @@ struct Connection {
     /// Up to where the outbox has been written in which protocol, in the order of writing; as long as the client
     /// spoke one protocol it is one entry.
     spoken: Vec<(Protocol, usize)>,
-    /// An EXEC with HELLO among its commands has answered in both.
-    mixed: bool,
+    /// HELLO is among the commands of its transaction, which then answers in both protocols.
+    hello_queued: bool,
 }
 
 /// A broker and its clients, driven by a program.
@@ -121,7 +122,7 @@ impl Run {
             blocked: false,
             closed: false,
             spoken: Vec::new(),
-            mixed: false,
+            hello_queued: false,
         }
     }
 
@@ -156,6 +157,7 @@ impl Run {
             self.disconnect(client);
         }
         self.check_emptiness();
+        self.check_values();
         (self.written, self.decoded)
     }
 
@@ -189,10 +191,6 @@ impl Run {
                 Delivery::Line | Delivery::Byte => left.len(),
             };
             let connection = &mut self.connections[client];
-            let transaction = self.engine.client(connection.key).and_then(|owner| owner.transaction.as_ref());
-            connection.mixed |= transaction.is_some_and(|transaction| {
-                transaction.queue.iter().any(|request| request.args()[0].eq_ignore_ascii_case(b"hello"))
-            });
             let (run, flow) =
                 self.engine.feed(connection.key, &mut connection.parser, &left[..length], self.now);
             assert!(run <= length, "took {run} of {length} bytes");
@@ -225,6 +223,9 @@ impl Run {
     fn note_protocols(&mut self) {
         for connection in &mut self.connections {
             let Some(owner) = self.engine.client(connection.key) else { continue };
+            connection.hello_queued |= owner.transaction.as_ref().is_some_and(|transaction| {
+                transaction.queue.iter().any(|request| request.args()[0].eq_ignore_ascii_case(b"hello"))
+            });
             let end = owner.outbox.len();
             connection.spoken.retain(|(_, until)| *until <= end);
             match connection.spoken.last_mut() {
@@ -315,7 +316,10 @@ impl Run {
             connection.left.clear();
         }
         let spoken = std::mem::take(&mut connection.spoken);
-        let mixed = std::mem::take(&mut connection.mixed) || spoken.len() > 1;
+        let mixed = connection.hello_queued || spoken.len() > 1;
+        let in_transaction =
+            self.engine.client(connection.key).is_some_and(|owner| owner.transaction.is_some());
+        connection.hello_queued &= in_transaction;
         if self.delivery == Delivery::Request {
             let whole = spoken.last().map_or(0, |(_, end)| *end);
             assert_eq!(whole, bytes.len(), "client {client} has got bytes outside of any request");
@@ -371,6 +375,56 @@ impl Run {
             let expiring = database.iter().filter(|(_, entry)| entry.expires().is_some());
             assert_eq!(database.expiring(), expiring.count());
         }
+    }
+
+    /// What a value holds, its length and its order are of one mind, and nothing is kept that has become empty.
+    fn check_values(&mut self) {
+        let database = &self.engine.store().databases[0];
+        let keys: Vec<_> = database.iter().map(|(key, entry)| (key.clone(), entry.value.kind())).collect();
+        for (key, kind) in keys {
+            let (length, all): (&str, &[&str]) = match kind {
+                Type::String => continue,
+                Type::List => ("LLEN", &["LRANGE", "", "0", "-1"]),
+                Type::Set => ("SCARD", &["SMEMBERS", ""]),
+                // There is no HLEN.
+                Type::Hash => ("", &["HGETALL", ""]),
+                Type::SortedSet => ("ZCARD", &["ZRANGE", "", "0", "-1", "WITHSCORES"]),
+                Type::Stream => ("XLEN", &["XRANGE", "", "-", "+"]),
+            };
+            let arguments = all.iter().map(|text| if text.is_empty() { &*key } else { text.as_bytes() });
+            let elements = self.ask(arguments.collect());
+            // A key that has just expired is none.
+            let gone = !self.engine.store().databases[0].has(&key);
+            let count = match &elements {
+                Value::Array(elements) | Value::Set(elements) => elements.len(),
+                Value::Map(elements) => elements.len(),
+                other => panic!("{kind:?}: {other}"),
+            };
+            if !length.is_empty() {
+                let length = self.ask(vec![length.as_bytes(), &key]);
+                assert_eq!(length.as_integer(), i64::try_from(count).ok(), "{kind:?}: {elements}");
+            }
+            assert!(count > 0 || gone || kind == Type::Stream, "{kind:?}: an empty one is kept");
+            if let (Value::Array(elements), Type::SortedSet) = (&elements, kind) {
+                let scores = elements.iter().map(|element| match element {
+                    Value::Array(pair) => match pair[..] {
+                        [_, Value::Double(score)] => score,
+                        _ => panic!("{element}"),
+                    },
+                    _ => panic!("{element}"),
+                });
+                assert!(scores.is_sorted(), "{elements:?}");
+            }
+        }
+    }
+
+    /// Runs a command of the embedding program.
+    fn ask(&mut self, arguments: Vec<&[u8]>) -> Value {
+        let mut reply = Vec::new();
+        self.engine.command(&OwnedRequest::new(arguments), self.now, &mut reply);
+        let (value, length) = Value::read(&reply).expect("a reply");
+        assert_eq!(length, reply.len());
+        value
     }
 
     /// What must hold when everybody has gone.
