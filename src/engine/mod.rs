@@ -159,6 +159,7 @@ impl Engine {
                     consumed += length;
                     stats.net_input += length as u64;
                     owner.net_input += length as u64;
+                    owner.query_buffer = 0;
                     let args = parser.args(rest);
                     if !args.is_empty() {
                         self.execute(client, args, now);
