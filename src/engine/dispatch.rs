@@ -89,7 +89,7 @@ impl Engine {
         self.with_reply(client, |engine, out, _| {
             let may_block = engine.store.clients.get(client).is_some_and(|owner| !owner.internal);
             let Some(wait) = engine.run(client, command, args, may_block, out) else { return };
-            engine.begin_wait(client, args, wait);
+            engine.begin_wait(client, args, *wait);
         });
     }
 
@@ -97,7 +97,7 @@ impl Engine {
     pub(super) fn call_again(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         self.with_reply(client, |engine, out, _| {
             let Some(wait) = engine.run_unseen(client, command, args, true, out) else { return };
-            engine.begin_wait(client, args, wait);
+            engine.begin_wait(client, args, *wait);
         });
     }
 
@@ -184,8 +184,7 @@ impl Engine {
         clients.put_reply(client, out, start, config, *now);
     }
 
-    fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Box<Wait>) {
-        let wait = *wait;
+    fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let request = wait.request.unwrap_or_else(|| args.to_owned());
         let reason = Reason::Key(wait.kind);
         self.block(client, reason, wait.keys, wait.deadline, request);

@@ -26,10 +26,6 @@ use tokio::sync::Notify;
 use crate::engine::Engine;
 use crate::store::{ClientKey, Time};
 
-/// How many connections are written to before others have their turn: it cuts the latency of bystanders while a
-/// message goes to a thousand subscribers.
-const FLUSHES_IN_A_ROW: usize = 64;
-
 /// What the connections, the timer and the handle share.
 #[derive(Debug)]
 pub struct Shared {
@@ -95,6 +91,7 @@ impl Shared {
             self.armed.store(deadline.micros(), Ordering::Relaxed);
             self.earlier_deadline.notify_one();
         }
+        drop(engine);
     }
 
     /// Writes what the outboxes hold, as soon as they hold something, for ever. The task of this runs behind those
