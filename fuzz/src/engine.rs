@@ -177,7 +177,12 @@ impl Run {
     fn feed(&mut self, client: usize) {
         loop {
             let connection = &mut self.connections[client];
-            if connection.blocked || connection.closed {
+            if connection.blocked {
+                // As the shell tells.
+                self.engine.check_query_limit(connection.key, connection.left.len());
+                return;
+            }
+            if connection.closed {
                 return;
             }
             let left = std::mem::take(&mut connection.left);

@@ -163,6 +163,7 @@ impl Engine {
                     }
                 }
                 Err(error) => {
+                    self.set_waiting_input(client, 0);
                     self.protocol_error(client, error);
                     return (bytes.len(), Flow::Closed);
                 }
@@ -202,6 +203,8 @@ impl Engine {
         self.store.stats.net_input += bytes as u64;
         if let Some(owner) = self.store.clients.get_mut(client) {
             owner.net_input += bytes as u64;
+            // While it runs, a request counts as waiting, however it has arrived.
+            owner.query_buffer = bytes;
         }
     }
 
