@@ -159,7 +159,8 @@ impl Engine {
                     consumed += length;
                     stats.net_input += length as u64;
                     owner.net_input += length as u64;
-                    owner.query_buffer = 0;
+                    // While it runs, a request counts as waiting, however it has arrived.
+                    owner.query_buffer = length;
                     let args = parser.args(rest);
                     if !args.is_empty() {
                         self.execute(client, args, now);
