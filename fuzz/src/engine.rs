@@ -177,12 +177,12 @@ impl Run {
     fn feed(&mut self, client: usize) {
         loop {
             let connection = &mut self.connections[client];
-            if connection.blocked {
-                // As the shell tells.
-                self.engine.check_query_limit(connection.key, connection.left.len());
+            if connection.closed {
                 return;
             }
-            if connection.closed {
+            if connection.blocked {
+                // As the shell does, which goes on reading.
+                self.engine.check_query_limit(connection.key, connection.left.len());
                 return;
             }
             let left = std::mem::take(&mut connection.left);

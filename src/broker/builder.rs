@@ -246,6 +246,8 @@ fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, listeners: Vec<Listener>, sto
         }
         let timer = Arc::clone(shared);
         tokio::spawn(async move { timer.keep_time().await });
+        let writer = Arc::clone(shared);
+        tokio::spawn(async move { writer.write_outboxes().await });
         stop.notified().await;
         // What has been answered or published before the end still goes out.
         shared.close_all();

@@ -470,3 +470,40 @@ pub fn help(ctx: &mut Context<'_>) -> Outcome {
     ctx.help(HELP);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_stands_once() {
+        let mut names: Vec<_> = PARAMETERS.iter().flat_map(Parameter::names).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn what_is_told_can_be_set_again_and_changes_nothing() {
+        let mut config = Config::default();
+        for parameter in PARAMETERS {
+            let told = parameter.get(&config);
+            let set = parameter.set(&mut config, &told);
+            let immutable = matches!(parameter.kind, Kind::Immutable { .. });
+            assert_eq!(set.is_err(), immutable, "{}: {set:?}", parameter.name);
+            assert_eq!(parameter.get(&config), told, "{}", parameter.name);
+        }
+    }
+
+    #[test]
+    fn bytes_are_read_with_their_units() {
+        let read = |text: &str| parse_memory(text.as_bytes()).ok();
+        assert_eq!(read("1k").zip(read("1KB")), Some((1000, 1024)));
+        assert_eq!(read("3g").zip(read("3gB")), Some((3_000_000_000, 3 << 30)));
+        assert_eq!(read("").zip(read("mb")), Some((0, 0)));
+        assert_eq!([read("-1"), read("1.5mb"), read("1tb"), read(" 1"), read("1 ")], [None; 5]);
+        assert_eq!(read("99999999999999999999999"), Some(-1));
+        assert_eq!(read(&"1".repeat(128)), None);
+    }
+}

@@ -51,7 +51,7 @@ pub struct Context<'a> {
     /// False in a transaction, where a command that finds nothing answers as if its time were up.
     pub may_block: bool,
     /// Set by [`Context::block`].
-    pub wait: Option<Wait>,
+    pub wait: Option<Box<Wait>>,
 }
 
 /// What a command that found nothing waits for.
@@ -93,7 +93,7 @@ impl Context<'_> {
     pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
         if self.may_block {
             let keys = keys.into_iter().map(Bytes::from).collect();
-            self.wait = Some(Wait { kind, keys, deadline, request: None });
+            self.wait = Some(Box::new(Wait { kind, keys, deadline, request: None }));
         } else {
             self.reply.null_array();
         }

@@ -4,9 +4,9 @@ use super::Engine;
 use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
-use crate::store::ClientKey;
 use crate::store::clients::{Client, Close};
 use crate::store::waiters::Reason;
+use crate::store::{ClientKey, Config, Store};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
@@ -14,57 +14,31 @@ const UNKNOWN_SHOWN: usize = 128;
 impl Engine {
     /// Checks and runs one request, in the order of redis-server's `processCommand`.
     pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
-        let now = self.store.now;
         let paused = self.is_paused();
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
-        owner.last_interaction = now;
-        self.store.keeps_expired = paused && !owner.internal;
-        if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
-            // A browser that was tricked into talking to us: nothing of what it sends may run.
-            return self.store.kill(client);
-        }
+        let Store { clients, config, now, keeps_expired, .. } = &mut self.store;
+        let Some(owner) = clients.get_mut(client) else { return };
+        owner.last_interaction = *now;
+        *keeps_expired = paused && !owner.internal;
         let command = match find(args) {
             Ok(command) => command,
+            Err((None, _)) if is_from_browser(&args[0]) => return self.store.kill(client),
             Err((command, error)) => {
                 owner.last_command = command.map(Command::index);
                 return self.reject(client, command, args, &error);
             }
         };
         owner.last_command = Some(command.index());
-        if let Err(error) = self.permit(client, command) {
+        if let Err(error) = permit(owner, config, command) {
             return self.reject(client, Some(command), args, &error);
         }
-        if self.must_pause(client, command) {
+        let is_queued = owner.transaction.is_some() && !runs_in_transaction(command);
+        if self.store.waiters.pause.is_some() && self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
         }
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
-        if owner.transaction.is_some() && !runs_in_transaction(command) {
+        if is_queued {
             return self.enqueue(client, args);
         }
         self.call(client, command, args);
-    }
-
-    /// What keeps a command from running whatever its arguments are.
-    fn permit(&self, client: ClientKey, command: &Command) -> Result<(), Error> {
-        let Some(owner) = self.store.clients.get(client) else { return Ok(()) };
-        if owner.must_authenticate(&self.store.config) && !command.flags.contains(Flags::NO_AUTH) {
-            return Err(Error::new("NOAUTH Authentication required."));
-        }
-        if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
-            return Err(Error::new("ERR Command not allowed inside a transaction"));
-        }
-        if owner.protocol == Protocol::Resp2 && owner.is_subscribed() && !allowed_while_subscribed(command) {
-            let name = command.full_name();
-            return Err(Error::new(format!(
-                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
-                 allowed in this context"
-            )));
-        }
-        if owner.monitor && (may_write(command) || command.flags.contains(Flags::READONLY)) {
-            // redis-server takes a monitor for a kind of replica.
-            return Err(Error::new("ERR Replica can't interact with the keyspace"));
-        }
-        Ok(())
     }
 
     /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
@@ -115,7 +89,7 @@ impl Engine {
         self.with_reply(client, |engine, out, _| {
             let may_block = engine.store.clients.get(client).is_some_and(|owner| !owner.internal);
             let Some(wait) = engine.run(client, command, args, may_block, out) else { return };
-            engine.begin_wait(client, args, wait);
+            engine.begin_wait(client, args, *wait);
         });
     }
 
@@ -123,7 +97,7 @@ impl Engine {
     pub(super) fn call_again(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         self.with_reply(client, |engine, out, _| {
             let Some(wait) = engine.run_unseen(client, command, args, true, out) else { return };
-            engine.begin_wait(client, args, wait);
+            engine.begin_wait(client, args, *wait);
         });
     }
 
@@ -136,9 +110,11 @@ impl Engine {
         args: Args<'_>,
         may_block: bool,
         out: &mut Vec<u8>,
-    ) -> Option<Wait> {
+    ) -> Option<Box<Wait>> {
         let wait = self.run_unseen(client, command, args, may_block, out);
-        self.feed_monitors(client, Some(command), args, true);
+        if !self.store.clients.monitors.is_empty() {
+            self.feed_monitors(client, Some(command), args, true);
+        }
         wait
     }
 
@@ -149,7 +125,7 @@ impl Engine {
         args: Args<'_>,
         may_block: bool,
         out: &mut Vec<u8>,
-    ) -> Option<Wait> {
+    ) -> Option<Box<Wait>> {
         let owner = self.store.clients.get(client)?;
         let protocol = owner.protocol;
         let was_muted = owner.is_muted();
@@ -181,7 +157,7 @@ impl Engine {
         stats.calls += 1;
         // What a subscription says is a message, which CLIENT REPLY does not keep back. EXEC has written what
         // was not muted when it was written.
-        let heard = is_subscription(command) || matches!(command.run, Run::Exec) && !was_muted;
+        let heard = || is_subscription(command) || matches!(command.run, Run::Exec) && !was_muted;
         if let Err(error) = outcome {
             stats.failed += 1;
             self.store.stats.error(error.text());
@@ -189,40 +165,23 @@ impl Engine {
             if !muted {
                 Reply::new(out, protocol).error(error.text());
             }
-        } else if muted && !heard {
+        } else if muted && !heard() {
             out.truncate(start);
         }
         if was_closing {
             out.truncate(start);
         }
-        self.ran.push(command.index());
+        self.count_run(command);
         None
     }
 
-    /// Lets `write` append to the client's outbox, and then does what follows every reply: CLIENT REPLY SKIP
-    /// goes on to the next command, messages to the client itself come behind the reply (so that they never
-    /// stand within it), the limit of the outbox is checked, the shell is told.
+    /// Lets `write` append to the client's outbox, see [`put_reply`](crate::store::Clients::put_reply) for what follows.
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
-        let protocol = owner.protocol;
-        let mut out = self.store.clients.take_outbox(client);
+        let Some((mut out, protocol)) = self.store.clients.take_outbox(client) else { return };
         let start = out.len();
         write(self, &mut out, protocol);
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
-        if owner.blocked.is_none() {
-            owner.end_reply();
-        }
-        let mut added = out.len().saturating_sub(start);
-        let pushes = std::mem::replace(&mut owner.outbox, out);
-        added += pushes.len();
-        if owner.close == Close::Now {
-            owner.outbox.clear();
-        } else if !pushes.is_empty() {
-            owner.outbox.extend_from_slice(&pushes);
-        }
-        self.store.clients.put_spare(pushes);
-        self.store.clients.check_output_limit(client, added, &self.store.config, self.store.now);
-        self.store.clients.mark(client);
+        let Store { clients, config, now, .. } = &mut self.store;
+        clients.put_reply(client, out, start, config, *now);
     }
 
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
@@ -232,6 +191,34 @@ impl Engine {
     }
 }
 
+/// What keeps a command from running whatever its arguments are.
+fn permit(owner: &Client, config: &Config, command: &Command) -> Result<(), Error> {
+    if owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH) {
+        return Err(Error::new("NOAUTH Authentication required."));
+    }
+    if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
+        return Err(Error::new("ERR Command not allowed inside a transaction"));
+    }
+    if owner.protocol == Protocol::Resp2 && owner.is_subscribed() && !allowed_while_subscribed(command) {
+        let name = command.full_name();
+        return Err(Error::new(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+             allowed in this context"
+        )));
+    }
+    if owner.monitor && (may_write(command) || command.flags.contains(Flags::READONLY)) {
+        // redis-server takes a monitor for a kind of replica.
+        return Err(Error::new("ERR Replica can't interact with the keyspace"));
+    }
+    Ok(())
+}
+
+/// True for the beginning of an HTTP request: a browser was tricked into talking to us, and nothing of what it
+/// sends may run.
+fn is_from_browser(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
 /// The row for a request, or the error and the row, if any, that is charged with it.
 #[allow(clippy::type_complexity)]
 fn find(args: Args<'_>) -> Result<&'static Command, (Option<&'static Command>, Error)> {
@@ -239,7 +226,7 @@ fn find(args: Args<'_>) -> Result<&'static Command, (Option<&'static Command>, E
         return Err((None, unknown_command(args)));
     };
     let command = match args.get(1) {
-        Some(name) if !command.subcommands().is_empty() => {
+        Some(name) if command.is_container() => {
             command.subcommand(name).ok_or_else(|| (None, unknown_subcommand(command, name)))?
         }
         _ => command,

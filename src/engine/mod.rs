@@ -12,6 +12,7 @@ mod transactions;
 use std::time::Duration;
 
 use crate::commands::Error;
+use crate::commands::table::Command;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
 use crate::store::clients::{Address, Client, Close, ReplyMode};
 use crate::store::{ClientKey, Config, Store, Time};
@@ -55,8 +56,9 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
-    /// The commands that have run since [`Engine::account`], by their place in the table.
-    ran: Vec<usize>,
+    /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
+    /// ran in a row.
+    ran: Vec<(usize, u64)>,
 }
 
 impl Engine {
@@ -134,18 +136,17 @@ impl Engine {
         self.advance(now);
         let mut consumed = 0;
         loop {
-            match self.store.clients.get(client) {
-                None => return (consumed, Flow::Closed),
-                Some(owner) if owner.close != Close::No || owner.ignored => {
-                    return (bytes.len(), Flow::Closed);
-                }
-                Some(owner) if owner.blocked.is_some() => {
-                    self.set_waiting_input(client, bytes.len() - consumed);
-                    return (consumed, Flow::Blocked);
-                }
-                Some(_) => {}
+            let Store { clients, config, stats, .. } = &mut self.store;
+            let Some(owner) = clients.get_mut(client) else { return (consumed, Flow::Closed) };
+            if owner.close != Close::No || owner.ignored {
+                return (bytes.len(), Flow::Closed);
             }
-            let limits = self.limits(client);
+            if owner.blocked.is_some() {
+                owner.query_buffer = bytes.len() - consumed;
+                return (consumed, Flow::Blocked);
+            }
+            let limits =
+                Limits { bulk: config.proto_max_bulk_len, authenticated: !owner.must_authenticate(config) };
             let rest = bytes.get(consumed..).unwrap_or_default();
             match parser.parse(rest, &limits) {
                 Ok(None) => {
@@ -155,27 +156,22 @@ impl Engine {
                     return (consumed, Flow::Continue);
                 }
                 Ok(Some(length)) => {
-                    let args = parser.args(rest);
                     consumed += length;
-                    self.received(client, length);
+                    stats.net_input += length as u64;
+                    owner.net_input += length as u64;
+                    // While it runs, a request counts as waiting, however it has arrived.
+                    owner.query_buffer = length;
+                    let args = parser.args(rest);
                     if !args.is_empty() {
                         self.execute(client, args, now);
                     }
                 }
                 Err(error) => {
-                    self.set_waiting_input(client, 0);
                     self.protocol_error(client, error);
                     return (bytes.len(), Flow::Closed);
                 }
             }
         }
-    }
-
-    fn limits(&self, client: ClientKey) -> Limits {
-        let config = &self.store.config;
-        let authenticated =
-            self.store.clients.get(client).is_some_and(|client| !client.must_authenticate(config));
-        Limits { bulk: self.store.config.proto_max_bulk_len, authenticated }
     }
 
     /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet,
@@ -195,15 +191,6 @@ impl Engine {
     /// Notes how many bytes of a client cannot be run yet.
     fn set_waiting_input(&mut self, client: ClientKey, bytes: usize) {
         if let Some(owner) = self.store.clients.get_mut(client) {
-            owner.query_buffer = bytes;
-        }
-    }
-
-    fn received(&mut self, client: ClientKey, bytes: usize) {
-        self.store.stats.net_input += bytes as u64;
-        if let Some(owner) = self.store.clients.get_mut(client) {
-            owner.net_input += bytes as u64;
-            // While it runs, a request counts as waiting, however it has arrived.
             owner.query_buffer = bytes;
         }
     }
@@ -228,7 +215,9 @@ impl Engine {
     pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.advance(now);
         self.dispatch(client, args);
-        self.serve_ready();
+        if self.store.waiters.has_ready() {
+            self.serve_ready();
+        }
         self.end_pause_if_over();
     }
 
@@ -269,9 +258,20 @@ impl Engine {
         }
     }
 
-    /// The clients for which there is something to do since the last call.
+    /// True if there is something to do for a client.
+    #[must_use]
+    pub fn has_dirty(&self) -> bool {
+        self.store.clients.has_dirty()
+    }
+
+    /// Appends the clients for which there is something to do since the last call.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
-        self.store.clients.take_dirty(into);
+        self.take_some_dirty(into, usize::MAX);
+    }
+
+    /// As [`Engine::take_dirty`], but of those who have not themselves sent a request not more than `max`.
+    pub fn take_some_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
+        self.store.clients.take_dirty(into, max);
     }
 
     /// The client at this place.
@@ -280,13 +280,21 @@ impl Engine {
         self.store.clients.get(client)
     }
 
+    /// A command has run.
+    fn count_run(&mut self, command: &Command) {
+        match self.ran.last_mut() {
+            Some((last, times)) if *last == command.index() => *times += 1,
+            _ => self.ran.push((command.index(), 1)),
+        }
+    }
+
     /// Tells how long the commands since the last call took, measured by the shell; in a batch of several each
     /// is given an equal share.
     pub fn account(&mut self, elapsed: Duration) {
-        let commands = u64::try_from(self.ran.len().max(1)).unwrap_or(u64::MAX);
-        let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands;
-        while let Some(index) = self.ran.pop() {
-            self.store.stats.command(index).nanos += share;
+        let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
+        let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
+        for (index, times) in self.ran.drain(..) {
+            self.store.stats.command(index).nanos += share * times;
         }
     }
 }

@@ -1,8 +1,7 @@
-//! One connection: reads requests, hands all complete ones of a read to the engine under one lock, and writes
-//! what its outbox holds with one write.
+//! One connection: reads requests and hands all complete ones of a read to the engine under one lock. What is in
+//! the outboxes afterwards is written by [`Shared::write_outboxes`], with one write for each.
 //!
-//! A connection's outbox is written by whoever has put something into it, at once, not by waking the
-//! connection's own task; that one is woken only when the socket is full. Locks are taken in this order: the
+//! The connection's own task writes only when its socket was full. Locks are taken in this order: the
 //! connection's, then the engine's.
 
 use std::cell::RefCell;
@@ -78,13 +77,6 @@ impl Connection {
             task.wake_by_ref();
         }
     }
-
-    /// Wakes the connection's task, which begins by writing what the outbox holds.
-    pub(super) fn wake(&self) {
-        if let Some(task) = &self.io.lock().task {
-            task.wake_by_ref();
-        }
-    }
 }
 
 impl Io {
@@ -141,8 +133,7 @@ impl Io {
 
     fn write_some(&mut self, bytes: &[u8]) -> usize {
         let mut written = 0;
-        let waker = self.task.clone().unwrap_or_else(|| Waker::noop().clone());
-        let mut context = Context::from_waker(&waker);
+        let mut context = Context::from_waker(self.task.as_ref().unwrap_or(Waker::noop()));
         while written < bytes.len() && !self.closed {
             match Pin::new(&mut *self.transport).poll_write(&mut context, &bytes[written..]) {
                 Poll::Ready(Ok(count)) if count > 0 => written += count,
@@ -163,8 +154,6 @@ struct Task {
     /// that waits.
     left: BytesMut,
     blocked: bool,
-    /// Clients to whose outboxes the last batch has added.
-    dirty: Vec<ClientKey>,
 }
 
 /// What a step of the task came to.
@@ -216,12 +205,11 @@ impl Shared {
 }
 
 impl Drop for Task {
-    /// However the task ends, the engine forgets the client, and those it has sent something get it.
+    /// However the task ends, the engine forgets the client.
     fn drop(&mut self) {
         let client = self.connection.client;
         self.shared.connections.remove(&client);
         self.shared.change(|engine, now| engine.disconnect(client, now));
-        self.shared.flush(self.dirty.drain(..));
     }
 }
 
@@ -238,14 +226,7 @@ impl Task {
         };
         let connection = Arc::new(Connection { client, io: Mutex::new(io) });
         shared.connections.insert(client, Arc::clone(&connection));
-        Self {
-            shared,
-            connection,
-            parser: Parser::new(),
-            left: BytesMut::new(),
-            blocked: false,
-            dirty: Vec::new(),
-        }
+        Self { shared, connection, parser: Parser::new(), left: BytesMut::new(), blocked: false }
     }
 
     async fn run(mut self) {
@@ -254,15 +235,8 @@ impl Task {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        {
-            let mut io = self.connection.io.lock();
-            if !io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-                io.task = Some(context.waker().clone());
-            }
-            io.flush(self.connection.client, &self.shared);
-        }
         for _ in 0..STEPS_IN_A_ROW {
-            match self.step(context) {
+            match READ.with_borrow_mut(|buffer| self.step(context, buffer)) {
                 Step::Again => {}
                 Step::Wait => return Poll::Pending,
                 Step::Yield => break,
@@ -273,51 +247,50 @@ impl Task {
         Poll::Pending
     }
 
-    fn step(&mut self, context: &mut Context<'_>) -> Step {
-        if !self.shared.flush_some(&mut self.dirty) {
-            return Step::Yield;
+    fn step(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
+        let mut io = self.connection.io.lock();
+        if !io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            io.task = Some(context.waker().clone());
         }
-        {
-            let mut io = self.connection.io.lock();
-            if io.closed || io.close == Close::AfterReply && io.pending.is_empty() {
-                return Step::End;
-            }
-            if io.close == Close::AfterReply {
-                return Step::Wait;
-            }
-            if std::mem::take(&mut io.resumed) {
-                self.blocked = false;
-                if !self.left.is_empty() {
-                    drop(io);
-                    self.run_left();
-                    return Step::Again;
-                }
+        if !io.pending.is_empty() {
+            io.flush(self.connection.client, &self.shared);
+        }
+        if io.closed || io.close == Close::AfterReply && io.pending.is_empty() {
+            return Step::End;
+        }
+        if io.close == Close::AfterReply {
+            return Step::Wait;
+        }
+        if std::mem::take(&mut io.resumed) {
+            self.blocked = false;
+            if !self.left.is_empty() {
+                drop(io);
+                self.run_left();
+                return Step::Again;
             }
         }
-        READ.with_borrow_mut(|buffer| self.read(context, buffer))
-    }
-
-    fn read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
         let mut read = ReadBuf::new(buffer);
-        let polled = {
-            let mut io = self.connection.io.lock();
-            Pin::new(&mut *io.transport).poll_read(context, &mut read)
-        };
+        let polled = Pin::new(&mut *io.transport).poll_read(context, &mut read);
+        drop(io);
         match polled {
             Poll::Pending => Step::Wait,
             Poll::Ready(Err(_)) => Step::End,
             Poll::Ready(Ok(())) if read.filled().is_empty() => Step::End,
             Poll::Ready(Ok(())) => {
-                let full = read.filled().len() == READ_SIZE;
-                if self.left.is_empty() && !self.blocked {
-                    let consumed = self.feed(read.filled());
-                    self.left.extend_from_slice(&read.filled()[consumed..]);
-                } else {
-                    self.left.extend_from_slice(read.filled());
-                    self.run_left();
-                }
-                if full { Step::Yield } else { Step::Again }
+                self.take(read.filled());
+                if read.filled().len() == READ_SIZE { Step::Yield } else { Step::Again }
             }
+        }
+    }
+
+    /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
+    fn take(&mut self, bytes: &[u8]) {
+        if self.left.is_empty() && !self.blocked {
+            let consumed = self.feed(bytes);
+            self.left.extend_from_slice(&bytes[consumed..]);
+        } else {
+            self.left.extend_from_slice(bytes);
+            self.run_left();
         }
     }
 
@@ -331,40 +304,22 @@ impl Task {
         }
     }
 
-    /// Hands all complete requests to the engine under one lock, and writes the replies with one write.
+    /// Hands all complete requests to the engine under one lock.
     fn feed(&mut self, bytes: &[u8]) -> usize {
+        let client = self.connection.client;
+        let mut engine = self.shared.engine();
         if self.blocked {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
-            let mut engine = self.shared.engine();
-            if engine.check_query_limit(self.connection.client, bytes.len()) {
-                self.shared.settle(engine, &mut self.dirty);
+            if engine.check_query_limit(client, bytes.len()) {
+                self.shared.settle(engine);
             }
             return 0;
         }
-        let shared = &*self.shared;
-        let client = self.connection.client;
-        let mut io = self.connection.io.lock();
-        WRITE.with_borrow_mut(|buffer| {
-            buffer.clear();
-            let mut engine = shared.engine();
-            let started = Instant::now();
-            let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, shared.clock.at(started));
-            engine.account(started.elapsed());
-            // A full socket has the rest of an earlier reply; what came now waits in the outbox behind it.
-            let output = io.pending.is_empty().then(|| engine.take_output(client, buffer));
-            shared.settle(engine, &mut self.dirty);
-            self.blocked = flow == Flow::Blocked;
-            if let Some(output) = output {
-                io.write(client, shared, buffer, output);
-                // What was marked for this client has just been written.
-                if let Some(own) = self.dirty.iter().position(|dirty| *dirty == client) {
-                    self.dirty.swap_remove(own);
-                }
-            }
-            if std::mem::take(&mut io.resumed) {
-                self.blocked = false;
-            }
-            consumed
-        })
+        let started = Instant::now();
+        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, self.shared.clock.at(started));
+        engine.account(started.elapsed());
+        self.shared.settle(engine);
+        self.blocked = flow == Flow::Blocked;
+        consumed
     }
 }

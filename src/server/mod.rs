@@ -26,10 +26,6 @@ use tokio::sync::Notify;
 use crate::engine::Engine;
 use crate::store::{ClientKey, Time};
 
-/// How many connections are written to before others have their turn: it cuts the latency of bystanders while a
-/// message goes to a thousand subscribers.
-const FLUSHES_IN_A_ROW: usize = 64;
-
 /// What the connections, the timer and the handle share.
 #[derive(Debug)]
 pub struct Shared {
@@ -41,7 +37,13 @@ pub struct Shared {
     /// The deadline for which the timer sleeps, in microseconds; `u64::MAX` for none.
     armed: AtomicU64,
     earlier_deadline: Notify,
+    /// Some outbox is to be written.
+    dirty: Notify,
 }
+
+/// How many connections are written to before others have their turn: it cuts the latency of bystanders while a
+/// message goes to a thousand subscribers.
+const WRITES_IN_A_ROW: usize = 64;
 
 impl Shared {
     /// Around an engine.
@@ -54,6 +56,7 @@ impl Shared {
             waits: Waits::default(),
             armed: AtomicU64::new(u64::MAX),
             earlier_deadline: Notify::new(),
+            dirty: Notify::new(),
         }
     }
 
@@ -75,10 +78,12 @@ impl Shared {
         self.connections.len()
     }
 
-    /// Follows every change of the engine: those whose outbox has got something are appended to `dirty`, those
-    /// who wait for a state of the broker are told, the timer is set. Then the lock is released.
-    pub fn settle(&self, mut engine: MutexGuard<'_, Engine>, dirty: &mut Vec<ClientKey>) {
-        engine.take_dirty(dirty);
+    /// Follows every change of the engine: the outboxes that have got something will be written, those who wait
+    /// for a state of the broker are told, the timer is set. Then the lock is released.
+    pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
+        if engine.has_dirty() {
+            self.dirty.notify_one();
+        }
         self.waits.check(engine.store());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
@@ -86,6 +91,27 @@ impl Shared {
             self.armed.store(deadline.micros(), Ordering::Relaxed);
             self.earlier_deadline.notify_one();
         }
+        drop(engine);
+    }
+
+    /// Writes what the outboxes hold, as soon as they hold something, for ever. The task of this runs behind those
+    /// of all connections that have something to read: whatever they add to an outbox goes out with one write.
+    pub async fn write_outboxes(&self) {
+        let mut dirty = Vec::new();
+        // Turns are taken here; tokio's own budget would stop in the middle.
+        tokio::task::coop::unconstrained(async {
+            loop {
+                self.engine().take_some_dirty(&mut dirty, WRITES_IN_A_ROW);
+                let count = dirty.len();
+                self.flush(dirty.drain(..));
+                match count {
+                    0 => self.dirty.notified().await,
+                    1..WRITES_IN_A_ROW => {}
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await;
     }
 
     /// Writes what these clients' outboxes hold. Must not be called with a connection's or the engine's lock
@@ -99,39 +125,18 @@ impl Shared {
         }
     }
 
-    /// Writes what the outboxes of some of these clients hold, and takes those clients out; true if nobody is
-    /// left. If not, others are to have their turn before the next call.
-    fn flush_some(&self, clients: &mut Vec<ClientKey>) -> bool {
-        let from = clients.len().saturating_sub(FLUSHES_IN_A_ROW);
-        self.flush(clients.drain(from..));
-        clients.is_empty()
-    }
-
-    /// Has the tasks of these clients write what their outboxes hold. For threads other than the broker's.
-    pub fn wake(&self, clients: impl IntoIterator<Item = ClientKey>) {
-        for client in clients {
-            let connection = self.connections.get(&client).map(|entry| Arc::clone(&entry));
-            if let Some(connection) = connection {
-                connection.wake();
-            }
-        }
-    }
-
     /// Changes the engine from outside of any connection, from any thread.
     pub fn change<R>(&self, change: impl FnOnce(&mut Engine, Time) -> R) -> R {
-        let mut dirty = Vec::new();
         let mut engine = self.engine();
         let started = Instant::now();
         let result = change(&mut engine, self.clock.at(started));
         engine.account(started.elapsed());
-        self.settle(engine, &mut dirty);
-        self.wake(dirty);
+        self.settle(engine);
         result
     }
 
     /// Sleeps until the engine's next deadline, lets it do what is due, and so on for ever.
     pub async fn keep_time(&self) {
-        let mut dirty = Vec::new();
         loop {
             let deadline = {
                 let engine = self.engine();
@@ -149,17 +154,11 @@ impl Shared {
                     }
                 }
             }
-            {
-                let mut engine = self.engine();
-                let started = Instant::now();
-                engine.tick(self.clock.at(started));
-                engine.account(started.elapsed());
-                self.settle(engine, &mut dirty);
-            }
-            // Thousands may have waited for the same moment.
-            while !self.flush_some(&mut dirty) {
-                tokio::task::yield_now().await;
-            }
+            let mut engine = self.engine();
+            let started = Instant::now();
+            engine.tick(self.clock.at(started));
+            engine.account(started.elapsed());
+            self.settle(engine);
         }
     }
 

@@ -134,6 +134,8 @@ pub struct Client {
     pub commands: u64,
     /// Made by the embedding program: neither listed nor counted.
     pub internal: bool,
+    /// In [`Clients::answered`].
+    answered: bool,
     /// In [`Clients::dirty`].
     dirty: bool,
     /// It may go on with its requests; the shell has not been told yet.
@@ -240,6 +242,9 @@ fn in_blocks(bytes: usize) -> (usize, usize) {
 pub struct Clients {
     slots: Slab<Client>,
     last_id: u64,
+    /// Clients with a reply in their outbox, which the shell writes first: who has asked does not wait until a
+    /// message has gone to a thousand others.
+    answered: Vec<ClientKey>,
     /// Clients whose outbox, state or connection the shell has to look at.
     dirty: Vec<ClientKey>,
     /// How many are there, without those of the embedding program.
@@ -300,6 +305,7 @@ impl Clients {
             net_output: 0,
             commands: 0,
             internal,
+            answered: false,
             dirty: false,
             resumed: false,
         };
@@ -310,6 +316,9 @@ impl Clients {
     pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
         let client = self.slots.try_remove(key.0)?;
         self.count -= usize::from(!client.internal);
+        if client.answered {
+            self.answered.retain(|other| *other != key);
+        }
         if client.dirty {
             self.dirty.retain(|other| *other != key);
         }
@@ -380,11 +389,40 @@ impl Clients {
         self.note(over);
     }
 
-    /// Takes the outbox of a client, or an empty buffer in its place.
-    pub fn take_outbox(&mut self, key: ClientKey) -> Vec<u8> {
-        match self.slots.get_mut(key.0) {
-            Some(client) if client.outbox.capacity() > 0 => std::mem::take(&mut client.outbox),
-            _ => self.spare.pop().unwrap_or_default(),
+    /// Takes the outbox of a client, to append a reply in the version of the protocol that is told with it. It
+    /// is given back with [`Clients::put_reply`].
+    pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, Protocol)> {
+        let client = self.slots.get_mut(key.0)?;
+        let mut outbox = std::mem::take(&mut client.outbox);
+        if outbox.capacity() == 0 {
+            outbox = self.spare.pop().unwrap_or_default();
+        }
+        Some((outbox, client.protocol))
+    }
+
+    /// Gives back an outbox to which a reply was appended from `start` on, and does what follows every reply:
+    /// CLIENT REPLY SKIP goes on to the next command, messages to the client itself that came meanwhile go
+    /// behind the reply (so that they never stand within it), the limit of the outbox is checked, the shell is
+    /// told.
+    pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
+        let Some(client) = self.slots.get_mut(key.0) else { return };
+        if client.blocked.is_none() {
+            client.end_reply();
+        }
+        let pushes = std::mem::replace(&mut client.outbox, out);
+        client.outbox.extend_from_slice(&pushes);
+        if client.close == Close::Now {
+            client.outbox.clear();
+        }
+        let added = client.outbox.len().saturating_sub(start);
+        let over = check_output_limit(client, added, config, now);
+        if !client.answered {
+            client.answered = true;
+            self.answered.push(key);
+        }
+        self.note(over);
+        if pushes.capacity() > 0 {
+            self.put_spare(pushes);
         }
     }
 
@@ -394,18 +432,6 @@ impl Clients {
         if capacity > 0 && capacity <= SPARE_CAPACITY_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
             buffer.clear();
             self.spare.push(buffer);
-        }
-    }
-
-    /// Cuts off a client that does not read what it gets, as redis-server does by
-    /// `client-output-buffer-limit`. Its outbox has just got `added` bytes.
-    pub fn check_output_limit(&mut self, key: ClientKey, added: usize, config: &Config, now: Time) {
-        if let Some(client) = self.slots.get_mut(key.0) {
-            let over = check_output_limit(client, added, config, now);
-            if over == Over::Hard {
-                self.mark(key);
-            }
-            self.note(over);
         }
     }
 
@@ -424,8 +450,13 @@ impl Clients {
         self.soft_limit_check = None;
         let slow: Vec<_> = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some()).collect();
         let slow: Vec<_> = slow.into_iter().map(|(key, _)| ClientKey(key)).collect();
-        for client in slow {
-            self.check_output_limit(client, 0, config, now);
+        for key in slow {
+            let Some(client) = self.slots.get_mut(key.0) else { continue };
+            let over = check_output_limit(client, 0, config, now);
+            if over == Over::Hard {
+                self.mark(key);
+            }
+            self.note(over);
         }
     }
 
@@ -469,20 +500,28 @@ impl Clients {
         idle
     }
 
-    /// The clients that the shell has to look at, once.
-    pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
-        for key in &self.dirty {
+    /// Appends the clients that the shell has to look at: all who were answered, and then not more than `max`
+    /// others at a time.
+    pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
+        for key in self.answered.drain(..) {
+            if let Some(client) = self.slots.get_mut(key.0) {
+                client.answered = false;
+            }
+            into.push(key);
+        }
+        let count = self.dirty.len().min(max);
+        for key in self.dirty.drain(..count) {
             if let Some(client) = self.slots.get_mut(key.0) {
                 client.dirty = false;
             }
+            into.push(key);
         }
-        into.append(&mut self.dirty);
     }
 
     /// True if the shell has to look at somebody.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.answered.is_empty() || !self.dirty.is_empty()
     }
 
     /// Closes the connection of a client.
@@ -523,12 +562,19 @@ enum Over {
     Hard,
 }
 
+/// Cuts off a client that does not read what it gets, as redis-server does by `client-output-buffer-limit`. Its
+/// outbox has just got `added` bytes.
 fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: Time) -> Over {
     if client.close == Close::Now {
         return Over::None;
     }
-    let limit = config.output_limit(client.output_class());
     let pending = client.pending_output();
+    if pending <= FIXED_OUTPUT {
+        // As nearly always.
+        client.over_soft_limit = None;
+        return Over::None;
+    }
+    let limit = config.output_limit(client.output_class());
     let is_over = |bytes: usize, limit: usize| limit > 0 && in_blocks(bytes).1 * OUTPUT_BLOCK > limit;
     if is_over(pending, limit.hard) {
         return cut_off(client);
@@ -552,4 +598,86 @@ fn cut_off(client: &mut Client) -> Over {
     client.close = Close::Now;
     client.outbox = Vec::new();
     Over::Hard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::OutputLimit;
+    use super::super::pubsub::Kind;
+    use super::*;
+
+    fn store(config: Config) -> Store {
+        Store::new(config, 1, Time::from_millis(0))
+    }
+
+    fn connect(store: &mut Store) -> ClientKey {
+        store.clients.connect(Address::default(), true, false, store.now)
+    }
+
+    /// Goes to the next check of the clients; when that is, in milliseconds.
+    fn check(store: &mut Store) -> Option<i64> {
+        let next = store.clients.next_check(&store.config, store.now)?;
+        store.now = store.now.max(Time::from_millis(next));
+        store.check_clients();
+        Some(next)
+    }
+
+    fn is_cut(store: &Store, client: ClientKey) -> bool {
+        store.clients.get(client).is_none_or(|client| client.close == Close::Now)
+    }
+
+    #[test]
+    fn an_idle_client_is_closed_in_the_second_after_its_timeout() {
+        let mut store = store(Config { timeout: 5, ..Config::default() });
+        let (idle, busy, listener) = (connect(&mut store), connect(&mut store), connect(&mut store));
+        store.subscribe(listener, Kind::Channel, b"chat");
+        assert_eq!(check(&mut store), Some(0));
+        if let Some(client) = store.clients.get_mut(busy) {
+            client.last_interaction = Time::from_millis(3999);
+        }
+        assert_eq!(check(&mut store), Some(6000));
+        assert_eq!([idle, busy, listener].map(|client| is_cut(&store, client)), [true, false, false]);
+        assert_eq!(check(&mut store), Some(9000));
+        assert_eq!([busy, listener].map(|client| is_cut(&store, client)), [true, false]);
+    }
+
+    #[test]
+    fn without_a_timeout_nobody_is_looked_at() {
+        let mut store = store(Config::default());
+        connect(&mut store);
+        assert_eq!(check(&mut store), None);
+    }
+
+    #[test]
+    fn a_slow_reader_is_cut_off_once_the_soft_limit_has_lasted() {
+        let limit = OutputLimit { hard: 0, soft: 50_000, soft_seconds: 2 };
+        let mut store = store(Config { output_limit_pubsub: limit, ..Config::default() });
+        let (slow, quick) = (connect(&mut store), connect(&mut store));
+        for client in [slow, quick] {
+            store.subscribe(client, Kind::Channel, b"chat");
+        }
+        // The fixed buffer does not count, and what goes beyond it takes whole blocks.
+        store.publish(b"chat", "x".repeat(57_000).as_bytes());
+        assert_eq!(store.clients.next_check(&store.config, store.now), None);
+        store.publish(b"chat", "x".repeat(1_000).as_bytes());
+        assert_eq!(store.clients.next_check(&store.config, store.now), Some(3000));
+        if let Some(client) = store.clients.get_mut(quick) {
+            client.outbox.clear();
+        }
+        assert_eq!(check(&mut store), Some(3000));
+        assert_eq!([slow, quick].map(|client| is_cut(&store, client)), [true, false]);
+        assert_eq!(check(&mut store), None);
+        assert_eq!(store.clients.output_limit_disconnections, 1);
+    }
+
+    #[test]
+    fn one_byte_more_than_the_hard_limit_is_too_many() {
+        let limit = OutputLimit { hard: 1, ..OutputLimit::default() };
+        let mut store = store(Config { output_limit_normal: limit, ..Config::default() });
+        let client = connect(&mut store);
+        store.clients.deliver(client, "x".repeat(FIXED_OUTPUT).as_bytes(), &store.config, store.now);
+        assert!(!is_cut(&store, client));
+        store.clients.deliver(client, b"x", &store.config, store.now);
+        assert!(is_cut(&store, client));
+    }
 }

@@ -230,6 +230,7 @@ impl Store {
 
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
+        self.note_expiry(entry.expires);
         let old = if let Some(index) = place {
             self.databases[self.db].replace(index, entry)
         } else {
@@ -253,6 +254,7 @@ impl Store {
             old.clear();
             old.extend_from_slice(value);
             self.databases[self.db].set_expiry(index, expires);
+            self.note_expiry(expires);
         } else {
             self.put(place, key, Entry { value: Value::String(value.into()), expires });
         }
@@ -274,6 +276,7 @@ impl Store {
     /// Sets or takes away the expiry of a key, in milliseconds since the Unix epoch; returns the one that it
     /// had.
     pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) -> Option<i64> {
+        self.note_expiry(expires);
         let database = &mut self.databases[self.db];
         let index = database.entries.get_index_of(key)?;
         database.set_expiry(index, expires)
@@ -349,7 +352,14 @@ impl Store {
     /// When the next key of any database expires, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
-        self.databases.iter().filter_map(Database::next_expiry).min()
+        self.databases.iter().take(self.expiring_databases).filter_map(Database::next_expiry).min()
+    }
+
+    /// A key of the current database expires some day, or none does.
+    fn note_expiry(&mut self, expires: Option<i64>) {
+        if expires.is_some() {
+            self.expiring_databases = self.expiring_databases.max(self.db + 1);
+        }
     }
 
     /// Empties a database. Watchers of its keys are told.
@@ -367,6 +377,7 @@ impl Store {
             self.watches.touch_existing(&mut self.clients, db, &self.databases[other]);
         }
         self.databases.swap(one, other);
+        self.expiring_databases = self.databases.len();
         self.waiters.ready_all(one);
         self.waiters.ready_all(other);
     }

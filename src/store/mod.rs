@@ -51,6 +51,8 @@ pub type IndexSet<K> = indexmap::IndexSet<K, foldhash::fast::RandomState>;
 pub struct Store {
     /// The databases.
     pub databases: Vec<Database>,
+    /// No key expires in the databases from this one on, so that nobody has to look there after every batch.
+    expiring_databases: usize,
     /// Which database the running command sees.
     pub db: usize,
     /// Channels, patterns and their subscribers.
@@ -83,6 +85,7 @@ impl Store {
         let stats = Stats::new(now, &mut random);
         Self {
             databases: std::iter::repeat_with(Database::default).take(databases).collect(),
+            expiring_databases: 0,
             db: 0,
             pubsub: PubSub::default(),
             waiters: Waiters::new(databases),

@@ -189,3 +189,24 @@ impl Stats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_those_of_the_last_moments() {
+        let mut stats = Stats::new(Time::from_millis(0), &mut fastrand::Rng::with_seed(1));
+        let at = |millis| Time::from_millis(millis);
+        assert_eq!(stats.per_second(at(0)).commands, 0);
+        // 50 commands in half a second, then silence.
+        for millis in (0..500).step_by(10) {
+            stats.sample(at(millis));
+            stats.commands += 1;
+        }
+        assert_eq!(stats.per_second(at(500)).commands, 100);
+        assert_eq!(stats.per_second(at(1000)).commands, 50);
+        stats.sample(at(10_000));
+        assert_eq!(stats.per_second(at(10_100)).commands, 0);
+    }
+}

@@ -13,7 +13,8 @@ const CHANNEL: &str = "load";
 /// How many messages the publisher sends at once.
 const BATCH: usize = 16;
 const DELIVERIES_MAX: u64 = 20_000_000;
-const PINGS_MAX: usize = 1_000_000;
+/// How often the bystander asks.
+const PING_EVERY: Duration = Duration::from_millis(1);
 
 pub fn fan_out(server: &Server, effort: &Effort, subscribers: usize) -> Outcome {
     let mut load = FanOut::new(server, subscribers.min(effort.crowd))?;
@@ -38,17 +39,19 @@ pub fn bystander(server: &Server, effort: &Effort) -> Outcome {
     Ok(vec![(Figure::Microseconds, median.as_secs_f64() * 1e6)])
 }
 
-/// At least one.
+/// Sends PING at fixed times and measures from there: whoever is kept waiting asks no less often than others.
 fn pings(bystander: &mut Connection, over: &AtomicBool) -> io::Result<Vec<Duration>> {
     let (ping, mut buffer) = (request(["PING"]), Buffer::new());
     let mut times = Vec::new();
+    let mut due = Instant::now();
     loop {
-        let sent = Instant::now();
         bystander.ask(&ping, 1, &mut buffer)?;
-        times.push(sent.elapsed());
-        if over.load(Ordering::Relaxed) || times.len() == PINGS_MAX {
+        times.push(due.elapsed());
+        due += PING_EVERY;
+        if over.load(Ordering::Relaxed) {
             return Ok(times);
         }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }
 
