@@ -1,5 +1,6 @@
 //! A broker that speaks the Redis protocol and lives inside your test process: Pub/Sub, queues, streams, presence
-//! and history for testing chats. Clients of Redis run against it unchanged, and cannot tell the two apart.
+//! and history for testing chats. Clients of Redis run against it unchanged; what it has answers byte for byte as
+//! Redis. The README lists the commands.
 //!
 //! # A test
 //!

@@ -437,7 +437,7 @@ mod run {
         let lines: Vec<_> = printed.lines().collect();
         let port = lines[1].strip_prefix("REDIS_PORT=").expect("the port");
         assert_ne!(port, "6379", "each run has a port of its own");
-        let url = format!("REDIS_URL=redis://:s%20cret@127.0.0.1:{port}");
+        let url = format!("REDIS_URL=redis://default:s%20cret@127.0.0.1:{port}");
         assert_eq!(lines, ["REDIS_HOST=127.0.0.1", lines[1], &url]);
         Ok(())
     }
@@ -482,7 +482,11 @@ mod run {
             &["--requirepass", "x", "run", "--port", "0"],
         ] {
             let ended = ended(flags.iter().chain(&script))?;
-            assert!(text(&ended.stdout).starts_with("redis://:x@127.0.0.1:"), "{}", text(&ended.stderr));
+            assert!(
+                text(&ended.stdout).starts_with("redis://default:x@127.0.0.1:"),
+                "{}",
+                text(&ended.stderr)
+            );
         }
         Ok(())
     }

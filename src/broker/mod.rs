@@ -65,7 +65,6 @@ pub struct CommandError(pub String);
 /// assert_eq!(broker.command(["LRANGE", "chat_queue", "0", "-1"])?.to_string(), r#"["hello"]"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Broker {
     shared: Arc<Shared>,
     runtime: Handle,
@@ -93,7 +92,7 @@ impl Broker {
     /// use minibroker::Broker;
     ///
     /// let broker = Broker::builder().password("s3cret").databases(1).start()?;
-    /// assert_eq!(broker.url(), format!("redis://:s3cret@127.0.0.1:{}", broker.port()));
+    /// assert_eq!(broker.url(), format!("redis://default:s3cret@127.0.0.1:{}", broker.port()));
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     #[must_use]
@@ -111,7 +110,8 @@ impl Broker {
             let password = password.map(|password| format!("?pass={password}"));
             return format!("unix://{path}{}", password.unwrap_or_default());
         }
-        let password = password.map(|password| format!(":{password}@"));
+        // With the user's name, because redis-cli takes an empty one for a user that is not there.
+        let password = password.map(|password| format!("default:{password}@"));
         format!("redis://{}{}", password.unwrap_or_default(), self.addr())
     }
 
@@ -174,7 +174,8 @@ impl Broker {
     }
 
     /// Runs a command through the engine, without a connection, as the default user in database 0. It never
-    /// waits: a blocking command that finds nothing answers as if its time were up.
+    /// waits: a blocking command that finds nothing answers as if its time were up. Every call stands for itself:
+    /// MULTI, WATCH and SELECT are forgotten when it returns; a transaction needs a connection.
     ///
     /// # Errors
     ///
@@ -250,6 +251,13 @@ impl Broker {
     #[track_caller]
     pub fn wait_for_blocked(&self, key: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
         Wait::new(self, Condition::Blocked { key: key.as_ref().to_vec(), count })
+    }
+}
+
+/// Where it listens: not what it holds, and not its password.
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").field("addr", &self.addr()).finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A reply as a value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Value {
     /// Null, of any kind.
     Null,
@@ -154,6 +154,13 @@ impl PartialEq<&str> for Value {
 impl PartialEq<i64> for Value {
     fn eq(&self, other: &i64) -> bool {
         self.as_integer() == Some(*other)
+    }
+}
+
+/// As [`Display`](fmt::Display), so that a failed assertion shows text and not numbers.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
