@@ -1,5 +1,6 @@
 //! CLIENT: what is known about connections, and what can be done to them.
 
+use super::numbers::up_to_nul;
 use super::{Context, Error, Outcome, numbers};
 use crate::commands::table;
 use crate::resp::{Args, Protocol, parse_integer};
@@ -137,7 +138,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("addr=", client.address.peer.as_bytes());
     add("laddr=", client.address.local.as_bytes());
     add("fd=", b"-1");
-    add("name=", shown(&client.name));
+    add("name=", up_to_nul(&client.name));
     add("age=", (now - client.created.seconds()).to_string().as_bytes());
     add("idle=", (now - client.last_interaction.seconds()).to_string().as_bytes());
     add("flags=", flags(client).as_bytes());
@@ -167,8 +168,8 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("user=", b"default");
     add("redir=", b"-1");
     add("resp=", protocol.to_string().as_bytes());
-    add("lib-name=", shown(&client.library));
-    add("lib-ver=", shown(&client.library_version));
+    add("lib-name=", up_to_nul(&client.library));
+    add("lib-ver=", up_to_nul(&client.library_version));
     add("io-thread=", b"0");
     text.push(b'\n');
 }
@@ -209,12 +210,7 @@ pub fn setname(ctx: &mut Context<'_>) -> Outcome {
 /// at, and what is shown.
 #[must_use]
 pub fn printable(text: &[u8]) -> bool {
-    shown(text).iter().all(u8::is_ascii_graphic)
-}
-
-/// What stands before a NUL.
-fn shown(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
+    up_to_nul(text).iter().all(u8::is_ascii_graphic)
 }
 
 /// `CLIENT GETNAME`: null if there is no name.

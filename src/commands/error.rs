@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::numbers::up_to_nul;
 use crate::store::WrongType;
 
 /// An error reply without the leading `-`: a code and a text. Bytes, because some errors repeat what the client
@@ -60,17 +61,17 @@ impl Error {
     /// A text that repeats what the client has sent, up to a NUL, where redis-server's formatting stops.
     #[must_use]
     pub fn quoting(before: &str, text: &[u8], after: &str) -> Self {
-        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-        Self(Cow::Owned([before.as_bytes(), text, after.as_bytes()].concat()))
+        Self(Cow::Owned([before.as_bytes(), up_to_nul(text), after.as_bytes()].concat()))
     }
 
     /// A subcommand that is known, with arguments that it does not take.
     #[must_use]
     pub fn subcommand_syntax(subcommand: &[u8], container: &str) -> Self {
-        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
-        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
-        text.extend_from_slice(format!("'. Try {container} HELP.").as_bytes());
-        Self::from_bytes(text)
+        /// How many bytes of it are repeated, as redis-server.
+        const SHOWN: usize = 128;
+        let shown = subcommand.get(..SHOWN).unwrap_or(subcommand);
+        let before = "ERR unknown subcommand or wrong number of arguments for '";
+        Self::quoting(before, shown, &format!("'. Try {container} HELP."))
     }
 
     /// A time of expiry that is none, for a command given by its full name.

@@ -97,10 +97,7 @@ pub fn pubsub_help(ctx: &mut Context<'_>) -> Outcome {
         "HELP",
         "    This text.",
     ];
-    ctx.reply.array(HELP.len());
-    for line in HELP {
-        ctx.reply.simple(line);
-    }
+    ctx.help(&HELP);
     Ok(())
 }
 

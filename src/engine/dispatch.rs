@@ -1,6 +1,7 @@
 //! One request: looked up, checked, queued or run.
 
 use super::Engine;
+use crate::commands::numbers::up_to_nul;
 use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
@@ -239,7 +240,7 @@ fn find(args: Args<'_>) -> Result<&'static Command, (Option<&'static Command>, E
 
 /// Bytes up to a NUL, where redis-server's formatting stops, and not more than `max`.
 fn shown(text: &[u8], max: usize) -> &[u8] {
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = up_to_nul(text);
     &text[..text.len().min(max)]
 }
 

@@ -220,3 +220,35 @@ impl<'a> Reply<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(protocol: Protocol, write: impl Fn(&mut Reply<'_>)) -> String {
+        let mut out = Vec::new();
+        write(&mut Reply::new(&mut out, protocol));
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn types_of_resp3_have_their_place_in_resp2() {
+        type Write<'a> = &'a dyn Fn(&mut Reply<'_>);
+        let all: [(Write<'_>, &str, &str); 6] = [
+            (&|reply| reply.boolean(true), "#t\r\n", ":1\r\n"),
+            (&|reply| reply.boolean(false), "#f\r\n", ":0\r\n"),
+            (
+                &|reply| reply.big_number("-12345678901234567890"),
+                "(-12345678901234567890\r\n",
+                "$21\r\n-12345678901234567890\r\n",
+            ),
+            (&|reply| reply.verbatim("txt", b"hi"), "=6\r\ntxt:hi\r\n", "$2\r\nhi\r\n"),
+            (&|reply| reply.map(2), "%2\r\n", "*4\r\n"),
+            (&|reply| reply.push(12), ">12\r\n", "*12\r\n"),
+        ];
+        for (write, resp3, resp2) in all {
+            assert_eq!(written(Protocol::Resp3, write), resp3);
+            assert_eq!(written(Protocol::Resp2, write), resp2);
+        }
+    }
+}

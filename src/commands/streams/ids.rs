@@ -1,6 +1,7 @@
 //! Ids of entries as clients write them.
 
 use crate::commands::Error;
+use crate::commands::numbers::up_to_nul;
 use crate::resp::{Reply, parse_integer};
 use crate::store::StreamId;
 use crate::store::stream::NewId;
@@ -10,14 +11,9 @@ const INVALID: &str = "ERR Invalid stream ID specified as stream command argumen
 /// Longer ids are not even looked at.
 const LENGTH_MAX: usize = 127;
 
-/// A text up to its first NUL, where redis-server, as any program in C, stops to read.
-fn c_string(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 /// True if an argument is this one special character. Redis-server reads no further than a NUL here.
 pub(super) fn is_sign(text: &[u8], sign: u8) -> bool {
-    c_string(text) == [sign]
+    up_to_nul(text) == [sign]
 }
 
 /// An id; `-` and `+` are not among them. `missing_seq` completes an id without a number.
@@ -86,7 +82,7 @@ fn split(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     if text.len() > LENGTH_MAX {
         return None;
     }
-    let mut parts = c_string(text).splitn(2, |byte| *byte == b'-');
+    let mut parts = up_to_nul(text).splitn(2, |byte| *byte == b'-');
     Some((parts.next()?, parts.next()))
 }
 
