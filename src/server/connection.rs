@@ -240,7 +240,11 @@ impl Task {
                 Step::Again => {}
                 Step::Wait => return Poll::Pending,
                 Step::Yield => break,
-                Step::End => return Poll::Ready(()),
+                Step::End => {
+                    // Whoever ends with its last request is answered all the same, as far as its socket takes it.
+                    self.connection.io.lock().flush(self.connection.client, &self.shared);
+                    return Poll::Ready(());
+                }
             }
         }
         context.waker().wake_by_ref();

@@ -26,6 +26,8 @@ struct Odd {
     piece: usize,
     /// After the last byte the first one comes again.
     endless: bool,
+    /// After the last byte comes the end.
+    ends: bool,
     /// What is written is taken; otherwise the connection is full for ever.
     takes: bool,
     /// How many bytes have been written.
@@ -42,8 +44,8 @@ impl AsyncRead for Odd {
             self.read = 0;
         }
         if self.read == self.sends.len() {
-            // A client that stays, and says nothing more.
-            return Poll::Pending;
+            // A client that says nothing more.
+            return if self.ends { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
         let end = self.sends.len().min(self.read + self.piece.min(into.remaining()));
         into.put_slice(&self.sends[self.read..end]);
@@ -76,15 +78,20 @@ fn odd(sends: impl Into<Vec<u8>>) -> Odd {
         read: 0,
         piece: usize::MAX,
         endless: false,
+        ends: false,
         takes: true,
         taken: Arc::default(),
     }
 }
 
+/// A broker's shell without its thread: its tasks run in the test's runtime.
 fn shared(config: Config) -> Arc<Shared> {
     let clock = Clock::default();
     let engine = Engine::new(config, 1, clock.now());
-    Arc::new(Shared::new(engine, clock))
+    let shared = Arc::new(Shared::new(engine, clock));
+    let writer = Arc::clone(&shared);
+    tokio::spawn(async move { writer.write_outboxes().await });
+    shared
 }
 
 /// Sends PING over a connection of its own and waits for the answer.
@@ -108,6 +115,16 @@ async fn a_client_that_sends_without_end_leaves_others_their_turn() {
         assert!(taken.load(Ordering::Relaxed) > 0);
         flood.abort();
     }
+}
+
+#[tokio::test]
+async fn a_client_that_ends_with_its_last_request_is_answered_all_the_same() {
+    let shared = shared(Config::default());
+    let hasty = Odd { ends: true, piece: 600, ..odd("PING\r\n".repeat(1000)) };
+    let taken = Arc::clone(&hasty.taken);
+    let served = tokio::spawn(Arc::clone(&shared).serve(hasty, Address::default()));
+    tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
+    assert_eq!(taken.load(Ordering::Relaxed), b"+PONG\r\n".len() * 1000);
 }
 
 #[tokio::test]
