@@ -31,6 +31,9 @@ const READ_SIZE: usize = 64 * 1024;
 /// How often a connection is looked at before others have their turn: one that is written to faster than it is
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
+/// With more than this in its outbox a client is written to before it is read from again: requests are short and
+/// their answers may be long.
+const MUCH: usize = 256 * 1024;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
@@ -154,6 +157,8 @@ struct Task {
     /// that waits.
     left: BytesMut,
     blocked: bool,
+    /// So much is in the outbox that it is to be written before more is read.
+    answered_much: bool,
 }
 
 /// What a step of the task came to.
@@ -226,7 +231,14 @@ impl Task {
         };
         let connection = Arc::new(Connection { client, io: Mutex::new(io) });
         shared.connections.insert(client, Arc::clone(&connection));
-        Self { shared, connection, parser: Parser::new(), left: BytesMut::new(), blocked: false }
+        Self {
+            shared,
+            connection,
+            parser: Parser::new(),
+            left: BytesMut::new(),
+            blocked: false,
+            answered_much: false,
+        }
     }
 
     async fn run(mut self) {
@@ -240,7 +252,11 @@ impl Task {
                 Step::Again => {}
                 Step::Wait => return Poll::Pending,
                 Step::Yield => break,
-                Step::End => return Poll::Ready(()),
+                Step::End => {
+                    // Whoever ends with its last request is answered all the same, as far as its socket takes it.
+                    self.connection.io.lock().flush(self.connection.client, &self.shared);
+                    return Poll::Ready(());
+                }
             }
         }
         context.waker().wake_by_ref();
@@ -278,7 +294,8 @@ impl Task {
             Poll::Ready(Ok(())) if read.filled().is_empty() => Step::End,
             Poll::Ready(Ok(())) => {
                 self.take(read.filled());
-                if read.filled().len() == READ_SIZE { Step::Yield } else { Step::Again }
+                let full = read.filled().len() == READ_SIZE;
+                if full || std::mem::take(&mut self.answered_much) { Step::Yield } else { Step::Again }
             }
         }
     }
@@ -318,6 +335,7 @@ impl Task {
         let started = Instant::now();
         let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, self.shared.clock.at(started));
         engine.account(started.elapsed());
+        self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.shared.settle(engine);
         self.blocked = flow == Flow::Blocked;
         consumed

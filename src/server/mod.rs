@@ -100,14 +100,18 @@ impl Shared {
         let mut dirty = Vec::new();
         // Turns are taken here; tokio's own budget would stop in the middle.
         tokio::task::coop::unconstrained(async {
+            let mut in_a_row = 0;
             loop {
                 self.engine().take_some_dirty(&mut dirty, WRITES_IN_A_ROW);
                 let count = dirty.len();
                 self.flush(dirty.drain(..));
-                match count {
-                    0 => self.dirty.notified().await,
-                    1..WRITES_IN_A_ROW => {}
-                    _ => tokio::task::yield_now().await,
+                in_a_row += count;
+                if count == 0 {
+                    in_a_row = 0;
+                    self.dirty.notified().await;
+                } else if in_a_row >= WRITES_IN_A_ROW {
+                    in_a_row = 0;
+                    tokio::task::yield_now().await;
                 }
             }
         })

@@ -1,5 +1,6 @@
 //! Limits: whoever passes them is cut off.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use minibroker::engine::Engine;
@@ -163,4 +164,37 @@ fn the_soft_limit_cuts_off_whoever_stays_above_it_and_not_whoever_is_above_it_no
     assert!(stays_with_bursts_at(&[0, 59], false));
     assert!(!stays_with_bursts_at(&[0, 61], false));
     assert!(stays_with_bursts_at(&[0, 30, 61, 100, 1000], true));
+}
+
+#[test]
+fn a_program_that_publishes_without_end_leaves_clients_their_turn() {
+    let broker = Broker::start().unwrap();
+    let mut bystander = Bystander::of(&broker);
+    let mut subscribers: Vec<_> = (0..4).map(|_| Peer::connect(&broker)).collect();
+    for peer in &mut subscribers {
+        peer.send("SUBSCRIBE chat\r\n");
+    }
+    broker.wait_for_subscribers("chat", 4).blocking().unwrap();
+    let readers: Vec<_> =
+        subscribers.into_iter().map(|peer| std::thread::spawn(move || peer.read_to_end())).collect();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    broker.command(["PUBLISH", "chat", "hello"]).unwrap();
+                }
+            });
+        }
+        for _ in 0..100 {
+            bystander.is_served();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    broker.command(["CLIENT", "KILL", "TYPE", "pubsub"]).unwrap();
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    broker.wait_for_subscribers("chat", 0).blocking().unwrap();
+    bystander.ends_alone(&broker);
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use minibroker::Broker;
 use minibroker::engine::Engine;
+use minibroker::resp::OwnedRequest;
 use minibroker::server::{Clock, Shared};
 use minibroker::store::clients::Address;
 use minibroker::store::config::OutputLimit;
@@ -26,10 +27,14 @@ struct Odd {
     piece: usize,
     /// After the last byte the first one comes again.
     endless: bool,
+    /// After the last byte comes the end.
+    ends: bool,
     /// What is written is taken; otherwise the connection is full for ever.
     takes: bool,
     /// How many bytes have been written.
     taken: Arc<AtomicUsize>,
+    /// The most that was offered at once.
+    offered: Arc<AtomicUsize>,
 }
 
 impl AsyncRead for Odd {
@@ -42,8 +47,8 @@ impl AsyncRead for Odd {
             self.read = 0;
         }
         if self.read == self.sends.len() {
-            // A client that stays, and says nothing more.
-            return Poll::Pending;
+            // A client that says nothing more.
+            return if self.ends { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
         let end = self.sends.len().min(self.read + self.piece.min(into.remaining()));
         into.put_slice(&self.sends[self.read..end]);
@@ -54,6 +59,7 @@ impl AsyncRead for Odd {
 
 impl AsyncWrite for Odd {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.offered.fetch_max(bytes.len(), Ordering::Relaxed);
         if !self.takes {
             return Poll::Pending;
         }
@@ -76,11 +82,14 @@ fn odd(sends: impl Into<Vec<u8>>) -> Odd {
         read: 0,
         piece: usize::MAX,
         endless: false,
+        ends: false,
         takes: true,
         taken: Arc::default(),
+        offered: Arc::default(),
     }
 }
 
+/// A broker's shell without its thread: its tasks run in the test's runtime.
 fn shared(config: Config) -> Arc<Shared> {
     let clock = Clock::default();
     let engine = Engine::new(config, 1, clock.now());
@@ -111,6 +120,33 @@ async fn a_client_that_sends_without_end_leaves_others_their_turn() {
         assert!(taken.load(Ordering::Relaxed) > 0);
         flood.abort();
     }
+}
+
+#[tokio::test]
+async fn long_answers_are_written_before_more_is_asked() {
+    const LONG: usize = 100_000;
+    const ASKED_IN_A_READ: usize = 50;
+    let shared = shared(Config::default());
+    let set = OwnedRequest::new([b"SET".to_vec(), b"long".to_vec(), vec![b'x'; LONG]]);
+    shared.change(|engine, now| engine.command(&set, now, &mut Vec::new()));
+    let request = b"GET long\r\n";
+    let asks = Odd { ends: true, piece: request.len() * ASKED_IN_A_READ, ..odd(request.repeat(2000)) };
+    let (taken, offered) = (Arc::clone(&asks.taken), Arc::clone(&asks.offered));
+    let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
+    tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
+    let answer = b"$100000\r\n\r\n".len() + LONG;
+    assert_eq!(taken.load(Ordering::Relaxed), answer * 2000);
+    assert_eq!(offered.load(Ordering::Relaxed), answer * ASKED_IN_A_READ);
+}
+
+#[tokio::test]
+async fn a_client_that_ends_with_its_last_request_is_answered_all_the_same() {
+    let shared = shared(Config::default());
+    let hasty = Odd { ends: true, piece: 600, ..odd("PING\r\n".repeat(1000)) };
+    let taken = Arc::clone(&hasty.taken);
+    let served = tokio::spawn(Arc::clone(&shared).serve(hasty, Address::default()));
+    tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
+    assert_eq!(taken.load(Ordering::Relaxed), b"+PONG\r\n".len() * 1000);
 }
 
 #[tokio::test]
