@@ -84,7 +84,10 @@ fn odd(sends: impl Into<Vec<u8>>) -> Odd {
 fn shared(config: Config) -> Arc<Shared> {
     let clock = Clock::default();
     let engine = Engine::new(config, 1, clock.now());
-    Arc::new(Shared::new(engine, clock))
+    let shared = Arc::new(Shared::new(engine, clock));
+    let writer = Arc::clone(&shared);
+    tokio::spawn(async move { writer.write_outboxes().await });
+    shared
 }
 
 /// Sends PING over a connection of its own and waits for the answer.
