@@ -11,7 +11,7 @@ use crate::server::Server;
 
 const CHANNEL: &str = "load";
 /// How many messages the publisher sends at once.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 const DELIVERIES_MAX: u64 = 20_000_000;
 /// How often the bystander asks.
 const PING_EVERY: Duration = Duration::from_millis(1);
