@@ -167,6 +167,7 @@ impl Engine {
                     }
                 }
                 Err(error) => {
+                    self.set_waiting_input(client, 0);
                     self.protocol_error(client, error);
                     return (bytes.len(), Flow::Closed);
                 }

@@ -150,7 +150,7 @@ impl Parser {
                 return self.parse_inline(buffer);
             }
             if let Some(length) = self.parse_whole(buffer, limits) {
-                return Ok(Some(length));
+                return Ok(Some(self.finish(length)));
             }
             self.spans.clear();
         }

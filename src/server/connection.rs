@@ -314,9 +314,13 @@ impl Task {
     /// Runs what was left over, as far as it is complete.
     fn run_left(&mut self) {
         let mut left = std::mem::take(&mut self.left);
-        left.advance(self.feed(&left));
-        // An empty buffer is given back: a connection owns one only for what is left over.
-        if !left.is_empty() {
+        let consumed = self.feed(&left);
+        left.advance(consumed);
+        // A buffer is given back when it is empty, and when it was made for a request much longer than what is left
+        // over now.
+        if consumed > KEPT_CAPACITY && left.len() < consumed / 2 {
+            self.left.extend_from_slice(&left);
+        } else if !left.is_empty() {
             self.left = left;
         }
     }
