@@ -23,8 +23,12 @@ fn request() -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 #[test]
 fn requests_split_at_any_byte_are_read_as_they_were_sent() {
-    let inputs = (vec(request(), 1..5), vec(0..200_usize, 0..20));
-    for_all(600, inputs, |(sent, pieces)| {
+    // Short requests in short pieces, of which many end within a first line; and long ones.
+    let short = vec(vec(any::<u8>(), 0..3), 1..14);
+    let piece = prop_oneof![1..6_usize, 20..150_usize];
+    let short = (vec(short, 2..4), vec(piece, 1..20));
+    let long = (vec(request(), 1..5), vec(0..200_usize, 0..20));
+    for_all(2000, prop_oneof![4 => short, 1 => long], |(sent, pieces)| {
         let encoded: Vec<Vec<u8>> = sent.iter().map(|arguments| requests::encode(arguments)).collect();
         let read = requests::in_pieces(&encoded.concat(), pieces, &Limits::default());
         assert_eq!(read.end, Ok(0));
