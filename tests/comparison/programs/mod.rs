@@ -110,22 +110,25 @@ fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-fn compare(family: Family) -> Result<(), String> {
+/// The server that is the judge, if this machine has it.
+pub fn judge() -> Result<Option<Server>, String> {
     let wanted = env::var("PROGRAMS_AGAINST").ok();
-    let is_judge = |server: &Server| match &wanted {
+    let version = |server: &Server| server.name.strip_prefix("redis-")?.split('.').next()?.parse().ok();
+    let judge = servers::real()?.into_iter().find(|server| match &wanted {
         Some(wanted) => server.name == *wanted,
-        None => {
-            server.name.strip_prefix("redis-").and_then(|version| version.split('.').next()?.parse().ok())
-                >= Some(8)
-        }
-    };
-    let Some(judge) = servers::real()?.into_iter().find(is_judge) else {
+        None => version(server) >= Some(8),
+    });
+    if judge.is_none() {
         if wanted.is_some() {
             return Err("PROGRAMS_AGAINST names a server that this machine does not have".into());
         }
-        eprintln!("SKIPPED: random programs are compared with nothing: this machine has no Redis 8");
-        return Ok(());
-    };
+        eprintln!("SKIPPED: there is nothing to compare with: this machine has no Redis 8");
+    }
+    Ok(judge)
+}
+
+fn compare(family: Family) -> Result<(), String> {
+    let Some(judge) = judge()? else { return Ok(()) };
     let minibroker = servers::minibroker()?;
     let questions = read_questions(family.questions)?;
     let commands = number("PROGRAMS").unwrap_or(COMMANDS);
