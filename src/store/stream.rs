@@ -1,5 +1,6 @@
 //! Streams.
 
+mod claim;
 mod counting;
 mod group;
 mod id;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::Bytes;
 use crate::resp::Args;
+pub use claim::{Claim, Claimed, Deliveries};
 use counting::Counting;
 pub use group::{Consumer, ConsumerKey, Group, Pending};
 pub use id::StreamId;
@@ -144,8 +146,7 @@ impl Stream {
     /// The entry with this id.
     #[must_use]
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        let (_, node) = self.nodes.range(..=id).next_back()?;
-        node.range(id, id).next()
+        find(&self.nodes, id)
     }
 
     /// How many entries a group has still to read; none, if that is not known.
@@ -161,30 +162,6 @@ impl Stream {
             last_id: self.last_id,
             max_deleted_id: self.max_deleted_id,
             added: self.entries_added,
-        }
-    }
-
-    /// Delivers the first `count` entries that a group has not read yet to a consumer, one by one; `keep` makes
-    /// them pending. Each is given to `show`.
-    pub fn deliver(
-        &mut self,
-        group: &[u8],
-        consumer: ConsumerKey,
-        count: usize,
-        now: i64,
-        keep: bool,
-        mut show: impl FnMut(Entry<'_>),
-    ) {
-        let counting = self.counting();
-        let Some(group) = self.groups.get_mut(group) else { return };
-        let Some(start) = group.last_id.next() else { return };
-        for entry in range(&self.nodes, start, StreamId::MAX).take(count) {
-            group.entries_read = counting.entries_read(group, entry.id);
-            group.last_id = entry.id;
-            if keep {
-                group.set_pending(entry.id, Pending { consumer, delivered: now, deliveries: 1 });
-            }
-            show(entry);
         }
     }
 
@@ -346,6 +323,12 @@ impl Stream {
         let first = self.range(StreamId::MIN, StreamId::MAX).next();
         self.first_id = first.map_or(StreamId::MIN, |entry| entry.id);
     }
+}
+
+/// The entry with this id.
+fn find(nodes: &BTreeMap<StreamId, Node>, id: StreamId) -> Option<Entry<'_>> {
+    let (_, node) = nodes.range(..=id).next_back()?;
+    node.range(id, id).next()
 }
 
 /// The entries from `start` to `end`, both included, of all nodes.
