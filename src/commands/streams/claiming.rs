@@ -2,7 +2,7 @@
 
 use super::groups::{consumer_for, no_group};
 use super::{ids, write_entry};
-use crate::commands::numbers::{integer, is_option};
+use crate::commands::numbers::{at_least, is_option};
 use crate::commands::{Context, Error, Outcome};
 use crate::resp::parse_integer;
 use crate::store::stream::{Claim, Claimed, Deliveries};
@@ -147,11 +147,8 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         }
         match options.next() {
             Some(value) if is_option(option, "COUNT") => {
-                let value = usize::try_from(integer(value)?).unwrap_or_default();
-                if !(1..=COUNT_MAX).contains(&value) {
-                    return Err(Error::new("ERR COUNT must be > 0"));
-                }
-                count = value;
+                let value = at_least(value, 1).filter(|count| *count <= COUNT_MAX);
+                count = value.ok_or(Error::new("ERR COUNT must be > 0"))?;
             }
             _ => return Err(Error::SYNTAX),
         }

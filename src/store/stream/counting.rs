@@ -64,8 +64,11 @@ impl Counting {
 
     /// How many entries a group has still to read.
     pub(super) fn lag(&self, group: &Group) -> Option<i64> {
-        if self.added == 0 {
+        if self.added == 0 || self.len == 0 {
             return Some(0);
+        }
+        if group.last_id < self.first_id && self.max_deleted_id < self.first_id {
+            return i64::try_from(self.len).ok();
         }
         let read = group.entries_read.filter(|_| !self.has_gap_from(group.last_id));
         let read = read.or_else(|| self.number_of(group.last_id))?;

@@ -1,0 +1,254 @@
+//! Streams and their consumer groups. Times differ from server to server, so they are left out of what is compared;
+//! what depends on how long ago something was is asked for with times that are far apart.
+
+use super::{Family, arguments::*};
+
+/// An id that may be there: few, so that commands meet.
+fn id() -> Piece {
+    let number = |range: std::ops::RangeInclusive<i64>| between(range);
+    either([joined(number(1..=9), "-", number(0..=2)), joined(number(1..=9), "-", number(0..=2)), odd_id()])
+}
+
+/// An id that is at a limit, incomplete, or none.
+fn odd_id() -> Piece {
+    one_of(&[
+        "0",
+        "5",
+        "0-0",
+        "0-1",
+        "5-18446744073709551615",
+        "18446744073709551615-18446744073709551615",
+        "18446744073709551615-18446744073709551614",
+        "256-1",
+        "65536-257",
+        "-",
+        "+",
+        "$",
+        "x",
+    ])
+}
+
+/// A bound of a range.
+fn bound(end: &'static str) -> Piece {
+    either([words(end), id(), joined(words("("), "", id())])
+}
+
+/// The arguments of two pieces as one.
+fn joined(one: Piece, between: &'static str, other: Piece) -> Piece {
+    use proptest::prelude::*;
+    (one, other)
+        .prop_map(move |(one, other)| {
+            vec![[one.concat(), between.as_bytes().to_vec(), other.concat()].concat()]
+        })
+        .boxed()
+}
+
+fn group() -> Piece {
+    one_of(&["g", "g", "g", "h"])
+}
+
+fn consumer() -> Piece {
+    one_of(&["a", "a", "b", "c"])
+}
+
+/// How long ago something was delivered: now, or long ago.
+fn idle() -> Piece {
+    one_of(&["0", "0", "0", "-5", "1000000", "3000000"])
+}
+
+pub fn family() -> Family {
+    let count = || maybe(option("COUNT", either([between(-1..=4), between(1..=3), integer()])));
+    let new_id = || {
+        either([
+            joined(between(1..=9), "-", words("*")),
+            joined(between(1..=9), "-", words("*")),
+            joined(between(1..=9), "-", words("*")),
+            id(),
+            one_of(&["256-*", "65536-*", "*x"]),
+        ])
+    };
+    let trim = || {
+        let threshold = either([option("MAXLEN", maybe(one_of(&["=", "~"]))), words("MAXLEN")]);
+        either([
+            all([threshold, between(-1..=6)]),
+            all([option("MINID", maybe(one_of(&["=", "~"]))), id()]),
+            all([one_of(&["MAXLEN ~", "MINID ~"]), between(0..=6), option("LIMIT", between(-1..=5))]),
+        ])
+    };
+    let fields = || times(1..3, all([one_of(&["f", "f", "f", "g"]), element()]));
+    let claim_options = || {
+        times(
+            0..3,
+            either([
+                option("IDLE", one_of(&["0", "2000000", "-1", "x", "9223372036854775807"])),
+                option("TIME", one_of(&["0", "1000", "-7", "9000000000000"])),
+                option("RETRYCOUNT", integer()),
+                words("FORCE"),
+                words("FORCE"),
+                words("JUSTID"),
+                option("LASTID", id()),
+            ]),
+        )
+    };
+    Family {
+        commands: commands([
+            (
+                8,
+                call(
+                    "XADD",
+                    [key(), maybe(maybe(words("NOMKSTREAM"))), maybe(maybe(trim())), new_id(), fields()],
+                ),
+            ),
+            (12, call("XADD", [key(), joined(between(1..=5), "-", words("*")), fields()])),
+            (3, call("XDEL", [key(), times(1..3, id())])),
+            (2, call("XTRIM", [key(), trim()])),
+            (
+                6,
+                call(
+                    "XGROUP CREATE",
+                    [
+                        key(),
+                        group(),
+                        either([id(), words("0"), words("$")]),
+                        maybe(words("MKSTREAM")),
+                        maybe(maybe(option("ENTRIESREAD", integer()))),
+                    ],
+                ),
+            ),
+            (
+                2,
+                call(
+                    "XGROUP SETID",
+                    [
+                        key(),
+                        group(),
+                        either([id(), words("0"), words("$")]),
+                        maybe(option("ENTRIESREAD", integer())),
+                    ],
+                ),
+            ),
+            (1, call("XGROUP DESTROY", [key(), group()])),
+            (1, call("XGROUP CREATECONSUMER", [key(), group(), consumer()])),
+            (1, call("XGROUP DELCONSUMER", [key(), group(), consumer()])),
+            (
+                8,
+                call(
+                    "XREADGROUP GROUP",
+                    [group(), consumer(), count(), maybe(maybe(words("NOACK"))), words("STREAMS"), key(), words(">")],
+                ),
+            ),
+            (
+                3,
+                call(
+                    "XREADGROUP GROUP",
+                    [group(), consumer(), count(), words("STREAMS"), key(), either([words("0"), id()])],
+                ),
+            ),
+            (
+                2,
+                call(
+                    "XREADGROUP GROUP",
+                    [
+                        group(),
+                        consumer(),
+                        count(),
+                        maybe(words("NOACK")),
+                        words("STREAMS"),
+                        key(),
+                        key(),
+                        either([words(">"), id()]),
+                        either([words(">"), id()]),
+                    ],
+                ),
+            ),
+            (3, call("XREAD", [count(), words("STREAMS"), key(), key(), id(), id()])),
+            (3, call("XACK", [key(), group(), times(1..4, id())])),
+            (1, call("XPENDING", [key(), group()])),
+            (
+                3,
+                call(
+                    "XPENDING",
+                    [
+                        key(),
+                        group(),
+                        maybe(option("IDLE", idle())),
+                        bound("-"),
+                        bound("+"),
+                        either([between(-1..=5), integer()]),
+                        maybe(consumer()),
+                    ],
+                ),
+            ),
+            (5, call("XCLAIM", [key(), group(), consumer(), idle(), times(1..4, id()), claim_options()])),
+            (
+                4,
+                call(
+                    "XAUTOCLAIM",
+                    [
+                        key(),
+                        group(),
+                        consumer(),
+                        idle(),
+                        bound("-"),
+                        maybe(option("COUNT", either([between(0..=3), integer()]))),
+                        maybe(words("JUSTID")),
+                    ],
+                ),
+            ),
+            (1, call("XINFO STREAM", [key(), maybe(option("FULL", maybe(option("COUNT", integer()))))])),
+            (1, call("XINFO GROUPS", [key()])),
+            (1, call("XINFO CONSUMERS", [key(), group()])),
+            (
+                2,
+                call(
+                    "XSETID",
+                    [
+                        key(),
+                        id(),
+                        maybe(option("ENTRIESADDED", either([integer(), between(5..=30)]))),
+                        maybe(option("MAXDELETEDID", id())),
+                    ],
+                ),
+            ),
+            (1, call("XRANGE", [key(), bound("-"), bound("+"), count()])),
+            (1, call("XREVRANGE", [key(), bound("+"), bound("-"), count()])),
+            (1, call("CONFIG SET stream-node-max-entries", [one_of(&["0", "2", "3", "100"])])),
+            (1, call("XLEN", [key()])),
+            (1, call("RENAME", [key(), key()])),
+            (1, call("DEL", [key()])),
+        ]),
+        questions: &[
+            "XINFO STREAM {key}",
+            "XINFO GROUPS {key}",
+            "XINFO STREAM {key} FULL COUNT 0",
+            "XPENDING {key} g - + 100",
+        ],
+        known,
+    }
+}
+
+fn known(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
+    let name = request[0].to_ascii_uppercase();
+    let pending = name == b"XPENDING";
+    let _ = server;
+    timeless(real, pending) == timeless(ours, pending)
+}
+
+/// A shown reply without times: those since the epoch, those after the words "idle" and "inactive", and those of the
+/// entries of XPENDING.
+fn timeless(reply: &str, pending: bool) -> Vec<String> {
+    let number = |line: &str| line.trim_start().strip_prefix(": \"")?.strip_suffix('"')?.parse::<i64>().ok();
+    let lines: Vec<&str> = reply.lines().collect();
+    let shown = lines.iter().enumerate().map(|(index, line)| {
+        let value = number(line);
+        let after = |back: usize, what: &str| index >= back && lines[index - back].trim_start() == what;
+        let since_epoch = value.is_some_and(|value| (1_700_000_000_000..2_000_000_000_000).contains(&value));
+        let idle = after(1, "$ \"idle\"") || after(1, "$ \"inactive\"") || pending && after(3, "*4");
+        if since_epoch || idle && value.is_some_and(|value| value >= 0) {
+            "a time".to_owned()
+        } else {
+            (*line).to_owned()
+        }
+    });
+    shown.collect()
+}
