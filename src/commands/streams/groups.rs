@@ -93,11 +93,6 @@ fn group<'s>(ctx: &'s mut Context<'_>) -> Result<&'s mut Group, Error> {
     stream.groups_mut().get_mut(name).ok_or_else(|| no_group_of(key, name))
 }
 
-/// Where a group begins to read: behind an id, or behind all that there is now.
-fn start(text: &[u8], last: StreamId) -> Result<StreamId, Error> {
-    if ids::is_sign(text, b'$') { Ok(last) } else { ids::strict(text, 0) }
-}
-
 /// `XGROUP CREATE`
 ///
 /// # Errors
@@ -116,7 +111,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
     }
     let last = stream.as_ref().map_or(StreamId::MIN, |stream| stream.last_id());
-    let id = start(&args[4], last)?;
+    let id = if ids::is_sign(&args[4], b'$') { last } else { ids::strict(&args[4], 0)? };
     let created = stream.is_none();
     let mut new = None;
     let stream = match stream {
@@ -155,7 +150,7 @@ pub fn set_id(ctx: &mut Context<'_>) -> Outcome {
     }
     let key = &args[2];
     let last = ctx.store.get_mut::<Stream>(key)?.map_or(StreamId::MIN, |stream| stream.last_id());
-    let id = start(&args[4], last)?;
+    let id = if ids::is_sign(&args[4], b'$') { last } else { ids::loose(&args[4], 0)? };
     let group = group(ctx)?;
     group.last_id = id;
     group.entries_read = options.entries_read;

@@ -43,6 +43,11 @@ fn joined(one: Piece, between: &'static str, other: Piece) -> Piece {
         .boxed()
 }
 
+/// A key: mostly the same one, as it takes several commands to bring a group to where there is something to see.
+fn stream() -> Piece {
+    one_of(&["k1", "k1", "k1", "k1", "k2"])
+}
+
 fn group() -> Piece {
     one_of(&["g", "g", "g", "h"])
 }
@@ -96,18 +101,19 @@ pub fn family() -> Family {
                 8,
                 call(
                     "XADD",
-                    [key(), maybe(maybe(words("NOMKSTREAM"))), maybe(maybe(trim())), new_id(), fields()],
+                    [stream(), maybe(maybe(words("NOMKSTREAM"))), maybe(maybe(trim())), new_id(), fields()],
                 ),
             ),
-            (12, call("XADD", [key(), joined(between(1..=5), "-", words("*")), fields()])),
-            (3, call("XDEL", [key(), times(1..3, id())])),
-            (2, call("XTRIM", [key(), trim()])),
+            (12, call("XADD", [stream(), joined(between(1..=5), "-", words("*")), fields()])),
+            (4, call("XGROUP CREATE", [stream(), group(), words("0 MKSTREAM")])),
+            (3, call("XDEL", [stream(), times(1..3, id())])),
+            (2, call("XTRIM", [stream(), trim()])),
             (
                 6,
                 call(
                     "XGROUP CREATE",
                     [
-                        key(),
+                        stream(),
                         group(),
                         either([id(), words("0"), words("$")]),
                         maybe(words("MKSTREAM")),
@@ -120,28 +126,36 @@ pub fn family() -> Family {
                 call(
                     "XGROUP SETID",
                     [
-                        key(),
+                        stream(),
                         group(),
                         either([id(), words("0"), words("$")]),
                         maybe(option("ENTRIESREAD", integer())),
                     ],
                 ),
             ),
-            (1, call("XGROUP DESTROY", [key(), group()])),
-            (1, call("XGROUP CREATECONSUMER", [key(), group(), consumer()])),
-            (1, call("XGROUP DELCONSUMER", [key(), group(), consumer()])),
+            (1, call("XGROUP DESTROY", [stream(), group()])),
+            (1, call("XGROUP CREATECONSUMER", [stream(), group(), consumer()])),
+            (1, call("XGROUP DELCONSUMER", [stream(), group(), consumer()])),
             (
                 8,
                 call(
                     "XREADGROUP GROUP",
-                    [group(), consumer(), count(), maybe(maybe(words("NOACK"))), words("STREAMS"), key(), words(">")],
+                    [
+                        group(),
+                        consumer(),
+                        count(),
+                        maybe(maybe(words("NOACK"))),
+                        words("STREAMS"),
+                        stream(),
+                        words(">"),
+                    ],
                 ),
             ),
             (
                 3,
                 call(
                     "XREADGROUP GROUP",
-                    [group(), consumer(), count(), words("STREAMS"), key(), either([words("0"), id()])],
+                    [group(), consumer(), count(), words("STREAMS"), stream(), either([words("0"), id()])],
                 ),
             ),
             (
@@ -154,22 +168,22 @@ pub fn family() -> Family {
                         count(),
                         maybe(words("NOACK")),
                         words("STREAMS"),
-                        key(),
-                        key(),
+                        stream(),
+                        stream(),
                         either([words(">"), id()]),
                         either([words(">"), id()]),
                     ],
                 ),
             ),
-            (3, call("XREAD", [count(), words("STREAMS"), key(), key(), id(), id()])),
-            (3, call("XACK", [key(), group(), times(1..4, id())])),
-            (1, call("XPENDING", [key(), group()])),
+            (3, call("XREAD", [count(), words("STREAMS"), stream(), stream(), id(), id()])),
+            (3, call("XACK", [stream(), group(), times(1..4, id())])),
+            (1, call("XPENDING", [stream(), group()])),
             (
                 3,
                 call(
                     "XPENDING",
                     [
-                        key(),
+                        stream(),
                         group(),
                         maybe(option("IDLE", idle())),
                         bound("-"),
@@ -179,13 +193,13 @@ pub fn family() -> Family {
                     ],
                 ),
             ),
-            (5, call("XCLAIM", [key(), group(), consumer(), idle(), times(1..4, id()), claim_options()])),
+            (5, call("XCLAIM", [stream(), group(), consumer(), idle(), times(1..4, id()), claim_options()])),
             (
                 4,
                 call(
                     "XAUTOCLAIM",
                     [
-                        key(),
+                        stream(),
                         group(),
                         consumer(),
                         idle(),
@@ -195,27 +209,27 @@ pub fn family() -> Family {
                     ],
                 ),
             ),
-            (1, call("XINFO STREAM", [key(), maybe(option("FULL", maybe(option("COUNT", integer()))))])),
-            (1, call("XINFO GROUPS", [key()])),
-            (1, call("XINFO CONSUMERS", [key(), group()])),
+            (1, call("XINFO STREAM", [stream(), maybe(option("FULL", maybe(option("COUNT", integer()))))])),
+            (1, call("XINFO GROUPS", [stream()])),
+            (1, call("XINFO CONSUMERS", [stream(), group()])),
             (
                 2,
                 call(
                     "XSETID",
                     [
-                        key(),
+                        stream(),
                         id(),
                         maybe(option("ENTRIESADDED", either([integer(), between(5..=30)]))),
                         maybe(option("MAXDELETEDID", id())),
                     ],
                 ),
             ),
-            (1, call("XRANGE", [key(), bound("-"), bound("+"), count()])),
-            (1, call("XREVRANGE", [key(), bound("+"), bound("-"), count()])),
+            (1, call("XRANGE", [stream(), bound("-"), bound("+"), count()])),
+            (1, call("XREVRANGE", [stream(), bound("+"), bound("-"), count()])),
             (1, call("CONFIG SET stream-node-max-entries", [one_of(&["0", "2", "3", "100"])])),
-            (1, call("XLEN", [key()])),
-            (1, call("RENAME", [key(), key()])),
-            (1, call("DEL", [key()])),
+            (1, call("XLEN", [stream()])),
+            (1, call("RENAME", [stream(), stream()])),
+            (1, call("DEL", [stream()])),
         ]),
         questions: &[
             "XINFO STREAM {key}",
