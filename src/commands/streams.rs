@@ -122,7 +122,9 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     stream.set_last_id(last, added, max_deleted);
-    ctx.store.modified(Class::STREAM, "xsetid", key);
+    // Watchers do not notice.
+    ctx.store.stats.dirty += 1;
+    ctx.store.event(Class::STREAM, "xsetid", key);
     ctx.reply.ok();
     Ok(())
 }
