@@ -29,6 +29,7 @@
 
 mod arguments;
 mod lists;
+mod streams;
 
 use std::{
     env,
@@ -104,7 +105,7 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists }
+families! { lists, streams }
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
