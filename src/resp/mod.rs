@@ -8,7 +8,7 @@ pub mod read;
 pub mod write;
 
 pub use args::{Args, OwnedRequest, Span};
-pub use number::{parse_decimal, parse_double, parse_integer, print_double};
+pub use number::{parse_decimal, parse_double, parse_integer, print_double, print_double_in_full};
 pub use parse::{Limits, Parser, ProtocolError};
 pub use read::Value;
 pub use write::Reply;
