@@ -53,6 +53,7 @@
 mod compare;
 mod control;
 mod differences;
+mod programs;
 mod run;
 mod script;
 mod servers;
