@@ -29,6 +29,7 @@
 
 mod arguments;
 mod lists;
+mod sorted_sets;
 
 use std::{
     env,
@@ -104,7 +105,14 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists }
+families! { lists, sorted_sets }
+
+#[test]
+fn sorted_sets_by_name() {
+    if let Err(report) = compare(sorted_sets::by_name()) {
+        panic!("{report}");
+    }
+}
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
