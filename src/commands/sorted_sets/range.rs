@@ -45,7 +45,7 @@ impl<'a> Span<'a> {
                 if reverse { len - ranks.end..len - ranks.start } else { ranks }
             }
             Self::Score(range) => set.ranks_by_score(range),
-            Self::Lex(range) => set.ranks_by_lex(range, reverse),
+            Self::Lex(range) => set.ranks_by_lex(range, reverse, 0),
         }
     }
 }
@@ -139,19 +139,22 @@ impl<'a> Query<'a> {
     /// The ranks of the members that are asked for.
     fn ranks(&self, set: &SortedSet) -> Range<usize> {
         let ranks = self.span.ranks(set, self.reverse);
-        if matches!(self.span, Span::Rank(..)) {
+        let (ranks, skipped) = match (&self.span, usize::try_from(self.offset)) {
             // There a LIMIT that was let pass means nothing.
-            return ranks;
-        }
-        let skipped = match usize::try_from(self.offset) {
-            Ok(offset) => offset.min(ranks.len()),
+            (Span::Rank(..), _) => return ranks,
+            (Span::Lex(range), offset) if set.is_compact() => {
+                (set.ranks_by_lex(range, self.reverse, offset.unwrap_or(usize::MAX)), 0)
+            }
+            (_, Ok(offset)) => (ranks, offset),
             // Since 7.2 redis-server counts a negative offset from the end of the span, but only in large sets.
-            Err(_) if set.is_compact() => ranks.len(),
-            Err(_) => {
+            (_, Err(_)) if set.is_compact() => (ranks, usize::MAX),
+            (_, Err(_)) => {
                 let from_end = usize::try_from(self.offset.unsigned_abs()).unwrap_or(usize::MAX);
-                ranks.len().checked_sub(from_end).unwrap_or(ranks.len())
+                let skipped = ranks.len().checked_sub(from_end).unwrap_or(usize::MAX);
+                (ranks, skipped)
             }
         };
+        let skipped = skipped.min(ranks.len());
         let left = ranks.len() - skipped;
         let count = usize::try_from(self.count).map_or(left, |count| count.min(left));
         if self.reverse {

@@ -309,9 +309,10 @@ impl SortedSet {
 
     /// The ranks of the members that lie in a range by their bytes. That is meant for members of equal scores; if
     /// they are not, a compact sorted set answers as redis-server does, which reads from the beginning, or with
-    /// `from_end` from the end, up to the first member outside of the range.
+    /// `from_end` from the end, up to the first member outside of the range, and passes over `skipped` members
+    /// before without a look at them.
     #[must_use]
-    pub fn ranks_by_lex(&self, range: &LexRange<'_>, from_end: bool) -> Range<usize> {
+    pub fn ranks_by_lex(&self, range: &LexRange<'_>, from_end: bool, skipped: usize) -> Range<usize> {
         let len = self.len();
         let reaches = |rank: usize, allows: &dyn Fn(&[u8]) -> bool| {
             self.at(rank).is_some_and(|(member, _)| allows(member))
@@ -327,21 +328,30 @@ impl SortedSet {
                     indexed.order.partition_point(|place| indexed.member(*place).is_some_and(before))
                 };
                 let start = count(&|member| !min_allows(member));
-                start..count(&max_allows).max(start)
-            }
-            Form::Compact(entries) if from_end => {
-                let last = entries.iter().rposition(|(_, member)| max_allows(member));
-                let end = last.map_or(0, |last| last + 1);
-                let (within, _) = entries.split_at(end);
-                let outside = within.iter().rposition(|(_, member)| !min_allows(member));
-                outside.map_or(0, |outside| outside + 1)..end
+                let end = count(&max_allows).max(start);
+                let skipped = skipped.min(end - start);
+                if from_end { start..end - skipped } else { start + skipped..end }
             }
             Form::Compact(entries) => {
-                let first = entries.iter().position(|(_, member)| min_allows(member));
-                let start = first.unwrap_or(len);
-                let (_, within) = entries.split_at(start);
-                let outside = within.iter().position(|(_, member)| !max_allows(member));
-                start..outside.map_or(len, |outside| start + outside)
+                let outside = |(_, member): &(f64, Bytes)| !(min_allows(member) && max_allows(member));
+                if from_end {
+                    let last = entries.iter().rposition(|(_, member)| max_allows(member)).unwrap_or(0);
+                    if entries.get(last).is_none_or(outside) {
+                        return 0..0;
+                    }
+                    let (left, _) = entries.split_at((last + 1).saturating_sub(skipped));
+                    let below = left.iter().rposition(|(_, member)| !min_allows(member));
+                    below.map_or(0, |below| below + 1)..left.len()
+                } else {
+                    let first = entries.iter().position(|(_, member)| min_allows(member)).unwrap_or(len);
+                    if entries.get(first).is_none_or(outside) {
+                        return 0..0;
+                    }
+                    let start = first.saturating_add(skipped).min(len);
+                    let (_, left) = entries.split_at(start);
+                    let above = left.iter().position(|(_, member)| !max_allows(member));
+                    start..above.map_or(len, |above| start + above)
+                }
             }
         }
     }

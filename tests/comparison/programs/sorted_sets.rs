@@ -62,7 +62,8 @@ fn long() -> Piece {
 }
 
 fn adding() -> BoxedStrategy<Command> {
-    let condition = || one_of(&["NX", "XX", "GT", "LT", "CH", "INCR", "XX GT CH", "XX LT", "NX CH", "GT INCR"]);
+    let condition =
+        || one_of(&["NX", "XX", "GT", "LT", "CH", "INCR", "XX GT CH", "XX LT", "NX CH", "GT INCR"]);
     let scored = || all([double(), element()]);
     commands([
         (10, call("ZADD", [key(), maybe(condition()), times(1..5, scored())])),
@@ -87,7 +88,13 @@ fn reading() -> BoxedStrategy<Command> {
         (1, call("ZREVRANK", [key(), element(), maybe(words("WITHSCORE"))])),
         (2, call("ZRANGE", [key(), by_rank(), maybe(words("REV")), scores()])),
         (2, call("ZRANGE", [key(), by_score(), words("BYSCORE"), maybe(words("REV")), limit(), scores()])),
-        (1, call("ZRANGE", [key(), by_rank(), times(0..4, one_of(&["REV", "BYSCORE", "BYLEX", "LIMIT 0 1"]))])),
+        (
+            1,
+            call(
+                "ZRANGE",
+                [key(), by_rank(), times(0..4, one_of(&["REV", "BYSCORE", "BYLEX", "LIMIT 0 1"]))],
+            ),
+        ),
         (1, call("ZREVRANGE", [key(), by_rank(), scores()])),
         (1, call("ZRANGEBYSCORE", [key(), by_score(), scores(), limit()])),
         (1, call("ZREVRANGEBYSCORE", [key(), by_score(), limit(), scores()])),
@@ -169,7 +176,8 @@ fn known(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
 /// True if all that differs are the digits of numbers.
 fn same_numbers(real: &str, ours: &str) -> bool {
     let number = |word: &str| word.trim_matches(|sign| "\",".contains(sign)).parse::<f64>().ok();
-    let same = |(one, other): (&str, &str)| one == other || number(one).is_some() && number(one) == number(other);
+    let same =
+        |(one, other): (&str, &str)| one == other || number(one).is_some() && number(one) == number(other);
     real.split_whitespace().count() == ours.split_whitespace().count()
         && real.split_whitespace().zip(ours.split_whitespace()).all(same)
 }
