@@ -37,7 +37,8 @@ struct Kind {
 }
 
 /// Commands that are sent together, written as in redis-cli. `{any}` is the number of an element that there is,
-/// always the same within the operation; `{end}` the number of the last; `{new}` a number that grows.
+/// always the same within the operation; `{other}` is another; `{end}` the number of the last; `{len}` how many there
+/// are; `{new}` a number that grows.
 type Operation = &'static str;
 
 fn words(text: &str) -> Vec<String> {
@@ -56,7 +57,25 @@ fn score(number: usize) -> usize {
     number.wrapping_mul(7919) % 1_000_003
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
+    Kind {
+        name: "keys",
+        fill: |from| {
+            let set =
+                |number| words(&format!("SET key{number} value PXAT {}", 4_000_000_000_000 + score(number)));
+            (from..from + IN_ONE).map(set).collect()
+        },
+        operations: &[
+            "GET key{any}",
+            "SET key{any} value{new}",
+            "DEL key{any} ; SET key{any} value PXAT 400000{other}",
+            "PEXPIREAT key{any} 400{new}",
+            "RENAME key{any} other ; RENAME other key{any}",
+            "SCAN {any} COUNT 10",
+            "RANDOMKEY",
+            "DBSIZE",
+        ],
+    },
     Kind {
         name: "list",
         fill: |from| fill("RPUSH", from, |number| format!("element{number}")),
@@ -68,6 +87,8 @@ const KINDS: [Kind; 6] = [
             "LRANGE k {any} {any}",
             "LRANGE k -10 -1",
             "LMOVE k k LEFT RIGHT",
+            "LPUSH k element{new} ; LREM k 1 element{new}",
+            "RPUSH k element{new} ; LREM k -1 element{new}",
             "RPUSH k element{new} ; LTRIM k 1 -1",
             "LPUSH k element{new} ; LTRIM k 0 {end}",
             "LPUSH k 1 2 3 4 5 ; LPOP k 5",
@@ -93,8 +114,8 @@ const KINDS: [Kind; 6] = [
         name: "sorted set",
         fill: |from| fill("ZADD", from, |number| format!("{} member{number}", score(number))),
         operations: &[
-            "ZREM k member{any} ; ZADD k {any} member{any}",
-            "ZADD k {any} member{any}",
+            "ZREM k member{any} ; ZADD k {other} member{any}",
+            "ZADD k {other} member{any}",
             "ZINCRBY k 100 member{any}",
             "ZSCORE k member{any}",
             "ZRANK k member{any}",
@@ -141,14 +162,14 @@ const KINDS: [Kind; 6] = [
             (from + 1..=from + IN_ONE).map(|id| words(&format!("XADD k {id} field value"))).collect()
         },
         operations: &[
-            "XADD k MAXLEN = {len} * field value",
-            "XADD k MAXLEN ~ {len} * field value",
-            "XADD k * field value ; XTRIM k MAXLEN {len}",
             "XRANGE k {any} + COUNT 10",
             "XREVRANGE k {any} - COUNT 10",
             "XREAD COUNT 10 STREAMS k {any}",
             "XRANGE k - + COUNT 1",
             "XLEN k",
+            "XADD k MAXLEN = {len} * field value",
+            "XADD k MAXLEN ~ {len} * field value",
+            "XADD k * field value ; XTRIM k MAXLEN {len}",
             "XADD k 9{new}-1 field value ; XDEL k 9{new}-1",
         ],
     },
@@ -180,8 +201,10 @@ impl Bench {
     fn requests(&mut self, operation: Operation) -> Vec<u8> {
         self.new += 1;
         let any = self.random.usize(..self.size).to_string();
+        let other = self.random.usize(..self.size).to_string();
         let text = operation
             .replace("{any}", &any)
+            .replace("{other}", &other)
             .replace("{new}", &self.new.to_string())
             .replace("{len}", &self.size.to_string())
             .replace("{end}", &(self.size - 1).to_string());

@@ -158,7 +158,9 @@ pub fn print_double(out: &mut Vec<u8>, value: f64) {
 /// as text.
 pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
     const DIGITS: i32 = 17;
-    if !value.is_finite() || value == 0.0 {
+    // What is whole looks the same either way, as far as all digits are there.
+    let is_whole = value.abs() < 1e15 && value.fract() == 0.0;
+    if is_whole || !value.is_finite() {
         return print_double(out, value);
     }
     let text = format!("{:.16e}", value.abs());
