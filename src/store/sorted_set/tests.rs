@@ -145,7 +145,7 @@ proptest! {
         let within = |member: &&Vec<u8>| range.min.at_or_below(member) && range.max.at_or_above(member);
         let expected: Vec<&[u8]> = members.iter().filter(within).map(Vec::as_slice).collect();
         for from_end in [false, true] {
-            let ranks = set.ranks_by_lex(&range, from_end);
+            let ranks = set.ranks_by_lex(&range, from_end, 0);
             prop_assert_eq!(ranks.len(), expected.len());
             prop_assert!(set.range(ranks).map(|(member, _)| member).eq(expected.iter().copied()));
         }
