@@ -179,7 +179,7 @@ pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
     let zeros = |count: i32| std::iter::repeat_n(b'0', usize::try_from(count).unwrap_or_default());
     // How many digits stand before the point.
     let whole = usize::try_from(exponent + 1).unwrap_or_default();
-    if exponent < -4 || exponent >= DIGITS {
+    if !(-4..DIGITS).contains(&exponent) {
         let (first, others) = digits.split_at(1.min(len));
         out.extend_from_slice(first);
         if !others.is_empty() {
