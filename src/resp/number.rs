@@ -179,7 +179,7 @@ pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
     let zeros = |count: i32| std::iter::repeat_n(b'0', usize::try_from(count).unwrap_or_default());
     // How many digits stand before the point.
     let whole = usize::try_from(exponent + 1).unwrap_or_default();
-    if exponent < -4 || exponent >= DIGITS {
+    if !(-4..DIGITS).contains(&exponent) {
         let (first, others) = digits.split_at(1.min(len));
         out.extend_from_slice(first);
         if !others.is_empty() {
@@ -248,6 +248,40 @@ mod tests {
         let mut out = Vec::new();
         print_double(&mut out, value);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn doubles_in_full_have_17_digits_as_in_c() {
+        let cases = [
+            (0.1, "0.10000000000000001"),
+            (-4.1, "-4.0999999999999996"),
+            (3.5, "3.5"),
+            (1e16, "10000000000000000"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
+            (1e300, "1.0000000000000001e+300"),
+            (1e22, "1e+22"),
+            (0.0001, "0.0001"),
+            (0.00012, "0.00012"),
+            (1e-5, "1.0000000000000001e-05"),
+            (1e-7, "9.9999999999999995e-08"),
+            (5e-324, "4.9406564584124654e-324"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (value, expected) in cases {
+            let mut out = Vec::new();
+            print_double_in_full(&mut out, value);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn doubles_in_full_are_read_back(value in any::<f64>().prop_filter("a number", |value| value.is_finite())) {
+            let mut out = Vec::new();
+            print_double_in_full(&mut out, value);
+            prop_assert_eq!(parse_decimal(&out), Some(value));
+        }
     }
 
     #[test]

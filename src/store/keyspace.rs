@@ -229,7 +229,7 @@ impl Store {
     }
 
     /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
-    /// the key is served when the command is done. Watchers and events are the caller's, by
+    /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
     /// [`Store::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         let place = self.live(key);
@@ -239,15 +239,14 @@ impl Store {
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_expiry(entry.expires);
-        let old = if let Some(index) = place {
-            self.databases[self.db].replace(index, entry)
-        } else {
-            self.databases[self.db].add(key, entry);
-            self.event(Class::NEW, "new", key);
-            None
-        };
+        if let Some(index) = place {
+            return self.databases[self.db].replace(index, entry);
+        }
+        self.databases[self.db].add(key, entry);
+        self.event(Class::NEW, "new", key);
+        // As in redis-server, a value in the place of another one serves nobody.
         self.waiters.ready(self.db, key);
-        old
+        None
     }
 
     /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already

@@ -76,7 +76,9 @@ impl SortedSet {
         let is_small =
             entries.len() <= limits.entries && entries.iter().all(|(_, member)| member.len() <= limits.value);
         let form = if is_small {
-            entries.iter_mut().for_each(|(score, _)| *score = compact_score(*score));
+            for (score, _) in &mut entries {
+                *score = compact_score(*score);
+            }
             Form::Compact(entries)
         } else {
             Form::Indexed(Box::new(Indexed::new(entries)))
@@ -251,7 +253,6 @@ impl SortedSet {
     ///
     /// The cursor keeps the promise of [`Store::scan`](crate::store::Store::scan) in the same way, as here, too,
     /// what is removed leaves its place in the table to the last member.
-    #[must_use]
     pub fn scan(&self, cursor: u64, count: u64) -> (u64, impl Iterator<Item = (&[u8], f64)>) {
         let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let (next, compact, indexed) = match &self.form {
