@@ -8,6 +8,7 @@ pub mod config;
 pub mod events;
 pub mod hash;
 pub mod keyspace;
+pub mod lcs;
 pub mod list;
 pub mod memory;
 pub mod pattern;
