@@ -206,7 +206,7 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
     let mut options = args.from(4).iter();
     while let Some(option) = options.next() {
         match options.next() {
-            Some(value) if option.eq_ignore_ascii_case(b"COUNT") => {
+            Some(value) if numbers::is_option(option, "COUNT") => {
                 // A negative one is 0.
                 count = Some(usize::try_from(numbers::integer(value)?).unwrap_or_default());
             }
