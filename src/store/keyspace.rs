@@ -240,11 +240,12 @@ impl Store {
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_expiry(entry.expires);
         if let Some(index) = place {
+            // As in redis-server, a value in the place of another one serves nobody.
+            self.waiters.lost(self.db, key);
             return self.databases[self.db].replace(index, entry);
         }
         self.databases[self.db].add(key, entry);
         self.event(Class::NEW, "new", key);
-        // As in redis-server, a value in the place of another one serves nobody.
         self.waiters.ready(self.db, key);
         None
     }
