@@ -133,6 +133,8 @@ impl Engine {
         // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
         let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
+        // TOUCH is what says that a key is used, whoever sends it.
+        self.store.touches = !owner.no_touch || command.name == "touch";
         let start = out.len();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
