@@ -18,7 +18,7 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
 /// # Errors
 ///
 /// [`Error::NOT_INTEGER`], or that it is outside.
-fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
+pub fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
     let value = integer(text)?;
     if (least..=greatest).contains(&value) {
         return Ok(value);

@@ -6,7 +6,6 @@ use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::clients::{Client, Close};
-use crate::store::waiters::Reason;
 use crate::store::{ClientKey, Config, Store};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -189,8 +188,7 @@ impl Engine {
 
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let request = wait.request.unwrap_or_else(|| args.to_owned());
-        let reason = Reason::Key(wait.kind);
-        self.block(client, reason, wait.keys, wait.deadline, request);
+        self.block(client, wait.reason, wait.keys, wait.deadline, request);
     }
 }
 

@@ -229,6 +229,26 @@ impl Store {
         self.database().at(place).map(|(_, entry)| entry)
     }
 
+    /// The name of some key, all being equally likely.
+    pub fn random_key(&mut self) -> Option<Bytes> {
+        /// So many expired keys may be met and removed on the way.
+        const TRIES: usize = 100;
+        let now = self.now.millis();
+        for _ in 0..TRIES {
+            let len = self.database().len();
+            let place = if len > 0 { self.random.usize(0..len) } else { return None };
+            let (key, entry) = self.database().at(place)?;
+            if !entry.expired(now) {
+                return Some(key.clone());
+            }
+            if !self.keeps_expired {
+                self.expire(self.db, place);
+            }
+        }
+        let mut left = self.database().iter().filter(|(_, entry)| !entry.expired(now));
+        left.next().map(|(key, _)| key.clone())
+    }
+
     /// As [`Store::read`], for a command that asks for other things than the value: the key does not count as used.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
         let place = self.look_up(key)?;
@@ -325,6 +345,14 @@ impl Store {
         }
     }
 
+    /// Does something in another database.
+    pub fn in_database<R>(&mut self, db: usize, act: impl FnOnce(&mut Self) -> R) -> R {
+        let seen = std::mem::replace(&mut self.db, db);
+        let result = act(self);
+        self.db = seen;
+        result
+    }
+
     /// Removes a key; the caller tells watchers and events by [`Store::modified`].
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         self.live(key)?;
@@ -392,10 +420,10 @@ impl Store {
     fn expire(&mut self, db: usize, place: usize) {
         if let Some((key, _)) = self.databases[db].remove_at(place) {
             self.stats.expired_keys += 1;
-            let seen = std::mem::replace(&mut self.db, db);
-            self.watches.touch(&mut self.clients, db, &key);
-            self.event(Class::EXPIRED, "expired", &key);
-            self.db = seen;
+            self.in_database(db, |store| {
+                store.watches.touch(&mut store.clients, db, &key);
+                store.event(Class::EXPIRED, "expired", &key);
+            });
         }
     }
 
