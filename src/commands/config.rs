@@ -261,7 +261,7 @@ fn lookup(name: &[u8]) -> Option<&'static Parameter> {
 
 /// A number of bytes with an optional unit, as redis-server's `memtoull` reads it: `b` and none are bytes, `k`
 /// is 1,000, `kb` 1,024 and so on; a unit alone is 0. What does not fit in 64 bits wraps around.
-fn parse_memory(text: &[u8]) -> Result<i64, String> {
+pub(super) fn parse_memory(text: &[u8]) -> Result<i64, String> {
     const LONGEST: usize = 127;
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = text.split_at(digits);

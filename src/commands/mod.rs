@@ -17,6 +17,7 @@ pub mod hashes;
 pub mod info;
 pub mod keys;
 pub mod lists;
+pub mod lolwut;
 pub mod memory;
 pub mod numbers;
 pub mod object;

@@ -77,9 +77,9 @@ fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
 
 /// True for the integers that redis-server has once only.
 pub(super) fn is_shared(value: &Value) -> bool {
-    const SHARED: usize = 10_000;
-    let Value::String(text) = value else { return false };
-    value.encoding() == "int" && super::numbers::at_least(text, 0).is_some_and(|number| number < SHARED)
+    const SHARED: std::ops::Range<i64> = 0..10_000;
+    let Value::String(string) = value else { return false };
+    string.encoding() == "int" && string.integer().is_some_and(|number| SHARED.contains(&number))
 }
 
 /// What `OBJECT HELP` answers.

@@ -5,9 +5,11 @@ use std::cmp::Ordering;
 use super::numbers::{integer, is_option, up_to_nul};
 use super::{Context, Error, Outcome};
 use crate::resp::parse_double;
+use crate::store::list::ListLimits;
 use crate::store::set::Member;
+use crate::store::string::View;
 use crate::store::value::Value;
-use crate::store::{Bytes, Class, Hash, List, Store};
+use crate::store::{Bytes, Class, Hash, List, SortedSet, Store, Typed};
 
 /// What the options say.
 struct Options<'a> {
@@ -49,15 +51,15 @@ impl<'a> Pattern<'a> {
     }
 
     /// What it finds for an element.
-    fn look_up<'s>(&self, store: &'s mut Store, element: &'s [u8]) -> Option<&'s [u8]> {
+    fn look_up<'s>(&self, store: &'s mut Store, element: &'s [u8]) -> Option<View<'s>> {
         if self.is_element {
-            return Some(element);
+            return Some(View::Bytes(element));
         }
         let (before, behind) = self.around?;
         let key = [before, element, behind].concat();
         match (&store.read(&key)?.value, self.field) {
-            (Value::Hash(hash), Some(field)) => Hash::get(hash, field),
-            (Value::String(text), None) => Some(text),
+            (Value::Hash(hash), Some(field)) => Hash::get(hash, field).map(View::Bytes),
+            (Value::String(text), None) => Some(text.bytes()),
             _ => None,
         }
     }
@@ -162,6 +164,10 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
     }
     let elements = load(kind, &options)?;
+    if let Ok(Some(set)) = ctx.store.get_mut::<SortedSet>(key) {
+        // redis-server sorts the large form only, and leaves it so.
+        set.index();
+    }
     let items = if options.keeps_order {
         elements.into_iter().map(|element| Item { element, weight: Weight::Own }).collect()
     } else {
@@ -214,10 +220,10 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
             Some(by) => {
                 let found = by.look_up(store, &element);
                 if options.alphabetic {
-                    Weight::Text(found.map(Bytes::from))
+                    Weight::Text(found.map(|text| Bytes::from(&*text)))
                 } else {
                     // What is missing weighs nothing.
-                    Weight::Number(found.map_or(0.0, |text| number(text, &mut all_numbers)))
+                    Weight::Number(found.map_or(0.0, |text| number(&text, &mut all_numbers)))
                 }
             }
         };
@@ -270,14 +276,14 @@ fn compare(one: &Item, other: &Item, by_all_bytes: bool) -> Ordering {
 fn answer(ctx: &mut Context<'_>, items: &[Item], options: &Options<'_>) {
     let count = items.len() * options.get.len().max(1);
     if let Some(destination) = options.store {
-        let mut list = List::default();
+        let mut list = Vec::with_capacity(count);
         for item in items {
             if options.get.is_empty() {
-                list.push_back(item.element.clone());
+                list.push(item.element.clone());
             }
             for pattern in &options.get {
                 let found = pattern.look_up(ctx.store, &item.element);
-                list.push_back(found.unwrap_or_default().into());
+                list.push(found.as_deref().unwrap_or_default().into());
             }
         }
         store(ctx.store, destination, list);
@@ -290,16 +296,18 @@ fn answer(ctx: &mut Context<'_>, items: &[Item], options: &Options<'_>) {
             ctx.reply.bulk(&item.element);
         }
         for pattern in &options.get {
-            ctx.reply.bulk_or_null(pattern.look_up(ctx.store, &item.element));
+            let found = pattern.look_up(ctx.store, &item.element);
+            ctx.reply.bulk_or_null(found.as_deref());
         }
     }
 }
 
 /// Puts the answer into a key, or removes it if there is no answer.
-fn store(store: &mut Store, key: &[u8], list: List) {
+fn store(store: &mut Store, key: &[u8], list: Vec<Bytes>) {
     let count = list.len();
+    let limits = ListLimits::of(&store.config);
     if count > 0 {
-        store.insert(key, Value::List(Box::new(list)), None);
+        store.insert(key, List::from_elements(list, limits).into_value(), None);
         store.modified_by(count, Class::LIST, "sortstore", key);
     } else if store.remove(key).is_some() {
         store.modified(Class::GENERIC, "del", key);

@@ -116,6 +116,12 @@ impl Access {
         Self::counted(count + u8::from(counts), now)
     }
 
+    /// The bits, as DEBUG OBJECT shows them.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
     /// The seconds since the last use.
     #[must_use]
     pub fn idle(self, now: Time) -> u32 {

@@ -55,6 +55,9 @@ pub struct Config {
     pub zset_max_listpack_value: usize,
     /// `list-max-listpack-size`.
     pub list_max_listpack_size: i64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements of so many bytes are kept apart; 0: as
+    /// `list-max-listpack-size` has it.
+    pub quicklist_packed_threshold: usize,
     /// `stream-node-max-bytes`.
     pub stream_node_max_bytes: usize,
     /// `stream-node-max-entries`.
@@ -102,6 +105,7 @@ impl Default for Config {
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
             list_max_listpack_size: -2,
+            quicklist_packed_threshold: 0,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
             maxmemory_policy: Policy::default(),

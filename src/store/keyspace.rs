@@ -1,7 +1,7 @@
 //! The databases: keys, their values, and when they expire.
 
 use super::deadlines::{self, Deadlines};
-use super::{Access, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
+use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
 /// A value, when it ends and when it was used.
 #[derive(Debug, Clone)]
@@ -89,6 +89,12 @@ impl Database {
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
         self.entries.iter()
+    }
+
+    /// The entry of a key, expired or not.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.entries.get(key)
     }
 
     /// The key and entry at a place of the table; see [`Database`].
@@ -327,21 +333,19 @@ impl Store {
         old
     }
 
-    /// Sets a key to a string, as [`Store::insert`]. A string that is there already lends its memory, if that is
-    /// not far too much.
+    /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already
+    /// lends its memory.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
         let place = self.used(key);
         if let Some(index) = place
             && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
             && let Value::String(old) = &mut entry.value
-            && (value.len()..=value.len() * 2 + 64).contains(&old.capacity())
         {
-            old.clear();
-            old.extend_from_slice(value);
+            old.set(value);
             self.databases[self.db].set_expiry(index, expires);
             self.note_expiry(expires);
         } else {
-            self.put(place, key, Value::String(value.into()), expires);
+            self.put(place, key, Value::String(ByteString::new(value)), expires);
         }
     }
 

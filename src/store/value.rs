@@ -1,12 +1,12 @@
 //! The types of values.
 
-use super::{Hash, List, Set, SortedSet, Stream};
+use super::{ByteString, Hash, List, Set, SortedSet, Stream};
 
 /// What a key holds.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// A string.
-    String(Vec<u8>),
+    String(ByteString),
     /// A list.
     List(Box<List>),
     /// A set.
@@ -47,6 +47,19 @@ impl Type {
 }
 
 impl Value {
+    /// The name of the encoding in which redis-server would keep it, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::String(string) => string.encoding(),
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::Hash(hash) => hash.encoding(),
+            Self::SortedSet(set) => set.encoding(),
+            Self::Stream(_) => "stream",
+        }
+    }
+
     /// Its type.
     #[must_use]
     pub fn kind(&self) -> Type {
@@ -103,16 +116,16 @@ boxed!(Hash);
 boxed!(SortedSet);
 boxed!(Stream);
 
-impl Typed for Vec<u8> {
+impl Typed for ByteString {
     fn of(value: &Value) -> Option<&Self> {
         match value {
-            Value::String(bytes) => Some(bytes),
+            Value::String(string) => Some(string),
             _ => None,
         }
     }
     fn of_mut(value: &mut Value) -> Option<&mut Self> {
         match value {
-            Value::String(bytes) => Some(bytes),
+            Value::String(string) => Some(string),
             _ => None,
         }
     }

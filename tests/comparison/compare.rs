@@ -69,6 +69,11 @@ impl Markers {
             && left.0.iter().zip(&right.0).all(|(one, other)| self.alike(one, other))
     }
 
+    /// Whether two values count as the same.
+    pub fn same_values(&self, left: &wire::Value, right: &wire::Value) -> bool {
+        self.alike(&self.mask(left.clone(), "", true), &self.mask(right.clone(), "", true))
+    }
+
     /// The replies with everything that may differ taken out, and what is left over behind them.
     fn masked<'a>(&self, bytes: &'a [u8], control: &str) -> (Vec<Value>, &'a [u8]) {
         let (mut values, rest) = wire::frames(bytes);

@@ -156,7 +156,8 @@ pub fn show(bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-fn show_value(value: &Value, depth: usize, lines: &mut Vec<String>) {
+/// Adds a value in readable form, so deep in others.
+pub fn show_value(value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Leaf { kind, text: Some(text) } => {

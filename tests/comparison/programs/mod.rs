@@ -110,22 +110,25 @@ fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-fn compare(family: Family) -> Result<(), String> {
+/// The server that is the judge, if this machine has it.
+pub fn judge() -> Result<Option<Server>, String> {
     let wanted = env::var("PROGRAMS_AGAINST").ok();
-    let is_judge = |server: &Server| match &wanted {
+    let version = |server: &Server| server.name.strip_prefix("redis-")?.split('.').next()?.parse().ok();
+    let judge = servers::real()?.into_iter().find(|server| match &wanted {
         Some(wanted) => server.name == *wanted,
-        None => {
-            server.name.strip_prefix("redis-").and_then(|version| version.split('.').next()?.parse().ok())
-                >= Some(8)
-        }
-    };
-    let Some(judge) = servers::real()?.into_iter().find(is_judge) else {
+        None => version(server) >= Some(8),
+    });
+    if judge.is_none() {
         if wanted.is_some() {
             return Err("PROGRAMS_AGAINST names a server that this machine does not have".into());
         }
-        eprintln!("SKIPPED: random programs are compared with nothing: this machine has no Redis 8");
-        return Ok(());
-    };
+        eprintln!("SKIPPED: there is nothing to compare with: this machine has no Redis 8");
+    }
+    Ok(judge)
+}
+
+fn compare(family: Family) -> Result<(), String> {
+    let Some(judge) = judge()? else { return Ok(()) };
     let minibroker = servers::minibroker()?;
     let questions = read_questions(family.questions)?;
     let commands = number("PROGRAMS").unwrap_or(COMMANDS);
@@ -136,10 +139,11 @@ fn compare(family: Family) -> Result<(), String> {
     // A program has half as many commands as it may have, on average.
     let cases = u32::try_from(commands.div_ceil(LONGEST / 2)).unwrap_or(u32::MAX);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
-    let programs =
-        (proptest::collection::vec(arguments::spoiled(family.commands), 1..LONGEST), any::<bool>());
-    let outcome = TestRunner::new_with_rng(config, random).run(&programs, |(program, resp3)| {
-        run(&judge, &minibroker, &program, &questions, resp3, family.known).map_err(TestCaseError::fail)
+    let programs = proptest::collection::vec(arguments::spoiled(family.commands), 1..LONGEST);
+    let ways = (any::<bool>(), prop::bool::weighted(0.1))
+        .prop_map(|(resp3, transaction)| Way { resp3, transaction });
+    let outcome = TestRunner::new_with_rng(config, random).run(&(programs, ways), |(program, way)| {
+        run(&judge, &minibroker, &program, &questions, way, family.known).map_err(TestCaseError::fail)
     });
     match outcome {
         Ok(()) => Ok(()),
@@ -166,18 +170,33 @@ fn read_questions(more: &[&str]) -> Result<Vec<Command>, String> {
     Ok(questions)
 }
 
+/// How a program is run.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    resp3: bool,
+    /// Between MULTI and EXEC.
+    transaction: bool,
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let transaction = if self.transaction { ", between MULTI and EXEC" } else { "" };
+        write!(out, "in RESP{}{transaction}", 2 + u8::from(self.resp3))
+    }
+}
+
 /// Runs a program on both servers and says what the first difference is.
 fn run(
     judge: &Server,
     minibroker: &Server,
     program: &[Command],
     questions: &[Command],
-    resp3: bool,
+    way: Way,
     known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
 ) -> Result<(), String> {
     let commands: Vec<&Command> = program.iter().chain(questions).collect();
-    let real = converse(judge, &commands, resp3)?;
-    let ours = converse(minibroker, &commands, resp3)?;
+    let real = converse(judge, program, questions, way)?;
+    let ours = converse(minibroker, program, questions, way)?;
     for (place, (real, ours)) in real.iter().zip(&ours).enumerate() {
         let command = commands[place];
         if command.markers.same_bytes((real, ""), (ours, "")) {
@@ -187,11 +206,7 @@ fn run(
         if known(&judge.name, &command.arguments, &real.join("\n"), &ours.join("\n")) {
             continue;
         }
-        let mut report = format!(
-            "{} answers otherwise (- it, + minibroker), in RESP{}:\n",
-            judge.name,
-            2 + u8::from(resp3)
-        );
+        let mut report = format!("{} answers otherwise (- it, + minibroker), {way}:\n", judge.name);
         // What reads out changes nothing: of that, only the question with the difference is shown.
         for command in program.iter().take(place).chain([command]) {
             let _ = writeln!(report, "    {}", shown(&command.arguments));
@@ -215,21 +230,32 @@ fn shown(arguments: &[Vec<u8>]) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-/// The bytes of the reply to each command, on a fresh connection to an emptied server.
-fn converse(server: &Server, commands: &[&Command], resp3: bool) -> Result<Vec<Vec<u8>>, String> {
+/// The bytes of the reply to each command, on a fresh connection to an emptied server. A command within a transaction
+/// has two of them: that it was queued, or why not, and its part of what EXEC answers.
+fn converse(
+    server: &Server,
+    program: &[Command],
+    questions: &[Command],
+    way: Way,
+) -> Result<Vec<Vec<u8>>, String> {
     let told = |error: std::io::Error| format!("{}: {error}", server.name);
     let mut stream = TcpStream::connect(server.addr).map_err(told)?;
     stream.set_nodelay(true).map_err(told)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
-    let mut requests = wire::request(&["HELLO", if resp3 { "3" } else { "2" }]);
-    requests.extend(wire::request(&["FLUSHALL"]));
-    for command in commands {
-        requests.extend(wire::request(&command.arguments));
-    }
-    stream.write_all(&requests).map_err(told)?;
+    let word = |word: &str| vec![word.as_bytes().to_vec()];
+    let mut requests = vec![vec![b"HELLO".to_vec(), if way.resp3 { b"3".to_vec() } else { b"2".to_vec() }]];
+    requests.push(word("FLUSHALL"));
+    requests.extend(way.transaction.then(|| word("MULTI")));
+    requests.extend(program.iter().map(|command| command.arguments.clone()));
+    requests.extend(way.transaction.then(|| word("EXEC")));
+    requests.extend(questions.iter().map(|command| command.arguments.clone()));
+    stream
+        .write_all(&requests.iter().flat_map(|request| wire::request(request)).collect::<Vec<_>>())
+        .map_err(told)?;
     let (mut bytes, mut replies, mut start) = (Vec::new(), Vec::new(), 0);
     let mut chunk = vec![0; 64 * 1024];
-    while replies.len() < commands.len() + 2 {
+    while replies.len() < requests.len() {
+        let no_answer = || format!("{} gives no answer to {}", server.name, shown(&requests[replies.len()]));
         match wire::frame(&bytes[start..]) {
             Some((_, rest)) => {
                 let end = bytes.len() - rest.len();
@@ -237,16 +263,33 @@ fn converse(server: &Server, commands: &[&Command], resp3: bool) -> Result<Vec<V
                 start = end;
             }
             None => match stream.read(&mut chunk) {
-                Ok(0) => return Err(closed(server, commands, replies.len())),
+                Ok(0) => return Err(no_answer()),
                 Ok(read) => bytes.extend_from_slice(&chunk[..read]),
-                Err(error) => return Err(format!("{}: {error}", closed(server, commands, replies.len()))),
+                Err(error) => return Err(format!("{}: {error}", no_answer())),
             },
         }
     }
-    Ok(replies.split_off(2))
+    let mut replies = replies.split_off(2);
+    if way.transaction {
+        let read_out = replies.split_off(program.len() + 2);
+        let executed = replies.pop().unwrap_or_default();
+        let executed = parts(&executed, program.len());
+        replies.remove(0);
+        for (queued, executed) in replies.iter_mut().zip(executed) {
+            queued.extend(executed);
+        }
+        replies.extend(read_out);
+    }
+    Ok(replies)
 }
 
-fn closed(server: &Server, commands: &[&Command], replies: usize) -> String {
-    let command = commands.get(replies.saturating_sub(2)).map(|command| shown(&command.arguments));
-    format!("{} gives no answer to {}", server.name, command.unwrap_or_default())
+/// The elements of what EXEC answers; if it is an error, or there are not as many, the whole again and again.
+fn parts(executed: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let head = executed.windows(2).position(|two| two == b"\r\n").map_or(0, |end| end + 2);
+    let (mut parts, mut rest) = (Vec::new(), &executed[head..]);
+    while let Some((_, after)) = wire::frame(rest) {
+        parts.push(rest[..rest.len() - after.len()].to_vec());
+        rest = after;
+    }
+    if executed.starts_with(b"*") && parts.len() == count { parts } else { vec![executed.to_vec(); count] }
 }
