@@ -28,6 +28,8 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod encodings;
+mod keys;
 mod lists;
 
 use std::{
@@ -104,7 +106,7 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists }
+families! { encodings, keys, lists }
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
