@@ -10,6 +10,7 @@ mod deadlines;
 pub mod events;
 pub mod hash;
 pub mod keyspace;
+pub mod lcs;
 pub mod list;
 pub mod memory;
 pub mod pattern;
