@@ -62,7 +62,6 @@ pub fn family() -> Family {
             (3, call("OBJECT", [one_of(&["ENCODING", "FREQ", "NOSUCH"]), key()])),
             // Small integers are there once only in redis-server, and their time is that of all keys that hold one.
             (1, marked("number", "OBJECT", [words("IDLETIME"), key()])),
-            (1, call("WAIT", [between(-1..=0), integer()])),
             (5, call("SORT_RO", [sort()])),
             (5, call("SORT", [sort(), option("STORE", key())])),
             (3, call("SORT", [sort(), maybe(option("STORE", key()))])),
