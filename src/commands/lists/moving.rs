@@ -3,8 +3,8 @@
 use super::{pop_into, removed};
 use crate::commands::many::Many;
 use crate::commands::{Context, Error, Outcome};
-use crate::store::list::End;
-use crate::store::{Class, List};
+use crate::store::list::{End, ListLimits};
+use crate::store::{Class, Entry, List, Store, Typed};
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
 pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
@@ -27,21 +27,30 @@ pub fn rpoplpush(ctx: &mut Context<'_>) -> Outcome {
 /// False if there is none.
 pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<bool, Error> {
     let (source, destination) = (&ctx.args[1], &ctx.args[2]);
-    if ctx.store.get_mut::<List>(source)?.is_none() {
+    if length(ctx.store, source)?.is_none() {
         return Ok(false);
     }
     // Nothing is taken that could not be put.
-    ctx.store.get_mut::<List>(destination)?;
-    let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| from.pop(list)) else {
+    length(ctx.store, destination)?;
+    let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| list.pop(from)) else {
         return Ok(false);
     };
     ctx.reply.bulk(&element);
-    to.push_owned(ctx.store.get_or_create(destination)?, element);
+    let limits = ListLimits::of(&ctx.store.config);
+    let list = ctx.store.get_or_create::<List>(destination)?;
+    list.expect([&*element], limits);
+    list.push(to, element, limits);
     // One change, with two events.
     ctx.store.modified_by(0, Class::LIST, to.pushed(), destination);
-    let left = ctx.store.get_mut::<List>(source)?.map_or(0, |list| list.len());
+    let left = length(ctx.store, source)?.unwrap_or_default();
     removed(ctx.store, source, from.popped(), 1, left);
     Ok(true)
+}
+
+/// The length of a list, if there is one; asking does not count as use.
+fn length(store: &mut Store, key: &[u8]) -> Result<Option<usize>, Error> {
+    let list = |entry: &Entry| List::of(&entry.value).map(|list| list.len()).ok_or(Error::WRONG_TYPE);
+    store.peek(key).map(list).transpose()
 }
 
 /// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`

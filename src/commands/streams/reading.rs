@@ -5,6 +5,7 @@ use super::{ids, write_entries, write_entry};
 use crate::commands::{Context, Error, Outcome, numbers};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::value::Type;
+use crate::store::waiters::Reason;
 use crate::store::{Stream, StreamId};
 
 /// `XREAD`
@@ -105,7 +106,8 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     }
     finish(ctx, &options, start, found);
     if let Some(wait) = &mut ctx.wait {
-        wait.for_any_change = true;
+        // It ends, too, when a key is removed or holds another type.
+        wait.reason = Reason::Group;
     }
     Ok(())
 }

@@ -28,6 +28,8 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod encodings;
+mod keys;
 mod lists;
 mod sorted_sets;
 mod streams;
@@ -107,6 +109,8 @@ macro_rules! families {
 
 // A family is a module here and a word in this list.
 families! {
+    encodings,
+    keys,
     lists,
     sorted_sets,
     streams,
