@@ -177,11 +177,11 @@ pub fn hpersist(ctx: &mut Context<'_>) -> Outcome {
     for field in fields.iter() {
         let outcome = match hash.as_mut().filter(|hash| hash.contains(field)) {
             None => NO_FIELD,
-            Some(hash) if persist(hash, field) => {
-                persisted += 1;
-                SET
+            Some(hash) => {
+                let changed = persist(hash, field);
+                persisted += usize::from(changed);
+                if changed { SET } else { NO_EXPIRY }
             }
-            Some(_) => NO_EXPIRY,
         };
         ctx.reply.integer(outcome);
     }

@@ -11,7 +11,7 @@ pub use sampling::{hrandfield, hscan};
 
 use super::numbers::{at_least, integer, is_option};
 use super::{Context, Error, Outcome};
-use crate::resp::{Args, parse_integer};
+use crate::resp::{Args, LongDouble, parse_integer};
 use crate::store::hash::{Deadline, HashLimits};
 use crate::store::{Class, Hash, Store};
 
@@ -110,6 +110,26 @@ pub fn hgetall(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
+/// `HINCRBYFLOAT key field increment`: the sum, in the arithmetic of 80 bits that redis-server has on x86-64.
+pub fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
+    let (key, field) = (&ctx.args[1], &ctx.args[2]);
+    let increment = LongDouble::parse(&ctx.args[3]).ok_or(Error::NOT_FLOAT)?;
+    if !increment.is_finite() {
+        return Err(Error::new("ERR value is NaN or Infinity"));
+    }
+    let limits = HashLimits::of(&ctx.store.config);
+    let hash: &mut Hash = ctx.store.get_or_create(key)?;
+    let old = LongDouble::parse(hash.get(field).unwrap_or(b"0"));
+    let old = old.ok_or(Error::new("ERR hash value is not a float"))?;
+    let sum = (old + increment).filter(|sum| sum.is_finite());
+    let mut text = Vec::new();
+    sum.ok_or(Error::new("ERR increment would produce NaN or Infinity"))?.print(&mut text);
+    hash.set_with(field, &text, Deadline::Keep, limits);
+    ctx.store.modified(Class::HASH, "hincrbyfloat", key);
+    ctx.reply.bulk(&text);
+    Ok(())
+}
+
 /// `HKEYS key`
 pub fn hkeys(ctx: &mut Context<'_>) -> Outcome {
     list(ctx, |(field, _)| field)
@@ -120,7 +140,7 @@ pub fn hvals(ctx: &mut Context<'_>) -> Outcome {
     list(ctx, |(_, value)| value)
 }
 
-fn list(ctx: &mut Context<'_>, part: fn((&'_ [u8], &'_ [u8])) -> &'_ [u8]) -> Outcome {
+fn list(ctx: &mut Context<'_>, part: for<'a> fn((&'a [u8], &'a [u8])) -> &'a [u8]) -> Outcome {
     let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
     ctx.reply.array(hash.map_or(0, Hash::seen));
     for pair in hash.iter().flat_map(|hash| hash.iter()) {
