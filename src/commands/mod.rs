@@ -11,15 +11,21 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod debug;
 mod error;
 pub mod hashes;
 pub mod info;
 pub mod keys;
 pub mod lists;
+pub mod lolwut;
+pub mod memory;
 pub mod numbers;
+pub mod object;
 pub mod pubsub;
+pub mod replication;
 pub mod server;
 pub mod sets;
+pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
@@ -31,6 +37,7 @@ pub use error::Error;
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::clients::Client;
 use crate::store::value::Type;
+use crate::store::waiters::Reason;
 use crate::store::{Bytes, ClientKey, Store};
 
 /// What a command returns: nothing, as its reply is written, or the error that is its reply.
@@ -57,8 +64,8 @@ pub struct Context<'a> {
 /// What a command that found nothing waits for.
 #[derive(Debug)]
 pub struct Wait {
-    /// The type of value that it waits for.
-    pub kind: Type,
+    /// What it waits for.
+    pub reason: Reason,
     /// The keys.
     pub keys: Vec<Bytes>,
     /// When to give up, in milliseconds since the Unix epoch; never, if none. A command that is run again after
@@ -93,7 +100,7 @@ impl Context<'_> {
     pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
         if self.may_block {
             let keys = keys.into_iter().map(Bytes::from).collect();
-            self.wait = Some(Box::new(Wait { kind, keys, deadline, request: None }));
+            self.wait = Some(Box::new(Wait { reason: Reason::Key(kind), keys, deadline, request: None }));
         } else {
             self.reply.null_array();
         }

@@ -214,7 +214,11 @@ pub fn hgetex(ctx: &mut Context<'_>) -> Outcome {
     let key = &args[1];
     let mut hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
     let (change, at) = if let Some(form) = ExpiryForm::by_option(&args[2]) {
-        (Change::Expire(read_deadline(&args[3], form, now, ctx.command.name)?), 4)
+        let deadline = read_deadline(&args[3], form, now, ctx.command.name)?;
+        if args.len() < 6 {
+            return Err(Error::arity(ctx.command.name));
+        }
+        (Change::Expire(deadline), 4)
     } else if is_option(&args[2], "PERSIST") {
         (Change::Persist, 3)
     } else {
