@@ -273,8 +273,11 @@ fn read_set<'a>(args: Args<'a>, now: Time, command: &str) -> Result<(SetOptions,
     let mut at = 2;
     while let Some(option) = args.get(at) {
         let form = ExpiryForm::by_option(option);
-        if is_option(option, "FIELDS") && at + 1 < args.len() {
+        if is_option(option, "FIELDS") {
             const MOST: usize = i32::MAX as usize;
+            if at + 3 >= args.len() {
+                break;
+            }
             let number = numbers::at_least(&args[at + 1], 1).filter(|number| *number <= MOST);
             let number = number.ok_or(Error::new("ERR invalid number of fields"))?;
             let pairs = args.from(at + 2);
