@@ -151,6 +151,8 @@ fn engine(c: &mut Criterion) {
         ("GET", &[&["GET", "key"]]),
         ("RPUSH and LPOP", &[&["RPUSH", "queue", MESSAGE], &["LPOP", "queue"]]),
         ("LPUSH and LTRIM", &[&["LPUSH", "history", MESSAGE], &["LTRIM", "history", "0", "99"]]),
+        ("HSET", &[&["HSET", "session", "user", MESSAGE]]),
+        ("HGET", &[&["HGET", "session", "user"]]),
         ("PUBLISH to nobody", &[&["PUBLISH", "chat", MESSAGE]]),
     ];
     for (name, requests) in commands {
@@ -162,6 +164,7 @@ fn engine(c: &mut Criterion) {
             let mut driven = Driven::new();
             let client = driven.connect();
             driven.feed(client, &request(&["SET", "key", MESSAGE]));
+            driven.feed(client, &request(&["HSET", "session", "user", MESSAGE, "room", MESSAGE]));
             b.iter(|| driven.feed(client, black_box(&bytes)));
         });
     }

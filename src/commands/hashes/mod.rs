@@ -132,20 +132,17 @@ pub fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
 
 /// `HKEYS key`
 pub fn hkeys(ctx: &mut Context<'_>) -> Outcome {
-    list(ctx, |(field, _)| field)
+    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    ctx.reply.array(hash.map_or(0, Hash::seen));
+    hash.iter().flat_map(|hash| hash.iter()).for_each(|(field, _)| ctx.reply.bulk(field));
+    Ok(())
 }
 
 /// `HVALS key`
 pub fn hvals(ctx: &mut Context<'_>) -> Outcome {
-    list(ctx, |(_, value)| value)
-}
-
-fn list(ctx: &mut Context<'_>, part: for<'a> fn((&'a [u8], &'a [u8])) -> &'a [u8]) -> Outcome {
     let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
     ctx.reply.array(hash.map_or(0, Hash::seen));
-    for pair in hash.iter().flat_map(|hash| hash.iter()) {
-        ctx.reply.bulk(part(pair));
-    }
+    hash.iter().flat_map(|hash| hash.iter()).for_each(|(_, value)| ctx.reply.bulk(value));
     Ok(())
 }
 
