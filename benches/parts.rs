@@ -145,7 +145,7 @@ impl Driven {
 
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
-    let commands: [(&str, &[&[&str]]); 6] = [
+    let commands: [(&str, &[&[&str]]); 8] = [
         ("PING", &[&["PING"]]),
         ("SET", &[&["SET", "key", MESSAGE]]),
         ("GET", &[&["GET", "key"]]),

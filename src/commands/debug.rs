@@ -1,5 +1,9 @@
 //! DEBUG: what the test suites of clients use of it. It is allowed always: whoever runs this broker runs tests.
 
+// All subcommands are called in one way.
+#![allow(clippy::unnecessary_wraps)]
+
+use std::fmt::Write;
 use std::time::Duration;
 
 use super::config::parse_memory;
@@ -106,9 +110,10 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
     // An address would not be the same in two runs.
     let mut text = format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", value.encoding());
     if ctx.args.len() == 3 {
-        text.push_str(&format!(" serializedlength:{}", value.memory(usize::MAX)));
+        // Writing to a String cannot fail.
+        let _ = write!(text, " serializedlength:{}", value.memory(usize::MAX));
     }
-    text.push_str(&format!(" lru:{} lru_seconds_idle:{}", access.bits(), access.idle(now)));
+    let _ = write!(text, " lru:{} lru_seconds_idle:{}", access.bits(), access.idle(now));
     ctx.reply.simple(&text);
     Ok(())
 }
@@ -131,6 +136,8 @@ fn protocol(ctx: &mut Context<'_>) -> Outcome {
     match ctx.args[2].to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
+        // What redis-server answers; no better number would do.
+        #[allow(clippy::approx_constant)]
         b"double" => reply.double(3.141),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),

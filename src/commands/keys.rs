@@ -173,7 +173,7 @@ pub fn pttl(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn rounded_seconds(millis: i64) -> i64 {
-    millis.saturating_add(500) / 1000
+    millis / 1000 + i64::from(millis % 1000 >= 500)
 }
 
 fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {

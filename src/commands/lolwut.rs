@@ -37,7 +37,9 @@ pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
         }
         text.push_str("\nRain on a window. ");
     }
-    text.push_str(&format!("Redis ver. {REDIS_VERSION}\n"));
+    text.push_str("Redis ver. ");
+    text.push_str(REDIS_VERSION);
+    text.push('\n');
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())
 }

@@ -74,7 +74,7 @@ pub fn purge(ctx: &mut Context<'_>) -> Outcome {
 
 /// `MEMORY MALLOC-STATS`: the engine knows nothing of the allocator.
 pub fn malloc_stats(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.bulk(b"Stats not supported for the current allocator");
+    ctx.reply.verbatim("txt", b"Stats not supported for the current allocator");
     Ok(())
 }
 

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use super::numbers::{integer, is_option, up_to_nul};
 use super::{Context, Error, Outcome};
-use crate::resp::parse_double;
+use crate::resp::parse_decimal;
 use crate::store::list::ListLimits;
 use crate::store::set::Member;
 use crate::store::string::View;
 use crate::store::value::Value;
-use crate::store::{Bytes, Class, Hash, List, SortedSet, Store, Typed};
+use crate::store::{Bytes, Class, Hash, List, Store, Typed};
 
 /// What the options say.
 struct Options<'a> {
@@ -164,7 +164,7 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
     }
     let elements = load(kind, &options)?;
-    if let Ok(Some(set)) = ctx.store.get_mut::<SortedSet>(key) {
+    if let Some(Value::SortedSet(set)) = ctx.store.peek_mut(key).map(|entry| &mut entry.value) {
         // redis-server sorts the large form only, and leaves it so.
         set.index();
     }
@@ -243,14 +243,13 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
     Ok(items)
 }
 
-/// A weight as C's `strtod` reads it: white space may stand in front, nothing behind; no text at all is 0.
+/// A weight: no white space around it, and no text at all is 0.
 fn number(text: &[u8], all_numbers: &mut bool) -> f64 {
     let text = up_to_nul(text);
     if text.is_empty() {
         return 0.0;
     }
-    let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(0);
-    parse_double(text.get(start..).unwrap_or_default()).unwrap_or_else(|| {
+    parse_decimal(text).unwrap_or_else(|| {
         *all_numbers = false;
         0.0
     })

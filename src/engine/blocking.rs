@@ -228,6 +228,33 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_expire_all_at_once_leave_others_their_turn() -> Result<(), Error> {
+        const KEYS: usize = 5_000;
+        let (mut engine, clients) = ran(&["BLPOP k 0.001", "PING"])?;
+        for key in 0..KEYS {
+            engine.store.set_string(format!("{key}").as_bytes(), b"", Some(1));
+        }
+        let now = Time::from_millis(1);
+        let mut turns = 1;
+        assert!(engine.tick_for_a_while(now));
+        let mut reply = Vec::new();
+        engine.take_output(clients[0], &mut reply);
+        assert_eq!(reply, b"*-1\r\n", "whoever waits is told in time");
+        engine.execute(clients[1], OwnedRequest::new(["EXISTS", "4321", "1234", "1"]).args(), now);
+        engine.execute(clients[1], OwnedRequest::new(["RANDOMKEY"]).args(), now);
+        reply.clear();
+        engine.take_output(clients[1], &mut reply);
+        assert_eq!(reply, b"+PONG\r\n:0\r\n$-1\r\n", "what has expired is not seen");
+        while engine.tick_for_a_while(now) {
+            turns += 1;
+        }
+        assert!((8..=12).contains(&turns), "{turns}");
+        assert_eq!((engine.store.database().len(), engine.store.stats.expired_keys), (0, KEYS as u64));
+        assert_eq!(engine.next_deadline(), None);
+        Ok(())
+    }
+
+    #[test]
     fn who_finds_nothing_when_asked_again_keeps_its_deadline() -> Result<(), Error> {
         let (mut engine, clients) = ran(&["XREAD BLOCK 1000 STREAMS s 9-0"])?;
         let later = Time::from_millis(500);

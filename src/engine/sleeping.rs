@@ -32,3 +32,42 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Error;
+    use crate::engine::Flow;
+    use crate::resp::{OwnedRequest, Parser};
+    use crate::store::Config;
+    use crate::store::clients::Address;
+
+    #[test]
+    fn while_it_lasts_only_the_embedding_program_is_served() -> Result<(), Error> {
+        let start = Time::from_millis(0);
+        let mut engine = Engine::new(Config::default(), 1, start);
+        let sleeper = engine.connect(Address::default(), start)?;
+        let other = engine.connect(Address::default(), start)?;
+        let mut parser = Parser::new();
+        let asleep = b"DEBUG SLEEP 1\r\nPING\r\n";
+        assert_eq!(engine.feed(sleeper, &mut parser, asleep, start), (15, Flow::Blocked));
+        let later = Time::from_millis(500);
+        assert_eq!(engine.feed(other, &mut Parser::new(), b"PING\r\n", later), (0, Flow::Blocked));
+        assert!(!engine.has_dirty());
+        let mut reply = Vec::new();
+        engine.command(&OwnedRequest::new(["ECHO", "x"]), later, &mut reply);
+        assert_eq!(reply, b"$1\r\nx\r\n");
+        assert_eq!(engine.next_deadline(), Some(Time::from_millis(1000)));
+        engine.tick(Time::from_millis(1000));
+        assert!(engine.has_dirty());
+        reply.clear();
+        assert!(engine.take_output(sleeper, &mut reply).resumed);
+        assert!(engine.take_output(other, &mut reply).resumed);
+        assert_eq!(reply, b"+OK\r\n");
+        assert_eq!(
+            engine.feed(other, &mut parser, b"PING\r\n", Time::from_millis(1000)),
+            (6, Flow::Continue)
+        );
+        Ok(())
+    }
+}

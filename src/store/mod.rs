@@ -11,6 +11,7 @@ pub mod events;
 mod field_deadlines;
 pub mod hash;
 pub mod keyspace;
+pub mod lcs;
 pub mod list;
 pub mod memory;
 pub mod pattern;

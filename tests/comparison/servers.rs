@@ -85,7 +85,8 @@ fn attempt(program: &Path) -> io::Result<Server> {
     let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let child = Command::new(program)
         .args(["--port", &addr.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .args(["--daemonize", "no", "--dir"])
+        // As minibroker, which allows DEBUG always.
+        .args(["--enable-debug-command", "yes", "--daemonize", "no", "--dir"])
         .arg(&folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

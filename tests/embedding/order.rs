@@ -203,3 +203,24 @@ fn client_list_tells_how_many_bytes_wait_to_be_run() -> Outcome {
     waiting.expect("*2\r\n$5\r\nqueue\r\n$5\r\nhello\r\n+PONG\r\n+PONG\r\n")?;
     told(0)
 }
+
+#[test]
+fn whoever_asks_while_a_great_many_keys_expire_is_answered_in_between() -> Outcome {
+    const KEYS: usize = 100_000;
+    let broker = Broker::start()?;
+    let mut connection = Wire::connect(&broker)?;
+    connection.ask("DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n")?;
+    for batch in 0..KEYS / 1000 {
+        let sets: Vec<String> = (0..1000).map(|key| format!("SET {batch}/{key} x PX 1")).collect();
+        connection.ask(&sets.join("\r\n"), &"+OK\r\n".repeat(1000))?;
+    }
+    connection.ask("DEBUG SET-ACTIVE-EXPIRE 1", "+OK\r\n")?;
+    let mut seen = Vec::new();
+    while seen.last() != Some(&0) {
+        connection.send("DBSIZE")?;
+        let line = connection.line()?;
+        seen.push(line.trim_start_matches(':').parse::<usize>()?);
+    }
+    assert!(seen.iter().any(|left| (1..KEYS).contains(left)), "{seen:?}");
+    Ok(())
+}

@@ -11,7 +11,7 @@ pub use positions::lpos;
 use super::{Context, Error, Outcome, numbers};
 use crate::resp::Reply;
 use crate::store::list::{self, End, ListLimits};
-use crate::store::{Class, List, Store};
+use crate::store::{Class, List, Store, Value};
 
 impl End {
     /// The end that LEFT or RIGHT names.
@@ -49,7 +49,7 @@ fn removed(store: &mut Store, key: &[u8], event: &str, count: usize, left: usize
         return store.remove_empty(key);
     }
     let limits = ListLimits::of(&store.config);
-    if let Ok(Some(list)) = store.get_mut::<List>(key) {
+    if let Some(Value::List(list)) = store.peek_mut(key).map(|entry| &mut entry.value) {
         list.settle(limits);
     }
 }

@@ -4,7 +4,7 @@ use super::{pop_into, removed};
 use crate::commands::{Context, Error, Outcome, numbers};
 use crate::resp::Args;
 use crate::store::list::{End, ListLimits};
-use crate::store::{Class, List};
+use crate::store::{Class, Entry, List, Store, Typed};
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
 pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
@@ -27,11 +27,11 @@ pub fn rpoplpush(ctx: &mut Context<'_>) -> Outcome {
 /// False if there is none.
 pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<bool, Error> {
     let (source, destination) = (&ctx.args[1], &ctx.args[2]);
-    if ctx.store.get_mut::<List>(source)?.is_none() {
+    if length(ctx.store, source)?.is_none() {
         return Ok(false);
     }
     // Nothing is taken that could not be put.
-    ctx.store.get_mut::<List>(destination)?;
+    length(ctx.store, destination)?;
     let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| list.pop(from)) else {
         return Ok(false);
     };
@@ -42,9 +42,15 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
     list.push(to, element, limits);
     // One change, with two events.
     ctx.store.modified_by(0, Class::LIST, to.pushed(), destination);
-    let left = ctx.store.get_mut::<List>(source)?.map_or(0, |list| list.len());
+    let left = length(ctx.store, source)?.unwrap_or_default();
     removed(ctx.store, source, from.popped(), 1, left);
     Ok(true)
+}
+
+/// The length of a list, if there is one; asking does not count as use.
+fn length(store: &mut Store, key: &[u8]) -> Result<Option<usize>, Error> {
+    let list = |entry: &Entry| List::of(&entry.value).map(|list| list.len()).ok_or(Error::WRONG_TYPE);
+    store.peek(key).map(list).transpose()
 }
 
 /// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`

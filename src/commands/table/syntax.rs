@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `message` | a string |
 //! | `count:integer` | of another type: `key`, `integer`, `double`, `pattern`, `unix-time` |
-//! | `destination:key#1` | a key, found by the key spec of this number (0 unless said) |
+//! | `destination:key#1` | a key, or a pattern of keys, found by the key spec of this number (0 unless said, for a key) |
 //! | `NX` | a word to be written as it is; its name is the same in lower case |
 //! | `change:CH`, `equal:'='` | such a word, with another name; in quotes if it is not in capitals |
 //! | `COUNT count:integer` | an argument that a word introduces |
@@ -168,9 +168,11 @@ impl Parser {
             "unix-time" => Kind::UnixTime,
             _ => return None,
         };
-        if argument.kind == Kind::Key {
-            let number = if self.eat("#") { self.take_while(|byte| byte.is_ascii_digit()) } else { "0" };
-            argument.key_spec = number.parse().ok();
+        // A pattern may stand for keys, too.
+        if self.eat("#") {
+            argument.key_spec = self.take_while(|byte| byte.is_ascii_digit()).parse().ok();
+        } else if argument.kind == Kind::Key {
+            argument.key_spec = Some(0);
         }
         Some(argument)
     }

@@ -28,7 +28,9 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod encodings;
 mod hashes;
+mod keys;
 mod lists;
 
 use std::{
@@ -105,7 +107,7 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { hashes, lists }
+families! { encodings, hashes, keys, lists }
 
 #[test]
 fn fields_that_expire() {
