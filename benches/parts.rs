@@ -103,12 +103,14 @@ fn writer(c: &mut Criterion) {
 
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
-    let commands: [(&str, &[&[&str]]); 6] = [
+    let commands: [(&str, &[&[&str]]); 8] = [
         ("PING", &[&["PING"]]),
         ("SET", &[&["SET", "key", MESSAGE]]),
         ("GET", &[&["GET", "key"]]),
         ("RPUSH and LPOP", &[&["RPUSH", "queue", MESSAGE], &["LPOP", "queue"]]),
         ("LPUSH and LTRIM", &[&["LPUSH", "history", MESSAGE], &["LTRIM", "history", "0", "99"]]),
+        ("HSET", &[&["HSET", "session", "user", MESSAGE]]),
+        ("HGET", &[&["HGET", "session", "user"]]),
         ("PUBLISH to nobody", &[&["PUBLISH", "chat", MESSAGE]]),
     ];
     for (name, requests) in commands {
@@ -120,6 +122,7 @@ fn engine(c: &mut Criterion) {
             let mut driven = Driven::new();
             let client = driven.connect();
             driven.feed(client, &request(&["SET", "key", MESSAGE]));
+            driven.feed(client, &request(&["HSET", "session", "user", MESSAGE, "room", MESSAGE]));
             b.iter(|| driven.feed(client, black_box(&bytes)));
         });
     }

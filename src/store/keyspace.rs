@@ -1,6 +1,7 @@
 //! The databases: keys, their values, and when they expire.
 
 use super::deadlines::{self, Deadlines};
+use super::field_deadlines::FieldDeadlines;
 use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
 /// A value, when it ends and when it was used.
@@ -44,6 +45,8 @@ pub struct Database {
     entries: Map<Bytes, Entry>,
     /// The keys that expire.
     deadlines: Deadlines,
+    /// The hashes with fields that expire.
+    field_deadlines: FieldDeadlines,
 }
 
 impl Database {
@@ -63,6 +66,24 @@ impl Database {
     #[must_use]
     pub fn expiring(&self) -> usize {
         self.deadlines.len()
+    }
+
+    /// The number of hashes with fields that expire some day.
+    #[must_use]
+    pub fn with_expiring_fields(&self) -> usize {
+        self.field_deadlines.hashes()
+    }
+
+    /// The value of a key, expired or not, and the deadlines of the fields of all hashes.
+    pub(super) fn value_and_field_deadlines(
+        &mut self,
+        key: &[u8],
+    ) -> (Option<&mut Value>, &mut FieldDeadlines) {
+        (self.entries.get_mut(key).map(|entry| &mut entry.value), &mut self.field_deadlines)
+    }
+
+    pub(super) fn field_deadlines_mut(&mut self) -> &mut FieldDeadlines {
+        &mut self.field_deadlines
     }
 
     /// The mean time to live of the expiring keys in milliseconds, 0 if there are none.
@@ -103,14 +124,20 @@ impl Database {
         self.entries.get_index(index)
     }
 
-    /// When the first key expires, in milliseconds since the Unix epoch.
+    /// When the first key or field of a hash expires, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
+        let fields = self.field_deadlines.next();
+        self.next_key_expiry().into_iter().chain(fields).min()
+    }
+
+    fn next_key_expiry(&self) -> Option<i64> {
         self.deadlines.first().map(|(at, _)| at)
     }
 
     /// Adds a key that is not there.
-    fn add(&mut self, key: &[u8], entry: Entry) {
+    fn add(&mut self, key: &[u8], mut entry: Entry) {
+        self.field_deadlines.add(key, &mut entry.value);
         let expires = entry.expires();
         let (place, _) = self.entries.insert_full(key.into(), Entry { deadline: deadlines::NONE, ..entry });
         if let Some(at) = expires {
@@ -119,9 +146,11 @@ impl Database {
     }
 
     /// Puts another entry in the place of the one at `place`.
-    fn replace(&mut self, place: usize, entry: Entry) -> Option<Entry> {
+    fn replace(&mut self, place: usize, mut entry: Entry) -> Option<Entry> {
         self.set_expiry(place, entry.expires());
-        let (_, old) = self.entries.get_index_mut(place)?;
+        let (key, old) = self.entries.get_index_mut(place)?;
+        self.field_deadlines.remove(key, &mut old.value);
+        self.field_deadlines.add(key, &mut entry.value);
         let deadline = old.deadline;
         Some(std::mem::replace(old, Entry { deadline, ..entry }))
     }
@@ -133,7 +162,8 @@ impl Database {
 
     /// Removes the key at a place, which the last key takes over.
     fn remove_at(&mut self, place: usize) -> Option<(Bytes, Entry)> {
-        let (key, entry) = self.entries.swap_remove_index(place)?;
+        let (key, mut entry) = self.entries.swap_remove_index(place)?;
+        self.field_deadlines.remove(&key, &mut entry.value);
         if let Some((_, moved)) = self.entries.get_index(place) {
             self.deadlines.set_place(moved.deadline, place);
         }
@@ -184,6 +214,12 @@ impl Store {
             if !self.keeps_expired {
                 self.expire(self.db, place);
             }
+            return None;
+        }
+        if let Value::Hash(hash) = &entry.value
+            && hash.next_expiry().is_some_and(|at| at <= self.now.millis())
+            && !self.hide_or_expire_fields(key)
+        {
             return None;
         }
         Some(place)
@@ -329,6 +365,9 @@ impl Store {
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         self.note_expiry(expires);
+        if let Value::Hash(hash) = &value {
+            self.note_expiry(hash.next_expiry());
+        }
         let entry = Entry::new(value, expires, Access::first(&self.config, self.now));
         if let Some(index) = place {
             // As in redis-server, a value in the place of another one serves nobody.
@@ -447,14 +486,19 @@ impl Store {
         }
     }
 
-    /// Removes keys whose time has come, in the order of their deadlines, but not more than `max` of them; returns
-    /// how many.
+    /// Removes keys and fields of hashes whose time has come, but not more than `max` of them; returns how many.
     pub fn expire_due(&mut self, max: usize) -> usize {
+        let keys = self.expire_due_keys(max);
+        keys + self.expire_due_fields(max - keys)
+    }
+
+    /// The keys, in the order of their deadlines.
+    fn expire_due_keys(&mut self, max: usize) -> usize {
         let mut left = max;
         while left > 0 {
             let due = || {
                 let databases = self.databases.iter().take(self.expiring_databases).enumerate();
-                databases.filter_map(|(db, database)| Some((database.next_expiry()?, db)))
+                databases.filter_map(|(db, database)| Some((database.next_key_expiry()?, db)))
             };
             let Some((_, db)) = due().min().filter(|(at, _)| *at <= self.now.millis()) else { break };
             let next = due().filter(|(_, other)| *other != db).min();
@@ -479,8 +523,8 @@ impl Store {
         self.databases.iter().take(self.expiring_databases).filter_map(Database::next_expiry).min()
     }
 
-    /// A key of the current database expires some day, or none does.
-    fn note_expiry(&mut self, expires: Option<i64>) {
+    /// A key or field of the current database expires some day, or none does.
+    pub(super) fn note_expiry(&mut self, expires: Option<i64>) {
         if expires.is_some() {
             self.expiring_databases = self.expiring_databases.max(self.db + 1);
         }

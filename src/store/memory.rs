@@ -89,7 +89,7 @@ impl Value {
                 let fields = hash
                     .iter()
                     .map(|(field, value)| table_entry::<(Bytes, Bytes)>(field.len() + value.len()));
-                size_of::<Hash>() + sampled(fields, hash.len(), samples)
+                size_of::<Hash>() + hash.deadlines_memory() + sampled(fields, hash.len(), samples)
             }
             Self::SortedSet(set) => set.memory(),
             Self::Stream(stream) => size_of::<Stream>() + stream.memory(),

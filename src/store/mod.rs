@@ -8,6 +8,7 @@ pub mod clients;
 pub mod config;
 mod deadlines;
 pub mod events;
+mod field_deadlines;
 pub mod hash;
 pub mod keyspace;
 pub mod lcs;

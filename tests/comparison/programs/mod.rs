@@ -29,6 +29,7 @@
 
 mod arguments;
 mod encodings;
+mod hashes;
 mod keys;
 mod lists;
 mod sorted_sets;
@@ -110,10 +111,25 @@ macro_rules! families {
 // A family is a module here and a word in this list.
 families! {
     encodings,
+    hashes,
     keys,
     lists,
     sorted_sets,
     streams,
+}
+
+#[test]
+fn fields_that_expire() {
+    if let Err(report) = compare(hashes::expiring()) {
+        panic!("{report}");
+    }
+}
+
+#[test]
+fn fields_that_expire_in_small_hashes() {
+    if let Err(report) = compare(hashes::ordered()) {
+        panic!("{report}");
+    }
 }
 
 #[test]
