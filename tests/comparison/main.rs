@@ -92,6 +92,7 @@ families! {
     sets_answer_as_redis_server_does: "sets",
     sorted_sets_answer_as_redis_server_does: "sorted_sets",
     streams_answer_as_redis_server_does: "streams",
+    stream_groups_answer_as_redis_server_does: "stream_groups",
     strings_answer_as_redis_server_does: "strings",
     transactions_answer_as_redis_server_does: "transactions",
 }

@@ -30,6 +30,7 @@
 mod arguments;
 mod lists;
 mod sorted_sets;
+mod streams;
 
 use std::{
     env,
@@ -105,7 +106,11 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists, sorted_sets }
+families! {
+    lists,
+    sorted_sets,
+    streams,
+}
 
 #[test]
 fn sorted_sets_by_name() {
