@@ -249,7 +249,7 @@ fn main() -> ExitCode {
     let sizes: &[usize] = if smoke { &SMOKE_SIZES } else { &SIZES };
     let growth = sizes[sizes.len() - 1] as f64 / sizes[0] as f64;
     // Between what caches cost and what a walk through everything would.
-    let limit = growth.sqrt();
+    let limit = growth.powf(0.6);
     let mut failed = false;
     for kind in KINDS.iter().filter(|kind| wanted.is_none_or(|wanted| kind.name.contains(wanted.as_str()))) {
         let mut benches: Vec<Bench> = sizes.iter().map(|size| Bench::new(kind, *size)).collect();
