@@ -3,10 +3,12 @@
 //! Everything here is plain data in one [`Store`]; nothing knows a command's syntax, a socket or the
 //! system's clock.
 
+pub mod bits;
 pub mod clients;
 pub mod config;
 pub mod events;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keyspace;
 pub mod lcs;
 pub mod list;

@@ -79,10 +79,12 @@ macro_rules! families {
 }
 
 families! {
+    bitmaps_answer_as_redis_server_does: "bitmaps",
     blocking_commands_answer_as_redis_server_does: "blocking",
     client_answers_as_redis_server_does: "client",
     connections_answer_as_redis_server_does: "connection",
     hashes_answer_as_redis_server_does: "hashes",
+    hyperloglog_answers_as_redis_server_does: "hyperloglog",
     keys_answer_as_redis_server_does: "keys",
     lists_answer_as_redis_server_does: "lists",
     protocol_errors_answer_as_redis_server_does: "protocol",
