@@ -28,7 +28,10 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod bitmaps;
+mod hyperloglog;
 mod lists;
+mod strings;
 
 use std::{
     env,
@@ -104,7 +107,7 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists }
+families! { bitmaps, hyperloglog, lists, strings }
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
