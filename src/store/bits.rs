@@ -88,7 +88,9 @@ pub fn join(operation: Operation, strings: &[Vec<u8>]) -> Vec<u8> {
     let Some((first, others)) = strings.split_first() else { return Vec::new() };
     let mut result = first.clone();
     if operation == Operation::Not {
-        result.iter_mut().for_each(|byte| *byte = !*byte);
+        for byte in &mut result {
+            *byte = !*byte;
+        }
         return result;
     }
     let len = strings.iter().map(Vec::len).max().unwrap_or_default();

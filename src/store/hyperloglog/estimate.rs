@@ -24,7 +24,7 @@ impl Histogram {
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn estimate(&self) -> u64 {
         // 1 / (2 ln 2)
-        const ALPHA: f64 = 0.721_347_520_444_481_703_680;
+        const ALPHA: f64 = 0.721_347_520_444_481_7;
         let all = REGISTERS as f64;
         let greatest = VALUE_BITS as usize + 1;
         let mut sum = all * tau((all - f64::from(self.0[greatest])) / all);
