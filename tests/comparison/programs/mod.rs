@@ -31,6 +31,8 @@ mod arguments;
 mod bitmaps;
 mod hyperloglog;
 mod lists;
+mod sorted_sets;
+mod streams;
 mod strings;
 
 use std::{
@@ -107,7 +109,21 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { bitmaps, hyperloglog, lists, strings }
+families! {
+    bitmaps,
+    hyperloglog,
+    lists,
+    sorted_sets,
+    streams,
+    strings,
+}
+
+#[test]
+fn sorted_sets_by_name() {
+    if let Err(report) = compare(sorted_sets::by_name()) {
+        panic!("{report}");
+    }
+}
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
