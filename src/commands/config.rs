@@ -122,6 +122,7 @@ const PARAMETERS: &[Parameter] = &[
             set: |config, value| config.list_max_listpack_size = value,
         },
     },
+    number!(Memory, "hll-sparse-max-bytes", "", 0, i64::MAX, hll_sparse_max_bytes),
     number!(Memory, "stream-node-max-bytes", "", 0, i64::MAX, stream_node_max_bytes),
     number!(Integer, "stream-node-max-entries", "", 0, i64::MAX, stream_node_max_entries),
     Parameter {

@@ -7,6 +7,7 @@
 // Every command answers with the errors of redis-server, which the comparison suite proves.
 #![allow(clippy::missing_errors_doc)]
 
+pub mod bitmaps;
 pub mod client;
 pub mod command;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod connection;
 pub mod debug;
 mod error;
 pub mod hashes;
+pub mod hyperloglog;
 pub mod info;
 pub mod keys;
 pub mod lists;

@@ -228,13 +228,16 @@ pub fn range(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
     index(start)..index(stop) + 1
 }
 
-/// The part of a string that two indices choose: the rule of GETRANGE, BITCOUNT and BITPOS. As [`range`], but an end
-/// before the beginning is the first element, unless both are given so.
+/// The part of a string that two indices choose: the rule of GETRANGE and BITCOUNT. As [`clamped_range`], but
+/// nothing, if both count from the end and are in the wrong order.
 #[must_use]
-pub fn inclusive_range(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
-    if start < 0 && end < 0 && start > end {
-        return 0..0;
-    }
+pub fn string_range(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
+    if start < 0 && end < 0 && start > end { 0..0 } else { clamped_range(start, end, len) }
+}
+
+/// As [`range`], but an end before the beginning is the first element: the rule of BITPOS.
+#[must_use]
+pub fn clamped_range(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
     let before = i64::try_from(len).map_or(true, |len| end < len.saturating_neg());
     range(start, if before { 0 } else { end }, len)
 }

@@ -11,9 +11,11 @@ use std::borrow::Cow;
 
 use super::{Context, Outcome};
 
+mod bitmaps;
 mod connection;
 mod flags;
 mod hashes;
+mod hyperloglog;
 mod key_spec;
 mod keys;
 mod lists;
@@ -227,6 +229,8 @@ impl Command {
 /// All families.
 const FAMILIES: &[&[Command]] = &[
     strings::COMMANDS,
+    bitmaps::COMMANDS,
+    hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,

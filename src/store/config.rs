@@ -53,6 +53,8 @@ pub struct Config {
     pub zset_max_listpack_entries: usize,
     /// `zset-max-listpack-value`.
     pub zset_max_listpack_value: usize,
+    /// `hll-sparse-max-bytes`.
+    pub hll_sparse_max_bytes: usize,
     /// `list-max-listpack-size`.
     pub list_max_listpack_size: i64,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements of so many bytes are kept apart; 0: as
@@ -104,6 +106,7 @@ impl Default for Config {
             hash_max_listpack_value: 64,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
+            hll_sparse_max_bytes: 3000,
             list_max_listpack_size: -2,
             quicklist_packed_threshold: 0,
             stream_node_max_bytes: 4096,

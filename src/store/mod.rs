@@ -4,12 +4,14 @@
 //! system's clock.
 
 pub mod access;
+pub mod bits;
 pub mod clients;
 pub mod config;
 mod deadlines;
 pub mod events;
 mod field_deadlines;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keyspace;
 pub mod lcs;
 pub mod list;

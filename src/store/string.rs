@@ -8,6 +8,15 @@ use crate::resp::parse_integer;
 /// The longest string that redis-server keeps in one piece with its header: `embstr`.
 pub const EMBEDDED_MAX: usize = 44;
 
+/// The length of the longest integer of 64 bits, with its sign.
+const LONGEST_INTEGER: usize = 20;
+
+/// As [`parse_integer`], at no cost for what is too long.
+#[inline]
+fn read_integer(bytes: &[u8]) -> Option<i64> {
+    if bytes.len() <= LONGEST_INTEGER { parse_integer(bytes) } else { None }
+}
+
 /// A string: any bytes, or an integer kept as such. What a command writes as a whole is an integer if it reads
 /// like one; what a command changes in place is `raw` from then on, however short.
 #[derive(Clone)]
@@ -28,7 +37,7 @@ impl ByteString {
     /// What a command writes that keeps integers as such: most of them.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(parse_integer(bytes).map_or_else(|| Kept::Plain(bytes.into()), Kept::Integer))
+        Self(read_integer(bytes).map_or_else(|| Kept::Plain(bytes.into()), Kept::Integer))
     }
 
     /// What INCRBYFLOAT writes: never an integer.
@@ -105,7 +114,7 @@ impl ByteString {
         match &mut self.0 {
             Kept::Plain(old)
                 if (bytes.len()..=bytes.len() * 2 + 64).contains(&old.capacity())
-                    && parse_integer(bytes).is_none() =>
+                    && read_integer(bytes).is_none() =>
             {
                 old.clear();
                 old.extend_from_slice(bytes);
@@ -159,7 +168,7 @@ pub enum View<'a> {
     /// An integer that has been printed.
     Digits {
         /// The digits and what is free behind them.
-        text: [u8; 20],
+        text: [u8; LONGEST_INTEGER],
         /// How many there are, with the sign.
         len: usize,
     },
@@ -169,7 +178,7 @@ impl View<'_> {
     fn integer(value: i64) -> Self {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value).as_bytes();
-        let mut text = [0; 20];
+        let mut text = [0; LONGEST_INTEGER];
         text[..digits.len()].copy_from_slice(digits);
         Self::Digits { text, len: digits.len() }
     }

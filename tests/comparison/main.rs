@@ -79,6 +79,7 @@ macro_rules! families {
 }
 
 families! {
+    bitmaps_answer_as_redis_server_does: "bitmaps",
     blocking_commands_answer_as_redis_server_does: "blocking",
     blocking_sorted_sets_answer_as_redis_server_does: "blocking_sorted_sets",
     client_answers_as_redis_server_does: "client",
@@ -86,6 +87,7 @@ families! {
     debugging_answers_as_redis_server_does: "debug",
     fields_expire_as_with_redis_server: "field_expiry",
     hashes_answer_as_redis_server_does: "hashes",
+    hyperloglog_answers_as_redis_server_does: "hyperloglog",
     keys_answer_as_redis_server_does: "keys",
     lists_answer_as_redis_server_does: "lists",
     objects_answer_as_redis_server_does: "objects",

@@ -22,13 +22,15 @@ fn blocks(language: &str) -> Vec<String> {
 
 /// The list of commands by family, as the README has it.
 fn command_list() -> String {
-    const FAMILIES: [(Group, &str); 10] = [
+    const FAMILIES: [(Group, &str); 12] = [
         (Group::Pubsub, "Pub/Sub"),
         (Group::List, "Lists"),
         (Group::Stream, "Streams"),
         (Group::Set, "Sets"),
         (Group::SortedSet, "Sorted sets"),
         (Group::String, "Strings"),
+        (Group::Bitmap, "Bitmaps"),
+        (Group::HyperLogLog, "HyperLogLog"),
         (Group::Hash, "Hashes"),
         (Group::Generic, "Keys"),
         (Group::Transactions, "Transactions"),

@@ -2,7 +2,7 @@
 
 mod lcs;
 
-use super::numbers::{ExpiryForm, inclusive_range, integer, is_option};
+use super::numbers::{ExpiryForm, integer, is_option, string_range};
 use super::{Context, Error, Outcome};
 use crate::resp::LongDouble;
 use crate::store::{ByteString, Class, Value};
@@ -411,7 +411,7 @@ pub fn getrange(ctx: &mut Context<'_>) -> Outcome {
     let (start, end) = (integer(&ctx.args[2])?, integer(&ctx.args[3])?);
     let value = ctx.store.get::<ByteString>(&ctx.args[1])?.map(ByteString::bytes);
     let bytes = value.as_deref().unwrap_or_default();
-    let part = inclusive_range(start, end, bytes.len());
+    let part = string_range(start, end, bytes.len());
     ctx.reply.bulk(bytes.get(part).unwrap_or_default());
     Ok(())
 }

@@ -28,12 +28,15 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod bitmaps;
 mod encodings;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod sorted_sets;
 mod streams;
+mod strings;
 
 use std::{
     env,
@@ -110,12 +113,15 @@ macro_rules! families {
 
 // A family is a module here and a word in this list.
 families! {
+    bitmaps,
     encodings,
     hashes,
+    hyperloglog,
     keys,
     lists,
     sorted_sets,
     streams,
+    strings,
 }
 
 #[test]
