@@ -168,6 +168,14 @@ impl Store {
         self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
     }
 
+    /// The entry of a key as it is, for commands that look at several at once. Expired keys are not seen, but
+    /// they stay.
+    #[must_use]
+    pub fn glimpse(&self, key: &[u8]) -> Option<&Entry> {
+        let entry = self.database().entries.get(key)?;
+        entry.expires.is_none_or(|at| at > self.now.millis()).then_some(entry)
+    }
+
     /// True if the key is there.
     pub fn contains(&mut self, key: &[u8]) -> bool {
         self.live(key).is_some()

@@ -1,5 +1,12 @@
 //! Sets.
 
+mod combine;
+mod random;
+
+pub use combine::{difference, intersection, union};
+
+use std::ops::Range;
+
 use super::{Bytes, Config, IndexSet};
 use crate::resp::parse_integer;
 
@@ -48,6 +55,20 @@ pub enum Member<'a> {
     Integer(i64),
     /// Any bytes.
     Bytes(&'a [u8]),
+}
+
+impl<'a> Member<'a> {
+    /// Its text; an integer writes its digits into the buffer.
+    #[must_use]
+    pub fn text<'b>(self, digits: &'b mut itoa::Buffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Integer(integer) => digits.format(integer).as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 impl Default for Set {
@@ -101,6 +122,38 @@ impl Set {
             }
             Self::Listed(members) | Self::Hashed(members) => members.contains(member),
         }
+    }
+
+    /// True if the member of another set is one of this, too.
+    #[must_use]
+    pub fn has(&self, member: Member<'_>) -> bool {
+        match (self, member) {
+            (Self::Integers(members), Member::Integer(integer)) => members.binary_search(&integer).is_ok(),
+            _ => self.contains(member.text(&mut itoa::Buffer::new())),
+        }
+    }
+
+    /// The member at a place from 0 on, in the order of [`Set::iter`].
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<Member<'_>> {
+        match self {
+            Self::Integers(members) => members.get(place).map(|member| Member::Integer(*member)),
+            Self::Listed(members) | Self::Hashed(members) => {
+                members.get_index(place).map(|member| Member::Bytes(member))
+            }
+        }
+    }
+
+    /// One step of SSCAN: the cursor of the next step, 0 when all is done, and the places of the members to
+    /// return now. A small set is returned as a whole. In a large one a member that goes leaves its place to the
+    /// last one, and the walk goes from the end to the beginning, so that nobody who stays is passed over.
+    #[must_use]
+    pub fn scan(&self, cursor: u64, count: u64) -> (u64, Range<usize>) {
+        let Self::Hashed(members) = self else { return (0, 0..self.len()) };
+        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let end = if cursor == 0 { members.len() } else { to_index(cursor).min(members.len()) };
+        let start = end.saturating_sub(to_index(count));
+        (start as u64, start..end)
     }
 
     /// Announces that one command is going to add so many members, which may be the same one again and again:
@@ -172,6 +225,19 @@ impl Set {
             }
             Self::Listed(members) => members.shift_remove(member),
             Self::Hashed(members) => members.swap_remove(member),
+        }
+    }
+
+    /// Becomes an intset if all members are integers, and few enough for it.
+    fn become_integers(&mut self, limits: SetLimits) {
+        let (Self::Listed(members) | Self::Hashed(members)) = &*self else { return };
+        if members.len() > limits.integers.min(SetLimits::INTEGERS_MAX) {
+            return;
+        }
+        let integers: Option<Vec<i64>> = members.iter().map(|member| parse_integer(member)).collect();
+        if let Some(mut integers) = integers {
+            integers.sort_unstable();
+            *self = Self::Integers(integers);
         }
     }
 
