@@ -12,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod connection;
 mod error;
+pub mod geo;
 pub mod hashes;
 pub mod info;
 pub mod keys;

@@ -13,6 +13,7 @@ use super::{Context, Outcome};
 
 mod connection;
 mod flags;
+mod geo;
 mod hashes;
 mod key_spec;
 mod keys;
@@ -231,6 +232,7 @@ const FAMILIES: &[&[Command]] = &[
     lists::COMMANDS,
     sets::COMMANDS,
     sorted_sets::COMMANDS,
+    geo::COMMANDS,
     hashes::COMMANDS,
     streams::COMMANDS,
     pubsub::COMMANDS,

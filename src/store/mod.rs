@@ -6,10 +6,12 @@
 pub mod clients;
 pub mod config;
 pub mod events;
+pub mod geo;
 pub mod hash;
 pub mod keyspace;
 pub mod list;
 pub mod memory;
+pub mod partial_sort;
 pub mod pattern;
 pub mod pubsub;
 pub mod set;
