@@ -28,7 +28,9 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod geo;
 mod lists;
+mod sets;
 
 use std::{
     env,
@@ -104,7 +106,7 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists }
+families! { geo, lists, sets }
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
