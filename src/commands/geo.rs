@@ -34,8 +34,7 @@ pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
     let (mut only_new, mut only_existing, mut count_changed) = (false, false, false);
     let mut first = 2;
     while let Some(option) = args.get(first) {
-        let known =
-            [("NX", &mut only_new), ("XX", &mut only_existing), ("CH", &mut count_changed)];
+        let known = [("NX", &mut only_new), ("XX", &mut only_existing), ("CH", &mut count_changed)];
         let Some((_, flag)) = known.into_iter().find(|(name, _)| is_option(option, name)) else { break };
         *flag = true;
         first += 1;

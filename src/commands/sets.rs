@@ -179,6 +179,8 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
         }
         Some(count) if count >= set.len() => {
             let set = std::mem::take(set);
+            // redis-server reads it once more, as SUNION does.
+            ctx.store.stats.keyspace_hits += 1;
             write_set(&mut ctx.reply, &set);
             set.len()
         }
@@ -228,9 +230,7 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
             return Err(Error::new("ERR value is out of range"));
         }
         ctx.reply.array(wanted);
-        (0..wanted)
-            .filter_map(|_| set.random(&mut random))
-            .for_each(|member| write(&mut ctx.reply, member));
+        (0..wanted).filter_map(|_| set.random(&mut random)).for_each(|member| write(&mut ctx.reply, member));
     } else if wanted >= set.len() {
         ctx.reply.array(set.len());
         set.iter().for_each(|member| write(&mut ctx.reply, member));

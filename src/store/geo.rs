@@ -335,7 +335,8 @@ fn cells(middle: Place, shape: Shape) -> [Option<Cell>; 9] {
     let (width, height) = shape.half();
     let by_latitude = degrees(height / EARTH_RADIUS);
     // Towards the pole a degree of longitude is shorter.
-    let widest = if middle.latitude < 0.0 { middle.latitude - by_latitude } else { middle.latitude + by_latitude };
+    let widest =
+        if middle.latitude < 0.0 { middle.latitude - by_latitude } else { middle.latitude + by_latitude };
     let by_longitude = degrees(width / EARTH_RADIUS / radians(widest).cos());
     let west = middle.longitude - by_longitude;
     let east = middle.longitude + by_longitude;

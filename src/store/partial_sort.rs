@@ -116,3 +116,31 @@ fn pivot<T>(items: &[T], compare: &mut impl FnMut(&T, &T) -> Ordering) -> usize 
     }
     median(low, middle, high)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_beginning_is_sorted_and_nothing_is_lost(items in prop::collection::vec(0..40u8, 0..300), wanted in 0..300usize) {
+            let mut expected = items.clone();
+            expected.sort_unstable();
+            let mut sorted = items;
+            partial_sort(&mut sorted, wanted, Ord::cmp);
+            let wanted = wanted.min(sorted.len());
+            prop_assert_eq!(&sorted[..wanted], &expected[..wanted]);
+            sorted.sort_unstable();
+            prop_assert_eq!(sorted, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_sorted_already_takes_no_stack() {
+        let mut items: Vec<usize> = (0..100_000).collect();
+        partial_sort(&mut items, 100_000, Ord::cmp);
+        assert!(items.is_sorted());
+    }
+}

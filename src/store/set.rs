@@ -333,4 +333,89 @@ mod tests {
         assert_eq!(set.encoding(), "hashtable");
         assert!(set.contains(b"1"));
     }
+
+    fn large(members: usize) -> Set {
+        let mut set = Set::default();
+        (0..members).for_each(|member| assert!(set.add(format!("m{member}").as_bytes(), LIMITS)));
+        assert_eq!(set.encoding(), "hashtable");
+        set
+    }
+
+    #[test]
+    fn a_scan_returns_every_member_that_is_there_from_beginning_to_end() {
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut set = large(random.usize(50..120));
+            let mut staying: std::collections::HashSet<String> = texts(&set).into_iter().collect();
+            let mut returned = std::collections::HashSet::new();
+            let mut cursor = 0;
+            for step in 0.. {
+                let (next, places) = set.scan(cursor, random.u64(1..12));
+                for place in places {
+                    let member = set.at(place).unwrap();
+                    returned
+                        .insert(String::from_utf8_lossy(member.text(&mut itoa::Buffer::new())).into_owned());
+                }
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
+                for change in 0..random.u8(0..4) {
+                    let many = random.usize(1..=set.len() / 10 + 1).min(set.len());
+                    let popped: Vec<Bytes> = match random.u8(0..8) {
+                        0..4 => {
+                            set.add(format!("new {step} {change}").as_bytes(), LIMITS);
+                            continue;
+                        }
+                        4 => set.pop(&mut random).into_iter().collect(),
+                        5 if set.len() > 80 => set.leave(set.len() - many, &mut random, LIMITS),
+                        _ if many < set.len() => set.pop_many(many, &mut random, LIMITS),
+                        _ => continue,
+                    };
+                    for member in popped {
+                        staying.remove(&*String::from_utf8_lossy(&member));
+                    }
+                }
+            }
+            assert!(staying.is_subset(&returned), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_popped_is_gone_and_the_rest_stays() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for members in
+            [&["1", "2", "3", "4"][..], &["a", "3", "c"], &["a", "b", "c", "d", "5", "6", "7", "8", "9"]]
+        {
+            for count in 1..members.len() {
+                let mut set = set_of(members);
+                let popped = set.pop_many(count, &mut random, LIMITS);
+                assert_eq!(popped.len(), count);
+                let mut all = texts(&set);
+                all.extend(popped.iter().map(|member| String::from_utf8_lossy(member).into_owned()));
+                all.sort();
+                let mut expected: Vec<String> = members.iter().map(|member| (*member).to_owned()).collect();
+                expected.sort();
+                assert_eq!(all, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_takes_every_place_equally_often() {
+        const ROUNDS: usize = 10_000;
+        let mut random = fastrand::Rng::with_seed(1);
+        let set = large(10);
+        let mut taken = [0; 10];
+        for _ in 0..ROUNDS {
+            let places = set.sample(3, &mut random);
+            assert_eq!(places.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+            places.into_iter().for_each(|place| taken[place] += 1);
+        }
+        let expected = ROUNDS * 3 / 10;
+        assert!(
+            taken.iter().all(|count| (expected * 9 / 10..expected * 11 / 10).contains(count)),
+            "{taken:?}"
+        );
+    }
 }

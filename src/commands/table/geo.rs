@@ -84,7 +84,11 @@ pub const COMMANDS: &[Command] = &[
         name: "georadius",
         arity: -6,
         flags: Flags::WRITE.or(Flags::DENYOOM),
-        keys: &[KeySpec::one(1, "RO access"), KeySpec::after("STORE", 6, "OW update"), KeySpec::after("STOREDIST", 6, "OW update")],
+        keys: &[
+            KeySpec::one(1, "RO access"),
+            KeySpec::after("STORE", 6, "OW update"),
+            KeySpec::after("STOREDIST", 6, "OW update"),
+        ],
         since: "3.2.0",
         summary: "Finds or stores the places within a circle.",
         complexity: "O(N+log(M)), N being the members in the cells that are looked at and M what is found",
@@ -97,11 +101,18 @@ pub const COMMANDS: &[Command] = &[
         name: "georadiusbymember",
         arity: -5,
         flags: Flags::WRITE.or(Flags::DENYOOM),
-        keys: &[KeySpec::one(1, "RO access"), KeySpec::after("STORE", 5, "OW update"), KeySpec::after("STOREDIST", 5, "OW update")],
+        keys: &[
+            KeySpec::one(1, "RO access"),
+            KeySpec::after("STORE", 5, "OW update"),
+            KeySpec::after("STOREDIST", 5, "OW update"),
+        ],
         since: "3.2.0",
         summary: "Finds or stores the places within a circle around one of them.",
         complexity: "O(N+log(M)), N being the members in the cells that are looked at and M what is found",
-        deprecated: Some(Deprecated { since: "6.2.0", instead: "GEOSEARCH or GEOSEARCHSTORE with BYRADIUS and FROMMEMBER" }),
+        deprecated: Some(Deprecated {
+            since: "6.2.0",
+            instead: "GEOSEARCH or GEOSEARCHSTORE with BYRADIUS and FROMMEMBER",
+        }),
         syntax: "key:key member radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] [count-block{COUNT count:integer [ANY]}] [order(ASC|DESC)] [store(STORE storekey\"key\":key#1|STOREDIST storedistkey\"key\":key#2)]",
         run: Run::Command(geo::georadiusbymember),
         ..GEO

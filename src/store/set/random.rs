@@ -54,7 +54,7 @@ impl Set {
     }
 
     /// Takes out all but so many members. What is left becomes a new set, which may be small again.
-    fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
+    pub(super) fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
         let mut places = sample(self.len(), remaining, random);
         // Nobody comes to a later place, which SSCAN relies on.
         places.sort_unstable();
