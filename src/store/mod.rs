@@ -9,6 +9,7 @@ pub mod events;
 pub mod geo;
 pub mod hash;
 pub mod keyspace;
+pub mod lcs;
 pub mod list;
 pub mod memory;
 pub mod partial_sort;
