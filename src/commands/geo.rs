@@ -318,11 +318,7 @@ impl<'a> Query<'a> {
                 return Err(Error::SYNTAX);
             }
         }
-        if query.destination.is_some() && (query.with_distance || query.with_hash || query.with_place) {
-            let what = if searches { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
-            let text = format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
-            return Err(Error::new(text));
-        }
+        query.check_destination(searches)?;
         let one_of = |words: &str| {
             let before = format!("ERR exactly one of {words} can be specified for ");
             Err(Error::quoting(&before, up_to_nul(&args[0]), ""))
@@ -341,6 +337,16 @@ impl<'a> Query<'a> {
             query.ascending = query.ascending.or(Some(true));
         }
         Ok(query)
+    }
+
+    /// Whether what is stored is not to be told, too.
+    fn check_destination(&self, searches: bool) -> Outcome {
+        if self.destination.is_some() && (self.with_distance || self.with_hash || self.with_place) {
+            let what = if searches { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
+            let text = format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
+            return Err(Error::new(text));
+        }
+        Ok(())
     }
 
     /// A radius and its unit.

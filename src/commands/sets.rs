@@ -274,7 +274,9 @@ pub fn sinter(ctx: &mut Context<'_>) -> Outcome {
     let sets: Option<Vec<&Set>> = sets(ctx.store, ctx.args.from(1))?.into_iter().collect();
     let members: Vec<_> = sets.into_iter().flat_map(set::intersection).collect();
     ctx.reply.set(members.len());
-    members.into_iter().for_each(|member| write(&mut ctx.reply, member));
+    for member in members {
+        write(&mut ctx.reply, member);
+    }
     Ok(())
 }
 

@@ -102,8 +102,9 @@ impl Place {
         const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
         let bits = Cell::of(self, ALL_LATITUDES, STEPS).bits;
         std::array::from_fn(|at| {
-            let shift = 47_usize.checked_sub(at * 5);
-            ALPHABET[shift.map_or(0, |shift| (bits >> shift) as usize & 31)]
+            // The low five of the bits that are left.
+            let [low, ..] = 47_usize.checked_sub(at * 5).map_or(0, |shift| bits >> shift).to_le_bytes();
+            ALPHABET[usize::from(low & 31)]
         })
     }
 
@@ -274,7 +275,9 @@ impl Shape {
         match self {
             Self::Circle(radius) => {
                 let distance = middle.distance(place);
-                (!(distance > radius)).then_some(distance)
+                // A distance that is no number, between opposite points, is not farther.
+                let outside = distance > radius;
+                (!outside).then_some(distance)
             }
             Self::Box { width, height } => {
                 let beside = Place { longitude: middle.longitude, ..place };

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 /// Sorts the first `wanted` elements to where they belong. Equal ones come in the order in which redis-server's
 /// partial quicksort leaves them: the three-way partition of Bentley and McIlroy ("Engineering a Sort Function").
 pub fn partial_sort<T>(items: &mut [T], wanted: usize, mut compare: impl FnMut(&T, &T) -> Ordering) {
-    let mut parts = vec![0..items.len()];
+    let whole = 0..items.len();
+    let mut parts = Vec::from([whole]);
     while let Some(part) = parts.pop() {
         if part.start >= wanted || part.len() < 2 {
             continue;

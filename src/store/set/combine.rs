@@ -4,7 +4,7 @@
 use super::{Member, Set, SetLimits};
 
 /// The members that all sets have, in the order of the smallest of them.
-pub fn intersection<'a>(mut sets: Vec<&'a Set>) -> impl Iterator<Item = Member<'a>> {
+pub fn intersection(mut sets: Vec<&Set>) -> impl Iterator<Item = Member<'_>> {
     // Stable: of equally small sets the first one counts.
     sets.sort_by_key(|set| set.len());
     let mut sets = sets.into_iter();
