@@ -1,8 +1,11 @@
 //! Sets.
 
-use super::{Context, Outcome};
-use crate::store::set::{Member, SetLimits};
-use crate::store::{Class, Set};
+use super::keys::is_wanted;
+use super::numbers::{self, is_option};
+use super::{Context, Error, Outcome, scan};
+use crate::resp::{Args, Reply};
+use crate::store::set::{self, Member, SetLimits};
+use crate::store::{Class, Set, Store, Typed, WrongType};
 
 /// `SADD key member [member ...]`: how many of the members are new.
 ///
@@ -83,14 +86,20 @@ pub fn smembers(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.set(0);
         return Ok(());
     };
-    ctx.reply.set(set.len());
-    for member in set.iter() {
-        match member {
-            Member::Integer(integer) => ctx.reply.bulk_integer(integer),
-            Member::Bytes(bytes) => ctx.reply.bulk(bytes),
-        }
-    }
+    write_set(&mut ctx.reply, set);
     Ok(())
+}
+
+fn write_set(reply: &mut Reply<'_>, set: &Set) {
+    reply.set(set.len());
+    set.iter().for_each(|member| write(reply, member));
+}
+
+fn write(reply: &mut Reply<'_>, member: Member<'_>) {
+    match member {
+        Member::Integer(integer) => reply.bulk_integer(integer),
+        Member::Bytes(bytes) => reply.bulk(bytes),
+    }
 }
 
 /// `SCARD key`.
@@ -101,5 +110,301 @@ pub fn smembers(ctx: &mut Context<'_>) -> Outcome {
 pub fn scard(ctx: &mut Context<'_>) -> Outcome {
     let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
     ctx.reply.count(set.map_or(0, Set::len));
+    Ok(())
+}
+
+/// `SMOVE source destination member`: 1 if it was a member of the source.
+///
+/// # Errors
+///
+/// One of the keys holds another type.
+pub fn smove(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let (source, destination, member) = (&args[1], &args[2], &args[3]);
+    let limits = SetLimits::of(&ctx.store.config);
+    let moved = ctx.store.contains(source) && {
+        if let Some(entry) = ctx.store.peek(destination) {
+            Set::of(&entry.value).ok_or(WrongType)?;
+        }
+        let set: Option<&mut Set> = ctx.store.get_mut(source)?;
+        set.is_some_and(|set| if source == destination { set.contains(member) } else { set.remove(member) })
+    };
+    if moved && source != destination {
+        ctx.store.modified(Class::SET, "srem", source);
+        remove_if_empty(ctx.store, source)?;
+        let set: &mut Set = ctx.store.get_or_create(destination)?;
+        if set.is_empty() {
+            set.expect(1, member, limits);
+        }
+        if set.add(member, limits) {
+            ctx.store.modified(Class::SET, "sadd", destination);
+        }
+    }
+    ctx.reply.integer(i64::from(moved));
+    Ok(())
+}
+
+fn remove_if_empty(store: &mut Store, key: &[u8]) -> Outcome {
+    if store.get_mut::<Set>(key)?.is_some_and(|set| set.is_empty()) {
+        store.remove_empty(key);
+    }
+    Ok(())
+}
+
+/// `SPOP key [count]`
+///
+/// # Errors
+///
+/// The key holds another type, or the count is none.
+pub fn spop(ctx: &mut Context<'_>) -> Outcome {
+    let key = &ctx.args[1];
+    if ctx.args.len() > 3 {
+        return Err(Error::SYNTAX);
+    }
+    let count = ctx.args.get(2).map(numbers::count).transpose()?;
+    let limits = SetLimits::of(&ctx.store.config);
+    let mut random = ctx.store.random.fork();
+    let Some(set) = ctx.store.get_mut::<Set>(key)? else {
+        match count {
+            Some(_) => ctx.reply.set(0),
+            None => ctx.reply.null(),
+        }
+        return Ok(());
+    };
+    let popped = match count {
+        None => {
+            let member = set.pop(&mut random);
+            ctx.reply.bulk_or_null(member.as_deref());
+            1
+        }
+        Some(count) if count >= set.len() => {
+            let set = std::mem::take(set);
+            // redis-server reads it once more, as SUNION does.
+            ctx.store.stats.keyspace_hits += 1;
+            write_set(&mut ctx.reply, &set);
+            set.len()
+        }
+        Some(count) => {
+            ctx.reply.set(count);
+            for member in if count == 0 { Vec::new() } else { set.pop_many(count, &mut random, limits) } {
+                ctx.reply.bulk(&member);
+            }
+            count
+        }
+    };
+    if popped > 0 {
+        ctx.store.modified_by(popped, Class::SET, "spop", key);
+        remove_if_empty(ctx.store, key)?;
+    }
+    Ok(())
+}
+
+/// `SRANDMEMBER key [count]`
+///
+/// # Errors
+///
+/// The key holds another type, or the count is none.
+pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
+    /// The most members with repetitions. redis-server tries to answer with 2^63, and dies.
+    const MOST: u64 = 1 << 24;
+    if ctx.args.len() > 3 {
+        return Err(Error::SYNTAX);
+    }
+    let count = ctx.args.get(2).map(numbers::negatable).transpose()?;
+    let mut random = ctx.store.random.fork();
+    let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
+    let Some(count) = count else {
+        match set.and_then(|set| set.random(&mut random)) {
+            Some(member) => write(&mut ctx.reply, member),
+            None => ctx.reply.null(),
+        }
+        return Ok(());
+    };
+    let Some(set) = set else {
+        ctx.reply.array(0);
+        return Ok(());
+    };
+    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    if count < 0 {
+        if count.unsigned_abs() > MOST {
+            return Err(Error::new("ERR value is out of range"));
+        }
+        ctx.reply.array(wanted);
+        (0..wanted).filter_map(|_| set.random(&mut random)).for_each(|member| write(&mut ctx.reply, member));
+    } else if wanted >= set.len() {
+        ctx.reply.array(set.len());
+        set.iter().for_each(|member| write(&mut ctx.reply, member));
+    } else {
+        ctx.reply.array(wanted);
+        let places = set.sample(wanted, &mut random);
+        places.into_iter().filter_map(|place| set.at(place)).for_each(|member| write(&mut ctx.reply, member));
+    }
+    Ok(())
+}
+
+/// The sets at these keys, in their order; none where there is no key.
+fn sets<'a>(store: &'a mut Store, keys: Args<'_>) -> Result<Vec<Option<&'a Set>>, Error> {
+    for key in keys.iter() {
+        store.get::<Set>(key)?;
+    }
+    let store: &Store = store;
+    let set = |key: &[u8]| Set::of(&store.glimpse(key)?.value);
+    Ok(keys.iter().map(set).collect())
+}
+
+/// Puts a result into the place of what the command's first key held, or removes that if the result is empty.
+fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
+    let key = &ctx.args[1];
+    let len = set.len();
+    if len > 0 {
+        ctx.store.insert(key, set.into_value(), None);
+        ctx.store.modified(Class::SET, event, key);
+    } else if ctx.store.remove(key).is_some() {
+        ctx.store.modified(Class::GENERIC, "del", key);
+    }
+    ctx.reply.count(len);
+}
+
+/// `SINTER key [key ...]`
+///
+/// # Errors
+///
+/// One of the keys holds another type.
+pub fn sinter(ctx: &mut Context<'_>) -> Outcome {
+    let sets: Option<Vec<&Set>> = sets(ctx.store, ctx.args.from(1))?.into_iter().collect();
+    let members: Vec<_> = sets.into_iter().flat_map(set::intersection).collect();
+    ctx.reply.set(members.len());
+    for member in members {
+        write(&mut ctx.reply, member);
+    }
+    Ok(())
+}
+
+/// `SINTERSTORE destination key [key ...]`
+///
+/// # Errors
+///
+/// One of the keys holds another type; what the destination holds does not matter.
+pub fn sinterstore(ctx: &mut Context<'_>) -> Outcome {
+    let limits = SetLimits::of(&ctx.store.config);
+    let sets: Option<Vec<&Set>> = sets(ctx.store, ctx.args.from(2))?.into_iter().collect();
+    let result = sets.map(|sets| Set::of_intersection(sets, limits)).unwrap_or_default();
+    store(ctx, result, "sinterstore");
+    Ok(())
+}
+
+/// `SINTERCARD numkeys key [key ...] [LIMIT limit]`
+///
+/// # Errors
+///
+/// One of the keys holds another type, the number of keys or the limit is none, other options.
+pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let keys = numbers::at_least(&args[1], 1);
+    let keys = keys.ok_or(Error::new("ERR numkeys should be greater than 0"))?;
+    if keys > args.len() - 2 {
+        return Err(Error::new("ERR Number of keys can't be greater than number of args"));
+    }
+    let mut limit = 0;
+    let mut options = args.from(2 + keys).iter();
+    while let Some(option) = options.next() {
+        let value = options.next().filter(|_| is_option(option, "LIMIT")).ok_or(Error::SYNTAX)?;
+        limit = numbers::at_least(value, 0).ok_or(Error::new("ERR LIMIT can't be negative"))?;
+    }
+    let sets: Option<Vec<&Set>> = sets(ctx.store, args.range(2, 2 + keys))?.into_iter().collect();
+    let members = sets.into_iter().flat_map(set::intersection);
+    let count = members.take(if limit == 0 { usize::MAX } else { limit }).count();
+    ctx.reply.count(count);
+    Ok(())
+}
+
+/// The union of the sets at these keys.
+fn union(ctx: &mut Context<'_>, keys: Args<'_>) -> Result<Set, Error> {
+    let limits = SetLimits::of(&ctx.store.config);
+    Ok(set::union(sets(ctx.store, keys)?.into_iter().flatten(), limits))
+}
+
+/// `SUNION key [key ...]`
+///
+/// # Errors
+///
+/// One of the keys holds another type.
+pub fn sunion(ctx: &mut Context<'_>) -> Outcome {
+    let result = union(ctx, ctx.args.from(1))?;
+    write_set(&mut ctx.reply, &result);
+    Ok(())
+}
+
+/// `SUNIONSTORE destination key [key ...]`
+///
+/// # Errors
+///
+/// One of the keys holds another type; what the destination holds does not matter.
+pub fn sunionstore(ctx: &mut Context<'_>) -> Outcome {
+    let result = union(ctx, ctx.args.from(2))?;
+    store(ctx, result, "sunionstore");
+    Ok(())
+}
+
+/// The first of the sets at these keys without the members of the others.
+fn difference(ctx: &mut Context<'_>, keys: Args<'_>) -> Result<Set, Error> {
+    let limits = SetLimits::of(&ctx.store.config);
+    let mut sets = sets(ctx.store, keys)?.into_iter();
+    let Some(first) = sets.next().flatten() else { return Ok(Set::default()) };
+    let others: Vec<&Set> = sets.flatten().collect();
+    Ok(set::difference(first, &others, limits))
+}
+
+/// `SDIFF key [key ...]`
+///
+/// # Errors
+///
+/// One of the keys holds another type.
+pub fn sdiff(ctx: &mut Context<'_>) -> Outcome {
+    let result = difference(ctx, ctx.args.from(1))?;
+    write_set(&mut ctx.reply, &result);
+    Ok(())
+}
+
+/// `SDIFFSTORE destination key [key ...]`
+///
+/// # Errors
+///
+/// One of the keys holds another type; what the destination holds does not matter.
+pub fn sdiffstore(ctx: &mut Context<'_>) -> Outcome {
+    let result = difference(ctx, ctx.args.from(2))?;
+    store(ctx, result, "sdiffstore");
+    Ok(())
+}
+
+/// `SSCAN key cursor [MATCH pattern] [COUNT count]`
+///
+/// # Errors
+///
+/// The cursor is none, the key holds another type, or, if it is there, the options are wrong.
+pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let cursor = numbers::cursor(&args[2])?;
+    let set: Option<&Set> = ctx.store.get(&args[1])?;
+    let Some(set) = set else {
+        ctx.reply.array(2);
+        ctx.reply.bulk_integer(0);
+        ctx.reply.array(0);
+        return Ok(());
+    };
+    let options = scan::Options::parse(args.from(3))?;
+    let (next, places) = set.scan(cursor, options.count);
+    ctx.reply.array(2);
+    ctx.reply.bulk_integer(i64::try_from(next).unwrap_or(i64::MAX));
+    let position = ctx.reply.position();
+    let (mut found, mut digits) = (0, itoa::Buffer::new());
+    for member in places.filter_map(|place| set.at(place)) {
+        let text = member.text(&mut digits);
+        if is_wanted(text, options.pattern) {
+            ctx.reply.bulk(text);
+            found += 1;
+        }
+    }
+    ctx.reply.insert_array(position, found);
     Ok(())
 }

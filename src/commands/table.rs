@@ -14,6 +14,7 @@ use super::{Context, Outcome};
 mod bitmaps;
 mod connection;
 mod flags;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod key_spec;
@@ -235,6 +236,7 @@ const FAMILIES: &[&[Command]] = &[
     lists::COMMANDS,
     sets::COMMANDS,
     sorted_sets::COMMANDS,
+    geo::COMMANDS,
     hashes::COMMANDS,
     streams::COMMANDS,
     pubsub::COMMANDS,

@@ -1,5 +1,12 @@
 //! Sets.
 
+mod combine;
+mod random;
+
+pub use combine::{difference, intersection, union};
+
+use std::ops::Range;
+
 use super::{Bytes, Config, IndexSet};
 use crate::resp::parse_integer;
 
@@ -48,6 +55,20 @@ pub enum Member<'a> {
     Integer(i64),
     /// Any bytes.
     Bytes(&'a [u8]),
+}
+
+impl<'a> Member<'a> {
+    /// Its text; an integer writes its digits into the buffer.
+    #[must_use]
+    pub fn text<'b>(self, digits: &'b mut itoa::Buffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Integer(integer) => digits.format(integer).as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 impl Default for Set {
@@ -101,6 +122,38 @@ impl Set {
             }
             Self::Listed(members) | Self::Hashed(members) => members.contains(member),
         }
+    }
+
+    /// True if the member of another set is one of this, too.
+    #[must_use]
+    pub fn has(&self, member: Member<'_>) -> bool {
+        match (self, member) {
+            (Self::Integers(members), Member::Integer(integer)) => members.binary_search(&integer).is_ok(),
+            _ => self.contains(member.text(&mut itoa::Buffer::new())),
+        }
+    }
+
+    /// The member at a place from 0 on, in the order of [`Set::iter`].
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<Member<'_>> {
+        match self {
+            Self::Integers(members) => members.get(place).map(|member| Member::Integer(*member)),
+            Self::Listed(members) | Self::Hashed(members) => {
+                members.get_index(place).map(|member| Member::Bytes(member))
+            }
+        }
+    }
+
+    /// One step of SSCAN: the cursor of the next step, 0 when all is done, and the places of the members to
+    /// return now. A small set is returned as a whole. In a large one a member that goes leaves its place to the
+    /// last one, and the walk goes from the end to the beginning, so that nobody who stays is passed over.
+    #[must_use]
+    pub fn scan(&self, cursor: u64, count: u64) -> (u64, Range<usize>) {
+        let Self::Hashed(members) = self else { return (0, 0..self.len()) };
+        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let end = if cursor == 0 { members.len() } else { to_index(cursor).min(members.len()) };
+        let start = end.saturating_sub(to_index(count));
+        (start as u64, start..end)
     }
 
     /// Announces that one command is going to add so many members, which may be the same one again and again:
@@ -172,6 +225,19 @@ impl Set {
             }
             Self::Listed(members) => members.shift_remove(member),
             Self::Hashed(members) => members.swap_remove(member),
+        }
+    }
+
+    /// Becomes an intset if all members are integers, and few enough for it.
+    fn become_integers(&mut self, limits: SetLimits) {
+        let (Self::Listed(members) | Self::Hashed(members)) = &*self else { return };
+        if members.len() > limits.integers.min(SetLimits::INTEGERS_MAX) {
+            return;
+        }
+        let integers: Option<Vec<i64>> = members.iter().map(|member| parse_integer(member)).collect();
+        if let Some(mut integers) = integers {
+            integers.sort_unstable();
+            *self = Self::Integers(integers);
         }
     }
 
@@ -266,5 +332,92 @@ mod tests {
         set.expect(5, b"1", LIMITS);
         assert_eq!(set.encoding(), "hashtable");
         assert!(set.contains(b"1"));
+    }
+
+    fn large(members: usize) -> Set {
+        let mut set = Set::default();
+        (0..members).for_each(|member| assert!(set.add(format!("m{member}").as_bytes(), LIMITS)));
+        assert_eq!(set.encoding(), "hashtable");
+        set
+    }
+
+    #[test]
+    fn a_scan_returns_every_member_that_is_there_from_beginning_to_end() {
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut set = large(random.usize(50..120));
+            let mut staying: std::collections::HashSet<String> = texts(&set).into_iter().collect();
+            let mut returned = std::collections::HashSet::new();
+            let mut cursor = 0;
+            for step in 0.. {
+                let (next, places) = set.scan(cursor, random.u64(1..12));
+                for place in places {
+                    let member = set.at(place).unwrap();
+                    returned
+                        .insert(String::from_utf8_lossy(member.text(&mut itoa::Buffer::new())).into_owned());
+                }
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
+                for change in 0..random.u8(0..4) {
+                    let many = random.usize(1..=set.len() / 10 + 1).min(set.len());
+                    let popped: Vec<Bytes> = match random.u8(0..8) {
+                        0..4 => {
+                            set.add(format!("new {step} {change}").as_bytes(), LIMITS);
+                            continue;
+                        }
+                        4 => set.pop(&mut random).into_iter().collect(),
+                        5 if set.len() > 80 => set.leave(set.len() - many, &mut random, LIMITS),
+                        _ if many < set.len() => set.pop_many(many, &mut random, LIMITS),
+                        _ => continue,
+                    };
+                    for member in popped {
+                        staying.remove(&*String::from_utf8_lossy(&member));
+                    }
+                }
+            }
+            assert!(staying.is_subset(&returned), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_popped_is_gone_and_the_rest_stays() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for members in
+            [&["1", "2", "3", "4"][..], &["a", "3", "c"], &["a", "b", "c", "d", "5", "6", "7", "8", "9"]]
+        {
+            for count in 1..members.len() {
+                let mut set = set_of(members);
+                let popped = set.pop_many(count, &mut random, LIMITS);
+                assert_eq!(popped.len(), count);
+                let mut all = texts(&set);
+                all.extend(popped.iter().map(|member| String::from_utf8_lossy(member).into_owned()));
+                all.sort();
+                let mut expected: Vec<String> = members.iter().map(|member| (*member).to_owned()).collect();
+                expected.sort();
+                assert_eq!(all, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_takes_every_place_equally_often() {
+        const ROUNDS: usize = 10_000;
+        let mut random = fastrand::Rng::with_seed(1);
+        let set = large(10);
+        let mut taken = [0; 10];
+        for _ in 0..ROUNDS {
+            let places = set.sample(3, &mut random);
+            assert_eq!(places.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+            for place in places {
+                taken[place] += 1;
+            }
+        }
+        let expected = ROUNDS * 3 / 10;
+        assert!(
+            taken.iter().all(|count| (expected * 9 / 10..expected * 11 / 10).contains(count)),
+            "{taken:?}"
+        );
     }
 }

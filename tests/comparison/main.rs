@@ -86,6 +86,7 @@ families! {
     connections_answer_as_redis_server_does: "connection",
     debugging_answers_as_redis_server_does: "debug",
     fields_expire_as_with_redis_server: "field_expiry",
+    geo_answers_as_redis_server_does: "geo",
     hashes_answer_as_redis_server_does: "hashes",
     hyperloglog_answers_as_redis_server_does: "hyperloglog",
     keys_answer_as_redis_server_does: "keys",

@@ -22,12 +22,13 @@ fn blocks(language: &str) -> Vec<String> {
 
 /// The list of commands by family, as the README has it.
 fn command_list() -> String {
-    const FAMILIES: [(Group, &str); 12] = [
+    const FAMILIES: [(Group, &str); 13] = [
         (Group::Pubsub, "Pub/Sub"),
         (Group::List, "Lists"),
         (Group::Stream, "Streams"),
         (Group::Set, "Sets"),
         (Group::SortedSet, "Sorted sets"),
+        (Group::Geo, "Geo"),
         (Group::String, "Strings"),
         (Group::Bitmap, "Bitmaps"),
         (Group::HyperLogLog, "HyperLogLog"),

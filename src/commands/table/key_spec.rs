@@ -71,6 +71,12 @@ impl KeySpec {
         Self { flags, begin: Begin::Unknown, find: Find::Unknown, note: "" }
     }
 
+    /// One key, after this keyword, looked for from this argument on.
+    pub(super) const fn after(keyword: &'static str, from: i32, flags: &'static str) -> Self {
+        let find = Find::Range { last: 0, step: 1, limit: 0 };
+        Self { flags, begin: Begin::Keyword(keyword, from), find, note: "" }
+    }
+
     /// The same with a remark.
     pub(super) const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
@@ -92,11 +98,13 @@ impl KeySpec {
                 let at = if from > 0 {
                     let from = usize::try_from(from).ok()?;
                     let end = args.len().saturating_sub(1);
-                    (from..end).find(|&at| is(args, at, keyword))?
+                    (from..end).find(|&at| is(args, at, keyword))
                 } else {
                     let from = args.len().checked_sub(usize::try_from(from.unsigned_abs()).ok()?)?;
-                    (2..=from).rev().find(|&at| is(args, at, keyword))?
+                    (2..=from).rev().find(|&at| is(args, at, keyword))
                 };
+                // An option that is not used.
+                let Some(at) = at else { return Some(()) };
                 i64::try_from(at).ok()? + 1
             }
             Begin::Unknown => return None,

@@ -30,10 +30,12 @@
 mod arguments;
 mod bitmaps;
 mod encodings;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod sets;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -115,10 +117,12 @@ macro_rules! families {
 families! {
     bitmaps,
     encodings,
+    geo,
     hashes,
     hyperloglog,
     keys,
     lists,
+    sets,
     sorted_sets,
     streams,
     strings,

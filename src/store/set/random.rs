@@ -1,0 +1,116 @@
+//! Members chosen at random.
+
+use std::collections::HashMap;
+
+use fastrand::Rng;
+use foldhash::fast::RandomState;
+
+use super::{Bytes, IndexSet, Member, Set, SetLimits};
+
+impl Set {
+    /// Any member; none of an empty set.
+    #[must_use]
+    pub fn random(&self, random: &mut Rng) -> Option<Member<'_>> {
+        let len = self.len();
+        if len == 0 { None } else { self.at(random.usize(..len)) }
+    }
+
+    /// The places of `count` different members. Those of a listpack are in their order, as redis-server chooses
+    /// there in passing.
+    #[must_use]
+    pub fn sample(&self, count: usize, random: &mut Rng) -> Vec<usize> {
+        let mut places = sample(self.len(), count, random);
+        if matches!(self, Self::Listed(_)) {
+            places.sort_unstable();
+        }
+        places
+    }
+
+    /// Takes out any member.
+    pub fn pop(&mut self, random: &mut Rng) -> Option<Bytes> {
+        let len = self.len();
+        if len == 0 { None } else { self.take(random.usize(..len)) }
+    }
+
+    /// Takes out `count` members, of which there are more: the members in the order in which redis-server answers.
+    pub fn pop_many(&mut self, count: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
+        /// How many times dearer it is for redis-server to move a member than to take one out.
+        const MOVING: usize = 5;
+        let remaining = self.len().saturating_sub(count);
+        if remaining.saturating_mul(MOVING) <= count {
+            return self.leave(remaining, random, limits);
+        }
+        match self {
+            Self::Hashed(_) => (0..count).filter_map(|_| self.pop(random)).collect(),
+            Self::Integers(_) | Self::Listed(_) => {
+                let places = self.sample(count, random);
+                let mut digits = itoa::Buffer::new();
+                let text = |place: &usize| Some(self.at(*place)?.text(&mut digits).into());
+                let popped = places.iter().filter_map(text).collect();
+                self.remove_places(places);
+                popped
+            }
+        }
+    }
+
+    /// Takes out all but so many members. What is left becomes a new set, which may be small again.
+    pub(super) fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
+        let mut places = sample(self.len(), remaining, random);
+        // Nobody comes to a later place, which SSCAN relies on.
+        places.sort_unstable();
+        let mut left = match self {
+            Self::Integers(_) => Self::default(),
+            Self::Listed(_) | Self::Hashed(_) => Self::Listed(IndexSet::default()),
+        };
+        let mut digits = itoa::Buffer::new();
+        for place in &places {
+            if let Some(member) = self.at(*place) {
+                left.add(member.text(&mut digits), limits);
+            }
+        }
+        self.remove_places(places);
+        std::mem::replace(self, left).take_all().into_iter().collect()
+    }
+
+    /// Removes the members at these places, each of which is named once; the others keep their order.
+    fn remove_places(&mut self, mut places: Vec<usize>) {
+        places.sort_unstable();
+        let mut places = places.into_iter().peekable();
+        let mut place = 0;
+        let mut stays = || {
+            let goes = places.next_if_eq(&place).is_some();
+            place += 1;
+            !goes
+        };
+        match self {
+            Self::Integers(members) => members.retain(|_| stays()),
+            Self::Listed(members) | Self::Hashed(members) => members.retain(|_| stays()),
+        }
+    }
+
+    /// Takes out the member at a place.
+    fn take(&mut self, place: usize) -> Option<Bytes> {
+        match self {
+            Self::Integers(members) => {
+                let member = (place < members.len()).then(|| members.remove(place))?;
+                Some(itoa::Buffer::new().format(member).as_bytes().into())
+            }
+            Self::Listed(members) => members.shift_remove_index(place),
+            Self::Hashed(members) => members.swap_remove_index(place),
+        }
+    }
+}
+
+/// `count` different numbers below `len` in any order: the beginning of a shuffled sequence of all, of which only
+/// the places are kept that differ from their number.
+fn sample(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
+    let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
+    let choose = |place: usize| {
+        let other = random.usize(place..len);
+        let number = moved.get(&other).copied().unwrap_or(other);
+        let displaced = moved.get(&place).copied().unwrap_or(place);
+        moved.insert(other, displaced);
+        number
+    };
+    (0..count.min(len)).map(choose).collect()
+}
