@@ -432,7 +432,7 @@ pub fn no_evict(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT NO-TOUCH ON | OFF`. Nothing is ever evicted for being unused; the flag is shown in CLIENT LIST.
+/// `CLIENT NO-TOUCH ON | OFF`: what the client does to a key does not count as its use, except by TOUCH.
 ///
 /// # Errors
 ///
