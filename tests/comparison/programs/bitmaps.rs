@@ -1,6 +1,6 @@
 //! Bitmaps.
 
-use super::{Family, arguments::*, nothing};
+use super::{Family, arguments::*};
 
 pub fn family() -> Family {
     let short = call("CONFIG", [words("SET proto-max-bulk-len 1048576")]);
@@ -45,6 +45,12 @@ pub fn family() -> Family {
             (1, call("PEXPIREAT", [key(), between(4_000_000_000_000..=4_000_000_000_009)])),
         ]),
         questions: &["STRLEN {key}", "BITCOUNT {key}"],
-        known: nothing,
+        known: looks_at_the_key_first,
     }
+}
+
+/// Redis 7.0 looks at the key before the rest of BITCOUNT and BITPOS.
+fn looks_at_the_key_first(server: &str, request: &[Vec<u8>], _: &str, ours: &str) -> bool {
+    let name = request.first().map(Vec::as_slice).unwrap_or_default();
+    server == "redis-7.0" && matches!(name, b"BITCOUNT" | b"BITPOS") && ours.contains("ERR")
 }
