@@ -10,7 +10,7 @@ pub mod write;
 
 pub use args::{Args, OwnedRequest, Span};
 pub use long_double::LongDouble;
-pub use number::{parse_decimal, parse_double, parse_integer, print_double};
+pub use number::{parse_decimal, parse_double, parse_integer, print_double, print_double_in_full};
 pub use parse::{Limits, Parser, ProtocolError};
 pub use read::Value;
 pub use write::Reply;

@@ -229,7 +229,7 @@ impl Store {
     }
 
     /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
-    /// the key is served when the command is done. Watchers and events are the caller's, by
+    /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
     /// [`Store::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         let place = self.live(key);
@@ -239,15 +239,15 @@ impl Store {
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_expiry(entry.expires);
-        let old = if let Some(index) = place {
-            self.databases[self.db].replace(index, entry)
-        } else {
-            self.databases[self.db].add(key, entry);
-            self.event(Class::NEW, "new", key);
-            None
-        };
+        if let Some(index) = place {
+            // As in redis-server, a value in the place of another one serves nobody.
+            self.waiters.lost(self.db, key);
+            return self.databases[self.db].replace(index, entry);
+        }
+        self.databases[self.db].add(key, entry);
+        self.event(Class::NEW, "new", key);
         self.waiters.ready(self.db, key);
-        old
+        None
     }
 
     /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already
@@ -269,7 +269,9 @@ impl Store {
     /// Removes a key; the caller tells watchers and events by [`Store::modified`].
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         self.live(key)?;
-        self.databases[self.db].remove(key)
+        let removed = self.databases[self.db].remove(key);
+        self.waiters.lost(self.db, key);
+        removed
     }
 
     /// Removes a collection that has become empty, with the event that tells of it.
@@ -291,10 +293,15 @@ impl Store {
     /// Gives a key another name, with its expiry, in place of what had that name; false if there is no such
     /// key. One change, with two events.
     pub fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
-        let Some(entry) = self.remove(from) else { return false };
+        if !self.contains(from) {
+            return false;
+        }
+        let Some(entry) = self.databases[self.db].remove(from) else { return false };
         // Removed first: the new name is a new key even where it was taken.
         self.remove(to);
         self.insert(to, entry.value, entry.expires);
+        // Who waits for the new name comes first.
+        self.waiters.lost(self.db, from);
         self.watches.touch(&mut self.clients, self.db, from);
         self.touched(to);
         self.event(Class::GENERIC, "rename_from", from);
@@ -336,6 +343,7 @@ impl Store {
     fn expire(&mut self, db: usize, key: &[u8]) {
         if self.databases[db].remove(key).is_some() {
             self.stats.expired_keys += 1;
+            self.waiters.lost(db, key);
             let seen = std::mem::replace(&mut self.db, db);
             self.watches.touch(&mut self.clients, db, key);
             self.event(Class::EXPIRED, "expired", key);

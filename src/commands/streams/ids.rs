@@ -26,6 +26,19 @@ pub(super) fn strict(text: &[u8], missing_seq: u64) -> Result<StreamId, Error> {
     parse(ms, seq, missing_seq).ok_or(Error::new(INVALID))
 }
 
+/// An id as [`strict`], or `-` for the smallest and `+` for the greatest.
+///
+/// # Errors
+///
+/// It is not an id.
+pub(super) fn loose(text: &[u8], missing_seq: u64) -> Result<StreamId, Error> {
+    match text {
+        _ if is_sign(text, b'-') => Ok(StreamId::MIN),
+        _ if is_sign(text, b'+') => Ok(StreamId::MAX),
+        _ => strict(text, missing_seq),
+    }
+}
+
 /// The id that XADD gives to an entry, where `<ms>-*` leaves the number to the server.
 ///
 /// # Errors
@@ -71,9 +84,7 @@ pub(super) fn range_end(text: &[u8]) -> Result<StreamId, Error> {
 fn bound(text: &[u8], missing_seq: u64) -> Result<(StreamId, bool), Error> {
     match text {
         [b'(', id @ ..] if !id.is_empty() => Ok((strict(id, missing_seq)?, true)),
-        _ if is_sign(text, b'-') => Ok((StreamId::MIN, false)),
-        _ if is_sign(text, b'+') => Ok((StreamId::MAX, false)),
-        _ => Ok((strict(text, missing_seq)?, false)),
+        _ => Ok((loose(text, missing_seq)?, false)),
     }
 }
 

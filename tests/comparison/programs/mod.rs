@@ -31,6 +31,8 @@ mod arguments;
 mod geo;
 mod lists;
 mod sets;
+mod sorted_sets;
+mod streams;
 
 use std::{
     env,
@@ -106,7 +108,20 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { geo, lists, sets }
+families! {
+    geo,
+    lists,
+    sets,
+    sorted_sets,
+    streams,
+}
+
+#[test]
+fn sorted_sets_by_name() {
+    if let Err(report) = compare(sorted_sets::by_name()) {
+        panic!("{report}");
+    }
+}
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
