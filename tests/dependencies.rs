@@ -20,8 +20,9 @@ fn tree(arguments: &[&str]) -> Vec<String> {
 }
 
 /// What the library uses itself.
-const DIRECT: [&str; 10] = [
+const DIRECT: [&str; 11] = [
     "bytes",
+    "crc",
     "dashmap",
     "fastrand",
     "foldhash",

@@ -5,6 +5,7 @@
 
 pub mod clients;
 pub mod config;
+pub mod dump;
 pub mod events;
 pub mod hash;
 pub mod keyspace;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::resp::Args;
 pub use id::StreamId;
-use node::Node;
 pub use node::{Entry, Fields, NodeLimits};
+pub(super) use node::{Node, SlotKind};
 
 /// A stream: entries in the order of their ids, which only grow.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +100,27 @@ impl Stream {
     #[must_use]
     pub fn entries_added(&self) -> u64 {
         self.entries_added
+    }
+
+    /// The nodes with the ids under which they are kept.
+    pub(super) fn nodes(&self) -> impl ExactSizeIterator<Item = (StreamId, &Node)> {
+        self.nodes.iter().map(|(first, node)| (*first, node))
+    }
+
+    /// A stream that was written down: its nodes, in their order, under ids that are not greater than those of
+    /// their entries; the last id, the greatest deleted one, and how many entries were ever added.
+    pub(super) fn restored(
+        nodes: impl IntoIterator<Item = (StreamId, Node)>,
+        last_id: StreamId,
+        max_deleted_id: StreamId,
+        entries_added: u64,
+    ) -> Self {
+        let nodes: BTreeMap<_, _> = nodes.into_iter().collect();
+        let len = nodes.values().map(Node::live).sum();
+        let first_id = StreamId::MIN;
+        let mut stream = Self { nodes, len, first_id, last_id, max_deleted_id, entries_added };
+        stream.find_first();
+        stream
     }
 
     /// The last entry that there is.
