@@ -72,20 +72,17 @@ pub fn docs(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`: names the commands. Without a
-/// filter only commands are named, with one the subcommands, too.
+/// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`: names the commands and
+/// subcommands.
 ///
 /// # Errors
 ///
 /// If the filter is not written so.
 pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let names: Vec<_> = if args.len() == 2 {
-        table::commands().map(Command::full_name).collect()
-    } else {
-        let filter = filter(args.from(2))?;
-        table::all().iter().filter(|row| filter.accepts(row)).map(Command::full_name).collect()
-    };
+    let filter = if args.len() == 2 { None } else { Some(filter(args.from(2))?) };
+    let rows = table::all().iter().filter(|row| filter.as_ref().is_none_or(|filter| filter.accepts(row)));
+    let names: Vec<_> = rows.map(Command::full_name).collect();
     ctx.reply.array(names.len());
     for name in names {
         ctx.reply.bulk(name.as_bytes());

@@ -2,7 +2,7 @@
 
 use super::numbers::{ExpiryForm, integer, is_option};
 use super::{Context, Error, Outcome};
-use crate::store::Class;
+use crate::store::{ByteString, Class, Value};
 
 /// What is to become of a key's expiry.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,8 +97,8 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         _ => None,
     };
     if options.get {
-        let old: Option<&Vec<u8>> = ctx.store.get(key)?;
-        ctx.reply.bulk_or_null(old.map(Vec::as_slice));
+        let old: Option<&ByteString> = ctx.store.get(key)?;
+        ctx.reply.bulk_or_null(old.map(ByteString::bytes).as_deref());
     }
     let old = ctx.store.peek(key);
     if options.if_missing && old.is_some() || options.if_there && old.is_none() {
@@ -127,8 +127,8 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
-    let value: Option<&Vec<u8>> = ctx.store.get(&ctx.args[1])?;
-    ctx.reply.bulk_or_null(value.map(Vec::as_slice));
+    let value: Option<&ByteString> = ctx.store.get(&ctx.args[1])?;
+    ctx.reply.bulk_or_null(value.map(ByteString::bytes).as_deref());
     Ok(())
 }
 
@@ -137,8 +137,8 @@ pub fn mget(ctx: &mut Context<'_>) -> Outcome {
     let keys = ctx.args.from(1);
     ctx.reply.array(keys.len());
     for key in keys.iter() {
-        let value = ctx.store.get::<Vec<u8>>(key).unwrap_or_default();
-        ctx.reply.bulk_or_null(value.map(Vec::as_slice));
+        let value = ctx.store.get::<ByteString>(key).unwrap_or_default();
+        ctx.reply.bulk_or_null(value.map(ByteString::bytes).as_deref());
     }
     Ok(())
 }
@@ -192,15 +192,15 @@ pub fn incrby(ctx: &mut Context<'_>) -> Outcome {
 
 fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     let key = &ctx.args[1];
-    let mut digits = itoa::Buffer::new();
-    let sum = if let Some(value) = ctx.store.get_mut::<Vec<u8>>(key)? {
-        let sum = integer(value)?.checked_add(by);
+    let sum = if let Some(value) = ctx.store.get_mut::<ByteString>(key)? {
+        let sum = value.integer().ok_or(Error::NOT_INTEGER)?.checked_add(by);
         let sum = sum.ok_or(Error::new("ERR increment or decrement would overflow"))?;
-        value.clear();
-        value.extend_from_slice(digits.format(sum).as_bytes());
+        value.set_integer(sum);
         sum
     } else {
-        ctx.store.set_string(key, digits.format(by).as_bytes(), None);
+        let mut value = ByteString::default();
+        value.set_integer(by);
+        ctx.store.insert(key, Value::String(value), None);
         by
     };
     ctx.store.modified(Class::STRING, "incrby", key);
@@ -216,12 +216,14 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
 pub fn append(ctx: &mut Context<'_>) -> Outcome {
     let (key, more) = (&ctx.args[1], &ctx.args[2]);
     let max = ctx.store.config.proto_max_bulk_len;
-    let len = if let Some(value) = ctx.store.get_mut::<Vec<u8>>(key)? {
+    let len = if let Some(value) = ctx.store.get_mut::<ByteString>(key)? {
         if (value.len() + more.len()) as u64 > max {
             return Err(Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
         }
-        value.extend_from_slice(more);
-        value.len()
+        value.edit(|bytes| {
+            bytes.extend_from_slice(more);
+            bytes.len()
+        })
     } else {
         ctx.store.set_string(key, more, None);
         more.len()
@@ -237,8 +239,8 @@ pub fn append(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn strlen(ctx: &mut Context<'_>) -> Outcome {
-    let value: Option<&Vec<u8>> = ctx.store.get(&ctx.args[1])?;
-    ctx.reply.count(value.map_or(0, Vec::len));
+    let value: Option<&ByteString> = ctx.store.get(&ctx.args[1])?;
+    ctx.reply.count(value.map_or(0, ByteString::len));
     Ok(())
 }
 
@@ -249,11 +251,11 @@ pub fn strlen(ctx: &mut Context<'_>) -> Outcome {
 /// The key holds another type.
 pub fn getdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let Some(value) = ctx.store.get::<Vec<u8>>(key)? else {
+    let Some(value) = ctx.store.get::<ByteString>(key)? else {
         ctx.reply.null();
         return Ok(());
     };
-    ctx.reply.bulk(value);
+    ctx.reply.bulk(&value.bytes());
     ctx.store.remove(key);
     ctx.store.modified(Class::GENERIC, "del", key);
     Ok(())
@@ -268,11 +270,11 @@ pub fn getdel(ctx: &mut Context<'_>) -> Outcome {
 pub fn getex(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let options = Options::read(ctx, 2, false)?;
-    let Some(value) = ctx.store.get::<Vec<u8>>(key)? else {
+    let Some(value) = ctx.store.get::<ByteString>(key)? else {
         ctx.reply.null();
         return Ok(());
     };
-    ctx.reply.bulk(value);
+    ctx.reply.bulk(&value.bytes());
     match options.expiry {
         Expiry::Set(form, time) => {
             let at = deadline(ctx, form, time)?;

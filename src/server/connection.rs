@@ -34,6 +34,9 @@ const STEPS_IN_A_ROW: usize = 16;
 /// With more than this in its outbox a client is written to before it is read from again: requests are short and
 /// their answers may be long.
 const MUCH: usize = 256 * 1024;
+/// After so many bytes for a connection others have their turn: whoever reads as fast as he is written to must
+/// not keep them waiting for the end of a long answer.
+const WRITTEN_IN_A_TURN: usize = 256 * 1024;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
@@ -55,6 +58,10 @@ struct Io {
     pending: Bytes,
     /// The connection's task.
     task: Option<Waker>,
+    /// With how many bytes a turn is over.
+    turn: usize,
+    /// The turn is over, and the socket would have taken more.
+    turn_over: bool,
     /// Nothing more can be written or read.
     closed: bool,
     /// The engine has said that the connection ends, see [`Close`].
@@ -79,6 +86,14 @@ impl Connection {
         {
             task.wake_by_ref();
         }
+    }
+
+    /// Writes what the client's outbox holds as far as the socket takes it, however much that is: nothing is written
+    /// afterwards.
+    pub(super) fn finish(&self, shared: &Shared) {
+        let mut io = self.io.lock();
+        io.turn = usize::MAX;
+        io.flush(self.client, shared);
     }
 }
 
@@ -116,7 +131,12 @@ impl Io {
         }
         let written = self.write_some(buffer);
         if written < buffer.len() && !self.closed {
-            self.pending = Bytes::copy_from_slice(&buffer[written..]);
+            // What is long is not copied again; its buffer would be given back in any case.
+            self.pending = if buffer.capacity() > KEPT_CAPACITY {
+                Bytes::from(std::mem::take(buffer)).slice(written..)
+            } else {
+                Bytes::copy_from_slice(&buffer[written..])
+            };
             shared.engine().set_in_flight(client, self.pending.len());
         }
         buffer.clear();
@@ -134,10 +154,17 @@ impl Io {
         false
     }
 
+    /// Writes as much as the socket takes and one turn allows. With the rest the connection's task goes on: it is woken
+    /// when there is room in the socket, or at once.
     fn write_some(&mut self, bytes: &[u8]) -> usize {
         let mut written = 0;
         let mut context = Context::from_waker(self.task.as_ref().unwrap_or(Waker::noop()));
         while written < bytes.len() && !self.closed {
+            if written >= self.turn {
+                self.turn_over = true;
+                context.waker().wake_by_ref();
+                break;
+            }
             match Pin::new(&mut *self.transport).poll_write(&mut context, &bytes[written..]) {
                 Poll::Ready(Ok(count)) if count > 0 => written += count,
                 Poll::Ready(_) => self.closed = true,
@@ -225,6 +252,8 @@ impl Task {
             transport: Box::new(transport),
             pending: Bytes::new(),
             task: None,
+            turn: WRITTEN_IN_A_TURN,
+            turn_over: false,
             closed: false,
             close: Close::No,
             resumed: false,
@@ -254,7 +283,7 @@ impl Task {
                 Step::Yield => break,
                 Step::End => {
                     // Whoever ends with its last request is answered all the same, as far as its socket takes it.
-                    self.connection.io.lock().flush(self.connection.client, &self.shared);
+                    self.connection.finish(&self.shared);
                     return Poll::Ready(());
                 }
             }
@@ -270,6 +299,9 @@ impl Task {
         }
         if !io.pending.is_empty() {
             io.flush(self.connection.client, &self.shared);
+            if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() {
+                return Step::Yield;
+            }
         }
         if io.closed || io.close == Close::AfterReply && io.pending.is_empty() {
             return Step::End;

@@ -169,8 +169,10 @@ impl Shared {
     /// Writes what all outboxes hold, as far as the sockets take it, and forgets the connections; their sockets
     /// close with their tasks.
     pub fn close_all(&self) {
-        let clients: Vec<_> = self.connections.iter().map(|entry| *entry.key()).collect();
-        self.flush(clients);
+        let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
+        for connection in connections {
+            connection.finish(self);
+        }
         self.connections.clear();
     }
 }

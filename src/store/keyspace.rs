@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
+use super::{ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
 /// A value and when it ends.
 #[derive(Debug, Clone)]
@@ -242,21 +242,19 @@ impl Store {
         old
     }
 
-    /// Sets a key to a string, as [`Store::insert`]. A string that is there already lends its memory, if that is
-    /// not far too much.
+    /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already
+    /// lends its memory.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
         let place = self.live(key);
         if let Some(index) = place
             && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
             && let Value::String(old) = &mut entry.value
-            && (value.len()..=value.len() * 2 + 64).contains(&old.capacity())
         {
-            old.clear();
-            old.extend_from_slice(value);
+            old.set(value);
             self.databases[self.db].set_expiry(index, expires);
             self.note_expiry(expires);
         } else {
-            self.put(place, key, Entry { value: Value::String(value.into()), expires });
+            self.put(place, key, Entry { value: Value::String(ByteString::new(value)), expires });
         }
     }
 

@@ -70,7 +70,7 @@ impl Value {
     /// The bytes beyond the entry of the keyspace.
     fn memory(&self) -> usize {
         match self {
-            Self::String(bytes) => bytes.capacity(),
+            Self::String(string) => string.memory(),
             Self::List(list) => {
                 size_of::<List>()
                     + list.iter().map(|element| size_of_val(element) + element.len()).sum::<usize>()

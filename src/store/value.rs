@@ -1,12 +1,12 @@
 //! The types of values.
 
-use super::{Hash, List, Set, SortedSet, Stream};
+use super::{ByteString, Hash, List, Set, SortedSet, Stream};
 
 /// What a key holds.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// A string.
-    String(Vec<u8>),
+    String(ByteString),
     /// A list.
     List(Box<List>),
     /// A set.
@@ -103,16 +103,16 @@ boxed!(Hash);
 boxed!(SortedSet);
 boxed!(Stream);
 
-impl Typed for Vec<u8> {
+impl Typed for ByteString {
     fn of(value: &Value) -> Option<&Self> {
         match value {
-            Value::String(bytes) => Some(bytes),
+            Value::String(string) => Some(string),
             _ => None,
         }
     }
     fn of_mut(value: &mut Value) -> Option<&mut Self> {
         match value {
-            Value::String(bytes) => Some(bytes),
+            Value::String(string) => Some(string),
             _ => None,
         }
     }

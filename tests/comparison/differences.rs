@@ -69,7 +69,7 @@ impl std::fmt::Display for Difference {
 }
 
 /// Patterns in which `**` stands for any text; all else, also a single star, for itself.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let pieces: Vec<&str> = pattern.split("**").collect();
     let [first, middle @ .., last] = pieces.as_slice() else { return pattern == text };
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -50,9 +50,11 @@
 //! `COMPARISON_ONLY=words` runs only scenarios with these words in their title, `COMPARISON_SHOW=1` prints
 //! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.txt` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
 
+mod commands;
 mod compare;
 mod control;
 mod differences;
+mod programs;
 mod run;
 mod script;
 mod servers;

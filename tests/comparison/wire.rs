@@ -106,7 +106,8 @@ pub fn frames(bytes: &[u8]) -> (Vec<Value>, &[u8]) {
     (found, rest)
 }
 
-fn frame(bytes: &[u8]) -> Option<(Value, &[u8])> {
+/// The whole reply at the beginning of `bytes`, and what follows it.
+pub fn frame(bytes: &[u8]) -> Option<(Value, &[u8])> {
     let end = bytes.windows(2).position(|two| two == b"\r\n")?;
     let kind = *bytes.first()?;
     let head = bytes.get(1..end)?;
@@ -155,7 +156,8 @@ pub fn show(bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-fn show_value(value: &Value, depth: usize, lines: &mut Vec<String>) {
+/// Adds a value in readable form, so deep in others.
+pub fn show_value(value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Leaf { kind, text: Some(text) } => {

@@ -169,7 +169,9 @@ pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
 pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let list = ctx.store.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
-    let place = list::place(numbers::integer(&ctx.args[2])?, list.len());
+    // redis-server from 7.2 on looks at the lower 32 bits only.
+    let index = (numbers::integer(&ctx.args[2])? << 32) >> 32;
+    let place = list::place(index, list.len());
     let element = place.and_then(|place| list.get_mut(place)).ok_or(Error::INDEX_OUT_OF_RANGE)?;
     *element = ctx.args[3].into();
     ctx.reply.ok();

@@ -1,0 +1,156 @@
+//! Which commands there are, and what COMMAND says of them, compared with the newest Redis of this machine.
+//!
+//! `not_built.txt` lists what Redis has and `minibroker` has not, each with its reason.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use crate::{
+    compare::Markers,
+    control::Control,
+    differences, programs, servers,
+    wire::{self, Value},
+};
+
+/// One row of `not_built.txt`: `command | reason`, where `**` in the command stands for any text.
+struct NotBuilt {
+    line: usize,
+    command: String,
+    needed: bool,
+}
+
+fn not_built() -> Result<Vec<NotBuilt>, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/comparison/not_built.txt");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let rows = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    rows.map(|(index, line)| match line.split_once(" | ") {
+        Some((command, reason)) if !reason.trim().is_empty() => {
+            Ok(NotBuilt { line: index + 1, command: command.trim().into(), needed: false })
+        }
+        _ => Err(format!("not_built.txt:{}: wants command | reason", index + 1)),
+    })
+    .collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Leaf { text: Some(text), .. } => String::from_utf8_lossy(text).into_owned(),
+        _ => String::new(),
+    }
+}
+
+fn items(value: Value) -> Vec<Value> {
+    match value {
+        Value::Nest { items: Some(items), .. } => items,
+        _ => Vec::new(),
+    }
+}
+
+/// The names of all commands and subcommands, each with what COMMAND INFO and COMMAND DOCS say of it.
+fn commands(server: &servers::Server) -> std::io::Result<BTreeMap<String, (Value, Value)>> {
+    let mut control = Control::connect(server.addr)?;
+    let mut commands = BTreeMap::new();
+    for name in items(control.command(&["COMMAND", "LIST"])?) {
+        let name = text(&name);
+        let info = control.command(&["COMMAND", "INFO", &name])?;
+        let docs = control.command(&["COMMAND", "DOCS", &name])?;
+        commands.insert(name, (info, docs));
+    }
+    Ok(commands)
+}
+
+/// COMMAND INFO without the subcommands, which are commands of their own in the list.
+fn without_subcommands(info: &Value) -> Value {
+    let mut row = items(items(info.clone()).pop().unwrap_or(Value::Nest { kind: b'*', items: None }));
+    row.truncate(row.len().saturating_sub(1));
+    Value::Nest { kind: b'*', items: Some(row) }
+}
+
+/// Fields whose words are each project's own.
+const WORDS: &[&str] = &["summary", "complexity", "replaced_by", "notes"];
+
+/// What COMMAND says with nothing in the place of words; without the history, which here nobody keeps, and the
+/// subcommands, which are asked for themselves.
+fn facts(value: Value) -> Value {
+    let Value::Nest { kind, items: Some(items) } = value else { return value };
+    let mut kept: Vec<Value> = Vec::new();
+    let mut items = items.into_iter();
+    while let Some(item) = items.next() {
+        let name = text(&item);
+        match name.as_str() {
+            "history" | "subcommands" => drop(items.next()),
+            name if WORDS.contains(&name) => {
+                items.next();
+                kept.push(item);
+            }
+            _ => kept.push(facts(item)),
+        }
+    }
+    Value::Nest { kind, items: Some(kept) }
+}
+
+/// Only what differs, with a little of what stands around it.
+fn difference(real: &Value, ours: &Value) -> String {
+    let lines = |value| {
+        let mut lines = Vec::new();
+        wire::show_value(value, 0, &mut lines);
+        lines
+    };
+    let lines = wire::diff(&lines(real), &lines(ours));
+    let near = |at: usize| {
+        lines[at.saturating_sub(2)..(at + 3).min(lines.len())].iter().any(|line| !line.starts_with(' '))
+    };
+    let kept = lines.iter().enumerate().filter(|(at, _)| near(*at)).take(20);
+    kept.fold(String::new(), |text, (_, line)| text + "    " + line + "\n")
+}
+
+#[test]
+#[ignore = "families are being added"]
+fn every_command_of_redis_server_is_there_or_in_the_list_of_those_that_are_not_built() {
+    if let Err(report) = compare_commands() {
+        panic!("{report}");
+    }
+}
+
+fn compare_commands() -> Result<(), String> {
+    let Some(judge) = programs::judge()? else { return Ok(()) };
+    let told = |error: std::io::Error| format!("{error}");
+    let theirs = commands(&judge).map_err(told)?;
+    let mut all: Vec<String> = theirs.keys().cloned().collect();
+    for other in servers::real()?.iter().filter(|server| server.name.starts_with("redis-")) {
+        all.extend(commands(other).map_err(told)?.into_keys());
+    }
+    all.sort_unstable();
+    all.dedup();
+    let ours = commands(&servers::minibroker()?).map_err(told)?;
+    let mut rows = not_built()?;
+    let mut report = String::new();
+    for name in all.iter().filter(|name| !ours.contains_key(*name)) {
+        let mut found = false;
+        for row in rows.iter_mut().filter(|row| differences::matches(&row.command, name)) {
+            (row.needed, found) = (true, true);
+        }
+        if !found {
+            let _ = writeln!(report, "{name}: missing, and not in not_built.txt");
+        }
+    }
+    for row in rows.iter().filter(|row| !row.needed) {
+        let _ = writeln!(report, "not_built.txt:{}: {} is there", row.line, row.command);
+    }
+    let mut unordered = Markers::default();
+    unordered.add("unordered")?;
+    for (name, (info, docs)) in ours {
+        let Some((real_info, real_docs)) = theirs.get(&name) else {
+            let _ = writeln!(report, "{name}: {} has no such command", judge.name);
+            continue;
+        };
+        let (info, real_info) = (facts(without_subcommands(&info)), facts(without_subcommands(real_info)));
+        if !unordered.same_values(&real_info, &info) {
+            let _ = writeln!(report, "{name}: COMMAND INFO\n{}", difference(&real_info, &info));
+        }
+        let (docs, real_docs) = (facts(docs), facts(real_docs.clone()));
+        if docs != real_docs {
+            let _ = writeln!(report, "{name}: COMMAND DOCS\n{}", difference(&real_docs, &docs));
+        }
+    }
+    if report.is_empty() { Ok(()) } else { Err(report) }
+}

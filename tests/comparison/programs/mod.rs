@@ -1,0 +1,295 @@
+//! Random programs, run on `minibroker` and on a real server.
+//!
+//! A family of commands says how a random command of it is made ([`Family`]). A program is some dozens of such
+//! commands, sent as one pipeline to an empty server, followed by questions that read everything out which the
+//! program may have left. Every reply has to be the same. A program that finds a difference is made smaller until
+//! nothing can be left out, and printed as redis-cli would take it.
+//!
+//! The judge is the newest Redis that this machine has, from version 8 on, as `minibroker` speaks that one.
+//!
+//! ```text
+//! PROGRAMS=100000        how many commands a family runs at least; a few thousand, if not set
+//! PROGRAMS_SEED=7        other programs than the usual ones
+//! PROGRAMS_AGAINST=redis-7.0      another judge; what it is known to do otherwise is in [`Family::known`]
+//! cargo test -q --test comparison programs::sets
+//! ```
+//!
+//! # How a family is written
+//!
+//! A [`Piece`] makes some arguments. [`words`], [`key`], [`integer`] and the like are pieces, [`maybe`],
+//! [`times`] and [`either`] make pieces of pieces, [`call`] makes a command of them:
+//!
+//! ```text
+//! call("LPOS", [key(), element(), maybe(option("RANK", integer())), maybe(option("COUNT", integer()))])
+//! ```
+//!
+//! Nobody has to care for wrong programs: of every hundred commands some lose, repeat, exchange or spoil an
+//! argument. Times have to be far away and absolute, ids of entries given, and where a real server answers in any
+//! order or by chance the command says so by the markers of the case files (`marked`).
+
+mod arguments;
+mod lists;
+
+use std::{
+    env,
+    fmt::Write as _,
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+use crate::{
+    compare::Markers,
+    control::PATIENCE,
+    servers::{self, Server},
+    wire,
+};
+
+/// How many commands a family runs if `PROGRAMS` does not say.
+const COMMANDS: usize = 3_000;
+
+/// How many commands a program has at most.
+const LONGEST: usize = 50;
+
+/// A request, and in what its replies may differ.
+#[derive(Clone, Debug)]
+pub struct Command {
+    arguments: Vec<Vec<u8>>,
+    markers: Markers,
+}
+
+/// What a random program of a family is made of.
+pub struct Family {
+    /// Makes a command.
+    pub commands: BoxedStrategy<Command>,
+    /// What reads out a key, beside TYPE, its time of expiry and its value, in redis-cli's quoting. `{key}` is the key;
+    /// markers may stand in front as in the case files, as `~unordered`.
+    pub questions: &'static [&'static str],
+    /// Whether this difference to a server is a known one: its name, the request, its answer and ours.
+    pub known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
+}
+
+/// No difference is known.
+pub fn nothing(_: &str, _: &[Vec<u8>], _: &str, _: &str) -> bool {
+    false
+}
+
+/// What reads out any key.
+const QUESTIONS: &[&str] = &[
+    "TYPE {key}",
+    "PEXPIRETIME {key}",
+    "GET {key}",
+    "LRANGE {key} 0 -1",
+    "~unordered SMEMBERS {key}",
+    "~pairs HGETALL {key}",
+    "ZRANGE {key} 0 -1 WITHSCORES",
+    "XRANGE {key} - +",
+];
+
+macro_rules! families {
+    ($($test:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                if let Err(report) = compare($test::family()) {
+                    panic!("{report}");
+                }
+            }
+        )*
+    };
+}
+
+// A family is a module here and a word in this list.
+families! { lists }
+
+fn number(name: &str) -> Option<usize> {
+    env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// The server that is the judge, if this machine has it.
+pub fn judge() -> Result<Option<Server>, String> {
+    let wanted = env::var("PROGRAMS_AGAINST").ok();
+    let version = |server: &Server| server.name.strip_prefix("redis-")?.split('.').next()?.parse().ok();
+    let judge = servers::real()?.into_iter().find(|server| match &wanted {
+        Some(wanted) => server.name == *wanted,
+        None => version(server) >= Some(8),
+    });
+    if judge.is_none() {
+        if wanted.is_some() {
+            return Err("PROGRAMS_AGAINST names a server that this machine does not have".into());
+        }
+        eprintln!("SKIPPED: there is nothing to compare with: this machine has no Redis 8");
+    }
+    Ok(judge)
+}
+
+fn compare(family: Family) -> Result<(), String> {
+    let Some(judge) = judge()? else { return Ok(()) };
+    let minibroker = servers::minibroker()?;
+    let questions = read_questions(family.questions)?;
+    let commands = number("PROGRAMS").unwrap_or(COMMANDS);
+    let seed = number("PROGRAMS_SEED").unwrap_or(0);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&(seed as u64).to_le_bytes());
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    // A program has half as many commands as it may have, on average.
+    let cases = u32::try_from(commands.div_ceil(LONGEST / 2)).unwrap_or(u32::MAX);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
+    let programs = proptest::collection::vec(arguments::spoiled(family.commands), 1..LONGEST);
+    let ways = (any::<bool>(), prop::bool::weighted(0.1))
+        .prop_map(|(resp3, transaction)| Way { resp3, transaction });
+    let outcome = TestRunner::new_with_rng(config, random).run(&(programs, ways), |(program, way)| {
+        run(&judge, &minibroker, &program, &questions, way, family.known).map_err(TestCaseError::fail)
+    });
+    match outcome {
+        Ok(()) => Ok(()),
+        // Without the program as proptest shows it: the report has it in redis-cli's words.
+        Err(proptest::test_runner::TestError::Fail(reason, _)) => Err(reason.message().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn read_questions(more: &[&str]) -> Result<Vec<Command>, String> {
+    let mut questions = Vec::new();
+    for key in arguments::KEYS {
+        for question in QUESTIONS.iter().chain(more) {
+            let mut command = Command { arguments: Vec::new(), markers: Markers::default() };
+            for word in wire::split(&question.replace("{key}", key))? {
+                match word.strip_prefix(b"~") {
+                    Some(marker) => command.markers.add(&String::from_utf8_lossy(marker))?,
+                    None => command.arguments.push(word),
+                }
+            }
+            questions.push(command);
+        }
+    }
+    Ok(questions)
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    resp3: bool,
+    /// Between MULTI and EXEC.
+    transaction: bool,
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let transaction = if self.transaction { ", between MULTI and EXEC" } else { "" };
+        write!(out, "in RESP{}{transaction}", 2 + u8::from(self.resp3))
+    }
+}
+
+/// Runs a program on both servers and says what the first difference is.
+fn run(
+    judge: &Server,
+    minibroker: &Server,
+    program: &[Command],
+    questions: &[Command],
+    way: Way,
+    known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
+) -> Result<(), String> {
+    let commands: Vec<&Command> = program.iter().chain(questions).collect();
+    let real = converse(judge, program, questions, way)?;
+    let ours = converse(minibroker, program, questions, way)?;
+    for (place, (real, ours)) in real.iter().zip(&ours).enumerate() {
+        let command = commands[place];
+        if command.markers.same_bytes((real, ""), (ours, "")) {
+            continue;
+        }
+        let (real, ours) = (wire::show(real), wire::show(ours));
+        if known(&judge.name, &command.arguments, &real.join("\n"), &ours.join("\n")) {
+            continue;
+        }
+        let mut report = format!("{} answers otherwise (- it, + minibroker), {way}:\n", judge.name);
+        // What reads out changes nothing: of that, only the question with the difference is shown.
+        for command in program.iter().take(place).chain([command]) {
+            let _ = writeln!(report, "    {}", shown(&command.arguments));
+        }
+        for line in wire::diff(&real, &ours) {
+            let _ = writeln!(report, "        {line}");
+        }
+        return Err(report);
+    }
+    Ok(())
+}
+
+fn shown(arguments: &[Vec<u8>]) -> String {
+    let plain = |argument: &[u8]| {
+        !argument.is_empty()
+            && argument.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte))
+    };
+    let shown = arguments.iter().map(|argument| {
+        if plain(argument) { String::from_utf8_lossy(argument).into_owned() } else { wire::escape(argument) }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// The bytes of the reply to each command, on a fresh connection to an emptied server. A command within a transaction
+/// has two of them: that it was queued, or why not, and its part of what EXEC answers.
+fn converse(
+    server: &Server,
+    program: &[Command],
+    questions: &[Command],
+    way: Way,
+) -> Result<Vec<Vec<u8>>, String> {
+    let told = |error: std::io::Error| format!("{}: {error}", server.name);
+    let mut stream = TcpStream::connect(server.addr).map_err(told)?;
+    stream.set_nodelay(true).map_err(told)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+    let word = |word: &str| vec![word.as_bytes().to_vec()];
+    let mut requests = vec![vec![b"HELLO".to_vec(), if way.resp3 { b"3".to_vec() } else { b"2".to_vec() }]];
+    requests.push(word("FLUSHALL"));
+    requests.extend(way.transaction.then(|| word("MULTI")));
+    requests.extend(program.iter().map(|command| command.arguments.clone()));
+    requests.extend(way.transaction.then(|| word("EXEC")));
+    requests.extend(questions.iter().map(|command| command.arguments.clone()));
+    stream
+        .write_all(&requests.iter().flat_map(|request| wire::request(request)).collect::<Vec<_>>())
+        .map_err(told)?;
+    let (mut bytes, mut replies, mut start) = (Vec::new(), Vec::new(), 0);
+    let mut chunk = vec![0; 64 * 1024];
+    while replies.len() < requests.len() {
+        let no_answer = || format!("{} gives no answer to {}", server.name, shown(&requests[replies.len()]));
+        match wire::frame(&bytes[start..]) {
+            Some((_, rest)) => {
+                let end = bytes.len() - rest.len();
+                replies.push(bytes[start..end].to_vec());
+                start = end;
+            }
+            None => match stream.read(&mut chunk) {
+                Ok(0) => return Err(no_answer()),
+                Ok(read) => bytes.extend_from_slice(&chunk[..read]),
+                Err(error) => return Err(format!("{}: {error}", no_answer())),
+            },
+        }
+    }
+    let mut replies = replies.split_off(2);
+    if way.transaction {
+        let read_out = replies.split_off(program.len() + 2);
+        let executed = replies.pop().unwrap_or_default();
+        let executed = parts(&executed, program.len());
+        replies.remove(0);
+        for (queued, executed) in replies.iter_mut().zip(executed) {
+            queued.extend(executed);
+        }
+        replies.extend(read_out);
+    }
+    Ok(replies)
+}
+
+/// The elements of what EXEC answers; if it is an error, or there are not as many, the whole again and again.
+fn parts(executed: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let head = executed.windows(2).position(|two| two == b"\r\n").map_or(0, |end| end + 2);
+    let (mut parts, mut rest) = (Vec::new(), &executed[head..]);
+    while let Some((_, after)) = wire::frame(rest) {
+        parts.push(rest[..rest.len() - after.len()].to_vec());
+        rest = after;
+    }
+    if executed.starts_with(b"*") && parts.len() == count { parts } else { vec![executed.to_vec(); count] }
+}
