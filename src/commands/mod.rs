@@ -61,6 +61,8 @@ pub struct Wait {
     pub kind: Type,
     /// The keys.
     pub keys: Vec<Bytes>,
+    /// It ends, too, when a key is removed or holds another type, as reading for a group then does.
+    pub for_any_change: bool,
     /// When to give up, in milliseconds since the Unix epoch; never, if none. A command that is run again after
     /// waiting keeps the deadline of its first run.
     pub deadline: Option<i64>,
@@ -93,7 +95,7 @@ impl Context<'_> {
     pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
         if self.may_block {
             let keys = keys.into_iter().map(Bytes::from).collect();
-            self.wait = Some(Box::new(Wait { kind, keys, deadline, request: None }));
+            self.wait = Some(Box::new(Wait { kind, keys, for_any_change: false, deadline, request: None }));
         } else {
             self.reply.null_array();
         }

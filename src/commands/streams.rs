@@ -1,12 +1,24 @@
 //! Streams.
 
+mod claiming;
+mod groups;
 mod ids;
+mod info;
+mod pending;
+mod reading;
 mod trim;
 
+pub use claiming::{xautoclaim, xclaim};
+pub use groups::{
+    create, create_consumer, delete_consumer, destroy, group_help, set_id as set_group_id, xack,
+};
+pub use info::{consumers, groups, info_help, stream};
+pub use pending::xpending;
+pub use reading::{xread, xreadgroup};
+
 use super::{Context, Error, Outcome, numbers};
-use crate::resp::{OwnedRequest, Reply};
+use crate::resp::Reply;
 use crate::store::stream::{AddError, Entry, NewId, NodeLimits};
-use crate::store::value::Type;
 use crate::store::{Class, Stream, StreamId, Typed};
 
 impl From<AddError> for Error {
@@ -58,6 +70,60 @@ pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
     }
     ctx.store.waiters.ready(ctx.store.db, key);
     ids::write(&mut ctx.reply, id);
+    Ok(())
+}
+
+/// `XSETID`
+///
+/// # Errors
+///
+/// The options are wrong or do not fit to the entries, the key is missing or holds another type.
+pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
+    let last = ids::strict(&ctx.args[2], 0)?;
+    let (mut added, mut max_deleted) = (None, None);
+    let mut options = ctx.args.from(3).iter();
+    while let Some(option) = options.next() {
+        match options.next() {
+            Some(value) if numbers::is_option(option, "ENTRIESADDED") => {
+                let value = numbers::integer(value)?;
+                added =
+                    Some(u64::try_from(value).map_err(|_| Error::new("ERR entries_added must be positive"))?);
+            }
+            Some(value) if numbers::is_option(option, "MAXDELETEDID") => {
+                let id = ids::strict(value, 0)?;
+                if last < id {
+                    return Err(Error::new(
+                        "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id",
+                    ));
+                }
+                // 0-0 is none.
+                max_deleted = Some(id).filter(|id| *id != StreamId::MIN);
+            }
+            _ => return Err(Error::SYNTAX),
+        }
+    }
+    let key = &ctx.args[1];
+    let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
+    if last < stream.max_deleted_id() {
+        return Err(Error::new(
+            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+        ));
+    }
+    if let Some(newest) = stream.last() {
+        if last < newest.id {
+            return Err(Error::new(
+                "ERR The ID specified in XSETID is smaller than the target stream top item",
+            ));
+        }
+        if added.is_some_and(|added| added < stream.len() as u64) {
+            return Err(Error::new(
+                "ERR The entries_added specified in XSETID is smaller than the target stream length",
+            ));
+        }
+    }
+    stream.set_last_id(last, added, max_deleted);
+    ctx.store.modified(Class::STREAM, "xsetid", key);
+    ctx.reply.ok();
     Ok(())
 }
 
@@ -161,143 +227,6 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
         write_entries(&mut ctx.reply, entries.take(count));
     }
     Ok(())
-}
-
-/// `XREAD`
-///
-/// # Errors
-///
-/// The options, an id or the type of a value are wrong.
-pub fn xread(ctx: &mut Context<'_>) -> Outcome {
-    let args = ctx.args;
-    let options = ReadOptions::read(ctx)?;
-    let (keys, texts) = (args.range(options.streams, options.ids), args.from(options.ids));
-    let after = keys.iter().zip(texts.iter()).map(|(key, id)| start_of_reading(ctx, key, id));
-    let after = after.collect::<Result<Vec<_>, Error>>()?;
-
-    let start = ctx.reply.position();
-    let mut found = 0;
-    for (key, after) in keys.iter().zip(&after) {
-        let Some(stream) = ctx.store.get::<Stream>(key)? else { continue };
-        let Some(first) = after.next() else { continue };
-        let mut entries = stream.range(first, StreamId::MAX).peekable();
-        if entries.peek().is_none() {
-            continue;
-        }
-        found += 1;
-        if !ctx.reply.is_resp3() {
-            ctx.reply.array(2);
-        }
-        ctx.reply.bulk(key);
-        write_entries(&mut ctx.reply, entries.take(options.count));
-    }
-    if found > 0 {
-        if ctx.reply.is_resp3() {
-            ctx.reply.insert_map(start, found);
-        } else {
-            ctx.reply.insert_array(start, found);
-        }
-        return Ok(());
-    }
-    if !options.block {
-        ctx.reply.null_array();
-        return Ok(());
-    }
-    ctx.block(Type::Stream, keys.iter(), options.deadline);
-    if let Some(wait) = &mut ctx.wait
-        && texts.iter().any(|id| ids::is_sign(id, b'$'))
-    {
-        // When the command is run again, `$` would mean what has arrived meanwhile.
-        let mut buffer = [0; StreamId::TEXT_MAX];
-        let mut request: Vec<Vec<u8>> = args.range(0, options.ids).iter().map(<[u8]>::to_vec).collect();
-        for (id, after) in texts.iter().zip(&after) {
-            let id = if ids::is_sign(id, b'$') { after.print(&mut buffer) } else { id };
-            request.push(id.to_vec());
-        }
-        wait.request = Some(OwnedRequest::new(request));
-    }
-    Ok(())
-}
-
-/// What stands before the streams of XREAD.
-struct ReadOptions {
-    /// How many entries of each stream at most.
-    count: usize,
-    /// It waits if there is nothing to read.
-    block: bool,
-    /// Until when it waits, in milliseconds since the Unix epoch; for ever, if none.
-    deadline: Option<i64>,
-    /// Where the keys begin.
-    streams: usize,
-    /// Where the ids begin.
-    ids: usize,
-}
-
-impl ReadOptions {
-    fn read(ctx: &Context<'_>) -> Result<Self, Error> {
-        let args = ctx.args;
-        let mut count = usize::MAX;
-        let (mut block, mut deadline) = (false, None);
-        let mut at = 1;
-        while at < args.len() {
-            let option = &args[at];
-            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
-            match args.get(at + 1) {
-                Some(millis) if is("BLOCK") => {
-                    (block, deadline) = (true, numbers::deadline_from_millis(millis, ctx.store.now)?);
-                    at += 2;
-                }
-                Some(text) if is("COUNT") => {
-                    // 0 and less are no limit.
-                    count = match usize::try_from(numbers::integer(text)?) {
-                        Ok(0) | Err(_) => usize::MAX,
-                        Ok(count) => count,
-                    };
-                    at += 2;
-                }
-                Some(_) if is("STREAMS") => {
-                    let streams = at + 1;
-                    let given = args.len() - streams;
-                    if !given.is_multiple_of(2) {
-                        return Err(Error::new(
-                            "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' \
-                             must be specified.",
-                        ));
-                    }
-                    return Ok(Self { count, block, deadline, streams, ids: streams + given / 2 });
-                }
-                Some(_) if is("GROUP") && at + 2 < args.len() => {
-                    return Err(Error::new(
-                        "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.",
-                    ));
-                }
-                _ if is("NOACK") => {
-                    return Err(Error::new(
-                        "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.",
-                    ));
-                }
-                _ => return Err(Error::SYNTAX),
-            }
-        }
-        Err(Error::SYNTAX)
-    }
-}
-
-/// The id behind which XREAD begins: `$` is the last one that was ever given, `+` the one before the last entry.
-fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<StreamId, Error> {
-    let stream = ctx.store.get::<Stream>(key)?;
-    if ids::is_sign(id, b'$') {
-        Ok(stream.map_or(StreamId::MIN, Stream::last_id))
-    } else if ids::is_sign(id, b'+') {
-        let last = stream.and_then(Stream::last);
-        Ok(last.and_then(|entry| entry.id.previous()).unwrap_or_default())
-    } else if ids::is_sign(id, b'>') {
-        Err(Error::new(
-            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
-        ))
-    } else {
-        ids::strict(id, 0)
-    }
 }
 
 fn write_entries<'e>(reply: &mut Reply<'_>, entries: impl Iterator<Item = Entry<'e>>) {

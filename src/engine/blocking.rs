@@ -35,7 +35,7 @@ impl Engine {
             loop {
                 self.store.db = db;
                 let kind = self.store.peek(&key).map(|entry| entry.value.kind());
-                let next = kind.and_then(|kind| self.store.waiters.next_waiter(db, &key, kind, last, until));
+                let next = self.store.waiters.next_waiter(db, &key, kind, last, until);
                 let Some((arrival, client)) = next else { break };
                 last = arrival;
                 self.retry(client);

@@ -187,7 +187,7 @@ impl Engine {
 
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let request = wait.request.unwrap_or_else(|| args.to_owned());
-        let reason = Reason::Key(wait.kind);
+        let reason = if wait.for_any_change { Reason::Group } else { Reason::Key(wait.kind) };
         self.block(client, reason, wait.keys, wait.deadline, request);
     }
 }

@@ -59,6 +59,14 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Moves what was written from `from` on to `position`, before all that stands between them. For a part that
+    /// is known only after the one that follows it.
+    pub fn move_to(&mut self, from: usize, position: usize) {
+        let from = from.min(self.out.len());
+        let moved = self.out.len() - from;
+        self.out[position.min(from)..].rotate_right(moved);
+    }
+
     fn insert_header(&mut self, position: usize, kind: u8, len: usize) {
         let position = position.min(self.out.len());
         let end = self.out.len();

@@ -261,7 +261,9 @@ impl Store {
     /// Removes a key; the caller tells watchers and events by [`Store::modified`].
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         self.live(key)?;
-        self.databases[self.db].remove(key)
+        let removed = self.databases[self.db].remove(key);
+        self.waiters.lost(self.db, key);
+        removed
     }
 
     /// Removes a collection that has become empty, with the event that tells of it.
@@ -283,10 +285,15 @@ impl Store {
     /// Gives a key another name, with its expiry, in place of what had that name; false if there is no such
     /// key. One change, with two events.
     pub fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
-        let Some(entry) = self.remove(from) else { return false };
+        if !self.contains(from) {
+            return false;
+        }
+        let Some(entry) = self.databases[self.db].remove(from) else { return false };
         // Removed first: the new name is a new key even where it was taken.
         self.remove(to);
         self.insert(to, entry.value, entry.expires);
+        // Who waits for the new name comes first.
+        self.waiters.lost(self.db, from);
         self.watches.touch(&mut self.clients, self.db, from);
         self.touched(to);
         self.event(Class::GENERIC, "rename_from", from);
@@ -328,6 +335,7 @@ impl Store {
     fn expire(&mut self, db: usize, key: &[u8]) {
         if self.databases[db].remove(key).is_some() {
             self.stats.expired_keys += 1;
+            self.waiters.lost(db, key);
             let seen = std::mem::replace(&mut self.db, db);
             self.watches.touch(&mut self.clients, db, key);
             self.event(Class::EXPIRED, "expired", key);

@@ -1,11 +1,19 @@
 //! Streams.
 
+mod claim;
+mod counting;
+mod group;
 mod id;
 mod node;
+mod radix;
 
 use std::collections::BTreeMap;
 
+use super::Bytes;
 use crate::resp::Args;
+pub use claim::{Claim, Claimed, Deliveries};
+use counting::Counting;
+pub use group::{Consumer, ConsumerKey, Group, Pending};
 pub use id::StreamId;
 pub use node::{Entry, Fields, NodeLimits};
 pub(super) use node::{Node, SlotKind};
@@ -16,6 +24,10 @@ pub struct Stream {
     /// The entries, grouped as redis-server groups them; the key is the id of the first entry that a node was
     /// given, deleted or not.
     nodes: BTreeMap<StreamId, Node>,
+    /// How many nodes redis-server's radix tree of `nodes` has, apart from an empty root.
+    radix_nodes: usize,
+    /// The consumer groups in the order of their names.
+    groups: BTreeMap<Bytes, Group>,
     len: usize,
     first_id: StreamId,
     last_id: StreamId,
@@ -115,12 +127,65 @@ impl Stream {
         max_deleted_id: StreamId,
         entries_added: u64,
     ) -> Self {
-        let nodes: BTreeMap<_, _> = nodes.into_iter().collect();
-        let len = nodes.values().map(Node::live).sum();
-        let first_id = StreamId::MIN;
-        let mut stream = Self { nodes, len, first_id, last_id, max_deleted_id, entries_added };
+        let mut stream = Self { last_id, max_deleted_id, entries_added, ..Self::default() };
+        for (first, node) in nodes {
+            stream.len += node.live();
+            stream.radix_nodes += radix::share(&stream.nodes, first);
+            stream.nodes.insert(first, node);
+        }
         stream.find_first();
         stream
+    }
+
+    /// How many groups of entries redis-server keeps: the keys of its radix tree.
+    #[must_use]
+    pub fn radix_tree_keys(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many nodes redis-server's radix tree has.
+    #[must_use]
+    pub fn radix_tree_nodes(&self) -> usize {
+        self.radix_nodes.max(1)
+    }
+
+    /// The consumer groups.
+    #[must_use]
+    pub fn groups(&self) -> &BTreeMap<Bytes, Group> {
+        &self.groups
+    }
+
+    /// The consumer groups, to change.
+    pub fn groups_mut(&mut self) -> &mut BTreeMap<Bytes, Group> {
+        &mut self.groups
+    }
+
+    /// True if there is an entry with this id.
+    #[must_use]
+    pub fn contains(&self, id: StreamId) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// The entry with this id.
+    #[must_use]
+    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
+        find(&self.nodes, id)
+    }
+
+    /// How many entries a group has still to read; none, if that is not known.
+    #[must_use]
+    pub fn lag(&self, group: &Group) -> Option<i64> {
+        self.counting().lag(group)
+    }
+
+    fn counting(&self) -> Counting {
+        Counting {
+            len: self.len,
+            first_id: self.first_id,
+            last_id: self.last_id,
+            max_deleted_id: self.max_deleted_id,
+            added: self.entries_added,
+        }
     }
 
     /// The last entry that there is.
@@ -131,7 +196,9 @@ impl Stream {
 
     /// How many bytes the entries take.
     pub(super) fn memory(&self) -> usize {
-        self.nodes.values().map(|node| size_of::<StreamId>() + node.memory()).sum()
+        let nodes = self.nodes.values().map(|node| size_of::<StreamId>() + node.memory());
+        let groups = self.groups.iter().map(|(name, group)| name.len() + group.memory());
+        nodes.sum::<usize>() + groups.sum::<usize>()
     }
 
     /// The entries from `start` to `end`, both included. Finding the first one takes logarithmic time.
@@ -141,11 +208,7 @@ impl Stream {
         start: StreamId,
         end: StreamId,
     ) -> impl DoubleEndedIterator<Item = Entry<'_>> + use<'_> {
-        let nodes = (start <= end).then(|| {
-            let first = self.nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
-            self.nodes.range(first..=end)
-        });
-        nodes.into_iter().flatten().flat_map(move |(_, node)| node.range(start, end))
+        range(&self.nodes, start, end)
     }
 
     /// Adds an entry of these fields and values, which alternate, and returns its id. `now` is the time in
@@ -167,7 +230,8 @@ impl Stream {
             return Err(AddError::TooLarge);
         }
         match self.nodes.last_entry() {
-            Some(mut last) if !last.get().is_full(bytes, limits) => {
+            // XSETID may have set the last id back behind entries that are deleted but still have their place.
+            Some(mut last) if !last.get().is_full(bytes, limits) && last.get().last_id() < id => {
                 let first = *last.key();
                 last.get_mut().push(first, id, fields);
             }
@@ -175,11 +239,13 @@ impl Stream {
                 if let Some(mut last) = last {
                     last.get_mut().close();
                 }
+                self.remove_node(id);
+                self.radix_nodes += radix::share(&self.nodes, id);
                 self.nodes.insert(id, Node::new(id, fields));
             }
         }
         self.len += 1;
-        self.entries_added += 1;
+        self.entries_added = self.entries_added.wrapping_add(1);
         self.last_id = id;
         if self.len == 1 {
             self.first_id = id;
@@ -212,7 +278,7 @@ impl Stream {
         }
         if node.live() == 0 {
             let first = *first;
-            self.nodes.remove(&first);
+            self.remove_node(first);
         }
         self.len -= 1;
         self.max_deleted_id = self.max_deleted_id.max(id);
@@ -226,6 +292,7 @@ impl Stream {
     pub fn trim(&mut self, trim: &Trim) -> usize {
         let mut removed = 0;
         while let Some(mut first) = self.nodes.first_entry() {
+            let first_id = *first.key();
             let node = first.get_mut();
             let live = node.live();
             if matches!(trim.keep, Keep::Newest(keep) if self.len <= keep) {
@@ -239,7 +306,7 @@ impl Stream {
                 Keep::From(id) => node.last_id() < id,
             };
             if whole {
-                first.remove();
+                self.remove_node(first_id);
                 self.len -= live;
                 removed += live;
                 continue;
@@ -261,10 +328,43 @@ impl Stream {
         removed
     }
 
+    fn remove_node(&mut self, first: StreamId) {
+        if self.nodes.remove(&first).is_some() {
+            self.radix_nodes -= radix::share(&self.nodes, first);
+        }
+    }
+
+    /// Sets what XADD continues from: the last id, and how many entries were ever added and the greatest id that
+    /// was deleted, if given. Whether that fits to the entries is the caller's to know.
+    pub fn set_last_id(&mut self, last: StreamId, added: Option<u64>, max_deleted: Option<StreamId>) {
+        self.last_id = last;
+        self.entries_added = added.unwrap_or(self.entries_added);
+        self.max_deleted_id = max_deleted.unwrap_or(self.max_deleted_id);
+    }
+
     fn find_first(&mut self) {
         let first = self.range(StreamId::MIN, StreamId::MAX).next();
         self.first_id = first.map_or(StreamId::MIN, |entry| entry.id);
     }
+}
+
+/// The entry with this id.
+fn find(nodes: &BTreeMap<StreamId, Node>, id: StreamId) -> Option<Entry<'_>> {
+    let (_, node) = nodes.range(..=id).next_back()?;
+    node.range(id, id).next()
+}
+
+/// The entries from `start` to `end`, both included, of all nodes.
+fn range(
+    nodes: &BTreeMap<StreamId, Node>,
+    start: StreamId,
+    end: StreamId,
+) -> impl DoubleEndedIterator<Item = Entry<'_>> + use<'_> {
+    let nodes = (start <= end).then(|| {
+        let first = nodes.range(..=start).next_back().map_or(start, |(id, _)| *id);
+        nodes.range(first..=end)
+    });
+    nodes.into_iter().flatten().flat_map(move |(_, node)| node.range(start, end))
 }
 
 #[cfg(test)]

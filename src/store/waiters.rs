@@ -17,6 +17,8 @@ use crate::resp::{OwnedRequest, Reply};
 pub enum Reason {
     /// For a key of this type.
     Key(Type),
+    /// As a reader of a group does: for a stream, or for the key to hold none any more.
+    Group,
     /// For the end of CLIENT PAUSE.
     Pause,
 }
@@ -56,15 +58,15 @@ pub struct Blocked {
     arrival: u64,
 }
 
-/// Who waits for a key, in the order of arrival, apart for each type: a value serves those of its type only, and
+/// Who waits for a key, in the order of arrival, apart for each reason: a value serves those of its type only, and
 /// does not look at others however many they are.
 #[derive(Debug, Default)]
-struct Queues(Vec<(Type, BTreeMap<u64, ClientKey>)>);
+struct Queues(Vec<(Reason, BTreeMap<u64, ClientKey>)>);
 
 impl Queues {
-    fn add(&mut self, kind: Type, arrival: u64, client: ClientKey) {
-        let place = self.0.iter().position(|(other, _)| *other == kind).unwrap_or_else(|| {
-            self.0.push((kind, BTreeMap::new()));
+    fn add(&mut self, reason: Reason, arrival: u64, client: ClientKey) {
+        let place = self.0.iter().position(|(other, _)| *other == reason).unwrap_or_else(|| {
+            self.0.push((reason, BTreeMap::new()));
             self.0.len() - 1
         });
         self.0[place].1.insert(arrival, client);
@@ -77,8 +79,8 @@ impl Queues {
         });
     }
 
-    fn of(&self, kind: Type) -> Option<&BTreeMap<u64, ClientKey>> {
-        self.0.iter().find(|(other, _)| *other == kind).map(|(_, queue)| queue)
+    fn of(&self, reason: Reason) -> Option<&BTreeMap<u64, ClientKey>> {
+        self.0.iter().find(|(other, _)| *other == reason).map(|(_, queue)| queue)
     }
 
     fn len(&self) -> usize {
@@ -96,6 +98,8 @@ pub struct Waiters {
     paused: BTreeMap<u64, ClientKey>,
     arrivals: u64,
     blocked: usize,
+    /// How many of the blocked read for a group.
+    readers_of_groups: usize,
     ready: VecDeque<(usize, Bytes)>,
     is_ready: HashSet<(usize, Bytes), RandomState>,
     /// CLIENT PAUSE, as long as it lasts.
@@ -112,6 +116,7 @@ impl Waiters {
             paused: BTreeMap::new(),
             arrivals: 0,
             blocked: 0,
+            readers_of_groups: 0,
             ready: VecDeque::new(),
             is_ready: HashSet::default(),
             pause: None,
@@ -130,9 +135,9 @@ impl Waiters {
     ) -> Box<Blocked> {
         self.arrivals += 1;
         let arrival = self.arrivals;
-        if let Reason::Key(kind) = reason {
+        if reason != Reason::Pause {
             for key in &keys {
-                self.by_key[db].entry(key.clone()).or_default().add(kind, arrival, client);
+                self.by_key[db].entry(key.clone()).or_default().add(reason, arrival, client);
             }
         }
         if let Some(deadline) = deadline {
@@ -143,6 +148,10 @@ impl Waiters {
                 self.paused.insert(arrival, client);
             }
             Reason::Key(_) => self.blocked += 1,
+            Reason::Group => {
+                self.blocked += 1;
+                self.readers_of_groups += 1;
+            }
         }
         Box::new(Blocked { reason, db, keys, deadline, request, arrival })
     }
@@ -177,6 +186,10 @@ impl Waiters {
                 self.paused.remove(&blocked.arrival);
             }
             Reason::Key(_) => self.blocked -= 1,
+            Reason::Group => {
+                self.blocked -= 1;
+                self.readers_of_groups -= 1;
+            }
         }
     }
 
@@ -184,6 +197,16 @@ impl Waiters {
     pub fn ready(&mut self, db: usize, key: &[u8]) {
         if self.blocked > 0 && self.by_key[db].contains_key(key) && self.is_ready.insert((db, key.into())) {
             self.ready.push_back((db, key.into()));
+        }
+    }
+
+    /// A key was removed or got another value: readers of a group, if they wait for it, may have lost the group.
+    /// Remembered as by [`Waiters::ready`].
+    pub fn lost(&mut self, db: usize, key: &[u8]) {
+        if self.readers_of_groups > 0
+            && self.by_key[db].get(key).is_some_and(|queues| queues.of(Reason::Group).is_some())
+        {
+            self.ready(db, key);
         }
     }
 
@@ -215,19 +238,22 @@ impl Waiters {
         self.arrivals
     }
 
-    /// The first who waits for a key to hold this type among those that came after arrival `after`, not after
-    /// `until`, with its arrival number.
+    /// The first who is served by what a key holds now, which may be nothing, among those that came after arrival
+    /// `after`, not after `until`, with its arrival number.
     #[must_use]
     pub fn next_waiter(
         &self,
         db: usize,
         key: &[u8],
-        kind: Type,
+        kind: Option<Type>,
         after: u64,
         until: u64,
     ) -> Option<(u64, ClientKey)> {
-        let (arrival, client) = self.by_key[db].get(key)?.of(kind)?.range(after + 1..).next()?;
-        (*arrival <= until).then_some((*arrival, *client))
+        let queues = self.by_key[db].get(key)?;
+        let reasons = [kind.map(Reason::Key), Some(Reason::Group)].into_iter().flatten();
+        let first = |reason| queues.of(reason)?.range(after + 1..).next();
+        let next = reasons.filter_map(first).min_by_key(|(arrival, _)| **arrival);
+        next.map(|(arrival, client)| (*arrival, *client)).filter(|(arrival, _)| *arrival <= until)
     }
 
     /// How many wait for a key in any database.
@@ -287,7 +313,7 @@ impl Store {
     /// Ends the wait of a client for a key with an answer; false if it does not wait for one.
     pub fn unblock(&mut self, client: ClientKey, answer: Answer) -> bool {
         let waits = self.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-        if !waits.is_some_and(|blocked| matches!(blocked.reason, Reason::Key(_))) {
+        if !waits.is_some_and(|blocked| blocked.reason != Reason::Pause) {
             return false;
         }
         self.resume(client);

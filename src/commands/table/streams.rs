@@ -1,6 +1,6 @@
 //! Streams.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
+use super::{Begin, Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::streams;
 
 /// What the rows have in common.
@@ -91,6 +91,229 @@ pub const COMMANDS: &[Command] = &[
         syntax: "key:key trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0]}",
         tips: "nondeterministic_output",
         run: Run::Command(streams::xtrim),
+        ..STREAM
+    },
+    Command {
+        name: "xsetid",
+        arity: -3,
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW update")],
+        since: "5.0.0",
+        summary: "Sets the last id and the counters of a stream.",
+        complexity: "O(1)",
+        syntax: "key:key last-id [ENTRIESADDED entries-added:integer^7.0.0] [MAXDELETEDID max-deleted-id^7.0.0]",
+        run: Run::Command(streams::xsetid),
+        ..STREAM
+    },
+    Command {
+        name: "xreadgroup",
+        arity: -7,
+        flags: Flags::WRITE.or(Flags::BLOCKING),
+        keys: &[KeySpec {
+            begin: Begin::Keyword("STREAMS", 4),
+            ..KeySpec::first_half_after("STREAMS", "RO access")
+        }],
+        since: "5.0.0",
+        summary: "Reads new entries for a consumer of a group, waiting for them if asked to, or what the consumer has not acknowledged.",
+        complexity: "O(M)",
+        syntax: "GROUP group-block{group consumer} [COUNT count:integer] [BLOCK milliseconds:integer] [NOACK] STREAMS streams{key:key... id...}",
+        run: Run::Command(streams::xreadgroup),
+        ..STREAM
+    },
+    Command {
+        name: "xack",
+        arity: -4,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW update")],
+        since: "5.0.0",
+        summary: "Acknowledges entries: a group need not keep them as pending any more.",
+        complexity: "O(log N) per id",
+        syntax: "key:key group id...",
+        run: Run::Command(streams::xack),
+        ..STREAM
+    },
+    Command {
+        name: "xpending",
+        arity: -3,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(1, "RO access")],
+        since: "5.0.0",
+        summary: "Tells which entries were delivered to a group and are not acknowledged.",
+        complexity: "O(log N + M)",
+        syntax: "key:key group [filters{[IDLE min-idle-time:integer^6.2.0] start end count:integer [consumer]}]",
+        tips: "nondeterministic_output",
+        run: Run::Command(streams::xpending),
+        ..STREAM
+    },
+    Command {
+        name: "xclaim",
+        arity: -6,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW update")],
+        since: "5.0.0",
+        summary: "Makes a consumer the owner of pending entries.",
+        complexity: "O(log N) per id",
+        syntax: "key:key group consumer min-idle-time id... [IDLE ms:integer] [TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] [FORCE] [JUSTID] [LASTID lastid]",
+        tips: "nondeterministic_output",
+        run: Run::Command(streams::xclaim),
+        ..STREAM
+    },
+    Command {
+        name: "xautoclaim",
+        arity: -6,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW delete")],
+        since: "6.2.0",
+        summary: "Makes a consumer the owner of entries that have been pending for too long.",
+        complexity: "O(1) if COUNT is small",
+        syntax: "key:key group consumer min-idle-time start [COUNT count:integer] [JUSTID]",
+        tips: "nondeterministic_output",
+        run: Run::Command(streams::xautoclaim),
+        ..STREAM
+    },
+    Command {
+        name: "xgroup",
+        arity: -2,
+        categories: Categories::NONE,
+        since: "5.0.0",
+        summary: "Everything about consumer groups.",
+        complexity: "that of the subcommand",
+        subcommands: XGROUP_SUBCOMMANDS,
+        ..STREAM
+    },
+    Command {
+        name: "xinfo",
+        arity: -2,
+        categories: Categories::NONE,
+        since: "5.0.0",
+        summary: "Tells about streams, groups and consumers.",
+        complexity: "that of the subcommand",
+        subcommands: XINFO_SUBCOMMANDS,
+        ..STREAM
+    },
+];
+
+/// What comes after `XGROUP`.
+const XGROUP_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "create",
+        arity: -5,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::one(2, "RW insert")],
+        since: "5.0.0",
+        summary: "Makes a group.",
+        complexity: "O(1)",
+        syntax: "key:key group id-selector(id|new-id:'$') [MKSTREAM] [ENTRIESREAD entriesread\"entries-read\":integer]",
+        run: Run::Command(streams::create),
+        ..STREAM
+    },
+    Command {
+        name: "createconsumer",
+        arity: 5,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::one(2, "RW insert")],
+        since: "6.2.0",
+        summary: "Adds a consumer to a group.",
+        complexity: "O(1)",
+        syntax: "key:key group consumer",
+        run: Run::Command(streams::create_consumer),
+        ..STREAM
+    },
+    Command {
+        name: "delconsumer",
+        arity: 5,
+        flags: Flags::WRITE,
+        keys: &[KeySpec::one(2, "RW delete")],
+        since: "5.0.0",
+        summary: "Removes a consumer from a group, with all that was delivered to it.",
+        complexity: "O(N) for N pending entries",
+        syntax: "key:key group consumer",
+        run: Run::Command(streams::delete_consumer),
+        ..STREAM
+    },
+    Command {
+        name: "destroy",
+        arity: 4,
+        flags: Flags::WRITE,
+        keys: &[KeySpec::one(2, "RW delete")],
+        since: "5.0.0",
+        summary: "Removes a group.",
+        complexity: "O(N) for N pending entries",
+        syntax: "key:key group",
+        run: Run::Command(streams::destroy),
+        ..STREAM
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "5.0.0",
+        summary: "Lists the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(streams::group_help),
+        ..STREAM
+    },
+    Command {
+        name: "setid",
+        arity: -5,
+        flags: Flags::WRITE,
+        keys: &[KeySpec::one(2, "RW update")],
+        since: "5.0.0",
+        summary: "Sets behind which entry a group reads on.",
+        complexity: "O(1)",
+        syntax: "key:key group id-selector(id|new-id:'$') [ENTRIESREAD entriesread\"entries-read\":integer]",
+        run: Run::Command(streams::set_group_id),
+        ..STREAM
+    },
+];
+
+/// What comes after `XINFO`.
+const XINFO_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "consumers",
+        arity: 4,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(2, "RO access")],
+        since: "5.0.0",
+        summary: "Tells about the consumers of a group.",
+        complexity: "O(N) for N consumers",
+        syntax: "key:key group",
+        tips: "nondeterministic_output",
+        run: Run::Command(streams::consumers),
+        ..STREAM
+    },
+    Command {
+        name: "groups",
+        arity: 3,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(2, "RO access")],
+        since: "5.0.0",
+        summary: "Tells about the groups of a stream.",
+        complexity: "O(N) for N groups",
+        syntax: "key:key",
+        run: Run::Command(streams::groups),
+        ..STREAM
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "5.0.0",
+        summary: "Lists the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(streams::info_help),
+        ..STREAM
+    },
+    Command {
+        name: "stream",
+        arity: -3,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(2, "RO access")],
+        since: "5.0.0",
+        summary: "Tells about a stream, with FULL about its groups and entries, too.",
+        complexity: "O(1), with FULL O(N) for N entries shown",
+        syntax: "key:key [full-block{FULL [COUNT count:integer]}]",
+        run: Run::Command(streams::stream),
         ..STREAM
     },
 ];

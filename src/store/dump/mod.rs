@@ -23,7 +23,7 @@ mod zipmap;
 
 use std::borrow::Cow;
 
-use super::{Bytes, Config, Time, Value};
+use super::{ByteString, Bytes, Config, Time, Value};
 use reader::Reader;
 use writer::Writer;
 
@@ -109,7 +109,7 @@ pub fn dump(value: &Value, config: &Config) -> Vec<u8> {
     match value {
         Value::String(string) => {
             writer.byte(Form::STRING);
-            writer.text(string);
+            writer.text(&string.bytes());
         }
         Value::List(list) => list::write(&mut writer, list, config),
         Value::Set(set) => set::write(&mut writer, set),
@@ -146,7 +146,7 @@ fn check_footer(payload: &[u8]) -> Option<(u16, &[u8])> {
 /// Reads the value. What follows behind it is not looked at, as in redis-server.
 fn read(version: u16, reader: &mut Reader<'_>, config: &Config, now: Time) -> Option<Value> {
     Some(match reader.byte()? {
-        Form::STRING => Value::String(reader.text()?.into_owned()),
+        Form::STRING => Value::String(ByteString::new(&reader.text()?)),
         form @ (Form::LIST | Form::LIST_ZIPLIST | Form::LIST_QUICKLIST | Form::LIST_QUICKLIST_2) => {
             Value::List(Box::new(list::read(form, reader)?))
         }

@@ -1,0 +1,210 @@
+//! XCLAIM and XAUTOCLAIM: entries that another consumer has left lying.
+
+use super::groups::{consumer_for, no_group};
+use super::{ids, write_entry};
+use crate::commands::numbers::{integer, is_option};
+use crate::commands::{Context, Error, Outcome};
+use crate::resp::parse_integer;
+use crate::store::stream::{Claim, Claimed, Deliveries};
+use crate::store::{Stream, StreamId};
+
+/// How many pending entries XAUTOCLAIM looks at for each that it may return.
+const ATTEMPTS: usize = 10;
+/// The greatest COUNT of XAUTOCLAIM: redis-server's, so that ids of 16 bytes each have room in 63 bits.
+const COUNT_MAX: usize = i64::MAX as usize / 16;
+/// A greater COUNT of XAUTOCLAIM is more than redis-server has memory for: 16 bytes each do not fit in the 47 bits
+/// of addresses that a process has.
+const COUNT_THAT_FITS: usize = 1 << 43;
+
+/// An argument that must be an integer, or the error that tells which one it is.
+fn number(text: &[u8], what: &str) -> Result<i64, Error> {
+    parse_integer(text).ok_or_else(|| Error::new(format!("ERR Invalid {what} argument for XCLAIM")))
+}
+
+/// What follows the ids of XCLAIM.
+struct Options {
+    /// When the entries count as delivered, if given.
+    delivered: Option<i64>,
+    deliveries: Option<i64>,
+    force: bool,
+    just_id: bool,
+    last_id: StreamId,
+}
+
+impl Options {
+    fn read(ctx: &Context<'_>, at: usize) -> Result<Self, Error> {
+        let (args, now) = (ctx.args, ctx.store.now.millis());
+        let mut found =
+            Self { delivered: None, deliveries: None, force: false, just_id: false, last_id: StreamId::MIN };
+        let mut options = args.from(at).iter();
+        while let Some(option) = options.next() {
+            let is = |name: &str| is_option(option, name);
+            if is("FORCE") {
+                found.force = true;
+            } else if is("JUSTID") {
+                found.just_id = true;
+            } else {
+                match options.next() {
+                    Some(value) if is("IDLE") => {
+                        found.delivered = Some(now.wrapping_sub(number(value, "IDLE option")?));
+                    }
+                    Some(value) if is("TIME") => found.delivered = Some(number(value, "TIME option")?),
+                    Some(value) if is("RETRYCOUNT") => {
+                        found.deliveries = Some(number(value, "RETRYCOUNT option")?);
+                    }
+                    Some(value) if is("LASTID") => found.last_id = ids::strict(value, 0)?,
+                    _ => return Err(Error::quoting("ERR Unrecognized XCLAIM option '", option, "'")),
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `XCLAIM`
+///
+/// # Errors
+///
+/// The options are wrong, the key holds another type, or the stream or its group is not there.
+pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let (key, name) = (&args[1], &args[2]);
+    let stream = ctx.store.get::<Stream>(key)?;
+    if stream.is_none_or(|stream| !stream.groups().contains_key(name)) {
+        return Err(no_group(key, name, ""));
+    }
+    let min_idle = number(&args[4], "min-idle-time")?;
+    // What is no id is the first option.
+    let claimed: Vec<StreamId> = args.from(5).iter().map_while(|text| ids::strict(text, 0).ok()).collect();
+    let options = Options::read(ctx, 5 + claimed.len())?;
+
+    let now = ctx.store.now.millis();
+    let mut changes = 0;
+    if let Some(stream) = ctx.store.get_mut::<Stream>(key)?
+        && let Some(group) = stream.groups_mut().get_mut(name)
+        && options.last_id > group.last_id
+    {
+        group.last_id = options.last_id;
+        changes = 1;
+    }
+    let Some(consumer) = consumer_for(ctx.store, key, name, &args[3])? else { return Ok(()) };
+    let claim = Claim {
+        consumer,
+        min_idle,
+        now,
+        // What makes no sense, as a time to come, is now.
+        delivered: options.delivered.filter(|at| (0..=now).contains(at)).unwrap_or(now),
+        deliveries: match options.deliveries.and_then(|times| u64::try_from(times).ok()) {
+            Some(times) => Deliveries::Set(times),
+            None if options.just_id => Deliveries::Same,
+            None => Deliveries::OneMore,
+        },
+        force: options.force,
+    };
+    let begin = ctx.reply.position();
+    let mut len = 0;
+    let mut done = 0;
+    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(()) };
+    for id in claimed {
+        match stream.claim(name, id, &claim) {
+            Claimed::No => continue,
+            Claimed::Vanished => {}
+            Claimed::Yes if options.just_id => {
+                len += 1;
+                ids::write(&mut ctx.reply, id);
+            }
+            Claimed::Yes => {
+                len += 1;
+                if let Some(entry) = stream.get(id) {
+                    write_entry(&mut ctx.reply, entry);
+                }
+            }
+        }
+        done += 1;
+    }
+    ctx.reply.insert_array(begin, len);
+    // A new last id is a change by itself only where nothing else is.
+    ctx.store.stats.dirty += if done > 0 { done } else { changes };
+    Ok(())
+}
+
+/// `XAUTOCLAIM`
+///
+/// # Errors
+///
+/// The options are wrong, the key holds another type, or the stream or its group is not there.
+pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let min_idle =
+        parse_integer(&args[4]).ok_or(Error::new("ERR Invalid min-idle-time argument for XAUTOCLAIM"))?;
+    let start = ids::range_start(&args[5])?;
+    let (mut count, mut just_id) = (100, false);
+    let mut options = args.from(6).iter();
+    while let Some(option) = options.next() {
+        if is_option(option, "JUSTID") {
+            just_id = true;
+            continue;
+        }
+        match options.next() {
+            Some(value) if is_option(option, "COUNT") => {
+                let value = usize::try_from(integer(value)?).unwrap_or_default();
+                if !(1..=COUNT_MAX).contains(&value) {
+                    return Err(Error::new("ERR COUNT must be > 0"));
+                }
+                count = value;
+            }
+            _ => return Err(Error::SYNTAX),
+        }
+    }
+    let (key, name) = (&args[1], &args[2]);
+    let stream = ctx.store.get::<Stream>(key)?;
+    if stream.is_none_or(|stream| !stream.groups().contains_key(name)) {
+        return Err(no_group(key, name, ""));
+    }
+    if count > COUNT_THAT_FITS {
+        return Err(Error::new(
+            "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
+        ));
+    }
+    let now = ctx.store.now.millis();
+    let Some(consumer) = consumer_for(ctx.store, key, name, &args[3])? else { return Ok(()) };
+    let deliveries = if just_id { Deliveries::Same } else { Deliveries::OneMore };
+    let claim = Claim { consumer, min_idle, now, delivered: now, deliveries, force: false };
+
+    let reply = &mut ctx.reply;
+    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(()) };
+    let next_from = |stream: &Stream, from: StreamId| {
+        let group = stream.groups().get(name)?;
+        group.pending().range(from..).next().map(|(id, _)| *id)
+    };
+    reply.array(3);
+    let begin = reply.position();
+    let (mut len, mut vanished) = (0, Vec::new());
+    let mut next = next_from(stream, start);
+    for _ in 0..count.saturating_mul(ATTEMPTS) {
+        let Some(id) = next.filter(|_| len + vanished.len() < count) else { break };
+        match stream.claim(name, id, &claim) {
+            Claimed::No => {}
+            Claimed::Vanished => vanished.push(id),
+            Claimed::Yes => {
+                len += 1;
+                match stream.get(id).filter(|_| !just_id) {
+                    Some(entry) => write_entry(reply, entry),
+                    None => ids::write(reply, id),
+                }
+            }
+        }
+        next = id.next().and_then(|from| next_from(stream, from));
+    }
+    reply.insert_array(begin, len);
+    // The cursor stands before the entries.
+    let end = reply.position();
+    ids::write(reply, next.unwrap_or_default());
+    reply.move_to(end, begin);
+    reply.array(vanished.len());
+    for id in &vanished {
+        ids::write(reply, *id);
+    }
+    ctx.store.stats.dirty += (len + vanished.len()) as u64;
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! XGROUP and XACK: groups, their consumers, and what they have done with.
+
+use super::ids;
+use crate::commands::numbers::{self, is_option, up_to_nul};
+use crate::commands::{Context, Error, Outcome};
+use crate::resp::Args;
+use crate::store::stream::{ConsumerKey, Group};
+use crate::store::{Class, Store, Stream, StreamId, Typed, WrongType};
+
+/// The stream or its group is not there.
+pub(super) fn no_group(key: &[u8], group: &[u8], where_said: &str) -> Error {
+    let texts: [&[u8]; 6] = [
+        b"NOGROUP No such key '",
+        up_to_nul(key),
+        b"' or consumer group '",
+        up_to_nul(group),
+        b"'",
+        where_said.as_bytes(),
+    ];
+    Error::from_bytes(texts.concat())
+}
+
+/// The stream is there, but not its group.
+pub(super) fn no_group_of(key: &[u8], group: &[u8]) -> Error {
+    let texts: [&[u8]; 5] =
+        [b"NOGROUP No such consumer group '", up_to_nul(group), b"' for key name '", up_to_nul(key), b"'"];
+    Error::from_bytes(texts.concat())
+}
+
+/// The consumer that asks for something, made if the group does not have it; none without the group.
+pub(super) fn consumer_for(
+    store: &mut Store,
+    key: &[u8],
+    group: &[u8],
+    name: &[u8],
+) -> Result<Option<ConsumerKey>, WrongType> {
+    let now = store.now.millis();
+    let Some(stream) = store.get_mut::<Stream>(key)? else { return Ok(None) };
+    let Some(group) = stream.groups_mut().get_mut(group) else { return Ok(None) };
+    if let Some(consumer) = group.add_consumer(name, now) {
+        consumer_created(store, key);
+        return Ok(Some(consumer));
+    }
+    let known = group.find(name);
+    if let Some(consumer) = known.and_then(|consumer| group.consumer_mut(consumer)) {
+        consumer.seen = now;
+    }
+    Ok(known)
+}
+
+fn consumer_created(store: &mut Store, key: &[u8]) {
+    store.stats.dirty += 1;
+    store.event(Class::STREAM, "xgroup-createconsumer", key);
+}
+
+/// What may follow the id of `XGROUP CREATE` and `XGROUP SETID`.
+#[derive(Default)]
+struct Options {
+    make_stream: bool,
+    entries_read: Option<i64>,
+}
+
+impl Options {
+    fn read(args: Args<'_>, may_create: bool) -> Result<Self, Error> {
+        let mut found = Self::default();
+        let mut options = args.from(5).iter();
+        while let Some(option) = options.next() {
+            if may_create && is_option(option, "MKSTREAM") {
+                found.make_stream = true;
+            } else if is_option(option, "ENTRIESREAD")
+                && let Some(value) = options.next()
+            {
+                let value = numbers::integer(value)?;
+                if value < -1 {
+                    return Err(Error::new("ERR value for ENTRIESREAD must be positive or -1"));
+                }
+                found.entries_read = Some(value).filter(|value| *value >= 0);
+            } else {
+                return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+const NO_STREAM: &str = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may \
+                         want to use the MKSTREAM option to create an empty stream automatically.";
+
+/// The group that a subcommand works on.
+fn group<'s>(ctx: &'s mut Context<'_>) -> Result<&'s mut Group, Error> {
+    let (key, name) = (&ctx.args[2], &ctx.args[3]);
+    let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::new(NO_STREAM))?;
+    stream.groups_mut().get_mut(name).ok_or_else(|| no_group_of(key, name))
+}
+
+/// Where a group begins to read: behind an id, or behind all that there is now.
+fn start(text: &[u8], last: StreamId) -> Result<StreamId, Error> {
+    if ids::is_sign(text, b'$') { Ok(last) } else { ids::strict(text, 0) }
+}
+
+/// `XGROUP CREATE`
+///
+/// # Errors
+///
+/// The options or the id are wrong, the key is missing or holds another type, or there is such a group.
+pub fn create(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let options = Options::read(args, true)?;
+    let (key, name) = (&args[2], &args[3]);
+    let stream = ctx.store.get_mut::<Stream>(key)?;
+    if stream.is_none() && !options.make_stream {
+        return Err(Error::new(NO_STREAM));
+    }
+    // As many words as both options have; that they are given once each is not asked for.
+    if args.len() > 8 {
+        return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
+    }
+    let last = stream.as_ref().map_or(StreamId::MIN, |stream| stream.last_id());
+    let id = start(&args[4], last)?;
+    let created = stream.is_none();
+    let mut new = None;
+    let stream = match stream {
+        Some(stream) => stream,
+        None => new.insert(Stream::default()),
+    };
+    if stream.groups().contains_key(name) {
+        return Err(Error::new("BUSYGROUP Consumer Group name already exists"));
+    }
+    let entries_read = options.entries_read;
+    stream.groups_mut().insert(name.into(), Group::new(id, entries_read));
+    if let Some(stream) = new {
+        ctx.store.insert(key, stream.into_value(), None);
+    }
+    if created {
+        ctx.store.modified(Class::STREAM, "xgroup-create", key);
+    } else {
+        ctx.store.stats.dirty += 1;
+        ctx.store.event(Class::STREAM, "xgroup-create", key);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `XGROUP SETID`
+///
+/// # Errors
+///
+/// The options or the id are wrong, or the stream or its group is not there.
+pub fn set_id(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let options = Options::read(args, false)?;
+    group(ctx)?;
+    if args.len() > 7 {
+        return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
+    }
+    let key = &args[2];
+    let last = ctx.store.get_mut::<Stream>(key)?.map_or(StreamId::MIN, |stream| stream.last_id());
+    let id = start(&args[4], last)?;
+    let group = group(ctx)?;
+    group.last_id = id;
+    group.entries_read = options.entries_read;
+    ctx.store.stats.dirty += 1;
+    ctx.store.event(Class::STREAM, "xgroup-setid", key);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `XGROUP DESTROY`
+///
+/// # Errors
+///
+/// The key is missing or holds another type.
+pub fn destroy(ctx: &mut Context<'_>) -> Outcome {
+    let (key, name) = (&ctx.args[2], &ctx.args[3]);
+    let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::new(NO_STREAM))?;
+    let destroyed = stream.groups_mut().remove(name).is_some();
+    if destroyed {
+        ctx.store.stats.dirty += 1;
+        ctx.store.event(Class::STREAM, "xgroup-destroy", key);
+        // Who waits for the group is told that it is gone.
+        ctx.store.waiters.ready(ctx.store.db, key);
+    }
+    ctx.reply.count(destroyed.into());
+    Ok(())
+}
+
+/// `XGROUP CREATECONSUMER`
+///
+/// # Errors
+///
+/// The stream or its group is not there.
+pub fn create_consumer(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let now = ctx.store.now.millis();
+    let created = group(ctx)?.add_consumer(&args[4], now).is_some();
+    if created {
+        consumer_created(ctx.store, &args[2]);
+    }
+    ctx.reply.count(created.into());
+    Ok(())
+}
+
+/// `XGROUP DELCONSUMER`
+///
+/// # Errors
+///
+/// The stream or its group is not there.
+pub fn delete_consumer(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let pending = group(ctx)?.remove_consumer(&args[4]);
+    if pending.is_some() {
+        ctx.store.stats.dirty += 1;
+        ctx.store.event(Class::STREAM, "xgroup-delconsumer", &args[2]);
+    }
+    ctx.reply.count(pending.unwrap_or_default());
+    Ok(())
+}
+
+/// `XGROUP HELP`
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
+pub fn group_help(ctx: &mut Context<'_>) -> Outcome {
+    ctx.help(&[
+        "XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CREATE <key> <groupname> <id|$> [option]",
+        "    Create a new consumer group. Options are:",
+        "    * MKSTREAM",
+        "      Create the empty stream if it does not exist.",
+        "    * ENTRIESREAD entries_read",
+        "      Set the group's entries_read counter (internal use).",
+        "CREATECONSUMER <key> <groupname> <consumer>",
+        "    Create a new consumer in the specified group.",
+        "DELCONSUMER <key> <groupname> <consumer>",
+        "    Remove the specified consumer.",
+        "DESTROY <key> <groupname>",
+        "    Remove the specified group.",
+        "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
+        "    Set the current group ID and entries_read counter.",
+        "HELP",
+        "    Print this help.",
+    ]);
+    Ok(())
+}
+
+/// `XACK`
+///
+/// # Errors
+///
+/// The key holds another type, or something is not an id.
+pub fn xack(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    // Looked up for reading, which counts as a hit or a miss.
+    ctx.store.get::<Stream>(&args[1])?;
+    let stream = ctx.store.get_mut::<Stream>(&args[1])?;
+    let Some(group) = stream.and_then(|stream| stream.groups_mut().get_mut(&args[2])) else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    let ids = args.from(3).iter().map(|text| ids::strict(text, 0)).collect::<Result<Vec<_>, Error>>()?;
+    let acknowledged = ids.into_iter().filter(|id| group.acknowledge(*id)).count();
+    ctx.store.stats.dirty += acknowledged as u64;
+    ctx.reply.count(acknowledged);
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! XREAD and XREADGROUP.
+
+use super::groups::{consumer_for, no_group};
+use super::{ids, write_entries, write_entry};
+use crate::commands::{Context, Error, Outcome, numbers};
+use crate::resp::{Args, OwnedRequest};
+use crate::store::value::Type;
+use crate::store::{Stream, StreamId};
+
+/// `XREAD`
+///
+/// # Errors
+///
+/// The options, an id or the type of a value are wrong.
+pub fn xread(ctx: &mut Context<'_>) -> Outcome {
+    let options = ReadOptions::read(ctx, false)?;
+    let (keys, texts) = options.streams(ctx.args);
+    let after = keys.iter().zip(texts.iter()).map(|(key, id)| start_of_reading(ctx, key, id));
+    let after = after.collect::<Result<Vec<_>, Error>>()?;
+
+    let start = ctx.reply.position();
+    let mut found = 0;
+    for (key, after) in keys.iter().zip(&after) {
+        let Some(stream) = ctx.store.get::<Stream>(key)? else { continue };
+        let Some(first) = after.next() else { continue };
+        let mut entries = stream.range(first, StreamId::MAX).peekable();
+        if entries.peek().is_none() {
+            continue;
+        }
+        found += 1;
+        if !ctx.reply.is_resp3() {
+            ctx.reply.array(2);
+        }
+        ctx.reply.bulk(key);
+        write_entries(&mut ctx.reply, entries.take(options.count));
+    }
+    finish(ctx, &options, start, found);
+    if let Some(wait) = &mut ctx.wait
+        && texts.iter().any(|id| ids::is_sign(id, b'$'))
+    {
+        // When the command is run again, `$` would mean what has arrived meanwhile.
+        let mut buffer = [0; StreamId::TEXT_MAX];
+        let mut request: Vec<Vec<u8>> = ctx.args.range(0, options.ids).iter().map(<[u8]>::to_vec).collect();
+        for (id, after) in texts.iter().zip(&after) {
+            let id = if ids::is_sign(id, b'$') { after.print(&mut buffer) } else { id };
+            request.push(id.to_vec());
+        }
+        wait.request = Some(OwnedRequest::new(request));
+    }
+    Ok(())
+}
+
+/// `XREADGROUP`
+///
+/// # Errors
+///
+/// The options, an id or the type of a value are wrong, or a stream or its group is not there.
+pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
+    let options = ReadOptions::read(ctx, true)?;
+    let (group, name) = options.group.ok_or(Error::new("ERR Missing GROUP option for XREADGROUP"))?;
+    let (keys, texts) = options.streams(ctx.args);
+    let after = keys.iter().zip(texts.iter()).map(|(key, id)| start_of_history(ctx, key, group, id));
+    let after = after.collect::<Result<Vec<_>, Error>>()?;
+
+    let now = ctx.store.now.millis();
+    let start = ctx.reply.position();
+    let mut found = 0;
+    for (key, after) in keys.iter().zip(after) {
+        // Looked up once more, which counts as a hit.
+        ctx.store.get::<Stream>(key)?;
+        let Some(consumer) = consumer_for(ctx.store, key, group, name)? else { continue };
+        let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { continue };
+        let last = stream.groups().get(group).map(|group| group.last_id);
+        if after.is_none() && stream.last().map(|entry| entry.id) <= last {
+            continue;
+        }
+        found += 1;
+        let reply = &mut ctx.reply;
+        if !reply.is_resp3() {
+            reply.array(2);
+        }
+        reply.bulk(key);
+        let begin = reply.position();
+        let mut len = 0;
+        if let Some(after) = after {
+            stream.deliver_again(group, consumer, after, options.count, now, |id, entry| {
+                len += 1;
+                if let Some(entry) = entry {
+                    write_entry(reply, entry);
+                } else {
+                    reply.array(2);
+                    ids::write(reply, id);
+                    reply.null_array();
+                }
+            });
+        } else {
+            stream.deliver(group, consumer, options.count, now, !options.no_ack, |entry| {
+                len += 1;
+                write_entry(reply, entry);
+            });
+        }
+        reply.insert_array(begin, len);
+        ctx.store.stats.dirty += 1;
+    }
+    finish(ctx, &options, start, found);
+    if let Some(wait) = &mut ctx.wait {
+        wait.for_any_change = true;
+    }
+    Ok(())
+}
+
+/// Ends the reply in which so many streams were written from `start` on, or waits.
+fn finish(ctx: &mut Context<'_>, options: &ReadOptions<'_>, start: usize, found: usize) {
+    if found > 0 {
+        if ctx.reply.is_resp3() {
+            ctx.reply.insert_map(start, found);
+        } else {
+            ctx.reply.insert_array(start, found);
+        }
+    } else if options.block {
+        let (keys, _) = options.streams(ctx.args);
+        ctx.block(Type::Stream, keys.iter(), options.deadline);
+    } else {
+        ctx.reply.null_array();
+    }
+}
+
+/// What stands before the streams of XREAD and XREADGROUP.
+struct ReadOptions<'a> {
+    /// Of XREADGROUP: the group and the consumer.
+    group: Option<(&'a [u8], &'a [u8])>,
+    /// Of XREADGROUP: what is delivered needs no acknowledgement.
+    no_ack: bool,
+    /// How many entries of each stream at most.
+    count: usize,
+    /// It waits if there is nothing to read.
+    block: bool,
+    /// Until when it waits, in milliseconds since the Unix epoch; for ever, if none.
+    deadline: Option<i64>,
+    /// Where the keys begin.
+    keys: usize,
+    /// Where the ids begin.
+    ids: usize,
+}
+
+impl<'a> ReadOptions<'a> {
+    fn read(ctx: &Context<'a>, for_group: bool) -> Result<Self, Error> {
+        let args = ctx.args;
+        let mut options = Self {
+            group: None,
+            no_ack: false,
+            count: usize::MAX,
+            block: false,
+            deadline: None,
+            keys: 0,
+            ids: 0,
+        };
+        let mut at = 1;
+        while at < args.len() {
+            let option = &args[at];
+            let is = |name: &str| numbers::is_option(option, name);
+            match args.get(at + 1) {
+                Some(millis) if is("BLOCK") => {
+                    options.block = true;
+                    options.deadline = numbers::deadline_from_millis(millis, ctx.store.now)?;
+                    at += 2;
+                }
+                Some(text) if is("COUNT") => {
+                    // 0 and less are no limit.
+                    options.count = match usize::try_from(numbers::integer(text)?) {
+                        Ok(0) | Err(_) => usize::MAX,
+                        Ok(count) => count,
+                    };
+                    at += 2;
+                }
+                Some(_) if is("STREAMS") => {
+                    options.keys = at + 1;
+                    let given = args.len() - options.keys;
+                    if !given.is_multiple_of(2) {
+                        return Err(Error::new(if for_group {
+                            "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' \
+                             must be specified."
+                        } else {
+                            "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' \
+                             must be specified."
+                        }));
+                    }
+                    options.ids = options.keys + given / 2;
+                    return Ok(options);
+                }
+                Some(group) if is("GROUP") && at + 2 < args.len() => {
+                    if !for_group {
+                        return Err(Error::new(
+                            "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.",
+                        ));
+                    }
+                    options.group = args.get(at + 2).map(|consumer| (group, consumer));
+                    at += 3;
+                }
+                _ if is("NOACK") => {
+                    if !for_group {
+                        return Err(Error::new(
+                            "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.",
+                        ));
+                    }
+                    options.no_ack = true;
+                    at += 1;
+                }
+                _ => return Err(Error::SYNTAX),
+            }
+        }
+        Err(Error::SYNTAX)
+    }
+
+    /// The keys, and the ids that belong to them.
+    fn streams(&self, args: Args<'a>) -> (Args<'a>, Args<'a>) {
+        (args.range(self.keys, self.ids), args.from(self.ids))
+    }
+}
+
+/// The id behind which XREAD begins: `$` is the last one that was ever given, `+` the one before the last entry.
+fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<StreamId, Error> {
+    let stream = ctx.store.get::<Stream>(key)?;
+    if ids::is_sign(id, b'$') {
+        Ok(stream.map_or(StreamId::MIN, Stream::last_id))
+    } else if ids::is_sign(id, b'+') {
+        let last = stream.and_then(Stream::last);
+        Ok(last.and_then(|entry| entry.id.previous()).unwrap_or_default())
+    } else if ids::is_sign(id, b'>') {
+        Err(Error::new(
+            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+        ))
+    } else {
+        ids::strict(id, 0)
+    }
+}
+
+/// The id behind which XREADGROUP begins in what the consumer has not acknowledged; none for `>`, what the group
+/// has not read.
+fn start_of_history(
+    ctx: &mut Context<'_>,
+    key: &[u8],
+    group: &[u8],
+    id: &[u8],
+) -> Result<Option<StreamId>, Error> {
+    let stream = ctx.store.get::<Stream>(key)?;
+    if stream.is_none_or(|stream| !stream.groups().contains_key(group)) {
+        return Err(no_group(key, group, " in XREADGROUP with GROUP option"));
+    }
+    for sign in ['$', '+'] {
+        if ids::is_sign(id, sign as u8) {
+            return Err(Error::new(format!(
+                "ERR The {sign} ID is meaningless in the context of XREADGROUP: you want to read the history of \
+                 this consumer by specifying a proper ID, or use the > ID to get new messages. The {sign} ID \
+                 would just return an empty result set."
+            )));
+        }
+    }
+    if ids::is_sign(id, b'>') {
+        return Ok(None);
+    }
+    // Behind the greatest id there is nothing: redis-server takes it for `>`.
+    Ok(Some(ids::strict(id, 0)?).filter(|id| *id != StreamId::MAX))
+}

@@ -1,0 +1,131 @@
+//! Entries that go to a consumer: new ones, its own once more, and those of another.
+
+use std::ops::Bound;
+
+use super::{ConsumerKey, Entry, Pending, Stream, StreamId, find, range};
+
+/// How a consumer takes over pending entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Who takes them.
+    pub consumer: ConsumerKey,
+    /// Only those that were delivered at least so many milliseconds ago; 0 or less is all.
+    pub min_idle: i64,
+    /// The time, in milliseconds since the Unix epoch.
+    pub now: i64,
+    /// When they count as delivered.
+    pub delivered: i64,
+    /// How often they count as delivered afterwards.
+    pub deliveries: Deliveries,
+    /// An entry that is not pending becomes so.
+    pub force: bool,
+}
+
+/// How often an entry counts as delivered after it was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deliveries {
+    /// As before.
+    Same,
+    /// Once more than before.
+    OneMore,
+    /// So often.
+    Set(u64),
+}
+
+/// What has come of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The entry belongs to the claimant now.
+    Yes,
+    /// It stays as it is.
+    No,
+    /// It was pending, but it is deleted, so it is not pending any more.
+    Vanished,
+}
+
+impl Stream {
+    /// Delivers the first `count` entries that a group has not read yet to a consumer, one by one; `keep` makes
+    /// them pending. Each is given to `show`.
+    pub fn deliver(
+        &mut self,
+        group: &[u8],
+        consumer: ConsumerKey,
+        count: usize,
+        now: i64,
+        keep: bool,
+        mut show: impl FnMut(Entry<'_>),
+    ) {
+        let counting = self.counting();
+        let Some(group) = self.groups.get_mut(group) else { return };
+        let Some(start) = group.last_id.next() else { return };
+        for entry in range(&self.nodes, start, StreamId::MAX).take(count) {
+            group.entries_read = counting.entries_read(group, entry.id);
+            group.last_id = entry.id;
+            if keep {
+                group.set_pending(entry.id, Pending { consumer, delivered: now, deliveries: 1 });
+                if let Some(consumer) = group.consumer_mut(consumer) {
+                    consumer.active = Some(now);
+                }
+            }
+            show(entry);
+        }
+    }
+
+    /// Delivers the first `count` pending entries of a consumer behind `after` once more. Each is given to
+    /// `show`; of those that are deleted there is only the id.
+    pub fn deliver_again(
+        &mut self,
+        group: &[u8],
+        consumer: ConsumerKey,
+        after: StreamId,
+        count: usize,
+        now: i64,
+        mut show: impl FnMut(StreamId, Option<Entry<'_>>),
+    ) {
+        let mut last = after;
+        for _ in 0..count {
+            let Some(place) = self.groups.get_mut(group) else { return };
+            let behind = (Bound::Excluded(last), Bound::Unbounded);
+            let Some((id, pending)) = place.pending_of(Some(consumer), behind).next() else { return };
+            last = id;
+            let entry = find(&self.nodes, id);
+            if entry.is_some() {
+                let deliveries = pending.deliveries.wrapping_add(1);
+                place.set_pending(id, Pending { delivered: now, deliveries, ..pending });
+            }
+            show(id, entry);
+        }
+    }
+
+    /// A consumer claims an entry.
+    pub fn claim(&mut self, group: &[u8], id: StreamId, claim: &Claim) -> Claimed {
+        let exists = self.contains(id);
+        let Some(group) = self.groups.get_mut(group) else { return Claimed::No };
+        let old = group.pending().get(&id).copied();
+        if !exists {
+            return if group.acknowledge(id) { Claimed::Vanished } else { Claimed::No };
+        }
+        if let Some(old) = old
+            && claim.min_idle > 0
+            && claim.now.saturating_sub(old.delivered) < claim.min_idle
+        {
+            return Claimed::No;
+        }
+        if old.is_none() && !claim.force {
+            return Claimed::No;
+        }
+        // What becomes pending has been delivered once.
+        let before = old.map_or(1, |old| old.deliveries);
+        let deliveries = match claim.deliveries {
+            Deliveries::Same => before,
+            Deliveries::OneMore => before.wrapping_add(1),
+            Deliveries::Set(times) => times,
+        };
+        let Claim { consumer, delivered, .. } = *claim;
+        group.set_pending(id, Pending { consumer, delivered, deliveries });
+        if let Some(consumer) = group.consumer_mut(consumer) {
+            consumer.active = Some(claim.now);
+        }
+        Claimed::Yes
+    }
+}
