@@ -18,6 +18,7 @@ pub mod keys;
 pub mod lists;
 pub mod numbers;
 pub mod pubsub;
+pub mod serialization;
 pub mod server;
 pub mod sets;
 pub mod sorted_sets;

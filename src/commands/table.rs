@@ -18,6 +18,7 @@ mod key_spec;
 mod keys;
 mod lists;
 mod pubsub;
+mod serialization;
 mod server;
 mod sets;
 mod sorted_sets;
@@ -228,6 +229,7 @@ impl Command {
 const FAMILIES: &[&[Command]] = &[
     strings::COMMANDS,
     keys::COMMANDS,
+    serialization::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
     sorted_sets::COMMANDS,

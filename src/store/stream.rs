@@ -178,6 +178,11 @@ impl Stream {
         self.counting().lag(group)
     }
 
+    /// The number of the entry with this id among all that were ever added; none, if that cannot be told.
+    pub(super) fn number_of(&self, id: StreamId) -> Option<i64> {
+        self.counting().number_of(id)
+    }
+
     fn counting(&self) -> Counting {
         Counting {
             len: self.len,

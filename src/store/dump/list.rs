@@ -4,7 +4,7 @@ use super::listpack::{Builder, Listpack};
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{Element, Form, ziplist::Ziplist};
-use crate::store::{Config, List};
+use crate::store::List;
 
 /// A node that is one long element.
 const PLAIN: usize = 1;
@@ -27,11 +27,11 @@ impl NodeLimits {
     const OVERHEAD: usize = 8;
 
     /// From `list-max-listpack-size`: a positive number counts elements, a negative one chooses a size.
-    fn of(config: &Config) -> Self {
-        match usize::try_from(config.list_max_listpack_size) {
+    fn of(list_size: i64) -> Self {
+        match usize::try_from(list_size) {
             Ok(elements) => Self { bytes: Self::BYTES_OF_COUNTED, elements: elements.max(1) },
             Err(_) => {
-                let size = config.list_max_listpack_size.unsigned_abs().min(5) - 1;
+                let size = list_size.unsigned_abs().min(5) - 1;
                 Self { bytes: 4096 << size, elements: usize::MAX }
             }
         }
@@ -45,8 +45,8 @@ enum Node<'a> {
 }
 
 /// Writes a list as nodes of listpacks, filled one after the other as if its elements had been added at the end.
-pub(super) fn write(writer: &mut Writer, list: &List, config: &Config) {
-    let limits = NodeLimits::of(config);
+pub(super) fn write(writer: &mut Writer, list: &List, list_size: i64) {
+    let limits = NodeLimits::of(list_size);
     let mut nodes = Vec::new();
     let mut open = Builder::default();
     for element in list {

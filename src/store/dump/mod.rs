@@ -70,7 +70,10 @@ impl Form {
     const STREAM_3: u8 = 21;
     /// Of Valkey 9: fields that expire.
     const HASH_2: u8 = 22;
-    /// Of Redis 8: fields that expire.
+    /// Of the candidates of Redis 7.4, with the number that Valkey has taken, too: fields that expire.
+    const HASH_METADATA_EARLY: u8 = 22;
+    const HASH_LISTPACK_EX_EARLY: u8 = 23;
+    /// Of Redis 7.4: fields that expire.
     const HASH_METADATA: u8 = 24;
     const HASH_LISTPACK_EX: u8 = 25;
 }
@@ -101,9 +104,9 @@ pub enum RestoreError {
     Malformed,
 }
 
-/// Writes a value.
+/// Writes a value. `list_size` is `list-max-listpack-size`, by which lists are grouped.
 #[must_use]
-pub fn dump(value: &Value, config: &Config) -> Vec<u8> {
+pub fn dump(value: &Value, list_size: i64) -> Vec<u8> {
     let mut writer = Writer::default();
     let mut version = Version::COMMON;
     match value {
@@ -111,7 +114,7 @@ pub fn dump(value: &Value, config: &Config) -> Vec<u8> {
             writer.byte(Form::STRING);
             writer.text(&string.bytes());
         }
-        Value::List(list) => list::write(&mut writer, list, config),
+        Value::List(list) => list::write(&mut writer, list, list_size),
         Value::Set(set) => set::write(&mut writer, set),
         Value::Hash(hash) => version = hash::write(&mut writer, hash),
         Value::SortedSet(set) => sorted_set::write(&mut writer, set),

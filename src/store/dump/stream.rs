@@ -4,24 +4,27 @@ use super::listpack::{Builder, Elements, Listpack};
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{Element, Form};
-use crate::store::stream::{Node, SlotKind};
-use crate::store::{Stream, StreamId};
+use crate::store::stream::{Group, Node, Pending, SlotKind};
+use crate::store::{Map, Stream, StreamId};
 
 /// The flags of an entry: it only keeps its place.
 const DELETED: i64 = 1;
 /// Its fields have the names that stand at the beginning of the listpack.
 const SAME_NAMES: i64 = 2;
 
+/// In the place of a number or a time that is not known.
+const UNKNOWN: i64 = -1;
+
 /// Writes a stream.
 pub(super) fn write(writer: &mut Writer, stream: &Stream) {
-    writer.byte(Form::STREAM_2);
+    // Redis 7.0 knows of a consumer when it was seen, but not when it got something.
+    let mut consumers = stream.groups().values().flat_map(|group| group.consumers());
+    let newer = consumers.any(|(_, consumer)| consumer.active != Some(consumer.seen));
+    writer.byte(if newer { Form::STREAM_3 } else { Form::STREAM_2 });
     let nodes = stream.nodes();
     writer.length(nodes.len());
     for (first, node) in nodes {
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&first.ms.to_be_bytes());
-        key[8..].copy_from_slice(&first.seq.to_be_bytes());
-        writer.text(&key);
+        writer.text(&key_of(first));
         writer.text(&node_block(first, node));
     }
     writer.length(stream.len());
@@ -29,7 +32,46 @@ pub(super) fn write(writer: &mut Writer, stream: &Stream) {
         write_id(writer, id);
     }
     writer.number(stream.entries_added());
-    writer.length(0);
+    writer.length(stream.groups().len());
+    for (name, group) in stream.groups() {
+        writer.text(name);
+        write_group(writer, group, newer);
+    }
+}
+
+/// An id in the order of which the bytes are that of the ids.
+fn key_of(id: StreamId) -> [u8; 16] {
+    (u128::from(id.ms) << 64 | u128::from(id.seq)).to_be_bytes()
+}
+
+fn id_of(key: [u8; 16]) -> StreamId {
+    let [ms, seq] = [64, 0].map(|shift| u128::from_be_bytes(key) >> shift);
+    #[allow(clippy::cast_possible_truncation)]
+    StreamId { ms: ms as u64, seq: seq as u64 }
+}
+
+fn write_group(writer: &mut Writer, group: &Group, newer: bool) {
+    write_id(writer, group.last_id);
+    writer.number(group.entries_read.unwrap_or(UNKNOWN).cast_unsigned());
+    writer.length(group.pending().len());
+    for (id, pending) in group.pending() {
+        writer.raw(&key_of(*id));
+        writer.raw(&pending.delivered.to_le_bytes());
+        writer.number(pending.deliveries);
+    }
+    let consumers = group.consumers();
+    writer.length(consumers.len());
+    for (_, consumer) in consumers {
+        writer.text(consumer.name());
+        writer.raw(&consumer.seen.to_le_bytes());
+        if newer {
+            writer.raw(&consumer.active.unwrap_or(UNKNOWN).to_le_bytes());
+        }
+        writer.length(consumer.pending().len());
+        for id in consumer.pending() {
+            writer.raw(&key_of(*id));
+        }
+    }
 }
 
 fn write_id(writer: &mut Writer, id: StreamId) {
@@ -73,10 +115,8 @@ fn node_block(first: StreamId, node: &Node) -> Vec<u8> {
 pub(super) fn read(form: u8, reader: &mut Reader<'_>) -> Option<Stream> {
     let mut blocks = Vec::new();
     for _ in 0..reader.count(2)? {
-        let key = reader.text()?;
-        let mut key = Reader::new(&key);
-        let first = StreamId { ms: u64::from_be_bytes(key.array()?), seq: u64::from_be_bytes(key.array()?) };
-        if !key.is_empty() || blocks.last().is_some_and(|(last, _)| *last >= first) {
+        let first = id_of(reader.text()?.as_ref().try_into().ok()?);
+        if blocks.last().is_some_and(|(last, _)| *last >= first) {
             return None;
         }
         blocks.push((first, reader.text()?));
@@ -95,12 +135,53 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>) -> Option<Stream> {
         max_deleted_id = read_id(reader)?;
         entries_added = reader.number()?;
     }
-    let stream = Stream::restored(nodes, last_id, max_deleted_id, entries_added);
+    let mut stream = Stream::restored(nodes, last_id, max_deleted_id, entries_added);
     let reached = stream.last().map_or(StreamId::MIN, |entry| entry.id);
     if stream.len() != len || last_id < reached {
         return None;
     }
-    (reader.count(1)? == 0).then_some(stream)
+    // A name, an id and two counts.
+    for _ in 0..reader.count(5)? {
+        let name = reader.text()?;
+        let group = read_group(form, reader, &stream)?;
+        if stream.groups_mut().insert(name.as_ref().into(), group).is_some() {
+            return None;
+        }
+    }
+    Some(stream)
+}
+
+fn read_group(form: u8, reader: &mut Reader<'_>, stream: &Stream) -> Option<Group> {
+    let last_id = read_id(reader)?;
+    let entries_read = if form == Form::STREAM {
+        stream.number_of(last_id)
+    } else {
+        Some(reader.number()?.cast_signed()).filter(|read| *read != UNKNOWN)
+    };
+    let mut group = Group::new(last_id, entries_read);
+    let mut unowned = Map::default();
+    // An id, a time and a count.
+    for _ in 0..reader.count(16 + 8 + 1)? {
+        let (id, delivered, deliveries) = (id_of(reader.array()?), reader.i64()?, reader.number()?);
+        if unowned.insert(id, (delivered, deliveries)).is_some() {
+            return None;
+        }
+    }
+    // A name, a time and a count.
+    for _ in 0..reader.count(1 + 8 + 1)? {
+        let name = reader.text()?;
+        let seen = reader.i64()?;
+        let active = if form == Form::STREAM_3 { reader.i64()? } else { seen };
+        let consumer = group.add_consumer(&name, seen)?;
+        group.consumer_mut(consumer)?.active = Some(active).filter(|active| *active != UNKNOWN);
+        for _ in 0..reader.count(16)? {
+            let id = id_of(reader.array()?);
+            let (delivered, deliveries) = unowned.swap_remove(&id)?;
+            group.set_pending(id, Pending { consumer, delivered, deliveries });
+        }
+    }
+    // Every pending entry is that of a consumer.
+    unowned.is_empty().then_some(group)
 }
 
 fn read_id(reader: &mut Reader<'_>) -> Option<StreamId> {
