@@ -75,6 +75,13 @@ impl Output {
     }
 }
 
+/// How far a reference may reach with so many bytes to go. redis-server stays away from the end by two bytes, but
+/// compares the first bytes after the third, or the 19th, before it looks.
+fn longest_reference(left: usize) -> usize {
+    let max = left.saturating_sub(2).min(REFERENCE_MAX);
+    max.max(if max > 16 { 19 } else { 3 })
+}
+
 /// Compresses strings one after the other, with one table for all of them.
 #[derive(Debug, Default)]
 pub(super) struct Compressor {
@@ -131,7 +138,7 @@ impl Compressor {
             if out.bytes.len() - unused + 4 >= max {
                 return None;
             }
-            let longest = (text.len() - at).min(REFERENCE_MAX);
+            let longest = longest_reference(text.len() - at);
             let pairs = text.get(from..)?.iter().zip(text.get(at..at + longest)?);
             let length = pairs.take_while(|(one, other)| one == other).count();
             out.reference(at - from, length);
