@@ -64,7 +64,7 @@ pub fn hgetall(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.map(0);
         return Ok(());
     };
-    ctx.reply.map(hash.len());
+    ctx.reply.map(hash.seen());
     for (field, value) in hash.iter() {
         ctx.reply.bulk(field);
         ctx.reply.bulk(value);

@@ -203,6 +203,7 @@ fn stats(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "instantaneous_output_kbps", "{}", kilobytes(rates.output));
     field!(text, "rejected_connections", "{}", stats.rejected_connections);
     constants(text, &[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")])?;
+    field!(text, "expired_subkeys", "{}", stats.expired_fields);
     field!(text, "expired_keys", "{}", stats.expired_keys);
     constants(text, &[("evicted_keys", "0"), ("evicted_clients", "0")])?;
     field!(text, "keyspace_hits", "{}", stats.keyspace_hits);
@@ -274,10 +275,11 @@ fn keyspace(store: &Store, text: &mut String) -> std::fmt::Result {
     {
         write!(
             text,
-            "db{number}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
+            "db{number}:keys={},expires={},avg_ttl={},subexpiry={}\r\n",
             database.len(),
             database.expiring(),
             database.mean_ttl(store.now),
+            database.with_expiring_fields(),
         )?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::field_deadlines::FieldDeadlines;
 use super::{ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
 /// A value and when it ends.
@@ -33,6 +34,8 @@ pub struct Database {
     entries: Map<Bytes, Entry>,
     /// The keys that expire, in the order in which they do.
     deadlines: BTreeSet<(i64, Bytes)>,
+    /// The hashes with fields that expire.
+    field_deadlines: FieldDeadlines,
 }
 
 impl Database {
@@ -52,6 +55,24 @@ impl Database {
     #[must_use]
     pub fn expiring(&self) -> usize {
         self.deadlines.len()
+    }
+
+    /// The number of hashes with fields that expire some day.
+    #[must_use]
+    pub fn with_expiring_fields(&self) -> usize {
+        self.field_deadlines.hashes()
+    }
+
+    /// The value of a key, expired or not, and the deadlines of the fields of all hashes.
+    pub(super) fn value_and_field_deadlines(
+        &mut self,
+        key: &[u8],
+    ) -> (Option<&mut Value>, &mut FieldDeadlines) {
+        (self.entries.get_mut(key).map(|entry| &mut entry.value), &mut self.field_deadlines)
+    }
+
+    pub(super) fn field_deadlines_mut(&mut self) -> &mut FieldDeadlines {
+        &mut self.field_deadlines
     }
 
     /// The mean time to live of the expiring keys in milliseconds, 0 if there are none.
@@ -86,9 +107,14 @@ impl Database {
         self.entries.get_index(index)
     }
 
-    /// When the first key expires, in milliseconds since the Unix epoch.
+    /// When the first key or field of a hash expires, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
+        let fields = self.field_deadlines.next();
+        self.next_key_expiry().into_iter().chain(fields).min()
+    }
+
+    fn next_key_expiry(&self) -> Option<i64> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
@@ -97,20 +123,24 @@ impl Database {
     }
 
     /// Adds a key that is not there.
-    fn add(&mut self, key: &[u8], entry: Entry) {
+    fn add(&mut self, key: &[u8], mut entry: Entry) {
+        self.field_deadlines.add(key, &mut entry.value);
         move_deadline(&mut self.deadlines, key, None, entry.expires);
         self.entries.insert(key.into(), entry);
     }
 
     /// Puts another entry in the place of the one at `index`.
-    fn replace(&mut self, index: usize, entry: Entry) -> Option<Entry> {
+    fn replace(&mut self, index: usize, mut entry: Entry) -> Option<Entry> {
         let (key, place) = self.entries.get_index_mut(index)?;
+        self.field_deadlines.remove(key, &mut place.value);
+        self.field_deadlines.add(key, &mut entry.value);
         move_deadline(&mut self.deadlines, key, place.expires, entry.expires);
         Some(std::mem::replace(place, entry))
     }
 
     fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let entry = self.entries.swap_remove(key)?;
+        let mut entry = self.entries.swap_remove(key)?;
+        self.field_deadlines.remove(key, &mut entry.value);
         move_deadline(&mut self.deadlines, key, entry.expires, None);
         Some(entry)
     }
@@ -150,6 +180,12 @@ impl Store {
             if !self.keeps_expired {
                 self.expire(self.db, key);
             }
+            return None;
+        }
+        if let Value::Hash(hash) = &entry.value
+            && hash.next_expiry().is_some_and(|at| at <= self.now.millis())
+            && !self.hide_or_expire_fields(key)
+        {
             return None;
         }
         Some(index)
@@ -231,6 +267,9 @@ impl Store {
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_expiry(entry.expires);
+        if let Value::Hash(hash) = &entry.value {
+            self.note_expiry(hash.next_expiry());
+        }
         let old = if let Some(index) = place {
             self.databases[self.db].replace(index, entry)
         } else {
@@ -343,11 +382,16 @@ impl Store {
         }
     }
 
-    /// Removes every key whose time has come, in the order of their deadlines.
+    /// Removes every key whose time has come, in the order of their deadlines, and every field of a hash.
     pub fn expire_due(&mut self) {
+        self.expire_due_keys();
+        self.expire_due_fields();
+    }
+
+    fn expire_due_keys(&mut self) {
         let next = |store: &Self| {
             let due = store.databases.iter().enumerate();
-            due.filter_map(|(db, database)| Some((database.next_expiry()?, db))).min()
+            due.filter_map(|(db, database)| Some((database.next_key_expiry()?, db))).min()
         };
         while let Some((at, db)) = next(self).filter(|(at, _)| *at <= self.now.millis()) {
             let Some(key) = self.databases[db].first_expiring_at(at).cloned() else { return };
@@ -355,14 +399,14 @@ impl Store {
         }
     }
 
-    /// When the next key of any database expires, in milliseconds since the Unix epoch.
+    /// When the next key or field of any database expires, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
         self.databases.iter().take(self.expiring_databases).filter_map(Database::next_expiry).min()
     }
 
-    /// A key of the current database expires some day, or none does.
-    fn note_expiry(&mut self, expires: Option<i64>) {
+    /// A key or field of the current database expires some day, or none does.
+    pub(super) fn note_expiry(&mut self, expires: Option<i64>) {
         if expires.is_some() {
             self.expiring_databases = self.expiring_databases.max(self.db + 1);
         }

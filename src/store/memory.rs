@@ -79,7 +79,7 @@ impl Value {
             Self::Hash(hash) => {
                 let entry =
                     |(field, value): (&[u8], &[u8])| table_entry::<(Bytes, Bytes)>(field.len() + value.len());
-                size_of::<Hash>() + hash.iter().map(entry).sum::<usize>()
+                size_of::<Hash>() + hash.deadlines_memory() + hash.iter().map(entry).sum::<usize>()
             }
             Self::SortedSet(set) => set.memory(),
             Self::Stream(stream) => size_of::<Stream>() + stream.memory(),

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod config;
 pub mod dump;
 pub mod events;
+mod field_deadlines;
 pub mod hash;
 pub mod keyspace;
 pub mod list;

@@ -37,6 +37,8 @@ pub struct Stats {
     pub net_output: u64,
     /// `expired_keys`.
     pub expired_keys: u64,
+    /// `expired_subkeys`: fields of hashes.
+    pub expired_fields: u64,
     /// `keyspace_hits`.
     pub keyspace_hits: u64,
     /// `keyspace_misses`.
@@ -105,6 +107,7 @@ impl Stats {
             net_input: 0,
             net_output: 0,
             expired_keys: 0,
+            expired_fields: 0,
             keyspace_hits: 0,
             keyspace_misses: 0,
             query_limit_disconnections: 0,
@@ -124,6 +127,7 @@ impl Stats {
         self.net_input = 0;
         self.net_output = 0;
         self.expired_keys = 0;
+        self.expired_fields = 0;
         self.keyspace_hits = 0;
         self.keyspace_misses = 0;
         self.query_limit_disconnections = 0;
