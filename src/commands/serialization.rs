@@ -78,7 +78,7 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
         ttl if options.absolute => Some(ttl),
         ttl => Some(now.millis().saturating_add(ttl)),
     };
-    let value = dump::restore(&ctx.args[3], &ctx.store.config, now).map_err(|error| {
+    let value = dump::restore(&ctx.args[3], &ctx.store.config).map_err(|error| {
         Error::new(match error {
             RestoreError::Footer => "ERR DUMP payload version or checksum are wrong",
             RestoreError::Malformed => "ERR Bad data format",
@@ -92,6 +92,8 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
         }
     } else {
         ctx.store.insert(key, value, expires);
+        // Of a hash.
+        ctx.store.file_fields(key);
         ctx.store.modified(Class::GENERIC, "restore", key);
     }
     ctx.reply.ok();

@@ -23,7 +23,7 @@ mod zipmap;
 
 use std::borrow::Cow;
 
-use super::{ByteString, Bytes, Config, Time, Value};
+use super::{ByteString, Bytes, Config, Value};
 use reader::Reader;
 use writer::Writer;
 
@@ -132,9 +132,9 @@ pub fn dump(value: &Value, list_size: i64) -> Vec<u8> {
 /// # Errors
 ///
 /// Footer or value are wrong.
-pub fn restore(payload: &[u8], config: &Config, now: Time) -> Result<Value, RestoreError> {
+pub fn restore(payload: &[u8], config: &Config) -> Result<Value, RestoreError> {
     let (version, body) = check_footer(payload).ok_or(RestoreError::Footer)?;
-    read(version, &mut Reader::new(body), config, now).ok_or(RestoreError::Malformed)
+    read(version, &mut Reader::new(body), config).ok_or(RestoreError::Malformed)
 }
 
 fn check_footer(payload: &[u8]) -> Option<(u16, &[u8])> {
@@ -147,7 +147,7 @@ fn check_footer(payload: &[u8]) -> Option<(u16, &[u8])> {
 }
 
 /// Reads the value. What follows behind it is not looked at, as in redis-server.
-fn read(version: u16, reader: &mut Reader<'_>, config: &Config, now: Time) -> Option<Value> {
+fn read(version: u16, reader: &mut Reader<'_>, config: &Config) -> Option<Value> {
     Some(match reader.byte()? {
         Form::STRING => Value::String(ByteString::new(&reader.text()?)),
         form @ (Form::LIST | Form::LIST_ZIPLIST | Form::LIST_QUICKLIST | Form::LIST_QUICKLIST_2) => {
@@ -163,7 +163,7 @@ fn read(version: u16, reader: &mut Reader<'_>, config: &Config, now: Time) -> Op
         form @ (Form::STREAM | Form::STREAM_2 | Form::STREAM_3) => {
             Value::Stream(Box::new(stream::read(form, reader)?))
         }
-        form => Value::Hash(Box::new(hash::read(form, version, reader, config, now)?)),
+        form => Value::Hash(Box::new(hash::read(form, version, reader, config)?)),
     })
 }
 
