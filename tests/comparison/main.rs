@@ -54,6 +54,7 @@ mod commands;
 mod compare;
 mod control;
 mod differences;
+mod dump;
 mod programs;
 mod run;
 mod script;

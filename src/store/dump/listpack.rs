@@ -97,30 +97,45 @@ fn element<'a>(reader: &mut Reader<'a>) -> Option<Element<'a>> {
         0xf4 => Element::Integer(reader.i64()?),
         _ => return None,
     };
-    let mut back = [0; BACK_MAX];
-    let back = back_length(before - reader.left(), &mut back);
-    (reader.bytes(back.len())? == back).then_some(element)
+    let length = before - reader.left();
+    let fits = |reader: &mut Reader<'a>, groups| {
+        let mut back = [0; BACK_MAX];
+        let back = back_length(length, groups, &mut back);
+        let mut ahead = reader.clone();
+        let fits = ahead.bytes(back.len()) == Some(back);
+        if fits {
+            *reader = ahead;
+        }
+        fits
+    };
+    // The greatest length of each width takes one byte less with Valkey.
+    let fits = fits(reader, back_groups(length)) || fits(reader, back_groups(length.saturating_sub(1)));
+    fits.then_some(element)
 }
 
 /// A length that is read from behind takes no more bytes.
 const BACK_MAX: usize = 5;
 
-/// A length in groups of seven bits, the highest first; the top bit of all but the first says that another one
-/// stands before.
-#[allow(clippy::cast_possible_truncation)]
-fn back_length(length: usize, buffer: &mut [u8; BACK_MAX]) -> &[u8] {
-    let groups = match length {
+/// In how many groups of seven bits a length is written.
+fn back_groups(length: usize) -> usize {
+    match length {
         ..=0x7f => 1,
         0x80..=0x3ffe => 2,
         0x3fff..=0x1f_fffe => 3,
         0x1f_ffff..=0x0fff_fffe => 4,
-        _ => 5,
-    };
+        _ => BACK_MAX,
+    }
+}
+
+/// A length in so many groups of seven bits, the highest first; the top bit of all but the first says that another
+/// one stands before.
+#[allow(clippy::cast_possible_truncation)]
+fn back_length(length: usize, groups: usize, buffer: &mut [u8; BACK_MAX]) -> &[u8] {
     for (index, byte) in buffer.iter_mut().take(groups).enumerate() {
         let shift = 7 * (groups - 1 - index);
         *byte = (length >> shift) as u8 & 0x7f | if index == 0 { 0 } else { 0x80 };
     }
-    &buffer[..groups]
+    buffer.get(..groups).unwrap_or_default()
 }
 
 /// A listpack that is being written.
@@ -203,7 +218,7 @@ impl Builder {
     fn end_element(&mut self, start: usize) {
         let mut back = [0; BACK_MAX];
         let length = self.block.len() - start;
-        self.block.extend_from_slice(back_length(length, &mut back));
+        self.block.extend_from_slice(back_length(length, back_groups(length), &mut back));
         self.len += 1;
     }
 
