@@ -362,7 +362,7 @@ impl Run {
     fn check_state(&mut self) {
         let store = self.engine.store();
         let waiting = store.clients.iter().filter(|(_, client)| {
-            client.blocked.as_ref().is_some_and(|blocked| matches!(blocked.reason, Reason::Key(_)))
+            client.blocked.as_ref().is_some_and(|blocked| blocked.reason != Reason::Pause)
         });
         assert_eq!(store.waiters.blocked(), waiting.count());
         assert!(!store.waiters.has_ready(), "a key is ready and nobody looks");

@@ -281,10 +281,12 @@ fn write_key_spec(ctx: &mut Context<'_>, spec: &KeySpec) {
             write_field(ctx, "keyword", keyword);
             write_number(ctx, "startfrom", from.into());
         }
+        Begin::Unknown => write_unknown(ctx),
     }
     ctx.reply.bulk(b"find_keys");
     ctx.reply.map(2);
     let (kind, numbers) = match spec.find {
+        Find::Unknown => return write_unknown(ctx),
         Find::Range { last, step, limit } => {
             ("range", [("lastkey", last), ("keystep", step), ("limit", limit)])
         }
@@ -300,14 +302,24 @@ fn write_key_spec(ctx: &mut Context<'_>, spec: &KeySpec) {
     }
 }
 
+/// The part of a key spec that says nothing.
+fn write_unknown(ctx: &mut Context<'_>) {
+    write_field(ctx, "type", "unknown");
+    ctx.reply.bulk(b"spec");
+    ctx.reply.map(0);
+}
+
 /// One command as `COMMAND DOCS` shows it. The history of a command is not told.
 fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     let arguments = syntax::parse(command.syntax);
     let subcommands = command.subcommands();
     let costs = !command.complexity.is_empty();
+    // The one command of which redis-server says so that is here.
+    let is_for_operators = command.name == "debug";
     ctx.reply.map(
         3 + usize::from(costs)
             + 3 * usize::from(command.deprecated.is_some())
+            + usize::from(is_for_operators)
             + usize::from(!arguments.is_empty())
             + usize::from(!subcommands.is_empty()),
     );
@@ -322,6 +334,10 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
         write_flags(ctx, &["deprecated"]);
         write_field(ctx, "deprecated_since", deprecated.since);
         write_field(ctx, "replaced_by", deprecated.instead);
+    }
+    if is_for_operators {
+        ctx.reply.bulk(b"doc_flags");
+        write_flags(ctx, &["syscmd"]);
     }
     if !arguments.is_empty() {
         ctx.reply.bulk(b"arguments");

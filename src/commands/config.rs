@@ -6,6 +6,7 @@
 
 use super::{Context, Error, Outcome};
 use crate::resp::parse_integer;
+use crate::store::access::Policy;
 use crate::store::config::OutputLimit;
 use crate::store::{Class, Config, pattern};
 
@@ -124,6 +125,13 @@ const PARAMETERS: &[Parameter] = &[
     number!(Memory, "stream-node-max-bytes", "", 0, i64::MAX, stream_node_max_bytes),
     number!(Integer, "stream-node-max-entries", "", 0, i64::MAX, stream_node_max_entries),
     Parameter {
+        name: "maxmemory-policy",
+        kind: Kind::Text { get: |config| config.maxmemory_policy.name().into(), set: set_policy },
+        ..ROW
+    },
+    number!(Integer, "lfu-log-factor", "", 0, INT_MAX, lfu_log_factor),
+    number!(Integer, "lfu-decay-time", "", 0, INT_MAX, lfu_decay_time),
+    Parameter {
         name: "requirepass",
         kind: Kind::Text {
             get: |config| config.requirepass.clone(),
@@ -155,7 +163,6 @@ const PARAMETERS: &[Parameter] = &[
     fact!("save", "", saves_nothing, "nothing is saved by minibroker"),
     fact!("appendonly", "no", is_no, "nothing is saved by minibroker"),
     fact!("maxmemory", "0", is_no_memory, "minibroker has no limit of memory"),
-    fact!("maxmemory-policy", "noeviction", is_noeviction, "minibroker evicts no keys"),
     fact!("maxmemory-clients", "0", is_no_memory, "minibroker evicts no clients"),
     fact!("protected-mode", "no", is_no, "minibroker serves whoever can reach its address"),
     fact!("activedefrag", "no", is_no, "minibroker does not defragment its memory"),
@@ -254,7 +261,7 @@ fn lookup(name: &[u8]) -> Option<&'static Parameter> {
 
 /// A number of bytes with an optional unit, as redis-server's `memtoull` reads it: `b` and none are bytes, `k`
 /// is 1,000, `kb` 1,024 and so on; a unit alone is 0. What does not fit in 64 bits wraps around.
-fn parse_memory(text: &[u8]) -> Result<i64, String> {
+pub(super) fn parse_memory(text: &[u8]) -> Result<i64, String> {
     const LONGEST: usize = 127;
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = text.split_at(digits);
@@ -289,21 +296,15 @@ fn is_no_memory(text: &[u8]) -> Result<bool, String> {
     Ok(parse_memory(text)? == 0)
 }
 
-fn is_noeviction(text: &[u8]) -> Result<bool, String> {
-    const POLICIES: [&str; 8] = [
-        "volatile-lru",
-        "volatile-lfu",
-        "volatile-random",
-        "volatile-ttl",
-        "allkeys-lru",
-        "allkeys-lfu",
-        "allkeys-random",
-        "noeviction",
-    ];
-    if !POLICIES.iter().any(|policy| policy.as_bytes().eq_ignore_ascii_case(text)) {
-        return Err(format!("argument(s) must be one of the following: {}", POLICIES.join(", ")));
-    }
-    Ok(text.eq_ignore_ascii_case(b"noeviction"))
+/// `maxmemory-policy`: every one is taken. With the `maxmemory` of 0 that there is redis-server evicts nothing under
+/// any of them either, and notes accesses as the policy says.
+fn set_policy(config: &mut Config, text: &[u8]) -> Result<(), String> {
+    let known = Policy::ALL.into_iter().find(|policy| policy.name().as_bytes().eq_ignore_ascii_case(text));
+    config.maxmemory_policy = known.ok_or_else(|| {
+        let names = Policy::ALL.map(Policy::name);
+        format!("argument(s) must be one of the following: {}", names.join(", "))
+    })?;
+    Ok(())
 }
 
 /// `save`: pairs of seconds and changes, or nothing.

@@ -22,6 +22,8 @@ impl Error {
     pub const NOT_FLOAT: Self = Self::constant("ERR value is not a valid float");
     /// A number that must not be negative, or is too great.
     pub const OUT_OF_RANGE: Self = Self::constant("ERR value is out of range, must be positive");
+    /// COPY or MOVE to where the key is already.
+    pub const SAME_OBJECT: Self = Self::constant("ERR source and destination objects are the same");
     /// LSET or RENAME without the key.
     pub const NO_SUCH_KEY: Self = Self::constant("ERR no such key");
     /// A name that CLIENT LIST could not show as one field.

@@ -144,7 +144,8 @@ fn memory(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "used_memory_human", "{}", human(total));
     field!(text, "used_memory_overhead", "{overhead}");
     field!(text, "used_memory_dataset", "{}", memory.dataset);
-    constants(text, &[("maxmemory", "0"), ("maxmemory_human", "0B"), ("maxmemory_policy", "noeviction")])?;
+    constants(text, &[("maxmemory", "0"), ("maxmemory_human", "0B")])?;
+    field!(text, "maxmemory_policy", "{}", store.config.maxmemory_policy.name());
     constants(text, &[("mem_replication_backlog", "0"), ("mem_clients_slaves", "0")])?;
     field!(text, "mem_clients_normal", "{}", memory.clients);
     constants(text, &[("mem_cluster_links", "0"), ("mem_aof_buffer", "0"), ("active_defrag_running", "0")])

@@ -1,6 +1,7 @@
 //! Keys, whatever they hold.
 
-use super::numbers::{self, ExpiryForm, integer, is_option, up_to_nul};
+use super::connection::database;
+use super::numbers::{self, ExpiryForm, integer, integer_of_32_bits, is_option, up_to_nul};
 use super::{Context, Error, Outcome};
 use crate::store::{Class, Entry, pattern};
 
@@ -24,6 +25,13 @@ pub fn unlink(ctx: &mut Context<'_>) -> Outcome {
 
 /// `EXISTS key [key ...]`: how many there are, a key that is named twice counted twice.
 pub fn exists(ctx: &mut Context<'_>) -> Outcome {
+    let found = ctx.args.from(1).iter().filter(|key| ctx.store.inspect(key).is_some()).count();
+    ctx.reply.count(found);
+    Ok(())
+}
+
+/// `TOUCH key [key ...]`: how many of the keys there are; they are used now.
+pub fn touch(ctx: &mut Context<'_>) -> Outcome {
     let found = ctx.args.from(1).iter().filter(|key| ctx.store.read(key).is_some()).count();
     ctx.reply.count(found);
     Ok(())
@@ -31,7 +39,7 @@ pub fn exists(ctx: &mut Context<'_>) -> Outcome {
 
 /// `TYPE key`.
 pub fn type_(ctx: &mut Context<'_>) -> Outcome {
-    let entry = ctx.store.read(&ctx.args[1]);
+    let entry = ctx.store.inspect(&ctx.args[1]);
     ctx.reply.simple(entry.map_or("none", |entry| entry.value.kind().name()));
     Ok(())
 }
@@ -127,6 +135,7 @@ fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let value = integer(&ctx.args[2])?;
     let at = form.deadline(value, ctx.store.now);
     let at = at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))?;
+    ctx.store.touch(key);
     let allowed = ctx.store.peek(key).is_some_and(|entry| conditions.allow(entry.expires(), at));
     if allowed && at <= ctx.store.now.millis() {
         ctx.store.remove(key);
@@ -169,7 +178,7 @@ fn rounded_seconds(millis: i64) -> i64 {
 
 fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
     let now = ctx.store.now.millis();
-    let answer = match ctx.store.read(&ctx.args[1]).map(Entry::expires) {
+    let answer = match ctx.store.inspect(&ctx.args[1]).map(Entry::expires) {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => tell(at, now),
@@ -180,11 +189,85 @@ fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
 /// `PERSIST key`: 1 if the key would have expired.
 pub fn persist(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let persisted = ctx.store.contains(key) && ctx.store.set_expiry(key, None).is_some();
+    let persisted = ctx.store.touch(key) && ctx.store.set_expiry(key, None).is_some();
     if persisted {
         ctx.store.modified(Class::GENERIC, "persist", key);
     }
     ctx.reply.integer(i64::from(persisted));
+    Ok(())
+}
+
+/// `COPY source destination [DB destination-db] [REPLACE]`: 1 if it was copied.
+///
+/// # Errors
+///
+/// Options that are none, there is no such database, or both are the same key.
+pub fn copy(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let (from, to) = (&args[1], &args[2]);
+    let (mut db, mut replaces) = (ctx.store.db, false);
+    let mut at = 3;
+    while let Some(option) = args.get(at) {
+        at += 1;
+        if is_option(option, "REPLACE") {
+            replaces = true;
+        } else if is_option(option, "DB")
+            && let Some(index) = args.get(at)
+        {
+            db = database(ctx, integer_of_32_bits(index)?)?;
+            at += 1;
+        } else {
+            return Err(Error::SYNTAX);
+        }
+    }
+    if db == ctx.store.db && from == to {
+        return Err(Error::SAME_OBJECT);
+    }
+    let copies =
+        ctx.store.read(from).is_some() && (!ctx.store.in_database(db, |store| store.touch(to)) || replaces);
+    if copies && let Some(entry) = ctx.store.peek(from) {
+        let (value, expires) = (entry.value.clone(), entry.expires());
+        ctx.store.in_database(db, |store| {
+            // Removed first: it is a new key even where there was one.
+            store.remove(to);
+            store.insert(to, value, expires);
+            store.modified(Class::GENERIC, "copy_to", to);
+        });
+    }
+    ctx.reply.integer(i64::from(copies));
+    Ok(())
+}
+
+/// `MOVE key db`: 1 if it was moved.
+///
+/// # Errors
+///
+/// There is no such database, or the key is there already.
+pub fn move_(ctx: &mut Context<'_>) -> Outcome {
+    let key = &ctx.args[1];
+    let db = integer_of_32_bits(&ctx.args[2])?;
+    let db = database(ctx, db)?;
+    if db == ctx.store.db {
+        return Err(Error::SAME_OBJECT);
+    }
+    let moves = ctx.store.touch(key) && !ctx.store.in_database(db, |store| store.touch(key));
+    if moves && let Some(entry) = ctx.store.remove(key) {
+        let expires = entry.expires();
+        ctx.store.in_database(db, |store| {
+            store.insert(key, entry.value, expires);
+            store.watches.touch(&mut store.clients, db, key);
+        });
+        ctx.store.modified(Class::GENERIC, "move_from", key);
+        ctx.store.in_database(db, |store| store.event(Class::GENERIC, "move_to", key));
+    }
+    ctx.reply.integer(i64::from(moves));
+    Ok(())
+}
+
+/// `RANDOMKEY`: the name of some key.
+pub fn randomkey(ctx: &mut Context<'_>) -> Outcome {
+    let key = ctx.store.random_key();
+    ctx.reply.bulk_or_null(key.as_deref());
     Ok(())
 }
 

@@ -11,16 +11,22 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod debug;
 mod error;
 pub mod hashes;
 pub mod info;
 pub mod keys;
 pub mod lists;
+pub mod lolwut;
+pub mod memory;
 pub mod numbers;
+pub mod object;
 pub mod pubsub;
+pub mod replication;
 pub mod serialization;
 pub mod server;
 pub mod sets;
+pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
@@ -32,6 +38,7 @@ pub use error::Error;
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::clients::Client;
 use crate::store::value::Type;
+use crate::store::waiters::Reason;
 use crate::store::{Bytes, ClientKey, Store};
 
 /// What a command returns: nothing, as its reply is written, or the error that is its reply.
@@ -58,8 +65,8 @@ pub struct Context<'a> {
 /// What a command that found nothing waits for.
 #[derive(Debug)]
 pub struct Wait {
-    /// The type of value that it waits for.
-    pub kind: Type,
+    /// What it waits for.
+    pub reason: Reason,
     /// The keys.
     pub keys: Vec<Bytes>,
     /// It ends, too, when a key is removed or holds another type, as reading for a group then does.
@@ -96,7 +103,8 @@ impl Context<'_> {
     pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
         if self.may_block {
             let keys = keys.into_iter().map(Bytes::from).collect();
-            self.wait = Some(Box::new(Wait { kind, keys, for_any_change: false, deadline, request: None }));
+            let reason = Reason::Key(kind);
+            self.wait = Some(Box::new(Wait { reason, keys, for_any_change: false, deadline, request: None }));
         } else {
             self.reply.null_array();
         }

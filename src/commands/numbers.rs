@@ -18,7 +18,7 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
 /// # Errors
 ///
 /// [`Error::NOT_INTEGER`], or that it is outside.
-fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
+pub fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
     let value = integer(text)?;
     if (least..=greatest).contains(&value) {
         return Ok(value);
@@ -120,6 +120,25 @@ fn deadline(millis: i64, now: Time, out_of_range: &'static str) -> Result<Option
     }
     let deadline = now.millis().checked_add(millis).ok_or(Error::new(out_of_range))?;
     Ok(Some(deadline))
+}
+
+/// An integer as C's `atoi` reads it: what follows the digits does not matter, no digits are 0.
+#[must_use]
+pub fn lenient_integer(text: &[u8]) -> i32 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let value = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
+    // `atoi` goes through `long` and keeps the lower half.
+    #[allow(clippy::cast_possible_truncation)]
+    let value = (if negative { -value } else { value }) as i32;
+    value
 }
 
 /// What stands before the first NUL: redis-server treats words that it compares or repeats as C strings.

@@ -2,14 +2,13 @@
 
 use super::numbers::{integer, is_option};
 use super::{Context, Error, Outcome};
-use crate::store::Class;
+use crate::store::{Access, Class};
 use crate::store::dump::{self, RestoreError};
 
 /// `DUMP key`.
 pub fn dump(ctx: &mut Context<'_>) -> Outcome {
-    let list_size = ctx.store.config.list_max_listpack_size;
     match ctx.store.read(&ctx.args[1]) {
-        Some(entry) => ctx.reply.bulk(&dump::dump(&entry.value, list_size)),
+        Some(entry) => ctx.reply.bulk(&dump::dump(&entry.value)),
         None => ctx.reply.null(),
     }
     Ok(())
@@ -23,7 +22,7 @@ struct Options {
     /// `ABSTTL`: the expiry is a point in time.
     absolute: bool,
     /// `IDLETIME seconds`.
-    idle: Option<i64>,
+    idle: Option<u32>,
     /// `FREQ frequency`.
     frequency: Option<u8>,
 }
@@ -42,7 +41,8 @@ impl Options {
                 if idle < 0 {
                     return Err(Error::new("ERR Invalid IDLETIME value, must be >= 0"));
                 }
-                options.idle = Some(idle);
+                // Of as many bits as there are for the time of the last use.
+                options.idle = u32::try_from(idle & 0xff_ffff).ok();
             } else if is_option(option, "FREQ") && options.idle.is_none() {
                 let frequency = integer(arguments.next().ok_or(Error::SYNTAX)?)?;
                 let frequency = u8::try_from(frequency)
@@ -92,8 +92,15 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
         }
     } else {
         ctx.store.insert(key, value, expires);
-        // Of a hash.
-        ctx.store.file_fields(key);
+        let counts = ctx.store.config.maxmemory_policy.counts();
+        let access = match (options.idle, options.frequency) {
+            (_, Some(frequency)) if counts => Some(Access::counted(frequency, now)),
+            (Some(idle), _) if !counts => Some(Access::idle_for(idle, now)),
+            _ => None,
+        };
+        if let (Some(access), Some(entry)) = (access, ctx.store.peek_mut(key)) {
+            entry.access = access;
+        }
         ctx.store.modified(Class::GENERIC, "restore", key);
     }
     ctx.reply.ok();

@@ -123,20 +123,43 @@ impl Engine {
     /// When [`Engine::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.store.asleep_until.is_some() {
+            return self.store.asleep_until;
+        }
+        [self.next_expiry(), self.next_deadline_of_clients()].into_iter().flatten().min().map(Time::from_millis)
+    }
+
+    fn next_deadline_of_clients(&self) -> Option<i64> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
         let clients = self.store.clients.next_check(&self.store.config, self.store.now);
-        let times = [self.next_expiry(), self.store.waiters.next_deadline(), pause, clients];
-        times.into_iter().flatten().min().map(Time::from_millis)
+        [self.store.waiters.next_deadline(), pause, clients].into_iter().flatten().min()
     }
 
     /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
     /// a pause ends, idle and slow clients are cut off.
     pub fn tick(&mut self, now: Time) {
-        while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
+        while self.tick_for_a_while(now) {}
+    }
+
+    /// As [`Engine::tick`], but if a great many keys expire only some of them are removed, so that others have their
+    /// turn soon; true if more is to be done at once. No command sees the keys that are left.
+    pub fn tick_for_a_while(&mut self, now: Time) -> bool {
+        /// At about a microsecond for each.
+        const KEYS: usize = 500;
+        let mut left = KEYS;
+        loop {
+            let next = if left > 0 || self.store.asleep_until.is_some() {
+                self.next_deadline()
+            } else {
+                self.next_deadline_of_clients().map(Time::from_millis)
+            };
+            let Some(next) = next.filter(|next| *next <= now) else { break };
             self.advance(next);
             let millis = next.millis();
-            if self.next_expiry().is_some_and(|at| at <= millis) {
-                self.store.expire_due();
+            if self.store.asleep_until.is_some() {
+                self.wake();
+            } else if left > 0 && self.next_expiry().is_some_and(|at| at <= millis) {
+                left -= self.store.expire_due(left);
             } else if let Some(client) = self.store.waiters.first_due(millis) {
                 self.store.unblock(client, Answer::TimedOut);
             } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
@@ -147,6 +170,7 @@ impl Engine {
             self.serve_ready();
         }
         self.advance(now);
+        left == 0
     }
 }
 

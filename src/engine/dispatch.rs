@@ -6,7 +6,6 @@ use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::clients::{Client, Close};
-use crate::store::waiters::Reason;
 use crate::store::{ClientKey, Config, Store};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -133,6 +132,8 @@ impl Engine {
         // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
         let was_closing = owner.close != Close::No;
         self.store.db = owner.db;
+        // TOUCH is what says that a key is used, whoever sends it.
+        self.store.touches = !owner.no_touch || command.name == "touch";
         let start = out.len();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
@@ -187,7 +188,7 @@ impl Engine {
 
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let request = wait.request.unwrap_or_else(|| args.to_owned());
-        let reason = if wait.for_any_change { Reason::Group } else { Reason::Key(wait.kind) };
+        let reason = if wait.for_any_change { crate::store::waiters::Reason::Group } else { wait.reason };
         self.block(client, reason, wait.keys, wait.deadline, request);
     }
 }

@@ -7,6 +7,7 @@
 mod blocking;
 mod dispatch;
 mod monitor;
+mod sleeping;
 mod transactions;
 
 use std::time::Duration;
@@ -136,12 +137,14 @@ impl Engine {
         self.advance(now);
         let mut consumed = 0;
         loop {
+            let asleep = self.sleeps(now);
             let Store { clients, config, stats, .. } = &mut self.store;
             let Some(owner) = clients.get_mut(client) else { return (consumed, Flow::Closed) };
             if owner.close != Close::No || owner.ignored {
                 return (bytes.len(), Flow::Closed);
             }
-            if owner.blocked.is_some() {
+            if owner.blocked.is_some() || asleep {
+                owner.stalled = asleep;
                 owner.query_buffer = bytes.len() - consumed;
                 return (consumed, Flow::Blocked);
             }
@@ -259,10 +262,10 @@ impl Engine {
         }
     }
 
-    /// True if there is something to do for a client.
+    /// True if there is something to do for a client. There is not as long as DEBUG SLEEP lasts.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
-        self.store.clients.has_dirty()
+        self.store.asleep_until.is_none() && self.store.clients.has_dirty()
     }
 
     /// Appends the clients for which there is something to do since the last call.
@@ -272,7 +275,9 @@ impl Engine {
 
     /// As [`Engine::take_dirty`], but of those who have not themselves sent a request not more than `max`.
     pub fn take_some_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
-        self.store.clients.take_dirty(into, max);
+        if self.store.asleep_until.is_none() {
+            self.store.clients.take_dirty(into, max);
+        }
     }
 
     /// The client at this place.

@@ -175,6 +175,13 @@ impl<'a> Reply<'a> {
         self.out.extend_from_slice(b"\r\n");
     }
 
+    /// Announces `pairs` names and values that say something about the reply behind them; RESP3 only.
+    pub fn attribute(&mut self, pairs: usize) {
+        if self.is_resp3() {
+            self.header(b'|', pairs);
+        }
+    }
+
     /// A boolean; in RESP2 the integer 1 or 0.
     pub fn boolean(&mut self, value: bool) {
         self.out.extend_from_slice(match (self.protocol, value) {

@@ -158,11 +158,9 @@ impl Shared {
                     }
                 }
             }
-            let mut engine = self.engine();
-            let started = Instant::now();
-            engine.tick(self.clock.at(started));
-            engine.account(started.elapsed());
-            self.settle(engine);
+            if self.change(Engine::tick_for_a_while) {
+                tokio::task::yield_now().await;
+            }
         }
     }
 

@@ -134,6 +134,8 @@ pub struct Client {
     pub commands: u64,
     /// Made by the embedding program: neither listed nor counted.
     pub internal: bool,
+    /// It has sent something that waits for the end of DEBUG SLEEP.
+    pub stalled: bool,
     /// In [`Clients::answered`].
     answered: bool,
     /// In [`Clients::dirty`].
@@ -305,6 +307,7 @@ impl Clients {
             net_output: 0,
             commands: 0,
             internal,
+            stalled: false,
             answered: false,
             dirty: false,
             resumed: false,

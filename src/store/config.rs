@@ -1,6 +1,7 @@
 //! The settings that change what the engine does, with redis-server's defaults.
 
 use super::Class;
+use super::access::Policy;
 use super::clients::OutputClass;
 use crate::resp::parse::BULK_MAX;
 
@@ -54,10 +55,19 @@ pub struct Config {
     pub zset_max_listpack_value: usize,
     /// `list-max-listpack-size`.
     pub list_max_listpack_size: i64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements of so many bytes are kept apart; 0: as
+    /// `list-max-listpack-size` has it.
+    pub quicklist_packed_threshold: usize,
     /// `stream-node-max-bytes`.
     pub stream_node_max_bytes: usize,
     /// `stream-node-max-entries`.
     pub stream_node_max_entries: usize,
+    /// `maxmemory-policy`: what is noted of accesses to keys.
+    pub maxmemory_policy: Policy,
+    /// `lfu-log-factor`: how much less a use counts the more there have been.
+    pub lfu_log_factor: u32,
+    /// `lfu-decay-time`: the minutes after which a use less counts; 0: never.
+    pub lfu_decay_time: u32,
     /// The port that CONFIG GET and INFO tell.
     pub port: u16,
     /// The addresses that CONFIG GET tells.
@@ -95,8 +105,12 @@ impl Default for Config {
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
             list_max_listpack_size: -2,
+            quicklist_packed_threshold: 0,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            maxmemory_policy: Policy::default(),
+            lfu_log_factor: 10,
+            lfu_decay_time: 1,
             port: 0,
             bind: "127.0.0.1".into(),
             unixsocket: String::new(),

@@ -1,30 +1,42 @@
 //! The databases: keys, their values, and when they expire.
 
-use std::collections::BTreeSet;
+use super::deadlines::{self, Deadlines};
+use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
 use super::field_deadlines::FieldDeadlines;
-use super::{ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
-/// A value and when it ends.
+/// A value, when it ends and when it was used.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The value.
     pub value: Value,
-    /// When the key expires, in milliseconds since the Unix epoch.
-    expires: Option<i64>,
+    /// When the key expires, in milliseconds since the Unix epoch, or [`NEVER`].
+    expires: i64,
+    /// The number of the key among those that expire.
+    deadline: u32,
+    /// When the key was used.
+    pub access: Access,
 }
 
+/// A key that expired then would be gone already.
+const NEVER: i64 = i64::MIN;
+
 impl Entry {
-    /// A value, with the time of its expiry in milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn new(value: Value, expires: Option<i64>) -> Self {
-        Self { value, expires }
+    /// A value that is used now, with the time of its expiry in milliseconds since the Unix epoch.
+    fn new(value: Value, expires: Option<i64>, access: Access) -> Self {
+        Self { value, expires: expires.unwrap_or(NEVER), deadline: deadlines::NONE, access }
     }
 
     /// When the key expires, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn expires(&self) -> Option<i64> {
-        self.expires
+        (self.expires != NEVER).then_some(self.expires)
+    }
+
+    /// True if the key has passed its time at `now` (milliseconds since the Unix epoch).
+    #[must_use]
+    pub fn expired(&self, now: i64) -> bool {
+        self.expires <= now && self.expires != NEVER
     }
 }
 
@@ -32,8 +44,8 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Database {
     entries: Map<Bytes, Entry>,
-    /// The keys that expire, in the order in which they do.
-    deadlines: BTreeSet<(i64, Bytes)>,
+    /// The keys that expire.
+    deadlines: Deadlines,
     /// The hashes with fields that expire.
     field_deadlines: FieldDeadlines,
 }
@@ -79,7 +91,7 @@ impl Database {
     #[must_use]
     pub fn mean_ttl(&self, now: Time) -> i64 {
         let count = i128::try_from(self.deadlines.len()).unwrap_or(i128::MAX);
-        let sum: i128 = self.deadlines.iter().map(|(at, _)| i128::from((at - now.millis()).max(0))).sum();
+        let sum: i128 = self.deadlines.times().map(|at| i128::from((at - now.millis()).max(0))).sum();
         i64::try_from(sum.checked_div(count).unwrap_or_default()).unwrap_or(i64::MAX)
     }
 
@@ -92,13 +104,19 @@ impl Database {
     /// True if the key is there and has passed its time at `now` (milliseconds since the Unix epoch).
     #[must_use]
     pub fn expired(&self, key: &[u8], now: i64) -> bool {
-        self.entries.get(key).and_then(Entry::expires).is_some_and(|at| at <= now)
+        self.entries.get(key).is_some_and(|entry| entry.expired(now))
     }
 
     /// All keys and entries.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
         self.entries.iter()
+    }
+
+    /// The entry of a key, expired or not.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.entries.get(key)
     }
 
     /// The key and entry at a place of the table; see [`Database`].
@@ -115,54 +133,71 @@ impl Database {
     }
 
     fn next_key_expiry(&self) -> Option<i64> {
-        self.deadlines.first().map(|(at, _)| *at)
-    }
-
-    fn first_expiring_at(&self, at: i64) -> Option<&Bytes> {
-        self.deadlines.first().filter(|(first, _)| *first == at).map(|(_, key)| key)
+        self.deadlines.first().map(|(at, _)| at)
     }
 
     /// Adds a key that is not there.
     fn add(&mut self, key: &[u8], mut entry: Entry) {
         self.field_deadlines.add(key, &mut entry.value);
-        move_deadline(&mut self.deadlines, key, None, entry.expires);
-        self.entries.insert(key.into(), entry);
+        let expires = entry.expires();
+        let (place, _) = self.entries.insert_full(key.into(), Entry { deadline: deadlines::NONE, ..entry });
+        if let Some(at) = expires {
+            self.deadlines.add(at, place, number_in(&mut self.entries));
+        }
     }
 
-    /// Puts another entry in the place of the one at `index`.
-    fn replace(&mut self, index: usize, mut entry: Entry) -> Option<Entry> {
-        let (key, place) = self.entries.get_index_mut(index)?;
-        self.field_deadlines.remove(key, &mut place.value);
+    /// Puts another entry in the place of the one at `place`.
+    fn replace(&mut self, place: usize, mut entry: Entry) -> Option<Entry> {
+        self.set_expiry(place, entry.expires());
+        let (key, old) = self.entries.get_index_mut(place)?;
+        self.field_deadlines.remove(key, &mut old.value);
         self.field_deadlines.add(key, &mut entry.value);
-        move_deadline(&mut self.deadlines, key, place.expires, entry.expires);
-        Some(std::mem::replace(place, entry))
+        let deadline = old.deadline;
+        Some(std::mem::replace(old, Entry { deadline, ..entry }))
     }
 
     fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let mut entry = self.entries.swap_remove(key)?;
-        self.field_deadlines.remove(key, &mut entry.value);
-        move_deadline(&mut self.deadlines, key, entry.expires, None);
-        Some(entry)
+        let place = self.entries.get_index_of(key)?;
+        self.remove_at(place).map(|(_, entry)| entry)
     }
 
-    fn set_expiry(&mut self, index: usize, expires: Option<i64>) -> Option<i64> {
-        let (key, entry) = self.entries.get_index_mut(index)?;
-        move_deadline(&mut self.deadlines, key, entry.expires, expires);
-        std::mem::replace(&mut entry.expires, expires)
+    /// Removes the key at a place, which the last key takes over.
+    fn remove_at(&mut self, place: usize) -> Option<(Bytes, Entry)> {
+        let (key, mut entry) = self.entries.swap_remove_index(place)?;
+        self.field_deadlines.remove(&key, &mut entry.value);
+        if let Some((_, moved)) = self.entries.get_index(place) {
+            self.deadlines.set_place(moved.deadline, place);
+        }
+        self.deadlines.remove(entry.deadline, number_in(&mut self.entries));
+        Some((key, entry))
+    }
+
+    fn set_expiry(&mut self, place: usize, expires: Option<i64>) -> Option<i64> {
+        let (_, entry) = self.entries.get_index_mut(place)?;
+        let old = entry.expires();
+        if old == expires {
+            return old;
+        }
+        entry.expires = expires.unwrap_or(NEVER);
+        let number = entry.deadline;
+        match expires {
+            Some(at) if old.is_some() => self.deadlines.change(number, at, number_in(&mut self.entries)),
+            Some(at) => self.deadlines.add(at, place, number_in(&mut self.entries)),
+            None => {
+                entry.deadline = deadlines::NONE;
+                self.deadlines.remove(number, number_in(&mut self.entries));
+            }
+        }
+        old
     }
 }
 
-/// Files a key under another deadline. A key that changes its deadline keeps its allocation.
-fn move_deadline(deadlines: &mut BTreeSet<(i64, Bytes)>, key: &[u8], from: Option<i64>, to: Option<i64>) {
-    if from == to {
-        return;
-    }
-    let mut filed = None;
-    if let Some(from) = from {
-        filed = deadlines.take(&(from, key.into())).map(|(_, key)| key);
-    }
-    if let Some(to) = to {
-        deadlines.insert((to, filed.unwrap_or_else(|| key.into())));
+/// Tells the key at a place its number among those that expire.
+fn number_in(entries: &mut Map<Bytes, Entry>) -> impl FnMut(usize, u32) {
+    |place, number| {
+        if let Some((_, entry)) = entries.get_index_mut(place) {
+            entry.deadline = number;
+        }
     }
 }
 
@@ -175,10 +210,10 @@ impl Store {
 
     /// The place of a key that has not expired; one that has is removed first, with its event.
     fn live(&mut self, key: &[u8]) -> Option<usize> {
-        let (index, _, entry) = self.databases[self.db].entries.get_full(key)?;
-        if entry.expires.is_some_and(|at| at <= self.now.millis()) {
+        let (place, _, entry) = self.databases[self.db].entries.get_full(key)?;
+        if entry.expired(self.now.millis()) {
             if !self.keeps_expired {
-                self.expire(self.db, key);
+                self.expire(self.db, place);
             }
             return None;
         }
@@ -188,16 +223,37 @@ impl Store {
         {
             return None;
         }
-        Some(index)
+        Some(place)
     }
 
-    /// The entry of a key, without counting it as a hit or miss.
+    /// As [`Store::live`], and the key is used.
+    fn used(&mut self, key: &[u8]) -> Option<usize> {
+        let place = self.live(key)?;
+        self.use_at(place);
+        Some(place)
+    }
+
+    fn use_at(&mut self, place: usize) {
+        if self.touches
+            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(place)
+        {
+            entry.access.note(&self.config, self.now, &mut self.random);
+        }
+    }
+
+    /// Notes that a key is used; true if it is there. Every command that reads or changes a value does, by the
+    /// functions below; those that only look at a key ([`Store::peek`]) do not.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.used(key).is_some()
+    }
+
+    /// The entry of a key, without counting it as a hit or miss or as used.
     pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
         let index = self.live(key)?;
         self.databases[self.db].entries.get_index(index).map(|(_, entry)| entry)
     }
 
-    /// The entry of a key to change, without counting it as a hit or miss. Its expiry is changed with
+    /// The entry of a key to change, without counting it as a hit or miss or as used. Its expiry is changed with
     /// [`Store::set_expiry`].
     pub fn peek_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let index = self.live(key)?;
@@ -211,14 +267,47 @@ impl Store {
 
     /// The entry of a key, for a command that reads: counted as a hit or miss.
     pub fn read(&mut self, key: &[u8]) -> Option<&Entry> {
-        let index = self.live(key);
-        if index.is_some() {
+        let place = self.look_up(key)?;
+        self.use_at(place);
+        self.database().at(place).map(|(_, entry)| entry)
+    }
+
+    /// The name of some key, all being equally likely.
+    pub fn random_key(&mut self) -> Option<Bytes> {
+        /// So many expired keys may be met and removed on the way.
+        const TRIES: usize = 100;
+        let now = self.now.millis();
+        for _ in 0..TRIES {
+            let len = self.database().len();
+            let place = if len > 0 { self.random.usize(0..len) } else { return None };
+            let (key, entry) = self.database().at(place)?;
+            if !entry.expired(now) {
+                return Some(key.clone());
+            }
+            if !self.keeps_expired {
+                self.expire(self.db, place);
+            }
+        }
+        let mut left = self.database().iter().filter(|(_, entry)| !entry.expired(now));
+        left.next().map(|(key, _)| key.clone())
+    }
+
+    /// As [`Store::read`], for a command that asks for other things than the value: the key does not count as used.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.look_up(key)?;
+        self.database().at(place).map(|(_, entry)| entry)
+    }
+
+    /// The place of a key that has not expired, counted as a hit or miss.
+    fn look_up(&mut self, key: &[u8]) -> Option<usize> {
+        let place = self.live(key);
+        if place.is_some() {
             self.stats.keyspace_hits += 1;
         } else {
             self.stats.keyspace_misses += 1;
             self.event(Class::KEY_MISS, "keymiss", key);
         }
-        self.databases[self.db].entries.get_index(index?).map(|(_, entry)| entry)
+        place
     }
 
     /// The value of a key for a command that reads: counted as a hit or miss.
@@ -236,7 +325,9 @@ impl Store {
     ///
     /// The key holds another type.
     pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
-        self.peek_mut(key).map(|entry| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
+        let Some(place) = self.used(key) else { return Ok(None) };
+        let entry = self.databases[self.db].entries.get_index_mut(place);
+        entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
     /// The value of a key, made empty if there is none. The caller puts something into it.
@@ -245,9 +336,9 @@ impl Store {
     ///
     /// The key holds another type.
     pub fn get_or_create<T: Typed + Default>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
-        let place = self.live(key);
+        let place = self.used(key);
         if place.is_none() {
-            self.put(None, key, Entry { value: T::default().into_value(), expires: None });
+            self.put(None, key, T::default().into_value(), None);
         }
         let entries = &mut self.databases[self.db].entries;
         // A new key is the last.
@@ -260,16 +351,17 @@ impl Store {
     /// the key is served when the command is done. Watchers and events are the caller's, by
     /// [`Store::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
-        let place = self.live(key);
-        self.put(place, key, Entry { value, expires })
+        let place = self.used(key);
+        self.put(place, key, value, expires)
     }
 
     /// Sets a key that is at this place, or not there.
-    fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
-        self.note_expiry(entry.expires);
-        if let Value::Hash(hash) = &entry.value {
+    fn put(&mut self, place: Option<usize>, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
+        self.note_expiry(expires);
+        if let Value::Hash(hash) = &value {
             self.note_expiry(hash.next_expiry());
         }
+        let entry = Entry::new(value, expires, Access::first(&self.config, self.now));
         let old = if let Some(index) = place {
             self.databases[self.db].replace(index, entry)
         } else {
@@ -284,7 +376,7 @@ impl Store {
     /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already
     /// lends its memory.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
-        let place = self.live(key);
+        let place = self.used(key);
         if let Some(index) = place
             && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
             && let Value::String(old) = &mut entry.value
@@ -293,8 +385,16 @@ impl Store {
             self.databases[self.db].set_expiry(index, expires);
             self.note_expiry(expires);
         } else {
-            self.put(place, key, Entry { value: Value::String(ByteString::new(value)), expires });
+            self.put(place, key, Value::String(ByteString::new(value)), expires);
         }
+    }
+
+    /// Does something in another database.
+    pub fn in_database<R>(&mut self, db: usize, act: impl FnOnce(&mut Self) -> R) -> R {
+        let seen = std::mem::replace(&mut self.db, db);
+        let result = act(self);
+        self.db = seen;
+        result
     }
 
     /// Removes a key; the caller tells watchers and events by [`Store::modified`].
@@ -330,7 +430,8 @@ impl Store {
         let Some(entry) = self.databases[self.db].remove(from) else { return false };
         // Removed first: the new name is a new key even where it was taken.
         self.remove(to);
-        self.insert(to, entry.value, entry.expires);
+        let expires = entry.expires();
+        self.insert(to, entry.value, expires);
         // Who waits for the new name comes first.
         self.waiters.lost(self.db, from);
         self.watches.touch(&mut self.clients, self.db, from);
@@ -354,54 +455,67 @@ impl Store {
         let len = self.database().len();
         let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
         let start = end.saturating_sub(to_index(count));
-        let expiring = if self.keeps_expired { 0..0 } else { start..end };
-        for index in expiring.rev() {
-            // Again and again: the key that takes the place may have expired, too.
-            while let Some(key) = self.expired_at(index) {
-                self.expire(self.db, &key);
+        if !self.keeps_expired {
+            for place in (start..end).rev() {
+                // Once only, though the key that takes the place may have expired, too: it is not shown, and a
+                // step must not have to remove a million keys.
+                if self.database().at(place).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
+                    self.expire(self.db, place);
+                }
             }
         }
         start..end.min(self.database().len())
     }
 
-    /// The key at a place, if its time has come.
-    fn expired_at(&self, index: usize) -> Option<Bytes> {
-        let (key, entry) = self.database().at(index)?;
-        entry.expires.filter(|at| *at <= self.now.millis()).map(|_| key.clone())
-    }
-
-    /// Removes a key because its time has come.
-    fn expire(&mut self, db: usize, key: &[u8]) {
-        if self.databases[db].remove(key).is_some() {
+    /// Removes the key at a place because its time has come.
+    fn expire(&mut self, db: usize, place: usize) {
+        if let Some((key, _)) = self.databases[db].remove_at(place) {
             self.stats.expired_keys += 1;
-            self.waiters.lost(db, key);
-            let seen = std::mem::replace(&mut self.db, db);
-            self.watches.touch(&mut self.clients, db, key);
-            self.event(Class::EXPIRED, "expired", key);
-            self.db = seen;
+            self.waiters.lost(db, &key);
+            self.in_database(db, |store| {
+                store.watches.touch(&mut store.clients, db, &key);
+                store.event(Class::EXPIRED, "expired", &key);
+            });
         }
     }
 
-    /// Removes every key whose time has come, in the order of their deadlines, and every field of a hash.
-    pub fn expire_due(&mut self) {
-        self.expire_due_keys();
-        self.expire_due_fields();
-    }
-
-    fn expire_due_keys(&mut self) {
-        let next = |store: &Self| {
-            let due = store.databases.iter().enumerate();
-            due.filter_map(|(db, database)| Some((database.next_key_expiry()?, db))).min()
-        };
-        while let Some((at, db)) = next(self).filter(|(at, _)| *at <= self.now.millis()) {
-            let Some(key) = self.databases[db].first_expiring_at(at).cloned() else { return };
-            self.expire(db, &key);
+    /// Removes keys whose time has come, in the order of their deadlines, but not more than `max` of them, and then
+    /// every field of a hash; returns how many keys these were.
+    pub fn expire_due(&mut self, max: usize) -> usize {
+        let keys = self.expire_due_keys(max);
+        if keys < max {
+            self.expire_due_fields();
         }
+        keys
     }
 
-    /// When the next key or field of any database expires, in milliseconds since the Unix epoch.
+    fn expire_due_keys(&mut self, max: usize) -> usize {
+        let mut left = max;
+        while left > 0 {
+            let due = || {
+                let databases = self.databases.iter().take(self.expiring_databases).enumerate();
+                databases.filter_map(|(db, database)| Some((database.next_key_expiry()?, db)))
+            };
+            let Some((_, db)) = due().min().filter(|(at, _)| *at <= self.now.millis()) else { break };
+            let next = due().filter(|(_, other)| *other != db).min();
+            let until = next.map_or(self.now.millis(), |(at, _)| at.min(self.now.millis()));
+            while let Some((_, place)) = self.databases[db].deadlines.first().filter(|(at, _)| *at <= until) {
+                if left == 0 {
+                    break;
+                }
+                self.expire(db, place);
+                left -= 1;
+            }
+        }
+        max - left
+    }
+
+    /// When the next key or field of any database expires by itself, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
+        if !self.active_expire {
+            return None;
+        }
         self.databases.iter().take(self.expiring_databases).filter_map(Database::next_expiry).min()
     }
 
@@ -427,7 +541,9 @@ impl Store {
             self.watches.touch_existing(&mut self.clients, db, &self.databases[other]);
         }
         self.databases.swap(one, other);
-        self.expiring_databases = self.databases.len();
+        if self.expiring_databases > one.min(other) {
+            self.expiring_databases = self.expiring_databases.max(one.max(other) + 1);
+        }
         self.waiters.ready_all(one);
         self.waiters.ready_all(other);
     }
@@ -458,7 +574,9 @@ mod tests {
                 cursor = range.start as u64;
                 for index in range {
                     let Some((key, entry)) = store.database().at(index) else { panic!("no key at {index}") };
-                    assert!(entry.expires().is_none_or(|at| at > store.now.millis()));
+                    if entry.expired(store.now.millis()) {
+                        continue;
+                    }
                     returned.insert(key.clone());
                 }
                 if cursor == 0 {

@@ -1,12 +1,46 @@
 //! Lists.
 
+mod nodes;
+
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use super::Bytes;
+pub use nodes::ListLimits;
+use nodes::{Nodes, entry_bytes};
 
 /// A list: elements can be added and taken at both ends at constant cost.
-pub type List = VecDeque<Bytes>;
+///
+/// It is to be read as what it derefs to. Besides the elements it has what is needed to tell in which encoding
+/// redis-server would keep them.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    elements: VecDeque<Bytes>,
+    form: Form,
+}
+
+#[derive(Debug, Clone)]
+enum Form {
+    /// A listpack of so many bytes.
+    Listpack(usize),
+    /// A quicklist.
+    Quicklist(Box<Nodes>),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        // Header and end.
+        Self::Listpack(7)
+    }
+}
+
+impl Deref for List {
+    type Target = VecDeque<Bytes>;
+
+    fn deref(&self) -> &VecDeque<Bytes> {
+        &self.elements
+    }
+}
 
 /// An end of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,36 +54,187 @@ pub enum End {
 /// A list whose memory is less than this many elements keeps it.
 const KEPT_CAPACITY: usize = 64;
 
-impl End {
-    /// Adds an element at this end.
-    pub fn push(self, list: &mut List, element: &[u8]) {
-        self.push_owned(list, element.into());
+impl List {
+    /// A list of these elements, in the encoding that redis-server gives to one that was put together elsewhere.
+    #[must_use]
+    pub fn from_elements(elements: impl IntoIterator<Item = Bytes>, limits: ListLimits) -> Self {
+        let mut list = Self { form: Form::Quicklist(Box::new(Nodes::of(0, 0, limits))), ..Self::default() };
+        for element in elements {
+            list.push(End::Right, element, limits);
+        }
+        list.become_listpack(limits, false);
+        list
     }
 
-    /// Adds an element that has been taken from a list at this end.
-    pub fn push_owned(self, list: &mut List, element: Bytes) {
-        match self {
-            Self::Left => list.push_front(element),
-            Self::Right => list.push_back(element),
+    /// A list of these nodes, which are elements and whether they are a single large one.
+    pub(super) fn from_nodes(
+        nodes: impl IntoIterator<Item = (Vec<Bytes>, bool)>,
+        limits: ListLimits,
+    ) -> Self {
+        let (mut list, mut filled) = (Self::default(), Nodes::of(0, 0, limits));
+        for (elements, plain) in nodes {
+            filled.push_node(&elements, plain);
+            list.elements.extend(elements);
+        }
+        list.form = Form::Quicklist(Box::new(filled));
+        list
+    }
+
+    /// How many elements each node has, and whether that is a single large one.
+    pub(super) fn nodes(&self) -> Vec<(usize, bool)> {
+        match &self.form {
+            Form::Listpack(_) => vec![(self.elements.len(), false)],
+            Form::Quicklist(nodes) => nodes.iter().collect(),
         }
     }
 
-    /// Takes the element at this end.
-    pub fn pop(self, list: &mut List) -> Option<Bytes> {
-        let element = match self {
-            Self::Left => list.pop_front(),
-            Self::Right => list.pop_back(),
-        };
-        give_back(list);
-        element
+    /// Becomes a listpack if it is a quicklist of one node that is small enough.
+    pub(super) fn settle_restored(&mut self, limits: ListLimits) {
+        self.become_listpack(limits, false);
     }
-}
 
-/// Gives memory back where a list has become much shorter than it was: half of it is free afterwards, so that
-/// the cost of each removal stays constant.
-fn give_back(list: &mut List) {
-    if list.capacity() > KEPT_CAPACITY && list.len() < list.capacity() / 4 {
-        list.shrink_to(list.len() * 2);
+    /// The name of the encoding, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self.form {
+            Form::Listpack(_) => "listpack",
+            Form::Quicklist(_) => "quicklist",
+        }
+    }
+
+    /// Announces elements that are going to be added or put in the place of others: redis-server chooses by all of
+    /// them beforehand.
+    pub fn expect<'a>(&mut self, elements: impl IntoIterator<Item = &'a [u8]>, limits: ListLimits) {
+        let Form::Listpack(bytes) = self.form else { return };
+        let (mut more_bytes, mut more) = (0, 0);
+        for element in elements {
+            more_bytes += element.len();
+            more += 1;
+        }
+        if limits.exceeded(bytes + more_bytes, self.elements.len() + more) {
+            self.form = Form::Quicklist(Box::new(Nodes::of(self.elements.len(), bytes, limits)));
+        }
+    }
+
+    /// Tells that elements have been taken away or put in the place of others: a quicklist that has become short is a
+    /// listpack again.
+    pub fn settle(&mut self, limits: ListLimits) {
+        self.become_listpack(limits, true);
+    }
+
+    fn become_listpack(&mut self, limits: ListLimits, half: bool) {
+        if let Form::Quicklist(nodes) = &self.form
+            && let Some(bytes) = nodes.as_listpack(limits, half)
+        {
+            self.form = Form::Listpack(bytes);
+        }
+    }
+
+    /// Adds an element at an end.
+    pub fn push(&mut self, end: End, element: Bytes, limits: ListLimits) {
+        match &mut self.form {
+            Form::Listpack(bytes) => *bytes += entry_bytes(&element),
+            Form::Quicklist(nodes) => nodes.push(end, &element, limits),
+        }
+        match end {
+            End::Left => self.elements.push_front(element),
+            End::Right => self.elements.push_back(element),
+        }
+    }
+
+    /// Takes the element at an end.
+    pub fn pop(&mut self, end: End) -> Option<Bytes> {
+        let element = match end {
+            End::Left => self.elements.pop_front(),
+            End::Right => self.elements.pop_back(),
+        }?;
+        match &mut self.form {
+            Form::Listpack(bytes) => *bytes -= entry_bytes(&element),
+            Form::Quicklist(nodes) => nodes.pop(end, &element),
+        }
+        self.give_back();
+        Some(element)
+    }
+
+    /// Puts an element in the place of another; false if there is none.
+    pub fn replace(&mut self, place: usize, element: &[u8], limits: ListLimits) -> bool {
+        let Some(old) = self.elements.get(place) else { return false };
+        match &mut self.form {
+            Form::Listpack(bytes) => *bytes = *bytes + entry_bytes(element) - entry_bytes(old),
+            Form::Quicklist(nodes) => nodes.replace(&self.elements, place, element, limits),
+        }
+        self.elements[place] = element.into();
+        true
+    }
+
+    /// Removes all elements outside of `kept`; returns how many.
+    pub fn keep(&mut self, kept: Range<usize>) -> usize {
+        let before = self.elements.len();
+        let (start, end) = (kept.start.min(before), kept.end.min(before));
+        // With nothing to keep the end may come before the start.
+        let end = end.max(start);
+        match &mut self.form {
+            Form::Listpack(bytes) => {
+                let removed = self.elements.range(..start).chain(self.elements.range(end..));
+                *bytes -= removed.map(|element| entry_bytes(element)).sum::<usize>();
+            }
+            Form::Quicklist(nodes) => {
+                for element in self.elements.range(..start) {
+                    nodes.pop(End::Left, element);
+                }
+                for element in self.elements.range(end..).rev() {
+                    nodes.pop(End::Right, element);
+                }
+            }
+        }
+        self.elements.truncate(end);
+        self.elements.drain(..start);
+        self.give_back();
+        before - self.elements.len()
+    }
+
+    /// Puts an element before or behind the first that is equal to `pivot`; false if there is none.
+    pub fn insert_beside(&mut self, pivot: &[u8], behind: bool, element: &[u8], limits: ListLimits) -> bool {
+        let Some(place) = self.elements.iter().position(|other| **other == *pivot) else { return false };
+        match &mut self.form {
+            Form::Listpack(bytes) => *bytes += entry_bytes(element),
+            Form::Quicklist(nodes) => nodes.insert(&self.elements, place, behind, element, limits),
+        }
+        self.elements.insert(place + usize::from(behind), element.into());
+        true
+    }
+
+    /// Removes up to `max` elements that are equal to `element`, the ones nearest to `from` first; returns how many.
+    pub fn remove_equal(&mut self, element: &[u8], max: usize, from: End) -> usize {
+        let equal = self.elements.iter().filter(|other| ***other == *element).count();
+        let removed = equal.min(max);
+        // Of the equal ones those are passed over that are farther from the end.
+        let passed = if from == End::Left { 0 } else { equal - removed };
+        let chooses = |seen: &mut usize, other: &Bytes| {
+            let is_equal = **other == *element;
+            *seen += usize::from(is_equal);
+            is_equal && (passed + 1..=passed + removed).contains(seen)
+        };
+        let mut seen = 0;
+        match &mut self.form {
+            Form::Listpack(bytes) => *bytes -= removed * entry_bytes(element),
+            Form::Quicklist(nodes) => {
+                nodes.take_all(self.elements.iter(), |other| chooses(&mut seen, other));
+            }
+        }
+        seen = 0;
+        self.elements.retain(|other| !chooses(&mut seen, other));
+        self.give_back();
+        removed
+    }
+
+    /// Gives memory back where a list has become much shorter than it was: half of it is free afterwards, so that
+    /// the cost of each removal stays constant.
+    fn give_back(&mut self) {
+        let list = &mut self.elements;
+        if list.capacity() > KEPT_CAPACITY && list.len() < list.capacity() / 4 {
+            list.shrink_to(list.len() * 2);
+        }
     }
 }
 
@@ -63,56 +248,16 @@ pub fn place(index: i64, len: usize) -> Option<usize> {
     (place < len).then_some(place)
 }
 
-/// Removes all elements outside of `kept`; returns how many.
-pub fn keep(list: &mut List, kept: Range<usize>) -> usize {
-    let before = list.len();
-    list.truncate(kept.end);
-    list.drain(..kept.start.min(list.len()));
-    give_back(list);
-    before - list.len()
-}
-
-/// Puts an element before or behind the first that is equal to `pivot`; false if there is none.
-pub fn insert_beside(list: &mut List, pivot: &[u8], behind: bool, element: &[u8]) -> bool {
-    let Some(place) = list.iter().position(|other| **other == *pivot) else { return false };
-    list.insert(place + usize::from(behind), element.into());
-    true
-}
-
-/// Removes up to `max` elements that are equal to `element`, the ones nearest to `from` first; returns how many.
-pub fn remove_equal(list: &mut List, element: &[u8], max: usize, from: End) -> usize {
-    let before = list.len();
-    match from {
-        End::Left => {
-            let mut left = max;
-            list.retain(|other| {
-                let removed = left > 0 && **other == *element;
-                left -= usize::from(removed);
-                !removed
-            });
-        }
-        End::Right => {
-            // All but the last `max` of them are kept.
-            let equal = list.iter().filter(|other| ***other == *element).count();
-            let mut kept = equal.saturating_sub(max);
-            list.retain(|other| {
-                let equal = **other == *element;
-                let keeps = !equal || kept > 0;
-                kept -= usize::from(equal && keeps);
-                keeps
-            });
-        }
-    }
-    give_back(list);
-    before - list.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn limits() -> ListLimits {
+        ListLimits::of(&crate::store::Config::default())
+    }
+
     fn list(elements: &str) -> List {
-        elements.bytes().map(|byte| Bytes::from([byte])).collect()
+        List::from_elements(elements.bytes().map(|byte| Bytes::from([byte])), limits())
     }
 
     fn text(list: &List) -> String {
@@ -123,7 +268,7 @@ mod tests {
     fn equal_elements_are_removed_from_the_end_that_was_named() {
         let removed = |max, from| {
             let mut list = list("abacada");
-            let count = remove_equal(&mut list, b"a", max, from);
+            let count = list.remove_equal(b"a", max, from);
             (count, text(&list))
         };
         assert_eq!(removed(2, End::Left), (2, "bcada".into()));
@@ -135,13 +280,13 @@ mod tests {
 
     #[test]
     fn a_list_that_was_long_gives_its_memory_back() {
-        let mut list: List = (0..100_000).map(|_| Bytes::default()).collect();
+        let mut list = List::from_elements((0..100_000).map(|_| Bytes::default()), limits());
         while list.len() > 10 {
-            End::Right.pop(&mut list);
+            list.pop(End::Right);
         }
         assert!(list.capacity() <= KEPT_CAPACITY, "{}", list.capacity());
-        let mut list: List = (0..100_000).map(|_| Bytes::default()).collect();
-        keep(&mut list, 50_000..50_010);
+        let mut list = List::from_elements((0..100_000).map(|_| Bytes::default()), limits());
+        list.keep(50_000..50_010);
         assert_eq!(list.len(), 10);
         assert!(list.capacity() <= KEPT_CAPACITY, "{}", list.capacity());
     }

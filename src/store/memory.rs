@@ -58,33 +58,49 @@ fn table_entry<T>(text: usize) -> usize {
 
 impl Database {
     fn memory(&self) -> usize {
-        let entries = self.iter().map(|(key, entry)| {
-            let deadline = if entry.expires().is_some() { size_of::<(i64, Bytes)>() + key.len() } else { 0 };
-            table_entry::<(Bytes, Entry)>(key.len()) + deadline + entry.value.memory()
-        });
-        entries.sum()
+        self.iter().map(|(key, entry)| entry_memory(key, entry, usize::MAX)).sum()
+    }
+
+    /// How many bytes a key and its value take. Of a collection so many elements are looked at.
+    #[must_use]
+    pub fn memory_of(&self, key: &[u8], samples: usize) -> Option<usize> {
+        self.get(key).map(|entry| entry_memory(key, entry, samples))
     }
 }
 
+fn entry_memory(key: &[u8], entry: &Entry, samples: usize) -> usize {
+    let deadline = if entry.expires().is_some() { size_of::<(i64, usize)>() } else { 0 };
+    table_entry::<(Bytes, Entry)>(key.len()) + deadline + entry.value.memory(samples)
+}
+
 impl Value {
-    /// The bytes beyond the entry of the keyspace.
-    fn memory(&self) -> usize {
+    /// The bytes beyond the entry of the keyspace. Of a collection so many elements are looked at, and the others are
+    /// taken to be like them.
+    #[must_use]
+    pub fn memory(&self, samples: usize) -> usize {
         match self {
             Self::String(string) => string.memory(),
             Self::List(list) => {
-                size_of::<List>()
-                    + list.iter().map(|element| size_of_val(element) + element.len()).sum::<usize>()
+                let elements = list.iter().map(|element| size_of_val(element) + element.len());
+                size_of::<List>() + sampled(elements, list.len(), samples)
             }
-            Self::Set(set) => size_of::<Set>() + set.iter().map(member_memory).sum::<usize>(),
+            Self::Set(set) => size_of::<Set>() + sampled(set.iter().map(member_memory), set.len(), samples),
             Self::Hash(hash) => {
-                let entry =
-                    |(field, value): (&[u8], &[u8])| table_entry::<(Bytes, Bytes)>(field.len() + value.len());
-                size_of::<Hash>() + hash.deadlines_memory() + hash.iter().map(entry).sum::<usize>()
+                let fields = hash.iter().map(|(field, value)| {
+                    table_entry::<(Bytes, Bytes)>(field.len() + value.len())
+                });
+                size_of::<Hash>() + hash.deadlines_memory() + sampled(fields, hash.len(), samples)
             }
             Self::SortedSet(set) => set.memory(),
             Self::Stream(stream) => size_of::<Stream>() + stream.memory(),
         }
     }
+}
+
+/// The sum over all elements, as far as the first ones tell.
+fn sampled(elements: impl Iterator<Item = usize>, len: usize, samples: usize) -> usize {
+    let sum: usize = elements.take(samples).sum();
+    sum * len / len.min(samples).max(1)
 }
 
 fn member_memory(member: Member<'_>) -> usize {

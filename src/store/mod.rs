@@ -3,8 +3,10 @@
 //! Everything here is plain data in one [`Store`]; nothing knows a command's syntax, a socket or the
 //! system's clock.
 
+pub mod access;
 pub mod clients;
 pub mod config;
+mod deadlines;
 pub mod dump;
 pub mod events;
 mod field_deadlines;
@@ -24,6 +26,7 @@ pub mod value;
 pub mod waiters;
 pub mod watches;
 
+pub use access::Access;
 pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
@@ -78,6 +81,13 @@ pub struct Store {
     /// CLIENT PAUSE lasts: a key that has passed its time is not seen any more, but it stays until the pause
     /// is over. Nothing may write meanwhile.
     pub keeps_expired: bool,
+    /// What the running command does to a key counts as its use. Not so for clients that have said CLIENT NO-TOUCH.
+    pub touches: bool,
+    /// Keys vanish by themselves when their time has come, and not only when somebody asks for them. DEBUG
+    /// SET-ACTIVE-EXPIRE changes it.
+    pub active_expire: bool,
+    /// DEBUG SLEEP lasts until then: no client is served.
+    pub asleep_until: Option<Time>,
 }
 
 impl Store {
@@ -100,6 +110,9 @@ impl Store {
             random,
             now,
             keeps_expired: false,
+            touches: true,
+            active_expire: true,
+            asleep_until: None,
         }
     }
 }

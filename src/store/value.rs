@@ -47,6 +47,19 @@ impl Type {
 }
 
 impl Value {
+    /// The name of the encoding in which redis-server would keep it, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::String(string) => string.encoding(),
+            Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::Hash(hash) => hash.encoding(),
+            Self::SortedSet(set) => set.encoding(),
+            Self::Stream(_) => "stream",
+        }
+    }
+
     /// Its type.
     #[must_use]
     pub fn kind(&self) -> Type {

@@ -21,6 +21,10 @@ pub enum Reason {
     Group,
     /// For the end of CLIENT PAUSE.
     Pause,
+    /// For replicas, of which there are none (WAIT).
+    Replicas,
+    /// For the disks of replicas (WAITAOF).
+    Disks,
 }
 
 /// What CLIENT PAUSE has ordered.
@@ -147,7 +151,7 @@ impl Waiters {
             Reason::Pause => {
                 self.paused.insert(arrival, client);
             }
-            Reason::Key(_) => self.blocked += 1,
+            Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked += 1,
             Reason::Group => {
                 self.blocked += 1;
                 self.readers_of_groups += 1;
@@ -185,7 +189,7 @@ impl Waiters {
             Reason::Pause => {
                 self.paused.remove(&blocked.arrival);
             }
-            Reason::Key(_) => self.blocked -= 1,
+            Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked -= 1,
             Reason::Group => {
                 self.blocked -= 1;
                 self.readers_of_groups -= 1;
@@ -310,12 +314,12 @@ impl Store {
         Some(blocked)
     }
 
-    /// Ends the wait of a client for a key with an answer; false if it does not wait for one.
+    /// Ends the wait of a client with an answer; false if it does not wait, or only for the end of a pause.
     pub fn unblock(&mut self, client: ClientKey, answer: Answer) -> bool {
         let waits = self.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-        if !waits.is_some_and(|blocked| blocked.reason != Reason::Pause) {
+        let Some(reason) = waits.map(|blocked| blocked.reason).filter(|reason| *reason != Reason::Pause) else {
             return false;
-        }
+        };
         self.resume(client);
         let Some(owner) = self.clients.get_mut(client) else { return false };
         owner.commands += 1;
@@ -331,7 +335,15 @@ impl Store {
         let mut reply = Reply::new(&mut owner.outbox, protocol);
         match answer {
             Answer::TimedOut if muted => {}
-            Answer::TimedOut => reply.null_array(),
+            Answer::TimedOut => match reason {
+                Reason::Replicas => reply.integer(0),
+                Reason::Disks => {
+                    reply.array(2);
+                    reply.integer(0);
+                    reply.integer(0);
+                }
+                Reason::Key(_) | Reason::Group | Reason::Pause => reply.null_array(),
+            },
             Answer::Unblocked => {
                 let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 self.stats.error(text);

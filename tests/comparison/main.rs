@@ -88,6 +88,7 @@ families! {
     lists_answer_as_redis_server_does: "lists",
     protocol_errors_answer_as_redis_server_does: "protocol",
     pubsub_answers_as_redis_server_does: "pubsub",
+    serialized_values_answer_as_redis_server_does: "serialization",
     server_commands_answer_as_redis_server_does: "server",
     sets_answer_as_redis_server_does: "sets",
     sorted_sets_answer_as_redis_server_does: "sorted_sets",

@@ -10,7 +10,7 @@ pub use positions::lpos;
 
 use super::{Context, Error, Outcome, numbers};
 use crate::resp::Reply;
-use crate::store::list::{self, End};
+use crate::store::list::{self, End, ListLimits};
 use crate::store::{Class, List, Store};
 
 impl End {
@@ -46,7 +46,11 @@ impl End {
 fn removed(store: &mut Store, key: &[u8], event: &str, count: usize, left: usize) {
     store.modified_by(count, Class::LIST, event, key);
     if left == 0 {
-        store.remove_empty(key);
+        return store.remove_empty(key);
+    }
+    let limits = ListLimits::of(&store.config);
+    if let Ok(Some(list)) = store.get_mut::<List>(key) {
+        list.settle(limits);
     }
 }
 
@@ -54,7 +58,7 @@ fn removed(store: &mut Store, key: &[u8], event: &str, count: usize, left: usize
 /// left.
 fn pop_into(reply: &mut Reply<'_>, list: &mut List, end: End, count: usize) -> usize {
     for _ in 0..count {
-        let Some(element) = end.pop(list) else { break };
+        let Some(element) = list.pop(end) else { break };
         reply.bulk(&element);
     }
     list.len()
@@ -82,14 +86,16 @@ pub fn rpushx(ctx: &mut Context<'_>) -> Outcome {
 
 fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
     let key = &ctx.args[1];
+    let limits = ListLimits::of(&ctx.store.config);
     let list = if creates { Some(ctx.store.get_or_create(key)?) } else { ctx.store.get_mut::<List>(key)? };
     let Some(list) = list else {
         ctx.reply.integer(0);
         return Ok(());
     };
     let elements = ctx.args.from(2);
+    list.expect(elements.iter(), limits);
     for element in elements.iter() {
-        end.push(list, element);
+        list.push(end, element.into(), limits);
     }
     ctx.reply.count(list.len());
     ctx.store.modified_by(elements.len(), Class::LIST, end.pushed(), key);
@@ -134,7 +140,7 @@ fn pop(ctx: &mut Context<'_>, end: End) -> Outcome {
 /// `LLEN key`
 pub fn llen(ctx: &mut Context<'_>) -> Outcome {
     let list = ctx.store.get::<List>(&ctx.args[1])?;
-    ctx.reply.count(list.map_or(0, List::len));
+    ctx.reply.count(list.map_or(0, |list| list.len()));
     Ok(())
 }
 
@@ -168,12 +174,17 @@ pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
 /// `LSET key index element`
 pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
+    let limits = ListLimits::of(&ctx.store.config);
     let list = ctx.store.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
     // redis-server from 7.2 on looks at the lower 32 bits only.
     let index = (numbers::integer(&ctx.args[2])? << 32) >> 32;
     let place = list::place(index, list.len());
-    let element = place.and_then(|place| list.get_mut(place)).ok_or(Error::INDEX_OUT_OF_RANGE)?;
-    *element = ctx.args[3].into();
+    // Even if there is no such element.
+    list.expect([&ctx.args[3]], limits);
+    if !place.is_some_and(|place| list.replace(place, &ctx.args[3], limits)) {
+        return Err(Error::INDEX_OUT_OF_RANGE);
+    }
+    list.settle(limits);
     ctx.reply.ok();
     ctx.store.modified(Class::LIST, "lset", key);
     Ok(())
@@ -186,11 +197,15 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
     if !behind && !numbers::is_option(side, "BEFORE") {
         return Err(Error::SYNTAX);
     }
+    let limits = ListLimits::of(&ctx.store.config);
     let Some(list) = ctx.store.get_mut::<List>(key)? else {
         ctx.reply.integer(0);
         return Ok(());
     };
-    if list::insert_beside(list, &ctx.args[3], behind, &ctx.args[4]) {
+    let element = &ctx.args[4];
+    // Even if there is no such pivot.
+    list.expect([element], limits);
+    if list.insert_beside(&ctx.args[3], behind, element, limits) {
         ctx.reply.count(list.len());
         ctx.store.modified(Class::LIST, "linsert", key);
     } else {
@@ -210,7 +225,7 @@ pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
     let max =
         if count == 0 { usize::MAX } else { usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX) };
     let from = if count < 0 { End::Right } else { End::Left };
-    let found = list::remove_equal(list, &ctx.args[3], max, from);
+    let found = list.remove_equal(&ctx.args[3], max, from);
     ctx.reply.count(found);
     if found > 0 {
         let left = list.len();
@@ -225,7 +240,7 @@ pub fn ltrim(ctx: &mut Context<'_>) -> Outcome {
     let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);
     if let Some(list) = ctx.store.get_mut::<List>(key)? {
         let kept = numbers::range(start, stop, list.len());
-        let count = list::keep(list, kept);
+        let count = list.keep(kept);
         let left = list.len();
         // Told even if there was nothing to remove.
         removed(ctx.store, key, "ltrim", count, left);

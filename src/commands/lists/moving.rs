@@ -3,7 +3,7 @@
 use super::{pop_into, removed};
 use crate::commands::{Context, Error, Outcome, numbers};
 use crate::resp::Args;
-use crate::store::list::End;
+use crate::store::list::{End, ListLimits};
 use crate::store::{Class, List};
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
@@ -32,11 +32,14 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
     }
     // Nothing is taken that could not be put.
     ctx.store.get_mut::<List>(destination)?;
-    let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| from.pop(list)) else {
+    let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| list.pop(from)) else {
         return Ok(false);
     };
     ctx.reply.bulk(&element);
-    to.push_owned(ctx.store.get_or_create(destination)?, element);
+    let limits = ListLimits::of(&ctx.store.config);
+    let list = ctx.store.get_or_create::<List>(destination)?;
+    list.expect([&*element], limits);
+    list.push(to, element, limits);
     // One change, with two events.
     ctx.store.modified_by(0, Class::LIST, to.pushed(), destination);
     let left = ctx.store.get_mut::<List>(source)?.map_or(0, |list| list.len());

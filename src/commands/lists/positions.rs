@@ -53,7 +53,7 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
         skipped: usize::try_from(rank.unsigned_abs() - 1).unwrap_or(usize::MAX),
         looked_at: limit(looked_at),
     };
-    let empty = List::new();
+    let empty = List::default();
     let list = ctx.store.get::<List>(&ctx.args[1])?.unwrap_or(&empty);
     let places = list.iter().enumerate();
     let mut forwards = search.matches(places.clone());

@@ -1,6 +1,7 @@
 //! Key specs: where the keys of a command are, and how they are found in a call of it.
 
 use super::{Command, Flags};
+use crate::commands::numbers::lenient_integer;
 use crate::resp::{Args, parse_integer};
 
 /// Where the first key of a [`KeySpec`] is found.
@@ -10,6 +11,8 @@ pub enum Begin {
     Index(i32),
     /// After this keyword, looked for from this argument on (backwards if negative).
     Keyword(&'static str, i32),
+    /// Where only the command itself knows.
+    Unknown,
 }
 
 /// How the keys of a [`KeySpec`] follow its first.
@@ -22,6 +25,8 @@ pub enum Find {
     /// The argument at `count` (relative to the beginning) tells how many keys there are from `first` on.
     #[allow(missing_docs)]
     Count { count: i32, first: i32, step: i32 },
+    /// As only the command itself knows.
+    Unknown,
 }
 
 /// One way of finding keys among the arguments of a command.
@@ -61,6 +66,11 @@ impl KeySpec {
         Self { flags, begin: Begin::Keyword(keyword, 1), find, note: "" }
     }
 
+    /// Keys that cannot be told in this way.
+    pub(super) const fn unknown(flags: &'static str) -> Self {
+        Self { flags, begin: Begin::Unknown, find: Find::Unknown, note: "" }
+    }
+
     /// The same with a remark.
     pub(super) const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
@@ -89,6 +99,7 @@ impl KeySpec {
                 };
                 i64::try_from(at).ok()? + 1
             }
+            Begin::Unknown => return None,
         };
         let (first, last, step) = match self.find {
             Find::Range { last, step, limit } => {
@@ -107,6 +118,7 @@ impl KeySpec {
                 let last = keys.checked_sub(1)?.checked_mul(i64::from(step))?.checked_add(first)?;
                 (first, last, step)
             }
+            Find::Unknown => return None,
         };
         if last >= count || last < first || first >= count {
             return None;
@@ -171,6 +183,9 @@ impl Command {
         if !self.accepts(args.len()) {
             return Err(KeysError::Arity);
         }
+        if self.name.starts_with("sort") {
+            return Ok(sort_keys(args, specs().count() > 2));
+        }
         let mut found = Vec::new();
         if specs().try_for_each(|spec| spec.find(args, &mut found).ok_or(())).is_err() {
             found = specs().find_map(|spec| spec.find_leniently(args)).unwrap_or_default();
@@ -219,25 +234,25 @@ fn set_flags(args: Args<'_>) -> &'static str {
     if (3..args.len()).any(|at| is(args, at, "get")) { "RW access update" } else { "OW update" }
 }
 
+/// The keys of SORT and SORT_RO, as far as they are named: the one that is sorted and the last that STORE names.
+fn sort_keys(args: Args<'_>, may_store: bool) -> Vec<(usize, &'static str)> {
+    let mut found = vec![(1, "RO access")];
+    let mut at = 2;
+    while at < args.len() {
+        let skipped = [("limit", 2), ("get", 1), ("by", 1)];
+        let skipped = skipped.into_iter().find(|(word, _)| is(args, at, word));
+        if let Some((_, arguments)) = skipped {
+            at += arguments;
+        } else if may_store && is(args, at, "store") && at + 1 < args.len() {
+            found.truncate(1);
+            found.push((at + 1, "OW update"));
+        }
+        at += 1;
+    }
+    found
+}
+
 /// Whether this argument is this word, in either case.
 fn is(args: Args<'_>, at: usize, word: &str) -> bool {
     args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-/// An integer as C's `atoi` reads it: what follows the digits does not matter, no digits are 0.
-fn lenient_integer(text: &[u8]) -> i32 {
-    let text = text.trim_ascii_start();
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, text),
-    };
-    let value = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
-    // `atoi` goes through `long` and keeps the lower half.
-    #[allow(clippy::cast_possible_truncation)]
-    let value = (if negative { -value } else { value }) as i32;
-    value
 }

@@ -1,7 +1,7 @@
 //! Keys, whatever they hold.
 
 use super::{Categories, Command, Flags, Group, KeySpec, Run};
-use crate::commands::keys;
+use crate::commands::{keys, object, replication, sort};
 
 /// What the rows have in common.
 const KEYSPACE: Command =
@@ -218,5 +218,186 @@ pub const COMMANDS: &[Command] = &[
         syntax: "key:key newkey:key#1",
         run: Run::Command(keys::renamenx),
         ..KEYSPACE
+    },
+    Command {
+        name: "copy",
+        arity: -3,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::one(1, "RO access"), KeySpec::one(2, "OW update")],
+        since: "6.2.0",
+        summary: "Copies a key.",
+        complexity: "O(N)",
+        syntax: "source:key destination:key#1 [DB destination-db:integer] [REPLACE]",
+        run: Run::Command(keys::copy),
+        ..KEYSPACE
+    },
+    Command {
+        name: "move",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW access update")],
+        since: "1.0.0",
+        summary: "Moves a key to another database.",
+        complexity: "O(1)",
+        syntax: "key:key db:integer",
+        run: Run::Command(keys::move_),
+        ..KEYSPACE
+    },
+    Command {
+        name: "randomkey",
+        arity: 1,
+        flags: Flags::READONLY,
+        since: "1.0.0",
+        summary: "Names some key.",
+        complexity: "O(1)",
+        tips: "request_policy:all_shards response_policy:special nondeterministic_output",
+        run: Run::Command(keys::randomkey),
+        ..KEYSPACE
+    },
+    Command {
+        name: "touch",
+        arity: -2,
+        flags: Flags::READONLY.or(Flags::FAST),
+        keys: &[KeySpec::range(1, -1, 1, "RO")],
+        since: "3.2.1",
+        summary: "Counts how many of the keys exist, which are used by it.",
+        complexity: "O(N)",
+        syntax: "key:key...",
+        tips: "request_policy:multi_shard response_policy:agg_sum",
+        run: Run::Command(keys::touch),
+        ..KEYSPACE
+    },
+    Command {
+        name: "object",
+        arity: -2,
+        categories: Categories::NONE,
+        since: "2.2.3",
+        summary: "What is known of a value besides what it holds.",
+        complexity: "that of the subcommand",
+        subcommands: OBJECT_SUBCOMMANDS,
+        ..KEYSPACE
+    },
+    Command {
+        name: "sort",
+        arity: -2,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        categories: SORTED,
+        keys: &[
+            KeySpec::one(1, "RO access"),
+            KeySpec::unknown("RO access").note(SORT_BY),
+            KeySpec::unknown("OW update").note(SORT_STORE),
+        ],
+        since: "1.0.0",
+        summary: "Sorts the elements of a list, a set or a sorted set.",
+        complexity: "O(N+M*log(M))",
+        syntax: "key:key [BY by-pattern\"pattern\":pattern#1] [LIMIT limit{offset:integer count:integer}] \
+                 [GET get-pattern\"pattern\":pattern#1...+] [order(ASC|DESC)] [sorting:ALPHA] \
+                 [STORE destination:key#2]",
+        run: Run::Command(sort::sort),
+        ..KEYSPACE
+    },
+    Command {
+        name: "sort_ro",
+        arity: -2,
+        flags: Flags::READONLY,
+        categories: SORTED,
+        keys: &[KeySpec::one(1, "RO access"), KeySpec::unknown("RO access").note(SORT_BY)],
+        since: "7.0.0",
+        summary: "Sorts the elements of a list, a set or a sorted set, and stores nothing.",
+        complexity: "O(N+M*log(M))",
+        syntax: "key:key [BY by-pattern\"pattern\":pattern#1] [LIMIT limit{offset:integer count:integer}] \
+                 [GET get-pattern\"pattern\":pattern#1...+] [order(ASC|DESC)] [sorting:ALPHA]",
+        run: Run::Command(sort::sort_ro),
+        ..KEYSPACE
+    },
+    Command {
+        name: "wait",
+        arity: 3,
+        flags: Flags::BLOCKING,
+        categories: Categories::CONNECTION,
+        since: "3.0.0",
+        summary: "Waits until replicas have got everything.",
+        complexity: "O(1)",
+        syntax: "numreplicas:integer timeout:integer",
+        tips: "request_policy:all_shards response_policy:agg_min",
+        run: Run::Command(replication::wait),
+        ..KEYSPACE
+    },
+    Command {
+        name: "waitaof",
+        arity: 4,
+        flags: Flags::BLOCKING,
+        categories: Categories::CONNECTION,
+        since: "7.2.0",
+        summary: "Waits until disks have got everything.",
+        complexity: "O(1)",
+        syntax: "numlocal:integer numreplicas:integer timeout:integer",
+        tips: "request_policy:all_shards response_policy:agg_min",
+        run: Run::Command(replication::waitaof),
+        ..KEYSPACE
+    },
+];
+
+/// The categories of SORT.
+const SORTED: Categories =
+    Categories::SET.or(Categories::SORTED_SET).or(Categories::LIST).or(Categories::DANGEROUS);
+
+/// What redis-server remarks on the keys that BY and GET name.
+const SORT_BY: &str = "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the \
+                       content of the key we sort";
+/// What redis-server remarks on the key that STORE names.
+const SORT_STORE: &str = "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere \
+                          in the argument array";
+
+/// A subcommand of OBJECT that looks at a key.
+const OF_OBJECT: Command = Command {
+    arity: 3,
+    flags: Flags::READONLY,
+    keys: &[KeySpec::one(2, "RO")],
+    since: "2.2.3",
+    complexity: "O(1)",
+    syntax: "key:key",
+    tips: "nondeterministic_output",
+    ..KEYSPACE
+};
+
+/// What comes after `OBJECT`.
+const OBJECT_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "encoding",
+        summary: "Tells in which form a value is kept.",
+        run: Run::Command(object::encoding),
+        ..OF_OBJECT
+    },
+    Command {
+        name: "freq",
+        since: "4.0.0",
+        summary: "Tells how often a key was used, on a logarithmic scale.",
+        run: Run::Command(object::freq),
+        ..OF_OBJECT
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        keys: &[],
+        since: "6.2.0",
+        summary: "Explains the subcommands.",
+        syntax: "",
+        tips: "",
+        run: Run::Command(object::help),
+        ..OF_OBJECT
+    },
+    Command {
+        name: "idletime",
+        summary: "Tells for how many seconds a key has not been used.",
+        run: Run::Command(object::idletime),
+        ..OF_OBJECT
+    },
+    Command {
+        name: "refcount",
+        summary: "Tells how often a value is referred to.",
+        run: Run::Command(object::refcount),
+        ..OF_OBJECT
     },
 ];

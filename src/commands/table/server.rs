@@ -1,7 +1,7 @@
 //! The server itself.
 
-use super::{Categories, Command, Flags, Group, Run};
-use crate::commands::{command, config, info, server};
+use super::{Categories, Command, Flags, Group, KeySpec, Run};
+use crate::commands::{command, config, debug, info, lolwut, memory, server};
 
 /// What the rows have in common.
 const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };
@@ -79,6 +79,35 @@ pub const COMMANDS: &[Command] = &[
         syntax: "[section...]",
         tips: "nondeterministic_output request_policy:all_shards response_policy:special",
         run: Run::Command(info::info),
+        ..SERVER
+    },
+    Command {
+        name: "debug",
+        arity: -2,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        since: "1.0.0",
+        summary: "What tests of clients and servers need.",
+        complexity: "that of the subcommand",
+        run: Run::Command(debug::debug),
+        ..SERVER
+    },
+    Command {
+        name: "lolwut",
+        arity: -1,
+        flags: Flags::READONLY.or(Flags::FAST),
+        since: "5.0.0",
+        summary: "Draws a picture and tells the version.",
+        syntax: "[VERSION version:integer]",
+        run: Run::Command(lolwut::lolwut),
+        ..SERVER
+    },
+    Command {
+        name: "memory",
+        arity: -2,
+        since: "4.0.0",
+        summary: "What memory is used for.",
+        complexity: "that of the subcommand",
+        subcommands: MEMORY_SUBCOMMANDS,
         ..SERVER
     },
     Command {
@@ -248,6 +277,72 @@ const CONFIG_SUBCOMMANDS: &[Command] = &[
         summary: "Explains the subcommands.",
         complexity: "O(1)",
         run: Run::Command(config::help),
+        ..SERVER
+    },
+];
+
+/// What comes after `MEMORY`.
+const MEMORY_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "doctor",
+        arity: 2,
+        since: "4.0.0",
+        summary: "Tells whether something is wrong with the memory.",
+        complexity: "O(1)",
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        run: Run::Command(memory::doctor),
+        ..SERVER
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "4.0.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(memory::help),
+        ..SERVER
+    },
+    Command {
+        name: "malloc-stats",
+        arity: 2,
+        since: "4.0.0",
+        summary: "Shows the figures of the allocator.",
+        complexity: "O(1)",
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        run: Run::Command(memory::malloc_stats),
+        ..SERVER
+    },
+    Command {
+        name: "purge",
+        arity: 2,
+        since: "4.0.0",
+        summary: "Gives free memory back.",
+        complexity: "O(1)",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Command(memory::purge),
+        ..SERVER
+    },
+    Command {
+        name: "stats",
+        arity: 2,
+        since: "4.0.0",
+        summary: "Tells what memory is used for.",
+        complexity: "O(N)",
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        run: Run::Command(memory::stats),
+        ..SERVER
+    },
+    Command {
+        name: "usage",
+        arity: -3,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(2, "RO")],
+        since: "4.0.0",
+        summary: "Estimates how many bytes a key takes.",
+        complexity: "O(N)",
+        syntax: "key:key [SAMPLES count:integer]",
+        run: Run::Command(memory::usage),
         ..SERVER
     },
 ];

@@ -152,11 +152,6 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many bytes the whole block has.
-    pub(super) fn bytes(&self) -> usize {
-        self.block.len() + 1
-    }
-
     /// The number of elements.
     pub(super) fn len(&self) -> usize {
         self.len

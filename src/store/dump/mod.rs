@@ -104,9 +104,9 @@ pub enum RestoreError {
     Malformed,
 }
 
-/// Writes a value. `list_size` is `list-max-listpack-size`, by which lists are grouped.
+/// Writes a value.
 #[must_use]
-pub fn dump(value: &Value, list_size: i64) -> Vec<u8> {
+pub fn dump(value: &Value) -> Vec<u8> {
     let mut writer = Writer::default();
     let mut version = Version::COMMON;
     match value {
@@ -114,7 +114,7 @@ pub fn dump(value: &Value, list_size: i64) -> Vec<u8> {
             writer.byte(Form::STRING);
             writer.text(&string.bytes());
         }
-        Value::List(list) => list::write(&mut writer, list, list_size),
+        Value::List(list) => list::write(&mut writer, list),
         Value::Set(set) => set::write(&mut writer, set),
         Value::Hash(hash) => version = hash::write(&mut writer, hash),
         Value::SortedSet(set) => sorted_set::write(&mut writer, set),
@@ -133,17 +133,19 @@ pub fn dump(value: &Value, list_size: i64) -> Vec<u8> {
 ///
 /// Footer or value are wrong.
 pub fn restore(payload: &[u8], config: &Config) -> Result<Value, RestoreError> {
-    let (version, body) = check_footer(payload).ok_or(RestoreError::Footer)?;
-    read(version, &mut Reader::new(body), config).ok_or(RestoreError::Malformed)
+    let version = check_footer(payload).ok_or(RestoreError::Footer)?;
+    // A value that is cut off reads on into the footer, as in redis-server.
+    read(version, &mut Reader::new(payload), config).ok_or(RestoreError::Malformed)
 }
 
-fn check_footer(payload: &[u8]) -> Option<(u16, &[u8])> {
+/// The version of the format, if it is known and the checksum right.
+fn check_footer(payload: &[u8]) -> Option<u16> {
     let (body, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER)?)?;
     let mut footer = Reader::new(footer);
     let version = footer.u16()?;
     let known = version <= Version::NEWEST || version == Version::VALKEY;
     let signed = payload.get(..body.len() + size_of::<u16>())?;
-    (known && CRC64.checksum(signed) == u64::from_le_bytes(footer.array()?)).then_some((version, body))
+    (known && CRC64.checksum(signed) == u64::from_le_bytes(footer.array()?)).then_some(version)
 }
 
 /// Reads the value. What follows behind it is not looked at, as in redis-server.
@@ -151,7 +153,7 @@ fn read(version: u16, reader: &mut Reader<'_>, config: &Config) -> Option<Value>
     Some(match reader.byte()? {
         Form::STRING => Value::String(ByteString::new(&reader.text()?)),
         form @ (Form::LIST | Form::LIST_ZIPLIST | Form::LIST_QUICKLIST | Form::LIST_QUICKLIST_2) => {
-            Value::List(Box::new(list::read(form, reader)?))
+            Value::List(Box::new(list::read(form, reader, config)?))
         }
         form @ (Form::SET | Form::SET_INTSET | Form::SET_LISTPACK) => {
             Value::Set(Box::new(set::read(form, reader, config)?))

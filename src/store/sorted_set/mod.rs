@@ -111,7 +111,7 @@ impl SortedSet {
     }
 
     /// Gives up the compact form.
-    fn index(&mut self) {
+    pub fn index(&mut self) {
         if let Form::Compact(entries) = &mut self.form {
             self.form = Form::Indexed(Box::new(Indexed::new(std::mem::take(entries))));
         }

@@ -1,0 +1,210 @@
+//! DEBUG: what the test suites of clients use of it. It is allowed always: whoever runs this broker runs tests.
+
+use std::time::Duration;
+
+use super::config::parse_memory;
+use super::numbers::{is_option, lenient_integer, up_to_nul};
+use super::object::is_shared;
+use super::{Context, Error, Outcome};
+use crate::resp::parse_decimal;
+
+/// `DEBUG subcommand [argument ...]`.
+///
+/// # Errors
+///
+/// A subcommand that is not there, or not with so many arguments, and what the subcommand says.
+pub fn debug(ctx: &mut Context<'_>) -> Outcome {
+    type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Context<'_>) -> Outcome);
+    const SUBCOMMANDS: &[Subcommand] = &[
+        ("CHANGE-REPL-ID", 2..=2, change_repl_id),
+        ("ERROR", 3..=3, error),
+        ("HELP", 2..=2, help),
+        ("LISTPACK", 3..=3, listpack),
+        ("LOG", 3..=3, ok),
+        ("OBJECT", 3..=4, object),
+        ("PROTOCOL", 3..=3, protocol),
+        ("QUICKLIST-PACKED-THRESHOLD", 3..=3, quicklist_packed_threshold),
+        ("RELOAD", 2..=usize::MAX, reload),
+        ("SET-ACTIVE-EXPIRE", 3..=3, set_active_expire),
+        ("SLEEP", 3..=3, sleep),
+    ];
+    let name = &ctx.args[1];
+    let count = ctx.args.len();
+    let found = SUBCOMMANDS.iter().find(|(known, counts, _)| is_option(name, known) && counts.contains(&count));
+    let (_, _, run) = found.ok_or_else(|| Error::subcommand_syntax(name, "DEBUG"))?;
+    run(ctx)
+}
+
+fn ok(ctx: &mut Context<'_>) -> Outcome {
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `DEBUG SLEEP seconds`: nobody is served for so long; what is no number is 0. The answer comes at the end of it.
+fn sleep(ctx: &mut Context<'_>) -> Outcome {
+    let text = up_to_nul(&ctx.args[2]).trim_ascii_start();
+    // As C's `strtod` does: the longest beginning that is a number.
+    let number = (0..=text.len()).rev().find_map(|end| parse_decimal(text.get(..end)?));
+    let micros = number.unwrap_or_default() * 1e6;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let micros = micros.max(0.0) as u64;
+    if micros > 0 {
+        ctx.store.asleep_until = Some(ctx.store.now + Duration::from_micros(micros));
+    }
+    ok(ctx)
+}
+
+/// `DEBUG SET-ACTIVE-EXPIRE 0|1`: whether keys vanish by themselves when their time has come.
+fn set_active_expire(ctx: &mut Context<'_>) -> Outcome {
+    ctx.store.active_expire = lenient_integer(&ctx.args[2]) != 0;
+    ok(ctx)
+}
+
+/// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: redis-server writes everything to disk and reads it again. Nothing is
+/// lost by it, and here there is nothing to write to.
+fn reload(ctx: &mut Context<'_>) -> Outcome {
+    let known = |option| ["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|known| is_option(option, known));
+    if !ctx.args.from(2).iter().all(known) {
+        return Err(Error::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
+    }
+    ok(ctx)
+}
+
+/// `DEBUG CHANGE-REPL-ID`: it names what a replica copies; here it is the name of this run.
+fn change_repl_id(ctx: &mut Context<'_>) -> Outcome {
+    ok(ctx)
+}
+
+/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: list elements of so many bytes are kept apart from others; 0: as
+/// `list-max-listpack-size` has it.
+fn quicklist_packed_threshold(ctx: &mut Context<'_>) -> Outcome {
+    const MAX: i64 = 1 << 32;
+    let size = parse_memory(&ctx.args[2]).ok().filter(|size| (0..=MAX).contains(size));
+    let size = size.ok_or(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
+    ctx.store.config.quicklist_packed_threshold = usize::try_from(size).unwrap_or(usize::MAX);
+    ok(ctx)
+}
+
+/// `DEBUG ERROR text`: answers with this error.
+fn error(ctx: &mut Context<'_>) -> Outcome {
+    Err(Error::from_bytes(ctx.args[2].to_vec()))
+}
+
+/// `DEBUG OBJECT key [fast]`: what is known of a value. `serializedlength` is what the value takes here, as it is not
+/// serialized.
+fn object(ctx: &mut Context<'_>) -> Outcome {
+    if ctx.args.get(3).is_some_and(|option| !is_option(option, "fast")) {
+        return Err(Error::subcommand_syntax(&ctx.args[1], "DEBUG"));
+    }
+    let key = &ctx.args[2];
+    let now = ctx.store.now;
+    let entry = ctx.store.peek(key).ok_or(Error::NO_SUCH_KEY)?;
+    let (value, access) = (&entry.value, entry.access);
+    let count = if is_shared(value) { i32::MAX } else { 1 };
+    // An address would not be the same in two runs.
+    let mut text = format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", value.encoding());
+    if ctx.args.len() == 3 {
+        text.push_str(&format!(" serializedlength:{}", value.memory(usize::MAX)));
+    }
+    text.push_str(&format!(" lru:{} lru_seconds_idle:{}", access.bits(), access.idle(now)));
+    ctx.reply.simple(&text);
+    Ok(())
+}
+
+/// `DEBUG LISTPACK key`: redis-server prints the listpack on its terminal.
+fn listpack(ctx: &mut Context<'_>) -> Outcome {
+    let entry = ctx.store.peek(&ctx.args[2]).ok_or(Error::NO_SUCH_KEY)?;
+    if entry.value.encoding() != "listpack" {
+        return Err(Error::new("ERR Not a listpack encoded object."));
+    }
+    ctx.reply.simple("Listpack structure printed on stdout");
+    Ok(())
+}
+
+/// `DEBUG PROTOCOL type`: an answer of this type.
+fn protocol(ctx: &mut Context<'_>) -> Outcome {
+    const TYPES: &str = "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    let reply = &mut ctx.reply;
+    let numbers = 0..3;
+    match ctx.args[2].to_ascii_lowercase().as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.integer(12345),
+        b"double" => reply.double(3.141),
+        b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array(3);
+            numbers.for_each(|number| reply.integer(number));
+        }
+        b"set" => {
+            reply.set(3);
+            numbers.for_each(|number| reply.integer(number));
+        }
+        b"map" => {
+            reply.map(3);
+            for number in numbers {
+                reply.integer(number);
+                reply.boolean(number == 1);
+            }
+        }
+        b"attrib" => {
+            if reply.is_resp3() {
+                reply.attribute(1);
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"push" => {
+            if !reply.is_resp3() {
+                return Err(Error::new("ERR RESP2 is not supported by this command"));
+            }
+            reply.push(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.integer(42);
+        }
+        b"true" => reply.boolean(true),
+        b"false" => reply.boolean(false),
+        b"verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
+        _ => {
+            let problem = "ERR Wrong protocol type name. Please use one of the following: ";
+            return Err(Error::new(format!("{problem}{TYPES}")));
+        }
+    }
+    Ok(())
+}
+
+/// What `DEBUG HELP` answers.
+const HELP: &[&str] = &[
+    "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CHANGE-REPL-ID",
+    "    Take another replication id.",
+    "ERROR <string>",
+    "    Answer with this error.",
+    "LISTPACK <key>",
+    "    Tell whether <key> is kept as a listpack.",
+    "LOG <message>",
+    "    Accept a message for a log that there is not.",
+    "OBJECT <key> [fast]",
+    "    Tell what is known of the value of <key>.",
+    "PROTOCOL <type>",
+    "    Answer with a value of this type: string, integer, double, bignum, null,",
+    "    array, set, map, attrib, push, verbatim, true, false.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Keep list elements of so many bytes apart from others; 0: by the settings.",
+    "RELOAD [option ...]",
+    "    Keep everything, as after a restart without loss.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Whether keys vanish by themselves when their time has come.",
+    "SLEEP <seconds>",
+    "    Serve nobody for so long. Decimals are allowed.",
+    "HELP",
+    "    Show these lines.",
+];
+
+fn help(ctx: &mut Context<'_>) -> Outcome {
+    ctx.help(HELP);
+    Ok(())
+}

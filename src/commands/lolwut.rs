@@ -1,0 +1,39 @@
+//! LOLWUT: a picture, another each time, and the version.
+
+use super::info::REDIS_VERSION;
+use super::numbers::{integer, is_option};
+use super::{Context, Outcome};
+
+/// `LOLWUT [VERSION version [columns [rows]]]`: dots as on a pane in the rain; no picture with a version of Redis that
+/// has none.
+///
+/// # Errors
+///
+/// Numbers that are none.
+pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
+    const VERSIONS: [i64; 4] = [0, 5, 6, 8];
+    let args = ctx.args;
+    let asked = args.get(1).is_some_and(|option| is_option(option, "VERSION")) && args.len() > 2;
+    let number = |at: usize| args.get(at).filter(|_| asked).map(integer).transpose();
+    let version = number(2)?.unwrap_or_default();
+    let size = |value: Option<i64>, usual: usize| {
+        value.map_or(usual, |value| usize::try_from(value).unwrap_or(1).clamp(1, 1000))
+    };
+    let (columns, rows) = (size(number(3)?, 66), size(number(4)?, 10));
+    let mut text = String::new();
+    if VERSIONS.contains(&version) {
+        for row in 0..rows {
+            for _ in 0..columns {
+                // More drops below than above.
+                let drop = ctx.store.random.usize(0..rows * 2) <= row;
+                text.push(if drop { ctx.store.random.choice(['.', ':', '\'', 'o']).unwrap_or('.') } else { ' ' });
+            }
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+        }
+        text.push_str("\nRain on a window. ");
+    }
+    text.push_str(&format!("Redis ver. {REDIS_VERSION}\n"));
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}

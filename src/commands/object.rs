@@ -1,0 +1,104 @@
+//! OBJECT: what is known of a value besides what it holds.
+
+use super::{Context, Error, Outcome};
+use crate::store::Entry;
+use crate::store::value::Value;
+
+/// `OBJECT ENCODING key`: in which form redis-server would keep the value.
+pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
+    let encoding = look_at(ctx).map(|entry| entry.value.encoding());
+    ctx.reply.bulk_or_null(encoding.map(str::as_bytes));
+    Ok(())
+}
+
+/// `OBJECT REFCOUNT key`: values are not shared, except that redis-server has small integers once only and says
+/// so.
+pub fn refcount(ctx: &mut Context<'_>) -> Outcome {
+    match look_at(ctx).map(|entry| is_shared(&entry.value)) {
+        None => ctx.reply.null(),
+        Some(true) => ctx.reply.integer(i32::MAX.into()),
+        Some(false) => ctx.reply.integer(1),
+    }
+    Ok(())
+}
+
+/// `OBJECT IDLETIME key`: the seconds since the key was used.
+///
+/// # Errors
+///
+/// The policy notes how often keys are used, and not when.
+pub fn idletime(ctx: &mut Context<'_>) -> Outcome {
+    let now = ctx.store.now;
+    let idle = look_at(ctx).map(|entry| entry.access.idle(now));
+    answer(ctx, idle, false)
+}
+
+/// `OBJECT FREQ key`: how often the key was used, as a logarithm.
+///
+/// # Errors
+///
+/// The policy notes when keys are used, and not how often.
+pub fn freq(ctx: &mut Context<'_>) -> Outcome {
+    let access = look_at(ctx).map(|entry| entry.access);
+    let count = access.map(|access| access.count(&ctx.store.config, ctx.store.now).into());
+    answer(ctx, count, true)
+}
+
+/// Answers with what is known of accesses; nothing is said of the policy where there is no key.
+fn answer(ctx: &mut Context<'_>, value: Option<u32>, counts: bool) -> Outcome {
+    const LATER: &str = "Please note that when switching between policies at runtime LRU and LFU data will take \
+                         some time to adjust.";
+    let Some(value) = value else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    if ctx.store.config.maxmemory_policy.counts() != counts {
+        let text = if counts {
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked."
+        } else {
+            "ERR An LFU maxmemory policy is selected, idle time not tracked."
+        };
+        return Err(Error::new(format!("{text} {LATER}")));
+    }
+    ctx.reply.integer(value.into());
+    Ok(())
+}
+
+/// The entry of the key, counted as a hit or miss, but without notification and without being used.
+fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
+    let key = &ctx.args[2];
+    if ctx.store.contains(key) {
+        ctx.store.stats.keyspace_hits += 1;
+    } else {
+        ctx.store.stats.keyspace_misses += 1;
+    }
+    ctx.store.peek(key)
+}
+
+/// True for the integers that redis-server has once only.
+pub(super) fn is_shared(value: &Value) -> bool {
+    const SHARED: std::ops::Range<i64> = 0..10_000;
+    let Value::String(string) = value else { return false };
+    string.encoding() == "int" && string.integer().is_some_and(|number| SHARED.contains(&number))
+}
+
+/// What `OBJECT HELP` answers.
+const HELP: &[&str] = &[
+    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "ENCODING <key>",
+    "    Tell in which form the value of <key> is kept.",
+    "FREQ <key>",
+    "    Tell how often <key> was used, on a logarithmic scale.",
+    "IDLETIME <key>",
+    "    Tell for how many seconds <key> has not been used.",
+    "REFCOUNT <key>",
+    "    Tell how often the value of <key> is referred to.",
+    "HELP",
+    "    Show these lines.",
+];
+
+/// `OBJECT HELP`: explains the subcommands.
+pub fn help(ctx: &mut Context<'_>) -> Outcome {
+    ctx.help(HELP);
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Waiting for replicas, of which there are none.
+
+use super::numbers::{self, deadline_from_millis, integer};
+use super::{Context, Error, Outcome, Wait};
+use crate::store::waiters::Reason;
+
+/// `WAIT numreplicas timeout`: the number of replicas that have everything, which is 0; at once if no more are
+/// wanted, and else at the timeout.
+///
+/// # Errors
+///
+/// Numbers that are none, a timeout that is negative.
+pub fn wait(ctx: &mut Context<'_>) -> Outcome {
+    let wanted = integer(&ctx.args[1])?;
+    let deadline = deadline_from_millis(&ctx.args[2], ctx.store.now)?;
+    if wanted > 0 && ctx.may_block {
+        wait_for(ctx, Reason::Replicas, deadline);
+    } else {
+        ctx.reply.integer(0);
+    }
+    Ok(())
+}
+
+/// `WAITAOF numlocal numreplicas timeout`: how many of this server's and of the replicas' disks have everything,
+/// which is none; at once if no more are wanted, and else at the timeout.
+///
+/// # Errors
+///
+/// Numbers that are none or out of range, a timeout that is negative; if this server's disk is wanted.
+pub fn waitaof(ctx: &mut Context<'_>) -> Outcome {
+    let local = numbers::integer_between(&ctx.args[1], 0, 1)?;
+    let replicas = numbers::count(&ctx.args[2])?;
+    let deadline = deadline_from_millis(&ctx.args[3], ctx.store.now)?;
+    if local > 0 {
+        return Err(Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
+    }
+    if replicas > 0 && ctx.may_block {
+        wait_for(ctx, Reason::Disks, deadline);
+    } else {
+        ctx.reply.array(2);
+        ctx.reply.integer(0);
+        ctx.reply.integer(0);
+    }
+    Ok(())
+}
+
+fn wait_for(ctx: &mut Context<'_>, reason: Reason, deadline: Option<i64>) {
+    ctx.wait = Some(Box::new(Wait { reason, keys: Vec::new(), for_any_change: false, deadline, request: None }));
+}

@@ -1,0 +1,315 @@
+//! SORT: the elements of a list, a set or a sorted set in another order, and what other keys hold for them.
+
+use std::cmp::Ordering;
+
+use super::numbers::{integer, is_option, up_to_nul};
+use super::{Context, Error, Outcome};
+use crate::resp::parse_double;
+use crate::store::list::ListLimits;
+use crate::store::set::Member;
+use crate::store::string::View;
+use crate::store::value::Value;
+use crate::store::{Bytes, Class, Hash, List, SortedSet, Store, Typed};
+
+/// What the options say.
+struct Options<'a> {
+    /// The weight of an element is what this pattern finds, and not the element itself.
+    by: Option<Pattern<'a>>,
+    /// `BY` with a pattern that is the same for all elements: they are not sorted.
+    keeps_order: bool,
+    /// What is answered for each element, if not the element itself.
+    get: Vec<Pattern<'a>>,
+    offset: i64,
+    count: i64,
+    descending: bool,
+    alphabetic: bool,
+    store: Option<&'a [u8]>,
+}
+
+/// Where another value for an element is found: `weight_*`, or `object_*->field` in a hash.
+struct Pattern<'a> {
+    /// `#`: the element itself.
+    is_element: bool,
+    /// What stands around the first `*`; without one nothing is ever found.
+    around: Option<(&'a [u8], &'a [u8])>,
+    field: Option<&'a [u8]>,
+}
+
+impl<'a> Pattern<'a> {
+    fn read(text: &'a [u8]) -> Self {
+        let shown = up_to_nul(text);
+        let star = shown.iter().position(|byte| *byte == b'*');
+        let (mut end, mut field) = (text.len(), None);
+        // An arrow at the very end is part of the name of the key.
+        if let Some(arrow) = star.and_then(|star| Some(star + 1 + find(shown.get(star + 1..)?, b"->")?))
+            && arrow + 2 < shown.len()
+        {
+            (end, field) = (arrow, text.get(arrow + 2..));
+        }
+        let around = star.and_then(|star| Some((text.get(..star)?, text.get(star + 1..end)?)));
+        Self { is_element: shown == b"#", around, field }
+    }
+
+    /// What it finds for an element.
+    fn look_up<'s>(&self, store: &'s mut Store, element: &'s [u8]) -> Option<View<'s>> {
+        if self.is_element {
+            return Some(View::Bytes(element));
+        }
+        let (before, behind) = self.around?;
+        let key = [before, element, behind].concat();
+        match (&store.read(&key)?.value, self.field) {
+            (Value::Hash(hash), Some(field)) => Hash::get(hash, field).map(View::Bytes),
+            (Value::String(text), None) => Some(text.bytes()),
+            _ => None,
+        }
+    }
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|part| part == wanted)
+}
+
+impl<'a> Options<'a> {
+    fn read(ctx: &Context<'a>, may_store: bool) -> Result<Self, Error> {
+        let mut options = Self {
+            by: None,
+            keeps_order: false,
+            get: Vec::new(),
+            offset: 0,
+            count: -1,
+            descending: false,
+            alphabetic: false,
+            store: None,
+        };
+        let args = ctx.args;
+        let mut at = 2;
+        while let Some(option) = args.get(at) {
+            let left = args.len() - 1 - at;
+            let (next, behind) = (args.get(at + 1).unwrap_or_default(), args.get(at + 2).unwrap_or_default());
+            if is_option(option, "ASC") {
+                options.descending = false;
+            } else if is_option(option, "DESC") {
+                options.descending = true;
+            } else if is_option(option, "ALPHA") {
+                options.alphabetic = true;
+            } else if is_option(option, "LIMIT") && left >= 2 {
+                (options.offset, options.count) = (integer(next)?, integer(behind)?);
+                at += 2;
+            } else if may_store && is_option(option, "STORE") && left >= 1 {
+                options.store = Some(next);
+                at += 1;
+            } else if is_option(option, "BY") && left >= 1 {
+                options.keeps_order = !up_to_nul(next).contains(&b'*');
+                options.by = Some(Pattern::read(next));
+                at += 1;
+            } else if is_option(option, "GET") && left >= 1 {
+                options.get.push(Pattern::read(next));
+                at += 1;
+            } else {
+                return Err(Error::SYNTAX);
+            }
+            at += 1;
+        }
+        Ok(options)
+    }
+
+    /// The first element of the answer and the one behind the last, of so many.
+    fn range(&self, len: usize) -> (usize, usize) {
+        let index = |value: i64| usize::try_from(value.max(0)).unwrap_or(usize::MAX).min(len);
+        let start = index(self.offset);
+        let end = if self.count < 0 { len } else { start.saturating_add(index(self.count)).min(len) };
+        (start, end)
+    }
+}
+
+/// An element and what it is sorted by.
+struct Item {
+    element: Bytes,
+    weight: Weight,
+}
+
+enum Weight {
+    /// The element itself, by its bytes; or nothing, if it is not sorted.
+    Own,
+    Number(f64),
+    /// What BY has found.
+    Text(Option<Bytes>),
+}
+
+/// `SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC|DESC] [ALPHA] [STORE destination]`.
+///
+/// # Errors
+///
+/// Options that are none, the key holds neither list nor set nor sorted set, weights that are no numbers.
+pub fn sort(ctx: &mut Context<'_>) -> Outcome {
+    run(ctx, true)
+}
+
+/// `SORT_RO`: as [`sort`], without STORE.
+///
+/// # Errors
+///
+/// As [`sort`].
+pub fn sort_ro(ctx: &mut Context<'_>) -> Outcome {
+    run(ctx, false)
+}
+
+fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
+    let mut options = Options::read(ctx, may_store)?;
+    let key = &ctx.args[1];
+    let entry = ctx.store.read(key);
+    let kind = entry.map(|entry| &entry.value);
+    if options.keeps_order && options.store.is_some() && matches!(kind, Some(Value::Set(_))) {
+        // A set has no order of its own that a list made of it could keep.
+        (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
+    }
+    let elements = load(kind, &options)?;
+    if let Ok(Some(set)) = ctx.store.get_mut::<SortedSet>(key) {
+        // redis-server sorts the large form only, and leaves it so.
+        set.index();
+    }
+    let items = if options.keeps_order {
+        elements.into_iter().map(|element| Item { element, weight: Weight::Own }).collect()
+    } else {
+        sorted(ctx.store, elements, &options)?
+    };
+    answer(ctx, &items, &options);
+    Ok(())
+}
+
+/// The elements: all of them if they are to be sorted, else those of the answer.
+fn load(value: Option<&Value>, options: &Options<'_>) -> Result<Vec<Bytes>, Error> {
+    let kept = |len| if options.keeps_order { options.range(len) } else { (0, len) };
+    let descending = options.keeps_order && options.descending;
+    let turned = |(start, end): (usize, usize), len: usize| {
+        if descending { len - end..len - start } else { start..end }
+    };
+    let mut elements: Vec<Bytes> = match value {
+        None => Vec::new(),
+        Some(Value::List(list)) => list.range(turned(kept(list.len()), list.len())).cloned().collect(),
+        Some(Value::Set(set)) => {
+            let (start, end) = kept(set.len());
+            set.iter().skip(start).take(end - start).map(member).collect()
+        }
+        Some(Value::SortedSet(set)) => {
+            set.range(turned(kept(set.len()), set.len())).map(|(member, _)| member.into()).collect()
+        }
+        Some(_) => return Err(Error::WRONG_TYPE),
+    };
+    if descending && !matches!(value, Some(Value::Set(_))) {
+        elements.reverse();
+    }
+    Ok(elements)
+}
+
+fn member(member: Member<'_>) -> Bytes {
+    match member {
+        Member::Integer(integer) => itoa::Buffer::new().format(integer).as_bytes().into(),
+        Member::Bytes(bytes) => bytes.into(),
+    }
+}
+
+/// The elements of the answer, in their order.
+fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Item>, Error> {
+    let mut items = Vec::with_capacity(elements.len());
+    let mut all_numbers = true;
+    for element in elements {
+        let weight = match &options.by {
+            None if options.alphabetic => Weight::Own,
+            None => Weight::Number(number(&element, &mut all_numbers)),
+            Some(by) => {
+                let found = by.look_up(store, &element);
+                if options.alphabetic {
+                    Weight::Text(found.map(|text| Bytes::from(&*text)))
+                } else {
+                    // What is missing weighs nothing.
+                    Weight::Number(found.map_or(0.0, |text| number(&text, &mut all_numbers)))
+                }
+            }
+        };
+        items.push(Item { element, weight });
+    }
+    if !all_numbers {
+        return Err(Error::new("ERR One or more scores can't be converted into double"));
+    }
+    let compare = |one: &Item, other: &Item| {
+        let order = compare(one, other, options.store.is_some());
+        if options.descending { order.reverse() } else { order }
+    };
+    let (start, end) = options.range(items.len());
+    items.sort_by(compare);
+    items.truncate(end);
+    items.drain(..start.min(end));
+    Ok(items)
+}
+
+/// A weight as C's `strtod` reads it: white space may stand in front, nothing behind; no text at all is 0.
+fn number(text: &[u8], all_numbers: &mut bool) -> f64 {
+    let text = up_to_nul(text);
+    if text.is_empty() {
+        return 0.0;
+    }
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(0);
+    parse_double(text.get(start..).unwrap_or_default()).unwrap_or_else(|| {
+        *all_numbers = false;
+        0.0
+    })
+}
+
+/// The order of two elements. What is answered is sorted as texts of C are, which end at a NUL; what is stored by
+/// all bytes.
+fn compare(one: &Item, other: &Item, by_all_bytes: bool) -> Ordering {
+    let texts = |one: &Bytes, other: &Bytes| {
+        if by_all_bytes { one.cmp(other) } else { up_to_nul(one).cmp(up_to_nul(other)) }
+    };
+    match (&one.weight, &other.weight) {
+        (Weight::Number(first), Weight::Number(second)) => {
+            let order = first.partial_cmp(second).unwrap_or(Ordering::Equal);
+            order.then_with(|| one.element.cmp(&other.element))
+        }
+        (Weight::Text(Some(first)), Weight::Text(Some(second))) => texts(first, second),
+        (Weight::Text(first), Weight::Text(second)) => first.is_some().cmp(&second.is_some()),
+        _ => texts(&one.element, &other.element),
+    }
+}
+
+fn answer(ctx: &mut Context<'_>, items: &[Item], options: &Options<'_>) {
+    let count = items.len() * options.get.len().max(1);
+    if let Some(destination) = options.store {
+        let mut list = Vec::with_capacity(count);
+        for item in items {
+            if options.get.is_empty() {
+                list.push(item.element.clone());
+            }
+            for pattern in &options.get {
+                let found = pattern.look_up(ctx.store, &item.element);
+                list.push(found.as_deref().unwrap_or_default().into());
+            }
+        }
+        store(ctx.store, destination, list);
+        ctx.reply.count(count);
+        return;
+    }
+    ctx.reply.array(count);
+    for item in items {
+        if options.get.is_empty() {
+            ctx.reply.bulk(&item.element);
+        }
+        for pattern in &options.get {
+            let found = pattern.look_up(ctx.store, &item.element);
+            ctx.reply.bulk_or_null(found.as_deref());
+        }
+    }
+}
+
+/// Puts the answer into a key, or removes it if there is no answer.
+fn store(store: &mut Store, key: &[u8], list: Vec<Bytes>) {
+    let count = list.len();
+    let limits = ListLimits::of(&store.config);
+    if count > 0 {
+        store.insert(key, List::from_elements(list, limits).into_value(), None);
+        store.modified_by(count, Class::LIST, "sortstore", key);
+    } else if store.remove(key).is_some() {
+        store.modified(Class::GENERIC, "del", key);
+    }
+}
