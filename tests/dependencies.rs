@@ -28,6 +28,7 @@ const DIRECT: [&str; 11] = [
     "foldhash",
     "indexmap",
     "itoa",
+    "num-bigint",
     "parking_lot",
     "slab",
     "thiserror",

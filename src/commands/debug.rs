@@ -30,7 +30,8 @@ pub fn debug(ctx: &mut Context<'_>) -> Outcome {
     ];
     let name = &ctx.args[1];
     let count = ctx.args.len();
-    let found = SUBCOMMANDS.iter().find(|(known, counts, _)| is_option(name, known) && counts.contains(&count));
+    let found =
+        SUBCOMMANDS.iter().find(|(known, counts, _)| is_option(name, known) && counts.contains(&count));
     let (_, _, run) = found.ok_or_else(|| Error::subcommand_syntax(name, "DEBUG"))?;
     run(ctx)
 }
@@ -80,7 +81,8 @@ fn change_repl_id(ctx: &mut Context<'_>) -> Outcome {
 fn quicklist_packed_threshold(ctx: &mut Context<'_>) -> Outcome {
     const MAX: i64 = 1 << 32;
     let size = parse_memory(&ctx.args[2]).ok().filter(|size| (0..=MAX).contains(size));
-    let size = size.ok_or(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
+    let size =
+        size.ok_or(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
     ctx.store.config.quicklist_packed_threshold = usize::try_from(size).unwrap_or(usize::MAX);
     ok(ctx)
 }

@@ -35,6 +35,11 @@ impl Error {
     /// SCAN with a cursor that is none.
     pub const INVALID_CURSOR: Self = Self::constant("ERR invalid cursor");
 
+    /// A number of fields that is none.
+    pub const NUMBER_OF_FIELDS: Self = Self::constant("ERR Number of fields must be a positive integer");
+    /// The same for HEXPIRE and its relatives.
+    pub const FIELDS_TO_EXPIRE: Self = Self::constant("ERR Parameter `numFields` should be greater than 0");
+
     const fn constant(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
     }

@@ -26,7 +26,11 @@ pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
             for _ in 0..columns {
                 // More drops below than above.
                 let drop = ctx.store.random.usize(0..rows * 2) <= row;
-                text.push(if drop { ctx.store.random.choice(['.', ':', '\'', 'o']).unwrap_or('.') } else { ' ' });
+                text.push(if drop {
+                    ctx.store.random.choice(['.', ':', '\'', 'o']).unwrap_or('.')
+                } else {
+                    ' '
+                });
             }
             text.truncate(text.trim_end_matches(' ').len());
             text.push('\n');

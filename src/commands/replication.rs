@@ -32,7 +32,9 @@ pub fn waitaof(ctx: &mut Context<'_>) -> Outcome {
     let replicas = numbers::count(&ctx.args[2])?;
     let deadline = deadline_from_millis(&ctx.args[3], ctx.store.now)?;
     if local > 0 {
-        return Err(Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
+        return Err(Error::new(
+            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+        ));
     }
     if replicas > 0 && ctx.may_block {
         wait_for(ctx, Reason::Disks, deadline);

@@ -126,7 +126,11 @@ impl Engine {
         if self.store.asleep_until.is_some() {
             return self.store.asleep_until;
         }
-        [self.next_expiry(), self.next_deadline_of_clients()].into_iter().flatten().min().map(Time::from_millis)
+        [self.next_expiry(), self.next_deadline_of_clients()]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(Time::from_millis)
     }
 
     fn next_deadline_of_clients(&self) -> Option<i64> {

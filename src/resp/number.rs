@@ -36,7 +36,8 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         all => (false, all),
     };
     if let [b'0', b'x' | b'X', digits @ ..] = unsigned {
-        let value = parse_hexadecimal(digits)?;
+        let (mantissa, sticky, exponent) = parse_hexadecimal(digits)?;
+        let value = rounded(mantissa, sticky, exponent)?;
         return Some(if negative { -value } else { value });
     }
     let value = parse_decimal(text)?;
@@ -57,17 +58,17 @@ pub fn parse_decimal(text: &[u8]) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }
 
-/// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`.
-fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
-    // The value is the mantissa, and a little more if `sticky`, times two to the power of `exponent`.
-    let (mut mantissa, mut sticky, mut exponent) = (0u64, false, 0i64);
+/// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`. The value is the mantissa, and a little
+/// more if the second part says so, times two to the power of the third.
+pub(super) fn parse_hexadecimal(text: &[u8]) -> Option<(u128, bool, i64)> {
+    let (mut mantissa, mut sticky, mut exponent) = (0u128, false, 0i64);
     let (mut digits, mut point) = (false, false);
     let mut rest = text;
     while let [byte, behind @ ..] = rest {
         if let Some(digit) = char::from(*byte).to_digit(16) {
             digits = true;
-            if mantissa >> 60 == 0 {
-                mantissa = mantissa << 4 | u64::from(digit);
+            if mantissa >> 124 == 0 {
+                mantissa = mantissa << 4 | u128::from(digit);
                 exponent -= if point { 4 } else { 0 };
             } else {
                 sticky |= digit != 0;
@@ -100,20 +101,23 @@ fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
         }
         _ => return None,
     }
-    rounded(mantissa, sticky, exponent)
+    Some((mantissa, sticky, exponent))
 }
 
 /// The double nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` tells that the
 /// mantissa is a little more. None if it would be infinite, or 0 though the mantissa is not.
-fn rounded(mantissa: u64, sticky: bool, exponent: i64) -> Option<f64> {
+fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Option<f64> {
     const FRACTION_BITS: u64 = 52;
     if mantissa == 0 {
         return Some(0.0);
     }
     let shift = mantissa.leading_zeros();
-    let mantissa = mantissa << shift;
+    let shifted = mantissa << shift;
+    // A double has no use for more than 64 bits.
+    let mantissa = u64::try_from(shifted >> 64).unwrap_or(u64::MAX);
+    let sticky = sticky || shifted << 64 != 0;
     // Of the highest bit.
-    let exponent = exponent.saturating_add(63 - i64::from(shift));
+    let exponent = exponent.saturating_add(127 - i64::from(shift));
     if exponent > 1023 {
         return None;
     }

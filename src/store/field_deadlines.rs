@@ -73,7 +73,7 @@ impl Store {
     #[cold]
     pub(super) fn hide_or_expire_fields(&mut self, key: &[u8]) -> bool {
         if !self.keeps_expired {
-            return self.expire_fields(self.db, key);
+            return self.expire_fields(self.db, key, usize::MAX).is_some();
         }
         let now = self.now.millis();
         let (value, _) = self.databases[self.db].value_and_field_deadlines(key);
@@ -83,41 +83,48 @@ impl Store {
         true
     }
 
-    /// Removes the fields of a hash that have passed their time, with what redis-server tells about it, and the
-    /// hash with its last field. True if the hash is still there.
-    fn expire_fields(&mut self, db: usize, key: &[u8]) -> bool {
+    /// Removes the fields of a hash that have passed their time, but not more than `max` of them, with what
+    /// redis-server tells about it, and the hash with its last field. Returns how many these were, or none if the
+    /// hash is gone.
+    fn expire_fields(&mut self, db: usize, key: &[u8], max: usize) -> Option<usize> {
         let now = self.now.millis();
         let (value, deadlines) = self.databases[db].value_and_field_deadlines(key);
-        let Some(hash) = value.and_then(Hash::of_mut) else { return true };
-        let removed = hash.remove_due(now);
+        let hash = value.and_then(Hash::of_mut)?;
+        let removed = hash.remove_due(now, max);
         let emptied = hash.is_empty();
         deadlines.follow(key, hash);
-        if removed == 0 {
-            return true;
+        if removed > 0 {
+            self.stats.expired_fields += removed as u64;
+            self.in_database(db, |store| {
+                store.watches.touch(&mut store.clients, db, key);
+                store.event(Class::HASH, "hexpired", key);
+                if emptied {
+                    store.remove_empty(key);
+                }
+            });
         }
-        self.stats.expired_fields += removed as u64;
-        let seen = std::mem::replace(&mut self.db, db);
-        self.watches.touch(&mut self.clients, db, key);
-        self.event(Class::HASH, "hexpired", key);
-        if emptied {
-            self.remove_empty(key);
-        }
-        self.db = seen;
-        !emptied
+        (!emptied).then_some(removed)
     }
 
-    /// Removes every field whose time has come.
-    pub(super) fn expire_due_fields(&mut self) {
+    /// Removes fields whose time has come, but not more than `max` of them and their hashes; returns how many.
+    pub(super) fn expire_due_fields(&mut self, max: usize) -> usize {
         let now = self.now.millis();
+        let mut left = max;
         for db in 0..self.databases.len() {
-            while let Some(key) = self.databases[db].field_deadlines_mut().take_first(now) {
+            while left > 0 {
+                let Some(key) = self.databases[db].field_deadlines_mut().take_first(now) else { break };
                 if let Some(hash) =
                     self.databases[db].value_and_field_deadlines(&key).0.and_then(Hash::of_mut)
                 {
                     hash.unfile();
                 }
-                self.expire_fields(db, &key);
+                let removed = self.stats.expired_fields;
+                self.expire_fields(db, &key, left);
+                let removed = self.stats.expired_fields - removed;
+                // A hash that was looked at in vain counts, too.
+                left = left.saturating_sub(usize::try_from(removed).unwrap_or(left).max(1));
             }
         }
+        max - left
     }
 }

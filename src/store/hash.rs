@@ -294,23 +294,25 @@ impl Hash {
         self.expiry.as_ref()?.first()
     }
 
-    /// Removes the fields that have passed their time at `now` and returns how many these were.
-    pub fn remove_due(&mut self, now: i64) -> usize {
+    /// Removes the fields that have passed their time at `now`, but not more than `max` of them, and returns how
+    /// many these were.
+    pub fn remove_due(&mut self, now: i64, max: usize) -> usize {
         let Some(expiry) = &mut self.expiry else { return 0 };
         (expiry.hidden_until, expiry.hidden) = (i64::MIN, 0);
         if !self.hashed {
-            let due = expiry.deadlines.partition_point(|at| *at <= now);
+            let due = expiry.deadlines.partition_point(|at| *at <= now).min(max);
             expiry.deadlines.drain(..due);
             self.fields.drain(..due);
             return due;
         }
         let mut removed = 0;
-        loop {
+        while removed < max {
             let first = self.expiry.as_ref().and_then(|expiry| expiry.order.first());
-            let Some((_, place)) = first.copied().filter(|(at, _)| *at <= now) else { return removed };
+            let Some((_, place)) = first.copied().filter(|(at, _)| *at <= now) else { break };
             self.remove_expiring(place);
             removed += 1;
         }
+        removed
     }
 
     /// Hides the fields that have passed their time at `now`, where they may not be removed yet. They are seen
@@ -430,7 +432,7 @@ mod tests {
                     _ => {
                         let before = model.len();
                         model.retain(|_, deadline| deadline.is_none_or(|at| at > now));
-                        assert_eq!(hash.remove_due(now), before - model.len());
+                        assert_eq!(hash.remove_due(now, usize::MAX), before - model.len());
                     }
                 }
                 let mut expected: Vec<_> =
@@ -463,7 +465,7 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, [b"b", b"d"]);
             assert_eq!((hash.seen(), hash.len(), hash.get(b"a"), hash.deadline(b"c")), (2, 4, None, None));
-            assert_eq!((hash.remove_due(7), hash.seen(), hash.len()), (2, 2, 2));
+            assert_eq!((hash.remove_due(7, 10), hash.seen(), hash.len()), (2, 2, 2));
         }
     }
 
@@ -483,7 +485,7 @@ mod tests {
             let mut returned: Vec<Vec<u8>> = Vec::new();
             let mut cursor = 0;
             for now in 0.. {
-                hash.remove_due(now);
+                hash.remove_due(now, usize::MAX);
                 staying.retain(|field| hash.contains(field));
                 let (next, places) = hash.scan(cursor, random.u64(1..12));
                 returned.extend(places.filter_map(|place| hash.at(place)).map(|(field, _)| field.to_vec()));

@@ -1,9 +1,8 @@
 //! The databases: keys, their values, and when they expire.
 
 use super::deadlines::{self, Deadlines};
-use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
-
 use super::field_deadlines::FieldDeadlines;
+use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
 
 /// A value, when it ends and when it was used.
 #[derive(Debug, Clone)]
@@ -479,16 +478,13 @@ impl Store {
         }
     }
 
-    /// Removes keys whose time has come, in the order of their deadlines, but not more than `max` of them, and then
-    /// every field of a hash; returns how many keys these were.
+    /// Removes keys and fields of hashes whose time has come, but not more than `max` of them; returns how many.
     pub fn expire_due(&mut self, max: usize) -> usize {
         let keys = self.expire_due_keys(max);
-        if keys < max {
-            self.expire_due_fields();
-        }
-        keys
+        keys + self.expire_due_fields(max - keys)
     }
 
+    /// The keys, in the order of their deadlines.
     fn expire_due_keys(&mut self, max: usize) -> usize {
         let mut left = max;
         while left > 0 {
@@ -510,7 +506,7 @@ impl Store {
         max - left
     }
 
-    /// When the next key or field of any database expires by itself, in milliseconds since the Unix epoch.
+    /// When the next key of any database expires by itself, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
         if !self.active_expire {

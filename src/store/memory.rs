@@ -86,9 +86,9 @@ impl Value {
             }
             Self::Set(set) => size_of::<Set>() + sampled(set.iter().map(member_memory), set.len(), samples),
             Self::Hash(hash) => {
-                let fields = hash.iter().map(|(field, value)| {
-                    table_entry::<(Bytes, Bytes)>(field.len() + value.len())
-                });
+                let fields = hash
+                    .iter()
+                    .map(|(field, value)| table_entry::<(Bytes, Bytes)>(field.len() + value.len()));
                 size_of::<Hash>() + hash.deadlines_memory() + sampled(fields, hash.len(), samples)
             }
             Self::SortedSet(set) => set.memory(),

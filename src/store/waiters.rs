@@ -317,7 +317,8 @@ impl Store {
     /// Ends the wait of a client with an answer; false if it does not wait, or only for the end of a pause.
     pub fn unblock(&mut self, client: ClientKey, answer: Answer) -> bool {
         let waits = self.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-        let Some(reason) = waits.map(|blocked| blocked.reason).filter(|reason| *reason != Reason::Pause) else {
+        let Some(reason) = waits.map(|blocked| blocked.reason).filter(|reason| *reason != Reason::Pause)
+        else {
             return false;
         };
         self.resume(client);

@@ -83,6 +83,7 @@ families! {
     blocking_commands_answer_as_redis_server_does: "blocking",
     client_answers_as_redis_server_does: "client",
     connections_answer_as_redis_server_does: "connection",
+    fields_expire_as_with_redis_server: "field_expiry",
     hashes_answer_as_redis_server_does: "hashes",
     keys_answer_as_redis_server_does: "keys",
     lists_answer_as_redis_server_does: "lists",

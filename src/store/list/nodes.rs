@@ -109,7 +109,15 @@ pub fn entry_bytes(element: &[u8]) -> usize {
         Some(-8_388_608..=8_388_607) => 4,
         Some(-2_147_483_648..=2_147_483_647) => 5,
         Some(_) => 9,
-        None => len + if len < 64 { 1 } else if len < 4096 { 2 } else { 5 },
+        None => {
+            len + if len < 64 {
+                1
+            } else if len < 4096 {
+                2
+            } else {
+                5
+            }
+        }
     };
     let back = match body {
         0..=127 => 1,
@@ -202,7 +210,11 @@ impl Nodes {
     }
 
     /// Elements are taken away: the ones for which `taken` is true.
-    pub fn take_all<'a>(&mut self, elements: impl Iterator<Item = &'a Bytes>, mut taken: impl FnMut(&Bytes) -> bool) {
+    pub fn take_all<'a>(
+        &mut self,
+        elements: impl Iterator<Item = &'a Bytes>,
+        mut taken: impl FnMut(&Bytes) -> bool,
+    ) {
         // Where the walk is: a node, and how many of its elements are behind.
         let (mut at, mut passed) = (0, 0);
         for element in elements {
@@ -265,7 +277,14 @@ impl Nodes {
     }
 
     /// An element is inserted beside the one at `place`. `list` is the list as it was.
-    pub fn insert(&mut self, list: &VecDeque<Bytes>, place: usize, behind: bool, element: &[u8], limits: ListLimits) {
+    pub fn insert(
+        &mut self,
+        list: &VecDeque<Bytes>,
+        place: usize,
+        behind: bool,
+        element: &[u8],
+        limits: ListLimits,
+    ) {
         let limits = self.limits(limits);
         let Some((at, offset)) = self.find(place) else { return };
         let node = self.nodes[at];

@@ -28,6 +28,7 @@
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
+mod hashes;
 mod lists;
 
 use std::{
@@ -104,7 +105,21 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists }
+families! { hashes, lists }
+
+#[test]
+fn fields_that_expire() {
+    if let Err(report) = compare(hashes::expiring()) {
+        panic!("{report}");
+    }
+}
+
+#[test]
+fn fields_that_expire_in_small_hashes() {
+    if let Err(report) = compare(hashes::ordered()) {
+        panic!("{report}");
+    }
+}
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
