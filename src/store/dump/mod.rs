@@ -122,6 +122,12 @@ pub fn dump(value: &Value) -> Vec<u8> {
     }
     let mut payload = writer.finish();
     payload.extend_from_slice(&version.to_le_bytes());
+    signed(payload)
+}
+
+/// Adds the checksum to a value and the version of its format.
+#[must_use]
+pub fn signed(mut payload: Vec<u8>) -> Vec<u8> {
     let checksum = CRC64.checksum(&payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
