@@ -109,7 +109,7 @@ fn read_block<'a>(
     limits: HashLimits,
 ) -> Option<Hash> {
     let next = || Some((elements.next()?.text(), elements.next()?.text()));
-    if len % 2 == 0 { build(len / 2, next, of_block(limits)) } else { None }
+    if len.is_multiple_of(2) { build(len / 2, next, of_block(limits)) } else { None }
 }
 
 fn of_block(limits: HashLimits) -> HashLimits {
@@ -137,6 +137,7 @@ fn add(hash: &mut Hash, field: &[u8], value: &[u8], limits: HashLimits) -> Optio
 }
 
 /// A deadline that can be one; none in it if the field does not expire.
+#[allow(clippy::option_option)]
 fn deadline(at: i64, none: i64) -> Option<Option<i64>> {
     if at == none {
         return Some(None);
@@ -187,7 +188,7 @@ fn read_metadata(first: i64, reader: &mut Reader<'_>, limits: HashLimits) -> Opt
 fn read_listpack_with_deadlines(reader: &mut Reader<'_>, limits: HashLimits) -> Option<Hash> {
     let block = reader.text()?;
     let listpack = Listpack::new(&block)?;
-    if listpack.len() % 3 != 0 {
+    if !listpack.len().is_multiple_of(3) {
         return None;
     }
     let count = listpack.len() / 3;

@@ -78,7 +78,7 @@ fn read_block<'a>(
     mut elements: impl Iterator<Item = Element<'a>>,
     limits: Limits,
 ) -> Option<SortedSet> {
-    if len % 2 != 0 {
+    if !len.is_multiple_of(2) {
         return None;
     }
     let mut members = Vec::with_capacity(len / 2);

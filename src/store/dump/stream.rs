@@ -18,7 +18,7 @@ const UNKNOWN: i64 = -1;
 /// Writes a stream.
 pub(super) fn write(writer: &mut Writer, stream: &Stream) {
     // Redis 7.0 knows of a consumer when it was seen, but not when it got something.
-    let mut consumers = stream.groups().values().flat_map(|group| group.consumers());
+    let mut consumers = stream.groups().values().flat_map(Group::consumers);
     let newer = consumers.any(|(_, consumer)| consumer.active != Some(consumer.seen));
     writer.byte(if newer { Form::STREAM_3 } else { Form::STREAM_2 });
     let nodes = stream.nodes();

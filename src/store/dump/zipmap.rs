@@ -12,8 +12,7 @@ pub(super) fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut reader = Reader::new(block);
     let counted = reader.byte()?;
     let mut pairs = Vec::new();
-    loop {
-        let Some(length) = length(&mut reader)? else { break };
+    while let Some(length) = length(&mut reader)? {
         let name = reader.bytes(length)?;
         let length = self::length(&mut reader)??;
         let unused = reader.byte()?;
@@ -21,7 +20,7 @@ pub(super) fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
         reader.bytes(unused.into())?;
         pairs.push((name, value));
     }
-    let agrees = counted >= LONG || usize::from(counted) == pairs.len();
+    let agrees = counted == LONG || usize::from(counted) == pairs.len();
     (agrees && reader.is_empty()).then_some(pairs)
 }
 
