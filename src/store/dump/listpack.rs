@@ -241,8 +241,8 @@ mod tests {
             for integer in [
                 (1i64 << bits).wrapping_sub(1),
                 1 << bits,
-                -(1i64 << bits),
-                (-(1i64 << bits)).wrapping_sub(1),
+                (1i64 << bits).wrapping_neg(),
+                (1i64 << bits).wrapping_neg().wrapping_sub(1),
             ] {
                 builder.integer(integer);
                 expected.push(Element::Integer(integer));
