@@ -22,6 +22,7 @@ fn tree(arguments: &[&str]) -> Vec<String> {
 /// What the library uses itself.
 const DIRECT: [&str; 11] = [
     "bytes",
+    "crc",
     "dashmap",
     "fastrand",
     "foldhash",

@@ -4,6 +4,7 @@
 //! ```text
 //! cargo +nightly fuzz run -s none request_parser fuzz/corpus/request_parser fuzz/seeds/request_parser
 //! cargo +nightly fuzz run -s none pattern fuzz/corpus/pattern fuzz/seeds/pattern
+//! cargo +nightly fuzz run -s none restore fuzz/corpus/restore fuzz/seeds/restore
 //! cargo +nightly fuzz run -s none engine fuzz/corpus/engine fuzz/seeds/engine -- -dict=fuzz/engine.dict
 //! ```
 //!
@@ -14,3 +15,4 @@ pub mod engine;
 pub mod judge;
 pub mod patterns;
 pub mod requests;
+pub mod values;

@@ -28,6 +28,7 @@ pub mod object;
 pub mod pubsub;
 pub mod replication;
 pub mod scan;
+pub mod serialization;
 pub mod server;
 pub mod sets;
 pub mod sort;

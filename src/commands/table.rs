@@ -21,6 +21,7 @@ mod key_spec;
 mod keys;
 mod lists;
 mod pubsub;
+mod serialization;
 mod server;
 mod sets;
 mod sorted_sets;
@@ -233,6 +234,7 @@ const FAMILIES: &[&[Command]] = &[
     bitmaps::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    serialization::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
     sorted_sets::COMMANDS,

@@ -8,9 +8,9 @@ use super::{Bytes, Config, Map};
 #[derive(Clone, Copy, Debug)]
 pub struct HashLimits {
     /// `hash-max-listpack-entries`.
-    entries: usize,
+    pub(super) entries: usize,
     /// `hash-max-listpack-value`: bytes of a field or value.
-    value: usize,
+    pub(super) value: usize,
 }
 
 impl HashLimits {

@@ -66,6 +66,33 @@ impl List {
         list
     }
 
+    /// A list of these nodes, which are elements and whether they are a single large one.
+    pub(super) fn from_nodes(
+        nodes: impl IntoIterator<Item = (Vec<Bytes>, bool)>,
+        limits: ListLimits,
+    ) -> Self {
+        let (mut list, mut filled) = (Self::default(), Nodes::of(0, 0, limits));
+        for (elements, plain) in nodes {
+            filled.push_node(&elements, plain);
+            list.elements.extend(elements);
+        }
+        list.form = Form::Quicklist(Box::new(filled));
+        list
+    }
+
+    /// How many elements each node has, and whether that is a single large one.
+    pub(super) fn nodes(&self) -> Vec<(usize, bool)> {
+        match &self.form {
+            Form::Listpack(_) => vec![(self.elements.len(), false)],
+            Form::Quicklist(nodes) => nodes.iter().collect(),
+        }
+    }
+
+    /// Becomes a listpack if it is a quicklist of one node that is small enough.
+    pub(super) fn settle_restored(&mut self, limits: ListLimits) {
+        self.become_listpack(limits, false);
+    }
+
     /// The name of the encoding, as OBJECT ENCODING gives it.
     #[must_use]
     pub fn encoding(&self) -> &'static str {

@@ -8,6 +8,7 @@ pub mod bits;
 pub mod clients;
 pub mod config;
 mod deadlines;
+pub mod dump;
 pub mod events;
 mod field_deadlines;
 pub mod geo;

@@ -15,8 +15,8 @@ pub use claim::{Claim, Claimed, Deliveries};
 use counting::Counting;
 pub use group::{Consumer, ConsumerKey, Group, Pending};
 pub use id::StreamId;
-use node::Node;
 pub use node::{Entry, Fields, NodeLimits};
+pub(super) use node::{Node, SlotKind};
 
 /// A stream: entries in the order of their ids, which only grow.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +114,29 @@ impl Stream {
         self.entries_added
     }
 
+    /// The nodes with the ids under which they are kept.
+    pub(super) fn nodes(&self) -> impl ExactSizeIterator<Item = (StreamId, &Node)> {
+        self.nodes.iter().map(|(first, node)| (*first, node))
+    }
+
+    /// A stream that was written down: its nodes, in their order, under ids that are not greater than those of
+    /// their entries; the last id, the greatest deleted one, and how many entries were ever added.
+    pub(super) fn restored(
+        nodes: impl IntoIterator<Item = (StreamId, Node)>,
+        last_id: StreamId,
+        max_deleted_id: StreamId,
+        entries_added: u64,
+    ) -> Self {
+        let mut stream = Self { last_id, max_deleted_id, entries_added, ..Self::default() };
+        for (first, node) in nodes {
+            stream.len += node.live();
+            stream.radix_nodes += radix::share(&stream.nodes, first);
+            stream.nodes.insert(first, node);
+        }
+        stream.find_first();
+        stream
+    }
+
     /// How many groups of entries redis-server keeps: the keys of its radix tree.
     #[must_use]
     pub fn radix_tree_keys(&self) -> usize {
@@ -153,6 +176,11 @@ impl Stream {
     #[must_use]
     pub fn lag(&self, group: &Group) -> Option<i64> {
         self.counting().lag(group)
+    }
+
+    /// The number of the entry with this id among all that were ever added; none, if that cannot be told.
+    pub(super) fn number_of(&self, id: StreamId) -> Option<i64> {
+        self.counting().number_of(id)
     }
 
     fn counting(&self) -> Counting {

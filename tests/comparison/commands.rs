@@ -104,7 +104,6 @@ fn difference(real: &Value, ours: &Value) -> String {
 }
 
 #[test]
-#[ignore = "families are being added"]
 fn every_command_of_redis_server_is_there_or_in_the_list_of_those_that_are_not_built() {
     if let Err(report) = compare_commands() {
         panic!("{report}");

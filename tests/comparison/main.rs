@@ -54,6 +54,7 @@ mod commands;
 mod compare;
 mod control;
 mod differences;
+mod dump;
 mod programs;
 mod run;
 mod script;
@@ -94,6 +95,7 @@ families! {
     objects_answer_as_redis_server_does: "objects",
     protocol_errors_answer_as_redis_server_does: "protocol",
     pubsub_answers_as_redis_server_does: "pubsub",
+    serialized_values_answer_as_redis_server_does: "serialization",
     server_commands_answer_as_redis_server_does: "server",
     sets_answer_as_redis_server_does: "sets",
     sorted_sets_answer_as_redis_server_does: "sorted_sets",

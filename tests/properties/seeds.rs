@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::drivers::{engine, patterns, requests};
+use super::drivers::{engine, patterns, requests, values};
 
 /// The seeds of a fuzz target with their names.
-fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut seeds: Vec<_> = files
@@ -32,6 +32,14 @@ fn every_seed_of_the_pattern_matcher_matches_as_the_judges_say() {
     for (name, seed) in seeds("pattern") {
         println!("{name}");
         patterns::check(&seed);
+    }
+}
+
+#[test]
+fn every_seed_of_the_serialization_is_read_and_written_again() {
+    for (name, seed) in seeds("restore") {
+        println!("{name}");
+        values::check(&seed);
     }
 }
 

@@ -144,6 +144,20 @@ impl Nodes {
         Self { fill: limits.fill, nodes: nodes.into() }
     }
 
+    /// How many elements each node has, and whether that is a single large one.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, bool)> {
+        self.nodes.iter().map(|node| (node.count, node.plain))
+    }
+
+    /// A node that was made elsewhere comes behind the others.
+    pub fn push_node(&mut self, elements: &[Bytes], plain: bool) {
+        let bytes = match elements {
+            [element] if plain => element.len(),
+            all => HEADER + all.iter().map(|element| entry_bytes(element)).sum::<usize>(),
+        };
+        self.nodes.push_back(Node { count: elements.len(), bytes, plain });
+    }
+
     /// The limits for its own changes.
     fn limits(&self, limits: ListLimits) -> ListLimits {
         ListLimits { fill: self.fill, ..limits }

@@ -25,7 +25,7 @@ impl Counting {
     }
 
     /// The number of the entry with this id among all that were ever added.
-    fn number_of(&self, id: StreamId) -> Option<i64> {
+    pub(super) fn number_of(&self, id: StreamId) -> Option<i64> {
         // Signed, as redis-server has it: whoever sets the counter by XSETID may have set it beyond.
         let added = self.added.cast_signed();
         let len = i64::try_from(self.len).unwrap_or(i64::MAX);

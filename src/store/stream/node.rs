@@ -33,9 +33,20 @@ struct Slot {
     deleted: bool,
 }
 
+/// What an entry is like in its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct SlotKind {
+    /// Its id.
+    pub(in crate::store) id: StreamId,
+    /// Its fields have the names of the node's first entry.
+    pub(in crate::store) same_names: bool,
+    /// It only keeps its place.
+    pub(in crate::store) deleted: bool,
+}
+
 /// Neighbouring entries.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(in crate::store) struct Node {
     /// In the order of their ids; never empty.
     slots: Vec<Slot>,
     /// The names of the fields of the first entry, then for each entry its values or, if its names differ, the
@@ -52,19 +63,24 @@ pub(super) struct Node {
 impl Node {
     /// A node with one entry of these fields and values, which alternate.
     pub(super) fn new(id: StreamId, fields: Args<'_>) -> Self {
-        let count = fields.len() / 2;
-        let mut data = Vec::with_capacity(fields.bytes() + fields.len());
-        // A header of 6 bytes, the count of entries and of deleted ones, the number of fields and their names, a
-        // zero, and a byte at the end.
-        let mut weight =
-            6 + integer_weight(1) + integer_weight(0) + count_weight(count) + integer_weight(0) + 1;
-        for name in fields.iter().step_by(2) {
-            weight += text_weight(name);
-            write_text(&mut data, name);
-        }
-        let mut node = Self { slots: Vec::new(), data, fields: count, live: 1, weight };
+        let mut node = Self::empty(fields.len() / 2, fields.iter().step_by(2));
+        node.data.reserve(fields.bytes() + fields.len());
+        node.set_live(1);
         node.write(id, id, fields, true);
         node
+    }
+
+    /// A node without entries, whose first one has, or had, fields of these names. It must get an entry.
+    pub(in crate::store) fn empty(fields: usize, names: impl Iterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut data = Vec::new();
+        // A header of 6 bytes, the count of entries and of deleted ones, the number of fields and their names, a
+        // zero, and a byte at the end.
+        let mut weight = 6 + 3 * integer_weight(0) + count_weight(fields) + 1;
+        for name in names {
+            weight += text_weight(name.as_ref());
+            write_text(&mut data, name.as_ref());
+        }
+        Self { slots: Vec::new(), data, fields, live: 0, weight }
     }
 
     /// How many bytes the node takes.
@@ -95,6 +111,22 @@ impl Node {
 
     fn write(&mut self, first: StreamId, id: StreamId, fields: Args<'_>, same_names: bool) {
         let count = fields.len() / 2;
+        if same_names {
+            self.write_texts(first, id, count, same_names, fields.from(1).iter().step_by(2));
+        } else {
+            self.write_texts(first, id, count, same_names, fields.iter());
+        }
+    }
+
+    /// Writes an entry of so many fields: their values, with the names before them unless these are the node's.
+    fn write_texts(
+        &mut self,
+        first: StreamId,
+        id: StreamId,
+        count: usize,
+        same_names: bool,
+        texts: impl Iterator<Item = impl AsRef<[u8]>>,
+    ) {
         // Fits: a node that has MAX_BYTES takes no more, and no entry has more than that.
         let start = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
         let mut weight = integer_weight(0)
@@ -102,20 +134,50 @@ impl Node {
             + integer_weight(id.seq.wrapping_sub(first.seq).cast_signed());
         if same_names {
             weight += count_weight(count + 3);
-            for value in fields.from(1).iter().step_by(2) {
-                weight += text_weight(value);
-                write_text(&mut self.data, value);
-            }
         } else {
             weight += count_weight(count) + count_weight(2 * count + 4);
             write_length(&mut self.data, count);
-            for text in fields.iter() {
-                weight += text_weight(text);
-                write_text(&mut self.data, text);
-            }
+        }
+        for text in texts {
+            weight += text_weight(text.as_ref());
+            write_text(&mut self.data, text.as_ref());
         }
         self.weight += weight;
         self.slots.push(Slot { id, start, same_names, deleted: false });
+    }
+
+    /// Adds an entry of so many fields behind the others as it was in a node once: values, with the names before
+    /// them unless these are the node's. False if the node cannot take it.
+    pub(in crate::store) fn push_again(
+        &mut self,
+        first: StreamId,
+        slot: SlotKind,
+        count: usize,
+        texts: impl Iterator<Item = impl AsRef<[u8]>>,
+    ) -> bool {
+        if self.data.len() > MAX_BYTES {
+            return false;
+        }
+        self.set_live(self.live + 1);
+        self.write_texts(first, slot.id, count, slot.same_names, texts);
+        if slot.deleted {
+            self.delete(slot.id);
+        }
+        true
+    }
+
+    /// The names of the fields of the first entry.
+    pub(in crate::store) fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut names = Texts(&self.data);
+        (0..self.fields).map(move |_| names.next().unwrap_or_default())
+    }
+
+    /// All entries, deleted ones included.
+    pub(in crate::store) fn slots(&self) -> impl ExactSizeIterator<Item = (SlotKind, Fields<'_>)> {
+        self.slots.iter().map(|slot| {
+            let Slot { id, same_names, deleted, .. } = *slot;
+            (SlotKind { id, same_names, deleted }, self.entry(slot).fields)
+        })
     }
 
     /// How many bytes redis-server's listpack of these entries would have.
@@ -125,7 +187,7 @@ impl Node {
     }
 
     /// How many entries are not deleted.
-    pub(super) fn live(&self) -> usize {
+    pub(in crate::store) fn live(&self) -> usize {
         self.live
     }
 

@@ -1,0 +1,108 @@
+//! DUMP and RESTORE: values as bytes that every server of the family reads.
+
+use super::numbers::{integer, is_option};
+use super::{Context, Error, Outcome};
+use crate::store::dump::{self, RestoreError};
+use crate::store::{Access, Class};
+
+/// `DUMP key`.
+pub fn dump(ctx: &mut Context<'_>) -> Outcome {
+    match ctx.store.read(&ctx.args[1]) {
+        Some(entry) => ctx.reply.bulk(&dump::dump(&entry.value)),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// The options of RESTORE.
+#[derive(Default)]
+struct Options {
+    /// `REPLACE`: the key may be there.
+    replace: bool,
+    /// `ABSTTL`: the expiry is a point in time.
+    absolute: bool,
+    /// `IDLETIME seconds`.
+    idle: Option<u32>,
+    /// `FREQ frequency`.
+    frequency: Option<u8>,
+}
+
+impl Options {
+    fn read(ctx: &Context<'_>) -> Result<Self, Error> {
+        let mut options = Self::default();
+        let mut arguments = ctx.args.from(4).iter();
+        while let Some(option) = arguments.next() {
+            if is_option(option, "REPLACE") {
+                options.replace = true;
+            } else if is_option(option, "ABSTTL") {
+                options.absolute = true;
+            } else if is_option(option, "IDLETIME") && options.frequency.is_none() {
+                let idle = integer(arguments.next().ok_or(Error::SYNTAX)?)?;
+                if idle < 0 {
+                    return Err(Error::new("ERR Invalid IDLETIME value, must be >= 0"));
+                }
+                // Of as many bits as there are for the time of the last use.
+                options.idle = u32::try_from(idle & 0xff_ffff).ok();
+            } else if is_option(option, "FREQ") && options.idle.is_none() {
+                let frequency = integer(arguments.next().ok_or(Error::SYNTAX)?)?;
+                let frequency = u8::try_from(frequency)
+                    .map_err(|_| Error::new("ERR Invalid FREQ value, must be >= 0 and <= 255"))?;
+                options.frequency = Some(frequency);
+            } else {
+                return Err(Error::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`.
+///
+/// # Errors
+///
+/// Options that are none or do not fit together, the key is there, a time to live that is none, a payload that
+/// is none.
+pub fn restore(ctx: &mut Context<'_>) -> Outcome {
+    let options = Options::read(ctx)?;
+    let key = &ctx.args[1];
+    if !options.replace && ctx.store.contains(key) {
+        return Err(Error::new("BUSYKEY Target key name already exists."));
+    }
+    let ttl = integer(&ctx.args[2])?;
+    if ttl < 0 {
+        return Err(Error::new("ERR Invalid TTL value, must be >= 0"));
+    }
+    let now = ctx.store.now;
+    let expires = match ttl {
+        0 => None,
+        ttl if options.absolute => Some(ttl),
+        ttl => Some(now.millis().saturating_add(ttl)),
+    };
+    let value = dump::restore(&ctx.args[3], &ctx.store.config).map_err(|error| {
+        Error::new(match error {
+            RestoreError::Footer => "ERR DUMP payload version or checksum are wrong",
+            RestoreError::Malformed => "ERR Bad data format",
+        })
+    })?;
+    // Removed first: the key is a new one even where it was taken.
+    let removed = ctx.store.remove(key).is_some();
+    if expires.is_some_and(|at| at <= now.millis()) {
+        if removed {
+            ctx.store.modified(Class::GENERIC, "del", key);
+        }
+    } else {
+        ctx.store.insert(key, value, expires);
+        let counts = ctx.store.config.maxmemory_policy.counts();
+        let access = match (options.idle, options.frequency) {
+            (_, Some(frequency)) if counts => Some(Access::counted(frequency, now)),
+            (Some(idle), _) if !counts => Some(Access::idle_for(idle, now)),
+            _ => None,
+        };
+        if let (Some(access), Some(entry)) = (access, ctx.store.peek_mut(key)) {
+            entry.access = access;
+        }
+        ctx.store.modified(Class::GENERIC, "restore", key);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
