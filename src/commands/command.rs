@@ -314,12 +314,10 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     let arguments = syntax::parse(command.syntax);
     let subcommands = command.subcommands();
     let costs = !command.complexity.is_empty();
-    // The one command of which redis-server says so that is here.
-    let is_for_operators = command.name == "debug";
     ctx.reply.map(
         3 + usize::from(costs)
             + 3 * usize::from(command.deprecated.is_some())
-            + usize::from(is_for_operators)
+            + usize::from(command.for_operators)
             + usize::from(!arguments.is_empty())
             + usize::from(!subcommands.is_empty()),
     );
@@ -335,7 +333,7 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
         write_field(ctx, "deprecated_since", deprecated.since);
         write_field(ctx, "replaced_by", deprecated.instead);
     }
-    if is_for_operators {
+    if command.for_operators {
         ctx.reply.bulk(b"doc_flags");
         write_flags(ctx, &["syscmd"]);
     }

@@ -121,6 +121,8 @@ pub struct Command {
     pub complexity: &'static str,
     /// Whether it is out of favour.
     pub deprecated: Option<Deprecated>,
+    /// For those who work on servers, not for clients, as COMMAND DOCS tells.
+    pub for_operators: bool,
     /// The arguments in the notation that `COMMAND DOCS` is derived from (see [`syntax`]).
     pub syntax: &'static str,
     /// The tips of `COMMAND INFO`, such as `nondeterministic_output`, separated by spaces.
@@ -150,6 +152,7 @@ impl Command {
         summary: "",
         complexity: "",
         deprecated: None,
+        for_operators: false,
         syntax: "",
         tips: "",
         run: Run::Container,

@@ -44,7 +44,7 @@ fn typed(line: &str) -> Command {
 
 /// Bytes that do not repeat.
 fn noise(length: usize) -> Vec<u8> {
-    let mut state = length as u32 ^ 0x9e37_79b9;
+    let mut state = u32::try_from(length).unwrap_or(u32::MAX) ^ 0x9e37_79b9;
     let next = |_| {
         state ^= state << 13;
         state ^= state >> 17;

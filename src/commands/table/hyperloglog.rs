@@ -54,6 +54,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Shows how a counter is kept.",
         complexity: "N/A",
         syntax: "subcommand key:key",
+        for_operators: true,
         run: Run::Command(hyperloglog::pfdebug),
         ..HYPERLOGLOG
     },
@@ -64,6 +65,7 @@ pub const COMMANDS: &[Command] = &[
         since: "2.8.9",
         summary: "Checks that counters count.",
         complexity: "N/A",
+        for_operators: true,
         run: Run::Command(hyperloglog::pfselftest),
         ..HYPERLOGLOG
     },

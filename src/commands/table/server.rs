@@ -88,6 +88,7 @@ pub const COMMANDS: &[Command] = &[
         since: "1.0.0",
         summary: "What tests of clients and servers need.",
         complexity: "that of the subcommand",
+        for_operators: true,
         run: Run::Command(debug::debug),
         ..SERVER
     },
