@@ -74,6 +74,12 @@ impl Database {
         self.entries.get(key).and_then(Entry::expires).is_some_and(|at| at <= now)
     }
 
+    /// The entry of a key that has not expired at `now` (milliseconds since the Unix epoch). Nothing is changed.
+    #[must_use]
+    pub fn look(&self, key: &[u8], now: i64) -> Option<&Entry> {
+        self.entries.get(key).filter(|entry| entry.expires.is_none_or(|at| at > now))
+    }
+
     /// All keys and entries.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
@@ -335,6 +341,9 @@ impl Store {
     fn expire(&mut self, db: usize, key: &[u8]) {
         if self.databases[db].remove(key).is_some() {
             self.stats.expired_keys += 1;
+            if self.journal.is_on() {
+                self.journal.expired(db, key, self.now);
+            }
             self.waiters.lost(db, key);
             let seen = std::mem::replace(&mut self.db, db);
             self.watches.touch(&mut self.clients, db, key);

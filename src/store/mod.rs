@@ -7,6 +7,7 @@ pub mod clients;
 pub mod config;
 pub mod events;
 pub mod hash;
+pub mod journal;
 pub mod keyspace;
 pub mod list;
 pub mod memory;
@@ -26,6 +27,7 @@ pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
 pub use hash::Hash;
+pub use journal::Recorder;
 pub use keyspace::{Database, Entry};
 pub use list::List;
 pub use pubsub::PubSub;
@@ -69,6 +71,8 @@ pub struct Store {
     pub config: Config,
     /// The counters that INFO shows.
     pub stats: Stats,
+    /// What has happened, for the embedding program to look at.
+    pub journal: Recorder,
     /// The source of everything random.
     pub random: fastrand::Rng,
     /// The time at which the running command happens.
@@ -95,6 +99,7 @@ impl Store {
             clients: Clients::default(),
             config,
             stats,
+            journal: Recorder::default(),
             random,
             now,
             keeps_expired: false,
