@@ -15,11 +15,11 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use minibroker::Broker;
 use minibroker::engine::Engine;
 use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
 use minibroker::store::clients::Address;
-use minibroker::store::{ClientKey, Config, Time, pattern};
+use minibroker::store::{ClientKey, Config, Recorder, Time, pattern};
+use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -124,8 +124,16 @@ impl Driven {
         Self { engine, parser: Parser::new(), out: Vec::new(), dirty: Vec::new() }
     }
 
+    /// With the journal that an embedded broker has.
+    fn recorded() -> Self {
+        let mut driven = Self::new();
+        driven.engine.store_mut().journal = Recorder::new(DEFAULT_JOURNAL_LIMIT, NOW);
+        driven
+    }
+
     fn connect(&mut self) -> ClientKey {
-        self.engine.connect(Address::default(), NOW).expect("there is room for a client")
+        let address = Address { peer: "127.0.0.1:53211".into(), ..Address::default() };
+        self.engine.connect(address, NOW).expect("there is room for a client")
     }
 
     /// Runs requests and takes all output; returns how many bytes that is.
@@ -143,6 +151,9 @@ impl Driven {
     }
 }
 
+/// Without and with a journal.
+const JOURNALS: [(fn() -> Driven, &str); 2] = [(Driven::new, ""), (Driven::recorded, ", recorded")];
+
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
     let commands: [(&str, &[&[&str]]); 6] = [
@@ -158,12 +169,14 @@ fn engine(c: &mut Criterion) {
         let times = PIPELINE / requests.len();
         let bytes = bytes.repeat(times);
         group.throughput(Throughput::Elements(PIPELINE as u64));
-        group.bench_function(format!("{name}, pipeline {PIPELINE}"), |b| {
-            let mut driven = Driven::new();
-            let client = driven.connect();
-            driven.feed(client, &request(&["SET", "key", MESSAGE]));
-            b.iter(|| driven.feed(client, black_box(&bytes)));
-        });
+        for (new, recorded) in JOURNALS {
+            group.bench_function(format!("{name}, pipeline {PIPELINE}{recorded}"), |b| {
+                let mut driven = new();
+                let client = driven.connect();
+                driven.feed(client, &request(&["SET", "key", MESSAGE]));
+                b.iter(|| driven.feed(client, black_box(&bytes)));
+            });
+        }
     }
     let ping = request(&["PING"]);
     group.throughput(Throughput::Elements(1));
@@ -174,16 +187,18 @@ fn engine(c: &mut Criterion) {
     });
     for subscribers in [1, 10, 100, 1000] {
         group.throughput(Throughput::Elements(subscribers));
-        group.bench_function(format!("PUBLISH to {subscribers}"), |b| {
-            let mut driven = Driven::new();
-            for _ in 0..subscribers {
-                let subscriber = driven.connect();
-                driven.feed(subscriber, &request(&["SUBSCRIBE", "chat"]));
-            }
-            let publisher = driven.connect();
-            let bytes = request(&["PUBLISH", "chat", MESSAGE]);
-            b.iter(|| driven.feed(publisher, black_box(&bytes)));
-        });
+        for (new, recorded) in JOURNALS {
+            group.bench_function(format!("PUBLISH to {subscribers}{recorded}"), |b| {
+                let mut driven = new();
+                for _ in 0..subscribers {
+                    let subscriber = driven.connect();
+                    driven.feed(subscriber, &request(&["SUBSCRIBE", "chat"]));
+                }
+                let publisher = driven.connect();
+                let bytes = request(&["PUBLISH", "chat", MESSAGE]);
+                b.iter(|| driven.feed(publisher, black_box(&bytes)));
+            });
+        }
     }
     for waiters in [1, 1000] {
         group.throughput(Throughput::Elements(1));
