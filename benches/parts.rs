@@ -151,8 +151,10 @@ impl Driven {
     }
 }
 
+type NewDriven = fn() -> Driven;
+
 /// Without and with a journal.
-const JOURNALS: [(fn() -> Driven, &str); 2] = [(Driven::new, ""), (Driven::recorded, ", recorded")];
+const JOURNALS: [(NewDriven, &str); 2] = [(Driven::new, ""), (Driven::recorded, ", recorded")];
 
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");

@@ -6,7 +6,6 @@ use std::ops::Deref;
 use super::Broker;
 use crate::commands::table;
 use crate::resp::OwnedRequest;
-use crate::store::Recorder;
 use crate::store::journal::{Event, EventKind, Message, Quoted};
 
 /// How much memory the journal of an embedded broker takes at most, unless
@@ -61,6 +60,8 @@ impl Journal {
     /// What a client did and got: the one with this number (CLIENT ID), name (CLIENT SETNAME; from when it has it) or
     /// address.
     #[must_use]
+    // So that numbers and texts can stand there as they are.
+    #[allow(clippy::needless_pass_by_value)]
     pub fn by_client(self, client: impl ToString) -> Self {
         let wanted = client.to_string();
         self.filter(|event| {
@@ -199,7 +200,7 @@ impl Broker {
     #[track_caller]
     pub fn journal(&self) -> Journal {
         self.assert_recording();
-        self.shared.look(|store| journal_of(&store.journal))
+        self.journal_now()
     }
 
     /// Every message that was published on the channel, in order, by PUBLISH, SPUBLISH or as a keyspace notification,
@@ -322,9 +323,15 @@ impl Broker {
         self.prints_on_panic.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// The events are read from a copy: nobody waits for it but the test.
+    fn journal_now(&self) -> Journal {
+        let recorder = self.shared.look(|store| store.journal.clone());
+        Journal { events: recorder.events(), dropped: recorder.dropped() }
+    }
+
     /// What is printed when the test panics.
     pub(super) fn last_events(&self) -> String {
-        let journal = self.shared.look(|store| journal_of(&store.journal));
+        let journal = self.journal_now();
         let shown = &journal[journal.len().saturating_sub(PRINTED)..];
         let mut text = format!("the last events of the broker on {}:\n", self.addr());
         let before = journal.dropped() + (journal.len() - shown.len()) as u64;
@@ -344,10 +351,6 @@ impl Broker {
         let is_on = self.shared.look(|store| store.journal.is_on());
         assert!(is_on, "this broker records nothing: its builder was given `journal_limit(0)`");
     }
-}
-
-fn journal_of(recorder: &Recorder) -> Journal {
-    Journal { events: recorder.events(), dropped: recorder.dropped() }
 }
 
 /// Adds lines under a heading, not too many of them.

@@ -94,13 +94,14 @@ impl<'a> Wait<'a> {
             return Ok(());
         };
         match told.recv_timeout(within) {
-            Ok(outcome) => Ok(panic_with(outcome)),
+            Ok(outcome) => panic_with(outcome),
             Err(_) => match registration.give_up() {
-                Some(seen) => Err(in_vain(seen)),
+                Some(seen) => return Err(in_vain(seen)),
                 // It came in the same moment.
-                None => Ok(told.recv().map_or((), panic_with)),
+                None => told.recv().map_or((), panic_with),
             },
         }
+        Ok(())
     }
 
     async fn wait(self) -> Result<(), WaitError> {
@@ -121,13 +122,18 @@ impl<'a> Wait<'a> {
             Pin::new(&mut timer.0).poll(context).map(|_| None)
         });
         if let Some(outcome) = met.await {
-            return Ok(outcome.map_or((), panic_with));
+            // It is told before its sender goes.
+            if let Ok(outcome) = outcome {
+                panic_with(outcome);
+            }
+            return Ok(());
         }
         match registration.give_up() {
-            Some(seen) => Err(in_vain(seen)),
+            Some(seen) => return Err(in_vain(seen)),
             // It came in the same moment.
-            None => Ok(told.await.map_or((), panic_with)),
+            None => told.await.map_or((), panic_with),
         }
+        Ok(())
     }
 
     /// The error for what was seen.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -151,7 +151,8 @@ fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) -> Str
             break;
         }
         let comma = if index == 0 { "" } else { ", " };
-        text.push_str(&format!("{comma}\"{}\" {count}", name.escape_ascii()));
+        // Writing into a string does not fail.
+        let _ = write!(text, "{comma}\"{}\" {count}", name.escape_ascii());
     }
     if text.is_empty() { text } else { format!(" (other {what}: {text})") }
 }
@@ -178,7 +179,7 @@ pub fn summary(store: &Store) -> String {
             .collect();
         if !counts.is_empty() {
             let more = if pubsub.names(kind).len() > NAMES_SHOWN { ", ..." } else { "" };
-            text.push_str(&format!("; {what}: {}{more}", counts.join(", ")));
+            let _ = write!(text, "; {what}: {}{more}", counts.join(", "));
         }
     }
     text

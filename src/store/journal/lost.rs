@@ -125,8 +125,8 @@ impl Subscriber {
             return;
         }
         match &self.last {
-            Some(last) if last.number > message.number => {
-                let fate = Fate::Late { behind: Arc::clone(last) };
+            Some(before) if before.number > message.number => {
+                let fate = Fate::Late { behind: Arc::clone(before) };
                 lost.push(self.lost(&self.due[at], fate));
             }
             _ => self.last = Some(Arc::clone(message)),

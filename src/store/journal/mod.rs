@@ -27,7 +27,7 @@ const CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=64 * 1024;
 const RECORD_OVERHEAD: usize = 64;
 
 /// Records of consecutive numbers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Chunk {
     /// The number of the first.
     first: u64,
@@ -49,7 +49,7 @@ pub struct Publishing {
 }
 
 /// A delivery to the client that is being answered, which gets it behind its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Own {
     message: u64,
     pattern: Option<Bytes>,
@@ -57,7 +57,7 @@ struct Own {
 }
 
 /// The recorder of a broker. It is off unless it is given memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recorder {
     limit: usize,
     chunk_size: usize,
