@@ -9,16 +9,18 @@
 //! redis-protocol stands beside our parser and writer in its cheapest form, the one that copies nothing. What a
 //! request costs over a socket, next to real servers, is the load bench's.
 
+mod driven;
+
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use driven::{Driven, NOW, request};
 use minibroker::engine::Engine;
 use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
-use minibroker::store::clients::Address;
-use minibroker::store::{ClientKey, Config, Recorder, Time, pattern};
+use minibroker::store::{Config, Recorder, pattern};
 use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -26,17 +28,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 /// How many requests come together where a pipeline is measured.
 const PIPELINE: usize = 64;
 const MESSAGE: &str = "a message of the usual length: hi";
-const NOW: Time = Time::from_micros(1_700_000_000_000_000);
-
-fn request(arguments: &[&str]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut writer = Reply::new(&mut bytes, Protocol::Resp2);
-    writer.array(arguments.len());
-    for argument in arguments {
-        writer.bulk(argument.as_bytes());
-    }
-    bytes
-}
 
 fn parser(c: &mut Criterion) {
     let mut group = c.benchmark_group("parser");
@@ -110,51 +101,16 @@ fn writer(c: &mut Criterion) {
     group.finish();
 }
 
-/// An engine as the shell drives it, with the buffers that the shell would have.
-struct Driven {
-    engine: Engine,
-    parser: Parser,
-    out: Vec<u8>,
-    dirty: Vec<ClientKey>,
-}
-
-impl Driven {
-    fn new() -> Self {
-        let engine = Engine::new(Config::default(), 1, NOW);
-        Self { engine, parser: Parser::new(), out: Vec::new(), dirty: Vec::new() }
-    }
-
-    /// With the journal that an embedded broker has.
-    fn recorded() -> Self {
-        let mut driven = Self::new();
-        driven.engine.store_mut().journal = Recorder::new(DEFAULT_JOURNAL_LIMIT, NOW);
-        driven
-    }
-
-    fn connect(&mut self) -> ClientKey {
-        let address = Address { peer: "127.0.0.1:53211".into(), ..Address::default() };
-        self.engine.connect(address, NOW).expect("there is room for a client")
-    }
-
-    /// Runs requests and takes all output; returns how many bytes that is.
-    fn feed(&mut self, client: ClientKey, bytes: &[u8]) -> usize {
-        self.engine.feed(client, &mut self.parser, bytes, NOW);
-        self.engine.account(Duration::ZERO);
-        self.engine.take_dirty(&mut self.dirty);
-        let mut taken = 0;
-        for client in self.dirty.drain(..) {
-            self.out.clear();
-            self.engine.take_output(client, &mut self.out);
-            taken += self.out.len();
-        }
-        taken
-    }
-}
-
 type NewDriven = fn() -> Driven;
 
-/// Without and with a journal.
-const JOURNALS: [(NewDriven, &str); 2] = [(Driven::new, ""), (Driven::recorded, ", recorded")];
+/// Without and with the journal that an embedded broker has.
+const JOURNALS: [(NewDriven, &str); 2] = [(Driven::new, ""), (recorded, ", recorded")];
+
+fn recorded() -> Driven {
+    let mut driven = Driven::new();
+    driven.engine.store_mut().journal = Recorder::new(DEFAULT_JOURNAL_LIMIT, NOW);
+    driven
+}
 
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");

@@ -20,13 +20,14 @@ fn tree(arguments: &[&str]) -> Vec<String> {
 }
 
 /// What the library uses itself.
-const DIRECT: [&str; 10] = [
+const DIRECT: [&str; 11] = [
     "bytes",
     "dashmap",
     "fastrand",
     "foldhash",
     "indexmap",
     "itoa",
+    "num-bigint",
     "parking_lot",
     "slab",
     "thiserror",

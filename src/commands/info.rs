@@ -134,6 +134,7 @@ fn clients(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "clients_in_timeout_table", "{}", store.waiters.timeouts());
     field!(text, "total_watched_keys", "{}", store.watches.keys());
     field!(text, "total_blocking_keys", "{}", store.waiters.keys());
+    field!(text, "total_blocking_keys_on_nokey", "{}", store.waiters.keys_of_groups());
     Ok(())
 }
 

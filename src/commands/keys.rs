@@ -206,7 +206,7 @@ pub fn keys(ctx: &mut Context<'_>) -> Outcome {
 
 /// Whether a key matches the pattern of KEYS or SCAN. `*` means all, also the empty key, which the pattern `*`
 /// does not match elsewhere.
-fn is_wanted(key: &[u8], wanted: Option<&[u8]>) -> bool {
+pub(super) fn is_wanted(key: &[u8], wanted: Option<&[u8]>) -> bool {
     wanted.is_none_or(|wanted| wanted == b"*" || pattern::matches(wanted, key, false))
 }
 

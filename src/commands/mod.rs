@@ -16,6 +16,7 @@ pub mod hashes;
 pub mod info;
 pub mod keys;
 pub mod lists;
+mod many;
 pub mod numbers;
 pub mod pubsub;
 pub mod server;

@@ -208,3 +208,14 @@ pub fn range(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
     let index = |value: i64| usize::try_from(value).unwrap_or_default();
     index(start)..index(stop) + 1
 }
+
+/// The part of a string that two indices choose: the rule of GETRANGE, BITCOUNT and BITPOS. As [`range`], but an end
+/// before the beginning is the first element, unless both are given so.
+#[must_use]
+pub fn inclusive_range(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
+    if start < 0 && end < 0 && start > end {
+        return 0..0;
+    }
+    let before = i64::try_from(len).map_or(true, |len| end < len.saturating_neg());
+    range(start, if before { 0 } else { end }, len)
+}

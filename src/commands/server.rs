@@ -49,6 +49,29 @@ fn check_flush_type(ctx: &Context<'_>) -> Result<(), Error> {
     if known && ctx.args.len() <= 2 { Ok(()) } else { Err(Error::SYNTAX) }
 }
 
+/// `ROLE`: a master that has no replicas and has written nothing for them.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
+pub fn role(ctx: &mut Context<'_>) -> Outcome {
+    ctx.reply.array(3);
+    ctx.reply.bulk(b"master");
+    ctx.reply.integer(0);
+    ctx.reply.array(0);
+    Ok(())
+}
+
+/// `LASTSAVE`: as nothing is ever saved, the moment of the start, in seconds since the Unix epoch.
+///
+/// # Errors
+///
+/// None: the type is that of all commands.
+pub fn lastsave(ctx: &mut Context<'_>) -> Outcome {
+    ctx.reply.integer(ctx.store.stats.started.seconds());
+    Ok(())
+}
+
 /// `MONITOR`: from here on the connection is shown every command. A second MONITOR is not answered at all, as
 /// by redis-server.
 ///

@@ -122,7 +122,9 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     stream.set_last_id(last, added, max_deleted);
-    ctx.store.modified(Class::STREAM, "xsetid", key);
+    // Watchers do not notice.
+    ctx.store.stats.dirty += 1;
+    ctx.store.event(Class::STREAM, "xsetid", key);
     ctx.reply.ok();
     Ok(())
 }
@@ -204,7 +206,7 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
     let mut options = args.from(4).iter();
     while let Some(option) = options.next() {
         match options.next() {
-            Some(value) if option.eq_ignore_ascii_case(b"COUNT") => {
+            Some(value) if numbers::is_option(option, "COUNT") => {
                 // A negative one is 0.
                 count = Some(usize::try_from(numbers::integer(value)?).unwrap_or_default());
             }

@@ -3,7 +3,8 @@
 //! The rules are redis-server's. A key becomes ready when a command gives it a value. When that command is
 //! done, EXEC as a whole counting as one, its waiters are served in the order in which they came, each by
 //! running its command again; what that makes ready is served next. So an element goes to one waiter only, and
-//! whoever has gone meanwhile loses none.
+//! whoever has gone meanwhile loses none. For who reads for a group of a stream, a key becomes ready when it is
+//! lost, too: run again, the command says so.
 
 use super::Engine;
 use super::dispatch::may_write;

@@ -2,13 +2,15 @@
 
 mod args;
 mod grisu;
+mod long_double;
 mod number;
 pub mod parse;
 pub mod read;
 pub mod write;
 
 pub use args::{Args, OwnedRequest, Span};
-pub use number::{parse_decimal, parse_double, parse_integer, print_double};
+pub use long_double::LongDouble;
+pub use number::{parse_decimal, parse_double, parse_integer, print_double, print_double_in_full};
 pub use parse::{Limits, Parser, ProtocolError};
 pub use read::Value;
 pub use write::Reply;

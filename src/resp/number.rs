@@ -36,7 +36,8 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         all => (false, all),
     };
     if let [b'0', b'x' | b'X', digits @ ..] = unsigned {
-        let value = parse_hexadecimal(digits)?;
+        let (mantissa, sticky, exponent) = parse_hexadecimal(digits)?;
+        let value = rounded(mantissa, sticky, exponent)?;
         return Some(if negative { -value } else { value });
     }
     let value = parse_decimal(text)?;
@@ -57,17 +58,17 @@ pub fn parse_decimal(text: &[u8]) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }
 
-/// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`.
-fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
-    // The value is the mantissa, and a little more if `sticky`, times two to the power of `exponent`.
-    let (mut mantissa, mut sticky, mut exponent) = (0u64, false, 0i64);
+/// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`. The value is the mantissa, and a little
+/// more if the second part says so, times two to the power of the third.
+pub(super) fn parse_hexadecimal(text: &[u8]) -> Option<(u128, bool, i64)> {
+    let (mut mantissa, mut sticky, mut exponent) = (0u128, false, 0i64);
     let (mut digits, mut point) = (false, false);
     let mut rest = text;
     while let [byte, behind @ ..] = rest {
         if let Some(digit) = char::from(*byte).to_digit(16) {
             digits = true;
-            if mantissa >> 60 == 0 {
-                mantissa = mantissa << 4 | u64::from(digit);
+            if mantissa >> 124 == 0 {
+                mantissa = mantissa << 4 | u128::from(digit);
                 exponent -= if point { 4 } else { 0 };
             } else {
                 sticky |= digit != 0;
@@ -100,20 +101,23 @@ fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
         }
         _ => return None,
     }
-    rounded(mantissa, sticky, exponent)
+    Some((mantissa, sticky, exponent))
 }
 
 /// The double nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` tells that the
 /// mantissa is a little more. None if it would be infinite, or 0 though the mantissa is not.
-fn rounded(mantissa: u64, sticky: bool, exponent: i64) -> Option<f64> {
+fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Option<f64> {
     const FRACTION_BITS: u64 = 52;
     if mantissa == 0 {
         return Some(0.0);
     }
     let shift = mantissa.leading_zeros();
-    let mantissa = mantissa << shift;
+    let shifted = mantissa << shift;
+    // A double has no use for more than 64 bits.
+    let mantissa = u64::try_from(shifted >> 64).unwrap_or(u64::MAX);
+    let sticky = sticky || shifted << 64 != 0;
     // Of the highest bit.
-    let exponent = exponent.saturating_add(63 - i64::from(shift));
+    let exponent = exponent.saturating_add(127 - i64::from(shift));
     if exponent > 1023 {
         return None;
     }
@@ -152,6 +156,52 @@ pub fn print_double(out: &mut Vec<u8>, value: f64) {
     }
     let decimal = grisu::digits(value.abs());
     layout(out, decimal.digits(), decimal.last);
+}
+
+/// Appends a double with up to 17 digits, as C's `%.17g`: how redis-server prints the scores that it has not kept
+/// as text.
+pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
+    const DIGITS: i32 = 17;
+    // What is whole looks the same either way, as far as all digits are there.
+    let is_whole = value.abs() < 1e15 && value.fract() == 0.0;
+    if is_whole || !value.is_finite() {
+        return print_double(out, value);
+    }
+    let text = format!("{:.16e}", value.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let len = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+    let digits = digits.get(..len).unwrap_or_default();
+    if value < 0.0 {
+        out.push(b'-');
+    }
+    let zeros = |count: i32| std::iter::repeat_n(b'0', usize::try_from(count).unwrap_or_default());
+    // How many digits stand before the point.
+    let whole = usize::try_from(exponent + 1).unwrap_or_default();
+    if !(-4..DIGITS).contains(&exponent) {
+        let (first, others) = digits.split_at(1.min(len));
+        out.extend_from_slice(first);
+        if !others.is_empty() {
+            out.push(b'.');
+            out.extend_from_slice(others);
+        }
+        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        out.extend(zeros(i32::from(exponent.abs() < 10)));
+        out.extend_from_slice(itoa::Buffer::new().format(exponent.abs()).as_bytes());
+    } else if exponent < 0 {
+        out.extend_from_slice(b"0.");
+        out.extend(zeros(-exponent - 1));
+        out.extend_from_slice(digits);
+    } else if whole >= len {
+        out.extend_from_slice(digits);
+        out.extend(std::iter::repeat_n(b'0', whole - len));
+    } else {
+        let (before, behind) = digits.split_at(whole);
+        out.extend_from_slice(before);
+        out.push(b'.');
+        out.extend_from_slice(behind);
+    }
 }
 
 /// Lays out digits of which the last stands at this power of ten, in the manner of fpconv, which redis-server
@@ -198,6 +248,40 @@ mod tests {
         let mut out = Vec::new();
         print_double(&mut out, value);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn doubles_in_full_have_17_digits_as_in_c() {
+        let cases = [
+            (0.1, "0.10000000000000001"),
+            (-4.1, "-4.0999999999999996"),
+            (3.5, "3.5"),
+            (1e16, "10000000000000000"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
+            (1e300, "1.0000000000000001e+300"),
+            (1e22, "1e+22"),
+            (0.0001, "0.0001"),
+            (0.00012, "0.00012"),
+            (1e-5, "1.0000000000000001e-05"),
+            (1e-7, "9.9999999999999995e-08"),
+            (5e-324, "4.9406564584124654e-324"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (value, expected) in cases {
+            let mut out = Vec::new();
+            print_double_in_full(&mut out, value);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn doubles_in_full_are_read_back(value in any::<f64>().prop_filter("a number", |value| value.is_finite())) {
+            let mut out = Vec::new();
+            print_double_in_full(&mut out, value);
+            prop_assert_eq!(parse_decimal(&out), Some(value));
+        }
     }
 
     #[test]

@@ -174,6 +174,14 @@ impl Store {
         self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
     }
 
+    /// The entry of a key as it is, for commands that look at several at once. Expired keys are not seen, but
+    /// they stay.
+    #[must_use]
+    pub fn glimpse(&self, key: &[u8]) -> Option<&Entry> {
+        let entry = self.database().entries.get(key)?;
+        entry.expires.is_none_or(|at| at > self.now.millis()).then_some(entry)
+    }
+
     /// True if the key is there.
     pub fn contains(&mut self, key: &[u8]) -> bool {
         self.live(key).is_some()
@@ -227,7 +235,7 @@ impl Store {
     }
 
     /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
-    /// the key is served when the command is done. Watchers and events are the caller's, by
+    /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
     /// [`Store::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         let place = self.live(key);
@@ -237,15 +245,15 @@ impl Store {
     /// Sets a key that is at this place, or not there.
     fn put(&mut self, place: Option<usize>, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_expiry(entry.expires);
-        let old = if let Some(index) = place {
-            self.databases[self.db].replace(index, entry)
-        } else {
-            self.databases[self.db].add(key, entry);
-            self.event(Class::NEW, "new", key);
-            None
-        };
+        if let Some(index) = place {
+            // As in redis-server, a value in the place of another one serves nobody.
+            self.waiters.lost(self.db, key);
+            return self.databases[self.db].replace(index, entry);
+        }
+        self.databases[self.db].add(key, entry);
+        self.event(Class::NEW, "new", key);
         self.waiters.ready(self.db, key);
-        old
+        None
     }
 
     /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already

@@ -80,27 +80,24 @@ pub fn insert_beside(list: &mut List, pivot: &[u8], behind: bool, element: &[u8]
 }
 
 /// Removes up to `max` elements that are equal to `element`, the ones nearest to `from` first; returns how many.
+/// What is beyond the last of them is not looked at.
 pub fn remove_equal(list: &mut List, element: &[u8], max: usize, from: End) -> usize {
+    let is_equal = |other: &Bytes| **other == *element;
+    let reach = |elements: &mut dyn Iterator<Item = &Bytes>| {
+        let matches = elements.enumerate().filter(|(_, other)| is_equal(other)).take(max);
+        matches.last().map_or(0, |(place, _)| place + 1)
+    };
     let before = list.len();
     match from {
         End::Left => {
-            let mut left = max;
-            list.retain(|other| {
-                let removed = left > 0 && **other == *element;
-                left -= usize::from(removed);
-                !removed
-            });
+            let mut kept: Vec<Bytes> = list.drain(..reach(&mut list.iter())).collect();
+            kept.retain(|other| !is_equal(other));
+            kept.into_iter().rev().for_each(|other| list.push_front(other));
         }
         End::Right => {
-            // All but the last `max` of them are kept.
-            let equal = list.iter().filter(|other| ***other == *element).count();
-            let mut kept = equal.saturating_sub(max);
-            list.retain(|other| {
-                let equal = **other == *element;
-                let keeps = !equal || kept > 0;
-                kept -= usize::from(equal && keeps);
-                keeps
-            });
+            let mut kept = list.split_off(before - reach(&mut list.iter().rev()));
+            kept.retain(|other| !is_equal(other));
+            list.append(&mut kept);
         }
     }
     give_back(list);

@@ -9,6 +9,7 @@ pub mod events;
 pub mod hash;
 pub mod journal;
 pub mod keyspace;
+pub mod lcs;
 pub mod list;
 pub mod memory;
 pub mod pattern;

@@ -275,6 +275,13 @@ impl Waiters {
         self.by_key.iter().map(HashMap::len).sum()
     }
 
+    /// How many keys some reader of a group waits for: INFO's `total_blocking_keys_on_nokey`.
+    #[must_use]
+    pub fn keys_of_groups(&self) -> usize {
+        let all = self.by_key.iter().flat_map(HashMap::values);
+        all.filter(|queues| queues.of(Reason::Group).is_some()).count()
+    }
+
     /// How many have a deadline: INFO's `clients_in_timeout_table`.
     #[must_use]
     pub fn timeouts(&self) -> usize {

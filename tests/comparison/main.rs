@@ -80,6 +80,7 @@ macro_rules! families {
 
 families! {
     blocking_commands_answer_as_redis_server_does: "blocking",
+    blocking_sorted_sets_answer_as_redis_server_does: "blocking_sorted_sets",
     client_answers_as_redis_server_does: "client",
     connections_answer_as_redis_server_does: "connection",
     hashes_answer_as_redis_server_does: "hashes",
@@ -91,6 +92,7 @@ families! {
     sets_answer_as_redis_server_does: "sets",
     sorted_sets_answer_as_redis_server_does: "sorted_sets",
     streams_answer_as_redis_server_does: "streams",
+    stream_groups_answer_as_redis_server_does: "stream_groups",
     strings_answer_as_redis_server_does: "strings",
     transactions_answer_as_redis_server_does: "transactions",
 }

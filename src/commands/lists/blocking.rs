@@ -1,8 +1,9 @@
 //! The commands that wait for an element. Who waits is run again when one of its keys becomes a list, and then
 //! looks at its keys in their order, as when it came.
 
-use super::moving::{Many, move_element};
+use super::moving::move_element;
 use super::{pop_into, removed};
+use crate::commands::many::Many;
 use crate::commands::{Context, Outcome};
 use crate::store::List;
 use crate::store::list::End;
@@ -36,7 +37,7 @@ fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]`
 pub fn blmpop(ctx: &mut Context<'_>) -> Outcome {
-    let many = Many::read(ctx.args.from(2))?;
+    let many = Many::read(ctx.args.from(2), End::read)?;
     let deadline = ctx.deadline_from_seconds(&ctx.args[1])?;
     if !many.pop(ctx)? {
         ctx.block(Type::List, many.keys.iter(), deadline);

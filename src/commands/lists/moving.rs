@@ -1,8 +1,8 @@
 //! Elements that go from one list to another, or from the first of several lists to the client.
 
 use super::{pop_into, removed};
-use crate::commands::{Context, Error, Outcome, numbers};
-use crate::resp::Args;
+use crate::commands::many::Many;
+use crate::commands::{Context, Error, Outcome};
 use crate::store::list::End;
 use crate::store::{Class, List};
 
@@ -46,52 +46,25 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
 
 /// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`
 pub fn lmpop(ctx: &mut Context<'_>) -> Outcome {
-    let many = Many::read(ctx.args.from(1))?;
+    let many = Many::read(ctx.args.from(1), End::read)?;
     if !many.pop(ctx)? {
         ctx.reply.null_array();
     }
     Ok(())
 }
 
-/// What LMPOP and BLMPOP are asked for.
-pub(super) struct Many<'a> {
-    /// Where to look, in this order.
-    pub keys: Args<'a>,
-    end: End,
-    max: usize,
-}
-
-impl<'a> Many<'a> {
-    /// Reads `numkeys key [key ...] LEFT|RIGHT [COUNT count]`.
-    pub fn read(args: Args<'a>) -> Result<Self, Error> {
-        let numkeys =
-            numbers::at_least(&args[0], 1).ok_or(Error::new("ERR numkeys should be greater than 0"))?;
-        let options = args.from(numkeys.saturating_add(1));
-        let end = End::read(options.get(0).ok_or(Error::SYNTAX)?)?;
-        let max = match (options.get(1), options.get(2)) {
-            (None, _) => 1,
-            (Some(word), Some(count)) if numbers::is_option(word, "COUNT") => {
-                numbers::at_least(count, 1).ok_or(Error::new("ERR count should be greater than 0"))?
-            }
-            _ => return Err(Error::SYNTAX),
-        };
-        if options.len() > 3 {
-            return Err(Error::SYNTAX);
-        }
-        Ok(Self { keys: args.range(1, numkeys + 1), end, max })
-    }
-
+impl Many<'_, End> {
     /// Takes from the first list that there is and answers with its key and what was taken. False if there is
     /// none.
-    pub fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
+    pub(super) fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
         for key in self.keys.iter() {
             let Some(list) = ctx.store.get_mut::<List>(key)? else { continue };
             let taken = self.max.min(list.len());
             ctx.reply.array(2);
             ctx.reply.bulk(key);
             ctx.reply.array(taken);
-            let left = pop_into(&mut ctx.reply, list, self.end, taken);
-            removed(ctx.store, key, self.end.popped(), taken, left);
+            let left = pop_into(&mut ctx.reply, list, self.from, taken);
+            removed(ctx.store, key, self.from.popped(), taken, left);
             return Ok(true);
         }
         Ok(false)

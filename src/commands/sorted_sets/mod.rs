@@ -1,14 +1,25 @@
 //! Sorted sets: scores are set, read, and removed.
 
+mod combine;
+mod pop;
+mod random;
 mod range;
+mod scan;
 
-pub use range::{zcount, zrange, zrangebyscore, zremrangebyscore, zrevrange};
+pub use combine::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
+pub use pop::{bzmpop, bzpopmax, bzpopmin, zmpop, zpopmax, zpopmin};
+pub use random::zrandmember;
+pub use range::{
+    zcount, zlexcount, zrange, zrangebylex, zrangebyscore, zrangestore, zremrangebylex, zremrangebyrank,
+    zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
+};
+pub use scan::zscan;
 
 use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
 use crate::resp::Reply;
 use crate::store::sorted_set::{Inserted, Limits};
-use crate::store::{Class, SortedSet};
+use crate::store::{Class, SortedSet, Typed};
 
 /// The options of ZADD.
 #[allow(clippy::struct_excessive_bools)]
@@ -142,6 +153,94 @@ pub fn zscore(ctx: &mut Context<'_>) -> Outcome {
     let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
     score_or_null(&mut ctx.reply, set.and_then(|set| set.score(&ctx.args[2])));
     Ok(())
+}
+
+/// `ZMSCORE key member [member ...]`
+pub fn zmscore(ctx: &mut Context<'_>) -> Outcome {
+    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let members = ctx.args.from(2);
+    ctx.reply.array(members.len());
+    for member in members.iter() {
+        score_or_null(&mut ctx.reply, set.and_then(|set| set.score(member)));
+    }
+    Ok(())
+}
+
+/// `ZRANK key member [WITHSCORE]`
+pub fn zrank(ctx: &mut Context<'_>) -> Outcome {
+    rank(ctx, false)
+}
+
+/// `ZREVRANK key member [WITHSCORE]`
+pub fn zrevrank(ctx: &mut Context<'_>) -> Outcome {
+    rank(ctx, true)
+}
+
+fn rank(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
+    if ctx.args.len() > 4 {
+        return Err(Error::arity(&ctx.command.full_name()));
+    }
+    let with_score = match ctx.args.get(3) {
+        Some(option) if is_option(option, "WITHSCORE") => true,
+        Some(_) => return Err(Error::SYNTAX),
+        None => false,
+    };
+    let member = &ctx.args[2];
+    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let found = set.and_then(|set| {
+        let rank = set.rank(member)?;
+        Some((if reverse { set.len() - 1 - rank } else { rank }, set.score(member)?))
+    });
+    match found {
+        Some((rank, score)) if with_score => {
+            ctx.reply.array(2);
+            ctx.reply.count(rank);
+            ctx.reply.double(score);
+        }
+        Some((rank, _)) => ctx.reply.count(rank),
+        None if with_score => ctx.reply.null_array(),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// How members are written that may come with their scores.
+#[derive(Clone, Copy)]
+struct Listing {
+    with_scores: bool,
+    in_pairs: bool,
+}
+
+impl Listing {
+    /// Announces so many members. In RESP3 those with scores are pairs, in RESP2 they are all in one array.
+    fn begin(reply: &mut Reply<'_>, len: usize, with_scores: bool) -> Self {
+        let in_pairs = with_scores && reply.is_resp3();
+        reply.array(if with_scores && !in_pairs { len.saturating_mul(2) } else { len });
+        Self { with_scores, in_pairs }
+    }
+
+    fn write(self, reply: &mut Reply<'_>, member: &[u8], score: f64) {
+        if self.in_pairs {
+            reply.array(2);
+        }
+        reply.bulk(member);
+        if self.with_scores {
+            reply.double(score);
+        }
+    }
+}
+
+/// Puts a sorted set that was computed in the place of what the key holds, or nothing if it is empty, and answers
+/// how many members there are.
+fn store(ctx: &mut Context<'_>, key: &[u8], set: SortedSet, event: &str) {
+    let len = set.len();
+    if len > 0 {
+        ctx.store.insert(key, set.into_value(), None);
+        ctx.store.modified(Class::SORTED_SET, event, key);
+    } else if ctx.store.remove(key).is_some() {
+        ctx.store.modified(Class::GENERIC, "del", key);
+    }
+    ctx.reply.count(len);
 }
 
 /// `ZCARD key`

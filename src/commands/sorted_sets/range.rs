@@ -3,12 +3,12 @@
 
 use std::ops::{Bound, Range};
 
-use super::remove;
+use super::{Listing, remove, store};
 use crate::commands::numbers::{self, is_option, up_to_nul};
 use crate::commands::{Context, Error, Outcome};
 use crate::resp::{Args, parse_decimal};
 use crate::store::SortedSet;
-use crate::store::sorted_set::{LexBound, LexRange, ScoreRange};
+use crate::store::sorted_set::{LexBound, LexRange, Limits, ScoreRange};
 
 /// By what members are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +45,7 @@ impl<'a> Span<'a> {
                 if reverse { len - ranks.end..len - ranks.start } else { ranks }
             }
             Self::Score(range) => set.ranks_by_score(range),
-            Self::Lex(range) => set.ranks_by_lex(range, reverse),
+            Self::Lex(range) => set.ranks_by_lex(range, reverse, 0),
         }
     }
 }
@@ -91,14 +91,19 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     /// Reads the bounds and the options behind the key. What the name of the command says, the options cannot say
-    /// once more.
-    fn parse(args: Args<'a>, kind: Option<Kind>, reverse: Option<bool>) -> Result<Self, Error> {
+    /// once more, and only a reply has scores.
+    fn parse(
+        args: Args<'a>,
+        kind: Option<Kind>,
+        reverse: Option<bool>,
+        is_reply: bool,
+    ) -> Result<Self, Error> {
         let (mut kind, mut reverse) = (kind, reverse);
         let (mut offset, mut count, mut with_scores) = (0, -1, false);
         let mut at = 2;
         while let Some(option) = args.get(at) {
             let is = |name: &str| is_option(option, name);
-            if is("WITHSCORES") {
+            if is("WITHSCORES") && is_reply {
                 with_scores = true;
             } else if is("LIMIT") && at + 2 < args.len() {
                 offset = numbers::integer(&args[at + 1])?;
@@ -134,19 +139,22 @@ impl<'a> Query<'a> {
     /// The ranks of the members that are asked for.
     fn ranks(&self, set: &SortedSet) -> Range<usize> {
         let ranks = self.span.ranks(set, self.reverse);
-        if matches!(self.span, Span::Rank(..)) {
+        let (ranks, skipped) = match (&self.span, usize::try_from(self.offset)) {
             // There a LIMIT that was let pass means nothing.
-            return ranks;
-        }
-        let skipped = match usize::try_from(self.offset) {
-            Ok(offset) => offset.min(ranks.len()),
+            (Span::Rank(..), _) => return ranks,
+            (Span::Lex(range), offset) if set.is_compact() => {
+                (set.ranks_by_lex(range, self.reverse, offset.unwrap_or(usize::MAX)), 0)
+            }
+            (_, Ok(offset)) => (ranks, offset),
             // Since 7.2 redis-server counts a negative offset from the end of the span, but only in large sets.
-            Err(_) if set.is_compact() => ranks.len(),
-            Err(_) => {
+            (_, Err(_)) if set.is_compact() => (ranks, usize::MAX),
+            (_, Err(_)) => {
                 let from_end = usize::try_from(self.offset.unsigned_abs()).unwrap_or(usize::MAX);
-                ranks.len().checked_sub(from_end).unwrap_or(ranks.len())
+                let skipped = ranks.len().checked_sub(from_end).unwrap_or(usize::MAX);
+                (ranks, skipped)
             }
         };
+        let skipped = skipped.min(ranks.len());
         let left = ranks.len() - skipped;
         let count = usize::try_from(self.count).map_or(left, |count| count.min(left));
         if self.reverse {
@@ -159,32 +167,28 @@ impl<'a> Query<'a> {
     }
 }
 
+impl Query<'_> {
+    /// Calls `take` for the members of these ranks, in the order that is asked for.
+    fn each(&self, set: &SortedSet, ranks: Range<usize>, mut take: impl FnMut(&[u8], f64)) {
+        let members = set.range(ranks);
+        if self.reverse {
+            members.rev().for_each(|(member, score)| take(member, score));
+        } else {
+            members.for_each(|(member, score)| take(member, score));
+        }
+    }
+}
+
 /// Answers with the members that are asked for.
 fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Outcome {
-    let query = Query::parse(ctx.args.from(2), kind, reverse)?;
+    let query = Query::parse(ctx.args.from(2), kind, reverse, true)?;
     let Some(set) = ctx.store.get::<SortedSet>(&ctx.args[1])? else {
         ctx.reply.array(0);
         return Ok(());
     };
     let ranks = query.ranks(set);
-    let in_pairs = query.with_scores && ctx.reply.is_resp3();
-    let flat_pairs = query.with_scores && !in_pairs;
-    ctx.reply.array(ranks.len() * if flat_pairs { 2 } else { 1 });
-    let mut write = |(member, score): (&[u8], f64)| {
-        if in_pairs {
-            ctx.reply.array(2);
-        }
-        ctx.reply.bulk(member);
-        if query.with_scores {
-            ctx.reply.double(score);
-        }
-    };
-    let members = set.range(ranks);
-    if query.reverse {
-        members.rev().for_each(&mut write);
-    } else {
-        members.for_each(&mut write);
-    }
+    let listing = Listing::begin(&mut ctx.reply, ranks.len(), query.with_scores);
+    query.each(set, ranks, |member, score| listing.write(&mut ctx.reply, member, score));
     Ok(())
 }
 
@@ -203,6 +207,41 @@ pub fn zrangebyscore(ctx: &mut Context<'_>) -> Outcome {
     read(ctx, Some(Kind::Score), Some(false))
 }
 
+/// `ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]`
+pub fn zrevrangebyscore(ctx: &mut Context<'_>) -> Outcome {
+    read(ctx, Some(Kind::Score), Some(true))
+}
+
+/// `ZRANGEBYLEX key min max [LIMIT offset count]`
+pub fn zrangebylex(ctx: &mut Context<'_>) -> Outcome {
+    read(ctx, Some(Kind::Lex), Some(false))
+}
+
+/// `ZREVRANGEBYLEX key max min [LIMIT offset count]`
+pub fn zrevrangebylex(ctx: &mut Context<'_>) -> Outcome {
+    read(ctx, Some(Kind::Lex), Some(true))
+}
+
+/// `ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]`
+pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
+    let args = ctx.args;
+    let query = Query::parse(args.from(3), None, None, false)?;
+    let limits = Limits::from(&ctx.store.config);
+    let mut stored = SortedSet::default();
+    if let Some(set) = ctx.store.get::<SortedSet>(&args[2])? {
+        let ranks = query.ranks(set);
+        if matches!(query.span, Span::Rank(..)) {
+            // Only there redis-server knows beforehand how many they will be.
+            stored.expect(ranks.len(), limits);
+        }
+        query.each(set, ranks, |member, score| {
+            stored.insert(member, score, limits);
+        });
+    }
+    store(ctx, &args[1], stored, "zrangestore");
+    Ok(())
+}
+
 /// Answers how many members there are.
 fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
     let args = ctx.args;
@@ -215,6 +254,11 @@ fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
 /// `ZCOUNT key min max`
 pub fn zcount(ctx: &mut Context<'_>) -> Outcome {
     count(ctx, Kind::Score)
+}
+
+/// `ZLEXCOUNT key min max`
+pub fn zlexcount(ctx: &mut Context<'_>) -> Outcome {
+    count(ctx, Kind::Lex)
 }
 
 /// Removes the members.
@@ -231,4 +275,14 @@ fn remove_range(ctx: &mut Context<'_>, kind: Kind, event: &str) -> Outcome {
 /// `ZREMRANGEBYSCORE key min max`
 pub fn zremrangebyscore(ctx: &mut Context<'_>) -> Outcome {
     remove_range(ctx, Kind::Score, "zremrangebyscore")
+}
+
+/// `ZREMRANGEBYLEX key min max`
+pub fn zremrangebylex(ctx: &mut Context<'_>) -> Outcome {
+    remove_range(ctx, Kind::Lex, "zremrangebylex")
+}
+
+/// `ZREMRANGEBYRANK key start stop`
+pub fn zremrangebyrank(ctx: &mut Context<'_>) -> Outcome {
+    remove_range(ctx, Kind::Rank, "zremrangebyrank")
 }

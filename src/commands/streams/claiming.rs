@@ -11,10 +11,10 @@ use crate::store::{Stream, StreamId};
 /// How many pending entries XAUTOCLAIM looks at for each that it may return.
 const ATTEMPTS: usize = 10;
 /// The greatest COUNT of XAUTOCLAIM: redis-server's, so that ids of 16 bytes each have room in 63 bits.
-const COUNT_MAX: usize = i64::MAX as usize / 16;
+const COUNT_MAX: u64 = (1 << 59) - 1;
 /// A greater COUNT of XAUTOCLAIM is more than redis-server has memory for: 16 bytes each do not fit in the 47 bits
 /// of addresses that a process has.
-const COUNT_THAT_FITS: usize = 1 << 43;
+const COUNT_THAT_FITS: u64 = 1 << 43;
 
 /// An argument that must be an integer, or the error that tells which one it is.
 fn number(text: &[u8], what: &str) -> Result<i64, Error> {
@@ -147,7 +147,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         }
         match options.next() {
             Some(value) if is_option(option, "COUNT") => {
-                let value = at_least(value, 1).filter(|count| *count <= COUNT_MAX);
+                let value = at_least(value, 1).filter(|count| *count as u64 <= COUNT_MAX);
                 count = value.ok_or(Error::new("ERR COUNT must be > 0"))?;
             }
             _ => return Err(Error::SYNTAX),
@@ -158,7 +158,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
     if stream.is_none_or(|stream| !stream.groups().contains_key(name)) {
         return Err(no_group(key, name, ""));
     }
-    if count > COUNT_THAT_FITS {
+    if count as u64 > COUNT_THAT_FITS {
         return Err(Error::new(
             "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
         ));

@@ -126,6 +126,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
     if let Some(stream) = new {
         ctx.store.insert(key, stream.into_value(), None);
     }
+    // Watchers do not notice a new group, but they do notice a new stream.
     if created {
         ctx.store.modified(Class::STREAM, "xgroup-create", key);
     } else {

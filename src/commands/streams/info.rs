@@ -180,12 +180,11 @@ pub fn info_help(ctx: &mut Context<'_>) -> Outcome {
 fn write_progress(reply: &mut Reply<'_>, stream: &Stream, group: &Group) {
     write_id(reply, "last-delivered-id", group.last_id);
     for (name, value) in [("entries-read", group.entries_read), ("lag", stream.lag(group))] {
-        match value {
-            Some(value) => write_integer(reply, name, value),
-            None => {
-                reply.bulk(name.as_bytes());
-                reply.null();
-            }
+        if let Some(value) = value {
+            write_integer(reply, name, value);
+        } else {
+            reply.bulk(name.as_bytes());
+            reply.null();
         }
     }
 }

@@ -100,7 +100,8 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
             });
         }
         reply.insert_array(begin, len);
-        ctx.store.stats.dirty += 1;
+        // What is delivered once more is no change.
+        ctx.store.stats.dirty += u64::from(after.is_none());
     }
     finish(ctx, &options, start, found);
     if let Some(wait) = &mut ctx.wait {

@@ -37,12 +37,12 @@ impl TrimOptions {
     fn read(&mut self, args: Args<'_>, at: usize) -> Result<Option<usize>, Error> {
         let Some(next) = args.get(at + 1) else { return Ok(None) };
         let option = &args[at];
-        if option.eq_ignore_ascii_case(b"LIMIT") {
+        if numbers::is_option(option, "LIMIT") {
             self.limit = Some(amount(next, "ERR The LIMIT argument must be >= 0.")?);
             return Ok(Some(at + 2));
         }
-        let by_length = option.eq_ignore_ascii_case(b"MAXLEN");
-        if !by_length && !option.eq_ignore_ascii_case(b"MINID") {
+        let by_length = numbers::is_option(option, "MAXLEN");
+        if !by_length && !numbers::is_option(option, "MINID") {
             return Ok(None);
         }
         if self.keep.is_some() {
@@ -116,7 +116,7 @@ pub(super) fn read_xadd(
             at = end;
             continue;
         }
-        if args[at].eq_ignore_ascii_case(b"NOMKSTREAM") {
+        if numbers::is_option(&args[at], "NOMKSTREAM") {
             no_mkstream = true;
         } else {
             id = Some(ids::new_id(&args[at])?);

@@ -103,6 +103,29 @@ pub const COMMANDS: &[Command] = &[
         ..SERVER
     },
     Command {
+        name: "role",
+        arity: 1,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::FAST),
+        categories: Categories::ADMIN.or(Categories::DANGEROUS),
+        since: "2.8.12",
+        summary: "Tells the part that the server plays in replication: a master.",
+        complexity: "O(1)",
+        run: Run::Command(server::role),
+        ..SERVER
+    },
+    Command {
+        name: "lastsave",
+        arity: 1,
+        flags: Flags::ANYTIME.or(Flags::FAST),
+        categories: Categories::ADMIN.or(Categories::DANGEROUS),
+        since: "1.0.0",
+        summary: "Tells when data was saved last; here, when the broker was started.",
+        complexity: "O(1)",
+        tips: "nondeterministic_output",
+        run: Run::Command(server::lastsave),
+        ..SERVER
+    },
+    Command {
         name: "time",
         arity: 1,
         flags: Flags::ANYTIME.or(Flags::FAST),

@@ -312,7 +312,7 @@ const XINFO_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Tells about a stream, with FULL about its groups and entries, too.",
         complexity: "O(1), with FULL O(N) for N entries shown",
-        syntax: "key:key [full-block{FULL [COUNT count:integer]}]",
+        syntax: "key:key [full-block{full:FULL [COUNT count:integer]}]",
         run: Run::Command(streams::stream),
         ..STREAM
     },

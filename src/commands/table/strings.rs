@@ -1,6 +1,6 @@
 //! Strings.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
+use super::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 use crate::commands::strings;
 
 /// What the rows have in common.
@@ -140,6 +140,143 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1)",
         syntax: "key:key [expiration(EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time|PERSIST)]",
         run: Run::Command(strings::getex),
+        ..STRING
+    },
+    Command {
+        name: "setex",
+        arity: 4,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::one(1, "OW update")],
+        since: "2.0.0",
+        summary: "Stores a string that expires after some seconds.",
+        complexity: "O(1)",
+        deprecated: Some(Deprecated { since: "2.6.12", instead: "SET ... EX" }),
+        syntax: "key:key seconds:integer value",
+        run: Run::Command(strings::setex),
+        ..STRING
+    },
+    Command {
+        name: "psetex",
+        arity: 4,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::one(1, "OW update")],
+        since: "2.6.0",
+        summary: "Stores a string that expires after some milliseconds.",
+        complexity: "O(1)",
+        deprecated: Some(Deprecated { since: "2.6.12", instead: "SET ... PX" }),
+        syntax: "key:key milliseconds:integer value",
+        run: Run::Command(strings::psetex),
+        ..STRING
+    },
+    Command {
+        name: "setnx",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+        keys: &[KeySpec::one(1, "OW insert")],
+        since: "1.0.0",
+        summary: "Stores a string where there is no key yet.",
+        complexity: "O(1)",
+        deprecated: Some(Deprecated { since: "2.6.12", instead: "SET ... NX" }),
+        syntax: "key:key value",
+        run: Run::Command(strings::setnx),
+        ..STRING
+    },
+    Command {
+        name: "msetnx",
+        arity: -3,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::range(1, -1, 2, "OW insert")],
+        since: "1.0.1",
+        summary: "Stores several strings at once, if none of the keys is there yet.",
+        complexity: "O(N)",
+        syntax: "data{key:key value}...",
+        run: Run::Command(strings::msetnx),
+        ..STRING
+    },
+    Command {
+        name: "getset",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW access update")],
+        since: "1.0.0",
+        summary: "Stores a string and reads the one before.",
+        complexity: "O(1)",
+        deprecated: Some(Deprecated { since: "6.2.0", instead: "SET ... GET" }),
+        syntax: "key:key value",
+        run: Run::Command(strings::getset),
+        ..STRING
+    },
+    Command {
+        name: "getrange",
+        arity: 4,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(1, "RO access")],
+        since: "2.4.0",
+        summary: "Reads a part of a string.",
+        complexity: "O(N)",
+        syntax: "key:key start:integer end:integer",
+        run: Run::Command(strings::getrange),
+        ..STRING
+    },
+    Command {
+        name: "substr",
+        arity: 4,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::one(1, "RO access")],
+        since: "1.0.0",
+        summary: "Reads a part of a string.",
+        complexity: "O(N)",
+        deprecated: Some(Deprecated { since: "2.0.0", instead: "GETRANGE" }),
+        syntax: "key:key start:integer end:integer",
+        run: Run::Command(strings::getrange),
+        ..STRING
+    },
+    Command {
+        name: "setrange",
+        arity: 4,
+        flags: Flags::WRITE.or(Flags::DENYOOM),
+        keys: &[KeySpec::one(1, "RW update")],
+        since: "2.2.0",
+        summary: "Writes over a part of a string, creating it if need be.",
+        complexity: "O(N)",
+        syntax: "key:key offset:integer value",
+        run: Run::Command(strings::setrange),
+        ..STRING
+    },
+    Command {
+        name: "incrbyfloat",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW access update")],
+        since: "2.6.0",
+        summary: "Adds to a number with a fraction.",
+        complexity: "O(1)",
+        syntax: "key:key increment:double",
+        run: Run::Command(strings::incrbyfloat),
+        ..STRING
+    },
+    Command {
+        name: "decrby",
+        arity: 3,
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW access update")],
+        since: "1.0.0",
+        summary: "Takes from a number.",
+        complexity: "O(1)",
+        syntax: "key:key decrement:integer",
+        run: Run::Command(strings::decrby),
+        ..STRING
+    },
+    Command {
+        name: "lcs",
+        arity: -3,
+        flags: Flags::READONLY,
+        keys: &[KeySpec::range(1, 1, 1, "RO access")],
+        since: "7.0.0",
+        summary: "Finds what two strings have in common.",
+        complexity: "O(N*M)",
+        syntax: "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]",
+        run: Run::Command(strings::lcs),
         ..STRING
     },
 ];

@@ -1,6 +1,7 @@
 //! Sorted sets: members with scores, in the order of the scores, and of the bytes of the members where scores are
 //! equal.
 
+pub mod combine;
 mod range;
 mod ranked;
 #[cfg(test)]
@@ -9,7 +10,10 @@ mod tests;
 pub use range::{LexBound, LexRange, ScoreRange};
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
 
 use super::{Bytes, Config, Map};
 use ranked::Ranked;
@@ -65,6 +69,23 @@ pub enum Inserted {
 }
 
 impl SortedSet {
+    /// A sorted set of members that are in their order and different.
+    #[must_use]
+    pub fn from_sorted(mut entries: Vec<(f64, Bytes)>, limits: Limits) -> Self {
+        let bytes = entries.iter().map(|(_, member)| member.len()).sum();
+        let is_small =
+            entries.len() <= limits.entries && entries.iter().all(|(_, member)| member.len() <= limits.value);
+        let form = if is_small {
+            for (score, _) in &mut entries {
+                *score = compact_score(*score);
+            }
+            Form::Compact(entries)
+        } else {
+            Form::Indexed(Box::new(Indexed::new(entries)))
+        };
+        Self { form, bytes }
+    }
+
     /// The number of members.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -227,6 +248,54 @@ impl SortedSet {
         compact.iter().map(|(score, member)| (&**member, *score)).chain(indexed)
     }
 
+    /// One step of ZSCAN: the cursor of the next step, 0 when all is done, and `count` members with their scores.
+    /// A small sorted set is read in one step, from its beginning.
+    ///
+    /// The cursor keeps the promise of [`Store::scan`](crate::store::Store::scan) in the same way, as here, too,
+    /// what is removed leaves its place in the table to the last member.
+    pub fn scan(&self, cursor: u64, count: u64) -> (u64, impl Iterator<Item = (&[u8], f64)>) {
+        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let (next, compact, indexed) = match &self.form {
+            Form::Compact(entries) => (0, entries.as_slice(), None),
+            Form::Indexed(indexed) => {
+                let len = indexed.members.len();
+                let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
+                let start = end.saturating_sub(to_index(count));
+                (start as u64, Default::default(), indexed.members.get_range(start..end))
+            }
+        };
+        let compact = compact.iter().map(|(score, member)| (&**member, *score));
+        let indexed = indexed.into_iter().flatten().map(|(member, score)| (&**member, *score));
+        (next, compact.chain(indexed))
+    }
+
+    /// `count` different ranks, chosen at random. Those of a small sorted set are in their order, as redis-server
+    /// chooses there in passing.
+    #[must_use]
+    pub fn sample(&self, count: usize, random: &mut fastrand::Rng) -> Vec<usize> {
+        let len = self.len();
+        let count = count.min(len);
+        if self.is_compact() {
+            let mut left = count;
+            let chosen = |rank: &usize| {
+                let is_chosen = random.usize(..len - rank) < left;
+                left -= usize::from(is_chosen);
+                is_chosen
+            };
+            return (0..len).filter(chosen).collect();
+        }
+        // Each place of the shuffled ranks that differs from its own rank.
+        let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
+        let choose = |place: usize| {
+            let other = random.usize(place..len);
+            let rank = moved.get(&other).copied().unwrap_or(other);
+            let displaced = moved.get(&place).copied().unwrap_or(place);
+            moved.insert(other, displaced);
+            rank
+        };
+        (0..count).map(choose).collect()
+    }
+
     /// The ranks of the members whose scores lie in a range.
     #[must_use]
     pub fn ranks_by_score(&self, range: &ScoreRange) -> Range<usize> {
@@ -241,9 +310,10 @@ impl SortedSet {
 
     /// The ranks of the members that lie in a range by their bytes. That is meant for members of equal scores; if
     /// they are not, a compact sorted set answers as redis-server does, which reads from the beginning, or with
-    /// `from_end` from the end, up to the first member outside of the range.
+    /// `from_end` from the end, up to the first member outside of the range, and passes over `skipped` members
+    /// before without a look at them.
     #[must_use]
-    pub fn ranks_by_lex(&self, range: &LexRange<'_>, from_end: bool) -> Range<usize> {
+    pub fn ranks_by_lex(&self, range: &LexRange<'_>, from_end: bool, skipped: usize) -> Range<usize> {
         let len = self.len();
         let reaches = |rank: usize, allows: &dyn Fn(&[u8]) -> bool| {
             self.at(rank).is_some_and(|(member, _)| allows(member))
@@ -259,21 +329,30 @@ impl SortedSet {
                     indexed.order.partition_point(|place| indexed.member(*place).is_some_and(before))
                 };
                 let start = count(&|member| !min_allows(member));
-                start..count(&max_allows).max(start)
-            }
-            Form::Compact(entries) if from_end => {
-                let last = entries.iter().rposition(|(_, member)| max_allows(member));
-                let end = last.map_or(0, |last| last + 1);
-                let (within, _) = entries.split_at(end);
-                let outside = within.iter().rposition(|(_, member)| !min_allows(member));
-                outside.map_or(0, |outside| outside + 1)..end
+                let end = count(&max_allows).max(start);
+                let skipped = skipped.min(end - start);
+                if from_end { start..end - skipped } else { start + skipped..end }
             }
             Form::Compact(entries) => {
-                let first = entries.iter().position(|(_, member)| min_allows(member));
-                let start = first.unwrap_or(len);
-                let (_, within) = entries.split_at(start);
-                let outside = within.iter().position(|(_, member)| !max_allows(member));
-                start..outside.map_or(len, |outside| start + outside)
+                let outside = |(_, member): &(f64, Bytes)| !(min_allows(member) && max_allows(member));
+                if from_end {
+                    let last = entries.iter().rposition(|(_, member)| max_allows(member)).unwrap_or(0);
+                    if entries.get(last).is_none_or(outside) {
+                        return 0..0;
+                    }
+                    let (left, _) = entries.split_at((last + 1).saturating_sub(skipped));
+                    let below = left.iter().rposition(|(_, member)| !min_allows(member));
+                    below.map_or(0, |below| below + 1)..left.len()
+                } else {
+                    let first = entries.iter().position(|(_, member)| min_allows(member)).unwrap_or(len);
+                    if entries.get(first).is_none_or(outside) {
+                        return 0..0;
+                    }
+                    let start = first.saturating_add(skipped).min(len);
+                    let (_, left) = entries.split_at(start);
+                    let above = left.iter().position(|(_, member)| !max_allows(member));
+                    start..above.map_or(len, |above| start + above)
+                }
             }
         }
     }
@@ -284,9 +363,13 @@ fn find(entries: &[(f64, Bytes)], member: &[u8]) -> Option<(usize, f64)> {
     entries.get(rank).map(|(score, _)| (rank, *score))
 }
 
+/// Small sorted sets of redis-server keep whole numbers as integers, which know no -0.
+fn compact_score(score: f64) -> f64 {
+    score + 0.0
+}
+
 fn insert_compact(entries: &mut Vec<(f64, Bytes)>, score: f64, member: Bytes) {
-    // Small sorted sets of redis-server keep whole numbers as integers, which know no -0.
-    let score = score + 0.0;
+    let score = compact_score(score);
     let rank = entries.partition_point(|(other, name)| order(*other, name, score, &member).is_lt());
     entries.insert(rank, (score, member));
 }

@@ -1,5 +1,6 @@
 //! The sorted set against a sorted vector.
 
+use std::collections::HashSet;
 use std::ops::Bound;
 
 use proptest::prelude::*;
@@ -145,7 +146,7 @@ proptest! {
         let within = |member: &&Vec<u8>| range.min.at_or_below(member) && range.max.at_or_above(member);
         let expected: Vec<&[u8]> = members.iter().filter(within).map(Vec::as_slice).collect();
         for from_end in [false, true] {
-            let ranks = set.ranks_by_lex(&range, from_end);
+            let ranks = set.ranks_by_lex(&range, from_end, 0);
             prop_assert_eq!(ranks.len(), expected.len());
             prop_assert!(set.range(ranks).map(|(member, _)| member).eq(expected.iter().copied()));
         }
@@ -176,4 +177,84 @@ fn only_large_sets_know_a_negative_zero() {
     set.insert(b"long", -0.0, LIMITS);
     assert_eq!(set.score(b"a").map(f64::is_sign_negative), Some(false));
     assert_eq!(set.score(b"long").map(f64::is_sign_negative), Some(true));
+}
+
+#[test]
+fn scan_returns_every_member_that_is_there_from_beginning_to_end() {
+    for seed in 0..200 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut set = SortedSet::default();
+        let name = |number: usize| number.to_string().into_bytes();
+        let total = random.usize(13..90);
+        for number in 0..total {
+            set.insert(&name(number), random.f64(), LIMITS);
+        }
+        let mut staying: HashSet<Vec<u8>> = (0..total).map(name).collect();
+        let mut returned = HashSet::new();
+        let mut cursor = 0;
+        loop {
+            let (next, members) = set.scan(cursor, random.u64(1..12));
+            returned.extend(members.map(|(member, _)| member.to_vec()));
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+            for _ in 0..random.u8(0..8) {
+                let member = name(random.usize(0..total * 2));
+                if random.bool() {
+                    set.insert(&member, random.f64(), LIMITS);
+                } else {
+                    set.remove(&member);
+                    staying.remove(&member);
+                }
+            }
+        }
+        assert!(staying.is_subset(&returned), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_sample_has_different_ranks_and_every_rank_can_be_in_it() {
+    let mut random = fastrand::Rng::with_seed(1);
+    for len in [1, 7, 12, 13, 100] {
+        let mut set = SortedSet::default();
+        for number in 0..len {
+            set.insert(number.to_string().as_bytes(), 0.0, LIMITS);
+        }
+        let mut seen = HashSet::new();
+        for round in 0..2_000 {
+            let count = round % (len + 2);
+            let ranks = set.sample(count, &mut random);
+            let different: HashSet<usize> = ranks.iter().copied().collect();
+            assert_eq!((different.len(), ranks.len()), (count.min(len), count.min(len)));
+            assert!(ranks.iter().all(|rank| *rank < len));
+            assert!(!set.is_compact() || ranks.is_sorted());
+            if count == 1 {
+                seen.extend(ranks);
+            }
+        }
+        assert!(len > 13 || seen.len() == len, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_difference_is_the_same_whichever_way_is_shorter() {
+    let of = |numbers: Range<usize>| {
+        let mut set = SortedSet::default();
+        for number in numbers {
+            set.insert(number.to_string().as_bytes(), 1.0, LIMITS);
+        }
+        set
+    };
+    let first = of(0..10);
+    // Looked up in one large set, and taken away by many small ones.
+    let many: Vec<SortedSet> = (5..10).map(|number| of(number..number + 1)).collect();
+    let large = of(5..500);
+    let source = |set| combine::Source { members: combine::Members::SortedSet(set), weight: 1.0 };
+    let by_lookup = combine::difference(&[source(&first), source(&large)]);
+    let sources: Vec<_> = std::iter::once(&first).chain(&many).map(source).collect();
+    let by_removal = combine::difference(&sources);
+    assert_eq!(by_lookup, by_removal);
+    let names: Vec<&[u8]> = by_lookup.iter().map(|(_, member)| &**member).collect();
+    assert_eq!(names, [b"0", b"1", b"2", b"3", b"4"]);
 }

@@ -76,6 +76,7 @@ impl Group {
     }
 
     /// The consumers in the order of their names.
+    #[must_use]
     pub fn consumers(&self) -> impl ExactSizeIterator<Item = (ConsumerKey, &Consumer)> {
         self.by_name.values().map(|index| (ConsumerKey(*index), &self.consumers[*index]))
     }
@@ -165,5 +166,47 @@ impl Group {
         size_of::<Self>()
             + self.pending.len() * size_of::<(StreamId, Pending)>()
             + self.consumers.iter().map(|(_, one)| consumer(one)).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pending_entry_belongs_to_the_one_consumer_that_knows_it() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut group = Group::default();
+        for _ in 0..5000 {
+            let id = StreamId { ms: random.u64(0..30), seq: 0 };
+            let name = [random.u8(b'a'..=b'd')];
+            match random.u8(0..8) {
+                0 => {
+                    let known = group.pending.contains_key(&id);
+                    assert_eq!(group.acknowledge(id), known);
+                }
+                1 => {
+                    let pending = group.find(&name).map(|key| group.pending_of(Some(key), ..).count());
+                    assert_eq!(group.remove_consumer(&name), pending);
+                    assert_eq!(group.find(&name), None);
+                }
+                _ => {
+                    let known = group.find(&name);
+                    let added = group.add_consumer(&name, 1);
+                    assert_eq!(added.is_none(), known.is_some());
+                    let Some(consumer) = known.or(added) else { panic!("no consumer") };
+                    group.set_pending(id, Pending { consumer, delivered: 0, deliveries: 1 });
+                }
+            }
+            let mut all: Vec<_> =
+                group.consumers().flat_map(|(key, _)| group.pending_of(Some(key), ..)).collect();
+            all.sort_unstable_by_key(|(id, _)| *id);
+            assert!(all.iter().map(|(id, pending)| (id, pending)).eq(&group.pending));
+            let names: Vec<_> = group.consumers().map(|(_, consumer)| consumer.name()).collect();
+            assert!(names.is_sorted());
+            for (key, consumer) in group.consumers() {
+                assert!(consumer.pending.iter().all(|id| group.pending[id].consumer == key));
+            }
+        }
     }
 }

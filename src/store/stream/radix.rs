@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     /// The nodes counted in the plain tree of all beginnings of all keys.
-    fn counted(keys: &BTreeMap<StreamId, ()>) -> usize {
+    fn counted(keys: &BTreeMap<StreamId, bool>) -> usize {
         let texts: Vec<[u8; 16]> = keys.keys().map(|id| number(*id).to_be_bytes()).collect();
         let prefixes: HashSet<&[u8]> =
             texts.iter().flat_map(|text| (0..=16).map(move |len| &text[..len])).collect();
@@ -92,7 +92,7 @@ mod tests {
                     nodes -= share(&keys, id);
                 } else {
                     nodes += share(&keys, id);
-                    keys.insert(id, ());
+                    keys.insert(id, true);
                 }
                 assert_eq!(nodes, counted(&keys), "{keys:?}");
             }

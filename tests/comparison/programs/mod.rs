@@ -29,6 +29,7 @@
 
 mod arguments;
 mod lists;
+mod sorted_sets;
 mod streams;
 
 use std::{
@@ -105,7 +106,18 @@ macro_rules! families {
 }
 
 // A family is a module here and a word in this list.
-families! { lists, streams }
+families! {
+    lists,
+    sorted_sets,
+    streams,
+}
+
+#[test]
+fn sorted_sets_by_name() {
+    if let Err(report) = compare(sorted_sets::by_name()) {
+        panic!("{report}");
+    }
+}
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())

@@ -1,8 +1,13 @@
 //! Strings.
 
-use super::numbers::{ExpiryForm, integer, is_option};
+mod lcs;
+
+use super::numbers::{ExpiryForm, inclusive_range, integer, is_option};
 use super::{Context, Error, Outcome};
+use crate::resp::LongDouble;
 use crate::store::{ByteString, Class, Value};
+
+pub use lcs::lcs;
 
 /// What is to become of a key's expiry.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +126,60 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
+/// `SETEX key seconds value`.
+///
+/// # Errors
+///
+/// A time that is none.
+pub fn setex(ctx: &mut Context<'_>) -> Outcome {
+    set_with_expiry(ctx, ExpiryForm::EX)
+}
+
+/// `PSETEX key milliseconds value`.
+///
+/// # Errors
+///
+/// A time that is none.
+pub fn psetex(ctx: &mut Context<'_>) -> Outcome {
+    set_with_expiry(ctx, ExpiryForm::PX)
+}
+
+fn set_with_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
+    let (key, time, value) = (&ctx.args[1], &ctx.args[2], &ctx.args[3]);
+    let expires = deadline(ctx, form, time)?;
+    ctx.store.set_string(key, value, Some(expires));
+    ctx.store.modified(Class::STRING, "set", key);
+    ctx.store.event(Class::GENERIC, "expire", key);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `SETNX key value`: whether the key was set.
+pub fn setnx(ctx: &mut Context<'_>) -> Outcome {
+    let (key, value) = (&ctx.args[1], &ctx.args[2]);
+    let missing = !ctx.store.contains(key);
+    if missing {
+        ctx.store.set_string(key, value, None);
+        ctx.store.modified(Class::STRING, "set", key);
+    }
+    ctx.reply.integer(missing.into());
+    Ok(())
+}
+
+/// `GETSET key value`: the value before.
+///
+/// # Errors
+///
+/// The key holds another type.
+pub fn getset(ctx: &mut Context<'_>) -> Outcome {
+    let (key, value) = (&ctx.args[1], &ctx.args[2]);
+    let old: Option<&ByteString> = ctx.store.get(key)?;
+    ctx.reply.bulk_or_null(old.map(ByteString::bytes).as_deref());
+    ctx.store.set_string(key, value, None);
+    ctx.store.modified(Class::STRING, "set", key);
+    Ok(())
+}
+
 /// `GET key`.
 ///
 /// # Errors
@@ -149,17 +208,39 @@ pub fn mget(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// A key without a value.
 pub fn mset(ctx: &mut Context<'_>) -> Outcome {
+    if ctx.args.len().is_multiple_of(2) {
+        return Err(Error::arity(&ctx.command.full_name()));
+    }
+    set_all(ctx);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `MSETNX key value [key value ...]`: whether the keys were set, which they are if none of them is there.
+///
+/// # Errors
+///
+/// A key without a value.
+pub fn msetnx(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     if args.len().is_multiple_of(2) {
         return Err(Error::arity(&ctx.command.full_name()));
     }
+    let missing = args.from(1).iter().step_by(2).all(|key| !ctx.store.contains(key));
+    if missing {
+        set_all(ctx);
+    }
+    ctx.reply.integer(missing.into());
+    Ok(())
+}
+
+fn set_all(ctx: &mut Context<'_>) {
+    let args = ctx.args;
     for at in (1..args.len()).step_by(2) {
         let key = &args[at];
         ctx.store.set_string(key, &args[at + 1], None);
         ctx.store.modified(Class::STRING, "set", key);
     }
-    ctx.reply.ok();
-    Ok(())
 }
 
 /// `INCR key`.
@@ -190,6 +271,42 @@ pub fn incrby(ctx: &mut Context<'_>) -> Outcome {
     increment(ctx, by)
 }
 
+/// `DECRBY key decrement`.
+///
+/// # Errors
+///
+/// As [`incr`], or the decrement is no integer, or the one that has no opposite.
+pub fn decrby(ctx: &mut Context<'_>) -> Outcome {
+    let by = integer(&ctx.args[2])?.checked_neg();
+    increment(ctx, by.ok_or(Error::new("ERR decrement would overflow"))?)
+}
+
+/// `INCRBYFLOAT key increment`: the sum, in the digits of a long double.
+///
+/// # Errors
+///
+/// The value or the increment is no number, the sum would be infinite, or the key holds another type.
+pub fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
+    let (key, increment) = (&ctx.args[1], &ctx.args[2]);
+    let value = ctx.store.get_mut::<ByteString>(key)?;
+    let number = |bytes: &[u8]| LongDouble::parse(bytes).ok_or(Error::NOT_FLOAT);
+    let old = value.as_deref().map_or(Ok(LongDouble::from(0)), |value| number(&value.bytes()))?;
+    let sum = (old + number(increment)?).filter(|sum| sum.is_finite());
+    let sum = sum.ok_or(Error::new("ERR increment would produce NaN or Infinity"))?;
+    let mut text = Vec::new();
+    sum.print(&mut text);
+    ctx.reply.bulk(&text);
+    let text = ByteString::text(text);
+    match value {
+        Some(value) => *value = text,
+        None => {
+            ctx.store.insert(key, Value::String(text), None);
+        }
+    }
+    ctx.store.modified(Class::STRING, "incrbyfloat", key);
+    Ok(())
+}
+
 fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     let key = &ctx.args[1];
     let sum = if let Some(value) = ctx.store.get_mut::<ByteString>(key)? {
@@ -208,6 +325,13 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     Ok(())
 }
 
+/// A string must not become longer than `proto-max-bulk-len`.
+fn check_length(before: usize, more: &[u8], max: u64) -> Result<(), Error> {
+    let len = before.checked_add(more.len()).filter(|len| *len as u64 <= max);
+    let too_long = Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    len.map(|_| ()).ok_or(too_long)
+}
+
 /// `APPEND key value`: the new length.
 ///
 /// # Errors
@@ -217,9 +341,7 @@ pub fn append(ctx: &mut Context<'_>) -> Outcome {
     let (key, more) = (&ctx.args[1], &ctx.args[2]);
     let max = ctx.store.config.proto_max_bulk_len;
     let len = if let Some(value) = ctx.store.get_mut::<ByteString>(key)? {
-        if (value.len() + more.len()) as u64 > max {
-            return Err(Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
-        }
+        check_length(value.len(), more, max)?;
         value.edit(|bytes| {
             bytes.extend_from_slice(more);
             bytes.len()
@@ -241,6 +363,56 @@ pub fn append(ctx: &mut Context<'_>) -> Outcome {
 pub fn strlen(ctx: &mut Context<'_>) -> Outcome {
     let value: Option<&ByteString> = ctx.store.get(&ctx.args[1])?;
     ctx.reply.count(value.map_or(0, ByteString::len));
+    Ok(())
+}
+
+/// `SETRANGE key offset value`: the new length.
+///
+/// # Errors
+///
+/// An offset that is none, the string would be longer than `proto-max-bulk-len`, or the key holds another type.
+pub fn setrange(ctx: &mut Context<'_>) -> Outcome {
+    let (key, part) = (&ctx.args[1], &ctx.args[3]);
+    let offset = usize::try_from(integer(&ctx.args[2])?);
+    let offset = offset.map_err(|_| Error::new("ERR offset is out of range"))?;
+    let max = ctx.store.config.proto_max_bulk_len;
+    let value = ctx.store.get_mut::<ByteString>(key)?;
+    if part.is_empty() {
+        ctx.reply.count(value.map_or(0, |value| value.len()));
+        return Ok(());
+    }
+    check_length(offset, part, max)?;
+    let end = offset + part.len();
+    let len = if let Some(value) = value {
+        value.edit(|bytes| {
+            if bytes.len() < end {
+                bytes.resize(end, 0);
+            }
+            bytes[offset..end].copy_from_slice(part);
+            bytes.len()
+        })
+    } else {
+        let mut bytes = vec![0; end];
+        bytes[offset..].copy_from_slice(part);
+        ctx.store.insert(key, Value::String(ByteString::raw(bytes)), None);
+        end
+    };
+    ctx.store.modified(Class::STRING, "setrange", key);
+    ctx.reply.count(len);
+    Ok(())
+}
+
+/// `GETRANGE key start end`, and SUBSTR, its older name.
+///
+/// # Errors
+///
+/// Indices that are none, or the key holds another type.
+pub fn getrange(ctx: &mut Context<'_>) -> Outcome {
+    let (start, end) = (integer(&ctx.args[2])?, integer(&ctx.args[3])?);
+    let value = ctx.store.get::<ByteString>(&ctx.args[1])?.map(ByteString::bytes);
+    let bytes = value.as_deref().unwrap_or_default();
+    let part = inclusive_range(start, end, bytes.len());
+    ctx.reply.bulk(bytes.get(part).unwrap_or_default());
     Ok(())
 }
 
