@@ -218,3 +218,92 @@ impl Store {
         lost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Publishing, Recorder};
+    use super::*;
+    use crate::store::clients::Address;
+    use crate::store::{ClientKey, Config, Time};
+
+    const NOW: Time = Time::from_micros(0);
+
+    /// A store with a journal and a subscriber of the channel `chat`, whose messages are sent by hand.
+    fn with_subscriber() -> (Store, ClientKey) {
+        let mut store = Store::new(Config::default(), 1, NOW);
+        store.journal = Recorder::new(64 * 1024, NOW);
+        let client = store.clients.connect(Address::default(), true, false, NOW);
+        store.subscribe(client, Kind::Channel, b"chat");
+        (store, client)
+    }
+
+    fn publish(store: &mut Store, payload: &str) -> Publishing {
+        store.journal.publishing(None, Kind::Channel, b"chat", payload.as_bytes(), NOW)
+    }
+
+    fn send(store: &mut Store, client: ClientKey, message: Publishing) {
+        let Store { journal, clients, .. } = store;
+        if let Some(owner) = clients.get(client) {
+            journal.delivered((client, owner), message, None, Some(1), NOW);
+        }
+    }
+
+    fn fates(store: &Store) -> Vec<(String, Fate)> {
+        let lost = store.lost_messages().into_iter();
+        lost.map(|lost| (lost.message.text().into_owned(), lost.fate)).collect()
+    }
+
+    #[test]
+    fn a_message_that_is_never_sent_is_lost() {
+        let (mut store, client) = with_subscriber();
+        let one = publish(&mut store, "one");
+        publish(&mut store, "two");
+        send(&mut store, client, one);
+        assert_eq!(fates(&store), [("two".to_owned(), Fate::NotSent)]);
+        let told = store.lost_messages()[0].to_string();
+        assert_eq!(
+            told,
+            "#1  (subscribed to channel \"chat\"): \"two\" on \"chat\" (event 3) was never sent"
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_sent_twice_is_told() {
+        let (mut store, client) = with_subscriber();
+        let one = publish(&mut store, "one");
+        send(&mut store, client, one);
+        assert_eq!(fates(&store), []);
+        send(&mut store, client, one);
+        assert_eq!(fates(&store), [("one".to_owned(), Fate::Repeated)]);
+    }
+
+    #[test]
+    fn a_message_that_is_sent_behind_a_later_one_is_told() {
+        let (mut store, client) = with_subscriber();
+        let (one, two) = (publish(&mut store, "one"), publish(&mut store, "two"));
+        send(&mut store, client, two);
+        send(&mut store, client, one);
+        let fates = fates(&store);
+        assert!(
+            matches!(&fates[..], [(late, Fate::Late { behind })] if late == "one" && behind.text() == "two"),
+            "{fates:?}"
+        );
+    }
+
+    #[test]
+    fn a_message_counts_as_got_when_its_last_byte_was_written() {
+        for (written, is_lost) in [(0, true), (1, false)] {
+            let (mut store, client) = with_subscriber();
+            let one = publish(&mut store, "one");
+            send(&mut store, client, one);
+            let Store { journal, clients, .. } = &mut store;
+            if let Some(owner) = clients.get_mut(client) {
+                owner.net_output = written;
+                journal.disconnected(owner, NOW);
+            }
+            store.clients.remove(client);
+            let wanted = [("one".to_owned(), Fate::NotWritten(Ending::Left))];
+            assert_eq!(fates(&store), wanted[..usize::from(is_lost)]);
+        }
+    }
+}

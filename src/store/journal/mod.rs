@@ -139,7 +139,9 @@ impl Recorder {
     /// Begins another chunk, and gives up the oldest as far as all take too much.
     fn rotate(&mut self) {
         if self.current.events > 0 {
-            let next = self.spare.take().unwrap_or_default();
+            // The first chunk grows with what happens; who has filled it will fill others.
+            let bytes = || Vec::with_capacity(self.chunk_size);
+            let next = self.spare.take().unwrap_or_else(|| Chunk { bytes: bytes(), ..Chunk::default() });
             let full = std::mem::replace(&mut self.current, next);
             self.full_bytes += full.bytes.len();
             self.full.push_back(full);
