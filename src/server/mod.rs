@@ -70,7 +70,7 @@ impl Shared {
     ///
     /// # Panics
     ///
-    /// Within the predicate of a wait, see [`wait::assert_not_looking`].
+    /// Within the predicate of a wait, which holds the lock already.
     pub fn look<R>(&self, look: impl FnOnce(&Store) -> R) -> R {
         wait::assert_not_looking();
         look(self.engine().store())
@@ -147,7 +147,7 @@ impl Shared {
     ///
     /// # Panics
     ///
-    /// Within the predicate of a wait, see [`wait::assert_not_looking`].
+    /// Within the predicate of a wait, which holds the lock already.
     pub fn change<R>(&self, change: impl FnOnce(&mut Engine, Time) -> R) -> R {
         wait::assert_not_looking();
         let mut engine = self.engine();
