@@ -23,7 +23,7 @@ use record::Tag;
 const CHUNKS: usize = 16;
 /// The size of a chunk, within which it follows from the limit.
 const CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=64 * 1024;
-/// A record is at most so much longer than the texts in it.
+/// A record is about so much longer than the texts in it.
 const RECORD_OVERHEAD: usize = 64;
 
 /// Records of consecutive numbers.
@@ -128,11 +128,9 @@ impl Recorder {
         self.next += 1;
         self.current.events += 1;
         let elapsed = now.since(self.started);
-        let out = &mut self.current.bytes;
-        let at = out.len();
-        out.push(tag as u8);
-        record::number(out, u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
-        record::client(out, client);
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let at = self.current.bytes.len();
+        record::header(&mut self.current.bytes, tag, micros, client);
         Some(at)
     }
 

@@ -74,16 +74,55 @@ const NOBODY: u64 = 0;
 const THE_TEST: u64 = 1;
 const FIRST_CLIENT: u64 = 2;
 
-pub(super) fn client(out: &mut Vec<u8>, client: Option<&Client>) {
-    match client {
-        None => number(out, NOBODY),
-        Some(client) if client.internal => number(out, THE_TEST),
+/// Writes what every record begins with: the tag, the time since the start in microseconds, the client.
+pub(super) fn header(out: &mut Vec<u8>, tag: Tag, micros: u64, client: Option<&Client>) {
+    let (number_of_client, name, address): (u64, &[u8], &[u8]) = match client {
+        None => (NOBODY, b"", b""),
+        Some(client) if client.internal => (THE_TEST, b"", b""),
         Some(client) => {
-            number(out, FIRST_CLIENT.saturating_add(client.id));
-            text(out, &client.name);
-            text(out, client.address.peer.as_bytes());
+            (FIRST_CLIENT.saturating_add(client.id), &client.name, client.address.peer.as_bytes())
         }
+    };
+    // Put together where its size is known: it goes behind the others with one copy, many times a message.
+    let mut head = [0; HEAD_MAX];
+    head[0] = tag as u8;
+    let mut at = 1;
+    put_number(&mut head, &mut at, micros);
+    put_number(&mut head, &mut at, number_of_client);
+    if number_of_client >= FIRST_CLIENT && name.len() + address.len() <= SHORT_TEXTS {
+        for text in [name, address] {
+            put_number(&mut head, &mut at, text.len() as u64);
+            head[at..at + text.len()].copy_from_slice(text);
+            at += text.len();
+        }
+        out.extend_from_slice(&head[..at]);
+        return;
     }
+    out.extend_from_slice(&head[..at]);
+    if number_of_client >= FIRST_CLIENT {
+        text(out, name);
+        text(out, address);
+    }
+}
+
+/// The longest name and address together that are copied with the rest.
+const SHORT_TEXTS: usize = 64;
+/// A tag, two long numbers, two short ones, the texts.
+const HEAD_MAX: usize = 1 + 10 + 10 + 1 + 1 + SHORT_TEXTS;
+
+/// As [`number`], into a place that is long enough.
+fn put_number(out: &mut [u8], at: &mut usize, mut number: u64) {
+    while number >= 0x80 {
+        #[allow(clippy::cast_possible_truncation)]
+        let byte = number as u8 | 0x80;
+        out[*at] = byte;
+        *at += 1;
+        number >>= 7;
+    }
+    #[allow(clippy::cast_possible_truncation)]
+    let byte = number as u8;
+    out[*at] = byte;
+    *at += 1;
 }
 
 /// The channel of a message, whose record these bytes begin with.
