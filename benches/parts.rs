@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use driven::{Driven, NOW, request};
-use minibroker::Broker;
 use minibroker::engine::Engine;
 use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
-use minibroker::store::{Config, pattern};
+use minibroker::store::{Config, Recorder, pattern};
+use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -101,6 +101,17 @@ fn writer(c: &mut Criterion) {
     group.finish();
 }
 
+type NewDriven = fn() -> Driven;
+
+/// Without and with the journal that an embedded broker has.
+const JOURNALS: [(NewDriven, &str); 2] = [(Driven::new, ""), (recorded, ", recorded")];
+
+fn recorded() -> Driven {
+    let mut driven = Driven::new();
+    driven.engine.store_mut().journal = Recorder::new(DEFAULT_JOURNAL_LIMIT, NOW);
+    driven
+}
+
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
     let commands: [(&str, &[&[&str]]); 8] = [
@@ -118,13 +129,15 @@ fn engine(c: &mut Criterion) {
         let times = PIPELINE / requests.len();
         let bytes = bytes.repeat(times);
         group.throughput(Throughput::Elements(PIPELINE as u64));
-        group.bench_function(format!("{name}, pipeline {PIPELINE}"), |b| {
-            let mut driven = Driven::new();
-            let client = driven.connect();
-            driven.feed(client, &request(&["SET", "key", MESSAGE]));
-            driven.feed(client, &request(&["HSET", "session", "user", MESSAGE, "room", MESSAGE]));
-            b.iter(|| driven.feed(client, black_box(&bytes)));
-        });
+        for (new, recorded) in JOURNALS {
+            group.bench_function(format!("{name}, pipeline {PIPELINE}{recorded}"), |b| {
+                let mut driven = new();
+                let client = driven.connect();
+                driven.feed(client, &request(&["SET", "key", MESSAGE]));
+                driven.feed(client, &request(&["HSET", "session", "user", MESSAGE, "room", MESSAGE]));
+                b.iter(|| driven.feed(client, black_box(&bytes)));
+            });
+        }
     }
     let ping = request(&["PING"]);
     group.throughput(Throughput::Elements(1));
@@ -135,16 +148,18 @@ fn engine(c: &mut Criterion) {
     });
     for subscribers in [1, 10, 100, 1000] {
         group.throughput(Throughput::Elements(subscribers));
-        group.bench_function(format!("PUBLISH to {subscribers}"), |b| {
-            let mut driven = Driven::new();
-            for _ in 0..subscribers {
-                let subscriber = driven.connect();
-                driven.feed(subscriber, &request(&["SUBSCRIBE", "chat"]));
-            }
-            let publisher = driven.connect();
-            let bytes = request(&["PUBLISH", "chat", MESSAGE]);
-            b.iter(|| driven.feed(publisher, black_box(&bytes)));
-        });
+        for (new, recorded) in JOURNALS {
+            group.bench_function(format!("PUBLISH to {subscribers}{recorded}"), |b| {
+                let mut driven = new();
+                for _ in 0..subscribers {
+                    let subscriber = driven.connect();
+                    driven.feed(subscriber, &request(&["SUBSCRIBE", "chat"]));
+                }
+                let publisher = driven.connect();
+                let bytes = request(&["PUBLISH", "chat", MESSAGE]);
+                b.iter(|| driven.feed(publisher, black_box(&bytes)));
+            });
+        }
     }
     for waiters in [1, 1000] {
         group.throughput(Throughput::Elements(1));

@@ -46,10 +46,15 @@
 //! # What a test can do
 //!
 //! - Connect by [`Broker::url`], or in memory without any socket by [`Broker::connect`].
-//! - Wait: [`Broker::wait_for_subscribers`], [`Broker::wait_for_pattern_subscribers`], [`Broker::wait_for_blocked`].
-//!   What is waited for in vain is an error that says what there was, and where the test waited.
+//! - Wait: [`Broker::wait_for_subscribers`], [`Broker::wait_for_pattern_subscribers`], [`Broker::wait_for_blocked`],
+//!   [`Broker::wait_for_published`], [`Broker::wait_for_clients`], [`Broker::wait_for_pending`], and
+//!   [`Broker::wait_until`] for everything else. What is waited for in vain is an error that says what there was, and
+//!   where the test waited.
+//! - Look back: [`Broker::published`] is what was said on a channel, [`Broker::journal`] all that has happened;
+//!   [`Broker::print_journal_on_panic`] shows it where a test fails.
+//! - Assert: [`Broker::assert_published`], [`Broker::assert_no_message_lost`].
 //! - Look inside and act itself: [`Broker::command`] runs any command and returns a [`Value`];
-//!   [`Broker::commands`] shows all that clients send.
+//!   [`Broker::commands`] shows all that clients send as it comes.
 //! - Set a port, a password, a Unix socket, limits: [`Broker::builder`].
 //! - End it: dropping it cuts all clients and frees the port before `drop` returns, also while a test panics.
 //!
@@ -92,5 +97,8 @@ pub mod resp;
 pub mod server;
 pub mod store;
 
-pub use broker::{Broker, Builder, CommandError, DEFAULT_WAIT, StartError, Wait, WaitError};
+pub use broker::{
+    Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind, Journal,
+    Message, Peer, StartError, State, Wait, WaitError, Wakeup,
+};
 pub use resp::Value;

@@ -255,6 +255,8 @@ impl Session {
             .bind(options.bind.iter().copied())
             .databases(options.databases.into())
             .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX))
+            // Nobody could look at it.
+            .journal_limit(0)
             .password(options.requirepass.clone().unwrap_or_default());
         #[cfg(unix)]
         if let Some(path) = &options.unixsocket {

@@ -12,7 +12,7 @@ pub const NOW: Time = Time::from_micros(1_700_000_000_000_000);
 
 /// An engine, with the buffers that the shell would have.
 pub struct Driven {
-    engine: Engine,
+    pub engine: Engine,
     parser: Parser,
     /// What the last client has got.
     pub out: Vec<u8>,
@@ -26,7 +26,8 @@ impl Driven {
     }
 
     pub fn connect(&mut self) -> ClientKey {
-        self.engine.connect(Address::default(), NOW).expect("there is room for a client")
+        let address = Address { peer: "127.0.0.1:53211".into(), ..Address::default() };
+        self.engine.connect(address, NOW).expect("there is room for a client")
     }
 
     /// Runs requests and takes all output; returns how many bytes that is.

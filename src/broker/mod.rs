@@ -1,9 +1,15 @@
-//! The handle that a test holds: [`Broker`], started by a [`Builder`], with [`Wait`]s for what its clients do.
+//! The handle that a test holds: [`Broker`], started by a [`Builder`], with [`Wait`]s for what its clients do and a
+//! [`Journal`] of what they did.
 
 mod builder;
+mod journal;
+mod state;
 mod wait;
 
+pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use builder::Builder;
+pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
+pub use state::State;
 pub use wait::{Wait, WaitError};
 
 use std::fmt::Write;
@@ -11,6 +17,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -73,6 +80,7 @@ pub struct Broker {
     addr: SocketAddr,
     password: Option<String>,
     unix_socket: Option<PathBuf>,
+    prints_on_panic: AtomicBool,
 }
 
 impl Broker {
@@ -164,7 +172,10 @@ impl Broker {
     }
 
     /// Every command as it comes, a line each in the format of MONITOR, including those that MONITOR leaves
-    /// out. Who reads it is not counted as a client.
+    /// out. Who reads it is not counted as a client. Of what nobody reads a megabyte is kept; when it is read again a
+    /// line tells how many commands were left out.
+    ///
+    /// To look back there is the [`journal`](Broker::journal), which also knows the answers.
     #[must_use]
     pub fn commands(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
@@ -252,6 +263,84 @@ impl Broker {
     pub fn wait_for_blocked(&self, key: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
         Wait::new(self, Condition::Blocked { key: key.as_ref().to_vec(), count })
     }
+
+    /// Waits until `count` messages or more have been published on the channel since the start, whoever got them: until
+    /// [`Broker::published`] returns so many.
+    ///
+    /// # Panics
+    ///
+    /// Nothing is recorded, see [`Builder::journal_limit`].
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// std::thread::spawn(move || -> redis::RedisResult<()> {
+    ///     let mut connection = client.get_connection()?;
+    ///     redis::cmd("PUBLISH").arg("chat").arg("hello").exec(&mut connection)
+    /// });
+    /// broker.wait_for_published("chat", 1).blocking()?;
+    /// assert_eq!(broker.published("chat")[0].text(), "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn wait_for_published(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
+        self.assert_recording();
+        Wait::new(self, Condition::Published { channel: channel.as_ref().to_vec(), count })
+    }
+
+    /// Waits until `count` clients or more are connected; with 0 until nobody is.
+    #[track_caller]
+    pub fn wait_for_clients(&self, count: usize) -> Wait<'_> {
+        Wait::new(self, Condition::Clients { count })
+    }
+
+    /// Waits until `count` entries of the stream or more have been delivered to consumers of the group and are not
+    /// acknowledged, in all databases together; with 0 until all are. A group that is not there has none.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.command(["XGROUP", "CREATE", "chat", "workers", "$", "MKSTREAM"])?;
+    /// broker.command(["XADD", "chat", "*", "text", "hello"])?;
+    /// broker.command(["XREADGROUP", "GROUP", "workers", "ann", "STREAMS", "chat", ">"])?;
+    /// broker.wait_for_pending("chat", "workers", 1).blocking()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn wait_for_pending(
+        &self,
+        stream: impl AsRef<[u8]>,
+        group: impl AsRef<[u8]>,
+        count: usize,
+    ) -> Wait<'_> {
+        let (stream, group) = (stream.as_ref().to_vec(), group.as_ref().to_vec());
+        Wait::new(self, Condition::Pending { stream, group, count })
+    }
+
+    /// Waits until a question about the state is answered with yes. It is asked at once and after every change, between
+    /// two commands, while nobody else is served: it should be quick, and it may look at nothing but the state that it
+    /// is given. If it panics, so does the wait.
+    ///
+    /// # Panics
+    ///
+    /// The question uses a broker: the wait panics.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// std::thread::spawn(move || -> redis::RedisResult<()> {
+    ///     let mut connection = client.get_connection()?;
+    ///     redis::cmd("SADD").arg("online").arg("ann").exec(&mut connection)?;
+    ///     redis::cmd("RPUSH").arg("history").arg("ann: hello").exec(&mut connection)
+    /// });
+    /// broker
+    ///     .wait_until(|state| state.has_member("online", "ann") && state.length("history") == 1)
+    ///     .blocking()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn wait_until(&self, mut question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
+        Wait::new(self, Condition::Until(Box::new(move |store| question(State::new(store)))))
+    }
 }
 
 /// Where it listens: not what it holds, and not its password.
@@ -263,6 +352,9 @@ impl std::fmt::Debug for Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        if self.prints_on_panic.load(Ordering::Relaxed) && std::thread::panicking() {
+            eprint!("{}", self.last_events());
+        }
         self.stop.notify_one();
         if let Some(thread) = self.thread.take() {
             // A panic of that thread has been reported there; a second one while unwinding would abort.

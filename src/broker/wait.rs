@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::Poll;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Broker, DEFAULT_WAIT};
-use crate::server::{Condition, Shared};
+use crate::server::{Added, Condition, Panicked, Seen, Shared};
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
@@ -36,12 +36,12 @@ pub struct Wait<'a> {
     caller: &'static Location<'static>,
 }
 
-/// Time was up before the state was there.
+/// Time was up before the state was there. It tells what was there instead, and where the test waited.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("waited {within:?} for {wanted}, saw {seen} (at {caller})")]
+#[error("waited {within:?} for {wanted}, saw {} (at {caller})", seen.text)]
 pub struct WaitError {
     wanted: String,
-    seen: usize,
+    seen: Seen,
     within: Duration,
     caller: &'static Location<'static>,
 }
@@ -54,10 +54,11 @@ impl fmt::Debug for WaitError {
 }
 
 impl WaitError {
-    /// How many there were when time was up.
+    /// How many there were when time was up; 0 where nothing is counted, as by
+    /// [`wait_until`](Broker::wait_until).
     #[must_use]
     pub fn seen(&self) -> usize {
-        self.seen
+        self.seen.count.unwrap_or_default()
     }
 }
 
@@ -79,58 +80,82 @@ impl<'a> Wait<'a> {
     /// # Errors
     ///
     /// Time was up.
+    ///
+    /// # Panics
+    ///
+    /// The predicate of [`wait_until`](Broker::wait_until) panics: with what it has panicked with.
     pub fn blocking(self) -> Result<(), WaitError> {
         let (tell, told) = mpsc::channel();
-        let registration = self.register(move || {
+        let (within, in_vain) = (self.within, self.in_vain());
+        let Some(registration) = self.register(move |outcome| {
             // Whoever has stopped waiting does not want to know.
-            let _ = tell.send(());
-        });
-        match told.recv_timeout(self.within) {
-            Ok(()) => Ok(()),
-            Err(_) => self.give_up(registration),
+            let _ = tell.send(outcome);
+        }) else {
+            return Ok(());
+        };
+        match told.recv_timeout(within) {
+            Ok(outcome) => panic_with(outcome),
+            Err(_) => match registration.give_up() {
+                Some(seen) => return Err(in_vain(seen)),
+                // It came in the same moment.
+                None => told.recv().map_or((), panic_with),
+            },
         }
+        Ok(())
     }
 
     async fn wait(self) -> Result<(), WaitError> {
         let (tell, mut told) = oneshot::channel();
-        let registration = self.register(move || {
+        let (within, in_vain, broker) = (self.within, self.in_vain(), self.broker);
+        let Some(registration) = self.register(move |outcome| {
             // Whoever has stopped waiting does not want to know.
-            let _ = tell.send(());
+            let _ = tell.send(outcome);
+        }) else {
+            return Ok(());
+        };
+        // The timer runs in the broker's runtime: whoever awaits may have none, or one that is blocked.
+        let mut timer = Timer(broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
+        let met = poll_fn(|context| {
+            if let Poll::Ready(outcome) = Pin::new(&mut told).poll(context) {
+                return Poll::Ready(Some(outcome));
+            }
+            Pin::new(&mut timer.0).poll(context).map(|_| None)
         });
-        if registration.is_none() {
+        if let Some(outcome) = met.await {
+            // It is told before its sender goes.
+            if let Ok(outcome) = outcome {
+                panic_with(outcome);
+            }
             return Ok(());
         }
-        // The timer runs in the broker's runtime: whoever awaits may have none, or one that is blocked.
-        let within = self.within;
-        let mut timer = Timer(self.broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
-        let met = poll_fn(|context| {
-            if Pin::new(&mut told).poll(context).is_ready() {
-                return Poll::Ready(true);
-            }
-            Pin::new(&mut timer.0).poll(context).map(|_| false)
-        });
-        if met.await { Ok(()) } else { self.give_up(registration) }
+        match registration.give_up() {
+            Some(seen) => return Err(in_vain(seen)),
+            // It came in the same moment.
+            None => told.await.map_or((), panic_with),
+        }
+        Ok(())
     }
 
-    /// Has `tell` called once the state is there; none if it has been called already.
-    fn register(&self, tell: impl FnOnce() + Send + 'static) -> Option<Registration<'a>> {
-        let shared = &self.broker.shared;
-        let engine = shared.engine();
-        let id = shared.waits.add(engine.store(), self.condition.clone(), tell)?;
-        Some(Registration { shared, id })
+    /// The error for what was seen.
+    fn in_vain(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
+        let (wanted, within, caller) = (self.condition.to_string(), self.within, self.caller);
+        move |seen| WaitError { wanted, seen, within, caller }
     }
 
-    /// Time is up; but the state may have come in the same moment.
-    fn give_up(&self, registration: Option<Registration<'_>>) -> Result<(), WaitError> {
-        let seen = registration.and_then(|registration| registration.give_up());
-        seen.map_or(Ok(()), |seen| {
-            Err(WaitError {
-                wanted: self.condition.to_string(),
-                seen,
-                within: self.within,
-                caller: self.caller,
-            })
-        })
+    /// Has `tell` called once the state is there; none if it is there already.
+    fn register(self, tell: impl FnOnce(Result<(), Panicked>) + Send + 'static) -> Option<Registration<'a>> {
+        let shared = &*self.broker.shared;
+        match shared.look(|store| shared.waits.add(store, self.condition, tell)) {
+            Added::Met => None,
+            Added::Waiting(id) => Some(Registration { shared, id }),
+        }
+    }
+}
+
+/// A predicate that panics does so in the test that waits.
+fn panic_with(outcome: Result<(), Panicked>) {
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
     }
 }
 
@@ -150,8 +175,8 @@ struct Registration<'a> {
 }
 
 impl Registration<'_> {
-    /// How many there are, unless the state was there.
-    fn give_up(&self) -> Option<usize> {
+    /// What there is, unless the state was there.
+    fn give_up(&self) -> Option<Seen> {
         let engine = self.shared.engine();
         self.shared.waits.give_up(engine.store(), self.id)
     }

@@ -10,8 +10,9 @@ use super::Engine;
 use super::dispatch::may_write;
 use crate::commands::table::{self, Command};
 use crate::resp::{Args, OwnedRequest};
+use crate::store::journal::Wakeup;
 use crate::store::waiters::{Answer, Blocked, Reason};
-use crate::store::{Bytes, ClientKey, Time};
+use crate::store::{Bytes, ClientKey, Store, Time};
 
 impl Engine {
     /// Makes a client wait.
@@ -24,6 +25,9 @@ impl Engine {
         request: OwnedRequest,
     ) {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
+        if self.store.journal.is_on() {
+            self.store.journal.blocked(owner, reason, &keys, deadline, self.store.now);
+        }
         let blocked = self.store.waiters.add(client, reason, owner.db, keys, deadline, request);
         owner.blocked = Some(blocked);
     }
@@ -39,15 +43,16 @@ impl Engine {
                 let next = self.store.waiters.next_waiter(db, &key, kind, last, until);
                 let Some((arrival, client)) = next else { break };
                 last = arrival;
-                self.retry(client);
+                self.retry(client, &key);
             }
         }
     }
 
-    /// Runs the command of a waiting client again, after CLIENT PAUSE if there is one. If it finds nothing still,
+    /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it finds nothing still,
     /// it waits on, with the deadline that it had.
-    fn retry(&mut self, client: ClientKey) {
+    fn retry(&mut self, client: ClientKey, key: &[u8]) {
         let Some(blocked) = self.store.resume(client) else { return };
+        self.note_wakeup(client, || Wakeup::Key(key.to_vec()));
         let Blocked { request, deadline, .. } = *blocked;
         let args = request.args();
         let Some(command) = command_of(args) else { return };
@@ -62,6 +67,16 @@ impl Engine {
             if blocked.reason != Reason::Pause {
                 self.store.waiters.set_deadline(client, blocked, deadline);
             }
+        }
+    }
+
+    /// Tells the journal, if there is one, why a client waits no longer.
+    fn note_wakeup(&mut self, client: ClientKey, wakeup: impl FnOnce() -> Wakeup) {
+        let Store { journal, clients, now, .. } = &mut self.store;
+        if journal.is_on()
+            && let Some(owner) = clients.get(client)
+        {
+            journal.unblocked(owner, &wakeup(), *now);
         }
     }
 
@@ -105,6 +120,7 @@ impl Engine {
         self.store.keeps_expired = false;
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
+                self.note_wakeup(client, || Wakeup::PauseOver);
                 self.dispatch(client, blocked.request.args());
                 self.serve_ready();
             }

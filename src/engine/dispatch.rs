@@ -181,8 +181,16 @@ impl Engine {
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
         let Some((mut out, protocol)) = self.store.clients.take_outbox(client) else { return };
         let start = out.len();
+        let recording = self.store.journal.is_on();
+        if recording {
+            self.store.journal.begin_answer(client);
+        }
         write(self, &mut out, protocol);
-        let Store { clients, config, now, .. } = &mut self.store;
+        let Store { clients, config, now, journal, .. } = &mut self.store;
+        if recording {
+            let owner = clients.get(client).filter(|owner| owner.close != Close::Now);
+            journal.end_answer(owner, &out[start..], out.len(), *now);
+        }
         clients.put_reply(client, out, start, config, *now);
     }
 

@@ -99,7 +99,14 @@ impl Engine {
             return Err(Error::new("ERR max number of clients reached"));
         }
         let authenticated = self.store.config.requirepass.is_empty();
-        Ok(self.store.clients.connect(address, authenticated, false, now))
+        let client = self.store.clients.connect(address, authenticated, false, now);
+        let Store { journal, clients, now, .. } = &mut self.store;
+        if journal.is_on()
+            && let Some(owner) = clients.get(client)
+        {
+            journal.connected(owner, *now);
+        }
+        Ok(client)
     }
 
     /// Somebody of the embedding program begins to read all commands.
@@ -113,6 +120,12 @@ impl Engine {
     /// A client has gone.
     pub fn disconnect(&mut self, client: ClientKey, now: Time) {
         self.advance(now);
+        let Store { journal, clients, now, .. } = &mut self.store;
+        if journal.is_on()
+            && let Some(owner) = clients.get(client).filter(|owner| !owner.internal)
+        {
+            journal.disconnected(owner, *now);
+        }
         self.store.release(client);
         self.store.clients.remove(client);
     }
@@ -211,13 +224,20 @@ impl Engine {
             return;
         }
         let protocol = owner.protocol;
+        let start = owner.outbox.len();
         Reply::new(&mut owner.outbox, protocol).error(&text);
+        if self.store.journal.is_on() {
+            self.store.journal.reply(owner, &owner.outbox[start..], self.store.now);
+        }
         self.store.clients.close(client, Close::AfterReply);
     }
 
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
     pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.advance(now);
+        if self.store.journal.is_on() {
+            self.record_command(client, args);
+        }
         self.dispatch(client, args);
         if self.store.waiters.has_ready() {
             self.serve_ready();
@@ -233,7 +253,8 @@ impl Engine {
             return Output { close: Close::Now, resumed: false };
         };
         let mut taken = std::mem::take(&mut owner.outbox);
-        owner.in_flight = 0;
+        // Of what is taken from a client that is cut off nothing is written.
+        owner.in_flight = if owner.close == Close::Now { taken.len() } else { 0 };
         if !taken.is_empty() {
             owner.last_interaction = self.store.now;
         }

@@ -1,13 +1,35 @@
 //! MONITOR: who asked to see all commands sees them.
 
 use super::Engine;
+use super::blocking::command_of;
 use crate::commands::client::printable;
 use crate::commands::table::{Command, Flags};
 use crate::resp::Args;
-use crate::store::ClientKey;
 use crate::store::clients::ReplyMode;
+use crate::store::{ClientKey, Store};
+
+/// What is shown in place of a password.
+const REDACTED: &[u8] = b"(redacted)";
+
+/// How many bytes of commands may wait for a reader of the embedding program.
+const OBSERVER_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
+    /// Tells the journal of a command; passwords never.
+    pub(super) fn record_command(&mut self, client: ClientKey, args: Args<'_>) {
+        const WITH_SECRETS: [&[u8]; 3] = [b"auth", b"hello", b"config"];
+        let Store { journal, clients, now, .. } = &mut self.store;
+        let Some(owner) = clients.get(client) else { return };
+        if !WITH_SECRETS.iter().any(|name| args[0].eq_ignore_ascii_case(name)) {
+            return journal.command(owner, args.iter(), *now);
+        }
+        let command = command_of(args);
+        let shown: Vec<&[u8]> = (args.iter().enumerate())
+            .map(|(index, argument)| if is_secret(command, args, index) { REDACTED } else { argument })
+            .collect();
+        journal.command(owner, shown.iter().copied(), *now);
+    }
+
     /// Shows a command to all monitors, in redis-server's format; passwords never. Commands about the server
     /// itself and those that were refused are shown to the embedding program only.
     pub(super) fn feed_monitors(
@@ -24,10 +46,21 @@ impl Engine {
         let public = ran && command.is_some_and(|command| !command.flags.intersects(hidden));
         let Some(line) = self.monitor_line(client, command, args) else { return };
         for monitor in self.store.clients.monitors.clone() {
-            let Some(owner) = self.store.clients.get(monitor) else { continue };
-            if owner.internal || public && owner.reply_mode != ReplyMode::Off {
-                self.store.clients.deliver(monitor, &line, &self.store.config, self.store.now);
+            let Some(owner) = self.store.clients.get_mut(monitor) else { continue };
+            if !(owner.internal || public && owner.reply_mode != ReplyMode::Off) {
+                continue;
             }
+            if owner.internal && owner.pending_output() + line.len() > OBSERVER_LIMIT {
+                owner.left_out += 1;
+                continue;
+            }
+            let left_out = std::mem::take(&mut owner.left_out);
+            let Store { clients, config, now, .. } = &mut self.store;
+            if left_out > 0 {
+                let told = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
+                clients.deliver(monitor, told.as_bytes(), config, *now);
+            }
+            clients.deliver(monitor, &line, config, *now);
         }
     }
 
@@ -44,7 +77,7 @@ impl Engine {
         for (index, argument) in args.iter().enumerate() {
             line.push(b' ');
             if is_secret(command, args, index) {
-                quote(b"(redacted)", &mut line);
+                quote(REDACTED, &mut line);
             } else {
                 quote(argument, &mut line);
             }

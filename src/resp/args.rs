@@ -46,7 +46,7 @@ impl<'a> Args<'a> {
 
     /// All arguments in their order.
     #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let buffer = self.buffer;
         self.spans.iter().map(move |span| buffer.get(span.start..span.end).unwrap_or_default())
     }

@@ -130,7 +130,10 @@ impl Io {
             self.closed = true;
         }
         let written = self.write_some(buffer);
-        if written < buffer.len() && !self.closed {
+        if written < buffer.len() && self.closed {
+            // What is lost with the connection does not count as written.
+            shared.engine().set_in_flight(client, buffer.len() - written);
+        } else if written < buffer.len() {
             // What is long is not copied again; its buffer would be given back in any case.
             self.pending = if buffer.capacity() > KEPT_CAPACITY {
                 Bytes::from(std::mem::take(buffer)).slice(written..)

@@ -13,7 +13,7 @@ pub use connection::{Connection, Transport};
 pub use listener::{Listener, listen};
 #[cfg(unix)]
 pub use listener::{UnixSocket, listen_on_path};
-pub use wait::{Condition, Waits};
+pub use wait::{Added, Condition, Panicked, Seen, Waits, summary};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +24,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::engine::Engine;
-use crate::store::{ClientKey, Time};
+use crate::store::{ClientKey, Store, Time};
 
 /// What the connections, the timer and the handle share.
 #[derive(Debug)]
@@ -66,6 +66,16 @@ impl Shared {
         self.engine.lock()
     }
 
+    /// Looks at the state from outside of any connection, from any thread.
+    ///
+    /// # Panics
+    ///
+    /// Within the predicate of a wait, which holds the lock already.
+    pub fn look<R>(&self, look: impl FnOnce(&Store) -> R) -> R {
+        wait::assert_not_looking();
+        look(self.engine().store())
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> Time {
@@ -79,12 +89,13 @@ impl Shared {
     }
 
     /// Follows every change of the engine: the outboxes that have got something will be written, those who wait
-    /// for a state of the broker are told, the timer is set. Then the lock is released.
+    /// for a state of the broker are told, the timer is set. They are told when the lock has been released, because
+    /// what they do then is theirs.
     pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
         if engine.has_dirty() {
             self.dirty.notify_one();
         }
-        self.waits.check(engine.store());
+        let met = self.waits.check(engine.store());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
         {
@@ -92,6 +103,9 @@ impl Shared {
             self.earlier_deadline.notify_one();
         }
         drop(engine);
+        for tell in met {
+            tell();
+        }
     }
 
     /// Writes what the outboxes hold, as soon as they hold something, for ever. The task of this runs behind those
@@ -130,7 +144,12 @@ impl Shared {
     }
 
     /// Changes the engine from outside of any connection, from any thread.
+    ///
+    /// # Panics
+    ///
+    /// Within the predicate of a wait, which holds the lock already.
     pub fn change<R>(&self, change: impl FnOnce(&mut Engine, Time) -> R) -> R {
+        wait::assert_not_looking();
         let mut engine = self.engine();
         let started = Instant::now();
         let result = change(&mut engine, self.clock.at(started));

@@ -126,6 +126,10 @@ pub struct Client {
     pub ignored: bool,
     /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
+    /// It was cut off because it did not read what it was sent.
+    pub over_output_limit: bool,
+    /// So many lines were left out of what it sees of all commands, since nobody reads them.
+    pub left_out: u64,
     /// Bytes received.
     pub net_input: u64,
     /// Bytes sent.
@@ -219,6 +223,12 @@ impl Client {
         self.outbox.len() + self.in_flight
     }
 
+    /// How many bytes have been written to the connection.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.net_output.saturating_sub(self.in_flight as u64)
+    }
+
     /// How redis-server would keep what has not been written: so many bytes in the fixed buffer of the client,
     /// and so many blocks for the rest.
     #[must_use]
@@ -303,6 +313,8 @@ impl Clients {
             close: Close::No,
             ignored: false,
             query_buffer: 0,
+            over_output_limit: false,
+            left_out: 0,
             net_input: 0,
             net_output: 0,
             commands: 0,
@@ -374,22 +386,25 @@ impl Clients {
     }
 
     /// Appends bytes to the outbox of a client that did not ask for them, and cuts it off if it has passed
-    /// the limits.
-    pub fn deliver(&mut self, key: ClientKey, bytes: &[u8], config: &Config, now: Time) {
-        let Some(client) = self.slots.get_mut(key.0) else { return };
+    /// the limits. Returns how many bytes it will have been sent with them; none, and nothing is done, if its
+    /// connection is being closed already.
+    pub fn deliver(&mut self, key: ClientKey, bytes: &[u8], config: &Config, now: Time) -> Option<u64> {
+        let client = self.slots.get_mut(key.0)?;
         if client.close != Close::No {
-            return;
+            return None;
         }
         if client.outbox.capacity() == 0 {
             client.outbox = self.spare.pop().unwrap_or_default();
         }
         client.outbox.extend_from_slice(bytes);
+        let end = client.net_output + client.outbox.len() as u64;
         let over = check_output_limit(client, bytes.len(), config, now);
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(key);
         }
         self.note(over);
+        Some(end)
     }
 
     /// Takes the outbox of a client, to append a reply in the version of the protocol that is told with it. It
@@ -599,6 +614,7 @@ fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: T
 
 fn cut_off(client: &mut Client) -> Over {
     client.close = Close::Now;
+    client.over_output_limit = true;
     client.outbox = Vec::new();
     Over::Hard
 }

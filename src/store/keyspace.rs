@@ -106,6 +106,12 @@ impl Database {
         self.entries.get(key).is_some_and(|entry| entry.expired(now))
     }
 
+    /// The entry of a key that has not expired at `now` (milliseconds since the Unix epoch). Nothing is changed.
+    #[must_use]
+    pub fn look(&self, key: &[u8], now: i64) -> Option<&Entry> {
+        self.entries.get(key).filter(|entry| !entry.expired(now))
+    }
+
     /// All keys and entries.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
@@ -263,8 +269,7 @@ impl Store {
     /// they stay.
     #[must_use]
     pub fn glimpse(&self, key: &[u8]) -> Option<&Entry> {
-        let entry = self.database().entries.get(key)?;
-        (!entry.expired(self.now.millis())).then_some(entry)
+        self.database().look(key, self.now.millis())
     }
 
     /// True if the key is there.
@@ -478,6 +483,9 @@ impl Store {
     fn expire(&mut self, db: usize, place: usize) {
         if let Some((key, _)) = self.databases[db].remove_at(place) {
             self.stats.expired_keys += 1;
+            if self.journal.is_on() {
+                self.journal.expired(db, &key, self.now);
+            }
             self.waiters.lost(db, &key);
             self.in_database(db, |store| {
                 store.watches.touch(&mut store.clients, db, &key);

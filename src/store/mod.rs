@@ -14,6 +14,7 @@ mod field_deadlines;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
+pub mod journal;
 pub mod keyspace;
 pub mod lcs;
 pub mod list;
@@ -36,6 +37,7 @@ pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
 pub use hash::Hash;
+pub use journal::Recorder;
 pub use keyspace::{Database, Entry};
 pub use list::List;
 pub use pubsub::PubSub;
@@ -79,6 +81,8 @@ pub struct Store {
     pub config: Config,
     /// The counters that INFO shows.
     pub stats: Stats,
+    /// What has happened, for the embedding program to look at.
+    pub journal: Recorder,
     /// The source of everything random.
     pub random: fastrand::Rng,
     /// The time at which the running command happens.
@@ -112,6 +116,7 @@ impl Store {
             clients: Clients::default(),
             config,
             stats,
+            journal: Recorder::default(),
             random,
             now,
             keeps_expired: false,

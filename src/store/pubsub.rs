@@ -1,11 +1,12 @@
 //! Pub/Sub: who is subscribed to what, and the delivery of messages.
 
 use super::clients::Subscriptions;
+use super::journal::{Publishing, Recorder};
 use super::{Bytes, ClientKey, IndexSet, Map, Store, pattern};
 use crate::resp::{Protocol, Reply};
 
 /// The three kinds of subscriptions.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
     /// To a channel.
     Channel,
@@ -83,6 +84,9 @@ impl Store {
         if !kind.of_mut(owner.subscriptions.get_or_insert_default()).insert(name.into()) {
             return false;
         }
+        if self.journal.is_on() {
+            self.journal.subscription(owner, true, kind, name, self.now);
+        }
         let table = self.pubsub.table_mut(kind);
         match table.get_mut(name) {
             Some(subscribers) => subscribers.insert(client),
@@ -104,6 +108,11 @@ impl Store {
     }
 
     fn unregister(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
+        if self.journal.is_on()
+            && let Some(owner) = self.clients.get(client)
+        {
+            self.journal.subscription(owner, false, kind, name, self.now);
+        }
         let table = self.pubsub.table_mut(kind);
         if let Some(subscribers) = table.get_mut(name) {
             subscribers.swap_remove(&client);
@@ -127,39 +136,72 @@ impl Store {
     /// Delivers a message to all subscribers of a channel, then to those of every pattern that matches it, in
     /// the order in which the patterns came; returns how many deliveries that made.
     pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
-        let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message);
-        if self.pubsub.patterns.is_empty() {
-            return receivers;
+        let recorded = self.begin_publishing(Kind::Channel, channel, message);
+        let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message, recorded);
+        for place in 0..self.pubsub.patterns.len() {
+            receivers += self.publish_by_pattern(place, channel, message, recorded);
         }
-        let Self { pubsub, clients, config, now, .. } = self;
-        for (pattern, subscribers) in &pubsub.patterns {
-            if !pattern::matches(pattern, channel, false) {
-                continue;
-            }
-            let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
-            let mut push = Push::new(&parts);
-            for subscriber in subscribers {
-                push.deliver(clients, *subscriber, config, *now);
-            }
-            receivers += subscribers.len();
+        if let Some(recorded) = recorded {
+            self.journal.published(recorded, receivers);
         }
         receivers
     }
 
-    /// Delivers a message to all subscribers of a shard channel; returns how many.
-    pub fn publish_to_shard(&mut self, channel: &[u8], message: &[u8]) -> usize {
-        self.publish_to(Kind::Shard, b"smessage", channel, message)
+    /// Delivers a message to the subscribers of the pattern at a place of the table, if it matches.
+    fn publish_by_pattern(
+        &mut self,
+        place: usize,
+        channel: &[u8],
+        message: &[u8],
+        recorded: Option<Publishing>,
+    ) -> usize {
+        let Some((pattern, subscribers)) = self.pubsub.patterns.get_index(place) else { return 0 };
+        if !pattern::matches(pattern, channel, false) {
+            return 0;
+        }
+        let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
+        let mut push = Push { recorded, pattern: Some(pattern), ..Push::new(&parts) };
+        for subscriber in subscribers {
+            push.deliver(&mut self.clients, &mut self.journal, *subscriber, &self.config, self.now);
+        }
+        subscribers.len()
     }
 
-    fn publish_to(&mut self, kind: Kind, word: &[u8], channel: &[u8], message: &[u8]) -> usize {
-        let Self { pubsub, clients, config, now, .. } = self;
+    /// Tells the journal of a message, if there is one.
+    fn begin_publishing(&mut self, kind: Kind, channel: &[u8], message: &[u8]) -> Option<Publishing> {
+        if !self.journal.is_on() {
+            return None;
+        }
+        let client = self.journal.answering().and_then(|client| self.clients.get(client));
+        Some(self.journal.publishing(client, kind, channel, message, self.now))
+    }
+
+    /// Delivers a message to all subscribers of a shard channel; returns how many.
+    pub fn publish_to_shard(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let recorded = self.begin_publishing(Kind::Shard, channel, message);
+        let receivers = self.publish_to(Kind::Shard, b"smessage", channel, message, recorded);
+        if let Some(recorded) = recorded {
+            self.journal.published(recorded, receivers);
+        }
+        receivers
+    }
+
+    fn publish_to(
+        &mut self,
+        kind: Kind,
+        word: &[u8],
+        channel: &[u8],
+        message: &[u8],
+        recorded: Option<Publishing>,
+    ) -> usize {
+        let Self { pubsub, clients, config, now, journal, .. } = self;
         let Some(subscribers) = pubsub.table(kind).get(channel) else {
             return 0;
         };
         let parts = [word, channel, message];
-        let mut push = Push::new(&parts);
+        let mut push = Push { recorded, ..Push::new(&parts) };
         for subscriber in subscribers {
-            push.deliver(clients, *subscriber, config, *now);
+            push.deliver(clients, journal, *subscriber, config, *now);
         }
         subscribers.len()
     }
@@ -169,16 +211,20 @@ impl Store {
 struct Push<'a> {
     parts: &'a [&'a [u8]],
     encoded: [Vec<u8>; 2],
+    /// The message in the journal, if there is one.
+    recorded: Option<Publishing>,
+    pattern: Option<&'a [u8]>,
 }
 
 impl<'a> Push<'a> {
     fn new(parts: &'a [&'a [u8]]) -> Self {
-        Self { parts, encoded: [Vec::new(), Vec::new()] }
+        Self { parts, encoded: [Vec::new(), Vec::new()], recorded: None, pattern: None }
     }
 
     fn deliver(
         &mut self,
         clients: &mut super::Clients,
+        journal: &mut Recorder,
         to: ClientKey,
         config: &super::Config,
         now: super::Time,
@@ -192,6 +238,11 @@ impl<'a> Push<'a> {
                 reply.bulk(part);
             }
         }
-        clients.deliver(to, encoded, config, now);
+        let end = clients.deliver(to, encoded, config, now);
+        if let Some(message) = self.recorded
+            && let Some(client) = clients.get(to)
+        {
+            journal.delivered((to, client), message, self.pattern, end, now);
+        }
     }
 }

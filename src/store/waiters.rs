@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use foldhash::fast::RandomState;
 
 use super::clients::Close;
+use super::journal::Wakeup;
 use super::value::Type;
 use super::{Bytes, ClientKey, Store};
 use crate::resp::{OwnedRequest, Reply};
@@ -340,6 +341,11 @@ impl Store {
         }
         let (muted, protocol) = (owner.is_muted(), owner.protocol);
         owner.end_reply();
+        if self.journal.is_on() {
+            let wakeup = if answer == Answer::TimedOut { Wakeup::TimedOut } else { Wakeup::Unblocked };
+            self.journal.unblocked(owner, &wakeup, self.now);
+        }
+        let start = owner.outbox.len();
         let mut reply = Reply::new(&mut owner.outbox, protocol);
         match answer {
             Answer::TimedOut if muted => {}
@@ -359,6 +365,9 @@ impl Store {
                     reply.error(text);
                 }
             }
+        }
+        if self.journal.is_on() {
+            self.journal.reply(owner, &owner.outbox[start..], self.now);
         }
         true
     }

@@ -2,7 +2,9 @@
 //! for the moment, looks inside, lets it go; and what holds whoever is connected.
 
 mod commands;
+mod journal;
 mod lifetime;
+mod lost;
 mod memory;
 mod order;
 mod settings;

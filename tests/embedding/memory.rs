@@ -160,3 +160,37 @@ async fn all_commands_can_be_read_as_they_come() -> Outcome {
     assert_eq!(seen, wanted);
     Ok(())
 }
+
+#[tokio::test]
+async fn of_commands_that_nobody_reads_not_all_are_kept() -> Outcome {
+    use tokio::io::AsyncBufReadExt;
+
+    const COMMANDS: usize = 20_000;
+    let broker = Broker::start()?;
+    let mut lines = tokio::io::BufReader::new(broker.commands()).lines();
+    let value = "x".repeat(200);
+    for _ in 0..COMMANDS {
+        broker.command(["SET", "key", &value])?;
+    }
+    let mut read = 0;
+    while read < 2000 {
+        lines.next_line().await?;
+        read += 1;
+    }
+    // Now there is room.
+    broker.command(["ECHO", "last"])?;
+    let mut left_out = 0;
+    while let Some(line) = lines.next_line().await? {
+        if line.ends_with(r#""ECHO" "last""#) {
+            break;
+        }
+        let told = line.strip_prefix("+(left out: ").and_then(|told| told.split_once(" commands"));
+        match told {
+            Some((count, _)) => left_out += count.parse::<usize>()?,
+            None => read += 1,
+        }
+    }
+    assert_eq!(read + left_out, COMMANDS);
+    assert!(read < COMMANDS / 2, "{read} lines were kept");
+    Ok(())
+}

@@ -1,13 +1,15 @@
 //! Waiting for the moment when somebody is there.
 
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use minibroker::Broker;
+use minibroker::{Broker, Value};
 
 use crate::Outcome;
 use crate::wire::Wire;
@@ -227,4 +229,223 @@ fn many_threads_wait_at_once_each_for_its_own() -> Outcome {
         }
         Ok(())
     })
+}
+
+#[test]
+fn messages_are_waited_for_whoever_publishes_them() -> Outcome {
+    let broker = Broker::start()?;
+    broker.command(["PUBLISH", "chat", "one"])?;
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| broker.wait_for_published("chat", 2).within(NEVER).blocking());
+        let mut publisher = Wire::connect(&broker).expect("it listens");
+        publisher.ask("PUBLISH chat two", ":0\r\n").expect("it answers");
+        waiting.join().expect("nobody panics")
+    })?;
+    broker.wait_for_published("nothing", 0).within(Duration::ZERO).blocking()?;
+    let error = broker.wait_for_published("chta", 3).within(SHORT).blocking().unwrap_err().to_string();
+    let wanted = "for 3 messages published on channel \"chta\", saw 0 (other channels: \"chat\" 2) (at ";
+    assert!(error.contains(wanted), "{error}");
+    Ok(())
+}
+
+#[test]
+fn clients_are_waited_for_as_they_come_and_go() -> Outcome {
+    let broker = Broker::start()?;
+    broker.wait_for_clients(0).within(Duration::ZERO).blocking()?;
+    let clients = [Wire::connect(&broker)?, Wire::connect(&broker)?];
+    broker.wait_for_clients(2).within(NEVER).blocking()?;
+    let error = broker.wait_for_clients(3).within(SHORT).blocking().unwrap_err().to_string();
+    assert!(error.contains("for 3 clients, saw 2 (at "), "{error}");
+    drop(clients);
+    broker.wait_for_clients(0).within(NEVER).blocking()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn entries_that_nobody_has_acknowledged_are_waited_for() -> Outcome {
+    let broker = Broker::start()?;
+    let error = broker.wait_for_pending("chat", "workers", 1).within(SHORT).await.unwrap_err().to_string();
+    let wanted =
+        "for 1 pending entry of group \"workers\" of stream \"chat\", saw 0 (there is no such group) (at ";
+    assert!(error.contains(wanted), "{error}");
+    broker.command(["XGROUP", "CREATE", "chat", "workers", "$", "MKSTREAM"])?;
+    broker.wait_for_pending("chat", "workers", 0).within(Duration::ZERO).await?;
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("XREADGROUP GROUP workers ann BLOCK 0 STREAMS chat >")?;
+    broker.wait_for_blocked("chat", 1).within(NEVER).await?;
+    let (pending, added) =
+        tokio::join!(broker.wait_for_pending("chat", "workers", 1).within(NEVER).into_future(), async {
+            broker.command(["XADD", "chat", "1-1", "text", "hello"])
+        },);
+    pending?;
+    added?;
+    worker.send("XACK chat workers 1-1")?;
+    broker.wait_for_pending("chat", "workers", 0).within(NEVER).await?;
+    Ok(())
+}
+
+#[test]
+fn any_state_can_be_waited_for() -> Outcome {
+    let broker = Broker::start()?;
+    let mut client = Wire::connect(&broker)?;
+    let asked = Arc::new(AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let asked = Arc::clone(&asked);
+            let wait = broker.wait_until(move |state| {
+                asked.fetch_add(1, Ordering::Relaxed);
+                state.length("history") == 3
+            });
+            wait.within(NEVER).blocking()
+        });
+        for number in 1..=3 {
+            client.ask("RPUSH history hello", &format!(":{number}\r\n")).expect("it answers");
+        }
+        waiting.join().expect("nobody panics")
+    })?;
+    // When nothing changes nobody asks.
+    assert!((1..=8).contains(&asked.load(Ordering::Relaxed)));
+    Ok(())
+}
+
+#[test]
+fn a_state_answers_questions_about_all_there_is() -> Outcome {
+    let broker = Broker::start()?;
+    let mut client = Wire::connect(&broker)?;
+    client.ask("CLIENT SETNAME ann", "+OK\r\n")?;
+    client.send("SUBSCRIBE chat")?;
+    client.send("PSUBSCRIBE room:*")?;
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BLPOP queue 0")?;
+    for command in [
+        "SET mood good",
+        "HSET ann city Oslo",
+        "SADD online ann bob",
+        "ZADD by_time 1 hello",
+        "XADD log * text hello",
+        "XGROUP CREATE log workers 0",
+        "XREADGROUP GROUP workers ann STREAMS log >",
+        "RPUSH history a b c",
+        "SET gone soon EXAT 1",
+        "PUBLISH chat hello",
+    ] {
+        broker.command(command.split(' '))?;
+    }
+    broker
+        .wait_until(|state| {
+            state.clients() == 2
+                && state.clients_named("ann") == 1
+                && state.subscribers("chat") == 1
+                && state.pattern_subscribers("room:*") == 1
+                && state.published("chat") == 1
+                && state.blocked("queue") == 1
+                && state.blocked_clients() == 1
+                && state.pending("log", "workers") == 1
+                && state.pending("log", "others") == 0
+                && state.keys().len() == 6
+                && state.exists("mood")
+                && !state.exists("gone")
+                && ["mood", "ann", "online", "by_time", "log", "history", "gone"].map(|key| state.length(key))
+                    == [4, 1, 2, 1, 1, 3, 0]
+                && state.get("mood") == "good"
+                && state.get("online") == Value::Null
+                && state.field("ann", "city") == "Oslo"
+                && state.field("ann", "street") == Value::Null
+                && state.has_member("online", "bob")
+                && state.has_member("by_time", "hello")
+                && !state.has_member("online", "eve")
+                && state.database(1).keys().is_empty()
+                && !state.database(99).exists("mood")
+        })
+        .within(NEVER)
+        .blocking()?;
+    let error = broker.wait_until(|_| false).within(SHORT).blocking().unwrap_err().to_string();
+    let wanted = "for a state, saw 2 clients, 1 blocked; 6 keys; subscribers: \"chat\" 1; pattern subscribers: \
+                  \"room:*\" 1 (at ";
+    assert!(error.contains(wanted), "{error}");
+    Ok(())
+}
+
+/// What a wait panics with.
+fn panic_of(wait: impl FnOnce() -> Result<(), minibroker::WaitError>) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(wait)).expect_err("it panics");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .expect("it panics with a text")
+}
+
+#[test]
+fn a_question_that_panics_fails_its_own_wait_only() -> Outcome {
+    let broker = Broker::start()?;
+    let mut client = Wire::connect(&broker)?;
+    let wait = || {
+        broker.wait_until(|state| {
+            assert!(!state.exists("mood"), "there is a mood");
+            false
+        })
+    };
+    let told = thread::scope(|scope| -> std::io::Result<_> {
+        let asked = Arc::new(Barrier::new(2));
+        let other = scope.spawn(|| broker.wait_for_published("chat", 1).within(NEVER).blocking());
+        let waiting = scope.spawn({
+            let asked = Arc::clone(&asked);
+            move || {
+                asked.wait();
+                panic_of(|| wait().within(NEVER).blocking())
+            }
+        });
+        asked.wait();
+        client.ask("SET mood good", "+OK\r\n")?;
+        let told = waiting.join().expect("nobody panics");
+        client.ask("PUBLISH chat hello", ":0\r\n")?;
+        assert_eq!(other.join().expect("nobody panics"), Ok(()));
+        Ok(told)
+    })?;
+    assert_eq!(told, "there is a mood");
+    assert_eq!(panic_of(|| wait().blocking()), "there is a mood");
+    Ok(())
+}
+
+#[test]
+fn a_question_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outcome {
+    let broker = Arc::new(Broker::start()?);
+    let uses: [fn(&Broker); 3] = [
+        |broker| drop(broker.command(["PING"])),
+        |broker| drop(broker.journal()),
+        |broker| drop(broker.wait_for_clients(0).blocking()),
+    ];
+    for use_it in uses {
+        let same = Arc::clone(&broker);
+        let wait = broker.wait_until(move |_| {
+            use_it(&same);
+            true
+        });
+        let told = panic_of(|| wait.blocking());
+        assert!(told.starts_with("the predicate of `wait_until` has used the broker"), "{told}");
+    }
+    assert_eq!(broker.command(["PING"])?, "PONG");
+    Ok(())
+}
+
+#[test]
+fn whoever_is_told_may_use_the_broker_at_once() -> Outcome {
+    /// Wakes by doing at once what its task would do: using the broker.
+    struct Eager(Arc<Broker>, AtomicUsize);
+    impl Wake for Eager {
+        fn wake(self: Arc<Self>) {
+            if let Ok(Value::Integer(length)) = self.0.command(["RPUSH", "woken", "x"]) {
+                self.1.store(usize::try_from(length).unwrap_or_default(), Ordering::SeqCst);
+            }
+        }
+    }
+    let broker = Arc::new(Broker::start()?);
+    let eager = Arc::new(Eager(Arc::clone(&broker), AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&eager));
+    let mut wait = broker.wait_for_published("chat", 1).within(NEVER).into_future();
+    assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    broker.command(["PUBLISH", "chat", "hello"])?;
+    assert_eq!(eager.1.load(Ordering::SeqCst), 1);
+    assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+    drop(wait);
+    Ok(())
 }

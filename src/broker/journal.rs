@@ -1,0 +1,378 @@
+//! Looking back: the journal, what was published, and assertions on both.
+
+use std::fmt::{self, Write};
+use std::ops::Deref;
+
+use super::Broker;
+use crate::commands::table;
+use crate::resp::OwnedRequest;
+use crate::store::journal::{Event, EventKind, Message, Quoted};
+
+/// How much memory the journal of an embedded broker takes at most, unless
+/// [`Builder::journal_limit`](super::Builder::journal_limit) says otherwise: enough for half a million events. Nothing is taken ahead of what happens.
+pub const DEFAULT_JOURNAL_LIMIT: usize = 32 * 1024 * 1024;
+
+/// How many of the last events are printed when a test panics.
+const PRINTED: usize = 100;
+/// How many lines of a kind the message of a failed assertion shows.
+const LINES: usize = 20;
+
+/// What has happened, in order: a list of [`Event`]s, from [`Broker::journal`].
+///
+/// It is a slice of events; the filters below make shorter ones, and it prints with a line for each.
+///
+/// ```
+/// use minibroker::{Broker, EventKind};
+///
+/// let broker = Broker::start()?;
+/// let mut ann = redis::Client::open(broker.url())?.get_connection()?;
+/// redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
+/// redis::cmd("RPUSH").arg("chat_queue").arg("hello").exec(&mut ann)?;
+///
+/// let of_ann = broker.journal().by_client("ann").of_key("chat_queue");
+/// assert_eq!(of_ann.len(), 1);
+/// assert!(matches!(&of_ann[0].kind, EventKind::Command(arguments) if arguments[2] == b"hello"));
+/// println!("{}", broker.journal());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journal {
+    events: Vec<Event>,
+    dropped: u64,
+}
+
+impl Journal {
+    /// How many older events have been given up because they took more memory than
+    /// [`Builder::journal_limit`](super::Builder::journal_limit) allows. The first event that is there has a
+    /// [number](Event::number) greater than this.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Those that pass a test.
+    #[must_use]
+    pub fn filter(self, mut test: impl FnMut(&Event) -> bool) -> Self {
+        let events = self.events.into_iter().filter(|event| test(event)).collect();
+        Self { events, ..self }
+    }
+
+    /// What a client did and got: the one with this number (CLIENT ID), name (CLIENT SETNAME; from when it has it) or
+    /// address.
+    #[must_use]
+    // So that numbers and texts can stand there as they are.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn by_client(self, client: impl ToString) -> Self {
+        let wanted = client.to_string();
+        self.filter(|event| {
+            event.client.as_ref().is_some_and(|client| {
+                !client.is_test()
+                    && (client.name == wanted || client.address == wanted || client.id.to_string() == wanted)
+            })
+        })
+    }
+
+    /// What the test itself did by [`Broker::command`].
+    #[must_use]
+    pub fn by_test(self) -> Self {
+        self.filter(|event| event.client.as_ref().is_some_and(super::Peer::is_test))
+    }
+
+    /// The commands of this name, in upper or lower case; `CONFIG SET` names a subcommand.
+    #[must_use]
+    pub fn of_command(self, name: impl AsRef<str>) -> Self {
+        let words: Vec<&str> = name.as_ref().split_whitespace().collect();
+        self.filter(|event| match &event.kind {
+            EventKind::Command(arguments) => {
+                let mut pairs = words.iter().zip(arguments);
+                arguments.len() >= words.len()
+                    && pairs.all(|(word, argument)| argument.eq_ignore_ascii_case(word.as_bytes()))
+            }
+            _ => false,
+        })
+    }
+
+    /// What was published on the channel, to whom it went, and who has subscribed to it and left it.
+    #[must_use]
+    pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Self {
+        let wanted = channel.as_ref();
+        self.filter(|event| match &event.kind {
+            EventKind::Published(message)
+            | EventKind::Delivered { message, .. }
+            | EventKind::Undelivered { message, .. } => message.channel == wanted,
+            EventKind::Subscribed { name, .. } | EventKind::Unsubscribed { name, .. } => name == wanted,
+            _ => false,
+        })
+    }
+
+    /// The commands that name the key, who waited for it, and its expiry.
+    #[must_use]
+    pub fn of_key(self, key: impl AsRef<[u8]>) -> Self {
+        let wanted = key.as_ref();
+        self.filter(|event| match &event.kind {
+            EventKind::Command(arguments) => names_key(arguments, wanted),
+            EventKind::Blocked { keys, .. } => keys.iter().any(|key| key == wanted),
+            EventKind::Unblocked(super::Wakeup::Key(key)) | EventKind::Expired { key, .. } => key == wanted,
+            _ => false,
+        })
+    }
+}
+
+/// True if one of the keys of a command is this one.
+fn names_key(arguments: &[Vec<u8>], key: &[u8]) -> bool {
+    let request = OwnedRequest::new(arguments);
+    let args = request.args();
+    let Some(command) = table::lookup(&args[0]) else { return false };
+    let subcommand = args.get(1).and_then(|name| command.subcommand(name));
+    let keys = subcommand.unwrap_or(command).keys(args).unwrap_or_default();
+    keys.iter().any(|(place, _)| args.get(*place) == Some(key))
+}
+
+impl Deref for Journal {
+    type Target = [Event];
+
+    fn deref(&self) -> &[Event] {
+        &self.events
+    }
+}
+
+impl From<Journal> for Vec<Event> {
+    fn from(journal: Journal) -> Self {
+        journal.events
+    }
+}
+
+impl IntoIterator for Journal {
+    type Item = Event;
+    type IntoIter = std::vec::IntoIter<Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.events.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Journal {
+    type Item = &'a Event;
+    type IntoIter = std::slice::Iter<'a, Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.events.iter()
+    }
+}
+
+/// A line for each event.
+impl fmt::Display for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|event| writeln!(f, "{event}"))
+    }
+}
+
+impl Broker {
+    /// What has happened since the broker was started, in order: every connect, command, reply, message, delivery,
+    /// subscription, block, unblock, expiry and disconnect, with the client and the time. What is recorded takes
+    /// not more memory than [`Builder::journal_limit`](super::Builder::journal_limit) allows; then the oldest events
+    /// are given up and [counted](Journal::dropped).
+    ///
+    /// What is told here was done by the broker: a reply that is there may not have been read by the client.
+    ///
+    /// # Panics
+    ///
+    /// Nothing is recorded, because the limit is 0.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.command(["SET", "mood", "good"])?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// let lines: Vec<String> = broker.journal().iter().map(|event| event.kind.to_string()).collect();
+    /// assert_eq!(
+    ///     lines,
+    ///     [
+    ///         r#"SET "mood" "good""#,
+    ///         "=> OK",
+    ///         r#"PUBLISH "chat" "hello""#,
+    ///         r#"publishes "hello" on "chat", to 0"#,
+    ///         "=> 0",
+    ///     ]
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn journal(&self) -> Journal {
+        self.assert_recording();
+        self.journal_now()
+    }
+
+    /// Every message that was published on the channel, in order, by PUBLISH, SPUBLISH or as a keyspace notification,
+    /// with who published it and to how many it went; as far as the [journal](Broker::journal) goes back.
+    ///
+    /// # Panics
+    ///
+    /// Nothing is recorded, because the limit is 0.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// let published = broker.published("chat");
+    /// assert_eq!(published.len(), 1);
+    /// assert_eq!(published[0].text(), "hello");
+    /// assert_eq!(published[0].receivers, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn published(&self, channel: impl AsRef<[u8]>) -> Vec<Message> {
+        self.assert_recording();
+        self.shared.look(|store| store.journal.published_messages(Some(channel.as_ref())))
+    }
+
+    /// Asserts that this message was published on the channel, whoever has got it.
+    ///
+    /// # Panics
+    ///
+    /// It was not, with what was published there instead; or nothing is recorded, because the limit is 0.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// broker.assert_published("chat", "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_published(&self, channel: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) {
+        let (channel, payload) = (channel.as_ref(), payload.as_ref());
+        let published = self.published(channel);
+        if published.iter().any(|message| message.payload == payload) {
+            return;
+        }
+        let mut text = format!("{} was not published on channel {}", Quoted(payload), Quoted(channel));
+        let by = |message: &Message| match &message.client {
+            Some(client) => format!("by {client}"),
+            None => "by the broker".to_owned(),
+        };
+        let lines = published.iter().map(|message| {
+            format!("{}, to {}, {}", Quoted(&message.payload), message.receivers, by(message))
+        });
+        add_lines(&mut text, "published there", lines);
+        if published.is_empty() {
+            let (channels, dropped) = self.shared.look(|store| {
+                let journal = &store.journal;
+                let channels = journal.channels().map(|(name, count)| format!("{}: {count}", Quoted(name)));
+                (channels.collect::<Vec<_>>(), journal.dropped())
+            });
+            add_lines(&mut text, "messages on other channels", channels.into_iter());
+            add_dropped(&mut text, dropped);
+        }
+        panic!("{text}");
+    }
+
+    /// Asserts that no subscriber has lost a message: that each got every message of its channels and patterns that was
+    /// published while it was subscribed, exactly once for each of its subscriptions, and in the order of publication.
+    ///
+    /// A subscriber has got what has been written to its connection. What is still to be written to a connection that
+    /// is there is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
+    /// CLIENT KILL, or by the client itself. What a client misses after its QUIT is not. Whether the client's program
+    /// has read and handled what it was sent nobody here can know; and messages that were published while somebody was
+    /// not subscribed (not yet, not any more, or between two connections) were not for him.
+    ///
+    /// # Panics
+    ///
+    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that happened.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// broker.assert_no_message_lost();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_no_message_lost(&self) {
+        self.assert_recording();
+        let (lost, dropped) = self.shared.look(|store| (store.lost_messages(), store.journal.dropped()));
+        if dropped == 0 && lost.is_empty() {
+            return;
+        }
+        let mut text = match lost.len() {
+            0 => "whether a message was lost cannot be told".to_owned(),
+            1 => "a message was lost".to_owned(),
+            count => format!("{count} messages were lost"),
+        };
+        add_lines(&mut text, "lost", lost.iter().map(ToString::to_string));
+        add_dropped(&mut text, dropped);
+        panic!("{text}");
+    }
+
+    /// Has the last events of the [journal](Broker::journal) printed on standard error when the test panics: when this
+    /// broker is dropped while its thread unwinds.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.print_journal_on_panic();
+    /// # Ok::<(), minibroker::StartError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Nothing is recorded, because the limit is 0.
+    #[track_caller]
+    pub fn print_journal_on_panic(&self) {
+        self.assert_recording();
+        self.prints_on_panic.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The events are read from a copy: nobody waits for it but the test.
+    fn journal_now(&self) -> Journal {
+        let recorder = self.shared.look(|store| store.journal.clone());
+        Journal { events: recorder.events(), dropped: recorder.dropped() }
+    }
+
+    /// What is printed when the test panics.
+    pub(super) fn last_events(&self) -> String {
+        let journal = self.journal_now();
+        let shown = &journal[journal.len().saturating_sub(PRINTED)..];
+        let mut text = format!("the last events of the broker on {}:\n", self.addr());
+        let before = journal.dropped() + (journal.len() - shown.len()) as u64;
+        if before > 0 {
+            // Writing into a string does not fail.
+            let _ = writeln!(text, "  ... ({before} before)");
+        }
+        for event in shown {
+            let _ = writeln!(text, "{event}");
+        }
+        text
+    }
+
+    /// Who asks for what is not recorded has to know.
+    #[track_caller]
+    pub(super) fn assert_recording(&self) {
+        let is_on = self.shared.look(|store| store.journal.is_on());
+        assert!(is_on, "this broker records nothing: its builder was given `journal_limit(0)`");
+    }
+}
+
+/// Adds lines under a heading, not too many of them.
+fn add_lines(text: &mut String, heading: &str, mut lines: impl ExactSizeIterator<Item = String>) {
+    if lines.len() == 0 {
+        return;
+    }
+    // Writing into a string does not fail.
+    let _ = write!(text, "\n{heading}:");
+    for line in lines.by_ref().take(LINES) {
+        let _ = write!(text, "\n  {line}");
+    }
+    if lines.len() > 0 {
+        let _ = write!(text, "\n  ... and {} more", lines.len());
+    }
+}
+
+fn add_dropped(text: &mut String, dropped: u64) {
+    if dropped > 0 {
+        let _ = write!(
+            text,
+            "\nthe journal has given up the {dropped} oldest events: `journal_limit` of the builder makes it larger"
+        );
+    }
+}

@@ -1,0 +1,307 @@
+//! What can happen, and how it reads.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::resp::Value;
+use crate::store::Client;
+use crate::store::clients::Close;
+use crate::store::pubsub::Kind;
+
+/// A client, as it was when something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// The number that CLIENT ID tells; 0 for the test itself.
+    pub id: u64,
+    /// What it had told by CLIENT SETNAME; empty if nothing.
+    pub name: String,
+    /// Its end of the connection: `127.0.0.1:53211`.
+    pub address: String,
+}
+
+impl Peer {
+    /// The test itself, by [`Broker::command`](crate::Broker::command).
+    pub(super) fn the_test() -> Self {
+        Self { id: 0, name: String::new(), address: String::new() }
+    }
+
+    /// True for the test itself, which acts by [`Broker::command`](crate::Broker::command).
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.id == 0
+    }
+}
+
+/// `#3 worker-1 127.0.0.1:53211`, or `the test`.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_test() {
+            return f.pad("the test");
+        }
+        let space = if self.name.is_empty() { "" } else { " " };
+        f.pad(&format!("#{}{space}{} {}", self.id, self.name, self.address))
+    }
+}
+
+/// A message that was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its number among all [events](Event::number).
+    pub number: u64,
+    /// The channel.
+    pub channel: Vec<u8>,
+    /// What was published.
+    pub payload: Vec<u8>,
+    /// It went to a shard channel, by SPUBLISH.
+    pub shard: bool,
+    /// To how many it went: what PUBLISH answers.
+    pub receivers: usize,
+    /// Who published it; none for the broker itself, which tells of keys that expire.
+    pub client: Option<Peer>,
+    /// How long after the start of the broker, on the broker's clock.
+    pub at: Duration,
+    /// The same as a time.
+    pub time: SystemTime,
+}
+
+impl Message {
+    /// The payload as text, where it is not UTF-8 with replacement characters.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.payload)
+    }
+}
+
+/// `"hello" on "chat"`.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", Quoted(&self.payload), Quoted(&self.channel))
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client closed it, or the network did.
+    Left,
+    /// The broker closed it behind an answer: to QUIT, or to what is not the protocol.
+    Closed,
+    /// The broker cut it off: by CLIENT KILL, by `timeout`, or for sending too much at once.
+    Killed,
+    /// The broker cut it off because the client did not read: `client-output-buffer-limit`.
+    OutputLimit,
+}
+
+impl Ending {
+    /// How the connection of a client ends that ends now.
+    pub(super) fn of(client: &Client) -> Self {
+        match client.close {
+            Close::No => Self::Left,
+            Close::AfterReply => Self::Closed,
+            Close::Now if client.over_output_limit => Self::OutputLimit,
+            Close::Now => Self::Killed,
+        }
+    }
+}
+
+/// `cut off by client-output-buffer-limit` and the like.
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Left => "the client left",
+            Self::Closed => "closed by the broker behind an answer",
+            Self::Killed => "cut off by the broker",
+            Self::OutputLimit => "cut off by client-output-buffer-limit",
+        })
+    }
+}
+
+/// Why a client waits no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wakeup {
+    /// This key has got something. If another has taken it meanwhile the client is blocked again.
+    Key(Vec<u8>),
+    /// Its time was up, or CLIENT UNBLOCK has said that it is.
+    TimedOut,
+    /// CLIENT UNBLOCK with ERROR has ended it.
+    Unblocked,
+    /// CLIENT PAUSE is over.
+    PauseOver,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The client has connected.
+    Connected,
+    /// The client has sent a command: its name and its arguments. Passwords are `(redacted)`. What EXEC runs has
+    /// come before, and is not told again.
+    Command(Vec<Vec<u8>>),
+    /// The client has been answered.
+    Reply(Value),
+    /// The client has published a message, or a change of a key was told (`notify-keyspace-events`).
+    Published(Arc<Message>),
+    /// The client was sent a message.
+    #[allow(missing_docs)]
+    Delivered {
+        message: Arc<Message>,
+        /// The pattern by which it was; none if by its channel.
+        pattern: Option<Vec<u8>>,
+    },
+    /// The client was not sent a message that it was subscribed to, because its connection was being closed already.
+    #[allow(missing_docs)]
+    Undelivered { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    /// The client is subscribed from now on.
+    #[allow(missing_docs)]
+    Subscribed { kind: Kind, name: Vec<u8> },
+    /// The client is subscribed no longer.
+    #[allow(missing_docs)]
+    Unsubscribed { kind: Kind, name: Vec<u8> },
+    /// The client waits.
+    Blocked {
+        /// For one of these keys.
+        keys: Vec<Vec<u8>>,
+        /// For the end of CLIENT PAUSE.
+        paused: bool,
+        /// Not longer than until then, counted from the start of the broker.
+        until: Option<Duration>,
+    },
+    /// The client waits no longer.
+    Unblocked(Wakeup),
+    /// A key has expired. There is no client.
+    #[allow(missing_docs)]
+    Expired { database: usize, key: Vec<u8> },
+    /// The client has gone.
+    Disconnected(Ending),
+}
+
+/// Something that has happened. It prints as one line:
+///
+/// ```
+/// let broker = minibroker::Broker::start()?;
+/// broker.command(["SET", "mood", "good"])?;
+/// let line = broker.journal()[0].to_string();
+/// assert!(line.ends_with(r#"the test  SET "mood" "good""#), "{line}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its place in the order of all events, from 1. Several answers to one command have one number.
+    pub number: u64,
+    /// How long after the start of the broker, on the broker's clock.
+    pub at: Duration,
+    /// The same as a time.
+    pub time: SystemTime,
+    /// Whose event it is; none where the broker acts by itself.
+    pub client: Option<Peer>,
+    /// What it is.
+    pub kind: EventKind,
+}
+
+/// How much of a text a line shows.
+const SHOWN: usize = 60;
+/// How much of an answer a line shows.
+const REPLY_SHOWN: usize = 200;
+
+/// A text in quotes, on one line, not more of it than a line should hold.
+pub(crate) struct Quoted<'a>(pub &'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text) = *self;
+        let shown = &text[..text.len().min(SHOWN)];
+        match std::str::from_utf8(shown) {
+            Ok(shown) => write!(f, "{shown:?}")?,
+            Err(_) => write!(f, "\"{}\"", shown.escape_ascii())?,
+        }
+        if shown.len() < text.len() { write!(f, "... ({} bytes)", text.len()) } else { Ok(()) }
+    }
+}
+
+struct List<'a>(&'a [Vec<u8>]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, text) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { ", " }, Quoted(text))?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:06}", time.as_secs(), time.subsec_micros())
+}
+
+/// The name of a subscription of a kind.
+pub(super) fn subscription(kind: Kind, name: &[u8]) -> String {
+    let word = match kind {
+        Kind::Channel => "channel",
+        Kind::Pattern => "pattern",
+        Kind::Shard => "shard channel",
+    };
+    format!("{word} {}", Quoted(name))
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = |pattern: &Option<Vec<u8>>| {
+            let pattern = pattern.as_deref();
+            pattern.map(|pattern| format!(" by pattern {}", Quoted(pattern))).unwrap_or_default()
+        };
+        match self {
+            Self::Connected => f.write_str("connects"),
+            Self::Command(arguments) => {
+                for (index, argument) in arguments.iter().enumerate() {
+                    match std::str::from_utf8(argument) {
+                        Ok(name) if index == 0 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                            f.write_str(&name.to_uppercase())?;
+                        }
+                        _ if index == 0 => write!(f, "{}", Quoted(argument))?,
+                        _ => write!(f, " {}", Quoted(argument))?,
+                    }
+                }
+                Ok(())
+            }
+            Self::Reply(value) => {
+                let text = value.to_string();
+                let end = text.char_indices().nth(REPLY_SHOWN).map_or(text.len(), |(end, _)| end);
+                write!(f, "=> {}{}", &text[..end], if end < text.len() { "..." } else { "" })
+            }
+            Self::Published(message) => write!(f, "publishes {message}, to {}", message.receivers),
+            Self::Delivered { message, pattern } => write!(f, "gets {message}{}", by(pattern)),
+            Self::Undelivered { message, pattern } => {
+                write!(f, "does not get {message}{}: its connection is being closed", by(pattern))
+            }
+            Self::Subscribed { kind, name } => write!(f, "is subscribed to {}", subscription(*kind, name)),
+            Self::Unsubscribed { kind, name } => {
+                write!(f, "is no longer subscribed to {}", subscription(*kind, name))
+            }
+            Self::Blocked { paused: true, .. } => f.write_str("waits for the end of CLIENT PAUSE"),
+            Self::Blocked { keys, until, .. } => {
+                write!(f, "waits for {}", List(keys))?;
+                until.map_or(Ok(()), |until| write!(f, " until {}", seconds(until)))
+            }
+            Self::Unblocked(Wakeup::Key(key)) => write!(f, "is woken by {}", Quoted(key)),
+            Self::Unblocked(Wakeup::TimedOut) => f.write_str("waits no longer: its time is up"),
+            Self::Unblocked(Wakeup::Unblocked) => f.write_str("waits no longer: CLIENT UNBLOCK"),
+            Self::Unblocked(Wakeup::PauseOver) => f.write_str("goes on after CLIENT PAUSE"),
+            Self::Expired { database: 0, key } => write!(f, "{} expires", Quoted(key)),
+            Self::Expired { database, key } => write!(f, "{} of database {database} expires", Quoted(key)),
+            Self::Disconnected(ending) => write!(f, "is gone: {ending}"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>5} {:>10}  ", self.number, seconds(self.at))?;
+        match &self.client {
+            Some(client) => write!(f, "{client}  {}", self.kind),
+            None => write!(f, "the broker  {}", self.kind),
+        }
+    }
+}
