@@ -304,7 +304,8 @@ mod tests {
 
     #[test]
     fn nodes_know_how_many_elements_are_left_in_them() {
-        let limits = ListLimits::of(&crate::store::Config { list_max_listpack_size: 3, ..Default::default() });
+        let limits =
+            ListLimits::of(&crate::store::Config { list_max_listpack_size: 3, ..Default::default() });
         for (max, from, left, nodes) in [
             (2, End::Left, "bbccadea", vec![1, 3, 3, 1]),
             (2, End::Right, "aabbccde", vec![3, 3, 2]),
