@@ -293,20 +293,19 @@ pub fn sinterstore(ctx: &mut Context<'_>) -> Outcome {
 /// One of the keys holds another type, the number of keys or the limit is none, other options.
 pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let keys = numbers::at_least(&args[1], 1);
-    let keys = keys.ok_or(Error::new("ERR numkeys should be greater than 0"))?;
+    let keys = numbers::numkeys(&args[1])?;
     if keys > args.len() - 2 {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }
-    let mut limit = 0;
+    let mut limit = usize::MAX;
     let mut options = args.from(2 + keys).iter();
     while let Some(option) = options.next() {
         let value = options.next().filter(|_| is_option(option, "LIMIT")).ok_or(Error::SYNTAX)?;
-        limit = numbers::at_least(value, 0).ok_or(Error::new("ERR LIMIT can't be negative"))?;
+        limit = numbers::limit(value)?;
     }
     let sets: Option<Vec<&Set>> = sets(ctx.store, args.range(2, 2 + keys))?.into_iter().collect();
     let members = sets.into_iter().flat_map(set::intersection);
-    let count = members.take(if limit == 0 { usize::MAX } else { limit }).count();
+    let count = members.take(limit).count();
     ctx.reply.count(count);
     Ok(())
 }
