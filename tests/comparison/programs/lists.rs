@@ -1,4 +1,4 @@
-//! Lists, their blocking forms included: what does not find anything in a pipeline is not asked for.
+//! Lists.
 
 use super::{Family, arguments::*, nothing};
 
@@ -36,6 +36,11 @@ pub fn family() -> Family {
             (2, call("LMOVE", [key(), key(), end(), end()])),
             (1, call("RPOPLPUSH", [key(), key()])),
             (2, call("LMPOP", [counted(1..4, key()), end(), maybe(option("COUNT", integer()))])),
+            (1, call("BLPOP", [times(1..3, key()), words("0")])),
+            (1, call("BRPOP", [times(1..3, key()), words("0")])),
+            (1, call("BLMOVE", [key(), key(), end(), end(), words("0")])),
+            (1, call("BRPOPLPUSH", [key(), key(), words("0")])),
+            (1, call("BLMPOP", [words("0"), counted(1..4, key()), end(), maybe(option("COUNT", integer()))])),
             (1, call("RENAME", [key(), key()])),
             (1, call("DEL", [key()])),
             (1, call("SET", [key(), element()])),
