@@ -61,12 +61,15 @@ pub fn family() -> Family {
     }
 }
 
-/// NOVALUES came after Redis 7.0.
+/// NOVALUES and fields that expire came after Redis 7.0.
 pub fn known(server: &str, request: &[Vec<u8>], theirs: &str, _: &str) -> bool {
-    server == "redis-7.0"
-        && request[0] == b"HSCAN"
-        && request.iter().any(|word| word == b"NOVALUES")
-        && theirs.contains("syntax error")
+    let is_newer = || {
+        request[0] == b"HSCAN"
+            && request.iter().any(|word| word == b"NOVALUES")
+            && theirs.contains("syntax error")
+            || request[0] == b"HPEXPIRETIME" && theirs.contains("unknown command")
+    };
+    server == "redis-7.0" && is_newer()
 }
 
 fn value() -> Piece {

@@ -1,6 +1,6 @@
 //! Lists.
 
-use super::{Family, arguments::*, nothing};
+use super::{Family, arguments::*};
 
 pub fn family() -> Family {
     let end = || one_of(&["LEFT", "RIGHT"]);
@@ -47,6 +47,14 @@ pub fn family() -> Family {
             (1, call("PEXPIREAT", [key(), between(4_000_000_000_000..=4_000_000_000_009)])),
         ]),
         questions: &[],
-        known: nothing,
+        known: takes_whole_indices,
     }
+}
+
+/// Redis 7.0 has no short lists, in which an index is taken modulo 2^32.
+fn takes_whole_indices(server: &str, request: &[Vec<u8>], _: &str, _: &str) -> bool {
+    let index = request.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
+    server == "redis-7.0"
+        && request[0] == b"LINDEX"
+        && index.is_some_and(|index| i32::try_from(index).is_err())
 }

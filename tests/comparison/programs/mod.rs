@@ -278,6 +278,9 @@ fn run(
         }
         let (real, ours) = (wire::show(real), wire::show(ours));
         let (all_real, all_ours) = (real.join("\n"), ours.join("\n"));
+        if part(&judge.name, &command.arguments, &all_real, &all_ours) {
+            return Ok(());
+        }
         if has_no_listpacks(&judge.name, &command.arguments, &all_real, &all_ours)
             || known(&judge.name, &command.arguments, &all_real, &all_ours)
         {
@@ -294,6 +297,17 @@ fn run(
         return Err(report);
     }
     Ok(())
+}
+
+/// Whether Redis 7.0 leaves something else behind from here on: a command that is too new for it, alone or in a
+/// transaction, an index that only short lists of newer servers take modulo 2^32, or an id that XSETID does not check.
+fn part(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
+    let aborts = || real.contains("EXECABORT") && !ours.contains("EXECABORT");
+    let out_of_range = || request[0] == b"LSET" && real.contains("index out of range") && ours.contains("OK");
+    let unknown = || real.contains("unknown command") && request[0] != b"HPEXPIRETIME";
+    let unchecked =
+        || request[0] == b"XSETID" && ours.contains("max_deleted_entry_id") && real.contains("OK");
+    server == "redis-7.0" && (aborts() || out_of_range() || unknown() || unchecked())
 }
 
 /// Redis 7.0 has no listpacks of members, and keeps every list as a quicklist.
