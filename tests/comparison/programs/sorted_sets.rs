@@ -206,7 +206,7 @@ pub fn known(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool 
 }
 
 /// True if all that differs are the digits of numbers.
-fn same_numbers(real: &str, ours: &str) -> bool {
+pub fn same_numbers(real: &str, ours: &str) -> bool {
     let number = |word: &str| word.trim_matches(|sign| "\",".contains(sign)).parse::<f64>().ok();
     let same =
         |(one, other): (&str, &str)| one == other || number(one).is_some() && number(one) == number(other);
