@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What takes as long as the collection is large for redis-server, too, is not here: LINSERT, LREM and LPOS
-//! of an element far from the end, whole reads. Everything else is to be flat or logarithmic; beyond what caches explain the bench fails.
+//! of an element far from the end, whole reads. Everything else is to be flat or logarithmic; beyond what caches explain
+//! the full run fails.
 
 mod driven;
 
@@ -263,5 +264,6 @@ fn main() -> ExitCode {
             failed |= grown(&times) > limit;
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    // The short run is there to see that every command still works: no judgement rests on a moment's times.
+    if failed && !smoke { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
