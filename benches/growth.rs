@@ -7,8 +7,9 @@
 //! cargo bench --bench growth -- --smoke     # smaller sizes, in a few seconds
 //! ```
 //!
-//! What takes as long as the collection is large for redis-server, too, is not here: LINSERT, LREM, LPOS, whole
-//! reads. Everything else is to be flat or logarithmic; beyond what caches explain the bench fails.
+//! What takes as long as the collection is large for redis-server, too, is not here: LINSERT, LREM and LPOS
+//! of an element far from the end, whole reads. Everything else is to be flat or logarithmic; beyond what caches explain
+//! the full run fails.
 
 mod driven;
 
@@ -16,7 +17,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use driven::{Driven, request};
-use minibroker::commands::table;
 use minibroker::store::ClientKey;
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
@@ -228,10 +228,6 @@ impl Bench {
     }
 }
 
-fn is_known(command: &str) -> bool {
-    table::lookup(command.split(' ').next().unwrap_or_default().as_bytes()).is_some()
-}
-
 fn no_error(driven: &Driven, what: &str) {
     let answer = String::from_utf8_lossy(&driven.out);
     assert!(!answer.starts_with('-') && !answer.contains("\n-"), "{what}: {answer}");
@@ -256,10 +252,6 @@ fn main() -> ExitCode {
         let header = columns(sizes.iter().map(|size| *size as f64));
         println!("\n{:<60}{header}    ns, growth", kind.name);
         for operation in kind.operations {
-            if !operation.split(" ; ").all(is_known) {
-                println!("{operation:<60} no such command");
-                continue;
-            }
             let mut times: Vec<f64> = benches.iter_mut().map(|bench| bench.measure(operation)).collect();
             let grown = |times: &[f64]| times[times.len() - 1] / times[0];
             if grown(&times) > limit {
@@ -272,5 +264,6 @@ fn main() -> ExitCode {
             failed |= grown(&times) > limit;
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    // The short run is there to see that every command still works: no judgement rests on a moment's times.
+    if failed && !smoke { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

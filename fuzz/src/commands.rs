@@ -2,6 +2,7 @@
 
 use minibroker::commands::table::syntax::{Argument, Kind, parse};
 use minibroker::commands::table::{self, Command, Group, Run};
+use minibroker::store::dump::signed;
 
 /// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
 /// is optional or repeated comes to an end.
@@ -47,6 +48,31 @@ const IDS: [&str; 12] = [
     "18446744073709551615-18446744073709551615",
 ];
 const BOUNDS: [&str; 12] = ["0", "-1", "-inf", "+inf", "(1", "1", "-", "+", "[a", "(b", "2", "[c"];
+/// Bits and bytes of a string, the last of them farther than the engine's runs let a string grow.
+const OFFSETS: [&str; 10] = ["0", "1", "7", "8", "100", "4096", "#0", "#3", "524287", "9223372036854775807"];
+/// The types of BITFIELD.
+const ENCODINGS: [&str; 7] = ["u8", "i8", "u1", "i64", "u63", "i5", "u64"];
+/// Half a world apart, beside each other, and off the earth.
+const LONGITUDES: [&str; 7] = ["13.361389", "15.087269", "0", "-180", "180", "-166.638611", "181"];
+const LATITUDES: [&str; 7] =
+    ["38.115556", "37.502669", "0", "-85.05112878", "85.05112878", "-38.115556", "86"];
+/// Of a search.
+const SIZES: [&str; 6] = ["200", "0", "1", "20000", "1e300", "-1"];
+const GROUPS: [&str; 2] = ["workers", "others"];
+const CONSUMERS: [&str; 2] = ["one", "two"];
+/// Of PFDEBUG.
+const SUBCOMMANDS: [&str; 4] = ["GETREG", "DECODE", "ENCODING", "TODENSE"];
+/// What stands behind DEBUG, of which the table knows no more.
+const DEBUGGED: [&str; 8] = [
+    "SLEEP 0.01",
+    "SET-ACTIVE-EXPIRE 0",
+    "SET-ACTIVE-EXPIRE 1",
+    "OBJECT hash:0",
+    "LISTPACK zset:0",
+    "QUICKLIST-PACKED-THRESHOLD 10",
+    "PROTOCOL attrib",
+    "RELOAD",
+];
 const CHANNELS: [&str; 3] = ["chat", "news", ""];
 const PARAMETERS: [&str; 10] = [
     "timeout",
@@ -60,7 +86,7 @@ const PARAMETERS: [&str; 10] = [
     "set-max-intset-entries",
     "*",
 ];
-const TEXTS: [&[u8]; 14] = [
+const TEXTS: [&[u8]; 16] = [
     b"a",
     b"b",
     b"c",
@@ -74,8 +100,27 @@ const TEXTS: [&[u8]; 14] = [
     b"\xff\0\r\n$3\r\n",
     b"yes",
     b"normal 200 100 1",
+    // A counter without elements, and a broken one.
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\0\x7f\xff",
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x83\x40",
     b"a text that is longer than sixty-four bytes, so that no compact encoding takes it in",
 ];
+
+/// Values of all types as DUMP writes them, and one that is cut off.
+fn payload(choices: &mut Choices<'_>) -> Vec<u8> {
+    const VALUES: [&[u8]; 9] = [
+        include_bytes!("../seeds/restore/strings_1"),
+        include_bytes!("../seeds/restore/lists_1"),
+        include_bytes!("../seeds/restore/sets_1"),
+        include_bytes!("../seeds/restore/hashes_1"),
+        include_bytes!("../seeds/restore/expiring_1"),
+        include_bytes!("../seeds/restore/expiring_of_valkey"),
+        include_bytes!("../seeds/restore/sorted_sets_1"),
+        include_bytes!("../seeds/restore/streams_1"),
+        b"\x01",
+    ];
+    signed(VALUES[choices.next() % VALUES.len()].to_vec())
+}
 
 /// A command with its arguments.
 #[must_use]
@@ -84,13 +129,16 @@ pub fn make(bytes: &[u8]) -> Vec<Vec<u8>> {
     let rows: Vec<&Command> = table::all().iter().filter(|row| !matches!(row.run, Run::Container)).collect();
     // Two bytes, as there may be more commands than one tells apart.
     let row = rows[(choices.next() * 256 + choices.next()) % rows.len()];
-    let mut command = Made { group: row.group, out: Vec::new(), keys: 0, numkeys: None };
+    let mut command = Made { group: row.group, out: Vec::new(), keys: 0, counted: None };
     if let Some(container) = row.container() {
         command.push(container.name);
     }
     command.push(row.name);
     for argument in parse(row.syntax) {
         command.argument(&argument, &mut choices);
+    }
+    if row.name == "debug" {
+        choices.of(&DEBUGGED).split(' ').for_each(|word| command.push(word));
     }
     // Now and then one too many, or one too few.
     match choices.next() % 32 {
@@ -107,8 +155,8 @@ struct Made {
     out: Vec<Vec<u8>>,
     /// How many keys the last repeated key argument had.
     keys: usize,
-    /// Where the number of the keys that follow is told.
-    numkeys: Option<usize>,
+    /// Where the number of the keys or fields that follow is told.
+    counted: Option<usize>,
 }
 
 impl Made {
@@ -136,9 +184,11 @@ impl Made {
         }
         if argument.kind == Kind::Key && argument.multiple {
             self.keys = times;
-            if let Some(place) = self.numkeys.take() {
-                self.out[place] = times.to_string().into_bytes();
-            }
+        }
+        if argument.multiple
+            && let Some(place) = self.counted.take()
+        {
+            self.out[place] = times.to_string().into_bytes();
         }
     }
 
@@ -158,11 +208,23 @@ impl Made {
             }
             Kind::Key => self.key(choices),
             Kind::Integer => {
-                if argument.name == "numkeys" && !choices.next().is_multiple_of(16) {
-                    self.numkeys = Some(self.out.len());
+                if matches!(&*argument.name, "numkeys" | "numfields" | "numids")
+                    && !choices.next().is_multiple_of(16)
+                {
+                    self.counted = Some(self.out.len());
                 }
-                self.push(choices.of(&INTEGERS));
+                match &*argument.name {
+                    "offset" if matches!(self.group, Group::Bitmap | Group::String) => {
+                        self.push(choices.of(&OFFSETS));
+                    }
+                    _ => self.push(choices.of(&INTEGERS)),
+                }
             }
+            Kind::Double if self.group == Group::Geo => match &*argument.name {
+                "longitude" => self.push(choices.of(&LONGITUDES)),
+                "latitude" => self.push(choices.of(&LATITUDES)),
+                _ => self.push(choices.of(&SIZES)),
+            },
             Kind::Double => self.push(choices.of(&DOUBLES)),
             Kind::Pattern => self.push(choices.of(&PATTERNS)),
             Kind::UnixTime => self.push(choices.of(&TIMES)),
@@ -172,6 +234,15 @@ impl Made {
                     self.push(choices.of(&IDS));
                 }
                 "start" | "end" | "stop" | "min" | "max" => self.push(choices.of(&BOUNDS)),
+                "encoding" if self.group == Group::Bitmap => self.push(choices.of(&ENCODINGS)),
+                "group" => self.push(choices.of(&GROUPS)),
+                "consumer" => self.push(choices.of(&CONSUMERS)),
+                "serialized-value" => {
+                    let payload = payload(choices);
+                    self.push(payload);
+                }
+                "min-idle-time" => self.push(choices.of(&INTEGERS)),
+                "subcommand" => self.push(choices.of(&SUBCOMMANDS)),
                 "channel" | "shardchannel" => self.push(choices.of(&CHANNELS)),
                 "parameter" => self.push(choices.of(&PARAMETERS)),
                 _ => self.push(choices.of(&TEXTS)),
@@ -186,6 +257,9 @@ impl Made {
             Group::Set => ["set:0", "set:1"],
             Group::Hash => ["hash:0", "hash:1"],
             Group::SortedSet => ["zset:0", "zset:1"],
+            Group::Geo => ["zset:0", "place:0"],
+            Group::Bitmap => ["bits:0", "string:0"],
+            Group::HyperLogLog => ["counter:0", "counter:1"],
             Group::Stream => ["stream:0", "stream:1"],
             _ => ["string:0", "string:1"],
         };

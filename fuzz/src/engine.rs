@@ -20,7 +20,7 @@ use minibroker::store::clients::{Address, Close};
 use minibroker::store::pubsub::Kind;
 use minibroker::store::value::Type;
 use minibroker::store::waiters::Reason;
-use minibroker::store::{ClientKey, Config, Time};
+use minibroker::store::{ClientKey, Config, Hash, Time, Typed};
 
 use super::{commands, judge, requests};
 
@@ -391,6 +391,10 @@ impl Run {
         for database in &self.engine.store().databases {
             let expiring = database.iter().filter(|(_, entry)| entry.expires().is_some());
             assert_eq!(database.expiring(), expiring.count());
+            let hashes = database.iter().filter_map(|(_, entry)| Hash::of(&entry.value));
+            let first_field = hashes.filter_map(Hash::next_expiry).min();
+            assert!(first_field.is_none_or(|at| database.next_expiry().is_some_and(|next| next <= at)));
+            assert!(database.with_expiring_fields() <= database.len());
         }
     }
 
@@ -403,8 +407,7 @@ impl Run {
                 Type::String => continue,
                 Type::List => ("LLEN", &["LRANGE", "", "0", "-1"]),
                 Type::Set => ("SCARD", &["SMEMBERS", ""]),
-                // There is no HLEN.
-                Type::Hash => ("", &["HGETALL", ""]),
+                Type::Hash => ("HLEN", &["HGETALL", ""]),
                 Type::SortedSet => ("ZCARD", &["ZRANGE", "", "0", "-1", "WITHSCORES"]),
                 Type::Stream => ("XLEN", &["XRANGE", "", "-", "+"]),
             };
@@ -417,10 +420,8 @@ impl Run {
                 Value::Map(elements) => elements.len(),
                 other => panic!("{kind:?}: {other}"),
             };
-            if !length.is_empty() {
-                let length = self.ask(vec![length.as_bytes(), &key]);
-                assert_eq!(length.as_integer(), i64::try_from(count).ok(), "{kind:?}: {elements}");
-            }
+            let length = self.ask(vec![length.as_bytes(), &key]);
+            assert_eq!(length.as_integer(), i64::try_from(count).ok(), "{kind:?}: {elements}");
             assert!(count > 0 || gone || kind == Type::Stream, "{kind:?}: an empty one is kept");
             if let (Value::Array(elements), Type::SortedSet) = (&elements, kind) {
                 let scores = elements.iter().map(|element| match element {

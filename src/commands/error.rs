@@ -35,6 +35,9 @@ impl Error {
     /// SCAN with a cursor that is none.
     pub const INVALID_CURSOR: Self = Self::constant("ERR invalid cursor");
 
+    /// SRANDMEMBER and its relatives, asked for too many.
+    pub const RANDOM_COUNT: Self = Self::constant("ERR value is out of range");
+
     /// A number of fields that is none.
     pub const NUMBER_OF_FIELDS: Self = Self::constant("ERR Number of fields must be a positive integer");
     /// The same for HEXPIRE and its relatives.

@@ -379,7 +379,8 @@ impl<'a> Query<'a> {
         let wanted = self.count.map_or(found.len(), |count| count.min(found.len()));
         if let Some(ascending) = self.ascending {
             let compare = |one: &Found<'_>, other: &Found<'_>| {
-                let order = one.distance.partial_cmp(&other.distance).unwrap_or(std::cmp::Ordering::Equal);
+                // An order of all doubles: sorting may panic where a distance that is no number equals all others.
+                let order = one.distance.total_cmp(&other.distance);
                 if ascending { order } else { order.reverse() }
             };
             if wanted == found.len() {

@@ -2,8 +2,9 @@
 
 use super::connection::database;
 use super::numbers::{self, ExpiryForm, integer, integer_of_32_bits, is_option, up_to_nul};
+use super::scan::{self, Options, Over};
 use super::{Context, Error, Outcome};
-use crate::store::{Class, Entry, pattern};
+use crate::store::{Class, Entry};
 
 /// `DEL key [key ...]`: how many of the keys there were.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {
@@ -273,24 +274,18 @@ pub fn randomkey(ctx: &mut Context<'_>) -> Outcome {
 
 /// `KEYS pattern`.
 pub fn keys(ctx: &mut Context<'_>) -> Outcome {
-    let wanted = Some(&ctx.args[1]);
+    let wanted = &ctx.args[1];
     let now = ctx.store.now.millis();
     let start = ctx.reply.position();
     let mut found = 0;
     for (key, entry) in ctx.store.database().iter() {
-        if is_wanted(key, wanted) && entry.expires().is_none_or(|at| at > now) {
+        if scan::matches(wanted, key) && entry.expires().is_none_or(|at| at > now) {
             ctx.reply.bulk(key);
             found += 1;
         }
     }
     ctx.reply.insert_array(start, found);
     Ok(())
-}
-
-/// Whether a key matches the pattern of KEYS or SCAN. `*` means all, also the empty key, which the pattern `*`
-/// does not match elsewhere.
-pub(super) fn is_wanted(key: &[u8], wanted: Option<&[u8]>) -> bool {
-    wanted.is_none_or(|wanted| wanted == b"*" || pattern::matches(wanted, key, false))
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
@@ -301,45 +296,22 @@ pub(super) fn is_wanted(key: &[u8], wanted: Option<&[u8]>) -> bool {
 pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let cursor = numbers::cursor(&args[1])?;
-    let mut count = 10;
-    let mut wanted: Option<&[u8]> = None;
-    let mut kind: Option<&[u8]> = None;
-    let mut at = 2;
-    while let Some(option) = args.get(at) {
-        if is_option(option, "NOVALUES") {
-            return Err(Error::new("ERR NOVALUES option can only be used in HSCAN"));
-        }
-        let Some(value) = args.get(at + 1) else { return Err(Error::SYNTAX) };
-        if is_option(option, "COUNT") {
-            count = u64::try_from(integer(value)?).unwrap_or_default();
-            if count < 1 {
-                return Err(Error::SYNTAX);
+    let options = Options::read(args.from(2), Over::Keys)?;
+    let (next, places) = ctx.store.scan(cursor, options.count);
+    let (database, now) = (ctx.store.database(), ctx.store.now.millis());
+    scan::answer(&mut ctx.reply, next, |reply| {
+        let mut found = 0;
+        for (key, entry) in places.filter_map(|place| database.at(place)) {
+            let is_of_kind = |kind| is_option(kind, entry.value.kind().name());
+            // Expired keys are gone, unless CLIENT PAUSE keeps them.
+            let is_there = entry.expires().is_none_or(|at| at > now);
+            if is_there && options.kind.is_none_or(is_of_kind) && options.wants(key) {
+                reply.bulk(key);
+                found += 1;
             }
-        } else if is_option(option, "MATCH") {
-            wanted = Some(value);
-        } else if is_option(option, "TYPE") {
-            kind = Some(value);
-        } else {
-            return Err(Error::SYNTAX);
         }
-        at += 2;
-    }
-    let portion = ctx.store.scan(cursor, count);
-    ctx.reply.array(2);
-    ctx.reply.bulk_integer(i64::try_from(portion.start).unwrap_or(i64::MAX));
-    let start = ctx.reply.position();
-    let now = ctx.store.now.millis();
-    let mut found = 0;
-    for (key, entry) in portion.filter_map(|index| ctx.store.database().at(index)) {
-        let is_of_kind = |kind| is_option(kind, entry.value.kind().name());
-        // Expired keys are gone, unless CLIENT PAUSE keeps them.
-        let is_there = entry.expires().is_none_or(|at| at > now);
-        if is_there && kind.is_none_or(is_of_kind) && is_wanted(key, wanted) {
-            ctx.reply.bulk(key);
-            found += 1;
-        }
-    }
-    ctx.reply.insert_array(start, found);
+        found
+    });
     Ok(())
 }
 

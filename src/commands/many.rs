@@ -18,8 +18,7 @@ pub struct Many<'a, W> {
 impl<'a, W> Many<'a, W> {
     /// Reads the arguments from `numkeys` on; `end` reads the word that names an end.
     pub fn read(args: Args<'a>, end: impl FnOnce(&[u8]) -> Result<W, Error>) -> Result<Self, Error> {
-        let numkeys =
-            numbers::at_least(&args[0], 1).ok_or(Error::new("ERR numkeys should be greater than 0"))?;
+        let numkeys = numbers::numkeys(&args[0])?;
         let options = args.from(numkeys.saturating_add(1));
         let from = end(options.get(0).ok_or(Error::SYNTAX)?)?;
         let max = match (options.get(1), options.get(2)) {

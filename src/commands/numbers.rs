@@ -147,6 +147,17 @@ pub fn up_to_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// `numkeys` of LMPOP, SINTERCARD and their relatives, 1 at least. ZUNION and its relatives have other errors.
+pub fn numkeys(text: &[u8]) -> Result<usize, Error> {
+    at_least(text, 1).ok_or(Error::new("ERR numkeys should be greater than 0"))
+}
+
+/// `LIMIT` of SINTERCARD and ZINTERCARD; 0 is none.
+pub fn limit(text: &[u8]) -> Result<usize, Error> {
+    let limit = at_least(text, 0).ok_or(Error::new("ERR LIMIT can't be negative"))?;
+    Ok(if limit == 0 { usize::MAX } else { limit })
+}
+
 /// True if an argument is this word, in either case.
 #[must_use]
 pub fn is_option(text: &[u8], word: &str) -> bool {

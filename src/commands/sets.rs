@@ -1,7 +1,7 @@
 //! Sets.
 
-use super::keys::is_wanted;
 use super::numbers::{self, is_option};
+use super::random::{Choice, Count};
 use super::{Context, Error, Outcome, scan};
 use crate::resp::{Args, Reply};
 use crate::store::set::{self, Member, SetLimits};
@@ -205,12 +205,10 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type, or the count is none.
 pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
-    /// The most members with repetitions. redis-server tries to answer with 2^63, and dies.
-    const MOST: u64 = 1 << 24;
     if ctx.args.len() > 3 {
         return Err(Error::SYNTAX);
     }
-    let count = ctx.args.get(2).map(numbers::negatable).transpose()?;
+    let count = ctx.args.get(2).map(Count::read).transpose()?;
     let mut random = ctx.store.random.fork();
     let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
     let Some(count) = count else {
@@ -224,20 +222,15 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.array(0);
         return Ok(());
     };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    if count < 0 {
-        if count.unsigned_abs() > MOST {
-            return Err(Error::new("ERR value is out of range"));
+    let choice = count.choose(set.len())?;
+    ctx.reply.array(choice.count(set.len()));
+    let mut write = |member| write(&mut ctx.reply, member);
+    match choice {
+        Choice::Repeated(count) => (0..count).filter_map(|_| set.random(&mut random)).for_each(&mut write),
+        Choice::Different(count) => {
+            set.sample(count, &mut random).into_iter().filter_map(|place| set.at(place)).for_each(&mut write);
         }
-        ctx.reply.array(wanted);
-        (0..wanted).filter_map(|_| set.random(&mut random)).for_each(|member| write(&mut ctx.reply, member));
-    } else if wanted >= set.len() {
-        ctx.reply.array(set.len());
-        set.iter().for_each(|member| write(&mut ctx.reply, member));
-    } else {
-        ctx.reply.array(wanted);
-        let places = set.sample(wanted, &mut random);
-        places.into_iter().filter_map(|place| set.at(place)).for_each(|member| write(&mut ctx.reply, member));
+        Choice::All => set.iter().for_each(&mut write),
     }
     Ok(())
 }
@@ -300,20 +293,19 @@ pub fn sinterstore(ctx: &mut Context<'_>) -> Outcome {
 /// One of the keys holds another type, the number of keys or the limit is none, other options.
 pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let keys = numbers::at_least(&args[1], 1);
-    let keys = keys.ok_or(Error::new("ERR numkeys should be greater than 0"))?;
+    let keys = numbers::numkeys(&args[1])?;
     if keys > args.len() - 2 {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }
-    let mut limit = 0;
+    let mut limit = usize::MAX;
     let mut options = args.from(2 + keys).iter();
     while let Some(option) = options.next() {
         let value = options.next().filter(|_| is_option(option, "LIMIT")).ok_or(Error::SYNTAX)?;
-        limit = numbers::at_least(value, 0).ok_or(Error::new("ERR LIMIT can't be negative"))?;
+        limit = numbers::limit(value)?;
     }
     let sets: Option<Vec<&Set>> = sets(ctx.store, args.range(2, 2 + keys))?.into_iter().collect();
     let members = sets.into_iter().flat_map(set::intersection);
-    let count = members.take(if limit == 0 { usize::MAX } else { limit }).count();
+    let count = members.take(limit).count();
     ctx.reply.count(count);
     Ok(())
 }
@@ -385,26 +377,22 @@ pub fn sdiffstore(ctx: &mut Context<'_>) -> Outcome {
 pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let cursor = numbers::cursor(&args[2])?;
-    let set: Option<&Set> = ctx.store.get(&args[1])?;
-    let Some(set) = set else {
-        ctx.reply.array(2);
-        ctx.reply.bulk_integer(0);
-        ctx.reply.array(0);
+    let Some(set) = ctx.store.get::<Set>(&args[1])? else {
+        scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };
-    let options = scan::Options::parse(args.from(3))?;
+    let options = scan::Options::read(args.from(3), scan::Over::Members)?;
     let (next, places) = set.scan(cursor, options.count);
-    ctx.reply.array(2);
-    ctx.reply.bulk_integer(i64::try_from(next).unwrap_or(i64::MAX));
-    let position = ctx.reply.position();
-    let (mut found, mut digits) = (0, itoa::Buffer::new());
-    for member in places.filter_map(|place| set.at(place)) {
-        let text = member.text(&mut digits);
-        if is_wanted(text, options.pattern) {
-            ctx.reply.bulk(text);
-            found += 1;
+    scan::answer(&mut ctx.reply, next, |reply| {
+        let (mut found, mut digits) = (0, itoa::Buffer::new());
+        for member in places.filter_map(|place| set.at(place)) {
+            let text = member.text(&mut digits);
+            if options.wants(text) {
+                reply.bulk(text);
+                found += 1;
+            }
         }
-    }
-    ctx.reply.insert_array(position, found);
+        found
+    });
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bytes, Config, Map};
+use super::{Bytes, Config, Map, walk};
 
 /// When a hash stops being small.
 #[derive(Clone, Copy, Debug)]
@@ -342,19 +342,12 @@ impl Hash {
         self.expiry.as_mut()?.filed.take()
     }
 
-    /// One step of HSCAN: the places of `count` fields to return next, and the cursor of the next step, 0 when
-    /// all is done. A small hash is returned in one step. The cursor keeps the promise of
-    /// [`Store::scan`](super::Store::scan) in the same way.
+    /// One step of HSCAN: the cursor of the next step, 0 when all is done, and the places of the fields to return
+    /// now. A small hash is returned as a whole.
     #[must_use]
     pub fn scan(&self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
         let len = self.fields.len();
-        if !self.hashed {
-            return (0, 0..len);
-        }
-        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-        let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
-        let start = end.saturating_sub(to_index(count));
-        (start as u64, start..end)
+        if self.hashed { walk::step(len, cursor, count) } else { (0, 0..len) }
     }
 
     /// How many bytes the deadlines take.

@@ -2,7 +2,7 @@
 
 use super::deadlines::{self, Deadlines};
 use super::field_deadlines::FieldDeadlines;
-use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType};
+use super::{Access, ByteString, Bytes, Class, Map, Store, Time, Typed, Value, WrongType, walk};
 
 /// A value, when it ends and when it was used.
 #[derive(Debug, Clone)]
@@ -453,22 +453,12 @@ impl Store {
         true
     }
 
-    /// One step of SCAN: the places of `count` keys to return next. Where the range starts is the cursor of the
-    /// next step, 0 when all is done; a cursor of 0 begins. Expired keys among them are removed before.
-    ///
-    /// SCAN promises that a key which is there from beginning to end is returned. The cursor alone keeps that:
-    /// it says how many keys are left, and these are the ones at the places below it, as the walk goes from the
-    /// end of the table to its beginning. New keys go to the end and move nobody. A removal moves only the last
-    /// key, and only to a lower place: one that was returned already may come below the cursor and be returned
-    /// twice, which SCAN allows, but one that is still to come stays below it. (With the table shorter than the
-    /// cursor says, everything is still to come, and the walk goes on from the end.)
-    pub fn scan(&mut self, cursor: u64, count: u64) -> std::ops::Range<usize> {
-        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-        let len = self.database().len();
-        let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
-        let start = end.saturating_sub(to_index(count));
+    /// One step of SCAN: the cursor of the next step, 0 when all is done, and the places of the keys to return now.
+    /// Expired keys among them are removed before.
+    pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
+        let (next, places) = walk::step(self.database().len(), cursor, count);
         if !self.keeps_expired {
-            for place in (start..end).rev() {
+            for place in places.clone().rev() {
                 // Once only, though the key that takes the place may have expired, too: it is not shown, and a
                 // step must not have to remove a million keys.
                 if self.database().at(place).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
@@ -476,7 +466,7 @@ impl Store {
                 }
             }
         }
-        start..end.min(self.database().len())
+        (next, places.start..places.end.min(self.database().len()))
     }
 
     /// Removes the key at a place because its time has come.
@@ -582,8 +572,8 @@ mod tests {
             let mut returned = HashSet::new();
             let mut cursor = 0;
             for step in 0.. {
-                let range = store.scan(cursor, random.u64(1..12));
-                cursor = range.start as u64;
+                let (next, range) = store.scan(cursor, random.u64(1..12));
+                cursor = next;
                 for index in range {
                     let Some((key, entry)) = store.database().at(index) else { panic!("no key at {index}") };
                     if entry.expired(store.now.millis()) {

@@ -51,6 +51,32 @@ pub enum End {
     Right,
 }
 
+impl End {
+    /// All items from this end on.
+    fn walk<T>(self, items: &VecDeque<T>) -> impl Iterator<Item = &T> {
+        let mut items = items.iter();
+        std::iter::from_fn(move || match self {
+            Self::Left => items.next(),
+            Self::Right => items.next_back(),
+        })
+    }
+
+    /// Keeps only some of the `near` items that are nearest to this end; the others are not touched.
+    fn retain<T>(self, items: &mut VecDeque<T>, near: usize, mut keep: impl FnMut(&T) -> bool) {
+        let near = near.min(items.len());
+        match self {
+            Self::Left => {
+                let kept: Vec<T> = items.drain(..near).filter(|item| keep(item)).collect();
+                kept.into_iter().rev().for_each(|item| items.push_front(item));
+            }
+            Self::Right => {
+                let kept: Vec<T> = items.drain(items.len() - near..).filter(|item| keep(item)).collect();
+                items.extend(kept);
+            }
+        }
+    }
+}
+
 /// A list whose memory is less than this many elements keeps it.
 const KEPT_CAPACITY: usize = 64;
 
@@ -205,25 +231,23 @@ impl List {
     }
 
     /// Removes up to `max` elements that are equal to `element`, the ones nearest to `from` first; returns how many.
+    /// What lies beyond the last of them is not looked at.
     pub fn remove_equal(&mut self, element: &[u8], max: usize, from: End) -> usize {
-        let equal = self.elements.iter().filter(|other| ***other == *element).count();
-        let removed = equal.min(max);
-        // Of the equal ones those are passed over that are farther from the end.
-        let passed = if from == End::Left { 0 } else { equal - removed };
-        let chooses = |seen: &mut usize, other: &Bytes| {
-            let is_equal = **other == *element;
-            *seen += usize::from(is_equal);
-            is_equal && (passed + 1..=passed + removed).contains(seen)
-        };
-        let mut seen = 0;
+        let is_equal = |other: &Bytes| **other == *element;
+        // How many were found, and how far from the end the last of them is.
+        let (mut removed, mut walked) = (0, 0);
+        let equal = from.walk(&self.elements).enumerate().filter(|(_, other)| is_equal(other));
+        for (passed, _) in equal.take(max) {
+            removed += 1;
+            walked = passed + 1;
+        }
         match &mut self.form {
             Form::Listpack(bytes) => *bytes -= removed * entry_bytes(element),
             Form::Quicklist(nodes) => {
-                nodes.take_all(self.elements.iter(), |other| chooses(&mut seen, other));
+                nodes.take_all(from, from.walk(&self.elements).take(walked), is_equal);
             }
         }
-        seen = 0;
-        self.elements.retain(|other| !chooses(&mut seen, other));
+        from.retain(&mut self.elements, walked, |other| !is_equal(other));
         self.give_back();
         removed
     }
@@ -276,6 +300,25 @@ mod tests {
         assert_eq!(removed(9, End::Left), (4, "bcd".into()));
         assert_eq!(removed(9, End::Right), (4, "bcd".into()));
         assert_eq!(removed(0, End::Right), (0, "abacada".into()));
+    }
+
+    #[test]
+    fn nodes_know_how_many_elements_are_left_in_them() {
+        let limits =
+            ListLimits::of(&crate::store::Config { list_max_listpack_size: 3, ..Default::default() });
+        for (max, from, left, nodes) in [
+            (2, End::Left, "bbccadea", vec![1, 3, 3, 1]),
+            (2, End::Right, "aabbccde", vec![3, 3, 2]),
+            (9, End::Left, "bbccde", vec![1, 3, 2]),
+        ] {
+            let mut list = List::default();
+            list.expect([&[b'a'; 9000][..]], limits);
+            "aabbccadea".bytes().for_each(|byte| list.push(End::Right, Bytes::from([byte]), limits));
+            assert_eq!(list.nodes(), [(3, false), (3, false), (3, false), (1, false)]);
+            list.remove_equal(b"a", max, from);
+            let counts: Vec<usize> = list.nodes().into_iter().map(|(count, _)| count).collect();
+            assert_eq!((text(&list).as_str(), counts), (left, nodes), "{max} {from:?}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod memory;
 pub mod partial_sort;
 pub mod pattern;
 pub mod pubsub;
+pub mod sample;
 pub mod set;
 pub mod sorted_set;
 pub mod stats;
@@ -30,6 +31,7 @@ pub mod string;
 pub mod time;
 pub mod value;
 pub mod waiters;
+mod walk;
 pub mod watches;
 
 pub use access::Access;

@@ -7,7 +7,7 @@ pub use combine::{difference, intersection, union};
 
 use std::ops::Range;
 
-use super::{Bytes, Config, IndexSet};
+use super::{Bytes, Config, IndexSet, walk};
 use crate::resp::parse_integer;
 
 /// When a set changes its encoding.
@@ -145,15 +145,14 @@ impl Set {
     }
 
     /// One step of SSCAN: the cursor of the next step, 0 when all is done, and the places of the members to
-    /// return now. A small set is returned as a whole. In a large one a member that goes leaves its place to the
-    /// last one, and the walk goes from the end to the beginning, so that nobody who stays is passed over.
+    /// return now. A small set is returned as a whole; in a large one a member that goes leaves its place to the
+    /// last one, which keeps SCAN's promise.
     #[must_use]
     pub fn scan(&self, cursor: u64, count: u64) -> (u64, Range<usize>) {
-        let Self::Hashed(members) = self else { return (0, 0..self.len()) };
-        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-        let end = if cursor == 0 { members.len() } else { to_index(cursor).min(members.len()) };
-        let start = end.saturating_sub(to_index(count));
-        (start as u64, start..end)
+        match self {
+            Self::Hashed(members) => walk::step(members.len(), cursor, count),
+            Self::Integers(_) | Self::Listed(_) => (0, 0..self.len()),
+        }
     }
 
     /// Announces that one command is going to add so many members, which may be the same one again and again:

@@ -44,13 +44,14 @@ struct Options<'a> {
     weights: Option<Args<'a>>,
     aggregate: Aggregate,
     with_scores: bool,
-    /// How far to count; no limit if it is 0.
+    /// How far to count.
     limit: usize,
 }
 
 impl<'a> Options<'a> {
     fn read(mut args: Args<'a>, keys: usize, operation: Operation, r#use: Use) -> Result<Self, Error> {
-        let mut options = Self { weights: None, aggregate: Aggregate::Sum, with_scores: false, limit: 0 };
+        let mut options =
+            Self { weights: None, aggregate: Aggregate::Sum, with_scores: false, limit: usize::MAX };
         let has_scores = operation != Operation::Difference && r#use != Use::Count;
         while let Some(option) = args.get(0) {
             let is = |name| is_option(option, name);
@@ -66,8 +67,7 @@ impl<'a> Options<'a> {
                 options.with_scores = true;
                 1
             } else if r#use == Use::Count && is("LIMIT") && args.len() > 1 {
-                let error = || Error::new("ERR LIMIT can't be negative");
-                options.limit = numbers::at_least(&args[1], 0).ok_or_else(error)?;
+                options.limit = numbers::limit(&args[1])?;
                 2
             } else {
                 return Err(Error::SYNTAX);
@@ -182,8 +182,7 @@ pub fn zdiffstore(ctx: &mut Context<'_>) -> Outcome {
 /// `ZINTERCARD numkeys key [key ...] [LIMIT limit]`
 pub fn zintercard(ctx: &mut Context<'_>) -> Outcome {
     let (keys, options) = read(ctx, 1, Operation::Intersection, Use::Count)?;
-    let limit = if options.limit == 0 { usize::MAX } else { options.limit };
-    let found = intersection_len(&sources(ctx.store, keys, &options)?, limit);
+    let found = intersection_len(&sources(ctx.store, keys, &options)?, options.limit);
     ctx.reply.count(found);
     Ok(())
 }

@@ -155,7 +155,8 @@ fn read_of_valkey(reader: &mut Reader<'_>, limits: HashLimits) -> Option<Hash> {
         let (field, value) = (reader.text()?, reader.text()?);
         add(&mut hash, &field, &value, limits)?;
         if let Some(at) = deadline(reader.i64()?, -1)? {
-            hash.set_deadline(&field, Some(at));
+            // The other forms have no time 0. It has passed as well as the next one has.
+            hash.set_deadline(&field, Some(at.max(1)));
         }
     }
     (!hash.is_empty()).then_some(hash)
@@ -210,4 +211,25 @@ fn read_listpack_with_deadlines(reader: &mut Reader<'_>, limits: HashLimits) -> 
         hash.set_deadline(&field, Some(at));
     }
     (!hash.is_empty()).then_some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::dump::{Form, Version, dump, restore, signed};
+    use crate::store::{Config, Hash, Typed};
+
+    #[test]
+    fn a_time_of_0_from_valkey_stays_a_deadline() {
+        let mut payload = vec![Form::HASH_2, 1, 1, b'f', 1, b'v'];
+        payload.extend_from_slice(&0i64.to_le_bytes());
+        payload.extend_from_slice(&Version::VALKEY.to_le_bytes());
+        let config = Config::default();
+        let deadline = |payload: &[u8]| {
+            let value = restore(payload, &config).ok()?;
+            let deadline = Hash::of(&value)?.deadline(b"f")?;
+            Some((deadline, dump(&value)))
+        };
+        let (first, again) = deadline(&signed(payload)).unwrap_or_default();
+        assert_eq!((first, deadline(&again).map(|(again, _)| again)), (1, Some(1)));
+    }
 }

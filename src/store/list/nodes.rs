@@ -209,24 +209,26 @@ impl Nodes {
         gone
     }
 
-    /// Elements are taken away: the ones for which `taken` is true.
+    /// Elements are taken away: of these, which come in their order from an end, the ones for which `taken` is true.
     pub fn take_all<'a>(
         &mut self,
+        from: End,
         elements: impl Iterator<Item = &'a Bytes>,
-        mut taken: impl FnMut(&Bytes) -> bool,
+        taken: impl Fn(&Bytes) -> bool,
     ) {
-        // Where the walk is: a node, and how many of its elements are behind.
-        let (mut at, mut passed) = (0, 0);
+        // How many nodes have been begun, and how many elements of the last of them are ahead.
+        let (mut begun, mut ahead) = (0, 0);
         for element in elements {
-            while self.nodes.get(at).is_some_and(|node| passed == node.count) {
-                (at, passed) = (at + 1, 0);
-            }
-            if !taken(element) {
-                passed += 1;
-            } else if self.take(at, element) {
-                passed = 0;
+            begun += usize::from(ahead == 0);
+            let at = if from == End::Left { begun - 1 } else { self.nodes.len().saturating_sub(begun) };
+            let Some(node) = self.nodes.get_mut(at) else { break };
+            ahead = if ahead == 0 { node.count } else { ahead } - 1;
+            if taken(element) {
+                node.take(element);
             }
         }
+        // Only now, as every removal moves the others.
+        from.retain(&mut self.nodes, begun, |node| node.count > 0);
     }
 
     /// The node of the element at a place, and the place of the element in it.

@@ -1,11 +1,9 @@
 //! Members chosen at random.
 
-use std::collections::HashMap;
-
 use fastrand::Rng;
-use foldhash::fast::RandomState;
 
 use super::{Bytes, IndexSet, Member, Set, SetLimits};
+use crate::store::sample;
 
 impl Set {
     /// Any member; none of an empty set.
@@ -19,11 +17,11 @@ impl Set {
     /// there in passing.
     #[must_use]
     pub fn sample(&self, count: usize, random: &mut Rng) -> Vec<usize> {
-        let mut places = sample(self.len(), count, random);
         if matches!(self, Self::Listed(_)) {
-            places.sort_unstable();
+            sample::in_order(self.len(), count, random)
+        } else {
+            sample::in_any_order(self.len(), count, random)
         }
-        places
     }
 
     /// Takes out any member.
@@ -55,9 +53,8 @@ impl Set {
 
     /// Takes out all but so many members. What is left becomes a new set, which may be small again.
     pub(super) fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
-        let mut places = sample(self.len(), remaining, random);
         // Nobody comes to a later place, which SSCAN relies on.
-        places.sort_unstable();
+        let places = sample::in_order(self.len(), remaining, random);
         let mut left = match self {
             Self::Integers(_) => Self::default(),
             Self::Listed(_) | Self::Hashed(_) => Self::Listed(IndexSet::default()),
@@ -99,18 +96,4 @@ impl Set {
             Self::Hashed(members) => members.swap_remove_index(place),
         }
     }
-}
-
-/// `count` different numbers below `len` in any order: the beginning of a shuffled sequence of all, of which only
-/// the places are kept that differ from their number.
-fn sample(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
-    let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
-    let choose = |place: usize| {
-        let other = random.usize(place..len);
-        let number = moved.get(&other).copied().unwrap_or(other);
-        let displaced = moved.get(&place).copied().unwrap_or(place);
-        moved.insert(other, displaced);
-        number
-    };
-    (0..count.min(len)).map(choose).collect()
 }

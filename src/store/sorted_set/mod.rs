@@ -10,12 +10,9 @@ mod tests;
 pub use range::{LexBound, LexRange, ScoreRange};
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::ops::Range;
 
-use foldhash::fast::RandomState;
-
-use super::{Bytes, Config, Map};
+use super::{Bytes, Config, Map, sample, walk};
 use ranked::Ranked;
 
 /// A sorted set.
@@ -248,20 +245,15 @@ impl SortedSet {
         compact.iter().map(|(score, member)| (&**member, *score)).chain(indexed)
     }
 
-    /// One step of ZSCAN: the cursor of the next step, 0 when all is done, and `count` members with their scores.
-    /// A small sorted set is read in one step, from its beginning.
-    ///
-    /// The cursor keeps the promise of [`Store::scan`](crate::store::Store::scan) in the same way, as here, too,
-    /// what is removed leaves its place in the table to the last member.
+    /// One step of ZSCAN: the cursor of the next step, 0 when all is done, and the members to return now with their
+    /// scores. A small sorted set is returned as a whole; in a large one what is removed leaves its place in the
+    /// table to the last member, which keeps SCAN's promise.
     pub fn scan(&self, cursor: u64, count: u64) -> (u64, impl Iterator<Item = (&[u8], f64)>) {
-        let to_index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let (next, compact, indexed) = match &self.form {
             Form::Compact(entries) => (0, entries.as_slice(), None),
             Form::Indexed(indexed) => {
-                let len = indexed.members.len();
-                let end = if cursor == 0 { len } else { to_index(cursor).min(len) };
-                let start = end.saturating_sub(to_index(count));
-                (start as u64, Default::default(), indexed.members.get_range(start..end))
+                let (next, places) = walk::step(indexed.members.len(), cursor, count);
+                (next, Default::default(), indexed.members.get_range(places))
             }
         };
         let compact = compact.iter().map(|(score, member)| (&**member, *score));
@@ -273,27 +265,11 @@ impl SortedSet {
     /// chooses there in passing.
     #[must_use]
     pub fn sample(&self, count: usize, random: &mut fastrand::Rng) -> Vec<usize> {
-        let len = self.len();
-        let count = count.min(len);
         if self.is_compact() {
-            let mut left = count;
-            let chosen = |rank: &usize| {
-                let is_chosen = random.usize(..len - rank) < left;
-                left -= usize::from(is_chosen);
-                is_chosen
-            };
-            return (0..len).filter(chosen).collect();
+            sample::in_order(self.len(), count, random)
+        } else {
+            sample::in_any_order(self.len(), count, random)
         }
-        // Each place of the shuffled ranks that differs from its own rank.
-        let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
-        let choose = |place: usize| {
-            let other = random.usize(place..len);
-            let rank = moved.get(&other).copied().unwrap_or(other);
-            let displaced = moved.get(&place).copied().unwrap_or(place);
-            moved.insert(other, displaced);
-            rank
-        };
-        (0..count).map(choose).collect()
     }
 
     /// The ranks of the members whose scores lie in a range.

@@ -178,8 +178,19 @@ pub fn commands(choices: impl IntoIterator<Item = (u32, BoxedStrategy<Command>)>
     Union::new_weighted(choices.into_iter().collect()).boxed()
 }
 
-/// What tells the same on both servers only if it asks for everything at once: left as it is.
-const BY_CHANCE: &[&[u8]] = &[b"SPOP", b"SRANDMEMBER", b"SSCAN"];
+/// What tells the same on both servers only if it asks for everything at once, or for a time that is absolute: left as
+/// it is.
+const BY_CHANCE: &[&[u8]] = &[
+    b"SPOP",
+    b"SRANDMEMBER",
+    b"SSCAN",
+    b"HSCAN",
+    b"ZSCAN",
+    b"SCAN",
+    b"HRANDFIELD",
+    b"ZRANDMEMBER",
+    b"RESTORE",
+];
 
 /// Now and then a command that has lost, doubled, exchanged or spoilt an argument.
 pub fn spoiled(commands: BoxedStrategy<Command>) -> BoxedStrategy<Command> {

@@ -50,7 +50,10 @@ pub fn family() -> Family {
 }
 
 /// Redis 7.0 looks at the key before the rest of BITCOUNT and BITPOS.
-fn looks_at_the_key_first(server: &str, request: &[Vec<u8>], _: &str, ours: &str) -> bool {
-    let name = request.first().map(Vec::as_slice).unwrap_or_default();
-    server == "redis-7.0" && matches!(name, b"BITCOUNT" | b"BITPOS") && ours.contains("ERR")
+pub fn looks_at_the_key_first(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
+    let real = real.lines().last().unwrap_or_default();
+    server == "redis-7.0"
+        && matches!(request[0].as_slice(), b"BITCOUNT" | b"BITPOS")
+        && ours.contains("ERR")
+        && (real.contains("WRONGTYPE") || [": \"0\"", ": \"-1\""].contains(&real))
 }

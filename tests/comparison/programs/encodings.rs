@@ -37,7 +37,7 @@ pub fn family() -> Family {
             (1, call("DEL", [key()])),
             (8, call("OBJECT", [words("ENCODING"), key()])),
         ]),
-        questions: &["OBJECT ENCODING {key}", "CONFIG SET list-max-listpack-size -2"],
+        questions: &["CONFIG SET list-max-listpack-size -2"],
         known: nothing,
     }
 }

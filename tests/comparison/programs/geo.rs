@@ -95,18 +95,19 @@ pub fn family() -> Family {
             (1, call("DEL", [key()])),
             (1, call("SET", [key(), element()])),
         ]),
-        questions: &["OBJECT ENCODING {key}"],
+        questions: &[],
         known,
     }
 }
 
 /// Redis 7.0 prints 17 decimals, and rounds the last one of a distance otherwise.
-fn known(judge: &str, _: &[Vec<u8>], real: &str, ours: &str) -> bool {
+pub fn known(judge: &str, _: &[Vec<u8>], real: &str, ours: &str) -> bool {
     let number =
         |line: &str| line.trim_start_matches(['*', '$', ',', ' ']).trim_matches('"').parse::<f64>().ok();
     let same = |(real, ours): (&str, &str)| match (number(real), number(ours)) {
+        _ if real == ours => true,
         (Some(real), Some(ours)) => (real - ours).abs() <= 1e-4 + ours.abs() * 1e-15,
-        _ => real == ours,
+        _ => false,
     };
     judge == "redis-7.0"
         && real.lines().count() == ours.lines().count()

@@ -28,7 +28,7 @@ pub fn family() -> Family {
             (2, call("DEL", [key()])),
             (1, call("RPUSH", [key(), element()])),
         ]),
-        questions: &["STRLEN {key}", "PFDEBUG ENCODING {key}"],
+        questions: &["STRLEN {key}", "PFDEBUG ENCODING {key}", "CONFIG SET hll-sparse-max-bytes 3000"],
         known: nothing,
     }
 }

@@ -1,6 +1,6 @@
-//! Lists, their blocking forms included: what does not find anything in a pipeline is not asked for.
+//! Lists.
 
-use super::{Family, arguments::*, nothing};
+use super::{Family, arguments::*};
 
 pub fn family() -> Family {
     let end = || one_of(&["LEFT", "RIGHT"]);
@@ -36,12 +36,26 @@ pub fn family() -> Family {
             (2, call("LMOVE", [key(), key(), end(), end()])),
             (1, call("RPOPLPUSH", [key(), key()])),
             (2, call("LMPOP", [counted(1..4, key()), end(), maybe(option("COUNT", integer()))])),
+            (1, call("BLPOP", [times(1..3, key()), words("0")])),
+            (1, call("BRPOP", [times(1..3, key()), words("0")])),
+            (1, call("BLMOVE", [key(), key(), end(), end(), words("0")])),
+            (1, call("BRPOPLPUSH", [key(), key(), words("0")])),
+            (1, call("BLMPOP", [words("0"), counted(1..4, key()), end(), maybe(option("COUNT", integer()))])),
             (1, call("RENAME", [key(), key()])),
             (1, call("DEL", [key()])),
             (1, call("SET", [key(), element()])),
             (1, call("PEXPIREAT", [key(), between(4_000_000_000_000..=4_000_000_000_009)])),
         ]),
         questions: &[],
-        known: nothing,
+        known: takes_whole_indices,
     }
+}
+
+/// Redis 7.0 has no short lists, in which an index is taken modulo 2^32, and takes every
+/// number for the count of LREM.
+fn takes_whole_indices(server: &str, request: &[Vec<u8>], _: &str, _: &str) -> bool {
+    let index = request.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
+    let is_far = || request[0] == b"LINDEX" && index.is_some_and(|index| i32::try_from(index).is_err());
+    let is_last = || request[0] == b"LREM" && index == Some(i64::MIN);
+    server == "redis-7.0" && (is_far() || is_last())
 }

@@ -24,12 +24,13 @@
 //! ```
 //!
 //! Nobody has to care for wrong programs: of every hundred commands some lose, repeat, exchange or spoil an
-//! argument. Times have to be far away and absolute, ids of entries given, and where a real server answers in any
+//! argument. A command that may wait is sent only between MULTI and EXEC, where nothing waits. Times have to be far away and absolute, ids of entries given, and where a real server answers in any
 //! order or by chance the command says so by the markers of the case files (`marked`).
 
 mod arguments;
 mod bitmaps;
 mod encodings;
+mod everything;
 mod geo;
 mod hashes;
 mod hyperloglog;
@@ -72,11 +73,37 @@ pub struct Command {
     markers: Markers,
 }
 
+impl Command {
+    /// Whether it waits if there is nothing to answer.
+    fn may_wait(&self) -> bool {
+        let is = |argument: &[u8], words: &[&str]| {
+            words.iter().any(|word| argument.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        is(&self.arguments[0], WAITING)
+            || is(&self.arguments[0], &["XREAD", "XREADGROUP"])
+                && self.arguments.iter().any(|argument| is(argument, &["BLOCK"]))
+    }
+}
+
+/// Commands that wait; XREAD and XREADGROUP do if they are told so.
+const WAITING: &[&str] = &[
+    "BLPOP",
+    "BRPOP",
+    "BLMOVE",
+    "BRPOPLPUSH",
+    "BLMPOP",
+    "BZPOPMIN",
+    "BZPOPMAX",
+    "BZMPOP",
+    "WAIT",
+    "WAITAOF",
+];
+
 /// What a random program of a family is made of.
 pub struct Family {
     /// Makes a command.
     pub commands: BoxedStrategy<Command>,
-    /// What reads out a key, beside TYPE, its time of expiry and its value, in redis-cli's quoting. `{key}` is the key;
+    /// What reads out a key, beside TYPE, its encoding, its time of expiry and its value, in redis-cli's quoting. `{key}` is the key;
     /// markers may stand in front as in the case files, as `~unordered`.
     pub questions: &'static [&'static str],
     /// Whether this difference to a server is a known one: its name, the request, its answer and ours.
@@ -91,6 +118,7 @@ pub fn nothing(_: &str, _: &[Vec<u8>], _: &str, _: &str) -> bool {
 /// What reads out any key.
 const QUESTIONS: &[&str] = &[
     "TYPE {key}",
+    "OBJECT ENCODING {key}",
     "PEXPIRETIME {key}",
     "GET {key}",
     "LRANGE {key} 0 -1",
@@ -117,6 +145,7 @@ macro_rules! families {
 families! {
     bitmaps,
     encodings,
+    everything,
     geo,
     hashes,
     hyperloglog,
@@ -186,6 +215,8 @@ fn compare(family: Family) -> Result<(), String> {
     let ways = (any::<bool>(), prop::bool::weighted(0.1))
         .prop_map(|(resp3, transaction)| Way { resp3, transaction });
     let outcome = TestRunner::new_with_rng(config, random).run(&(programs, ways), |(program, way)| {
+        let program: Vec<Command> =
+            program.into_iter().filter(|command| way.transaction || !command.may_wait()).collect();
         run(&judge, &minibroker, &program, &questions, way, family.known).map_err(TestCaseError::fail)
     });
     match outcome {
@@ -246,7 +277,13 @@ fn run(
             continue;
         }
         let (real, ours) = (wire::show(real), wire::show(ours));
-        if known(&judge.name, &command.arguments, &real.join("\n"), &ours.join("\n")) {
+        let (all_real, all_ours) = (real.join("\n"), ours.join("\n"));
+        if part(&judge.name, &command.arguments, &all_real, &all_ours) {
+            return Ok(());
+        }
+        if has_no_listpacks(&judge.name, &command.arguments, &all_real, &all_ours)
+            || known(&judge.name, &command.arguments, &all_real, &all_ours)
+        {
             continue;
         }
         let mut report = format!("{} answers otherwise (- it, + minibroker), {way}:\n", judge.name);
@@ -260,6 +297,26 @@ fn run(
         return Err(report);
     }
     Ok(())
+}
+
+/// Whether Redis 7.0 leaves something else behind from here on: a command that is too new for it, alone or in a
+/// transaction, an index that only short lists of newer servers take modulo 2^32, or an id that XSETID does not check.
+fn part(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
+    let aborts = || real.contains("EXECABORT") && !ours.contains("EXECABORT");
+    let out_of_range = || request[0] == b"LSET" && real.contains("index out of range") && ours.contains("OK");
+    let unknown = || real.contains("unknown command") && request[0] != b"HPEXPIRETIME";
+    let unchecked =
+        || request[0] == b"XSETID" && ours.contains("max_deleted_entry_id") && real.contains("OK");
+    server == "redis-7.0" && (aborts() || out_of_range() || unknown() || unchecked())
+}
+
+/// Redis 7.0 has no listpacks of members, and keeps every list as a quicklist.
+fn has_no_listpacks(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
+    server == "redis-7.0"
+        && request[0] == b"OBJECT"
+        && ours.contains("\"listpack\"")
+        && [real.replace("hashtable", "listpack"), real.replace("quicklist", "listpack")]
+            .contains(&ours.into())
 }
 
 fn shown(arguments: &[Vec<u8>]) -> String {

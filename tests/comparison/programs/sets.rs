@@ -1,6 +1,6 @@
 //! Sets. What chooses at random takes or tells all there is, or only its type is compared.
 
-use super::{Family, arguments::*};
+use super::{Family, arguments::*, nothing};
 
 pub fn family() -> Family {
     let members = || times(1..6, element());
@@ -61,12 +61,7 @@ pub fn family() -> Family {
             (1, call("SET", [key(), element()])),
             (1, call("PEXPIREAT", [key(), between(4_000_000_000_000..=4_000_000_000_009)])),
         ]),
-        questions: &["OBJECT ENCODING {key}"],
-        known,
+        questions: &[],
+        known: nothing,
     }
-}
-
-/// Redis 7.0 has no listpacks of members.
-fn known(judge: &str, request: &[Vec<u8>], _: &str, ours: &str) -> bool {
-    judge == "redis-7.0" && request.first().is_some_and(|name| name == b"OBJECT") && ours.contains("listpack")
 }

@@ -1,0 +1,65 @@
+//! How many elements SRANDMEMBER, HRANDFIELD and ZRANDMEMBER are asked for.
+
+use super::Error;
+use super::numbers::{self, is_option};
+use crate::resp::Args;
+
+/// The most elements with repetitions. redis-server tries to answer with 2^63, and dies.
+const MOST: u64 = 1 << 24;
+
+/// `count`, whose sign says what is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(i64);
+
+/// Which elements of a collection are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// So many, and any of them any number of times.
+    Repeated(usize),
+    /// So many different ones, of which there are more.
+    Different(usize),
+    /// All there are.
+    All,
+}
+
+impl Count {
+    /// Reads `count`.
+    pub fn read(text: &[u8]) -> Result<Self, Error> {
+        numbers::negatable(text).map(Self)
+    }
+
+    /// Reads `count [option]`; tells whether there is the option, with which each element is answered by two.
+    pub fn read_with(args: Args<'_>, option: &str) -> Result<(Self, bool), Error> {
+        let (count, has_option) = (Self::read(&args[0])?, args.len() > 1);
+        if has_option {
+            if args.len() > 2 || !is_option(&args[1], option) {
+                return Err(Error::SYNTAX);
+            }
+            if count.0.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
+                return Err(Error::RANDOM_COUNT);
+            }
+        }
+        Ok((count, has_option))
+    }
+
+    /// Which of `len` elements are wanted; fails where redis-server would die.
+    pub fn choose(self, len: usize) -> Result<Choice, Error> {
+        let wanted = usize::try_from(self.0.unsigned_abs()).unwrap_or(usize::MAX);
+        match self.0 {
+            ..0 if self.0.unsigned_abs() > MOST => Err(Error::RANDOM_COUNT),
+            ..0 => Ok(Choice::Repeated(wanted)),
+            _ if wanted < len => Ok(Choice::Different(wanted)),
+            _ => Ok(Choice::All),
+        }
+    }
+}
+
+impl Choice {
+    /// How many of `len` elements these are.
+    pub fn count(self, len: usize) -> usize {
+        match self {
+            Self::Repeated(count) | Self::Different(count) => count,
+            Self::All => len,
+        }
+    }
+}

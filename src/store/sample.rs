@@ -1,0 +1,27 @@
+//! Choosing at random.
+
+use std::collections::HashMap;
+
+use fastrand::Rng;
+use foldhash::fast::RandomState;
+
+/// `count` different numbers below `len` in any order, or all: the beginning of a shuffled sequence, of which only the
+/// places are kept that differ from their number. The cost follows from the count alone.
+pub fn in_any_order(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
+    let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
+    let choose = |place: usize| {
+        let other = random.usize(place..len);
+        let number = moved.get(&other).copied().unwrap_or(other);
+        let displaced = moved.get(&place).copied().unwrap_or(place);
+        moved.insert(other, displaced);
+        number
+    };
+    (0..count.min(len)).map(choose).collect()
+}
+
+/// As [`in_any_order`], the least first: redis-server chooses from what is small in passing.
+pub fn in_order(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
+    let mut numbers = in_any_order(len, count, random);
+    numbers.sort_unstable();
+    numbers
+}
