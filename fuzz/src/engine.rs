@@ -293,6 +293,14 @@ impl Run {
     fn settle(&mut self) {
         let mut dirty = Vec::new();
         loop {
+            // As long as the broker sleeps nobody is written to: its time comes at once.
+            if let Some(until) = self.engine.store().asleep_until {
+                self.now = self.now.max(until);
+                self.engine.tick(self.now);
+                if self.delivery == Delivery::Request {
+                    self.note_protocols();
+                }
+            }
             self.engine.take_dirty(&mut dirty);
             if dirty.is_empty() {
                 break;
