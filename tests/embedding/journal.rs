@@ -12,8 +12,9 @@ use crate::wire::Wire;
 /// What a panic says.
 fn panic_of(test: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(test)).expect_err("it panics");
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+    let owned = panic.downcast_ref::<String>().cloned();
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .expect("it panics with a text")
 }
 

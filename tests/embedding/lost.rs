@@ -63,14 +63,14 @@ fn a_reader_too_slow_for_its_messages_loses_them() -> Outcome {
     publisher.ask("PUBLISH chat hello", ":1\r\n")?;
     quick.expect_message("chat", "hello")?;
     let long = "x".repeat(100_000);
-    let mut published = 0;
+    let mut sent = 0;
     // Until the sockets and the outbox are full.
     loop {
         publisher.send(&format!("PUBLISH news {long}"))?;
         if publisher.line()? == ":0" {
             break;
         }
-        published += 1;
+        sent += 1;
     }
     let told = told_of_losses(&broker).expect("something was lost");
     assert!(told.contains("lost\nlost:\n  #2 "), "{told}");
@@ -87,7 +87,7 @@ fn a_reader_too_slow_for_its_messages_loses_them() -> Outcome {
     let length = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$100000\r\n\r\n".len() + long.len();
     let arrived = slow.read_to_end() / length;
     assert!(arrived > 0);
-    assert_eq!(arrived + lost, published);
+    assert_eq!(arrived + lost, sent);
     Ok(())
 }
 
