@@ -1,7 +1,7 @@
 //! Keys, whatever they hold.
 
 use super::connection::database;
-use super::numbers::{self, ExpiryForm, integer, integer_of_32_bits, is_option, up_to_nul};
+use super::numbers::{self, ExpiryCondition, ExpiryForm, integer, integer_of_32_bits, is_option, up_to_nul};
 use super::scan::{self, Options, Over};
 use super::{Context, Error, Outcome};
 use crate::store::{Class, Entry};
@@ -81,63 +81,33 @@ pub fn pexpireat(ctx: &mut Context<'_>) -> Outcome {
     set_expiry(ctx, ExpiryForm::PXAT)
 }
 
-/// Under which conditions an expiry is set.
-#[derive(Default)]
-#[allow(clippy::struct_excessive_bools)]
-struct Conditions {
-    /// `NX`: the key does not expire yet.
-    none: bool,
-    /// `XX`: the key does expire.
-    some: bool,
-    /// `GT`: it would expire later than now.
-    later: bool,
-    /// `LT`: it would expire sooner than now.
-    sooner: bool,
-}
-
-impl Conditions {
-    fn read(ctx: &Context<'_>) -> Result<Self, Error> {
-        let mut conditions = Self::default();
-        for option in ctx.args.from(3).iter() {
-            let known = [
-                ("NX", &mut conditions.none),
-                ("XX", &mut conditions.some),
-                ("GT", &mut conditions.later),
-                ("LT", &mut conditions.sooner),
-            ];
-            let Some((_, flag)) = known.into_iter().find(|(name, _)| is_option(option, name)) else {
-                return Err(Error::from_bytes([b"ERR Unsupported option ", up_to_nul(option)].concat()));
-            };
-            *flag = true;
-        }
-        if conditions.none && (conditions.some || conditions.later || conditions.sooner) {
-            let text = "ERR NX and XX, GT or LT options at the same time are not compatible";
-            return Err(Error::new(text));
-        }
-        if conditions.later && conditions.sooner {
-            return Err(Error::new("ERR GT and LT options at the same time are not compatible"));
-        }
-        Ok(conditions)
+/// Reads the conditions under which an expiry is set; all of them have to be met.
+fn conditions(ctx: &Context<'_>) -> Result<Vec<ExpiryCondition>, Error> {
+    use ExpiryCondition::{Later, None, Sooner};
+    let read = |option| {
+        let unknown = || Error::from_bytes([b"ERR Unsupported option ", up_to_nul(option)].concat());
+        ExpiryCondition::by_option(option).ok_or_else(unknown)
+    };
+    let conditions = ctx.args.from(3).iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if conditions.contains(&None) && conditions.iter().any(|condition| *condition != None) {
+        let text = "ERR NX and XX, GT or LT options at the same time are not compatible";
+        return Err(Error::new(text));
     }
-
-    /// Whether a key that expires at `old` may be made to expire at `new`. No expiry counts as never.
-    fn allow(&self, old: Option<i64>, new: i64) -> bool {
-        let refused = self.none && old.is_some()
-            || self.some && old.is_none()
-            || self.later && old.is_none_or(|old| new <= old)
-            || self.sooner && old.is_some_and(|old| new >= old);
-        !refused
+    if conditions.contains(&Later) && conditions.contains(&Sooner) {
+        return Err(Error::new("ERR GT and LT options at the same time are not compatible"));
     }
+    Ok(conditions)
 }
 
 fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let key = &ctx.args[1];
-    let conditions = Conditions::read(ctx)?;
+    let conditions = conditions(ctx)?;
     let value = integer(&ctx.args[2])?;
     let at = form.deadline(value, ctx.store.now);
     let at = at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))?;
     ctx.store.touch(key);
-    let allowed = ctx.store.peek(key).is_some_and(|entry| conditions.allow(entry.expires(), at));
+    let old = ctx.store.peek(key).map(Entry::expires);
+    let allowed = old.is_some_and(|old| conditions.iter().all(|condition| condition.is_met(old, at)));
     if allowed && at <= ctx.store.now.millis() {
         ctx.store.remove(key);
         ctx.store.modified(Class::GENERIC, "del", key);

@@ -187,6 +187,39 @@ pub fn cursor(text: &[u8]) -> Result<u64, Error> {
     cursor.map(|cursor| if negative { cursor.wrapping_neg() } else { cursor }).ok_or(INVALID)
 }
 
+/// Under which condition an expiry is set, of a key or of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiryCondition {
+    /// `NX`: there is none yet.
+    None,
+    /// `XX`: there is one.
+    Some,
+    /// `GT`: it would be later. No expiry is the latest.
+    Later,
+    /// `LT`: it would be sooner.
+    Sooner,
+}
+
+impl ExpiryCondition {
+    /// The condition that an option names.
+    #[must_use]
+    pub fn by_option(option: &[u8]) -> Option<Self> {
+        let all = [("NX", Self::None), ("XX", Self::Some), ("GT", Self::Later), ("LT", Self::Sooner)];
+        all.into_iter().find(|(name, _)| is_option(option, name)).map(|(_, condition)| condition)
+    }
+
+    /// Whether what expires at `old`, if at all, may be made to expire at `new`.
+    #[must_use]
+    pub fn is_met(self, old: Option<i64>, new: i64) -> bool {
+        match self {
+            Self::None => old.is_none(),
+            Self::Some => old.is_some(),
+            Self::Later => old.is_some_and(|old| new > old),
+            Self::Sooner => old.is_none_or(|old| new < old),
+        }
+    }
+}
+
 /// In which form a time of expiry is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryForm {

@@ -1,7 +1,7 @@
 //! Fields that expire: HEXPIRE and its relatives, HTTL and its relatives, HPERSIST, HGETEX, HSETEX.
 
 use super::{field_list, finish_removal};
-use crate::commands::numbers::{self, ExpiryForm, integer, is_option};
+use crate::commands::numbers::{self, ExpiryCondition, ExpiryForm, integer, is_option};
 use crate::commands::{Context, Error, Outcome};
 use crate::resp::Args;
 use crate::store::hash::{Deadline, HashLimits};
@@ -32,35 +32,6 @@ fn read_deadline(text: &[u8], form: ExpiryForm, now: Time, command: &str) -> Res
     deadline.ok_or_else(|| Error::invalid_expire_time(command))
 }
 
-/// Under which condition a deadline is set.
-#[derive(Clone, Copy)]
-enum Condition {
-    /// `NX`: there is none yet.
-    None,
-    /// `XX`: there is one.
-    Some,
-    /// `GT`: it would be later. No deadline is the latest.
-    Later,
-    /// `LT`: it would be sooner.
-    Sooner,
-}
-
-impl Condition {
-    fn by_option(option: &[u8]) -> Option<Self> {
-        let all = [("NX", Self::None), ("XX", Self::Some), ("GT", Self::Later), ("LT", Self::Sooner)];
-        all.into_iter().find(|(name, _)| is_option(option, name)).map(|(_, condition)| condition)
-    }
-
-    fn is_met(self, old: Option<i64>, new: i64) -> bool {
-        match self {
-            Self::None => old.is_none(),
-            Self::Some => old.is_some(),
-            Self::Later => old.is_some_and(|old| new > old),
-            Self::Sooner => old.is_none_or(|old| new < old),
-        }
-    }
-}
-
 /// `HEXPIRE key seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]`
 pub fn hexpire(ctx: &mut Context<'_>) -> Outcome {
     set_deadlines(ctx, ExpiryForm::EX)
@@ -86,7 +57,7 @@ fn set_deadlines(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let key = &args[1];
     let hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
     let deadline = read_deadline(&args[2], form, now, ctx.command.name)?;
-    let condition = Condition::by_option(&args[3]);
+    let condition = ExpiryCondition::by_option(&args[3]);
     let fields = field_list(args, if condition.is_some() { 4 } else { 3 }, &Error::FIELDS_TO_EXPIRE)?;
     ctx.reply.array(fields.len());
     let Some(hash) = hash else {
