@@ -9,8 +9,9 @@ use crate::resp::OwnedRequest;
 use crate::store::journal::{Event, EventKind, Message, Quoted};
 
 /// How much memory the journal of an embedded broker takes at most, unless
-/// [`Builder::journal_limit`](super::Builder::journal_limit) says otherwise: enough for half a million events. Nothing is taken ahead of what happens.
-pub const DEFAULT_JOURNAL_LIMIT: usize = 32 * 1024 * 1024;
+/// [`Builder::journal_limit`](super::Builder::journal_limit) says otherwise: enough for tens of thousands of events.
+/// A thousand brokers in one process are no matter then. Nothing is taken ahead of what happens.
+pub const DEFAULT_JOURNAL_LIMIT: usize = 4 * 1024 * 1024;
 
 /// How many of the last events are printed when a test panics.
 const PRINTED: usize = 100;
