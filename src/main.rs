@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use minibroker::commands::config;
-use minibroker::{Broker, StartError};
+use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -95,6 +95,9 @@ struct Options {
     /// File that holds the port while the broker listens, for scripts.
     #[arg(long, global = true, value_name = "FILE")]
     port_file: Option<PathBuf>,
+    /// Let clients control the broker with the command MINIBROKER, whose HELP tells what a test can do.
+    #[arg(long, global = true)]
+    control: bool,
     /// Print each command to standard error as it comes.
     #[arg(long, global = true)]
     verbose: bool,
@@ -255,8 +258,9 @@ impl Session {
             .bind(options.bind.iter().copied())
             .databases(options.databases.into())
             .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX))
-            // Nobody could look at it.
-            .journal_limit(0)
+            .control(options.control)
+            // Without control nobody could look at it.
+            .journal_limit(if options.control { DEFAULT_JOURNAL_LIMIT } else { 0 })
             .password(options.requirepass.clone().unwrap_or_default());
         #[cfg(unix)]
         if let Some(path) = &options.unixsocket {

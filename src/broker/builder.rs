@@ -138,6 +138,24 @@ impl Builder {
         self
     }
 
+    /// Whether clients may control the broker with the command MINIBROKER, as a test in another language does: wait for
+    /// a state, look back. Without it the command is unknown, as to Redis. `MINIBROKER HELP` has all of it.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::builder().control(true).start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// let published: Vec<String> =
+    ///     redis::cmd("MINIBROKER").arg("PUBLISHED").arg("chat").query(&mut connection)?;
+    /// assert_eq!(published, ["hello"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn control(mut self, allowed: bool) -> Self {
+        self.config.control = allowed;
+        self
+    }
+
     /// Everything random follows from this number; without one from the system's randomness.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {

@@ -4,9 +4,8 @@ use std::fmt::{self, Write};
 use std::ops::Deref;
 
 use super::Broker;
-use crate::commands::table;
-use crate::resp::OwnedRequest;
-use crate::store::journal::{Event, EventKind, Message, Quoted};
+use crate::commands::control;
+use crate::store::journal::{Event, Message, Quoted};
 
 /// How much memory the journal of an embedded broker takes at most, unless
 /// [`Builder::journal_limit`](super::Builder::journal_limit) says otherwise: enough for tens of thousands of events.
@@ -65,12 +64,7 @@ impl Journal {
     #[allow(clippy::needless_pass_by_value)]
     pub fn by_client(self, client: impl ToString) -> Self {
         let wanted = client.to_string();
-        self.filter(|event| {
-            event.client.as_ref().is_some_and(|client| {
-                !client.is_test()
-                    && (client.name == wanted || client.address == wanted || client.id.to_string() == wanted)
-            })
-        })
+        self.filter(|event| event.is_of_client(&wanted))
     }
 
     /// What the test itself did by [`Broker::command`].
@@ -82,51 +76,20 @@ impl Journal {
     /// The commands of this name, in upper or lower case; `CONFIG SET` names a subcommand.
     #[must_use]
     pub fn of_command(self, name: impl AsRef<str>) -> Self {
-        let words: Vec<&str> = name.as_ref().split_whitespace().collect();
-        self.filter(|event| match &event.kind {
-            EventKind::Command(arguments) => {
-                let mut pairs = words.iter().zip(arguments);
-                arguments.len() >= words.len()
-                    && pairs.all(|(word, argument)| argument.eq_ignore_ascii_case(word.as_bytes()))
-            }
-            _ => false,
-        })
+        self.filter(|event| event.is_command(name.as_ref()))
     }
 
     /// What was published on the channel, to whom it went, and who has subscribed to it and left it.
     #[must_use]
     pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Self {
-        let wanted = channel.as_ref();
-        self.filter(|event| match &event.kind {
-            EventKind::Published(message)
-            | EventKind::Delivered { message, .. }
-            | EventKind::Undelivered { message, .. } => message.channel == wanted,
-            EventKind::Subscribed { name, .. } | EventKind::Unsubscribed { name, .. } => name == wanted,
-            _ => false,
-        })
+        self.filter(|event| event.is_on_channel(channel.as_ref()))
     }
 
     /// The commands that name the key, who waited for it, and its expiry.
     #[must_use]
     pub fn of_key(self, key: impl AsRef<[u8]>) -> Self {
-        let wanted = key.as_ref();
-        self.filter(|event| match &event.kind {
-            EventKind::Command(arguments) => names_key(arguments, wanted),
-            EventKind::Blocked { keys, .. } => keys.iter().any(|key| key == wanted),
-            EventKind::Unblocked(super::Wakeup::Key(key)) | EventKind::Expired { key, .. } => key == wanted,
-            _ => false,
-        })
+        self.filter(|event| control::is_of_key(event, key.as_ref()))
     }
-}
-
-/// True if one of the keys of a command is this one.
-fn names_key(arguments: &[Vec<u8>], key: &[u8]) -> bool {
-    let request = OwnedRequest::new(arguments);
-    let args = request.args();
-    let Some(command) = table::lookup(&args[0]) else { return false };
-    let subcommand = args.get(1).and_then(|name| command.subcommand(name));
-    let keys = subcommand.unwrap_or(command).keys(args).unwrap_or_default();
-    keys.iter().any(|(place, _)| args.get(*place) == Some(key))
 }
 
 impl Deref for Journal {

@@ -6,6 +6,7 @@ mod journal;
 mod state;
 mod wait;
 
+pub use crate::store::condition::DEFAULT_WAIT;
 pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use builder::Builder;
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
@@ -19,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
@@ -27,15 +27,13 @@ use tokio::sync::Notify;
 
 use crate::engine::Engine;
 use crate::resp::{OwnedRequest, Value};
-use crate::server::{Condition, Shared};
+use crate::server::{Awaited, Shared};
 use crate::store::clients::Address;
+use crate::store::condition::Condition;
 
 /// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the
 /// buffers of a socket.
 const STREAM_BUFFER: usize = 64 * 1024;
-
-/// How long a wait lasts unless [`Wait::within`] says otherwise.
-pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
 /// Why a broker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -339,7 +337,7 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn wait_until(&self, mut question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
-        Wait::new(self, Condition::Until(Box::new(move |store| question(State::new(store)))))
+        Wait::new(self, Awaited::Until(Box::new(move |store| question(State::new(store)))))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::resp::Value;
-use crate::server;
+use crate::store::condition::summary;
 use crate::store::pubsub::Kind;
 use crate::store::{self, Entry, Store};
 
@@ -146,6 +146,6 @@ impl<'a> State<'a> {
 /// The state in a line.
 impl fmt::Debug for State<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&server::summary(self.store))
+        f.write_str(&summary(self.store))
     }
 }

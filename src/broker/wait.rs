@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Broker, DEFAULT_WAIT};
-use crate::server::{Added, Condition, Panicked, Seen, Shared};
+use crate::server::{Added, Awaited, Panicked, Shared};
+use crate::store::condition::Seen;
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
@@ -31,7 +32,7 @@ use crate::server::{Added, Condition, Panicked, Seen, Shared};
 #[must_use = "a wait does nothing unless it is awaited or `.blocking()` is called"]
 pub struct Wait<'a> {
     broker: &'a Broker,
-    condition: Condition,
+    awaited: Awaited,
     within: Duration,
     caller: &'static Location<'static>,
 }
@@ -64,8 +65,8 @@ impl WaitError {
 
 impl<'a> Wait<'a> {
     #[track_caller]
-    pub(super) fn new(broker: &'a Broker, condition: Condition) -> Self {
-        Self { broker, condition, within: DEFAULT_WAIT, caller: Location::caller() }
+    pub(super) fn new(broker: &'a Broker, awaited: impl Into<Awaited>) -> Self {
+        Self { broker, awaited: awaited.into(), within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
     /// Gives up after this time, which begins with the wait.
@@ -138,14 +139,14 @@ impl<'a> Wait<'a> {
 
     /// The error for what was seen.
     fn in_vain(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
-        let (wanted, within, caller) = (self.condition.to_string(), self.within, self.caller);
+        let (wanted, within, caller) = (self.awaited.to_string(), self.within, self.caller);
         move |seen| WaitError { wanted, seen, within, caller }
     }
 
     /// Has `tell` called once the state is there; none if it is there already.
     fn register(self, tell: impl FnOnce(Result<(), Panicked>) + Send + 'static) -> Option<Registration<'a>> {
         let shared = &*self.broker.shared;
-        match shared.look(|store| shared.waits.add(store, self.condition, tell)) {
+        match shared.look(|store| shared.waits.add(store, self.awaited, tell)) {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),
         }

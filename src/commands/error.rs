@@ -43,7 +43,7 @@ impl Error {
     /// The same for HEXPIRE and its relatives.
     pub const FIELDS_TO_EXPIRE: Self = Self::constant("ERR Parameter `numFields` should be greater than 0");
 
-    const fn constant(text: &'static str) -> Self {
+    pub(super) const fn constant(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
     }
 

@@ -12,6 +12,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod control;
 pub mod debug;
 mod error;
 pub mod geo;

@@ -13,6 +13,7 @@ use super::{Context, Outcome};
 
 mod bitmaps;
 mod connection;
+mod control;
 mod flags;
 mod geo;
 mod hashes;
@@ -30,6 +31,7 @@ mod strings;
 pub mod syntax;
 mod transactions;
 
+pub use control::CONTROL;
 pub use flags::{Categories, Flags};
 pub use key_spec::{Begin, Find, KeySpec, KeysError};
 

@@ -140,14 +140,16 @@ impl Engine {
     /// When [`Engine::tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        self.next_effect().into_iter().chain(self.store.waiters.next_impatient()).min()
+    }
+
+    /// When time does something next to what the test is about.
+    fn next_effect(&self) -> Option<Time> {
         if self.store.asleep_until.is_some() {
             return self.store.asleep_until;
         }
-        [self.next_expiry(), self.next_deadline_of_clients()]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(Time::from_millis)
+        let next = [self.next_expiry(), self.next_deadline_of_clients()].into_iter().flatten().min();
+        next.map(Time::from_millis)
     }
 
     fn next_deadline_of_clients(&self) -> Option<i64> {
@@ -170,7 +172,7 @@ impl Engine {
         let mut left = KEYS;
         loop {
             let next = if left > 0 || self.store.asleep_until.is_some() {
-                self.next_deadline()
+                self.next_effect()
             } else {
                 self.next_deadline_of_clients().map(Time::from_millis)
             };
@@ -191,6 +193,8 @@ impl Engine {
             self.serve_ready();
         }
         self.advance(now);
+        self.tell_testers();
+        self.end_conditions(now);
         left == 0
     }
 }

@@ -1,6 +1,7 @@
 //! One request: looked up, checked, queued or run.
 
 use super::Engine;
+use super::control::is_control;
 use crate::commands::numbers::up_to_nul;
 use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
@@ -22,6 +23,7 @@ impl Engine {
         let command = match find(args) {
             Ok(command) => command,
             Err((None, _)) if is_from_browser(&args[0]) => return self.store.kill(client),
+            Err((None, _)) if config.control && is_control(args) => return self.control(client, args, true),
             Err((command, error)) => {
                 owner.last_command = command.map(Command::index);
                 return self.reject(client, command, args, &error);
@@ -42,7 +44,13 @@ impl Engine {
     }
 
     /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
-    fn reject(&mut self, client: ClientKey, command: Option<&Command>, args: Args<'_>, error: &Error) {
+    pub(super) fn reject(
+        &mut self,
+        client: ClientKey,
+        command: Option<&Command>,
+        args: Args<'_>,
+        error: &Error,
+    ) {
         self.feed_monitors(client, command, args, false);
         let mut text = error.text().to_vec();
         if let Some(command) = command {
@@ -201,7 +209,7 @@ impl Engine {
 }
 
 /// What keeps a command from running whatever its arguments are.
-fn permit(owner: &Client, config: &Config, command: &Command) -> Result<(), Error> {
+pub(super) fn permit(owner: &Client, config: &Config, command: &Command) -> Result<(), Error> {
     if owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH) {
         return Err(Error::new("NOAUTH Authentication required."));
     }

@@ -5,6 +5,7 @@
 //! bytes, always.
 
 mod blocking;
+mod control;
 mod dispatch;
 mod monitor;
 mod sleeping;
@@ -106,6 +107,7 @@ impl Engine {
         {
             journal.connected(owner, *now);
         }
+        self.tell_testers();
         Ok(client)
     }
 
@@ -128,6 +130,7 @@ impl Engine {
         }
         self.store.release(client);
         self.store.clients.remove(client);
+        self.tell_testers();
     }
 
     /// Runs a request of the embedding program and appends the reply (RESP3) to `out`. It is nobody's
@@ -235,7 +238,7 @@ impl Engine {
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
     pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.advance(now);
-        if self.store.journal.is_on() {
+        if self.store.journal.is_on() && !(self.store.config.control && control::is_control(args)) {
             self.record_command(client, args);
         }
         self.dispatch(client, args);
@@ -243,6 +246,14 @@ impl Engine {
             self.serve_ready();
         }
         self.end_pause_if_over();
+        self.tell_testers();
+    }
+
+    /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
+    fn tell_testers(&mut self) {
+        if self.store.waiters.has_testers() {
+            self.serve_conditions();
+        }
     }
 
     /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A

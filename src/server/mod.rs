@@ -13,7 +13,7 @@ pub use connection::{Connection, Transport};
 pub use listener::{Listener, listen};
 #[cfg(unix)]
 pub use listener::{UnixSocket, listen_on_path};
-pub use wait::{Added, Condition, Panicked, Seen, Waits, summary};
+pub use wait::{Added, Awaited, Panicked, Waits};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -70,6 +70,8 @@ pub struct Config {
     pub lfu_log_factor: u32,
     /// `lfu-decay-time`: the minutes after which a use less counts; 0: never.
     pub lfu_decay_time: u32,
+    /// Whether a client may control the broker by MINIBROKER.
+    pub control: bool,
     /// The port that CONFIG GET and INFO tell.
     pub port: u16,
     /// The addresses that CONFIG GET tells.
@@ -114,6 +116,7 @@ impl Default for Config {
             maxmemory_policy: Policy::default(),
             lfu_log_factor: 10,
             lfu_decay_time: 1,
+            control: false,
             port: 0,
             bind: "127.0.0.1".into(),
             unixsocket: String::new(),

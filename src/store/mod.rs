@@ -6,6 +6,7 @@
 pub mod access;
 pub mod bits;
 pub mod clients;
+pub mod condition;
 pub mod config;
 mod deadlines;
 pub mod dump;

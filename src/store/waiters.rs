@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use super::clients::Close;
 use super::journal::Wakeup;
 use super::value::Type;
-use super::{Bytes, ClientKey, Store};
+use super::{Bytes, ClientKey, Store, Time};
 use crate::resp::{OwnedRequest, Reply};
 
 /// Why a client waits.
@@ -26,6 +26,8 @@ pub enum Reason {
     Replicas,
     /// For the disks of replicas (WAITAOF).
     Disks,
+    /// For a state, as a tester does (MINIBROKER WAITFOR).
+    Condition,
 }
 
 /// What CLIENT PAUSE has ordered.
@@ -101,6 +103,8 @@ pub struct Waiters {
     by_key: Vec<ByKey>,
     deadlines: BTreeSet<(i64, u64, ClientKey)>,
     paused: BTreeMap<u64, ClientKey>,
+    /// Who waits for a state, and until when.
+    testers: BTreeMap<ClientKey, Time>,
     arrivals: u64,
     blocked: usize,
     /// How many of the blocked read for a group.
@@ -119,6 +123,7 @@ impl Waiters {
             by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(),
             deadlines: BTreeSet::new(),
             paused: BTreeMap::new(),
+            testers: BTreeMap::new(),
             arrivals: 0,
             blocked: 0,
             readers_of_groups: 0,
@@ -152,6 +157,8 @@ impl Waiters {
             Reason::Pause => {
                 self.paused.insert(arrival, client);
             }
+            // It is not one of the clients that the test is about.
+            Reason::Condition => {}
             Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked += 1,
             Reason::Group => {
                 self.blocked += 1;
@@ -189,6 +196,9 @@ impl Waiters {
         match blocked.reason {
             Reason::Pause => {
                 self.paused.remove(&blocked.arrival);
+            }
+            Reason::Condition => {
+                self.testers.remove(&client);
             }
             Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked -= 1,
             Reason::Group => {
@@ -298,6 +308,35 @@ impl Waiters {
         self.paused.values().copied().collect()
     }
 
+    /// A tester that has begun to wait for a state does so until then, on the clock of the shell.
+    pub fn set_patience(&mut self, tester: ClientKey, until: Time) {
+        self.testers.insert(tester, until);
+    }
+
+    /// True if a tester waits for a state.
+    #[must_use]
+    pub fn has_testers(&self) -> bool {
+        !self.testers.is_empty()
+    }
+
+    /// The testers that wait for a state.
+    #[must_use]
+    pub fn testers(&self) -> Vec<ClientKey> {
+        self.testers.keys().copied().collect()
+    }
+
+    /// The testers that wait for a state no longer than until then.
+    #[must_use]
+    pub fn impatient(&self, now: Time) -> Vec<ClientKey> {
+        self.testers.iter().filter(|(_, until)| **until <= now).map(|(tester, _)| *tester).collect()
+    }
+
+    /// When the next tester gives up.
+    #[must_use]
+    pub fn next_impatient(&self) -> Option<Time> {
+        self.testers.values().min().copied()
+    }
+
     /// When the next waiter gives up, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_deadline(&self) -> Option<i64> {
@@ -356,7 +395,7 @@ impl Store {
                     reply.integer(0);
                     reply.integer(0);
                 }
-                Reason::Key(_) | Reason::Group | Reason::Pause => reply.null_array(),
+                Reason::Key(_) | Reason::Group | Reason::Pause | Reason::Condition => reply.null_array(),
             },
             Answer::Unblocked => {
                 let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";

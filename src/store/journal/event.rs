@@ -201,6 +201,39 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// True for what a client did and got: the one with this number, name or address.
+    #[must_use]
+    pub fn is_of_client(&self, wanted: &str) -> bool {
+        self.client.as_ref().is_some_and(|client| {
+            !client.is_test()
+                && (client.name == wanted || client.address == wanted || client.id.to_string() == wanted)
+        })
+    }
+
+    /// True for a command of this name, in upper or lower case; `CONFIG SET` names a subcommand.
+    #[must_use]
+    pub fn is_command(&self, name: &str) -> bool {
+        let EventKind::Command(arguments) = &self.kind else { return false };
+        let mut arguments = arguments.iter();
+        name.split_whitespace().all(|word| {
+            arguments.next().is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+        })
+    }
+
+    /// True for what was published on the channel, to whom it went, and who has subscribed to it and left it.
+    #[must_use]
+    pub fn is_on_channel(&self, channel: &[u8]) -> bool {
+        match &self.kind {
+            EventKind::Published(message)
+            | EventKind::Delivered { message, .. }
+            | EventKind::Undelivered { message, .. } => message.channel == channel,
+            EventKind::Subscribed { name, .. } | EventKind::Unsubscribed { name, .. } => name == channel,
+            _ => false,
+        }
+    }
+}
+
 /// How much of a text a line shows.
 const SHOWN: usize = 60;
 /// How much of an answer a line shows.

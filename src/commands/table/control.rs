@@ -1,0 +1,17 @@
+//! The command of a tester, which stands beside the table: no list names it.
+
+use super::{COUNT, Command, Flags, Group, Run};
+use crate::commands::control;
+
+/// MINIBROKER, where the broker may be controlled.
+pub static CONTROL: Command = Command {
+    name: control::NAME,
+    arity: -2,
+    flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_MULTI).or(Flags::ANYTIME).or(Flags::SKIP_MONITOR),
+    group: Group::Server,
+    since: "8.0.6",
+    summary: "Waits, looks back, moves the time and breaks things for a test.",
+    run: Run::Command(control::minibroker),
+    ..Command::EMPTY
+}
+.placed(COUNT, None);

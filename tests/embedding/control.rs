@@ -1,0 +1,242 @@
+//! The command MINIBROKER: what a test in another language does over a connection.
+
+use std::thread;
+use std::time::Duration;
+
+use minibroker::Broker;
+use redis::{Commands, Connection, RedisResult};
+
+use crate::Outcome;
+use crate::wire::Wire;
+
+fn controlled() -> Result<Broker, Box<dyn std::error::Error>> {
+    Ok(Broker::builder().control(true).start()?)
+}
+
+fn connect(broker: &Broker) -> RedisResult<Connection> {
+    redis::Client::open(broker.url())?.get_connection()
+}
+
+/// `MINIBROKER` with these words.
+fn control<T: redis::FromRedisValue>(tester: &mut Connection, words: &str) -> RedisResult<T> {
+    redis::cmd("MINIBROKER").arg(words.split(' ').collect::<Vec<_>>()).query(tester)
+}
+
+/// What an error says.
+fn refusal(result: RedisResult<redis::Value>) -> String {
+    result.expect_err("it is refused").to_string()
+}
+
+#[test]
+fn without_leave_the_command_is_unknown_as_to_redis() -> Outcome {
+    let broker = Broker::start()?;
+    let mut client = Wire::connect(&broker)?;
+    client.ask(
+        "MINIBROKER PUBLISHED chat",
+        "-ERR unknown command 'MINIBROKER', with args beginning with: 'PUBLISHED' 'chat' \r\n",
+    )?;
+    Ok(())
+}
+
+#[test]
+fn no_list_of_commands_names_it() -> Outcome {
+    let (broker, plain) = (controlled()?, Broker::start()?);
+    for command in [&["COMMAND", "COUNT"][..], &["COMMAND", "LIST"], &["COMMAND", "INFO", "minibroker"]] {
+        assert_eq!(broker.command(command)?, plain.command(command)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_tester_is_answered_when_the_subscribers_are_there() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let waiting = thread::spawn(move || control::<String>(&mut tester, "WAITFOR SUBSCRIBERS chat 2 60000"));
+    let (mut ann, mut ben) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
+    ann.subscribe("chat")?;
+    ben.subscribe("chat")?;
+    assert_eq!(waiting.join().expect("no panic")?, "OK");
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_state_can_be_waited_for() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut others: Vec<Wire> = Vec::new();
+    for line in ["PSUBSCRIBE room:*", "BLPOP queue 0", "SUBSCRIBE chat"] {
+        let mut client = Wire::connect(&broker)?;
+        client.send(line)?;
+        others.push(client);
+    }
+    for words in [
+        "WAITFOR PATTERNSUBSCRIBERS room:* 1 60000",
+        "WAITFOR BLOCKED queue 1 60000",
+        "WAITFOR SUBSCRIBERS chat 1 60000",
+        "WAITFOR CLIENTS 4 60000",
+    ] {
+        assert_eq!(control::<String>(&mut tester, words)?, "OK", "{words}");
+    }
+    broker.command(["PUBLISH", "chat", "hello"])?;
+    assert_eq!(control::<String>(&mut tester, "WAITFOR PUBLISHED chat 1")?, "OK");
+    broker.command(["XGROUP", "CREATE", "stream", "workers", "$", "MKSTREAM"])?;
+    broker.command(["XADD", "stream", "*", "text", "hello"])?;
+    broker.command(["XREADGROUP", "GROUP", "workers", "ann", "STREAMS", "stream", ">"])?;
+    assert_eq!(control::<String>(&mut tester, "WAITFOR PENDING stream workers 1")?, "OK");
+    others.clear();
+    for words in ["WAITFOR CLIENTS 1 60000", "WAITFOR SUBSCRIBERS chat 0 60000", "WAITFOR BLOCKED queue 0"] {
+        assert_eq!(control::<String>(&mut tester, words)?, "OK", "{words}");
+    }
+    Ok(())
+}
+
+#[test]
+fn who_waits_in_vain_is_told_what_there_was() -> Outcome {
+    let broker = controlled()?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.subscribe("caht")?;
+    let mut tester = connect(&broker)?;
+    assert_eq!(
+        refusal(control(&mut tester, "WAITFOR SUBSCRIBERS chat 2 20")),
+        "ResponseError: waited 20ms for 2 subscribers of channel \"chat\", saw 0 (other channels: \"caht\" 1)"
+    );
+    let told = refusal(control(&mut tester, "WAITFOR CLIENTS 3 0"));
+    assert!(told.ends_with("waited 0ns for 3 clients, saw 2"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn a_tester_that_waits_can_leave() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = Wire::connect(&broker)?;
+    tester.send("MINIBROKER WAITFOR SUBSCRIBERS chat 1 600000")?;
+    broker.wait_for_clients(1).blocking()?;
+    drop(tester);
+    broker.wait_for_clients(0).blocking()?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.subscribe("chat")?;
+    Ok(())
+}
+
+#[test]
+fn what_is_pipelined_behind_a_wait_comes_after_it() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = Wire::connect(&broker)?;
+    tester.send("MINIBROKER WAITFOR BLOCKED queue 1 60000\r\nRPUSH queue hello\r\nPING")?;
+    let mut worker = Wire::connect(&broker)?;
+    worker.ask("BLPOP queue 0", "*2\r\n$5\r\nqueue\r\n$5\r\nhello\r\n")?;
+    tester.expect("+OK\r\n:1\r\n+PONG\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn what_was_published_is_told() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut ann = connect(&broker)?;
+    redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
+    let _: usize = ann.publish("chat", "hello")?;
+    let _: usize = ann.publish("chat", &b"\xff\0"[..])?;
+    let _: usize = ann.publish("news", "elsewhere")?;
+    let payloads: Vec<Vec<u8>> = control(&mut tester, "PUBLISHED chat")?;
+    assert_eq!(payloads, [b"hello".to_vec(), b"\xff\0".to_vec()]);
+    let full: Vec<std::collections::HashMap<String, redis::Value>> =
+        control(&mut tester, "PUBLISHED news FULL")?;
+    let text = |field: &str| redis::from_redis_value::<String>(full[0][field].clone());
+    assert_eq!(text("payload")?, "elsewhere");
+    assert_eq!(text("receivers")?, "0");
+    assert!(text("publisher")?.contains(" ann 127.0.0.1:"));
+    Ok(())
+}
+
+#[test]
+fn the_journal_is_told_in_lines_with_filters() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut ann = connect(&broker)?;
+    redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
+    ann.set::<_, _, ()>("mood", "good")?;
+    let _: usize = ann.publish("chat", "hello")?;
+    let ends = |lines: Vec<String>, ends: &[&str]| {
+        assert_eq!(lines.len(), ends.len(), "{lines:?}");
+        assert!(lines.iter().zip(ends).all(|(line, end)| line.ends_with(end)), "{lines:?}");
+    };
+    ends(control(&mut tester, "JOURNAL KEY mood")?, &[r#"SET "mood" "good""#]);
+    ends(control(&mut tester, "JOURNAL CHANNEL chat")?, &[r#"publishes "hello" on "chat", to 0"#]);
+    ends(control(&mut tester, "JOURNAL COMMAND publish CLIENT ann")?, &[r#"PUBLISH "chat" "hello""#]);
+    ends(
+        control(&mut tester, "JOURNAL CLIENT ann COUNT 2")?,
+        &[r#"publishes "hello" on "chat", to 0"#, "=> 0"],
+    );
+    let all: Vec<String> = control(&mut tester, "JOURNAL")?;
+    assert!(
+        !all.iter().any(|line| line.contains("MINIBROKER")),
+        "the tester's own hand is not in it: {all:?}"
+    );
+    assert!(refusal(control(&mut tester, "JOURNAL COUNT")).contains("syntax error"));
+    assert!(refusal(control(&mut tester, "JOURNAL COUNT x")).contains("out of range"));
+    Ok(())
+}
+
+#[test]
+fn lost_messages_are_told() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.subscribe("chat")?;
+    broker.command(["PUBLISH", "chat", "hello"])?;
+    ann.expect_message("chat", "hello")?;
+    assert_eq!(control::<Vec<String>>(&mut tester, "LOST")?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn wrong_words_are_answered_as_redis_does_for_its_own() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = Wire::connect(&broker)?;
+    for (words, name) in [
+        ("MINIBROKER WAIT", "WAIT"),
+        ("MINIBROKER WAITFOR NOBODY 1", "NOBODY"),
+        ("MINIBROKER WAITFOR SUBSCRIBERS chat", "SUBSCRIBERS"),
+        ("MINIBROKER WAITFOR CLIENTS 1 2 3", "CLIENTS"),
+        ("MINIBROKER HELP me", "HELP"),
+    ] {
+        let told = format!(
+            "-ERR unknown subcommand or wrong number of arguments for '{name}'. Try MINIBROKER HELP.\r\n"
+        );
+        tester.ask(words, &told)?;
+    }
+    tester.ask("MINIBROKER", "-ERR wrong number of arguments for 'minibroker' command\r\n")?;
+    tester.ask("MINIBROKER WAITFOR CLIENTS x", "-ERR value is out of range, must be positive\r\n")?;
+    tester.ask("MINIBROKER PUBLISHED chat x", "-ERR syntax error\r\n")?;
+    tester.ask("MULTI", "+OK\r\n")?;
+    tester.ask("MINIBROKER HELP", "-ERR Command not allowed inside a transaction\r\n")?;
+    tester.ask("EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn a_password_keeps_it_from_strangers() -> Outcome {
+    let broker = Broker::builder().control(true).password("s3cret").start()?;
+    Wire::connect(&broker)?.ask("MINIBROKER HELP", "-NOAUTH Authentication required.\r\n")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_works_over_an_asynchronous_connection_too() -> Outcome {
+    let broker = controlled()?;
+    let client = redis::Client::open(broker.url())?;
+    let mut subscriber = client.get_async_pubsub().await?;
+    let mut tester = client.get_multiplexed_async_connection().await?;
+    let subscribing = async {
+        subscriber.subscribe("chat").await?;
+        RedisResult::Ok(())
+    };
+    let mut waitfor = redis::cmd("MINIBROKER");
+    waitfor.arg("WAITFOR").arg("SUBSCRIBERS").arg("chat").arg(1);
+    let patience = tokio::time::timeout(Duration::from_secs(60), waitfor.query_async::<String>(&mut tester));
+    let (told, outcome) = tokio::join!(patience, subscribing);
+    outcome?;
+    assert_eq!(told??, "OK");
+    Ok(())
+}
