@@ -103,14 +103,7 @@ impl<'a> State<'a> {
     /// How many elements, members, fields or entries the key holds, of a string how many bytes; 0 if it is not there.
     #[must_use]
     pub fn length(self, key: impl AsRef<[u8]>) -> usize {
-        self.entry(key.as_ref()).map_or(0, |entry| match &entry.value {
-            store::Value::String(string) => string.len(),
-            store::Value::List(list) => list.len(),
-            store::Value::Set(set) => set.len(),
-            store::Value::Hash(hash) => hash.len(),
-            store::Value::SortedSet(set) => set.len(),
-            store::Value::Stream(stream) => stream.len(),
-        })
+        self.entry(key.as_ref()).map_or(0, |entry| entry.value.len())
     }
 
     /// The string that the key holds; [`Value::Null`] if it is not there or holds something else.

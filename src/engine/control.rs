@@ -21,10 +21,12 @@ impl Engine {
         if let Err(error) = permit(owner, config, &CONTROL) {
             return self.reject(client, None, args, &error);
         }
+        let database = owner.db;
         let Some((mut out, protocol)) = clients.take_outbox(client) else { return };
         let start = out.len();
         let reply = Reply::new(&mut out, protocol);
         let store = &mut self.store;
+        store.db = database;
         let mut context = Context { args, reply, store, client, command: &CONTROL, may_block, wait: None };
         let outcome = control::minibroker(&mut context);
         let waits = context.wait.is_some();
@@ -40,8 +42,8 @@ impl Engine {
     }
 
     fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {
-        let Ok((_, within)) = control::condition(args) else { return };
         let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let Ok((_, within)) = control::condition(args, owner.db) else { return };
         let until = self.store.now + within;
         let waiters = &mut self.store.waiters;
         owner.blocked =
@@ -54,7 +56,7 @@ impl Engine {
         for client in self.store.waiters.testers() {
             let met = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref()).is_some_and(
                 |blocked| {
-                    control::condition(blocked.request.args())
+                    control::condition(blocked.request.args(), blocked.db)
                         .is_ok_and(|(condition, _)| condition.is_met(&self.store))
                 },
             );

@@ -31,6 +31,9 @@ pub enum Condition {
     /// So many entries of the stream have been delivered to the group and are not acknowledged.
     #[allow(missing_docs)]
     Pending { stream: Vec<u8>, group: Vec<u8>, count: usize },
+    /// The key holds so many elements.
+    #[allow(missing_docs)]
+    Length { database: usize, key: Vec<u8>, count: usize },
 }
 
 /// What there was in place of what was waited for.
@@ -50,7 +53,8 @@ impl Condition {
             | Self::Blocked { count, .. }
             | Self::Published { count, .. }
             | Self::Clients { count }
-            | Self::Pending { count, .. } => *count,
+            | Self::Pending { count, .. }
+            | Self::Length { count, .. } => *count,
         }
     }
 
@@ -63,6 +67,11 @@ impl Condition {
             Self::Published { channel, .. } => store.journal.messages(channel),
             Self::Clients { .. } => store.clients.len(),
             Self::Pending { stream, group, .. } => pending(store, stream, group).unwrap_or_default(),
+            Self::Length { database, key, .. } => {
+                let entry =
+                    store.databases.get(*database).and_then(|keys| keys.look(key, store.now.millis()));
+                entry.map_or(0, |entry| entry.value.len())
+            }
         }
     }
 
@@ -167,6 +176,7 @@ impl fmt::Display for Condition {
             Self::Published { channel, count } => {
                 (*count, "message published on channel", "messages published on channel", channel)
             }
+            Self::Length { key, count, .. } => (*count, "element in key", "elements in key", key),
             Self::Clients { count } => {
                 return write!(f, "{count} {}", if *count == 1 { "client" } else { "clients" });
             }

@@ -60,6 +60,20 @@ impl Value {
         }
     }
 
+    /// How many elements, members, fields or entries it holds, of a string how many bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // Only a string or a stream can be empty.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::String(string) => string.len(),
+            Self::List(list) => list.len(),
+            Self::Set(set) => set.len(),
+            Self::Hash(hash) => hash.len(),
+            Self::SortedSet(set) => set.len(),
+            Self::Stream(stream) => stream.len(),
+        }
+    }
+
     /// Its type.
     #[must_use]
     pub fn kind(&self) -> Type {

@@ -64,6 +64,12 @@ fn every_kind_of_state_can_be_waited_for() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut others: Vec<Wire> = Vec::new();
+    redis::cmd("SELECT").arg(3).exec(&mut tester)?;
+    let mut writer = Wire::connect(&broker)?;
+    writer.send("SELECT 3\r\nRPUSH history hello you")?;
+    assert_eq!(control::<String>(&mut tester, "WAITFOR LENGTH history 2 60000")?, "OK");
+    writer.send("DEL history")?;
+    assert_eq!(control::<String>(&mut tester, "WAITFOR LENGTH history 0 60000")?, "OK");
     for line in ["PSUBSCRIBE room:*", "BLPOP queue 0", "SUBSCRIBE chat"] {
         let mut client = Wire::connect(&broker)?;
         client.send(line)?;
@@ -73,7 +79,7 @@ fn every_kind_of_state_can_be_waited_for() -> Outcome {
         "WAITFOR PATTERNSUBSCRIBERS room:* 1 60000",
         "WAITFOR BLOCKED queue 1 60000",
         "WAITFOR SUBSCRIBERS chat 1 60000",
-        "WAITFOR CLIENTS 4 60000",
+        "WAITFOR CLIENTS 5 60000",
     ] {
         assert_eq!(control::<String>(&mut tester, words)?, "OK", "{words}");
     }
@@ -84,7 +90,7 @@ fn every_kind_of_state_can_be_waited_for() -> Outcome {
     broker.command(["XREADGROUP", "GROUP", "workers", "ann", "STREAMS", "stream", ">"])?;
     assert_eq!(control::<String>(&mut tester, "WAITFOR PENDING stream workers 1")?, "OK");
     others.clear();
-    for words in ["WAITFOR CLIENTS 1 60000", "WAITFOR SUBSCRIBERS chat 0 60000", "WAITFOR BLOCKED queue 0"] {
+    for words in ["WAITFOR CLIENTS 2 60000", "WAITFOR SUBSCRIBERS chat 0 60000", "WAITFOR BLOCKED queue 0"] {
         assert_eq!(control::<String>(&mut tester, words)?, "OK", "{words}");
     }
     Ok(())

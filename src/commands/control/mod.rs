@@ -55,6 +55,7 @@ const HELP: &[&str] = &[
     "WAITFOR PATTERNSUBSCRIBERS <pattern> <count> [<milliseconds>]",
     "WAITFOR BLOCKED <key> <count> [<milliseconds>]",
     "WAITFOR PUBLISHED <channel> <count> [<milliseconds>]",
+    "WAITFOR LENGTH <key> <count> [<milliseconds>]",
     "WAITFOR CLIENTS <count> [<milliseconds>]",
     "WAITFOR PENDING <stream> <group> <count> [<milliseconds>]",
     "    Answers OK as soon as there are so many or more, with a count of 0 as soon as there is none. An error tells",

@@ -11,13 +11,13 @@ use crate::store::waiters::Reason;
 /// Why nothing can be waited for that the journal would tell.
 const NOTHING_RECORDED: Error = Error::constant("ERR this broker records nothing");
 
-/// What is waited for, and how long.
-pub fn condition(args: Args<'_>) -> Result<(Condition, Duration), Error> {
+/// What is waited for, and how long. Keys are those of this database.
+pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration), Error> {
     let kind = args.get(2).unwrap_or_default();
     let is = |word| is_option(kind, word);
     // Names stand between the word and the count.
     let names = if is("CLIENTS") { 0 } else { 1 + usize::from(is("PENDING")) };
-    let known = ["SUBSCRIBERS", "PATTERNSUBSCRIBERS", "BLOCKED", "PUBLISHED", "CLIENTS", "PENDING"];
+    let known = ["SUBSCRIBERS", "PATTERNSUBSCRIBERS", "BLOCKED", "PUBLISHED", "CLIENTS", "PENDING", "LENGTH"];
     let given = args.len().saturating_sub(3);
     if !known.iter().any(|word| is(word)) || !(names + 1..=names + 2).contains(&given) {
         return Err(Error::subcommand_syntax(kind, "MINIBROKER"));
@@ -38,6 +38,8 @@ pub fn condition(args: Args<'_>) -> Result<(Condition, Duration), Error> {
         Condition::Published { channel: name(0), count }
     } else if is("PENDING") {
         Condition::Pending { stream: name(0), group: name(1), count }
+    } else if is("LENGTH") {
+        Condition::Length { database, key: name(0), count }
     } else {
         Condition::Clients { count }
     };
@@ -46,7 +48,7 @@ pub fn condition(args: Args<'_>) -> Result<(Condition, Duration), Error> {
 
 /// `MINIBROKER WAITFOR what [name ...] count [milliseconds]`
 pub fn waitfor(ctx: &mut Context<'_>) -> Outcome {
-    let (condition, within) = condition(ctx.args)?;
+    let (condition, within) = condition(ctx.args, ctx.store.db)?;
     if matches!(condition, Condition::Published { .. }) && !ctx.store.journal.is_on() {
         return Err(NOTHING_RECORDED);
     }
