@@ -246,7 +246,10 @@ mod tests {
             let mut replies = Vec::new();
             engine.take_output(client, &mut replies);
             let replies = String::from_utf8_lossy(&replies);
-            assert!(replies.ends_with(":1\r\n:0\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n200000\r\n"), "{replies}");
+            assert!(
+                replies.ends_with(":1\r\n:0\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n200000\r\n"),
+                "{replies}"
+            );
         }
         Ok(())
     }
