@@ -98,6 +98,9 @@ struct Options {
     /// Let clients control the broker with the command MINIBROKER, whose HELP tells what a test can do.
     #[arg(long, global = true)]
     control: bool,
+    /// Have time stand still but for MINIBROKER ADVANCE and SETTIME.
+    #[arg(long, global = true, requires = "control")]
+    manual_clock: bool,
     /// Print each command to standard error as it comes.
     #[arg(long, global = true)]
     verbose: bool,
@@ -265,6 +268,9 @@ impl Session {
         #[cfg(unix)]
         if let Some(path) = &options.unixsocket {
             builder = builder.unix_socket(path);
+        }
+        if options.manual_clock {
+            builder = builder.manual_clock();
         }
         if let Some(seed) = options.seed {
             builder = builder.seed(seed);

@@ -5,16 +5,21 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 
+use super::on_runtime::Tasks;
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared, listen};
 use crate::store::config::OutputLimit;
 use crate::store::{Config, Recorder};
+
+/// The address of a broker that listens on none.
+pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How often a free port is looked for that is free on all addresses.
 const ATTEMPTS: usize = 32;
@@ -30,6 +35,9 @@ pub struct Builder {
     unix_socket: Option<PathBuf>,
     password: Option<String>,
     seed: Option<u64>,
+    /// When its time begins, if not with the system's.
+    time: Option<SystemTime>,
+    manual_clock: bool,
     journal_limit: usize,
     config: Config,
 }
@@ -42,6 +50,8 @@ impl Default for Builder {
             unix_socket: None,
             password: None,
             seed: None,
+            time: None,
+            manual_clock: false,
             journal_limit: DEFAULT_JOURNAL_LIMIT,
             config: Config::default(),
         }
@@ -163,6 +173,54 @@ impl Builder {
         self
     }
 
+    /// Time stands still, from the system's time at the start on, until the test moves it by
+    /// [`Broker::advance`] or [`Broker::set_time`]. It is the time of everything: of keys and fields of hashes that
+    /// expire, of BLPOP, XREAD BLOCK, WAIT and CLIENT PAUSE, of `timeout` and soft limits, of the ids of streams, of idle
+    /// times, TIME and the journal. What commands take is not measured: it takes them no time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let broker = minibroker::Broker::builder().manual_clock().start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// let worker = std::thread::spawn(move || -> redis::RedisResult<Option<(String, String)>> {
+    ///     let mut connection = client.get_connection()?;
+    ///     redis::cmd("BLPOP").arg("chat_queue").arg(600).query(&mut connection)
+    /// });
+    /// broker.wait_for_blocked("chat_queue", 1).blocking()?;
+    /// broker.advance(Duration::from_secs(600));
+    /// assert_eq!(worker.join().unwrap()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn manual_clock(mut self) -> Self {
+        self.manual_clock = true;
+        self
+    }
+
+    /// As [`Builder::manual_clock`], but time stands still at `time`.
+    #[must_use]
+    pub fn manual_clock_at(self, time: SystemTime) -> Self {
+        self.clock_at(time).manual_clock()
+    }
+
+    /// The clock shows `time` at the start, in place of the system's time, and runs on from there.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    /// let broker = minibroker::Broker::builder().clock_at(time).start()?;
+    /// let id = broker.command(["XADD", "chat", "*", "text", "hello from 2096"])?.to_string();
+    /// assert!(id.starts_with("\"40000"), "{id}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn clock_at(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+
     /// Starts the broker. When this returns it is listening. It needs no runtime, and may be called from within
     /// one.
     ///
@@ -179,7 +237,7 @@ impl Builder {
     /// assert!(told.starts_with(&format!("cannot listen on 127.0.0.1:{}: ", first.port())), "{told}");
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
-    pub fn start(self) -> Result<Broker, StartError> {
+    pub fn start(mut self) -> Result<Broker, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -192,35 +250,59 @@ impl Builder {
             self.listen()?
         };
         // Where it is stays true when the program changes its folder.
-        let unix_socket = self.unix_socket.map(|path| std::path::absolute(&path).unwrap_or(path));
-        let mut config = self.config;
-        config.port = addr.port();
-        config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        config.unixsocket = unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        let clock = Clock::default();
-        let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
-        let started = clock.now();
-        let mut engine = Engine::new(config, seed, started);
-        engine.store_mut().journal = Recorder::new(self.journal_limit, started);
-        let shared = Arc::new(Shared::new(engine, clock));
-        let stop = Arc::new(Notify::new());
+        let unix_socket = self.unix_socket.take().map(|path| std::path::absolute(&path).unwrap_or(path));
+        self.config.port = addr.port();
+        self.config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        self.config.unixsocket =
+            unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let clock = self.shell_clock();
+        let mut broker = self.broker(handle, clock);
+        broker.addr = addr;
+        broker.unix_socket = unix_socket;
         let thread = std::thread::Builder::new()
             .name(format!("minibroker:{}", addr.port()))
             .spawn({
-                let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+                let (shared, stop) = (Arc::clone(&broker.shared), Arc::clone(&broker.stop));
                 move || run(&runtime, &shared, listeners, &stop)
             })
             .map_err(StartError::Thread)?;
-        Ok(Broker {
-            shared,
-            runtime: handle,
-            stop,
-            thread: Some(thread),
-            addr,
+        broker.thread = Some(thread);
+        Ok(broker)
+    }
+
+    /// Takes back what was said of addresses.
+    pub(super) fn listen_nowhere(&mut self) {
+        self.addresses.clear();
+        self.unix_socket = None;
+        self.config.port = 0;
+        self.config.bind.clear();
+    }
+
+    /// The clock that drives the broker's.
+    pub(super) fn shell_clock(&self) -> Clock {
+        Clock::starting_at(self.time.unwrap_or_else(SystemTime::now))
+    }
+
+    /// A broker that nobody drives yet, and that nobody can reach.
+    pub(super) fn broker(self, runtime: Handle, clock: Clock) -> Broker {
+        let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
+        let started = clock.start();
+        let mut engine = Engine::new(self.config, seed, started);
+        engine.store_mut().journal = Recorder::new(self.journal_limit, started);
+        if self.manual_clock {
+            engine.stop_clock();
+        }
+        Broker {
+            shared: Arc::new(Shared::new(engine, clock)),
+            runtime,
+            stop: Arc::default(),
+            thread: None,
+            tasks: None,
+            addr: NO_ADDRESS,
             password: self.password,
-            unix_socket,
+            unix_socket: None,
             prints_on_panic: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Listens on everything; also returns what clients are to connect to.
@@ -237,7 +319,7 @@ impl Builder {
                 Ok(tcp) => break tcp,
             }
         };
-        let addr = tcp.first().map_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), |(_, addr)| *addr);
+        let addr = tcp.first().map_or(NO_ADDRESS, |(_, addr)| *addr);
         let mut listeners: Vec<_> = tcp.into_iter().map(|(listener, _)| Listener::Tcp(listener)).collect();
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
@@ -287,10 +369,7 @@ fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, listeners: Vec<Listener>, sto
         for listener in listeners {
             tokio::spawn(listener.accept(Arc::clone(shared)));
         }
-        let timer = Arc::clone(shared);
-        tokio::spawn(async move { timer.keep_time().await });
-        let writer = Arc::clone(shared);
-        tokio::spawn(async move { writer.write_outboxes().await });
+        let _tasks = Tasks::spawn(runtime.get().handle(), shared);
         stop.notified().await;
         // What has been answered or published before the end still goes out.
         shared.close_all();

@@ -2,7 +2,9 @@
 //! [`Journal`] of what they did.
 
 mod builder;
+mod clock;
 mod journal;
+mod on_runtime;
 mod state;
 mod wait;
 
@@ -75,6 +77,8 @@ pub struct Broker {
     runtime: Handle,
     stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
+    /// In place of the thread.
+    tasks: Option<on_runtime::Tasks>,
     addr: SocketAddr,
     password: Option<String>,
     unix_socket: Option<PathBuf>,
@@ -164,9 +168,13 @@ impl Broker {
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        let address = Address { peer: "memory:0".into(), local: self.addr.to_string(), unix: false };
-        self.runtime.spawn(Arc::clone(&self.shared).serve(theirs, address));
+        self.runtime.spawn(self.serve_connection(theirs));
         ours
+    }
+
+    /// What is told of a connection without an address.
+    fn address_in_memory(&self) -> Address {
+        Address { peer: "memory:0".into(), local: self.addr.to_string(), unix: false }
     }
 
     /// Every command as it comes, a line each in the format of MONITOR, including those that MONITOR leaves
@@ -352,6 +360,10 @@ impl Drop for Broker {
     fn drop(&mut self) {
         if self.prints_on_panic.load(Ordering::Relaxed) && std::thread::panicking() {
             eprint!("{}", self.last_events());
+        }
+        if let Some(tasks) = self.tasks.take() {
+            drop(tasks);
+            self.shared.close_all();
         }
         self.stop.notify_one();
         if let Some(thread) = self.thread.take() {

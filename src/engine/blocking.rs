@@ -137,22 +137,23 @@ impl Engine {
         if self.is_paused() { None } else { self.store.next_expiry() }
     }
 
-    /// When [`Engine::tick`] has something to do next.
+    /// When [`Engine::tick`] has something to do next, in the caller's time. While the clock stands still time brings
+    /// nothing but the end of what testers wait for.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        self.next_effect().into_iter().chain(self.store.waiters.next_impatient()).min()
+        let due = self.next_due().and_then(|due| self.shell_time(due));
+        due.into_iter().chain(self.store.waiters.next_impatient()).min()
     }
 
-    /// When time does something next to what the test is about.
-    fn next_effect(&self) -> Option<Time> {
+    /// When something happens next, by the broker's clock.
+    pub(super) fn next_due(&self) -> Option<Time> {
         if self.store.asleep_until.is_some() {
             return self.store.asleep_until;
         }
-        let next = [self.next_expiry(), self.next_deadline_of_clients()].into_iter().flatten().min();
-        next.map(Time::from_millis)
+        [self.next_expiry(), self.next_due_of_clients()].into_iter().flatten().min().map(Time::from_millis)
     }
 
-    fn next_deadline_of_clients(&self) -> Option<i64> {
+    fn next_due_of_clients(&self) -> Option<i64> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
         let clients = self.store.clients.next_check(&self.store.config, self.store.now);
         [self.store.waiters.next_deadline(), pause, clients].into_iter().flatten().min()
@@ -169,33 +170,40 @@ impl Engine {
     pub fn tick_for_a_while(&mut self, now: Time) -> bool {
         /// At about a microsecond for each.
         const KEYS: usize = 500;
+        self.take_real_time(now);
+        let now = self.time(now);
         let mut left = KEYS;
         loop {
             let next = if left > 0 || self.store.asleep_until.is_some() {
-                self.next_effect()
+                self.next_due()
             } else {
-                self.next_deadline_of_clients().map(Time::from_millis)
+                self.next_due_of_clients().map(Time::from_millis)
             };
             let Some(next) = next.filter(|next| *next <= now) else { break };
-            self.advance(next);
-            let millis = next.millis();
-            if self.store.asleep_until.is_some() {
-                self.wake();
-            } else if left > 0 && self.next_expiry().is_some_and(|at| at <= millis) {
-                left -= self.store.expire_due(left);
-            } else if let Some(client) = self.store.waiters.first_due(millis) {
-                self.store.unblock(client, Answer::TimedOut);
-            } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
-                self.end_pause();
-            } else {
-                self.store.check_clients();
-            }
-            self.serve_ready();
+            self.let_happen(next, &mut left);
         }
-        self.advance(now);
-        self.tell_testers();
-        self.end_conditions(now);
+        self.set_now(now);
+        self.end_conditions();
         left == 0
+    }
+
+    /// Lets the first of what is due at `next` happen. Of keys that expire not more than `keys`, which is lessened.
+    pub(super) fn let_happen(&mut self, next: Time, keys: &mut usize) {
+        self.set_now(next);
+        let millis = next.millis();
+        if self.store.asleep_until.is_some() {
+            self.wake();
+        } else if *keys > 0 && self.next_expiry().is_some_and(|at| at <= millis) {
+            *keys -= self.store.expire_due(*keys);
+        } else if let Some(client) = self.store.waiters.first_due(millis) {
+            self.store.unblock(client, Answer::TimedOut);
+        } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
+            self.end_pause();
+        } else {
+            self.store.check_clients();
+        }
+        self.serve_ready();
+        self.tell_testers();
     }
 }
 

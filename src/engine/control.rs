@@ -6,7 +6,7 @@ use crate::commands::table::CONTROL;
 use crate::commands::{Context, control};
 use crate::resp::{Args, Reply};
 use crate::store::waiters::Reason;
-use crate::store::{ClientKey, Store, Time};
+use crate::store::{ClientKey, Store};
 
 /// True for the command of a tester; whether it may be used is a setting.
 pub(super) fn is_control(args: Args<'_>) -> bool {
@@ -44,15 +44,22 @@ impl Engine {
     fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         let Ok((_, within)) = control::condition(args, owner.db) else { return };
-        let until = self.store.now + within;
+        let until = self.store.real_now + within;
         let waiters = &mut self.store.waiters;
         owner.blocked =
             Some(waiters.add(client, Reason::Condition, owner.db, Vec::new(), None, args.to_owned()));
         waiters.set_patience(client, until);
     }
 
+    /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
+    pub(super) fn tell_testers(&mut self) {
+        if self.store.waiters.has_testers() {
+            self.serve_conditions();
+        }
+    }
+
     /// Answers the testers whose state is there.
-    pub(super) fn serve_conditions(&mut self) {
+    fn serve_conditions(&mut self) {
         for client in self.store.waiters.testers() {
             let met = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref()).is_some_and(
                 |blocked| {
@@ -66,9 +73,10 @@ impl Engine {
         }
     }
 
-    /// Tells testers that wait in vain what there is instead.
-    pub(super) fn end_conditions(&mut self, now: Time) {
-        for client in self.store.waiters.impatient(now) {
+    /// Tells testers that wait in vain what there is instead. They wait in the shell's time: the broker's may stand
+    /// still.
+    pub(super) fn end_conditions(&mut self) {
+        for client in self.store.waiters.impatient(self.store.real_now) {
             self.end_condition(client);
         }
     }

@@ -5,6 +5,7 @@
 //! bytes, always.
 
 mod blocking;
+mod clock;
 mod control;
 mod dispatch;
 mod monitor;
@@ -39,7 +40,8 @@ pub struct Output {
     pub resumed: bool,
 }
 
-/// A broker without a network.
+/// A broker without a network. Wherever it takes the time that is the caller's, from which its own clock may differ, see
+/// [`Engine::stop_clock`] and [`Engine::move_clock`].
 ///
 /// ```
 /// use minibroker::engine::Engine;
@@ -58,6 +60,7 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
+    clock: clock::Clock,
     /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
@@ -67,7 +70,7 @@ impl Engine {
     /// A broker with nothing in it, whose random choices follow from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Time) -> Self {
-        Self { store: Store::new(config, seed, now), ran: Vec::new() }
+        Self { store: Store::new(config, seed, now), clock: clock::Clock::default(), ran: Vec::new() }
     }
 
     /// All state, to look at.
@@ -81,26 +84,20 @@ impl Engine {
         &mut self.store
     }
 
-    fn advance(&mut self, now: Time) {
-        // Time never goes back, whatever the caller's clock does.
-        self.store.now = self.store.now.max(now);
-        self.store.stats.sample(self.store.now);
-    }
-
     /// A client connects.
     ///
     /// # Errors
     ///
     /// There are `maxclients` already; the error is what redis-server says before it closes the connection.
     pub fn connect(&mut self, address: Address, now: Time) -> Result<ClientKey, Error> {
-        self.advance(now);
+        self.take_time(now);
         self.store.stats.connections += 1;
         if self.store.clients.len() >= self.store.config.maxclients {
             self.store.stats.rejected_connections += 1;
             return Err(Error::new("ERR max number of clients reached"));
         }
         let authenticated = self.store.config.requirepass.is_empty();
-        let client = self.store.clients.connect(address, authenticated, false, now);
+        let client = self.store.clients.connect(address, authenticated, false, self.store.now);
         let Store { journal, clients, now, .. } = &mut self.store;
         if journal.is_on()
             && let Some(owner) = clients.get(client)
@@ -113,15 +110,15 @@ impl Engine {
 
     /// Somebody of the embedding program begins to read all commands.
     pub fn connect_observer(&mut self, now: Time) -> ClientKey {
-        self.advance(now);
-        let client = self.store.clients.connect(Address::default(), true, true, now);
+        self.take_time(now);
+        let client = self.store.clients.connect(Address::default(), true, true, self.store.now);
         self.store.clients.monitors.push(client);
         client
     }
 
     /// A client has gone.
     pub fn disconnect(&mut self, client: ClientKey, now: Time) {
-        self.advance(now);
+        self.take_time(now);
         let Store { journal, clients, now, .. } = &mut self.store;
         if journal.is_on()
             && let Some(owner) = clients.get(client).filter(|owner| !owner.internal)
@@ -136,8 +133,8 @@ impl Engine {
     /// Runs a request of the embedding program and appends the reply (RESP3) to `out`. It is nobody's
     /// connection: it may not wait, and it leaves no client behind.
     pub fn command(&mut self, request: &OwnedRequest, now: Time, out: &mut Vec<u8>) {
-        self.advance(now);
-        let client = self.store.clients.connect(Address::default(), true, true, now);
+        self.take_time(now);
+        let client = self.store.clients.connect(Address::default(), true, true, self.store.now);
         if let Some(owner) = self.store.clients.get_mut(client) {
             owner.protocol = crate::resp::Protocol::Resp3;
         }
@@ -150,10 +147,10 @@ impl Engine {
     /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
     /// the client is resumed.
     pub fn feed(&mut self, client: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
-        self.advance(now);
+        self.take_time(now);
         let mut consumed = 0;
         loop {
-            let asleep = self.sleeps(now);
+            let asleep = self.sleeps();
             let Store { clients, config, stats, .. } = &mut self.store;
             let Some(owner) = clients.get_mut(client) else { return (consumed, Flow::Closed) };
             if owner.close != Close::No || owner.ignored {
@@ -237,7 +234,7 @@ impl Engine {
 
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
     pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
-        self.advance(now);
+        self.take_time(now);
         if self.store.journal.is_on() && !(self.store.config.control && control::is_control(args)) {
             self.record_command(client, args);
         }
@@ -247,12 +244,8 @@ impl Engine {
         }
         self.end_pause_if_over();
         self.tell_testers();
-    }
-
-    /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
-    fn tell_testers(&mut self) {
-        if self.store.waiters.has_testers() {
-            self.serve_conditions();
+        if self.store.advance_to.is_some() {
+            self.move_clock_if_asked();
         }
     }
 
@@ -328,7 +321,10 @@ impl Engine {
 
     /// Tells how long the commands since the last call took, measured by the shell; in a batch of several each
     /// is given an equal share.
+    ///
+    /// While the clock stands still no time passes, and what it took is not told.
     pub fn account(&mut self, elapsed: Duration) {
+        let elapsed = if self.is_clock_stopped() { Duration::ZERO } else { elapsed };
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
         for (index, times) in self.ran.drain(..) {

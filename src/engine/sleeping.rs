@@ -5,16 +5,17 @@
 //! program can go on working with the broker; clients cannot tell the difference.
 
 use super::Engine;
-use crate::store::{ClientKey, Time};
+use crate::store::ClientKey;
 
 impl Engine {
-    /// True if the broker sleeps at this time; it wakes when its time has come.
-    pub(super) fn sleeps(&mut self, now: Time) -> bool {
+    /// True if the broker sleeps now; it wakes when its time has come.
+    pub(super) fn sleeps(&mut self) -> bool {
         let Some(until) = self.store.asleep_until else { return false };
-        if until <= now {
+        let sleeps = until > self.store.now;
+        if !sleeps {
             self.wake();
         }
-        until > now
+        sleeps
     }
 
     /// Whoever has sent something meanwhile has its turn.
@@ -39,8 +40,8 @@ mod tests {
     use crate::commands::Error;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
-    use crate::store::Config;
     use crate::store::clients::Address;
+    use crate::store::{Config, Time};
 
     #[test]
     fn while_it_lasts_only_the_embedding_program_is_served() -> Result<(), Error> {

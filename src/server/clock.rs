@@ -1,6 +1,8 @@
 //! The system's clock, read here and nowhere else.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
+
+use tokio::runtime::Handle;
 
 use crate::store::Time;
 
@@ -9,21 +11,53 @@ use crate::store::Time;
 pub struct Clock {
     start: Time,
     started: Instant,
+    /// Whose time is followed, which may be a simulated one.
+    runtime: Option<Handle>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let micros = u64::try_from(since_epoch.as_micros()).unwrap_or_default();
-        Self { start: Time::from_micros(micros), started: Instant::now() }
+        Self::starting_at(SystemTime::now())
     }
 }
 
 impl Clock {
+    /// A clock that shows this time now.
+    #[must_use]
+    pub fn starting_at(time: SystemTime) -> Self {
+        Self { start: time.into(), started: Instant::now(), runtime: None }
+    }
+
+    /// The same, but from then on it follows the clock of a runtime, which stands still where that is paused.
+    #[must_use]
+    pub fn following(self, runtime: Handle) -> Self {
+        let clock = Self { runtime: Some(runtime), ..self };
+        Self { started: clock.instant(), ..clock }
+    }
+
+    /// The time at which it started.
+    #[must_use]
+    pub fn start(&self) -> Time {
+        self.start
+    }
+
+    /// The monotonic clock.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        match &self.runtime {
+            None => Instant::now(),
+            Some(runtime) => {
+                // Elsewhere it would be the system's.
+                let _context = runtime.enter();
+                tokio::time::Instant::now().into_std()
+            }
+        }
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> Time {
-        self.at(Instant::now())
+        self.at(self.instant())
     }
 
     /// The time at an instant.

@@ -9,7 +9,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -94,6 +93,15 @@ impl Connection {
         let mut io = self.io.lock();
         io.turn = usize::MAX;
         io.flush(self.client, shared);
+    }
+
+    /// Nothing more is read or written, and the connection's task ends.
+    pub(super) fn end(&self) {
+        let mut io = self.io.lock();
+        io.closed = true;
+        if let Some(task) = &io.task {
+            task.wake_by_ref();
+        }
     }
 }
 
@@ -211,7 +219,7 @@ impl Shared {
         self: Arc<Self>,
         transport: impl Transport + 'static,
         address: Address,
-    ) -> impl Future<Output = ()> + Send {
+    ) -> impl Future<Output = ()> + Send + 'static {
         let task = match self.change(|engine, now| engine.connect(address, now)) {
             Ok(client) => Ok(Task::new(self, transport, client)),
             Err(error) => Err((transport, error)),
@@ -371,9 +379,10 @@ impl Task {
             }
             return 0;
         }
-        let started = Instant::now();
-        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, self.shared.clock.at(started));
-        engine.account(started.elapsed());
+        let clock = &self.shared.clock;
+        let started = clock.instant();
+        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, clock.at(started));
+        engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.shared.settle(engine);
         self.blocked = flow == Flow::Blocked;

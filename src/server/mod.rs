@@ -17,7 +17,6 @@ pub use wait::{Added, Awaited, Panicked, Waits};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use dashmap::DashMap;
 use parking_lot::{Mutex, MutexGuard};
@@ -34,7 +33,7 @@ pub struct Shared {
     clock: Clock,
     /// Who waits for a state of the broker.
     pub waits: Waits,
-    /// The deadline for which the timer sleeps, in microseconds; `u64::MAX` for none.
+    /// The deadline for which the timer sleeps, in microseconds of the shell's time; `u64::MAX` for none.
     armed: AtomicU64,
     earlier_deadline: Notify,
     /// Some outbox is to be written.
@@ -76,10 +75,18 @@ impl Shared {
         look(self.engine().store())
     }
 
-    /// The time.
+    /// The shell's time.
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// The broker's time.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        wait::assert_not_looking();
+        let engine = self.engine();
+        engine.time(self.now())
     }
 
     /// The number of connections.
@@ -151,9 +158,9 @@ impl Shared {
     pub fn change<R>(&self, change: impl FnOnce(&mut Engine, Time) -> R) -> R {
         wait::assert_not_looking();
         let mut engine = self.engine();
-        let started = Instant::now();
+        let started = self.clock.instant();
         let result = change(&mut engine, self.clock.at(started));
-        engine.account(started.elapsed());
+        engine.account(self.clock.instant().saturating_duration_since(started));
         self.settle(engine);
         result
     }
@@ -184,11 +191,12 @@ impl Shared {
     }
 
     /// Writes what all outboxes hold, as far as the sockets take it, and forgets the connections; their sockets
-    /// close with their tasks.
+    /// close with their tasks, which end.
     pub fn close_all(&self) {
         let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
         for connection in connections {
             connection.finish(self);
+            connection.end();
         }
         self.connections.clear();
     }

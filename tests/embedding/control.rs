@@ -246,3 +246,35 @@ async fn it_works_over_an_asynchronous_connection_too() -> Outcome {
     assert_eq!(told??, "OK");
     Ok(())
 }
+
+#[test]
+fn a_tester_moves_the_clock() -> Outcome {
+    let broker = Broker::builder().control(true).manual_clock().start()?;
+    let mut tester = connect(&broker)?;
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BLPOP queue 30")?;
+    tester.set_ex::<_, _, ()>("session", "ann", 30 * 24 * 3600)?;
+    broker.wait_for_blocked("queue", 1).blocking()?;
+    assert_eq!(control::<String>(&mut tester, "ADVANCE 30000")?, "OK");
+    worker.expect("*-1\r\n")?;
+    let seconds = 30 * 24 * 3600 - 30;
+    assert_eq!(tester.ttl::<_, i64>("session")?, seconds);
+    assert_eq!(control::<String>(&mut tester, &format!("ADVANCE {}", seconds * 1000))?, "OK");
+    assert!(!tester.exists::<_, bool>("session")?);
+    let later = broker.now() + Duration::from_secs(60);
+    let millis = later.duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    assert_eq!(control::<String>(&mut tester, &format!("SETTIME {millis}"))?, "OK");
+    assert_eq!(broker.now().duration_since(std::time::UNIX_EPOCH)?.as_millis(), millis);
+    assert!(refusal(control(&mut tester, "SETTIME 1000")).contains("never goes back"));
+    assert!(refusal(control(&mut tester, "ADVANCE -1")).contains("out of range"));
+    Ok(())
+}
+
+#[test]
+fn a_tester_waits_in_real_time_though_the_clock_stands_still() -> Outcome {
+    let broker = Broker::builder().control(true).manual_clock().start()?;
+    let mut tester = connect(&broker)?;
+    let told = refusal(control(&mut tester, "WAITFOR SUBSCRIBERS chat 1 5"));
+    assert!(told.contains("waited 5ms"), "{told}");
+    Ok(())
+}

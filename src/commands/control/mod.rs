@@ -3,6 +3,7 @@
 //! It is there only when the broker was started so that it may be controlled; else it is as unknown as to Redis. It
 //! stands in no list of commands, in no journal and in no statistics, and MONITOR does not show it.
 
+mod clock;
 mod journal;
 mod waitfor;
 
@@ -19,10 +20,12 @@ type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Contex
 
 /// Each with the numbers of arguments that it takes, both names included.
 const SUBCOMMANDS: &[Subcommand] = &[
+    ("ADVANCE", 3..=3, clock::advance),
     ("HELP", 2..=2, help),
     ("JOURNAL", 2..=usize::MAX, journal::journal),
     ("LOST", 2..=2, journal::lost),
     ("PUBLISHED", 3..=4, journal::published),
+    ("SETTIME", 3..=3, clock::settime),
     ("WAITFOR", 4..=7, waitfor::waitfor),
 ];
 
@@ -45,12 +48,17 @@ fn help(ctx: &mut Context<'_>) -> Outcome {
 
 const HELP: &[&str] = &[
     "MINIBROKER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "ADVANCE <milliseconds>",
+    "    Moves the clock ahead. All that this time brings has happened when the answer comes: keys have expired, whoever",
+    "    waited too long has been told. --manual-clock has time stand still otherwise.",
     "JOURNAL [CLIENT <id-name-or-address>] [COMMAND <name>] [CHANNEL <channel>] [KEY <key>] [COUNT <count>]",
     "    What has happened, a line each, the oldest first; with COUNT the last so many.",
     "LOST",
     "    The messages that a subscriber should have got and did not, a line each. None: no message was lost.",
     "PUBLISHED <channel> [FULL]",
     "    Every message that was published on the channel: the payloads; with FULL a map for each.",
+    "SETTIME <milliseconds since the Unix epoch>",
+    "    Moves the clock ahead to this time.",
     "WAITFOR SUBSCRIBERS <channel> <count> [<milliseconds>]",
     "WAITFOR PATTERNSUBSCRIBERS <pattern> <count> [<milliseconds>]",
     "WAITFOR BLOCKED <key> <count> [<milliseconds>]",

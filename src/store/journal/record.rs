@@ -249,7 +249,7 @@ fn read_one(
 ) -> Option<()> {
     let header = reader.header()?;
     let (tag, at, client) = (header.tag, header.at, header.peer());
-    let time = std::time::UNIX_EPOCH + Duration::from_micros((started + at).micros());
+    let time = (started + at).into();
     let mut extra = 0;
     let kind = match tag {
         Tag::Connected => EventKind::Connected,

@@ -1,0 +1,89 @@
+//! The broker's clock in the hands of a test.
+
+use std::time::{Duration, SystemTime};
+
+use super::Broker;
+use crate::engine::Engine;
+use crate::store::Time;
+
+impl Broker {
+    /// The time by the broker's clock, to the microsecond: what TIME tells.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// let broker = minibroker::Broker::builder().manual_clock_at(noon).start()?;
+    /// broker.advance(Duration::from_millis(1500));
+    /// assert_eq!(broker.now(), noon + Duration::from_millis(1500));
+    /// # Ok::<(), minibroker::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.shared.time().into()
+    }
+
+    /// Moves the clock ahead. All that this time brings has happened when it returns: keys and fields of hashes have
+    /// expired, whoever waited too long in BLPOP, XREAD BLOCK and their like has its answer on the way, CLIENT PAUSE is
+    /// over, idle clients are cut off. It happens in the order of the deadlines, and each at its own time, as the
+    /// [`journal`](Broker::journal) shows.
+    ///
+    /// With [`manual_clock`](super::Builder::manual_clock) this is the only way, beside [`Broker::set_time`], in which
+    /// time passes; any other clock jumps and runs on from there. The [waits](super::Wait) of the test itself last as
+    /// long as they say in either case.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let broker = minibroker::Broker::builder().manual_clock().start()?;
+    /// broker.command(["SET", "session:ann", "there", "EX", "2592000"])?;
+    ///
+    /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    /// broker.advance(30 * DAY - Duration::from_millis(1));
+    /// assert_eq!(broker.command(["GET", "session:ann"])?, "there");
+    /// broker.advance(Duration::from_millis(1));
+    /// assert!(broker.command(["GET", "session:ann"])?.is_null());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        self.shared.change(|engine, shell| engine.aim_ahead(by, shell));
+        self.move_clock();
+    }
+
+    /// Moves the clock ahead to this time, as [`Broker::advance`] does.
+    ///
+    /// # Panics
+    ///
+    /// The time has passed: the broker's clock never goes back, as Redis's may not either.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    /// let broker = minibroker::Broker::builder().manual_clock_at(at(1_700_000_000)).start()?;
+    /// broker.command(["SET", "offer", "half price"])?;
+    /// broker.command(["EXPIREAT", "offer", "1700003600"])?;
+    /// broker.set_time(at(1_700_003_600));
+    /// assert_eq!(broker.command(["EXISTS", "offer"])?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn set_time(&self, time: SystemTime) {
+        let wanted = Time::from(time);
+        let refused = self.shared.change(|engine, shell| {
+            let now = engine.time(shell);
+            (!engine.aim_at(wanted, shell)).then_some(now)
+        });
+        if let Some(now) = refused {
+            let back = now.since(wanted);
+            panic!(
+                "the broker's clock does not go back: it is {back:?} later already than the time to be set"
+            );
+        }
+        self.move_clock();
+    }
+
+    fn move_clock(&self) {
+        while self.shared.change(Engine::move_clock_for_a_while) {}
+    }
+}

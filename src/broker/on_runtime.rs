@@ -1,0 +1,104 @@
+//! A broker on the runtime of the test, for simulated time and simulated networks.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::{Broker, Builder};
+use crate::server::Shared;
+
+/// The tasks of a broker on a runtime that is not its own. Dropping this ends them.
+pub(super) struct Tasks(Vec<AbortHandle>);
+
+impl Tasks {
+    /// Spawns what every broker does beside serving connections.
+    pub(super) fn spawn(runtime: &Handle, shared: &Arc<Shared>) -> Self {
+        let (timer, writer) = (Arc::clone(shared), Arc::clone(shared));
+        let timer = runtime.spawn(async move { timer.keep_time().await });
+        let writer = runtime.spawn(async move { writer.write_outboxes().await });
+        Self(vec![timer.abort_handle(), writer.abort_handle()])
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Builder {
+    /// A broker on the tokio runtime from which this is called, in place of a thread of its own. It listens nowhere:
+    /// connections are handed to it by [`Broker::serve_connection`] or made by [`Broker::connect`], its
+    /// [port](Broker::port) is 0, and addresses and Unix sockets that were asked for are not used.
+    ///
+    /// Its time is tokio's: with `#[tokio::test(start_paused = true)]`, or within [turmoil](https://docs.rs/turmoil), an
+    /// hour passes as soon as nobody has anything to do before. Together with [`Builder::seed`] and
+    /// [`Builder::clock_at`] a whole simulation repeats to the byte.
+    ///
+    /// What waits for it in the same thread has to be awaited: [`Wait::blocking`](super::Wait::blocking), or a client
+    /// that is not async, would keep a runtime with one thread from serving anybody.
+    ///
+    /// # Panics
+    ///
+    /// It is called from outside of a runtime, or the runtime has no timer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use minibroker::Broker;
+    ///
+    /// # // As #[tokio::test(start_paused = true)] does.
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+    /// # runtime.block_on(async {
+    /// let broker = Broker::builder().start_on_this_runtime();
+    /// broker.command(["SET", "typing:ann", "1", "EX", "5"])?;
+    /// tokio::time::sleep(Duration::from_secs(5)).await; // takes no time at all
+    /// assert_eq!(broker.command(["EXISTS", "typing:ann"])?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })
+    /// ```
+    #[must_use]
+    pub fn start_on_this_runtime(mut self) -> Broker {
+        let runtime = Handle::current();
+        self.listen_nowhere();
+        let clock = self.shell_clock().following(runtime.clone());
+        let mut broker = self.broker(runtime, clock);
+        broker.tasks = Some(Tasks::spawn(&broker.runtime, &broker.shared));
+        broker
+    }
+}
+
+impl Broker {
+    /// Serves a connection over any stream, until it ends or the broker does: a socket that the test has accepted
+    /// itself, one of a simulated network, TLS, a pipe in memory. It runs on whoever awaits or spawns it; the client
+    /// counts as connected before.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    /// use tokio::net::TcpListener;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = Broker::builder().start_on_this_runtime();
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let client = redis::Client::open(format!("redis://{}", listener.local_addr()?))?;
+    /// tokio::spawn(async move {
+    ///     let (stream, _) = listener.accept().await.expect("somebody comes");
+    ///     broker.serve_connection(stream).await;
+    /// });
+    /// let mut connection = client.get_multiplexed_async_connection().await?;
+    /// assert_eq!(redis::cmd("PING").query_async::<String>(&mut connection).await?, "PONG");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve_connection(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        Arc::clone(&self.shared).serve(stream, self.address_in_memory())
+    }
+}

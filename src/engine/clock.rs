@@ -1,0 +1,256 @@
+//! The broker's clock: it follows the shell's time, ahead of it by as much as it was moved, or it stands still until
+//! it is moved. All that has a deadline goes by it, but for what is said to wait in the shell's own time,
+//! [`Store::real_now`](crate::store::Store::real_now).
+
+use std::time::Duration;
+
+use super::Engine;
+use crate::store::Time;
+
+/// How the broker's time follows from the shell's.
+///
+/// Moving the clock far may take several turns, between which others are served: `aim` is where it is moved to, and
+/// the same as where it is when nobody moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// It is so much ahead of the shell's.
+    Running { ahead: Duration, aim: Duration },
+    /// It stands still, at [`Store::now`](crate::store::Store::now).
+    Manual { aim: Time },
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::Running { ahead: Duration::ZERO, aim: Duration::ZERO }
+    }
+}
+
+impl Engine {
+    /// From now on time stands still but for [`Engine::move_clock`].
+    pub fn stop_clock(&mut self) {
+        self.clock = Clock::Manual { aim: self.store.now };
+    }
+
+    pub(super) fn is_clock_stopped(&self) -> bool {
+        matches!(self.clock, Clock::Manual { .. })
+    }
+
+    /// The broker's time, when it is `shell` for the shell. It never goes back, whatever the shell's clock does.
+    #[must_use]
+    pub fn time(&self, shell: Time) -> Time {
+        match self.clock {
+            Clock::Running { ahead, .. } => self.store.now.max(shell + ahead),
+            Clock::Manual { .. } => self.store.now,
+        }
+    }
+
+    /// It is now so late for the shell, and what follows happens at that time. What was due before happens when
+    /// [`Engine::tick`] is called.
+    pub(super) fn take_time(&mut self, shell: Time) {
+        self.take_real_time(shell);
+        self.set_now(self.time(shell));
+    }
+
+    pub(super) fn take_real_time(&mut self, shell: Time) {
+        self.store.real_now = self.store.real_now.max(shell);
+    }
+
+    pub(super) fn set_now(&mut self, now: Time) {
+        self.store.now = self.store.now.max(now);
+        self.store.stats.sample(self.store.now);
+    }
+
+    /// When it is so late by the broker's clock, how late it is for the shell; never, if the clock stands still.
+    pub(super) fn shell_time(&self, time: Time) -> Option<Time> {
+        match self.clock {
+            Clock::Running { ahead, .. } => {
+                let ahead = u64::try_from(ahead.as_micros()).unwrap_or(u64::MAX);
+                Some(Time::from_micros(time.micros().saturating_sub(ahead)))
+            }
+            Clock::Manual { .. } => None,
+        }
+    }
+
+    /// Where the clock is being moved to.
+    fn aim(&self, shell: Time) -> Time {
+        match self.clock {
+            Clock::Running { aim, .. } => shell + aim,
+            Clock::Manual { aim } => aim,
+        }
+        .max(self.time(shell))
+    }
+
+    /// Has the clock moved by so much, once [`Engine::move_clock`] is called. If it is being moved already both count.
+    pub fn aim_ahead(&mut self, by: Duration, shell: Time) {
+        self.aim_at(self.aim(shell) + by, shell);
+    }
+
+    /// Has the clock moved to a time, once [`Engine::move_clock`] is called; false if that has passed.
+    pub fn aim_at(&mut self, time: Time, shell: Time) -> bool {
+        if time < self.time(shell) {
+            return false;
+        }
+        let aim = time.max(self.aim(shell));
+        match &mut self.clock {
+            Clock::Running { aim: ahead, .. } => *ahead = aim.since(shell),
+            Clock::Manual { aim: at } => *at = aim,
+        }
+        true
+    }
+
+    /// Moves the clock to where it was aimed. All that time does until then happens, in the order of the deadlines, and
+    /// each at its own time.
+    pub fn move_clock(&mut self, shell: Time) {
+        while self.move_clock_for_a_while(shell) {}
+    }
+
+    /// As [`Engine::move_clock`], but if a great deal happens it stops in between, at the time of what comes next, so
+    /// that others have their turn soon; true if the clock is to be moved on.
+    pub fn move_clock_for_a_while(&mut self, shell: Time) -> bool {
+        /// At about a microsecond for each.
+        const EFFECTS: usize = 500;
+        self.take_real_time(shell);
+        let aim = self.aim(shell);
+        let mut left = EFFECTS;
+        let arrived = loop {
+            let Some(next) = self.next_due().filter(|next| *next <= aim) else { break true };
+            if left == 0 {
+                break false;
+            }
+            let keys = left;
+            self.let_happen(next, &mut left);
+            if left == keys {
+                left -= 1;
+            }
+        };
+        if arrived {
+            self.set_now(aim);
+        }
+        if let Clock::Running { ahead, .. } = &mut self.clock {
+            *ahead = (*ahead).max(self.store.now.since(shell));
+        }
+        !arrived
+    }
+
+    /// Moves the clock to where a command has asked for it.
+    pub(super) fn move_clock_if_asked(&mut self) {
+        while let Some(time) = self.store.advance_to.take() {
+            let shell = self.store.real_now;
+            self.aim_at(time, shell);
+            self.move_clock(shell);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Error;
+    use crate::engine::Flow;
+    use crate::resp::{OwnedRequest, Parser};
+    use crate::store::clients::Address;
+    use crate::store::{ClientKey, Config};
+
+    const START: Time = Time::from_micros(1_700_000_000_000_000);
+
+    fn after(millis: u64) -> Time {
+        START + Duration::from_millis(millis)
+    }
+
+    fn engine() -> Result<(Engine, ClientKey), Error> {
+        let mut engine = Engine::new(Config::default(), 1, START);
+        let client = engine.connect(Address::default(), START)?;
+        Ok((engine, client))
+    }
+
+    fn run(engine: &mut Engine, client: ClientKey, line: &str, shell: Time) {
+        engine.execute(client, OwnedRequest::new(line.split(' ')).args(), shell);
+    }
+
+    #[test]
+    fn a_running_clock_that_was_moved_goes_on_ahead_of_the_shells() -> Result<(), Error> {
+        let (mut engine, client) = engine()?;
+        engine.aim_ahead(Duration::from_secs(60), after(5));
+        engine.move_clock(after(5));
+        assert_eq!(engine.store.now, after(60_005));
+        assert_eq!(engine.time(after(7)), after(60_007));
+        run(&mut engine, client, "SET k v PX 100", after(10));
+        assert_eq!(engine.store.now, after(60_010));
+        assert_eq!(engine.next_deadline(), Some(after(110)), "in the shell's time");
+        engine.tick(after(109));
+        assert_eq!(engine.store.database().len(), 1);
+        engine.tick(after(110));
+        assert_eq!(engine.store.database().len(), 0);
+        assert!(!engine.aim_at(after(60_000), after(110)), "it does not go back");
+        Ok(())
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_heeds_no_time_of_the_shell() -> Result<(), Error> {
+        let (mut engine, client) = engine()?;
+        engine.stop_clock();
+        run(&mut engine, client, "SET k v PX 100", after(50));
+        engine.tick(after(1_000_000));
+        assert_eq!((engine.store.now, engine.store.real_now), (START, after(1_000_000)));
+        assert_eq!((engine.store.database().len(), engine.next_deadline()), (1, None));
+        engine.aim_ahead(Duration::from_millis(60), START);
+        engine.aim_ahead(Duration::from_millis(39), START);
+        engine.move_clock(START);
+        assert_eq!((engine.store.now, engine.store.database().len()), (after(99), 1));
+        engine.aim_ahead(Duration::from_millis(1), START);
+        engine.move_clock(START);
+        assert_eq!((engine.store.now, engine.store.database().len()), (after(100), 0));
+        Ok(())
+    }
+
+    #[test]
+    fn between_two_turns_of_a_long_way_the_time_is_that_of_what_comes_next() -> Result<(), Error> {
+        const KEYS: u64 = 2_000;
+        for stopped in [true, false] {
+            let (mut engine, client) = engine()?;
+            if stopped {
+                engine.stop_clock();
+            }
+            for key in 1..=KEYS {
+                run(&mut engine, client, &format!("SET {key} v PX {key}"), START);
+            }
+            let waiter = engine.connect(Address::default(), START)?;
+            run(&mut engine, waiter, "BLPOP list 1.5", START);
+            engine.aim_ahead(Duration::from_secs(10), START);
+            let mut turns = 1;
+            while engine.move_clock_for_a_while(START) {
+                turns += 1;
+                let passed = engine.store.now.since(START).as_millis();
+                assert_eq!(passed, u128::from(KEYS) - engine.store.database().len() as u128);
+                let waits = engine.client(waiter).is_some_and(|owner| owner.blocked.is_some());
+                assert!(passed == 1500 || waits == (passed < 1500), "{passed}");
+            }
+            assert!(turns > 3, "{turns}");
+            assert_eq!((engine.store.now, engine.time(START)), (after(10_000), after(10_000)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_requests_behind_one_that_moves_the_clock_see_the_time_that_it_has_set() -> Result<(), Error> {
+        for stopped in [true, false] {
+            let (mut engine, client) = engine()?;
+            if stopped {
+                engine.stop_clock();
+            }
+            run(&mut engine, client, "SET k v PX 100", START);
+            engine.store.advance_to = Some(after(200));
+            let batch = b"EXISTS k\r\nEXISTS k\r\nTIME\r\n";
+            let (_, flow) = engine.feed(client, &mut Parser::new(), batch, START);
+            assert_eq!(flow, Flow::Continue);
+            let mut replies = Vec::new();
+            engine.take_output(client, &mut replies);
+            let replies = String::from_utf8_lossy(&replies);
+            assert!(
+                replies.ends_with(":1\r\n:0\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n200000\r\n"),
+                "{replies}"
+            );
+        }
+        Ok(())
+    }
+}
