@@ -12,7 +12,8 @@ const PASSED: Error = Error::constant("ERR the time has passed, and the clock ne
 /// `MINIBROKER ADVANCE milliseconds`: all that this time brings has happened when the answer comes.
 pub fn advance(ctx: &mut Context<'_>) -> Outcome {
     let by = Duration::from_millis(numbers::count(&ctx.args[2])? as u64);
-    move_to(ctx, ctx.store.now + by)
+    move_to(ctx, ctx.store.now + by);
+    Ok(())
 }
 
 /// `MINIBROKER SETTIME milliseconds`, since the Unix epoch.
@@ -22,12 +23,12 @@ pub fn settime(ctx: &mut Context<'_>) -> Outcome {
     if time < ctx.store.now {
         return Err(PASSED);
     }
-    move_to(ctx, time)
+    move_to(ctx, time);
+    Ok(())
 }
 
 /// The engine does it when the command has run: time cannot pass within one.
-fn move_to(ctx: &mut Context<'_>, time: Time) -> Outcome {
+fn move_to(ctx: &mut Context<'_>, time: Time) {
     ctx.store.advance_to = Some(time);
     ctx.reply.ok();
-    Ok(())
 }
