@@ -176,12 +176,7 @@ pub fn bitop(ctx: &mut Context<'_>) -> Outcome {
     }
     let result = bits::join(operation, &strings);
     let len = result.len();
-    if len > 0 {
-        ctx.store.insert(destination, Value::String(ByteString::raw(result)), None);
-        ctx.store.modified(Class::STRING, "set", destination);
-    } else if ctx.store.remove(destination).is_some() {
-        ctx.store.modified(Class::GENERIC, "del", destination);
-    }
+    ctx.store.put_result(destination, Value::String(ByteString::raw(result)), 1, Class::STRING, "set");
     ctx.reply.count(len);
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Places on the earth, kept in sorted sets.
 
 use super::numbers::{self, is_option, up_to_nul};
+use super::sorted_sets::{AddOptions, add_scored};
 use super::{Context, Error, Outcome};
 use crate::resp::{Args, Reply};
 use crate::store::geo::{self, Found, Place, Shape};
 use crate::store::partial_sort::partial_sort;
-use crate::store::sorted_set::{Inserted, Limits};
+use crate::store::sorted_set::Limits;
 use crate::store::{Class, SortedSet, Typed};
 
 /// A longitude and a latitude.
@@ -31,45 +32,27 @@ fn unit(name: &[u8]) -> Result<f64, Error> {
 pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let key = &args[1];
-    let (mut only_new, mut only_existing, mut count_changed) = (false, false, false);
+    let mut options = AddOptions::default();
     let mut first = 2;
     while let Some(option) = args.get(first) {
-        let known = [("NX", &mut only_new), ("XX", &mut only_existing), ("CH", &mut count_changed)];
+        let known = [
+            ("NX", &mut options.only_new),
+            ("XX", &mut options.only_existing),
+            ("CH", &mut options.count_changed),
+        ];
         let Some((_, flag)) = known.into_iter().find(|(name, _)| is_option(option, name)) else { break };
         *flag = true;
         first += 1;
     }
     let places = args.from(first);
-    if places.is_empty() || !places.len().is_multiple_of(3) || only_new && only_existing {
+    if places.is_empty() || !places.len().is_multiple_of(3) || options.only_new && options.only_existing {
         return Err(Error::SYNTAX);
     }
     let triples = (0..places.len()).step_by(3);
-    let triple = |at: usize| Ok((place(&places[at], &places[at + 1])?.score(), at + 2));
-    let scored: Vec<(f64, usize)> = triples.map(triple).collect::<Result<_, Error>>()?;
-
-    let limits = Limits::from(&ctx.store.config);
-    let set: Option<&mut SortedSet> =
-        if only_existing { ctx.store.get_mut(key)? } else { Some(ctx.store.get_or_create(key)?) };
-    let (mut added, mut updated) = (0, 0);
-    if let Some(set) = set {
-        set.expect(scored.len(), limits);
-        for (score, member) in scored {
-            let member = &places[member];
-            let is_there = (only_new || only_existing) && set.score(member).is_some();
-            if only_new && is_there || only_existing && !is_there {
-                continue;
-            }
-            match set.insert(member, score, limits) {
-                Inserted::Added => added += 1,
-                Inserted::Updated => updated += 1,
-                Inserted::Unchanged => {}
-            }
-        }
-    }
-    if added + updated > 0 {
-        ctx.store.modified_by(added + updated, Class::SORTED_SET, "zadd", key);
-    }
-    ctx.reply.count(if count_changed { added + updated } else { added });
+    let scored = triples.map(|at| Ok((place(&places[at], &places[at + 1])?.score(), &places[at + 2])));
+    let scored: Vec<(f64, &[u8])> = scored.collect::<Result<_, Error>>()?;
+    let added = add_scored(ctx.store, key, options, scored.into_iter().map(Ok))?;
+    ctx.reply.count(added.counted);
     Ok(())
 }
 
@@ -416,13 +399,8 @@ fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
         result.insert(found.member, score, limits);
     }
     let len = result.len();
-    if len > 0 {
-        ctx.store.insert(destination, result.into_value(), None);
-        let event = if form == Form::SearchAndStore { "geosearchstore" } else { "georadiusstore" };
-        ctx.store.modified_by(len, Class::SORTED_SET, event, destination);
-    } else if ctx.store.remove(destination).is_some() {
-        ctx.store.modified(Class::GENERIC, "del", destination);
-    }
+    let event = if form == Form::SearchAndStore { "geosearchstore" } else { "georadiusstore" };
+    ctx.store.put_result(destination, result.into_value(), len, Class::SORTED_SET, event);
     ctx.reply.count(len);
     Ok(())
 }

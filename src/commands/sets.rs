@@ -247,14 +247,8 @@ fn sets<'a>(store: &'a mut Store, keys: Args<'_>) -> Result<Vec<Option<&'a Set>>
 
 /// Puts a result into the place of what the command's first key held, or removes that if the result is empty.
 fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
-    let key = &ctx.args[1];
     let len = set.len();
-    if len > 0 {
-        ctx.store.insert(key, set.into_value(), None);
-        ctx.store.modified(Class::SET, event, key);
-    } else if ctx.store.remove(key).is_some() {
-        ctx.store.modified(Class::GENERIC, "del", key);
-    }
+    ctx.store.put_result(&ctx.args[1], set.into_value(), 1, Class::SET, event);
     ctx.reply.count(len);
 }
 

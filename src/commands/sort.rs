@@ -305,10 +305,5 @@ fn answer(ctx: &mut Context<'_>, items: &[Item], options: &Options<'_>) {
 fn store(store: &mut Store, key: &[u8], list: Vec<Bytes>) {
     let count = list.len();
     let limits = ListLimits::of(&store.config);
-    if count > 0 {
-        store.insert(key, List::from_elements(list, limits).into_value(), None);
-        store.modified_by(count, Class::LIST, "sortstore", key);
-    } else if store.remove(key).is_some() {
-        store.modified(Class::GENERIC, "del", key);
-    }
+    store.put_result(key, List::from_elements(list, limits).into_value(), count, Class::LIST, "sortstore");
 }

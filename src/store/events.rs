@@ -1,6 +1,6 @@
 //! What the rest of the broker is told when a key changes: watchers, and keyspace notifications.
 
-use super::Store;
+use super::{Store, Value};
 
 /// The classes of keyspace notifications that `notify-keyspace-events` chooses from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -122,6 +122,17 @@ impl Store {
     pub fn touched(&mut self, key: &[u8]) {
         self.stats.dirty += 1;
         self.watches.touch(&mut self.clients, self.db, key);
+    }
+
+    /// Puts what a command has computed in the place of what a key holds, which counts as so many changes; what is empty
+    /// removes the key.
+    pub fn put_result(&mut self, key: &[u8], result: Value, changes: usize, class: Class, event: &str) {
+        if result.len() > 0 {
+            self.insert(key, result, None);
+            self.modified_by(changes, class, event, key);
+        } else if self.remove(key).is_some() {
+            self.modified(Class::GENERIC, "del", key);
+        }
     }
 
     /// Publishes a keyspace notification, if `notify-keyspace-events` asks for its class.

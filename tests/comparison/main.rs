@@ -118,7 +118,7 @@ fn compare_family(family: &str) -> Result<(), String> {
     let rows_wanted = env::var_os("COMPARISON_ROWS").is_some();
     let most = env::var("COMPARISON_MAX").ok().and_then(|most| most.parse().ok()).unwrap_or(20);
 
-    let real = servers::real()?;
+    let real = servers::real().collect::<Result<Vec<_>, _>>()?;
     if real.is_empty() {
         if env::var("MINIBROKER_REQUIRE_SERVERS").is_ok_and(|value| value == "1") {
             return Err("MINIBROKER_REQUIRE_SERVERS=1, but there is no real server to compare with".into());

@@ -49,8 +49,8 @@ pub fn minibroker() -> Result<Server, String> {
     Ok(Server { name: "minibroker".into(), addr: broker.addr(), _keep: Keep::Broker { _broker: broker } })
 }
 
-/// Starts every real server that this machine has, the newest Redis first.
-pub fn real() -> Result<Vec<Server>, String> {
+/// Every real server that this machine has, the newest Redis first, started as it is asked for.
+pub fn real() -> impl Iterator<Item = Result<Server, String>> {
     let peers = env::var_os("MINIBROKER_PEERS").map_or_else(|| PathBuf::from("/opt/peers"), PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let installed =
@@ -62,7 +62,6 @@ pub fn real() -> Result<Vec<Server>, String> {
         .map(|program| {
             start(&program).map_err(|error| format!("{} does not start: {error}", program.display()))
         })
-        .collect()
 }
 
 fn start(program: &Path) -> io::Result<Server> {

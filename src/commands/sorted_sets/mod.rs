@@ -19,17 +19,17 @@ use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
 use crate::resp::Reply;
 use crate::store::sorted_set::{Inserted, Limits};
-use crate::store::{Class, SortedSet, Typed};
+use crate::store::{Class, SortedSet, Store, Typed};
 
 /// The options of ZADD.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Default)]
-struct AddOptions {
-    only_new: bool,
-    only_existing: bool,
+pub(super) struct AddOptions {
+    pub only_new: bool,
+    pub only_existing: bool,
     only_greater: bool,
     only_less: bool,
-    count_changed: bool,
+    pub count_changed: bool,
     increment: bool,
 }
 
@@ -111,17 +111,43 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
         numbers::float(score)?;
     }
 
-    let limits = Limits::from(&ctx.store.config);
+    let pair = |at: usize| Ok((numbers::float(&pairs[at])?, &pairs[at + 1]));
+    let added = add_scored(ctx.store, key, options, (0..pairs.len()).step_by(2).map(pair))?;
+    if options.increment {
+        score_or_null(&mut ctx.reply, added.last_score);
+    } else {
+        ctx.reply.count(added.counted);
+    }
+    Ok(())
+}
+
+/// What [`add_scored`] has done.
+pub(super) struct Added {
+    /// What ZADD answers: how many members were added, with `count_changed` also how many were changed.
+    pub counted: usize,
+    /// The score that was set last.
+    last_score: Option<f64>,
+}
+
+/// Adds members with their scores to a sorted set, as far as the options allow. An error in the middle leaves what was
+/// done before.
+pub(super) fn add_scored<'m>(
+    store: &mut Store,
+    key: &[u8],
+    options: AddOptions,
+    members: impl ExactSizeIterator<Item = Result<(f64, &'m [u8]), Error>>,
+) -> Result<Added, Error> {
+    let limits = Limits::from(&store.config);
     let set: Option<&mut SortedSet> =
-        if options.only_existing { ctx.store.get_mut(key)? } else { Some(ctx.store.get_or_create(key)?) };
-    let (mut added, mut updated, mut score) = (0, 0, None);
+        if options.only_existing { store.get_mut(key)? } else { Some(store.get_or_create(key)?) };
+    let (mut added, mut updated, mut last_score) = (0, 0, None);
     if let Some(set) = set {
-        set.expect(pairs.len() / 2, limits);
-        for pair in (0..pairs.len()).step_by(2) {
-            let (given, member) = (numbers::float(&pairs[pair])?, &pairs[pair + 1]);
+        set.expect(members.len(), limits);
+        for member in members {
+            let (given, member) = member?;
             let old = if options.looks() { set.score(member) } else { None };
             let Some(new) = options.choose(old, given)? else { continue };
-            score = Some(new);
+            last_score = Some(new);
             match set.insert(member, new, limits) {
                 Inserted::Added => added += 1,
                 Inserted::Updated => updated += 1,
@@ -131,14 +157,9 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
     }
     if added + updated > 0 {
         let event = if options.increment { "zincr" } else { "zadd" };
-        ctx.store.modified_by(added + updated, Class::SORTED_SET, event, key);
+        store.modified_by(added + updated, Class::SORTED_SET, event, key);
     }
-    if options.increment {
-        score_or_null(&mut ctx.reply, score);
-    } else {
-        ctx.reply.count(if options.count_changed { added + updated } else { added });
-    }
-    Ok(())
+    Ok(Added { counted: if options.count_changed { added + updated } else { added }, last_score })
 }
 
 fn score_or_null(reply: &mut Reply<'_>, score: Option<f64>) {
@@ -234,12 +255,7 @@ impl Listing {
 /// how many members there are.
 fn store(ctx: &mut Context<'_>, key: &[u8], set: SortedSet, event: &str) {
     let len = set.len();
-    if len > 0 {
-        ctx.store.insert(key, set.into_value(), None);
-        ctx.store.modified(Class::SORTED_SET, event, key);
-    } else if ctx.store.remove(key).is_some() {
-        ctx.store.modified(Class::GENERIC, "del", key);
-    }
+    ctx.store.put_result(key, set.into_value(), 1, Class::SORTED_SET, event);
     ctx.reply.count(len);
 }
 
