@@ -102,3 +102,4 @@ pub use broker::{
     Message, Peer, StartError, State, Wait, WaitError, Wakeup,
 };
 pub use resp::Value;
+pub use store::clients::Filter;
