@@ -109,6 +109,18 @@ impl Engine {
         held
     }
 
+    /// True if a client is not to be written to. One that is being cut off gets nothing anyway.
+    #[must_use]
+    pub fn is_writing_stopped(&self, client: ClientKey) -> bool {
+        self.client(client).is_some_and(|owner| owner.writing_stops > 0)
+    }
+
+    /// True if a client is not to be read from.
+    #[must_use]
+    pub fn is_reading_stopped(&self, client: ClientKey) -> bool {
+        self.client(client).is_some_and(|owner| owner.reading_stops > 0)
+    }
+
     /// Goes on reading from these clients, or writing to them, as far as they are still there and nobody else stops it.
     pub fn release(&mut self, held: &[Held], direction: Direction, now: Time) {
         self.advance(now);
