@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 
 use super::on_runtime::Tasks;
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
 use crate::engine::Engine;
-use crate::server::{Clock, Listener, Shared, listen};
+use crate::server::{Clock, Listener, Shared};
 use crate::store::config::OutputLimit;
 use crate::store::{Config, Recorder};
 
@@ -259,11 +258,12 @@ impl Builder {
         let mut broker = self.broker(handle, clock);
         broker.addr = addr;
         broker.unix_socket = unix_socket;
+        broker.shared.listen(listeners, broker.runtime.clone());
         let thread = std::thread::Builder::new()
             .name(format!("minibroker:{}", addr.port()))
             .spawn({
                 let (shared, stop) = (Arc::clone(&broker.shared), Arc::clone(&broker.stop));
-                move || run(&runtime, &shared, listeners, &stop)
+                move || run(&runtime, &shared, &stop)
             })
             .map_err(StartError::Thread)?;
         broker.thread = Some(thread);
@@ -319,26 +319,24 @@ impl Builder {
                 Ok(tcp) => break tcp,
             }
         };
-        let addr = tcp.first().map_or(NO_ADDRESS, |(_, addr)| *addr);
-        let mut listeners: Vec<_> = tcp.into_iter().map(|(listener, _)| Listener::Tcp(listener)).collect();
+        let addr = tcp.first().and_then(Listener::address).unwrap_or(NO_ADDRESS);
+        let mut listeners = tcp;
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
-            let socket = crate::server::listen_on_path(path)
+            let socket = Listener::unix(path)
                 .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
-            listeners.push(Listener::Unix(socket));
+            listeners.push(socket);
         }
         Ok((listeners, addr))
     }
 
-    fn listen_on_addresses(&self) -> Result<Vec<(TcpListener, SocketAddr)>, (SocketAddr, io::Error)> {
-        let mut listening: Vec<(TcpListener, SocketAddr)> = Vec::new();
+    fn listen_on_addresses(&self) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
+        let mut listening: Vec<Listener> = Vec::new();
         for ip in &self.addresses {
             // Further addresses get the port that the first has got.
-            let port = listening.first().map_or(self.port, |(_, first)| first.port());
-            let wanted = SocketAddr::new(*ip, port);
-            let listener = listen(wanted).map_err(|error| (wanted, error))?;
-            let addr = listener.local_addr().map_err(|error| (wanted, error))?;
-            listening.push((listener, addr));
+            let first = listening.first().and_then(Listener::address);
+            let wanted = SocketAddr::new(*ip, first.map_or(self.port, |first| first.port()));
+            listening.push(Listener::tcp(wanted).map_err(|error| (wanted, error))?);
         }
         Ok(listening)
     }
@@ -364,14 +362,12 @@ impl Drop for OwnRuntime {
 
 /// The broker's thread: everything runs here until the handle says stop. When the runtime is dropped all tasks
 /// end, and with them the sockets.
-fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, listeners: Vec<Listener>, stop: &Notify) {
+fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, stop: &Notify) {
     runtime.get().block_on(async {
-        for listener in listeners {
-            tokio::spawn(listener.accept(Arc::clone(shared)));
-        }
         let _tasks = Tasks::spawn(runtime.get().handle(), shared);
         stop.notified().await;
         // What has been answered or published before the end still goes out.
+        shared.stop_listening();
         shared.close_all();
     });
 }

@@ -4,14 +4,17 @@
 mod builder;
 mod clock;
 mod journal;
+mod lifecycle;
 mod on_runtime;
 mod state;
 mod wait;
 
+pub use crate::store::clients::Filter;
 pub use crate::store::condition::DEFAULT_WAIT;
 pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use builder::Builder;
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
+pub use lifecycle::{Refusal, Stall};
 pub use state::State;
 pub use wait::{Wait, WaitError};
 
@@ -149,7 +152,8 @@ impl Broker {
         self.unix_socket.as_deref()
     }
 
-    /// A connection without any socket, for clients that take a stream. It counts as a client like any other.
+    /// A connection without any socket, for clients that take a stream. It counts as a client like any other. While the
+    /// broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections) it ends at once.
     ///
     /// ```
     /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -192,7 +196,8 @@ impl Broker {
 
     /// Runs a command through the engine, without a connection, as the default user in database 0. It never
     /// waits: a blocking command that finds nothing answers as if its time were up. Every call stands for itself:
-    /// MULTI, WATCH and SELECT are forgotten when it returns; a transaction needs a connection.
+    /// MULTI, WATCH and SELECT are forgotten when it returns; a transaction needs a connection. It works on the data of
+    /// a broker that is [stopped](Broker::stop), too.
     ///
     /// # Errors
     ///

@@ -8,9 +8,12 @@ mod blocking;
 mod clock;
 mod control;
 mod dispatch;
+mod lifecycle;
 mod monitor;
 mod sleeping;
 mod transactions;
+
+pub use lifecycle::{Direction, Held};
 
 use std::time::Duration;
 
@@ -38,6 +41,8 @@ pub struct Output {
     pub close: Close,
     /// It no longer waits: requests that have arrived are to be handed over.
     pub resumed: bool,
+    /// It is not to be read from.
+    pub reading_stopped: bool,
 }
 
 /// A broker without a network. Wherever it takes the time that is the caller's, from which its own clock may differ, see
@@ -121,7 +126,7 @@ impl Engine {
         self.take_time(now);
         let Store { journal, clients, now, .. } = &mut self.store;
         if journal.is_on()
-            && let Some(owner) = clients.get(client).filter(|owner| !owner.internal)
+            && let Some(owner) = clients.get(client).filter(|owner| owner.is_listed())
         {
             journal.disconnected(owner, *now);
         }
@@ -156,6 +161,7 @@ impl Engine {
             if owner.close != Close::No || owner.ignored {
                 return (bytes.len(), Flow::Closed);
             }
+            let asleep = asleep || owner.reading_stops > 0;
             if owner.blocked.is_some() || asleep {
                 owner.stalled = asleep;
                 owner.query_buffer = bytes.len() - consumed;
@@ -254,8 +260,13 @@ impl Engine {
     pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
         let clients = &mut self.store.clients;
         let Some(owner) = clients.get_mut(client) else {
-            return Output { close: Close::Now, resumed: false };
+            return Output { close: Close::Now, ..Output::default() };
         };
+        let reading_stopped = owner.reading_stops > 0;
+        if owner.writing_stops > 0 && owner.close != Close::Now {
+            // Even what ends behind an answer stays until that can be written.
+            return Output { close: Close::No, resumed: std::mem::take(&mut owner.resumed), reading_stopped };
+        }
         let mut taken = std::mem::take(&mut owner.outbox);
         // Of what is taken from a client that is cut off nothing is written.
         owner.in_flight = if owner.close == Close::Now { taken.len() } else { 0 };
@@ -263,7 +274,8 @@ impl Engine {
             owner.last_interaction = self.store.now;
         }
         owner.net_output += taken.len() as u64;
-        let output = Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed) };
+        let output =
+            Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed), reading_stopped };
         self.store.stats.net_output += taken.len() as u64;
         if into.is_empty() {
             std::mem::swap(&mut taken, into);

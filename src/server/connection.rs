@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Shared;
 use crate::engine::Flow;
 use crate::resp::Parser;
-use crate::store::ClientKey;
 use crate::store::clients::{Address, Close};
+use crate::store::{Availability, ClientKey};
 
 /// What a connection runs over: a TCP or Unix socket, a stream in memory, TLS.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -51,6 +51,7 @@ pub struct Connection {
     io: Mutex<Io>,
 }
 
+#[allow(clippy::struct_excessive_bools)]
 struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full.
@@ -67,6 +68,8 @@ struct Io {
     close: Close,
     /// The engine has said that requests may go on; the task has not seen it yet.
     resumed: bool,
+    /// The engine has said that nothing is to be read.
+    reading_stopped: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -79,8 +82,9 @@ impl Connection {
     /// Writes what the client's outbox holds, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
         let mut io = self.io.lock();
+        let was_stopped = io.reading_stopped;
         io.flush(self.client, shared);
-        if (io.resumed || io.close != Close::No || io.closed)
+        if (io.resumed || was_stopped && !io.reading_stopped || io.close != Close::No || io.closed)
             && let Some(task) = &io.task
         {
             task.wake_by_ref();
@@ -95,13 +99,19 @@ impl Connection {
         io.flush(self.client, shared);
     }
 
-    /// Nothing more is read or written, and the connection's task ends.
-    pub(super) fn end(&self) {
+    /// Closes the socket; the connection's task ends.
+    pub(super) fn cut(&self) {
         let mut io = self.io.lock();
         io.closed = true;
+        io.transport = Box::new(tokio::io::empty());
         if let Some(task) = &io.task {
             task.wake_by_ref();
         }
+    }
+
+    /// Returns when nobody is writing what was taken from the outbox before.
+    pub(super) fn wait_for_write(&self) {
+        drop(self.io.lock());
     }
 }
 
@@ -111,10 +121,7 @@ impl Io {
         if self.closed {
             return;
         }
-        if !self.pending.is_empty() && !self.write_pending() {
-            let mut engine = shared.engine();
-            engine.set_in_flight(client, self.pending.len());
-            self.closed |= engine.closing(client) == Close::Now;
+        if !self.pending.is_empty() && !self.write_rest(client, shared) {
             return;
         }
         WRITE.with_borrow_mut(|buffer| {
@@ -122,6 +129,19 @@ impl Io {
             let output = shared.engine().take_output(client, buffer);
             self.write(client, shared, buffer, output);
         });
+    }
+
+    /// Goes on writing what was left over, if it is to be written at all; true if nothing is left.
+    fn write_rest(&mut self, client: ClientKey, shared: &Shared) -> bool {
+        let may_write = !shared.engine().is_writing_stopped(client);
+        if may_write && self.write_pending() {
+            return true;
+        }
+        let mut engine = shared.engine();
+        engine.set_in_flight(client, self.pending.len());
+        self.closed |= engine.closing(client) == Close::Now;
+        self.reading_stopped = engine.is_reading_stopped(client);
+        false
     }
 
     /// Writes what was taken from the outbox; what the socket does not take is kept.
@@ -133,6 +153,7 @@ impl Io {
         output: crate::engine::Output,
     ) {
         self.resumed |= output.resumed;
+        self.reading_stopped = output.reading_stopped;
         self.close = self.close.max(output.close);
         if self.close == Close::Now {
             self.closed = true;
@@ -214,20 +235,47 @@ enum Step {
 impl Shared {
     /// Takes a connection in and returns what serves it until it ends. When this returns the client counts: whoever
     /// asks later who is there is told of it, though nothing has been read yet. Clients above `maxclients` get
-    /// their error and are closed.
+    /// their error and are closed. While the broker refuses connections, or is stopped, it ends at once.
     pub fn serve(
         self: Arc<Self>,
         transport: impl Transport + 'static,
         address: Address,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let task = match self.change(|engine, now| engine.connect(address, now)) {
-            Ok(client) => Ok(Task::new(self, transport, client)),
-            Err(error) => Err((transport, error)),
+        self.serve_if(Availability::accepts, transport, address)
+    }
+
+    /// As [`Shared::serve`], for a connection that was accepted in this run of the broker. It stays, though others may be
+    /// refused since, unless the broker has been stopped.
+    pub(super) fn serve_accepted(
+        self: Arc<Self>,
+        transport: impl Transport + 'static,
+        address: Address,
+        run: u32,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let is_current = move |now: Availability| now.run() == run && !now.is_stopped();
+        self.serve_if(is_current, transport, address)
+    }
+
+    fn serve_if(
+        self: Arc<Self>,
+        admits: impl FnOnce(Availability) -> bool,
+        transport: impl Transport + 'static,
+        address: Address,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let connected = self.change(|engine, now| {
+            let admitted = admits(engine.store().availability);
+            admitted.then(|| engine.connect(address, now))
+        });
+        let task = match connected {
+            Some(Ok(client)) => Some(Ok(Task::new(self, transport, client))),
+            Some(Err(error)) => Some(Err((transport, error))),
+            None => None,
         };
         async move {
             match task {
-                Ok(task) => task.run().await,
-                Err((mut transport, error)) => {
+                None => {}
+                Some(Ok(task)) => task.run().await,
+                Some(Err((mut transport, error))) => {
                     let mut bytes = Vec::new();
                     crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
                     // Best effort, as redis-server: the client may have gone.
@@ -268,6 +316,7 @@ impl Task {
             closed: false,
             close: Close::No,
             resumed: false,
+            reading_stopped: false,
         };
         let connection = Arc::new(Connection { client, io: Mutex::new(io) });
         shared.connections.insert(client, Arc::clone(&connection));
@@ -282,6 +331,8 @@ impl Task {
     }
 
     async fn run(mut self) {
+        // What has been ordered before anybody could tell the connection, such as its end.
+        self.connection.flush(&self.shared);
         // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
         tokio::task::coop::unconstrained(std::future::poll_fn(|context| self.poll(context))).await;
     }
@@ -327,6 +378,9 @@ impl Task {
                 self.run_left();
                 return Step::Again;
             }
+        }
+        if io.reading_stopped {
+            return Step::Wait;
         }
         let mut read = ReadBuf::new(buffer);
         let polled = Pin::new(&mut *io.transport).poll_read(context, &mut read);

@@ -1,11 +1,18 @@
-//! Listening sockets.
+//! Listening sockets. They are open as long as the engine takes connections.
+//!
+//! A socket that is closed keeps its address: beside every listening TCP socket there is another that is bound to the
+//! same address and does not listen. The system refuses whoever connects to that, and gives its port to nobody else.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Shared;
 use crate::store::clients::Address;
@@ -16,108 +23,320 @@ const BACKLOG: u32 = 1024;
 /// How long accepting pauses when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A socket that accepts connections.
+/// An address that connections are accepted at, or refused.
 #[derive(Debug)]
-pub enum Listener {
-    /// TCP.
-    Tcp(TcpListener),
-    /// A Unix socket.
+pub struct Listener {
+    place: Place,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Tcp(SocketAddr),
     #[cfg(unix)]
-    Unix(UnixSocket),
+    Unix(std::path::PathBuf),
 }
 
-/// A Unix socket that accepts connections. Its file goes with it.
-#[cfg(unix)]
+#[derive(Debug, Default)]
+struct State {
+    /// It is there while connections are accepted.
+    socket: Option<Socket>,
+    /// Bound to the address and not listening.
+    reserved: Option<TcpSocket>,
+    /// In which run of the broker the socket was opened.
+    run: u32,
+    /// Connections that were there before the socket was closed.
+    waiting: VecDeque<Stream>,
+    /// The task that accepts.
+    task: Option<Waker>,
+    /// It is over: the address is given up.
+    ended: bool,
+}
+
 #[derive(Debug)]
-pub struct UnixSocket {
-    listener: tokio::net::UnixListener,
-    path: std::path::PathBuf,
+enum Socket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
 }
 
-#[cfg(unix)]
-impl Drop for UnixSocket {
-    fn drop(&mut self) {
-        // It may have been removed by somebody else, which is as good.
-        let _ = std::fs::remove_file(&self.path);
-    }
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream, SocketAddr),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
 }
 
-/// Listens on a TCP address. Needs the context of a runtime.
-///
-/// # Errors
-///
-/// The port is taken, or the address is not this machine's.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// A TCP socket that is bound and does not listen.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A port that was free a moment ago is free: connections that are still ending do not hold it.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
-/// Listens on a Unix socket. The file that a broker which was killed has left behind is replaced; a socket that
-/// somebody answers on is not, nor is a file of another kind. Needs the context of a runtime.
-///
-/// # Errors
-///
-/// The path is taken, or cannot be made.
+/// Has a bound socket share its address, or hold it against everybody. Where this fails it is as before, and at worst
+/// somebody else who asks for this very port can take it while the broker does not listen.
+fn share(socket: &TcpSocket, shared: bool) {
+    #[cfg(unix)]
+    let _ = socket.set_reuseaddr(shared);
+    #[cfg(not(unix))]
+    let _ = (socket, shared);
+}
+
+/// Another socket that keeps the address of `socket`, which does not listen yet. Linux allows that; elsewhere the address
+/// is bound anew when the listening socket has been closed.
+fn reserve(socket: &TcpSocket) -> Option<TcpSocket> {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        bind(socket.local_addr().ok()?).ok()
+    } else {
+        None
+    }
+}
+
+/// Binds a Unix socket and listens. The file that a broker which was killed has left behind is replaced; a socket that
+/// somebody answers on is not, nor is a file of another kind.
 #[cfg(unix)]
-pub fn listen_on_path(path: &std::path::Path) -> io::Result<UnixSocket> {
+fn bind_path(path: &std::path::Path) -> io::Result<tokio::net::UnixListener> {
     use std::os::unix::fs::FileTypeExt;
     use tokio::net::UnixListener;
 
-    let listener = match UnixListener::bind(path) {
+    match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-            let answer = std::os::unix::net::UnixStream::connect(path);
-            let nobody = answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-            if !is_socket || !nobody {
+            if !is_socket || !nobody_answers(path) {
                 return Err(error);
             }
             std::fs::remove_file(path)?;
-            UnixListener::bind(path)?
+            UnixListener::bind(path)
         }
-        result => result?,
-    };
-    // The file is found again though the program changes its folder.
-    Ok(UnixSocket { listener, path: std::path::absolute(path)? })
+        result => result,
+    }
+}
+
+/// True if there is a Unix socket at the path that nobody listens on.
+#[cfg(unix)]
+fn nobody_answers(path: &std::path::Path) -> bool {
+    let answer = std::os::unix::net::UnixStream::connect(path);
+    answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl Listener {
-    /// Accepts connections and serves each in a task of its own, for ever.
-    pub async fn accept(self, shared: Arc<Shared>) {
+    /// Listens on a TCP address. Needs the context of a runtime.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, or the address is not this machine's.
+    pub fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let socket = bind(address)?;
+        let place = Place::Tcp(socket.local_addr()?);
+        let state = State { reserved: Some(socket), ..State::default() };
+        let listener = Self { place, state: Mutex::new(state) };
+        listener.open(0)?;
+        Ok(listener)
+    }
+
+    /// Listens on a Unix socket. The file that a broker which was killed has left behind is replaced; a socket that
+    /// somebody answers on is not, nor is a file of another kind. The file goes with the listener. Needs the context of
+    /// a runtime.
+    ///
+    /// # Errors
+    ///
+    /// The path is taken, or cannot be made.
+    #[cfg(unix)]
+    pub fn unix(path: &std::path::Path) -> io::Result<Self> {
+        let socket = bind_path(path)?;
+        // The file is found again though the program changes its folder.
+        let place = Place::Unix(std::path::absolute(path)?);
+        let state = State { socket: Some(Socket::Unix(socket)), ..State::default() };
+        Ok(Self { place, state: Mutex::new(state) })
+    }
+
+    /// The address, or the path of a Unix socket.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.place {
+            Place::Tcp(address) => address.to_string(),
+            #[cfg(unix)]
+            Place::Unix(path) => path.display().to_string(),
+        }
+    }
+
+    /// The TCP address, with the port that the system has given.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.place {
+            Place::Tcp(address) => Some(address),
+            #[cfg(unix)]
+            Place::Unix(_) => None,
+        }
+    }
+
+    /// Accepts connections from now on, unless it does already or is over. Needs the context of a runtime.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses; it stays closed.
+    pub(super) fn open(&self, run: u32) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if state.ended || state.socket.is_some() {
+            return Ok(());
+        }
+        state.socket = Some(match &self.place {
+            Place::Tcp(address) => {
+                let socket = match state.reserved.take() {
+                    Some(reserved) => reserved,
+                    None => bind(*address)?,
+                };
+                share(&socket, true);
+                let reserved = reserve(&socket);
+                let listening = socket.listen(BACKLOG);
+                state.reserved = reserved;
+                if let Some(reserved) = &state.reserved {
+                    share(reserved, false);
+                }
+                Socket::Tcp(listening?)
+            }
+            #[cfg(unix)]
+            Place::Unix(path) => Socket::Unix(bind_path(path)?),
+        });
+        state.run = run;
+        if let Some(task) = &state.task {
+            task.wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// Refuses connections from now on, but goes on to serve those that are there if `keeps_waiting`.
+    pub(super) fn close(&self, keeps_waiting: bool) {
+        let mut state = self.state.lock();
+        let State { socket, waiting, task, .. } = &mut *state;
+        if !keeps_waiting {
+            waiting.clear();
+        }
+        let Some(socket) = socket.take() else { return };
+        if keeps_waiting {
+            // What the system has taken and nobody has accepted yet would be reset with the socket.
+            take_waiting(socket, waiting);
+            if let Some(task) = task {
+                task.wake_by_ref();
+            }
+        } else {
+            drop(socket);
+        }
+        if let (Place::Tcp(address), None) = (&self.place, &state.reserved) {
+            state.reserved = bind(*address).ok();
+        }
+    }
+
+    /// Gives the address up.
+    pub(super) fn end(&self) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        let was_open = state.socket.is_some();
+        *state = State { ended: true, ..State::default() };
+        #[cfg(unix)]
+        if let Place::Unix(path) = &self.place
+            && (was_open || nobody_answers(path))
+        {
+            // It may have been removed by somebody else, which is as good.
+            let _ = std::fs::remove_file(path);
+        }
+        #[cfg(not(unix))]
+        let _ = was_open;
+    }
+
+    /// Accepts connections and serves each in a task of its own, until the runtime ends.
+    pub async fn accept(self: Arc<Self>, shared: Arc<Shared>) {
         loop {
-            let accepted = match &self {
-                Self::Tcp(listener) => accept_tcp(listener, &shared).await,
-                #[cfg(unix)]
-                Self::Unix(socket) => accept_unix(socket, &shared).await,
-            };
-            match accepted {
-                Ok(()) => {}
+            match poll_fn(|context| self.poll_accept(context)).await {
+                Ok((stream, run)) => self.serve(stream, run, &shared),
                 // Whoever it was has gone again.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     }
+
+    /// The next connection, and in which run of the broker it came.
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, u32)>> {
+        let mut state = self.state.lock();
+        if !state.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            state.task = Some(context.waker().clone());
+        }
+        let run = state.run;
+        if let Some(stream) = state.waiting.pop_front() {
+            return Poll::Ready(Ok((stream, run)));
+        }
+        let stream = match &state.socket {
+            None => return Poll::Pending,
+            Some(Socket::Tcp(socket)) => socket
+                .poll_accept(context)
+                .map(|accepted| accepted.map(|(stream, peer)| Stream::Tcp(stream, peer))),
+            #[cfg(unix)]
+            Some(Socket::Unix(socket)) => {
+                socket.poll_accept(context).map(|accepted| accepted.map(|(stream, _)| Stream::Unix(stream)))
+            }
+        };
+        stream.map(|stream| stream.map(|stream| (stream, run)))
+    }
+
+    fn serve(&self, stream: Stream, run: u32, shared: &Arc<Shared>) {
+        let shared = Arc::clone(shared);
+        match stream {
+            Stream::Tcp(stream, peer) => {
+                // Small replies must not wait for more. Where this fails the connection has ended, which reading it
+                // will tell.
+                let _ = stream.set_nodelay(true);
+                let local = stream.local_addr().ok().or(self.address());
+                let local = local.map(|local| local.to_string()).unwrap_or_default();
+                let address = Address { peer: peer.to_string(), local, unix: false };
+                tokio::spawn(shared.serve_accepted(stream, address, run));
+            }
+            #[cfg(unix)]
+            Stream::Unix(stream) => {
+                let name = format!("{}:0", self.place());
+                let address = Address { peer: name.clone(), local: name, unix: true };
+                tokio::spawn(shared.serve_accepted(stream, address, run));
+            }
+        }
+    }
 }
 
-async fn accept_tcp(listener: &TcpListener, shared: &Arc<Shared>) -> io::Result<()> {
-    let (stream, peer) = listener.accept().await?;
-    // Small replies must not wait for more. Where this fails the connection has ended, which reading it will tell.
-    let _ = stream.set_nodelay(true);
-    let local = stream.local_addr().or_else(|_| listener.local_addr())?;
-    let address = Address { peer: peer.to_string(), local: local.to_string(), unix: false };
-    tokio::spawn(Arc::clone(shared).serve(stream, address));
-    Ok(())
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
-#[cfg(unix)]
-async fn accept_unix(socket: &UnixSocket, shared: &Arc<Shared>) -> io::Result<()> {
-    let (stream, _) = socket.listener.accept().await?;
-    let name = format!("{}:0", socket.path.display());
-    let address = Address { peer: name.clone(), local: name, unix: true };
-    tokio::spawn(Arc::clone(shared).serve(stream, address));
-    Ok(())
+/// Accepts all connections that wait already, and closes the socket. Asked is the system: the runtime may not have
+/// heard of them yet.
+fn take_waiting(socket: Socket, waiting: &mut VecDeque<Stream>) {
+    match socket {
+        Socket::Tcp(socket) => {
+            let Ok(socket) = socket.into_std() else { return };
+            while let Ok((stream, peer)) = socket.accept() {
+                if stream.set_nonblocking(true).is_ok()
+                    && let Ok(stream) = TcpStream::from_std(stream)
+                {
+                    waiting.push_back(Stream::Tcp(stream, peer));
+                }
+            }
+        }
+        #[cfg(unix)]
+        Socket::Unix(socket) => {
+            let Ok(socket) = socket.into_std() else { return };
+            while let Ok((stream, _)) = socket.accept() {
+                if stream.set_nonblocking(true).is_ok()
+                    && let Ok(stream) = tokio::net::UnixStream::from_std(stream)
+                {
+                    waiting.push_back(Stream::Unix(stream));
+                }
+            }
+        }
+    }
 }

@@ -5,14 +5,14 @@
 
 mod clock;
 mod connection;
+mod lifecycle;
 mod listener;
 mod wait;
 
 pub use clock::Clock;
 pub use connection::{Connection, Transport};
-pub use listener::{Listener, listen};
-#[cfg(unix)]
-pub use listener::{UnixSocket, listen_on_path};
+pub use lifecycle::ListenError;
+pub use listener::Listener;
 pub use wait::{Added, Awaited, Panicked, Waits};
 
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub struct Shared {
     earlier_deadline: Notify,
     /// Some outbox is to be written.
     dirty: Notify,
+    listening: lifecycle::Listening,
 }
 
 /// How many connections are written to before others have their turn: it cuts the latency of bystanders while a
@@ -56,6 +57,7 @@ impl Shared {
             armed: AtomicU64::new(u64::MAX),
             earlier_deadline: Notify::new(),
             dirty: Notify::new(),
+            listening: lifecycle::Listening::default(),
         }
     }
 
@@ -95,13 +97,14 @@ impl Shared {
         self.connections.len()
     }
 
-    /// Follows every change of the engine: the outboxes that have got something will be written, those who wait
-    /// for a state of the broker are told, the timer is set. They are told when the lock has been released, because
+    /// Follows every change of the engine: the outboxes that have got something will be written, connections are taken
+    /// or refused, those who wait for a state of the broker are told, the timer is set. They are told when the lock has been released, because
     /// what they do then is theirs.
     pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
         if engine.has_dirty() {
             self.dirty.notify_one();
         }
+        self.listening.follow(&engine);
         let met = self.waits.check(engine.store());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
@@ -143,11 +146,14 @@ impl Shared {
     /// held.
     fn flush(&self, clients: impl IntoIterator<Item = ClientKey>) {
         for client in clients {
-            let connection = self.connections.get(&client).map(|entry| Arc::clone(&entry));
-            if let Some(connection) = connection {
+            if let Some(connection) = self.connection(client) {
                 connection.flush(self);
             }
         }
+    }
+
+    fn connection(&self, client: ClientKey) -> Option<Arc<Connection>> {
+        self.connections.get(&client).map(|entry| Arc::clone(&entry))
     }
 
     /// Changes the engine from outside of any connection, from any thread.
@@ -196,7 +202,7 @@ impl Shared {
         let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
         for connection in connections {
             connection.finish(self);
-            connection.end();
+            connection.cut();
         }
         self.connections.clear();
     }

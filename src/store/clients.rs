@@ -1,5 +1,9 @@
 //! The connected clients: what each has said about itself, what it is in the middle of, and its outbox.
 
+mod filter;
+
+pub use filter::Filter;
+
 use slab::Slab;
 
 use super::waiters::Blocked;
@@ -138,8 +142,14 @@ pub struct Client {
     pub commands: u64,
     /// Made by the embedding program: neither listed nor counted.
     pub internal: bool,
-    /// It has sent something that waits for the end of DEBUG SLEEP.
+    /// It has sent something that waits for the end of DEBUG SLEEP, or until it is read from again.
     pub stalled: bool,
+    /// So many want it not to be read from.
+    pub reading_stops: u32,
+    /// So many want it not to be written to.
+    pub writing_stops: u32,
+    /// It was cut off, and counts no more; only its connection is still to be closed.
+    gone: bool,
     /// In [`Clients::answered`].
     answered: bool,
     /// In [`Clients::dirty`].
@@ -174,6 +184,12 @@ impl Client {
     #[must_use]
     pub fn watches(&self) -> usize {
         if self.watched_key_changed { 0 } else { self.watched.len() }
+    }
+
+    /// True if it is one of those that are connected: not the embedding program's, and not cut off by it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        !self.internal && !self.gone
     }
 
     /// True if it has any subscription.
@@ -320,6 +336,9 @@ impl Clients {
             commands: 0,
             internal,
             stalled: false,
+            reading_stops: 0,
+            writing_stops: 0,
+            gone: false,
             answered: false,
             dirty: false,
             resumed: false,
@@ -330,7 +349,7 @@ impl Clients {
     /// Takes a client out of the table; its subscriptions, watches and waits are the engine's to end.
     pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
         let client = self.slots.try_remove(key.0)?;
-        self.count -= usize::from(!client.internal);
+        self.count -= usize::from(client.is_listed());
         if client.answered {
             self.answered.retain(|other| *other != key);
         }
@@ -339,6 +358,14 @@ impl Clients {
         }
         self.monitors.retain(|other| *other != key);
         Some(client)
+    }
+
+    /// A client that was cut off counts no more. Its place stays taken until its connection has been closed.
+    pub fn forget(&mut self, key: ClientKey) {
+        if let Some(client) = self.slots.get_mut(key.0).filter(|client| client.is_listed()) {
+            client.gone = true;
+            self.count -= 1;
+        }
     }
 
     /// The client at this place.
@@ -360,7 +387,10 @@ impl Clients {
 
     /// All clients of connections, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (ClientKey, &Client)> {
-        self.slots.iter().filter(|(_, client)| !client.internal).map(|(key, client)| (ClientKey(key), client))
+        self.slots
+            .iter()
+            .filter(|(_, client)| client.is_listed())
+            .map(|(key, client)| (ClientKey(key), client))
     }
 
     /// The number of connections.

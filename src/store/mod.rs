@@ -4,6 +4,7 @@
 //! system's clock.
 
 pub mod access;
+pub mod availability;
 pub mod bits;
 pub mod clients;
 pub mod condition;
@@ -36,6 +37,7 @@ mod walk;
 pub mod watches;
 
 pub use access::Access;
+pub use availability::Availability;
 pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
@@ -82,6 +84,10 @@ pub struct Store {
     pub clients: Clients,
     /// The settings.
     pub config: Config,
+    /// The settings of the start, which are those of every restart.
+    first_config: Box<Config>,
+    /// Whether connections are taken.
+    pub availability: Availability,
     /// The counters that INFO shows.
     pub stats: Stats,
     /// What has happened, for the embedding program to look at.
@@ -121,7 +127,9 @@ impl Store {
             waiters: Waiters::new(databases),
             watches: Watches::new(databases),
             clients: Clients::default(),
+            first_config: Box::new(config.clone()),
             config,
+            availability: Availability::default(),
             stats,
             journal: Recorder::default(),
             random,
@@ -133,5 +141,26 @@ impl Store {
             active_expire: true,
             asleep_until: None,
         }
+    }
+
+    /// Begins anew, as a server does that is started again: statistics, settings and what DEBUG and CLIENT PAUSE have
+    /// ordered are those of the start. Nobody may be connected. Keys stay with their deadlines if `keeps_data`.
+    pub fn restart(&mut self, keeps_data: bool) {
+        self.config = (*self.first_config).clone();
+        self.stats = Stats::new(self.now, &mut self.random);
+        self.clients.output_limit_disconnections = 0;
+        self.end_pauses();
+        self.active_expire = true;
+        if !keeps_data {
+            self.databases.fill_with(Database::default);
+            self.expiring_databases = 0;
+        }
+    }
+
+    /// CLIENT PAUSE and DEBUG SLEEP are over; nobody is left who would go on.
+    pub fn end_pauses(&mut self) {
+        self.waiters.pause = None;
+        self.keeps_expired = false;
+        self.asleep_until = None;
     }
 }

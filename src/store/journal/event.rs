@@ -88,7 +88,8 @@ pub enum Ending {
     Left,
     /// The broker closed it behind an answer: to QUIT, or to what is not the protocol.
     Closed,
-    /// The broker cut it off: by CLIENT KILL, by `timeout`, or for sending too much at once.
+    /// The broker cut it off: by CLIENT KILL or [`Broker::kill_clients`](crate::Broker::kill_clients), by `timeout`,
+    /// for sending too much at once, or as it was stopped.
     Killed,
     /// The broker cut it off because the client did not read: `client-output-buffer-limit`.
     OutputLimit,
@@ -176,6 +177,13 @@ pub enum EventKind {
     Expired { database: usize, key: Vec<u8> },
     /// The client has gone.
     Disconnected(Ending),
+    /// The broker was stopped. Its clients go after this.
+    Stopped,
+    /// The broker is there again.
+    Restarted {
+        /// With the data that it had.
+        kept_data: bool,
+    },
 }
 
 /// Something that has happened. It prints as one line:
@@ -325,6 +333,9 @@ impl fmt::Display for EventKind {
             Self::Expired { database: 0, key } => write!(f, "{} expires", Quoted(key)),
             Self::Expired { database, key } => write!(f, "{} of database {database} expires", Quoted(key)),
             Self::Disconnected(ending) => write!(f, "is gone: {ending}"),
+            Self::Stopped => f.write_str("stops"),
+            Self::Restarted { kept_data: true } => f.write_str("is restarted with its data"),
+            Self::Restarted { kept_data: false } => f.write_str("is restarted without data"),
         }
     }
 }

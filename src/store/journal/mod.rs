@@ -358,6 +358,18 @@ impl Recorder {
         }
     }
 
+    /// The broker is stopped.
+    pub fn stopped(&mut self, now: Time) {
+        self.begin(Tag::Stopped, now, None, 0);
+    }
+
+    /// The broker is there again, with its data or without.
+    pub fn restarted(&mut self, kept_data: bool, now: Time) {
+        if self.begin(Tag::Restarted, now, None, 0).is_some() {
+            self.number(u64::from(kept_data));
+        }
+    }
+
     fn chunks(&self) -> impl Iterator<Item = &Chunk> {
         self.full.iter().chain(std::iter::once(&self.current))
     }

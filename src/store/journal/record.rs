@@ -24,10 +24,12 @@ pub(super) enum Tag {
     Unblocked,
     Expired,
     Disconnected,
+    Stopped,
+    Restarted,
 }
 
 impl Tag {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Connected,
         Self::Command,
         Self::Reply,
@@ -40,6 +42,8 @@ impl Tag {
         Self::Unblocked,
         Self::Expired,
         Self::Disconnected,
+        Self::Stopped,
+        Self::Restarted,
     ];
 }
 
@@ -318,6 +322,8 @@ fn read_one(
             extra = reader.number()?;
             EventKind::Disconnected(ending)
         }
+        Tag::Stopped => EventKind::Stopped,
+        Tag::Restarted => EventKind::Restarted { kept_data: reader.number()? == 1 },
     };
     events.push((Event { number, at, time, client, kind }, extra));
     Some(())

@@ -1,0 +1,293 @@
+//! What a test does to connections and to the whole broker: cuts clients off, stops and restarts, refuses connections,
+//! does not read, does not write.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Broker, StartError};
+use crate::engine::{Direction, Held};
+use crate::server::{ListenError, Shared};
+use crate::store::clients::Filter;
+
+impl From<ListenError> for StartError {
+    fn from(ListenError { address, source }: ListenError) -> Self {
+        Self::Listen { address, source }
+    }
+}
+
+impl Broker {
+    /// Cuts off the clients that are meant, as CLIENT KILL does, and returns how many they were. When this returns they
+    /// are gone: their sockets are closed, they are subscribed to nothing and blocked on nothing, and who waits for
+    /// clients does not count them. What they were sent before has been written, as far as their sockets took it; what
+    /// they have sent and the broker has not read is lost. The [journal](Broker::journal) calls it
+    /// [`Ending::Killed`](super::Ending::Killed).
+    ///
+    /// The broker goes on to take connections: a client that reconnects by itself does. Not cut off are those that have
+    /// not connected yet, as far as the broker knows; [`wait_for_clients`](Broker::wait_for_clients) and its like tell
+    /// when they have.
+    ///
+    /// A worker loses its connection while it waits for work. It has to come back, and no job may be lost:
+    ///
+    /// ```
+    /// use minibroker::{Broker, Filter};
+    ///
+    /// let broker = Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// let worker = std::thread::spawn(move || -> redis::RedisResult<(String, String)> {
+    ///     loop {
+    ///         let mut connection = client.get_connection()?;
+    ///         match redis::cmd("BLPOP").arg("chat_queue").arg(0).query(&mut connection) {
+    ///             Err(error) if error.is_connection_dropped() => {}
+    ///             job => return job,
+    ///         }
+    ///     }
+    /// });
+    /// broker.wait_for_blocked("chat_queue", 1).blocking()?;
+    /// assert_eq!(broker.kill_clients(Filter::blocked_on("chat_queue")), 1);
+    ///
+    /// broker.wait_for_blocked("chat_queue", 1).blocking()?; // it is back
+    /// broker.command(["RPUSH", "chat_queue", "hello"])?;
+    /// assert_eq!(worker.join().unwrap()?.1, "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    // So that a filter can be written where it is used.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn kill_clients(&self, filter: Filter) -> usize {
+        self.shared.kill_clients(&filter)
+    }
+
+    /// Stops the broker, as a redis-server that has crashed: all clients are cut off, and whoever connects is refused by
+    /// the system. When this returns both hold. What was sent to clients before has been written, as far as their
+    /// sockets took it. Stopping it once more does nothing.
+    ///
+    /// The port stays the broker's, and nobody else gets it until this is dropped. Where a Unix socket was there is a
+    /// file that nobody answers on. What [`Broker::connect`] gives ends at once. The test itself goes on to work with
+    /// the broker: [`Broker::command`] works on the data, keys expire when their time comes, [waits](super::Wait) go on,
+    /// the [journal](Broker::journal) is kept and tells [`Stopped`](super::EventKind::Stopped).
+    ///
+    /// A publisher has to tell its user that the chat cannot be reached:
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// let mut publisher = client.get_connection()?;
+    /// broker.stop();
+    /// let lost = redis::cmd("PUBLISH").arg("chat").arg("hello").exec(&mut publisher).unwrap_err();
+    /// assert!(lost.is_connection_dropped());
+    /// assert!(client.get_connection().err().unwrap().is_connection_refusal());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+
+    /// Restarts the broker on the same port with the data that it has, as a redis-server that persists what it is told;
+    /// if it was not [stopped](Broker::stop), it is first. When this returns clients can connect.
+    ///
+    /// As after a restart of redis-server, connections are gone with all that belongs to them: subscriptions,
+    /// MONITOR, blocked commands, transactions, WATCH. INFO counts anew from now and tells another `run_id`; what
+    /// CONFIG SET, CLIENT PAUSE and DEBUG have ordered is forgotten. Keys keep their deadlines, and those whose time came
+    /// while the broker was stopped have expired.
+    ///
+    /// What belongs to the test goes on: the [journal](Broker::journal), which tells
+    /// [`Restarted`](super::EventKind::Restarted), [`published`](Broker::published), waits, what
+    /// [`commands`](Broker::commands) gives, [refusals](Broker::refuse_connections). Ids of clients (CLIENT ID) are counted
+    /// on, so that an id means one client in all of the journal; redis-server begins with 1 again.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let the broker listen any more. Then it is stopped.
+    ///
+    /// A subscriber has to subscribe again when the broker is back:
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// let subscriber = std::thread::spawn(move || -> redis::RedisResult<String> {
+    ///     loop {
+    ///         let mut connection = client.get_connection()?;
+    ///         let mut chat = connection.as_pubsub();
+    ///         chat.subscribe("chat")?;
+    ///         match chat.get_message() {
+    ///             Err(error) if error.is_connection_dropped() => {}
+    ///             message => return message?.get_payload(),
+    ///         }
+    ///     }
+    /// });
+    /// broker.wait_for_subscribers("chat", 1).blocking()?;
+    /// broker.restart()?;
+    /// broker.wait_for_subscribers("chat", 1).blocking()?;
+    /// broker.command(["PUBLISH", "chat", "welcome back"])?;
+    /// assert_eq!(subscriber.join().unwrap()?, "welcome back");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restart(&self) -> Result<(), StartError> {
+        Ok(self.shared.restart(true)?)
+    }
+
+    /// As [`Broker::restart`], but all data is lost, as with a redis-server that persists nothing.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let the broker listen any more. Then it is stopped.
+    ///
+    /// Presence has to be told again when the broker has forgotten it:
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// broker.command(["SADD", "online", "jhon", "marry"])?;
+    /// broker.restart_empty()?;
+    /// assert_eq!(broker.command(["SCARD", "online"])?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restart_empty(&self) -> Result<(), StartError> {
+        Ok(self.shared.restart(false)?)
+    }
+
+    /// Refuses new connections until what is returned is dropped; those that are there go on. Refused is who connects
+    /// after this has returned, by the system as if nobody listened; what [`Broker::connect`] gives ends at once.
+    ///
+    /// Several refusals may be there at a time: connections are taken again when the last is dropped, in whatever
+    /// order. They outlast [`Broker::restart`]: as long as one is there the broker has restarted but cannot be reached.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// let mut ann = client.get_connection()?;
+    ///
+    /// let refusal = broker.refuse_connections();
+    /// assert!(client.get_connection().err().unwrap().is_connection_refusal());
+    /// redis::cmd("PUBLISH").arg("chat").arg("I am still here").exec(&mut ann)?;
+    /// drop(refusal);
+    /// client.get_connection()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn refuse_connections(&self) -> Refusal {
+        self.shared.refuse_connections();
+        Refusal { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Handles nothing that these clients send until what is returned is dropped, as a server that hangs: their
+    /// connections stay, what they send fills the buffers of the system, and then they cannot write any more. What is
+    /// published goes to them as ever. Afterwards all that they have sent is handled in order; nothing is lost.
+    ///
+    /// Meant are those who are connected now and match the filter now: who connects later is served. So a test sees a
+    /// client give up the connection that hangs and come back with a new one. That a client has closed its connection
+    /// is noticed afterwards.
+    ///
+    /// A client that wants its answer in time has to give up by itself:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use minibroker::{Broker, Filter};
+    ///
+    /// let broker = Broker::start()?;
+    /// let mut ann = redis::Client::open(broker.url())?.get_connection()?;
+    /// redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
+    /// ann.set_read_timeout(Some(Duration::from_millis(20)))?;
+    ///
+    /// let stall = broker.stop_reading(Filter::name("ann"));
+    /// assert_eq!(stall.clients(), 1);
+    /// let gave_up = redis::cmd("RPUSH").arg("chat_queue").arg("hello").exec(&mut ann);
+    /// assert!(gave_up.unwrap_err().is_timeout());
+    /// assert_eq!(broker.command(["LLEN", "chat_queue"])?, 0);
+    ///
+    /// drop(stall); // what it has sent is handled all the same
+    /// broker.wait_until(|state| state.length("chat_queue") == 1).blocking()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    // So that a filter can be written where it is used.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn stop_reading(&self, filter: Filter) -> Stall {
+        self.stall(&filter, Direction::Reading)
+    }
+
+    /// Writes nothing to these clients until what is returned is dropped: whatever they are sent, answers and messages,
+    /// is kept for them, exactly as if they did not read and the buffers of the system were full. Afterwards it is
+    /// written in order. What they send is handled as ever.
+    ///
+    /// With this a subscriber is too slow whenever a test wants it: once more is kept for it than
+    /// `client-output-buffer-limit` allows it is cut off, as by redis-server.
+    ///
+    /// Meant are those who are connected now and match the filter now: who connects later is written to.
+    ///
+    /// ```
+    /// use minibroker::{Broker, Ending, EventKind, Filter};
+    ///
+    /// let broker = Broker::builder().subscriber_output_limit(64 * 1024).start()?;
+    /// let mut slow = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = slow.as_pubsub();
+    /// chat.subscribe("chat")?;
+    ///
+    /// let _stall = broker.stop_writing(Filter::subscribed_to("chat"));
+    /// while broker.command(["PUBLISH", "chat", &"x".repeat(10_000)])? == 1 {}
+    /// broker.wait_for_clients(0).blocking()?;
+    /// let cut_off = EventKind::Disconnected(Ending::OutputLimit);
+    /// assert!(broker.journal().iter().any(|event| event.kind == cut_off));
+    /// assert!(chat.get_message().unwrap_err().is_connection_dropped());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    // So that a filter can be written where it is used.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn stop_writing(&self, filter: Filter) -> Stall {
+        self.stall(&filter, Direction::Writing)
+    }
+
+    fn stall(&self, filter: &Filter, direction: Direction) -> Stall {
+        let held = self.shared.hold(filter, direction);
+        Stall { shared: Arc::clone(&self.shared), held, direction }
+    }
+}
+
+/// As long as it is there new connections are refused, see [`Broker::refuse_connections`]. It may outlive the broker.
+#[must_use = "connections are taken again when this is dropped"]
+pub struct Refusal {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        self.shared.end_refusal();
+    }
+}
+
+/// As long as it is there some clients are not read from, or not written to, see [`Broker::stop_reading`] and
+/// [`Broker::stop_writing`]. Where several are there for one client, it goes on when the last is dropped. It may outlive
+/// its clients and the broker.
+#[must_use = "the broker goes on when this is dropped"]
+pub struct Stall {
+    shared: Arc<Shared>,
+    held: Vec<Held>,
+    direction: Direction,
+}
+
+impl Stall {
+    /// How many clients were meant.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.held.len()
+    }
+}
+
+impl fmt::Debug for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clients = self.held.len();
+        f.debug_struct("Stall")
+            .field("direction", &self.direction)
+            .field("clients", &clients)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        self.shared.release(&self.held, self.direction);
+    }
+}

@@ -1,0 +1,258 @@
+//! What is done to connections and to the whole broker from outside of any connection: clients are cut off, the broker
+//! stops and comes back, it refuses connections, it does not read or write.
+//!
+//! Here it is state; the shell follows it. A client that is cut off here has gone at once for everybody who looks or
+//! waits, and the journal tells of it, though its connection is closed a moment later.
+
+use super::Engine;
+use crate::store::clients::{Client, Filter};
+use crate::store::{ClientKey, Store, Time};
+
+/// What is withheld from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What it sends is not read.
+    Reading,
+    /// What it is sent is not written.
+    Writing,
+}
+
+impl Direction {
+    /// How many want that of a client.
+    fn stops(self, client: &mut Client) -> &mut u32 {
+        match self {
+            Self::Reading => &mut client.reading_stops,
+            Self::Writing => &mut client.writing_stops,
+        }
+    }
+}
+
+/// A client whose connection is not read from or written to: its place, and its number, as the place may be given to
+/// another client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The place.
+    pub client: ClientKey,
+    id: u64,
+}
+
+impl Engine {
+    /// Cuts off the clients that are meant. They are returned: their connections are still to be closed.
+    pub fn kill_clients(&mut self, filter: &Filter, now: Time) -> Vec<ClientKey> {
+        self.take_time(now);
+        let killed = self.store.clients_of(filter);
+        for client in &killed {
+            self.cut(*client);
+        }
+        self.tell_testers();
+        killed
+    }
+
+    /// A client is gone from now on.
+    fn cut(&mut self, client: ClientKey) {
+        self.store.kill(client);
+        let Store { journal, clients, now, .. } = &mut self.store;
+        if journal.is_on()
+            && let Some(owner) = clients.get(client)
+        {
+            journal.disconnected(owner, *now);
+        }
+        clients.forget(client);
+    }
+
+    /// Stops the broker: everybody is cut off, and no connections are taken until [`Engine::restart`]. Those who were
+    /// cut off are returned. What is stopped already stays so.
+    pub fn stop(&mut self, now: Time) -> Vec<ClientKey> {
+        self.take_time(now);
+        if self.store.availability.is_stopped() {
+            return Vec::new();
+        }
+        self.store.availability.stop();
+        self.store.end_pauses();
+        if self.store.journal.is_on() {
+            self.store.journal.stopped(self.store.now);
+        }
+        let everybody: Vec<ClientKey> = self.store.clients.iter().map(|(key, _)| key).collect();
+        let mut cut = self.kill_clients(&Filter::all(), now);
+        // Those that were being cut off already are gone as well.
+        for client in everybody {
+            if self.client(client).is_some_and(Client::is_listed) {
+                self.cut(client);
+                cut.push(client);
+            }
+        }
+        cut
+    }
+
+    /// Has the broker begin anew, after it has been stopped if it was not; with the data that it has if `keeps_data`.
+    /// Those who were cut off are returned.
+    pub fn restart(&mut self, keeps_data: bool, now: Time) -> Vec<ClientKey> {
+        let cut = self.stop(now);
+        self.store.restart(keeps_data);
+        self.store.availability.restart();
+        if self.store.journal.is_on() {
+            self.store.journal.restarted(keeps_data, self.store.now);
+        }
+        cut
+    }
+
+    /// Stops reading from the clients that are meant, or writing to them, until each is [released](Engine::release).
+    pub fn hold(&mut self, filter: &Filter, direction: Direction, now: Time) -> Vec<Held> {
+        self.take_time(now);
+        let mut held = Vec::new();
+        for client in self.store.clients_of(filter) {
+            if let Some(owner) = self.store.clients.get_mut(client) {
+                *direction.stops(owner) += 1;
+                held.push(Held { client, id: owner.id });
+            }
+            self.store.clients.mark(client);
+        }
+        held
+    }
+
+    /// True if a client is not to be written to. One that is being cut off gets nothing anyway.
+    #[must_use]
+    pub fn is_writing_stopped(&self, client: ClientKey) -> bool {
+        self.client(client).is_some_and(|owner| owner.writing_stops > 0)
+    }
+
+    /// True if a client is not to be read from.
+    #[must_use]
+    pub fn is_reading_stopped(&self, client: ClientKey) -> bool {
+        self.client(client).is_some_and(|owner| owner.reading_stops > 0)
+    }
+
+    /// Goes on reading from these clients, or writing to them, as far as they are still there and nobody else stops it.
+    pub fn release(&mut self, held: &[Held], direction: Direction, now: Time) {
+        self.take_time(now);
+        for held in held {
+            let Some(owner) = self.store.clients.get_mut(held.client).filter(|owner| owner.id == held.id)
+            else {
+                continue;
+            };
+            let stops = direction.stops(owner);
+            *stops = stops.saturating_sub(1);
+            if owner.reading_stops == 0 && std::mem::take(&mut owner.stalled) {
+                owner.resumed = true;
+            }
+            self.store.clients.mark(held.client);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Error;
+    use crate::engine::Flow;
+    use crate::resp::{OwnedRequest, Parser};
+    use crate::store::Config;
+    use crate::store::clients::{Address, Close};
+
+    const START: Time = Time::from_micros(0);
+
+    fn engine() -> Engine {
+        Engine::new(Config::default(), 1, START)
+    }
+
+    fn ask(engine: &mut Engine, request: &[&str], now: Time) -> String {
+        let mut reply = Vec::new();
+        engine.command(&OwnedRequest::new(request), now, &mut reply);
+        String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    #[test]
+    fn who_is_cut_off_has_gone_at_once_and_its_place_is_kept() -> Result<(), Error> {
+        let mut engine = engine();
+        let [one, two] =
+            [engine.connect(Address::default(), START)?, engine.connect(Address::default(), START)?];
+        assert_eq!(engine.kill_clients(&Filter::id(1), START), [one]);
+        assert_eq!(engine.kill_clients(&Filter::id(1), START), []);
+        assert_eq!(engine.store().clients.len(), 1);
+        assert_eq!(engine.take_output(one, &mut Vec::new()).close, Close::Now);
+        // Whoever comes next is not taken for it when its connection is closed.
+        let three = engine.connect(Address::default(), START)?;
+        engine.disconnect(one, START);
+        assert_eq!(engine.store().clients.len(), 2);
+        assert!(engine.client(two).is_some() && engine.client(three).is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn a_restart_begins_anew_but_for_the_data_the_numbers_and_who_refuses() -> Result<(), Error> {
+        for keeps_data in [true, false] {
+            let mut engine = engine();
+            engine.connect(Address::default(), START)?;
+            ask(&mut engine, &["SET", "kept", "x"], START);
+            ask(&mut engine, &["SET", "short", "x", "PX", "10"], START);
+            ask(&mut engine, &["CONFIG", "SET", "maxclients", "5", "notify-keyspace-events", "KEA"], START);
+            ask(&mut engine, &["CLIENT", "PAUSE", "1000000"], START);
+            ask(&mut engine, &["DEBUG", "SET-ACTIVE-EXPIRE", "0"], START);
+            let run_id = engine.store().stats.run_id.clone();
+            engine.store_mut().availability.refuse();
+            let later = Time::from_millis(20);
+            assert_eq!(engine.stop(later).len(), 1);
+            assert_eq!(engine.stop(later), []);
+            assert!(engine.restart(keeps_data, later).is_empty());
+            let store = engine.store();
+            assert!(!store.availability.accepts() && !store.availability.is_stopped());
+            assert_eq!((store.stats.connections, store.stats.started), (0, later));
+            assert_ne!(store.stats.run_id, run_id);
+            assert_eq!(store.config.maxclients, Config::default().maxclients);
+            assert_eq!(store.waiters.pause, None);
+            assert_eq!(engine.next_deadline(), keeps_data.then_some(Time::from_millis(10)));
+            engine.tick(later);
+            assert_eq!(ask(&mut engine, &["DBSIZE"], later), if keeps_data { ":1\r\n" } else { ":0\r\n" });
+            engine.store_mut().availability.end_refusal();
+            assert!(engine.store().availability.accepts());
+            let client = engine.connect(Address::default(), later)?;
+            assert_eq!(engine.client(client).map(|client| client.id), Some(2));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_written_piles_up_and_then_goes_out_in_order() -> Result<(), Error> {
+        let mut engine = engine();
+        let client = engine.connect(Address::default(), START)?;
+        let [first, second] = [(); 2].map(|()| engine.hold(&Filter::all(), Direction::Writing, START));
+        engine.feed(client, &mut Parser::new(), b"ECHO 1\r\nECHO 2\r\nQUIT\r\n", START);
+        let mut written = Vec::new();
+        for held in [first, second] {
+            assert_eq!(engine.take_output(client, &mut written).close, Close::No);
+            assert_eq!(written, b"");
+            engine.release(&held, Direction::Writing, START);
+        }
+        assert_eq!(engine.take_output(client, &mut written).close, Close::AfterReply);
+        assert_eq!(written, b"$1\r\n1\r\n$1\r\n2\r\n+OK\r\n");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_read_is_run_afterwards() -> Result<(), Error> {
+        let mut engine = engine();
+        let client = engine.connect(Address::default(), START)?;
+        let held = engine.hold(&Filter::id(1), Direction::Reading, START);
+        let mut parser = Parser::new();
+        assert_eq!(engine.feed(client, &mut parser, b"PING\r\n", START), (0, Flow::Blocked));
+        assert!(engine.take_output(client, &mut Vec::new()).reading_stopped);
+        engine.release(&held, Direction::Reading, START);
+        let output = engine.take_output(client, &mut Vec::new());
+        assert!(output.resumed && !output.reading_stopped);
+        assert_eq!(engine.feed(client, &mut parser, b"PING\r\n", START), (6, Flow::Continue));
+        Ok(())
+    }
+
+    #[test]
+    fn another_client_in_the_same_place_is_not_released() -> Result<(), Error> {
+        let mut engine = engine();
+        let client = engine.connect(Address::default(), START)?;
+        let old = engine.hold(&Filter::all(), Direction::Reading, START);
+        engine.disconnect(client, START);
+        assert_eq!(engine.connect(Address::default(), START)?, client);
+        engine.hold(&Filter::all(), Direction::Reading, START);
+        engine.release(&old, Direction::Reading, START);
+        assert!(engine.take_output(client, &mut Vec::new()).reading_stopped);
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! The listening sockets and the connections follow what the engine was told from outside of any connection.
+//!
+//! They do so in whatever thread the engine was changed: when that returns, connections are refused or taken, and
+//! the sockets of those who were cut off are closed. Nobody waits for the broker's thread.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
+
+use super::{Listener, Shared};
+use crate::engine::{Direction, Engine, Held};
+use crate::store::clients::Filter;
+use crate::store::{Availability, ClientKey, Time};
+
+/// Why an address could not be listened on again.
+#[derive(Debug)]
+pub struct ListenError {
+    /// The address, or the path of a Unix socket.
+    pub address: String,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// The listening sockets, and what they have been told last.
+#[derive(Debug, Default)]
+pub(super) struct Listening {
+    sockets: Mutex<Option<Sockets>>,
+    /// What they follow, as [`state_of`] has it.
+    followed: AtomicU64,
+    failed: Mutex<Option<ListenError>>,
+}
+
+#[derive(Debug)]
+struct Sockets {
+    listeners: Vec<Arc<Listener>>,
+    runtime: Handle,
+}
+
+/// The run of the broker, and whether connections are refused.
+fn state_of(availability: Availability) -> u64 {
+    u64::from(availability.run()) << 1 | u64::from(!availability.accepts())
+}
+
+impl Listening {
+    /// Opens or closes the sockets, if the engine was told something. It is locked meanwhile, so that this happens in
+    /// the order in which it was told.
+    pub fn follow(&self, engine: &Engine) {
+        let availability = engine.store().availability;
+        if state_of(availability) != self.followed.load(Ordering::Relaxed) {
+            self.change(availability);
+        }
+    }
+
+    #[cold]
+    fn change(&self, availability: Availability) {
+        let before = self.followed.swap(state_of(availability), Ordering::Relaxed);
+        let sockets = self.sockets.lock();
+        let Some(Sockets { listeners, runtime }) = &*sockets else { return };
+        let _context = runtime.enter();
+        let same_run = before >> 1 == u64::from(availability.run());
+        for listener in listeners {
+            if !same_run || !availability.accepts() {
+                listener.close(same_run && !availability.is_stopped());
+            }
+            if availability.accepts()
+                && let Err(source) = listener.open(availability.run())
+            {
+                let failed = ListenError { address: listener.place(), source };
+                self.failed.lock().get_or_insert(failed);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Accepts connections on these sockets in this runtime, as long as the engine takes any. Called once, before
+    /// anything is changed.
+    pub fn listen(self: &Arc<Self>, listeners: Vec<Listener>, runtime: Handle) {
+        let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
+        for listener in &listeners {
+            runtime.spawn(Arc::clone(listener).accept(Arc::clone(self)));
+        }
+        *self.listening.sockets.lock() = Some(Sockets { listeners, runtime });
+    }
+
+    /// Gives all addresses up.
+    pub fn stop_listening(&self) {
+        if let Some(Sockets { listeners, .. }) = self.listening.sockets.lock().take() {
+            for listener in listeners {
+                listener.end();
+            }
+        }
+    }
+
+    /// Cuts off the clients that are meant and returns how many they were. What they have been sent before has been
+    /// written, as far as their sockets take it. When this returns their sockets are closed.
+    pub fn kill_clients(&self, filter: &Filter) -> usize {
+        let killed = self.look(|store| store.clients_of(filter));
+        self.finish(killed);
+        let killed = self.change(|engine, now| engine.kill_clients(filter, now));
+        self.close(&killed);
+        killed.len()
+    }
+
+    /// Stops: when this returns, connections are refused and all sockets are closed. What was sent to clients before
+    /// has been written, as far as their sockets take it.
+    pub fn stop(&self) {
+        self.finish_all();
+        let cut = self.change(Engine::stop);
+        self.close(&cut);
+    }
+
+    /// Begins anew, after a stop if there was none: when this returns, connections are taken.
+    ///
+    /// # Errors
+    ///
+    /// An address cannot be listened on any more. Then the broker is stopped.
+    pub fn restart(&self, keeps_data: bool) -> Result<(), ListenError> {
+        self.finish_all();
+        self.listening.failed.lock().take();
+        let cut = self.change(|engine, now| engine.restart(keeps_data, now));
+        self.close(&cut);
+        match self.listening.failed.lock().take() {
+            None => Ok(()),
+            Some(failed) => {
+                self.stop();
+                Err(failed)
+            }
+        }
+    }
+
+    /// Stops reading from the clients that are meant, or writing to them.
+    pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<Held> {
+        let held = self.change(|engine, now| engine.hold(filter, direction, now));
+        if direction == Direction::Writing {
+            // Whoever is writing to one of them at this moment comes to an end.
+            for Held { client, .. } in &held {
+                if let Some(connection) = self.connection(*client) {
+                    connection.wait_for_write();
+                }
+            }
+        }
+        held
+    }
+
+    /// Goes on with them.
+    pub fn release(&self, held: &[Held], direction: Direction) {
+        self.change(|engine, now| engine.release(held, direction, now));
+    }
+
+    /// Connections are refused as long as one more wants it.
+    pub fn refuse_connections(&self) {
+        self.change(|engine, _: Time| engine.store_mut().availability.refuse());
+    }
+
+    /// One less wants connections to be refused.
+    pub fn end_refusal(&self) {
+        self.change(|engine, _: Time| engine.store_mut().availability.end_refusal());
+    }
+
+    fn finish_all(&self) {
+        self.finish(self.connections.iter().map(|entry| *entry.key()).collect());
+    }
+
+    /// Writes what the outboxes of these clients hold, which are to be cut off, as far as their sockets take it. A
+    /// broker that sleeps (DEBUG SLEEP) writes nothing.
+    fn finish(&self, clients: Vec<ClientKey>) {
+        if self.look(|store| store.asleep_until.is_some()) {
+            return;
+        }
+        // Whoever calls this may do so in a task of a runtime, whose turns are none of ours.
+        let finish = unconstrained(async {
+            for client in clients {
+                if let Some(connection) = self.connection(client) {
+                    connection.finish(self);
+                }
+            }
+        });
+        let _ = pin!(finish).poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Closes the sockets of clients that were cut off.
+    fn close(&self, clients: &[ClientKey]) {
+        for client in clients {
+            if let Some((_, connection)) = self.connections.remove(client) {
+                connection.cut();
+            }
+        }
+    }
+}
