@@ -72,6 +72,8 @@ fn a_reader_too_slow_for_its_messages_loses_them() -> Outcome {
         }
         sent += 1;
     }
+    // Its connection ends a moment after it has been cut off.
+    broker.wait_until(|state| state.clients() == 2).blocking()?;
     let told = told_of_losses(&broker).expect("something was lost");
     assert!(told.contains("lost\nlost:\n  #2 "), "{told}");
     assert!(told.contains("(subscribed to channel \"news\"): \"xxxx"), "{told}");
