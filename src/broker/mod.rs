@@ -2,12 +2,14 @@
 //! [`Journal`] of what they did.
 
 mod builder;
+mod faults;
 mod journal;
 mod state;
 mod wait;
 
 pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use builder::Builder;
+pub use faults::{Anything, Commands, Fault, Faults, Messages};
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
 pub use state::State;
 pub use wait::{Wait, WaitError};

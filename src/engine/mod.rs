@@ -6,9 +6,12 @@
 
 mod blocking;
 mod dispatch;
+mod faults;
 mod monitor;
 mod sleeping;
 mod transactions;
+
+pub use faults::command_named;
 
 use std::time::Duration;
 
@@ -127,6 +130,7 @@ impl Engine {
             journal.disconnected(owner, *now);
         }
         self.store.release(client);
+        self.store.faults.forget_client(client);
         self.store.clients.remove(client);
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::store::faults::FaultId;
 use crate::store::pubsub::Kind;
 use crate::store::{Store, Stream, Typed};
 
@@ -35,6 +36,9 @@ pub enum Condition {
     /// So many entries of the stream have been delivered to the group and are not acknowledged.
     #[allow(missing_docs)]
     Pending { stream: Vec<u8>, group: Vec<u8>, count: usize },
+    /// The fault, told in words, has struck so often.
+    #[allow(missing_docs)]
+    Fault { fault: FaultId, words: String, count: usize },
     /// Whatever the embedding program asks for.
     Until(Predicate),
 }
@@ -87,7 +91,8 @@ impl Condition {
             | Self::Blocked { count, .. }
             | Self::Published { count, .. }
             | Self::Clients { count }
-            | Self::Pending { count, .. } => *count,
+            | Self::Pending { count, .. }
+            | Self::Fault { count, .. } => *count,
             Self::Until(_) => 0,
         }
     }
@@ -101,6 +106,9 @@ impl Condition {
             Self::Published { channel, .. } => store.journal.messages(channel),
             Self::Clients { .. } => store.clients.len(),
             Self::Pending { stream, group, .. } => pending(store, stream, group).unwrap_or_default(),
+            Self::Fault { fault, .. } => {
+                usize::try_from(store.faults.hits(*fault).unwrap_or_default()).unwrap_or(usize::MAX)
+            }
             Self::Until(_) => 0,
         }
     }
@@ -222,6 +230,10 @@ impl fmt::Display for Condition {
                 let entries = if *count == 1 { "entry" } else { "entries" };
                 let (stream, group) = (stream.escape_ascii(), group.escape_ascii());
                 return write!(f, "{count} pending {entries} of group \"{group}\" of stream \"{stream}\"");
+            }
+            Self::Fault { words, count, .. } => {
+                let strikes = if *count == 1 { "strike" } else { "strikes" };
+                return write!(f, "{count} {strikes} of the fault `{words}`");
             }
             Self::Until(_) => return f.write_str("a state"),
         };

@@ -10,6 +10,7 @@ pub mod config;
 mod deadlines;
 pub mod dump;
 pub mod events;
+pub mod faults;
 mod field_deadlines;
 pub mod geo;
 pub mod hash;
@@ -38,6 +39,7 @@ pub use access::Access;
 pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
+pub use faults::Faults;
 pub use hash::Hash;
 pub use journal::Recorder;
 pub use keyspace::{Database, Entry};
@@ -83,6 +85,8 @@ pub struct Store {
     pub config: Config,
     /// The counters that INFO shows.
     pub stats: Stats,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
     /// What has happened, for the embedding program to look at.
     pub journal: Recorder,
     /// The source of everything random.
@@ -118,6 +122,7 @@ impl Store {
             clients: Clients::default(),
             config,
             stats,
+            faults: Faults::new(seed),
             journal: Recorder::default(),
             random,
             now,
