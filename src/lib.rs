@@ -98,7 +98,7 @@ pub mod server;
 pub mod store;
 
 pub use broker::{
-    Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind, Filter,
-    Journal, Message, Peer, Refusal, Stall, StartError, State, Wait, WaitError, Wakeup,
+    Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind, Fault,
+    Faults, Filter, Journal, Message, Peer, Refusal, Stall, StartError, State, Wait, WaitError, Wakeup,
 };
 pub use resp::Value;

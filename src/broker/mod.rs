@@ -3,6 +3,7 @@
 
 mod builder;
 mod clock;
+mod faults;
 mod journal;
 mod lifecycle;
 mod on_runtime;
@@ -13,6 +14,7 @@ pub use crate::store::clients::Filter;
 pub use crate::store::condition::DEFAULT_WAIT;
 pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use builder::Builder;
+pub use faults::{Anything, Commands, Fault, Faults, Messages};
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
 pub use lifecycle::{Refusal, Stall};
 pub use state::State;

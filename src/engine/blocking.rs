@@ -59,7 +59,7 @@ impl Engine {
         if self.must_pause(client, command) {
             self.wait_for_pause(client, args);
         } else {
-            self.call_again(client, command, args);
+            self.call_again_with_faults(client, command, args);
         }
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if let Some(blocked) = &mut owner.blocked {
@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// Tells the journal, if there is one, why a client waits no longer.
-    fn note_wakeup(&mut self, client: ClientKey, wakeup: impl FnOnce() -> Wakeup) {
+    pub(super) fn note_wakeup(&mut self, client: ClientKey, wakeup: impl FnOnce() -> Wakeup) {
         let Store { journal, clients, now, .. } = &mut self.store;
         if journal.is_on()
             && let Some(owner) = clients.get(client)
@@ -156,7 +156,8 @@ impl Engine {
     fn next_due_of_clients(&self) -> Option<i64> {
         let pause = self.store.waiters.pause.map(|pause| pause.until);
         let clients = self.store.clients.next_check(&self.store.config, self.store.now);
-        [self.store.waiters.next_deadline(), pause, clients].into_iter().flatten().min()
+        let message = self.store.faults.next_arrival();
+        [self.store.waiters.next_deadline(), pause, clients, message].into_iter().flatten().min()
     }
 
     /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
@@ -196,7 +197,11 @@ impl Engine {
         } else if *keys > 0 && self.next_expiry().is_some_and(|at| at <= millis) {
             *keys -= self.store.expire_due(*keys);
         } else if let Some(client) = self.store.waiters.first_due(millis) {
-            self.store.unblock(client, Answer::TimedOut);
+            if !self.end_delay(client) {
+                self.store.unblock(client, Answer::TimedOut);
+            }
+        } else if self.store.deliver_delayed(millis) {
+            // And the next in the next turn.
         } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
             self.end_pause();
         } else {

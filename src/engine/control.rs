@@ -18,7 +18,7 @@ impl Engine {
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
         let Store { clients, config, .. } = &mut self.store;
         let Some(owner) = clients.get(client) else { return };
-        if let Err(error) = permit(owner, config, &CONTROL) {
+        if let Err(error) = permit(owner, config, &CONTROL, |_| false) {
             return self.reject(client, None, args, &error);
         }
         let database = owner.db;

@@ -7,6 +7,7 @@ use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::clients::{Client, Close};
+use crate::store::faults::Pretence;
 use crate::store::{ClientKey, Config, Store};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -16,7 +17,7 @@ impl Engine {
     /// Checks and runs one request, in the order of redis-server's `processCommand`.
     pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
         let paused = self.is_paused();
-        let Store { clients, config, now, keeps_expired, .. } = &mut self.store;
+        let Store { clients, config, now, keeps_expired, faults, .. } = &mut self.store;
         let Some(owner) = clients.get_mut(client) else { return };
         owner.last_interaction = *now;
         *keeps_expired = paused && !owner.internal;
@@ -30,9 +31,18 @@ impl Engine {
             }
         };
         owner.last_command = Some(command.index());
-        if let Err(error) = permit(owner, config, command) {
+        if faults.are_of_commands() {
+            return self.dispatch_with_faults(client, command, args);
+        }
+        if let Err(error) = permit(owner, config, command, |_| false) {
             return self.reject(client, Some(command), args, &error);
         }
+        self.proceed(client, command, args);
+    }
+
+    /// Runs, queues or pauses a command that may run.
+    pub(super) fn proceed(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        let Some(owner) = self.store.clients.get(client) else { return };
         let is_queued = owner.transaction.is_some() && !runs_in_transaction(command);
         if self.store.waiters.pause.is_some() && self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
@@ -208,13 +218,25 @@ impl Engine {
     }
 }
 
-/// What keeps a command from running whatever its arguments are.
-pub(super) fn permit(owner: &Client, config: &Config, command: &Command) -> Result<(), Error> {
-    if owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH) {
-        return Err(Error::new("NOAUTH Authentication required."));
+/// What keeps a command from running whatever its arguments are, in the order of redis-server. `pretends` is asked
+/// whether the server is to act as if it were in a state.
+pub(super) fn permit(
+    owner: &Client,
+    config: &Config,
+    command: &Command,
+    mut pretends: impl FnMut(Pretence) -> bool,
+) -> Result<(), Error> {
+    let must_authenticate = owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH);
+    if must_authenticate || pretends(Pretence::NoAuth) {
+        return Err(Error::new(Pretence::NoAuth.error()));
     }
     if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
         return Err(Error::new("ERR Command not allowed inside a transaction"));
+    }
+    for state in [Pretence::OutOfMemory, Pretence::ReadOnly] {
+        if pretends(state) {
+            return Err(Error::new(state.error()));
+        }
     }
     if owner.protocol == Protocol::Resp2 && owner.is_subscribed() && !allowed_while_subscribed(command) {
         let name = command.full_name();
@@ -222,6 +244,11 @@ pub(super) fn permit(owner: &Client, config: &Config, command: &Command) -> Resu
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
              allowed in this context"
         )));
+    }
+    for state in [Pretence::Loading, Pretence::Busy] {
+        if pretends(state) {
+            return Err(Error::new(state.error()));
+        }
     }
     if owner.monitor && (may_write(command) || command.flags.contains(Flags::READONLY)) {
         // redis-server takes a monitor for a kind of replica.

@@ -8,11 +8,13 @@ mod blocking;
 mod clock;
 mod control;
 mod dispatch;
+mod faults;
 mod lifecycle;
 mod monitor;
 mod sleeping;
 mod transactions;
 
+pub use faults::command_named;
 pub use lifecycle::{Direction, Held};
 
 use std::time::Duration;
@@ -131,6 +133,7 @@ impl Engine {
             journal.disconnected(owner, *now);
         }
         self.store.release(client);
+        self.store.faults.forget_client(client);
         self.store.clients.remove(client);
         self.tell_testers();
     }

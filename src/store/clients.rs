@@ -6,6 +6,7 @@ pub use filter::Filter;
 
 use slab::Slab;
 
+use super::faults::Strike;
 use super::waiters::Blocked;
 use super::{Bytes, Config, IndexSet, Map, Store, Time};
 use crate::resp::{OwnedRequest, Protocol};
@@ -130,6 +131,10 @@ pub struct Client {
     pub ignored: bool,
     /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
+    /// A fault has ended its connection.
+    pub cut_by_fault: bool,
+    /// What a fault is about to do to its command, or to the reply of it.
+    pub strike: Option<Box<Strike>>,
     /// It was cut off because it did not read what it was sent.
     pub over_output_limit: bool,
     /// So many lines were left out of what it sees of all commands, since nobody reads them.
@@ -329,6 +334,8 @@ impl Clients {
             close: Close::No,
             ignored: false,
             query_buffer: 0,
+            cut_by_fault: false,
+            strike: None,
             over_output_limit: false,
             left_out: 0,
             net_input: 0,

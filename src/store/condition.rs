@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::faults::FaultId;
 use super::pubsub::Kind;
 use super::{Store, Stream, Typed};
 
@@ -34,6 +35,9 @@ pub enum Condition {
     /// The key holds so many elements.
     #[allow(missing_docs)]
     Length { database: usize, key: Vec<u8>, count: usize },
+    /// The fault, told in words, has struck so often.
+    #[allow(missing_docs)]
+    Fault { fault: FaultId, words: String, count: usize },
 }
 
 /// What there was in place of what was waited for.
@@ -54,7 +58,8 @@ impl Condition {
             | Self::Published { count, .. }
             | Self::Clients { count }
             | Self::Pending { count, .. }
-            | Self::Length { count, .. } => *count,
+            | Self::Length { count, .. }
+            | Self::Fault { count, .. } => *count,
         }
     }
 
@@ -71,6 +76,9 @@ impl Condition {
                 let entry =
                     store.databases.get(*database).and_then(|keys| keys.look(key, store.now.millis()));
                 entry.map_or(0, |entry| entry.value.len())
+            }
+            Self::Fault { fault, .. } => {
+                usize::try_from(store.faults.hits(*fault).unwrap_or_default()).unwrap_or(usize::MAX)
             }
         }
     }
@@ -175,6 +183,10 @@ impl fmt::Display for Condition {
             Self::Blocked { key, count } => (*count, "client blocked on key", "clients blocked on key", key),
             Self::Published { channel, count } => {
                 (*count, "message published on channel", "messages published on channel", channel)
+            }
+            Self::Fault { words, count, .. } => {
+                let strikes = if *count == 1 { "strike" } else { "strikes" };
+                return write!(f, "{count} {strikes} of the fault `{words}`");
             }
             Self::Length { key, count, .. } => (*count, "element in key", "elements in key", key),
             Self::Clients { count } => {

@@ -12,6 +12,7 @@ pub mod config;
 mod deadlines;
 pub mod dump;
 pub mod events;
+pub mod faults;
 mod field_deadlines;
 pub mod geo;
 pub mod hash;
@@ -41,6 +42,7 @@ pub use availability::Availability;
 pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
+pub use faults::Faults;
 pub use hash::Hash;
 pub use journal::Recorder;
 pub use keyspace::{Database, Entry};
@@ -90,6 +92,8 @@ pub struct Store {
     pub availability: Availability,
     /// The counters that INFO shows.
     pub stats: Stats,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
     /// What has happened, for the embedding program to look at.
     pub journal: Recorder,
     /// The source of everything random.
@@ -131,6 +135,7 @@ impl Store {
             config,
             availability: Availability::default(),
             stats,
+            faults: Faults::new(seed),
             journal: Recorder::default(),
             random,
             now,

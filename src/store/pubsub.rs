@@ -1,6 +1,7 @@
 //! Pub/Sub: who is subscribed to what, and the delivery of messages.
 
 use super::clients::Subscriptions;
+use super::faults::{Delivery, Faults};
 use super::journal::{Publishing, Recorder};
 use super::{Bytes, ClientKey, IndexSet, Map, Store, pattern};
 use crate::resp::{Protocol, Reply};
@@ -162,7 +163,14 @@ impl Store {
         let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
         let mut push = Push { recorded, pattern: Some(pattern), ..Push::new(&parts) };
         for subscriber in subscribers {
-            push.deliver(&mut self.clients, &mut self.journal, *subscriber, &self.config, self.now);
+            push.deliver(
+                &mut self.clients,
+                &mut self.faults,
+                &mut self.journal,
+                *subscriber,
+                &self.config,
+                self.now,
+            );
         }
         subscribers.len()
     }
@@ -194,14 +202,14 @@ impl Store {
         message: &[u8],
         recorded: Option<Publishing>,
     ) -> usize {
-        let Self { pubsub, clients, config, now, journal, .. } = self;
+        let Self { pubsub, clients, faults, config, now, journal, .. } = self;
         let Some(subscribers) = pubsub.table(kind).get(channel) else {
             return 0;
         };
         let parts = [word, channel, message];
         let mut push = Push { recorded, ..Push::new(&parts) };
         for subscriber in subscribers {
-            push.deliver(clients, journal, *subscriber, config, *now);
+            push.deliver(clients, faults, journal, *subscriber, config, *now);
         }
         subscribers.len()
     }
@@ -224,6 +232,7 @@ impl<'a> Push<'a> {
     fn deliver(
         &mut self,
         clients: &mut super::Clients,
+        faults: &mut Faults,
         journal: &mut Recorder,
         to: ClientKey,
         config: &super::Config,
@@ -237,6 +246,12 @@ impl<'a> Push<'a> {
             for part in self.parts {
                 reply.bulk(part);
             }
+        }
+        if faults.are_of_messages() {
+            let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
+            let (message, pattern) = (self.recorded, self.pattern);
+            let delivery = Delivery { to, channel, encoded, message, pattern };
+            return Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
         }
         let end = clients.deliver(to, encoded, config, now);
         if let Some(message) = self.recorded

@@ -22,6 +22,8 @@ pub enum Reason {
     Group,
     /// For the end of CLIENT PAUSE.
     Pause,
+    /// For the end of a delay by a fault. Then the command runs for the first time.
+    Delay,
     /// For replicas, of which there are none (WAIT).
     Replicas,
     /// For the disks of replicas (WAITAOF).
@@ -62,7 +64,7 @@ pub struct Blocked {
     /// What is run when a key is ready.
     pub request: OwnedRequest,
     /// The place in the order of arrival.
-    arrival: u64,
+    pub(super) arrival: u64,
 }
 
 /// Who waits for a key, in the order of arrival, apart for each reason: a value serves those of its type only, and
@@ -145,7 +147,7 @@ impl Waiters {
     ) -> Box<Blocked> {
         self.arrivals += 1;
         let arrival = self.arrivals;
-        if reason != Reason::Pause {
+        if !matches!(reason, Reason::Pause | Reason::Delay) {
             for key in &keys {
                 self.by_key[db].entry(key.clone()).or_default().add(reason, arrival, client);
             }
@@ -157,8 +159,8 @@ impl Waiters {
             Reason::Pause => {
                 self.paused.insert(arrival, client);
             }
-            // It is not one of the clients that the test is about.
-            Reason::Condition => {}
+            // Neither is one of the waits that Redis counts.
+            Reason::Condition | Reason::Delay => {}
             Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked += 1,
             Reason::Group => {
                 self.blocked += 1;
@@ -200,6 +202,7 @@ impl Waiters {
             Reason::Condition => {
                 self.testers.remove(&client);
             }
+            Reason::Delay => {}
             Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked -= 1,
             Reason::Group => {
                 self.blocked -= 1;
@@ -361,10 +364,12 @@ impl Store {
         Some(blocked)
     }
 
-    /// Ends the wait of a client with an answer; false if it does not wait, or only for the end of a pause.
+    /// Ends the wait of a client with an answer; false if it does not wait, or only for the end of a pause or delay.
     pub fn unblock(&mut self, client: ClientKey, answer: Answer) -> bool {
         let waits = self.clients.get(client).and_then(|owner| owner.blocked.as_ref());
-        let Some(reason) = waits.map(|blocked| blocked.reason).filter(|reason| *reason != Reason::Pause)
+        let Some(reason) = waits
+            .map(|blocked| blocked.reason)
+            .filter(|reason| !matches!(reason, Reason::Pause | Reason::Delay))
         else {
             return false;
         };
@@ -395,7 +400,9 @@ impl Store {
                     reply.integer(0);
                     reply.integer(0);
                 }
-                Reason::Key(_) | Reason::Group | Reason::Pause | Reason::Condition => reply.null_array(),
+                Reason::Key(_) | Reason::Group | Reason::Pause | Reason::Condition | Reason::Delay => {
+                    reply.null_array()
+                }
             },
             Answer::Unblocked => {
                 let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
@@ -407,6 +414,9 @@ impl Store {
         }
         if self.journal.is_on() {
             self.journal.reply(owner, &owner.outbox[start..], self.now);
+        }
+        if owner.strike.is_some() {
+            self.lose_reply(client, start);
         }
         true
     }

@@ -93,6 +93,8 @@ pub enum Ending {
     Killed,
     /// The broker cut it off because the client did not read: `client-output-buffer-limit`.
     OutputLimit,
+    /// A [fault](crate::Broker::faults) ended it.
+    Fault,
 }
 
 impl Ending {
@@ -100,6 +102,7 @@ impl Ending {
     pub(super) fn of(client: &Client) -> Self {
         match client.close {
             Close::No => Self::Left,
+            _ if client.cut_by_fault => Self::Fault,
             Close::AfterReply => Self::Closed,
             Close::Now if client.over_output_limit => Self::OutputLimit,
             Close::Now => Self::Killed,
@@ -115,6 +118,7 @@ impl fmt::Display for Ending {
             Self::Closed => "closed by the broker behind an answer",
             Self::Killed => "cut off by the broker",
             Self::OutputLimit => "cut off by client-output-buffer-limit",
+            Self::Fault => "cut off by a fault",
         })
     }
 }
@@ -130,6 +134,8 @@ pub enum Wakeup {
     Unblocked,
     /// CLIENT PAUSE is over.
     PauseOver,
+    /// The delay by a [fault](crate::Broker::faults) is over.
+    DelayOver,
 }
 
 /// What has happened.
@@ -155,6 +161,15 @@ pub enum EventKind {
     /// The client was not sent a message that it was subscribed to, because its connection was being closed already.
     #[allow(missing_docs)]
     Undelivered { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    /// The client was not sent a message that it was subscribed to, because a [fault](crate::Broker::faults) has dropped it.
+    #[allow(missing_docs)]
+    Dropped { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    /// A message to the client is on the way, delayed by a [fault](crate::Broker::faults). When it arrives it is told as
+    /// delivered.
+    #[allow(missing_docs)]
+    Delayed { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    /// A [fault](crate::Broker::faults) strikes the client; which one in words.
+    FaultStruck(String),
     /// The client is subscribed from now on.
     #[allow(missing_docs)]
     Subscribed { kind: Kind, name: Vec<u8> },
@@ -317,6 +332,13 @@ impl fmt::Display for EventKind {
             Self::Undelivered { message, pattern } => {
                 write!(f, "does not get {message}{}: its connection is being closed", by(pattern))
             }
+            Self::Dropped { message, pattern } => {
+                write!(f, "does not get {message}{}: dropped by a fault", by(pattern))
+            }
+            Self::Delayed { message, pattern } => {
+                write!(f, "is to get {message}{} later: delayed by a fault", by(pattern))
+            }
+            Self::FaultStruck(fault) => write!(f, "is hit by a fault: {fault}"),
             Self::Subscribed { kind, name } => write!(f, "is subscribed to {}", subscription(*kind, name)),
             Self::Unsubscribed { kind, name } => {
                 write!(f, "is no longer subscribed to {}", subscription(*kind, name))
@@ -330,6 +352,7 @@ impl fmt::Display for EventKind {
             Self::Unblocked(Wakeup::TimedOut) => f.write_str("waits no longer: its time is up"),
             Self::Unblocked(Wakeup::Unblocked) => f.write_str("waits no longer: CLIENT UNBLOCK"),
             Self::Unblocked(Wakeup::PauseOver) => f.write_str("goes on after CLIENT PAUSE"),
+            Self::Unblocked(Wakeup::DelayOver) => f.write_str("goes on after the delay by a fault"),
             Self::Expired { database: 0, key } => write!(f, "{} expires", Quoted(key)),
             Self::Expired { database, key } => write!(f, "{} of database {database} expires", Quoted(key)),
             Self::Disconnected(ending) => write!(f, "is gone: {ending}"),

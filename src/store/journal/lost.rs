@@ -19,6 +19,8 @@ pub enum Fate {
     /// The subscriber's connection was being closed already. That a client misses what comes after its QUIT is no
     /// loss.
     NotSentClosing,
+    /// A fault has dropped it.
+    Dropped,
     /// It was sent more than once.
     Repeated,
     /// It was sent behind one that was published later.
@@ -52,6 +54,7 @@ impl fmt::Display for Lost {
             Fate::NotSent => f.write_str("was never sent"),
             Fate::NotWritten(ending) => write!(f, "was not written before the connection ended: {ending}"),
             Fate::NotSentClosing => f.write_str("was not sent, as the connection was being closed"),
+            Fate::Dropped => f.write_str("was dropped by a fault"),
             Fate::Repeated => f.write_str("was sent more than once"),
             Fate::Late { behind } => write!(f, "was sent behind {behind} (event {})", behind.number),
         }
@@ -66,7 +69,18 @@ struct Due {
     message: Arc<Message>,
     /// Up to which byte of all that it is sent; none as long as it has not been sent.
     sent: Option<u64>,
-    closing: bool,
+    /// Why it has not been sent.
+    unsent: Option<Unsent>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Unsent {
+    /// The connection is being closed.
+    Closing,
+    /// A fault has dropped it.
+    Dropped,
+    /// It is on the way, delayed by a fault.
+    Delayed,
 }
 
 struct Subscriber {
@@ -93,7 +107,7 @@ impl Subscriber {
     fn expect(&mut self, subscription: Subscription, message: &Arc<Message>) {
         let place = (message.number, subscription.clone());
         self.places.insert(place, self.due.len());
-        self.due.push(Due { subscription, message: Arc::clone(message), sent: None, closing: false });
+        self.due.push(Due { subscription, message: Arc::clone(message), sent: None, unsent: None });
     }
 
     fn lost(&self, due: &Due, fate: Fate) -> Lost {
@@ -101,12 +115,12 @@ impl Subscriber {
         Lost { subscriber: self.peer.clone(), kind, name, message: Arc::clone(&due.message), fate }
     }
 
-    /// A message is sent, or not because the connection is being closed.
+    /// A message is sent, up to this byte of all, or not.
     fn get(
         &mut self,
         message: &Arc<Message>,
         pattern: Option<&[u8]>,
-        end: Option<u64>,
+        sent: Result<u64, Unsent>,
         lost: &mut Vec<Lost>,
     ) {
         let subscription = match pattern {
@@ -116,9 +130,12 @@ impl Subscriber {
         };
         // Who is sent more than it is subscribed to loses nothing.
         let Some(at) = self.places.get(&(message.number, subscription)).copied() else { return };
-        let Some(end) = end else {
-            self.due[at].closing = true;
-            return;
+        let end = match sent {
+            Ok(end) => end,
+            Err(reason) => {
+                self.due[at].unsent = Some(reason);
+                return;
+            }
         };
         if self.due[at].sent.replace(end).is_some() {
             lost.push(self.lost(&self.due[at], Fate::Repeated));
@@ -141,8 +158,11 @@ impl Subscriber {
                 (Some(end), Some((ending, written))) if end > written => Fate::NotWritten(ending),
                 (Some(_), _) => continue,
                 // It had said QUIT.
-                (None, Some((Ending::Closed, _))) if due.closing => continue,
-                (None, _) if due.closing => Fate::NotSentClosing,
+                (None, Some((Ending::Closed, _))) if due.unsent == Some(Unsent::Closing) => continue,
+                (None, _) if due.unsent == Some(Unsent::Closing) => Fate::NotSentClosing,
+                (None, _) if due.unsent == Some(Unsent::Dropped) => Fate::Dropped,
+                (None, None) if due.unsent == Some(Unsent::Delayed) => continue,
+                (None, Some((ending, _))) if due.unsent == Some(Unsent::Delayed) => Fate::NotWritten(ending),
                 (None, _) => Fate::NotSent,
             };
             lost.push(self.lost(due, fate));
@@ -175,6 +195,11 @@ impl Store {
                 continue;
             }
             let Some(client) = client else { continue };
+            let mut get = |client: &Peer, message: &Arc<Message>, pattern: Option<Vec<u8>>, sent| {
+                if let Some(subscriber) = subscribers.get_mut(&client.id) {
+                    subscriber.get(message, pattern.as_deref(), sent, &mut lost);
+                }
+            };
             match kind {
                 EventKind::Subscribed { kind, name } => {
                     let subscriber = subscribers.entry(client.id).or_insert_with(|| Subscriber::new(&client));
@@ -185,15 +210,15 @@ impl Store {
                         subscriber.subscriptions.remove(&(kind, name));
                     }
                 }
-                EventKind::Delivered { message, pattern } => {
-                    if let Some(subscriber) = subscribers.get_mut(&client.id) {
-                        subscriber.get(&message, pattern.as_deref(), Some(extra), &mut lost);
-                    }
-                }
+                EventKind::Delivered { message, pattern } => get(&client, &message, pattern, Ok(extra)),
                 EventKind::Undelivered { message, pattern } => {
-                    if let Some(subscriber) = subscribers.get_mut(&client.id) {
-                        subscriber.get(&message, pattern.as_deref(), None, &mut lost);
-                    }
+                    get(&client, &message, pattern, Err(Unsent::Closing));
+                }
+                EventKind::Dropped { message, pattern } => {
+                    get(&client, &message, pattern, Err(Unsent::Dropped));
+                }
+                EventKind::Delayed { message, pattern } => {
+                    get(&client, &message, pattern, Err(Unsent::Delayed));
                 }
                 EventKind::Disconnected(ending) => {
                     if let Some(subscriber) = subscribers.remove(&client.id) {
@@ -208,7 +233,7 @@ impl Store {
             if let Some(subscriber) = subscribers.remove(&client.id) {
                 let ended = match client.close {
                     Close::No => None,
-                    Close::AfterReply => Some((Ending::Closed, u64::MAX)),
+                    Close::AfterReply => Some((Ending::of(client), u64::MAX)),
                     Close::Now => Some((Ending::of(client), client.written())),
                 };
                 subscriber.end(ended, &mut lost);

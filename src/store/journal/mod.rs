@@ -215,7 +215,8 @@ impl Recorder {
         if !self.own.is_empty() {
             for own in std::mem::take(&mut self.own) {
                 let end = own.end + shift as u64;
-                self.delivery(client, own.message, own.pattern.as_deref(), Some(end), now);
+                let pattern = own.pattern.as_deref();
+                self.delivery(Tag::Delivered, client, own.message, pattern, end, now);
             }
         }
     }
@@ -277,22 +278,52 @@ impl Recorder {
             Some(end) if self.answering == Some(key) => {
                 self.own.push(Own { message: message.number, pattern: pattern.map(Into::into), end });
             }
-            _ => self.delivery(client, message.number, pattern, end, now),
+            Some(end) => self.delivery(Tag::Delivered, client, message.number, pattern, end, now),
+            None => self.delivery(Tag::Undelivered, client, message.number, pattern, 0, now),
+        }
+    }
+
+    /// A fault has dropped a message to a client.
+    pub fn dropped_by_fault(
+        &mut self,
+        client: &Client,
+        message: Publishing,
+        pattern: Option<&[u8]>,
+        now: Time,
+    ) {
+        self.delivery(Tag::Dropped, client, message.number, pattern, 0, now);
+    }
+
+    /// A fault delays a message to a client.
+    pub fn delayed_by_fault(
+        &mut self,
+        client: &Client,
+        message: Publishing,
+        pattern: Option<&[u8]>,
+        now: Time,
+    ) {
+        self.delivery(Tag::Delayed, client, message.number, pattern, 0, now);
+    }
+
+    /// A fault, told in words, strikes a client.
+    pub fn fault_struck(&mut self, client: &Client, fault: &str, now: Time) {
+        if self.begin(Tag::FaultStruck, now, Some(client), fault.len()).is_some() {
+            self.text(fault.as_bytes());
         }
     }
 
     fn delivery(
         &mut self,
+        tag: Tag,
         client: &Client,
         message: u64,
         pattern: Option<&[u8]>,
-        end: Option<u64>,
+        end: u64,
         now: Time,
     ) {
-        let tag = if end.is_some() { Tag::Delivered } else { Tag::Undelivered };
         if self.begin(tag, now, Some(client), pattern.map_or(0, <[u8]>::len)).is_some() {
             self.number(message);
-            self.number(end.unwrap_or_default());
+            self.number(end);
             self.number(u64::from(pattern.is_some()));
             self.text(pattern.unwrap_or_default());
         }
@@ -335,6 +366,7 @@ impl Recorder {
             Wakeup::TimedOut => (1, b""),
             Wakeup::Unblocked => (2, b""),
             Wakeup::PauseOver => (3, b""),
+            Wakeup::DelayOver => (4, b""),
         };
         if self.begin(Tag::Unblocked, now, Some(client), key.len()).is_some() {
             self.current.bytes.push(byte);

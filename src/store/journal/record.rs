@@ -26,10 +26,13 @@ pub(super) enum Tag {
     Disconnected,
     Stopped,
     Restarted,
+    Dropped,
+    Delayed,
+    FaultStruck,
 }
 
 impl Tag {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 17] = [
         Self::Connected,
         Self::Command,
         Self::Reply,
@@ -44,11 +47,15 @@ impl Tag {
         Self::Disconnected,
         Self::Stopped,
         Self::Restarted,
+        Self::Dropped,
+        Self::Delayed,
+        Self::FaultStruck,
     ];
 }
 
 const KINDS: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::Shard];
-const ENDINGS: [Ending; 4] = [Ending::Left, Ending::Closed, Ending::Killed, Ending::OutputLimit];
+const ENDINGS: [Ending; 5] =
+    [Ending::Left, Ending::Closed, Ending::Killed, Ending::OutputLimit, Ending::Fault];
 
 pub(super) fn byte_of(kind: Kind) -> u8 {
     kind as u8
@@ -280,16 +287,17 @@ fn read_one(
             messages.insert(number, Arc::clone(&message));
             EventKind::Published(message)
         }
-        Tag::Delivered | Tag::Undelivered => {
+        Tag::Delivered | Tag::Undelivered | Tag::Dropped | Tag::Delayed => {
             let message = reader.number()?;
             extra = reader.number()?;
             let by_pattern = reader.number()? == 1;
             let pattern = by_pattern.then_some(reader.text()?.to_vec());
             let Some(message) = messages.get(&message).cloned() else { return Some(()) };
-            if tag == Tag::Delivered {
-                EventKind::Delivered { message, pattern }
-            } else {
-                EventKind::Undelivered { message, pattern }
+            match tag {
+                Tag::Delivered => EventKind::Delivered { message, pattern },
+                Tag::Dropped => EventKind::Dropped { message, pattern },
+                Tag::Delayed => EventKind::Delayed { message, pattern },
+                _ => EventKind::Undelivered { message, pattern },
             }
         }
         Tag::Subscribed | Tag::Unsubscribed => {
@@ -313,7 +321,8 @@ fn read_one(
                 0 => Wakeup::Key(key),
                 1 => Wakeup::TimedOut,
                 2 => Wakeup::Unblocked,
-                _ => Wakeup::PauseOver,
+                3 => Wakeup::PauseOver,
+                _ => Wakeup::DelayOver,
             })
         }
         Tag::Expired => EventKind::Expired { database: reader.length()?, key: reader.text()?.to_vec() },
@@ -324,6 +333,7 @@ fn read_one(
         }
         Tag::Stopped => EventKind::Stopped,
         Tag::Restarted => EventKind::Restarted { kept_data: reader.number()? == 1 },
+        Tag::FaultStruck => EventKind::FaultStruck(String::from_utf8_lossy(reader.text()?).into_owned()),
     };
     events.push((Event { number, at, time, client, kind }, extra));
     Some(())

@@ -1,0 +1,540 @@
+//! Faults on purpose: what a network, a server or an operator does to a chat on a bad day.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Broker, Wait};
+use crate::engine::{Engine, command_named};
+use crate::server::Shared;
+use crate::store::condition::Condition;
+use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When};
+
+/// [`Faults`] of which nothing has been said yet, or only whom they strike.
+#[derive(Debug)]
+pub enum Anything {}
+
+/// [`Faults`] that strike commands.
+#[derive(Debug)]
+pub enum Commands {}
+
+/// [`Faults`] that strike messages: what subscribers are sent.
+#[derive(Debug)]
+pub enum Messages {}
+
+mod sealed {
+    pub trait OfCommands {}
+    impl OfCommands for super::Anything {}
+    impl OfCommands for super::Commands {}
+    pub trait OfMessages {}
+    impl OfMessages for super::Anything {}
+    impl OfMessages for super::Messages {}
+}
+
+/// A fault in the making, from [`Broker::faults`]: what it strikes, when, and last what it does.
+///
+/// **What it strikes.** [`on_command`](Self::on_command), [`on_key`](Self::on_key) and [`on_client`](Self::on_client)
+/// narrow it to commands; [`on_channel`](Self::on_channel) and [`on_channels`](Self::on_channels) to messages on their way
+/// to subscribers, which [`on_client`](Self::on_client) narrows to one subscriber. All that is said has to be true at the
+/// same time; said twice, one of the two is enough. Commands that the test itself runs by [`Broker::command`] are never
+/// struck.
+///
+/// **When.** Every time, unless [`nth`](Self::nth), [`once`](Self::once), [`every`](Self::every) or
+/// [`with_probability`](Self::with_probability) say otherwise. What is in the scope is counted from when the fault was
+/// made.
+///
+/// **What it does.** The last call puts the fault in force and returns a [`Fault`], with which it ends.
+///
+/// - To commands: [`error`](Self::error), [`delay`](Self::delay), [`disconnect`](Self::disconnect),
+///   [`disconnect_after`](Self::disconnect_after), [`disconnect_in_reply`](Self::disconnect_in_reply).
+/// - To commands that a server in a bad state refuses: [`loading`](Self::loading), [`read_only`](Self::read_only),
+///   [`out_of_memory`](Self::out_of_memory), [`no_auth`](Self::no_auth), [`busy`](Self::busy). All others run.
+/// - To messages: [`drop_messages`](Self::drop_messages), [`duplicate_messages`](Self::duplicate_messages),
+///   [`delay_messages`](Self::delay_messages) or, where a channel was named, just `delay`; and
+///   [`kill_subscribers`](Self::kill_subscribers), which acts once and at once.
+///
+/// If several faults strike one command, the longest delay comes first, then what the fault does that was made first. A
+/// command between MULTI and EXEC is struck when it is sent and would be queued, not when EXEC runs it; EXEC is a command
+/// of its own, whose reply is that of the whole transaction. Every strike stands in the [journal](Broker::journal).
+#[derive(Debug)]
+#[must_use = "a fault is in force only when it is said what it does, as by `.disconnect()`"]
+pub struct Faults<'a, Of = Anything> {
+    broker: &'a Broker,
+    scope: Scope,
+    when: When,
+    of: PhantomData<Of>,
+}
+
+impl Broker {
+    /// Has something go wrong on purpose: begins a [fault](Faults), narrows it to what it strikes and says what happens.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let broker = Broker::start()?;
+    /// let mut worker = redis::Client::open(broker.url())?.get_connection()?;
+    ///
+    /// // The worker's second BLPOP finds its connection closed. Does the worker come back?
+    /// let fault = broker.faults().on_command("BLPOP").nth(2).disconnect();
+    ///
+    /// broker.command(["RPUSH", "chat_queue", "one", "two"])?;
+    /// let mut next = || -> redis::RedisResult<(String, String)> {
+    ///     loop {
+    ///         match redis::cmd("BLPOP").arg("chat_queue").arg(0).query(&mut worker) {
+    ///             Err(error) if error.is_connection_dropped() => {
+    ///                 worker = redis::Client::open(broker.url())?.get_connection()?;
+    ///             }
+    ///             taken => return taken,
+    ///         }
+    ///     }
+    /// };
+    /// assert_eq!(next()?.1, "one");
+    /// assert_eq!(next()?.1, "two");
+    /// assert_eq!(fault.hits(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn faults(&self) -> Faults<'_> {
+        Faults { broker: self, scope: Scope::default(), when: When::Always, of: PhantomData }
+    }
+
+    /// Waits until a fault has struck `count` times or more.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    /// let fault = broker.faults().on_command("GET").error("ERR not today");
+    /// let asked = std::thread::spawn(move || -> redis::RedisResult<String> {
+    ///     redis::cmd("GET").arg("mood").query(&mut client.get_connection()?)
+    /// });
+    /// broker.wait_for_fault(&fault, 1).blocking()?;
+    /// assert!(asked.join().unwrap().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn wait_for_fault(&self, fault: &Fault, count: usize) -> Wait<'_> {
+        Wait::new(self, Condition::Fault { fault: fault.id, words: fault.words.clone(), count })
+    }
+}
+
+impl<'a, Of> Faults<'a, Of> {
+    fn now_of<Other>(self) -> Faults<'a, Other> {
+        let Self { broker, scope, when, of: _ } = self;
+        Faults { broker, scope, when, of: PhantomData }
+    }
+
+    /// Commands of this client only, or messages to it: the one with this number (CLIENT ID), name (CLIENT SETNAME; from
+    /// when it has it) or address, as in [`Journal::by_client`](super::Journal::by_client).
+    // So that numbers and texts can stand there as they are.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn on_client(mut self, client: impl ToString) -> Self {
+        self.scope.clients.push(client.to_string());
+        self
+    }
+
+    /// Only the `n`th time, from 1.
+    ///
+    /// # Panics
+    ///
+    /// `n` is 0.
+    #[track_caller]
+    pub fn nth(self, n: u64) -> Self {
+        assert!(n > 0, "`nth(0)`: the first time is 1");
+        Self { when: When::Nth(n), ..self }
+    }
+
+    /// Only the first time.
+    pub fn once(self) -> Self {
+        Self { when: When::Nth(1), ..self }
+    }
+
+    /// Every `n`th time: with 3 the third, the sixth and so on.
+    ///
+    /// # Panics
+    ///
+    /// `n` is 0.
+    #[track_caller]
+    pub fn every(self, n: u64) -> Self {
+        assert!(n > 0, "`every(0)`: every time is 1");
+        Self { when: When::Every(n), ..self }
+    }
+
+    /// Each time with this probability, from 0 to 1. Which times these are follows from the seed of the broker, if it
+    /// was given one: the same commands in the same order are struck in the same places.
+    ///
+    /// # Panics
+    ///
+    /// It is not between 0 and 1.
+    #[track_caller]
+    pub fn with_probability(self, probability: f64) -> Self {
+        assert!((0.0..=1.0).contains(&probability), "`with_probability({probability})`: not between 0 and 1");
+        Self { when: When::Probability(probability), ..self }
+    }
+
+    fn put(self, action: Action) -> Fault {
+        let Self { broker, scope, when, of: _ } = self;
+        let rule = Rule { scope, when, action };
+        let words = rule.to_string();
+        let id = broker.shared.change(|engine, _| engine.add_fault(rule));
+        Fault { shared: Arc::clone(&broker.shared), id, words, kept: false }
+    }
+}
+
+/// What strikes commands.
+#[allow(private_bounds)]
+impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
+    /// This command only, in upper or lower case. `CONFIG SET` names a subcommand, `CONFIG` all of them.
+    ///
+    /// # Panics
+    ///
+    /// There is no such command.
+    ///
+    /// ```should_panic
+    /// let broker = minibroker::Broker::start().unwrap();
+    /// let fault = broker.faults().on_command("BLPOPP").disconnect();
+    /// ```
+    #[track_caller]
+    pub fn on_command(mut self, name: impl AsRef<str>) -> Faults<'a, Commands> {
+        let name = name.as_ref();
+        let Some(command) = command_named(name) else { panic!("`on_command({name:?})`: no such command") };
+        self.scope.commands.push(command);
+        self.now_of()
+    }
+
+    /// Only commands with such a key: a pattern as that of KEYS, where `*` is any text, `?` any character and `[ab]` one
+    /// of these. A name without such characters is that key.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut client = redis::Client::open(broker.url())?.get_connection()?;
+    /// let _fault = broker.faults().on_key("session:*").error("ERR the disk is on fire");
+    /// let refused = redis::cmd("HGETALL").arg("session:7").exec(&mut client);
+    /// assert!(refused.unwrap_err().to_string().contains("the disk is on fire"));
+    /// redis::cmd("HGETALL").arg("profile:7").exec(&mut client)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_key(mut self, pattern: impl AsRef<[u8]>) -> Faults<'a, Commands> {
+        self.scope.keys.push(pattern.as_ref().into());
+        self.now_of()
+    }
+
+    /// The command is answered with this error, code and text, and does not run. A transaction is aborted by it, and INFO
+    /// counts it as rejected, as redis-server's own errors of this kind.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut client = redis::Client::open(broker.url())?.get_connection()?;
+    /// redis::cmd("CLIENT").arg("SETNAME").arg("worker-1").exec(&mut client)?;
+    ///
+    /// let fault = broker.faults().on_client("worker-1").on_command("LLEN").once().error("TRYAGAIN later");
+    /// let mut tries = 0;
+    /// let length = loop {
+    ///     tries += 1;
+    ///     match redis::cmd("LLEN").arg("chat_queue").query::<i64>(&mut client) {
+    ///         Err(error) if error.code() == Some("TRYAGAIN") => {}
+    ///         other => break other?,
+    ///     }
+    /// };
+    /// assert_eq!((length, tries, fault.hits()), (0, 2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn error(self, text: impl AsRef<[u8]>) -> Fault {
+        self.put(Action::Error(text.as_ref().into()))
+    }
+
+    /// The command is held for so long on the broker's clock before it runs; all others go on, except what the same client
+    /// sends behind it. If the fault ends before, the command runs then: with a very long delay, a command is held until
+    /// the [`Fault`] is dropped. If the client leaves before, the command never runs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let broker = minibroker::Broker::start()?;
+    /// let client = redis::Client::open(broker.url())?;
+    ///
+    /// // Ann's message is held on its way; Bob's, sent later, comes first.
+    /// let hold = broker.faults().on_command("RPUSH").once().delay(Duration::MAX);
+    /// let ann = std::thread::spawn({
+    ///     let client = client.clone();
+    ///     move || redis::cmd("RPUSH").arg("history").arg("ann").exec(&mut client.get_connection()?)
+    /// });
+    /// broker.wait_for_fault(&hold, 1).blocking()?;
+    /// redis::cmd("RPUSH").arg("history").arg("bob").exec(&mut client.get_connection()?)?;
+    /// drop(hold);
+    /// ann.join().unwrap()?;
+    /// assert_eq!(broker.command(["LRANGE", "history", "0", "-1"])?.to_string(), r#"["bob", "ann"]"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delay(self, delay: Duration) -> Fault {
+        self.put(Action::Delay(delay))
+    }
+
+    /// The connection is closed in place of running the command. What the client was answered before still arrives.
+    pub fn disconnect(self) -> Fault {
+        self.put(Action::Disconnect)
+    }
+
+    /// The command runs, but the connection is closed in place of its reply: the client cannot know whether it ran. A
+    /// command that waits is struck when it is served.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut worker = redis::Client::open(broker.url())?.get_connection()?;
+    /// broker.command(["RPUSH", "chat_queue", "hello"])?;
+    ///
+    /// // The worker dies between BLPOP and its work: the message is gone. LMOVE to a second list would have saved it.
+    /// let fault = broker.faults().on_command("BLPOP").disconnect_after();
+    /// let taken: redis::RedisResult<(String, String)> =
+    ///     redis::cmd("BLPOP").arg("chat_queue").arg(0).query(&mut worker);
+    /// assert!(taken.unwrap_err().is_connection_dropped());
+    /// assert_eq!(broker.command(["LLEN", "chat_queue"])?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn disconnect_after(self) -> Fault {
+        self.put(Action::LoseReply(0))
+    }
+
+    /// The command runs, and the connection is closed behind the first so many bytes of its reply; behind the whole reply
+    /// if it is not longer. A command that waits is struck when it is served.
+    pub fn disconnect_in_reply(self, bytes: usize) -> Fault {
+        self.put(Action::LoseReply(bytes))
+    }
+
+    /// Answers `LOADING` as a server that reads its data set from the disk after a start. What redis-server answers
+    /// meanwhile is answered: AUTH, HELLO, SUBSCRIBE, PUBLISH, INFO and the like, but not PING.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut client = redis::Client::open(broker.url())?.get_connection()?;
+    /// let loading = broker.faults().loading();
+    /// let refused = redis::cmd("GET").arg("mood").exec(&mut client).unwrap_err();
+    /// assert_eq!(refused.code(), Some("LOADING"));
+    /// drop(loading);
+    /// redis::cmd("GET").arg("mood").exec(&mut client)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn loading(self) -> Fault {
+        self.put(Action::Pretend(Pretence::Loading))
+    }
+
+    /// Answers commands that write with `READONLY`, as a server does that has become a replica: what a client sees after a
+    /// failover that it has missed.
+    pub fn read_only(self) -> Fault {
+        self.put(Action::Pretend(Pretence::ReadOnly))
+    }
+
+    /// Answers commands that may need memory with `OOM`, as a server that has reached `maxmemory`.
+    pub fn out_of_memory(self) -> Fault {
+        self.put(Action::Pretend(Pretence::OutOfMemory))
+    }
+
+    /// Answers `NOAUTH` to all but AUTH, HELLO, QUIT and RESET, as a server that does not know the client any more. Those
+    /// four answer as ever.
+    pub fn no_auth(self) -> Fault {
+        self.put(Action::Pretend(Pretence::NoAuth))
+    }
+
+    /// Answers `BUSY` as a server that runs a script which does not end. MULTI, WATCH, HELLO and a few others are answered
+    /// meanwhile.
+    pub fn busy(self) -> Fault {
+        self.put(Action::Pretend(Pretence::Busy))
+    }
+}
+
+impl<'a> Faults<'a, Anything> {
+    /// Messages on this channel only, by whatever subscription they are delivered: to the channel, to a pattern, to a
+    /// shard channel. Keyspace notifications are messages as well.
+    pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Faults<'a, Messages> {
+        self.now_of::<Messages>().on_channel(channel)
+    }
+
+    /// Messages on all channels whose names match: a pattern as that of PSUBSCRIBE.
+    pub fn on_channels(self, pattern: impl AsRef<[u8]>) -> Faults<'a, Messages> {
+        self.now_of::<Messages>().on_channels(pattern)
+    }
+}
+
+impl Faults<'_, Commands> {
+    /// Only commands that name this channel: PUBLISH, SUBSCRIBE, UNSUBSCRIBE and their relatives for shard channels.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut client = redis::Client::open(broker.url())?.get_connection()?;
+    /// let _fault = broker.faults().on_command("PUBLISH").on_channel("chat").error("ERR not today");
+    /// assert!(redis::cmd("PUBLISH").arg("chat").arg("hello").exec(&mut client).is_err());
+    /// assert!(redis::cmd("PUBLISH").arg("news").arg("hello").exec(&mut client).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_channel(mut self, channel: impl AsRef<[u8]>) -> Self {
+        self.scope.channels.push(Channel::Named(channel.as_ref().into()));
+        self
+    }
+
+    /// Only commands that name a channel which matches: a pattern as that of PSUBSCRIBE.
+    pub fn on_channels(mut self, pattern: impl AsRef<[u8]>) -> Self {
+        self.scope.channels.push(Channel::Like(pattern.as_ref().into()));
+        self
+    }
+}
+
+impl Faults<'_, Messages> {
+    /// Messages on this channel, too.
+    pub fn on_channel(mut self, channel: impl AsRef<[u8]>) -> Self {
+        self.scope.channels.push(Channel::Named(channel.as_ref().into()));
+        self
+    }
+
+    /// Messages on all channels whose names match, too.
+    pub fn on_channels(mut self, pattern: impl AsRef<[u8]>) -> Self {
+        self.scope.channels.push(Channel::Like(pattern.as_ref().into()));
+        self
+    }
+
+    /// The same as [`delay_messages`](Self::delay_messages).
+    pub fn delay(self, delay: Duration) -> Fault {
+        self.delay_messages(delay)
+    }
+
+    /// Cuts off at once all who would get a message on the channel, by whatever subscription, and returns how many these
+    /// are. It happens once; it does not matter what was said of `nth` and the like. Of those who match a pattern of
+    /// [`on_channels`](Self::on_channels), subscribers of patterns are cut off if theirs is the very same.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    ///
+    /// assert_eq!(broker.faults().on_channel("chat").kill_subscribers(), 1);
+    /// assert!(chat.get_message().unwrap_err().is_connection_dropped());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    // It is said as what it does, not as a question.
+    #[allow(clippy::must_use_candidate)]
+    pub fn kill_subscribers(self) -> usize {
+        self.broker.shared.change(|engine, _| engine.store_mut().kill_subscribers(&self.scope))
+    }
+}
+
+/// What strikes messages.
+#[allow(private_bounds)]
+impl<Of: sealed::OfMessages> Faults<'_, Of> {
+    /// The messages are not sent, as if the network had lost them. PUBLISH counts the receivers all the same, and
+    /// [`assert_no_message_lost`](Broker::assert_no_message_lost) tells of the loss.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    ///
+    /// let _fault = broker.faults().on_channel("chat").nth(2).drop_messages();
+    /// for message in ["1 hello", "2 anybody there?", "3 bye"] {
+    ///     assert_eq!(broker.command(["PUBLISH", "chat", message])?, 1);
+    /// }
+    /// // A listener that looks at the numbers notices the gap.
+    /// assert_eq!(chat.get_message()?.get_payload::<String>()?, "1 hello");
+    /// assert_eq!(chat.get_message()?.get_payload::<String>()?, "3 bye");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drop_messages(self) -> Fault {
+        self.put(Action::Drop)
+    }
+
+    /// The messages are sent twice, one behind the other.
+    ///
+    /// ```
+    /// use std::collections::BTreeSet;
+    ///
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    ///
+    /// let _fault = broker.faults().on_channel("chat").duplicate_messages();
+    /// broker.command(["PUBLISH", "chat", "7: hello"])?;
+    ///
+    /// // A listener that remembers the numbers of messages shows each once.
+    /// let (mut seen, mut shown) = (BTreeSet::new(), Vec::new());
+    /// for _ in 0..2 {
+    ///     let message: String = chat.get_message()?.get_payload()?;
+    ///     if seen.insert(message.split(':').next().unwrap_or_default().to_owned()) {
+    ///         shown.push(message);
+    ///     }
+    /// }
+    /// assert_eq!(shown, ["7: hello"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn duplicate_messages(self) -> Fault {
+        self.put(Action::Duplicate)
+    }
+
+    /// The messages are sent so much later, on the broker's clock. Those that the fault delays keep their order; what it
+    /// does not strike (because of [`nth`](Self::nth), say) overtakes them. A message that is on the way arrives even if
+    /// its subscriber has unsubscribed meanwhile, as over a slow network, and is lost if the subscriber has gone. When the
+    /// fault ends, all that it has delayed arrives at once: with a very long delay messages are held until the [`Fault`]
+    /// is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    ///
+    /// let fault = broker.faults().on_channel("chat").once().delay(Duration::from_millis(20));
+    /// broker.command(["PUBLISH", "chat", "first"])?;
+    /// broker.command(["PUBLISH", "chat", "second"])?;
+    /// assert_eq!(chat.get_message()?.get_payload::<String>()?, "second");
+    /// assert_eq!(chat.get_message()?.get_payload::<String>()?, "first");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delay_messages(self, delay: Duration) -> Fault {
+        self.put(Action::DelayMessage(delay))
+    }
+}
+
+/// A fault that is in force, from [`Broker::faults`]. It ends when this is dropped: what it holds back goes on at once, in
+/// order, and nothing more is struck. It prints as what it is: `BLPOP of client "worker-1", the 2nd time: disconnect`.
+#[must_use = "the fault ends when this is dropped: `let _fault = ...`, or `.keep()`"]
+pub struct Fault {
+    shared: Arc<Shared>,
+    id: FaultId,
+    words: String,
+    kept: bool,
+}
+
+impl Fault {
+    /// How often it has struck: how many commands or messages it was done to. A command whose reply it is to cut off counts
+    /// when the reply is there.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.shared.look(|store| store.faults.hits(self.id)).unwrap_or_default()
+    }
+
+    /// Leaves it in force for as long as the broker lives.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.shared.change(|engine: &mut Engine, now| engine.end_fault(self.id, now));
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.words)
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fault").field(&self.words).finish()
+    }
+}

@@ -1,0 +1,231 @@
+//! Faults on purpose, as far as they strike commands.
+//!
+//! A command is looked at when it comes: where redis-server would refuse it in the state that is pretended, it is refused
+//! in the same place; what a server would accept may be held, refused or cut off. What is to happen to a reply is
+//! remembered with the client until the reply is there, however long the command waits.
+
+use super::Engine;
+use super::blocking::command_of;
+use super::dispatch::permit;
+use crate::commands::Error;
+use crate::commands::table::{self, Command, Flags, Run};
+use crate::resp::Args;
+use crate::store::clients::Transaction;
+use crate::store::faults::{CommandName, Consequence, FaultId, Pretence, Rule, Strike, Subject};
+use crate::store::journal::Wakeup;
+use crate::store::waiters::Reason;
+use crate::store::{ClientKey, Store};
+
+impl Engine {
+    /// Puts a fault in force.
+    pub fn add_fault(&mut self, rule: Rule) -> FaultId {
+        self.store.faults.add(rule)
+    }
+
+    /// Ends a fault. What it holds goes on at once, in the order in which it came; replies that it was to cut off are
+    /// not.
+    pub fn end_fault(&mut self, fault: FaultId, now: crate::store::Time) {
+        self.take_time(now);
+        if self.store.faults.remove(fault).is_none() {
+            return;
+        }
+        for client in self.store.forget_fault(fault) {
+            self.end_delay(client);
+            self.serve_ready();
+        }
+        self.tell_testers();
+    }
+
+    /// As [`Engine::dispatch`] as long as there are faults, for a command that is there and has as many arguments as it
+    /// needs.
+    pub(super) fn dispatch_with_faults(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+    ) {
+        // After the end of a pause it comes here once more, and is looked at then.
+        let paused = self.must_pause(client, command);
+        let Store { clients, config, faults, .. } = &mut self.store;
+        let Some(owner) = clients.get(client) else { return };
+        let spared = paused || owner.internal;
+        let subject = subject(owner, command, args);
+        let mut pretended = None;
+        let permitted = permit(owner, config, command, |state| {
+            if spared || !refuses(state, command, owner.transaction.as_deref()) {
+                return false;
+            }
+            pretended = faults.pretends(state, &subject);
+            pretended.is_some()
+        });
+        if let Err(error) = permitted {
+            if let Some(fault) = pretended {
+                self.store.note_fault(client, fault);
+            }
+            return self.reject(client, Some(command), args, &error);
+        }
+        if spared {
+            return self.proceed(client, command, args);
+        }
+        let mut strike = faults.strike(&subject);
+        if strike.is_nothing() {
+            return self.proceed(client, command, args);
+        }
+        let Some((fault, delay)) = strike.hold.take() else {
+            return self.strike(client, command, args, strike);
+        };
+        self.store.note_fault(client, fault);
+        strike.hold = Some((fault, delay));
+        let until = self.store.now + delay;
+        // Not earlier than it was to be.
+        let until = i64::try_from(until.micros().div_ceil(1000)).unwrap_or(i64::MAX);
+        self.hold_command(client, args, strike, until);
+    }
+
+    /// Makes a client wait before its command runs.
+    fn hold_command(&mut self, client: ClientKey, args: Args<'_>, strike: Strike, until: i64) {
+        let Store { clients, waiters, .. } = &mut self.store;
+        let Some(owner) = clients.get_mut(client) else { return };
+        owner.strike = Some(Box::new(strike));
+        let request = args.to_owned();
+        owner.blocked = Some(waiters.add(client, Reason::Delay, owner.db, Vec::new(), Some(until), request));
+    }
+
+    /// Lets a command run that a fault has held; false if none has held a command of this client.
+    pub(super) fn end_delay(&mut self, client: ClientKey) -> bool {
+        let owner = self.store.clients.get(client);
+        let blocked = owner.and_then(|owner| owner.blocked.as_ref());
+        if blocked.is_none_or(|blocked| blocked.reason != Reason::Delay) {
+            return false;
+        }
+        let Some(blocked) = self.store.resume(client) else { return false };
+        let args = blocked.request.args();
+        let Some(command) = command_of(args) else { return true };
+        let Some(owner) = self.store.clients.get_mut(client) else { return true };
+        let strike = owner.strike.take().map(|strike| *strike).unwrap_or_default();
+        if let Some(pause) = self.store.waiters.pause
+            && self.must_pause(client, command)
+        {
+            self.hold_command(client, args, strike, pause.until);
+            return true;
+        }
+        self.note_wakeup(client, || Wakeup::DelayOver);
+        self.store.keeps_expired = self.is_paused();
+        self.strike(client, command, args, strike);
+        true
+    }
+
+    /// What happens to a command that is not held, or no longer.
+    fn strike(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>, strike: Strike) {
+        match strike.then {
+            None => self.proceed(client, command, args),
+            Some((fault, Consequence::Error(text))) => {
+                self.store.note_fault(client, fault);
+                self.reject(client, Some(command), args, &Error::from_bytes(text.into()));
+            }
+            Some((fault, Consequence::Disconnect)) => self.store.disconnect_by_fault(client, fault),
+            Some((_, Consequence::LoseReply(_))) => {
+                if let Some(owner) = self.store.clients.get_mut(client) {
+                    owner.strike = Some(Box::new(strike));
+                }
+                let start = self.outbox_length(client);
+                self.proceed(client, command, args);
+                self.lose_reply(client, start);
+            }
+        }
+    }
+
+    /// Runs the command of a client that has waited; its reply may be lost.
+    pub(super) fn call_again_with_faults(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+    ) {
+        if self.store.clients.get(client).is_none_or(|owner| owner.strike.is_none()) {
+            return self.call_again(client, command, args);
+        }
+        let start = self.outbox_length(client);
+        self.call_again(client, command, args);
+        self.lose_reply(client, start);
+    }
+
+    fn outbox_length(&self, client: ClientKey) -> usize {
+        self.store.clients.get(client).map_or(0, |owner| owner.outbox.len())
+    }
+
+    /// The reply of a client is lost if a fault says so, once it is there.
+    fn lose_reply(&mut self, client: ClientKey, start: usize) {
+        if self.store.clients.get(client).is_some_and(|owner| owner.blocked.is_none()) {
+            self.store.lose_reply(client, start);
+        }
+    }
+}
+
+/// What the scopes of faults are asked about.
+fn subject<'a>(owner: &'a crate::store::Client, command: &Command, args: Args<'a>) -> Subject<'a> {
+    let keys = command.keys(args).unwrap_or_default();
+    let keys = keys.iter().filter_map(|(place, _)| args.get(*place)).collect();
+    let channels: Vec<&[u8]> = match command.name {
+        _ if command.container().is_some() => Vec::new(),
+        "publish" | "spublish" => args.get(1).into_iter().collect(),
+        "subscribe" | "ssubscribe" | "unsubscribe" | "sunsubscribe" => args.from(1).iter().collect(),
+        _ => Vec::new(),
+    };
+    Subject { command: command.index(), client: owner, keys, channels }
+}
+
+/// True if redis-server refuses a command in this state. EXEC stands for all that it would run.
+fn refuses(state: Pretence, command: &Command, transaction: Option<&Transaction>) -> bool {
+    let queued = |test: fn(Flags) -> bool| {
+        let queue = transaction.filter(|_| matches!(command.run, Run::Exec)).map(|all| all.queue.iter());
+        let flags = |request: &crate::resp::OwnedRequest| command_of(request.args()).map(|row| row.flags);
+        queue.into_iter().flatten().filter_map(flags).any(test)
+    };
+    let with_queue = |test: fn(Flags) -> bool| test(command.flags) || queued(test);
+    match state {
+        Pretence::NoAuth => !command.flags.contains(Flags::NO_AUTH),
+        Pretence::OutOfMemory => with_queue(|flags| flags.contains(Flags::DENYOOM)),
+        Pretence::ReadOnly => with_queue(|flags| flags.contains(Flags::WRITE)),
+        Pretence::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
+        Pretence::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
+    }
+}
+
+/// The command of this name, in either case, for the [scope](crate::store::faults::Scope) of a fault; `CONFIG SET` (or
+/// `config|set`) names a subcommand, `CONFIG` all of them. None if there is no such command.
+#[must_use]
+pub fn command_named(name: &str) -> Option<CommandName> {
+    let mut words = name.split([' ', '|']).filter(|word| !word.is_empty());
+    let mut command = table::lookup(words.next()?.as_bytes())?;
+    let mut last = command.index() + command.subcommands().len();
+    if let Some(subcommand) = words.next() {
+        command = command.subcommand(subcommand.as_bytes())?;
+        last = command.index();
+    }
+    if words.next().is_some() {
+        return None;
+    }
+    let name = command.full_name().replace('|', " ").to_uppercase();
+    Some(CommandName { name, places: command.index()..last + 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_named_as_they_are_typed() {
+        for (name, wanted) in
+            [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]
+        {
+            let found = command_named(name).map(|command| (command.name, command.places.len()));
+            assert_eq!(found, Some((wanted.to_owned(), 1)), "{name}");
+        }
+        let config = command_named("CONFIG").map_or(0, |command| command.places.len());
+        assert!(config > 4);
+        for name in ["", "BLPOPP", "CONFIG STE", "GET x", "CONFIG SET x"] {
+            assert_eq!(command_named(name), None, "{name}");
+        }
+    }
+}
