@@ -96,6 +96,7 @@ pub mod engine;
 pub mod resp;
 pub mod server;
 pub mod store;
+pub mod testing_a_chat;
 
 pub use broker::{
     Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind, Fault,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Broker, Wait};
-use crate::engine::{Engine, command_named};
+use crate::commands::table::command_named;
+use crate::engine::Engine;
 use crate::server::Shared;
 use crate::store::condition::Condition;
 use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When};

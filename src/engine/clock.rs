@@ -131,15 +131,6 @@ impl Engine {
         }
         !arrived
     }
-
-    /// Moves the clock to where a command has asked for it.
-    pub(super) fn move_clock_if_asked(&mut self) {
-        while let Some(time) = self.store.advance_to.take() {
-            let shell = self.store.real_now;
-            self.aim_at(time, shell);
-            self.move_clock(shell);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -235,19 +226,19 @@ mod tests {
     fn the_requests_behind_one_that_moves_the_clock_see_the_time_that_it_has_set() -> Result<(), Error> {
         for stopped in [true, false] {
             let (mut engine, client) = engine()?;
+            engine.store.config.control = true;
             if stopped {
                 engine.stop_clock();
             }
             run(&mut engine, client, "SET k v PX 100", START);
-            engine.store.advance_to = Some(after(200));
-            let batch = b"EXISTS k\r\nEXISTS k\r\nTIME\r\n";
+            let batch = b"EXISTS k\r\nMINIBROKER ADVANCE 200\r\nEXISTS k\r\nTIME\r\n";
             let (_, flow) = engine.feed(client, &mut Parser::new(), batch, START);
             assert_eq!(flow, Flow::Continue);
             let mut replies = Vec::new();
             engine.take_output(client, &mut replies);
             let replies = String::from_utf8_lossy(&replies);
             assert!(
-                replies.ends_with(":1\r\n:0\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n200000\r\n"),
+                replies.ends_with(":1\r\n+OK\r\n:0\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n200000\r\n"),
                 "{replies}"
             );
         }

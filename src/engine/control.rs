@@ -1,12 +1,20 @@
 //! MINIBROKER: the commands of a test that is not in this process.
 
-use super::Engine;
 use super::dispatch::permit;
+use super::{Direction, Engine, Held};
+use crate::commands::Context;
+use crate::commands::control::{self, Order};
 use crate::commands::table::CONTROL;
-use crate::commands::{Context, control};
 use crate::resp::{Args, Reply};
 use crate::store::waiters::Reason;
 use crate::store::{ClientKey, Store};
+
+/// What testers have ordered that lasts until they order otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Ordered {
+    held: Vec<(Vec<Held>, Direction)>,
+    refuses: bool,
+}
 
 /// True for the command of a tester; whether it may be used is a setting.
 pub(super) fn is_control(args: Args<'_>) -> bool {
@@ -30,14 +38,66 @@ impl Engine {
         let mut context = Context { args, reply, store, client, command: &CONTROL, may_block, wait: None };
         let outcome = control::minibroker(&mut context);
         let waits = context.wait.is_some();
-        if let Err(error) = outcome {
+        let order = outcome.unwrap_or_else(|error| {
             out.truncate(start);
             Reply::new(&mut out, protocol).error(error.text());
-        }
+            None
+        });
         let Store { clients, config, now, .. } = &mut self.store;
         clients.put_reply(client, out, start, config, *now);
         if waits {
             self.wait_for_condition(client, args);
+        }
+        if let Some(order) = order {
+            self.obey(client, order);
+        }
+    }
+
+    /// Does what a tester has ordered. What is done to clients is not done to the tester: it goes on to ask.
+    fn obey(&mut self, tester: ClientKey, order: Order) {
+        let now = self.store.real_now;
+        match order {
+            Order::MoveClock(time) => {
+                self.aim_at(time, now);
+                self.move_clock(now);
+            }
+            Order::EndFaults(faults) => {
+                for fault in faults {
+                    self.end_fault(fault, now);
+                }
+            }
+            // The shell closes their connections, as it sees that they are cut off.
+            Order::Kill(filter) => drop(self.kill_clients(&filter, now)),
+            Order::Stop => drop(self.stop_but(Some(tester), now)),
+            Order::Restart { keeps_data } => drop(self.restart_but(Some(tester), keeps_data, now)),
+            Order::Hold { filter, writing } => {
+                let direction = if writing { Direction::Writing } else { Direction::Reading };
+                let held = self.hold(&filter, direction, now);
+                self.ordered.held.push((held, direction));
+            }
+            Order::Release => {
+                for (held, direction) in std::mem::take(&mut self.ordered.held) {
+                    self.release(&held, direction, now);
+                }
+            }
+            Order::Refuse => {
+                if !std::mem::replace(&mut self.ordered.refuses, true) {
+                    self.store.availability.refuse();
+                }
+            }
+            Order::Accept => {
+                if std::mem::take(&mut self.ordered.refuses) {
+                    self.store.availability.end_refusal();
+                }
+            }
+            Order::Reset => {
+                let faults = self.store.faults.rules().map(|(fault, ..)| fault).collect();
+                for order in [Order::EndFaults(faults), Order::Release, Order::Accept] {
+                    self.obey(tester, order);
+                }
+                self.restart_but(Some(tester), false, now);
+                self.store.journal.clear();
+            }
         }
     }
 

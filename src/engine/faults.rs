@@ -8,10 +8,10 @@ use super::Engine;
 use super::blocking::command_of;
 use super::dispatch::permit;
 use crate::commands::Error;
-use crate::commands::table::{self, Command, Flags, Run};
+use crate::commands::table::{Command, Flags, Run};
 use crate::resp::Args;
 use crate::store::clients::Transaction;
-use crate::store::faults::{CommandName, Consequence, FaultId, Pretence, Rule, Strike, Subject};
+use crate::store::faults::{Consequence, FaultId, Pretence, Rule, Strike, Subject};
 use crate::store::journal::Wakeup;
 use crate::store::waiters::Reason;
 use crate::store::{ClientKey, Store};
@@ -189,43 +189,5 @@ fn refuses(state: Pretence, command: &Command, transaction: Option<&Transaction>
         Pretence::ReadOnly => with_queue(|flags| flags.contains(Flags::WRITE)),
         Pretence::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
         Pretence::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
-    }
-}
-
-/// The command of this name, in either case, for the [scope](crate::store::faults::Scope) of a fault; `CONFIG SET` (or
-/// `config|set`) names a subcommand, `CONFIG` all of them. None if there is no such command.
-#[must_use]
-pub fn command_named(name: &str) -> Option<CommandName> {
-    let mut words = name.split([' ', '|']).filter(|word| !word.is_empty());
-    let mut command = table::lookup(words.next()?.as_bytes())?;
-    let mut last = command.index() + command.subcommands().len();
-    if let Some(subcommand) = words.next() {
-        command = command.subcommand(subcommand.as_bytes())?;
-        last = command.index();
-    }
-    if words.next().is_some() {
-        return None;
-    }
-    let name = command.full_name().replace('|', " ").to_uppercase();
-    Some(CommandName { name, places: command.index()..last + 1 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_are_named_as_they_are_typed() {
-        for (name, wanted) in
-            [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]
-        {
-            let found = command_named(name).map(|command| (command.name, command.places.len()));
-            assert_eq!(found, Some((wanted.to_owned(), 1)), "{name}");
-        }
-        let config = command_named("CONFIG").map_or(0, |command| command.places.len());
-        assert!(config > 4);
-        for name in ["", "BLPOPP", "CONFIG STE", "GET x", "CONFIG SET x"] {
-            assert_eq!(command_named(name), None, "{name}");
-        }
     }
 }

@@ -63,6 +63,11 @@ impl Engine {
     /// Stops the broker: everybody is cut off, and no connections are taken until [`Engine::restart`]. Those who were
     /// cut off are returned. What is stopped already stays so.
     pub fn stop(&mut self, now: Time) -> Vec<ClientKey> {
+        self.stop_but(None, now)
+    }
+
+    /// As [`Engine::stop`], but one client stays.
+    pub(super) fn stop_but(&mut self, spared: Option<ClientKey>, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
         if self.store.availability.is_stopped() {
             return Vec::new();
@@ -72,8 +77,11 @@ impl Engine {
         if self.store.journal.is_on() {
             self.store.journal.stopped(self.store.now);
         }
-        let everybody: Vec<ClientKey> = self.store.clients.iter().map(|(key, _)| key).collect();
-        let mut cut = self.kill_clients(&Filter::all(), now);
+        let others = self.store.clients.iter().filter(|(key, _)| Some(*key) != spared);
+        let everybody: Vec<ClientKey> = others.map(|(key, _)| key).collect();
+        let spared = spared.and_then(|spared| self.client(spared)).map(|spared| Filter::id(spared.id));
+        let meant = spared.into_iter().fold(Filter::all(), Filter::except);
+        let mut cut = self.kill_clients(&meant, now);
         // Those that were being cut off already are gone as well.
         for client in everybody {
             if self.client(client).is_some_and(Client::is_listed) {
@@ -87,7 +95,17 @@ impl Engine {
     /// Has the broker begin anew, after it has been stopped if it was not; with the data that it has if `keeps_data`.
     /// Those who were cut off are returned.
     pub fn restart(&mut self, keeps_data: bool, now: Time) -> Vec<ClientKey> {
-        let cut = self.stop(now);
+        self.restart_but(None, keeps_data, now)
+    }
+
+    /// As [`Engine::restart`], but one client stays.
+    pub(super) fn restart_but(
+        &mut self,
+        spared: Option<ClientKey>,
+        keeps_data: bool,
+        now: Time,
+    ) -> Vec<ClientKey> {
+        let cut = self.stop_but(spared, now);
         self.store.restart(keeps_data);
         self.store.availability.restart();
         if self.store.journal.is_on() {

@@ -14,7 +14,6 @@ mod monitor;
 mod sleeping;
 mod transactions;
 
-pub use faults::command_named;
 pub use lifecycle::{Direction, Held};
 
 use std::time::Duration;
@@ -68,6 +67,7 @@ pub struct Output {
 pub struct Engine {
     store: Store,
     clock: clock::Clock,
+    ordered: control::Ordered,
     /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
@@ -77,7 +77,12 @@ impl Engine {
     /// A broker with nothing in it, whose random choices follow from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Time) -> Self {
-        Self { store: Store::new(config, seed, now), clock: clock::Clock::default(), ran: Vec::new() }
+        Self {
+            store: Store::new(config, seed, now),
+            clock: clock::Clock::default(),
+            ordered: control::Ordered::default(),
+            ran: Vec::new(),
+        }
     }
 
     /// All state, to look at.
@@ -253,9 +258,6 @@ impl Engine {
         }
         self.end_pause_if_over();
         self.tell_testers();
-        if self.store.advance_to.is_some() {
-            self.move_clock_if_asked();
-        }
     }
 
     /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A

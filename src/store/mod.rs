@@ -102,8 +102,6 @@ pub struct Store {
     pub now: Time,
     /// The same by the clock of the shell, which runs on where the broker's stands still.
     pub real_now: Time,
-    /// A command asks for the clock to be moved so far, when it is done.
-    pub advance_to: Option<Time>,
     /// CLIENT PAUSE lasts: a key that has passed its time is not seen any more, but it stays until the pause
     /// is over. Nothing may write meanwhile.
     pub keeps_expired: bool,
@@ -140,7 +138,6 @@ impl Store {
             random,
             now,
             real_now: now,
-            advance_to: None,
             keeps_expired: false,
             touches: true,
             active_expire: true,

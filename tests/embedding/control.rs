@@ -278,3 +278,171 @@ fn a_tester_waits_in_real_time_though_the_clock_stands_still() -> Outcome {
     assert!(told.contains("waited 5ms"), "{told}");
     Ok(())
 }
+
+#[test]
+fn a_tester_makes_faults_and_ends_them() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut ann = connect(&broker)?;
+    redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
+    let fault: u64 = control(&mut tester, "FAULT ADD COMMAND get CLIENT ann NTH 2 ERROR TRYAGAIN")?;
+    ann.get::<_, Option<String>>("mood")?;
+    assert!(ann.get::<_, Option<String>>("mood").is_err());
+    ann.get::<_, Option<String>>("mood")?;
+    assert_eq!(control::<u64>(&mut tester, &format!("FAULT HITS {fault}"))?, 1);
+    assert_eq!(control::<String>(&mut tester, &format!("WAITFOR FAULT {fault} 1"))?, "OK");
+    let lines: Vec<String> = control(&mut tester, "FAULT LIST")?;
+    assert_eq!(lines, [r#"1 GET of client "ann", the 2nd time: error "TRYAGAIN" (1 hits)"#]);
+    assert_eq!(control::<usize>(&mut tester, "FAULT END 1")?, 1);
+    assert!(refusal(control(&mut tester, "FAULT END 1")).contains("no such fault"));
+    for words in ["FAULT ADD LOADING", "FAULT ADD KEY session:* READONLY", "FAULT ADD EVERY 2 DELAY 1"] {
+        control::<u64>(&mut tester, words)?;
+    }
+    assert!(ann.get::<_, Option<String>>("mood").unwrap_err().to_string().contains("loading"));
+    assert_eq!(control::<usize>(&mut tester, "FAULT END ALL")?, 3);
+    ann.get::<_, Option<String>>("mood")?;
+    Ok(())
+}
+
+#[test]
+fn messages_are_struck_at_the_order_of_a_tester() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.subscribe("chat")?;
+    control::<u64>(&mut tester, "FAULT ADD CHANNEL chat NTH 1 DROP")?;
+    control::<u64>(&mut tester, "FAULT ADD CHANNELS ch* NTH 2 DUPLICATE")?;
+    for text in ["1", "2"] {
+        let _: usize = tester.publish("chat", text)?;
+    }
+    ann.expect_message("chat", "2")?;
+    ann.expect_message("chat", "2")?;
+    let lost: Vec<String> = control(&mut tester, "LOST")?;
+    assert!(lost[0].contains("dropped by a fault") && lost[1].contains("more than once"), "{lost:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_no_fault_is_refused() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    for (words, told) in [
+        ("FAULT ADD COMMAND BLPOPP DISCONNECT", "there is no command 'BLPOPP'"),
+        ("FAULT ADD NTH 0 DISCONNECT", "the first time is 1"),
+        ("FAULT ADD PROBABILITY 1.5 DISCONNECT", "from 0 to 1"),
+        ("FAULT ADD COMMAND GET DROP", "not one of"),
+        ("FAULT ADD CHANNEL chat DISCONNECT", "not one of"),
+        ("FAULT ADD COMMAND GET", "syntax error"),
+        ("FAULT ADD DISCONNECT now", "syntax error"),
+        ("FAULT ADD DELAY", "syntax error"),
+        ("FAULT ADD DELAY soon", "out of range"),
+        ("FAULT END x", "out of range"),
+        ("FAULT HITS 7", "no such fault"),
+        ("FAULT WHAT", "unknown subcommand"),
+    ] {
+        let said = refusal(control(&mut tester, words));
+        assert!(said.contains(told), "{words}: {said}");
+    }
+    assert_eq!(control::<Vec<String>>(&mut tester, "FAULT LIST")?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_tester_cuts_off_others_and_never_itself() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut clients = Vec::new();
+    for line in ["SUBSCRIBE chat", "BLPOP queue 0", "CLIENT SETNAME ann"] {
+        let mut client = Wire::connect(&broker)?;
+        client.send(line)?;
+        clients.push(client);
+    }
+    broker
+        .wait_until(|state| {
+            state.subscribers("chat") + state.blocked("queue") + state.clients_named("ann") == 3
+        })
+        .blocking()?;
+    for words in ["KILL CHANNEL chat NAME nobody", "KILL NAME ben", "KILL ID 1"] {
+        assert_eq!(control::<usize>(&mut tester, words)?, 0, "{words}");
+    }
+    for words in ["KILL CHANNEL chat", "KILL BLOCKED queue", "KILL NAME ann", "KILL ALL"] {
+        let meant = usize::from(words != "KILL ALL");
+        assert_eq!(control::<usize>(&mut tester, words)?, meant, "{words}");
+    }
+    for client in &mut clients {
+        while !client.is_cut() {}
+    }
+    assert!(refusal(control(&mut tester, "KILL NAME")).contains("syntax error"));
+    assert!(refusal(control(&mut tester, "KILL EVERYBODY 1")).contains("syntax error"));
+    Ok(())
+}
+
+#[test]
+fn a_tester_holds_a_client_until_it_passes_its_limit() -> Outcome {
+    let broker = Broker::builder().control(true).subscriber_output_limit(64 * 1024).start()?;
+    let mut tester = connect(&broker)?;
+    let mut slow = Wire::connect(&broker)?;
+    slow.subscribe("chat")?;
+    assert_eq!(control::<usize>(&mut tester, "HOLD WRITING CHANNEL chat")?, 1);
+    while tester.publish::<_, _, usize>("chat", "x".repeat(10_000))? == 1 {}
+    assert!(slow.is_cut());
+    let mut ann = Wire::connect(&broker)?;
+    ann.ask("CLIENT SETNAME ann", "+OK\r\n")?;
+    assert_eq!(control::<usize>(&mut tester, "HOLD READING ALL")?, 1);
+    ann.send("RPUSH queue hello")?;
+    assert_eq!(control::<String>(&mut tester, "RELEASE")?, "OK");
+    assert_eq!(control::<String>(&mut tester, "WAITFOR LENGTH queue 1")?, "OK");
+    ann.expect(":1\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn a_tester_stops_and_restarts_the_broker_and_stays_connected() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    tester.set::<_, _, ()>("mood", "good")?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.ask("PING", "+PONG\r\n")?;
+    for (stop, go_on, is_cut) in [("REFUSE", "ACCEPT", false), ("STOP", "RESTART", true)] {
+        assert_eq!(control::<String>(&mut tester, stop)?, "OK");
+        assert!(std::net::TcpStream::connect(broker.addr()).is_err(), "{stop}");
+        if is_cut {
+            assert!(ann.is_cut());
+        } else {
+            ann.ask("PING", "+PONG\r\n")?;
+        }
+        assert_eq!(control::<String>(&mut tester, go_on)?, "OK");
+        Wire::connect(&broker)?.ask("PING", "+PONG\r\n")?;
+    }
+    assert_eq!(tester.get::<_, String>("mood")?, "good");
+    assert_eq!(control::<String>(&mut tester, "RESTART EMPTY")?, "OK");
+    assert_eq!(tester.get::<_, Option<String>>("mood")?, None);
+    assert!(refusal(control(&mut tester, "RESTART FULL")).contains("syntax error"));
+    Ok(())
+}
+
+#[test]
+fn a_reset_leaves_nothing_of_the_last_test() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.subscribe("chat")?;
+    tester.set::<_, _, ()>("mood", "good")?;
+    let _: usize = tester.publish("chat", "hello")?;
+    redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(2).exec(&mut tester)?;
+    for words in ["FAULT ADD LOADING", "REFUSE", "HOLD WRITING ALL"] {
+        control::<redis::Value>(&mut tester, words)?;
+    }
+    assert_eq!(control::<String>(&mut tester, "RESET")?, "OK");
+    assert_eq!(control::<Vec<String>>(&mut tester, "FAULT LIST")?, Vec::<String>::new());
+    assert_eq!(control::<Vec<String>>(&mut tester, "PUBLISHED chat")?, Vec::<String>::new());
+    assert_eq!(control::<Vec<String>>(&mut tester, "JOURNAL")?, Vec::<String>::new());
+    assert_eq!(tester.get::<_, Option<String>>("mood")?, None);
+    ann.expect_message("chat", "hello")?;
+    assert!(ann.is_cut());
+    let mut others = [Wire::connect(&broker)?, Wire::connect(&broker)?, Wire::connect(&broker)?];
+    for other in &mut others {
+        other.ask("PING", "+PONG\r\n")?;
+    }
+    Ok(())
+}

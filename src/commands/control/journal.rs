@@ -3,6 +3,7 @@
 use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error, Outcome};
+use super::{Answered, write_lines};
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::journal::{Event, EventKind, Message, Wakeup};
 
@@ -12,7 +13,7 @@ const NOTHING_RECORDED: Error = Error::constant("ERR this broker records nothing
 const FORGOTTEN: Error = Error::constant("ERR the journal has given up its oldest events");
 
 /// `MINIBROKER JOURNAL [CLIENT c] [COMMAND name] [CHANNEL channel] [KEY key] [COUNT count]`
-pub fn journal(ctx: &mut Context<'_>) -> Outcome {
+pub fn journal(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
     let filter = Filter::read(ctx.args)?;
     let events = ctx.store.journal.events();
@@ -22,11 +23,11 @@ pub fn journal(ctx: &mut Context<'_>) -> Outcome {
         lines.drain(..lines.len().saturating_sub(count));
     }
     write_lines(&mut ctx.reply, &lines);
-    Ok(())
+    Ok(None)
 }
 
 /// `MINIBROKER PUBLISHED channel [FULL]`
-pub fn published(ctx: &mut Context<'_>) -> Outcome {
+pub fn published(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
     let full = match ctx.args.get(3) {
         Some(option) if is_option(option, "FULL") => true,
@@ -38,29 +39,22 @@ pub fn published(ctx: &mut Context<'_>) -> Outcome {
     for message in &messages {
         if full { write_message(&mut ctx.reply, message) } else { ctx.reply.bulk(&message.payload) }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `MINIBROKER LOST`
-pub fn lost(ctx: &mut Context<'_>) -> Outcome {
+pub fn lost(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
     if ctx.store.journal.dropped() > 0 {
         return Err(FORGOTTEN);
     }
     let lines: Vec<String> = ctx.store.lost_messages().iter().map(ToString::to_string).collect();
     write_lines(&mut ctx.reply, &lines);
-    Ok(())
+    Ok(None)
 }
 
 fn assert_recording(ctx: &Context<'_>) -> Outcome {
     if ctx.store.journal.is_on() { Ok(()) } else { Err(NOTHING_RECORDED) }
-}
-
-fn write_lines(reply: &mut Reply<'_>, lines: &[String]) {
-    reply.array(lines.len());
-    for line in lines {
-        reply.bulk(line.as_bytes());
-    }
 }
 
 fn write_message(reply: &mut Reply<'_>, message: &Message) {

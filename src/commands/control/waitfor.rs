@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::numbers::{self, is_option};
-use super::super::{Context, Error, Outcome, Wait};
+use super::super::{Context, Error, Wait};
+use super::{Answered, faults};
 use crate::resp::Args;
 use crate::store::condition::{Condition, DEFAULT_WAIT};
 use crate::store::waiters::Reason;
@@ -17,7 +18,16 @@ pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration
     let is = |word| is_option(kind, word);
     // Names stand between the word and the count.
     let names = if is("CLIENTS") { 0 } else { 1 + usize::from(is("PENDING")) };
-    let known = ["SUBSCRIBERS", "PATTERNSUBSCRIBERS", "BLOCKED", "PUBLISHED", "CLIENTS", "PENDING", "LENGTH"];
+    let known = [
+        "SUBSCRIBERS",
+        "PATTERNSUBSCRIBERS",
+        "BLOCKED",
+        "PUBLISHED",
+        "CLIENTS",
+        "PENDING",
+        "LENGTH",
+        "FAULT",
+    ];
     let given = args.len().saturating_sub(3);
     if !known.iter().any(|word| is(word)) || !(names + 1..=names + 2).contains(&given) {
         return Err(Error::subcommand_syntax(kind, "MINIBROKER"));
@@ -38,6 +48,9 @@ pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration
         Condition::Published { channel: name(0), count }
     } else if is("PENDING") {
         Condition::Pending { stream: name(0), group: name(1), count }
+    } else if is("FAULT") {
+        let fault = faults::number(&name(0))?;
+        Condition::Fault { fault, words: fault.number().to_string(), count }
     } else if is("LENGTH") {
         Condition::Length { database, key: name(0), count }
     } else {
@@ -47,7 +60,7 @@ pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration
 }
 
 /// `MINIBROKER WAITFOR what [name ...] count [milliseconds]`
-pub fn waitfor(ctx: &mut Context<'_>) -> Outcome {
+pub fn waitfor(ctx: &mut Context<'_>) -> Answered {
     let (condition, within) = condition(ctx.args, ctx.store.db)?;
     if matches!(condition, Condition::Published { .. }) && !ctx.store.journal.is_on() {
         return Err(NOTHING_RECORDED);
@@ -61,5 +74,5 @@ pub fn waitfor(ctx: &mut Context<'_>) -> Outcome {
         let seen = condition.seen(ctx.store).text;
         return Err(Error::new(format!("ERR waited {within:?} for {condition}, saw {seen}")));
     }
-    Ok(())
+    Ok(None)
 }

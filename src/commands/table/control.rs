@@ -1,6 +1,6 @@
 //! The command of a tester, which stands beside the table: no list names it.
 
-use super::{COUNT, Command, Flags, Group, Run};
+use super::{COUNT, Command, Flags, Group};
 use crate::commands::control;
 
 /// MINIBROKER, where the broker may be controlled.
@@ -11,7 +11,6 @@ pub static CONTROL: Command = Command {
     group: Group::Server,
     since: "8.0.6",
     summary: "Waits, looks back, moves the time and breaks things for a test.",
-    run: Run::Command(control::minibroker),
     ..Command::EMPTY
 }
 .placed(COUNT, None);

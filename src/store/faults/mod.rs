@@ -20,6 +20,20 @@ use super::{Bytes, Client};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct FaultId(u64);
 
+impl FaultId {
+    /// The fault of this number, if there is one.
+    #[must_use]
+    pub const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number, from 1 in the order in which they were made.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// One fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -109,7 +123,9 @@ pub enum Action {
 }
 
 impl Action {
-    fn is_of_messages(&self) -> bool {
+    /// True if it happens to messages, false if to commands.
+    #[must_use]
+    pub const fn is_of_messages(&self) -> bool {
         matches!(self, Self::Drop | Self::Duplicate | Self::DelayMessage(_))
     }
 }

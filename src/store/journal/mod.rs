@@ -86,6 +86,11 @@ impl Recorder {
         Self { limit, chunk_size, next: 1, started, ..Self::default() }
     }
 
+    /// Forgets all events; the numbers of those that come begin anew.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.limit, self.started);
+    }
+
     /// True if events are recorded.
     #[must_use]
     pub fn is_on(&self) -> bool {

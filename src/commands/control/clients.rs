@@ -1,0 +1,100 @@
+//! What a test does to connections and to the whole broker.
+
+use super::super::numbers::{self, is_option};
+use super::super::{Context, Error};
+use super::{Answered, Order};
+use crate::resp::Args;
+use crate::store::clients::Filter;
+
+/// `MINIBROKER KILL filter`: the clients that are meant are cut off; how many they were.
+pub fn kill(ctx: &mut Context<'_>) -> Answered {
+    let filter = filter(ctx, ctx.args.from(2))?;
+    ctx.reply.count(ctx.store.clients_of(&filter).len());
+    Ok(Some(Order::Kill(filter)))
+}
+
+/// `MINIBROKER HOLD READING|WRITING filter`: how many are not read from any more, or not written to.
+pub fn hold(ctx: &mut Context<'_>) -> Answered {
+    let word = &ctx.args[2];
+    let writing = is_option(word, "WRITING");
+    if !writing && !is_option(word, "READING") {
+        return Err(Error::SYNTAX);
+    }
+    let filter = filter(ctx, ctx.args.from(3))?;
+    ctx.reply.count(ctx.store.clients_of(&filter).len());
+    Ok(Some(Order::Hold { filter, writing }))
+}
+
+/// `MINIBROKER RELEASE`: all that is held goes on.
+pub fn release(ctx: &mut Context<'_>) -> Answered {
+    ordered(ctx, Order::Release)
+}
+
+/// `MINIBROKER REFUSE`: connections are refused.
+pub fn refuse(ctx: &mut Context<'_>) -> Answered {
+    ordered(ctx, Order::Refuse)
+}
+
+/// `MINIBROKER ACCEPT`: connections are taken again.
+pub fn accept(ctx: &mut Context<'_>) -> Answered {
+    ordered(ctx, Order::Accept)
+}
+
+/// `MINIBROKER STOP`: everybody but the tester is cut off, and nobody can connect.
+pub fn stop(ctx: &mut Context<'_>) -> Answered {
+    ordered(ctx, Order::Stop)
+}
+
+/// `MINIBROKER RESTART [EMPTY]`: as after a restart of the server, with its data or without.
+pub fn restart(ctx: &mut Context<'_>) -> Answered {
+    let keeps_data = match ctx.args.get(2) {
+        Some(word) if is_option(word, "EMPTY") => false,
+        Some(_) => return Err(Error::SYNTAX),
+        None => true,
+    };
+    ordered(ctx, Order::Restart { keeps_data })
+}
+
+/// `MINIBROKER RESET`: nothing of the last test is left.
+pub fn reset(ctx: &mut Context<'_>) -> Answered {
+    ordered(ctx, Order::Reset)
+}
+
+#[allow(clippy::unnecessary_wraps)] // As all subcommands.
+fn ordered(ctx: &mut Context<'_>, order: Order) -> Answered {
+    ctx.reply.ok();
+    Ok(Some(order))
+}
+
+/// `ALL`, or pairs of a word and a value that all have to fit. The tester is never meant.
+fn filter(ctx: &mut Context<'_>, words: Args<'_>) -> Result<Filter, Error> {
+    let tester = Filter::id(ctx.client()?.id);
+    if words.len() == 1 && is_option(&words[0], "ALL") {
+        return Ok(Filter::all().except(tester));
+    }
+    if words.is_empty() || !words.len().is_multiple_of(2) {
+        return Err(Error::SYNTAX);
+    }
+    let mut all = Filter::all();
+    for at in (0..words.len()).step_by(2) {
+        let (word, value) = (&words[at], &words[at + 1]);
+        let is = |known| is_option(word, known);
+        let one = if is("ID") {
+            Filter::id(numbers::count(value)? as u64)
+        } else if is("NAME") {
+            Filter::name(value)
+        } else if is("ADDRESS") {
+            Filter::address(String::from_utf8_lossy(value))
+        } else if is("CHANNEL") {
+            Filter::subscribed_to(value)
+        } else if is("PATTERN") {
+            Filter::subscribed_to_pattern(value)
+        } else if is("BLOCKED") {
+            Filter::blocked_on(value)
+        } else {
+            return Err(Error::SYNTAX);
+        };
+        all = if at == 0 { one } else { all.and(one) };
+    }
+    Ok(all.except(tester))
+}

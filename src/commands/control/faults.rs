@@ -1,0 +1,158 @@
+//! MINIBROKER FAULT: faults on purpose, as a test makes them.
+
+use std::time::Duration;
+
+use super::super::numbers::{self, is_option};
+use super::super::table;
+use super::super::{Context, Error};
+use super::{Answered, Order};
+use crate::resp::{Args, parse_double};
+use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When};
+
+/// A fault that has ended, or never was.
+const NO_FAULT: Error = Error::constant("ERR there is no such fault");
+/// A time out of every so many.
+const NOT_A_COUNT: Error = Error::constant("ERR the first time is 1");
+/// What is no probability.
+const NOT_A_PROBABILITY: Error = Error::constant("ERR a probability is a number from 0 to 1");
+
+/// `MINIBROKER FAULT ADD|LIST|HITS|END ...`
+pub fn fault(ctx: &mut Context<'_>) -> Answered {
+    let args = ctx.args;
+    let word = args.get(2).unwrap_or_default();
+    let count = args.len();
+    if is_option(word, "ADD") && count > 3 {
+        let rule = rule(args)?;
+        let fault = ctx.store.faults.add(rule);
+        ctx.reply.integer(i64::try_from(fault.number()).unwrap_or(i64::MAX));
+    } else if is_option(word, "LIST") && count == 3 {
+        list(ctx);
+    } else if is_option(word, "HITS") && count == 4 {
+        let hits = ctx.store.faults.hits(number(&args[3])?).ok_or(NO_FAULT)?;
+        ctx.reply.integer(i64::try_from(hits).unwrap_or(i64::MAX));
+    } else if is_option(word, "END") && count == 4 {
+        return end(ctx).map(Some);
+    } else {
+        return Err(Error::subcommand_syntax(word, "MINIBROKER"));
+    }
+    Ok(None)
+}
+
+/// The number of a fault.
+pub fn number(text: &[u8]) -> Result<FaultId, Error> {
+    Ok(FaultId::of_number(numbers::count(text)? as u64))
+}
+
+fn list(ctx: &mut Context<'_>) {
+    let line =
+        |(fault, rule, hits): (FaultId, &Rule, u64)| format!("{} {rule} ({hits} hits)", fault.number());
+    let lines: Vec<String> = ctx.store.faults.rules().map(line).collect();
+    super::write_lines(&mut ctx.reply, &lines);
+}
+
+/// `FAULT END number|ALL`: what was held goes on.
+fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
+    let which = &ctx.args[3];
+    let faults: Vec<FaultId> = if is_option(which, "ALL") {
+        ctx.store.faults.rules().map(|(fault, ..)| fault).collect()
+    } else {
+        let fault = number(which)?;
+        ctx.store.faults.hits(fault).ok_or(NO_FAULT)?;
+        vec![fault]
+    };
+    ctx.reply.count(faults.len());
+    Ok(Order::EndFaults(faults))
+}
+
+/// What stands behind `FAULT ADD`: scopes and times in any order, and the action at the end.
+fn rule(args: Args<'_>) -> Result<Rule, Error> {
+    let (mut scope, mut when) = (Scope::default(), When::Always);
+    let mut at = 3;
+    loop {
+        let word = args.get(at).ok_or(Error::SYNTAX)?;
+        if is_option(word, "ONCE") {
+            when = When::Nth(1);
+            at += 1;
+            continue;
+        }
+        if let Some(action) = action(args.from(at), &scope)? {
+            return Ok(Rule { scope, when, action });
+        }
+        let value = args.get(at + 1).ok_or(Error::SYNTAX)?;
+        if is_option(word, "COMMAND") {
+            let name = String::from_utf8_lossy(value);
+            let unknown = || Error::new(format!("ERR there is no command '{name}'"));
+            scope.commands.push(table::command_named(&name).ok_or_else(unknown)?);
+        } else if is_option(word, "CLIENT") {
+            scope.clients.push(String::from_utf8_lossy(value).into_owned());
+        } else if is_option(word, "KEY") {
+            scope.keys.push(value.into());
+        } else if is_option(word, "CHANNEL") {
+            scope.channels.push(Channel::Named(value.into()));
+        } else if is_option(word, "CHANNELS") {
+            scope.channels.push(Channel::Like(value.into()));
+        } else if is_option(word, "NTH") {
+            when = When::Nth(times(value)?);
+        } else if is_option(word, "EVERY") {
+            when = When::Every(times(value)?);
+        } else if is_option(word, "PROBABILITY") {
+            let probability = parse_double(value).filter(|number| (0.0..=1.0).contains(number));
+            when = When::Probability(probability.ok_or(NOT_A_PROBABILITY)?);
+        } else {
+            return Err(Error::SYNTAX);
+        }
+        at += 2;
+    }
+}
+
+fn times(text: &[u8]) -> Result<u64, Error> {
+    match numbers::count(text)? {
+        0 => Err(NOT_A_COUNT),
+        times => Ok(times as u64),
+    }
+}
+
+/// The action that stands at the end; none if something else stands there.
+fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
+    const WITHOUT_VALUE: [(&str, Action); 9] = [
+        ("DISCONNECT", Action::Disconnect),
+        ("DISCONNECTAFTER", Action::LoseReply(0)),
+        ("LOADING", Action::Pretend(Pretence::Loading)),
+        ("READONLY", Action::Pretend(Pretence::ReadOnly)),
+        ("OUTOFMEMORY", Action::Pretend(Pretence::OutOfMemory)),
+        ("NOAUTH", Action::Pretend(Pretence::NoAuth)),
+        ("BUSY", Action::Pretend(Pretence::Busy)),
+        ("DROP", Action::Drop),
+        ("DUPLICATE", Action::Duplicate),
+    ];
+    let word = &args[0];
+    let found = match WITHOUT_VALUE.into_iter().find(|(known, _)| is_option(word, known)) {
+        Some((_, action)) if args.len() == 1 => action,
+        Some(_) => return Err(Error::SYNTAX),
+        None if args.len() == 2 => {
+            let value = &args[1];
+            let millis = || Ok::<_, Error>(Duration::from_millis(numbers::count(value)? as u64));
+            // As in a test: with a channel and no command a delay is that of messages.
+            let of_messages =
+                !scope.channels.is_empty() && scope.commands.is_empty() && scope.keys.is_empty();
+            if is_option(word, "ERROR") {
+                Action::Error(value.into())
+            } else if is_option(word, "DISCONNECTINREPLY") {
+                Action::LoseReply(numbers::count(value)?)
+            } else if is_option(word, "DELAYMESSAGES") || is_option(word, "DELAY") && of_messages {
+                Action::DelayMessage(millis()?)
+            } else if is_option(word, "DELAY") {
+                Action::Delay(millis()?)
+            } else {
+                return Ok(None);
+            }
+        }
+        None => return Ok(None),
+    };
+    let of_commands = !scope.commands.is_empty() || !scope.keys.is_empty();
+    let is_of_messages = found.is_of_messages();
+    if is_of_messages && of_commands || !is_of_messages && !of_commands && !scope.channels.is_empty() {
+        return Err(Error::new("ERR this fault is not one of what stands before it"));
+    }
+    Ok(Some(found))
+}
