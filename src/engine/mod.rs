@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::commands::Error;
 use crate::commands::table::Command;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::store::clients::{Address, Client, Close, ReplyMode};
+use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT, ReplyMode};
 use crate::store::{ClientKey, Config, Store, Time};
 
 /// What a client may do after a request.
@@ -37,6 +37,9 @@ pub struct Output {
     pub close: Close,
     /// It no longer waits: requests that have arrived are to be handed over.
     pub resumed: bool,
+    /// What was taken counts as waiting until [`Engine::set_in_flight`] says that it was written. Otherwise only what
+    /// could not be written is to be told.
+    pub counted: bool,
 }
 
 /// A broker without a network. Wherever it takes the time that is the caller's, from which its own clock may differ, see
@@ -250,16 +253,19 @@ impl Engine {
     pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
         let clients = &mut self.store.clients;
         let Some(owner) = clients.get_mut(client) else {
-            return Output { close: Close::Now, resumed: false };
+            return Output { close: Close::Now, ..Output::default() };
         };
         let mut taken = std::mem::take(&mut owner.outbox);
+        // While the clock stands still it may be moved before much is written, whether it can be or not: who is over its
+        // soft limit stays so.
+        let counted = self.clock.is_stopped() && taken.len() > FIXED_OUTPUT;
         // Of what is taken from a client that is cut off nothing is written.
-        owner.in_flight = if owner.close == Close::Now { taken.len() } else { 0 };
+        owner.in_flight = if counted || owner.close == Close::Now { taken.len() } else { 0 };
         if !taken.is_empty() {
             owner.last_interaction = self.store.now;
         }
         owner.net_output += taken.len() as u64;
-        let output = Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed) };
+        let output = Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed), counted };
         self.store.stats.net_output += taken.len() as u64;
         if into.is_empty() {
             std::mem::swap(&mut taken, into);
@@ -320,7 +326,7 @@ impl Engine {
     ///
     /// While the clock stands still no time passes, and what it took is not told.
     pub fn account(&mut self, elapsed: Duration) {
-        let elapsed = if self.is_clock_stopped() { Duration::ZERO } else { elapsed };
+        let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
         for (index, times) in self.ran.drain(..) {
