@@ -25,14 +25,16 @@ impl Default for Clock {
     }
 }
 
+impl Clock {
+    pub(super) fn is_stopped(self) -> bool {
+        matches!(self, Self::Manual { .. })
+    }
+}
+
 impl Engine {
     /// From now on time stands still but for [`Engine::move_clock`].
     pub fn stop_clock(&mut self) {
         self.clock = Clock::Manual { aim: self.store.now };
-    }
-
-    pub(super) fn is_clock_stopped(&self) -> bool {
-        matches!(self.clock, Clock::Manual { .. })
     }
 
     /// The broker's time, when it is `shell` for the shell. It never goes back, whatever the shell's clock does.

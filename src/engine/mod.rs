@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::commands::Error;
 use crate::commands::table::Command;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::store::clients::{Address, Client, Close, ReplyMode};
+use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT, ReplyMode};
 use crate::store::{ClientKey, Config, Store, Time};
 
 /// What a client may do after a request.
@@ -44,6 +44,9 @@ pub struct Output {
     pub resumed: bool,
     /// It is not to be read from.
     pub reading_stopped: bool,
+    /// What was taken counts as waiting until [`Engine::set_in_flight`] says that it was written. Otherwise only what
+    /// could not be written is to be told.
+    pub counted: bool,
 }
 
 /// A broker without a network. Wherever it takes the time that is the caller's, from which its own clock may differ, see
@@ -270,17 +273,28 @@ impl Engine {
         let reading_stopped = owner.reading_stops > 0;
         if owner.writing_stops > 0 && owner.close != Close::Now {
             // Even what ends behind an answer stays until that can be written.
-            return Output { close: Close::No, resumed: std::mem::take(&mut owner.resumed), reading_stopped };
+            return Output {
+                resumed: std::mem::take(&mut owner.resumed),
+                reading_stopped,
+                ..Output::default()
+            };
         }
         let mut taken = std::mem::take(&mut owner.outbox);
+        // While the clock stands still it may be moved before much is written, whether it can be or not: who is over its
+        // soft limit stays so.
+        let counted = self.clock.is_stopped() && taken.len() > FIXED_OUTPUT;
         // Of what is taken from a client that is cut off nothing is written.
-        owner.in_flight = if owner.close == Close::Now { taken.len() } else { 0 };
+        owner.in_flight = if counted || owner.close == Close::Now { taken.len() } else { 0 };
         if !taken.is_empty() {
             owner.last_interaction = self.store.now;
         }
         owner.net_output += taken.len() as u64;
-        let output =
-            Output { close: owner.close, resumed: std::mem::take(&mut owner.resumed), reading_stopped };
+        let output = Output {
+            close: owner.close,
+            resumed: std::mem::take(&mut owner.resumed),
+            reading_stopped,
+            counted,
+        };
         self.store.stats.net_output += taken.len() as u64;
         if into.is_empty() {
             std::mem::swap(&mut taken, into);
@@ -341,7 +355,7 @@ impl Engine {
     ///
     /// While the clock stands still no time passes, and what it took is not told.
     pub fn account(&mut self, elapsed: Duration) {
-        let elapsed = if self.is_clock_stopped() { Duration::ZERO } else { elapsed };
+        let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
         for (index, times) in self.ran.drain(..) {

@@ -170,6 +170,8 @@ impl Io {
                 Bytes::copy_from_slice(&buffer[written..])
             };
             shared.engine().set_in_flight(client, self.pending.len());
+        } else if output.counted {
+            shared.engine().set_in_flight(client, 0);
         }
         buffer.clear();
         buffer.shrink_to(KEPT_CAPACITY);
