@@ -3,10 +3,12 @@
 
 mod commands;
 mod journal;
+mod lifecycle;
 mod lifetime;
 mod lost;
 mod memory;
 mod order;
+mod restart;
 mod settings;
 mod waits;
 mod wire;
