@@ -163,7 +163,7 @@ fn an_address_of_another_machine_is_a_clear_error() {
 }
 
 #[cfg(unix)]
-mod unix_socket {
+pub mod unix_socket {
     use std::fs;
     use std::os::unix::net::UnixListener;
     use std::path::{Path, PathBuf};
@@ -171,16 +171,16 @@ mod unix_socket {
     use super::*;
 
     /// A folder of its own for each test; paths of sockets must be short.
-    struct Folder(PathBuf);
+    pub struct Folder(PathBuf);
 
     impl Folder {
-        fn new(name: &str) -> io::Result<Self> {
+        pub fn new(name: &str) -> io::Result<Self> {
             let path = std::env::temp_dir().join(format!("minibroker-{}-{name}", std::process::id()));
             fs::create_dir_all(&path)?;
             Ok(Self(path))
         }
 
-        fn file(&self, name: &str) -> PathBuf {
+        pub fn file(&self, name: &str) -> PathBuf {
             self.0.join(name)
         }
     }

@@ -10,7 +10,7 @@ use minibroker::Broker;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
-pub struct Wire(TcpStream);
+pub struct Wire(pub TcpStream);
 
 impl Wire {
     pub fn connect(broker: &Broker) -> io::Result<Self> {
