@@ -210,21 +210,4 @@ pub fn command_named(name: &str) -> Option<CommandName> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_are_named_as_they_are_typed() {
-        for (name, wanted) in
-            [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]
-        {
-            let found = command_named(name).map(|command| (command.name, command.places.len()));
-            assert_eq!(found, Some((wanted.to_owned(), 1)), "{name}");
-        }
-        let config = command_named("CONFIG").map_or(0, |command| command.places.len());
-        assert!(config > 4);
-        for name in ["", "BLPOPP", "CONFIG STE", "GET x", "CONFIG SET x"] {
-            assert_eq!(command_named(name), None, "{name}");
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! for the moment, looks inside, lets it go; and what holds whoever is connected.
 
 mod commands;
+mod faults;
 mod journal;
 mod lifetime;
 mod lost;
