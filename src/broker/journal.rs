@@ -100,7 +100,9 @@ impl Journal {
         self.filter(|event| match &event.kind {
             EventKind::Published(message)
             | EventKind::Delivered { message, .. }
-            | EventKind::Undelivered { message, .. } => message.channel == wanted,
+            | EventKind::Undelivered { message, .. }
+            | EventKind::Dropped { message, .. }
+            | EventKind::Delayed { message, .. } => message.channel == wanted,
             EventKind::Subscribed { name, .. } | EventKind::Unsubscribed { name, .. } => name == wanted,
             _ => false,
         })

@@ -20,6 +20,7 @@ mod hyperloglog;
 mod key_spec;
 mod keys;
 mod lists;
+mod named;
 mod pubsub;
 mod serialization;
 mod server;
@@ -32,6 +33,7 @@ mod transactions;
 
 pub use flags::{Categories, Flags};
 pub use key_spec::{Begin, Find, KeySpec, KeysError};
+pub use named::named;
 
 /// What runs when a command is called.
 #[derive(Clone, Copy)]

@@ -8,10 +8,10 @@ use super::Engine;
 use super::blocking::command_of;
 use super::dispatch::permit;
 use crate::commands::Error;
-use crate::commands::table::{self, Command, Flags, Run};
+use crate::commands::table::{Command, Flags, Run};
 use crate::resp::Args;
 use crate::store::clients::Transaction;
-use crate::store::faults::{CommandName, Consequence, FaultId, Pretence, Rule, Strike, Subject};
+use crate::store::faults::{Consequence, FaultId, Pretence, Rule, Strike, Subject};
 use crate::store::journal::Wakeup;
 use crate::store::waiters::Reason;
 use crate::store::{ClientKey, Store};
@@ -26,10 +26,7 @@ impl Engine {
     /// not.
     pub fn end_fault(&mut self, fault: FaultId, now: crate::store::Time) {
         self.advance(now);
-        if self.store.faults.remove(fault).is_none() {
-            return;
-        }
-        for client in self.store.forget_fault(fault) {
+        for client in self.store.end_fault(fault) {
             self.end_delay(client);
             self.serve_ready();
         }
@@ -66,7 +63,9 @@ impl Engine {
         if spared {
             return self.proceed(client, command, args);
         }
-        let mut strike = faults.strike(&subject);
+        // A command that waited for a key when a pause began was looked at when it came.
+        let left = owner.strike.as_deref().cloned();
+        let mut strike = left.unwrap_or_else(|| faults.strike(&subject));
         if strike.is_nothing() {
             return self.proceed(client, command, args);
         }
@@ -189,24 +188,6 @@ fn refuses(state: Pretence, command: &Command, transaction: Option<&Transaction>
         Pretence::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
         Pretence::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
     }
-}
-
-/// The command of this name, in either case, for the [scope](crate::store::faults::Scope) of a fault; `CONFIG SET` (or
-/// `config|set`) names a subcommand, `CONFIG` all of them. None if there is no such command.
-#[must_use]
-pub fn command_named(name: &str) -> Option<CommandName> {
-    let mut words = name.split([' ', '|']).filter(|word| !word.is_empty());
-    let mut command = table::lookup(words.next()?.as_bytes())?;
-    let mut last = command.index() + command.subcommands().len();
-    if let Some(subcommand) = words.next() {
-        command = command.subcommand(subcommand.as_bytes())?;
-        last = command.index();
-    }
-    if words.next().is_some() {
-        return None;
-    }
-    let name = command.full_name().replace('|', " ").to_uppercase();
-    Some(CommandName { name, places: command.index()..last + 1 })
 }
 
 #[cfg(test)]

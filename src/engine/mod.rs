@@ -11,8 +11,6 @@ mod monitor;
 mod sleeping;
 mod transactions;
 
-pub use faults::command_named;
-
 use std::time::Duration;
 
 use crate::commands::Error;

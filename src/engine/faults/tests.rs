@@ -1,6 +1,7 @@
 //! Which commands redis-server refuses in which state.
 
 use super::*;
+use crate::commands::table;
 
 // What Redis 8.0.6 has answered when every command was sent to it in that state, each with as many arguments as it
 // needs.
@@ -92,19 +93,5 @@ fn each_state_refuses_what_redis_server_refuses() {
     let refused = [(Pretence::ReadOnly, READ_ONLY_REFUSES), (Pretence::OutOfMemory, OUT_OF_MEMORY_REFUSES)];
     for (state, names) in refused {
         assert_eq!(ours(state, true), theirs(names), "{state}");
-    }
-}
-
-#[test]
-fn commands_are_named_as_they_are_typed() {
-    for (name, wanted) in [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]
-    {
-        let found = command_named(name).map(|command| (command.name, command.places.len()));
-        assert_eq!(found, Some((wanted.to_owned(), 1)), "{name}");
-    }
-    let config = command_named("CONFIG").map_or(0, |command| command.places.len());
-    assert!(config > 4);
-    for name in ["", "BLPOPP", "CONFIG STE", "GET x", "CONFIG SET x"] {
-        assert_eq!(command_named(name), None, "{name}");
     }
 }

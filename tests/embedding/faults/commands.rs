@@ -429,3 +429,17 @@ async fn an_async_client_is_told_that_its_connection_is_gone() -> Outcome {
     assert_eq!(length, 2);
     Ok(())
 }
+
+#[test]
+fn a_worker_that_waits_through_a_pause_is_struck_once_it_is_served() -> Outcome {
+    let broker = Broker::start()?;
+    let fault = broker.faults().on_command("BLPOP").once().disconnect_after();
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BLPOP q 0")?;
+    broker.wait_for_blocked("q", 1).blocking()?;
+    broker.command(["CLIENT", "PAUSE", "30"])?;
+    broker.command(["RPUSH", "q", "job"])?;
+    assert!(worker.is_cut());
+    assert_eq!((broker.command(["LLEN", "q"])?, fault.hits()), (minibroker::Value::Integer(0), 1));
+    Ok(())
+}
