@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Broker, Wait};
-use crate::commands::table::command_named;
+use crate::commands::table;
 use crate::engine::Engine;
 use crate::server::Shared;
 use crate::store::condition::Condition;
@@ -197,7 +197,7 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
     #[track_caller]
     pub fn on_command(mut self, name: impl AsRef<str>) -> Faults<'a, Commands> {
         let name = name.as_ref();
-        let Some(command) = command_named(name) else { panic!("`on_command({name:?})`: no such command") };
+        let Some(command) = table::named(name) else { panic!("`on_command({name:?})`: no such command") };
         self.scope.commands.push(command);
         self.now_of()
     }

@@ -10,7 +10,6 @@
 use std::borrow::Cow;
 
 use super::{Context, Outcome};
-use crate::store::faults::CommandName;
 
 mod bitmaps;
 mod connection;
@@ -22,6 +21,7 @@ mod hyperloglog;
 mod key_spec;
 mod keys;
 mod lists;
+mod named;
 mod pubsub;
 mod serialization;
 mod server;
@@ -35,6 +35,7 @@ mod transactions;
 pub use control::CONTROL;
 pub use flags::{Categories, Flags};
 pub use key_spec::{Begin, Find, KeySpec, KeysError};
+pub use named::named;
 
 /// What runs when a command is called.
 #[derive(Clone, Copy)]
@@ -304,24 +305,6 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
     }
 }
 
-/// The command of this name, in either case, for the [scope](crate::store::faults::Scope) of a fault; `CONFIG SET` (or
-/// `config|set`) names a subcommand, `CONFIG` all of them. None if there is no such command.
-#[must_use]
-pub fn command_named(name: &str) -> Option<CommandName> {
-    let mut words = name.split([' ', '|']).filter(|word| !word.is_empty());
-    let mut command = lookup(words.next()?.as_bytes())?;
-    let mut last = command.index() + command.subcommands().len();
-    if let Some(subcommand) = words.next() {
-        command = command.subcommand(subcommand.as_bytes())?;
-        last = command.index();
-    }
-    if words.next().is_some() {
-        return None;
-    }
-    let name = command.full_name().replace('|', " ").to_uppercase();
-    Some(CommandName { name, places: command.index()..last + 1 })
-}
-
 /// A power of two, several times the number of commands: most names are found at the first look.
 const SLOT_COUNT: usize = 1024;
 
@@ -442,20 +425,5 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), COUNT);
-    }
-
-    #[test]
-    fn commands_are_named_as_they_are_typed() {
-        for (name, wanted) in
-            [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]
-        {
-            let found = command_named(name).map(|command| (command.name, command.places.len()));
-            assert_eq!(found, Some((wanted.to_owned(), 1)), "{name}");
-        }
-        let config = command_named("CONFIG").map_or(0, |command| command.places.len());
-        assert!(config > 4);
-        for name in ["", "BLPOPP", "CONFIG STE", "GET x", "CONFIG SET x"] {
-            assert_eq!(command_named(name), None, "{name}");
-        }
     }
 }

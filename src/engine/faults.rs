@@ -26,10 +26,7 @@ impl Engine {
     /// not.
     pub fn end_fault(&mut self, fault: FaultId, now: crate::store::Time) {
         self.take_time(now);
-        if self.store.faults.remove(fault).is_none() {
-            return;
-        }
-        for client in self.store.forget_fault(fault) {
+        for client in self.store.end_fault(fault) {
             self.end_delay(client);
             self.serve_ready();
         }
@@ -67,7 +64,9 @@ impl Engine {
         if spared {
             return self.proceed(client, command, args);
         }
-        let mut strike = faults.strike(&subject);
+        // A command that waited for a key when a pause began was looked at when it came.
+        let left = owner.strike.as_deref().cloned();
+        let mut strike = left.unwrap_or_else(|| faults.strike(&subject));
         if strike.is_nothing() {
             return self.proceed(client, command, args);
         }
@@ -191,3 +190,6 @@ fn refuses(state: Pretence, command: &Command, transaction: Option<&Transaction>
         Pretence::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -401,7 +401,7 @@ impl Store {
                     reply.integer(0);
                 }
                 Reason::Key(_) | Reason::Group | Reason::Pause | Reason::Condition | Reason::Delay => {
-                    reply.null_array()
+                    reply.null_array();
                 }
             },
             Answer::Unblocked => {

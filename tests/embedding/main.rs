@@ -4,6 +4,7 @@
 mod clock;
 mod commands;
 mod control;
+mod faults;
 mod journal;
 mod lifecycle;
 mod lifetime;

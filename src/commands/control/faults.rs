@@ -82,7 +82,7 @@ fn rule(args: Args<'_>) -> Result<Rule, Error> {
         if is_option(word, "COMMAND") {
             let name = String::from_utf8_lossy(value);
             let unknown = || Error::new(format!("ERR there is no command '{name}'"));
-            scope.commands.push(table::command_named(&name).ok_or_else(unknown)?);
+            scope.commands.push(table::named(&name).ok_or_else(unknown)?);
         } else if is_option(word, "CLIENT") {
             scope.clients.push(String::from_utf8_lossy(value).into_owned());
         } else if is_option(word, "KEY") {

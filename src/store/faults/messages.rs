@@ -7,16 +7,14 @@ use crate::store::journal::Publishing;
 use crate::store::{Bytes, Client, ClientKey, Store, Time};
 
 /// What the rules do to one delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageFate {
     /// It is not sent.
     Dropped(FaultId),
-    /// It is sent so many times.
+    /// It is sent.
     Sent {
-        /// Once more for each rule that duplicates it.
-        times: usize,
-        /// The last of those rules.
-        duplicated: Option<FaultId>,
+        /// Once, and once more for each of these rules.
+        duplicated: Vec<FaultId>,
         /// Not before so much time has passed.
         delayed: Option<(FaultId, Duration)>,
     },
@@ -55,7 +53,7 @@ impl Faults {
     /// that one says, duplicated by each that says so. All that concern it count it.
     pub fn strike_message(&mut self, channel: &[u8], to: &Client) -> MessageFate {
         let mut dropped = None;
-        let (mut times, mut duplicated, mut delayed) = (1, None, None);
+        let (mut duplicated, mut delayed) = (Vec::new(), None);
         for active in &mut self.rules {
             if !active.rule.action.is_of_messages()
                 || !active.rule.scope.includes_message(channel, to)
@@ -65,10 +63,7 @@ impl Faults {
             }
             match active.rule.action {
                 Action::Drop if dropped.is_none() => dropped = Some(active.id),
-                Action::Duplicate => {
-                    times += 1;
-                    duplicated = Some(active.id);
-                }
+                Action::Duplicate => duplicated.push(active.id),
                 Action::DelayMessage(delay)
                     if delayed.is_none_or(|(_, longest): (_, Duration)| delay > longest) =>
                 {
@@ -79,7 +74,7 @@ impl Faults {
         }
         match dropped {
             Some(rule) => MessageFate::Dropped(rule),
-            None => MessageFate::Sent { times, duplicated, delayed },
+            None => MessageFate::Sent { duplicated, delayed },
         }
     }
 
@@ -175,9 +170,11 @@ impl Store {
                 }
                 return;
             }
-            MessageFate::Sent { times, duplicated, delayed } => {
-                duplicated.into_iter().for_each(&mut note);
-                delayed.into_iter().for_each(|(rule, _)| note(rule));
+            MessageFate::Sent { duplicated, delayed } => {
+                let times = 1 + duplicated.len();
+                for rule in duplicated.into_iter().chain(delayed.map(|(rule, _)| rule)) {
+                    note(rule);
+                }
                 (times, delayed)
             }
         };

@@ -278,9 +278,8 @@ impl Faults {
         if rule.action.is_of_messages() { &mut self.of_messages } else { &mut self.of_commands }
     }
 
-    /// Ends a rule and returns it. What it holds is for the engine to let go, see
-    /// [`Engine::end_fault`](crate::engine::Engine::end_fault).
-    pub fn remove(&mut self, id: FaultId) -> Option<Rule> {
+    /// Takes a rule out, see [`Store::end_fault`](crate::store::Store::end_fault).
+    pub(super) fn remove(&mut self, id: FaultId) -> Option<Rule> {
         let place = self.rules.iter().position(|active| active.id == id)?;
         let rule = self.rules.remove(place).rule;
         *self.counter(&rule) -= 1;
@@ -362,7 +361,7 @@ impl Active {
         match self.rule.when {
             When::Always => true,
             When::Nth(n) => self.matches == n,
-            When::Every(n) => n > 0 && self.matches % n == 0,
+            When::Every(n) => self.matches.is_multiple_of(n),
             When::Probability(probability) => random.f64() < probability,
         }
     }

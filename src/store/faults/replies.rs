@@ -39,9 +39,10 @@ impl Store {
         }
     }
 
-    /// A rule has ended: the messages that it holds back arrive, what it was to do to replies is forgotten. Returns whose
-    /// commands it holds, in the order in which they came.
-    pub fn forget_fault(&mut self, rule: FaultId) -> Vec<ClientKey> {
+    /// Ends a rule: the messages that it holds back arrive, what it was to do to replies is forgotten, and the commands
+    /// that it holds are due. Returns whose these are, in the order in which they came.
+    pub fn end_fault(&mut self, rule: FaultId) -> Vec<ClientKey> {
+        self.faults.remove(rule);
         self.deliver_held_by(rule);
         let concerned: Vec<ClientKey> =
             self.clients.iter().filter(|(_, client)| client.strike.is_some()).map(|(key, _)| key).collect();
@@ -50,8 +51,9 @@ impl Store {
             let Some(owner) = self.clients.get_mut(client) else { continue };
             let Some(strike) = &mut owner.strike else { continue };
             if strike.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
-                && let Some(blocked) = &owner.blocked
+                && let Some(blocked) = &mut owner.blocked
             {
+                self.waiters.set_deadline(client, blocked, Some(self.now.millis()));
                 held.push((blocked.arrival, client));
             }
             strike.forget(rule);

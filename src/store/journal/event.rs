@@ -250,7 +250,9 @@ impl Event {
         match &self.kind {
             EventKind::Published(message)
             | EventKind::Delivered { message, .. }
-            | EventKind::Undelivered { message, .. } => message.channel == channel,
+            | EventKind::Undelivered { message, .. }
+            | EventKind::Dropped { message, .. }
+            | EventKind::Delayed { message, .. } => message.channel == channel,
             EventKind::Subscribed { name, .. } | EventKind::Unsubscribed { name, .. } => name == channel,
             _ => false,
         }
