@@ -53,13 +53,22 @@
 //! - Look back: [`Broker::published`] is what was said on a channel, [`Broker::journal`] all that has happened;
 //!   [`Broker::print_journal_on_panic`] shows it where a test fails.
 //! - Assert: [`Broker::assert_published`], [`Broker::assert_no_message_lost`].
+//! - Move time: with [`Builder::manual_clock`] it passes by [`Broker::advance`] and [`Broker::set_time`] alone, for
+//!   expiry, timeouts, stream ids and idle times alike.
+//! - Break things: [`Broker::faults`] strikes commands and messages, [`Broker::kill_clients`],
+//!   [`Broker::stop_reading`] and [`Broker::stop_writing`] connections, [`Broker::refuse_connections`],
+//!   [`Broker::stop`] and [`Broker::restart`] all of it.
+//! - Simulate: [`Builder::start_on_this_runtime`] has the broker take part in a deterministic simulation, over any stream
+//!   by [`Broker::serve_connection`].
 //! - Look inside and act itself: [`Broker::command`] runs any command and returns a [`Value`];
 //!   [`Broker::commands`] shows all that clients send as it comes.
 //! - Set a port, a password, a Unix socket, limits: [`Broker::builder`].
 //! - End it: dropping it cuts all clients and frees the port before `drop` returns, also while a test panics.
 //!
+//! The chapter [`testing_a_chat`] does all of this to one small chat service.
+//!
 //! Tests in other languages start the program: `minibroker --port 6380`, or `minibroker run -- COMMAND` for the time
-//! of one command.
+//! of one command. With `--control` they do the same over the wire, by the command MINIBROKER ([`Builder::control`]).
 //!
 //! # What is right
 //!

@@ -103,7 +103,7 @@ fn the_command_that_runs_the_broker_runs_it() {
 }
 
 #[test]
-fn the_python_program_passes_under_the_command_that_the_readme_gives() {
+fn the_python_programs_pass_under_the_commands_that_the_readme_gives() {
     let python = std::env::var_os("MINIBROKER_PYTHON_CURRENT").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/current/bin/python"),
         PathBuf::from,
@@ -114,19 +114,25 @@ fn the_python_program_passes_under_the_command_that_the_readme_gives() {
         eprintln!("SKIPPED: the README's Python program: {missing}");
         return;
     }
-    let command = blocks("sh")
-        .into_iter()
-        .find_map(|block| block.trim().strip_prefix("minibroker run -- python ").map(str::to_owned))
-        .expect("the README tells how to run it");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
     std::fs::create_dir_all(&folder).expect("a folder");
-    std::fs::write(folder.join(&command), &blocks("python")[0]).expect("written");
-    let status = Command::new(env!("CARGO_BIN_EXE_minibroker"))
-        .args(["run", "--"])
-        .arg(&python)
-        .arg(&command)
-        .current_dir(&folder)
-        .status()
-        .expect("it runs");
-    assert!(status.success(), "{status}");
+    let commands: Vec<String> =
+        blocks("sh").into_iter().filter(|block| block.contains(" -- python ")).collect();
+    let programs = blocks("python");
+    assert_eq!(commands.len(), programs.len());
+    for (command, program) in commands.iter().zip(programs) {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let file = words.last().expect("the file stands last");
+        std::fs::write(folder.join(file), program).expect("written");
+        let mut run = Command::new(env!("CARGO_BIN_EXE_minibroker"));
+        for word in words.iter().skip(1) {
+            if *word == "python" {
+                run.arg(&python)
+            } else {
+                run.arg(word)
+            };
+        }
+        let status = run.current_dir(&folder).status().expect("it runs");
+        assert!(status.success(), "{command}: {status}");
+    }
 }
