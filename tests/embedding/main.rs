@@ -3,10 +3,12 @@
 
 mod clock;
 mod commands;
+mod determinism;
 mod journal;
 mod lifetime;
 mod lost;
 mod memory;
+mod on_runtime;
 mod order;
 mod settings;
 mod waits;
