@@ -30,8 +30,8 @@ const FILES: usize = 10;
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 77, 77);
 /// How long anybody waits for anything before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What 10,000 brokers may leave to the allocator; 4 KB of each would be more.
-const MEMORY_LEFT: usize = 32 * 1024 * 1024;
+/// What 10,000 brokers may leave to the allocator; 2 KB of each would be more.
+const MEMORY_LEFT: usize = 16 * 1024 * 1024;
 
 /// What the process has of the system.
 #[derive(Debug)]
