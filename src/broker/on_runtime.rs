@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
@@ -62,8 +63,11 @@ impl Builder {
     /// # })
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn start_on_this_runtime(mut self) -> Broker {
         let runtime = Handle::current();
+        // Where there is no timer this tells, before a task does.
+        drop(tokio::time::sleep(Duration::ZERO));
         self.listen_nowhere();
         let clock = self.shell_clock().following(runtime.clone());
         let mut broker = self.broker(runtime, clock);

@@ -4,12 +4,14 @@
 mod clock;
 mod commands;
 mod control;
+mod determinism;
 mod faults;
 mod journal;
 mod lifecycle;
 mod lifetime;
 mod lost;
 mod memory;
+mod on_runtime;
 mod order;
 mod restart;
 mod settings;

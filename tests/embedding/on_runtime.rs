@@ -1,0 +1,120 @@
+//! A broker on the runtime of the test, whose time it follows.
+
+use std::time::Duration;
+
+use minibroker::Broker;
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
+use redis::{IntoConnectionInfo, RedisResult};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep};
+
+use crate::Outcome;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A client of the `redis` crate over a stream in memory.
+async fn connect(broker: &Broker) -> RedisResult<MultiplexedConnection> {
+    let settings = "redis://memory".into_connection_info()?;
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let stream = broker.connect();
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(settings.redis_settings(), stream, config).await?;
+    tokio::spawn(driver);
+    Ok(connection)
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_time_is_paused_an_hour_passes_as_soon_as_everybody_waits() -> Outcome {
+    let broker = Broker::builder().start_on_this_runtime();
+    let mut connection = connect(&broker).await?;
+    redis::cmd("SET").arg("session").arg("there").arg("EX").arg(1800).exec_async(&mut connection).await?;
+    let (began, at) = (Instant::now(), broker.now());
+    let in_vain: Option<(String, String)> =
+        redis::cmd("BLPOP").arg("queue").arg(3600).query_async(&mut connection).await?;
+    assert_eq!(in_vain, None);
+    assert!((HOUR..HOUR + Duration::from_millis(2)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert_eq!(broker.now().duration_since(at)?, began.elapsed());
+    assert_eq!(redis::cmd("EXISTS").arg("session").query_async::<i64>(&mut connection).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_time_is_paused_it_is_so_for_the_broker() -> Outcome {
+    let broker = Broker::builder().start_on_this_runtime();
+    let before = broker.now();
+    std::thread::sleep(Duration::from_millis(1));
+    assert_eq!(broker.now(), before);
+    sleep(HOUR).await;
+    assert_eq!(broker.now(), before + HOUR);
+    // From outside of the runtime it is the same time.
+    let seen = std::thread::scope(|scope| scope.spawn(|| broker.now()).join().expect("nobody panics"));
+    assert_eq!(seen, before + HOUR);
+    broker.advance(HOUR);
+    sleep(HOUR).await;
+    assert_eq!(broker.now(), before + 3 * HOUR);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_waits_of_a_test_last_as_long_in_simulated_time() -> Outcome {
+    let broker = Broker::builder().start_on_this_runtime();
+    let began = Instant::now();
+    assert!(broker.wait_for_clients(1).within(HOUR).await.is_err());
+    assert!((HOUR..HOUR + Duration::from_millis(2)).contains(&began.elapsed()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_broker_on_the_tests_runtime_listens_nowhere_and_serves_any_stream() -> Outcome {
+    let broker = Broker::builder().password("s3cret").start_on_this_runtime();
+    assert_eq!((broker.port(), broker.unix_socket()), (0, None));
+    let (mut ours, theirs) = tokio::io::duplex(1024);
+    let served = tokio::spawn(broker.serve_connection(theirs));
+    broker.wait_for_clients(1).await?;
+    ours.write_all(b"AUTH s3cret\r\nSUBSCRIBE chat\r\n").await?;
+    broker.wait_for_subscribers("chat", 1).await?;
+    broker.command(["PUBLISH", "chat", "hello"])?;
+    broker.assert_published("chat", "hello");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"hello\r\n") {
+        assert_ne!(ours.read_buf(&mut answer).await?, 0);
+    }
+    drop(ours);
+    served.await?;
+    broker.wait_for_clients(0).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_the_broker_is_dropped_its_connections_end_with_what_was_published_before() -> Outcome {
+    let broker = Broker::builder().start_on_this_runtime();
+    let (mut ours, theirs) = tokio::io::duplex(1024);
+    let served = tokio::spawn(broker.serve_connection(theirs));
+    ours.write_all(b"SUBSCRIBE chat\r\n").await?;
+    broker.wait_for_subscribers("chat", 1).await?;
+    broker.command(["PUBLISH", "chat", "the last"])?;
+    drop(broker);
+    served.await?;
+    let mut all = Vec::new();
+    ours.read_to_end(&mut all).await?;
+    assert!(all.ends_with(b"the last\r\n"), "{}", all.escape_ascii());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_served_any_longer_has_gone() -> Outcome {
+    let broker = Broker::start()?;
+    let (_ours, theirs) = tokio::io::duplex(1024);
+    let serving = broker.serve_connection(theirs);
+    broker.wait_for_clients(1).within(Duration::ZERO).await?;
+    drop(serving);
+    broker.wait_for_clients(0).within(Duration::ZERO).await?;
+    Ok(())
+}
+
+#[test]
+#[should_panic(expected = "no reactor running")]
+fn outside_of_a_runtime_it_cannot_be_started() {
+    let _broker = Broker::builder().start_on_this_runtime();
+}
