@@ -298,18 +298,22 @@ fn a_client_that_is_not_read_cannot_write_when_the_buffers_are_full() -> Outcome
     client.subscribe("chat")?;
     let stall = broker.stop_reading(Filter::subscribed_to("chat"));
     client.0.set_nonblocking(true)?;
-    // Requests without an effect, until the system takes no more.
+    // Requests without an effect, until the system takes no more though the broker has had its turns.
     let request = "PING\r\n".repeat(10_000);
-    let mut sent = 0;
-    let full = loop {
+    let mut other = Wire::connect(&broker)?;
+    let (mut sent, mut refused) = (0, 0);
+    while refused < 20 {
         match client.0.write(&request.as_bytes()[sent % 6..]) {
-            Ok(count) => sent += count,
-            Err(error) => break error.kind(),
+            Ok(count) => (sent, refused) = (sent + count, 0),
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                refused += 1;
+                other.ask("PING", "+PONG\r\n")?;
+            }
         }
         // A hanging server takes what its buffers hold, and not more.
         assert!(sent < 256 * 1024 * 1024, "somebody reads");
-    };
-    assert_eq!(full, io::ErrorKind::WouldBlock);
+    }
     client.0.set_nonblocking(false)?;
     // What is published goes out as ever.
     broker.command(["PUBLISH", "chat", "hello"])?;
@@ -386,8 +390,32 @@ fn what_is_not_written_is_written_afterwards_in_order() -> Outcome {
     // What it sends is handled, and its answers wait, too.
     subscriber.send("SUBSCRIBE done\r\nQUIT")?;
     broker.wait_for_subscribers("done", 1).blocking()?;
+    // However much it reads, nothing follows.
+    subscriber.0.set_nonblocking(true)?;
+    let mut other = Wire::connect(&broker)?;
+    let (mut read, mut nothing) = (Vec::new(), 0);
+    while nothing < 20 {
+        let start = read.len();
+        read.resize(start + 64 * 1024, 0);
+        match subscriber.0.read(&mut read[start..]) {
+            Ok(count) => {
+                read.truncate(start + count);
+                nothing = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                read.truncate(start);
+                nothing += 1;
+                other.ask("PING", "+PONG\r\n")?;
+            }
+        }
+    }
+    assert!(!read.is_empty() && read.len() < LONG, "{}", read.len());
+    subscriber.0.set_nonblocking(false)?;
     drop(stall);
-    subscriber.expect_message("chat", &long)?;
+    let message = format!("*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n${LONG}\r\n{long}\r\n");
+    assert!(message.as_bytes().starts_with(&read));
+    subscriber.expect(&message[read.len()..])?;
     for number in 0..100 {
         subscriber.expect_message("chat", &number.to_string())?;
     }
@@ -419,6 +447,22 @@ fn nothing_is_written_while_writing_is_stopped() -> Outcome {
         client.line()?;
     }
     assert_eq!(broker.command(["GET", "count"])?, "100");
+    Ok(())
+}
+
+#[test]
+fn who_says_quit_while_it_is_not_written_to_is_answered_afterwards() -> Outcome {
+    let broker = Broker::start()?;
+    let mut client = Wire::connect(&broker)?;
+    client.ask("PING", "+PONG\r\n")?;
+    let stall = broker.stop_writing(Filter::all());
+    client.send("SUBSCRIBE done\r\nQUIT")?;
+    broker.wait_for_subscribers("done", 1).blocking()?;
+    let mut other = Wire::connect(&broker)?;
+    other.ask("PING", "+PONG\r\n")?;
+    drop(stall);
+    client.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\ndone\r\n:1\r\n+OK\r\n")?;
+    assert!(client.is_cut());
     Ok(())
 }
 
