@@ -77,9 +77,8 @@ fn session() -> Vec<String> {
     lines
 }
 
-/// Types a line and reads the answer to it.
-async fn ask(stream: &mut DuplexStream, line: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+/// Reads one answer, which is all that comes.
+async fn answer(stream: &mut DuplexStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut answer = Vec::new();
     while Value::read(&answer).is_none_or(|(_, length)| length > answer.len()) {
         if stream.read_buf(&mut answer).await? == 0 {
@@ -98,15 +97,16 @@ async fn transcript(broker: &Broker) -> Result<Vec<String>, Box<dyn std::error::
             broker.advance(Duration::from_micros(123_456));
         }
         // Nothing else moves the clock.
-        let answer = if line.starts_with("BLPOP") {
+        let told = if line.starts_with("BLPOP") {
             client.write_all(format!("{line}\r\n").as_bytes()).await?;
             broker.wait_for_blocked("nothing", 1).await?;
             broker.advance(Duration::from_millis(1));
-            ask(&mut client, "TIME").await?
+            answer(&mut client).await?
         } else {
-            ask(&mut client, line).await?
+            client.write_all(format!("{line}\r\n").as_bytes()).await?;
+            answer(&mut client).await?
         };
-        answers.push(format!("{line}: {}", answer.escape_ascii()));
+        answers.push(format!("{line}: {}", told.escape_ascii()));
     }
     answers.extend(broker.journal().iter().map(ToString::to_string));
     Ok(answers)
