@@ -6,11 +6,13 @@
 //! cargo +nightly fuzz run -s none pattern fuzz/corpus/pattern fuzz/seeds/pattern
 //! cargo +nightly fuzz run -s none restore fuzz/corpus/restore fuzz/seeds/restore
 //! cargo +nightly fuzz run -s none engine fuzz/corpus/engine fuzz/seeds/engine -- -dict=fuzz/engine.dict
+//! cargo +nightly fuzz run -s none control fuzz/corpus/control fuzz/seeds/control
 //! ```
 //!
 //! Nothing here is unsafe, so no sanitizer is needed; without one it is five times as fast.
 
 pub mod commands;
+pub mod control;
 pub mod engine;
 pub mod judge;
 pub mod patterns;

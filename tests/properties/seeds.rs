@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::drivers::{engine, patterns, requests, values};
+use super::drivers::{control, engine, patterns, requests, values};
 
 /// The seeds of a fuzz target with their names.
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
@@ -40,6 +40,14 @@ fn every_seed_of_the_serialization_is_read_and_written_again() {
     for (name, seed) in seeds("restore") {
         println!("{name}");
         values::check(&seed);
+    }
+}
+
+#[test]
+fn every_seed_of_the_tester_leaves_nothing_behind() {
+    for (name, seed) in seeds("control") {
+        println!("{name}");
+        control::run(&seed);
     }
 }
 

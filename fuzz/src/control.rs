@@ -1,0 +1,214 @@
+//! MINIBROKER: a tester breaks a broker on purpose while clients work with it.
+//!
+//! An input is a program of lines. `0` to `2`: that client sends the command that is made up from the rest of the line,
+//! see [`commands`]; `m`: the tester sends `MINIBROKER` with words that are made up from it; `t`: so many milliseconds
+//! pass; `x` and a digit: that client's connection ends. At the end the tester says RESET: nothing may be left then.
+
+use std::time::Duration;
+
+use minibroker::engine::{Engine, Flow};
+use minibroker::resp::{OwnedRequest, Parser, Protocol};
+use minibroker::store::clients::{Address, Close};
+use minibroker::store::journal::Recorder;
+use minibroker::store::pubsub::Kind;
+use minibroker::store::{ClientKey, Config, Time};
+
+use super::{commands, judge, requests};
+
+/// How many clients there are beside the tester.
+const CLIENTS: usize = 3;
+/// More lines than this make a run slow and teach nothing.
+const LINES_MAX: usize = 200;
+/// How much of what has happened is recorded.
+const JOURNAL_LIMIT: usize = 64 * 1024;
+
+/// Each is one of the ways in which a subcommand goes on; `#` is a number, `?` a name.
+const SUBCOMMANDS: [&str; 26] = [
+    "FAULT ADD COMMAND % ? #",
+    "FAULT ADD CLIENT # NTH # DISCONNECT",
+    "FAULT ADD COMMAND % DISCONNECTAFTER",
+    "FAULT ADD COMMAND % EVERY # DISCONNECTINREPLY #",
+    "FAULT ADD COMMAND % PROBABILITY 0.5 DELAY #",
+    "FAULT ADD KEY list:* ERROR ?",
+    "FAULT ADD CHANNEL ? DROP",
+    "FAULT ADD CHANNELS * DUPLICATE",
+    "FAULT ADD CHANNEL ? DELAY #",
+    "FAULT ADD LOADING",
+    "FAULT ADD READONLY",
+    "FAULT ADD NOAUTH",
+    "FAULT END ALL",
+    "FAULT END #",
+    "FAULT LIST",
+    "KILL ID #",
+    "KILL ALL",
+    "HOLD READING ALL",
+    "HOLD WRITING ALL",
+    "RELEASE",
+    "STOP",
+    "RESTART",
+    "ADVANCE #",
+    "JOURNAL COUNT #",
+    "WAITFOR SUBSCRIBERS ? # #",
+    "PUBLISHED ? FULL",
+];
+const NAMES: [&str; 6] = ["BLPOP", "PUBLISH", "LPUSH", "EXEC", "XREAD", "GET"];
+const TEXTS: [&str; 4] = ["chat", "news", "DELAY", "ERROR"];
+const NUMBERS: [&str; 7] = ["0", "1", "2", "3", "100", "100000", "18446744073709551615"];
+
+struct Client {
+    key: ClientKey,
+    parser: Parser,
+    left: Vec<u8>,
+    blocked: bool,
+}
+
+struct Run {
+    engine: Engine,
+    now: Time,
+    /// The tester is the last of them.
+    clients: Vec<Option<Client>>,
+}
+
+/// Checks one input.
+pub fn run(program: &[u8]) {
+    let config = Config { proto_max_bulk_len: 64 * 1024, control: true, ..Config::default() };
+    let now = Time::from_millis(1_700_000_000_000);
+    let mut engine = Engine::new(config, 1, now);
+    engine.store_mut().journal = Recorder::new(JOURNAL_LIMIT, now);
+    let mut run = Run { engine, now, clients: Vec::new() };
+    for _ in 0..=CLIENTS {
+        let client = run.connect();
+        run.clients.push(client);
+    }
+    for line in program.split(|byte| *byte == b'\n').take(LINES_MAX) {
+        let Some((&what, rest)) = line.split_first() else { continue };
+        match what {
+            b'0'..=b'2' => run.send(usize::from(what - b'0'), &requests::encode(&commands::make(rest))),
+            b'm' => run.send(CLIENTS, &order(rest)),
+            b't' => run.pass(rest.first().copied().unwrap_or_default()),
+            b'x' => run.leave(usize::from(rest.first().copied().unwrap_or_default()) % CLIENTS),
+            _ => continue,
+        }
+        run.settle();
+    }
+    run.end();
+}
+
+/// `MINIBROKER` with made-up words.
+fn order(bytes: &[u8]) -> Vec<u8> {
+    let mut choices = bytes.iter().map(|byte| usize::from(*byte));
+    let mut next = || choices.next().unwrap_or_default();
+    let words = SUBCOMMANDS[next() % SUBCOMMANDS.len()].split(' ').map(|word| match word {
+        "%" => NAMES[next() % NAMES.len()],
+        "?" => TEXTS[next() % TEXTS.len()],
+        "#" => NUMBERS[next() % NUMBERS.len()],
+        word => word,
+    });
+    let words: Vec<Vec<u8>> = ["MINIBROKER"].into_iter().chain(words).map(|word| word.into()).collect();
+    requests::encode(&words)
+}
+
+impl Run {
+    fn connect(&mut self) -> Option<Client> {
+        let key = self.engine.connect(Address::default(), self.now).ok()?;
+        Some(Client { key, parser: Parser::new(), left: Vec::new(), blocked: false })
+    }
+
+    fn send(&mut self, client: usize, bytes: &[u8]) {
+        match &mut self.clients[client] {
+            Some(client) => client.left.extend_from_slice(bytes),
+            None => self.clients[client] = self.connect(),
+        }
+        self.feed(client);
+    }
+
+    fn feed(&mut self, client: usize) {
+        let Some(owner) = self.clients[client].as_mut().filter(|owner| !owner.blocked) else { return };
+        let (taken, flow) = self.engine.feed(owner.key, &mut owner.parser, &owner.left, self.now);
+        owner.left.drain(..taken);
+        owner.blocked = flow == Flow::Blocked;
+    }
+
+    fn pass(&mut self, millis: u8) {
+        self.now = self.now + Duration::from_millis(u64::from(millis) * 100);
+        self.engine.tick(self.now);
+        let next = self.engine.next_deadline();
+        assert!(next.is_none_or(|next| next > self.now), "what was due has not been done");
+    }
+
+    fn leave(&mut self, client: usize) {
+        if let Some(client) = self.clients[client].take() {
+            self.engine.disconnect(client.key, self.now);
+        }
+    }
+
+    /// Writes to everybody who has got something, as the shell does.
+    fn settle(&mut self) {
+        let mut dirty = Vec::new();
+        loop {
+            if let Some(until) = self.engine.store().asleep_until {
+                self.now = self.now.max(until);
+                self.engine.tick(self.now);
+            }
+            self.engine.take_dirty(&mut dirty);
+            if dirty.is_empty() {
+                return;
+            }
+            for key in std::mem::take(&mut dirty) {
+                let is = |client: &Option<Client>| client.as_ref().is_some_and(|client| client.key == key);
+                if let Some(client) = self.clients.iter().position(is) {
+                    self.write(client);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, client: usize) {
+        let Some(owner) = &mut self.clients[client] else { return };
+        let output = self.engine.take_output(owner.key, &mut Vec::new());
+        self.engine.set_in_flight(owner.key, 0);
+        if output.close != Close::No {
+            self.leave_connection(client);
+        } else if output.resumed {
+            owner.blocked = false;
+            self.feed(client);
+        }
+    }
+
+    fn leave_connection(&mut self, client: usize) {
+        if let Some(owner) = self.clients[client].take() {
+            self.engine.disconnect(owner.key, self.now);
+        }
+    }
+
+    /// After RESET everything is as in the beginning.
+    fn end(mut self) {
+        self.leave_connection(CLIENTS);
+        self.settle();
+        // Where connections are refused or too many, those that are there have to go first.
+        for client in 0..CLIENTS {
+            self.leave(client);
+        }
+        let config = &mut self.engine.store_mut().config;
+        (config.maxclients, config.requirepass) = (CLIENTS, Vec::new());
+        let tester = self.connect().expect("there is room");
+        let mut reply = Vec::new();
+        for line in ["MINIBROKER RESET", "MINIBROKER HELP"] {
+            let request = OwnedRequest::new(line.split(' '));
+            self.engine.execute(tester.key, request.args(), self.now);
+            reply.clear();
+            self.engine.take_output(tester.key, &mut reply);
+            assert!(judge::replies(&reply, Protocol::Resp2).is_ok(), "{line}: {}", reply.escape_ascii());
+        }
+        let store = self.engine.store();
+        assert_eq!(store.clients.len(), 1);
+        assert_eq!(store.waiters.blocked() + store.waiters.keys() + store.waiters.timeouts(), 0);
+        assert_eq!((store.faults.rules().count(), store.faults.on_the_way()), (0, 0));
+        assert!(store.databases.iter().all(|database| database.len() == 0));
+        assert!(store.availability.accepts() && store.watches.is_empty());
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            assert_eq!(store.pubsub.names(kind).len(), 0);
+        }
+        assert!(store.journal.events().is_empty());
+    }
+}
