@@ -82,22 +82,25 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Writes what the client's outbox holds, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
+        self.flush_turn(WRITTEN_IN_A_TURN, shared);
+    }
+
+    /// Writes what the client's outbox holds as far as the socket takes it, however much that is.
+    pub(super) fn finish(&self, shared: &Shared) {
+        self.flush_turn(usize::MAX, shared);
+    }
+
+    fn flush_turn(&self, turn: usize, shared: &Shared) {
         let mut io = self.io.lock();
         let was_stopped = io.reading_stopped;
+        io.turn = turn;
         io.flush(self.client, shared);
+        io.turn = WRITTEN_IN_A_TURN;
         if (io.resumed || was_stopped && !io.reading_stopped || io.close != Close::No || io.closed)
             && let Some(task) = &io.task
         {
             task.wake_by_ref();
         }
-    }
-
-    /// Writes what the client's outbox holds as far as the socket takes it, however much that is: nothing is written
-    /// afterwards.
-    pub(super) fn finish(&self, shared: &Shared) {
-        let mut io = self.io.lock();
-        io.turn = usize::MAX;
-        io.flush(self.client, shared);
     }
 
     /// Closes the socket.
