@@ -205,7 +205,8 @@ impl Broker {
 
     /// Writes nothing to these clients until what is returned is dropped: whatever they are sent, answers and messages,
     /// is kept for them, exactly as if they did not read and the buffers of the system were full. Afterwards it is
-    /// written in order. What they send is handled as ever.
+    /// written in order. What they send is handled as ever. What they were sent before has been written, as far as their
+    /// sockets took it.
     ///
     /// With this a subscriber is too slow whenever a test wants it: once more is kept for it than
     /// `client-output-buffer-limit` allows it is cut off, as by redis-server.

@@ -9,6 +9,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -81,22 +82,25 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Writes what the client's outbox holds, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
+        self.flush_turn(WRITTEN_IN_A_TURN, shared);
+    }
+
+    /// Writes what the client's outbox holds as far as the socket takes it, however much that is.
+    pub(super) fn finish(&self, shared: &Shared) {
+        self.flush_turn(usize::MAX, shared);
+    }
+
+    fn flush_turn(&self, turn: usize, shared: &Shared) {
         let mut io = self.io.lock();
         let was_stopped = io.reading_stopped;
+        io.turn = turn;
         io.flush(self.client, shared);
+        io.turn = WRITTEN_IN_A_TURN;
         if (io.resumed || was_stopped && !io.reading_stopped || io.close != Close::No || io.closed)
             && let Some(task) = &io.task
         {
             task.wake_by_ref();
         }
-    }
-
-    /// Writes what the client's outbox holds as far as the socket takes it, however much that is: nothing is written
-    /// afterwards.
-    pub(super) fn finish(&self, shared: &Shared) {
-        let mut io = self.io.lock();
-        io.turn = usize::MAX;
-        io.flush(self.client, shared);
     }
 
     /// Closes the socket; the connection's task ends.
@@ -170,8 +174,6 @@ impl Io {
                 Bytes::copy_from_slice(&buffer[written..])
             };
             shared.engine().set_in_flight(client, self.pending.len());
-        } else if output.counted {
-            shared.engine().set_in_flight(client, 0);
         }
         buffer.clear();
         buffer.shrink_to(KEPT_CAPACITY);
@@ -242,7 +244,7 @@ impl Shared {
         self: Arc<Self>,
         transport: impl Transport + 'static,
         address: Address,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = ()> + Send {
         self.serve_if(Availability::accepts, transport, address)
     }
 
@@ -253,7 +255,7 @@ impl Shared {
         transport: impl Transport + 'static,
         address: Address,
         run: u32,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = ()> + Send {
         let is_current = move |now: Availability| now.run() == run && !now.is_stopped();
         self.serve_if(is_current, transport, address)
     }
@@ -263,7 +265,7 @@ impl Shared {
         admits: impl FnOnce(Availability) -> bool,
         transport: impl Transport + 'static,
         address: Address,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = ()> + Send {
         let connected = self.change(|engine, now| {
             let admitted = admits(engine.store().availability);
             admitted.then(|| engine.connect(address, now))
@@ -435,10 +437,9 @@ impl Task {
             }
             return 0;
         }
-        let clock = &self.shared.clock;
-        let started = clock.instant();
-        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, clock.at(started));
-        engine.account(clock.instant().saturating_duration_since(started));
+        let started = Instant::now();
+        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, self.shared.clock.at(started));
+        engine.account(started.elapsed());
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.shared.settle(engine);
         self.blocked = flow == Flow::Blocked;

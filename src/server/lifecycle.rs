@@ -135,8 +135,12 @@ impl Shared {
         }
     }
 
-    /// Stops reading from the clients that are meant, or writing to them.
+    /// Stops reading from the clients that are meant, or writing to them. What they have been sent before has been
+    /// written, as far as their sockets take it.
     pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<Held> {
+        if direction == Direction::Writing {
+            self.finish(self.look(|store| store.clients_of(filter)));
+        }
         let held = self.change(|engine, now| engine.hold(filter, direction, now));
         if direction == Direction::Writing {
             // Whoever is writing to one of them at this moment comes to an end.
@@ -168,7 +172,7 @@ impl Shared {
         self.finish(self.connections.iter().map(|entry| *entry.key()).collect());
     }
 
-    /// Writes what the outboxes of these clients hold, which are to be cut off, as far as their sockets take it. A
+    /// Writes what the outboxes of these clients hold, as far as their sockets take it, before that is over. A
     /// broker that sleeps (DEBUG SLEEP) writes nothing.
     fn finish(&self, clients: Vec<ClientKey>) {
         if self.look(|store| store.asleep_until.is_some()) {
