@@ -80,9 +80,7 @@ impl Faults {
 
     fn send_later(&mut self, at: Time, message: OnTheWay) {
         self.sent += 1;
-        // Not earlier than it was to be.
-        let millis = i64::try_from(at.micros().div_ceil(1000)).unwrap_or(i64::MAX);
-        self.on_the_way.insert((millis, self.sent), message);
+        self.on_the_way.insert((at.whole_millis(), self.sent), message);
     }
 
     /// When the next message arrives that was delayed, in milliseconds since the Unix epoch.
