@@ -26,8 +26,6 @@ pub struct OnTheWay {
     /// The rule that holds it back.
     pub rule: FaultId,
     to: ClientKey,
-    /// The place in the table may be another's by now.
-    id: u64,
     encoded: Vec<u8>,
     message: Option<Publishing>,
     pattern: Option<Bytes>,
@@ -130,9 +128,6 @@ impl Store {
     fn arrive(&mut self, message: &OnTheWay) {
         let Self { clients, journal, config, now, .. } = self;
         let to = message.to;
-        if clients.get(to).is_none_or(|client| client.id != message.id) {
-            return;
-        }
         let end = clients.deliver(to, &message.encoded, config, *now);
         if let Some(recorded) = message.message
             && let Some(client) = clients.get(to)
@@ -176,7 +171,6 @@ impl Store {
                 (times, delayed)
             }
         };
-        let id = client.id;
         for _ in 0..times {
             if let Some((rule, delay)) = delayed {
                 if let Some(message) = message
@@ -185,7 +179,7 @@ impl Store {
                     journal.delayed_by_fault(client, message, pattern, now);
                 }
                 let (encoded, pattern) = (encoded.to_vec(), pattern.map(Into::into));
-                faults.send_later(now + delay, OnTheWay { rule, to, id, encoded, message, pattern });
+                faults.send_later(now + delay, OnTheWay { rule, to, encoded, message, pattern });
                 continue;
             }
             let end = clients.deliver(to, encoded, config, now);
