@@ -237,7 +237,8 @@ impl Broker {
     /// is there is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
     /// CLIENT KILL, or by the client itself. What a client misses after its QUIT is not. Whether the client's program
     /// has read and handled what it was sent nobody here can know; and messages that were published while somebody was
-    /// not subscribed (not yet, not any more, or between two connections) were not for him.
+    /// not subscribed (not yet, not any more, or between two connections) were not for him. What a [fault](Broker::faults)
+    /// has dropped is lost; what it delays is not, as long as the connection is there.
     ///
     /// # Panics
     ///

@@ -37,13 +37,20 @@ impl Engine {
         if let Err(error) = permit(owner, config, command, |_| false) {
             return self.reject(client, Some(command), args, &error);
         }
-        self.proceed(client, command, args);
+        let in_transaction = owner.transaction.is_some();
+        self.proceed(client, command, args, in_transaction);
     }
 
     /// Runs, queues or pauses a command that may run.
-    pub(super) fn proceed(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        let Some(owner) = self.store.clients.get(client) else { return };
-        let is_queued = owner.transaction.is_some() && !runs_in_transaction(command);
+    #[inline]
+    pub(super) fn proceed(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+        in_transaction: bool,
+    ) {
+        let is_queued = in_transaction && !runs_in_transaction(command);
         if self.store.waiters.pause.is_some() && self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
         }

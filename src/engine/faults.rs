@@ -14,7 +14,7 @@ use crate::store::clients::Transaction;
 use crate::store::faults::{Consequence, FaultId, Pretence, Rule, Strike, Subject};
 use crate::store::journal::Wakeup;
 use crate::store::waiters::Reason;
-use crate::store::{ClientKey, Store};
+use crate::store::{ClientKey, Store, Time};
 
 impl Engine {
     /// Puts a fault in force.
@@ -24,7 +24,7 @@ impl Engine {
 
     /// Ends a fault. What it holds goes on at once, in the order in which it came; replies that it was to cut off are
     /// not.
-    pub fn end_fault(&mut self, fault: FaultId, now: crate::store::Time) {
+    pub fn end_fault(&mut self, fault: FaultId, now: Time) {
         self.take_time(now);
         for client in self.store.end_fault(fault) {
             self.end_delay(client);
@@ -35,6 +35,9 @@ impl Engine {
 
     /// As [`Engine::dispatch`] as long as there are faults, for a command that is there and has as many arguments as it
     /// needs.
+    // Not in the way of dispatch without.
+    #[cold]
+    #[inline(never)]
     pub(super) fn dispatch_with_faults(
         &mut self,
         client: ClientKey,
@@ -62,23 +65,20 @@ impl Engine {
             return self.reject(client, Some(command), args, &error);
         }
         if spared {
-            return self.proceed(client, command, args);
+            return self.go_on(client, command, args);
         }
         // A command that waited for a key when a pause began was looked at when it came.
         let left = owner.strike.as_deref().cloned();
-        let mut strike = left.unwrap_or_else(|| faults.strike(&subject));
+        let strike = left.unwrap_or_else(|| faults.strike(&subject));
         if strike.is_nothing() {
-            return self.proceed(client, command, args);
+            return self.go_on(client, command, args);
         }
-        let Some((fault, delay)) = strike.hold.take() else {
+        let Some((fault, delay)) = strike.hold else {
             return self.strike(client, command, args, strike);
         };
         self.store.note_fault(client, fault);
-        strike.hold = Some((fault, delay));
         let until = self.store.now + delay;
-        // Not earlier than it was to be.
-        let until = i64::try_from(until.micros().div_ceil(1000)).unwrap_or(i64::MAX);
-        self.hold_command(client, args, strike, until);
+        self.hold_command(client, args, strike, until.whole_millis());
     }
 
     /// Makes a client wait before its command runs.
@@ -117,7 +117,7 @@ impl Engine {
     /// What happens to a command that is not held, or no longer.
     fn strike(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>, strike: Strike) {
         match strike.then {
-            None => self.proceed(client, command, args),
+            None => self.go_on(client, command, args),
             Some((fault, Consequence::Error(text))) => {
                 self.store.note_fault(client, fault);
                 self.reject(client, Some(command), args, &Error::from_bytes(text.into()));
@@ -128,7 +128,7 @@ impl Engine {
                     owner.strike = Some(Box::new(strike));
                 }
                 let start = self.outbox_length(client);
-                self.proceed(client, command, args);
+                self.go_on(client, command, args);
                 self.lose_reply(client, start);
             }
         }
@@ -147,6 +147,11 @@ impl Engine {
         let start = self.outbox_length(client);
         self.call_again(client, command, args);
         self.lose_reply(client, start);
+    }
+
+    fn go_on(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
+        self.proceed(client, command, args, in_transaction);
     }
 
     fn outbox_length(&self, client: ClientKey) -> usize {

@@ -162,15 +162,15 @@ impl Store {
         }
         let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
         let mut push = Push { recorded, pattern: Some(pattern), ..Push::new(&parts) };
+        let Self { clients, faults, journal, config, now, .. } = self;
+        if faults.are_of_messages() {
+            for subscriber in subscribers {
+                push.deliver_with_faults((clients, faults), journal, *subscriber, config, *now);
+            }
+            return subscribers.len();
+        }
         for subscriber in subscribers {
-            push.deliver(
-                &mut self.clients,
-                &mut self.faults,
-                &mut self.journal,
-                *subscriber,
-                &self.config,
-                self.now,
-            );
+            push.deliver(clients, journal, *subscriber, config, *now);
         }
         subscribers.len()
     }
@@ -208,8 +208,14 @@ impl Store {
         };
         let parts = [word, channel, message];
         let mut push = Push { recorded, ..Push::new(&parts) };
+        if faults.are_of_messages() {
+            for subscriber in subscribers {
+                push.deliver_with_faults((clients, faults), journal, *subscriber, config, *now);
+            }
+            return subscribers.len();
+        }
         for subscriber in subscribers {
-            push.deliver(clients, faults, journal, *subscriber, config, *now);
+            push.deliver(clients, journal, *subscriber, config, *now);
         }
         subscribers.len()
     }
@@ -229,16 +235,9 @@ impl<'a> Push<'a> {
         Self { parts, encoded: [Vec::new(), Vec::new()], recorded: None, pattern: None }
     }
 
-    fn deliver(
-        &mut self,
-        clients: &mut super::Clients,
-        faults: &mut Faults,
-        journal: &mut Recorder,
-        to: ClientKey,
-        config: &super::Config,
-        now: super::Time,
-    ) {
-        let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
+    /// The bytes for a client; none if it has gone.
+    fn encoded(&mut self, clients: &super::Clients, to: ClientKey) -> Option<&[u8]> {
+        let protocol = clients.get(to)?.protocol;
         let encoded = &mut self.encoded[usize::from(protocol == Protocol::Resp3)];
         if encoded.is_empty() {
             let mut reply = Reply::new(encoded, protocol);
@@ -247,17 +246,41 @@ impl<'a> Push<'a> {
                 reply.bulk(part);
             }
         }
-        if faults.are_of_messages() {
-            let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
-            let (message, pattern) = (self.recorded, self.pattern);
-            let delivery = Delivery { to, channel, encoded, message, pattern };
-            return Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
-        }
+        Some(encoded)
+    }
+
+    fn deliver(
+        &mut self,
+        clients: &mut super::Clients,
+        journal: &mut Recorder,
+        to: ClientKey,
+        config: &super::Config,
+        now: super::Time,
+    ) {
+        let Some(encoded) = self.encoded(clients, to) else { return };
         let end = clients.deliver(to, encoded, config, now);
         if let Some(message) = self.recorded
             && let Some(client) = clients.get(to)
         {
             journal.delivered((to, client), message, self.pattern, end, now);
         }
+    }
+
+    /// As [`Push::deliver`] as long as there are faults that strike messages.
+    // Not in the way of deliveries without.
+    #[cold]
+    fn deliver_with_faults(
+        &mut self,
+        (clients, faults): (&mut super::Clients, &mut Faults),
+        journal: &mut Recorder,
+        to: ClientKey,
+        config: &super::Config,
+        now: super::Time,
+    ) {
+        let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
+        let (message, pattern) = (self.recorded, self.pattern);
+        let Some(encoded) = self.encoded(clients, to) else { return };
+        let delivery = Delivery { to, channel, encoded, message, pattern };
+        Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
     }
 }

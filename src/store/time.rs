@@ -31,6 +31,13 @@ impl Time {
         i64::try_from(self.0 / 1000).unwrap_or(i64::MAX)
     }
 
+    /// Milliseconds since the Unix epoch of the first whole one that is not earlier: when what is due at this moment is
+    /// done.
+    #[must_use]
+    pub fn whole_millis(self) -> i64 {
+        i64::try_from(self.0.div_ceil(1000)).unwrap_or(i64::MAX)
+    }
+
     /// Seconds since the Unix epoch.
     #[must_use]
     pub fn seconds(self) -> i64 {

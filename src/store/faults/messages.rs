@@ -26,8 +26,6 @@ pub struct OnTheWay {
     /// The rule that holds it back.
     pub rule: FaultId,
     to: ClientKey,
-    /// The place in the table may be another's by now.
-    id: u64,
     encoded: Vec<u8>,
     message: Option<Publishing>,
     pattern: Option<Bytes>,
@@ -80,9 +78,7 @@ impl Faults {
 
     fn send_later(&mut self, at: Time, message: OnTheWay) {
         self.sent += 1;
-        // Not earlier than it was to be.
-        let millis = i64::try_from(at.micros().div_ceil(1000)).unwrap_or(i64::MAX);
-        self.on_the_way.insert((millis, self.sent), message);
+        self.on_the_way.insert((at.whole_millis(), self.sent), message);
     }
 
     /// When the next message arrives that was delayed, in milliseconds since the Unix epoch.
@@ -132,9 +128,6 @@ impl Store {
     fn arrive(&mut self, message: &OnTheWay) {
         let Self { clients, journal, config, now, .. } = self;
         let to = message.to;
-        if clients.get(to).is_none_or(|client| client.id != message.id) {
-            return;
-        }
         let end = clients.deliver(to, &message.encoded, config, *now);
         if let Some(recorded) = message.message
             && let Some(client) = clients.get(to)
@@ -178,7 +171,6 @@ impl Store {
                 (times, delayed)
             }
         };
-        let id = client.id;
         for _ in 0..times {
             if let Some((rule, delay)) = delayed {
                 if let Some(message) = message
@@ -187,7 +179,7 @@ impl Store {
                     journal.delayed_by_fault(client, message, pattern, now);
                 }
                 let (encoded, pattern) = (encoded.to_vec(), pattern.map(Into::into));
-                faults.send_later(now + delay, OnTheWay { rule, to, id, encoded, message, pattern });
+                faults.send_later(now + delay, OnTheWay { rule, to, encoded, message, pattern });
                 continue;
             }
             let end = clients.deliver(to, encoded, config, now);
