@@ -11,7 +11,7 @@ use minibroker::resp::{OwnedRequest, Parser, Protocol};
 use minibroker::store::clients::{Address, Close};
 use minibroker::store::journal::Recorder;
 use minibroker::store::pubsub::Kind;
-use minibroker::store::{ClientKey, Config, Time};
+use minibroker::store::{ClientKey, Config, Database, Time};
 
 use super::{commands, judge, requests};
 
@@ -104,7 +104,7 @@ fn order(bytes: &[u8]) -> Vec<u8> {
         "#" => NUMBERS[next() % NUMBERS.len()],
         word => word,
     });
-    let words: Vec<Vec<u8>> = ["MINIBROKER"].into_iter().chain(words).map(|word| word.into()).collect();
+    let words: Vec<Vec<u8>> = ["MINIBROKER"].into_iter().chain(words).map(Into::into).collect();
     requests::encode(&words)
 }
 
@@ -204,7 +204,7 @@ impl Run {
         assert_eq!(store.clients.len(), 1);
         assert_eq!(store.waiters.blocked() + store.waiters.keys() + store.waiters.timeouts(), 0);
         assert_eq!((store.faults.rules().count(), store.faults.on_the_way()), (0, 0));
-        assert!(store.databases.iter().all(|database| database.len() == 0));
+        assert!(store.databases.iter().all(Database::is_empty));
         assert!(store.availability.accepts() && store.watches.is_empty());
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
             assert_eq!(store.pubsub.names(kind).len(), 0);
