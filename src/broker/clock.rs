@@ -42,7 +42,7 @@ impl Broker {
     /// broker.advance(30 * DAY - Duration::from_millis(1));
     /// assert_eq!(broker.command(["GET", "session:ann"])?, "there");
     /// broker.advance(Duration::from_millis(1));
-    /// assert!(broker.command(["GET", "session:ann"])?.is_null());
+    /// assert_eq!(broker.command(["GET", "session:ann"])?, minibroker::Value::Null);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn advance(&self, by: Duration) {

@@ -52,6 +52,7 @@ impl Builder {
     /// use std::time::Duration;
     /// use minibroker::Broker;
     ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # // As #[tokio::test(start_paused = true)] does.
     /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
     /// # runtime.block_on(async {
@@ -59,8 +60,9 @@ impl Builder {
     /// broker.command(["SET", "typing:ann", "1", "EX", "5"])?;
     /// tokio::time::sleep(Duration::from_secs(5)).await; // takes no time at all
     /// assert_eq!(broker.command(["EXISTS", "typing:ann"])?, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok(())
     /// # })
+    /// # }
     /// ```
     #[must_use]
     #[track_caller]

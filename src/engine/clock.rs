@@ -13,15 +13,15 @@ use crate::store::Time;
 /// the same as where it is when nobody moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clock {
-    /// It is so much ahead of the shell's.
-    Running { ahead: Duration, aim: Duration },
+    /// It is so many microseconds ahead of the shell's.
+    Running { ahead: u64, aim: u64 },
     /// It stands still, at [`Store::now`](crate::store::Store::now).
     Manual { aim: Time },
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self::Running { ahead: Duration::ZERO, aim: Duration::ZERO }
+        Self::Running { ahead: 0, aim: 0 }
     }
 }
 
@@ -41,7 +41,7 @@ impl Engine {
     #[must_use]
     pub fn time(&self, shell: Time) -> Time {
         match self.clock {
-            Clock::Running { ahead, .. } => self.store.now.max(shell + ahead),
+            Clock::Running { ahead, .. } => self.store.now.max(later(shell, ahead)),
             Clock::Manual { .. } => self.store.now,
         }
     }
@@ -65,10 +65,7 @@ impl Engine {
     /// When it is so late by the broker's clock, how late it is for the shell; never, if the clock stands still.
     pub(super) fn shell_time(&self, time: Time) -> Option<Time> {
         match self.clock {
-            Clock::Running { ahead, .. } => {
-                let ahead = u64::try_from(ahead.as_micros()).unwrap_or(u64::MAX);
-                Some(Time::from_micros(time.micros().saturating_sub(ahead)))
-            }
+            Clock::Running { ahead, .. } => Some(Time::from_micros(time.micros().saturating_sub(ahead))),
             Clock::Manual { .. } => None,
         }
     }
@@ -76,7 +73,7 @@ impl Engine {
     /// Where the clock is being moved to.
     fn aim(&self, shell: Time) -> Time {
         match self.clock {
-            Clock::Running { aim, .. } => shell + aim,
+            Clock::Running { aim, .. } => later(shell, aim),
             Clock::Manual { aim } => aim,
         }
         .max(self.time(shell))
@@ -94,7 +91,7 @@ impl Engine {
         }
         let aim = time.max(self.aim(shell));
         match &mut self.clock {
-            Clock::Running { aim: ahead, .. } => *ahead = aim.since(shell),
+            Clock::Running { aim: ahead, .. } => *ahead = aim.micros().saturating_sub(shell.micros()),
             Clock::Manual { aim: at } => *at = aim,
         }
         true
@@ -129,10 +126,14 @@ impl Engine {
             self.set_now(aim);
         }
         if let Clock::Running { ahead, .. } = &mut self.clock {
-            *ahead = (*ahead).max(self.store.now.since(shell));
+            *ahead = (*ahead).max(self.store.now.micros().saturating_sub(shell.micros()));
         }
         !arrived
     }
+}
+
+fn later(time: Time, micros: u64) -> Time {
+    Time::from_micros(time.micros().saturating_add(micros))
 }
 
 #[cfg(test)]
