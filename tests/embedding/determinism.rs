@@ -80,6 +80,11 @@ fn session() -> Vec<String> {
 /// Types a line and reads the answer to it.
 async fn ask(stream: &mut DuplexStream, line: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+    read(stream).await
+}
+
+/// Reads the next answer.
+async fn read(stream: &mut DuplexStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut answer = Vec::new();
     while Value::read(&answer).is_none_or(|(_, length)| length > answer.len()) {
         if stream.read_buf(&mut answer).await? == 0 {
@@ -102,7 +107,7 @@ async fn transcript(broker: &Broker) -> Result<Vec<String>, Box<dyn std::error::
             client.write_all(format!("{line}\r\n").as_bytes()).await?;
             broker.wait_for_blocked("nothing", 1).await?;
             broker.advance(Duration::from_millis(1));
-            ask(&mut client, "TIME").await?
+            read(&mut client).await?
         } else {
             ask(&mut client, line).await?
         };
