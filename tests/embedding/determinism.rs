@@ -77,8 +77,14 @@ fn session() -> Vec<String> {
     lines
 }
 
-/// Reads one answer, which is all that comes.
-async fn answer(stream: &mut DuplexStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// Types a line and reads the answer to it.
+async fn ask(stream: &mut DuplexStream, line: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+    read(stream).await
+}
+
+/// Reads the next answer.
+async fn read(stream: &mut DuplexStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut answer = Vec::new();
     while Value::read(&answer).is_none_or(|(_, length)| length > answer.len()) {
         if stream.read_buf(&mut answer).await? == 0 {
@@ -97,16 +103,15 @@ async fn transcript(broker: &Broker) -> Result<Vec<String>, Box<dyn std::error::
             broker.advance(Duration::from_micros(123_456));
         }
         // Nothing else moves the clock.
-        let told = if line.starts_with("BLPOP") {
+        let answer = if line.starts_with("BLPOP") {
             client.write_all(format!("{line}\r\n").as_bytes()).await?;
             broker.wait_for_blocked("nothing", 1).await?;
             broker.advance(Duration::from_millis(1));
-            answer(&mut client).await?
+            read(&mut client).await?
         } else {
-            client.write_all(format!("{line}\r\n").as_bytes()).await?;
-            answer(&mut client).await?
+            ask(&mut client, line).await?
         };
-        answers.push(format!("{line}: {}", told.escape_ascii()));
+        answers.push(format!("{line}: {}", answer.escape_ascii()));
     }
     answers.extend(broker.journal().iter().map(ToString::to_string));
     Ok(answers)
