@@ -9,7 +9,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -174,6 +173,8 @@ impl Io {
                 Bytes::copy_from_slice(&buffer[written..])
             };
             shared.engine().set_in_flight(client, self.pending.len());
+        } else if output.counted {
+            shared.engine().set_in_flight(client, 0);
         }
         buffer.clear();
         buffer.shrink_to(KEPT_CAPACITY);
@@ -244,7 +245,7 @@ impl Shared {
         self: Arc<Self>,
         transport: impl Transport + 'static,
         address: Address,
-    ) -> impl Future<Output = ()> + Send {
+    ) -> impl Future<Output = ()> + Send + 'static {
         self.serve_if(Availability::accepts, transport, address)
     }
 
@@ -255,7 +256,7 @@ impl Shared {
         transport: impl Transport + 'static,
         address: Address,
         run: u32,
-    ) -> impl Future<Output = ()> + Send {
+    ) -> impl Future<Output = ()> + Send + 'static {
         let is_current = move |now: Availability| now.run() == run && !now.is_stopped();
         self.serve_if(is_current, transport, address)
     }
@@ -265,7 +266,7 @@ impl Shared {
         admits: impl FnOnce(Availability) -> bool,
         transport: impl Transport + 'static,
         address: Address,
-    ) -> impl Future<Output = ()> + Send {
+    ) -> impl Future<Output = ()> + Send + 'static {
         let connected = self.change(|engine, now| {
             let admitted = admits(engine.store().availability);
             admitted.then(|| engine.connect(address, now))
@@ -437,9 +438,10 @@ impl Task {
             }
             return 0;
         }
-        let started = Instant::now();
-        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, self.shared.clock.at(started));
-        engine.account(started.elapsed());
+        let clock = &self.shared.clock;
+        let started = clock.instant();
+        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, clock.at(started));
+        engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.shared.settle(engine);
         self.blocked = flow == Flow::Blocked;
