@@ -49,8 +49,11 @@ impl Engine {
     /// It is now so late for the shell, and what follows happens at that time. What was due before happens when
     /// [`Engine::tick`] is called.
     pub(super) fn take_time(&mut self, shell: Time) {
-        self.take_real_time(shell);
-        self.set_now(self.time(shell));
+        // As for all requests of a batch but the first.
+        if shell != self.store.real_now {
+            self.take_real_time(shell);
+            self.set_now(self.time(shell));
+        }
     }
 
     pub(super) fn take_real_time(&mut self, shell: Time) {

@@ -259,8 +259,10 @@ impl Engine {
         if self.store.waiters.has_ready() {
             self.serve_ready();
         }
-        self.end_pause_if_over();
-        self.tell_testers();
+        if self.store.waiters.pause.is_some() || self.store.waiters.has_testers() {
+            self.end_pause_if_over();
+            self.tell_testers();
+        }
     }
 
     /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A
