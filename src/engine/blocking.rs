@@ -57,6 +57,10 @@ impl Engine {
         let args = request.args();
         let Some(command) = command_of(args) else { return };
         if self.must_pause(client, command) {
+            // Faults have looked at it when it came.
+            if let Some(owner) = self.store.clients.get_mut(client) {
+                owner.strike.get_or_insert_default();
+            }
             self.wait_for_pause(client, args);
         } else {
             self.call_again_with_faults(client, command, args);
@@ -121,7 +125,7 @@ impl Engine {
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.note_wakeup(client, || Wakeup::PauseOver);
-                self.dispatch(client, blocked.request.args());
+                self.go_on_after_pause(client, blocked.request.args());
                 self.serve_ready();
             }
         }
