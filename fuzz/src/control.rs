@@ -53,7 +53,7 @@ const SUBCOMMANDS: [&str; 26] = [
 ];
 const NAMES: [&str; 6] = ["BLPOP", "PUBLISH", "LPUSH", "EXEC", "XREAD", "GET"];
 const TEXTS: [&str; 4] = ["chat", "news", "DELAY", "ERROR"];
-const NUMBERS: [&str; 7] = ["0", "1", "2", "3", "100", "100000", "18446744073709551615"];
+const NUMBERS: [&str; 7] = ["0", "1", "2", "3", "100", "100000", "9223372036854775807"];
 
 struct Client {
     key: ClientKey,

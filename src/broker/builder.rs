@@ -15,7 +15,7 @@ use super::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
 use crate::store::config::OutputLimit;
-use crate::store::{Config, Recorder};
+use crate::store::{Config, Recorder, Time};
 
 /// The address of a broker that listens on none.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -172,7 +172,7 @@ impl Builder {
         self
     }
 
-    /// Time stands still, from the system's time at the start on, until the test moves it by
+    /// Time stands still, from the system's time in whole milliseconds at the start on, until the test moves it by
     /// [`Broker::advance`] or [`Broker::set_time`]. It is the time of everything: of keys and fields of hashes that
     /// expire, of BLPOP, XREAD BLOCK, WAIT and CLIENT PAUSE, of `timeout` and soft limits, of the ids of streams, of idle
     /// times, TIME and the journal. What commands take is not measured: it takes them no time.
@@ -280,7 +280,12 @@ impl Builder {
 
     /// The clock that drives the broker's.
     pub(super) fn shell_clock(&self) -> Clock {
-        Clock::starting_at(self.time.unwrap_or_else(SystemTime::now))
+        Clock::starting_at(self.time.unwrap_or_else(|| {
+            let now = SystemTime::now();
+            // In deadlines the broker counts whole milliseconds: what is delayed by a second is not due a part of one
+            // later.
+            if self.manual_clock { Time::from_millis(Time::from(now).millis()).into() } else { now }
+        }))
     }
 
     /// A broker that nobody drives yet, and that nobody can reach.

@@ -57,6 +57,10 @@ impl Engine {
         let args = request.args();
         let Some(command) = command_of(args) else { return };
         if self.must_pause(client, command) {
+            // Faults have looked at it when it came.
+            if let Some(owner) = self.store.clients.get_mut(client) {
+                owner.strike.get_or_insert_default();
+            }
             self.wait_for_pause(client, args);
         } else {
             self.call_again_with_faults(client, command, args);
@@ -121,7 +125,7 @@ impl Engine {
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.note_wakeup(client, || Wakeup::PauseOver);
-                self.dispatch(client, blocked.request.args());
+                self.go_on_after_pause(client, blocked.request.args());
                 self.serve_ready();
             }
         }
@@ -150,7 +154,7 @@ impl Engine {
         if self.store.asleep_until.is_some() {
             return self.store.asleep_until;
         }
-        [self.next_expiry(), self.next_due_of_clients()].into_iter().flatten().min().map(Time::from_millis)
+        [self.next_expiry(), self.next_due_of_clients()].into_iter().flatten().min().and_then(moment)
     }
 
     fn next_due_of_clients(&self) -> Option<i64> {
@@ -178,7 +182,7 @@ impl Engine {
             let next = if left > 0 || self.store.asleep_until.is_some() {
                 self.next_due()
             } else {
-                self.next_due_of_clients().map(Time::from_millis)
+                self.next_due_of_clients().and_then(moment)
             };
             let Some(next) = next.filter(|next| *next <= now) else { break };
             self.let_happen(next, &mut left);
@@ -210,6 +214,13 @@ impl Engine {
         self.serve_ready();
         self.tell_testers();
     }
+}
+
+/// The moment of a deadline; none if it lies beyond the last that there is, which the clock may be moved to: it never
+/// comes.
+fn moment(millis: i64) -> Option<Time> {
+    let time = Time::from_millis(millis);
+    (time.millis() >= millis).then_some(time)
 }
 
 /// The row for a request that was found good once.

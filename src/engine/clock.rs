@@ -229,6 +229,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_due_beyond_the_end_of_time_never_comes() -> Result<(), Error> {
+        let lines = ["SET k v PX 100", "BLPOP list 1", "CLIENT PAUSE 100 WRITE", "CONFIG SET timeout 5"];
+        for stopped in [true, false] {
+            let (mut engine, _) = engine()?;
+            if stopped {
+                engine.stop_clock();
+            }
+            for _ in 0..2 {
+                engine.aim_ahead(Duration::MAX, START);
+                engine.move_clock(START);
+            }
+            assert_eq!(engine.time(START), Time::from_micros(u64::MAX));
+            for line in lines {
+                let client = engine.connect(Address::default(), START)?;
+                run(&mut engine, client, line, START);
+            }
+            engine.tick(after(1_000));
+            assert_eq!(engine.next_deadline(), None);
+        }
+        Ok(())
+    }
+
+    #[test]
     fn the_requests_behind_one_that_moves_the_clock_see_the_time_that_it_has_set() -> Result<(), Error> {
         for stopped in [true, false] {
             let (mut engine, client) = engine()?;

@@ -29,7 +29,9 @@ impl Engine {
         if let Err(error) = permit(owner, config, &CONTROL, |_| false) {
             return self.reject(client, None, args, &error);
         }
-        let database = owner.db;
+        let (database, muted) = (owner.db, owner.is_muted());
+        // The embedding program is no connection that could wait.
+        let may_block = may_block && !owner.internal;
         let Some((mut out, protocol)) = clients.take_outbox(client) else { return };
         let start = out.len();
         let reply = Reply::new(&mut out, protocol);
@@ -43,6 +45,9 @@ impl Engine {
             Reply::new(&mut out, protocol).error(error.text());
             None
         });
+        if muted {
+            out.truncate(start);
+        }
         let Store { clients, config, now, .. } = &mut self.store;
         clients.put_reply(client, out, start, config, *now);
         if waits {

@@ -67,9 +67,7 @@ impl Engine {
         if spared {
             return self.go_on(client, command, args);
         }
-        // A command that waited for a key when a pause began was looked at when it came.
-        let left = owner.strike.as_deref().cloned();
-        let strike = left.unwrap_or_else(|| faults.strike(&subject));
+        let strike = faults.strike(&subject);
         if strike.is_nothing() {
             return self.go_on(client, command, args);
         }
@@ -101,17 +99,31 @@ impl Engine {
         let args = blocked.request.args();
         let Some(command) = command_of(args) else { return true };
         let Some(owner) = self.store.clients.get_mut(client) else { return true };
-        let strike = owner.strike.take().map(|strike| *strike).unwrap_or_default();
-        if let Some(pause) = self.store.waiters.pause
-            && self.must_pause(client, command)
-        {
-            self.hold_command(client, args, strike, pause.until);
-            return true;
-        }
+        // The delay is over, whatever the command waits for next.
+        owner.strike.get_or_insert_default().hold = None;
         self.note_wakeup(client, || Wakeup::DelayOver);
         self.store.keeps_expired = self.is_paused();
-        self.strike(client, command, args, strike);
+        self.go_on_after_fault(client, command, args);
         true
+    }
+
+    /// Runs a command that was looked at when it came, after CLIENT PAUSE if there is one.
+    fn go_on_after_fault(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        if self.must_pause(client, command) {
+            return self.wait_for_pause(client, args);
+        }
+        let owner = self.store.clients.get_mut(client);
+        let strike = owner.and_then(|owner| owner.strike.take()).map(|strike| *strike).unwrap_or_default();
+        self.strike(client, command, args, strike);
+    }
+
+    /// Runs a command that CLIENT PAUSE has kept. One that was looked at before is not looked at once more.
+    pub(super) fn go_on_after_pause(&mut self, client: ClientKey, args: Args<'_>) {
+        let looked_at = self.store.clients.get(client).is_some_and(|owner| owner.strike.is_some());
+        match command_of(args).filter(|_| looked_at) {
+            Some(command) => self.go_on_after_fault(client, command, args),
+            None => self.dispatch(client, args),
+        }
     }
 
     /// What happens to a command that is not held, or no longer.

@@ -103,17 +103,14 @@ impl Shared {
     pub fn kill_clients(&self, filter: &Filter) -> usize {
         let killed = self.look(|store| store.clients_of(filter));
         self.finish(killed);
-        let killed = self.change(|engine, now| engine.kill_clients(filter, now));
-        self.close(&killed);
-        killed.len()
+        self.cut_off(|engine, now| engine.kill_clients(filter, now))
     }
 
     /// Stops: when this returns, connections are refused and all sockets are closed. What was sent to clients before
     /// has been written, as far as their sockets take it.
     pub fn stop(&self) {
         self.finish_all();
-        let cut = self.change(Engine::stop);
-        self.close(&cut);
+        self.cut_off(Engine::stop);
     }
 
     /// Begins anew, after a stop if there was none: when this returns, connections are taken.
@@ -124,8 +121,7 @@ impl Shared {
     pub fn restart(&self, keeps_data: bool) -> Result<(), ListenError> {
         self.finish_all();
         self.listening.failed.lock().take();
-        let cut = self.change(|engine, now| engine.restart(keeps_data, now));
-        self.close(&cut);
+        self.cut_off(|engine, now| engine.restart(keeps_data, now));
         match self.listening.failed.lock().take() {
             None => Ok(()),
             Some(failed) => {
@@ -189,12 +185,18 @@ impl Shared {
         let _ = pin!(finish).poll(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Closes the sockets of clients that were cut off.
-    fn close(&self, clients: &[ClientKey]) {
-        for client in clients {
-            if let Some((_, connection)) = self.connections.remove(client) {
-                connection.cut();
-            }
+    /// Closes the sockets of the clients that `cut` cuts off, and returns how many they were.
+    fn cut_off(&self, cut: impl FnOnce(&mut Engine, Time) -> Vec<ClientKey>) -> usize {
+        let (count, connections) = self.change(|engine, now| {
+            let clients = cut(engine, now);
+            // Looked up while the engine is locked: as soon as it is not, one of them may have gone, and another client
+            // may have come to its place.
+            let connections: Vec<_> = clients.iter().filter_map(|client| self.connection(*client)).collect();
+            (clients.len(), connections)
+        });
+        for connection in connections {
+            connection.cut();
         }
+        count
     }
 }

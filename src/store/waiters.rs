@@ -364,12 +364,13 @@ impl Store {
         Some(blocked)
     }
 
-    /// Ends the wait of a client with an answer; false if it does not wait, or only for the end of a pause or delay.
+    /// Ends the wait of a client with an answer; false if it does not wait, or only for the end of a pause or delay, or
+    /// as a tester, of whom CLIENT UNBLOCK knows nothing.
     pub fn unblock(&mut self, client: ClientKey, answer: Answer) -> bool {
         let waits = self.clients.get(client).and_then(|owner| owner.blocked.as_ref());
         let Some(reason) = waits
             .map(|blocked| blocked.reason)
-            .filter(|reason| !matches!(reason, Reason::Pause | Reason::Delay))
+            .filter(|reason| !matches!(reason, Reason::Pause | Reason::Delay | Reason::Condition))
         else {
             return false;
         };

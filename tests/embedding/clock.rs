@@ -39,6 +39,27 @@ fn happened(journal: Journal) -> Vec<(u128, String)> {
 }
 
 #[test]
+fn what_a_fault_delays_is_due_to_the_millisecond() -> Outcome {
+    let broker = Broker::builder().manual_clock().start()?;
+    let delay = HOUR;
+    let slow = broker.faults().on_command("SET").delay(delay);
+    let _late = broker.faults().on_channel("chat").delay(delay);
+    let [mut client, mut listener] = [Wire::connect(&broker)?, Wire::connect(&broker)?];
+    listener.subscribe("chat")?;
+    client.send("SET a 1")?;
+    broker.command(["PUBLISH", "chat", "late"])?;
+    broker.wait_for_fault(&slow, 1).blocking()?;
+    broker.advance(ALMOST_AN_HOUR);
+    assert_eq!(broker.command(["EXISTS", "a"])?, 0);
+    broker.advance(MILLISECOND);
+    assert_eq!(broker.command(["EXISTS", "a"])?, 1);
+    let got =
+        broker.journal().iter().filter(|event| matches!(event.kind, EventKind::Delivered { .. })).count();
+    assert_eq!(got, 1);
+    Ok(())
+}
+
+#[test]
 fn a_session_of_thirty_days_expires_in_no_time() -> Outcome {
     let began = Instant::now();
     let broker = Broker::builder().manual_clock().start()?;
@@ -68,12 +89,12 @@ fn time_stands_still_until_it_is_moved() -> Outcome {
 }
 
 #[test]
-fn a_clock_that_is_not_said_to_start_elsewhere_starts_at_the_systems_time() -> Outcome {
+fn a_clock_that_is_not_said_to_start_elsewhere_starts_at_the_systems_time_in_whole_milliseconds() -> Outcome {
     let before = SystemTime::now();
     let broker = Broker::builder().manual_clock().start()?;
     let after = SystemTime::now();
-    let micro = Duration::from_micros(1);
-    assert!((before - micro..=after).contains(&broker.now()));
+    assert!((before - MILLISECOND..=after).contains(&broker.now()));
+    assert_eq!(broker.now().duration_since(SystemTime::UNIX_EPOCH)?.subsec_nanos() % 1_000_000, 0);
     Ok(())
 }
 

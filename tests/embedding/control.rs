@@ -125,6 +125,37 @@ fn a_tester_that_waits_can_leave() -> Outcome {
 }
 
 #[test]
+fn client_unblock_does_not_answer_a_tester_that_waits() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = Wire::connect(&broker)?;
+    tester.send("PING\r\nMINIBROKER WAITFOR SUBSCRIBERS chat 1 60000")?;
+    tester.expect("+PONG\r\n")?;
+    assert_eq!(broker.command(["CLIENT", "UNBLOCK", "1"])?, 0);
+    Wire::connect(&broker)?.subscribe("chat")?;
+    tester.expect("+OK\r\n")?;
+    let counted = broker.command(["INFO", "commandstats"])?.to_string();
+    assert!(counted.contains("cmdstat_ping:calls=1,"), "{counted}");
+    Ok(())
+}
+
+#[test]
+fn a_tester_that_wants_no_answers_gets_none() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = Wire::connect(&broker)?;
+    tester.send("CLIENT REPLY OFF\r\nMINIBROKER LOST\r\nMINIBROKER WRONG\r\nCLIENT REPLY ON")?;
+    tester.ask("PING", "+OK\r\n+PONG\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn what_the_test_itself_waits_for_is_answered_at_once() -> Outcome {
+    let broker = controlled()?;
+    let told = broker.command(["MINIBROKER", "WAITFOR", "CLIENTS", "1"]).unwrap_err();
+    assert!(told.0.ends_with("for 1 client, saw 0"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn what_is_pipelined_behind_a_wait_comes_after_it() -> Outcome {
     let broker = controlled()?;
     let mut tester = Wire::connect(&broker)?;

@@ -3,6 +3,8 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake};
 use std::thread;
 
 use minibroker::{Broker, Ending, EventKind, Filter, Journal};
@@ -10,7 +12,7 @@ use redis::{AsyncCommands, Commands};
 use tokio::io::AsyncReadExt;
 
 use crate::Outcome;
-use crate::wire::Wire;
+use crate::wire::{PATIENCE, Wire};
 
 fn is_refused(broker: &Broker) -> bool {
     match TcpStream::connect(broker.addr()) {
@@ -32,6 +34,45 @@ fn endings(journal: &Journal) -> Vec<(u64, Ending)> {
 fn told_of_losses(broker: &Broker) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(|| broker.assert_no_message_lost())).err()?;
     panic.downcast_ref::<String>().cloned()
+}
+
+/// In the moment when it is woken others connect: the first sees that who was cut off has gone, and if the first does not
+/// come in its place the second does.
+struct Reconnect {
+    place: std::net::SocketAddr,
+    came: Mutex<Vec<Wire>>,
+}
+
+impl Wake for Reconnect {
+    fn wake(self: Arc<Self>) {
+        let mut came = self.came.lock().expect("nobody panics");
+        while came.len() < 2 {
+            let stream = TcpStream::connect(self.place).expect("the broker listens");
+            stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
+            let mut wire = Wire(stream);
+            wire.ask("PING", "+PONG\r\n").expect("the broker answers");
+            came.push(wire);
+        }
+    }
+}
+
+#[test]
+fn who_comes_in_the_moment_when_another_is_cut_off_stays() -> Outcome {
+    let broker = Broker::start()?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.ask("PING", "+PONG\r\n")?;
+    let reconnect = Arc::new(Reconnect { place: broker.addr(), came: Mutex::default() });
+    let mut nobody = broker.wait_for_clients(0).into_future();
+    let waker = Arc::clone(&reconnect).into();
+    assert!(nobody.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(broker.kill_clients(Filter::all()), 1);
+    assert!(ann.is_cut());
+    let mut came = reconnect.came.lock().expect("nobody panics");
+    assert_eq!(came.len(), 2);
+    for wire in &mut *came {
+        wire.ask("PING", "+PONG\r\n")?;
+    }
+    Ok(())
 }
 
 #[test]

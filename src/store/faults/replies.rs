@@ -2,6 +2,7 @@
 
 use super::{Consequence, FaultId};
 use crate::store::clients::Close;
+use crate::store::waiters::Reason;
 use crate::store::{ClientKey, Store};
 
 impl Store {
@@ -57,7 +58,9 @@ impl Store {
                 held.push((blocked.arrival, client));
             }
             strike.forget(rule);
-            if strike.is_nothing() {
+            // One that waits for the end of a pause is still known to have been looked at.
+            let is_paused = owner.blocked.as_ref().is_some_and(|blocked| blocked.reason == Reason::Pause);
+            if strike.is_nothing() && !is_paused {
                 owner.strike = None;
             }
         }

@@ -322,6 +322,57 @@ fn a_delayed_command_waits_for_a_pause_that_has_begun_meanwhile() -> Outcome {
 }
 
 #[test]
+fn a_delayed_command_goes_on_when_a_pause_is_cut_short() -> Outcome {
+    let broker = Broker::builder().manual_clock().start()?;
+    let hold = broker.faults().on_command("SET").delay(Duration::from_secs(1));
+    let mut client = Wire::connect(&broker)?;
+    client.send("SET a 1")?;
+    broker.wait_for_fault(&hold, 1).blocking()?;
+    broker.command(["CLIENT", "PAUSE", "1000000", "WRITE"])?;
+    broker.advance(Duration::from_secs(1));
+    assert_eq!(broker.command(["EXISTS", "a"])?, 0);
+    broker.command(["CLIENT", "UNPAUSE"])?;
+    client.expect("+OK\r\n")?;
+    assert_eq!(hold.hits(), 1);
+    Ok(())
+}
+
+#[test]
+fn the_end_of_a_delay_that_is_over_wakes_nobody() -> Outcome {
+    let broker = Broker::builder().manual_clock().start()?;
+    let hold = broker.faults().on_command("BLPOP").delay(Duration::from_secs(1));
+    let lost = broker.faults().on_command("BLPOP").disconnect_after();
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BLPOP q 0")?;
+    broker.wait_for_fault(&hold, 1).blocking()?;
+    broker.advance(Duration::from_secs(1));
+    broker.wait_for_blocked("q", 1).blocking()?;
+    drop(hold);
+    broker.advance(Duration::from_secs(1));
+    assert_eq!(lost.hits(), 0);
+    broker.wait_for_blocked("q", 1).blocking()?;
+    broker.command(["RPUSH", "q", "job"])?;
+    assert!(worker.is_cut());
+    Ok(())
+}
+
+#[test]
+fn a_command_that_waited_through_a_pause_counts_once() -> Outcome {
+    let broker = Broker::builder().manual_clock().start()?;
+    let fault = broker.faults().on_command("BLPOP").nth(2).error("ERR no");
+    let mut worker = Wire::connect(&broker)?;
+    worker.send("BLPOP q 0")?;
+    broker.wait_for_blocked("q", 1).blocking()?;
+    broker.command(["CLIENT", "PAUSE", "1000000"])?;
+    broker.command(["RPUSH", "q", "job"])?;
+    broker.command(["CLIENT", "UNPAUSE"])?;
+    worker.expect("*2\r\n$1\r\nq\r\n$3\r\njob\r\n")?;
+    worker.ask("BLPOP q 0", "-ERR no\r\n")?;
+    assert_eq!(fault.hits(), 1);
+    Ok(())
+}
+
+#[test]
 fn a_command_that_was_paused_counts_once() -> Outcome {
     let broker = Broker::start()?;
     let _fault = broker.faults().on_command("GET").nth(2).error("ERR no");
