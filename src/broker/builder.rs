@@ -121,7 +121,8 @@ impl Builder {
     }
 
     /// The most bytes that may wait to be sent to a subscriber before it is cut off
-    /// (`client-output-buffer-limit pubsub`), 32 MB unless said; 0 for no limit.
+    /// (`client-output-buffer-limit pubsub`), 32 MB unless said; 0 for no limit. As redis-server counts, the first 16 KB
+    /// do not count, and what goes beyond them counts in blocks of 20 KB.
     #[must_use]
     pub fn subscriber_output_limit(mut self, bytes: usize) -> Self {
         self.config.output_limit_pubsub = OutputLimit { hard: bytes, soft: 0, soft_seconds: 0 };

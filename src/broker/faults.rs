@@ -471,8 +471,8 @@ impl<Of: sealed::OfMessages> Faults<'_, Of> {
     }
 
     /// The messages are sent so much later, on the broker's clock. Those that the fault delays keep their order; what it
-    /// does not strike (because of [`nth`](Self::nth), say) overtakes them. A message that is on the way arrives even if
-    /// its subscriber has unsubscribed meanwhile, as over a slow network, and is lost if the subscriber has gone. When the
+    /// does not strike (because of [`nth`](Self::nth), say) overtakes them. A message that is on the way
+    /// is dropped if its subscriber unsubscribes: nothing comes behind the confirmation; and it is lost if the subscriber goes. When the
     /// fault ends, all that it has delayed arrives at once: with a very long delay messages are held until the [`Fault`]
     /// is dropped.
     ///

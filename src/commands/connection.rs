@@ -169,6 +169,7 @@ pub fn quit(ctx: &mut Context<'_>) -> Outcome {
 /// None: the type is that of all commands.
 pub fn reset(ctx: &mut Context<'_>) -> Outcome {
     ctx.store.release(ctx.client);
+    ctx.store.faults.forget_client(ctx.client);
     ctx.store.clients.monitors.retain(|monitor| *monitor != ctx.client);
     let authenticated = ctx.store.config.requirepass.is_empty();
     let client = ctx.client()?;

@@ -53,6 +53,10 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     let micros = number.unwrap_or_default() * 1e6;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let micros = micros.max(0.0) as u64;
+    if micros > 0 && ctx.store.clock_stands_still && ctx.store.config.control {
+        // Whoever could move the clock would be asleep as well.
+        return Err(Error::new("ERR the clock stands still, and MINIBROKER ADVANCE could not be heard"));
+    }
     if micros > 0 {
         ctx.store.asleep_until = Some(ctx.store.now + Duration::from_micros(micros));
     }

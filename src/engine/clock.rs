@@ -34,6 +34,7 @@ impl Clock {
 impl Engine {
     /// From now on time stands still but for [`Engine::move_clock`].
     pub fn stop_clock(&mut self) {
+        self.store.clock_stands_still = true;
         self.clock = Clock::Manual { aim: self.store.now };
     }
 

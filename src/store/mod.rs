@@ -69,6 +69,8 @@ pub type IndexSet<K> = indexmap::IndexSet<K, foldhash::fast::RandomState>;
 
 /// All state of a broker.
 #[derive(Debug)]
+// Each is a state of its own.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Store {
     /// The databases.
     pub databases: Vec<Database>,
@@ -102,6 +104,8 @@ pub struct Store {
     pub now: Time,
     /// The same by the clock of the shell, which runs on where the broker's stands still.
     pub real_now: Time,
+    /// The broker's clock stands still until it is moved.
+    pub clock_stands_still: bool,
     /// CLIENT PAUSE lasts: a key that has passed its time is not seen any more, but it stays until the pause
     /// is over. Nothing may write meanwhile.
     pub keeps_expired: bool,
@@ -137,6 +141,7 @@ impl Store {
             journal: Recorder::default(),
             random,
             now,
+            clock_stands_still: false,
             real_now: now,
             keeps_expired: false,
             touches: true,
@@ -146,7 +151,7 @@ impl Store {
     }
 
     /// Begins anew, as a server does that is started again: statistics, settings and what DEBUG and CLIENT PAUSE have
-    /// ordered are those of the start. Nobody may be connected. Keys stay with their deadlines if `keeps_data`.
+    /// ordered are those of the start. Nobody but a tester may be connected. Keys stay with their deadlines if `keeps_data`.
     pub fn restart(&mut self, keeps_data: bool) {
         self.config = (*self.first_config).clone();
         self.stats = Stats::new(self.now, &mut self.random);
@@ -159,7 +164,7 @@ impl Store {
         }
     }
 
-    /// CLIENT PAUSE and DEBUG SLEEP are over; nobody is left who would go on.
+    /// CLIENT PAUSE and DEBUG SLEEP are over; whoever they kept waiting has been cut off.
     pub fn end_pauses(&mut self) {
         self.waiters.pause = None;
         self.keeps_expired = false;

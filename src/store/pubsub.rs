@@ -103,6 +103,7 @@ impl Store {
             .and_then(|owner| owner.subscriptions.as_mut())
             .is_some_and(|subscriptions| kind.of_mut(subscriptions).swap_remove(name));
         if removed {
+            self.drop_on_the_way(client, kind, name);
             self.unregister(client, kind, name);
         }
         removed
@@ -279,8 +280,14 @@ impl<'a> Push<'a> {
     ) {
         let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
         let (message, pattern) = (self.recorded, self.pattern);
+        let is_of_shard = self.parts.first().is_some_and(|word| *word == b"smessage");
         let Some(encoded) = self.encoded(clients, to) else { return };
-        let delivery = Delivery { to, channel, encoded, message, pattern };
+        let kind = match pattern {
+            Some(_) => Kind::Pattern,
+            None if is_of_shard => Kind::Shard,
+            None => Kind::Channel,
+        };
+        let delivery = Delivery { to, kind, channel, encoded, message, pattern };
         Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
     }
 }

@@ -12,7 +12,7 @@ use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When
 /// A fault that has ended, or never was.
 const NO_FAULT: Error = Error::constant("ERR there is no such fault");
 /// A time out of every so many.
-const NOT_A_COUNT: Error = Error::constant("ERR the first time is 1");
+const NOT_A_COUNT: Error = Error::constant("ERR NTH and EVERY count from 1");
 /// What is no probability.
 const NOT_A_PROBABILITY: Error = Error::constant("ERR a probability is a number from 0 to 1");
 
@@ -45,7 +45,7 @@ pub fn number(text: &[u8]) -> Result<FaultId, Error> {
 
 fn list(ctx: &mut Context<'_>) {
     let line =
-        |(fault, rule, hits): (FaultId, &Rule, u64)| format!("{} {rule} ({hits} hits)", fault.number());
+        |(fault, rule, hits): (FaultId, &Rule, u64)| format!("{} {rule} (hits: {hits})", fault.number());
     let lines: Vec<String> = ctx.store.faults.rules().map(line).collect();
     super::write_lines(&mut ctx.reply, &lines);
 }
@@ -152,7 +152,13 @@ fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
     let of_commands = !scope.commands.is_empty() || !scope.keys.is_empty();
     let is_of_messages = found.is_of_messages();
     if is_of_messages && of_commands || !is_of_messages && !of_commands && !scope.channels.is_empty() {
-        return Err(Error::new("ERR this fault is not one of what stands before it"));
+        let word = String::from_utf8_lossy(word).to_uppercase();
+        let of = if is_of_messages {
+            "messages, which have a CHANNEL and a CLIENT, but no COMMAND and no KEY"
+        } else {
+            "commands: CHANNEL needs a COMMAND before it"
+        };
+        return Err(Error::new(format!("ERR {word} strikes {of}")));
     }
     Ok(Some(found))
 }

@@ -3,12 +3,10 @@
 use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error, Outcome};
-use super::{Answered, write_lines};
+use super::{Answered, NOTHING_RECORDED, write_lines};
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::journal::{Event, EventKind, Message, Wakeup};
 
-/// Nothing can be told.
-const NOTHING_RECORDED: Error = Error::constant("ERR this broker records nothing");
 /// What would be told is not the whole.
 const FORGOTTEN: Error = Error::constant("ERR the journal has given up its oldest events");
 

@@ -1,7 +1,7 @@
 //! MINIBROKER: what a test in another language does with its broker, over any connection to it.
 //!
 //! It is there only when the broker was started so that it may be controlled; else it is as unknown as to Redis. It
-//! stands in no list of commands, in no journal and in no statistics, and MONITOR does not show it.
+//! stands in no list of commands and in no journal, and MONITOR does not show it; INFO counts it only where it is refused.
 
 mod clients;
 mod clock;
@@ -18,6 +18,9 @@ use crate::store::faults::FaultId;
 
 pub use journal::is_of_key;
 pub use waitfor::condition;
+
+/// What was not recorded cannot be told.
+const NOTHING_RECORDED: Error = Error::constant("ERR this broker records nothing");
 
 /// The name of the command.
 pub const NAME: &str = "minibroker";
@@ -136,7 +139,7 @@ const HELP: &[&str] = &[
     "KILL ALL | [NAME <name>] [ID <id>] [ADDRESS <ip:port>] [CHANNEL <channel>] [PATTERN <pattern>] [BLOCKED <key>]",
     "    Cuts off the clients that fit all of it, never this connection. Answers how many they were.",
     "HOLD READING|WRITING ALL | [NAME <name>] ...",
-    "    Does not read what these clients send, or does not write what they are sent, until RELEASE.",
+    "    Does not read what these clients send, or does not write what they are sent, until RELEASE. Answers how many.",
     "RELEASE",
     "    Goes on with all who were held.",
     "REFUSE | ACCEPT",

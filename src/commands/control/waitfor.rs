@@ -4,58 +4,63 @@ use std::time::Duration;
 
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error, Wait};
-use super::{Answered, faults};
+use super::{Answered, NOTHING_RECORDED, faults};
 use crate::resp::Args;
 use crate::store::condition::{Condition, DEFAULT_WAIT};
 use crate::store::waiters::Reason;
 
-/// Why nothing can be waited for that the journal would tell.
-const NOTHING_RECORDED: Error = Error::constant("ERR this broker records nothing");
+/// What stands between the word and the count.
+struct Names<'a> {
+    args: Args<'a>,
+    /// Where keys are looked for.
+    database: usize,
+}
+
+impl Names<'_> {
+    fn get(&self, index: usize) -> Vec<u8> {
+        self.args.get(3 + index).unwrap_or_default().to_vec()
+    }
+
+    fn first(&self) -> Vec<u8> {
+        self.get(0)
+    }
+}
 
 /// What is waited for, and how long. Keys are those of this database.
 pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration), Error> {
-    let kind = args.get(2).unwrap_or_default();
-    let is = |word| is_option(kind, word);
-    // Names stand between the word and the count.
-    let names = if is("CLIENTS") { 0 } else { 1 + usize::from(is("PENDING")) };
-    let known = [
-        "SUBSCRIBERS",
-        "PATTERNSUBSCRIBERS",
-        "BLOCKED",
-        "PUBLISHED",
-        "CLIENTS",
-        "PENDING",
-        "LENGTH",
-        "FAULT",
+    /// Makes the state from the names and the count.
+    type Make = fn(Names<'_>, usize) -> Result<Condition, Error>;
+    /// Each with how many names stand between the word and the count.
+    const KINDS: [(&str, usize, Make); 8] = [
+        ("SUBSCRIBERS", 1, |names, count| Ok(Condition::Subscribers { channel: names.first(), count })),
+        ("PATTERNSUBSCRIBERS", 1, |names, count| {
+            Ok(Condition::PatternSubscribers { pattern: names.first(), count })
+        }),
+        ("BLOCKED", 1, |names, count| Ok(Condition::Blocked { key: names.first(), count })),
+        ("PUBLISHED", 1, |names, count| Ok(Condition::Published { channel: names.first(), count })),
+        ("CLIENTS", 0, |_, count| Ok(Condition::Clients { count })),
+        ("PENDING", 2, |names, count| {
+            Ok(Condition::Pending { stream: names.first(), group: names.get(1), count })
+        }),
+        ("LENGTH", 1, |names, count| {
+            Ok(Condition::Length { database: names.database, key: names.first(), count })
+        }),
+        ("FAULT", 1, |names, count| {
+            let fault = faults::number(&names.first())?;
+            Ok(Condition::Fault { fault, words: fault.number().to_string(), count })
+        }),
     ];
+    let word = args.get(2).unwrap_or_default();
     let given = args.len().saturating_sub(3);
-    if !known.iter().any(|word| is(word)) || !(names + 1..=names + 2).contains(&given) {
-        return Err(Error::subcommand_syntax(kind, "MINIBROKER"));
-    }
-    let name = |index: usize| args.get(3 + index).unwrap_or_default().to_vec();
+    let fits = |names: usize| (names + 1..=names + 2).contains(&given);
+    let found = KINDS.into_iter().find(|(known, names, _)| is_option(word, known) && fits(*names));
+    let (_, names, make) = found.ok_or_else(|| Error::subcommand_syntax(word, "MINIBROKER"))?;
     let count = numbers::count(args.get(3 + names).unwrap_or_default())?;
     let within = match args.get(4 + names) {
         Some(millis) => Duration::from_millis(numbers::count(millis)? as u64),
         None => DEFAULT_WAIT,
     };
-    let condition = if is("SUBSCRIBERS") {
-        Condition::Subscribers { channel: name(0), count }
-    } else if is("PATTERNSUBSCRIBERS") {
-        Condition::PatternSubscribers { pattern: name(0), count }
-    } else if is("BLOCKED") {
-        Condition::Blocked { key: name(0), count }
-    } else if is("PUBLISHED") {
-        Condition::Published { channel: name(0), count }
-    } else if is("PENDING") {
-        Condition::Pending { stream: name(0), group: name(1), count }
-    } else if is("FAULT") {
-        let fault = faults::number(&name(0))?;
-        Condition::Fault { fault, words: fault.number().to_string(), count }
-    } else if is("LENGTH") {
-        Condition::Length { database, key: name(0), count }
-    } else {
-        Condition::Clients { count }
-    };
+    let condition = make(Names { args, database }, count)?;
     Ok((condition, within))
 }
 

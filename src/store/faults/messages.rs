@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Action, FaultId, Faults};
 use crate::store::journal::Publishing;
+use crate::store::pubsub::Kind;
 use crate::store::{Bytes, Client, ClientKey, Store, Time};
 
 /// What the rules do to one delivery.
@@ -28,7 +29,15 @@ pub struct OnTheWay {
     to: ClientKey,
     encoded: Vec<u8>,
     message: Option<Publishing>,
-    pattern: Option<Bytes>,
+    /// By which subscription it is delivered.
+    kind: Kind,
+    name: Bytes,
+}
+
+impl OnTheWay {
+    fn pattern(&self) -> Option<&[u8]> {
+        (self.kind == Kind::Pattern).then_some(&*self.name)
+    }
 }
 
 /// A delivery as Pub/Sub makes it.
@@ -36,6 +45,8 @@ pub struct OnTheWay {
 pub struct Delivery<'a> {
     /// To whom.
     pub to: ClientKey,
+    /// By a subscription of this kind.
+    pub kind: Kind,
     /// The channel on which it was published.
     pub channel: &'a [u8],
     /// The push.
@@ -132,8 +143,24 @@ impl Store {
         if let Some(recorded) = message.message
             && let Some(client) = clients.get(to)
         {
-            journal.delivered((to, client), recorded, message.pattern.as_deref(), end, *now);
+            journal.delivered((to, client), recorded, message.pattern(), end, *now);
         }
+    }
+
+    /// What is on the way by a subscription that ends never arrives: nothing may come behind the confirmation.
+    pub(in crate::store) fn drop_on_the_way(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
+        if self.faults.on_the_way.is_empty() {
+            return;
+        }
+        let Self { faults, journal, clients, now, .. } = self;
+        let Some(owner) = clients.get(client) else { return };
+        faults.on_the_way.retain(|_, message| {
+            let ends = message.to == client && message.kind == kind && *message.name == *name;
+            if ends && let Some(recorded) = message.message {
+                journal.dropped_by_fault(owner, recorded, message.pattern(), *now);
+            }
+            !ends
+        });
     }
 
     /// A delivery as long as there are rules about messages. Whoever publishes has counted it already.
@@ -144,7 +171,7 @@ impl Store {
         config: &crate::store::Config,
         now: Time,
     ) {
-        let Delivery { to, channel, encoded, message, pattern } = delivery;
+        let Delivery { to, kind, channel, encoded, message, pattern } = delivery;
         let Some(client) = clients.get(to) else { return };
         let fate = faults.strike_message(channel, client);
         let mut note = |rule: FaultId| {
@@ -178,8 +205,8 @@ impl Store {
                 {
                     journal.delayed_by_fault(client, message, pattern, now);
                 }
-                let (encoded, pattern) = (encoded.to_vec(), pattern.map(Into::into));
-                faults.send_later(now + delay, OnTheWay { rule, to, encoded, message, pattern });
+                let (encoded, name) = (encoded.to_vec(), pattern.unwrap_or(channel).into());
+                faults.send_later(now + delay, OnTheWay { rule, to, encoded, message, kind, name });
                 continue;
             }
             let end = clients.deliver(to, encoded, config, now);

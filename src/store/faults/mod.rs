@@ -382,7 +382,7 @@ impl Scope {
     pub fn includes_client(&self, client: &Client) -> bool {
         self.clients.is_empty()
             || self.clients.iter().any(|wanted| {
-                *client.name == *wanted.as_bytes()
+                !wanted.is_empty() && *client.name == *wanted.as_bytes()
                     || client.address.peer == *wanted
                     || wanted.parse() == Ok(client.id)
             })

@@ -46,7 +46,7 @@ impl fmt::Display for Peer {
 }
 
 /// A message that was published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// Its number among all [events](Event::number).
     pub number: u64,
@@ -71,6 +71,22 @@ impl Message {
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.payload)
+    }
+}
+
+/// With texts as texts: it is what a failed assertion shows.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, channel, payload, shard, receivers, client, at, time: _ } = self;
+        f.debug_struct("Message")
+            .field("number", number)
+            .field("channel", &format_args!("{}", Quoted(channel)))
+            .field("payload", &format_args!("{}", Quoted(payload)))
+            .field("shard", shard)
+            .field("receivers", receivers)
+            .field("client", client)
+            .field("at", at)
+            .finish_non_exhaustive()
     }
 }
 
