@@ -16,6 +16,9 @@ use crate::program::{Program, START, Step, shortened};
 /// What a client's own buffer holds; with a limit of one byte beyond it the client is cut off.
 const OUTPUT_MAX: usize = 16 * 1024;
 
+/// After so much time, again and again, nothing happens any more.
+const TURNS_TO_THE_END: usize = 200;
+
 /// What a program did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Played {
@@ -122,6 +125,7 @@ impl<'a> Play<'a> {
         if resp3 && let Some(owner) = self.engine.store_mut().clients.get_mut(key) {
             owner.protocol = Protocol::Resp3;
         }
+        self.model.set_time(self.now.micros());
         self.model.connect(client, resp3);
         if self.clients.len() <= key.0 {
             self.clients.resize(key.0 + 1, usize::MAX);
@@ -140,6 +144,7 @@ impl<'a> Play<'a> {
     fn disconnect(&mut self, client: usize) {
         if let Some(connection) = self.connections[client].take() {
             self.engine.disconnect(connection.key, self.now);
+            self.model.set_time(self.now.micros());
             self.model.disconnect(client);
         }
     }
@@ -173,6 +178,7 @@ impl<'a> Play<'a> {
         }
         let Connection { key, parser, arrived, ahead, .. } = connection;
         let (ran, flow) = self.engine.feed(*key, parser, arrived, self.now);
+        self.model.set_time(self.now.micros());
         let mut expected = 0;
         while let Some((length, request)) = ahead.front() {
             let may_run = !self.model.waits(client) && self.model.closing(client) == Closing::No;
@@ -203,9 +209,7 @@ impl<'a> Play<'a> {
 
     fn pass(&mut self, micros: u64, late: bool) {
         self.now = self.now + Duration::from_micros(micros);
-        if late {
-            self.model.set_time(self.now.micros());
-        } else {
+        if !late {
             self.engine.tick(self.now);
             self.model.tick(self.now.micros());
         }
@@ -285,11 +289,17 @@ impl<'a> Play<'a> {
 
     /// Time passes until nothing more happens, everybody reads, and everybody goes.
     fn end(&mut self) -> Result<(), String> {
-        self.pass(10_000_000, false);
-        self.settle()?;
-        for client in 0..self.connections.len() {
-            self.read(client)?;
+        // Whoever no longer waits goes on with what it has sent, which may be to wait.
+        for _ in 0..TURNS_TO_THE_END {
+            self.pass(10_000_000, false);
             self.settle()?;
+            for client in 0..self.connections.len() {
+                self.read(client)?;
+                self.settle()?;
+            }
+            if self.engine.next_deadline().is_none() {
+                break;
+            }
         }
         if let Some(due) = self.engine.next_deadline() {
             return Err(format!("long after the end something is due at {due:?}"));

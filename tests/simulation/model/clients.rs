@@ -207,8 +207,8 @@ impl Model {
 
     pub(super) fn client_kill(&mut self, client: usize, id: &str) -> Reply {
         let Some(killed) = self.by_id(id) else { return Reply::Integer(0) };
-        // Who kills itself is told so.
-        if killed == client {
+        // Nobody kills itself by number unless it says so, and who is cut off has gone.
+        if killed == client || self.clients[killed].closing == Closing::Now {
             return Reply::Integer(0);
         }
         self.release(killed);

@@ -260,7 +260,7 @@ impl Model {
 
     // Time.
 
-    /// It is so late now, though nothing that time does has been done.
+    /// It is so late now, though what time does has not been done.
     pub fn set_time(&mut self, now: u64) {
         self.now = now;
     }
