@@ -84,7 +84,8 @@ pub fn play(program: &Program) -> Result<Played, Failure> {
 
 impl<'a> Play<'a> {
     fn new(program: &'a Program) -> Self {
-        let mut config = Config { notify_keyspace_events: Class::KEYEVENT.or(Class::EXPIRED), ..Config::default() };
+        let mut config =
+            Config { notify_keyspace_events: Class::KEYEVENT.or(Class::EXPIRED), ..Config::default() };
         if program.output_limit {
             config.output_limit_normal.hard = 1;
             config.output_limit_pubsub.hard = 1;
@@ -310,7 +311,9 @@ impl<'a> Play<'a> {
         let store = self.engine.store();
         let left = [store.waiters.blocked(), store.waiters.keys(), store.watches.len(), store.clients.len()];
         if left != [0; 4] {
-            return Err(format!("of those who are gone there is left (waits, keys, watches, clients): {left:?}"));
+            return Err(format!(
+                "of those who are gone there is left (waits, keys, watches, clients): {left:?}"
+            ));
         }
         Ok(())
     }

@@ -47,9 +47,10 @@ impl fmt::Display for Program {
             writeln!(f, "Who leaves more than 16 KB unread is cut off.")?;
         }
         for (client, manner) in self.clients.iter().enumerate() {
-            let is_used = self.steps.iter().any(
-                |step| matches!(step, Step::Send { client: sender, .. } if *sender == client),
-            );
+            let is_used = self
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::Send { client: sender, .. } if *sender == client));
             if is_used && (manner.resp3 || manner.slow) {
                 let protocol = if manner.resp3 { "speaks RESP3" } else { "speaks RESP2" };
                 let reads = if manner.slow { " and reads late" } else { "" };
@@ -439,7 +440,11 @@ impl Author {
         match self.random.u8(0..20) {
             0..8 => {
                 let id = self.new_id();
-                let trim = if self.random.u8(0..6) == 0 { format!("MAXLEN {} ", self.small()) } else { String::new() };
+                let trim = if self.random.u8(0..6) == 0 {
+                    format!("MAXLEN {} ", self.small())
+                } else {
+                    String::new()
+                };
                 format!("XADD {key} {trim}{id} f {}", self.new('e'))
             }
             8..15 => {

@@ -248,13 +248,7 @@ impl Model {
         Ok(Reply::Array(entries))
     }
 
-    fn xclaim(
-        &mut self,
-        [key, name, consumer]: [&str; 3],
-        idle: i64,
-        ids: &[&str],
-        just_id: bool,
-    ) -> Answer {
+    fn xclaim(&mut self, [key, name, consumer]: [&str; 3], idle: i64, ids: &[&str], just_id: bool) -> Answer {
         let now = self.millis();
         self.group(key, name)?.consumers.insert(consumer.to_owned());
         let stream = self.stream_with(key, name, "")?;

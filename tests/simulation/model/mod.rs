@@ -241,7 +241,9 @@ impl Model {
 
     /// A key ends.
     fn expire(&mut self, key: &str) {
-        self.remove(key);
+        self.ended(key);
+        self.keys.remove(key);
+        self.may_serve(key);
         self.publish("__keyevent@0__:expired", key);
     }
 

@@ -65,7 +65,8 @@ impl Model {
                 sent += 1;
             }
             let patterns = self.clients[client].patterns.iter();
-            let patterns: Vec<String> = patterns.filter(|pattern| matches(pattern, channel)).cloned().collect();
+            let patterns: Vec<String> =
+                patterns.filter(|pattern| matches(pattern, channel)).cloned().collect();
             for pattern in patterns {
                 self.push(client, ["pmessage", &pattern, channel, message].map(Reply::text).into());
                 sent += 1;

@@ -88,6 +88,15 @@ impl Model {
         Reply::OK
     }
 
+    /// The time of a key has come. For whom it had come already when it said WATCH nothing changes.
+    pub(super) fn ended(&mut self, key: &str) {
+        for client in &mut self.clients {
+            if let Some((_, had_ended)) = client.watched.iter_mut().find(|(watched, _)| watched == key) {
+                client.watched_key_changed |= !std::mem::take(had_ended);
+            }
+        }
+    }
+
     /// A key is about to change, or has.
     pub(super) fn changed(&mut self, key: &str) {
         for client in &mut self.clients {

@@ -171,7 +171,8 @@ impl Model {
     /// True if a request is kept until the pause is over.
     pub(super) fn must_pause(&self, client: usize, words: &[&str]) -> bool {
         let queued = || self.clients[client].transaction.iter().flat_map(|all| &all.requests);
-        let writes = || writes(words) || words == ["EXEC"] && queued().any(|request| writes(&[word(request)]));
+        let writes =
+            || writes(words) || words == ["EXEC"] && queued().any(|request| writes(&[word(request)]));
         self.is_paused() && self.pause.is_some_and(|pause| !pause.writes_only || writes())
     }
 
@@ -225,10 +226,33 @@ fn word(request: &str) -> &str {
 fn writes(words: &[&str]) -> bool {
     matches!(
         words[0],
-        "SET" | "INCR" | "DEL" | "PEXPIRE" | "PERSIST" | "PUBLISH"
-            | "LPUSH" | "RPUSH" | "LPOP" | "RPOP" | "LMOVE" | "LMPOP"
-            | "BLPOP" | "BRPOP" | "BLMOVE" | "BLMPOP"
-            | "ZADD" | "ZPOPMIN" | "ZPOPMAX" | "BZPOPMIN" | "BZPOPMAX"
-            | "XADD" | "XDEL" | "XGROUP" | "XREADGROUP" | "XACK" | "XCLAIM" | "XAUTOCLAIM"
+        "SET"
+            | "INCR"
+            | "DEL"
+            | "PEXPIRE"
+            | "PERSIST"
+            | "PUBLISH"
+            | "LPUSH"
+            | "RPUSH"
+            | "LPOP"
+            | "RPOP"
+            | "LMOVE"
+            | "LMPOP"
+            | "BLPOP"
+            | "BRPOP"
+            | "BLMOVE"
+            | "BLMPOP"
+            | "ZADD"
+            | "ZPOPMIN"
+            | "ZPOPMAX"
+            | "BZPOPMIN"
+            | "BZPOPMAX"
+            | "XADD"
+            | "XDEL"
+            | "XGROUP"
+            | "XREADGROUP"
+            | "XACK"
+            | "XCLAIM"
+            | "XAUTOCLAIM"
     )
 }
