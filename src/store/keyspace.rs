@@ -478,7 +478,7 @@ impl Store {
             }
             self.waiters.lost(db, &key);
             self.in_database(db, |store| {
-                store.watches.touch(&mut store.clients, db, &key);
+                store.watches.expired(&mut store.clients, db, &key);
                 store.event(Class::EXPIRED, "expired", &key);
             });
         }
@@ -530,7 +530,8 @@ impl Store {
 
     /// Empties a database. Watchers of its keys are told.
     pub fn flush(&mut self, db: usize) {
-        self.watches.touch_existing(&mut self.clients, db, &self.databases[db]);
+        let now = self.now.millis();
+        self.watches.replaced(&mut self.clients, db, &self.databases[db], None, now);
         self.stats.dirty += self.databases[db].len() as u64;
         self.databases[db] = Database::default();
         self.waiters.ready_all(db);
@@ -538,9 +539,10 @@ impl Store {
 
     /// Exchanges two databases. Watchers are told, and who waits for a key that is there now is served.
     pub fn swap(&mut self, one: usize, other: usize) {
-        for db in [one, other] {
-            self.watches.touch_existing(&mut self.clients, db, &self.databases[one]);
-            self.watches.touch_existing(&mut self.clients, db, &self.databases[other]);
+        let now = self.now.millis();
+        for (db, by) in [(one, other), (other, one)] {
+            let [before, after] = [db, by].map(|db| &self.databases[db]);
+            self.watches.replaced(&mut self.clients, db, before, Some(after), now);
         }
         self.databases.swap(one, other);
         if self.expiring_databases > one.min(other) {

@@ -52,15 +52,45 @@ impl Watches {
         }
     }
 
-    /// All keys of `keys` change in database `db` at once, as by FLUSHDB: watchers of a key that is among them
-    /// fail, watchers of a key that is not see no change.
-    pub fn touch_existing(&mut self, clients: &mut Clients, db: usize, keys: &Database) {
+    /// A key has been removed because its time has come: the transactions of its watchers will fail, but for whom it had
+    /// come already when WATCH did. They go on watching a key that is not there.
+    pub fn expired(&mut self, clients: &mut Clients, db: usize, key: &[u8]) {
+        if self.count == 0 {
+            return;
+        }
+        for watcher in self.by_key[db].get(key).into_iter().flatten() {
+            let Some(client) = clients.get_mut(*watcher) else { continue };
+            match client.watched.get_mut(&(db, Bytes::from(key))) {
+                Some(had_expired) if *had_expired => *had_expired = false,
+                _ => client.watched_key_changed = true,
+            }
+        }
+    }
+
+    /// All keys of a database give way to others at `now` (milliseconds since the Unix epoch), or to none, as by
+    /// FLUSHDB: watchers of a key that was there or is there now fail, unless it was and is as good as gone.
+    pub fn replaced(
+        &mut self,
+        clients: &mut Clients,
+        db: usize,
+        before: &Database,
+        after: Option<&Database>,
+        now: i64,
+    ) {
         for (key, watchers) in &self.by_key[db] {
-            if !keys.has(key) {
+            let was_there = before.has(key);
+            let is_there = after.is_some_and(|after| after.has(key));
+            let has_expired = after.is_some_and(|after| after.expired(key, now));
+            if !was_there && !is_there {
                 continue;
             }
             for watcher in watchers {
-                if let Some(client) = clients.get_mut(*watcher) {
+                let Some(client) = clients.get_mut(*watcher) else { continue };
+                let Some(had_expired) = client.watched.get_mut(&(db, key.clone())) else { continue };
+                let was_gone = *had_expired || !was_there;
+                if was_gone && (!is_there || has_expired) {
+                    *had_expired = has_expired;
+                } else {
                     client.watched_key_changed = true;
                 }
             }

@@ -1,118 +1,104 @@
-//! A chat on a network that fails: two chat servers and the broker, each a host of a network that
-//! [turmoil](https://docs.rs/turmoil) simulates, in simulated time. A minute of it takes some milliseconds, and all of it
-//! follows from a seed.
+//! Simulations: everything that happens follows from a seed.
+//!
+//! [`network`] has chat servers talk to the broker over a network that fails. The other rooms are the engine without a
+//! network: clients whose requests are interleaved and cut anywhere, who wait, listen, read late and go at any point, while
+//! time passes. [`model`] says what each of them must have seen, to the byte. [`program`] draws what they do, [`play`]
+//! compares, and [`shrink`] makes of a program that fails a short one.
+//!
+//! ```sh
+//! cargo test --test simulation                          # a few thousand seeds
+//! SEEDS=1000000 cargo test --release simulation         # as many as wanted, from 0 on
+//! FROM=5000000 SEEDS=1000000 cargo test --release simulation
+//! SEED=123 cargo test --test simulation                 # one again
+//! ```
 
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, SystemTime};
+mod model;
+mod network;
+mod play;
+mod program;
+mod shrink;
 
-use minibroker::Broker;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, AsyncConnectionConfig, IntoConnectionInfo, PushInfo, PushKind, RedisResult};
-use tokio::time::sleep;
-use turmoil::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-const PORT: u16 = 6379;
+use play::{Played, play};
+use program::Program;
+use shrink::shrink;
 
-/// The broker as a host: it accepts from the simulated network.
-async fn serve(broker: &Broker) -> turmoil::Result {
-    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
-    loop {
-        let (stream, _) = listener.accept().await?;
-        tokio::spawn(broker.serve_connection(stream));
-    }
+/// How many seeds are run where it is not said.
+const SEEDS: u64 = 3_000;
+/// Beyond so many seeds two threads take turns.
+const SEEDS_OF_ONE_THREAD: u64 = 10_000;
+
+fn from_environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
 }
 
-/// What a chat server has heard in the chat.
-type Heard = Arc<Mutex<Vec<String>>>;
-
-/// A chat server: it says something every second, hears everybody, and comes again when its connection is lost.
-async fn chat_server(name: &str, heard: &Heard) -> turmoil::Result {
-    let mut said = 0;
-    while talk(name, &mut said, heard).await.is_err() {
-        sleep(Duration::from_millis(100)).await;
-    }
-    Ok(())
-}
-
-async fn talk(name: &str, said: &mut u32, heard: &Heard) -> RedisResult<()> {
-    let heard = Arc::clone(heard);
-    let hear = move |push: PushInfo| {
-        if push.kind == PushKind::Message {
-            let text = redis::from_redis_value(push.data[1].clone()).expect("a text");
-            heard.lock().expect("nobody panics").push(text);
-        }
-        Ok::<(), redis::aio::SendError>(())
-    };
-    let settings = "redis://broker/?protocol=resp3".into_connection_info()?;
-    let config =
-        AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(1))).set_push_sender(hear);
-    let stream = TcpStream::connect(("broker", PORT)).await?;
-    let (mut connection, driver) =
-        MultiplexedConnection::new_with_config(settings.redis_settings(), stream, config).await?;
-    tokio::spawn(driver);
-    connection.subscribe("chat").await?;
-    loop {
-        *said += 1;
-        let () = connection.publish("chat", format!("{name} {said}")).await?;
-        sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// What Ann's and Bob's servers heard, and the broker's journal.
-fn simulate(seed: u64) -> turmoil::Result<(Vec<String>, Vec<String>, String)> {
-    let mut network =
-        turmoil::Builder::new().rng_seed(seed).simulation_duration(Duration::from_secs(60)).build();
-    let broker: Arc<OnceLock<Broker>> = Arc::default();
-    let here = Arc::clone(&broker);
-    network.host("broker", move || {
-        let here = Arc::clone(&here);
-        async move {
-            let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-            serve(
-                here.get_or_init(|| Broker::builder().seed(seed).clock_at(midnight).start_on_this_runtime()),
-            )
-            .await
-        }
-    });
-    let (ann, bob) = (Heard::default(), Heard::default());
-    for (name, heard) in [("ann", &ann), ("bob", &bob)] {
-        let heard = Arc::clone(heard);
-        network.host(name, move || {
-            let heard = Arc::clone(&heard);
-            async move { chat_server(name, &heard).await }
-        });
-    }
-    let there = Arc::clone(&broker);
-    network.client("test", async move {
-        sleep(Duration::from_millis(10)).await;
-        let broker = there.get().expect("the broker's host has started");
-        broker.wait_for_subscribers("chat", 2).await?;
-        sleep(Duration::from_millis(3500)).await;
-        turmoil::partition("ann", "broker");
-        sleep(Duration::from_secs(5)).await;
-        turmoil::repair("ann", "broker");
-        // The broker cannot know that her first connection is dead.
-        broker.wait_for_subscribers("chat", 3).await?;
-        sleep(Duration::from_secs(3)).await;
-        Ok(())
-    });
-    network.run()?;
-    let taken = |heard: Heard| std::mem::take(&mut *heard.lock().expect("nobody panics"));
-    let journal = broker.get().expect("it was started").journal().to_string();
-    Ok((taken(ann), taken(bob), journal))
+/// Runs the program of a seed, and panics with a short one if it fails.
+fn check(seed: u64) -> Result<Played, String> {
+    let program = Program::draw(seed);
+    play(&program).map_err(|failure| {
+        let (program, failure) = shrink(&program, failure);
+        format!("SEED={seed} fails:\n\n{program}\nAt step {}: {}", failure.step, failure.text)
+    })
 }
 
 #[test]
-fn what_is_said_while_a_chat_server_is_cut_off_is_lost_to_it_and_then_it_hears_again() -> turmoil::Result {
-    let (ann, bob, journal) = simulate(1)?;
-    let said_by = |name: &str, heard: &[String]| -> Vec<u32> {
-        heard.iter().filter_map(|text| text.strip_prefix(name)?.trim().parse().ok()).collect()
+fn in_a_simulation_every_client_sees_what_redis_promises() {
+    if let Some(seed) = from_environment("SEED") {
+        if let Err(failure) = check(seed) {
+            panic!("{failure}");
+        }
+        println!("{}SEED={seed} is right.", Program::draw(seed));
+        return;
+    }
+    let from = from_environment("FROM").unwrap_or(0);
+    let until = from + from_environment("SEEDS").unwrap_or(SEEDS);
+    let threads = if until - from > SEEDS_OF_ONE_THREAD { 2 } else { 1 };
+    let next = AtomicU64::new(from);
+    let failed = AtomicU64::new(u64::MAX);
+    let began = Instant::now();
+    let run = || {
+        let mut all = Played::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            // The least seed that fails is told.
+            if seed >= until.min(failed.load(Ordering::Relaxed)) {
+                return all;
+            }
+            match play(&Program::draw(seed)) {
+                Ok(played) => {
+                    all.requests += played.requests;
+                    all.bytes += played.bytes;
+                }
+                Err(_) => {
+                    failed.fetch_min(seed, Ordering::Relaxed);
+                }
+            }
+        }
     };
-    let by_bob = said_by("bob", &bob);
-    assert!(by_bob.iter().copied().eq((1..).take(by_bob.len())), "Bob misses nothing of his own: {by_bob:?}");
-    let lost: Vec<u32> = by_bob.iter().copied().filter(|said| !said_by("bob", &ann).contains(said)).collect();
-    assert_eq!(lost, [5, 6, 7, 8, 9], "Ann misses what Bob says while she is cut off, and no more");
-    assert_eq!(simulate(1)?, (ann, bob, journal.clone()), "the same seed, the same chat");
-    assert_ne!(simulate(2)?.2, journal);
-    Ok(())
+    let mut all = Played::default();
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        for thread in running {
+            let played = thread.join().expect("a failure is no panic");
+            all.requests += played.requests;
+            all.bytes += played.bytes;
+        }
+    });
+    let failed = failed.into_inner();
+    if failed < u64::MAX {
+        match check(failed) {
+            Ok(_) => panic!("SEED={failed} fails only sometimes"),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    println!(
+        "{} seeds in {:.1} s: {} requests, {} bytes of answers and messages",
+        until - from,
+        began.elapsed().as_secs_f64(),
+        all.requests,
+        all.bytes
+    );
 }

@@ -1,0 +1,218 @@
+//! Clients: what each has to be sent, and what it is in the middle of.
+
+use super::transactions::Transaction;
+use super::{Answer, Model, Reply};
+
+/// Whether a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    No,
+    /// Once it has been sent what it is to be sent.
+    AfterReply,
+    /// At once.
+    Now,
+}
+
+/// Which answers a client wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replies {
+    All,
+    None,
+    /// All but the one to the next request.
+    AllButNext,
+    /// All but the one to this request.
+    AllButThis,
+}
+
+/// What can be subscribed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    Channel,
+    Pattern,
+}
+
+pub(super) struct Client {
+    /// What CLIENT ID says; 0 before it connects and after it has gone.
+    pub id: u64,
+    pub resp3: bool,
+    pub closing: Closing,
+    /// What it has to be sent and has not read.
+    out: Vec<u8>,
+    /// Messages that came while its own request ran; they go behind the answer.
+    meanwhile: Vec<u8>,
+    pub replies: Replies,
+    pub channels: Vec<String>,
+    pub patterns: Vec<String>,
+    pub transaction: Option<Transaction>,
+    /// The keys that it watches; true for one whose time had already come.
+    pub watched: Vec<(String, bool)>,
+    pub watched_key_changed: bool,
+}
+
+impl Client {
+    pub fn absent() -> Self {
+        Self {
+            id: 0,
+            resp3: false,
+            closing: Closing::No,
+            out: Vec::new(),
+            meanwhile: Vec::new(),
+            replies: Replies::All,
+            channels: Vec::new(),
+            patterns: Vec::new(),
+            transaction: None,
+            watched: Vec::new(),
+            watched_key_changed: false,
+        }
+    }
+
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions() > 0
+    }
+
+    pub fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+}
+
+impl Model {
+    pub fn connect(&mut self, client: usize, resp3: bool) {
+        self.connections += 1;
+        self.clients[client] = Client { id: self.connections, resp3, ..Client::absent() };
+    }
+
+    /// A connection has ended. What the client was to be sent is lost, and nothing else.
+    pub fn disconnect(&mut self, client: usize) {
+        self.release(client);
+        self.clients[client] = Client::absent();
+    }
+
+    /// Ends all that a client is in the middle of.
+    pub(super) fn release(&mut self, client: usize) {
+        self.waiters.retain(|waiter| waiter.client != client);
+        let client = &mut self.clients[client];
+        client.channels.clear();
+        client.patterns.clear();
+        client.transaction = None;
+        client.watched.clear();
+        client.watched_key_changed = false;
+    }
+
+    pub fn closing(&self, client: usize) -> Closing {
+        self.clients[client].closing
+    }
+
+    /// True if there is something that the client has to be sent.
+    pub fn has_output(&self, client: usize) -> bool {
+        !self.clients[client].out.is_empty()
+    }
+
+    /// The client reads.
+    pub fn take_output(&mut self, client: usize) -> Vec<u8> {
+        std::mem::take(&mut self.clients[client].out)
+    }
+
+    /// Answers a request, unless the client does not want that.
+    pub(super) fn answer(&mut self, client: usize, reply: Reply) {
+        if matches!(self.clients[client].replies, Replies::None | Replies::AllButThis) {
+            self.answer_aloud(client, Reply::Several(Vec::new()));
+        } else {
+            self.answer_aloud(client, reply);
+        }
+    }
+
+    pub(super) fn answer_aloud(&mut self, client: usize, reply: Reply) {
+        let to = &mut self.clients[client];
+        if to.closing != Closing::Now {
+            reply.write(to.resp3, &mut to.out);
+        }
+        to.replies = match to.replies {
+            Replies::AllButNext => Replies::AllButThis,
+            Replies::AllButThis => Replies::All,
+            other => other,
+        };
+        self.say_what_came_meanwhile(client);
+    }
+
+    pub(super) fn say_what_came_meanwhile(&mut self, client: usize) {
+        let to = &mut self.clients[client];
+        let meanwhile = std::mem::take(&mut to.meanwhile);
+        to.out.extend(meanwhile);
+        self.check_output(client);
+    }
+
+    /// Tells a client what it has not asked for.
+    pub(super) fn push(&mut self, client: usize, parts: Vec<Reply>) {
+        let to = &mut self.clients[client];
+        if to.closing != Closing::No {
+            return;
+        }
+        let out = if self.running == Some(client) { &mut to.meanwhile } else { &mut to.out };
+        Reply::Push(parts).write(to.resp3, out);
+        self.check_output(client);
+    }
+
+    /// Cuts a client off that leaves too much unread. It stays where it is until its connection has been closed.
+    fn check_output(&mut self, client: usize) {
+        let client = &mut self.clients[client];
+        if self.output_limit.is_some_and(|limit| client.out.len() > limit) {
+            client.closing = Closing::Now;
+        }
+    }
+
+    pub(super) fn ping(&mut self, client: usize) -> Reply {
+        let client = &self.clients[client];
+        if client.is_subscribed() && !client.resp3 {
+            Reply::Array(vec![Reply::text("pong"), Reply::text("")])
+        } else {
+            Reply::Simple("PONG")
+        }
+    }
+
+    pub(super) fn quit(&mut self, client: usize) -> Reply {
+        self.clients[client].closing = Closing::AfterReply;
+        Reply::OK
+    }
+
+    pub(super) fn reset(&mut self, client: usize) -> Reply {
+        self.release(client);
+        let client = &mut self.clients[client];
+        client.resp3 = false;
+        if client.replies == Replies::None {
+            client.replies = Replies::All;
+        }
+        Reply::Simple("RESET")
+    }
+
+    pub(super) fn client_reply(&mut self, client: usize, mode: &str) -> Answer {
+        let client = &mut self.clients[client];
+        match mode {
+            "ON" => {
+                client.replies = Replies::All;
+                return Ok(Reply::OK);
+            }
+            "OFF" => client.replies = Replies::None,
+            _ if client.replies == Replies::None => {}
+            _ => client.replies = Replies::AllButNext,
+        }
+        // Nothing is said to that.
+        Ok(Reply::Several(Vec::new()))
+    }
+
+    /// The client with this number.
+    pub(super) fn by_id(&self, id: &str) -> Option<usize> {
+        let id = id.parse().expect("programs have numbers where they belong");
+        self.clients.iter().position(|client| client.id == id && id > 0)
+    }
+
+    pub(super) fn client_kill(&mut self, client: usize, id: &str) -> Reply {
+        let Some(killed) = self.by_id(id) else { return Reply::Integer(0) };
+        // Nobody kills itself by number unless it says so, and who is cut off has gone.
+        if killed == client || self.clients[killed].closing == Closing::Now {
+            return Reply::Integer(0);
+        }
+        self.release(killed);
+        self.clients[killed].closing = Closing::Now;
+        Reply::Integer(1)
+    }
+}

@@ -1,0 +1,116 @@
+//! Transactions: what is queued after MULTI runs at EXEC, all of it with nothing in between, or nothing of it if a watched
+//! key has changed since WATCH.
+
+use super::{Answer, Model, Reply, Stop, error};
+
+#[derive(Default)]
+pub(super) struct Transaction {
+    pub requests: Vec<String>,
+    /// A request was refused, so that EXEC will be.
+    pub refused: bool,
+}
+
+impl Model {
+    pub(super) fn multi(&mut self, client: usize) -> Answer {
+        let client = &mut self.clients[client];
+        if client.transaction.is_some() {
+            return error("ERR MULTI calls can not be nested");
+        }
+        client.transaction = Some(Transaction::default());
+        Ok(Reply::OK)
+    }
+
+    pub(super) fn discard(&mut self, client: usize) -> Answer {
+        if self.clients[client].transaction.take().is_none() {
+            return error("ERR DISCARD without MULTI");
+        }
+        Ok(self.unwatch(client))
+    }
+
+    /// A request was refused, so that EXEC will be; if it is EXEC itself it ends the transaction. Returns what is said.
+    pub(super) fn refuse_transaction(&mut self, client: usize, words: &[&str], refusal: String) -> String {
+        if words == ["EXEC"] {
+            self.clients[client].transaction = None;
+            self.unwatch(client);
+            let cause = refusal.strip_prefix("ERR ").unwrap_or(&refusal);
+            return format!("EXECABORT Transaction discarded because of: {cause}");
+        }
+        if let Some(transaction) = &mut self.clients[client].transaction {
+            transaction.refused = true;
+        }
+        refusal
+    }
+
+    pub(super) fn exec(&mut self, client: usize) -> Answer {
+        let changed = self.clients[client].watched_key_changed || self.watched_key_has_expired(client);
+        let Some(transaction) = self.clients[client].transaction.take() else {
+            return error("ERR EXEC without MULTI");
+        };
+        // Whatever comes of it, nothing is watched any more.
+        self.unwatch(client);
+        if transaction.refused {
+            return error("EXECABORT Transaction discarded because of previous errors.");
+        }
+        if changed {
+            return Ok(Reply::NullArray);
+        }
+        let mut replies = Vec::new();
+        for request in &transaction.requests {
+            let words: Vec<&str> = request.split(' ').collect();
+            replies.push(match self.execute(client, &words) {
+                Ok(reply) => reply,
+                Err(Stop::Error(text)) => Reply::Error(text),
+                // Nobody waits in the middle of EXEC.
+                Err(Stop::Wait(wait)) => wait.otherwise,
+            });
+        }
+        Ok(Reply::Array(replies))
+    }
+
+    pub(super) fn watch(&mut self, client: usize, keys: &[&str]) -> Answer {
+        if self.clients[client].transaction.is_some() {
+            return error("ERR WATCH inside MULTI is not allowed");
+        }
+        for key in keys {
+            let expired = self.has_expired(key);
+            let watched = &mut self.clients[client].watched;
+            if !watched.iter().any(|(other, _)| other == key) {
+                watched.push(((*key).to_owned(), expired));
+            }
+        }
+        Ok(Reply::OK)
+    }
+
+    pub(super) fn unwatch(&mut self, client: usize) -> Reply {
+        let client = &mut self.clients[client];
+        client.watched.clear();
+        client.watched_key_changed = false;
+        Reply::OK
+    }
+
+    /// The time of a key has come. For whom it had come already when it said WATCH nothing changes.
+    pub(super) fn ended(&mut self, key: &str) {
+        for client in &mut self.clients {
+            if let Some((_, had_ended)) = client.watched.iter_mut().find(|(watched, _)| watched == key) {
+                client.watched_key_changed |= !std::mem::take(had_ended);
+            }
+        }
+    }
+
+    /// A key is about to change, or has.
+    pub(super) fn changed(&mut self, key: &str) {
+        for client in &mut self.clients {
+            client.watched_key_changed |= client.watched.iter().any(|(watched, _)| watched == key);
+        }
+    }
+
+    /// True if the time of a key has come and nobody has noticed.
+    fn has_expired(&self, key: &str) -> bool {
+        let now = self.millis();
+        self.keys.get(key).is_some_and(|key| key.expires.is_some_and(|at| at <= now))
+    }
+
+    fn watched_key_has_expired(&self, client: usize) -> bool {
+        self.clients[client].watched.iter().any(|(key, before)| !before && self.has_expired(key))
+    }
+}

@@ -1,0 +1,258 @@
+//! Who waits: for a key, or for the end of CLIENT PAUSE.
+//!
+//! When a request is done, the keys that it has given something to are gone through in the order in which they got it. Of
+//! those who wait for such a key the first runs its request again, then the second, and so on: who came first is served
+//! first. Who finds nothing, since another was quicker, waits on as long as it was going to.
+
+use super::{Model, Reply, Value};
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    List,
+    SortedSet,
+    /// Entries of a stream.
+    Stream,
+    /// Entries for a group, or to learn that there is no such group any more.
+    Group,
+    PauseEnd,
+}
+
+/// What a command has to wait for.
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub wants: Wants,
+    pub keys: Vec<String>,
+    /// Until when, in milliseconds; without one for ever.
+    pub deadline: Option<i64>,
+    /// What is answered where nobody waits, in EXEC.
+    pub otherwise: Reply,
+    /// What is run again, if not what was sent.
+    pub request: Option<String>,
+}
+
+impl Wait {
+    pub fn new(wants: Wants, keys: &[&str], deadline: Option<i64>, otherwise: Reply) -> Self {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        Self { wants, keys, deadline, otherwise, request: None }
+    }
+}
+
+/// A client that waits.
+pub(super) struct Waiter {
+    pub client: usize,
+    pub arrival: u64,
+    pub wants: Wants,
+    pub keys: Vec<String>,
+    pub deadline: Option<i64>,
+    pub request: String,
+}
+
+/// CLIENT PAUSE.
+#[derive(Clone, Copy)]
+pub(super) struct Pause {
+    pub until: i64,
+    pub writes_only: bool,
+}
+
+impl Model {
+    /// True if a client waits: what it sends meanwhile runs afterwards.
+    pub fn waits(&self, client: usize) -> bool {
+        self.waiters.iter().any(|waiter| waiter.client == client)
+    }
+
+    /// A deadline from a timeout, of which 0 is none.
+    pub(super) fn deadline(&self, millis: i64) -> Option<i64> {
+        (millis > 0).then(|| self.millis() + millis)
+    }
+
+    pub(super) fn wait(&mut self, client: usize, request: &str, wait: Wait) {
+        self.arrivals += 1;
+        self.waiters.push(Waiter {
+            client,
+            arrival: self.arrivals,
+            wants: wait.wants,
+            keys: wait.keys,
+            deadline: wait.deadline,
+            request: wait.request.unwrap_or_else(|| request.to_owned()),
+        });
+    }
+
+    fn end_wait(&mut self, client: usize) -> Option<Waiter> {
+        let place = self.waiters.iter().position(|waiter| waiter.client == client)?;
+        Some(self.waiters.remove(place))
+    }
+
+    /// A key may have what somebody waits for.
+    pub(super) fn may_serve(&mut self, key: &str) {
+        let is_waited_for = self.waiters.iter().any(|waiter| waiter.keys.iter().any(|other| other == key));
+        if is_waited_for && !self.ready.iter().any(|other| other == key) {
+            self.ready.push_back(key.to_owned());
+        }
+    }
+
+    /// Serves all for whom there is something.
+    pub(super) fn serve(&mut self) {
+        while let Some(key) = self.ready.pop_front() {
+            // Those who begin to wait from now on have looked at the key.
+            let latest = self.arrivals;
+            let mut last = 0;
+            while let Some((arrival, client)) = self.next_to_serve(&key, last, latest) {
+                last = arrival;
+                self.retry(client);
+            }
+        }
+    }
+
+    fn next_to_serve(&mut self, key: &str, after: u64, latest: u64) -> Option<(u64, usize)> {
+        let there = match self.value(key) {
+            Some(Value::List(_)) => Some(Wants::List),
+            Some(Value::SortedSet(_)) => Some(Wants::SortedSet),
+            Some(Value::Stream(_)) => Some(Wants::Stream),
+            Some(Value::String(_)) | None => None,
+        };
+        let next = self.waiters.iter().find(|waiter| {
+            waiter.arrival > after
+                && waiter.arrival <= latest
+                && (Some(waiter.wants) == there || waiter.wants == Wants::Group)
+                && waiter.keys.iter().any(|other| other == key)
+        })?;
+        Some((next.arrival, next.client))
+    }
+
+    /// Runs the request of a client that waits again.
+    fn retry(&mut self, client: usize) {
+        let Some(waiter) = self.end_wait(client) else { return };
+        let words: Vec<&str> = waiter.request.split(' ').collect();
+        if self.must_pause(client, &words) {
+            return self.wait_for_pause(client, &waiter.request);
+        }
+        self.run(client, &waiter.request);
+        if let Some(still) = self.waiters.iter_mut().find(|still| still.client == client) {
+            still.deadline = waiter.deadline;
+        }
+    }
+
+    /// Who gives up first: when, its place in the order of arrival, and who it is.
+    pub(super) fn first_to_give_up(&self) -> Option<(i64, u64, usize)> {
+        self.waiters.iter().filter_map(|one| Some((one.deadline?, one.arrival, one.client))).min()
+    }
+
+    /// The time of a client is up.
+    pub(super) fn give_up(&mut self, client: usize) {
+        self.end_wait(client);
+        self.answer(client, Reply::NullArray);
+    }
+
+    pub(super) fn client_unblock(&mut self, id: &str, with_error: bool) -> Reply {
+        let client = self.by_id(id);
+        let waits = |client: &usize| {
+            self.waiters.iter().any(|one| one.client == *client && one.wants != Wants::PauseEnd)
+        };
+        let Some(client) = client.filter(waits) else { return Reply::Integer(0) };
+        self.end_wait(client);
+        self.answer(
+            client,
+            if with_error {
+                Reply::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".into())
+            } else {
+                Reply::NullArray
+            },
+        );
+        Reply::Integer(1)
+    }
+
+    // CLIENT PAUSE.
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some_and(|pause| pause.until > self.millis())
+    }
+
+    /// True if a request is kept until the pause is over.
+    pub(super) fn must_pause(&self, client: usize, words: &[&str]) -> bool {
+        let queued = || self.clients[client].transaction.iter().flat_map(|all| &all.requests);
+        let writes =
+            || writes(words) || words == ["EXEC"] && queued().any(|request| writes(&[word(request)]));
+        self.is_paused() && self.pause.is_some_and(|pause| !pause.writes_only || writes())
+    }
+
+    pub(super) fn wait_for_pause(&mut self, client: usize, request: &str) {
+        self.wait(client, request, Wait::new(Wants::PauseEnd, &[], None, Reply::Null));
+    }
+
+    /// Of two pauses the longer and the stricter counts.
+    pub(super) fn client_pause(&mut self, millis: i64, writes_only: bool) -> Reply {
+        let until = self.millis() + millis;
+        let before = self.pause.filter(|_| self.is_paused());
+        self.pause = Some(Pause {
+            until: before.map_or(until, |before| before.until.max(until)),
+            writes_only: writes_only && before.is_none_or(|before| before.writes_only),
+        });
+        Reply::OK
+    }
+
+    pub(super) fn client_unpause(&mut self) -> Reply {
+        let now = self.millis();
+        if let Some(pause) = &mut self.pause {
+            pause.until = now;
+        }
+        Reply::OK
+    }
+
+    pub(super) fn end_pause_if_over(&mut self) {
+        if self.pause.is_some() && !self.is_paused() {
+            self.end_pause();
+        }
+    }
+
+    /// What was kept runs, in the order in which it came.
+    pub(super) fn end_pause(&mut self) {
+        self.pause = None;
+        let kept = self.waiters.iter().filter(|waiter| waiter.wants == Wants::PauseEnd);
+        for client in kept.map(|waiter| waiter.client).collect::<Vec<_>>() {
+            if let Some(waiter) = self.end_wait(client) {
+                self.dispatch(client, &waiter.request);
+                self.serve();
+            }
+        }
+    }
+}
+
+fn word(request: &str) -> &str {
+    request.split(' ').next().unwrap_or_default()
+}
+
+/// True if a request may change a key, or says something to others.
+fn writes(words: &[&str]) -> bool {
+    matches!(
+        words[0],
+        "SET"
+            | "INCR"
+            | "DEL"
+            | "PEXPIRE"
+            | "PERSIST"
+            | "PUBLISH"
+            | "LPUSH"
+            | "RPUSH"
+            | "LPOP"
+            | "RPOP"
+            | "LMOVE"
+            | "LMPOP"
+            | "BLPOP"
+            | "BRPOP"
+            | "BLMOVE"
+            | "BLMPOP"
+            | "ZADD"
+            | "ZPOPMIN"
+            | "ZPOPMAX"
+            | "BZPOPMIN"
+            | "BZPOPMAX"
+            | "XADD"
+            | "XDEL"
+            | "XGROUP"
+            | "XREADGROUP"
+            | "XACK"
+            | "XCLAIM"
+            | "XAUTOCLAIM"
+    )
+}

@@ -1,0 +1,540 @@
+//! What a simulation does: programs, drawn from a seed.
+//!
+//! Any part of a program is a program: steps can be left out, which is how a failing one is made short.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use fastrand::Rng;
+
+/// When all programs begin, in microseconds.
+pub const START: u64 = 1_000_000_000;
+
+/// How a client behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    pub resp3: bool,
+    /// It reads when told to, and not at once.
+    pub slow: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A client sends requests at once, of which the last so many bytes are held up on the way. Who is not connected does
+    /// that first.
+    Send { client: usize, requests: Vec<String>, held_up: usize },
+    /// What was held up arrives.
+    Arrive { client: usize },
+    /// A slow client reads all that there is for it.
+    Read { client: usize },
+    /// A connection is cut, whatever is under way.
+    Disconnect { client: usize },
+    /// Microseconds pass. If the timer is late, nothing happens by itself until it passes again.
+    Pass { micros: u64, late: bool },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub clients: Vec<Manner>,
+    /// Clients that leave more than 16 KB unread are cut off.
+    pub output_limit: bool,
+    pub steps: Vec<Step>,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.output_limit {
+            writeln!(f, "Who leaves more than 16 KB unread is cut off.")?;
+        }
+        for (client, manner) in self.clients.iter().enumerate() {
+            let is_used = self
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::Send { client: sender, .. } if *sender == client));
+            if is_used && (manner.resp3 || manner.slow) {
+                let protocol = if manner.resp3 { "speaks RESP3" } else { "speaks RESP2" };
+                let reads = if manner.slow { " and reads late" } else { "" };
+                writeln!(f, "Client {client} {protocol}{reads}.")?;
+            }
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "{number:>4}  {step}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { client, requests, held_up } => {
+                // Long messages are long for the sake of it.
+                let requests: Vec<_> = requests.iter().map(|request| shortened(request)).collect();
+                write!(f, "client {client}: {}", requests.join(" | "))?;
+                if *held_up > 0 { write!(f, "    (but the last {held_up} bytes)") } else { Ok(()) }
+            }
+            Self::Arrive { client } => write!(f, "client {client}: (the rest arrives)"),
+            Self::Read { client } => write!(f, "client {client} reads"),
+            Self::Disconnect { client } => write!(f, "client {client} disconnects"),
+            Self::Pass { micros, late } => {
+                let late = if *late { ", but the timer is late" } else { "" };
+                write!(f, "{}.{:03} ms pass{late}", micros / 1000, micros % 1000)
+            }
+        }
+    }
+}
+
+/// A text with what is repeated over and over left out.
+pub fn shortened(text: &str) -> String {
+    const LONG: usize = 300;
+    if text.len() <= LONG {
+        return text.to_owned();
+    }
+    format!("{}...({} bytes)", text.chars().take(40).collect::<String>(), text.len())
+}
+
+/// What a program is about. Each draws some, so that what they have to do with one another is met often.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Theme {
+    Strings,
+    Expiry,
+    Lists,
+    SortedSets,
+    PubSub,
+    Transactions,
+    Streams,
+    Groups,
+    Removal,
+    Pause,
+    Replies,
+    Others,
+}
+
+/// Draws a program.
+struct Author {
+    random: Rng,
+    themes: Vec<Theme>,
+    clients: usize,
+    /// How many keys of each type there are.
+    keys: usize,
+    /// Some commands are sent to keys of another type.
+    mistakes: bool,
+    /// Messages are long.
+    long: bool,
+    /// Ids of entries are given, and not made from the time.
+    ids_given: bool,
+    now: u64,
+    /// Everything that is said or pushed has a number of its own.
+    last: usize,
+    /// Ids that entries may have.
+    ids: Vec<String>,
+    /// What each client has still to send, so that transactions are more than MULTI.
+    plans: Vec<VecDeque<String>>,
+}
+
+impl Program {
+    /// The program of a seed. Most are small, one in a thousand has hundreds of clients.
+    pub fn draw(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let (clients, steps) = match random.u32(0..1000) {
+            0 => (random.usize(100..400), random.usize(1000..4000)),
+            1..20 => (random.usize(8..60), random.usize(100..500)),
+            _ => (random.usize(2..9), random.usize(15..60)),
+        };
+        let manners = (0..clients).map(|_| Manner { resp3: random.bool(), slow: random.u8(0..5) == 0 });
+        // The last one looks at what is left in the end.
+        let manners = manners.chain([Manner { resp3: false, slow: false }]).collect();
+        let output_limit = random.u8(0..8) == 0;
+        let mut author = Author {
+            themes: Author::themes(&mut random),
+            keys: random.usize(1..4),
+            mistakes: random.u8(0..4) == 0,
+            long: output_limit,
+            ids_given: random.bool(),
+            clients,
+            now: START,
+            last: 0,
+            ids: vec!["0-1".into()],
+            plans: vec![VecDeque::new(); clients],
+            random,
+        };
+        let mut all = Vec::with_capacity(steps + 1);
+        for _ in 0..steps {
+            all.push(author.step());
+        }
+        all.push(Step::Send { client: clients, requests: author.look_at_everything(), held_up: 0 });
+        Self { clients: manners, output_limit, steps: all }
+    }
+}
+
+impl Author {
+    fn themes(random: &mut Rng) -> Vec<Theme> {
+        const ALL: [Theme; 12] = [
+            Theme::Strings,
+            Theme::Expiry,
+            Theme::Lists,
+            Theme::Lists,
+            Theme::SortedSets,
+            Theme::PubSub,
+            Theme::Transactions,
+            Theme::Streams,
+            Theme::Groups,
+            Theme::Removal,
+            Theme::Others,
+            Theme::Pause,
+        ];
+        let mut themes: Vec<Theme> = ALL.into_iter().filter(|_| random.u8(0..5) < 2).collect();
+        if themes.is_empty() {
+            themes.push(Theme::Lists);
+        }
+        // What EXEC says about answers that are not wanted is no promise of anybody's.
+        if !themes.contains(&Theme::Transactions) && random.u8(0..4) == 0 {
+            themes.push(Theme::Replies);
+        }
+        themes
+    }
+
+    fn step(&mut self) -> Step {
+        let client = self.random.usize(0..self.clients);
+        match self.random.u8(0..100) {
+            0..3 => Step::Disconnect { client },
+            3..9 => Step::Read { client },
+            9..15 => Step::Arrive { client },
+            15..30 => {
+                let micros = match self.random.u8(0..4) {
+                    0 => self.random.u64(1..1_000),
+                    1 => self.random.u64(1..10) * 1_000,
+                    _ => self.random.u64(1_000..60_000),
+                };
+                self.now += micros;
+                Step::Pass { micros, late: self.random.u8(0..8) == 0 }
+            }
+            _ => {
+                let count = if self.random.u8(0..3) == 0 { self.random.usize(2..6) } else { 1 };
+                let requests = (0..count).map(|_| self.request(client)).collect();
+                let held_up = if self.random.u8(0..6) == 0 { self.random.usize(1..40) } else { 0 };
+                Step::Send { client, requests, held_up }
+            }
+        }
+    }
+
+    /// What a client sends next.
+    fn request(&mut self, client: usize) -> String {
+        if let Some(planned) = self.plans[client].pop_front() {
+            return planned;
+        }
+        let theme = self.theme();
+        if theme != Theme::Transactions {
+            return self.request_of(theme);
+        }
+        let mut plan = VecDeque::new();
+        if self.random.bool() {
+            plan.push_back(format!("WATCH {}", self.any_keys()));
+        }
+        if self.random.u8(0..4) == 0 {
+            plan.push_back("GET s0".into());
+        }
+        plan.push_back("MULTI".into());
+        for _ in 0..self.random.usize(0..4) {
+            let theme = self.theme();
+            let request = if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) };
+            plan.push_back(request);
+        }
+        plan.push_back(self.one_of(&["EXEC", "EXEC", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH"]).into());
+        match self.random.u8(0..20) {
+            0 => plan.push_back("EXEC".into()),
+            1 => plan.push_back("UNWATCH".into()),
+            2 => plan.push_front("DISCARD".into()),
+            _ => {}
+        }
+        self.plans[client] = plan;
+        self.plans[client].pop_front().unwrap_or_default()
+    }
+
+    fn theme(&mut self) -> Theme {
+        self.themes[self.random.usize(0..self.themes.len())]
+    }
+
+    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.random.usize(0..words.len())]
+    }
+
+    fn small(&mut self) -> usize {
+        self.random.usize(1..5)
+    }
+
+    /// A key of the type that the letter stands for, or, by mistake, of another.
+    fn key(&mut self, letter: char) -> String {
+        let wrong = self.mistakes && self.random.u8(0..20) == 0;
+        let letter = if wrong { self.one_of(&["s", "q", "z", "x"]).to_owned() } else { letter.to_string() };
+        format!("{letter}{}", self.random.usize(0..self.keys))
+    }
+
+    fn keys(&mut self, letter: char) -> String {
+        let mut keys = self.key(letter);
+        while self.random.u8(0..4) == 0 {
+            keys = format!("{keys} {}", self.key(letter));
+        }
+        keys
+    }
+
+    fn any_key(&mut self) -> String {
+        let letter = match self.random.u8(0..4) {
+            0 => 's',
+            1 => 'q',
+            2 => 'z',
+            _ => 'x',
+        };
+        self.key(letter)
+    }
+
+    fn any_keys(&mut self) -> String {
+        let key = self.any_key();
+        if self.random.bool() { format!("{key} {}", self.any_key()) } else { key }
+    }
+
+    /// Something that nobody else has said or pushed.
+    fn new(&mut self, letter: char) -> String {
+        self.last += 1;
+        let padding = if self.long && self.random.bool() { 3000 } else { 0 };
+        format!("{letter}{}{}", self.last, "-".repeat(padding))
+    }
+
+    fn millis(&mut self) -> u64 {
+        self.random.u64(1..80)
+    }
+
+    /// A timeout in seconds.
+    fn timeout(&mut self) -> String {
+        match self.random.u8(0..4) {
+            0 => "0".into(),
+            1 => format!("0.00{}", self.random.u8(1..10)),
+            _ => format!("0.0{}", self.random.u8(10..80)),
+        }
+    }
+
+    fn request_of(&mut self, theme: Theme) -> String {
+        match theme {
+            Theme::Strings => self.string_request(),
+            Theme::Expiry => self.expiry_request(),
+            Theme::Lists => self.list_request(),
+            Theme::SortedSets => self.sorted_set_request(),
+            Theme::PubSub => self.pubsub_request(),
+            Theme::Streams => self.stream_request(),
+            Theme::Groups => self.group_request(),
+            Theme::Removal => format!("DEL {}", self.any_keys()),
+            Theme::Pause => match self.random.u8(0..6) {
+                0 => "CLIENT UNPAUSE".into(),
+                1 => format!("CLIENT PAUSE {} {}", self.millis(), self.one_of(&["ALL", "WRITE", "WRITE"])),
+                _ => format!("INCR s{}", self.random.usize(0..self.keys)),
+            },
+            Theme::Replies => format!("CLIENT REPLY {}", self.one_of(&["ON", "ON", "OFF", "SKIP", "SKIP"])),
+            Theme::Others | Theme::Transactions => self.other_request(),
+        }
+    }
+
+    fn string_request(&mut self) -> String {
+        let key = self.key('s');
+        match self.random.u8(0..10) {
+            0..3 => format!("INCR {key}"),
+            3..6 => format!("GET {key}"),
+            6 => format!("EXISTS {}", self.any_key()),
+            _ => format!("SET {key} {}", self.new('v')),
+        }
+    }
+
+    fn expiry_request(&mut self) -> String {
+        let millis = self.millis();
+        match self.random.u8(0..10) {
+            0..4 => format!("PEXPIRE {} {millis}", self.any_key()),
+            4..7 => format!("SET {} {} PX {millis}", self.key('s'), self.new('v')),
+            7 => format!("PTTL {}", self.any_key()),
+            8 => format!("EXISTS {}", self.any_key()),
+            _ => match self.random.u8(0..4) {
+                0 => format!("PEXPIRE {} 0", self.any_key()),
+                1 => "SUBSCRIBE __keyevent@0__:expired".into(),
+                2 => "PSUBSCRIBE __keyevent@*".into(),
+                _ => format!("PERSIST {}", self.any_key()),
+            },
+        }
+    }
+
+    fn list_request(&mut self) -> String {
+        let key = self.key('q');
+        let end = self.one_of(&["LEFT", "RIGHT"]);
+        let letter = self.one_of(&["L", "R"]);
+        match self.random.u8(0..20) {
+            0..6 => {
+                let items: Vec<String> = (0..self.small().min(3)).map(|_| self.new('i')).collect();
+                format!("{letter}PUSH {key} {}", items.join(" "))
+            }
+            6..11 => format!("B{letter}POP {} {}", self.keys('q'), self.timeout()),
+            11 => format!("{letter}POP {key}"),
+            12 => format!("LPOP {key} {}", self.small()),
+            13 => format!("LRANGE {key} 0 -1"),
+            14 => format!("LLEN {key}"),
+            15 => format!("LMOVE {key} {} {end} {}", self.key('q'), self.one_of(&["LEFT", "RIGHT"])),
+            16 => format!("LMPOP 1 {key} {end} COUNT {}", self.small()),
+            17 => {
+                let keys = self.keys('q');
+                let count = keys.split(' ').count();
+                format!("BLMPOP {} {count} {keys} {end} COUNT {}", self.timeout(), self.small())
+            }
+            _ => {
+                let to = self.key('q');
+                format!("BLMOVE {key} {to} {end} {} {}", self.one_of(&["LEFT", "RIGHT"]), self.timeout())
+            }
+        }
+    }
+
+    fn sorted_set_request(&mut self) -> String {
+        let key = self.key('z');
+        let edge = self.one_of(&["MIN", "MAX"]);
+        match self.random.u8(0..10) {
+            0..5 => format!("ZADD {key} {} p{}", self.small(), self.random.u8(0..5)),
+            5 => format!("ZPOP{edge} {key}"),
+            6 => format!("ZCARD {key}"),
+            _ => format!("BZPOP{edge} {} {}", self.keys('z'), self.timeout()),
+        }
+    }
+
+    fn pubsub_request(&mut self) -> String {
+        const CHANNELS: [&str; 4] = ["chat.1", "chat.2", "room", "chat.1 room"];
+        const PATTERNS: [&str; 4] = ["chat.*", "*", "c*", "chat.* r*"];
+        match self.random.u8(0..20) {
+            0..4 => format!("SUBSCRIBE {}", self.one_of(&CHANNELS)),
+            4..6 => format!("PSUBSCRIBE {}", self.one_of(&PATTERNS)),
+            6 => format!("UNSUBSCRIBE {}", self.one_of(&CHANNELS)),
+            7 => format!("PUNSUBSCRIBE {}", self.one_of(&PATTERNS)),
+            8 => self.one_of(&["UNSUBSCRIBE", "PUNSUBSCRIBE", "RESET", "PING"]).into(),
+            _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.new('m')),
+        }
+    }
+
+    /// The id of an entry that may be there.
+    fn id(&mut self) -> String {
+        self.ids[self.random.usize(0..self.ids.len())].clone()
+    }
+
+    fn new_id(&mut self) -> String {
+        const KEPT: usize = 10;
+        let id = if self.ids_given {
+            self.last += 1;
+            format!("{}-{}", self.last, self.random.u8(0..3))
+        } else {
+            format!("{}-{}", self.now / 1000, self.random.u8(0..6) / 4)
+        };
+        if self.ids.len() >= KEPT {
+            self.ids.remove(0);
+        }
+        self.ids.push(id.clone());
+        match self.random.u8(0..20) {
+            0 if self.ids_given => self.id(),
+            _ if self.ids_given => id,
+            _ => "*".into(),
+        }
+    }
+
+    fn stream_request(&mut self) -> String {
+        let key = self.key('x');
+        match self.random.u8(0..20) {
+            0..8 => {
+                let id = self.new_id();
+                let trim = if self.random.u8(0..6) == 0 {
+                    format!("MAXLEN {} ", self.small())
+                } else {
+                    String::new()
+                };
+                format!("XADD {key} {trim}{id} f {}", self.new('e'))
+            }
+            8..15 => {
+                let mut keys = vec![key];
+                if self.random.u8(0..4) == 0 {
+                    keys.push(self.key('x'));
+                }
+                let ids: Vec<String> =
+                    keys.iter().map(|_| if self.random.bool() { "$".into() } else { self.id() }).collect();
+                let count = if self.random.u8(0..3) == 0 { "COUNT 2 " } else { "" };
+                let block = match self.random.u8(0..4) {
+                    0 => String::new(),
+                    1 => "BLOCK 0 ".into(),
+                    _ => format!("BLOCK {} ", self.millis()),
+                };
+                format!("XREAD {count}{block}STREAMS {} {}", keys.join(" "), ids.join(" "))
+            }
+            15 => format!("XDEL {key} {}", self.id()),
+            16 => format!("XLEN {key}"),
+            _ => format!("XRANGE {key} - +"),
+        }
+    }
+
+    fn group_request(&mut self) -> String {
+        let key = self.key('x');
+        let group = self.one_of(&["g", "g", "g", "h"]);
+        let consumer = self.one_of(&["ann", "bob", "eve"]);
+        let idle = if self.random.bool() { 0 } else { self.millis() };
+        let just_id = if self.random.u8(0..3) == 0 { " JUSTID" } else { "" };
+        match self.random.u8(0..40) {
+            0..8 => {
+                let id = self.new_id();
+                format!("XADD {key} {id} f {}", self.new('e'))
+            }
+            8..12 => {
+                let from = self.one_of(&["$", "0"]);
+                let make = self.one_of(&["", " MKSTREAM", " MKSTREAM"]);
+                format!("XGROUP CREATE {key} {group} {from}{make}")
+            }
+            12..22 => {
+                let count = self.one_of(&["", "COUNT 1 ", "COUNT 2 "]);
+                let no_ack = if self.random.u8(0..8) == 0 { "NOACK " } else { "" };
+                let block = match self.random.u8(0..4) {
+                    0 => String::new(),
+                    1 => "BLOCK 0 ".into(),
+                    _ => format!("BLOCK {} ", self.millis()),
+                };
+                format!("XREADGROUP GROUP {group} {consumer} {count}{block}{no_ack}STREAMS {key} >")
+            }
+            22..25 => format!("XREADGROUP GROUP {group} {consumer} STREAMS {key} 0"),
+            25..29 => format!("XACK {key} {group} {} {}", self.id(), self.id()),
+            29 => format!("XPENDING {key} {group}"),
+            30 => format!("XPENDING {key} {group} - + {}", self.small()),
+            31 => format!("XPENDING {key} {group} IDLE {idle} - + 10"),
+            32 => format!("XPENDING {key} {group} - + 10 {consumer}"),
+            33..35 => {
+                let ids = format!("{} {}", self.id(), self.id());
+                format!("XCLAIM {key} {group} {consumer} {idle} {ids}{just_id}")
+            }
+            35..37 => {
+                let from = if self.random.bool() { "0".into() } else { self.id() };
+                format!("XAUTOCLAIM {key} {group} {consumer} {idle} {from} COUNT {}{just_id}", self.small())
+            }
+            37 => format!("XDEL {key} {}", self.id()),
+            38 => format!("XGROUP DELCONSUMER {key} {group} {consumer}"),
+            _ => format!("XGROUP DESTROY {key} {group}"),
+        }
+    }
+
+    /// What clients do to one another, and what is refused.
+    fn other_request(&mut self) -> String {
+        let id = self.random.usize(1..self.clients + 3);
+        match self.random.u8(0..10) {
+            0..3 => format!("CLIENT UNBLOCK {id} {}", self.one_of(&["TIMEOUT", "ERROR"])),
+            3 => format!("CLIENT KILL ID {id}"),
+            4 => "NOSUCH".into(),
+            5 => "GET".into(),
+            6 => self.one_of(&["QUIT", "RESET", "DISCARD", "EXEC"]).into(),
+            _ => "PING".into(),
+        }
+    }
+
+    /// Reads all that keys hold.
+    fn look_at_everything(&self) -> Vec<String> {
+        let mut requests = Vec::new();
+        for key in 0..self.keys {
+            for look in ["GET s#", "LRANGE q# 0 -1", "XRANGE x# - +", "ZPOPMIN z#", "ZPOPMIN z#", "PTTL s#"] {
+                requests.push(look.replace('#', &key.to_string()));
+            }
+        }
+        requests
+    }
+}
