@@ -1,7 +1,6 @@
 //! Connections: AUTH, HELLO, PING, ECHO, SELECT, RESET, QUIT.
 
 use super::client::printable;
-use super::info::REDIS_VERSION;
 use super::numbers::integer_of_32_bits;
 use super::{Context, Error, Outcome};
 use crate::resp::{Protocol, parse_integer};
@@ -93,6 +92,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     if let Some((user, password)) = login {
         log_in(ctx, user, password)?;
     }
+    let version = ctx.store.config.compat;
     let client = ctx.client()?;
     if !client.authenticated {
         return Err(Error::new(
@@ -110,7 +110,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     let (protocol, id) = (client.protocol, client.id);
     ctx.reply.set_protocol(protocol);
     ctx.reply.map(7);
-    for (field, text) in [("server", "redis"), ("version", REDIS_VERSION)] {
+    for (field, text) in [("server", "redis"), ("version", version.release())] {
         ctx.reply.bulk(field.as_bytes());
         ctx.reply.bulk(text.as_bytes());
     }

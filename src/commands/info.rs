@@ -9,10 +9,6 @@ use super::{Context, Outcome, table};
 use crate::store::Store;
 use crate::store::pubsub::Kind;
 
-/// The version of Redis whose answers these are: the newest that the comparison runs against. Clients choose by
-/// it which commands they may use.
-pub const REDIS_VERSION: &str = "8.0.6";
-
 /// Writes the fields of a section.
 type WriteSection = fn(&Store, &mut String) -> std::fmt::Result;
 
@@ -85,7 +81,8 @@ fn constants(text: &mut String, fields: &[(&str, &str)]) -> std::fmt::Result {
 fn server(store: &Store, text: &mut String) -> std::fmt::Result {
     let config = &store.config;
     let uptime = store.now.since(store.stats.started).as_secs();
-    field!(text, "redis_version", "{REDIS_VERSION}");
+    // Clients choose by it which commands they may use.
+    field!(text, "redis_version", "{}", config.compat.release());
     field!(text, "minibroker_version", "{}", env!("CARGO_PKG_VERSION"));
     field!(text, "redis_mode", "standalone");
     field!(text, "os", "{} {}", system(), std::env::consts::ARCH);

@@ -1,0 +1,1 @@
+//! What real servers answer otherwise than `minibroker`, each with its reason.
