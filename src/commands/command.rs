@@ -174,12 +174,15 @@ pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
 /// Answers with an array: each key in the call that is given, written by `write`.
 fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &'static str)) -> Outcome {
     let call = ctx.args.from(2);
+    let version = ctx.store.config.compat;
+    if version < Version::Redis7_4 && call.len() < 2 {
+        return Err(Error::arity(&ctx.command.full_name()));
+    }
     let command = call.get(0).and_then(table::lookup);
     let command = match (command, call.get(1)) {
         (Some(container), Some(name)) if container.is_container() => container.subcommand(name),
         _ => command,
     };
-    let version = ctx.store.config.compat;
     let command = command.filter(|command| command.is_in(version));
     let command = command.ok_or_else(|| Error::new("ERR Invalid command specified"))?;
     let keys = command.keys(call).map_err(|error| Error::new(error.message()))?;

@@ -4,7 +4,7 @@ use super::client::printable;
 use super::numbers::integer_of_32_bits;
 use super::{Context, Error, Outcome};
 use crate::resp::{Protocol, parse_integer};
-use crate::store::Bytes;
+use crate::store::{Bytes, Version};
 use crate::store::clients::{Close, ReplyMode};
 
 /// The only user there is.
@@ -81,7 +81,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
             at += 3;
         } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
             name = Some(&args[at + 1]);
-            if !printable(&args[at + 1]) {
+            if !printable(&args[at + 1], ctx.store.config.compat) {
                 return Err(Error::CLIENT_NAME);
             }
             at += 2;
@@ -95,11 +95,11 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.store.config.compat;
     let client = ctx.client()?;
     if !client.authenticated {
-        return Err(Error::new(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> \
-             AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol \
-             version at the same time",
-        ));
+        let hint = if version < Version::Redis7_4 { "HELLO AUTH" } else { "HELLO <proto> AUTH" };
+        return Err(Error::new(format!(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the {hint} <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
+        )));
     }
     if let Some(name) = name {
         client.name = name.into();

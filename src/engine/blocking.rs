@@ -12,7 +12,7 @@ use crate::commands::table::{self, Command};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::journal::Wakeup;
 use crate::store::waiters::{Answer, Blocked, Reason};
-use crate::store::{Bytes, ClientKey, Store, Time};
+use crate::store::{Bytes, ClientKey, Store, Time, Version};
 
 impl Engine {
     /// Makes a client wait.
@@ -56,7 +56,8 @@ impl Engine {
         let Blocked { request, deadline, .. } = *blocked;
         let args = request.args();
         let Some(command) = command_of(args) else { return };
-        if self.must_pause(client, command) {
+        // Before Redis 7.2 a pause does not keep a waiter from being served.
+        if self.store.config.compat >= Version::Redis7_4 && self.must_pause(client, command) {
             self.wait_for_pause(client, args);
         } else {
             self.call_again_with_faults(client, command, args);

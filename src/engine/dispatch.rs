@@ -162,7 +162,8 @@ impl Engine {
         let start = out.len();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
-                let reply = Reply::new(out, protocol);
+                let in_full = self.store.config.compat < Version::Redis7_4;
+                let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
                 let mut context =
                     Context { args, reply, store: &mut self.store, client, command, may_block, wait: None };
                 let outcome = function(&mut context);
