@@ -125,6 +125,6 @@ impl Context<'_> {
     ///
     /// Not a number, negative, or out of range.
     pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<i64>, Error> {
-        numbers::deadline_from_seconds(text, self.store.now)
+        numbers::deadline_from_seconds(text, self.store.now, self.store.config.compat)
     }
 }

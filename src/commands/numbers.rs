@@ -88,17 +88,23 @@ pub fn without_space_in_front(text: &[u8]) -> &[u8] {
     text.get(start.unwrap_or(text.len())..).unwrap_or_default()
 }
 
+const NEGATIVE_TIMEOUT: &str = "ERR timeout is negative";
+
 /// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.
 ///
 /// # Errors
 ///
 /// Not a number, negative, or beyond what 64 bits of milliseconds hold.
-pub fn deadline_from_seconds(text: &[u8], now: Time) -> Result<Option<i64>, Error> {
+pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result<Option<i64>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
     let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
     let millis = (seconds * 1000.0).ceil();
     // 2^63: the first double that does not fit.
     if millis >= 9_223_372_036_854_775_808.0 {
+        if version < Version::Redis7_4 {
+            // It is converted all the same, and overflows.
+            return Err(Error::new(NEGATIVE_TIMEOUT));
+        }
         return Err(Error::new(OUT_OF_RANGE));
     }
     #[allow(clippy::cast_possible_truncation)]
@@ -131,7 +137,7 @@ pub fn deadline_from_millis(text: &[u8], now: Time) -> Result<Option<i64>, Error
 
 fn deadline(millis: i64, now: Time, out_of_range: &'static str) -> Result<Option<i64>, Error> {
     if millis < 0 {
-        return Err(Error::new("ERR timeout is negative"));
+        return Err(Error::new(NEGATIVE_TIMEOUT));
     }
     if millis == 0 {
         return Ok(None);

@@ -6,7 +6,7 @@ use crate::commands::{Context, Error, Outcome, numbers};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::value::Type;
 use crate::store::waiters::Reason;
-use crate::store::{Stream, StreamId, Version};
+use crate::store::{Stream, StreamId, Value, Version};
 
 /// `XREAD`
 ///
@@ -60,11 +60,14 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let options = ReadOptions::read(ctx, true)?;
     let (group, name) = options.group.ok_or(Error::new("ERR Missing GROUP option for XREADGROUP"))?;
     let (keys, texts) = options.streams(ctx.args);
+    let is_old = ctx.store.config.compat < Version::Redis7_4;
+    if is_old && ctx.client()?.resumed {
+        keys.iter().try_for_each(|key| still_there(ctx, key, group))?;
+    }
     let after = keys.iter().zip(texts.iter()).map(|(key, id)| start_of_history(ctx, key, group, id));
     let after = after.collect::<Result<Vec<_>, Error>>()?;
 
     let now = ctx.store.now.millis();
-    let is_old = ctx.store.config.compat < Version::Redis7_4;
     let start = ctx.reply.position();
     let mut found = 0;
     for (key, after) in keys.iter().zip(after) {
@@ -112,6 +115,19 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     if let Some(wait) = &mut ctx.wait {
         // It ends, too, when a key is removed or holds another type.
         wait.reason = Reason::Group;
+    }
+    Ok(())
+}
+
+/// What a reader that has waited is told before Redis 7.2, where the command is not run again, if the stream or the group
+/// has gone meanwhile.
+fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
+    let Some(Value::Stream(stream)) = ctx.store.peek(key).map(|entry| &entry.value) else {
+        return Err(Error::new("UNBLOCKED the stream key no longer exists"));
+    };
+    if !stream.groups().contains_key(group) {
+        let text = "NOGROUP the consumer group this client was blocked on no longer exists";
+        return Err(Error::new(text));
     }
     Ok(())
 }
