@@ -1,1 +1,1 @@
-//! What real servers answer otherwise than `minibroker`, each with its reason.
+#![doc = include_str!("../tests/comparison/differences.md")]

@@ -5,7 +5,7 @@
 //! real server that this machine has: `redis-server` from PATH, and `redis8-server` and `valkey9-server`
 //! from the folder `$MINIBROKER_PEERS` or `/opt/peers`. After every step all that all connections have
 //! received must be the same. `minibroker` speaks the version of the server where it knows it, with Redis 7.0 that
-//! of 7.0, and Redis 8.0 else; `differences.txt` says what remains, and a row there that hides nothing fails the test
+//! of 7.0, and Redis 8.0 else; `differences.md` says what remains, and a row there that hides nothing fails the test
 //! too.
 //!
 //! Without any real server the tests say so and pass, unless `MINIBROKER_REQUIRE_SERVERS=1`.
@@ -49,7 +49,7 @@
 //! # For debugging
 //!
 //! `COMPARISON_ONLY=words` runs only scenarios with these words in their title, `COMPARISON_SHOW=1` prints
-//! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.txt` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
+//! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.md` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
 
 mod commands;
 mod compare;
@@ -134,7 +134,7 @@ fn compare_family(family: &str) -> Result<(), String> {
     versions.dedup();
     let brokers = versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = real.iter().map(|server| server.name.as_str()).collect();
-    let rows = differences::read(&folder.join("differences.txt"), family, &names)?;
+    let rows = differences::read(&folder.join("differences.md"), family, &names)?;
 
     let connect = |server| Runner::new(server).map_err(|error| format!("no connection to a server: {error}"));
     let mut references = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
@@ -163,16 +163,16 @@ fn compare_family(family: &str) -> Result<(), String> {
                     Ok(outcomes) => {
                         for (server, answers) in compared {
                             for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes) {
+                                let (name, title) = (&server.name, &scenario.title);
                                 if step.markers.same(answer, outcome)
-                                    || differences::known(&rows, &server.name, &scenario.title, &step.text)
+                                    || differences::known(&rows, name, title, step, (answer, outcome))?
                                 {
                                     continue;
                                 }
                                 if rows_wanted {
-                                    let (name, title) = (&server.name, &scenario.title);
-                                    println!("ROW {name} | {family} | {title} | {} | TODO", step.text);
+                                    println!("ROW | `{name}` | `{family}` | `{title}` | `{}` | TODO |", step.text);
                                 }
-                                let place = format!("against {} in {protocol:?}", server.name);
+                                let place = format!("against {name} in {protocol:?}");
                                 let (real, ours) = (compare::show(answer), compare::show(outcome));
                                 note(&mut found, &file, scenario, step, place, &real, &ours);
                             }
@@ -197,7 +197,7 @@ fn compare_family(family: &str) -> Result<(), String> {
     if whole && found.is_empty() {
         for row in rows.iter().filter(|row| !row.needed.get()) {
             let text =
-                format!("differences.txt:{}: no longer needed, nothing differs there: {row}", row.line);
+                format!("differences.md:{}: no longer needed, nothing differs there: {row}", row.line);
             found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
         }
     }
