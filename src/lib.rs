@@ -101,6 +101,7 @@
 
 pub mod broker;
 pub mod commands;
+pub mod differences;
 pub mod engine;
 pub mod resp;
 pub mod server;
@@ -112,3 +113,4 @@ pub use broker::{
     Faults, Filter, Journal, Message, Peer, Refusal, Stall, StartError, State, Wait, WaitError, Wakeup,
 };
 pub use resp::Value;
+pub use store::{UnknownVersion, Version};

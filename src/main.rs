@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use minibroker::commands::config;
-use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
+use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version};
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -89,6 +89,9 @@ struct Options {
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: u32,
+    /// Version of Redis to speak: 7.0, 7.4 or 8.0.
+    #[arg(long, global = true, value_name = "VERSION", default_value_t)]
+    compat: Version,
     /// Number that everything random follows from, to see the same again.
     #[arg(long, global = true, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -261,6 +264,7 @@ impl Session {
             .bind(options.bind.iter().copied())
             .databases(options.databases.into())
             .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX))
+            .compat(options.compat)
             .control(options.control)
             // Without control nobody could look at it.
             .journal_limit(if options.control { DEFAULT_JOURNAL_LIMIT } else { 0 })

@@ -252,6 +252,34 @@ fn a_setting_that_cannot_be_is_one_clear_line_and_status_2() -> Outcome {
 }
 
 #[test]
+fn compat_chooses_the_version_that_is_spoken() -> Outcome {
+    for (arguments, version) in [
+        (&["--port", "0"][..], "8.0.6"),
+        (&["--port", "0", "--compat", "8.0"], "8.0.6"),
+        (&["--port", "0", "--compat", "7.4"], "7.4.7"),
+        (&["--port", "0", "--compat", "7.0"], "7.0.15"),
+    ] {
+        let program = Program::start(arguments)?;
+        let mut client = program.connect()?;
+        client.ask("LOLWUT VERSION 7")?;
+        assert_eq!(client.line()?, format!("Redis ver. {version}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_version_that_is_not_spoken_is_refused_with_those_that_are() -> Outcome {
+    for version in ["6.2", "7.2", "8", "valkey"] {
+        let ended = ended(["--port", "0", "--compat", version])?;
+        let told = text(&ended.stderr);
+        let wanted = format!("error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0\n");
+        assert!(told.starts_with(&wanted), "{told}");
+        assert_eq!(ended.status.code(), Some(2));
+    }
+    Ok(())
+}
+
+#[test]
 fn verbose_prints_the_commands_and_no_password() -> Outcome {
     let mut program = Program::start(["--port", "0", "--requirepass", "s3cret", "--verbose"])?;
     let mut client = program.connect()?;
@@ -307,7 +335,7 @@ fn it_serves_though_nobody_reads_what_it_prints() -> Outcome {
     Ok(())
 }
 
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
     "--port",
     "--bind",
     "--unixsocket",
@@ -316,6 +344,7 @@ const FLAGS: [&str; 9] = [
     "--maxclients",
     "--seed",
     "--port-file",
+    "--compat",
     "--verbose",
 ];
 

@@ -15,7 +15,7 @@ use super::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
 use crate::store::config::OutputLimit;
-use crate::store::{Config, Recorder, Time};
+use crate::store::{Config, Recorder, Time, Version};
 
 /// The address of a broker that listens on none.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -163,6 +163,25 @@ impl Builder {
     #[must_use]
     pub fn control(mut self, allowed: bool) -> Self {
         self.config.control = allowed;
+        self
+    }
+
+    /// The version of Redis that is spoken, [`Version::Redis8_0`] unless said: which commands and options there are, what
+    /// INFO and HELLO call the server, and how it answers where versions differ. The rest of what 7.0 does otherwise is
+    /// listed in [`differences`](crate::differences).
+    ///
+    /// ```
+    /// use minibroker::{Broker, Version};
+    ///
+    /// let broker = Broker::builder().compat(Version::Redis7_0).start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let refused = redis::cmd("HEXPIRE").arg(&["h", "60", "FIELDS", "1", "f"]).exec(&mut connection);
+    /// assert!(refused.unwrap_err().to_string().contains("unknown command"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn compat(mut self, version: Version) -> Self {
+        self.config.compat = version;
         self
     }
 

@@ -7,7 +7,7 @@ use super::{Context, Error, Outcome};
 use crate::resp::parse_integer;
 use crate::store::bits::{self, Field, Operation, Overflow};
 use crate::store::string::View;
-use crate::store::{ByteString, Class, Store, Value};
+use crate::store::{ByteString, Class, Store, Value, Version};
 
 /// The number of a bit, which must lie in what a string may be long.
 fn bit_offset(ctx: &Context<'_>, text: &[u8]) -> Result<u64, Error> {
@@ -103,6 +103,11 @@ fn bit_range(in_bits: bool, len: usize, choose: impl Fn(usize) -> Range<usize>) 
     (range.start * unit) as u64..(range.end * unit) as u64
 }
 
+/// Whether BITCOUNT and BITPOS answer for a missing key or another type before they look at the range.
+fn looks_at_key_first(ctx: &Context<'_>) -> bool {
+    ctx.store.config.compat < Version::Redis7_4
+}
+
 /// `BITCOUNT key [start end [BYTE|BIT]]`.
 ///
 /// # Errors
@@ -110,6 +115,10 @@ fn bit_range(in_bits: bool, len: usize, choose: impl Fn(usize) -> Range<usize>) 
 /// Indices that are none, or the key holds another type.
 pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
+    if looks_at_key_first(ctx) && read(ctx.store, &args[1])?.is_none() {
+        ctx.reply.integer(0);
+        return Ok(());
+    }
     let (start, end, in_bits) = match args.len() {
         2 => (0, -1, false),
         4 | 5 => {
@@ -137,6 +146,10 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
         bit @ 0..=1 => bit == 1,
         _ => return Err(Error::new("ERR The bit argument must be 1 or 0.")),
     };
+    if looks_at_key_first(ctx) && read(ctx.store, &args[1])?.is_none() {
+        ctx.reply.integer(-i64::from(bit));
+        return Ok(());
+    }
     if args.len() > 6 {
         return Err(Error::SYNTAX);
     }

@@ -6,7 +6,7 @@ use crate::commands::table;
 use crate::resp::{Args, Protocol, parse_integer};
 use crate::store::clients::{Client, Close, FIXED_OUTPUT, OUTPUT_BLOCK, ReplyMode};
 use crate::store::waiters::{Answer, Pause};
-use crate::store::{ClientKey, Store};
+use crate::store::{ClientKey, Store, Version};
 
 /// `CLIENT ID`.
 ///
@@ -110,6 +110,7 @@ impl Kind {
 fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     let Some(client) = ctx.store.clients.get(key) else { return };
     let now = ctx.store.now.seconds();
+    let version = ctx.store.config.compat;
     let subscriptions = client.subscriptions.as_deref();
     let (channels, patterns, shard_channels) = subscriptions
         .map_or((0, 0, 0), |all| (all.channels.len(), all.patterns.len(), all.shard_channels.len()));
@@ -148,8 +149,10 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
         add(name, value.to_string().as_bytes());
     }
     add("multi=", queued.as_bytes());
+    if version >= Version::Redis7_4 {
+        add("watch=", client.watches().to_string().as_bytes());
+    }
     for (name, value) in [
-        ("watch=", client.watches()),
         ("qbuf=", client.query_buffer),
         ("qbuf-free=", 0),
         ("argv-mem=", argument_bytes),
@@ -168,9 +171,13 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("user=", b"default");
     add("redir=", b"-1");
     add("resp=", protocol.to_string().as_bytes());
-    add("lib-name=", up_to_nul(&client.library));
-    add("lib-ver=", up_to_nul(&client.library_version));
-    add("io-thread=", b"0");
+    if version >= Version::Redis7_4 {
+        add("lib-name=", up_to_nul(&client.library));
+        add("lib-ver=", up_to_nul(&client.library_version));
+    }
+    if version >= Version::Redis8_0 {
+        add("io-thread=", b"0");
+    }
     text.push(b'\n');
 }
 
@@ -198,7 +205,7 @@ fn flags(client: &Client) -> String {
 /// A name with spaces or special characters.
 pub fn setname(ctx: &mut Context<'_>) -> Outcome {
     let name = ctx.args.get(2).unwrap_or_default();
-    if !printable(name) {
+    if !printable(name, ctx.store.config.compat) {
         return Err(Error::CLIENT_NAME);
     }
     ctx.client()?.name = name.into();
@@ -206,11 +213,12 @@ pub fn setname(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// True if a text can stand as one field in a line of CLIENT LIST. As in redis-server a NUL ends what is looked
-/// at, and what is shown.
+/// True if a text can stand as one field in a line of CLIENT LIST. As in redis-server since 7.2 a NUL ends what is
+/// looked at, and what is shown.
 #[must_use]
-pub fn printable(text: &[u8]) -> bool {
-    up_to_nul(text).iter().all(u8::is_ascii_graphic)
+pub fn printable(text: &[u8], version: Version) -> bool {
+    let text = if version < Version::Redis7_4 { text } else { up_to_nul(text) };
+    text.iter().all(u8::is_ascii_graphic)
 }
 
 /// `CLIENT GETNAME`: null if there is no name.
@@ -232,13 +240,14 @@ pub fn getname(ctx: &mut Context<'_>) -> Outcome {
 pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
     let attribute = ctx.args.get(2).unwrap_or_default();
     let value = ctx.args.get(3).unwrap_or_default();
+    let version = ctx.store.config.compat;
     let client = ctx.client()?;
     let place = match attribute.to_ascii_lowercase().as_slice() {
         b"lib-name" => &mut client.library,
         b"lib-ver" => &mut client.library_version,
         _ => return Err(Error::quoting("ERR Unrecognized option '", attribute, "'")),
     };
-    if !printable(value) {
+    if !printable(value, version) {
         let problem = " cannot contain spaces, newlines or special characters.";
         return Err(Error::quoting("ERR ", attribute, problem));
     }
@@ -261,7 +270,7 @@ struct KillFilter<'a> {
 
 impl<'a> KillFilter<'a> {
     /// Reads the options; a later one takes the place of an earlier one of its kind.
-    fn parse(options: Args<'a>) -> Result<Self, Error> {
+    fn parse(options: Args<'a>, version: Version) -> Result<Self, Error> {
         let mut filter = Self { skip_me: true, ..Self::default() };
         for at in (0..options.len()).step_by(2) {
             let Some(value) = options.get(at + 1) else { return Err(Error::SYNTAX) };
@@ -283,7 +292,7 @@ impl<'a> KillFilter<'a> {
                         _ => return Err(Error::SYNTAX),
                     }
                 }
-                b"maxage" => {
+                b"maxage" if version >= Version::Redis7_4 => {
                     let age = parse_integer(value)
                         .ok_or(Error::new("ERR maxage is not an integer or out of range"))?;
                     if age <= 0 {
@@ -317,7 +326,7 @@ pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     let filter = if old_form {
         KillFilter { address: args.get(2), ..KillFilter::default() }
     } else {
-        KillFilter::parse(args.from(2))?
+        KillFilter::parse(args.from(2), ctx.store.config.compat)?
     };
     let now = ctx.store.now.seconds();
     let killed = connections(ctx.store, |client| filter.matches(client, now));

@@ -7,7 +7,7 @@ use super::table::syntax::{self, Argument};
 use super::table::{self, Begin, Categories, Command, Find, KeySpec};
 use super::{Context, Outcome};
 use crate::resp::Args;
-use crate::store::pattern;
+use crate::store::{Version, pattern};
 
 /// `COMMAND`: describes every command.
 ///
@@ -15,11 +15,29 @@ use crate::store::pattern;
 ///
 /// None: the type is that of all commands.
 pub fn command(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.array(table::TOP_LEVEL);
-    for command in table::commands() {
+    let commands = commands(ctx);
+    ctx.reply.array(commands.len());
+    for command in commands {
         write_info(ctx, command);
     }
     Ok(())
+}
+
+/// All commands of the version that is spoken, without subcommands.
+fn commands(ctx: &Context<'_>) -> Vec<&'static Command> {
+    let version = ctx.store.config.compat;
+    table::commands().filter(|command| command.is_in(version)).collect()
+}
+
+/// The command or subcommand of this full name, if the version that is spoken has it.
+fn lookup(ctx: &Context<'_>, name: &[u8]) -> Option<&'static Command> {
+    table::lookup_full(name).filter(|command| command.is_in(ctx.store.config.compat))
+}
+
+/// The subcommands of a container that the version which is spoken has.
+fn subcommands(ctx: &Context<'_>, container: &'static Command) -> Vec<&'static Command> {
+    let version = ctx.store.config.compat;
+    container.subcommands().iter().filter(|command| command.is_in(version)).collect()
 }
 
 /// `COMMAND COUNT`: how many commands there are, subcommands not counted.
@@ -28,7 +46,8 @@ pub fn command(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn count(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.integer(i64::try_from(table::TOP_LEVEL).unwrap_or(i64::MAX));
+    let count = commands(ctx).len();
+    ctx.reply.count(count);
     Ok(())
 }
 
@@ -44,7 +63,7 @@ pub fn info(ctx: &mut Context<'_>) -> Outcome {
     }
     ctx.reply.array(args.len() - 2);
     for name in args.iter().skip(2) {
-        match table::lookup_full(name) {
+        match lookup(ctx, name) {
             Some(command) => write_info(ctx, command),
             None => ctx.reply.null(),
         }
@@ -60,9 +79,9 @@ pub fn info(ctx: &mut Context<'_>) -> Outcome {
 pub fn docs(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let named: Vec<&Command> = if args.len() <= 2 {
-        table::commands().collect()
+        commands(ctx)
     } else {
-        args.iter().skip(2).filter_map(table::lookup_full).collect()
+        args.iter().skip(2).filter_map(|name| lookup(ctx, name)).collect()
     };
     ctx.reply.map(named.len());
     for command in named {
@@ -81,7 +100,9 @@ pub fn docs(ctx: &mut Context<'_>) -> Outcome {
 pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let filter = if args.len() == 2 { None } else { Some(filter(args.from(2))?) };
-    let rows = table::all().iter().filter(|row| filter.as_ref().is_none_or(|filter| filter.accepts(row)));
+    let version = ctx.store.config.compat;
+    let rows = table::all().iter().filter(|row| row.is_in(version));
+    let rows = rows.filter(|row| filter.as_ref().is_none_or(|filter| filter.accepts(row)));
     let names: Vec<_> = rows.map(Command::full_name).collect();
     ctx.reply.array(names.len());
     for name in names {
@@ -153,11 +174,16 @@ pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
 /// Answers with an array: each key in the call that is given, written by `write`.
 fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &'static str)) -> Outcome {
     let call = ctx.args.from(2);
+    let version = ctx.store.config.compat;
+    if version < Version::Redis7_4 && call.len() < 2 {
+        return Err(Error::arity(&ctx.command.full_name()));
+    }
     let command = call.get(0).and_then(table::lookup);
     let command = match (command, call.get(1)) {
         (Some(container), Some(name)) if container.is_container() => container.subcommand(name),
         _ => command,
     };
+    let command = command.filter(|command| command.is_in(version));
     let command = command.ok_or_else(|| Error::new("ERR Invalid command specified"))?;
     let keys = command.keys(call).map_err(|error| Error::new(error.message()))?;
     ctx.reply.array(keys.len());
@@ -247,11 +273,12 @@ fn write_info(ctx: &mut Context<'_>, command: &'static Command) {
         write_key_spec(ctx, spec);
     }
     // The server's own inconsistency: no subcommands are an empty set, some are an array.
-    match command.subcommands() {
+    let subcommands = subcommands(ctx, command);
+    match subcommands.as_slice() {
         [] => ctx.reply.set(0),
         some => ctx.reply.array(some.len()),
     }
-    for subcommand in command.subcommands() {
+    for subcommand in subcommands {
         write_info(ctx, subcommand);
     }
 }
@@ -312,11 +339,14 @@ fn write_unknown(ctx: &mut Context<'_>) {
 /// One command as `COMMAND DOCS` shows it. The history of a command is not told.
 fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     let arguments = syntax::parse(command.syntax);
-    let subcommands = command.subcommands();
+    let subcommands = subcommands(ctx, command);
+    let version = ctx.store.config.compat;
+    let deprecated =
+        command.deprecated.filter(|deprecated| Version::having(deprecated.since) <= version);
     let costs = !command.complexity.is_empty();
     ctx.reply.map(
         3 + usize::from(costs)
-            + 3 * usize::from(command.deprecated.is_some())
+            + 3 * usize::from(deprecated.is_some())
             + usize::from(command.for_operators)
             + usize::from(!arguments.is_empty())
             + usize::from(!subcommands.is_empty()),
@@ -327,7 +357,7 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     if costs {
         write_field(ctx, "complexity", command.complexity);
     }
-    if let Some(deprecated) = command.deprecated {
+    if let Some(deprecated) = deprecated {
         ctx.reply.bulk(b"doc_flags");
         write_flags(ctx, &["deprecated"]);
         write_field(ctx, "deprecated_since", deprecated.since);
@@ -353,8 +383,10 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
 
 /// Arguments as `COMMAND DOCS` shows them. The nesting is that of the table, a few levels at most.
 fn write_arguments(ctx: &mut Context<'_>, arguments: &[Argument]) {
-    ctx.reply.array(arguments.len());
-    for argument in arguments {
+    let version = ctx.store.config.compat;
+    let is_in = |argument: &&Argument| argument.since.is_none_or(|since| Version::having(since) <= version);
+    ctx.reply.array(arguments.iter().filter(is_in).count());
+    for argument in arguments.iter().filter(is_in) {
         let flags: Vec<&str> = [
             (argument.optional, "optional"),
             (argument.multiple, "multiple"),

@@ -8,7 +8,7 @@ use super::{Context, Error, Outcome};
 use crate::resp::parse_integer;
 use crate::store::access::Policy;
 use crate::store::config::OutputLimit;
-use crate::store::{Class, Config, pattern};
+use crate::store::{Class, Config, Version, pattern};
 
 /// One setting.
 struct Parameter {
@@ -239,6 +239,11 @@ impl Parameter {
         Ok(())
     }
 
+    /// Whether this version of Redis has it.
+    fn is_in(&self, version: Version) -> bool {
+        !self.name.starts_with("set-max-listpack-") || version >= Version::Redis7_4
+    }
+
     /// Its names.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         [self.name, self.alias].into_iter().filter(|name| !name.is_empty())
@@ -254,9 +259,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 const IMMUTABLE: &str = "can't set immutable config";
 
 /// The setting of this name, in either case.
-fn lookup(name: &[u8]) -> Option<&'static Parameter> {
+fn lookup(name: &[u8], version: Version) -> Option<&'static Parameter> {
     PARAMETERS
         .iter()
+        .filter(|parameter| parameter.is_in(version))
         .find(|parameter| parameter.names().any(|known| known.as_bytes().eq_ignore_ascii_case(name)))
 }
 
@@ -369,6 +375,7 @@ fn set_output_limits(config: &mut Config, text: &[u8]) -> Result<(), String> {
 /// None: the type is that of all commands.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
+    let version = ctx.store.config.compat;
     let mut found: Vec<(&[u8], &Parameter)> = Vec::new();
     let add = |found: &mut Vec<_>, name, parameter| {
         if !found.iter().any(|(known, _): &(&[u8], _)| known.eq_ignore_ascii_case(name)) {
@@ -377,12 +384,12 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
     };
     for wanted in args.from(2).iter() {
         if !wanted.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')) {
-            if let Some(parameter) = lookup(wanted) {
+            if let Some(parameter) = lookup(wanted, version) {
                 add(&mut found, wanted, parameter);
             }
             continue;
         }
-        for parameter in PARAMETERS {
+        for parameter in PARAMETERS.iter().filter(|parameter| parameter.is_in(version)) {
             for name in parameter.names().filter(|name| pattern::matches(wanted, name.as_bytes(), true)) {
                 add(&mut found, name.as_bytes(), parameter);
             }
@@ -414,7 +421,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     let mut settings: Vec<(&[u8], &[u8], &Parameter)> = Vec::new();
     for at in (0..pairs.len()).step_by(2) {
         let (name, value) = (pairs.get(at).unwrap_or_default(), pairs.get(at + 1).unwrap_or_default());
-        let Some(parameter) = lookup(name) else {
+        let Some(parameter) = lookup(name, ctx.store.config.compat) else {
             let unknown = "ERR Unknown option or number of arguments for CONFIG SET - '";
             return Err(Error::quoting(unknown, name, "'"));
         };

@@ -1,11 +1,10 @@
 //! Connections: AUTH, HELLO, PING, ECHO, SELECT, RESET, QUIT.
 
 use super::client::printable;
-use super::info::REDIS_VERSION;
 use super::numbers::integer_of_32_bits;
 use super::{Context, Error, Outcome};
 use crate::resp::{Protocol, parse_integer};
-use crate::store::Bytes;
+use crate::store::{Bytes, Version};
 use crate::store::clients::{Close, ReplyMode};
 
 /// The only user there is.
@@ -82,7 +81,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
             at += 3;
         } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
             name = Some(&args[at + 1]);
-            if !printable(&args[at + 1]) {
+            if !printable(&args[at + 1], ctx.store.config.compat) {
                 return Err(Error::CLIENT_NAME);
             }
             at += 2;
@@ -93,13 +92,14 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     if let Some((user, password)) = login {
         log_in(ctx, user, password)?;
     }
+    let version = ctx.store.config.compat;
     let client = ctx.client()?;
     if !client.authenticated {
-        return Err(Error::new(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> \
-             AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol \
-             version at the same time",
-        ));
+        let hint = if version < Version::Redis7_4 { "HELLO AUTH" } else { "HELLO <proto> AUTH" };
+        return Err(Error::new(format!(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the {hint} <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
+        )));
     }
     if let Some(name) = name {
         client.name = name.into();
@@ -110,7 +110,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     let (protocol, id) = (client.protocol, client.id);
     ctx.reply.set_protocol(protocol);
     ctx.reply.map(7);
-    for (field, text) in [("server", "redis"), ("version", REDIS_VERSION)] {
+    for (field, text) in [("server", "redis"), ("version", version.release())] {
         ctx.reply.bulk(field.as_bytes());
         ctx.reply.bulk(text.as_bytes());
     }

@@ -108,11 +108,12 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
     }
     let key = &ctx.args[2];
     let now = ctx.store.now;
+    let version = ctx.store.config.compat;
     let entry = ctx.store.peek(key).ok_or(Error::NO_SUCH_KEY)?;
     let (value, access) = (&entry.value, entry.access);
     let count = if is_shared(value) { i32::MAX } else { 1 };
     // An address would not be the same in two runs.
-    let mut text = format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", value.encoding());
+    let mut text = format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", value.encoding(version));
     if ctx.args.len() == 3 {
         // Writing to a String cannot fail.
         let _ = write!(text, " serializedlength:{}", value.memory(usize::MAX));
@@ -124,8 +125,9 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
 
 /// `DEBUG LISTPACK key`: redis-server prints the listpack on its terminal.
 fn listpack(ctx: &mut Context<'_>) -> Outcome {
+    let version = ctx.store.config.compat;
     let entry = ctx.store.peek(&ctx.args[2]).ok_or(Error::NO_SUCH_KEY)?;
-    if entry.value.encoding() != "listpack" {
+    if entry.value.encoding(version) != "listpack" {
         return Err(Error::new("ERR Not a listpack encoded object."));
     }
     ctx.reply.simple("Listpack structure printed on stdout");

@@ -7,7 +7,7 @@ use crate::resp::{Args, Reply};
 use crate::store::geo::{self, Found, Place, Shape};
 use crate::store::partial_sort::partial_sort;
 use crate::store::sorted_set::Limits;
-use crate::store::{Class, SortedSet, Typed};
+use crate::store::{Class, SortedSet, Typed, Version};
 
 /// A longitude and a latitude.
 fn place(longitude: &[u8], latitude: &[u8]) -> Result<Place, Error> {
@@ -62,22 +62,30 @@ pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn geopos(ctx: &mut Context<'_>) -> Outcome {
+    let version = ctx.store.config.compat;
     let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
     let members = ctx.args.from(2);
     ctx.reply.array(members.len());
     for member in members.iter() {
         match set.and_then(|set| set.score(member)) {
-            Some(score) => write_place(&mut ctx.reply, Place::of_score(score)),
+            Some(score) => write_place(&mut ctx.reply, Place::of_score(score), version),
             None => ctx.reply.null_array(),
         }
     }
     Ok(())
 }
 
-fn write_place(reply: &mut Reply<'_>, place: Place) {
+fn write_place(reply: &mut Reply<'_>, place: Place, version: Version) {
     reply.array(2);
-    reply.double(place.longitude);
-    reply.double(place.latitude);
+    for number in [place.longitude, place.latitude] {
+        if version < Version::Redis7_4 {
+            // 17 digits behind the point, where later versions write a double as all others.
+            let text = format!("{number:.17}");
+            reply.printed_double(text.trim_end_matches('0').trim_end_matches('.').as_bytes());
+        } else {
+            reply.double(number);
+        }
+    }
 }
 
 /// `GEOHASH key [member ...]`
@@ -386,11 +394,12 @@ fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
     let args = ctx.args;
     let source = if form == Form::SearchAndStore { &args[2] } else { &args[1] };
     let limits = Limits::from(&ctx.store.config);
+    let version = ctx.store.config.compat;
     let set: Option<&SortedSet> = ctx.store.get(source)?;
     let query = Query::parse(args, set, form, may_store)?;
     let found = set.map(|set| query.find(set)).unwrap_or_default();
     let Some(destination) = query.destination else {
-        write_found(&mut ctx.reply, &query, &found);
+        write_found(&mut ctx.reply, &query, &found, version);
         return Ok(());
     };
     let mut result = SortedSet::default();
@@ -405,7 +414,7 @@ fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
     Ok(())
 }
 
-fn write_found(reply: &mut Reply<'_>, query: &Query<'_>, found: &[Found<'_>]) {
+fn write_found(reply: &mut Reply<'_>, query: &Query<'_>, found: &[Found<'_>], version: Version) {
     let parts = [query.with_distance, query.with_hash, query.with_place];
     let parts = parts.into_iter().filter(|part| *part).count();
     reply.array(found.len());
@@ -421,7 +430,7 @@ fn write_found(reply: &mut Reply<'_>, query: &Query<'_>, found: &[Found<'_>]) {
             reply.integer(geo::to_i64(found.score));
         }
         if query.with_place {
-            write_place(reply, found.place);
+            write_place(reply, found.place, version);
         }
     }
 }

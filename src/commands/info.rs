@@ -6,12 +6,8 @@
 use std::fmt::Write;
 
 use super::{Context, Outcome, table};
-use crate::store::Store;
+use crate::store::{Store, Version};
 use crate::store::pubsub::Kind;
-
-/// The version of Redis whose answers these are: the newest that the comparison runs against. Clients choose by
-/// it which commands they may use.
-pub const REDIS_VERSION: &str = "8.0.6";
 
 /// Writes the fields of a section.
 type WriteSection = fn(&Store, &mut String) -> std::fmt::Result;
@@ -85,7 +81,8 @@ fn constants(text: &mut String, fields: &[(&str, &str)]) -> std::fmt::Result {
 fn server(store: &Store, text: &mut String) -> std::fmt::Result {
     let config = &store.config;
     let uptime = store.now.since(store.stats.started).as_secs();
-    field!(text, "redis_version", "{REDIS_VERSION}");
+    // Clients choose by it which commands they may use.
+    field!(text, "redis_version", "{}", config.compat.release());
     field!(text, "minibroker_version", "{}", env!("CARGO_PKG_VERSION"));
     field!(text, "redis_mode", "standalone");
     field!(text, "os", "{} {}", system(), std::env::consts::ARCH);
@@ -129,9 +126,15 @@ fn clients(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "maxclients", "{}", store.config.maxclients);
     field!(text, "blocked_clients", "{}", all().filter(|client| client.blocked.is_some()).count());
     field!(text, "tracking_clients", "0");
-    field!(text, "pubsub_clients", "{}", all().filter(|client| client.is_subscribed()).count());
-    field!(text, "watching_clients", "{}", all().filter(|client| client.watches() > 0).count());
+    let is_old = store.config.compat < Version::Redis7_4;
+    if !is_old {
+        field!(text, "pubsub_clients", "{}", all().filter(|client| client.is_subscribed()).count());
+        field!(text, "watching_clients", "{}", all().filter(|client| client.watches() > 0).count());
+    }
     field!(text, "clients_in_timeout_table", "{}", store.waiters.timeouts());
+    if is_old {
+        return Ok(());
+    }
     field!(text, "total_watched_keys", "{}", store.watches.keys());
     field!(text, "total_blocking_keys", "{}", store.waiters.keys());
     field!(text, "total_blocking_keys_on_nokey", "{}", store.waiters.keys_of_groups());
@@ -205,7 +208,9 @@ fn stats(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "instantaneous_output_kbps", "{}", kilobytes(rates.output));
     field!(text, "rejected_connections", "{}", stats.rejected_connections);
     constants(text, &[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")])?;
-    field!(text, "expired_subkeys", "{}", stats.expired_fields);
+    if store.config.compat >= Version::Redis7_4 {
+        field!(text, "expired_subkeys", "{}", stats.expired_fields);
+    }
     field!(text, "expired_keys", "{}", stats.expired_keys);
     constants(text, &[("evicted_keys", "0"), ("evicted_clients", "0")])?;
     field!(text, "keyspace_hits", "{}", stats.keyspace_hits);
@@ -215,6 +220,9 @@ fn stats(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "pubsubshard_channels", "{}", store.pubsub.names(Kind::Shard).len());
     constants(text, &[("latest_fork_usec", "0"), ("total_forks", "0"), ("tracking_total_keys", "0")])?;
     field!(text, "total_error_replies", "{}", stats.error_replies);
+    if store.config.compat < Version::Redis7_4 {
+        return Ok(());
+    }
     field!(text, "client_query_buffer_limit_disconnections", "{}", stats.query_limit_disconnections);
     let slow = store.clients.output_limit_disconnections;
     field!(text, "client_output_buffer_limit_disconnections", "{slow}");
@@ -277,12 +285,15 @@ fn keyspace(store: &Store, text: &mut String) -> std::fmt::Result {
     {
         write!(
             text,
-            "db{number}:keys={},expires={},avg_ttl={},subexpiry={}\r\n",
+            "db{number}:keys={},expires={},avg_ttl={}",
             database.len(),
             database.expiring(),
             database.mean_ttl(store.now),
-            database.with_expiring_fields(),
         )?;
+        if store.config.compat >= Version::Redis7_4 {
+            write!(text, ",subexpiry={}", database.with_expiring_fields())?;
+        }
+        text.push_str("\r\n");
     }
     Ok(())
 }

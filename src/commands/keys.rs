@@ -265,8 +265,9 @@ pub fn keys(ctx: &mut Context<'_>) -> Outcome {
 /// The cursor is none, unknown options, or a count that is none.
 pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let cursor = numbers::cursor(&args[1])?;
-    let options = Options::read(args.from(2), Over::Keys)?;
+    let version = ctx.store.config.compat;
+    let cursor = numbers::cursor(&args[1], version)?;
+    let options = Options::read(args.from(2), Over::Keys, version)?;
     let (next, places) = ctx.store.scan(cursor, options.count);
     let (database, now) = (ctx.store.database(), ctx.store.now.millis());
     scan::answer(&mut ctx.reply, next, |reply| {

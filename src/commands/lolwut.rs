@@ -1,6 +1,5 @@
 //! LOLWUT: a picture, another each time, and the version.
 
-use super::info::REDIS_VERSION;
 use super::numbers::{integer, is_option};
 use super::{Context, Outcome};
 
@@ -38,7 +37,7 @@ pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
         text.push_str("\nRain on a window. ");
     }
     text.push_str("Redis ver. ");
-    text.push_str(REDIS_VERSION);
+    text.push_str(ctx.store.config.compat.release());
     text.push('\n');
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())

@@ -46,7 +46,7 @@ use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::clients::Client;
 use crate::store::value::Type;
 use crate::store::waiters::Reason;
-use crate::store::{Bytes, ClientKey, Store};
+use crate::store::{Bytes, ClientKey, Store, Version};
 
 /// What a command returns: nothing, as its reply is written, or the error that is its reply.
 pub type Outcome = Result<(), Error>;
@@ -95,9 +95,13 @@ impl Context<'_> {
 
     /// Answers with the lines of a HELP subcommand.
     pub fn help(&mut self, lines: &[&str]) {
+        /// How redis-server says what HELP does, and how it did before 7.2.
+        const NEW: &str = "    Print this help.";
+        const OLD: &str = "    Prints this help.";
         self.reply.array(lines.len());
         for line in lines {
-            self.reply.simple(line);
+            let is_old = self.store.config.compat < Version::Redis7_4;
+            self.reply.simple(if is_old && *line == NEW { OLD } else { line });
         }
     }
 
@@ -121,6 +125,6 @@ impl Context<'_> {
     ///
     /// Not a number, negative, or out of range.
     pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<i64>, Error> {
-        numbers::deadline_from_seconds(text, self.store.now)
+        numbers::deadline_from_seconds(text, self.store.now, self.store.config.compat)
     }
 }

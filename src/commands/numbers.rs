@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::resp::{parse_decimal, parse_double, parse_integer};
-use crate::store::Time;
+use crate::store::{Time, Version};
 
 /// A signed integer of 64 bits.
 ///
@@ -70,17 +70,41 @@ pub fn float(text: &[u8]) -> Result<f64, Error> {
     parse_double(text).ok_or(Error::NOT_FLOAT)
 }
 
+/// A number as the bounds of a range of scores and the weights of SORT are given: [`parse_decimal`]. Before Redis 7.2 it
+/// may be hexadecimal and have white space in front, as C's `strtod` has it.
+#[must_use]
+pub fn loose_float(text: &[u8], version: Version) -> Option<f64> {
+    if version >= Version::Redis7_4 {
+        return parse_decimal(text);
+    }
+    let text = without_space_in_front(text);
+    parse_decimal(text).or_else(|| parse_double(text))
+}
+
+/// What follows the white space that C's functions skip.
+#[must_use]
+pub fn without_space_in_front(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13));
+    text.get(start.unwrap_or(text.len())..).unwrap_or_default()
+}
+
+const NEGATIVE_TIMEOUT: &str = "ERR timeout is negative";
+
 /// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.
 ///
 /// # Errors
 ///
 /// Not a number, negative, or beyond what 64 bits of milliseconds hold.
-pub fn deadline_from_seconds(text: &[u8], now: Time) -> Result<Option<i64>, Error> {
+pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result<Option<i64>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
     let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
     let millis = (seconds * 1000.0).ceil();
     // 2^63: the first double that does not fit.
     if millis >= 9_223_372_036_854_775_808.0 {
+        if version < Version::Redis7_4 {
+            // It is converted all the same, and overflows.
+            return Err(Error::new(NEGATIVE_TIMEOUT));
+        }
         return Err(Error::new(OUT_OF_RANGE));
     }
     #[allow(clippy::cast_possible_truncation)]
@@ -113,7 +137,7 @@ pub fn deadline_from_millis(text: &[u8], now: Time) -> Result<Option<i64>, Error
 
 fn deadline(millis: i64, now: Time, out_of_range: &'static str) -> Result<Option<i64>, Error> {
     if millis < 0 {
-        return Err(Error::new("ERR timeout is negative"));
+        return Err(Error::new(NEGATIVE_TIMEOUT));
     }
     if millis == 0 {
         return Ok(None);
@@ -165,19 +189,27 @@ pub fn is_option(text: &[u8], word: &str) -> bool {
 }
 
 /// The cursor of SCAN and its relatives: an unsigned integer of 64 bits, read first strictly and else as C's
-/// `strtoull` does, with leading white space and a sign.
+/// `strtoull` does, with leading white space and a sign. Before Redis 7.2 it is only read as `strtoull` does, without white
+/// space, and no text is 0.
 ///
 /// # Errors
 ///
 /// It is none.
-pub fn cursor(text: &[u8]) -> Result<u64, Error> {
+pub fn cursor(text: &[u8], version: Version) -> Result<u64, Error> {
     const INVALID: Error = Error::INVALID_CURSOR;
     let text = up_to_nul(text);
-    if let Some(cursor) = parse_integer(text) {
+    let is_old = version < Version::Redis7_4;
+    if is_old && text.is_empty() {
+        return Ok(0);
+    }
+    if let Some(cursor) = parse_integer(text).filter(|_| !is_old) {
         return u64::try_from(cursor).map_err(|_| INVALID);
     }
-    let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13)).unwrap_or(text.len());
-    let (negative, digits) = match text.get(start..).unwrap_or_default() {
+    let number = without_space_in_front(text);
+    if is_old && number.len() < text.len() {
+        return Err(INVALID);
+    }
+    let (negative, digits) = match number {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),
     };

@@ -6,7 +6,8 @@ use crate::store::value::Value;
 
 /// `OBJECT ENCODING key`: in which form redis-server would keep the value.
 pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
-    let encoding = look_at(ctx).map(|entry| entry.value.encoding());
+    let version = ctx.store.config.compat;
+    let encoding = look_at(ctx).map(|entry| entry.value.encoding(version));
     ctx.reply.bulk_or_null(encoding.map(str::as_bytes));
     Ok(())
 }

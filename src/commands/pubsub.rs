@@ -5,7 +5,7 @@
 
 use super::{Context, Error, Outcome};
 use crate::resp::Args;
-use crate::store::pattern;
+use crate::store::{Version, pattern};
 use crate::store::pubsub::Kind;
 
 /// SUBSCRIBE channel...
@@ -41,13 +41,21 @@ pub fn sunsubscribe(ctx: &mut Context<'_>) -> Outcome {
 /// `PUBLISH channel message`
 pub fn publish(ctx: &mut Context<'_>) -> Outcome {
     let receivers = ctx.store.publish(&ctx.args[1], &ctx.args[2]);
-    ctx.reply.count(receivers);
-    Ok(())
+    answer_publish(ctx, receivers)
 }
 
 /// `SPUBLISH shardchannel message`
 pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
     let receivers = ctx.store.publish_to_shard(&ctx.args[1], &ctx.args[2]);
+    answer_publish(ctx, receivers)
+}
+
+/// Answers how many got the message. Before Redis 7.2 what the publisher itself gets stands in front of the answer.
+fn answer_publish(ctx: &mut Context<'_>, receivers: usize) -> Outcome {
+    if ctx.store.config.compat < Version::Redis7_4 {
+        let pushes = std::mem::take(&mut ctx.client()?.outbox);
+        ctx.reply.written(&pushes);
+    }
     ctx.reply.count(receivers);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::Error;
 use super::numbers::{self, is_option};
 use crate::resp::{Args, Reply};
-use crate::store::pattern;
+use crate::store::{Version, pattern};
 
 /// Which of the commands it is: each has options that the others do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,11 @@ pub struct Options<'a> {
 
 impl<'a> Options<'a> {
     /// Reads the options, which are all of `args`.
-    pub fn read(args: Args<'a>, over: Over) -> Result<Self, Error> {
+    pub fn read(args: Args<'a>, over: Over, version: Version) -> Result<Self, Error> {
         let mut options = Self { pattern: None, count: 10, kind: None, with_values: true };
         let mut words = args.iter();
         while let Some(word) = words.next() {
-            if is_option(word, "NOVALUES") {
+            if is_option(word, "NOVALUES") && version >= Version::Redis7_4 {
                 if over != Over::Fields {
                     return Err(Error::new("ERR NOVALUES option can only be used in HSCAN"));
                 }

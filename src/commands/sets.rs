@@ -370,12 +370,13 @@ pub fn sdiffstore(ctx: &mut Context<'_>) -> Outcome {
 /// The cursor is none, the key holds another type, or, if it is there, the options are wrong.
 pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let cursor = numbers::cursor(&args[2])?;
+    let version = ctx.store.config.compat;
+    let cursor = numbers::cursor(&args[2], version)?;
     let Some(set) = ctx.store.get::<Set>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };
-    let options = scan::Options::read(args.from(3), scan::Over::Members)?;
+    let options = scan::Options::read(args.from(3), scan::Over::Members, version)?;
     let (next, places) = set.scan(cursor, options.count);
     scan::answer(&mut ctx.reply, next, |reply| {
         let (mut found, mut digits) = (0, itoa::Buffer::new());

@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 
-use super::numbers::{integer, is_option, up_to_nul};
+use super::numbers::{integer, is_option, up_to_nul, without_space_in_front};
 use super::{Context, Error, Outcome};
-use crate::resp::parse_decimal;
+use crate::resp::{parse_decimal, parse_double};
 use crate::store::list::ListLimits;
 use crate::store::set::Member;
 use crate::store::string::View;
 use crate::store::value::Value;
-use crate::store::{Bytes, Class, Hash, List, Store, Typed};
+use crate::store::{Bytes, Class, Hash, List, Store, Typed, Version};
 
 /// What the options say.
 struct Options<'a> {
@@ -211,19 +211,20 @@ fn member(member: Member<'_>) -> Bytes {
 
 /// The elements of the answer, in their order.
 fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Item>, Error> {
+    let version = store.config.compat;
     let mut items = Vec::with_capacity(elements.len());
     let mut all_numbers = true;
     for element in elements {
         let weight = match &options.by {
             None if options.alphabetic => Weight::Own,
-            None => Weight::Number(number(&element, &mut all_numbers)),
+            None => Weight::Number(number(&element, version, &mut all_numbers)),
             Some(by) => {
                 let found = by.look_up(store, &element);
                 if options.alphabetic {
                     Weight::Text(found.map(|text| Bytes::from(&*text)))
                 } else {
                     // What is missing weighs nothing.
-                    Weight::Number(found.map_or(0.0, |text| number(&text, &mut all_numbers)))
+                    Weight::Number(found.map_or(0.0, |text| number(&text, version, &mut all_numbers)))
                 }
             }
         };
@@ -243,13 +244,19 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
     Ok(items)
 }
 
-/// A weight: no white space around it, and no text at all is 0.
-fn number(text: &[u8], all_numbers: &mut bool) -> f64 {
+/// A weight: no white space around it, and no text at all is 0. Before Redis 7.2 white space may stand in front, the number
+/// may be hexadecimal, and a double has to hold it.
+fn number(text: &[u8], version: Version, all_numbers: &mut bool) -> f64 {
     let text = up_to_nul(text);
     if text.is_empty() {
         return 0.0;
     }
-    parse_decimal(text).unwrap_or_else(|| {
+    let number = if version < Version::Redis7_4 {
+        parse_double(without_space_in_front(text))
+    } else {
+        parse_decimal(text)
+    };
+    number.unwrap_or_else(|| {
         *all_numbers = false;
         0.0
     })

@@ -19,7 +19,7 @@ pub use reading::{xread, xreadgroup};
 use super::{Context, Error, Outcome, numbers};
 use crate::resp::Reply;
 use crate::store::stream::{AddError, Entry, NewId, NodeLimits};
-use crate::store::{Class, Stream, StreamId, Typed};
+use crate::store::{Class, Stream, StreamId, Typed, Version};
 
 impl From<AddError> for Error {
     fn from(error: AddError) -> Self {
@@ -103,8 +103,10 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     let key = &ctx.args[1];
+    // Before Redis 7.2 nobody asks.
+    let looks_at_deleted = ctx.store.config.compat >= Version::Redis7_4;
     let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
-    if last < stream.max_deleted_id() {
+    if looks_at_deleted && last < stream.max_deleted_id() {
         return Err(Error::new(
             "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
         ));

@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 
 use super::{Context, Outcome};
+use crate::store::Version;
 
 mod bitmaps;
 mod connection;
@@ -135,6 +136,8 @@ pub struct Command {
     pub run: Run,
     /// The subcommands of a container as its row has them; what others see is [`Command::subcommands`].
     subcommands: &'static [Command],
+    /// The first of the versions that we speak which has it.
+    first: Version,
     /// The place in the table.
     index: usize,
     /// The place of the container in the table, of a subcommand.
@@ -161,6 +164,7 @@ impl Command {
         tips: "",
         run: Run::Container,
         subcommands: &[],
+        first: Version::Redis7_0,
         index: 0,
         container: None,
         legacy_keys: (0, 0, 0),
@@ -174,6 +178,7 @@ impl Command {
         }
         self.categories = self.categories.with_implied(self.flags);
         self.legacy_keys = legacy_keys;
+        self.first = Version::having(self.since);
         self.index = index;
         self.container = container;
         self
@@ -210,6 +215,13 @@ impl Command {
     #[must_use]
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
         self.subcommands().iter().find(|known| known.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this version of Redis has it.
+    #[must_use]
+    #[inline]
+    pub fn is_in(&self, version: Version) -> bool {
+        self.first <= version
     }
 
     /// Whether it has subcommands.

@@ -11,8 +11,9 @@ use super::dispatch::may_write;
 use crate::commands::table::{self, Command};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::journal::Wakeup;
+use crate::store::value::Type;
 use crate::store::waiters::{Answer, Blocked, Reason};
-use crate::store::{Bytes, ClientKey, Store, Time};
+use crate::store::{Bytes, ClientKey, Store, Time, Version};
 
 impl Engine {
     /// Makes a client wait.
@@ -53,10 +54,17 @@ impl Engine {
     fn retry(&mut self, client: ClientKey, key: &[u8]) {
         let Some(blocked) = self.store.resume(client) else { return };
         self.note_wakeup(client, || Wakeup::Key(key.to_vec()));
-        let Blocked { request, deadline, .. } = *blocked;
+        let Blocked { request, deadline, reason, keys, .. } = *blocked;
+        let Some(command) = command_of(request.args()) else { return };
+        let is_old = self.store.config.compat < Version::Redis7_4;
+        let request = if is_old && keys.len() > 1 && matches!(reason, Reason::Key(Type::List | Type::SortedSet)) {
+            only_of_key(command, request.args(), key)
+        } else {
+            request
+        };
         let args = request.args();
-        let Some(command) = command_of(args) else { return };
-        if self.must_pause(client, command) {
+        // Before Redis 7.2 a pause does not keep a waiter from being served.
+        if !is_old && self.must_pause(client, command) {
             // Faults have looked at it when it came.
             if let Some(owner) = self.store.clients.get_mut(client) {
                 owner.strike.get_or_insert_default();
@@ -221,6 +229,14 @@ impl Engine {
 fn moment(millis: i64) -> Option<Time> {
     let time = Time::from_millis(millis);
     (time.millis() >= millis).then_some(time)
+}
+
+/// The request as if it had named this key only, in the place of each of its keys. So Redis serves a waiter before 7.2: with
+/// what has become ready, and not with the first of its keys that holds something.
+fn only_of_key(command: &Command, args: Args<'_>, key: &[u8]) -> OwnedRequest {
+    let keys = command.keys(args).unwrap_or_default();
+    let is_key = |place: usize| keys.iter().any(|(key, _)| *key == place);
+    OwnedRequest::new(args.iter().enumerate().map(|(place, argument)| if is_key(place) { key } else { argument }))
 }
 
 /// The row for a request that was found good once.

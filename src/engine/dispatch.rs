@@ -8,7 +8,7 @@ use crate::commands::{Context, Error, Wait};
 use crate::resp::{Args, Protocol, Reply};
 use crate::store::clients::{Client, Close};
 use crate::store::faults::Pretence;
-use crate::store::{ClientKey, Config, Store};
+use crate::store::{ClientKey, Config, Store, Version};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
@@ -21,7 +21,7 @@ impl Engine {
         let Some(owner) = clients.get_mut(client) else { return };
         owner.last_interaction = *now;
         *keeps_expired = paused && !owner.internal;
-        let command = match find(args) {
+        let command = match find(args, config.compat) {
             Ok(command) => command,
             Err((None, _)) if is_from_browser(&args[0]) => return self.store.kill(client),
             Err((None, _)) if config.control && is_control(args) => return self.control(client, args, true),
@@ -162,7 +162,8 @@ impl Engine {
         let start = out.len();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
-                let reply = Reply::new(out, protocol);
+                let in_full = self.store.config.compat < Version::Redis7_4;
+                let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
                 let mut context =
                     Context { args, reply, store: &mut self.store, client, command, may_block, wait: None };
                 let outcome = function(&mut context);
@@ -272,13 +273,14 @@ fn is_from_browser(name: &[u8]) -> bool {
 
 /// The row for a request, or the error and the row, if any, that is charged with it.
 #[allow(clippy::type_complexity)]
-fn find(args: Args<'_>) -> Result<&'static Command, (Option<&'static Command>, Error)> {
-    let Some(command) = table::lookup(&args[0]) else {
+fn find(args: Args<'_>, version: Version) -> Result<&'static Command, (Option<&'static Command>, Error)> {
+    let Some(command) = table::lookup(&args[0]).filter(|command| command.is_in(version)) else {
         return Err((None, unknown_command(args)));
     };
     let command = match args.get(1) {
         Some(name) if command.is_container() => {
-            command.subcommand(name).ok_or_else(|| (None, unknown_subcommand(command, name)))?
+            let subcommand = command.subcommand(name).filter(|subcommand| subcommand.is_in(version));
+            subcommand.ok_or_else(|| (None, unknown_subcommand(command, name)))?
         }
         _ => command,
     };

@@ -8,12 +8,22 @@ use super::{Protocol, number};
 pub struct Reply<'a> {
     out: &'a mut Vec<u8>,
     protocol: Protocol,
+    /// Doubles have 17 digits.
+    in_full: bool,
 }
 
 impl<'a> Reply<'a> {
     /// A writer at the end of `out`.
     pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
-        Self { out, protocol }
+        Self { out, protocol, in_full: false }
+    }
+
+    /// Doubles will have up to 17 digits if `in_full`, as servers before Redis 7.2 write them, and else the fewest that
+    /// read back the same.
+    #[must_use]
+    pub fn with_doubles_in_full(mut self, in_full: bool) -> Self {
+        self.in_full = in_full;
+        self
     }
 
     /// The version that is being written.
@@ -164,15 +174,30 @@ impl<'a> Reply<'a> {
 
     /// A double; in RESP2 a bulk string.
     pub fn double(&mut self, value: f64) {
+        let print = if self.in_full { number::print_double_in_full } else { number::print_double };
         let position = self.out.len();
         if self.is_resp3() {
             self.out.push(b',');
-            number::print_double(self.out, value);
+            print(self.out, value);
         } else {
-            number::print_double(self.out, value);
+            print(self.out, value);
             self.insert_header(position, b'$', self.out.len() - position);
         }
         self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// A double that has been printed already; in RESP2 a bulk string.
+    pub fn printed_double(&mut self, text: &[u8]) {
+        if self.is_resp3() {
+            self.line(b',', text);
+        } else {
+            self.bulk(text);
+        }
+    }
+
+    /// What has been written elsewhere, as it is.
+    pub fn written(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
     /// Announces `pairs` names and values that say something about the reply behind them; RESP3 only.

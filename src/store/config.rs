@@ -1,6 +1,7 @@
 //! The settings that change what the engine does, with redis-server's defaults.
 
 use super::Class;
+use super::Version;
 use super::access::Policy;
 use super::clients::OutputClass;
 use crate::resp::parse::BULK_MAX;
@@ -70,6 +71,8 @@ pub struct Config {
     pub lfu_log_factor: u32,
     /// `lfu-decay-time`: the minutes after which a use less counts; 0: never.
     pub lfu_decay_time: u32,
+    /// The version of Redis whose answers are given.
+    pub compat: Version,
     /// Whether a client may control the broker by MINIBROKER.
     pub control: bool,
     /// The port that CONFIG GET and INFO tell.
@@ -116,6 +119,7 @@ impl Default for Config {
             maxmemory_policy: Policy::default(),
             lfu_log_factor: 10,
             lfu_decay_time: 1,
+            compat: Version::default(),
             control: false,
             port: 0,
             bind: "127.0.0.1".into(),

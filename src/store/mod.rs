@@ -33,6 +33,7 @@ pub mod stream;
 pub mod string;
 pub mod time;
 pub mod value;
+pub mod version;
 pub mod waiters;
 mod walk;
 pub mod watches;
@@ -55,6 +56,7 @@ pub use stream::{Stream, StreamId};
 pub use string::ByteString;
 pub use time::Time;
 pub use value::{Typed, Value, WrongType};
+pub use version::{UnknownVersion, Version};
 pub use waiters::Waiters;
 pub use watches::Watches;
 

@@ -7,7 +7,7 @@ pub use combine::{difference, intersection, union};
 
 use std::ops::Range;
 
-use super::{Bytes, Config, IndexSet, walk};
+use super::{Bytes, Config, IndexSet, Version, walk};
 use crate::resp::parse_integer;
 
 /// When a set changes its encoding.
@@ -22,6 +22,11 @@ pub struct SetLimits {
 }
 
 impl SetLimits {
+    /// How many members a listpack has at most.
+    pub(super) fn entries(self) -> usize {
+        self.entries
+    }
+
     /// redis-server's intsets hold no more, whatever the setting says.
     const INTEGERS_MAX: usize = 1 << 30;
 
@@ -30,7 +35,8 @@ impl SetLimits {
     pub fn of(config: &Config) -> Self {
         Self {
             integers: config.set_max_intset_entries,
-            entries: config.set_max_listpack_entries,
+            // Sets have no listpacks before Redis 7.2.
+            entries: if config.compat < Version::Redis7_4 { 0 } else { config.set_max_listpack_entries },
             value: config.set_max_listpack_value,
         }
     }

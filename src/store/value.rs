@@ -1,6 +1,6 @@
 //! The types of values.
 
-use super::{ByteString, Hash, List, Set, SortedSet, Stream};
+use super::{ByteString, Hash, List, Set, SortedSet, Stream, Version};
 
 /// What a key holds.
 #[derive(Debug, Clone)]
@@ -47,10 +47,11 @@ impl Type {
 }
 
 impl Value {
-    /// The name of the encoding in which redis-server would keep it, as OBJECT ENCODING gives it.
+    /// The name of the encoding in which this version of redis-server would keep it, as OBJECT ENCODING gives it.
     #[must_use]
-    pub fn encoding(&self) -> &'static str {
+    pub fn encoding(&self, version: Version) -> &'static str {
         match self {
+            Self::List(_) if version < Version::Redis7_4 => "quicklist",
             Self::String(string) => string.encoding(),
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),

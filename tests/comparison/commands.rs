@@ -123,7 +123,7 @@ fn compare_commands() -> Result<(), String> {
     }
     all.sort_unstable();
     all.dedup();
-    let ours = commands(&servers::minibroker()?).map_err(told)?;
+    let ours = commands(&servers::minibroker(judge.version())?).map_err(told)?;
     let mut rows = not_built()?;
     let mut report = String::new();
     for name in all.iter().filter(|name| !ours.contains_key(*name)) {

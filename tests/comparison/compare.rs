@@ -79,7 +79,7 @@ impl Markers {
         let (mut values, rest) = wire::frames(bytes);
         if self.monitor {
             values.retain(
-                |value| !matches!(value, Value::Leaf { text: Some(text), .. } if contains(text, control)),
+                |value| !matches!(value, Value::Leaf { kind: b'+', text: Some(text) } if contains(text, control)),
             );
         }
         let mut values: Vec<Value> =
@@ -117,13 +117,15 @@ impl Markers {
     fn mask_text(&self, text: Vec<u8>, control: &str) -> Vec<u8> {
         if self.monitor {
             // 1700000000.123456 [0 127.0.0.1:50000] "GET" "k"
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let kept = text.split_once(" [").and_then(|(_, rest)| {
+            let line = String::from_utf8_lossy(&text);
+            let kept = line.split_once(" [").and_then(|(_, rest)| {
                 let (db, rest) = rest.split_once(' ')?;
                 let (_, command) = rest.split_once("] ")?;
                 Some(format!("{db} {command}"))
             });
-            return kept.unwrap_or(text).into_bytes();
+            if let Some(kept) = kept {
+                return kept.into_bytes();
+            }
         }
         if let Some(fields) = &self.fields {
             return kept_fields(&String::from_utf8_lossy(&text), fields, control).into_bytes();

@@ -1,12 +1,16 @@
-//! The table of differences between real servers.
+//! The tables of differences between real servers and `minibroker`, which the documentation shows as well.
 
 use std::{cell::Cell, path::Path};
+
+use crate::{run::Outcome, script::Step};
 
 /// One row: on this server these steps answer otherwise than `minibroker` does, for this reason.
 #[derive(Debug)]
 pub struct Difference {
     pub line: usize,
     server: String,
+    /// Within what they may differ, as the markers of the case files; without any they may answer anything.
+    markers: Vec<String>,
     family: String,
     scenario: String,
     step: String,
@@ -16,18 +20,23 @@ pub struct Difference {
     pub needed: Cell<bool>,
 }
 
-/// Reads the table; only the rows of one family, and only those for servers that are there.
+/// What stands above the columns of each table.
+const HEAD: &str = "server | family | scenario | step | reason";
+
+/// Reads the tables; only the rows of one family, and only those for servers that are there.
 pub fn read(path: &Path, family: &str, servers: &[&str]) -> Result<Vec<Difference>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() || line.starts_with('#') {
+        // All but the rows of the tables is for readers.
+        let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) else { continue };
+        if row == HEAD {
             continue;
         }
-        let cells: Vec<&str> = line.split(" | ").map(str::trim).collect();
+        let cells: Vec<&str> = row.split(" | ").map(|cell| cell.trim().trim_matches('`')).collect();
         let [server, of, scenario, step, reason] = cells[..] else {
             return Err(format!(
-                "{}:{}: wants server | family | scenario | step | reason",
+                "{}:{}: wants {HEAD}",
                 path.display(),
                 index + 1
             ));
@@ -35,10 +44,13 @@ pub fn read(path: &Path, family: &str, servers: &[&str]) -> Result<Vec<Differenc
         if reason.is_empty() {
             return Err(format!("{}:{}: no reason is given", path.display(), index + 1));
         }
+        let mut words = server.split_whitespace();
+        let server = words.next().unwrap_or_default();
         if of == family && servers.iter().any(|name| matches(server, name)) {
             rows.push(Difference {
                 line: index + 1,
                 server: server.to_owned(),
+                markers: words.map(|word| word.trim_start_matches('~').to_owned()).collect(),
                 family: of.to_owned(),
                 scenario: scenario.to_owned(),
                 step: step.to_owned(),
@@ -50,16 +62,27 @@ pub fn read(path: &Path, family: &str, servers: &[&str]) -> Result<Vec<Differenc
     Ok(rows)
 }
 
-/// Whether the table knows about a difference that has been seen.
-pub fn known(rows: &[Difference], server: &str, scenario: &str, step: &str) -> bool {
+/// Whether the table knows about a difference that has been seen between what a real server has answered to a step, and
+/// what `minibroker` has.
+pub fn known(
+    rows: &[Difference],
+    server: &str,
+    scenario: &str,
+    step: &Step,
+    (real, ours): (&Outcome, &Outcome),
+) -> Result<bool, String> {
     let mut found = false;
     for row in rows {
-        if matches(&row.server, server) && matches(&row.scenario, scenario) && matches(&row.step, step) {
-            row.needed.set(true);
-            found = true;
+        if matches(&row.server, server) && matches(&row.scenario, scenario) && matches(&row.step, &step.text) {
+            let mut allowed = step.markers.clone();
+            row.markers.iter().try_for_each(|marker| allowed.add(marker))?;
+            if row.markers.is_empty() || allowed.same(real, ours) {
+                row.needed.set(true);
+                found = true;
+            }
         }
     }
-    found
+    Ok(found)
 }
 
 impl std::fmt::Display for Difference {

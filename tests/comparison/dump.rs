@@ -420,7 +420,7 @@ fn body(payload: &[u8]) -> &[u8] {
 
 fn compare() -> Result<Vec<String>, String> {
     let real = servers::real().collect::<Result<Vec<_>, _>>()?;
-    let minibroker = servers::minibroker()?;
+    let minibroker = servers::minibroker(minibroker::Version::default())?;
     let mut ours = Place::new(&minibroker)?;
     let mut places = real.iter().map(Place::new).collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();

@@ -4,8 +4,9 @@
 //! connections against an empty server, once in RESP2 and once in RESP3, on `minibroker` and on every
 //! real server that this machine has: `redis-server` from PATH, and `redis8-server` and `valkey9-server`
 //! from the folder `$MINIBROKER_PEERS` or `/opt/peers`. After every step all that all connections have
-//! received must be the same. Where real servers differ among themselves `minibroker` follows Redis 8.0
-//! and `differences.txt` says what the others do; a row there that hides nothing fails the test too.
+//! received must be the same. `minibroker` speaks the version of the server where it knows it, with Redis 7.0 that
+//! of 7.0, and Redis 8.0 else; `differences.md` says what remains, and a row there that hides nothing fails the test
+//! too.
 //!
 //! Without any real server the tests say so and pass, unless `MINIBROKER_REQUIRE_SERVERS=1`.
 //!
@@ -48,7 +49,7 @@
 //! # For debugging
 //!
 //! `COMPARISON_ONLY=words` runs only scenarios with these words in their title, `COMPARISON_SHOW=1` prints
-//! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.txt` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
+//! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.md` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
 
 mod commands;
 mod compare;
@@ -63,6 +64,7 @@ mod wire;
 
 use std::{collections::BTreeMap, env, fmt::Write, path::Path};
 
+use minibroker::Version;
 use run::{Outcome, Runner};
 use script::{Protocol, Scenario, Step};
 
@@ -126,13 +128,18 @@ fn compare_family(family: &str) -> Result<(), String> {
         eprintln!("SKIPPED: {family} is compared with nothing: this machine has no redis-server");
         return Ok(());
     }
-    let minibroker = servers::minibroker()?;
+    // Each real server is compared with a minibroker that speaks its version.
+    let mut versions: Vec<Version> = real.iter().map(servers::Server::version).collect();
+    versions.sort_unstable_by(|one, other| other.cmp(one));
+    versions.dedup();
+    let brokers = versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = real.iter().map(|server| server.name.as_str()).collect();
-    let rows = differences::read(&folder.join("differences.txt"), family, &names)?;
+    let rows = differences::read(&folder.join("differences.md"), family, &names)?;
 
     let connect = |server| Runner::new(server).map_err(|error| format!("no connection to a server: {error}"));
     let mut references = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
-    let mut subject = connect(&minibroker)?;
+    let subjects = versions.iter().zip(&brokers).map(|(version, broker)| Ok((*version, connect(broker)?)));
+    let mut subjects = subjects.collect::<Result<Vec<_>, String>>()?;
     let mut found = Found::new();
     let mut whole = only.is_none();
     for scenario in &scenarios {
@@ -149,38 +156,36 @@ fn compare_family(family: &str) -> Result<(), String> {
             if show {
                 print_scenario(&file, scenario, protocol, &answers[0]);
             }
-            match subject.run(scenario, protocol, Some(&answers[0])) {
-                Ok(outcomes) => {
-                    for (name, answers) in names.iter().zip(&answers) {
-                        for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes) {
-                            if step.markers.same(answer, outcome)
-                                || differences::known(&rows, name, &scenario.title, &step.text)
-                            {
-                                continue;
+            for (version, subject) in &mut subjects {
+                let compared = real.iter().zip(&answers).filter(|(server, _)| server.version() == *version);
+                let hint = compared.clone().next().map(|(_, answers)| answers.as_slice());
+                match subject.run(scenario, protocol, hint) {
+                    Ok(outcomes) => {
+                        for (server, answers) in compared {
+                            for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes) {
+                                let (name, title) = (&server.name, &scenario.title);
+                                if step.markers.same(answer, outcome)
+                                    || differences::known(&rows, name, title, step, (answer, outcome))?
+                                {
+                                    continue;
+                                }
+                                if rows_wanted {
+                                    println!("ROW | `{name}` | `{family}` | `{title}` | `{}` | TODO |", step.text);
+                                }
+                                let place = format!("against {name} in {protocol:?}");
+                                let (real, ours) = (compare::show(answer), compare::show(outcome));
+                                note(&mut found, &file, scenario, step, place, &real, &ours);
                             }
-                            if rows_wanted {
-                                println!("ROW {name} | {family} | {} | {} | TODO", scenario.title, step.text);
-                            }
-                            let place = format!("against {name} in {protocol:?}");
-                            note(
-                                &mut found,
-                                &file,
-                                scenario,
-                                step,
-                                place,
-                                &compare::show(answer),
-                                &compare::show(outcome),
-                            );
                         }
                     }
-                }
-                Err(error) => {
-                    let line = scenario.steps.first().map_or(0, |step| step.line);
-                    found.entry(line).or_insert_with(|| (format!("{file}: {error}"), Vec::new()));
-                    whole = false;
-                    if let Err(error) = subject.recover() {
-                        found.insert(usize::MAX, (format!("given up: {error}"), Vec::new()));
-                        return Err(report(family, &found, most));
+                    Err(error) => {
+                        let line = scenario.steps.first().map_or(0, |step| step.line);
+                        found.entry(line).or_insert_with(|| (format!("{file}: {error}"), Vec::new()));
+                        whole = false;
+                        if let Err(error) = subject.recover() {
+                            found.insert(usize::MAX, (format!("given up: {error}"), Vec::new()));
+                            return Err(report(family, &found, most));
+                        }
                     }
                 }
             }
@@ -192,7 +197,7 @@ fn compare_family(family: &str) -> Result<(), String> {
     if whole && found.is_empty() {
         for row in rows.iter().filter(|row| !row.needed.get()) {
             let text =
-                format!("differences.txt:{}: no longer needed, nothing differs there: {row}", row.line);
+                format!("differences.md:{}: no longer needed, nothing differs there: {row}", row.line);
             found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
         }
     }

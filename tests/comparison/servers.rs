@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use minibroker::Version;
+
 use crate::control::Control;
 
 /// A running server, real or `minibroker`; it ends with the value.
@@ -42,11 +44,19 @@ impl Drop for Process {
     }
 }
 
-/// Starts `minibroker` in this process.
-pub fn minibroker() -> Result<Server, String> {
-    let broker =
-        minibroker::Broker::start().map_err(|error| format!("minibroker does not start: {error}"))?;
-    Ok(Server { name: "minibroker".into(), addr: broker.addr(), _keep: Keep::Broker { _broker: broker } })
+impl Server {
+    /// The version that `minibroker` speaks where it is compared with this server.
+    pub fn version(&self) -> Version {
+        self.name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
+    }
+}
+
+/// Starts `minibroker` in this process, as a server of this version.
+pub fn minibroker(version: Version) -> Result<Server, String> {
+    let broker = minibroker::Broker::builder().compat(version).start();
+    let broker = broker.map_err(|error| format!("minibroker does not start: {error}"))?;
+    let name = format!("minibroker as Redis {version}");
+    Ok(Server { name, addr: broker.addr(), _keep: Keep::Broker { _broker: broker } })
 }
 
 /// Every real server that this machine has, the newest Redis first, started as it is asked for.

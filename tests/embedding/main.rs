@@ -3,6 +3,7 @@
 
 mod clock;
 mod commands;
+mod compat;
 mod control;
 mod determinism;
 mod faults;

@@ -85,7 +85,7 @@ impl Wire {
 }
 
 /// Bulk strings.
-fn bulks(texts: &[&str]) -> String {
+pub fn bulks(texts: &[&str]) -> String {
     texts
         .iter()
         .flat_map(|text| ["$", &text.len().to_string(), "\r\n", text, "\r\n"].map(str::to_owned))

@@ -9,12 +9,13 @@ use crate::store::{Hash, sample};
 /// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
 pub fn hscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let cursor = numbers::cursor(&args[2])?;
+    let version = ctx.store.config.compat;
+    let cursor = numbers::cursor(&args[2], version)?;
     let Some(hash) = ctx.store.get::<Hash>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };
-    let options = Options::read(args.from(3), Over::Fields)?;
+    let options = Options::read(args.from(3), Over::Fields, version)?;
     let (next, places) = hash.scan(cursor, options.count);
     scan::answer(&mut ctx.reply, next, |reply| {
         let mut found = 0;

@@ -11,7 +11,7 @@ pub use positions::lpos;
 use super::{Context, Error, Outcome, numbers};
 use crate::resp::Reply;
 use crate::store::list::{self, End, ListLimits};
-use crate::store::{Class, List, Store, Value};
+use crate::store::{Class, List, Store, Value, Version};
 
 impl End {
     /// The end that LEFT or RIGHT names.
@@ -175,9 +175,13 @@ pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
 pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let limits = ListLimits::of(&ctx.store.config);
+    let version = ctx.store.config.compat;
     let list = ctx.store.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
-    // redis-server from 7.2 on looks at the lower 32 bits only.
-    let index = (numbers::integer(&ctx.args[2])? << 32) >> 32;
+    let mut index = numbers::integer(&ctx.args[2])?;
+    if version >= Version::Redis7_4 {
+        // redis-server from 7.2 on looks at the lower 32 bits only.
+        index = (index << 32) >> 32;
+    }
     let place = list::place(index, list.len());
     // Even if there is no such element.
     list.expect([&ctx.args[3]], limits);

@@ -6,9 +6,9 @@ use std::ops::{Bound, Range};
 use super::{Listing, remove, store};
 use crate::commands::numbers::{self, is_option, up_to_nul};
 use crate::commands::{Context, Error, Outcome};
-use crate::resp::{Args, parse_decimal};
-use crate::store::SortedSet;
+use crate::resp::Args;
 use crate::store::sorted_set::{LexBound, LexRange, Limits, ScoreRange};
+use crate::store::{SortedSet, Version};
 
 /// By what members are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +28,10 @@ enum Span<'a> {
 }
 
 impl<'a> Span<'a> {
-    fn parse(kind: Kind, min: &'a [u8], max: &'a [u8]) -> Result<Self, Error> {
+    fn parse(kind: Kind, min: &'a [u8], max: &'a [u8], version: Version) -> Result<Self, Error> {
         Ok(match kind {
             Kind::Rank => Self::Rank(numbers::integer(min)?, numbers::integer(max)?),
-            Kind::Score => Self::Score(score_range(min, max)?),
+            Kind::Score => Self::Score(score_range(min, max, version)?),
             Kind::Lex => Self::Lex(lex_range(min, max)?),
         })
     }
@@ -51,10 +51,10 @@ impl<'a> Span<'a> {
 }
 
 /// A range of scores: `1`, `(1` without 1 itself, `-inf`.
-fn score_range(min: &[u8], max: &[u8]) -> Result<ScoreRange, Error> {
+fn score_range(min: &[u8], max: &[u8], version: Version) -> Result<ScoreRange, Error> {
     let bound = |text| {
         // A number that redis-server's reading has not even begun with is 0.
-        let number = |text: &[u8]| if text.is_empty() { Some(0.0) } else { parse_decimal(text) };
+        let number = |text: &[u8]| if text.is_empty() { Some(0.0) } else { numbers::loose_float(text, version) };
         match up_to_nul(text) {
             [b'(', text @ ..] => number(text).map(Bound::Excluded),
             text => number(text).map(Bound::Included),
@@ -97,6 +97,7 @@ impl<'a> Query<'a> {
         kind: Option<Kind>,
         reverse: Option<bool>,
         is_reply: bool,
+        version: Version,
     ) -> Result<Self, Error> {
         let (mut kind, mut reverse) = (kind, reverse);
         let (mut offset, mut count, mut with_scores) = (0, -1, false);
@@ -129,10 +130,14 @@ impl<'a> Query<'a> {
         if kind == Kind::Lex && with_scores {
             return Err(Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX"));
         }
+        if version < Version::Redis7_4 && offset < 0 {
+            // No range begins there; later versions count from its end, in large sets.
+            count = 0;
+        }
         let (one, other) = (args.get(0).unwrap_or_default(), args.get(1).unwrap_or_default());
         // Ranks are counted from the end, but other bounds are given the greater one first.
         let (min, max) = if reverse && kind != Kind::Rank { (other, one) } else { (one, other) };
-        let span = Span::parse(kind, min, max)?;
+        let span = Span::parse(kind, min, max, version)?;
         Ok(Self { span, reverse, offset, count, with_scores })
     }
 
@@ -181,7 +186,7 @@ impl Query<'_> {
 
 /// Answers with the members that are asked for.
 fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Outcome {
-    let query = Query::parse(ctx.args.from(2), kind, reverse, true)?;
+    let query = Query::parse(ctx.args.from(2), kind, reverse, true, ctx.store.config.compat)?;
     let Some(set) = ctx.store.get::<SortedSet>(&ctx.args[1])? else {
         ctx.reply.array(0);
         return Ok(());
@@ -225,7 +230,7 @@ pub fn zrevrangebylex(ctx: &mut Context<'_>) -> Outcome {
 /// `ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]`
 pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let query = Query::parse(args.from(3), None, None, false)?;
+    let query = Query::parse(args.from(3), None, None, false, ctx.store.config.compat)?;
     let limits = Limits::from(&ctx.store.config);
     let mut stored = SortedSet::default();
     if let Some(set) = ctx.store.get::<SortedSet>(&args[2])? {
@@ -245,7 +250,7 @@ pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
 /// Answers how many members there are.
 fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
     let args = ctx.args;
-    let span = Span::parse(kind, &args[2], &args[3])?;
+    let span = Span::parse(kind, &args[2], &args[3], ctx.store.config.compat)?;
     let set: Option<&SortedSet> = ctx.store.get(&args[1])?;
     ctx.reply.count(set.map_or(0, |set| span.ranks(set, false).len()));
     Ok(())
@@ -264,7 +269,7 @@ pub fn zlexcount(ctx: &mut Context<'_>) -> Outcome {
 /// Removes the members.
 fn remove_range(ctx: &mut Context<'_>, kind: Kind, event: &str) -> Outcome {
     let args = ctx.args;
-    let span = Span::parse(kind, &args[2], &args[3])?;
+    let span = Span::parse(kind, &args[2], &args[3], ctx.store.config.compat)?;
     remove(ctx, event, |set| {
         let ranks = span.ranks(set, false);
         set.remove_range(ranks.clone());

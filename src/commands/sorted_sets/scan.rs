@@ -3,25 +3,26 @@
 use crate::commands::scan::{self, Options, Over};
 use crate::commands::{Context, Outcome, numbers};
 use crate::resp::{print_double, print_double_in_full};
-use crate::store::SortedSet;
+use crate::store::{SortedSet, Version};
 
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
 pub fn zscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let cursor = numbers::cursor(&args[2])?;
+    let version = ctx.store.config.compat;
+    let cursor = numbers::cursor(&args[2], version)?;
     let Some(set) = ctx.store.get::<SortedSet>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };
-    let options = Options::read(args.from(3), Over::Members)?;
-    let is_compact = set.is_compact();
+    let options = Options::read(args.from(3), Over::Members, version)?;
+    let is_short = set.is_compact() && version >= Version::Redis7_4;
     let (next, members) = set.scan(cursor, options.count);
     scan::answer(&mut ctx.reply, next, |reply| {
         let (mut found, mut text) = (0, Vec::new());
         for (member, score) in members.filter(|(member, _)| options.wants(member)) {
             text.clear();
-            // The two encodings of redis-server print differently, and neither as a double of RESP3.
-            if is_compact {
+            // The two encodings print differently since Redis 7.2, and neither as a double of RESP3.
+            if is_short {
                 print_double(&mut text, score);
             } else {
                 print_double_in_full(&mut text, score);

@@ -6,7 +6,7 @@ use crate::commands::numbers::{self, is_option};
 use crate::commands::{Context, Error, Outcome};
 use crate::resp::Reply;
 use crate::store::stream::{Consumer, ConsumerKey, Group};
-use crate::store::{Stream, StreamId};
+use crate::store::{Stream, StreamId, Version};
 
 /// How many entries and pending entries `XINFO STREAM FULL` shows if it is not told.
 const SHOWN: usize = 10;
@@ -18,6 +18,7 @@ const SHOWN: usize = 10;
 /// The options are wrong, the key is missing or holds another type.
 pub fn stream(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
+    let version = ctx.store.config.compat;
     let stream = ctx.store.get::<Stream>(&args[2])?.ok_or(Error::NO_SUCH_KEY)?;
     let options = args.from(3);
     let full = match options.len() {
@@ -52,7 +53,7 @@ pub fn stream(ctx: &mut Context<'_>) -> Outcome {
         reply.bulk(b"groups");
         reply.array(stream.groups().len());
         for (name, group) in stream.groups() {
-            write_full_group(reply, stream, name, group, count);
+            write_full_group(reply, stream, name, group, (count, version));
         }
         return Ok(());
     }
@@ -67,7 +68,14 @@ pub fn stream(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-fn write_full_group(reply: &mut Reply<'_>, stream: &Stream, name: &[u8], group: &Group, count: usize) {
+/// A group as FULL shows it, with so many pending entries.
+fn write_full_group(
+    reply: &mut Reply<'_>,
+    stream: &Stream,
+    name: &[u8],
+    group: &Group,
+    (count, version): (usize, Version),
+) {
     reply.map(7);
     reply.bulk(b"name");
     reply.bulk(name);
@@ -85,22 +93,25 @@ fn write_full_group(reply: &mut Reply<'_>, stream: &Stream, name: &[u8], group: 
     reply.bulk(b"consumers");
     reply.array(group.consumers().len());
     for (key, consumer) in group.consumers() {
-        write_full_consumer(reply, group, key, consumer, count);
+        write_full_consumer(reply, group, (key, consumer), count, version);
     }
 }
 
 fn write_full_consumer(
     reply: &mut Reply<'_>,
     group: &Group,
-    key: ConsumerKey,
-    consumer: &Consumer,
+    (key, consumer): (ConsumerKey, &Consumer),
     count: usize,
+    version: Version,
 ) {
-    reply.map(5);
+    let tells_active = version >= Version::Redis7_4;
+    reply.map(4 + usize::from(tells_active));
     reply.bulk(b"name");
     reply.bulk(consumer.name());
     write_integer(reply, "seen-time", consumer.seen);
-    write_integer(reply, "active-time", consumer.active.unwrap_or(-1));
+    if tells_active {
+        write_integer(reply, "active-time", consumer.active.unwrap_or(-1));
+    }
     write_count(reply, "pel-count", consumer.pending().len());
     reply.bulk(b"pending");
     reply.array(consumer.pending().len().min(count));
@@ -140,18 +151,21 @@ pub fn groups(ctx: &mut Context<'_>) -> Outcome {
 pub fn consumers(ctx: &mut Context<'_>) -> Outcome {
     let (key, name) = (&ctx.args[2], &ctx.args[3]);
     let now = ctx.store.now.millis();
+    let tells_active = ctx.store.config.compat >= Version::Redis7_4;
     let stream = ctx.store.get::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
     let group = stream.groups().get(name).ok_or_else(|| no_group_of(key, name))?;
     let reply = &mut ctx.reply;
     reply.array(group.consumers().len());
     for (_, consumer) in group.consumers() {
-        reply.map(4);
+        reply.map(3 + usize::from(tells_active));
         reply.bulk(b"name");
         reply.bulk(consumer.name());
         write_count(reply, "pending", consumer.pending().len());
         let since = |then: i64| now.saturating_sub(then).max(0);
         write_integer(reply, "idle", since(consumer.seen));
-        write_integer(reply, "inactive", consumer.active.map_or(-1, since));
+        if tells_active {
+            write_integer(reply, "inactive", consumer.active.map_or(-1, since));
+        }
     }
     Ok(())
 }

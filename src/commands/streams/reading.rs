@@ -6,7 +6,7 @@ use crate::commands::{Context, Error, Outcome, numbers};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::value::Type;
 use crate::store::waiters::Reason;
-use crate::store::{Stream, StreamId};
+use crate::store::{Stream, StreamId, Value, Version};
 
 /// `XREAD`
 ///
@@ -60,6 +60,10 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let options = ReadOptions::read(ctx, true)?;
     let (group, name) = options.group.ok_or(Error::new("ERR Missing GROUP option for XREADGROUP"))?;
     let (keys, texts) = options.streams(ctx.args);
+    let is_old = ctx.store.config.compat < Version::Redis7_4;
+    if is_old && ctx.client()?.resumed {
+        keys.iter().try_for_each(|key| still_there(ctx, key, group))?;
+    }
     let after = keys.iter().zip(texts.iter()).map(|(key, id)| start_of_history(ctx, key, group, id));
     let after = after.collect::<Result<Vec<_>, Error>>()?;
 
@@ -69,12 +73,15 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     for (key, after) in keys.iter().zip(after) {
         // Looked up once more, which counts as a hit.
         ctx.store.get::<Stream>(key)?;
-        let Some(consumer) = consumer_for(ctx.store, key, group, name)? else { continue };
-        let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { continue };
-        let last = stream.groups().get(group).map(|group| group.last_id);
-        if after.is_none() && stream.last().map(|entry| entry.id) <= last {
+        // Before Redis 7.2 who gets nothing is not noted as a consumer.
+        if is_old && after.is_none() && !has_news(ctx, key, group)? {
             continue;
         }
+        let Some(consumer) = consumer_for(ctx.store, key, group, name)? else { continue };
+        if after.is_none() && !has_news(ctx, key, group)? {
+            continue;
+        }
+        let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { continue };
         found += 1;
         let reply = &mut ctx.reply;
         if !reply.is_resp3() {
@@ -110,6 +117,26 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
         wait.reason = Reason::Group;
     }
     Ok(())
+}
+
+/// What a reader that has waited is told before Redis 7.2, where the command is not run again, if the stream or the group
+/// has gone meanwhile.
+fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
+    let Some(Value::Stream(stream)) = ctx.store.peek(key).map(|entry| &entry.value) else {
+        return Err(Error::new("UNBLOCKED the stream key no longer exists"));
+    };
+    if !stream.groups().contains_key(group) {
+        let text = "NOGROUP the consumer group this client was blocked on no longer exists";
+        return Err(Error::new(text));
+    }
+    Ok(())
+}
+
+/// Whether a stream has entries that its group has not read.
+fn has_news(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<bool, Error> {
+    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(false) };
+    let read = stream.groups().get(group).map(|group| group.last_id);
+    Ok(stream.last().map(|entry| entry.id) > read)
 }
 
 /// Ends the reply in which so many streams were written from `start` on, or waits.
@@ -180,7 +207,9 @@ impl<'a> ReadOptions<'a> {
                     options.keys = at + 1;
                     let given = args.len() - options.keys;
                     if !given.is_multiple_of(2) {
-                        return Err(Error::new(if for_group {
+                        return Err(Error::new(if ctx.store.config.compat < Version::Redis7_4 {
+                            "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
+                        } else if for_group {
                             "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' \
                              must be specified."
                         } else {
@@ -223,10 +252,11 @@ impl<'a> ReadOptions<'a> {
 
 /// The id behind which XREAD begins: `$` is the last one that was ever given, `+` the one before the last entry.
 fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<StreamId, Error> {
+    let has_plus = ctx.store.config.compat >= Version::Redis7_4;
     let stream = ctx.store.get::<Stream>(key)?;
     if ids::is_sign(id, b'$') {
         Ok(stream.map_or(StreamId::MIN, Stream::last_id))
-    } else if ids::is_sign(id, b'+') {
+    } else if has_plus && ids::is_sign(id, b'+') {
         let last = stream.and_then(Stream::last);
         Ok(last.and_then(|entry| entry.id.previous()).unwrap_or_default())
     } else if ids::is_sign(id, b'>') {
@@ -246,12 +276,13 @@ fn start_of_history(
     group: &[u8],
     id: &[u8],
 ) -> Result<Option<StreamId>, Error> {
+    let has_plus = ctx.store.config.compat >= Version::Redis7_4;
     let stream = ctx.store.get::<Stream>(key)?;
     if stream.is_none_or(|stream| !stream.groups().contains_key(group)) {
         return Err(no_group(key, group, " in XREADGROUP with GROUP option"));
     }
     for sign in ['$', '+'] {
-        if ids::is_sign(id, sign as u8) {
+        if (sign == '$' || has_plus) && ids::is_sign(id, sign as u8) {
             return Err(Error::new(format!(
                 "ERR The {sign} ID is meaningless in the context of XREADGROUP: you want to read the history of \
                  this consumer by specifying a proper ID, or use the > ID to get new messages. The {sign} ID \

@@ -55,7 +55,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option
             if members.len() != listpack.len() {
                 return None;
             }
-            if members.len() > config.set_max_listpack_entries {
+            if members.len() > limits.entries() {
                 Set::Hashed(members)
             } else {
                 Set::Listed(members)

@@ -202,7 +202,7 @@ pub fn judge() -> Result<Option<Server>, String> {
 
 fn compare(family: Family) -> Result<(), String> {
     let Some(judge) = judge()? else { return Ok(()) };
-    let minibroker = servers::minibroker()?;
+    let minibroker = servers::minibroker(judge.version())?;
     let questions = read_questions(family.questions)?;
     let commands = number("PROGRAMS").unwrap_or(COMMANDS);
     let seed = number("PROGRAMS_SEED").unwrap_or(0);
