@@ -47,7 +47,7 @@ use attached::Attached;
 const STREAM_BUFFER: usize = 64 * 1024;
 
 /// Why a broker could not be started.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on: the port is taken, or the address is not this machine's.
     #[error("cannot listen on {address}: {source}")]
@@ -71,6 +71,13 @@ pub enum StartError {
     /// The broker is a real server, which the test neither starts nor stops: see [`Broker::attach`].
     #[error("{0}")]
     Attached(String),
+}
+
+/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+impl std::fmt::Debug for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// Redis's answer to a command that it refuses, such as `WRONGTYPE Operation against a key holding the wrong kind

@@ -26,3 +26,10 @@ mod wire;
 
 /// What a test returns.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// How many clients a server has.
+fn servers_clients(server: &running::Running) -> usize {
+    let listed: String =
+        redis::cmd("CLIENT").arg("LIST").query(&mut server.connection()).expect("it answers");
+    listed.lines().count()
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -245,7 +246,9 @@ impl Log {
 
     /// What is known of the client at this address, as CLIENT LIST tells it.
     pub fn facts(&self, address: &str) -> Option<&Facts> {
-        let source = if address.starts_with('/') { Source::Unix } else { Source::Client(address.to_owned()) };
+        // The address of a Unix socket is a path, and the same for all.
+        let is_path = address.parse::<SocketAddr>().is_err();
+        let source = if is_path { Source::Unix } else { Source::Client(address.to_owned()) };
         self.facts.get(&source)
     }
 
