@@ -59,21 +59,21 @@ impl Connection {
 
     async fn connect(target: &Target) -> Result<Self, RemoteError> {
         let (stream, server): (Box<dyn Stream>, _) = match &target.transport {
-            Transport::Tcp { host, port, tls } => {
+            #[cfg(not(feature = "tls"))]
+            Transport::Tcp { tls: true, .. } => return Err(RemoteError::WithoutTls),
+            #[cfg(feature = "tls")]
+            Transport::Tcp { host, port, tls: true } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
                 let server = stream.peer_addr()?;
-                let stream: Box<dyn Stream> = if *tls {
-                    #[cfg(feature = "tls")]
-                    {
-                        Box::new(super::tls::connect(stream, host, target.insecure).await?)
-                    }
-                    #[cfg(not(feature = "tls"))]
-                    return Err(RemoteError::WithoutTls);
-                } else {
-                    Box::new(stream)
-                };
-                (stream, Some(server))
+                let stream = super::tls::connect(stream, host, target.insecure).await?;
+                (Box::new(stream), Some(server))
+            }
+            Transport::Tcp { host, port, tls: false } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                let server = stream.peer_addr()?;
+                (Box::new(stream), Some(server))
             }
             #[cfg(unix)]
             Transport::Unix(path) => (Box::new(tokio::net::UnixStream::connect(path).await?), None),

@@ -44,12 +44,17 @@ impl Asking {
         }
     }
 
-    /// The reply to a command in a database, the test's own unless it is said.
+    /// The reply to a command in a database, the test's own unless it is said. In one that is not there it is an error.
     pub fn ask(&self, database: Option<usize>, arguments: &[&[u8]]) -> Value {
         let (server, request) = (Arc::clone(&self.server), OwnedRequest::new(arguments));
-        let database = database.unwrap_or(server.database());
-        self.wait(async move { server.waits.ask(database, request.args().iter()).await })
-            .unwrap_or(Value::Null)
+        let asked = async move {
+            let place = database.unwrap_or(server.database());
+            match server.waits.ask(place, request.args().iter()).await {
+                Err(RemoteError::Refused(text)) if database.is_some() => Ok(Value::Error(text)),
+                reply => reply,
+            }
+        };
+        self.wait(asked).unwrap_or(Value::Null)
     }
 
     /// How many there are, whatever number the condition wants.
