@@ -241,7 +241,8 @@ impl Broker {
     ///
     /// To look back there is the [`journal`](Broker::journal), which also knows the answers.
     ///
-    /// If the broker is [attached](Broker::attach) it is what MONITOR shows, of clients in the database of the test.
+    /// If the broker is [attached](Broker::attach) it is what MONITOR shows, of clients in the database of the test; on a Unix
+    /// socket what the broker asks itself is among it.
     ///
     /// # Panics
     ///

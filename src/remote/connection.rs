@@ -2,9 +2,12 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::frame::Scanner;
@@ -26,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub struct Connection {
     stream: Box<dyn Stream>,
     /// What has arrived and was not read yet.
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     scanner: Scanner,
     /// The server's end, where it has an address.
     pub server: Option<SocketAddr>,
@@ -82,7 +85,7 @@ impl Connection {
                 return Err(RemoteError::System("this system has no Unix sockets".to_owned()));
             }
         };
-        let (buffer, scanner) = (Vec::new(), Scanner::default());
+        let (buffer, scanner) = (BytesMut::new(), Scanner::default());
         Ok(Self { stream, buffer, scanner, server })
     }
 
@@ -107,7 +110,7 @@ impl Connection {
         loop {
             if let Some(length) = self.scanner.scan(&self.buffer)? {
                 let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
-                self.buffer.drain(..length);
+                self.buffer.advance(length);
                 return reply.map(|(value, _)| value).ok_or(RemoteError::NotRedis);
             }
             self.buffer.reserve(READ);
@@ -115,6 +118,15 @@ impl Connection {
                 return Err(RemoteError::Closed);
             }
         }
+    }
+
+    /// True if the server has closed it, as far as this is known here. To be asked when every reply has been read.
+    pub fn has_ended(&mut self) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
+        // There is nothing to be read: what comes is the end, or what nobody has asked for.
+        read.is_ready()
     }
 
     /// Sends a command and waits for its reply, which may be an error.

@@ -15,6 +15,8 @@ thread_local! {
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+type Call<'a> = Box<dyn FnOnce() + 'a>;
+
 /// With what a call panics, and in which file.
 fn panic_of(call: impl FnOnce()) -> (String, String) {
     static HOOK: Once = Once::new();
@@ -36,7 +38,6 @@ fn what_a_real_server_cannot_do_panics_where_it_was_asked_for() -> Outcome {
     let server = Broker::builder().password("s3cret").start()?;
     let broker = &Broker::attach(&server.url())?;
     let address = server.addr();
-    type Call<'a> = Box<dyn FnOnce() + 'a>;
     let calls: [(&str, Call<'_>); 12] = [
         ("faults", Box::new(|| drop(broker.faults()))),
         ("advance", Box::new(|| broker.advance(Duration::from_secs(1)))),
@@ -195,6 +196,30 @@ fn where_monitor_is_refused_messages_are_still_seen() -> Outcome {
         let (text, place) = panic_of(|| drop(broker.commands()));
         assert!(text.ends_with("the server refuses MONITOR"), "{text}");
         assert_eq!(place, file!());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_connection_that_the_server_has_closed_meanwhile_is_opened_again() -> Outcome {
+    for server in running::all() {
+        let broker = Broker::attach(&server.url)?;
+        broker.command(["SET", "mood", "good"])?;
+        broker.wait_until(|state| state.exists("mood")).blocking()?;
+        // All but the one that watches, as if their time was up.
+        let mut outside = server.connection();
+        let own: u64 = redis::cmd("CLIENT").arg("ID").query(&mut outside)?;
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut outside)?;
+        let killed = list.lines().filter(|line| !line.contains("cmd=ping") && !line.contains("flags=O"));
+        for id in killed.filter_map(|line| line.strip_prefix("id=")?.split(' ').next()) {
+            if id != own.to_string() {
+                redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).exec(&mut outside)?;
+            }
+        }
+        assert_eq!(broker.command(["GET", "mood"])?, "good", "{}", server.name);
+        broker.wait_until(|state| state.exists("mood")).blocking()?;
+        drop(broker);
+        assert_eq!(server.keyspace(), "", "{}", server.name);
     }
     Ok(())
 }

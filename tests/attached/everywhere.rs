@@ -44,6 +44,22 @@ fn the_suite_passes_over_unix_sockets() -> Outcome {
 }
 
 #[test]
+fn the_suite_passes_on_a_cluster_of_one_node() -> Outcome {
+    for server in running::clusters() {
+        let output = Command::new(env::current_exe()?)
+            .args(["suite::", "--test-threads", "1"])
+            .env("MINIBROKER_URL", &server.url)
+            // There is one database, which all tests use.
+            .env("MINIBROKER_FLUSH", "1")
+            .output()?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{} at {}:\n{told}", server.name, server.url);
+        assert_eq!(server.keyspace(), "");
+    }
+    Ok(())
+}
+
+#[test]
 fn without_a_url_or_with_an_empty_one_the_broker_is_embedded() -> Outcome {
     let output = run("", &["whoever"])?;
     assert!(output.status.success(), "{output:?}");

@@ -61,6 +61,26 @@ pub fn real() -> impl Iterator<Item = Running> {
     real_ones(&[]).map(|server| Running::new(server.expect("it starts")))
 }
 
+/// The real ones, each as the only node of a cluster.
+pub fn clusters() -> impl Iterator<Item = Running> {
+    let settings = ["--cluster-enabled", "yes"].map(str::to_owned);
+    real_ones(&settings).map(|server| {
+        let server = Running::new(server.expect("it starts"));
+        let mut connection = server.connection();
+        let mut cluster = redis::cmd("CLUSTER");
+        cluster.arg("ADDSLOTSRANGE").arg(0).arg(16383).exec(&mut connection).expect("it takes all slots");
+        let is_ready = |connection: &mut redis::Connection| {
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query(connection).expect("it answers");
+            info.contains("cluster_state:ok")
+        };
+        while !is_ready(&mut connection) {
+            // Between two questions; nothing is measured by it.
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+        server
+    })
+}
+
 fn real_ones(settings: &[String]) -> impl Iterator<Item = Result<Server, String>> + use<> {
     let servers: Vec<_> = servers::real_with(settings).collect();
     if servers.is_empty() {

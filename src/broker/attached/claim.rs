@@ -35,7 +35,7 @@ pub struct Claim {
     token: String,
 }
 
-fn owner(database: usize) -> String {
+fn key_of(database: usize) -> String {
     format!("minibroker:database:{database}")
 }
 
@@ -53,7 +53,7 @@ async fn databases(home: &Line) -> Result<usize, RemoteError> {
 
 impl Claim {
     /// Takes an empty database; none if the server has but one.
-    pub async fn new(home: &Line, token: &str) -> Result<Option<Self>, RemoteError> {
+    pub async fn new(home: &Line, owner: &str) -> Result<Option<Self>, RemoteError> {
         let count = databases(home).await?;
         if count < 2 || matches!(home.ask(1, ["DBSIZE"]).await, Err(RemoteError::Refused(_))) {
             return Ok(None);
@@ -64,16 +64,16 @@ impl Claim {
             // Those who look at the same time begin at different places.
             let first = fastrand::usize(..count - 1);
             for step in 0..count - 1 {
-                let claim = Self { database: 1 + (first + step) % (count - 1), token: token.to_owned() };
+                let claim = Self { database: 1 + (first + step) % (count - 1), token: owner.to_owned() };
                 if !claim.take(home).await? {
                     taken += 1;
                     continue;
                 }
                 if claim.is_free(home).await? {
-                    home.order(0, ["HSET", USED, &claim.database.to_string(), token]).await?;
+                    home.order(0, ["HSET", USED, &claim.database.to_string(), owner]).await?;
                     return Ok(Some(claim));
                 }
-                home.order(0, ["DEL", &owner(claim.database)]).await?;
+                home.order(0, ["DEL", &key_of(claim.database)]).await?;
             }
             if taken == 0 || Instant::now() > deadline {
                 let (all, held) = (count - 1, count - 1 - taken);
@@ -87,7 +87,7 @@ impl Claim {
     }
 
     async fn take(&self, home: &Line) -> Result<bool, RemoteError> {
-        let (key, lease) = (owner(self.database), LEASE.as_millis().to_string());
+        let (key, lease) = (key_of(self.database), LEASE.as_millis().to_string());
         let taken = home.order(0, ["SET", &key, &self.token, "NX", "PX", &lease]).await?;
         Ok(taken != Value::Null)
     }
@@ -106,7 +106,7 @@ impl Claim {
 
     /// Tells the others that it is still taken.
     pub async fn renew(&self, home: &Line) -> Result<(), RemoteError> {
-        let key = owner(self.database);
+        let key = key_of(self.database);
         if home.order(0, ["GET", &key]).await? == self.token.as_str() {
             home.order(0, ["PEXPIRE", &key, &LEASE.as_millis().to_string()]).await?;
         } else {
@@ -118,7 +118,7 @@ impl Claim {
     /// Cuts off the clients in the database, empties it and gives it back, unless it is another's meanwhile.
     pub async fn release(&self, home: &Line) -> Result<(), RemoteError> {
         cut_off(home, self.database).await?;
-        let (key, database) = (owner(self.database), self.database.to_string());
+        let (key, database) = (key_of(self.database), self.database.to_string());
         let watch = [OwnedRequest::new(["WATCH", &key]), OwnedRequest::new(["GET", &key])];
         let watched = home.ask_all(0, &watch, PATIENCE).await?;
         if watched.get(1).is_none_or(|value| *value != self.token.as_str()) {

@@ -18,6 +18,8 @@ use crate::store::condition::{Condition, Seen, others};
 
 /// How long it is until a server is asked again.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How often it is asked for a moment in which none of its blocked clients goes on.
+const ATTEMPTS: usize = 10;
 /// For longer nobody waits.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -88,14 +90,17 @@ impl Server {
                 let clients = self.clients_with_facts().await?;
                 clients.iter().filter(|client| client.has_pattern(pattern)).count()
             }
-            Condition::Blocked { key, .. } => loop {
-                let clients = self.clients_with_facts().await?;
-                // Who has gone on meanwhile may be blocked on another key by now.
-                let is_sure = |client: &Client| client.is_sure || !client.listed.blocked;
-                if clients.iter().all(is_sure) {
-                    break clients.iter().filter(|client| client.waits_for(key)).count();
+            Condition::Blocked { key, .. } => {
+                let mut clients = self.clients_with_facts().await?;
+                for _ in 0..ATTEMPTS {
+                    // Who has gone on meanwhile may be blocked on another key by now.
+                    if clients.iter().all(|client| client.is_sure || !client.listed.blocked) {
+                        break;
+                    }
+                    clients = self.clients_with_facts().await?;
                 }
-            },
+                clients.iter().filter(|client| client.waits_for(key)).count()
+            }
             Condition::Published { channel, .. } => {
                 self.observer.catch_up().await?;
                 self.observer.look(|log| log.messages(channel).count())

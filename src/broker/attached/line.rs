@@ -11,7 +11,7 @@ use crate::resp::{OwnedRequest, Protocol, Value};
 /// Where commands are sent, one after another.
 pub struct Line {
     target: Arc<Target>,
-    name: &'static str,
+    name: String,
     protocol: Protocol,
     /// The connection while nobody uses it, and its database. Whoever is stopped in the middle leaves none: what would
     /// come next is the reply to another's command.
@@ -19,12 +19,12 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(target: &Arc<Target>, name: &'static str, protocol: Protocol) -> Self {
-        Self { target: Arc::clone(target), name, protocol, idle: Mutex::default() }
+    pub fn new(target: &Arc<Target>, name: &str, protocol: Protocol) -> Self {
+        Self { target: Arc::clone(target), name: name.to_owned(), protocol, idle: Mutex::default() }
     }
 
     pub async fn open(&self, database: usize) -> Result<Connection, RemoteError> {
-        Connection::open(&self.target, self.name, self.protocol, database).await
+        Connection::open(&self.target, &self.name, self.protocol, database).await
     }
 
     /// Sends commands in this database, all at once, and waits for their replies.
@@ -35,7 +35,12 @@ impl Line {
         patience: Duration,
     ) -> Result<Vec<Value>, RemoteError> {
         let mut idle = self.idle.lock().await;
-        let mut connection = match idle.take() {
+        // So that the runtime has seen what has come over sockets.
+        tokio::task::yield_now().await;
+        // One that the server has closed meanwhile, as after its `timeout`, is of no use.
+        let kept =
+            idle.take().and_then(|(mut kept, selected)| (!kept.has_ended()).then_some((kept, selected)));
+        let mut connection = match kept {
             Some((connection, selected)) if selected == database => connection,
             Some((mut connection, _)) => {
                 connection.order(["SELECT", &database.to_string()]).await?;

@@ -18,10 +18,24 @@ use crate::commands::table::{self, Flags};
 use crate::remote::{Connection, PATIENCE, RemoteError, Source, Spoken};
 use crate::resp::{OwnedRequest, Value};
 
-/// The name of the broker's own connections.
-pub const OURS: &str = "minibroker:attached";
-/// The name of the connection that [`Broker::command`](crate::Broker::command) uses.
-pub const TEST: &str = "minibroker:test";
+/// With this the names begin of all connections of brokers that are attached.
+pub const NAME: &str = "minibroker:";
+
+/// The names that the connections of a broker have given themselves.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Those by which it watches.
+    pub ours: String,
+    /// Those that [`Broker::command`](crate::Broker::command) uses.
+    pub test: String,
+}
+
+impl Names {
+    pub fn new(token: &str) -> Self {
+        Self { ours: format!("{NAME}attached:{token}"), test: format!("{NAME}test:{token}") }
+    }
+}
+
 /// What the PINGs begin with by which the observer finds out how far it is.
 const MARK: &str = "minibroker:mark:";
 
@@ -93,8 +107,8 @@ impl Reader {
 }
 
 /// What was seen.
-#[derive(Default)]
 pub struct Log {
+    names: Names,
     /// The database of the test; nothing is kept before it has one.
     database: Option<usize>,
     number: u64,
@@ -109,6 +123,22 @@ pub struct Log {
 }
 
 impl Log {
+    fn new(names: Names) -> Self {
+        Self {
+            names,
+            database: None,
+            number: 0,
+            messages: VecDeque::new(),
+            bytes: 0,
+            lines: VecDeque::new(),
+            facts: HashMap::new(),
+            ours: HashSet::new(),
+            test: HashSet::new(),
+            readers: Vec::new(),
+            failed: None,
+        }
+    }
+
     fn take_line(&mut self, line: &str) {
         let Some(spoken) = Spoken::parse(line) else { return };
         let name = spoken.name();
@@ -134,27 +164,26 @@ impl Log {
         }
         self.lines.push_back(line.to_owned());
         self.readers.retain_mut(|reader| reader.tell(line));
-        match (name.as_str(), arguments) {
-            ("publish" | "spublish", [channel, payload]) => self.keep(Told {
+        if let ("publish" | "spublish", [channel, payload]) = (name.as_str(), arguments) {
+            self.keep(Told {
                 number: self.number,
                 channel: channel.clone(),
                 payload: payload.clone(),
                 shard: name == "spublish",
                 source: Some(spoken.source.clone()),
                 time: SystemTime::UNIX_EPOCH + spoken.time,
-            }),
-            _ => {}
+            });
         }
         self.learn(&name, spoken);
     }
 
     /// A client has told its name: it may be one of ours, or an address has become another's.
     fn meet(&mut self, address: &str, name: &[u8]) {
-        for (names, wanted) in [(&mut self.ours, OURS), (&mut self.test, TEST)] {
+        for (known, wanted) in [(&mut self.ours, &self.names.ours), (&mut self.test, &self.names.test)] {
             if name == wanted.as_bytes() {
-                names.insert(address.to_owned());
+                known.insert(address.to_owned());
             } else {
-                names.remove(address);
+                known.remove(address);
             }
         }
     }
@@ -178,10 +207,10 @@ impl Log {
             "psubscribe" => facts.patterns.extend(names()),
             // What one of several has left another may still have.
             "unsubscribe" if !is_shared => {
-                facts.channels.retain(|name| !none_named && names().all(|one| one != *name))
+                facts.channels.retain(|name| !none_named && names().all(|one| one != *name));
             }
             "punsubscribe" if !is_shared => {
-                facts.patterns.retain(|name| !none_named && names().all(|one| one != *name))
+                facts.patterns.retain(|name| !none_named && names().all(|one| one != *name));
             }
             "reset" if !is_shared => {
                 facts.channels.clear();
@@ -269,7 +298,7 @@ pub struct Observer {
 
 impl Observer {
     /// Begins to watch; to be called on the runtime that is to do it.
-    pub async fn new(mut connection: Connection) -> Result<Self, RemoteError> {
+    pub async fn new(mut connection: Connection, names: Names) -> Result<Self, RemoteError> {
         let sees_commands = match connection.ask(["MONITOR"]).await? {
             Value::Error(_) => {
                 connection.order(["PSUBSCRIBE", "*"]).await?;
@@ -277,7 +306,7 @@ impl Observer {
             }
             _ => true,
         };
-        let (log, published): (Arc<Mutex<Log>>, Arc<Notify>) = Default::default();
+        let (log, published) = (Arc::new(Mutex::new(Log::new(names))), Arc::new(Notify::new()));
         let (marks, asked) = mpsc::unbounded_channel();
         tokio::spawn(watch(connection, Arc::clone(&log), Arc::clone(&published), asked));
         Ok(Self { log, published, sees_commands, marks })
@@ -376,9 +405,9 @@ async fn watch(
                     _ => &reply,
                 };
                 if marks.front().is_some_and(|(text, _)| *pong == text.as_str()) {
-                    let asker = marks.pop_front();
+                    let first = marks.pop_front();
                     // Whoever has given up does not want to know.
-                    let _ = asker.map(|(_, mark)| mark.send(()));
+                    let _ = first.map(|(_, mark)| mark.send(()));
                 } else {
                     log.lock().take_message(&reply);
                     published.notify_waiters();

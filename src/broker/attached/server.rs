@@ -9,7 +9,7 @@ use tokio::io::DuplexStream;
 use super::claim::{Claim, RENEWAL};
 use super::counting::Client;
 use super::line::Line;
-use super::observer::{OURS, Observer, TEST, since};
+use super::observer::{NAME, Names, Observer, since};
 use crate::commands::table::{self, Flags};
 use crate::remote::{Connection, Listed, PATIENCE, RemoteError, Source, Target, listed};
 use crate::resp::{OwnedRequest, Protocol, Value};
@@ -67,11 +67,14 @@ pub struct Server {
 impl Server {
     pub async fn attach(target: Target, flushes: bool) -> Result<Self, RemoteError> {
         let target = Arc::new(target);
-        let home = Line::new(&target, OURS, Protocol::Resp2);
+        let token = format!("{:x}-{:08x}", std::process::id(), fastrand::u32(..));
+        let names = Names::new(&token);
+        let home = Line::new(&target, &names.ours, Protocol::Resp2);
+        let test = Line::new(&target, &names.test, Protocol::Resp3);
+        let waits = Line::new(&target, &names.ours, Protocol::Resp2);
         let connection = home.open(0).await?;
         let addr = connection.server;
-        let observer = Observer::new(connection).await?;
-        let token = format!("{:x}-{:08x}", std::process::id(), fastrand::u32(..));
+        let observer = Observer::new(connection, names).await?;
         let claim = match target.database {
             Some(_) => None,
             None => Claim::new(&home, &token).await?,
@@ -85,8 +88,6 @@ impl Server {
             home.order(database, ["PING"]).await?;
         }
         observer.watch_database(database);
-        let test = Line::new(&target, TEST, Protocol::Resp3);
-        let waits = Line::new(&target, OURS, Protocol::Resp2);
         let started = SystemTime::now();
         Ok(Self { target, addr, database, claim, flushes, token, started, home, test, waits, observer })
     }
@@ -171,9 +172,7 @@ impl Server {
     /// The clients in the database of the test, without ours.
     pub async fn clients(&self) -> Result<Vec<Listed>, RemoteError> {
         let mut clients = self.all_clients().await?;
-        clients.retain(|client| {
-            client.database == self.database && ![OURS, TEST].contains(&client.name.as_str())
-        });
+        clients.retain(|client| client.database == self.database && !client.name.starts_with(NAME));
         Ok(clients)
     }
 
