@@ -103,14 +103,16 @@ pub mod broker;
 pub mod commands;
 pub mod differences;
 pub mod engine;
+mod remote;
 pub mod resp;
 pub mod server;
 pub mod store;
 pub mod testing_a_chat;
 
 pub use broker::{
-    Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind, Fault,
-    Faults, Filter, Journal, Message, Peer, Refusal, Stall, StartError, State, Wait, WaitError, Wakeup,
+    Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind,
+    FLUSH_VARIABLE, Fault, Faults, Filter, Journal, Message, Peer, Refusal, Stall, StartError, State,
+    URL_VARIABLE, Wait, WaitError, Wakeup,
 };
 pub use resp::Value;
 pub use store::{UnknownVersion, Version};

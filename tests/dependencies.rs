@@ -43,6 +43,12 @@ fn the_library_alone_uses_these_crates_and_no_others() {
 }
 
 #[test]
+fn tls_is_compiled_only_where_it_was_asked_for() {
+    assert!(!tree(&[]).iter().any(|name| name == "rustls"));
+    assert!(tree(&["--features", "tls"]).iter().any(|name| name == "rustls"));
+}
+
+#[test]
 fn the_library_alone_brings_nothing_that_only_the_program_needs() {
     let all = tree(&["--no-default-features"]);
     for program_only in ["clap", "clap_builder", "rustix", "signal-hook-registry", "tokio-macros"] {

@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 
 use super::on_runtime::Tasks;
-use super::{Broker, DEFAULT_JOURNAL_LIMIT, StartError};
+use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, StartError};
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
 use crate::store::config::OutputLimit;
@@ -257,12 +257,7 @@ impl Builder {
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     pub fn start(mut self) -> Result<Broker, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map(|runtime| OwnRuntime(Some(runtime)))
-            .map_err(StartError::Thread)?;
+        let runtime = OwnRuntime::new()?;
         let handle = runtime.get().handle().clone();
         let (listeners, addr) = {
             let _context = handle.enter();
@@ -287,7 +282,7 @@ impl Builder {
             })
             .map_err(StartError::Thread)?;
         broker.thread = Some(thread);
-        Ok(broker)
+        Ok(broker.into())
     }
 
     /// Takes back what was said of addresses.
@@ -309,7 +304,7 @@ impl Builder {
     }
 
     /// A broker that nobody drives yet, and that nobody can reach.
-    pub(super) fn broker(self, runtime: Handle, clock: Clock) -> Broker {
+    pub(super) fn broker(self, runtime: Handle, clock: Clock) -> Embedded {
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let started = clock.start();
         let mut engine = Engine::new(self.config, seed, started);
@@ -317,7 +312,7 @@ impl Builder {
         if self.manual_clock {
             engine.stop_clock();
         }
-        Broker {
+        Embedded {
             shared: Arc::new(Shared::new(engine, clock)),
             runtime,
             stop: Arc::default(),
@@ -369,10 +364,20 @@ impl Builder {
 
 /// The broker's runtime. Dropping a runtime as such within async code panics, and a broker may fail to start
 /// there; ending it without waiting for its pool does not, and the pool runs nothing of ours.
-struct OwnRuntime(Option<Runtime>);
+pub(super) struct OwnRuntime(Option<Runtime>);
 
 impl OwnRuntime {
-    fn get(&self) -> &Runtime {
+    /// For one thread.
+    pub(super) fn new() -> Result<Self, StartError> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+            .map_err(StartError::Thread)
+    }
+
+    pub(super) fn get(&self) -> &Runtime {
         self.0.as_ref().expect("it is taken by drop only")
     }
 }

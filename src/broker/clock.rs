@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Broker;
+use super::{Broker, Place};
 use crate::engine::Engine;
+use crate::server::Shared;
 use crate::store::Time;
 
 impl Broker {
@@ -18,9 +19,17 @@ impl Broker {
     /// assert_eq!(broker.now(), noon + Duration::from_millis(1500));
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach) that does not answer.
     #[must_use]
+    #[track_caller]
     pub fn now(&self) -> SystemTime {
-        self.shared.time().into()
+        match &self.place {
+            Place::Embedded(broker) => broker.shared.time().into(),
+            Place::Attached(server) => server.now(),
+        }
     }
 
     /// Moves the clock ahead. All that this time brings has happened when it returns: keys and fields of hashes have
@@ -45,16 +54,23 @@ impl Broker {
     /// assert_eq!(broker.command(["GET", "session:ann"])?, minibroker::Value::Null);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
+    #[track_caller]
     pub fn advance(&self, by: Duration) {
-        self.shared.change(|engine, shell| engine.aim_ahead(by, shell));
-        self.move_clock();
+        let shared = &self.embedded("advance").shared;
+        shared.change(|engine, shell| engine.aim_ahead(by, shell));
+        move_clock(shared);
     }
 
     /// Moves the clock ahead to this time, as [`Broker::advance`] does.
     ///
     /// # Panics
     ///
-    /// The time has passed: the broker's clock never goes back, as Redis's may not either.
+    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or the broker is a [real
+    /// server](Broker::attach).
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -70,7 +86,8 @@ impl Broker {
     #[track_caller]
     pub fn set_time(&self, time: SystemTime) {
         let wanted = Time::from(time);
-        let refused = self.shared.change(|engine, shell| {
+        let shared = &self.embedded("set_time").shared;
+        let refused = shared.change(|engine, shell| {
             let now = engine.time(shell);
             (!engine.aim_at(wanted, shell)).then_some(now)
         });
@@ -80,10 +97,10 @@ impl Broker {
                 "the broker's clock does not go back: it is {back:?} later already than the time to be set"
             );
         }
-        self.move_clock();
+        move_clock(shared);
     }
+}
 
-    fn move_clock(&self) {
-        while self.shared.change(Engine::move_clock_for_a_while) {}
-    }
+fn move_clock(shared: &Shared) {
+    while shared.change(Engine::move_clock_for_a_while) {}
 }

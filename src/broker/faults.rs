@@ -61,7 +61,7 @@ mod sealed {
 #[derive(Debug)]
 #[must_use = "a fault is in force only when it is said what it does, as by `.disconnect()`"]
 pub struct Faults<'a, Of = Anything> {
-    broker: &'a Broker,
+    shared: &'a Arc<Shared>,
     scope: Scope,
     when: When,
     of: PhantomData<Of>,
@@ -95,8 +95,14 @@ impl Broker {
     /// assert_eq!(fault.hits(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
+    #[track_caller]
     pub fn faults(&self) -> Faults<'_> {
-        Faults { broker: self, scope: Scope::default(), when: When::Always, of: PhantomData }
+        let shared = &self.embedded("faults").shared;
+        Faults { shared, scope: Scope::default(), when: When::Always, of: PhantomData }
     }
 
     /// Waits until a fault has struck `count` times or more.
@@ -112,16 +118,21 @@ impl Broker {
     /// assert!(asked.join().unwrap().is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
     #[track_caller]
     pub fn wait_for_fault(&self, fault: &Fault, count: usize) -> Wait<'_> {
+        self.embedded("wait_for_fault");
         Wait::new(self, Condition::Fault { fault: fault.id, words: fault.words.clone(), count })
     }
 }
 
 impl<'a, Of> Faults<'a, Of> {
     fn now_of<Other>(self) -> Faults<'a, Other> {
-        let Self { broker, scope, when, of: _ } = self;
-        Faults { broker, scope, when, of: PhantomData }
+        let Self { shared, scope, when, of: _ } = self;
+        Faults { shared, scope, when, of: PhantomData }
     }
 
     /// Commands of this client only, or messages to it: the one with this number (CLIENT ID), name (CLIENT SETNAME; from
@@ -173,11 +184,11 @@ impl<'a, Of> Faults<'a, Of> {
     }
 
     fn put(self, action: Action) -> Fault {
-        let Self { broker, scope, when, of: _ } = self;
+        let Self { shared, scope, when, of: _ } = self;
         let rule = Rule { scope, when, action };
         let words = rule.to_string();
-        let id = broker.shared.change(|engine, _| engine.add_fault(rule));
-        Fault { shared: Arc::clone(&broker.shared), id, words, kept: false }
+        let id = shared.change(|engine, _| engine.add_fault(rule));
+        Fault { shared: Arc::clone(shared), id, words, kept: false }
     }
 }
 
@@ -413,7 +424,7 @@ impl Faults<'_, Messages> {
     // It is said as what it does, not as a question.
     #[allow(clippy::must_use_candidate)]
     pub fn kill_subscribers(self) -> usize {
-        self.broker.shared.change(|engine, _| engine.store_mut().kill_subscribers(&self.scope))
+        self.shared.change(|engine, _| engine.store_mut().kill_subscribers(&self.scope))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::ops::Deref;
 
-use super::Broker;
+use super::{Broker, Embedded, Place};
 use crate::commands::control;
 use crate::store::journal::{Event, Message, Quoted};
 
@@ -141,7 +141,7 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// Nothing is recorded, because the limit is 0.
+    /// Nothing is recorded, because the limit is 0; or the broker is a [real server](Broker::attach), which does not tell.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -163,16 +163,22 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn journal(&self) -> Journal {
-        self.assert_recording();
-        self.journal_now()
+        self.recording("journal").journal_now()
     }
 
     /// Every message that was published on the channel, in order, by PUBLISH, SPUBLISH or as a keyspace notification,
     /// with who published it and to how many it went; as far as the [journal](Broker::journal) goes back.
     ///
+    /// If the broker is [attached](Broker::attach), these are the messages that clients in the database of the test have
+    /// published since, as far back as [`DEFAULT_JOURNAL_LIMIT`] bytes of them go. Such a server does not tell to how many
+    /// a message went ([`Message::receivers`] is 0), and who published it only of clients that are still there and have
+    /// an address of their own; keyspace notifications are not among them. They are seen by MONITOR, so that no subscriber
+    /// is there whom PUBLISH would count. Where MONITOR is refused, it is a subscriber of the pattern `*` that sees the
+    /// messages of all databases.
+    ///
     /// # Panics
     ///
-    /// Nothing is recorded, because the limit is 0.
+    /// Nothing is recorded, because the limit is 0; or the broker is a real server that does not answer.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -186,8 +192,13 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn published(&self, channel: impl AsRef<[u8]>) -> Vec<Message> {
-        self.assert_recording();
-        self.shared.look(|store| store.journal.published_messages(Some(channel.as_ref())))
+        match &self.place {
+            Place::Embedded(_) => {
+                let shared = &self.recording("published").shared;
+                shared.look(|store| store.journal.published_messages(Some(channel.as_ref())))
+            }
+            Place::Attached(server) => server.published(channel.as_ref()),
+        }
     }
 
     /// Asserts that this message was published on the channel, whoever has got it.
@@ -214,12 +225,25 @@ impl Broker {
             Some(client) => format!("by {client}"),
             None => "by the broker".to_owned(),
         };
+        let embedded = match &self.place {
+            Place::Embedded(broker) => broker,
+            Place::Attached(server) => {
+                let lines = published.iter().map(|message| Quoted(&message.payload).to_string());
+                add_lines(&mut text, "published there", lines);
+                if published.is_empty() {
+                    let channels = server.channels().into_iter();
+                    let lines = channels.map(|(name, count)| format!("{}: {count}", Quoted(&name)));
+                    add_lines(&mut text, "messages on other channels", lines);
+                }
+                panic!("{text}");
+            }
+        };
         let lines = published.iter().map(|message| {
             format!("{}, to {}, {}", Quoted(&message.payload), message.receivers, by(message))
         });
         add_lines(&mut text, "published there", lines);
         if published.is_empty() {
-            let (channels, dropped) = self.shared.look(|store| {
+            let (channels, dropped) = embedded.shared.look(|store| {
                 let journal = &store.journal;
                 let channels = journal.channels().map(|(name, count)| format!("{}: {count}", Quoted(name)));
                 (channels.collect::<Vec<_>>(), journal.dropped())
@@ -242,7 +266,8 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that happened.
+    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that happened;
+    /// or the broker is a [real server](Broker::attach), which does not tell.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -255,8 +280,8 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn assert_no_message_lost(&self) {
-        self.assert_recording();
-        let (lost, dropped) = self.shared.look(|store| (store.lost_messages(), store.journal.dropped()));
+        let shared = &self.recording("assert_no_message_lost").shared;
+        let (lost, dropped) = shared.look(|store| (store.lost_messages(), store.journal.dropped()));
         if dropped == 0 && lost.is_empty() {
             return;
         }
@@ -279,15 +304,30 @@ impl Broker {
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     ///
+    /// If the broker is [attached](Broker::attach), the last commands are printed that MONITOR has shown.
+    ///
     /// # Panics
     ///
     /// Nothing is recorded, because the limit is 0.
     #[track_caller]
     pub fn print_journal_on_panic(&self) {
-        self.assert_recording();
-        self.prints_on_panic.store(true, std::sync::atomic::Ordering::Relaxed);
+        let prints = match &self.place {
+            Place::Embedded(_) => &self.recording("print_journal_on_panic").prints_on_panic,
+            Place::Attached(server) => server.prints_on_panic(),
+        };
+        prints.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// The broker in this process. Who asks for what is not recorded has to know.
+    #[track_caller]
+    fn recording(&self, what: &str) -> &Embedded {
+        let broker = self.embedded(what);
+        broker.assert_recording();
+        broker
+    }
+}
+
+impl Embedded {
     /// The events are read from a copy: nobody waits for it but the test.
     fn journal_now(&self) -> Journal {
         let recorder = self.shared.look(|store| store.journal.clone());
@@ -310,7 +350,7 @@ impl Broker {
         text
     }
 
-    /// Who asks for what is not recorded has to know.
+    /// Panics if nothing is recorded.
     #[track_caller]
     pub(super) fn assert_recording(&self) {
         let is_on = self.shared.look(|store| store.journal.is_on());

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Broker, StartError};
+use super::{Broker, Embedded, Place, StartError};
 use crate::engine::{Direction, Held};
 use crate::server::{ListenError, Shared};
 use crate::store::clients::Filter;
@@ -25,6 +25,14 @@ impl Broker {
     /// The broker goes on to take connections: a client that reconnects by itself does. Not cut off are those that have
     /// not connected yet, as far as the broker knows; [`wait_for_clients`](Broker::wait_for_clients) and its like tell
     /// when they have.
+    ///
+    /// If the broker is [attached](Broker::attach), these are clients in the database of the test. What such a server
+    /// tells of its clients MONITOR has to complete: of a client on a Unix socket, and where MONITOR is refused, it is
+    /// not certain what it is subscribed to or blocked on. Addresses are those that the server sees.
+    ///
+    /// # Panics
+    ///
+    /// The broker is a real server that does not answer or refuses CLIENT LIST or CLIENT KILL.
     ///
     /// A worker loses its connection while it waits for work. It has to come back, and no job may be lost:
     ///
@@ -52,8 +60,12 @@ impl Broker {
     /// ```
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
+    #[track_caller]
     pub fn kill_clients(&self, filter: Filter) -> usize {
-        self.shared.kill_clients(&filter)
+        match &self.place {
+            Place::Embedded(broker) => broker.shared.kill_clients(&filter),
+            Place::Attached(server) => server.kill_clients(&filter),
+        }
     }
 
     /// Stops the broker, as a redis-server that has crashed: all clients are cut off, and whoever connects is refused by
@@ -77,8 +89,13 @@ impl Broker {
     /// assert!(client.get_connection().err().unwrap().is_connection_refusal());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
+    #[track_caller]
     pub fn stop(&self) {
-        self.shared.stop();
+        self.embedded("stop").shared.stop();
     }
 
     /// Restarts the broker on the same port with the data that it has, as a redis-server that persists what it is told;
@@ -96,7 +113,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// The system does not let the broker listen any more. Then it is stopped.
+    /// The system does not let the broker listen any more. Then it is stopped. Or it is a [real server](Broker::attach),
+    /// which the test neither starts nor stops.
     ///
     /// A subscriber has to subscribe again when the broker is back:
     ///
@@ -122,14 +140,15 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restart(&self) -> Result<(), StartError> {
-        Ok(self.shared.restart(true)?)
+        self.restart_with_data("restart", true)
     }
 
     /// As [`Broker::restart`], but all data is lost, as with a redis-server that persists nothing.
     ///
     /// # Errors
     ///
-    /// The system does not let the broker listen any more. Then it is stopped.
+    /// The system does not let the broker listen any more. Then it is stopped. Or it is a [real server](Broker::attach),
+    /// which the test neither starts nor stops.
     ///
     /// Presence has to be told again when the broker has forgotten it:
     ///
@@ -141,7 +160,14 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restart_empty(&self) -> Result<(), StartError> {
-        Ok(self.shared.restart(false)?)
+        self.restart_with_data("restart_empty", false)
+    }
+
+    fn restart_with_data(&self, what: &str, kept: bool) -> Result<(), StartError> {
+        match &self.place {
+            Place::Embedded(broker) => Ok(broker.shared.restart(kept)?),
+            Place::Attached(server) => Err(StartError::Attached(server.cannot(what))),
+        }
     }
 
     /// Refuses new connections until what is returned is dropped; those that are there go on. Refused is who connects
@@ -162,9 +188,15 @@ impl Broker {
     /// client.get_connection()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
+    #[track_caller]
     pub fn refuse_connections(&self) -> Refusal {
-        self.shared.refuse_connections();
-        Refusal { shared: Arc::clone(&self.shared) }
+        let shared = &self.embedded("refuse_connections").shared;
+        shared.refuse_connections();
+        Refusal { shared: Arc::clone(shared) }
     }
 
     /// Handles nothing that these clients send until what is returned is dropped, as a server that hangs: their
@@ -197,10 +229,15 @@ impl Broker {
     /// broker.wait_until(|state| state.length("chat_queue") == 1).blocking()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
+    #[track_caller]
     pub fn stop_reading(&self, filter: Filter) -> Stall {
-        self.stall(&filter, Direction::Reading)
+        self.embedded("stop_reading").stall(&filter, Direction::Reading)
     }
 
     /// Writes nothing to these clients until what is returned is dropped: whatever they are sent, answers and messages,
@@ -229,12 +266,19 @@ impl Broker {
     /// assert!(chat.get_message().unwrap_err().is_connection_dropped());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
+    #[track_caller]
     pub fn stop_writing(&self, filter: Filter) -> Stall {
-        self.stall(&filter, Direction::Writing)
+        self.embedded("stop_writing").stall(&filter, Direction::Writing)
     }
+}
 
+impl Embedded {
     fn stall(&self, filter: &Filter, direction: Direction) -> Stall {
         let held = self.shared.hold(filter, direction);
         Stall { shared: Arc::clone(&self.shared), held, direction }

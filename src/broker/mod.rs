@@ -1,6 +1,7 @@
 //! The handle that a test holds: [`Broker`], started by a [`Builder`], with [`Wait`]s for what its clients do and a
 //! [`Journal`] of what they did.
 
+mod attached;
 mod builder;
 mod clock;
 mod faults;
@@ -13,6 +14,7 @@ mod wait;
 pub use crate::store::clients::Filter;
 pub use crate::store::condition::DEFAULT_WAIT;
 pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
+pub use attached::{FLUSH_VARIABLE, URL_VARIABLE};
 pub use builder::Builder;
 pub use faults::{Anything, Commands, Fault, Faults, Messages};
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
@@ -20,7 +22,7 @@ pub use lifecycle::{Refusal, Stall};
 pub use state::State;
 pub use wait::{Wait, WaitError};
 
-use std::fmt::Write;
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -28,22 +30,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::engine::Engine;
+use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
-use crate::server::{Awaited, Shared};
+use crate::server::Shared;
 use crate::store::clients::Address;
 use crate::store::condition::Condition;
+use attached::Attached;
 
 /// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the
 /// buffers of a socket.
 const STREAM_BUFFER: usize = 64 * 1024;
 
 /// Why a broker could not be started.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on: the port is taken, or the address is not this machine's.
     #[error("cannot listen on {address}: {source}")]
@@ -56,6 +60,24 @@ pub enum StartError {
     /// The thread or its runtime could not be made.
     #[error("cannot start the broker's thread: {0}")]
     Thread(#[source] io::Error),
+    /// The server that the test is to use is not there, or does not let it in: see [`Broker::attach`].
+    #[error("cannot attach to {url}: {reason}")]
+    Attach {
+        /// The URL, without its password.
+        url: String,
+        /// What the server or the system says, or what is wrong with the URL.
+        reason: String,
+    },
+    /// The broker is a real server, which the test neither starts nor stops: see [`Broker::attach`].
+    #[error("{0}")]
+    Attached(String),
+}
+
+/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+impl std::fmt::Debug for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// Redis's answer to a command that it refuses, such as `WRONGTYPE Operation against a key holding the wrong kind
@@ -77,7 +99,23 @@ pub struct CommandError(pub String);
 /// assert_eq!(broker.command(["LRANGE", "chat_queue", "0", "-1"])?.to_string(), r#"["hello"]"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A broker that was [attached](Broker::attach) is a real server with the same methods; each tells where such a server
+/// cannot do the same. [`Broker::is_embedded`] tells which one it is.
 pub struct Broker {
+    place: Place,
+}
+
+/// Where a broker is.
+enum Place {
+    /// In this process.
+    Embedded(Embedded),
+    /// It is a server that somebody else has started.
+    Attached(Attached),
+}
+
+/// A broker in this process.
+struct Embedded {
     shared: Arc<Shared>,
     runtime: Handle,
     stop: Arc<Notify>,
@@ -88,6 +126,12 @@ pub struct Broker {
     password: Option<String>,
     unix_socket: Option<PathBuf>,
     prints_on_panic: AtomicBool,
+}
+
+impl From<Embedded> for Broker {
+    fn from(embedded: Embedded) -> Self {
+        Self { place: Place::Embedded(embedded) }
+    }
 }
 
 impl Broker {
@@ -119,8 +163,12 @@ impl Broker {
     /// listens on a Unix socket only has the URL of that: `unix:///run/chat.sock`.
     #[must_use]
     pub fn url(&self) -> String {
-        let password = self.password.as_deref().map(percent_encoded);
-        if let (0, Some(path)) = (self.port(), &self.unix_socket) {
+        let broker = match &self.place {
+            Place::Embedded(broker) => broker,
+            Place::Attached(server) => return server.url(),
+        };
+        let password = broker.password.as_deref().map(percent_encoded);
+        if let (0, Some(path)) = (self.port(), &broker.unix_socket) {
             let path = percent_encoded_path(path);
             let password = password.map(|password| format!("?pass={password}"));
             return format!("unix://{path}{}", password.unwrap_or_default());
@@ -134,24 +182,25 @@ impl Broker {
     /// addresses" the loopback one.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        let ip = match self.addr.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        SocketAddr::new(ip, self.addr.port())
+        match &self.place {
+            Place::Embedded(broker) => broker.addr(),
+            Place::Attached(server) => server.addr(),
+        }
     }
 
     /// The port that the broker listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.addr.port()
+        self.addr().port()
     }
 
     /// The path of the Unix socket, if the builder gave one.
     #[must_use]
     pub fn unix_socket(&self) -> Option<&std::path::Path> {
-        self.unix_socket.as_deref()
+        match &self.place {
+            Place::Embedded(broker) => broker.unix_socket.as_deref(),
+            Place::Attached(server) => server.unix_socket(),
+        }
     }
 
     /// A connection without any socket, for clients that take a stream. It counts as a client like any other. While the
@@ -171,16 +220,19 @@ impl Broker {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// If the broker is [attached](Broker::attach), a connection to the server is behind it, logged in and in the
+    /// database of the test. What cannot be reached ends at once.
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        self.runtime.spawn(self.serve_connection(theirs));
+        match &self.place {
+            Place::Embedded(broker) => {
+                broker.runtime.spawn(broker.serve_connection(theirs));
+            }
+            Place::Attached(server) => server.connect(theirs),
+        }
         ours
-    }
-
-    /// What is told of a connection without an address.
-    fn address_in_memory(&self) -> Address {
-        Address { peer: "memory:0".into(), local: self.addr.to_string(), unix: false }
     }
 
     /// Every command as it comes, a line each in the format of MONITOR, including those that MONITOR leaves
@@ -188,11 +240,24 @@ impl Broker {
     /// line tells how many commands were left out.
     ///
     /// To look back there is the [`journal`](Broker::journal), which also knows the answers.
+    ///
+    /// If the broker is [attached](Broker::attach) it is what MONITOR shows, of clients in the database of the test; on a Unix
+    /// socket what the broker asks itself is among it.
+    ///
+    /// # Panics
+    ///
+    /// The broker is a real server that refuses MONITOR.
     #[must_use]
+    #[track_caller]
     pub fn commands(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        let client = self.shared.change(Engine::connect_observer);
-        self.runtime.spawn(Arc::clone(&self.shared).serve_client(theirs, client));
+        match &self.place {
+            Place::Embedded(broker) => {
+                let client = broker.shared.change(Engine::connect_observer);
+                broker.runtime.spawn(Arc::clone(&broker.shared).serve_client(theirs, client));
+            }
+            Place::Attached(server) => server.tell_commands(theirs),
+        }
         ours
     }
 
@@ -218,8 +283,12 @@ impl Broker {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Value, CommandError> {
         let request = OwnedRequest::new(arguments);
+        let broker = match &self.place {
+            Place::Embedded(broker) => broker,
+            Place::Attached(server) => return server.command(request),
+        };
         let mut reply = Vec::new();
-        self.shared.change(|engine, now| engine.command(&request, now, &mut reply));
+        broker.shared.change(|engine, now| engine.command(&request, now, &mut reply));
         match Value::read(&reply) {
             Some((Value::Error(text), _)) => Err(CommandError(text)),
             Some((value, _)) => Ok(value),
@@ -297,7 +366,9 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn wait_for_published(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        self.assert_recording();
+        if let Place::Embedded(broker) = &self.place {
+            broker.assert_recording();
+        }
         Wait::new(self, Condition::Published { channel: channel.as_ref().to_vec(), count })
     }
 
@@ -351,8 +422,44 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn wait_until(&self, mut question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
-        Wait::new(self, Awaited::Until(Box::new(move |store| question(State::new(store)))))
+    pub fn wait_until(&self, question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
+        Wait::new(self, wait::Sought::Until(Box::new(question)))
+    }
+
+    /// The broker in this process.
+    ///
+    /// # Panics
+    ///
+    /// It is a real server: `what` cannot be had.
+    #[track_caller]
+    fn embedded(&self, what: &str) -> &Embedded {
+        match &self.place {
+            Place::Embedded(broker) => broker,
+            Place::Attached(server) => panic!("{}", server.cannot(what)),
+        }
+    }
+}
+
+impl Embedded {
+    fn addr(&self) -> SocketAddr {
+        let ip = match self.addr.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.addr.port())
+    }
+
+    /// What is told of a connection without an address.
+    fn address_in_memory(&self) -> Address {
+        Address { peer: "memory:0".into(), local: self.addr.to_string(), unix: false }
+    }
+
+    fn serve_connection(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        Arc::clone(&self.shared).serve(stream, self.address_in_memory())
     }
 }
 
@@ -363,7 +470,7 @@ impl std::fmt::Debug for Broker {
     }
 }
 
-impl Drop for Broker {
+impl Drop for Embedded {
     fn drop(&mut self) {
         if self.prints_on_panic.load(Ordering::Relaxed) && std::thread::panicking() {
             eprint!("{}", self.last_events());
@@ -378,27 +485,4 @@ impl Drop for Broker {
             let _ = thread.join();
         }
     }
-}
-
-/// A text as it stands in a URL, whatever it holds.
-fn percent_encoded(text: &str) -> String {
-    percent_encoded_but(text.as_bytes(), b"-._~")
-}
-
-fn percent_encoded_path(path: &std::path::Path) -> String {
-    percent_encoded_but(path.as_os_str().as_encoded_bytes(), b"-._~/")
-}
-
-/// All but letters, digits and some other characters is written as its bytes.
-fn percent_encoded_but(bytes: &[u8], plain: &[u8]) -> String {
-    let mut out = String::new();
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || plain.contains(byte) {
-            out.push(char::from(*byte));
-        } else {
-            // Writing into a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

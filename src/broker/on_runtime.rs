@@ -74,7 +74,7 @@ impl Builder {
         let clock = self.shell_clock().following(runtime.clone());
         let mut broker = self.broker(runtime, clock);
         broker.tasks = Some(Tasks::spawn(&broker.runtime, &broker.shared));
-        broker
+        broker.into()
     }
 }
 
@@ -101,10 +101,15 @@ impl Broker {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The broker is a [real server](Broker::attach).
+    #[track_caller]
     pub fn serve_connection(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
-        Arc::clone(&self.shared).serve(stream, self.address_in_memory())
+        self.embedded("serve_connection").serve_connection(stream)
     }
 }

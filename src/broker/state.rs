@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::attached::Asking;
 use crate::resp::Value;
-use crate::store::condition::summary;
+use crate::store::condition::{Condition, summary};
 use crate::store::pubsub::Kind;
 use crate::store::{self, Entry, Store};
 
@@ -11,134 +12,247 @@ use crate::store::{self, Entry, Store};
 /// asks its questions to. It can be looked at and not changed, and looking counts nowhere: no hit, no access time.
 ///
 /// Keys are those of database 0, see [`State::database`]. A key that has passed its time is not there.
+///
+/// Of a [real server](super::Broker::attach) each question is asked by a command of its own, while others go on: two of them
+/// may be answered at two moments. Keys are those of the database that the test has there. The server counts these commands.
 #[derive(Clone, Copy)]
 pub struct State<'a> {
-    store: &'a Store,
-    database: usize,
+    view: View<'a>,
+    /// The database that was asked for.
+    database: Option<usize>,
+}
+
+#[derive(Clone, Copy)]
+enum View<'a> {
+    Store(&'a Store),
+    Server(&'a Asking),
 }
 
 impl<'a> State<'a> {
     pub(super) fn new(store: &'a Store) -> Self {
-        Self { store, database: 0 }
+        Self { view: View::Store(store), database: None }
+    }
+
+    pub(super) fn of_server(asking: &'a Asking) -> Self {
+        Self { view: View::Server(asking), database: None }
     }
 
     /// The same with the keys of another database. One that is not there has no keys.
     #[must_use]
     pub fn database(self, database: usize) -> Self {
-        Self { database, ..self }
+        Self { database: Some(database), ..self }
     }
 
-    fn entry(self, key: &[u8]) -> Option<&'a Entry> {
-        self.store.databases.get(self.database)?.look(key, self.store.now.millis())
+    /// What an embedded broker and a real server each know.
+    fn either<T>(self, store: impl FnOnce(&'a Store) -> T, server: impl FnOnce(&'a Asking) -> T) -> T {
+        match self.view {
+            View::Store(broker) => store(broker),
+            View::Server(asking) => server(asking),
+        }
+    }
+
+    fn entry(self, store: &'a Store, key: &[u8]) -> Option<&'a Entry> {
+        store.databases.get(self.database.unwrap_or_default())?.look(key, store.now.millis())
+    }
+
+    /// What a command about keys answers; null for an error, as of a key of another type.
+    fn asked<const N: usize>(self, asking: &Asking, arguments: [&[u8]; N]) -> Value {
+        match asking.ask(self.database, &arguments) {
+            Value::Error(_) => Value::Null,
+            value => value,
+        }
     }
 
     /// How many clients are connected.
     #[must_use]
     pub fn clients(self) -> usize {
-        self.store.clients.len()
+        self.either(|store| store.clients.len(), |asking| asking.count(Condition::Clients { count: 0 }))
     }
 
     /// How many clients have given themselves this name, by CLIENT SETNAME or HELLO.
     #[must_use]
     pub fn clients_named(self, name: impl AsRef<[u8]>) -> usize {
-        self.store.clients.iter().filter(|(_, client)| *client.name == *name.as_ref()).count()
+        let name = name.as_ref();
+        self.either(
+            |store| store.clients.iter().filter(|(_, client)| *client.name == *name).count(),
+            |asking| asking.clients().iter().filter(|client| client.name.as_bytes() == name).count(),
+        )
     }
 
     /// How many clients are subscribed to the channel itself.
     #[must_use]
     pub fn subscribers(self, channel: impl AsRef<[u8]>) -> usize {
-        self.store.pubsub.subscribers(Kind::Channel, channel.as_ref())
+        let channel = channel.as_ref();
+        self.either(
+            |store| store.pubsub.subscribers(Kind::Channel, channel),
+            |asking| asking.count(Condition::Subscribers { channel: channel.to_vec(), count: 0 }),
+        )
     }
 
     /// How many clients are subscribed to this very pattern.
     #[must_use]
     pub fn pattern_subscribers(self, pattern: impl AsRef<[u8]>) -> usize {
-        self.store.pubsub.subscribers(Kind::Pattern, pattern.as_ref())
+        let pattern = pattern.as_ref();
+        self.either(
+            |store| store.pubsub.subscribers(Kind::Pattern, pattern),
+            |asking| asking.count(Condition::PatternSubscribers { pattern: pattern.to_vec(), count: 0 }),
+        )
     }
 
     /// How many messages of the channel the journal holds; 0 if nothing is recorded.
     #[must_use]
     pub fn published(self, channel: impl AsRef<[u8]>) -> usize {
-        self.store.journal.messages(channel.as_ref())
+        let channel = channel.as_ref();
+        self.either(
+            |store| store.journal.messages(channel),
+            |asking| asking.count(Condition::Published { channel: channel.to_vec(), count: 0 }),
+        )
     }
 
     /// How many clients wait for the key, in any database.
     #[must_use]
     pub fn blocked(self, key: impl AsRef<[u8]>) -> usize {
-        self.store.waiters.count(key.as_ref())
+        let key = key.as_ref();
+        self.either(
+            |store| store.waiters.count(key),
+            |asking| asking.count(Condition::Blocked { key: key.to_vec(), count: 0 }),
+        )
     }
 
     /// How many clients wait for some key.
     #[must_use]
     pub fn blocked_clients(self) -> usize {
-        self.store.waiters.blocked()
+        self.either(
+            |store| store.waiters.blocked(),
+            |asking| asking.clients().iter().filter(|client| client.blocked).count(),
+        )
     }
 
     /// How many entries of the stream have been delivered to the group and are not acknowledged; 0 if there is no such
     /// group.
     #[must_use]
     pub fn pending(self, stream: impl AsRef<[u8]>, group: impl AsRef<[u8]>) -> usize {
-        let entry = self.entry(stream.as_ref());
-        let stream = entry.and_then(|entry| <store::Stream as store::Typed>::of(&entry.value));
-        let group = stream.and_then(|stream| stream.groups().get(group.as_ref()));
-        group.map_or(0, |group| group.pending().len())
+        let (stream, group) = (stream.as_ref(), group.as_ref());
+        self.either(
+            |store| {
+                let entry = self.entry(store, stream);
+                let stream = entry.and_then(|entry| <store::Stream as store::Typed>::of(&entry.value));
+                let group = stream.and_then(|stream| stream.groups().get(group));
+                group.map_or(0, |group| group.pending().len())
+            },
+            |asking| {
+                let summary = self.asked(asking, [b"XPENDING", stream, group]);
+                let count = summary.as_slice().and_then(|summary| summary.first()?.as_integer());
+                number(count)
+            },
+        )
     }
 
     /// All keys, in no particular order.
     #[must_use]
     pub fn keys(self) -> Vec<Vec<u8>> {
-        let now = self.store.now.millis();
-        let database = self.store.databases.get(self.database);
-        let keys = database.into_iter().flat_map(store::Database::iter);
-        let live = keys.filter(|(_, entry)| entry.expires().is_none_or(|at| at > now));
-        live.map(|(key, _)| key.to_vec()).collect()
+        self.either(
+            |store| {
+                let now = store.now.millis();
+                let database = store.databases.get(self.database.unwrap_or_default());
+                let keys = database.into_iter().flat_map(store::Database::iter);
+                let live = keys.filter(|(_, entry)| entry.expires().is_none_or(|at| at > now));
+                live.map(|(key, _)| key.to_vec()).collect()
+            },
+            |asking| {
+                let keys = self.asked(asking, [b"KEYS", b"*"]);
+                let keys = keys.as_slice().unwrap_or_default().iter();
+                keys.filter_map(|key| key.as_bytes().map(<[u8]>::to_vec)).collect()
+            },
+        )
     }
 
     /// True if the key is there.
     #[must_use]
     pub fn exists(self, key: impl AsRef<[u8]>) -> bool {
-        self.entry(key.as_ref()).is_some()
+        let key = key.as_ref();
+        self.either(
+            |store| self.entry(store, key).is_some(),
+            |asking| self.asked(asking, [b"EXISTS", key]) == 1,
+        )
     }
 
     /// How many elements, members, fields or entries the key holds, of a string how many bytes; 0 if it is not there.
     #[must_use]
     pub fn length(self, key: impl AsRef<[u8]>) -> usize {
-        self.entry(key.as_ref()).map_or(0, |entry| entry.value.len())
+        let key = key.as_ref();
+        self.either(
+            |store| self.entry(store, key).map_or(0, |entry| entry.value.len()),
+            |asking| {
+                let kind = self.asked(asking, [b"TYPE", key]);
+                let command: &[u8] = match kind.as_str() {
+                    Some("string") => b"STRLEN",
+                    Some("list") => b"LLEN",
+                    Some("set") => b"SCARD",
+                    Some("zset") => b"ZCARD",
+                    Some("hash") => b"HLEN",
+                    Some("stream") => b"XLEN",
+                    _ => return 0,
+                };
+                number(self.asked(asking, [command, key]).as_integer())
+            },
+        )
     }
 
     /// The string that the key holds; [`Value::Null`] if it is not there or holds something else.
     #[must_use]
     pub fn get(self, key: impl AsRef<[u8]>) -> Value {
-        match self.entry(key.as_ref()).map(|entry| &entry.value) {
-            Some(store::Value::String(string)) => Value::Bulk(string.bytes().to_vec()),
-            _ => Value::Null,
-        }
+        let key = key.as_ref();
+        self.either(
+            |store| match self.entry(store, key).map(|entry| &entry.value) {
+                Some(store::Value::String(string)) => Value::Bulk(string.bytes().to_vec()),
+                _ => Value::Null,
+            },
+            |asking| self.asked(asking, [b"GET", key]),
+        )
     }
 
     /// The field of the hash that the key holds; [`Value::Null`] if there is none.
     #[must_use]
     pub fn field(self, key: impl AsRef<[u8]>, field: impl AsRef<[u8]>) -> Value {
-        let value = match self.entry(key.as_ref()).map(|entry| &entry.value) {
-            Some(store::Value::Hash(hash)) => hash.get(field.as_ref()),
-            _ => None,
-        };
-        value.map_or(Value::Null, |value| Value::Bulk(value.to_vec()))
+        let (key, field) = (key.as_ref(), field.as_ref());
+        self.either(
+            |store| {
+                let value = match self.entry(store, key).map(|entry| &entry.value) {
+                    Some(store::Value::Hash(hash)) => hash.get(field),
+                    _ => None,
+                };
+                value.map_or(Value::Null, |value| Value::Bulk(value.to_vec()))
+            },
+            |asking| self.asked(asking, [b"HGET", key, field]),
+        )
     }
 
     /// True if the set or sorted set that the key holds has this member.
     #[must_use]
     pub fn has_member(self, key: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> bool {
-        match self.entry(key.as_ref()).map(|entry| &entry.value) {
-            Some(store::Value::Set(set)) => set.contains(member.as_ref()),
-            Some(store::Value::SortedSet(set)) => set.score(member.as_ref()).is_some(),
-            _ => false,
-        }
+        let (key, member) = (key.as_ref(), member.as_ref());
+        self.either(
+            |store| match self.entry(store, key).map(|entry| &entry.value) {
+                Some(store::Value::Set(set)) => set.contains(member),
+                Some(store::Value::SortedSet(set)) => set.score(member).is_some(),
+                _ => false,
+            },
+            |asking| {
+                self.asked(asking, [b"SISMEMBER", key, member]) == 1
+                    || self.asked(asking, [b"ZSCORE", key, member]) != Value::Null
+            },
+        )
     }
+}
+
+fn number(count: Option<i64>) -> usize {
+    count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
 }
 
 /// The state in a line.
 impl fmt::Debug for State<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&summary(self.store))
+        f.write_str(&self.either(summary, Asking::summary))
     }
 }

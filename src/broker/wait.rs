@@ -11,13 +11,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Broker, DEFAULT_WAIT};
+use super::{Broker, DEFAULT_WAIT, Embedded, Place, State};
 use crate::server::{Added, Awaited, Panicked, Shared};
-use crate::store::condition::Seen;
+use crate::store::condition::{Condition, Seen};
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
-/// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise.
+/// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise. A [real server](Broker::attach) is asked every few
+/// milliseconds where it has no event.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,19 +33,87 @@ use crate::store::condition::Seen;
 #[must_use = "a wait does nothing unless it is awaited or `.blocking()` is called"]
 pub struct Wait<'a> {
     broker: &'a Broker,
-    awaited: Awaited,
+    sought: Sought,
     within: Duration,
     caller: &'static Location<'static>,
 }
 
-/// Time was up before the state was there. It tells what was there instead, and where the test waited.
+/// What a test waits for.
+pub(super) enum Sought {
+    /// What can be counted.
+    Count(Condition),
+    /// Whatever it asks for.
+    Until(Question),
+}
+
+/// A question to the state.
+pub(super) type Question = Box<dyn FnMut(State<'_>) -> bool + Send>;
+
+impl From<Condition> for Sought {
+    fn from(condition: Condition) -> Self {
+        Self::Count(condition)
+    }
+}
+
+impl From<Sought> for Awaited {
+    fn from(sought: Sought) -> Self {
+        match sought {
+            Sought::Count(condition) => Self::Count(condition),
+            Sought::Until(mut question) => Self::Until(Box::new(move |store| question(State::new(store)))),
+        }
+    }
+}
+
+/// What is waited for.
+impl fmt::Display for Sought {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(condition) => fmt::Display::fmt(condition, f),
+            Self::Until(_) => f.write_str("a state"),
+        }
+    }
+}
+
+impl fmt::Debug for Sought {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Time was up before the state was there. It tells what was there instead, and where the test waited. If the broker is a
+/// [real server](Broker::attach), it may also be that this server could not be asked.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("waited {within:?} for {wanted}, saw {} (at {caller})", seen.text)]
+#[error("{trouble} (at {caller})")]
 pub struct WaitError {
-    wanted: String,
-    seen: Seen,
-    within: Duration,
+    trouble: Trouble,
     caller: &'static Location<'static>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Trouble {
+    InVain { wanted: String, seen: Seen, within: Duration },
+    NotAsked { wanted: String, why: String },
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InVain { wanted, seen, within } => {
+                write!(f, "waited {within:?} for {wanted}, saw {}", seen.text)
+            }
+            Self::NotAsked { wanted, why } => write!(f, "cannot wait for {wanted}: {why}"),
+        }
+    }
+}
+
+/// How a wait for a real server has ended.
+pub(super) enum Outcome {
+    Met,
+    InVain(Seen),
+    /// The server could not be asked.
+    NotAsked(String),
+    /// The question has panicked.
+    Panicked(Panicked),
 }
 
 /// The text itself: it is what a test shows that fails by `unwrap` or `?`.
@@ -59,14 +128,17 @@ impl WaitError {
     /// [`wait_until`](Broker::wait_until).
     #[must_use]
     pub fn seen(&self) -> usize {
-        self.seen.count.unwrap_or_default()
+        match &self.trouble {
+            Trouble::InVain { seen, .. } => seen.count.unwrap_or_default(),
+            Trouble::NotAsked { .. } => 0,
+        }
     }
 }
 
 impl<'a> Wait<'a> {
     #[track_caller]
-    pub(super) fn new(broker: &'a Broker, awaited: impl Into<Awaited>) -> Self {
-        Self { broker, awaited: awaited.into(), within: DEFAULT_WAIT, caller: Location::caller() }
+    pub(super) fn new(broker: &'a Broker, sought: impl Into<Sought>) -> Self {
+        Self { broker, sought: sought.into(), within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
     /// Gives up after this time, which begins with the wait.
@@ -86,9 +158,16 @@ impl<'a> Wait<'a> {
     ///
     /// The predicate of [`wait_until`](Broker::wait_until) panics: with what it has panicked with.
     pub fn blocking(self) -> Result<(), WaitError> {
+        let broker = match &self.broker.place {
+            Place::Embedded(broker) => broker,
+            Place::Attached(server) => {
+                let end = self.end();
+                return end(server.wait(self.sought, self.within));
+            }
+        };
         let (tell, told) = mpsc::channel();
         let (within, in_vain) = (self.within, self.in_vain());
-        let Some(registration) = self.register(move |outcome| {
+        let Some(registration) = self.register(broker, move |outcome| {
             // Whoever has stopped waiting does not want to know.
             let _ = tell.send(outcome);
         }) else {
@@ -106,16 +185,26 @@ impl<'a> Wait<'a> {
     }
 
     async fn wait(self) -> Result<(), WaitError> {
+        let broker = match &self.broker.place {
+            Place::Embedded(broker) => broker,
+            Place::Attached(server) => {
+                let end = self.end();
+                let mut waiting = Task(server.begin_wait(self.sought, self.within));
+                let outcome = poll_fn(|context| Pin::new(&mut waiting.0).poll(context)).await;
+                // The task is ended by this one only.
+                return end(outcome.unwrap_or(Outcome::NotAsked("the broker has gone".to_owned())));
+            }
+        };
         let (tell, mut told) = oneshot::channel();
-        let (within, in_vain, broker) = (self.within, self.in_vain(), self.broker);
-        let Some(registration) = self.register(move |outcome| {
+        let (within, in_vain) = (self.within, self.in_vain());
+        let Some(registration) = self.register(broker, move |outcome| {
             // Whoever has stopped waiting does not want to know.
             let _ = tell.send(outcome);
         }) else {
             return Ok(());
         };
         // The timer runs in the broker's runtime: whoever awaits may have none, or one that is blocked.
-        let mut timer = Timer(broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
+        let mut timer = Task(broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
         let met = poll_fn(|context| {
             if let Poll::Ready(outcome) = Pin::new(&mut told).poll(context) {
                 return Poll::Ready(Some(outcome));
@@ -139,14 +228,30 @@ impl<'a> Wait<'a> {
 
     /// The error for what was seen.
     fn in_vain(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
-        let (wanted, within, caller) = (self.awaited.to_string(), self.within, self.caller);
-        move |seen| WaitError { wanted, seen, within, caller }
+        let (wanted, within, caller) = (self.sought.to_string(), self.within, self.caller);
+        move |seen| WaitError { trouble: Trouble::InVain { wanted, seen, within }, caller }
+    }
+
+    /// What the test gets for the end of a wait for a real server.
+    fn end(&self) -> impl FnOnce(Outcome) -> Result<(), WaitError> + Send + use<> {
+        let (wanted, caller, in_vain) = (self.sought.to_string(), self.caller, self.in_vain());
+        move |outcome| match outcome {
+            Outcome::Met => Ok(()),
+            Outcome::InVain(seen) => Err(in_vain(seen)),
+            Outcome::NotAsked(why) => Err(WaitError { trouble: Trouble::NotAsked { wanted, why }, caller }),
+            Outcome::Panicked(panic) => resume_unwind(panic),
+        }
     }
 
     /// Has `tell` called once the state is there; none if it is there already.
-    fn register(self, tell: impl FnOnce(Result<(), Panicked>) + Send + 'static) -> Option<Registration<'a>> {
-        let shared = &*self.broker.shared;
-        match shared.look(|store| shared.waits.add(store, self.awaited, tell)) {
+    fn register(
+        self,
+        broker: &'a Embedded,
+        tell: impl FnOnce(Result<(), Panicked>) + Send + 'static,
+    ) -> Option<Registration<'a>> {
+        let shared = &*broker.shared;
+        let awaited = self.sought.into();
+        match shared.look(|store| shared.waits.add(store, awaited, tell)) {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),
         }
@@ -189,10 +294,10 @@ impl Drop for Registration<'_> {
     }
 }
 
-/// A timer that ends with whoever waits for it.
-struct Timer(JoinHandle<()>);
+/// A task that ends with whoever waits for it.
+struct Task<T>(JoinHandle<T>);
 
-impl Drop for Timer {
+impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -203,7 +308,7 @@ mod tests {
     use super::*;
 
     fn waiting(broker: &Broker) -> String {
-        format!("{:?}", broker.shared.waits)
+        format!("{:?}", broker.embedded("waits").shared.waits)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod filter;
 
-pub use filter::Filter;
+pub use filter::{Candidate, Filter};
 
 use slab::Slab;
 

@@ -86,7 +86,12 @@ impl Condition {
     /// True if it is so now.
     #[must_use]
     pub fn is_met(&self, store: &Store) -> bool {
-        let count = self.count(store);
+        self.is_met_by(self.count(store))
+    }
+
+    /// True if these are as many as wanted.
+    #[must_use]
+    pub fn is_met_by(&self, count: usize) -> bool {
         if self.wanted() == 0 { count == 0 } else { count >= self.wanted() }
     }
 
@@ -128,7 +133,8 @@ pub fn pending(store: &Store, stream: &[u8], group: &[u8]) -> Option<usize> {
 const NAMES_SHOWN: usize = 5;
 
 /// ` (other channels: "chta" 1)`, or nothing.
-fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) -> String {
+#[must_use]
+pub fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) -> String {
     let mut text = String::new();
     for (index, (name, count)) in names.enumerate() {
         if index == NAMES_SHOWN {

@@ -61,6 +61,11 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
 
 /// Every real server that this machine has, the newest Redis first, started as it is asked for.
 pub fn real() -> impl Iterator<Item = Result<Server, String>> {
+    real_with(&[])
+}
+
+/// The same, with more settings for each.
+pub fn real_with(settings: &[String]) -> impl Iterator<Item = Result<Server, String>> {
     let peers = env::var_os("MINIBROKER_PEERS").map_or_else(|| PathBuf::from("/opt/peers"), PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let installed =
@@ -70,14 +75,15 @@ pub fn real() -> impl Iterator<Item = Result<Server, String>> {
         .flatten()
         .filter(|program| program.is_file())
         .map(|program| {
-            start(&program).map_err(|error| format!("{} does not start: {error}", program.display()))
+            start(&program, settings)
+                .map_err(|error| format!("{} does not start: {error}", program.display()))
         })
 }
 
-fn start(program: &Path) -> io::Result<Server> {
+fn start(program: &Path, settings: &[String]) -> io::Result<Server> {
     let mut last = io::Error::other("no attempt");
     for _ in 0..5 {
-        match attempt(program) {
+        match attempt(program, settings) {
             Ok(server) => return Ok(server),
             Err(error) => last = error,
         }
@@ -86,7 +92,7 @@ fn start(program: &Path) -> io::Result<Server> {
 }
 
 /// The port may be taken between choosing and using it; then the process ends and another is tried.
-fn attempt(program: &Path) -> io::Result<Server> {
+fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let folder = env::temp_dir().join(format!("minibroker-comparison-{}-{number}", std::process::id()));
@@ -97,6 +103,7 @@ fn attempt(program: &Path) -> io::Result<Server> {
         // As minibroker, which allows DEBUG always.
         .args(["--enable-debug-command", "yes", "--daemonize", "no", "--dir"])
         .arg(&folder)
+        .args(settings)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -100,22 +100,63 @@ impl Filter {
 
     /// True if the client is meant.
     #[must_use]
-    pub fn matches(&self, client: &Client) -> bool {
+    pub fn matches(&self, client: &impl Candidate) -> bool {
         self.0.matches(client)
     }
 }
 
+/// A client that a [`Filter`] may choose: one of this broker, or of a server that is looked at from outside.
+pub trait Candidate {
+    /// The number that CLIENT ID tells.
+    fn id(&self) -> u64;
+    /// What it has told by CLIENT SETNAME.
+    fn name(&self) -> &[u8];
+    /// Its end of the connection.
+    fn address(&self) -> &str;
+    /// It is subscribed to the channel itself.
+    fn has_channel(&self, channel: &[u8]) -> bool;
+    /// It is subscribed to this very pattern.
+    fn has_pattern(&self, pattern: &[u8]) -> bool;
+    /// It waits for the key.
+    fn waits_for(&self, key: &[u8]) -> bool;
+}
+
+impl Candidate for Client {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    fn address(&self) -> &str {
+        &self.address.peer
+    }
+
+    fn has_channel(&self, channel: &[u8]) -> bool {
+        self.subscriptions.as_deref().is_some_and(|all| all.channels.contains(channel))
+    }
+
+    fn has_pattern(&self, pattern: &[u8]) -> bool {
+        self.subscriptions.as_deref().is_some_and(|all| all.patterns.contains(pattern))
+    }
+
+    fn waits_for(&self, key: &[u8]) -> bool {
+        self.blocked.as_ref().is_some_and(|blocked| blocked.keys.iter().any(|one| **one == *key))
+    }
+}
+
 impl Rule {
-    fn matches(&self, client: &Client) -> bool {
-        let subscriptions = client.subscriptions.as_deref();
+    fn matches(&self, client: &impl Candidate) -> bool {
         match self {
             Self::All => true,
-            Self::Id(id) => client.id == *id,
-            Self::Name(name) => client.name == *name,
-            Self::Address(address) => client.address.peer == *address,
-            Self::Channel(channel) => subscriptions.is_some_and(|all| all.channels.contains(channel)),
-            Self::Pattern(pattern) => subscriptions.is_some_and(|all| all.patterns.contains(pattern)),
-            Self::BlockedOn(key) => client.blocked.as_ref().is_some_and(|blocked| blocked.keys.contains(key)),
+            Self::Id(id) => client.id() == *id,
+            Self::Name(name) => *client.name() == **name,
+            Self::Address(address) => client.address() == address,
+            Self::Channel(channel) => client.has_channel(channel),
+            Self::Pattern(pattern) => client.has_pattern(pattern),
+            Self::BlockedOn(key) => client.waits_for(key),
             Self::And(one, other) => one.matches(client) && other.matches(client),
             Self::Or(one, other) => one.matches(client) || other.matches(client),
             Self::Except(one, other) => one.matches(client) && !other.matches(client),
@@ -173,7 +214,7 @@ impl Store {
     pub fn clients_of(&self, filter: &Filter) -> Vec<ClientKey> {
         let alive = self.clients.iter().filter(|(_, client)| client.close != super::Close::Now);
         let mut found: Vec<_> = alive
-            .filter(|(_, client)| filter.matches(client))
+            .filter(|(_, client)| filter.matches(*client))
             .map(|(key, client)| (client.id, key))
             .collect();
         found.sort_unstable_by_key(|(id, _)| *id);

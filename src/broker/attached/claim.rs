@@ -1,0 +1,153 @@
+//! A database of a server for one test alone.
+//!
+//! That a database is taken stands in database 0, so that the test finds its own empty and may empty it: a key with the
+//! token of who has it, which goes by itself when its owner has died, and a field of a hash, which does not. A database that
+//! has the field and no key was left by a test that was killed: all that is in it is a test's.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::line::Line;
+use crate::remote::{PATIENCE, RemoteError, listed};
+use crate::resp::{OwnedRequest, Value};
+
+/// The hash of the databases that tests have used and not given back.
+const USED: &str = "minibroker:databases";
+
+/// How long a database stays taken by a test of which nothing is heard.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often it is heard of: twice may fail.
+pub const RENEWAL: Duration = Duration::from_secs(9);
+
+/// How long a free database is waited for, if other tests have all of them.
+const PATIENCE_FOR_ONE: Duration = Duration::from_secs(60);
+/// How often it is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// As many databases a server has that does not tell.
+const USUAL: usize = 16;
+
+/// A database that is this test's.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub database: usize,
+    token: String,
+}
+
+fn key_of(database: usize) -> String {
+    format!("minibroker:database:{database}")
+}
+
+/// How many databases a server has.
+async fn databases(home: &Line) -> Result<usize, RemoteError> {
+    if let Value::Array(pair) = home.ask(0, ["CONFIG", "GET", "databases"]).await?
+        && let Some(count) = pair.get(1).and_then(|count| count.as_str()?.parse().ok())
+    {
+        return Ok(count);
+    }
+    // It does not tell everybody. A connection may have another database from here on; it is not used any more.
+    let mut probe = home.open(0).await?;
+    Ok(if matches!(probe.ask(["SELECT", "1"]).await?, Value::Error(_)) { 1 } else { USUAL })
+}
+
+impl Claim {
+    /// Takes an empty database; none if the server has but one.
+    pub async fn new(home: &Line, owner: &str) -> Result<Option<Self>, RemoteError> {
+        let count = databases(home).await?;
+        if count < 2 || matches!(home.ask(1, ["DBSIZE"]).await, Err(RemoteError::Refused(_))) {
+            return Ok(None);
+        }
+        let deadline = Instant::now() + PATIENCE_FOR_ONE;
+        loop {
+            let mut taken = 0;
+            // Those who look at the same time begin at different places.
+            let first = fastrand::usize(..count - 1);
+            for step in 0..count - 1 {
+                let claim = Self { database: 1 + (first + step) % (count - 1), token: owner.to_owned() };
+                if !claim.take(home).await? {
+                    taken += 1;
+                    continue;
+                }
+                if claim.is_free(home).await? {
+                    home.order(0, ["HSET", USED, &claim.database.to_string(), owner]).await?;
+                    return Ok(Some(claim));
+                }
+                home.order(0, ["DEL", &key_of(claim.database)]).await?;
+            }
+            if taken == 0 || Instant::now() > deadline {
+                let (all, held) = (count - 1, count - 1 - taken);
+                return Err(RemoteError::Refused(format!(
+                    "it has no free database for the test: of {all} beside database 0, {taken} are taken by other tests \
+                     and {held} hold keys that are no test's; empty one, or name one in the URL"
+                )));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn take(&self, home: &Line) -> Result<bool, RemoteError> {
+        let (key, lease) = (key_of(self.database), LEASE.as_millis().to_string());
+        let taken = home.order(0, ["SET", &key, &self.token, "NX", "PX", &lease]).await?;
+        Ok(taken != Value::Null)
+    }
+
+    /// True if nothing is in the database, or only what a test has left that was killed, which then goes.
+    async fn is_free(&self, home: &Line) -> Result<bool, RemoteError> {
+        if home.order(self.database, ["DBSIZE"]).await? == 0 {
+            return Ok(true);
+        }
+        if home.order(0, ["HEXISTS", USED, &self.database.to_string()]).await? == 0 {
+            return Ok(false);
+        }
+        home.order(self.database, ["FLUSHDB"]).await?;
+        Ok(true)
+    }
+
+    /// Tells the others that it is still taken.
+    pub async fn renew(&self, home: &Line) -> Result<(), RemoteError> {
+        let key = key_of(self.database);
+        if home.order(0, ["GET", &key]).await? == self.token.as_str() {
+            home.order(0, ["PEXPIRE", &key, &LEASE.as_millis().to_string()]).await?;
+        } else {
+            self.take(home).await?;
+        }
+        Ok(())
+    }
+
+    /// Cuts off the clients in the database, empties it and gives it back, unless it is another's meanwhile.
+    pub async fn release(&self, home: &Line) -> Result<(), RemoteError> {
+        cut_off(home, self.database).await?;
+        let (key, database) = (key_of(self.database), self.database.to_string());
+        let watch = [OwnedRequest::new(["WATCH", &key]), OwnedRequest::new(["GET", &key])];
+        let watched = home.ask_all(0, &watch, PATIENCE).await?;
+        if watched.get(1).is_none_or(|value| *value != self.token.as_str()) {
+            home.order(0, ["UNWATCH"]).await?;
+            return Err(RemoteError::Refused("it was not this test's any more".to_owned()));
+        }
+        let release = [
+            OwnedRequest::new(["MULTI"]),
+            OwnedRequest::new(["SELECT", &database]),
+            OwnedRequest::new(["FLUSHDB"]),
+            OwnedRequest::new(["SELECT", "0"]),
+            OwnedRequest::new(["DEL", &key]),
+            OwnedRequest::new(["HDEL", USED, &database]),
+            OwnedRequest::new(["EXEC"]),
+        ];
+        match home.ask_all(0, &release, PATIENCE).await?.pop() {
+            Some(Value::Error(text)) => Err(RemoteError::Refused(text)),
+            Some(Value::Null) => Err(RemoteError::Refused("it was not this test's any more".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Ends all connections in a database.
+async fn cut_off(home: &Line, database: usize) -> Result<(), RemoteError> {
+    let clients = listed(&home.order(0, ["CLIENT", "LIST"]).await?);
+    for client in clients.iter().filter(|client| client.database == database) {
+        // It may have gone.
+        home.ask(0, ["CLIENT", "KILL", "ID", &client.id.to_string()]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Waiting for a server: it is asked again and again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::asking::Asking;
+use super::observer::Facts;
+use super::server::Server;
+use crate::broker::State;
+use crate::broker::wait::{Outcome, Question, Sought};
+use crate::remote::{Listed, PATIENCE, RemoteError};
+use crate::resp::Value;
+use crate::store::clients::Candidate;
+use crate::store::condition::{Condition, Seen, others};
+
+/// How long it is until a server is asked again.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often it is asked for a moment in which none of its blocked clients goes on.
+const ATTEMPTS: usize = 10;
+/// For longer nobody waits.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A client of the server.
+pub struct Client {
+    pub listed: Listed,
+    pub facts: Option<Facts>,
+    /// Its commands are seen at all.
+    pub is_known: bool,
+    /// It has sent nothing while it was asked about.
+    pub is_sure: bool,
+}
+
+impl Client {
+    /// True if its facts say so, or could not be known.
+    fn may(&self, fact: impl FnOnce(&Facts) -> bool) -> bool {
+        if self.is_known { self.facts.as_ref().is_some_and(fact) } else { true }
+    }
+}
+
+impl Candidate for Client {
+    fn id(&self) -> u64 {
+        self.listed.id
+    }
+
+    fn name(&self) -> &[u8] {
+        self.listed.name.as_bytes()
+    }
+
+    fn address(&self) -> &str {
+        &self.listed.address
+    }
+
+    fn has_channel(&self, channel: &[u8]) -> bool {
+        self.listed.channels > 0 && self.may(|facts| facts.channels.contains(channel))
+    }
+
+    fn has_pattern(&self, pattern: &[u8]) -> bool {
+        self.listed.patterns > 0 && self.may(|facts| facts.patterns.contains(pattern))
+    }
+
+    fn waits_for(&self, key: &[u8]) -> bool {
+        self.listed.blocked && self.may(|facts| facts.may_wait_for(key))
+    }
+}
+
+/// How many there are, and what explains it.
+struct Count {
+    count: usize,
+    hint: &'static str,
+}
+
+impl From<usize> for Count {
+    fn from(count: usize) -> Self {
+        Self { count, hint: "" }
+    }
+}
+
+impl Server {
+    async fn count(&self, condition: &Condition) -> Result<Count, RemoteError> {
+        let database = self.database();
+        let count = match condition {
+            Condition::Subscribers { channel, .. } => {
+                let counts = self.waits.order(database, [b"PUBSUB", &b"NUMSUB"[..], channel]).await?;
+                integer(counts.as_slice().and_then(|counts| counts.get(1)))
+            }
+            Condition::PatternSubscribers { pattern, .. } => {
+                let clients = self.clients_with_facts().await?;
+                clients.iter().filter(|client| client.has_pattern(pattern)).count()
+            }
+            Condition::Blocked { key, .. } => {
+                let mut clients = self.clients_with_facts().await?;
+                for _ in 0..ATTEMPTS {
+                    // Who has gone on meanwhile may be blocked on another key by now.
+                    if clients.iter().all(|client| client.is_sure || !client.listed.blocked) {
+                        break;
+                    }
+                    clients = self.clients_with_facts().await?;
+                }
+                clients.iter().filter(|client| client.waits_for(key)).count()
+            }
+            Condition::Published { channel, .. } => {
+                self.observer.catch_up().await?;
+                self.observer.look(|log| log.messages(channel).count())
+            }
+            Condition::Clients { .. } => self.clients().await?.len(),
+            Condition::Pending { stream, group, .. } => {
+                return match self.waits.ask(database, [b"XPENDING", &stream[..], group]).await? {
+                    Value::Error(text) if text.starts_with("NOGROUP") => {
+                        Ok(Count { count: 0, hint: " (there is no such group)" })
+                    }
+                    Value::Error(text) if text.starts_with("WRONGTYPE") => {
+                        Ok(Count { count: 0, hint: " (there is no such stream)" })
+                    }
+                    Value::Error(text) => Err(RemoteError::Refused(text)),
+                    summary => Ok(integer(summary.as_slice().and_then(|summary| summary.first())).into()),
+                };
+            }
+            Condition::Length { .. } | Condition::Fault { .. } => {
+                return Err(RemoteError::Refused("a real server does not tell".to_owned()));
+            }
+        };
+        Ok(count.into())
+    }
+
+    /// How many there are.
+    pub async fn number(&self, condition: &Condition) -> Result<usize, RemoteError> {
+        Ok(self.count(condition).await?.count)
+    }
+
+    /// What there is beside nothing, which may be what was meant.
+    async fn hint(&self, condition: &Condition) -> Result<String, RemoteError> {
+        Ok(match condition {
+            Condition::Subscribers { .. } => {
+                let names = self.waits.order(0, ["PUBSUB", "CHANNELS"]).await?;
+                let names = names.as_slice().unwrap_or_default().iter().filter_map(Value::as_bytes);
+                let counted = [&b"PUBSUB"[..], b"NUMSUB"].into_iter().chain(names);
+                let counts = self.waits.order(0, counted).await?;
+                let pairs = counts.as_slice().unwrap_or_default().chunks(2);
+                let pairs = pairs.map(|pair| {
+                    (pair.first().and_then(Value::as_bytes).unwrap_or_default(), integer(pair.get(1)))
+                });
+                others("channels", pairs)
+            }
+            Condition::Published { .. } => {
+                let channels = self.channels();
+                others("channels", channels.iter().map(|(name, count)| (&name[..], *count)))
+            }
+            _ => String::new(),
+        })
+    }
+
+    async fn seen(&self, condition: &Condition, count: Count) -> Seen {
+        let Count { count, hint } = count;
+        // What does not answer explains nothing.
+        let more = if count == 0 { self.hint(condition).await.unwrap_or_default() } else { String::new() };
+        Seen { count: Some(count), text: format!("{count}{hint}{more}") }
+    }
+
+    /// The state in a line.
+    pub async fn summary(&self) -> Result<String, RemoteError> {
+        let clients = self.clients().await?;
+        let blocked = clients.iter().filter(|client| client.blocked).count();
+        let keys = integer(Some(&self.waits.order(self.database(), ["DBSIZE"]).await?));
+        Ok(format!("{} clients, {blocked} blocked; {keys} keys", clients.len()))
+    }
+}
+
+fn integer(value: Option<&Value>) -> usize {
+    value.and_then(Value::as_integer).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
+}
+
+/// Waits until it is so, or time is up.
+pub async fn wait(server: Arc<Server>, sought: Sought, within: Duration) -> Outcome {
+    let deadline = Instant::now() + within.min(FOR_EVER);
+    let work = async {
+        match sought {
+            Sought::Count(condition) => wait_for_count(&server, &condition, deadline).await,
+            Sought::Until(question) => wait_until(&server, question, deadline).await,
+        }
+    };
+    let outcome = timeout_at(deadline + PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent));
+    outcome.unwrap_or_else(|error| Outcome::NotAsked(format!("{}: {error}", server.target())))
+}
+
+async fn wait_for_count(
+    server: &Server,
+    condition: &Condition,
+    deadline: Instant,
+) -> Result<Outcome, RemoteError> {
+    let by_event = matches!(condition, Condition::Published { .. });
+    loop {
+        let mut published = std::pin::pin!(server.observer.published.notified());
+        published.as_mut().enable();
+        let count = server.count(condition).await?;
+        if condition.is_met_by(count.count) {
+            return Ok(Outcome::Met);
+        }
+        if Instant::now() >= deadline {
+            return Ok(Outcome::InVain(server.seen(condition, count).await));
+        }
+        if by_event {
+            // Either way there is something to be looked at.
+            let _ = timeout_at(deadline, published).await;
+        } else {
+            sleep_until(deadline.min(Instant::now() + PAUSE)).await;
+        }
+    }
+}
+
+async fn wait_until(
+    server: &Arc<Server>,
+    mut question: Question,
+    deadline: Instant,
+) -> Result<Outcome, RemoteError> {
+    loop {
+        let asking = Asking::new(Arc::clone(server));
+        // The test's own code waits for answers, and this thread brings them.
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = catch_unwind(AssertUnwindSafe(|| question(State::of_server(&asking))));
+            (answer, question, asking.failed())
+        });
+        let Ok((answer, returned, failed)) = asked.await else { return Err(RemoteError::Closed) };
+        question = returned;
+        match (answer, failed) {
+            (Err(panic), _) => return Ok(Outcome::Panicked(panic)),
+            (_, Some(error)) => return Err(error),
+            (Ok(true), None) => return Ok(Outcome::Met),
+            (Ok(false), None) => {}
+        }
+        if Instant::now() >= deadline {
+            return Ok(Outcome::InVain(Seen { count: None, text: server.summary().await? }));
+        }
+        sleep_until(deadline.min(Instant::now() + PAUSE)).await;
+    }
+}

@@ -1,0 +1,363 @@
+//! A handle for a real server: the same tests run against it.
+
+mod asking;
+mod claim;
+mod counting;
+mod line;
+mod observer;
+mod server;
+
+pub use asking::Asking;
+
+use std::env::{self, VarError};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use tokio::io::DuplexStream;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::builder::{NO_ADDRESS, OwnRuntime};
+use super::wait::{Outcome, Sought};
+use super::{Broker, CommandError, Place, StartError};
+use crate::remote::{RemoteError, Target, Transport};
+use crate::resp::{OwnedRequest, Value};
+use crate::store::clients::Filter;
+use crate::store::journal::Message;
+use server::Server;
+
+/// The variable of the environment that names the server for [`Broker::from_env`].
+pub const URL_VARIABLE: &str = "MINIBROKER_URL";
+
+/// The variable of the environment by which [`Broker::from_env`] is told, with `1`, that it may empty a database that it
+/// has not chosen itself.
+pub const FLUSH_VARIABLE: &str = "MINIBROKER_FLUSH";
+
+impl Broker {
+    /// The broker that the environment asks for: an embedded one, as by [`Broker::start`], unless `MINIBROKER_URL` is set
+    /// to the URL of a server; then that one, as by [`Broker::attach`]. So one suite of tests runs on minibroker at every
+    /// commit, and on a real Redis or Valkey every night:
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let broker = Broker::from_env()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    /// broker.wait_for_subscribers("chat", 1).blocking()?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// assert_eq!(chat.get_message()?.get_payload::<String>()?, "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A database that the URL names, or that is the only one of the server, is emptied before and after the test if
+    /// `MINIBROKER_FLUSH` is `1`, and never otherwise. Tests that share it have to run one after another.
+    ///
+    /// # Errors
+    ///
+    /// The broker does not start, or the server cannot be attached to.
+    pub fn from_env() -> Result<Self, StartError> {
+        let url = match env::var(URL_VARIABLE) {
+            Err(VarError::NotPresent) => return Self::start(),
+            Ok(url) if url.is_empty() => return Self::start(),
+            Ok(url) => url,
+            Err(VarError::NotUnicode(_)) => {
+                let (url, reason) = (format!("what {URL_VARIABLE} names"), "it is not UTF-8".to_owned());
+                return Err(StartError::Attach { url, reason });
+            }
+        };
+        let flushes = env::var_os(FLUSH_VARIABLE).is_some_and(|value| value == "1");
+        Ok(Self { place: Place::Attached(Attached::new(&url, flushes)?) })
+    }
+
+    /// Attaches to a server that is there already: Redis, Valkey, or whatever speaks as they do. The URL is one that clients
+    /// take: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS (with the feature `tls`; `#insecure`
+    /// behind it takes any certificate), `unix:///path?db=1&pass=s3cret`.
+    ///
+    /// **A database for each test.** If the URL names no database, the broker takes one that is empty for itself, from 1 on,
+    /// and [`Broker::url`] names it. Whoever uses minibroker knows that it is taken, by a key in database 0. If tests have
+    /// taken all of them this waits until one is free, for a minute. When the broker is dropped, also while a test panics,
+    /// the clients in that database are cut off, the database is emptied and given back. One that a killed test has left
+    /// is emptied by a later test, 30 seconds later at the earliest. Nothing is done to other databases. If the URL names a
+    /// database, or there is no other than 0, that one is used as it is, and nothing is emptied.
+    ///
+    /// **Channels** are one name space over all databases of a server. Tests that run at the same time need channels of
+    /// different names, such as [`Broker::unique`] makes.
+    ///
+    /// **What works** is whatever a server can be asked: all waits, [`Broker::command`], [`Broker::published`],
+    /// [`Broker::commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits ask every few milliseconds. Clients are
+    /// those in the database of the test, without the broker's own. Which pattern a client has subscribed to, and on which
+    /// key it is blocked, is known from what MONITOR shows since the broker was attached. On a Unix socket all clients have
+    /// one address: there every client counts that can be meant. Where MONITOR is refused nobody can tell: then every
+    /// client counts that is subscribed to some pattern, or blocked on some key.
+    ///
+    /// **What does not** panics and says so: [`Broker::faults`], [`Broker::advance`] and [`Broker::set_time`],
+    /// [`Broker::stop`] and its relatives, [`Broker::journal`], [`Broker::assert_no_message_lost`],
+    /// [`Broker::serve_connection`]. A test that needs them asks [`Broker::is_embedded`] before.
+    ///
+    /// **A cluster** behind one address works as far as one connection does: one node is asked, only database 0 is there,
+    /// and commands about keys of another node are answered with `MOVED`.
+    ///
+    /// # Errors
+    ///
+    /// The server is not there, is none, or does not let anybody in; or all of its databases hold something.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// // As if it were a real server.
+    /// let server = Broker::start()?;
+    ///
+    /// let (ann, bob) = (Broker::attach(&server.url())?, Broker::attach(&server.url())?);
+    /// ann.command(["SET", "mood", "good"])?;
+    /// assert_eq!(ann.command(["GET", "mood"])?, "good");
+    /// assert_eq!(bob.command(["GET", "mood"])?, minibroker::Value::Null);
+    /// assert_ne!(ann.url(), bob.url());
+    ///
+    /// let refused = Broker::attach("redis://127.0.0.1:1").unwrap_err().to_string();
+    /// assert!(refused.starts_with("cannot attach to redis://127.0.0.1:1: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach(url: &str) -> Result<Self, StartError> {
+        Ok(Self { place: Place::Attached(Attached::new(url, false)?) })
+    }
+
+    /// True if the broker is in this process. Then it can do everything.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::from_env()?;
+    /// broker.command(["SET", "session:ann", "there", "EX", "1"])?;
+    /// if broker.is_embedded() {
+    ///     broker.advance(std::time::Duration::from_secs(1));
+    ///     assert_eq!(broker.command(["EXISTS", "session:ann"])?, 0);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.place, Place::Embedded(_))
+    }
+
+    /// True if the broker is a server that was [attached to](Broker::attach).
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        !self.is_embedded()
+    }
+
+    /// A name for a channel that no other test uses, for tests that run at the same time on one
+    /// [real server](Broker::attach): there something is added to the name. An embedded broker has its channels for
+    /// itself: there it is the name.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// assert_eq!(broker.unique("chat"), "chat");
+    /// # Ok::<(), minibroker::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn unique(&self, name: &str) -> String {
+        match &self.place {
+            Place::Embedded(_) => name.to_owned(),
+            Place::Attached(server) => format!("{name}:{}", server.server.token()),
+        }
+    }
+}
+
+/// A real server, and the thread that speaks to it.
+pub(super) struct Attached {
+    server: Arc<Server>,
+    addr: SocketAddr,
+    runner: Runner,
+    prints_on_panic: AtomicBool,
+}
+
+/// A thread with a runtime; it ends when this is dropped.
+struct Runner {
+    runtime: Handle,
+    stop: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runner {
+    fn start() -> Result<Self, StartError> {
+        let runtime = OwnRuntime::new()?;
+        let handle = runtime.get().handle().clone();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("minibroker:attached".to_owned())
+            .spawn(move || runtime.get().block_on(stopped.notified()))
+            .map_err(StartError::Thread)?;
+        Ok(Self { runtime: handle, stop, thread: Some(thread) })
+    }
+
+    /// Has something done there, and waits for it here.
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RemoteError>> + Send + 'static,
+    ) -> Result<T, RemoteError> {
+        wait_here(&self.runtime, work).unwrap_or(Err(RemoteError::Closed))
+    }
+}
+
+/// Has something done on a runtime, and waits for it in this thread. None if the runtime has ended.
+fn wait_here<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let (tell, told) = mpsc::channel();
+    runtime.spawn(async move {
+        // Who asks waits.
+        let _ = tell.send(work.await);
+    });
+    told.recv().ok()
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been reported there.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Attached {
+    fn new(url: &str, flushes: bool) -> Result<Self, StartError> {
+        let cannot = |url: String, error: &RemoteError| StartError::Attach { url, reason: error.to_string() };
+        let shown = || url.rsplit_once('@').map_or(url, |(_, address)| address).to_owned();
+        let target = Target::parse(url).map_err(|error| cannot(shown(), &error))?;
+        let named = target.to_string();
+        let runner = Runner::start()?;
+        let server = runner.run(Server::attach(target, flushes)).map_err(|error| cannot(named, &error))?;
+        let server = Arc::new(server);
+        runner.runtime.spawn(Arc::clone(&server).keep());
+        let addr = server.addr.unwrap_or(NO_ADDRESS);
+        Ok(Self { server, addr, runner, prints_on_panic: AtomicBool::new(false) })
+    }
+
+    /// Why something cannot be had.
+    pub(super) fn cannot(&self, what: &str) -> String {
+        let why = match what {
+            "journal" | "assert_no_message_lost" => "a real server does not tell what it has done",
+            "faults" | "wait_for_fault" => "a real server does not fail on purpose",
+            "advance" | "set_time" => "nobody moves the clock of a real server",
+            _ => "the test does not run that server",
+        };
+        let target = self.server.target();
+        format!(
+            "`{what}`: this broker is attached to {target}, and {why}; `broker.is_embedded()` tells before"
+        )
+    }
+
+    /// Has something done, and panics if the server does not answer.
+    #[track_caller]
+    fn must<T: Send + 'static>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, RemoteError>> + Send + 'static,
+    ) -> T {
+        match self.runner.run(work) {
+            Ok(value) => value,
+            Err(error) => panic!("`{what}`: {}: {error}", self.server.target()),
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.server.target().url(self.server.database())
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(super) fn unix_socket(&self) -> Option<&Path> {
+        match &self.server.target().transport {
+            Transport::Unix(path) => Some(path),
+            Transport::Tcp { .. } => None,
+        }
+    }
+
+    pub(super) fn connect(&self, mut stream: DuplexStream) {
+        let server = Arc::clone(&self.server);
+        self.runner.runtime.spawn(async move {
+            // If it cannot be reached, the stream ends.
+            if let Ok(connection) = server.connect().await {
+                let _ = tokio::io::copy_bidirectional(&mut connection.into_stream(), &mut stream).await;
+            }
+        });
+    }
+
+    #[track_caller]
+    pub(super) fn tell_commands(&self, stream: DuplexStream) {
+        let server = Arc::clone(&self.server);
+        self.must("commands", async move { server.tell_commands(stream).await });
+    }
+
+    pub(super) fn command(&self, request: OwnedRequest) -> Result<Value, CommandError> {
+        let server = Arc::clone(&self.server);
+        match self.runner.run(async move { server.command(request).await }) {
+            Ok(Value::Error(text)) => Err(CommandError(text)),
+            Ok(value) => Ok(value),
+            Err(error) => Err(CommandError(format!("{}: {error}", self.server.target()))),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn published(&self, channel: &[u8]) -> Vec<Message> {
+        let (server, channel) = (Arc::clone(&self.server), channel.to_vec());
+        self.must("published", async move { server.published(&channel).await })
+    }
+
+    /// On which channels something was published, and how often.
+    pub(super) fn channels(&self) -> Vec<(Vec<u8>, usize)> {
+        self.server.channels()
+    }
+
+    pub(super) fn prints_on_panic(&self) -> &AtomicBool {
+        &self.prints_on_panic
+    }
+
+    #[track_caller]
+    pub(super) fn now(&self) -> SystemTime {
+        let server = Arc::clone(&self.server);
+        self.must("now", async move { server.time().await })
+    }
+
+    #[track_caller]
+    pub(super) fn kill_clients(&self, filter: &Filter) -> usize {
+        let (server, filter) = (Arc::clone(&self.server), filter.clone());
+        self.must("kill_clients", async move { server.kill_clients(&filter).await })
+    }
+
+    pub(super) fn begin_wait(&self, sought: Sought, within: Duration) -> tokio::task::JoinHandle<Outcome> {
+        let server = Arc::clone(&self.server);
+        self.runner.runtime.spawn(counting::wait(server, sought, within))
+    }
+
+    pub(super) fn wait(&self, sought: Sought, within: Duration) -> Outcome {
+        let work = counting::wait(Arc::clone(&self.server), sought, within);
+        let gone = || Outcome::NotAsked("the broker has gone".to_owned());
+        wait_here(&self.runner.runtime, work).unwrap_or_else(gone)
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if self.prints_on_panic.load(Ordering::Relaxed) && std::thread::panicking() {
+            eprint!("{}", self.server.last_commands());
+        }
+        let server = Arc::clone(&self.server);
+        if let Err(error) = self.runner.run(async move { server.release().await }) {
+            let (target, database) = (self.server.target(), self.server.database());
+            eprintln!("minibroker: database {database} of {target} was not emptied: {error}");
+        }
+    }
+}

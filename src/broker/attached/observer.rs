@@ -1,0 +1,426 @@
+//! What a server shows of what its clients do: the commands that MONITOR tells, or at the least the messages.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::broker::DEFAULT_JOURNAL_LIMIT;
+use crate::commands::table::{self, Flags};
+use crate::remote::{Connection, PATIENCE, RemoteError, Source, Spoken};
+use crate::resp::{OwnedRequest, Value};
+
+/// With this the names begin of all connections of brokers that are attached.
+pub const NAME: &str = "minibroker:";
+
+/// The names that the connections of a broker have given themselves.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Those by which it watches.
+    pub ours: String,
+    /// Those that [`Broker::command`](crate::Broker::command) uses.
+    pub test: String,
+}
+
+impl Names {
+    pub fn new(token: &str) -> Self {
+        Self { ours: format!("{NAME}attached:{token}"), test: format!("{NAME}test:{token}") }
+    }
+}
+
+/// What the PINGs begin with by which the observer finds out how far it is.
+const MARK: &str = "minibroker:mark:";
+
+/// How many of the last commands are kept to be printed.
+const LINES: usize = 100;
+/// How many bytes of commands may wait for a reader.
+const READER_LIMIT: usize = 1024 * 1024;
+/// How many bytes a message takes beside its channel and payload, roughly.
+const OVERHEAD: usize = 128;
+
+/// A message that was seen.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub number: u64,
+    pub channel: Vec<u8>,
+    pub payload: Vec<u8>,
+    pub shard: bool,
+    pub source: Option<Source>,
+    pub time: SystemTime,
+}
+
+/// What is known of a client by its commands.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub channels: HashSet<Vec<u8>>,
+    pub patterns: HashSet<Vec<u8>>,
+    /// The command in which it may be blocked; of clients that share an address, all of them.
+    blocking: HashSet<Vec<Vec<u8>>>,
+    /// The number of the last command.
+    pub number: u64,
+}
+
+impl Facts {
+    /// One of the commands in which it may be blocked waits for the key.
+    pub fn may_wait_for(&self, key: &[u8]) -> bool {
+        self.blocking.iter().any(|arguments| {
+            let request = OwnedRequest::new(arguments);
+            let args = request.args();
+            let command = args.get(0).and_then(table::lookup);
+            let keys = command.and_then(|command| command.keys(args).ok()).unwrap_or_default();
+            keys.iter().any(|(place, _)| args.get(*place) == Some(key))
+        })
+    }
+}
+
+/// Who reads all commands.
+struct Reader {
+    lines: mpsc::UnboundedSender<String>,
+    waiting: Arc<AtomicUsize>,
+    left_out: u64,
+}
+
+impl Reader {
+    /// False if nobody reads any more.
+    fn tell(&mut self, line: &str) -> bool {
+        if self.waiting.load(Ordering::Relaxed) + line.len() > READER_LIMIT {
+            self.left_out += 1;
+            return !self.lines.is_closed();
+        }
+        let left_out = std::mem::take(&mut self.left_out);
+        let mut text = String::new();
+        if left_out > 0 {
+            text = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
+        }
+        text.extend(["+", line, "\r\n"]);
+        self.waiting.fetch_add(text.len(), Ordering::Relaxed);
+        self.lines.send(text).is_ok()
+    }
+}
+
+/// What was seen.
+pub struct Log {
+    names: Names,
+    /// The database of the test; nothing is kept before it has one.
+    database: Option<usize>,
+    number: u64,
+    messages: VecDeque<Told>,
+    bytes: usize,
+    lines: VecDeque<String>,
+    facts: HashMap<Source, Facts>,
+    ours: HashSet<String>,
+    test: HashSet<String>,
+    readers: Vec<Reader>,
+    failed: Option<RemoteError>,
+}
+
+impl Log {
+    fn new(names: Names) -> Self {
+        Self {
+            names,
+            database: None,
+            number: 0,
+            messages: VecDeque::new(),
+            bytes: 0,
+            lines: VecDeque::new(),
+            facts: HashMap::new(),
+            ours: HashSet::new(),
+            test: HashSet::new(),
+            readers: Vec::new(),
+            failed: None,
+        }
+    }
+
+    fn take_line(&mut self, line: &str) {
+        let Some(spoken) = Spoken::parse(line) else { return };
+        let name = spoken.name();
+        let arguments = spoken.arguments.get(1..).unwrap_or_default();
+        if let Source::Client(address) = &spoken.source {
+            if let ("client", [what, name]) = (name.as_str(), arguments)
+                && what.eq_ignore_ascii_case(b"setname")
+            {
+                self.meet(address, name);
+            }
+            if self.ours.contains(address) {
+                return;
+            }
+        }
+        let is_mark =
+            name == "ping" && arguments.first().is_some_and(|text| text.starts_with(MARK.as_bytes()));
+        if is_mark || self.database != Some(spoken.database) {
+            return;
+        }
+        self.number += 1;
+        if self.lines.len() == LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.to_owned());
+        self.readers.retain_mut(|reader| reader.tell(line));
+        if let ("publish" | "spublish", [channel, payload]) = (name.as_str(), arguments) {
+            self.keep(Told {
+                number: self.number,
+                channel: channel.clone(),
+                payload: payload.clone(),
+                shard: name == "spublish",
+                source: Some(spoken.source.clone()),
+                time: SystemTime::UNIX_EPOCH + spoken.time,
+            });
+        }
+        self.learn(&name, spoken);
+    }
+
+    /// A client has told its name: it may be one of ours, or an address has become another's.
+    fn meet(&mut self, address: &str, name: &[u8]) {
+        for (known, wanted) in [(&mut self.ours, &self.names.ours), (&mut self.test, &self.names.test)] {
+            if name == wanted.as_bytes() {
+                known.insert(address.to_owned());
+            } else {
+                known.remove(address);
+            }
+        }
+    }
+
+    /// What a command tells of its client.
+    fn learn(&mut self, name: &str, spoken: Spoken) {
+        let is_shared = match spoken.source {
+            Source::Script => return,
+            Source::Unix => true,
+            Source::Client(_) => false,
+        };
+        let facts = self.facts.entry(spoken.source).or_default();
+        facts.number = self.number;
+        let names = || spoken.arguments.iter().skip(1).cloned();
+        let none_named = spoken.arguments.len() == 1;
+        if !is_shared {
+            facts.blocking.clear();
+        }
+        match name {
+            "subscribe" => facts.channels.extend(names()),
+            "psubscribe" => facts.patterns.extend(names()),
+            // What one of several has left another may still have.
+            "unsubscribe" if !is_shared => {
+                facts.channels.retain(|name| !none_named && names().all(|one| one != *name));
+            }
+            "punsubscribe" if !is_shared => {
+                facts.patterns.retain(|name| !none_named && names().all(|one| one != *name));
+            }
+            "reset" if !is_shared => {
+                facts.channels.clear();
+                facts.patterns.clear();
+            }
+            _ => {
+                let command = table::lookup(name.as_bytes());
+                if command.is_some_and(|command| command.flags.contains(Flags::BLOCKING)) {
+                    facts.blocking.insert(spoken.arguments);
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, message: Told) {
+        self.bytes += message.channel.len() + message.payload.len() + OVERHEAD;
+        self.messages.push_back(message);
+        while self.bytes > DEFAULT_JOURNAL_LIMIT {
+            let Some(oldest) = self.messages.pop_front() else { break };
+            self.bytes -= oldest.channel.len() + oldest.payload.len() + OVERHEAD;
+        }
+    }
+
+    /// A message that a subscriber has got.
+    fn take_message(&mut self, reply: &Value) {
+        let Some([kind, _, channel, payload]) = reply.as_slice() else { return };
+        if *kind != "pmessage" || self.database.is_none() {
+            return;
+        }
+        let bytes = |value: &Value| value.as_bytes().unwrap_or_default().to_vec();
+        self.number += 1;
+        self.keep(Told {
+            number: self.number,
+            channel: bytes(channel),
+            payload: bytes(payload),
+            shard: false,
+            source: None,
+            time: SystemTime::now(),
+        });
+    }
+
+    /// The messages of a channel.
+    pub fn messages<'a>(&'a self, channel: &'a [u8]) -> impl Iterator<Item = &'a Told> + 'a {
+        self.messages.iter().filter(move |message| message.channel == channel)
+    }
+
+    /// On which channels something was published, and how often.
+    pub fn channels(&self) -> Vec<(Vec<u8>, usize)> {
+        let mut channels: Vec<(Vec<u8>, usize)> = Vec::new();
+        for message in &self.messages {
+            match channels.iter_mut().find(|(channel, _)| *channel == message.channel) {
+                Some((_, count)) => *count += 1,
+                None => channels.push((message.channel.clone(), 1)),
+            }
+        }
+        channels
+    }
+
+    pub fn is_test(&self, address: &str) -> bool {
+        self.test.contains(address)
+    }
+
+    /// What is known of the client at this address, as CLIENT LIST tells it.
+    pub fn facts(&self, address: &str) -> Option<&Facts> {
+        // The address of a Unix socket is a path, and the same for all.
+        let is_path = address.parse::<SocketAddr>().is_err();
+        let source = if is_path { Source::Unix } else { Source::Client(address.to_owned()) };
+        self.facts.get(&source)
+    }
+
+    pub fn last_commands(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter()
+    }
+}
+
+/// Sees what happens, from when it is made on.
+pub struct Observer {
+    log: Arc<Mutex<Log>>,
+    /// Something was published.
+    pub published: Arc<Notify>,
+    /// It sees commands, and not messages only.
+    pub sees_commands: bool,
+    marks: mpsc::UnboundedSender<oneshot::Sender<()>>,
+}
+
+impl Observer {
+    /// Begins to watch; to be called on the runtime that is to do it.
+    pub async fn new(mut connection: Connection, names: Names) -> Result<Self, RemoteError> {
+        let sees_commands = match connection.ask(["MONITOR"]).await? {
+            Value::Error(_) => {
+                connection.order(["PSUBSCRIBE", "*"]).await?;
+                false
+            }
+            _ => true,
+        };
+        let (log, published) = (Arc::new(Mutex::new(Log::new(names))), Arc::new(Notify::new()));
+        let (marks, asked) = mpsc::unbounded_channel();
+        tokio::spawn(watch(connection, Arc::clone(&log), Arc::clone(&published), asked));
+        Ok(Self { log, published, sees_commands, marks })
+    }
+
+    /// What happens in this database is kept from now on.
+    pub fn watch_database(&self, database: usize) {
+        self.log.lock().database = Some(database);
+    }
+
+    /// Looks at what was seen.
+    pub fn look<T>(&self, look: impl FnOnce(&Log) -> T) -> T {
+        look(&self.log.lock())
+    }
+
+    /// Comes back when everything has been seen that has happened before.
+    pub async fn catch_up(&self) -> Result<(), RemoteError> {
+        let (tell, told) = oneshot::channel();
+        let failed = || self.log.lock().failed.clone().unwrap_or(RemoteError::Closed);
+        self.marks.send(tell).map_err(|_| failed())?;
+        match tokio::time::timeout(PATIENCE, told).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(failed()),
+            Err(_) => Err(RemoteError::Silent),
+        }
+    }
+
+    /// Writes every command into a stream, from now on, until it is closed.
+    pub async fn tell_commands(&self, mut stream: DuplexStream) -> Result<(), RemoteError> {
+        if !self.sees_commands {
+            return Err(RemoteError::Refused("the server refuses MONITOR".to_owned()));
+        }
+        self.catch_up().await?;
+        let (lines, mut told) = mpsc::unbounded_channel::<String>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let reader = Reader { lines, waiting: Arc::clone(&waiting), left_out: 0 };
+        self.log.lock().readers.push(reader);
+        tokio::spawn(async move {
+            while let Some(line) = told.recv().await {
+                let written = stream.write_all(line.as_bytes()).await;
+                waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                if written.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+enum Next {
+    /// Somebody wants to know how far it is; none if nobody will any more.
+    Mark(Option<oneshot::Sender<()>>),
+    Reply(Result<Value, RemoteError>),
+}
+
+async fn watch(
+    mut connection: Connection,
+    log: Arc<Mutex<Log>>,
+    published: Arc<Notify>,
+    mut asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+) {
+    let mut marks: VecDeque<(String, oneshot::Sender<()>)> = VecDeque::new();
+    let mut number: u64 = 0;
+    let failed = loop {
+        let next = {
+            let mut reply = pin!(connection.receive());
+            poll_fn(|context| match asked.poll_recv(context) {
+                Poll::Ready(mark) => Poll::Ready(Next::Mark(mark)),
+                Poll::Pending => reply.as_mut().poll(context).map(Next::Reply),
+            })
+            .await
+        };
+        match next {
+            Next::Mark(None) => return,
+            Next::Mark(Some(mark)) => {
+                number += 1;
+                let text = format!("{MARK}{number}");
+                if let Err(error) = connection.send(["PING", &text]).await {
+                    break error;
+                }
+                marks.push_back((text, mark));
+            }
+            Next::Reply(Ok(Value::Simple(line))) => {
+                let mut log = log.lock();
+                let before = log.number;
+                log.take_line(&line);
+                if log.number != before {
+                    published.notify_waiters();
+                }
+            }
+            Next::Reply(Ok(reply)) => {
+                // A subscriber is answered `["pong", text]`.
+                let pong = match reply.as_slice() {
+                    Some([kind, text]) if *kind == "pong" => text,
+                    _ => &reply,
+                };
+                if marks.front().is_some_and(|(text, _)| *pong == text.as_str()) {
+                    let first = marks.pop_front();
+                    // Whoever has given up does not want to know.
+                    let _ = first.map(|(_, mark)| mark.send(()));
+                } else {
+                    log.lock().take_message(&reply);
+                    published.notify_waiters();
+                }
+            }
+            Next::Reply(Err(error)) => break error,
+        }
+    };
+    log.lock().failed = Some(failed);
+    published.notify_waiters();
+}
+
+/// How long a time was after another.
+pub fn since(time: SystemTime, start: SystemTime) -> Duration {
+    time.duration_since(start).unwrap_or_default()
+}

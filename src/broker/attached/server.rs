@@ -1,0 +1,254 @@
+//! A server, and what a test asks it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::io::DuplexStream;
+
+use super::claim::{Claim, RENEWAL};
+use super::counting::Client;
+use super::line::Line;
+use super::observer::{NAME, Names, Observer, since};
+use crate::commands::table::{self, Flags};
+use crate::remote::{Connection, Listed, PATIENCE, RemoteError, Source, Target, listed};
+use crate::resp::{OwnedRequest, Protocol, Value};
+use crate::store::clients::Filter;
+use crate::store::journal::{Message, Peer};
+
+/// How long a command of the test may take.
+const PATIENCE_WITH_COMMANDS: Duration = Duration::from_secs(60);
+
+/// Commands that change what comes after them on their connection, or are answered more than once.
+const OF_A_CONNECTION: [&str; 22] = [
+    "asking",
+    "auth",
+    "client",
+    "discard",
+    "exec",
+    "hello",
+    "monitor",
+    "multi",
+    "psubscribe",
+    "psync",
+    "punsubscribe",
+    "quit",
+    "readonly",
+    "readwrite",
+    "reset",
+    "select",
+    "ssubscribe",
+    "subscribe",
+    "sunsubscribe",
+    "sync",
+    "unsubscribe",
+    "watch",
+];
+
+/// A server that a test is attached to.
+pub struct Server {
+    target: Arc<Target>,
+    /// Its address, where it has one.
+    pub addr: Option<SocketAddr>,
+    database: usize,
+    claim: Option<Claim>,
+    flushes: bool,
+    token: String,
+    started: SystemTime,
+    /// For what is about the whole server, in database 0.
+    home: Line,
+    /// For what the test runs.
+    test: Line,
+    /// For waits.
+    pub waits: Line,
+    pub observer: Observer,
+}
+
+impl Server {
+    pub async fn attach(target: Target, flushes: bool) -> Result<Self, RemoteError> {
+        let target = Arc::new(target);
+        let token = format!("{:x}-{:08x}", std::process::id(), fastrand::u32(..));
+        let names = Names::new(&token);
+        let home = Line::new(&target, &names.ours, Protocol::Resp2);
+        let test = Line::new(&target, &names.test, Protocol::Resp3);
+        let waits = Line::new(&target, &names.ours, Protocol::Resp2);
+        let connection = home.open(0).await?;
+        let addr = connection.server;
+        let observer = Observer::new(connection, names).await?;
+        let claim = match target.database {
+            Some(_) => None,
+            None => Claim::new(&home, &token).await?,
+        };
+        let database = claim.as_ref().map(|claim| claim.database).or(target.database).unwrap_or_default();
+        // What is not a test's own is emptied only by order.
+        let flushes = flushes && claim.is_none();
+        if flushes {
+            home.order(database, ["FLUSHDB"]).await?;
+        } else if claim.is_none() {
+            home.order(database, ["PING"]).await?;
+        }
+        observer.watch_database(database);
+        let started = SystemTime::now();
+        Ok(Self { target, addr, database, claim, flushes, token, started, home, test, waits, observer })
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub fn database(&self) -> usize {
+        self.database
+    }
+
+    /// What no other test has.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Keeps the database for the test, for ever.
+    pub async fn keep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            if let Some(claim) = &self.claim {
+                // The next time may be better; the end tells what was lost.
+                let _ = claim.renew(&self.home).await;
+            }
+        }
+    }
+
+    /// Cleans up what is the test's.
+    pub async fn release(&self) -> Result<(), RemoteError> {
+        match &self.claim {
+            Some(claim) => claim.release(&self.home).await,
+            None if self.flushes => self.home.order(self.database, ["FLUSHDB"]).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// A connection for a client of the test.
+    pub async fn connect(&self) -> Result<Connection, RemoteError> {
+        Connection::open(&self.target, "", Protocol::Resp2, self.database).await
+    }
+
+    pub async fn tell_commands(&self, stream: DuplexStream) -> Result<(), RemoteError> {
+        self.observer.tell_commands(stream).await
+    }
+
+    /// Runs a command as an embedded broker does: it never waits, and it changes nothing for the next.
+    pub async fn command(&self, request: OwnedRequest) -> Result<Value, RemoteError> {
+        let name = request.args().get(0).unwrap_or_default().to_ascii_lowercase();
+        if name.is_empty() {
+            // A server is silent where there is no command at all.
+            return Ok(Value::Error("ERR unknown command '', with args beginning with: ".to_owned()));
+        }
+        if OF_A_CONNECTION.iter().any(|command| command.as_bytes() == name) {
+            let mut connection = self.test.open(self.database).await?;
+            return connection.ask(request.args().iter()).await;
+        }
+        let waits = table::lookup(&name).is_some_and(|command| command.flags.contains(Flags::BLOCKING));
+        if !waits {
+            let replies = self.test.ask_all(self.database, &[request], PATIENCE_WITH_COMMANDS).await?;
+            return replies.into_iter().next().ok_or(RemoteError::Closed);
+        }
+        // Within a transaction nothing waits.
+        let requests = [OwnedRequest::new(["MULTI"]), request, OwnedRequest::new(["EXEC"])];
+        let mut replies = self.test.ask_all(self.database, &requests, PATIENCE).await?.into_iter().skip(1);
+        match (replies.next(), replies.next()) {
+            (Some(refused @ Value::Error(_)), _) => Ok(refused),
+            (_, Some(Value::Array(replies))) => replies.into_iter().next().ok_or(RemoteError::Closed),
+            (_, Some(other)) => Ok(other),
+            _ => Err(RemoteError::Closed),
+        }
+    }
+
+    pub async fn time(&self) -> Result<SystemTime, RemoteError> {
+        let time = self.waits.order(self.database, ["TIME"]).await?;
+        let part = |index: usize| -> Option<u64> { time.as_slice()?.get(index)?.as_str()?.parse().ok() };
+        let (Some(seconds), Some(micros)) = (part(0), part(1)) else { return Err(RemoteError::NotRedis) };
+        let time = Duration::from_secs(seconds) + Duration::from_micros(micros);
+        SystemTime::UNIX_EPOCH.checked_add(time).ok_or(RemoteError::NotRedis)
+    }
+
+    /// The clients in the database of the test, without ours.
+    pub async fn clients(&self) -> Result<Vec<Listed>, RemoteError> {
+        let mut clients = self.all_clients().await?;
+        clients.retain(|client| client.database == self.database && !client.name.starts_with(NAME));
+        Ok(clients)
+    }
+
+    async fn all_clients(&self) -> Result<Vec<Listed>, RemoteError> {
+        Ok(listed(&self.waits.order(self.database, ["CLIENT", "LIST"]).await?))
+    }
+
+    pub async fn published(&self, channel: &[u8]) -> Result<Vec<Message>, RemoteError> {
+        self.observer.catch_up().await?;
+        let told: Vec<_> = self.observer.look(|log| log.messages(channel).cloned().collect());
+        let clients = if told.is_empty() { Vec::new() } else { self.all_clients().await? };
+        let peer = |source: &Option<Source>| {
+            let Some(Source::Client(address)) = source else { return None };
+            if self.observer.look(|log| log.is_test(address)) {
+                return Some(Peer { id: 0, name: String::new(), address: String::new() });
+            }
+            let client = clients.iter().find(|client| client.address == *address)?;
+            Some(Peer { id: client.id, name: client.name.clone(), address: address.clone() })
+        };
+        Ok(told
+            .into_iter()
+            .map(|told| Message {
+                number: told.number,
+                client: peer(&told.source),
+                channel: told.channel,
+                payload: told.payload,
+                shard: told.shard,
+                receivers: 0,
+                at: since(told.time, self.started),
+                time: told.time,
+            })
+            .collect())
+    }
+
+    pub fn channels(&self) -> Vec<(Vec<u8>, usize)> {
+        self.observer.look(super::observer::Log::channels)
+    }
+
+    pub async fn kill_clients(&self, filter: &Filter) -> Result<usize, RemoteError> {
+        let mut killed = 0;
+        for listed in self.clients_with_facts().await? {
+            if filter.matches(&listed) {
+                let id = listed.listed.id.to_string();
+                let reply = self.waits.order(self.database, ["CLIENT", "KILL", "ID", &id]).await?;
+                killed += usize::from(reply == 1);
+            }
+        }
+        Ok(killed)
+    }
+
+    /// The clients with what is known of each by its commands.
+    pub async fn clients_with_facts(&self) -> Result<Vec<Client>, RemoteError> {
+        let sees = self.observer.sees_commands;
+        self.observer.catch_up().await?;
+        let clients = self.clients().await?;
+        let facts = |listed: &Listed| self.observer.look(|log| log.facts(&listed.address).cloned());
+        let before: Vec<_> = clients.iter().map(|client| facts(client).map(|facts| facts.number)).collect();
+        self.observer.catch_up().await?;
+        let clients = clients.into_iter().zip(before);
+        Ok(clients
+            .map(|(listed, before)| {
+                let facts = facts(&listed);
+                let is_sure = facts.as_ref().map(|facts| facts.number) == before;
+                Client { listed, facts, is_known: sees, is_sure }
+            })
+            .collect())
+    }
+
+    /// What is printed when the test panics.
+    pub fn last_commands(&self) -> String {
+        let mut text = format!("the last commands in database {} of {}:\n", self.database, self.target);
+        self.observer.look(|log| {
+            for line in log.last_commands() {
+                text.extend([line, "\n"]);
+            }
+        });
+        text
+    }
+}

@@ -1,0 +1,169 @@
+//! One connection to a server.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::frame::Scanner;
+use super::target::Transport;
+use super::{RemoteError, Target};
+use crate::resp::{Protocol, Value};
+
+/// How long a server may take to be reached, and to answer what it answers at once.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many bytes are asked for at a time.
+const READ: usize = 16 * 1024;
+
+/// What replies come over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A connection that commands are sent over.
+pub struct Connection {
+    stream: Box<dyn Stream>,
+    /// What has arrived and was not read yet.
+    buffer: BytesMut,
+    scanner: Scanner,
+    /// The server's end, where it has an address.
+    pub server: Option<SocketAddr>,
+}
+
+impl Connection {
+    /// Connects, logs in, takes a name and chooses the protocol and the database.
+    pub async fn open(
+        target: &Target,
+        name: &str,
+        protocol: Protocol,
+        database: usize,
+    ) -> Result<Self, RemoteError> {
+        let mut connection = in_time(Self::connect(target)).await?;
+        if let Some(password) = &target.password {
+            let user = target.user.as_deref();
+            let login = ["AUTH"].into_iter().chain(user).chain([password.as_str()]);
+            connection.order(login).await?;
+        }
+        connection.order(["CLIENT", "SETNAME", name]).await?;
+        if protocol == Protocol::Resp3 {
+            // A server that knows no RESP3 answers all the same.
+            connection.ask(["HELLO", "3"]).await?;
+        }
+        if database != 0 {
+            connection.order(["SELECT", &database.to_string()]).await?;
+        }
+        Ok(connection)
+    }
+
+    async fn connect(target: &Target) -> Result<Self, RemoteError> {
+        let (stream, server): (Box<dyn Stream>, _) = match &target.transport {
+            #[cfg(not(feature = "tls"))]
+            Transport::Tcp { tls: true, .. } => return Err(RemoteError::WithoutTls),
+            #[cfg(feature = "tls")]
+            Transport::Tcp { host, port, tls: true } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                let server = stream.peer_addr()?;
+                let stream = super::tls::connect(stream, host, target.insecure).await?;
+                (Box::new(stream), Some(server))
+            }
+            Transport::Tcp { host, port, tls: false } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                let server = stream.peer_addr()?;
+                (Box::new(stream), Some(server))
+            }
+            #[cfg(unix)]
+            Transport::Unix(path) => (Box::new(tokio::net::UnixStream::connect(path).await?), None),
+            #[cfg(not(unix))]
+            Transport::Unix(_) => {
+                return Err(RemoteError::System("this system has no Unix sockets".to_owned()));
+            }
+        };
+        let (buffer, scanner) = (BytesMut::new(), Scanner::default());
+        Ok(Self { stream, buffer, scanner, server })
+    }
+
+    /// Sends a command.
+    pub async fn send<A: AsRef<[u8]>>(
+        &mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<(), RemoteError> {
+        let arguments: Vec<A> = arguments.into_iter().collect();
+        let mut request = format!("*{}\r\n", arguments.len()).into_bytes();
+        for argument in &arguments {
+            let argument = argument.as_ref();
+            request.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+            request.extend_from_slice(argument);
+            request.extend_from_slice(b"\r\n");
+        }
+        Ok(self.stream.write_all(&request).await?)
+    }
+
+    /// The next reply, whenever it comes. Whoever stops waiting for it loses nothing.
+    pub async fn receive(&mut self) -> Result<Value, RemoteError> {
+        loop {
+            if let Some(length) = self.scanner.scan(&self.buffer)? {
+                let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
+                self.buffer.advance(length);
+                return reply.map(|(value, _)| value).ok_or(RemoteError::NotRedis);
+            }
+            self.buffer.reserve(READ);
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(RemoteError::Closed);
+            }
+        }
+    }
+
+    /// True if the server has closed it, as far as this is known here. To be asked when every reply has been read.
+    pub fn has_ended(&mut self) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
+        // There is nothing to be read: what comes is the end, or what nobody has asked for.
+        read.is_ready()
+    }
+
+    /// Sends a command and waits for its reply, which may be an error.
+    pub async fn ask<A: AsRef<[u8]>>(
+        &mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Value, RemoteError> {
+        in_time(async {
+            self.send(arguments).await?;
+            self.receive().await
+        })
+        .await
+    }
+
+    /// The same where an error is not expected.
+    pub async fn order<A: AsRef<[u8]>>(
+        &mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Value, RemoteError> {
+        match self.ask(arguments).await? {
+            Value::Error(text) => Err(RemoteError::Refused(text)),
+            value => Ok(value),
+        }
+    }
+
+    /// The bare connection, when every reply has been read.
+    pub fn into_stream(self) -> impl AsyncRead + AsyncWrite + Send + Unpin {
+        self.stream
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent))
+}

@@ -1,0 +1,48 @@
+//! A client for servers that are not ours: where one is, how it is spoken to, what it tells of its clients. The broker's
+//! handle uses it where it stands for a real server.
+
+mod connection;
+mod frame;
+mod listing;
+mod monitor;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use connection::{Connection, PATIENCE};
+pub use listing::{Listed, listed};
+pub use monitor::{Source, Spoken};
+pub use target::{Target, Transport, percent_encoded, percent_encoded_path};
+
+/// Why a server cannot be spoken to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// The URL is none.
+    #[error("{0}")]
+    Url(String),
+    /// It is reached by TLS, for which this was not built.
+    #[cfg(not(feature = "tls"))]
+    #[error("TLS needs the feature `tls` of minibroker")]
+    WithoutTls,
+    /// What the system, or TLS, says.
+    #[error("{0}")]
+    System(String),
+    /// It says nothing.
+    #[error("no answer within {} s", PATIENCE.as_secs())]
+    Silent,
+    /// It has ended the connection.
+    #[error("it has closed the connection")]
+    Closed,
+    /// What it says is no reply.
+    #[error("it does not speak the Redis protocol")]
+    NotRedis,
+    /// It answers with an error.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<std::io::Error> for RemoteError {
+    fn from(error: std::io::Error) -> Self {
+        Self::System(error.to_string())
+    }
+}

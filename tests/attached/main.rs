@@ -1,0 +1,35 @@
+//! A broker that is a real server: the same tests run on an embedded broker and on whatever `MINIBROKER_URL` names.
+//!
+//! The servers are an embedded broker that others attach to, and those of redis-server, Redis 8 and Valkey 9 that this
+//! machine has.
+
+mod abilities;
+mod clean;
+mod everywhere;
+mod isolation;
+mod refusals;
+mod running;
+mod suite;
+#[cfg(feature = "tls")]
+mod tls;
+mod waits;
+
+#[path = "../comparison/control.rs"]
+#[allow(dead_code)]
+mod control;
+#[path = "../comparison/servers.rs"]
+#[allow(dead_code)]
+mod servers;
+#[path = "../comparison/wire.rs"]
+#[allow(dead_code)]
+mod wire;
+
+/// What a test returns.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// How many clients a server has.
+fn servers_clients(server: &running::Running) -> usize {
+    let listed: String =
+        redis::cmd("CLIENT").arg("LIST").query(&mut server.connection()).expect("it answers");
+    listed.lines().count()
+}

@@ -1,0 +1,103 @@
+//! Servers that cannot be attached to: one clear line each.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use minibroker::Broker;
+
+use crate::Outcome;
+use crate::running;
+
+fn refusal(url: &str) -> String {
+    let told = Broker::attach(url).expect_err("it cannot be attached to").to_string();
+    assert!(!told.contains('\n'), "{told}");
+    told
+}
+
+#[test]
+fn what_is_no_url_is_told() {
+    let cases = [
+        ("", "cannot attach to : a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
+        (
+            "http://localhost",
+            "cannot attach to http://localhost: a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379",
+        ),
+        ("redis://localhost:port", "cannot attach to redis://localhost:port: `port` is no port"),
+        ("redis://:pw@localhost/chat", "cannot attach to localhost/chat: `chat` is no number of a database"),
+        (
+            "unix:redis.sock",
+            "cannot attach to unix:redis.sock: a Unix socket has a path that begins with a slash: unix:///run/redis.sock",
+        ),
+    ];
+    for (url, wanted) in cases {
+        assert_eq!(refusal(url), wanted);
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let told = refusal("redis://:s3cret@127.0.0.1:1");
+    assert!(told.starts_with("cannot attach to redis://127.0.0.1:1: Connection refused"), "{told}");
+    let told = refusal("unix:///no/such.sock");
+    assert!(told.starts_with("cannot attach to unix:///no/such.sock: No such file or directory"), "{told}");
+    let told = refusal("redis://no-such-host.invalid");
+    assert!(told.starts_with("cannot attach to redis://no-such-host.invalid:6379: "), "{told}");
+}
+
+#[test]
+fn a_wrong_or_missing_password_is_told_as_the_server_tells_it() {
+    for server in running::all() {
+        let plain = server.url.clone();
+        let server = server.with_password();
+        let told = refusal(&plain);
+        assert!(told.ends_with(": NOAUTH Authentication required."), "{}: {told}", server.name);
+        let told = refusal(&plain.replacen("redis://", "redis://:wrong@", 1));
+        assert!(told.ends_with(": WRONGPASS invalid username-password pair or user is disabled."), "{told}");
+        assert!(Broker::attach(&server.url).is_ok());
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_is_told() {
+    for server in running::all() {
+        let told = refusal(&format!("{}/99", server.url));
+        assert!(told.ends_with(": ERR DB index is out of range"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_redis_is_told() -> Outcome {
+    for (answer, wanted) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "it does not speak the Redis protocol"),
+        (b"", "it has closed the connection"),
+        (b"*1\r\n$5\r\nab", "it has closed the connection"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("redis://{}", listener.local_addr()?);
+        let server = thread::spawn(move || -> std::io::Result<()> {
+            let (mut stream, _) = listener.accept()?;
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request)?;
+            stream.write_all(answer)
+        });
+        assert_eq!(refusal(&url), format!("cannot attach to {url}: {wanted}"));
+        server.join().expect("it does not panic")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_waited_for_for_ever() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("redis://{}", listener.local_addr()?);
+    assert_eq!(refusal(&url), format!("cannot attach to {url}: no answer within 5 s"));
+    Ok(())
+}
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn tls_needs_its_feature() {
+    let told = refusal("rediss://127.0.0.1:1");
+    assert_eq!(told, "cannot attach to rediss://127.0.0.1:1: TLS needs the feature `tls` of minibroker");
+}

@@ -1,0 +1,122 @@
+//! Servers behind TLS.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs, thread};
+
+use minibroker::Broker;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use crate::Outcome;
+use crate::running;
+
+/// Certificates in a folder that goes with this.
+struct Certificates {
+    folder: PathBuf,
+}
+
+impl Certificates {
+    /// One for this machine, issued by an authority that nobody knows.
+    fn new() -> Result<Self, Box<dyn std::error::Error>> {
+        let folder = env::temp_dir().join(format!("minibroker-tls-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let certificates = Self { folder };
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
+        fs::write(certificates.file("ca.pem"), authority.pem())?;
+        fs::write(certificates.file("key.pem"), key.serialize_pem())?;
+        fs::write(certificates.file("server.pem"), certificate.pem())?;
+        Ok(certificates)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// What makes a redis-server use them.
+    fn settings(&self, port: u16) -> Vec<String> {
+        let port = port.to_string();
+        let (certificate, key, authority) =
+            (self.file("server.pem"), self.file("key.pem"), self.file("ca.pem"));
+        [
+            ["--tls-port", &port],
+            ["--tls-cert-file", &certificate],
+            ["--tls-key-file", &key],
+            ["--tls-ca-cert-file", &authority],
+            ["--tls-auth-clients", "no"],
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+    }
+}
+
+impl Drop for Certificates {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[test]
+fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome {
+    let certificates = Certificates::new()?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut attached = 0;
+    // The same port is used again and again: one server at a time.
+    for server in running::with_tls(&certificates.settings(port)) {
+        let url = format!("rediss://127.0.0.1:{port}");
+        let Ok(broker) = Broker::attach(&format!("{url}#insecure")) else {
+            eprintln!("SKIPPED: TLS: {} does not listen with it", server.name);
+            continue;
+        };
+        assert!(broker.url().starts_with(&url) && broker.url().ends_with("#insecure"), "{}", broker.url());
+        broker.command(["SET", "mood", "good"])?;
+        broker.wait_until(|state| state.get("mood") == "good").blocking()?;
+        drop(broker);
+        let refused = Broker::attach(&url).expect_err("nobody knows who has signed").to_string();
+        assert_eq!(refused, format!("cannot attach to {url}: TLS: invalid peer certificate: UnknownIssuer"));
+        for host in ["127.0.0.1", "localhost"] {
+            let output = Command::new(env::current_exe()?)
+                .args(["tls::says_hello", "--exact", "--ignored"])
+                .env("MINIBROKER_URL", format!("rediss://{host}:{port}"))
+                .env("SSL_CERT_FILE", certificates.file("ca.pem"))
+                .output()?;
+            assert!(output.status.success(), "{}: {}", server.name, String::from_utf8_lossy(&output.stdout));
+        }
+        assert_eq!(server.keyspace(), "");
+        attached += 1;
+    }
+    if attached == 0 {
+        eprintln!("SKIPPED: no server here that can TLS");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_does_not_speak_tls_is_told() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("rediss://{}", listener.local_addr()?);
+    let server = thread::spawn(move || listener.accept()?.0.write_all(b"-ERR what is that?\r\n"));
+    let refused = Broker::attach(&url).expect_err("it does not").to_string();
+    assert!(refused.starts_with(&format!("cannot attach to {url}: TLS: ")), "{refused}");
+    server.join().expect("it does not panic")?;
+    Ok(())
+}
+
+/// Run by a test above in a process of its own.
+#[test]
+#[ignore = "a part of another test"]
+fn says_hello() -> Outcome {
+    let broker = Broker::from_env()?;
+    assert!(broker.is_attached());
+    broker.command(["PUBLISH", "chat", "hello"])?;
+    broker.wait_for_published("chat", 1).blocking()?;
+    Ok(())
+}
