@@ -104,6 +104,8 @@ pub mod commands;
 pub mod engine;
 pub mod resp;
 pub mod server;
+#[cfg(feature = "cli")]
+pub mod session;
 pub mod store;
 pub mod testing_a_chat;
 
