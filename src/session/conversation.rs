@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::format::Argument;
 use super::frame::Frame;
-use crate::commands::table::lookup;
+use crate::commands::table::{Command, lookup};
 
 /// A request, as far as it matters to its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Request {
             arguments.get(index).map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default()
         };
         let mut name = lower(0);
-        if arguments.len() > 1 && lookup(name.as_bytes()).is_some_and(|command| command.is_container()) {
+        if arguments.len() > 1 && lookup(name.as_bytes()).is_some_and(Command::is_container) {
             name = format!("{name}|{}", lower(1));
         }
         Self { name, arguments, event, queued: Vec::new(), confirmations: None }
@@ -169,7 +169,7 @@ impl Conversation {
             return Heard::Push;
         }
         let Some(request) = self.pending.front_mut() else { return Heard::Push };
-        let given = request.arguments.len() - 1;
+        let given = request.arguments.len().saturating_sub(1);
         let left = request.confirmations.get_or_insert(if given == 0 { before.max(1) } else { given });
         *left = left.saturating_sub(1);
         let (done, request) = (*left == 0, request.clone());
@@ -195,7 +195,8 @@ mod tests {
                 Action::Send(_, arguments) => conversation.sends(Request::new(arguments, index)),
                 Action::Answer(_, frame) => heard.push(match conversation.hears(frame) {
                     Heard::Answer(request) if !request.queued.is_empty() => {
-                        let names: Vec<_> = request.queued.iter().map(|queued| queued.name.as_str()).collect();
+                        let names: Vec<_> =
+                            request.queued.iter().map(|queued| queued.name.as_str()).collect();
                         format!("exec of {}", names.join(","))
                     }
                     Heard::Answer(request) => request.name,

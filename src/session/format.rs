@@ -207,7 +207,8 @@ fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, FormatError> {
                 }
                 None if line.trim_start().starts_with('#') => {}
                 None => {
-                    let text = "it begins with a space as if it went on with a line, but there is none".into();
+                    let text =
+                        "it begins with a space as if it went on with a line, but there is none".into();
                     return Err(FormatError { line: index + 1, text });
                 }
             }
@@ -384,7 +385,8 @@ impl<'a> Cursor<'a> {
                         b'b' => 8,
                         b'a' => 7,
                         b'x' => {
-                            let digits = self.rest().get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
+                            let digits =
+                                self.rest().get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
                             let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
                             self.at += 2;
                             let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
@@ -649,7 +651,9 @@ impl Wrapped<'_> {
             piece.push(char);
             column += 1;
             // An escape is not torn.
-            if char == '\\' && let Some(escaped) = chars.next() {
+            if char == '\\'
+                && let Some(escaped) = chars.next()
+            {
                 piece.push(escaped);
                 column += 1;
                 if escaped == 'x' {

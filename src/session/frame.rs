@@ -82,7 +82,8 @@ impl Placeholder {
             Some((word, name)) => (word, Some(name)),
             None => (inner, None),
         };
-        let named = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        let named =
+            |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         let kind = PlaceholderKind::ALL.iter().find(|(_, its)| *its == word)?.0;
         if name.is_some_and(|name| name.is_empty() || !named(name)) {
             return None;
@@ -93,9 +94,8 @@ impl Placeholder {
     /// Whether it may stand for this value.
     #[must_use]
     pub fn stands_for(&self, frame: &Frame) -> bool {
-        let text = match frame {
-            Frame::Text { kind: b':' | b'$' | b'+', text } => text,
-            _ => return self.kind == PlaceholderKind::Any,
+        let Frame::Text { kind: b':' | b'$' | b'+', text } = frame else {
+            return self.kind == PlaceholderKind::Any;
         };
         match self.kind {
             PlaceholderKind::Any => true,

@@ -8,7 +8,7 @@
 //! | XPENDING, XINFO | idle times `<ms>` |
 //! | OBJECT IDLETIME | `<int>` |
 //! | CLIENT ID, the id in HELLO | one number stands for the same other wherever it comes again `<int>` |
-//! | HELLO | version and modules `<any>` |
+//! | HELLO | what the server calls itself, its version and modules `<any>` |
 //! | INFO, CLIENT LIST, CLIENT INFO, RANDOMKEY, SRANDMEMBER, SPOP and whatever else Redis calls `nondeterministic_output` | all but the type `<any>` |
 //! | SCAN, HSCAN, SSCAN, ZSCAN | the cursor, and the order `<any>` |
 //! | KEYS, SMEMBERS, SINTER, HGETALL and whatever else Redis calls `nondeterministic_output_order` | the order `<any>` |
@@ -158,13 +158,15 @@ const CONFIG: &[(&str, PlaceholderKind)] = &[
 ];
 
 fn rule(request: &Request) -> Rule {
-    let flat_pairs = |first: usize, word: &str| (first..request.arguments.len()).any(|at| request.has(at, word));
+    let flat_pairs =
+        |first: usize, word: &str| (first..request.arguments.len()).any(|at| request.has(at, word));
     match request.name.as_str() {
         "exec" => Rule::Transaction(request.queued.iter().map(rule).collect()),
+        "xpending" if request.arguments.len() > 3 => {
+            Rule::Column(2, Box::new(Rule::Like(PlaceholderKind::Ms)))
+        }
         // Their ids are known by themselves, and nothing else of them differs.
-        "xadd" | "xtrim" | "xclaim" | "xautoclaim" | "dump" => Rule::Exact,
-        "xpending" if request.arguments.len() > 3 => Rule::Column(2, Box::new(Rule::Like(PlaceholderKind::Ms))),
-        "xpending" => Rule::Exact,
+        "xadd" | "xtrim" | "xclaim" | "xautoclaim" | "xpending" | "dump" => Rule::Exact,
         "xinfo|stream" | "xinfo|groups" | "xinfo|consumers" => Rule::Named(XINFO),
         "time" => Rule::Each(Box::new(Rule::Like(PlaceholderKind::Ms))),
         "lastsave" => Rule::Like(PlaceholderKind::Ms),
@@ -198,6 +200,8 @@ fn placeholder(kind: PlaceholderKind) -> Frame {
 
 impl Rule {
     /// What both have in common: `right` itself, with placeholders where they differ by nature. None: they differ.
+    // One arm a rule.
+    #[allow(clippy::too_many_lines)]
     fn apply(&self, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Option<Frame> {
         // What the session says itself goes before all rules.
         if let Frame::Placeholder(written) = left {
@@ -213,7 +217,8 @@ impl Rule {
             left.kind() == right.kind() && placeholder.stands_for(left) && placeholder.stands_for(right)
         };
         // Ids are paired also where they are the same.
-        if let (Frame::Text { text: one, kind: b'$' }, Frame::Text { text: other, kind: b'$' }) = (left, right)
+        if let (Frame::Text { text: one, kind: b'$' }, Frame::Text { text: other, kind: b'$' }) =
+            (left, right)
             && is_made_id(one)
             && is_made_id(other)
         {
@@ -237,17 +242,19 @@ impl Rule {
                 Some(if one == other { right.clone() } else { placeholder(PlaceholderKind::Int) })
             }
             Self::Expiry => {
-                let positive = |frame: &Frame| frame.text().and_then(parse_integer).is_some_and(|number| number >= 0);
+                let positive =
+                    |frame: &Frame| frame.text().and_then(parse_integer).is_some_and(|number| number >= 0);
                 let both = both_are(PlaceholderKind::Int) && positive(left) && positive(right);
                 both.then(|| placeholder(PlaceholderKind::Ms))
             }
-            Self::Any => exact(pairs)
-                .or_else(|| {
-                let same = left.kind() == right.kind() && std::mem::discriminant(left) == std::mem::discriminant(right);
+            Self::Any => exact(pairs).or_else(|| {
+                let same = left.kind() == right.kind()
+                    && std::mem::discriminant(left) == std::mem::discriminant(right);
                 same.then(|| placeholder(PlaceholderKind::Any))
             }),
             Self::Order { pairs: in_pairs } => exact(pairs).or_else(|| {
-                (sorted(left, *in_pairs)? == sorted(right, *in_pairs)?).then(|| placeholder(PlaceholderKind::Any))
+                (sorted(left, *in_pairs)? == sorted(right, *in_pairs)?)
+                    .then(|| placeholder(PlaceholderKind::Any))
             }),
             Self::Scan { pairs: in_pairs } => exact(pairs).or_else(|| {
                 let ([one, left], [other, right]) = (left.items(), right.items()) else { return None };
@@ -258,25 +265,36 @@ impl Rule {
             }),
             Self::Each(rule) => each(left, right, pairs, |_| rule.as_ref().clone()),
             Self::Column(column, rule) => each(left, right, pairs, |_| Self::Row(*column, rule.clone())),
-            Self::Row(column, rule) => each(left, right, pairs, |index| {
-                if index == *column { rule.as_ref().clone() } else { Self::Exact }
-            }),
+            Self::Row(column, rule) => {
+                each(
+                    left,
+                    right,
+                    pairs,
+                    |index| {
+                        if index == *column { rule.as_ref().clone() } else { Self::Exact }
+                    },
+                )
+            }
             Self::Named(names) => {
-                let time = |frame: &Frame| frame.kind() == b':' && frame.text().and_then(parse_integer) >= Some(CLOCK_MIN_SIGNED);
+                let time = |frame: &Frame| {
+                    frame.kind() == b':' && frame.text().and_then(parse_integer) >= Some(CLOCK_MIN_SIGNED)
+                };
                 if time(left) && time(right) {
                     return Some(placeholder(PlaceholderKind::Ms));
                 }
-                each(left, right, pairs, |index| match names.iter().find(|(name, _)| follows(left, index, name)) {
-                    None => self.clone(),
-                    Some((_, PlaceholderKind::Any)) => Self::Any,
-                    Some((_, kind)) => Self::Like(*kind),
+                each(left, right, pairs, |index| {
+                    match names.iter().find(|(name, _)| follows(left, index, name)) {
+                        None => self.clone(),
+                        Some((_, PlaceholderKind::Any)) => Self::Any,
+                        Some((_, kind)) => Self::Like(*kind),
+                    }
                 })
             }
             Self::Hello => each(left, right, pairs, |index| {
                 let after = |name| follows(left, index, name);
                 if after("id") {
                     Self::Client
-                } else if after("version") || after("modules") {
+                } else if after("server") || after("version") || after("modules") {
                     Self::Any
                 } else {
                     Self::Exact
@@ -285,9 +303,8 @@ impl Rule {
             Self::Transaction(rules) => {
                 each(left, right, pairs, |index| rules.get(index).cloned().unwrap_or(Self::Exact))
             }
-            Self::Monitored => {
-                (monitored(left.text()?)? == monitored(right.text()?)?).then(|| placeholder(PlaceholderKind::Any))
-            }
+            Self::Monitored => (monitored(left.text()?)? == monitored(right.text()?)?)
+                .then(|| placeholder(PlaceholderKind::Any)),
         }
     }
 }
@@ -301,7 +318,8 @@ fn each(left: &Frame, right: &Frame, pairs: &mut Pairs, rule: impl Fn(usize) -> 
         return None;
     }
     let both = items.iter().zip(others).enumerate();
-    let items = both.map(|(index, (left, right))| rule(index).apply(left, right, pairs)).collect::<Option<_>>()?;
+    let items =
+        both.map(|(index, (left, right))| rule(index).apply(left, right, pairs)).collect::<Option<_>>()?;
     Some(Frame::Nest { kind: *kind, items })
 }
 
@@ -377,14 +395,33 @@ mod tests {
             ("LRANGE l 0 -1", "[\"a\" \"b\"]", "[\"b\" \"a\"]", "different"),
             ("SCAN 0", "[\"0\" [\"a\" \"b\"]]", "[\"0\" [\"b\" \"a\"]]", "<any>"),
             ("SCAN 0", "[\"0\" [\"a\"]]", "[\"0\" [\"b\"]]", "different"),
-            ("XPENDING s g - + 9", "[[\"1-1\" \"c\" :5 :1]]", "[[\"1-1\" \"c\" :7 :1]]", "[[\"1-1\" \"c\" <ms> :1]]"),
+            (
+                "XPENDING s g - + 9",
+                "[[\"1-1\" \"c\" :5 :1]]",
+                "[[\"1-1\" \"c\" :7 :1]]",
+                "[[\"1-1\" \"c\" <ms> :1]]",
+            ),
             ("XPENDING s g - + 9", "[[\"1-1\" \"c\" :5 :1]]", "[[\"1-1\" \"c\" :5 :2]]", "different"),
-            ("XINFO CONSUMERS s g", "[[\"name\" \"c\" \"idle\" :5]]", "[[\"name\" \"c\" \"idle\" :7]]", "[[\"name\" \"c\" \"idle\" <ms>]]"),
-            ("HELLO", "[\"server\" \"redis\" \"version\" \"7\" \"id\" :3]", "[\"server\" \"redis\" \"version\" \"8\" \"id\" :4]", "[\"server\" \"redis\" \"version\" <any> \"id\" <int>]"),
+            (
+                "XINFO CONSUMERS s g",
+                "[[\"name\" \"c\" \"idle\" :5]]",
+                "[[\"name\" \"c\" \"idle\" :7]]",
+                "[[\"name\" \"c\" \"idle\" <ms>]]",
+            ),
+            (
+                "HELLO",
+                "[\"server\" \"redis\" \"version\" \"7\" \"id\" :3]",
+                "[\"server\" \"redis\" \"version\" \"8\" \"id\" :4]",
+                "[\"server\" \"redis\" \"version\" <any> \"id\" <int>]",
+            ),
             ("GET k", "<any>", "\"x\"", "<any>"),
             ("GET k", "<int>", "\"x\"", "different"),
         ] {
-            assert_eq!(compared(&mut Pairs::default(), request, left, right), wanted, "{request} {left} {right}");
+            assert_eq!(
+                compared(&mut Pairs::default(), request, left, right),
+                wanted,
+                "{request} {left} {right}"
+            );
         }
     }
 
@@ -394,19 +431,28 @@ mod tests {
         let mut of = |request, left, right| compared(&mut pairs, request, left, right);
         assert_eq!(of("XADD s * f v", "\"1700000000000-0\"", "\"1800000000000-0\""), "<id>");
         assert_eq!(of("XADD s * f v", "\"1700000000000-1\"", "\"1800000000005-0\""), "<id>");
-        assert_eq!(of("XRANGE s - +", "[[\"1700000000000-0\" [\"f\"]]]", "[[\"1800000000000-0\" [\"f\"]]]"), "[[<id> [\"f\"]]]");
-        assert_eq!(of("XRANGE s - +", "[[\"1700000000000-1\" [\"f\"]]]", "[[\"1800000000000-0\" [\"f\"]]]"), "different");
+        assert_eq!(
+            of("XRANGE s - +", "[[\"1700000000000-0\" [\"f\"]]]", "[[\"1800000000000-0\" [\"f\"]]]"),
+            "[[<id> [\"f\"]]]"
+        );
+        assert_eq!(
+            of("XRANGE s - +", "[[\"1700000000000-1\" [\"f\"]]]", "[[\"1800000000000-0\" [\"f\"]]]"),
+            "different"
+        );
         assert_eq!(of("XADD s 1-1 f v", "\"1-1\"", "\"2-1\""), "different");
         assert_eq!(pairs.id(b"(1700000000000-1").as_deref(), Some(&b"(1800000000005-0"[..]));
     }
 
     #[test]
     fn answers_of_a_transaction_differ_as_those_alone() {
-        let request = |text: &str| Request::new(&text.split(' ').map(|word| word.to_owned().into()).collect::<Vec<_>>(), 0);
+        let request = |text: &str| {
+            Request::new(&text.split(' ').map(|word| word.to_owned().into()).collect::<Vec<_>>(), 0)
+        };
         let mut exec = request("EXEC");
         exec.queued = vec![request("TIME"), request("GET k")];
         let heard = Heard::Answer(exec);
-        let of = |left: &str, right: &str| compare(&heard, &frame(left), &frame(right), &mut Pairs::default());
+        let of =
+            |left: &str, right: &str| compare(&heard, &frame(left), &frame(right), &mut Pairs::default());
         assert!(matches!(of("[[:1 :2] \"v\"]", "[[:3 :4] \"v\"]"), Likeness::ByNature(_)));
         assert_eq!(of("[[:1 :2] \"v\"]", "[[:1 :2] \"w\"]"), Likeness::Different);
     }

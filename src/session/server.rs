@@ -323,7 +323,8 @@ impl Server {
             match received(&connection.inbox, &self.activity, deadline).await {
                 Some(Received::Frame(Frame::Text { kind: b'+', .. })) => {}
                 // Who logs in itself is not let in before.
-                Some(Received::Frame(frame)) if frame.text().is_some_and(|text| text.starts_with(b"NOAUTH")) => {}
+                Some(Received::Frame(frame))
+                    if frame.text().is_some_and(|text| text.starts_with(b"NOAUTH")) => {}
                 Some(Received::Frame(frame)) if !log_in || frame.kind() != b'-' => {
                     connection.inbox.lock().queue.push_front(Received::Frame(frame));
                     break;
@@ -373,6 +374,14 @@ impl Server {
     pub(super) fn take(&mut self, number: usize) -> Option<Received> {
         match self.connections.get(number) {
             Some(Some(connection)) => connection.inbox.lock().queue.pop_front(),
+            _ => None,
+        }
+    }
+
+    /// What would be taken.
+    pub(super) fn peek(&self, number: usize) -> Option<Received> {
+        match self.connections.get(number) {
+            Some(Some(connection)) => connection.inbox.lock().queue.front().cloned(),
             _ => None,
         }
     }

@@ -50,16 +50,23 @@ impl std::str::FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with("rediss:") {
-            return Err("rediss:// needs TLS, which this program does not speak; a tunnel such as stunnel does".into());
+            return Err(
+                "rediss:// needs TLS, which this program does not speak; a tunnel such as stunnel does"
+                    .into(),
+            );
         }
         if let Some(rest) = text.strip_prefix("redis+unix:").or_else(|| text.strip_prefix("unix:")) {
             return unix(rest);
         }
-        let rest = text.strip_prefix("redis://").ok_or("it is neither redis://HOST[:PORT][/DATABASE] nor unix:/PATH")?;
+        let rest = text
+            .strip_prefix("redis://")
+            .ok_or("it is neither redis://HOST[:PORT][/DATABASE] nor unix:/PATH")?;
         let (login, rest) = rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
         let (user, password) = match login.map(|login| login.split_once(':').unwrap_or(("", login))) {
             None => (None, None),
-            Some((user, password)) => (Some(decoded(user)?).filter(|user| !user.is_empty()), Some(decoded(password)?)),
+            Some((user, password)) => {
+                (Some(decoded(user)?).filter(|user| !user.is_empty()), Some(decoded(password)?))
+            }
         };
         let (address, database) = rest.split_once('/').unwrap_or((rest, ""));
         // Not in the host but behind it: an IPv6 address stands in brackets.
@@ -143,13 +150,18 @@ mod tests {
     fn what_people_write_is_understood() {
         let read = |text: &str| text.parse::<Target>();
         assert_eq!(read("redis://h").map(|target| target.to_string()).as_deref(), Ok("redis://h:6379"));
-        assert_eq!(read("redis://[::1]:1/").map(|target| target.to_string()).as_deref(), Ok("redis://[::1]:1"));
+        assert_eq!(
+            read("redis://[::1]:1/").map(|target| target.to_string()).as_deref(),
+            Ok("redis://[::1]:1")
+        );
         let login = read("redis://:p%40w@h:1").expect("a target");
         assert_eq!((login.user, login.password.as_deref()), (None, Some("p@w")));
         let unix = read("unix:///tmp/a%20b?pass=x&db=3").expect("a target");
         assert_eq!(unix.place, Place::Unix("/tmp/a b".into()));
         assert_eq!((unix.password.as_deref(), unix.database), (Some("x"), 3));
-        for wrong in ["localhost:1", "redis://h:x", "redis://h/x", "redis://", "rediss://h", "unix:", "redis://%zz@h"] {
+        for wrong in
+            ["localhost:1", "redis://h:x", "redis://h/x", "redis://", "rediss://h", "unix:", "redis://%zz@h"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }
