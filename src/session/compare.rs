@@ -421,10 +421,11 @@ impl Comparison<'_> {
 
     /// Does not wait again for answers that the session has and both servers do not give.
     fn excuse(&mut self, number: usize) {
+        let next = self.answers_before(self.at + 1, number);
         let line = &mut self.lines[number];
         if line.matched < line.expected {
             line.expected = line.matched;
-            line.next = self.answers_before(self.at + 1, number);
+            line.next = next;
         }
     }
 
