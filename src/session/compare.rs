@@ -273,6 +273,10 @@ impl Comparison<'_> {
     async fn event(&mut self, index: usize) -> Result<(), Stop> {
         let session = self.session;
         let action = &session.events[index].action;
+        if let Action::Pause(_) | Action::Idle(_) | Action::Wait(_) = action {
+            self.flush().await?;
+            self.report.tell(|| action.clone());
+        }
         match action {
             Action::Send(number, arguments) => {
                 let other = !self.batch.events.is_empty() && self.batch.sender != *number;

@@ -128,6 +128,9 @@ impl Replay<'_> {
     async fn event(&mut self, index: usize) -> Result<Next, ServerError> {
         let session = self.session;
         let action = &session.events[index].action;
+        if let Action::Pause(_) | Action::Idle(_) | Action::Wait(_) = action {
+            self.report.tell(|| action.clone());
+        }
         match action {
             Action::Pause(time) => {
                 self.flush().await?;

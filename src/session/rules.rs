@@ -8,6 +8,7 @@
 //! | XPENDING, XINFO | idle times `<ms>` |
 //! | OBJECT IDLETIME | `<int>` |
 //! | CLIENT ID, the id in HELLO | one number stands for the same other wherever it comes again `<int>` |
+//! | CLIENT SETINFO | everything: libraries send it to servers that do not know it as well `<any>` |
 //! | HELLO | what the server calls itself, its version and modules `<any>` |
 //! | INFO, CLIENT LIST, CLIENT INFO, RANDOMKEY, SRANDMEMBER, SPOP and whatever else Redis calls `nondeterministic_output` | all but the type `<any>` |
 //! | SCAN, HSCAN, SSCAN, ZSCAN | the cursor, and the order `<any>` |
@@ -121,6 +122,8 @@ enum Rule {
     Expiry,
     /// Everything but the type.
     Any,
+    /// Everything.
+    Anything,
     /// The order of elements, or of pairs.
     Order { pairs: bool },
     /// Cursor and order.
@@ -174,6 +177,7 @@ fn rule(request: &Request) -> Rule {
         "httl" | "hpttl" | "hexpiretime" | "hpexpiretime" => Rule::Each(Box::new(Rule::Expiry)),
         "object|idletime" => Rule::Like(PlaceholderKind::Int),
         "client|id" => Rule::Client,
+        "client|setinfo" => Rule::Anything,
         "hello" => Rule::Hello,
         "config|get" => Rule::Named(CONFIG),
         "scan" | "sscan" => Rule::Scan { pairs: false },
@@ -252,6 +256,7 @@ impl Rule {
                     && std::mem::discriminant(left) == std::mem::discriminant(right);
                 same.then(|| placeholder(PlaceholderKind::Any))
             }),
+            Self::Anything => Some(placeholder(PlaceholderKind::Any)),
             Self::Order { pairs: in_pairs } => exact(pairs).or_else(|| {
                 (sorted(left, *in_pairs)? == sorted(right, *in_pairs)?)
                     .then(|| placeholder(PlaceholderKind::Any))
