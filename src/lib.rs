@@ -106,6 +106,8 @@ pub mod engine;
 mod remote;
 pub mod resp;
 pub mod server;
+#[cfg(feature = "cli")]
+pub mod session;
 pub mod store;
 pub mod testing_a_chat;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use minibroker::commands::config;
+use minibroker::session::cli::Tool;
 use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version};
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 use tokio::process::{Child, Command};
@@ -32,7 +33,8 @@ A broker that speaks the Redis protocol, for testing chats and queues. Clients o
 everything in memory and forgets it at the end, which is Ctrl-C or SIGTERM.";
 const USAGE: &str = "\
 minibroker [OPTIONS]
-       minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...";
+       minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...
+       minibroker record|replay|compare --help";
 const ABOUT_RUN: &str = "\
 Starts a broker, on a free port unless told otherwise, for the time of one command, which finds it by REDIS_URL, \
 REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 and the number of the signal that has ended it; \
@@ -146,17 +148,36 @@ fn address(text: &str) -> Result<IpAddr, String> {
 }
 
 fn main() -> ExitCode {
-    let matches = Program::command().args(settings()).get_matches();
-    let mut program = Program::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    program.options.others = others(&matches);
-    let outcome = match program.action {
-        None => serve(&program.options),
-        Some(Action::Run { command }) => run(&program.options, &command),
+    let outcome = match Tool::given() {
+        Some(tool) => with_sessions(tool),
+        None => with_broker(),
     };
     outcome.unwrap_or_else(|failure| {
         // Where nobody can be told any more the exit status tells.
         let _ = writeln!(io::stderr(), "minibroker: {}", failure.text);
         ExitCode::from(failure.status)
+    })
+}
+
+/// `minibroker` and `minibroker run`.
+fn with_broker() -> Result<ExitCode, Failure> {
+    let matches = Program::command().args(settings()).subcommands(Tool::all()).get_matches();
+    let mut program = Program::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    program.options.others = others(&matches);
+    match program.action {
+        None => serve(&program.options),
+        Some(Action::Run { command }) => run(&program.options, &command),
+    }
+}
+
+/// `minibroker record`, `replay` and `compare`, which have flags of their own.
+fn with_sessions(tool: Tool) -> Result<ExitCode, Failure> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let ended = async {
+            let _ = signals.next().await;
+        };
+        tool.run(ended).await.map_err(|text| Failure { text, status: FAILED })
     })
 }
 

@@ -1,0 +1,235 @@
+//! `minibroker record`, `minibroker replay` and `minibroker compare`: their flags, and what they print.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{Options, Outcome, Session, Target, compare, record, replay};
+
+/// The exit status where answers differ, as diff's.
+const DIFFERENT: u8 = 1;
+
+const TOOLS: [(&str, &str); 3] = [
+    ("record", "Write down what clients and a server say to each other"),
+    ("replay", "Play a session on a server, which has to answer the same again"),
+    ("compare", "Play a session on minibroker and on another server, which have to answer the same"),
+];
+const ABOUT_RECORD: &str = "\
+Makes a server known under another address and writes down what its clients say and hear, until Ctrl-C or SIGTERM. \
+Bytes pass through as they are. The passwords of AUTH and HELLO are written as <password>; all else that clients send \
+is written as it is. A login and a database in the URL are used for every client.";
+const ABOUT_REPLAY: &str = "\
+Plays a session on a server in its order: each event when all before it have happened. Prints the first answer that is \
+not the one in the session. The exit status is 0 if there is none, 1 if there is one, 2 if the session cannot be played. \
+What is on the server stays there.";
+const ABOUT_COMPARE: &str = "\
+Plays a session on a broker of its own and on another server, and prints the first answer in which they differ. The exit \
+status is 0 if there is none, 1 if there is one, 2 if the session cannot be played.\n\n\
+The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
+with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
+const FORMAT: &str = "\
+A session is text, a line an event. # begins a comment; a line that begins with a space goes on
+with the one before.
+
+  ann connect                   a client connects (also when it is first named)
+  ann > SUBSCRIBE chat          it sends a request, quoted as in redis-cli
+  ann < [\"subscribe\" \"chat\" :1]  a reply or push comes; compare needs none
+  ann >> \"PING\\r\\n\"             it sends bytes as they are; << bytes that are no reply come
+  ann close                     it closes; closed: the server has closed
+  ann wait                      until something has come to it
+  pause 100                     milliseconds; idle 100: those of the recording, kept with --idle
+
+Answers: \"string\" +simple -\"ERR error\" :1 $-1 *-1 [array] ~[set] %[key value] >[push]
+  _ #t ,1.5 (123 =\"txt:text\" !\"error\"
+In place of one: <id> (of a stream), <ms>, <int>, <any>.
+  <id:x> gives it the name x, by which a request has it: XACK s g <id:x>
+AUTH <password> takes the password of the URL; without one nobody logs in.
+
+What differs by nature is known: ids, TIME, TTL, INFO, CLIENT ID, the order of
+SMEMBERS and more. --verbose shows where.";
+
+#[derive(Parser, Debug)]
+#[command(name = "minibroker", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Program {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+/// What the program does with sessions.
+#[derive(Subcommand, Debug)]
+pub enum Tool {
+    /// Write down what clients and a server say to each other.
+    #[command(about = ABOUT_RECORD)]
+    Record {
+        /// The server: redis://[user:password@]host[:port][/database] or unix:/path.
+        #[arg(long, value_name = "URL")]
+        upstream: Target,
+        /// Where clients connect, on 127.0.0.1 unless told otherwise; port 0 for a free one.
+        #[arg(long, value_name = "[HOST:]PORT")]
+        listen: String,
+        /// The file for the session; one that exists is replaced.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Play a session on a server, which has to answer the same again.
+    #[command(about = ABOUT_REPLAY, after_help = FORMAT)]
+    Replay {
+        /// The session.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The server: redis://[user:password@]host[:port][/database] or unix:/path.
+        #[arg(long, value_name = "URL")]
+        to: Target,
+        /// What both have.
+        #[command(flatten)]
+        flags: Flags,
+        /// Empty the database in the URL before.
+        #[arg(long)]
+        flush: bool,
+    },
+    /// Play a session on minibroker and on another server, which have to answer the same.
+    #[command(about = ABOUT_COMPARE, after_help = FORMAT)]
+    Compare {
+        /// The session.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The server: redis://[user:password@]host[:port][/database] or unix:/path.
+        #[arg(long, value_name = "URL")]
+        with: Target,
+        /// What both have.
+        #[command(flatten)]
+        flags: Flags,
+        /// Empty the databases that the session uses before.
+        #[arg(long)]
+        flush: bool,
+    },
+}
+
+/// What replaying and comparing have in common.
+#[derive(Args, Debug)]
+pub struct Flags {
+    /// Print all differences, not the first only.
+    #[arg(long)]
+    all: bool,
+    /// Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature.
+    #[arg(long)]
+    verbose: bool,
+    /// Let as much time pass as when the session was recorded.
+    #[arg(long)]
+    idle: bool,
+    /// How long an answer may take, beyond the time that it took when it was recorded.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    patience: u32,
+}
+
+impl Tool {
+    /// The one that the command line asks for, if it asks for one. What is wrong with it, and help, ends the program.
+    #[must_use]
+    pub fn given() -> Option<Self> {
+        let first = std::env::args_os().nth(1)?;
+        let asked = TOOLS.iter().any(|(name, _)| *name == first);
+        asked.then(|| Program::parse().tool)
+    }
+
+    /// All of them, for a list.
+    pub fn all() -> impl Iterator<Item = clap::Command> {
+        TOOLS.iter().map(|(name, what)| clap::Command::new(*name).about(*what))
+    }
+
+    /// Does it, until it is done or `ended`.
+    ///
+    /// # Errors
+    ///
+    /// One line on why it cannot be done.
+    pub async fn run(self, ended: impl Future<Output = ()>) -> Result<ExitCode, String> {
+        match self {
+            Self::Record { upstream, listen, out } => {
+                let listen = if listen.contains(':') { listen } else { format!("127.0.0.1:{listen}") };
+                let create = || {
+                    let named = |error: io::Error| {
+                        io::Error::new(error.kind(), format!("{}: {error}", out.display()))
+                    };
+                    File::create(&out).map_err(named)
+                };
+                let ready = |address| {
+                    // Whoever started us may have closed our standard output; we record all the same.
+                    let mut stdout = io::stdout().lock();
+                    let version = env!("CARGO_PKG_VERSION");
+                    let _ =
+                        writeln!(stdout, "minibroker {version} is ready on {address}, recording {upstream}");
+                    let _ = stdout.flush();
+                };
+                let recorded = record(&upstream, &listen, create, ready, ended).await;
+                recorded.map_err(|error| error.to_string())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Replay { file, to, flags, flush } => {
+                let (session, options) = (read(&file)?, flags.options(&file, flush));
+                let mut out = io::BufWriter::new(io::stdout().lock());
+                let replayed = tokio::select! {
+                    replayed = replay(&session, &to, &options, &mut out) => replayed,
+                    () = ended => return Err("interrupted".into()),
+                };
+                let outcome = replayed.map_err(|error| failed(&file, &error))?;
+                Ok(concluded(out, outcome))
+            }
+            Self::Compare { file, with, flags, flush } => {
+                let (session, options) = (read(&file)?, flags.options(&file, flush));
+                let mut out = io::BufWriter::new(io::stdout().lock());
+                let compared = compare(&session, &with, &options, &mut out, ended).await;
+                let outcome = compared.map_err(|error| failed(&file, &error))?;
+                Ok(concluded(out, outcome))
+            }
+        }
+    }
+}
+
+impl Flags {
+    fn options(&self, file: &Path, flush: bool) -> Options {
+        Options {
+            title: file.display().to_string(),
+            all: self.all,
+            verbose: self.verbose,
+            idle: self.idle,
+            flush,
+            patience: Duration::from_secs(self.patience.into()),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Session, String> {
+    let named = |error: &dyn Display| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+    Session::read(&text).map_err(|error| format!("{}:{error}", file.display()))
+}
+
+fn failed(file: &Path, error: &super::PlayError) -> String {
+    match error {
+        super::PlayError::At { line, source } => format!("{}:{line}: {source}", file.display()),
+        other => other.to_string(),
+    }
+}
+
+/// Prints what it has come to.
+fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
+    let Outcome { requests, answers, by_nature, differences } = outcome;
+    let by_nature = if by_nature > 0 {
+        format!(", {by_nature} of them but for what differs by nature")
+    } else {
+        String::new()
+    };
+    // The exit status tells it as well.
+    let _ = match differences {
+        0 => writeln!(out, "# no difference: {requests} requests, {answers} answers the same{by_nature}"),
+        1 => writeln!(out, "# 1 difference: {requests} requests, {answers} answers"),
+        _ => writeln!(out, "# {differences} differences: {requests} requests, {answers} answers"),
+    };
+    let _ = out.flush();
+    if differences == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) }
+}

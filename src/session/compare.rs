@@ -1,0 +1,631 @@
+//! A session played on an embedded broker and on another server at once, which have to answer the same.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::io::Write;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+use super::conversation::{Conversation, Heard, Request};
+use super::format::{Action, Argument, Session};
+use super::play::{
+    Options, Outcome, PlayError, Report, expanded, is_of_use, logs_in_itself, needs_an_answer, playable,
+};
+use super::rules::{self, Likeness, Pairs};
+use super::server::{Received, Server, ServerError, request_bytes};
+use super::target::Target;
+use crate::Broker;
+use crate::resp::{Limits, Parser};
+
+/// How much is sent in one piece: servers read at least as much in one turn of their loop, so that it is done at once.
+const PIECE: usize = 8 * 1024;
+/// How long one server may be behind the other before somebody asks whether it has done all that it was told.
+const SOON: Duration = Duration::from_millis(100);
+/// How long one server may be behind the other when it says that it has.
+const LATE: Duration = Duration::from_secs(1);
+/// How often somebody looks where nothing tells that something has come.
+const LOOK: Duration = Duration::from_millis(2);
+/// As many databases as a broker has by default.
+const DATABASES: usize = 16;
+
+/// Plays a session on an embedded broker and on a server, and prints the first difference to `out`, or all of them.
+/// The server's databases that the session uses have to be empty, or are emptied with [`Options::flush`]; they are empty
+/// afterwards. `interrupted` ends it early.
+///
+/// # Errors
+///
+/// The server cannot be used or goes away, there is something in its databases, or it was interrupted.
+pub async fn compare(
+    session: &Session,
+    target: &Target,
+    options: &Options,
+    out: &mut dyn Write,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Outcome, PlayError> {
+    let session = playable(session, target);
+    let mut right = Server::connect(target, session.names.len()).await?;
+    let databases = Databases::of(&session, target);
+    databases.prepare(&mut right, options.flush).await?;
+
+    let most = databases.named.iter().max().map_or(0, |most| *most as usize);
+    let broker = Broker::builder()
+        .databases(DATABASES.max(most.min(usize::from(u16::MAX)) + 1))
+        .password(target.password.clone().unwrap_or_default())
+        .journal_limit(0)
+        .start_on_this_runtime();
+    let left = Server::embedded(broker, target, session.names.len());
+    let name = described(&mut right).await?;
+    let report = Report {
+        session: &session,
+        options,
+        sides: [format!("minibroker {}", env!("CARGO_PKG_VERSION")), format!("{target} ({name})")],
+        out,
+        outcome: Outcome::default(),
+    };
+    let mut comparison = Comparison {
+        session: &session,
+        left,
+        right,
+        report,
+        lines: session.names.iter().map(|_| Line::default()).collect(),
+        pairs: Pairs::default(),
+        to_left: Pairs::default(),
+        to_right: Pairs::default(),
+        recorded: recorded(&session),
+        batch: Batch::default(),
+        step: Vec::new(),
+        at: 0,
+        idle: Duration::ZERO,
+    };
+    let played = tokio::select! {
+        played = comparison.play() => played,
+        () = interrupted => Err(PlayError::Interrupted),
+    };
+    let outcome = comparison.report.outcome;
+    let cleaned = databases.clean(&mut comparison.right).await;
+    played?;
+    cleaned?;
+    Ok(outcome)
+}
+
+/// The events that are answers, of each connection.
+fn recorded(session: &Session) -> Vec<Vec<usize>> {
+    let mut recorded = vec![Vec::new(); session.names.len()];
+    for (index, event) in session.events.iter().enumerate() {
+        if let Action::Answer(number, _) = &event.action {
+            recorded[*number].push(index);
+        }
+    }
+    recorded
+}
+
+/// What the server calls itself.
+async fn described(server: &mut Server) -> Result<String, ServerError> {
+    let info = server.ask(&["INFO", "server"]).await?;
+    let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
+    let field = |name: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(|value| value.trim().to_owned())
+    };
+    Ok(match (field("valkey_version"), field("redis_version")) {
+        (Some(version), _) => format!("Valkey {version}"),
+        (None, Some(version)) => format!("Redis {version}"),
+        (None, None) => "of unknown version".into(),
+    })
+}
+
+/// The databases that a session uses.
+struct Databases {
+    /// By its URL and by SELECT.
+    named: BTreeSet<u32>,
+    /// It may touch any other as well.
+    all: bool,
+}
+
+impl Databases {
+    fn of(session: &Session, target: &Target) -> Self {
+        let mut databases = Self { named: BTreeSet::from([target.database]), all: false };
+        for event in &session.events {
+            let Action::Send(_, arguments) = &event.action else { continue };
+            let Some(name) = arguments.first() else { continue };
+            if name.is("SELECT") {
+                let number = arguments
+                    .get(1)
+                    .and_then(Argument::bytes)
+                    .and_then(|bytes| std::str::from_utf8(bytes).ok());
+                databases.named.extend(number.and_then(|number| number.parse::<u32>().ok()));
+            }
+            databases.all |= ["FLUSHALL", "SWAPDB", "MOVE", "COPY"].iter().any(|word| name.is(word));
+        }
+        databases
+    }
+
+    /// Those that have keys.
+    async fn filled(server: &mut Server) -> Result<BTreeSet<u32>, ServerError> {
+        let info = server.ask(&["INFO", "keyspace"]).await?;
+        let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
+        let number = |line: &str| line.strip_prefix("db")?.split_once(':')?.0.parse().ok();
+        Ok(info.lines().filter_map(number).collect())
+    }
+
+    async fn prepare(&self, server: &mut Server, flush: bool) -> Result<(), PlayError> {
+        let filled = Self::filled(server).await?;
+        let ours: Vec<u32> =
+            filled.into_iter().filter(|number| self.all || self.named.contains(number)).collect();
+        if ours.is_empty() {
+            return Ok(());
+        }
+        if !flush {
+            let databases: Vec<String> = ours.iter().map(u32::to_string).collect();
+            let (server, databases) = (server.target().to_string(), databases.join(", "));
+            return Err(PlayError::NotEmpty { server, databases });
+        }
+        Ok(Self::empty(server, &ours).await?)
+    }
+
+    /// Removes what the session has made.
+    async fn clean(&self, server: &mut Server) -> Result<(), ServerError> {
+        let filled = Self::filled(server).await?;
+        let ours: Vec<u32> =
+            filled.into_iter().filter(|number| self.all || self.named.contains(number)).collect();
+        Self::empty(server, &ours).await
+    }
+
+    async fn empty(server: &mut Server, numbers: &[u32]) -> Result<(), ServerError> {
+        for number in numbers {
+            let answer = server.ask(&["SELECT", &number.to_string()]).await?;
+            if answer.kind() == b'+' {
+                server.ask(&["FLUSHDB"]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A connection of the session.
+#[derive(Default)]
+struct Line {
+    conversation: Conversation,
+    /// What the embedded broker sent and the other has not yet.
+    ahead: VecDeque<(Received, Heard)>,
+    /// The place of the session's next answer among [`Comparison::recorded`].
+    next: usize,
+    /// How many answers the session has for it so far, and how many did come.
+    expected: usize,
+    matched: usize,
+    /// How much has come since it last sent.
+    since: usize,
+    closed: bool,
+    /// What it sent as bytes, as far as it is no whole request.
+    raw: BytesMut,
+    parser: Option<Parser>,
+}
+
+/// Requests of one client that are sent in one piece.
+#[derive(Default)]
+struct Batch {
+    sender: usize,
+    /// The places of their events.
+    events: Vec<usize>,
+    left: Vec<u8>,
+    right: Vec<u8>,
+}
+
+struct Comparison<'a> {
+    session: &'a Session,
+    left: Server,
+    right: Server,
+    report: Report<'a>,
+    lines: Vec<Line>,
+    /// What the other server has for what the embedded broker has.
+    pairs: Pairs,
+    /// What each has for what the session has.
+    to_left: Pairs,
+    to_right: Pairs,
+    /// The events that are answers, of each connection.
+    recorded: Vec<Vec<usize>>,
+    batch: Batch,
+    /// The events of the last batch.
+    step: Vec<usize>,
+    /// The event that is played.
+    at: usize,
+    /// How long nothing happened when this was recorded, since somebody sent something.
+    idle: Duration,
+}
+
+/// Why playing ends before its end.
+enum Stop {
+    /// There is a difference, and one is enough.
+    Difference,
+    Server(ServerError),
+}
+
+impl From<ServerError> for Stop {
+    fn from(error: ServerError) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl Comparison<'_> {
+    async fn play(&mut self) -> Result<(), PlayError> {
+        match self.events().await {
+            Ok(()) | Err(Stop::Difference) => Ok(()),
+            Err(Stop::Server(source)) => {
+                let line = self.session.events.get(self.at).map_or(0, |event| event.line);
+                Err(PlayError::At { line, source })
+            }
+        }
+    }
+
+    async fn events(&mut self) -> Result<(), Stop> {
+        for index in 0..self.session.events.len() {
+            self.at = index;
+            self.event(index).await?;
+        }
+        self.flush().await?;
+        self.right.barrier(0).await?;
+        self.gather(None).await
+    }
+
+    async fn event(&mut self, index: usize) -> Result<(), Stop> {
+        let session = self.session;
+        let action = &session.events[index].action;
+        if let Action::Pause(_) | Action::Idle(_) | Action::Wait(_) = action {
+            self.flush().await?;
+            self.report.tell(|| action.clone());
+        }
+        match action {
+            Action::Send(number, arguments) => {
+                let other = !self.batch.events.is_empty() && self.batch.sender != *number;
+                if other
+                    || self.batch.right.len() >= PIECE
+                    || needs_an_answer(arguments)
+                    || !self.is_open(*number)
+                {
+                    self.flush().await?;
+                }
+                if !self.is_open(*number) {
+                    self.open(index, *number).await?;
+                }
+                let (left, right) = (
+                    expanded(arguments, &self.to_left, &self.left),
+                    expanded(arguments, &self.to_right, &self.right),
+                );
+                self.batch.left.extend(request_bytes(&left));
+                self.batch.right.extend(request_bytes(&right));
+                self.sent(index, *number);
+                self.lines[*number].conversation.sends(Request::new(arguments, index));
+            }
+            Action::SendBytes(number, bytes) => {
+                self.flush().await?;
+                if !self.is_open(*number) {
+                    self.open(index, *number).await?;
+                }
+                self.batch.left.extend_from_slice(bytes);
+                self.batch.right.extend_from_slice(bytes);
+                self.sent(index, *number);
+                self.lines[*number].sends_bytes(bytes, index);
+                self.flush().await?;
+            }
+            Action::Answer(number, _) => {
+                let line = &mut self.lines[*number];
+                line.expected += 1;
+                // Who pipelines is answered when somebody else acts.
+                if self.batch.events.is_empty() || self.batch.sender != *number {
+                    self.flush().await?;
+                    self.until(|comparison| comparison.has_answers(*number)).await?;
+                    self.excuse(*number);
+                }
+            }
+            Action::Connect(number) => {
+                self.flush().await?;
+                self.close(*number).await?;
+                self.open(index, *number).await?;
+            }
+            Action::Close(number) => {
+                self.flush().await?;
+                self.close(*number).await?;
+                self.report.tell(|| action.clone());
+            }
+            Action::Closed(number) => {
+                self.flush().await?;
+                self.until(|comparison| comparison.lines[*number].closed).await?;
+                self.close(*number).await?;
+            }
+            Action::Wait(number) => {
+                self.flush().await?;
+                self.until(|comparison| comparison.lines[*number].since > 0).await?;
+            }
+            Action::Pause(time) => self.pause(*time).await?,
+            Action::Idle(time) => {
+                self.idle += *time;
+                if self.report.options.idle {
+                    self.pause(*time).await?;
+                }
+            }
+            Action::AnswerBytes(..) => {}
+        }
+        Ok(())
+    }
+
+    fn is_open(&self, number: usize) -> bool {
+        self.left.is_open(number)
+    }
+
+    async fn open(&mut self, index: usize, number: usize) -> Result<(), Stop> {
+        let log_in = !logs_in_itself(self.session, index, number, self.right.target());
+        self.lines[number] = Line { next: self.answers_before(index, number), ..Line::default() };
+        self.report.tell(|| Action::Connect(number));
+        self.left.open(number, log_in).await?;
+        self.right.open(number, log_in).await?;
+        Ok(())
+    }
+
+    async fn close(&mut self, number: usize) -> Result<(), Stop> {
+        if self.is_open(number) {
+            self.left.close(number).await?;
+            self.right.close(number).await?;
+            self.gather(None).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, time: Duration) -> Result<(), Stop> {
+        self.flush().await?;
+        tokio::time::sleep(time).await;
+        self.right.barrier(0).await?;
+        self.gather(None).await
+    }
+
+    fn sent(&mut self, index: usize, number: usize) {
+        self.batch.sender = number;
+        self.batch.events.push(index);
+        self.report.outcome.requests += 1;
+        self.lines[number].since = 0;
+        self.idle = Duration::ZERO;
+    }
+
+    /// Sends what is to be sent, and takes what both answer.
+    async fn flush(&mut self) -> Result<(), Stop> {
+        if self.batch.events.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        self.step.clear();
+        self.step.append(&mut batch.events);
+        if self.report.options.verbose {
+            for index in self.step.clone() {
+                let action = &self.session.events[index].action;
+                self.report.tell(|| action.clone());
+            }
+        }
+        let (number, bytes) = (batch.sender, batch.right.len());
+        self.right.send(number, &batch.right).await;
+        self.left.send(number, &batch.left).await;
+        batch.left.clear();
+        batch.right.clear();
+        batch.events = Vec::new();
+        self.batch = batch;
+        self.gather(Some((number, bytes))).await?;
+        if !self.has_answers(number) {
+            self.until(|comparison| comparison.has_answers(number)).await?;
+            self.excuse(number);
+        }
+        Ok(())
+    }
+
+    /// Whether all answers of the session have come so far.
+    fn has_answers(&self, number: usize) -> bool {
+        let line = &self.lines[number];
+        line.matched >= line.expected || line.closed
+    }
+
+    /// Does not wait again for answers that the session has and both servers do not give.
+    fn excuse(&mut self, number: usize) {
+        let next = self.answers_before(self.at + 1, number);
+        let line = &mut self.lines[number];
+        if line.matched < line.expected {
+            line.expected = line.matched;
+            line.next = next;
+        }
+    }
+
+    /// How many answers the session has for the connection before this event.
+    fn answers_before(&self, index: usize, number: usize) -> usize {
+        self.recorded[number].partition_point(|answer| *answer < index)
+    }
+
+    /// Waits for something that both do, as long as patience lasts.
+    async fn until(&mut self, happened: impl Fn(&Self) -> bool) -> Result<(), Stop> {
+        let deadline = Instant::now() + self.report.options.patience + self.idle;
+        while !happened(self) && Instant::now() < deadline {
+            self.right.something(Instant::now() + LOOK).await;
+            self.gather(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what both have sent and compares it. One that is behind gets some time.
+    async fn gather(&mut self, sent: Option<(usize, usize)>) -> Result<(), Stop> {
+        self.listen().await?;
+        if let Some((sender, bytes)) = sent
+            && self.lines[sender].conversation.unanswered() > 0
+        {
+            self.right.barrier(bytes).await?;
+            self.listen().await?;
+        }
+        let deadline = Instant::now() + SOON;
+        while !self
+            .lines
+            .iter()
+            .enumerate()
+            .all(|(number, line)| self.right.waiting(number) >= line.ahead.len())
+        {
+            if !self.right.something(deadline).await {
+                break;
+            }
+        }
+        self.match_all().await?;
+        if self.is_even() {
+            return Ok(());
+        }
+        self.right.barrier(sent.map_or(0, |(_, bytes)| bytes)).await?;
+        let deadline = Instant::now() + LATE;
+        loop {
+            self.listen().await?;
+            self.match_all().await?;
+            if self.is_even() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return self.leftover().await;
+            }
+            self.right.something(Instant::now() + LOOK).await;
+        }
+    }
+
+    /// Takes what the embedded broker has sent.
+    async fn listen(&mut self) -> Result<(), ServerError> {
+        self.left.barrier(0).await?;
+        for (number, line) in self.lines.iter_mut().enumerate() {
+            while let Some(received) = self.left.take(number) {
+                let heard = match &received {
+                    Received::Frame(frame) => line.conversation.hears(frame),
+                    Received::Bytes(_) | Received::Closed => Heard::Push,
+                };
+                line.ahead.push_back((received, heard));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is behind.
+    fn is_even(&self) -> bool {
+        self.lines
+            .iter()
+            .enumerate()
+            .all(|(number, line)| line.ahead.is_empty() && self.right.waiting(number) == 0)
+    }
+
+    /// Compares what both have sent.
+    async fn match_all(&mut self) -> Result<(), Stop> {
+        for number in 0..self.lines.len() {
+            while !self.lines[number].ahead.is_empty() {
+                let Some(right) = self.right.take(number) else { break };
+                let Some((left, heard)) = self.lines[number].ahead.pop_front() else { break };
+                self.matched(number, &heard, left, right).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn matched(
+        &mut self,
+        number: usize,
+        heard: &Heard,
+        left: Received,
+        right: Received,
+    ) -> Result<(), Stop> {
+        let line = &mut self.lines[number];
+        line.since += 1;
+        line.closed |= left == Received::Closed;
+        let (one, other) = match (&left, &right) {
+            (Received::Frame(one), Received::Frame(other)) => (one, other),
+            (left, right) if left == right => {
+                self.report.tell(|| match left {
+                    Received::Bytes(bytes) => Action::AnswerBytes(number, bytes.clone()),
+                    Received::Closed | Received::Frame(_) => Action::Closed(number),
+                });
+                return Ok(());
+            }
+            _ => return self.differ(number, heard, Some(&left), Some(&right)).await,
+        };
+        line.matched += 1;
+        let recorded = self.recorded[number].get(line.next).and_then(|index| {
+            match &self.session.events[*index].action {
+                Action::Answer(_, frame) if is_of_use(heard, frame) => Some(frame),
+                _ => None,
+            }
+        });
+        line.next += 1;
+        if let Some(recorded) = recorded {
+            // What the session's answer is here. That it may be another is no matter.
+            rules::compare(heard, recorded, one, &mut self.to_left);
+            rules::compare(heard, recorded, other, &mut self.to_right);
+        }
+        self.report.outcome.answers += 1;
+        match rules::compare(heard, one, other, &mut self.pairs) {
+            Likeness::Same => self.report.tell(|| Action::Answer(number, one.clone())),
+            Likeness::ByNature(shown) => {
+                self.report.outcome.by_nature += 1;
+                self.report.tell(|| Action::Answer(number, shown));
+            }
+            Likeness::Different => return self.differ(number, heard, Some(&left), Some(&right)).await,
+        }
+        Ok(())
+    }
+
+    /// Reports what only one of them has sent.
+    async fn leftover(&mut self) -> Result<(), Stop> {
+        for number in 0..self.lines.len() {
+            while let Some((left, heard)) = self.lines[number].ahead.pop_front() {
+                self.differ(number, &heard, Some(&left), None).await?;
+            }
+            while let Some(right) = self.right.take(number) {
+                self.differ(number, &Heard::Push, None, Some(&right)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn differ(
+        &mut self,
+        number: usize,
+        heard: &Heard,
+        left: Option<&Received>,
+        right: Option<&Received>,
+    ) -> Result<(), Stop> {
+        if right == Some(&Received::Closed) {
+            // Where nobody answers any more there is nothing to compare.
+            self.right.barrier(0).await?;
+        }
+        let answered = match heard {
+            Heard::Answer(request) => Some(request.event),
+            Heard::Push | Heard::Monitored => None,
+        };
+        let sent = answered.map_or_else(|| self.step.clone(), |event| vec![event]);
+        let event = sent.last().copied().unwrap_or(self.at);
+        if self.report.differ(event, number, &sent, left, right) { Err(Stop::Difference) } else { Ok(()) }
+    }
+}
+
+impl Line {
+    /// Notes the requests that are in the bytes.
+    fn sends_bytes(&mut self, bytes: &[u8], index: usize) {
+        self.raw.extend_from_slice(bytes);
+        let parser = self.parser.get_or_insert_default();
+        loop {
+            match parser.parse(&self.raw, &Limits::default()) {
+                Ok(None) => return,
+                Ok(Some(length)) => {
+                    let arguments: Vec<Argument> =
+                        parser.args(&self.raw).iter().map(|bytes| Argument::Bytes(bytes.to_vec())).collect();
+                    if !arguments.is_empty() {
+                        self.conversation.sends(Request::new(&arguments, index));
+                    }
+                    let _ = self.raw.split_to(length);
+                }
+                Err(_) => {
+                    // One answer, and the end.
+                    self.conversation.sends(Request::new(&[], index));
+                    self.raw.clear();
+                    self.parser = None;
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Which request an answer answers: what a client has asked and not heard of yet.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::format::Argument;
+use super::frame::Frame;
+use crate::commands::table::{Command, lookup};
+
+/// A request, as far as it matters to its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The name in lower case, of a subcommand as in `client|id`.
+    pub name: String,
+    /// All arguments, the name included; of those that are no plain bytes nothing.
+    pub arguments: Vec<Vec<u8>>,
+    /// The place of its event in the session.
+    pub event: usize,
+    /// Of EXEC what it executes.
+    pub queued: Vec<Request>,
+    /// How many confirmations of subscriptions are still to come.
+    confirmations: Option<usize>,
+}
+
+impl Request {
+    /// The request of these arguments.
+    #[must_use]
+    pub fn new(arguments: &[Argument], event: usize) -> Self {
+        let arguments: Vec<Vec<u8>> =
+            arguments.iter().map(|argument| argument.bytes().unwrap_or_default().to_vec()).collect();
+        let lower = |index: usize| {
+            arguments.get(index).map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default()
+        };
+        let mut name = lower(0);
+        if arguments.len() > 1 && lookup(name.as_bytes()).is_some_and(Command::is_container) {
+            name = format!("{name}|{}", lower(1));
+        }
+        Self { name, arguments, event, queued: Vec::new(), confirmations: None }
+    }
+
+    /// Whether the argument is this word, in either case.
+    #[must_use]
+    pub fn has(&self, index: usize, word: &str) -> bool {
+        self.arguments.get(index).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+    }
+}
+
+/// What comes to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The answer to a request.
+    Answer(Request),
+    /// What nobody has asked for at this moment, such as a message.
+    Push,
+    /// A line of MONITOR.
+    Monitored,
+}
+
+/// One connection, from its client's side.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation {
+    pending: VecDeque<Request>,
+    /// The requests of a transaction that has been begun.
+    queued: Option<Vec<Request>>,
+    subscribed: [HashSet<Vec<u8>>; 3],
+    monitors: bool,
+    silent: bool,
+    /// The next request is not answered.
+    skips: bool,
+}
+
+/// The words of subscriptions: to channels, patterns, and channels of a shard.
+const KINDS: [(&str, &str, &str); 3] = [
+    ("subscribe", "unsubscribe", "message"),
+    ("psubscribe", "punsubscribe", "pmessage"),
+    ("ssubscribe", "sunsubscribe", "smessage"),
+];
+
+impl Conversation {
+    /// The client sends a request.
+    pub fn sends(&mut self, request: Request) {
+        if request.name == "client|reply" {
+            if request.has(2, "off") {
+                self.silent = true;
+                return;
+            }
+            if request.has(2, "on") {
+                self.silent = false;
+            } else if request.has(2, "skip") {
+                self.skips = !self.silent;
+                return;
+            }
+        }
+        if !std::mem::take(&mut self.skips) && !self.silent {
+            self.pending.push_back(request);
+        }
+    }
+
+    /// How many requests have not been answered.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The request that is answered next.
+    #[must_use]
+    pub fn next(&self) -> Option<&Request> {
+        self.pending.front()
+    }
+
+    /// Something comes.
+    pub fn hears(&mut self, frame: &Frame) -> Heard {
+        let first = frame.items().first().and_then(Frame::text).unwrap_or_default();
+        let kind_of = |choose: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
+            KINDS.iter().position(|kind| choose(kind).as_bytes() == first)
+        };
+        let may_be_push = matches!(frame.kind(), b'*' | b'>') && !first.is_empty();
+        if may_be_push && let Some(kind) = kind_of(|kind| kind.0).or_else(|| kind_of(|kind| kind.1)) {
+            let asked = self.pending.front().is_some_and(|request| request.name.as_bytes() == first);
+            if asked || frame.kind() == b'>' {
+                return self.confirmed(kind, first, frame, asked);
+            }
+        }
+        if frame.kind() == b'>' {
+            return Heard::Push;
+        }
+        if may_be_push && kind_of(|kind| kind.2).is_some_and(|kind| !self.subscribed[kind].is_empty()) {
+            return Heard::Push;
+        }
+        if self.monitors && frame.kind() == b'+' && frame.text().is_some_and(|text| text.ends_with(b"\"")) {
+            return Heard::Monitored;
+        }
+        match self.pending.pop_front() {
+            Some(request) => Heard::Answer(self.answered(request, frame)),
+            None => Heard::Push,
+        }
+    }
+
+    /// What an answer changes.
+    fn answered(&mut self, mut request: Request, frame: &Frame) -> Request {
+        let failed = frame.kind() == b'-';
+        match request.name.as_str() {
+            "exec" => request.queued = self.queued.take().unwrap_or_default(),
+            "discard" => self.queued = None,
+            "reset" => *self = Self { pending: std::mem::take(&mut self.pending), ..Self::default() },
+            "multi" if !failed && self.queued.is_none() => self.queued = Some(Vec::new()),
+            "monitor" if !failed => self.monitors = true,
+            _ => {
+                if frame.text() == Some(b"QUEUED")
+                    && let Some(queued) = &mut self.queued
+                {
+                    queued.push(request.clone());
+                }
+            }
+        }
+        request
+    }
+
+    fn confirmed(&mut self, kind: usize, word: &[u8], frame: &Frame, asked: bool) -> Heard {
+        let name = frame.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec);
+        let before = self.subscribed.get(kind).map_or(0, HashSet::len);
+        if let (Some(name), Some(subscribed)) = (name, self.subscribed.get_mut(kind)) {
+            if word.windows(2).any(|two| two == b"un") {
+                subscribed.remove(&name);
+            } else {
+                subscribed.insert(name);
+            }
+        }
+        if !asked {
+            return Heard::Push;
+        }
+        let Some(request) = self.pending.front_mut() else { return Heard::Push };
+        let given = request.arguments.len().saturating_sub(1);
+        let left = request.confirmations.get_or_insert(if given == 0 { before.max(1) } else { given });
+        *left = left.saturating_sub(1);
+        let (done, request) = (*left == 0, request.clone());
+        if done {
+            self.pending.pop_front();
+        }
+        Heard::Answer(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::{Action, Session};
+    use super::*;
+
+    /// Plays the lines of one client; each answer gives the name of what it answers.
+    fn heard(text: &str) -> Vec<String> {
+        let session = Session::read(text).expect("a session");
+        let mut conversation = Conversation::default();
+        let mut heard = Vec::new();
+        for (index, event) in session.events.iter().enumerate() {
+            match &event.action {
+                Action::Send(_, arguments) => conversation.sends(Request::new(arguments, index)),
+                Action::Answer(_, frame) => heard.push(match conversation.hears(frame) {
+                    Heard::Answer(request) if !request.queued.is_empty() => {
+                        let names: Vec<_> =
+                            request.queued.iter().map(|queued| queued.name.as_str()).collect();
+                        format!("exec of {}", names.join(","))
+                    }
+                    Heard::Answer(request) => request.name,
+                    Heard::Push => "push".into(),
+                    Heard::Monitored => "monitored".into(),
+                }),
+                _ => {}
+            }
+        }
+        assert_eq!(conversation.unanswered(), 0);
+        heard
+    }
+
+    #[test]
+    fn answers_find_their_requests() {
+        let lines = "a > GET k\na > Client ID\na < $-1\na < :1\na > MULTI\na > TIME\na > EXEC\na < +OK\na < +QUEUED\na < [[:1 :2]]\n";
+        assert_eq!(heard(lines), ["get", "client|id", "multi", "time", "exec of time"]);
+    }
+
+    #[test]
+    fn confirmations_and_messages_are_told_from_answers() {
+        let lines = concat!(
+            "a > SUBSCRIBE x y\na > PSUBSCRIBE z*\n",
+            "a < [\"subscribe\" \"x\" :1]\na < [\"message\" \"x\" \"1\"]\na < [\"subscribe\" \"y\" :2]\n",
+            "a < [\"psubscribe\" \"z*\" :3]\na < [\"pmessage\" \"z*\" \"z\" \"1\"]\n",
+            "a > UNSUBSCRIBE\na > PING\n",
+            "a < [\"unsubscribe\" \"y\" :2]\na < [\"unsubscribe\" \"x\" :1]\na < [\"pong\" \"\"]\n",
+        );
+        let wanted =
+            ["subscribe", "push", "subscribe", "psubscribe", "push", "unsubscribe", "unsubscribe", "ping"];
+        assert_eq!(heard(lines), wanted);
+    }
+
+    #[test]
+    fn pushes_of_the_newer_protocol_stand_beside_answers() {
+        let lines = concat!(
+            "a > SUBSCRIBE x\na > GET k\na < >[\"subscribe\" \"x\" :1]\na < >[\"message\" \"x\" \"1\"]\na < _\n",
+        );
+        assert_eq!(heard(lines), ["subscribe", "push", "get"]);
+    }
+}

@@ -1,0 +1,518 @@
+//! A proxy that writes down what passes through it.
+//!
+//! Bytes go on as they come. What is written down is read from a copy of them, by a thread of its own: whoever talks
+//! through the proxy waits for nothing but the way there and back.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use parking_lot::{Condvar, Mutex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use super::format::{Action, Argument, write_event};
+use super::frame::Scanner;
+use super::server::{Received, Server, ServerError, dial, request_bytes, split};
+use super::target::{Place, Target};
+use crate::resp::{Limits, Parser};
+
+/// How often what has passed is written to the file.
+const TICK: Duration = Duration::from_millis(100);
+/// How much may wait to be written down before those who send have to wait.
+const BEHIND_MAX: usize = 64 * 1024 * 1024;
+/// What is read at once.
+const PIECE: usize = 64 * 1024;
+/// A silence that is noted: less is what computers need, not people.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// Which way bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
+}
+
+/// What happened on a connection.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Connect,
+    /// So many bytes passed.
+    Pass(Way, usize),
+    /// One end was closed: the client's (`Up`) or the server's.
+    End(Way),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    connection: usize,
+    at: Instant,
+    what: What,
+}
+
+/// What has passed and is not written down yet.
+#[derive(Default)]
+struct Notes {
+    list: Vec<Note>,
+    bytes: Vec<u8>,
+    over: bool,
+}
+
+/// What the proxy and the thread that writes share.
+#[derive(Default)]
+struct Shared {
+    notes: Mutex<Notes>,
+    /// Tells the writer that it is over, or far behind.
+    hurry: Condvar,
+    /// Tells the proxy that the writer is not far behind any more.
+    caught_up: Notify,
+    /// Nothing can be written any more.
+    failed: AtomicBool,
+}
+
+impl Shared {
+    fn note(&self, connection: usize, what: What, bytes: &[u8]) {
+        if self.failed.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut notes = self.notes.lock();
+        notes.list.push(Note { connection, at: Instant::now(), what });
+        notes.bytes.extend_from_slice(bytes);
+        if notes.bytes.len() > BEHIND_MAX / 2 {
+            self.hurry.notify_one();
+        }
+    }
+
+    /// Returns when the writer is not far behind.
+    async fn keep_pace(&self) {
+        while !self.failed.load(Ordering::Relaxed) && self.notes.lock().bytes.len() > BEHIND_MAX {
+            self.caught_up.notified().await;
+        }
+    }
+}
+
+/// Makes a server known under an address of its own and writes down what its clients say and hear, until `ended`.
+/// `ready` is called with the address as soon as clients can connect.
+///
+/// # Errors
+///
+/// The server cannot be reached or does not let us in (`out` has not been called then), nobody can listen at the
+/// address, or the recording cannot be written; in that case at the end, because its clients go on.
+pub async fn record<W: Write + Send + 'static>(
+    upstream: &Target,
+    listen: &str,
+    out: impl FnOnce() -> io::Result<W>,
+    ready: impl FnOnce(std::net::SocketAddr),
+    ended: impl Future<Output = ()>,
+) -> Result<(), RecordError> {
+    // That it is there and lets us in is known before anything is made.
+    match Server::connect(upstream, 0).await {
+        Ok(_) => {}
+        // Clients may know the password that we have not been given.
+        Err(ServerError::Refused { text, .. })
+            if upstream.password.is_none() && text.starts_with("NOAUTH") => {}
+        Err(error) => return Err(error.into()),
+    }
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|source| RecordError::Listen { address: listen.to_owned(), source })?;
+    let address =
+        listener.local_addr().map_err(|source| RecordError::Listen { address: listen.to_owned(), source })?;
+    let out = out().map_err(RecordError::Write)?;
+    let shared = Arc::<Shared>::default();
+    let writer = {
+        let (shared, upstream) = (Arc::clone(&shared), upstream.to_string());
+        std::thread::spawn(move || write_down(&shared, &upstream, out))
+    };
+    ready(address);
+    tokio::select! {
+        () = accept(&listener, upstream, &shared) => {}
+        () = ended => {}
+    }
+    {
+        let mut notes = shared.notes.lock();
+        notes.over = true;
+        shared.hurry.notify_one();
+    }
+    match writer.join() {
+        Ok(written) => written.map_err(RecordError::Write),
+        Err(_) => Err(RecordError::Write(io::Error::other("the writer has failed"))),
+    }
+}
+
+/// Why a session cannot be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The server cannot be used.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// Nobody can listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The recording cannot be written.
+    #[error("cannot write the recording: {0}")]
+    Write(#[source] io::Error),
+}
+
+async fn accept(listener: &TcpListener, upstream: &Target, shared: &Arc<Shared>) {
+    let mut connections = 0;
+    loop {
+        let Ok((client, _)) = listener.accept().await else {
+            // Too many files are open: some are closed sooner or later.
+            tokio::time::sleep(TICK).await;
+            continue;
+        };
+        let number = connections;
+        connections += 1;
+        shared.note(number, What::Connect, b"");
+        let (upstream, shared) = (upstream.clone(), Arc::clone(shared));
+        tokio::spawn(async move {
+            // One byte at a time may be a whole push.
+            let _ = client.set_nodelay(true);
+            if connect_up(client, number, &upstream, &shared).await.is_none() {
+                shared.note(number, What::End(Way::Down), b"");
+            }
+        });
+    }
+}
+
+/// Connects to the server and passes on what comes, both ways. None: it cannot be reached.
+async fn connect_up(client: TcpStream, number: usize, upstream: &Target, shared: &Arc<Shared>) -> Option<()> {
+    let (from_client, to_client) = client.into_split();
+    match &upstream.place {
+        // The most usual way is not boxed.
+        Place::Tcp { host, port } if upstream.password.is_none() && upstream.database == 0 => {
+            let server = TcpStream::connect((host.as_str(), *port)).await.ok()?;
+            let _ = server.set_nodelay(true);
+            let (from_server, to_server) = server.into_split();
+            tokio::join!(
+                pass(from_client, to_server, number, Way::Up, shared),
+                pass(from_server, to_client, number, Way::Down, shared),
+            );
+        }
+        _ => {
+            let mut server = dial(upstream).await.ok()?;
+            log_in(&mut server, upstream).await?;
+            let (from_server, to_server) = tokio::io::split(server);
+            tokio::join!(
+                pass(from_client, to_server, number, Way::Up, shared),
+                pass(from_server, to_client, number, Way::Down, shared),
+            );
+        }
+    }
+    Some(())
+}
+
+/// Logs in for the client, and chooses the database.
+async fn log_in(server: &mut (impl AsyncRead + AsyncWrite + Unpin), upstream: &Target) -> Option<()> {
+    let mut requests = Vec::new();
+    if let Some(password) = &upstream.password {
+        let words = [Some("AUTH"), upstream.user.as_deref(), Some(password)];
+        requests.push(request_bytes(&words.into_iter().flatten().collect::<Vec<_>>()));
+    }
+    if upstream.database > 0 {
+        requests.push(request_bytes(&["SELECT", &upstream.database.to_string()]));
+    }
+    for request in requests {
+        server.write_all(&request).await.ok()?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n") {
+            answer.push(server.read_u8().await.ok()?);
+        }
+        if !answer.starts_with(b"+") {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// Passes on what comes, and notes it, until one end is closed.
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    number: usize,
+    way: Way,
+    shared: &Shared,
+) {
+    let mut buffer = vec![0; PIECE];
+    let other = if way == Way::Up { Way::Down } else { Way::Up };
+    let closed = loop {
+        // What cannot be read any more is closed as well.
+        let read = from.read(&mut buffer).await.unwrap_or(0);
+        let piece = buffer.get(..read).unwrap_or_default();
+        if piece.is_empty() {
+            break way;
+        }
+        // It is on its way before it is noted, and noted before an answer to it can be.
+        let written = poll_fn(|context| match Pin::new(&mut to).poll_write(context, piece) {
+            Poll::Ready(Ok(written)) => Poll::Ready(Some(written)),
+            Poll::Ready(Err(_)) => Poll::Ready(None),
+            Poll::Pending => Poll::Ready(Some(0)),
+        })
+        .await;
+        shared.note(number, What::Pass(way, read), piece);
+        let Some(rest) = written.and_then(|written| piece.get(written..)) else { break other };
+        if !rest.is_empty() && to.write_all(rest).await.is_err() {
+            break other;
+        }
+        shared.keep_pace().await;
+    };
+    shared.note(number, What::End(closed), b"");
+    let _ = to.shutdown().await;
+}
+
+/// The thread that writes.
+fn write_down(shared: &Shared, upstream: &str, mut out: impl Write) -> io::Result<()> {
+    let mut recording = Recording::default();
+    let mut text =
+        format!("# A session with {upstream}, recorded by minibroker {}.\n", env!("CARGO_PKG_VERSION"));
+    loop {
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        text.clear();
+        if let Err(error) = written {
+            shared.failed.store(true, Ordering::Relaxed);
+            shared.caught_up.notify_waiters();
+            return Err(error);
+        }
+        let mut notes = shared.notes.lock();
+        if !notes.over && notes.bytes.len() <= BEHIND_MAX / 2 {
+            shared.hurry.wait_for(&mut notes, TICK);
+        }
+        let over = notes.over;
+        let taken = std::mem::take(&mut *notes);
+        notes.over = over;
+        drop(notes);
+        shared.caught_up.notify_waiters();
+        recording.add(&taken, &mut text);
+        if over && taken.list.is_empty() {
+            recording.end(&mut text);
+            out.write_all(text.as_bytes())?;
+            return out.flush();
+        }
+    }
+}
+
+/// What is known of the connections that are recorded.
+#[derive(Default)]
+struct Recording {
+    connections: HashMap<usize, Talk>,
+    last: Option<Instant>,
+}
+
+/// One connection.
+struct Talk {
+    up: BytesMut,
+    down: BytesMut,
+    parser: Option<Parser>,
+    scanner: Option<Scanner>,
+    ended: bool,
+}
+
+impl Talk {
+    fn new() -> Self {
+        Self {
+            up: BytesMut::new(),
+            down: BytesMut::new(),
+            parser: Some(Parser::new()),
+            scanner: Some(Scanner::default()),
+            ended: false,
+        }
+    }
+}
+
+impl Recording {
+    fn add(&mut self, notes: &Notes, text: &mut String) {
+        let mut bytes = notes.bytes.as_slice();
+        for note in &notes.list {
+            let number = note.connection;
+            let silence = self.last.map_or(Duration::ZERO, |last| note.at.saturating_duration_since(last));
+            self.last = Some(note.at);
+            if silence >= SILENCE {
+                write(text, number, &Action::Idle(silence));
+            }
+            let talk = self.connections.entry(number).or_insert_with(Talk::new);
+            match note.what {
+                What::Connect => write(text, number, &Action::Connect(number)),
+                What::Pass(way, length) => {
+                    let (piece, rest) = bytes.split_at(length.min(bytes.len()));
+                    bytes = rest;
+                    match way {
+                        Way::Up => talk.says(piece, number, text),
+                        Way::Down => talk.hears(piece, number, text),
+                    }
+                }
+                What::End(_) if talk.ended => {
+                    // Both ends: nothing comes any more.
+                    self.connections.remove(&number);
+                }
+                What::End(way) => {
+                    talk.ended = true;
+                    talk.end(number, text);
+                    write(
+                        text,
+                        number,
+                        &if way == Way::Up { Action::Close(number) } else { Action::Closed(number) },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Writes what of requests and answers has come.
+    fn end(&mut self, text: &mut String) {
+        let mut open: Vec<_> = self.connections.iter_mut().filter(|(_, talk)| !talk.ended).collect();
+        open.sort_by_key(|(number, _)| **number);
+        for (number, talk) in open {
+            talk.end(*number, text);
+        }
+    }
+}
+
+impl Talk {
+    fn says(&mut self, piece: &[u8], number: usize, text: &mut String) {
+        if self.ended {
+            return;
+        }
+        self.up.extend_from_slice(piece);
+        let limits = Limits { bulk: u64::MAX, authenticated: true };
+        while let Some(parser) = &mut self.parser {
+            match parser.parse(&self.up, &limits) {
+                Ok(None) => return,
+                Ok(Some(length)) => {
+                    let arguments: Vec<&[u8]> = parser.args(&self.up).iter().collect();
+                    let bytes = self.up.get(..length).unwrap_or_default();
+                    // What is not written as a client library writes it stays as it is, to the byte.
+                    let is_usual = !arguments.is_empty() && request_bytes(&arguments) == bytes;
+                    let action = if is_usual || is_login(&arguments) {
+                        Action::Send(number, without_password(&arguments))
+                    } else {
+                        Action::SendBytes(number, bytes.to_vec())
+                    };
+                    write(text, number, &action);
+                    self.up.advance(length);
+                }
+                Err(_) => self.parser = None,
+            }
+        }
+        if !self.up.is_empty() {
+            write(text, number, &Action::SendBytes(number, self.up.split().to_vec()));
+        }
+    }
+
+    fn hears(&mut self, piece: &[u8], number: usize, text: &mut String) {
+        // Who has closed its end does not hear it.
+        if self.ended {
+            return;
+        }
+        self.down.extend_from_slice(piece);
+        split(&mut self.down, &mut self.scanner, |received| {
+            write(
+                text,
+                number,
+                &match received {
+                    Received::Frame(frame) => Action::Answer(number, frame),
+                    Received::Bytes(bytes) => Action::AnswerBytes(number, bytes),
+                    Received::Closed => Action::Closed(number),
+                },
+            );
+        });
+    }
+
+    /// Writes what is not whole and never will be.
+    fn end(&mut self, number: usize, text: &mut String) {
+        if !self.up.is_empty() {
+            write(text, number, &Action::SendBytes(number, self.up.split().to_vec()));
+        }
+        if !self.down.is_empty() {
+            write(text, number, &Action::AnswerBytes(number, self.down.split().to_vec()));
+        }
+    }
+}
+
+fn write(text: &mut String, number: usize, action: &Action) {
+    let name = format!("c{}", number + 1);
+    write_event(text, action, |_| &name);
+}
+
+/// Whether the request has a password.
+fn is_login(arguments: &[&[u8]]) -> bool {
+    without_password(arguments).contains(&Argument::Password)
+}
+
+/// The arguments; no password of AUTH or HELLO stays in them.
+fn without_password(arguments: &[&[u8]]) -> Vec<Argument> {
+    let is = |index: usize, word: &str| {
+        arguments.get(index).is_some_and(|argument: &&[u8]| argument.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let password = if is(0, "AUTH") {
+        arguments.len().checked_sub(1).filter(|last| *last > 0)
+    } else if is(0, "HELLO") {
+        (1..arguments.len()).find(|index| is(*index, "AUTH")).map(|index| index + 2)
+    } else {
+        None
+    };
+    let all = arguments.iter().enumerate();
+    all.map(
+        |(index, argument)| {
+            if Some(index) == password { Argument::Password } else { Argument::Bytes(argument.to_vec()) }
+        },
+    )
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(pieces: &[(Way, &[u8])]) -> String {
+        let (mut recording, mut text) = (Recording::default(), String::new());
+        let mut notes = Notes::default();
+        let at = Instant::now();
+        notes.list.push(Note { connection: 0, at, what: What::Connect });
+        for (way, bytes) in pieces {
+            notes.list.push(Note { connection: 0, at, what: What::Pass(*way, bytes.len()) });
+            notes.bytes.extend_from_slice(bytes);
+        }
+        recording.add(&notes, &mut text);
+        recording.end(&mut text);
+        text
+    }
+
+    #[test]
+    fn what_is_no_request_or_answer_stays_as_it_is() {
+        let text = recorded(&[
+            (Way::Up, b"PING\r\n*1\r\n$4\r\nPI"),
+            (Way::Down, b"+PO"),
+            (Way::Down, b"NG\r\n"),
+            (Way::Up, b"NG\r\n*1\r\n+no\r\nmore"),
+            (Way::Down, b"what\r\n"),
+            (Way::Down, b":1\r\n"),
+        ]);
+        let wanted = "c1 connect\nc1 >> \"PING\\r\\n\"\nc1 < +PONG\nc1 > PING\nc1 >> \"*1\\r\\n+no\\r\\nmore\"\nc1 << \"what\\r\\n\"\nc1 << \":1\\r\\n\"\n";
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn passwords_do_not_get_into_the_recording() {
+        let text = recorded(&[
+            (Way::Up, &request_bytes(&["AUTH", "s3cret"])),
+            (Way::Up, &request_bytes(&["auth", "ann", "s3cret"])),
+            (Way::Up, &request_bytes(&["HELLO", "3", "SETNAME", "x", "AUTH", "ann", "s3cret"])),
+            (Way::Up, b"AUTH s3cret\r\n"),
+        ]);
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains("c1 > HELLO 3 SETNAME x AUTH ann <password>\n"), "{text}");
+    }
+}

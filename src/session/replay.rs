@@ -1,0 +1,367 @@
+//! A session played on one server, which has to answer as the session says.
+
+use std::io::Write;
+
+use tokio::time::Instant;
+
+use super::conversation::{Conversation, Heard, Request};
+use super::format::{Action, Session};
+use super::frame::Frame;
+use super::play::{Options, Outcome, PlayError, Report, expanded, logs_in_itself, playable};
+use super::rules::{self, Likeness, Pairs};
+use super::server::{Received, Server, ServerError, request_bytes};
+use super::target::Target;
+
+/// Plays a session on a server and compares what comes with the answers in the session. What differs is printed to
+/// `out`. An event is played when all before it in the session have happened.
+///
+/// # Errors
+///
+/// The server cannot be used, or goes away.
+pub async fn replay(
+    session: &Session,
+    target: &Target,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<Outcome, PlayError> {
+    let session = playable(session, target);
+    let mut server = Server::connect(target, session.names.len()).await?;
+    if options.flush {
+        server.ask(&["FLUSHDB"]).await?;
+    }
+    let report = Report {
+        session: &session,
+        options,
+        sides: [options.title.clone(), target.to_string()],
+        out,
+        outcome: Outcome::default(),
+    };
+    let mut answered = vec![0; session.names.len()];
+    for event in &session.events {
+        if let Action::Answer(number, _) | Action::AnswerBytes(number, _) | Action::Closed(number) =
+            &event.action
+        {
+            answered[*number] += 1;
+        }
+    }
+    let lines = answered.into_iter().map(|left| Line { left, ..Line::default() }).collect();
+    let mut replay = Replay {
+        session: &session,
+        server,
+        report,
+        lines,
+        pairs: Pairs::default(),
+        batch: Vec::new(),
+        sender: None,
+        unsettled: 0,
+        idle: std::time::Duration::ZERO,
+    };
+    replay.play().await?;
+    Ok(replay.report.outcome)
+}
+
+/// A connection of the session.
+#[derive(Default)]
+struct Line {
+    conversation: Conversation,
+    /// How many answers the session still has for it.
+    left: usize,
+    /// Whether the session has any.
+    has_answers: bool,
+    /// The answers that were missed and may still come.
+    closed: bool,
+    /// The place of the event that sent last.
+    sent: Option<usize>,
+    /// How much has come since.
+    since: usize,
+}
+
+struct Replay<'a> {
+    session: &'a Session,
+    server: Server,
+    report: Report<'a>,
+    lines: Vec<Line>,
+    pairs: Pairs,
+    /// What is sent in one piece, by the sender.
+    batch: Vec<u8>,
+    sender: Option<usize>,
+    /// How many bytes the sender has sent since the server is known to have done all that it was told.
+    unsettled: usize,
+    /// How long nothing happened when this was recorded, since somebody sent something.
+    idle: std::time::Duration,
+}
+
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Enough,
+}
+
+impl Replay<'_> {
+    async fn play(&mut self) -> Result<(), PlayError> {
+        for line in &mut self.lines {
+            line.has_answers = line.left > 0;
+        }
+        for index in 0..self.session.events.len() {
+            let line = self.session.events[index].line;
+            let next = self.event(index).await.map_err(|source| PlayError::At { line, source })?;
+            if next == Next::Enough {
+                return Ok(());
+            }
+        }
+        let last = self.session.events.len().saturating_sub(1);
+        let line = self.session.events.last().map_or(0, |event| event.line);
+        let ended = async {
+            self.flush().await?;
+            self.server.barrier(self.unsettled).await
+        };
+        ended.await.map_err(|source| PlayError::At { line, source })?;
+        for number in 0..self.lines.len() {
+            if self.leftover(last, number) == Next::Enough {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn event(&mut self, index: usize) -> Result<Next, ServerError> {
+        let session = self.session;
+        let action = &session.events[index].action;
+        if let Action::Pause(_) | Action::Idle(_) | Action::Wait(_) = action {
+            self.report.tell(|| action.clone());
+        }
+        match action {
+            Action::Pause(time) => {
+                self.flush().await?;
+                tokio::time::sleep(*time).await;
+            }
+            Action::Idle(time) => {
+                self.idle += *time;
+                if self.report.options.idle {
+                    self.flush().await?;
+                    tokio::time::sleep(*time).await;
+                }
+            }
+            Action::Connect(number) => {
+                self.flush().await?;
+                if self.server.is_open(*number) {
+                    self.server.close(*number).await?;
+                    if self.leftover(index, *number) == Next::Enough {
+                        return Ok(Next::Enough);
+                    }
+                }
+                self.open(index, *number).await?;
+            }
+            Action::Send(number, arguments) => {
+                self.ready(index, *number).await?;
+                let request = Request::new(arguments, index);
+                self.lines[*number].conversation.sends(request);
+                self.batch.extend(request_bytes(&expanded(arguments, &self.pairs, &self.server)));
+                self.sent(index, *number);
+            }
+            Action::SendBytes(number, bytes) => {
+                self.ready(index, *number).await?;
+                self.batch.extend_from_slice(bytes);
+                self.sent(index, *number);
+            }
+            Action::Answer(number, frame) => return self.answer(index, *number, frame).await,
+            Action::AnswerBytes(number, bytes) => return self.bytes(index, *number, bytes).await,
+            Action::Closed(number) => {
+                self.flush().await?;
+                let received = self.next(*number).await;
+                self.lines[*number].left -= 1;
+                if received != Some(Received::Closed) {
+                    return self.differs(index, *number, Some(&Received::Closed), received.as_ref()).await;
+                }
+                self.report.tell(|| action.clone());
+                self.server.close(*number).await?;
+            }
+            Action::Close(number) => {
+                self.flush().await?;
+                self.settle(None).await?;
+                let next = self.leftover(index, *number);
+                self.report.tell(|| action.clone());
+                self.server.close(*number).await?;
+                return Ok(next);
+            }
+            Action::Wait(number) => {
+                self.flush().await?;
+                let deadline = Instant::now() + self.report.options.patience;
+                while self.lines[*number].since == 0 && self.server.waiting(*number) == 0 {
+                    if !self.server.something(deadline).await {
+                        return self.differs(index, *number, None, None).await;
+                    }
+                }
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    async fn open(&mut self, index: usize, number: usize) -> Result<(), ServerError> {
+        let log_in = !logs_in_itself(self.session, index, number, self.server.target());
+        let left = self.lines[number].left;
+        let has_answers = self.lines[number].has_answers;
+        self.lines[number] = Line { left, has_answers, ..Line::default() };
+        self.report.tell(|| Action::Connect(number));
+        self.server.open(number, log_in).await
+    }
+
+    /// Before somebody sends: the server has done what others have told it.
+    async fn ready(&mut self, index: usize, number: usize) -> Result<(), ServerError> {
+        if self.sender != Some(number) {
+            self.flush().await?;
+            self.settle(Some(number)).await?;
+        }
+        if !self.server.is_open(number) {
+            self.flush().await?;
+            self.open(index, number).await?;
+        }
+        self.sender = Some(number);
+        Ok(())
+    }
+
+    /// Returns when nobody but `sender` waits for anything that the server has not done.
+    async fn settle(&mut self, sender: Option<usize>) -> Result<(), ServerError> {
+        if self.unsettled > 0 && self.sender != sender {
+            self.server.barrier(self.unsettled).await?;
+            self.unsettled = 0;
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, index: usize, number: usize) {
+        self.report.outcome.requests += 1;
+        self.lines[number].sent = Some(index);
+        self.lines[number].since = 0;
+        self.idle = std::time::Duration::ZERO;
+        let action = &self.session.events[index].action;
+        self.report.tell(|| action.clone());
+    }
+
+    async fn flush(&mut self) -> Result<(), ServerError> {
+        if let Some(number) = self.sender.filter(|_| !self.batch.is_empty()) {
+            self.server.send(number, &self.batch).await;
+            self.unsettled += self.batch.len();
+            self.batch.clear();
+        }
+        Ok(())
+    }
+
+    /// What comes next to the client, in time.
+    async fn next(&mut self, number: usize) -> Option<Received> {
+        let deadline = Instant::now() + self.report.options.patience + self.idle;
+        self.server.next(number, deadline).await
+    }
+
+    async fn answer(&mut self, index: usize, number: usize, wanted: &Frame) -> Result<Next, ServerError> {
+        if !self.server.is_open(number) && !self.lines[number].closed {
+            self.flush().await?;
+            self.open(index, number).await?;
+        }
+        self.flush().await?;
+        let received = self.next(number).await;
+        let line = &mut self.lines[number];
+        line.left -= 1;
+        line.since += 1;
+        let heard = line.conversation.hears(wanted);
+        // The last answer that was due tells that all has been done.
+        if self.sender == Some(number)
+            && line.conversation.unanswered() == 0
+            && matches!(heard, Heard::Answer(_))
+        {
+            self.unsettled = 0;
+        }
+        let likeness = match &received {
+            Some(Received::Frame(frame)) => rules::compare(&heard, wanted, frame, &mut self.pairs),
+            _ => Likeness::Different,
+        };
+        self.report.outcome.answers += 1;
+        match likeness {
+            Likeness::Same => self.report.tell(|| Action::Answer(number, wanted.clone())),
+            Likeness::ByNature(shown) => {
+                self.report.outcome.by_nature += 1;
+                self.report.tell(|| Action::Answer(number, shown));
+            }
+            Likeness::Different => {
+                let wanted = Received::Frame(wanted.clone());
+                let sent = if let Heard::Answer(request) = &heard { Some(request.event) } else { None };
+                return self.differs_after(index, number, sent, Some(&wanted), received.as_ref()).await;
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    async fn bytes(&mut self, index: usize, number: usize, wanted: &[u8]) -> Result<Next, ServerError> {
+        self.flush().await?;
+        let mut bytes = Vec::new();
+        let mut last = None;
+        while bytes.len() < wanted.len() {
+            last = self.next(number).await;
+            match &last {
+                Some(Received::Bytes(more)) => bytes.extend_from_slice(more),
+                _ => break,
+            }
+        }
+        self.lines[number].left -= 1;
+        self.report.outcome.answers += 1;
+        if bytes == wanted {
+            return Ok(Next::GoOn);
+        }
+        let got = if bytes.is_empty() { last } else { Some(Received::Bytes(bytes)) };
+        self.differs(index, number, Some(&Received::Bytes(wanted.to_vec())), got.as_ref()).await
+    }
+
+    async fn differs(
+        &mut self,
+        index: usize,
+        number: usize,
+        left: Option<&Received>,
+        right: Option<&Received>,
+    ) -> Result<Next, ServerError> {
+        self.differs_after(index, number, None, left, right).await
+    }
+
+    /// Reports a difference; the request is the one that was answered, or the last that was sent by anybody.
+    async fn differs_after(
+        &mut self,
+        index: usize,
+        number: usize,
+        request: Option<usize>,
+        left: Option<&Received>,
+        right: Option<&Received>,
+    ) -> Result<Next, ServerError> {
+        if right == Some(&Received::Closed) || right.is_none() {
+            // Where nobody answers any more there is nothing to compare.
+            self.server.barrier(0).await?;
+        }
+        if right == Some(&Received::Closed) {
+            self.lines[number].closed = true;
+        }
+        let last = self.sender.and_then(|sender| self.lines[sender].sent);
+        let sent: Vec<usize> = request.or(last).into_iter().collect();
+        let enough = self.report.differ(index, number, &sent, left, right);
+        // Where one answer was too much the one that was wanted is the next.
+        if !enough && left.is_some() && self.server.peek(number).as_ref() == left {
+            self.server.take(number);
+        }
+        Ok(if enough { Next::Enough } else { Next::GoOn })
+    }
+
+    /// Reports what came and was not expected.
+    fn leftover(&mut self, index: usize, number: usize) -> Next {
+        while let Some(received) = self.server.take(number) {
+            let line = &self.lines[number];
+            // Whoever did not wait for its answers is not asked what they were.
+            if !line.has_answers || line.left > 0 || line.conversation.unanswered() > 0 {
+                continue;
+            }
+            let last = self.sender.and_then(|sender| self.lines[sender].sent);
+            let sent: Vec<usize> = last.into_iter().collect();
+            if self.report.differ(index, number, &sent, None, Some(&received)) {
+                return Next::Enough;
+            }
+        }
+        Next::GoOn
+    }
+}

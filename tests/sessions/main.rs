@@ -1,0 +1,21 @@
+//! `minibroker record`, `replay` and `compare` from their user's side: sessions of real clients, on embedded brokers and
+//! on every real server that this machine has (found as the comparison finds them).
+
+#[allow(dead_code)]
+#[path = "../comparison/control.rs"]
+mod control;
+#[allow(dead_code)]
+#[path = "../comparison/servers.rs"]
+mod servers;
+#[allow(dead_code)]
+#[path = "../comparison/wire.rs"]
+mod wire;
+
+mod passing;
+mod playing;
+mod program;
+mod recording;
+mod wrong;
+
+/// What a test returns.
+type Tested = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,117 @@
+//! What cannot be done is told in one line, with the exit status 2, and leaves nothing behind.
+
+use std::fs;
+use std::net::TcpListener;
+
+use minibroker::Broker;
+
+use crate::Tested;
+use crate::program::{Ended, Folder, compare, ended, replay, started};
+
+#[track_caller]
+fn refused(ended: Ended, parts: &[&str]) {
+    let ended = ended.with(2);
+    assert_eq!(ended.out, "");
+    assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+    assert!(ended.err.starts_with("minibroker: "), "{}", ended.err);
+    for part in parts {
+        assert!(ended.err.contains(part), "{part:?} is not in {}", ended.err);
+    }
+}
+
+/// A port where nobody listens.
+fn nobody() -> std::io::Result<String> {
+    Ok(format!("redis://{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?))
+}
+
+fn record(upstream: &str, listen: &str, out: &str) -> std::io::Result<Ended> {
+    ended(["record", "--upstream", upstream, "--listen", listen, "--out", out])
+}
+
+#[test]
+fn a_server_that_is_not_there() -> Tested {
+    let folder = Folder::new()?;
+    let file = folder.with("a.session", "a > PING\n")?;
+    let kept = folder.with("kept.session", "a > PING\n")?;
+    let (nobody, out) = (nobody()?, folder.file("new.session"));
+    refused(replay(&file, &nobody, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(compare(&file, &nobody, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(record(&nobody, "0", &out)?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(record(&nobody, "0", &kept)?, &["cannot connect"]);
+    refused(record("unix:/nowhere", "0", &out)?, &["cannot connect to unix:/nowhere"]);
+    assert_eq!(fs::read_to_string(&kept)?, "a > PING\n");
+    assert_eq!(folder.files()?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_password_that_is_wrong_or_missing() -> Tested {
+    let (broker, folder) = (Broker::builder().password("s3cret").start()?, Folder::new()?);
+    let file = folder.with("a.session", "a > PING\n")?;
+    let wrong = format!("redis://:wrong@{}", broker.addr());
+    let none = format!("redis://{}", broker.addr());
+    let out = folder.file("new.session");
+    refused(replay(&file, &wrong, &[])?, &["refuses: WRONGPASS"]);
+    refused(compare(&file, &wrong, &[])?, &["refuses: WRONGPASS"]);
+    refused(record(&wrong, "0", &out)?, &["refuses: WRONGPASS"]);
+    refused(replay(&file, &none, &[])?, &["refuses: NOAUTH"]);
+    refused(compare(&file, &none, &[])?, &["refuses: NOAUTH"]);
+    assert_eq!(folder.files()?.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_session_that_is_none() -> Tested {
+    let (broker, folder) = (Broker::start()?, Folder::new()?);
+    let file = folder.with("a.session", "# fine\na > PING\na < PONG\n")?;
+    for ended in [replay(&file, &broker.url(), &[])?, compare(&file, &broker.url(), &[])?] {
+        refused(ended, &[&format!("{file}:3: an answer is expected, not \"PONG\"")]);
+    }
+    let binary = folder.file("binary.session");
+    fs::write(&binary, b"a > \xff\n")?;
+    refused(compare(&binary, &broker.url(), &[])?, &["binary.session", "UTF-8"]);
+    refused(compare(&folder.file("none.session"), &broker.url(), &[])?, &["none.session", "No such file"]);
+    Ok(())
+}
+
+#[test]
+fn an_address_that_is_none() -> Tested {
+    let folder = Folder::new()?;
+    let file = folder.with("a.session", "a > PING\n")?;
+    for (address, part) in
+        [("localhost", "neither redis://"), ("rediss://localhost", "TLS"), ("redis://h:x", "no port")]
+    {
+        let ended = compare(&file, address, &[])?.with(2);
+        assert!(ended.err.contains(part), "{}", ended.err);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_place_where_nobody_can_listen_or_write() -> Tested {
+    let (broker, folder) = (Broker::start()?, Folder::new()?);
+    let taken = broker.addr().to_string();
+    refused(record(&broker.url(), &taken, &folder.file("new.session"))?, &["cannot listen on 127.0.0.1:"]);
+    refused(
+        record(&broker.url(), "0", &folder.file("no/new.session"))?,
+        &["cannot write the recording", "new.session"],
+    );
+    assert!(folder.files()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_server_that_goes_away_in_the_middle() -> Tested {
+    let folder = Folder::new()?;
+    let file = folder.with("a.session", "a > SET k v\na < +OK\na > BLPOP queue 0\na wait\n")?;
+    for tool in ["replay", "compare"] {
+        let broker = Broker::start()?;
+        let option = if tool == "replay" { "--to" } else { "--with" };
+        let program = started([tool, &file, option, &broker.url()])?;
+        broker.wait_for_blocked("queue", 1).blocking()?;
+        broker.stop();
+        let ended = Ended::from(program.wait_with_output()?);
+        refused(ended, &[&format!("{file}:4: redis://{} has gone away", broker.addr())]);
+    }
+    Ok(())
+}
