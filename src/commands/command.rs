@@ -341,8 +341,7 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     let arguments = syntax::parse(command.syntax);
     let subcommands = subcommands(ctx, command);
     let version = ctx.store.config.compat;
-    let deprecated =
-        command.deprecated.filter(|deprecated| Version::having(deprecated.since) <= version);
+    let deprecated = command.deprecated.filter(|deprecated| Version::having(deprecated.since) <= version);
     let costs = !command.complexity.is_empty();
     ctx.reply.map(
         3 + usize::from(costs)

@@ -52,7 +52,7 @@ impl Running {
 
 /// An embedded broker as somebody else's server, and every real one that is here.
 pub fn all() -> impl Iterator<Item = Running> {
-    let embedded = servers::minibroker();
+    let embedded = servers::minibroker(minibroker::Version::Redis8_0);
     std::iter::once(embedded).chain(real_ones(&[])).map(|server| Running::new(server.expect("it starts")))
 }
 
@@ -100,7 +100,7 @@ pub fn by_unix_socket() -> impl Iterator<Item = (Running, Option<Broker>)> {
     let embedded = std::iter::once_with(move || {
         let broker = Broker::builder().bind([]).unix_socket(path()).start().expect("it starts");
         let (name, url) = ("minibroker".to_owned(), broker.url());
-        let unused = servers::minibroker().expect("it starts");
+        let unused = servers::minibroker(minibroker::Version::Redis8_0).expect("it starts");
         (Running { name, outside: url.clone(), url, _keep: unused }, Some(broker))
     });
     // Each of them in a folder of its own.
