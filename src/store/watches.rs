@@ -80,7 +80,7 @@ impl Watches {
         for (key, watchers) in &self.by_key[db] {
             let was_there = before.has(key);
             let is_there = after.is_some_and(|after| after.has(key));
-            let has_expired = after.is_some_and(|after| after.expired(key, now));
+            let expired_now = after.is_some_and(|after| after.expired(key, now));
             if !was_there && !is_there {
                 continue;
             }
@@ -88,8 +88,8 @@ impl Watches {
                 let Some(client) = clients.get_mut(*watcher) else { continue };
                 let Some(had_expired) = client.watched.get_mut(&(db, key.clone())) else { continue };
                 let was_gone = *had_expired || !was_there;
-                if was_gone && (!is_there || has_expired) {
-                    *had_expired = has_expired;
+                if was_gone && (!is_there || expired_now) {
+                    *had_expired = expired_now;
                 } else {
                     client.watched_key_changed = true;
                 }

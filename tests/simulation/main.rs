@@ -26,7 +26,7 @@ use program::Program;
 use shrink::shrink;
 
 /// How many seeds are run where it is not said.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 5_000;
 /// Beyond so many seeds two threads take turns.
 const SEEDS_OF_ONE_THREAD: u64 = 10_000;
 

@@ -366,7 +366,7 @@ fn in_one_order(values: Vec<Value>) -> (Vec<String>, Vec<Value>) {
             ["pmessage", _, channel, message] => format!("{channel} {message}"),
             ["unsubscribe" | "punsubscribe", name] => {
                 counts.extend(parts.last().cloned());
-                text = name.to_owned();
+                name.clone_into(&mut text);
                 words[0].to_owned()
             }
             _ => String::new(),

@@ -147,7 +147,7 @@ impl Program {
         let output_limit = random.u8(0..8) == 0;
         let mut author = Author {
             themes: Author::themes(&mut random),
-            keys: random.usize(1..4),
+            keys: [1, 1, 2, 3][random.usize(0..4)],
             mistakes: random.u8(0..4) == 0,
             long: output_limit,
             ids_given: random.bool(),
@@ -207,7 +207,7 @@ impl Author {
                     _ => self.random.u64(1_000..60_000),
                 };
                 self.now += micros;
-                Step::Pass { micros, late: self.random.u8(0..8) == 0 }
+                Step::Pass { micros, late: self.random.u8(0..4) == 0 }
             }
             _ => {
                 let count = if self.random.u8(0..3) == 0 { self.random.usize(2..6) } else { 1 };
@@ -294,7 +294,7 @@ impl Author {
     }
 
     /// Something that nobody else has said or pushed.
-    fn new(&mut self, letter: char) -> String {
+    fn fresh(&mut self, letter: char) -> String {
         self.last += 1;
         let padding = if self.long && self.random.bool() { 3000 } else { 0 };
         format!("{letter}{}{}", self.last, "-".repeat(padding))
@@ -322,6 +322,7 @@ impl Author {
             Theme::PubSub => self.pubsub_request(),
             Theme::Streams => self.stream_request(),
             Theme::Groups => self.group_request(),
+            Theme::Removal if self.random.u8(0..6) == 0 => "FLUSHALL".into(),
             Theme::Removal => format!("DEL {}", self.any_keys()),
             Theme::Pause => match self.random.u8(0..6) {
                 0 => "CLIENT UNPAUSE".into(),
@@ -339,7 +340,7 @@ impl Author {
             0..3 => format!("INCR {key}"),
             3..6 => format!("GET {key}"),
             6 => format!("EXISTS {}", self.any_key()),
-            _ => format!("SET {key} {}", self.new('v')),
+            _ => format!("SET {key} {}", self.fresh('v')),
         }
     }
 
@@ -347,7 +348,7 @@ impl Author {
         let millis = self.millis();
         match self.random.u8(0..10) {
             0..4 => format!("PEXPIRE {} {millis}", self.any_key()),
-            4..7 => format!("SET {} {} PX {millis}", self.key('s'), self.new('v')),
+            4..7 => format!("SET {} {} PX {millis}", self.key('s'), self.fresh('v')),
             7 => format!("PTTL {}", self.any_key()),
             8 => format!("EXISTS {}", self.any_key()),
             _ => match self.random.u8(0..4) {
@@ -365,7 +366,7 @@ impl Author {
         let letter = self.one_of(&["L", "R"]);
         match self.random.u8(0..20) {
             0..6 => {
-                let items: Vec<String> = (0..self.small().min(3)).map(|_| self.new('i')).collect();
+                let items: Vec<String> = (0..self.small().min(3)).map(|_| self.fresh('i')).collect();
                 format!("{letter}PUSH {key} {}", items.join(" "))
             }
             6..11 => format!("B{letter}POP {} {}", self.keys('q'), self.timeout()),
@@ -407,7 +408,7 @@ impl Author {
             6 => format!("UNSUBSCRIBE {}", self.one_of(&CHANNELS)),
             7 => format!("PUNSUBSCRIBE {}", self.one_of(&PATTERNS)),
             8 => self.one_of(&["UNSUBSCRIBE", "PUNSUBSCRIBE", "RESET", "PING"]).into(),
-            _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.new('m')),
+            _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.fresh('m')),
         }
     }
 
@@ -445,7 +446,7 @@ impl Author {
                 } else {
                     String::new()
                 };
-                format!("XADD {key} {trim}{id} f {}", self.new('e'))
+                format!("XADD {key} {trim}{id} f {}", self.fresh('e'))
             }
             8..15 => {
                 let mut keys = vec![key];
@@ -477,7 +478,7 @@ impl Author {
         match self.random.u8(0..40) {
             0..8 => {
                 let id = self.new_id();
-                format!("XADD {key} {id} f {}", self.new('e'))
+                format!("XADD {key} {id} f {}", self.fresh('e'))
             }
             8..12 => {
                 let from = self.one_of(&["$", "0"]);

@@ -1,7 +1,7 @@
 //! Clients: what each has to be sent, and what it is in the middle of.
 
 use super::transactions::Transaction;
-use super::{Answer, Model, Reply};
+use super::{Model, Reply};
 
 /// Whether a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,15 +113,15 @@ impl Model {
     }
 
     /// Answers a request, unless the client does not want that.
-    pub(super) fn answer(&mut self, client: usize, reply: Reply) {
+    pub(super) fn answer(&mut self, client: usize, reply: &Reply) {
         if matches!(self.clients[client].replies, Replies::None | Replies::AllButThis) {
-            self.answer_aloud(client, Reply::Several(Vec::new()));
+            self.answer_aloud(client, &Reply::Several(Vec::new()));
         } else {
             self.answer_aloud(client, reply);
         }
     }
 
-    pub(super) fn answer_aloud(&mut self, client: usize, reply: Reply) {
+    pub(super) fn answer_aloud(&mut self, client: usize, reply: &Reply) {
         let to = &mut self.clients[client];
         if to.closing != Closing::Now {
             reply.write(to.resp3, &mut to.out);
@@ -184,19 +184,19 @@ impl Model {
         Reply::Simple("RESET")
     }
 
-    pub(super) fn client_reply(&mut self, client: usize, mode: &str) -> Answer {
+    pub(super) fn client_reply(&mut self, client: usize, mode: &str) -> Reply {
         let client = &mut self.clients[client];
         match mode {
             "ON" => {
                 client.replies = Replies::All;
-                return Ok(Reply::OK);
+                return Reply::OK;
             }
             "OFF" => client.replies = Replies::None,
             _ if client.replies == Replies::None => {}
             _ => client.replies = Replies::AllButNext,
         }
         // Nothing is said to that.
-        Ok(Reply::Several(Vec::new()))
+        Reply::Several(Vec::new())
     }
 
     /// The client with this number.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::streams::{Id, Reading, Stream};
 use super::waiting::{Wait, Wants};
-use super::{Answer, Model, Reply, Stop, Value, error, number};
+use super::{Answer, Model, Reply, Stop, Value, count_of, error, number};
 
 #[derive(Debug, Default)]
 pub(super) struct Group {
@@ -53,7 +53,7 @@ impl Stream {
         if now - pending.since < idle {
             return Claimed::No;
         }
-        pending.consumer = consumer.to_owned();
+        consumer.clone_into(&mut pending.consumer);
         pending.since = now;
         pending.times += i64::from(again);
         Claimed::Yes
@@ -77,10 +77,10 @@ impl Model {
             }
             ["XPENDING", key, group] => self.pending_in_short(key, group),
             ["XPENDING", key, group, "IDLE", idle, "-", "+", count, ref consumer @ ..] => {
-                self.pending_at_length(key, group, number(idle), number(count), consumer.first().copied())
+                self.pending_at_length(key, group, number(idle), count_of(count), consumer.first().copied())
             }
             ["XPENDING", key, group, "-", "+", count, ref consumer @ ..] => {
-                self.pending_at_length(key, group, 0, number(count), consumer.first().copied())
+                self.pending_at_length(key, group, 0, count_of(count), consumer.first().copied())
             }
             ["XCLAIM", key, group, consumer, idle, ref ids @ .., "JUSTID"] => {
                 self.xclaim([key, group, consumer], number(idle), ids, true)
@@ -90,7 +90,7 @@ impl Model {
             }
             ["XAUTOCLAIM", key, group, consumer, idle, from, "COUNT", count, ref option @ ..] => {
                 let just_id = option == ["JUSTID"];
-                self.xautoclaim([key, group, consumer], number(idle), from, number(count), just_id)
+                self.xautoclaim([key, group, consumer], number(idle), from, count_of(count), just_id)
             }
             _ => unreachable!("the model knows no {words:?}"),
         }
@@ -227,7 +227,7 @@ impl Model {
         key: &str,
         name: &str,
         idle: i64,
-        count: i64,
+        count: usize,
         consumer: Option<&str>,
     ) -> Answer {
         let now = self.millis();
@@ -235,7 +235,7 @@ impl Model {
         let mut entries = Vec::new();
         for (id, pending) in &group.pending {
             let meant = consumer.is_none_or(|consumer| pending.consumer == consumer);
-            if !meant || now - pending.since < idle || entries.len() as i64 >= count {
+            if !meant || now - pending.since < idle || entries.len() >= count {
                 continue;
             }
             entries.push(Reply::Array(vec![
@@ -269,11 +269,10 @@ impl Model {
         [key, name, consumer]: [&str; 3],
         idle: i64,
         from: &str,
-        count: i64,
+        count: usize,
         just_id: bool,
     ) -> Answer {
         let now = self.millis();
-        let count = usize::try_from(count).expect("a small number");
         let group = self.group(key, name)?;
         group.consumers.insert(consumer.to_owned());
         let pending: Vec<Id> = group.pending.range(Id::read(from)..).map(|(id, _)| *id).collect();

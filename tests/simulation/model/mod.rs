@@ -117,7 +117,7 @@ impl Model {
         let words: Vec<&str> = request.split(' ').collect();
         if let Some(refusal) = self.refusal(client, &words) {
             let refusal = self.refuse_transaction(client, &words, refusal);
-            return self.answer(client, Reply::Error(refusal));
+            return self.answer(client, &Reply::Error(refusal));
         }
         if self.must_pause(client, &words) {
             return self.wait_for_pause(client, request);
@@ -126,7 +126,7 @@ impl Model {
             && let Some(transaction) = &mut self.clients[client].transaction
         {
             transaction.requests.push(request.to_owned());
-            return self.answer(client, Reply::Simple("QUEUED"));
+            return self.answer(client, &Reply::Simple("QUEUED"));
         }
         self.run(client, request);
     }
@@ -166,9 +166,9 @@ impl Model {
         self.running = before;
         match answer {
             // What a subscription says is a message, which is heard whatever CLIENT REPLY says.
-            Ok(reply) if hearing => self.answer_aloud(client, reply),
-            Ok(reply) => self.answer(client, reply),
-            Err(Stop::Error(text)) => self.answer(client, Reply::Error(text)),
+            Ok(reply) if hearing => self.answer_aloud(client, &reply),
+            Ok(reply) => self.answer(client, &reply),
+            Err(Stop::Error(text)) => self.answer(client, &Reply::Error(text)),
             Err(Stop::Wait(wait)) => {
                 self.wait(client, request, wait);
                 self.say_what_came_meanwhile(client);
@@ -182,7 +182,7 @@ impl Model {
             ["PING"] => Ok(self.ping(client)),
             ["QUIT"] => Ok(self.quit(client)),
             ["RESET"] => Ok(self.reset(client)),
-            ["CLIENT", "REPLY", mode] => self.client_reply(client, mode),
+            ["CLIENT", "REPLY", mode] => Ok(self.client_reply(client, mode)),
             ["CLIENT", "KILL", "ID", id] => Ok(self.client_kill(client, id)),
             ["CLIENT", "UNBLOCK", id, reason] => Ok(self.client_unblock(id, reason == "ERROR")),
             ["CLIENT", "PAUSE", millis, mode] => Ok(self.client_pause(number(millis), mode == "WRITE")),
@@ -205,13 +205,17 @@ impl Model {
             ["GET", key] => self.get(key),
             ["INCR", key] => self.incr(key),
             ["DEL", ref keys @ ..] => Ok(self.del(keys)),
+            ["FLUSHALL"] => Ok(self.flushall()),
             ["EXISTS", key] => Ok(Reply::count(usize::from(self.value(key).is_some()))),
             ["PEXPIRE", key, millis] => Ok(self.pexpire(key, number(millis))),
             ["PERSIST", key] => Ok(self.persist(key)),
             ["PTTL", key] => Ok(self.pttl(key)),
 
-            ["LPUSH" | "RPUSH" | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LMOVE" | "LMPOP", ..]
-            | ["BLPOP" | "BRPOP" | "BLMOVE" | "BLMPOP", ..] => self.list_command(words),
+            [
+                "LPUSH" | "RPUSH" | "LPOP" | "RPOP" | "LLEN" | "LRANGE" | "LMOVE" | "LMPOP" | "BLPOP"
+                | "BRPOP" | "BLMOVE" | "BLMPOP",
+                ..,
+            ] => self.list_command(words),
 
             ["ZADD" | "ZCARD" | "ZPOPMIN" | "ZPOPMAX" | "BZPOPMIN" | "BZPOPMAX", ..] => {
                 self.sorted_set_command(words)
@@ -311,6 +315,10 @@ impl Model {
 }
 
 fn number(text: &str) -> i64 {
+    text.parse().expect("programs have numbers where they belong")
+}
+
+fn count_of(text: &str) -> usize {
     text.parse().expect("programs have numbers where they belong")
 }
 

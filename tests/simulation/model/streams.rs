@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::groups::Group;
 use super::waiting::{Wait, Wants};
-use super::{Answer, Model, Reply, Stop, Value, error, number, wrong_type};
+use super::{Answer, Model, Reply, Stop, Value, count_of, error, number, wrong_type};
 
 /// Milliseconds, and a number within them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -97,7 +97,7 @@ impl Model {
     pub(super) fn stream_command(&mut self, words: &[&str]) -> Answer {
         match *words {
             ["XADD", key, id, "f", text] => self.xadd(key, id, text, None),
-            ["XADD", key, "MAXLEN", max, id, "f", text] => self.xadd(key, id, text, Some(number(max))),
+            ["XADD", key, "MAXLEN", max, id, "f", text] => self.xadd(key, id, text, Some(count_of(max))),
             ["XLEN", key] => Ok(Reply::count(self.stream(key)?.map_or(0, |stream| stream.entries.len()))),
             ["XDEL", key, ref ids @ ..] => self.xdel(key, ids),
             ["XRANGE", key, from, to] => {
@@ -118,7 +118,7 @@ impl Model {
         }
     }
 
-    fn xadd(&mut self, key: &str, id: &str, text: &str, max: Option<i64>) -> Answer {
+    fn xadd(&mut self, key: &str, id: &str, text: &str, max: Option<usize>) -> Answer {
         let now = self.now / 1000;
         let last = self.stream(key)?.map_or(Id::default(), |stream| stream.last);
         let id = match id {
@@ -135,7 +135,7 @@ impl Model {
         if let Some(stream) = self.stream(key)? {
             stream.entries.insert(id, text.to_owned());
             stream.last = id;
-            while max.is_some_and(|max| stream.entries.len() as i64 > max) {
+            while max.is_some_and(|max| stream.entries.len() > max) {
                 stream.entries.pop_first();
             }
         }

@@ -51,6 +51,23 @@ impl Model {
         Reply::Integer(removed)
     }
 
+    /// Everything goes. Of what had ended already that is no change.
+    pub(super) fn flushall(&mut self) -> Reply {
+        let keys: Vec<String> = self.keys.keys().cloned().collect();
+        for key in &keys {
+            self.ended(key);
+        }
+        self.keys.clear();
+        // Who reads for a group learns that it is gone.
+        let mut waited_for: Vec<String> =
+            self.waiters.iter().flat_map(|waiter| waiter.keys.clone()).collect();
+        waited_for.sort();
+        for key in &waited_for {
+            self.may_serve(key);
+        }
+        Reply::OK
+    }
+
     pub(super) fn pexpire(&mut self, key: &str, millis: i64) -> Reply {
         if self.value(key).is_none() {
             return Reply::Integer(0);

@@ -141,7 +141,7 @@ impl Model {
     /// The time of a client is up.
     pub(super) fn give_up(&mut self, client: usize) {
         self.end_wait(client);
-        self.answer(client, Reply::NullArray);
+        self.answer(client, &Reply::NullArray);
     }
 
     pub(super) fn client_unblock(&mut self, id: &str, with_error: bool) -> Reply {
@@ -153,7 +153,7 @@ impl Model {
         self.end_wait(client);
         self.answer(
             client,
-            if with_error {
+            &if with_error {
                 Reply::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".into())
             } else {
                 Reply::NullArray
@@ -228,6 +228,7 @@ fn writes(words: &[&str]) -> bool {
         words[0],
         "SET"
             | "INCR"
+            | "FLUSHALL"
             | "DEL"
             | "PEXPIRE"
             | "PERSIST"
