@@ -272,7 +272,8 @@ fn a_version_that_is_not_spoken_is_refused_with_those_that_are() -> Outcome {
     for version in ["6.2", "7.2", "8", "valkey"] {
         let ended = ended(["--port", "0", "--compat", version])?;
         let told = text(&ended.stderr);
-        let wanted = format!("error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0\n");
+        let wanted =
+            format!("error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0\n");
         assert!(told.starts_with(&wanted), "{told}");
         assert_eq!(ended.status.code(), Some(2));
     }

@@ -6,8 +6,8 @@
 use std::fmt::Write;
 
 use super::{Context, Outcome, table};
-use crate::store::{Store, Version};
 use crate::store::pubsub::Kind;
+use crate::store::{Store, Version};
 
 /// Writes the fields of a section.
 type WriteSection = fn(&Store, &mut String) -> std::fmt::Result;

@@ -5,8 +5,8 @@
 
 use super::{Context, Error, Outcome};
 use crate::resp::Args;
-use crate::store::{Version, pattern};
 use crate::store::pubsub::Kind;
+use crate::store::{Version, pattern};
 
 /// SUBSCRIBE channel...
 pub fn subscribe(ctx: &mut Context<'_>) -> Outcome {

@@ -57,11 +57,12 @@ impl Engine {
         let Blocked { request, deadline, reason, keys, .. } = *blocked;
         let Some(command) = command_of(request.args()) else { return };
         let is_old = self.store.config.compat < Version::Redis7_4;
-        let request = if is_old && keys.len() > 1 && matches!(reason, Reason::Key(Type::List | Type::SortedSet)) {
-            only_of_key(command, request.args(), key)
-        } else {
-            request
-        };
+        let request =
+            if is_old && keys.len() > 1 && matches!(reason, Reason::Key(Type::List | Type::SortedSet)) {
+                only_of_key(command, request.args(), key)
+            } else {
+                request
+            };
         let args = request.args();
         // Before Redis 7.2 a pause does not keep a waiter from being served.
         if !is_old && self.must_pause(client, command) {
@@ -225,7 +226,9 @@ impl Engine {
 fn only_of_key(command: &Command, args: Args<'_>, key: &[u8]) -> OwnedRequest {
     let keys = command.keys(args).unwrap_or_default();
     let is_key = |place: usize| keys.iter().any(|(key, _)| *key == place);
-    OwnedRequest::new(args.iter().enumerate().map(|(place, argument)| if is_key(place) { key } else { argument }))
+    OwnedRequest::new(
+        args.iter().enumerate().map(|(place, argument)| if is_key(place) { key } else { argument }),
+    )
 }
 
 /// The row for a request that was found good once.

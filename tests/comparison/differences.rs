@@ -35,11 +35,7 @@ pub fn read(path: &Path, family: &str, servers: &[&str]) -> Result<Vec<Differenc
         }
         let cells: Vec<&str> = row.split(" | ").map(|cell| cell.trim().trim_matches('`')).collect();
         let [server, of, scenario, step, reason] = cells[..] else {
-            return Err(format!(
-                "{}:{}: wants {HEAD}",
-                path.display(),
-                index + 1
-            ));
+            return Err(format!("{}:{}: wants {HEAD}", path.display(), index + 1));
         };
         if reason.is_empty() {
             return Err(format!("{}:{}: no reason is given", path.display(), index + 1));
@@ -73,7 +69,8 @@ pub fn known(
 ) -> Result<bool, String> {
     let mut found = false;
     for row in rows {
-        if matches(&row.server, server) && matches(&row.scenario, scenario) && matches(&row.step, &step.text) {
+        if matches(&row.server, server) && matches(&row.scenario, scenario) && matches(&row.step, &step.text)
+        {
             let mut allowed = step.markers.clone();
             row.markers.iter().try_for_each(|marker| allowed.add(marker))?;
             if row.markers.is_empty() || allowed.same(real, ours) {

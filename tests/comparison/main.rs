@@ -132,7 +132,8 @@ fn compare_family(family: &str) -> Result<(), String> {
     let mut versions: Vec<Version> = real.iter().map(servers::Server::version).collect();
     versions.sort_unstable_by(|one, other| other.cmp(one));
     versions.dedup();
-    let brokers = versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
+    let brokers =
+        versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = real.iter().map(|server| server.name.as_str()).collect();
     let rows = differences::read(&folder.join("differences.md"), family, &names)?;
 
@@ -162,7 +163,8 @@ fn compare_family(family: &str) -> Result<(), String> {
                 match subject.run(scenario, protocol, hint) {
                     Ok(outcomes) => {
                         for (server, answers) in compared {
-                            for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes) {
+                            for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes)
+                            {
                                 let (name, title) = (&server.name, &scenario.title);
                                 if step.markers.same(answer, outcome)
                                     || differences::known(&rows, name, title, step, (answer, outcome))?
@@ -170,7 +172,10 @@ fn compare_family(family: &str) -> Result<(), String> {
                                     continue;
                                 }
                                 if rows_wanted {
-                                    println!("ROW | `{name}` | `{family}` | `{title}` | `{}` | TODO |", step.text);
+                                    println!(
+                                        "ROW | `{name}` | `{family}` | `{title}` | `{}` | TODO |",
+                                        step.text
+                                    );
                                 }
                                 let place = format!("against {name} in {protocol:?}");
                                 let (real, ours) = (compare::show(answer), compare::show(outcome));
@@ -196,8 +201,7 @@ fn compare_family(family: &str) -> Result<(), String> {
     }
     if whole && found.is_empty() {
         for row in rows.iter().filter(|row| !row.needed.get()) {
-            let text =
-                format!("differences.md:{}: no longer needed, nothing differs there: {row}", row.line);
+            let text = format!("differences.md:{}: no longer needed, nothing differs there: {row}", row.line);
             found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
         }
     }

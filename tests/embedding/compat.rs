@@ -11,7 +11,11 @@ fn broker(version: Version) -> Result<Broker, minibroker::StartError> {
 }
 
 /// What a RESP2 client is told of a field of INFO.
-fn info(connection: &mut redis::Connection, section: &str, field: &str) -> redis::RedisResult<Option<String>> {
+fn info(
+    connection: &mut redis::Connection,
+    section: &str,
+    field: &str,
+) -> redis::RedisResult<Option<String>> {
     let text: String = redis::cmd("INFO").arg(section).query(connection)?;
     let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     Ok(value.map(str::to_owned))
@@ -76,7 +80,10 @@ fn a_command_that_is_newer_than_the_version_is_unknown_to_clients() -> Outcome {
                 let answer = format!("-ERR unknown subcommand '{}'. Try CLIENT HELP.\r\n", command[1]);
                 client.ask(&line, &answer)?;
             } else {
-                client.ask(&line, &format!("-ERR unknown command '{}', with args beginning with: ", command[0]))?;
+                client.ask(
+                    &line,
+                    &format!("-ERR unknown command '{}', with args beginning with: ", command[0]),
+                )?;
             }
         }
     }

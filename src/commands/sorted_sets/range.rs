@@ -54,7 +54,8 @@ impl<'a> Span<'a> {
 fn score_range(min: &[u8], max: &[u8], version: Version) -> Result<ScoreRange, Error> {
     let bound = |text| {
         // A number that redis-server's reading has not even begun with is 0.
-        let number = |text: &[u8]| if text.is_empty() { Some(0.0) } else { numbers::loose_float(text, version) };
+        let number =
+            |text: &[u8]| if text.is_empty() { Some(0.0) } else { numbers::loose_float(text, version) };
         match up_to_nul(text) {
             [b'(', text @ ..] => number(text).map(Bound::Excluded),
             text => number(text).map(Bound::Included),

@@ -55,11 +55,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option
             if members.len() != listpack.len() {
                 return None;
             }
-            if members.len() > limits.entries() {
-                Set::Hashed(members)
-            } else {
-                Set::Listed(members)
-            }
+            if members.len() > limits.entries() { Set::Hashed(members) } else { Set::Listed(members) }
         }
     };
     (!set.is_empty()).then_some(set)
