@@ -124,6 +124,11 @@ pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
         4 | 5 => {
             let start = integer(&args[2])?;
             let end = integer(&args[3])?;
+            if looks_at_key_first(ctx) && start < 0 && end < 0 && start > end {
+                // Nor at the unit of an empty range.
+                ctx.reply.integer(0);
+                return Ok(());
+            }
             (start, end, args.get(4).map_or(Ok(false), in_bits)?)
         }
         _ => return Err(Error::SYNTAX),

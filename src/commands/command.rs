@@ -175,9 +175,6 @@ pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
 fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &'static str)) -> Outcome {
     let call = ctx.args.from(2);
     let version = ctx.store.config.compat;
-    if version < Version::Redis7_4 && call.len() < 2 {
-        return Err(Error::arity(&ctx.command.full_name()));
-    }
     let command = call.get(0).and_then(table::lookup);
     let command = match (command, call.get(1)) {
         (Some(container), Some(name)) if container.is_container() => container.subcommand(name),
@@ -253,7 +250,7 @@ fn write_number(ctx: &mut Context<'_>, name: &str, number: i64) {
 fn write_info(ctx: &mut Context<'_>, command: &'static Command) {
     ctx.reply.array(10);
     ctx.reply.bulk(command.full_name().as_bytes());
-    ctx.reply.integer(command.arity.into());
+    ctx.reply.integer(command.arity_in(ctx.store.config.compat).into());
     write_flags(ctx, &command.flags.names().collect::<Vec<_>>());
     let (first, last, step) = command.legacy_keys();
     for number in [first, last, step] {

@@ -45,6 +45,18 @@ pub fn negatable(text: &[u8]) -> Result<i64, Error> {
     integer_between(text, -i64::MAX, i64::MAX)
 }
 
+/// As [`negatable`]. Before Redis 7.2 the smallest is taken, too: it is `smallest` then, as its opposite overflows.
+///
+/// # Errors
+///
+/// As of [`negatable`].
+pub fn negated(text: &[u8], smallest: i64, version: Version) -> Result<i64, Error> {
+    if version >= Version::Redis7_4 {
+        return negatable(text);
+    }
+    Ok(Some(integer(text)?).filter(|value| *value != i64::MIN).unwrap_or(smallest))
+}
+
 /// How many elements; not negative.
 ///
 /// # Errors

@@ -110,6 +110,8 @@ pub struct Command {
     pub name: &'static str,
     /// The number of arguments with the name; negative: at least so many. A subcommand counts its container.
     pub arity: i32,
+    /// The same before Redis 7.2 where it was another one, and else 0.
+    pub arity_in_7_0: i32,
     /// What the command is like.
     pub flags: Flags,
     /// The ACL categories. A row gives those that do not follow from the flags; the table has all.
@@ -151,6 +153,7 @@ impl Command {
     const EMPTY: Self = Self {
         name: "",
         arity: 1,
+        arity_in_7_0: 0,
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: &[],
@@ -233,10 +236,21 @@ impl Command {
     /// Whether it may be called with so many arguments, its name included.
     #[must_use]
     pub fn accepts(&self, arguments: usize) -> bool {
-        match usize::try_from(self.arity) {
-            Ok(exactly) => arguments == exactly,
-            Err(_) => i32::try_from(arguments).is_ok_and(|arguments| arguments >= -self.arity),
-        }
+        accepts(self.arity, arguments)
+    }
+
+    /// As [`Command::accepts`], in this version of Redis.
+    #[must_use]
+    #[inline]
+    pub fn accepts_in(&self, version: Version, arguments: usize) -> bool {
+        accepts(self.arity_in(version), arguments)
+    }
+
+    /// The arity in this version of Redis.
+    #[must_use]
+    #[inline]
+    pub fn arity_in(&self, version: Version) -> i32 {
+        if version < Version::Redis7_4 && self.arity_in_7_0 != 0 { self.arity_in_7_0 } else { self.arity }
     }
 
     /// The first key, the last (negative: counted from the end) and the step, as `COMMAND INFO` shows them;
@@ -244,6 +258,14 @@ impl Command {
     #[must_use]
     pub const fn legacy_keys(&self) -> (i32, i32, i32) {
         self.legacy_keys
+    }
+}
+
+/// Whether an arity allows so many arguments.
+fn accepts(arity: i32, arguments: usize) -> bool {
+    match usize::try_from(arity) {
+        Ok(exactly) => arguments == exactly,
+        Err(_) => i32::try_from(arguments).is_ok_and(|arguments| arguments >= -arity),
     }
 }
 

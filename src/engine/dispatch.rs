@@ -284,7 +284,7 @@ fn find(args: Args<'_>, version: Version) -> Result<&'static Command, (Option<&'
         }
         _ => command,
     };
-    if !command.accepts(args.len()) {
+    if !command.accepts_in(version, args.len()) {
         return Err((Some(command), Error::arity(&command.full_name())));
     }
     Ok(command)

@@ -221,7 +221,7 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
 /// `LREM key count element`
 pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let count = numbers::negatable(&ctx.args[2])?;
+    let count = numbers::negated(&ctx.args[2], -i64::MAX, ctx.store.config.compat)?;
     let Some(list) = ctx.store.get_mut::<List>(key)? else {
         ctx.reply.integer(0);
         return Ok(());

@@ -30,7 +30,8 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
     while let Some(option) = options.next() {
         let value = options.next().ok_or(Error::SYNTAX)?;
         if numbers::is_option(option, "RANK") {
-            rank = numbers::negatable(value)?;
+            // The smallest is any match from the end.
+            rank = numbers::negated(value, -1, ctx.store.config.compat)?;
             if rank == 0 {
                 return Err(Error::new(
                     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use \

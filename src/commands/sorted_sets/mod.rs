@@ -19,7 +19,7 @@ use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
 use crate::resp::Reply;
 use crate::store::sorted_set::{Inserted, Limits};
-use crate::store::{Class, SortedSet, Store, Typed, Version};
+use crate::store::{Class, SortedSet, Store, Typed};
 
 /// The options of ZADD.
 #[allow(clippy::struct_excessive_bools)]
@@ -198,8 +198,7 @@ pub fn zrevrank(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn rank(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
-    // WITHSCORE came with Redis 7.2.
-    if ctx.args.len() > 4 || ctx.args.len() > 3 && ctx.store.config.compat < Version::Redis7_4 {
+    if ctx.args.len() > 4 {
         return Err(Error::arity(&ctx.command.full_name()));
     }
     let with_score = match ctx.args.get(3) {

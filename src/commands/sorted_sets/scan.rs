@@ -5,6 +5,13 @@ use crate::commands::{Context, Outcome, numbers};
 use crate::resp::{print_double, print_double_in_full};
 use crate::store::{SortedSet, Version};
 
+/// Whether a listpack holds an integer in the place of a score.
+fn is_kept_as_integer(score: f64) -> bool {
+    /// Half of what 64 bits hold.
+    const GREATEST: f64 = 4_611_686_018_427_387_904.0;
+    score.fract() == 0.0 && score.abs() <= GREATEST
+}
+
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
 pub fn zscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
@@ -15,14 +22,14 @@ pub fn zscan(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     };
     let options = Options::read(args.from(3), Over::Members, version)?;
-    let is_short = set.is_compact() && version >= Version::Redis7_4;
+    let is_compact = set.is_compact();
     let (next, members) = set.scan(cursor, options.count);
     scan::answer(&mut ctx.reply, next, |reply| {
         let (mut found, mut text) = (0, Vec::new());
         for (member, score) in members.filter(|(member, _)| options.wants(member)) {
             text.clear();
-            // The two encodings print differently since Redis 7.2, and neither as a double of RESP3.
-            if is_short {
+            // The two encodings print differently, and neither as a double of RESP3.
+            if is_compact && (version >= Version::Redis7_4 || is_kept_as_integer(score)) {
                 print_double(&mut text, score);
             } else {
                 print_double_in_full(&mut text, score);

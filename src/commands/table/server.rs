@@ -223,6 +223,7 @@ const COMMAND_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "getkeys",
         arity: -3,
+        arity_in_7_0: -4,
         flags: Flags::ANYTIME,
         categories: Categories::CONNECTION,
         since: "2.8.13",
@@ -235,6 +236,7 @@ const COMMAND_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "getkeysandflags",
         arity: -3,
+        arity_in_7_0: -4,
         flags: Flags::ANYTIME,
         categories: Categories::CONNECTION,
         since: "7.0.0",

@@ -221,6 +221,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "zrank",
         arity: -3,
+        arity_in_7_0: 3,
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO access")],
         since: "2.0.0",
@@ -233,6 +234,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "zrevrank",
         arity: -3,
+        arity_in_7_0: 3,
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO access")],
         since: "2.0.0",

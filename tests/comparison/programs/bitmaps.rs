@@ -1,6 +1,6 @@
 //! Bitmaps.
 
-use super::{Family, arguments::*};
+use super::{Family, arguments::*, nothing};
 
 pub fn family() -> Family {
     let short = call("CONFIG", [words("SET proto-max-bulk-len 1048576")]);
@@ -45,15 +45,6 @@ pub fn family() -> Family {
             (1, call("PEXPIREAT", [key(), between(4_000_000_000_000..=4_000_000_000_009)])),
         ]),
         questions: &["STRLEN {key}", "BITCOUNT {key}"],
-        known: looks_at_the_key_first,
+        known: nothing,
     }
-}
-
-/// Redis 7.0 looks at the key before the rest of BITCOUNT and BITPOS.
-pub fn looks_at_the_key_first(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
-    let real = real.lines().last().unwrap_or_default();
-    server == "redis-7.0"
-        && matches!(request[0].as_slice(), b"BITCOUNT" | b"BITPOS")
-        && ours.contains("ERR")
-        && (real.contains("WRONGTYPE") || [": \"0\"", ": \"-1\""].contains(&real))
 }

@@ -87,14 +87,6 @@ fn dumped() -> Piece {
 /// What the families know. Here a set may have lost the long member that made it a hash table, whose own order shows
 /// where SORT is told not to sort.
 fn known(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
-    bitmaps::looks_at_the_key_first(server, request, real, ours)
-        || hashes::known(server, request, real, ours)
-        || keys::unsorted(request, real, ours)
+    keys::unsorted(request, real, ours)
         || request[0].starts_with(b"X") && streams::known(server, request, real, ours)
-        || is_of_numbers(request) && sorted_sets::known(server, request, real, ours)
-        || request[0].starts_with(b"GEO") && geo::known(server, request, real, ours)
-}
-
-fn is_of_numbers(request: &[Vec<u8>]) -> bool {
-    [&b"Z"[..], b"BZ"].iter().any(|start| request[0].starts_with(start))
 }

@@ -1,6 +1,6 @@
 //! Hashes, small and large.
 
-use super::{Family, arguments::*};
+use super::{Family, arguments::*, nothing};
 use proptest::prelude::*;
 
 pub fn family() -> Family {
@@ -57,19 +57,8 @@ pub fn family() -> Family {
             "HPEXPIRETIME {key} FIELDS 3 a b 1",
             "~unordered HSCAN {key} 0 COUNT 1000",
         ],
-        known,
+        known: nothing,
     }
-}
-
-/// NOVALUES and fields that expire came after Redis 7.0.
-pub fn known(server: &str, request: &[Vec<u8>], theirs: &str, _: &str) -> bool {
-    let is_newer = || {
-        request[0] == b"HSCAN"
-            && request.iter().any(|word| word == b"NOVALUES")
-            && theirs.contains("syntax error")
-            || request[0] == b"HPEXPIRETIME" && theirs.contains("unknown command")
-    };
-    server == "redis-7.0" && is_newer()
 }
 
 fn value() -> Piece {
@@ -148,7 +137,7 @@ pub fn expiring() -> Family {
             "HPEXPIRETIME {key} FIELDS 9 a b c d 1 2 3 4 5",
             "~unordered HRANDFIELD {key} 1000 WITHVALUES",
         ],
-        known: expiring_known,
+        known: nothing,
     }
 }
 
@@ -171,12 +160,8 @@ pub fn ordered() -> Family {
             (1, call("HGETALL", [key()])),
         ]),
         questions: &["HGETALL {key}", "HKEYS {key}", "HVALS {key}", "HSCAN {key} 0", "HRANDFIELD {key} 99"],
-        known: expiring_known,
+        known: nothing,
     }
-}
-
-fn expiring_known(server: &str, _: &[Vec<u8>], _: &str, _: &str) -> bool {
-    server == "redis-7.0"
 }
 
 fn field() -> Piece {

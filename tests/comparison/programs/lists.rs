@@ -1,6 +1,6 @@
 //! Lists.
 
-use super::{Family, arguments::*};
+use super::{Family, arguments::*, nothing};
 
 pub fn family() -> Family {
     let end = || one_of(&["LEFT", "RIGHT"]);
@@ -47,15 +47,6 @@ pub fn family() -> Family {
             (1, call("PEXPIREAT", [key(), between(4_000_000_000_000..=4_000_000_000_009)])),
         ]),
         questions: &[],
-        known: takes_whole_indices,
+        known: nothing,
     }
-}
-
-/// Redis 7.0 has no short lists, in which an index is taken modulo 2^32, and takes every
-/// number for the count of LREM.
-fn takes_whole_indices(server: &str, request: &[Vec<u8>], _: &str, _: &str) -> bool {
-    let index = request.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
-    let is_far = || request[0] == b"LINDEX" && index.is_some_and(|index| i32::try_from(index).is_err());
-    let is_last = || request[0] == b"LREM" && index == Some(i64::MIN);
-    server == "redis-7.0" && (is_far() || is_last())
 }
