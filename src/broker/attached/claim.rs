@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::line::Line;
-use crate::remote::{PATIENCE, RemoteError, listed};
+use super::observer::NAME;
+use crate::remote::{Listed, PATIENCE, RemoteError, listed};
 use crate::resp::{OwnedRequest, Value};
 
 /// The hash of the databases that tests have used and not given back.
@@ -142,10 +143,11 @@ impl Claim {
     }
 }
 
-/// Ends all connections in a database.
+/// Ends all connections in a database, but not those of brokers, of which another may be looking for one that is free.
 async fn cut_off(home: &Line, database: usize) -> Result<(), RemoteError> {
     let clients = listed(&home.order(0, ["CLIENT", "LIST"]).await?);
-    for client in clients.iter().filter(|client| client.database == database) {
+    let is_met = |client: &&Listed| client.database == database && !client.name.starts_with(NAME);
+    for client in clients.iter().filter(is_met) {
         // It may have gone.
         home.ask(0, ["CLIENT", "KILL", "ID", &client.id.to_string()]).await?;
     }
