@@ -45,7 +45,7 @@
 //! | `:1` | an integer |
 //! | `$-1`, `*-1`, `_` | null string and null array of RESP2, null of RESP3 |
 //! | `["a" :1]` | an array |
-//! | `~["a"]`, `%["key" "value"]`, <code>\|["key" "value"]</code> | a set, a map, an attribute |
+//! | `~["a"]`, `%["key" "value"]` | a set, a map; an attribute is written as a map, with the sign that it has on the wire |
 //! | `>["message" "chat" "hello"]` | a push of RESP3 |
 //! | `,1.5`, `#t`, `(123` | a double, a boolean, a big number |
 //! | `="txt:text"`, `!"ERR no"` | a verbatim string, a long error |
