@@ -20,6 +20,9 @@ const TOOLS: [(&str, &str); 3] = [
     ("replay", "Play a session on a server, which has to answer the same again"),
     ("compare", "Play a session on minibroker and on another server, which have to answer the same"),
 ];
+const VERBOSE: &str =
+    "Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature";
+const SERVER: &str = "The server: redis://[user:password@]host[:port][/database] or unix:/path";
 const ABOUT_RECORD: &str = "\
 Makes a server known under another address and writes down what its clients say and hear, until Ctrl-C or SIGTERM. \
 Bytes pass through as they are. The passwords of AUTH and HELLO are written as <password>; all else that clients send \
@@ -67,8 +70,8 @@ pub enum Tool {
     /// Write down what clients and a server say to each other.
     #[command(about = ABOUT_RECORD)]
     Record {
-        /// The server: redis://[user:password@]host[:port][/database] or unix:/path.
-        #[arg(long, value_name = "URL")]
+        /// The server.
+        #[arg(long, value_name = "URL", help = SERVER)]
         upstream: Target,
         /// Where clients connect, on 127.0.0.1 unless told otherwise; port 0 for a free one.
         #[arg(long, value_name = "[HOST:]PORT")]
@@ -83,8 +86,8 @@ pub enum Tool {
         /// The session.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// The server: redis://[user:password@]host[:port][/database] or unix:/path.
-        #[arg(long, value_name = "URL")]
+        /// The server.
+        #[arg(long, value_name = "URL", help = SERVER)]
         to: Target,
         /// What both have.
         #[command(flatten)]
@@ -99,8 +102,8 @@ pub enum Tool {
         /// The session.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// The server: redis://[user:password@]host[:port][/database] or unix:/path.
-        #[arg(long, value_name = "URL")]
+        /// The server.
+        #[arg(long, value_name = "URL", help = SERVER)]
         with: Target,
         /// What both have.
         #[command(flatten)]
@@ -117,8 +120,8 @@ pub struct Flags {
     /// Print all differences, not the first only.
     #[arg(long)]
     all: bool,
-    /// Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature.
-    #[arg(long)]
+    /// Print all that is sent and that comes, with `<any>` and the like for what differs by nature.
+    #[arg(long, help = VERBOSE)]
     verbose: bool,
     /// Let as much time pass as when the session was recorded.
     #[arg(long)]

@@ -590,7 +590,7 @@ impl Comparison<'_> {
     ) -> Result<(), Stop> {
         if right == Some(&Received::Closed) {
             // Where nobody answers any more there is nothing to compare.
-            self.right.barrier(0).await?;
+            self.right.is_there().await?;
         }
         let answered = match heard {
             Heard::Answer(request) => Some(request.event),

@@ -232,9 +232,7 @@ mod tests {
 
     #[test]
     fn pushes_of_the_newer_protocol_stand_beside_answers() {
-        let lines = concat!(
-            "a > SUBSCRIBE x\na > GET k\na < >[\"subscribe\" \"x\" :1]\na < >[\"message\" \"x\" \"1\"]\na < _\n",
-        );
+        let lines = "a > SUBSCRIBE x\na > GET k\na < >[\"subscribe\" \"x\" :1]\na < >[\"message\" \"x\" \"1\"]\na < _\n";
         assert_eq!(heard(lines), ["subscribe", "push", "get"]);
     }
 }

@@ -1,4 +1,84 @@
-//! Sessions.
+//! Sessions: what several clients say to a server and hear from it, as text that is recorded, written by hand, played
+//! again, and played on two servers to compare them. The programs `minibroker record`, `replay` and `compare` work on
+//! them; their code is here, behind the feature `cli`.
+//!
+//! ```
+//! use minibroker::session::Session;
+//!
+//! let session = Session::read(r#"
+//! ann > SUBSCRIBE chat
+//! ann < ["subscribe" "chat" :1]
+//! bob > PUBLISH chat "hello there"
+//! ann < ["message" "chat" "hello there"]
+//! bob < :1
+//! "#)?;
+//! assert_eq!(session.names, ["ann", "bob"]);
+//! # Ok::<(), minibroker::session::FormatError>(())
+//! ```
+//!
+//! # The format
+//!
+//! Text in UTF-8, one event a line, in the order in which they happened. A line that begins with `#` is a comment. A
+//! line that begins with a space goes on with the one before; within a string a backslash at the end of the line does
+//! the same. Connections have short names of letters, digits, `_`, `-` and `.`; recordings call them c1, c2 and so on.
+//!
+//! | line | what happens |
+//! |---|---|
+//! | `ann connect` | A client connects. One that is named for the first time, or after it was closed, does so by itself. |
+//! | `ann > SET k "a b\x00"` | It sends a request, as an array of bulk strings. Arguments are quoted as in redis-cli: `"..."` with the escapes `\n \r \t \a \b \" \\ \x00`, `'...'` without. |
+//! | `ann < "v"` | A reply or a push comes to it. |
+//! | `ann >> "PING\r\n"` | It sends bytes as they are: inline requests, parts of requests, and what is none. |
+//! | `ann << "..."` | Bytes come to it that are no reply. |
+//! | `ann close` | It closes the connection. |
+//! | `ann closed` | The server has closed it. |
+//! | `ann wait` | Nothing else happens before something has come to it since it last sent something. |
+//! | `pause 100` | So many milliseconds pass. |
+//! | `idle 100` | So many milliseconds had passed when this was recorded. They pass again with `--idle`. |
+//!
+//! Each answer begins with the byte that it has on the wire, so that the versions of the protocol show. Bulk strings have
+//! quotes and no `$`, arrays brackets and no `*`:
+//!
+//! | answer | what it is |
+//! |---|---|
+//! | `"text"` | a bulk string |
+//! | `+OK`, `-"ERR no"` | a simple string, an error; in quotes where there is more than letters, digits and signs |
+//! | `:1` | an integer |
+//! | `$-1`, `*-1`, `_` | null string and null array of RESP2, null of RESP3 |
+//! | `["a" :1]` | an array |
+//! | `~["a"]`, `%["key" "value"]` | a set, a map; an attribute is written as a map, with the sign that it has on the wire |
+//! | `>["message" "chat" "hello"]` | a push of RESP3 |
+//! | `,1.5`, `#t`, `(123` | a double, a boolean, a big number |
+//! | `="txt:text"`, `!"ERR no"` | a verbatim string, a long error |
+//!
+//! In place of an answer, or of an element of one, may stand `<id>` (the id of an entry of a stream), `<ms>` (a time or a
+//! span of time: digits), `<int>` (an integer) or `<any>`. With a name a later request has what has come there:
+//!
+//! ```text
+//! bob > XADD log * who ann
+//! bob < <id:first>
+//! bob > XACK log readers <id:first>
+//! ```
+//!
+//! A named one may be a part of an argument: `(<id:first>`. What should be sent as it stands goes into quotes.
+//!
+//! # Passwords
+//!
+//! A recording has `<password>` in place of the passwords of AUTH and HELLO; all else that clients send stands in it as it
+//! is, also the settings of CONFIG SET and ACL SETUSER. Where a session is played that is the password of the address. A
+//! connection whose first request is neither AUTH nor HELLO with AUTH logs in by itself. If the address has no password
+//! the session's AUTH with `<password>` is left out, and HELLO logs nobody in.
+//!
+//! # Playing
+//!
+//! [`replay()`] plays each event when all before it have happened: what the session says that clients heard they have
+//! heard, and what somebody was told the server has done, also where nobody is answered (a client that waits in BLPOP
+//! waits before the next one acts). Requests that stand directly one behind the other go out in one piece.
+//!
+//! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; where there are
+//! any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of one
+//! client with no event of another between them go out in one piece.
+//!
+//! Both compare byte by byte, but for [what differs by nature](rules).
 
 pub mod cli;
 mod compare;

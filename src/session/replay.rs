@@ -193,6 +193,9 @@ impl Replay<'_> {
                         return self.differs(index, *number, None, None).await;
                     }
                 }
+                if self.server.peek(*number) == Some(Received::Closed) {
+                    self.server.is_there().await?;
+                }
             }
         }
         Ok(Next::GoOn)
@@ -333,7 +336,7 @@ impl Replay<'_> {
     ) -> Result<Next, ServerError> {
         if right == Some(&Received::Closed) || right.is_none() {
             // Where nobody answers any more there is nothing to compare.
-            self.server.barrier(0).await?;
+            self.server.is_there().await?;
         }
         if right == Some(&Received::Closed) {
             self.lines[number].closed = true;
@@ -353,7 +356,11 @@ impl Replay<'_> {
         while let Some(received) = self.server.take(number) {
             let line = &self.lines[number];
             // Whoever did not wait for its answers is not asked what they were.
-            if !line.has_answers || line.left > 0 || line.conversation.unanswered() > 0 {
+            let is_asked = line.has_answers && line.left == 0 && line.conversation.unanswered() == 0;
+            // Of two ends that are closed at once either may have been recorded.
+            let is_close =
+                matches!(self.session.events.get(index).map(|event| &event.action), Some(Action::Close(_)));
+            if !is_asked || (is_close && received == Received::Closed) {
                 continue;
             }
             let last = self.sender.and_then(|sender| self.lines[sender].sent);

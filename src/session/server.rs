@@ -25,6 +25,8 @@ const PIECE: usize = 8 * 1024;
 /// How often all tasks of this thread get their turn before it counts as quiet; the longest way from a request to a
 /// reader has four.
 const TURNS: usize = 8;
+/// How long a server that ends may take from its first connection to its last.
+const GOING: Duration = Duration::from_millis(200);
 const READ_BUFFER: usize = 64 * 1024;
 
 /// Why a server cannot be used.
@@ -293,6 +295,13 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Fails if the server has gone, or is about to go: it cuts its connections one after the other.
+    pub(super) async fn is_there(&mut self) -> Result<(), ServerError> {
+        self.barrier(0).await?;
+        tokio::time::sleep(GOING).await;
+        self.barrier(0).await
     }
 
     /// Returns when the embedded broker has nothing to do but to wait.

@@ -1,5 +1,7 @@
 //! Sessions that are written by hand, and differences.
 
+use std::fmt::Write;
+
 use minibroker::Broker;
 
 use crate::Tested;
@@ -52,11 +54,8 @@ bob < :0
 fn a_session_written_by_hand_plays_on_every_server() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("hand.session", CHAT)?;
-    let lines: String = CHAT
-        .lines()
-        .filter(|line| !line.contains(" < ") && !line.ends_with("closed"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let is_said = |line: &&str| !line.contains(" < ") && !line.ends_with("closed");
+    let lines = CHAT.lines().filter(is_said).collect::<Vec<_>>().join("\n");
     let lines = lines.replace("<id:hello>", "0-1");
     let without_answers = folder.with("bare.session", &lines)?;
     for server in all()? {
@@ -179,11 +178,11 @@ fn who_is_blocked_is_so_before_anybody_else_acts() -> Tested {
     let mut text = String::new();
     for round in 0..50 {
         for name in ["ann", "bob", "eve"] {
-            text.push_str(&format!("{name} > BLPOP queue{round} 0\n"));
+            writeln!(text, "{name} > BLPOP queue{round} 0")?;
         }
-        text.push_str(&format!("pat > RPUSH queue{round} 1 2 3\n"));
+        writeln!(text, "pat > RPUSH queue{round} 1 2 3")?;
         for (name, element) in [("ann", 1), ("bob", 2), ("eve", 3)] {
-            text.push_str(&format!("{name} < [\"queue{round}\" \"{element}\"]\n"));
+            writeln!(text, "{name} < [\"queue{round}\" \"{element}\"]")?;
         }
         text.push_str("pat < :3\n");
     }
