@@ -79,6 +79,9 @@ pub struct Model {
     /// Keys that may have what somebody waits for, in the order in which that came about.
     ready: VecDeque<String>,
     pause: Option<Pause>,
+    /// A pause keeps keys that have ended where they are, unseen, for requests that come while it lasts. It does not yet
+    /// in the transaction that begins it: redis-server breaks down where that then writes to such a key.
+    keeps_ended: bool,
     /// Whose request runs.
     running: Option<usize>,
     /// A client that leaves more than this unread is cut off.
@@ -96,6 +99,7 @@ impl Model {
             arrivals: 0,
             ready: VecDeque::new(),
             pause: None,
+            keeps_ended: false,
             running: None,
             output_limit,
         }
@@ -114,6 +118,7 @@ impl Model {
 
     /// Refused, kept back, queued, or run.
     fn dispatch(&mut self, client: usize, request: &str) {
+        self.keeps_ended = self.is_paused();
         let words: Vec<&str> = request.split(' ').collect();
         if let Some(refusal) = self.refusal(client, &words) {
             let refusal = self.refuse_transaction(client, &words, refusal);
@@ -235,7 +240,7 @@ impl Model {
     fn value(&mut self, key: &str) -> Option<&mut Value> {
         let now = self.millis();
         if self.keys.get(key)?.expires.is_some_and(|at| at <= now) {
-            if !self.is_paused() {
+            if !self.keeps_ended {
                 self.expire(key);
             }
             return None;

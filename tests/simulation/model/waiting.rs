@@ -208,6 +208,7 @@ impl Model {
     /// What was kept runs, in the order in which it came.
     pub(super) fn end_pause(&mut self) {
         self.pause = None;
+        self.keeps_ended = false;
         let kept = self.waiters.iter().filter(|waiter| waiter.wants == Wants::PauseEnd);
         for client in kept.map(|waiter| waiter.client).collect::<Vec<_>>() {
             if let Some(waiter) = self.end_wait(client) {
