@@ -58,6 +58,8 @@
 //! - Break things: [`Broker::faults`] strikes commands and messages, [`Broker::kill_clients`],
 //!   [`Broker::stop_reading`] and [`Broker::stop_writing`] connections, [`Broker::refuse_connections`],
 //!   [`Broker::stop`] and [`Broker::restart`] all of it.
+//! - Prove: [`Broker::from_env`] runs the same test on a real server, [`Builder::compat`] speaks an older version, and
+//!   [`differences`] tells what is known to differ.
 //! - Simulate: [`Builder::start_on_this_runtime`] has the broker take part in a deterministic simulation, over any stream
 //!   by [`Broker::serve_connection`].
 //! - Look inside and act itself: [`Broker::command`] runs any command and returns a [`Value`];
@@ -85,6 +87,8 @@
 //! | module | what is there | knows of |
 //! |---|---|---|
 //! | [`broker`] | the handle that a test holds | threads |
+//! | `remote` | real servers: their URLs, connections, answers | sockets, TLS |
+//! | [`session`] | what clients said to a server, recorded, played and compared | tokio, a broker |
 //! | [`server`] | connections, timer, waits: the shell | tokio, the system's clock |
 //! | [`engine`] | one request at a time: dispatch, transactions, who waits is served | |
 //! | [`commands`] | the commands, a file a family, and the table of all of them | arguments and replies |
@@ -98,6 +102,7 @@
 //!
 //! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it off:
 //!   `minibroker = { version = "0.1", default-features = false }`.
+//! - `tls`: real servers behind `rediss://`.
 
 pub mod broker;
 pub mod commands;

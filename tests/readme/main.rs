@@ -78,6 +78,15 @@ fn the_readmes_rust_test_is_the_one_that_is_run_here() {
 }
 
 #[test]
+fn the_readmes_session_can_be_read_and_its_variable_is_the_one_that_is_read() {
+    let sessions = blocks("session");
+    assert_eq!(sessions.len(), 1);
+    minibroker::session::Session::read(&sessions[0]).expect("it is one");
+    let yaml = blocks("yaml").join("");
+    assert!(yaml.contains(&format!("env: {{ {}: ", minibroker::URL_VARIABLE)), "{yaml}");
+}
+
+#[test]
 fn the_readme_names_the_version_that_is_built() {
     let version = format!("{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
     assert!(blocks("toml")[0].contains(&format!("minibroker = {{ version = \"{version}\"")));
