@@ -196,12 +196,20 @@ struct Line {
     /// How many answers the session has for it so far, and how many did come.
     expected: usize,
     matched: usize,
-    /// How much has come since it last sent.
+    /// How much has come since it last sent, and how much of that answers what it sent before.
     since: usize,
+    owed: usize,
     closed: bool,
     /// What it sent as bytes, as far as it is no whole request.
     raw: BytesMut,
     parser: Option<Parser>,
+}
+
+impl Line {
+    /// Something has come to it that does not answer what it sent before its last request.
+    fn has_heard(&self) -> bool {
+        self.since > self.owed || self.closed
+    }
 }
 
 /// Requests of one client that are sent in one piece.
@@ -337,7 +345,7 @@ impl Comparison<'_> {
             }
             Action::Wait(number) => {
                 self.flush().await?;
-                self.until(|comparison| comparison.lines[*number].since > 0).await?;
+                self.until(|comparison| comparison.lines[*number].has_heard()).await?;
             }
             Action::Pause(time) => self.pause(*time).await?,
             Action::Idle(time) => {
@@ -384,7 +392,8 @@ impl Comparison<'_> {
         self.batch.sender = number;
         self.batch.events.push(index);
         self.report.outcome.requests += 1;
-        self.lines[number].since = 0;
+        let line = &mut self.lines[number];
+        (line.since, line.owed) = (0, line.conversation.unanswered());
         self.idle = Duration::ZERO;
     }
 

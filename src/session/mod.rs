@@ -31,7 +31,7 @@
 //! | `ann << "..."` | Bytes come to it that are no reply. |
 //! | `ann close` | It closes the connection. |
 //! | `ann closed` | The server has closed it. |
-//! | `ann wait` | Nothing else happens before something has come to it since it last sent something. |
+//! | `ann wait` | Nothing else happens before something has come to it that does not answer what it sent before its last request. |
 //! | `pause 100` | So many milliseconds pass. |
 //! | `idle 100` | So many milliseconds had passed when this was recorded. They pass again with `--idle`. |
 //!

@@ -72,8 +72,9 @@ struct Line {
     closed: bool,
     /// The place of the event that sent last.
     sent: Option<usize>,
-    /// How much has come since.
+    /// How much has come since, and how much of that answers what it sent before.
     since: usize,
+    owed: usize,
 }
 
 struct Replay<'a> {
@@ -156,9 +157,9 @@ impl Replay<'_> {
             Action::Send(number, arguments) => {
                 self.ready(index, *number).await?;
                 let request = Request::new(arguments, index);
-                self.lines[*number].conversation.sends(request);
                 self.batch.extend(request_bytes(&expanded(arguments, &self.pairs, &self.server)));
                 self.sent(index, *number);
+                self.lines[*number].conversation.sends(request);
             }
             Action::SendBytes(number, bytes) => {
                 self.ready(index, *number).await?;
@@ -188,7 +189,9 @@ impl Replay<'_> {
             Action::Wait(number) => {
                 self.flush().await?;
                 let deadline = Instant::now() + self.report.options.patience;
-                while self.lines[*number].since == 0 && self.server.waiting(*number) == 0 {
+                while self.lines[*number].since + self.server.waiting(*number) <= self.lines[*number].owed
+                    && self.server.peek(*number) != Some(Received::Closed)
+                {
                     if !self.server.something(deadline).await {
                         return self.differs(index, *number, None, None).await;
                     }
@@ -236,7 +239,8 @@ impl Replay<'_> {
     fn sent(&mut self, index: usize, number: usize) {
         self.report.outcome.requests += 1;
         self.lines[number].sent = Some(index);
-        self.lines[number].since = 0;
+        let line = &mut self.lines[number];
+        (line.since, line.owed) = (0, line.conversation.unanswered());
         self.idle = std::time::Duration::ZERO;
         let action = &self.session.events[index].action;
         self.report.tell(|| action.clone());

@@ -103,7 +103,7 @@ fn a_place_where_nobody_can_listen_or_write() -> Tested {
 #[test]
 fn a_server_that_goes_away_in_the_middle() -> Tested {
     let folder = Folder::new()?;
-    let file = folder.with("a.session", "a > BLPOP queue 0\na wait\n")?;
+    let file = folder.with("a.session", "a > SET k v\na < +OK\na > BLPOP queue 0\na wait\n")?;
     for tool in ["replay", "compare"] {
         let broker = Broker::start()?;
         let option = if tool == "replay" { "--to" } else { "--with" };
@@ -111,7 +111,7 @@ fn a_server_that_goes_away_in_the_middle() -> Tested {
         broker.wait_for_blocked("queue", 1).blocking()?;
         broker.stop();
         let ended = Ended::from(program.wait_with_output()?);
-        refused(ended, &[&format!("{file}:2: redis://{} has gone away", broker.addr())]);
+        refused(ended, &[&format!("{file}:4: redis://{} has gone away", broker.addr())]);
     }
     Ok(())
 }
