@@ -144,6 +144,11 @@ impl<'a, Of> Faults<'a, Of> {
         self
     }
 
+    fn within(mut self, channel: Channel) -> Self {
+        self.scope.channels.push(channel);
+        self
+    }
+
     /// Only the `n`th time, from 1.
     ///
     /// # Panics
@@ -377,29 +382,25 @@ impl Faults<'_, Commands> {
     /// assert!(redis::cmd("PUBLISH").arg("news").arg("hello").exec(&mut client).is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn on_channel(mut self, channel: impl AsRef<[u8]>) -> Self {
-        self.scope.channels.push(Channel::Named(channel.as_ref().into()));
-        self
+    pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Self {
+        self.within(Channel::Named(channel.as_ref().into()))
     }
 
     /// Only commands that name a channel which matches: a pattern as that of PSUBSCRIBE.
-    pub fn on_channels(mut self, pattern: impl AsRef<[u8]>) -> Self {
-        self.scope.channels.push(Channel::Like(pattern.as_ref().into()));
-        self
+    pub fn on_channels(self, pattern: impl AsRef<[u8]>) -> Self {
+        self.within(Channel::Like(pattern.as_ref().into()))
     }
 }
 
 impl Faults<'_, Messages> {
     /// Messages on this channel, too.
-    pub fn on_channel(mut self, channel: impl AsRef<[u8]>) -> Self {
-        self.scope.channels.push(Channel::Named(channel.as_ref().into()));
-        self
+    pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Self {
+        self.within(Channel::Named(channel.as_ref().into()))
     }
 
     /// Messages on all channels whose names match, too.
-    pub fn on_channels(mut self, pattern: impl AsRef<[u8]>) -> Self {
-        self.scope.channels.push(Channel::Like(pattern.as_ref().into()));
-        self
+    pub fn on_channels(self, pattern: impl AsRef<[u8]>) -> Self {
+        self.within(Channel::Like(pattern.as_ref().into()))
     }
 
     /// The same as [`delay_messages`](Self::delay_messages).

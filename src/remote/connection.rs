@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::frame::Scanner;
 use super::target::Transport;
 use super::{RemoteError, Target};
-use crate::resp::{Protocol, Value};
+use crate::resp::{Protocol, Value, request_bytes};
 
 /// How long a server may take to be reached, and to answer what it answers at once.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -94,14 +94,7 @@ impl Connection {
         &mut self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<(), RemoteError> {
-        let arguments: Vec<A> = arguments.into_iter().collect();
-        let mut request = format!("*{}\r\n", arguments.len()).into_bytes();
-        for argument in &arguments {
-            let argument = argument.as_ref();
-            request.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-            request.extend_from_slice(argument);
-            request.extend_from_slice(b"\r\n");
-        }
+        let request = request_bytes(&arguments.into_iter().collect::<Vec<A>>());
         Ok(self.stream.write_all(&request).await?)
     }
 

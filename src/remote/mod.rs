@@ -12,7 +12,7 @@ mod tls;
 pub use connection::{Connection, PATIENCE};
 pub use listing::{Listed, listed};
 pub use monitor::{Source, Spoken};
-pub use target::{Target, Transport, percent_encoded, percent_encoded_path};
+pub use target::{Target, Transport, percent_decoded, percent_encoded, percent_encoded_path};
 
 /// Why a server cannot be spoken to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -191,6 +191,15 @@ fn database(text: &str) -> Result<usize, RemoteError> {
 
 /// A part of a URL without its `%41`.
 fn decoded(text: &str) -> Result<String, RemoteError> {
+    percent_decoded(text).map_err(told)
+}
+
+/// A text that stands in a URL with some of its bytes as `%41`.
+///
+/// # Errors
+///
+/// No two hexadecimal digits stand behind a `%`, or it is not UTF-8: in words.
+pub fn percent_decoded(text: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, more)) = rest.split_first() {
@@ -199,12 +208,13 @@ fn decoded(text: &str) -> Result<String, RemoteError> {
             bytes.push(first);
             continue;
         }
-        let digits = more.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.ok_or_else(|| told("behind `%` two hexadecimal digits are missing".to_owned()))?);
+        let digits = more.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(byte.ok_or("behind `%` two hexadecimal digits are missing")?);
         rest = more.get(2..).unwrap_or_default();
     }
-    String::from_utf8(bytes).map_err(|_| told("it is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 /// A text as it stands in a URL, whatever it holds.

@@ -112,3 +112,16 @@ impl OwnedRequest {
         Args::new(&self.buffer, &self.spans)
     }
 }
+
+/// A request as every client library sends it: an array of bulk strings.
+#[must_use]
+pub fn request_bytes<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
+    let mut out = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        let argument = argument.as_ref();
+        out.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        out.extend_from_slice(argument);
+        out.extend_from_slice(b"\r\n");
+    }
+    out
+}

@@ -14,10 +14,10 @@ use super::play::{
     Options, Outcome, PlayError, Report, expanded, is_of_use, logs_in_itself, needs_an_answer, playable,
 };
 use super::rules::{self, Likeness, Pairs};
-use super::server::{Received, Server, ServerError, request_bytes};
+use super::server::{Received, Server, ServerError};
 use super::target::Target;
 use crate::Broker;
-use crate::resp::{Limits, Parser};
+use crate::resp::{Limits, Parser, request_bytes};
 
 /// How much is sent in one piece: servers read at least as much in one turn of their loop, so that it is done at once.
 const PIECE: usize = 8 * 1024;

@@ -20,9 +20,9 @@ use tokio::sync::Notify;
 
 use super::format::{Action, Argument, write_event};
 use super::frame::Scanner;
-use super::server::{Received, Server, ServerError, dial, request_bytes, split};
+use super::server::{Received, Server, ServerError, dial, split};
 use super::target::{Place, Target};
-use crate::resp::{Limits, Parser};
+use crate::resp::{Limits, Parser, request_bytes};
 
 /// How often what has passed is written to the file.
 const TICK: Duration = Duration::from_millis(100);

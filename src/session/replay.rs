@@ -9,8 +9,9 @@ use super::format::{Action, Session};
 use super::frame::Frame;
 use super::play::{Options, Outcome, PlayError, Report, expanded, logs_in_itself, playable};
 use super::rules::{self, Likeness, Pairs};
-use super::server::{Received, Server, ServerError, request_bytes};
+use super::server::{Received, Server, ServerError};
 use super::target::Target;
+use crate::resp::request_bytes;
 
 /// Plays a session on a server and compares what comes with the answers in the session. What differs is printed to
 /// `out`. An event is played when all before it in the session have happened.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::frame::{Frame, Scanner};
 use super::target::{Place, Target};
 use crate::Broker;
+use crate::resp::request_bytes;
 
 /// How long a server may take to accept a connection, and to answer what it always answers at once.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -422,16 +423,4 @@ async fn received(inbox: &Mutex<Inbox>, activity: &Activity, deadline: Instant) 
             return None;
         }
     }
-}
-
-/// A request as every client library sends it: an array of bulk strings.
-pub(super) fn request_bytes<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        let argument = argument.as_ref();
-        out.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
-    }
-    out
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::remote::percent_decoded;
+
 /// The port where none is given, as redis-server's.
 const PORT: u16 = 6379;
 
@@ -64,9 +66,10 @@ impl std::str::FromStr for Target {
         let (login, rest) = rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
         let (user, password) = match login.map(|login| login.split_once(':').unwrap_or(("", login))) {
             None => (None, None),
-            Some((user, password)) => {
-                (Some(decoded(user)?).filter(|user| !user.is_empty()), Some(decoded(password)?))
-            }
+            Some((user, password)) => (
+                Some(percent_decoded(user)?).filter(|user| !user.is_empty()),
+                Some(percent_decoded(password)?),
+            ),
         };
         let (address, database) = rest.split_once('/').unwrap_or((rest, ""));
         // Not in the host but behind it: an IPv6 address stands in brackets.
@@ -90,12 +93,12 @@ fn unix(rest: &str) -> Result<Target, String> {
         return Err("it names no path".into());
     }
     let mut target =
-        Target { place: Place::Unix(decoded(path)?.into()), user: None, password: None, database: 0 };
+        Target { place: Place::Unix(percent_decoded(path)?.into()), user: None, password: None, database: 0 };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=').unwrap_or((pair, "")) {
             ("db", value) => target.database = number(value)?,
-            ("user", value) => target.user = Some(decoded(value)?),
-            ("pass", value) => target.password = Some(decoded(value)?),
+            ("user", value) => target.user = Some(percent_decoded(value)?),
+            ("pass", value) => target.password = Some(percent_decoded(value)?),
             (name, _) => return Err(format!("{name:?} is none of db, user, pass")),
         }
     }
@@ -107,25 +110,6 @@ fn number(database: &str) -> Result<u32, String> {
         return Ok(0);
     }
     database.parse().map_err(|_| format!("{database:?} is no number of a database"))
-}
-
-/// Resolves `%40`.
-fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = after.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
-        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        bytes.push(byte.ok_or("a '%' in it is not followed by two hexadecimal digits")?);
-        rest = after.get(2..).unwrap_or_default();
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
 }
 
 impl fmt::Display for Target {

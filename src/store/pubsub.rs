@@ -162,17 +162,9 @@ impl Store {
             return 0;
         }
         let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
-        let mut push = Push { recorded, pattern: Some(pattern), ..Push::new(&parts) };
+        let mut push = Push { recorded, pattern: Some(pattern), ..Push::new(Kind::Pattern, &parts) };
         let Self { clients, faults, journal, config, now, .. } = self;
-        if faults.are_of_messages() {
-            for subscriber in subscribers {
-                push.deliver_with_faults((clients, faults), journal, *subscriber, config, *now);
-            }
-            return subscribers.len();
-        }
-        for subscriber in subscribers {
-            push.deliver(clients, journal, *subscriber, config, *now);
-        }
+        push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
         subscribers.len()
     }
 
@@ -208,22 +200,16 @@ impl Store {
             return 0;
         };
         let parts = [word, channel, message];
-        let mut push = Push { recorded, ..Push::new(&parts) };
-        if faults.are_of_messages() {
-            for subscriber in subscribers {
-                push.deliver_with_faults((clients, faults), journal, *subscriber, config, *now);
-            }
-            return subscribers.len();
-        }
-        for subscriber in subscribers {
-            push.deliver(clients, journal, *subscriber, config, *now);
-        }
+        let mut push = Push { recorded, ..Push::new(kind, &parts) };
+        push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
         subscribers.len()
     }
 }
 
 /// A push that is encoded at most once per version of the protocol.
 struct Push<'a> {
+    /// By a subscription of this kind.
+    kind: Kind,
     parts: &'a [&'a [u8]],
     encoded: [Vec<u8>; 2],
     /// The message in the journal, if there is one.
@@ -232,8 +218,8 @@ struct Push<'a> {
 }
 
 impl<'a> Push<'a> {
-    fn new(parts: &'a [&'a [u8]]) -> Self {
-        Self { parts, encoded: [Vec::new(), Vec::new()], recorded: None, pattern: None }
+    fn new(kind: Kind, parts: &'a [&'a [u8]]) -> Self {
+        Self { kind, parts, encoded: [Vec::new(), Vec::new()], recorded: None, pattern: None }
     }
 
     /// The bytes for a client; none if it has gone.
@@ -248,6 +234,25 @@ impl<'a> Push<'a> {
             }
         }
         Some(encoded)
+    }
+
+    fn deliver_to_all(
+        &mut self,
+        subscribers: &Subscribers,
+        (clients, faults): (&mut super::Clients, &mut Faults),
+        journal: &mut Recorder,
+        config: &super::Config,
+        now: super::Time,
+    ) {
+        if faults.are_of_messages() {
+            for subscriber in subscribers {
+                self.deliver_with_faults((clients, faults), journal, *subscriber, config, now);
+            }
+            return;
+        }
+        for subscriber in subscribers {
+            self.deliver(clients, journal, *subscriber, config, now);
+        }
     }
 
     fn deliver(
@@ -279,14 +284,8 @@ impl<'a> Push<'a> {
         now: super::Time,
     ) {
         let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
-        let (message, pattern) = (self.recorded, self.pattern);
-        let is_of_shard = self.parts.first().is_some_and(|word| *word == b"smessage");
+        let (kind, message, pattern) = (self.kind, self.recorded, self.pattern);
         let Some(encoded) = self.encoded(clients, to) else { return };
-        let kind = match pattern {
-            Some(_) => Kind::Pattern,
-            None if is_of_shard => Kind::Shard,
-            None => Kind::Channel,
-        };
         let delivery = Delivery { to, kind, channel, encoded, message, pattern };
         Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
     }
