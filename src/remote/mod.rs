@@ -12,7 +12,9 @@ mod tls;
 pub use connection::{Connection, PATIENCE};
 pub use listing::{Listed, listed};
 pub use monitor::{Source, Spoken};
-pub use target::{Target, Transport, percent_decoded, percent_encoded, percent_encoded_path};
+#[cfg(feature = "cli")]
+pub use target::percent_decoded;
+pub use target::{Target, Transport, percent_encoded, percent_encoded_path};
 
 /// Why a server cannot be spoken to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
