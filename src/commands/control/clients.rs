@@ -2,7 +2,7 @@
 
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error};
-use super::{Answered, Order};
+use super::{Answered, Order, not_understood, without_value};
 use crate::resp::Args;
 use crate::store::clients::Filter;
 
@@ -18,7 +18,7 @@ pub fn hold(ctx: &mut Context<'_>) -> Answered {
     let word = &ctx.args[2];
     let writing = is_option(word, "WRITING");
     if !writing && !is_option(word, "READING") {
-        return Err(Error::SYNTAX);
+        return Err(not_understood(word));
     }
     let filter = filter(ctx, ctx.args.from(3))?;
     ctx.reply.count(ctx.store.clients_of(&filter).len());
@@ -49,7 +49,7 @@ pub fn stop(ctx: &mut Context<'_>) -> Answered {
 pub fn restart(ctx: &mut Context<'_>) -> Answered {
     let keeps_data = match ctx.args.get(2) {
         Some(word) if is_option(word, "EMPTY") => false,
-        Some(_) => return Err(Error::SYNTAX),
+        Some(word) => return Err(not_understood(word)),
         None => true,
     };
     ordered(ctx, Order::Restart { keeps_data })
@@ -72,27 +72,25 @@ fn filter(ctx: &mut Context<'_>, words: Args<'_>) -> Result<Filter, Error> {
     if words.len() == 1 && is_option(&words[0], "ALL") {
         return Ok(Filter::all().except(tester));
     }
-    if words.is_empty() || !words.len().is_multiple_of(2) {
-        return Err(Error::SYNTAX);
-    }
     let mut all = Filter::all();
     for at in (0..words.len()).step_by(2) {
-        let (word, value) = (&words[at], &words[at + 1]);
+        let word = &words[at];
+        let value = || words.get(at + 1).ok_or_else(|| without_value(word));
         let is = |known| is_option(word, known);
         let one = if is("ID") {
-            Filter::id(numbers::count(value)? as u64)
+            Filter::id(numbers::count(value()?)? as u64)
         } else if is("NAME") {
-            Filter::name(value)
+            Filter::name(value()?)
         } else if is("ADDRESS") {
-            Filter::address(String::from_utf8_lossy(value))
+            Filter::address(String::from_utf8_lossy(value()?))
         } else if is("CHANNEL") {
-            Filter::subscribed_to(value)
+            Filter::subscribed_to(value()?)
         } else if is("PATTERN") {
-            Filter::subscribed_to_pattern(value)
+            Filter::subscribed_to_pattern(value()?)
         } else if is("BLOCKED") {
-            Filter::blocked_on(value)
+            Filter::blocked_on(value()?)
         } else {
-            return Err(Error::SYNTAX);
+            return Err(not_understood(word));
         };
         all = if at == 0 { one } else { all.and(one) };
     }

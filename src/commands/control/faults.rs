@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error};
-use super::{Answered, Order};
+use super::{Answered, Order, not_understood, without_value};
 use crate::resp::{Args, parse_double};
 use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When};
 
@@ -13,6 +13,12 @@ use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When
 const NO_FAULT: Error = Error::constant("ERR there is no such fault");
 /// A time out of every so many.
 const NOT_A_COUNT: Error = Error::constant("ERR NTH and EVERY count from 1");
+/// Nothing stands behind the scopes.
+const NO_ACTION: Error = Error::constant(
+    "ERR syntax error: FAULT ADD ends with an action, such as DISCONNECT. Try MINIBROKER HELP.",
+);
+/// The actions that have a value behind them.
+const WITH_VALUE: [&str; 4] = ["ERROR", "DELAY", "DELAYMESSAGES", "DISCONNECTINREPLY"];
 /// What is no probability.
 const NOT_A_PROBABILITY: Error = Error::constant("ERR a probability is a number from 0 to 1");
 
@@ -69,7 +75,7 @@ fn rule(args: Args<'_>) -> Result<Rule, Error> {
     let (mut scope, mut when) = (Scope::default(), When::Always);
     let mut at = 3;
     loop {
-        let word = args.get(at).ok_or(Error::SYNTAX)?;
+        let word = args.get(at).ok_or(NO_ACTION)?;
         if is_option(word, "ONCE") {
             when = When::Nth(1);
             at += 1;
@@ -78,28 +84,32 @@ fn rule(args: Args<'_>) -> Result<Rule, Error> {
         if let Some(action) = action(args.from(at), &scope)? {
             return Ok(Rule { scope, when, action });
         }
-        let value = args.get(at + 1).ok_or(Error::SYNTAX)?;
+        let value = || args.get(at + 1).ok_or_else(|| without_value(word));
         if is_option(word, "COMMAND") {
-            let name = String::from_utf8_lossy(value);
+            let name = String::from_utf8_lossy(value()?);
             let unknown = || Error::new(format!("ERR there is no command '{name}'"));
             scope.commands.push(table::named(&name).ok_or_else(unknown)?);
         } else if is_option(word, "CLIENT") {
-            scope.clients.push(String::from_utf8_lossy(value).into_owned());
+            scope.clients.push(String::from_utf8_lossy(value()?).into_owned());
         } else if is_option(word, "KEY") {
-            scope.keys.push(value.into());
+            scope.keys.push(value()?.into());
         } else if is_option(word, "CHANNEL") {
-            scope.channels.push(Channel::Named(value.into()));
+            scope.channels.push(Channel::Named(value()?.into()));
         } else if is_option(word, "CHANNELS") {
-            scope.channels.push(Channel::Like(value.into()));
+            scope.channels.push(Channel::Like(value()?.into()));
         } else if is_option(word, "NTH") {
-            when = When::Nth(times(value)?);
+            when = When::Nth(times(value()?)?);
         } else if is_option(word, "EVERY") {
-            when = When::Every(times(value)?);
+            when = When::Every(times(value()?)?);
         } else if is_option(word, "PROBABILITY") {
-            let probability = parse_double(value).filter(|number| (0.0..=1.0).contains(number));
+            let probability = parse_double(value()?).filter(|number| (0.0..=1.0).contains(number));
             when = When::Probability(probability.ok_or(NOT_A_PROBABILITY)?);
+        } else if WITH_VALUE.iter().any(|known| is_option(word, known)) {
+            // An action it would be, with one value and nothing behind that.
+            value()?;
+            return Err(not_understood(args.get(at + 2).unwrap_or(word)));
         } else {
-            return Err(Error::SYNTAX);
+            return Err(not_understood(word));
         }
         at += 2;
     }
@@ -128,7 +138,8 @@ fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
     let word = &args[0];
     let found = match WITHOUT_VALUE.into_iter().find(|(known, _)| is_option(word, known)) {
         Some((_, action)) if args.len() == 1 => action,
-        Some(_) => return Err(Error::SYNTAX),
+        // An action stands at the end.
+        Some(_) => return Err(not_understood(&args[1])),
         None if args.len() == 2 => {
             let value = &args[1];
             let millis = || Ok::<_, Error>(Duration::from_millis(numbers::count(value)? as u64));

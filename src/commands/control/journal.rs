@@ -3,7 +3,7 @@
 use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error, Outcome};
-use super::{Answered, NOTHING_RECORDED, write_lines};
+use super::{Answered, NOTHING_RECORDED, not_understood, without_value, write_lines};
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::journal::{Event, EventKind, Message, Wakeup};
 
@@ -29,7 +29,7 @@ pub fn published(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
     let full = match ctx.args.get(3) {
         Some(option) if is_option(option, "FULL") => true,
-        Some(_) => return Err(Error::SYNTAX),
+        Some(word) => return Err(not_understood(word)),
         None => false,
     };
     let messages = ctx.store.journal.published_messages(ctx.args.get(2));
@@ -87,20 +87,20 @@ impl Filter {
         let mut filter = Self::default();
         let mut at = 2;
         while let Some(option) = args.get(at) {
-            let value = args.get(at + 1).ok_or(Error::SYNTAX)?;
-            let text = || Some(String::from_utf8_lossy(value).into_owned());
+            let value = || args.get(at + 1).ok_or_else(|| without_value(option));
+            let text = || Ok::<_, Error>(Some(String::from_utf8_lossy(value()?).into_owned()));
             if is_option(option, "CLIENT") {
-                filter.client = text();
+                filter.client = text()?;
             } else if is_option(option, "COMMAND") {
-                filter.command = text();
+                filter.command = text()?;
             } else if is_option(option, "CHANNEL") {
-                filter.channel = Some(value.to_vec());
+                filter.channel = Some(value()?.to_vec());
             } else if is_option(option, "KEY") {
-                filter.key = Some(value.to_vec());
+                filter.key = Some(value()?.to_vec());
             } else if is_option(option, "COUNT") {
-                filter.count = Some(numbers::count(value)?);
+                filter.count = Some(numbers::count(value()?)?);
             } else {
-                return Err(Error::SYNTAX);
+                return Err(not_understood(option));
             }
             at += 2;
         }

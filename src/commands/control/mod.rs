@@ -98,6 +98,16 @@ fn help(ctx: &mut Context<'_>) -> Answered {
     Ok(None)
 }
 
+/// A word that has no meaning where it stands.
+fn not_understood(word: &[u8]) -> Error {
+    Error::quoting("ERR syntax error at '", word, "'. Try MINIBROKER HELP.")
+}
+
+/// A word behind which its value is missing.
+fn without_value(word: &[u8]) -> Error {
+    Error::quoting("ERR syntax error: nothing stands behind '", word, "'. Try MINIBROKER HELP.")
+}
+
 fn write_lines(reply: &mut Reply<'_>, lines: &[String]) {
     reply.array(lines.len());
     for line in lines {
