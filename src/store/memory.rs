@@ -53,7 +53,7 @@ impl Store {
 
 /// An entry of a hash table with a text of so many bytes.
 fn table_entry<T>(text: usize) -> usize {
-    size_of::<T>() + TABLE_ENTRY + text
+    size_of::<T>() + TABLE_ENTRY + Bytes::memory_of(text)
 }
 
 impl Database {
@@ -81,14 +81,15 @@ impl Value {
         match self {
             Self::String(string) => string.memory(),
             Self::List(list) => {
-                let elements = list.iter().map(|element| size_of_val(element) + element.len());
+                let elements =
+                    list.iter().map(|element| size_of_val(element) + Bytes::memory_of(element.len()));
                 size_of::<List>() + sampled(elements, list.len(), samples)
             }
             Self::Set(set) => size_of::<Set>() + sampled(set.iter().map(member_memory), set.len(), samples),
             Self::Hash(hash) => {
-                let fields = hash
-                    .iter()
-                    .map(|(field, value)| table_entry::<(Bytes, Bytes)>(field.len() + value.len()));
+                let fields = hash.iter().map(|(field, value)| {
+                    table_entry::<(Bytes, Bytes)>(field.len()) + Bytes::memory_of(value.len())
+                });
                 size_of::<Hash>() + hash.deadlines_memory() + sampled(fields, hash.len(), samples)
             }
             Self::SortedSet(set) => set.memory(),
@@ -122,15 +123,16 @@ impl Client {
             size_of_val(&*self.address),
             self.address.peer.capacity(),
             self.address.local.capacity(),
-            self.name.len(),
-            self.library.len(),
-            self.library_version.len(),
+            Bytes::memory_of(self.name.len()),
+            Bytes::memory_of(self.library.len()),
+            Bytes::memory_of(self.library_version.len()),
         ];
         let watched = self.watched.keys().map(|(_, key)| table_entry::<(usize, Bytes)>(key.len()));
         let queue = self.transaction.iter().flat_map(|transaction| &transaction.queue);
         let queued = queue.map(|request| size_of_val(request) + request.args().bytes());
         let waiting = self.blocked.iter().map(|blocked| {
-            let keys: usize = blocked.keys.iter().map(|key| size_of_val(key) + key.len()).sum();
+            let keys: usize =
+                blocked.keys.iter().map(|key| size_of_val(key) + Bytes::memory_of(key.len())).sum();
             size_of_val(&**blocked) + blocked.request.args().bytes() + keys
         });
         let subscriptions = self.subscriptions.iter().map(|all| subscriptions_memory(all));

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod availability;
 pub mod bits;
+mod bytes;
 pub mod clients;
 pub mod condition;
 pub mod config;
@@ -40,6 +41,7 @@ pub mod watches;
 
 pub use access::Access;
 pub use availability::Availability;
+pub use bytes::Bytes;
 pub use clients::{Client, ClientKey, Clients};
 pub use config::Config;
 pub use events::Class;
@@ -59,9 +61,6 @@ pub use value::{Typed, Value, WrongType};
 pub use version::{UnknownVersion, Version};
 pub use waiters::Waiters;
 pub use watches::Watches;
-
-/// A key, an element or a member: any bytes.
-pub type Bytes = Box<[u8]>;
 
 /// A table that keeps the order of insertion, so that no answer depends on a hash.
 pub type Map<K, V> = indexmap::IndexMap<K, V, foldhash::fast::RandomState>;

@@ -8,6 +8,9 @@ use crate::resp::parse_integer;
 /// The longest string that redis-server keeps in one piece with its header: `embstr`.
 pub const EMBEDDED_MAX: usize = 44;
 
+/// The longest string that takes no more than its place in the keyspace: with one byte more every entry would be longer.
+const SHORT_MAX: usize = 15;
+
 /// The length of the longest integer of 64 bits, with its sign.
 const LONGEST_INTEGER: usize = 20;
 
@@ -25,6 +28,11 @@ pub struct ByteString(Kept);
 #[derive(Clone)]
 enum Kept {
     Integer(i64),
+    /// As [`Kept::Plain`], without memory of its own.
+    Short {
+        len: u8,
+        text: [u8; SHORT_MAX],
+    },
     /// Written as a whole, so that the length tells `embstr` from `raw`.
     Plain(Vec<u8>),
     /// Changed in place and not longer than [`EMBEDDED_MAX`]. Boxed, as a second vector would make every entry
@@ -33,11 +41,31 @@ enum Kept {
     ShortRaw(Box<Vec<u8>>),
 }
 
+impl Kept {
+    #[inline]
+    fn short(bytes: &[u8]) -> Option<Self> {
+        let mut text = [0; SHORT_MAX];
+        text.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        // No more than fits.
+        let len = u8::try_from(bytes.len()).ok()?;
+        Some(Self::Short { len, text })
+    }
+}
+
+/// The bytes of [`Kept::Short`].
+#[inline]
+fn short_bytes(len: u8, text: &[u8; SHORT_MAX]) -> &[u8] {
+    text.get(..usize::from(len)).unwrap_or_default()
+}
+
 impl ByteString {
     /// What a command writes that keeps integers as such: most of them.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(read_integer(bytes).map_or_else(|| Kept::Plain(bytes.into()), Kept::Integer))
+        if let Some(integer) = read_integer(bytes) {
+            return Self(Kept::Integer(integer));
+        }
+        Self(Kept::short(bytes).unwrap_or_else(|| Kept::Plain(bytes.into())))
     }
 
     /// What INCRBYFLOAT writes: never an integer.
@@ -57,6 +85,7 @@ impl ByteString {
     pub fn bytes(&self) -> View<'_> {
         match &self.0 {
             Kept::Integer(value) => View::integer(*value),
+            Kept::Short { len, text } => View::Bytes(short_bytes(*len, text)),
             Kept::Plain(bytes) => View::Bytes(bytes),
             Kept::ShortRaw(bytes) => View::Bytes(bytes),
         }
@@ -79,6 +108,7 @@ impl ByteString {
     pub fn integer(&self) -> Option<i64> {
         match &self.0 {
             Kept::Integer(value) => Some(*value),
+            Kept::Short { len, text } => parse_integer(short_bytes(*len, text)),
             Kept::Plain(bytes) => parse_integer(bytes),
             Kept::ShortRaw(bytes) => parse_integer(bytes),
         }
@@ -89,6 +119,7 @@ impl ByteString {
     pub fn encoding(&self) -> &'static str {
         match &self.0 {
             Kept::Integer(_) => "int",
+            Kept::Short { .. } => "embstr",
             Kept::Plain(bytes) if bytes.len() <= EMBEDDED_MAX => "embstr",
             Kept::Plain(_) | Kept::ShortRaw(_) => "raw",
         }
@@ -98,7 +129,7 @@ impl ByteString {
     #[must_use]
     pub fn memory(&self) -> usize {
         match &self.0 {
-            Kept::Integer(_) => 0,
+            Kept::Integer(_) | Kept::Short { .. } => 0,
             Kept::Plain(bytes) => bytes.capacity(),
             Kept::ShortRaw(bytes) => size_of_val(&**bytes) + bytes.capacity(),
         }
@@ -139,8 +170,8 @@ impl ByteString {
                     self.0 = Kept::ShortRaw(Box::new(std::mem::take(bytes)));
                 }
             }
-            Kept::Integer(value) => {
-                let mut bytes = View::integer(*value).to_vec();
+            Kept::Integer(_) | Kept::Short { .. } => {
+                let mut bytes = self.bytes().to_vec();
                 result = change(&mut bytes);
                 *self = Self::raw(bytes);
             }

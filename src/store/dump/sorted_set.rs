@@ -67,7 +67,7 @@ fn read_members(form: u8, reader: &mut Reader<'_>, limits: Limits) -> Option<Sor
         } else {
             score_from_text(reader)?
         };
-        members.push((member.into_owned().into_boxed_slice(), score));
+        members.push((member.into_owned().into(), score));
     }
     build(members, limits)
 }
