@@ -293,13 +293,44 @@ pub struct Clients {
     /// `client_output_buffer_limit_disconnections`.
     pub output_limit_disconnections: u64,
     /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
-    spare: Vec<Vec<u8>>,
+    spare: Spare,
+}
+
+/// Empty buffers.
+#[derive(Debug, Default)]
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    /// What they take together.
+    bytes: usize,
 }
 
 /// How many empty buffers are kept: enough for a message to a thousand subscribers.
 const SPARE_BUFFERS_MAX: usize = 1024;
-/// A buffer that has grown beyond this is given back to the system.
-const SPARE_CAPACITY_MAX: usize = 16 * 1024;
+/// A buffer that has grown beyond this is given back to the system. Long answers to a pipeline are not longer.
+const SPARE_CAPACITY_MAX: usize = 256 * 1024;
+/// All of them together do not take more.
+const SPARE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+impl Spare {
+    /// The one that was given back last.
+    fn take(&mut self) -> Vec<u8> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
+    }
+
+    fn put(&mut self, mut buffer: Vec<u8>) {
+        let capacity = buffer.capacity();
+        let is_kept = (1..=SPARE_CAPACITY_MAX).contains(&capacity)
+            && self.buffers.len() < SPARE_BUFFERS_MAX
+            && self.bytes + capacity <= SPARE_BYTES_MAX;
+        if is_kept {
+            buffer.clear();
+            self.bytes += capacity;
+            self.buffers.push(buffer);
+        }
+    }
+}
 
 impl Clients {
     /// A client connects.
@@ -431,7 +462,7 @@ impl Clients {
             return None;
         }
         if client.outbox.capacity() == 0 {
-            client.outbox = self.spare.pop().unwrap_or_default();
+            client.outbox = self.spare.take();
         }
         client.outbox.extend_from_slice(bytes);
         let end = client.net_output + client.outbox.len() as u64;
@@ -450,7 +481,7 @@ impl Clients {
         let client = self.slots.get_mut(key.0)?;
         let mut outbox = std::mem::take(&mut client.outbox);
         if outbox.capacity() == 0 {
-            outbox = self.spare.pop().unwrap_or_default();
+            outbox = self.spare.take();
         }
         Some((outbox, client.protocol))
     }
@@ -482,12 +513,8 @@ impl Clients {
     }
 
     /// Keeps an empty buffer for the next outbox.
-    pub fn put_spare(&mut self, mut buffer: Vec<u8>) {
-        let capacity = buffer.capacity();
-        if capacity > 0 && capacity <= SPARE_CAPACITY_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
-            buffer.clear();
-            self.spare.push(buffer);
-        }
+    pub fn put_spare(&mut self, buffer: Vec<u8>) {
+        self.spare.put(buffer);
     }
 
     fn note(&mut self, over: Over) {
