@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 
 use fastrand::Rng;
 
-use crate::program::{Program, Step};
+use crate::program::{Program, Step, is_array};
 
 /// What a program is about. Each draws some, so that what they have to do with one another is met often.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,8 @@ struct Author {
     keys: usize,
     /// All types have the same keys.
     shared: bool,
+    /// Somebody listens to what is told of keys.
+    listens: bool,
     /// Ids of entries are given, and not made from the time.
     ids_given: bool,
     timed: bool,
@@ -84,6 +86,10 @@ struct Author {
     ids: Vec<String>,
     /// What each client has still to send, so that transactions are more than MULTI.
     plans: Vec<VecDeque<String>>,
+    /// Until when writers may have to wait, and who has sent something meanwhile. What stands behind a request that waits
+    /// for the end of a pause a broker runs when all of those have run.
+    paused_until: u64,
+    waiting: HashSet<usize>,
 }
 
 impl Program {
@@ -92,8 +98,10 @@ impl Program {
         let mut random = Rng::with_seed(seed);
         let clients = random.usize(2..6);
         let timed = random.u32(0..TIMED_ONE_IN) == 0;
+        let themes = themes(&mut random, timed);
         let mut author = Author {
-            themes: themes(&mut random, timed),
+            listens: themes.contains(&Theme::Notifications) || random.bool(),
+            themes,
             keys: [1, 1, 2, 3][random.usize(0..4)],
             shared: random.u8(0..3) == 0,
             ids_given: random.u8(0..3) > 0,
@@ -104,6 +112,8 @@ impl Program {
             last: 0,
             ids: vec!["0-1".into()],
             plans: vec![VecDeque::new(); clients],
+            paused_until: 0,
+            waiting: HashSet::new(),
             random,
         };
         let mut steps = author.hellos();
@@ -168,9 +178,17 @@ impl Author {
                 Step::Pass { slots }
             }
             _ => {
-                let count = if self.random.u8(0..3) == 0 { self.random.usize(2..5) } else { 1 };
+                let pauses = self.themes.contains(&Theme::Pause);
+                if pauses && self.now < self.paused_until && !self.waiting.insert(client) {
+                    let slots = self.paused_until - self.now;
+                    self.now += slots;
+                    self.waiting.clear();
+                    return Step::Pass { slots };
+                }
+                let count = if self.random.u8(0..3) == 0 && !pauses { self.random.usize(2..5) } else { 1 };
                 let requests = (0..count).map(|_| self.request(client)).collect();
-                let held_up = if self.random.u8(0..10) == 0 { self.random.usize(1..40) } else { 0 };
+                let held_up =
+                    if self.random.u8(0..10) == 0 && !pauses { self.random.usize(1..40) } else { 0 };
                 Step::Send { client, requests, held_up }
             }
         }
@@ -182,8 +200,10 @@ impl Author {
             return planned;
         }
         let theme = self.theme();
-        let request = if theme == Theme::Transactions { self.transaction(client) } else { self.request_of(theme) };
-        if self.random.u8(0..40) == 0 && !request.is_empty() { format!("inline:{request}") } else { request }
+        let request =
+            if theme == Theme::Transactions { self.transaction(client) } else { self.request_of(theme) };
+        let may_be_inline = !request.is_empty() && !request.contains("\"\"") && is_array(&request);
+        if may_be_inline && self.once_in(40) { format!("inline:{request}") } else { request }
     }
 
     fn transaction(&mut self, client: usize) -> String {
@@ -278,7 +298,14 @@ impl Author {
 
     /// How many milliseconds something lasts.
     fn millis(&mut self) -> String {
-        if self.timed && self.random.u8(0..4) > 0 { format!("{{ms:{}}}", self.slot()) } else { "100000".into() }
+        if self.timed && self.random.u8(0..4) > 0 { format!("{{ms:{}}}", self.slot()) } else { self.far() }
+    }
+
+    /// A number of milliseconds that is over when nobody is there any more. No two are the same, so that it is clear which
+    /// is longer.
+    fn far(&mut self) -> String {
+        self.last += 1;
+        format!("{}500", 100 + self.last)
     }
 
     /// A timeout in seconds.
@@ -322,7 +349,11 @@ impl Author {
             7 => format!("APPEND {key} {}", self.fresh('v')),
             8 => format!("GETSET {key} {}", self.fresh('v')),
             9 => format!("GETDEL {key}"),
-            10 => format!("SET {key} {} {}", self.fresh('v'), self.one_of(&["NX", "XX", "GET", "KEEPTTL", "NX GET"])),
+            10 => format!(
+                "SET {key} {} {}",
+                self.fresh('v'),
+                self.one_of(&["NX", "XX", "GET", "KEEPTTL", "NX GET"])
+            ),
             11 => format!("MSET {key} {} {} {}", self.fresh('v'), self.key('s'), self.fresh('v')),
             12 => format!("DECRBY {key} {}", self.small()),
             13 => format!("MGET {}", self.any_keys()),
@@ -338,13 +369,17 @@ impl Author {
             6..10 => format!("SET {} {} PX {millis}", self.key('s'), self.fresh('v')),
             10 => format!("PSETEX {} {millis} {}", self.key('s'), self.fresh('v')),
             11 => format!("GETEX {} PX {millis}", self.key('s')),
-            12 => format!("GETEX {} {}", self.key('s'), self.one_of(&["PERSIST", "EX 100"])),
-            13 => format!("EXPIRE {} 100", self.any_key()),
+            12 => format!("GETEX {} PERSIST", self.key('s')),
+            13 => format!("PEXPIRE {} {}", self.any_key(), self.far()),
             14 => format!("EXISTS {}", self.any_key()),
             15 => format!("SET {} {} KEEPTTL", self.key('s'), self.fresh('v')),
-            16 => self.notification_request(),
-            17 => format!("PEXPIRE {} {}", self.any_key(), self.one_of(&["0", "-1"])),
-            18 => format!("EXPIRE {} 100 {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"])),
+            16 if self.listens => self.notification_request(),
+            // pubsub, "keyspace notifications": Valkey says expired, not del, for a deadline in the past.
+            17 if !self.listens => format!("PEXPIRE {} {}", self.any_key(), self.one_of(&["0", "-1"])),
+            18 => {
+                let far = self.far();
+                format!("PEXPIRE {} {far} {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"]))
+            }
             _ => format!("PERSIST {}", self.any_key()),
         }
     }
@@ -426,7 +461,9 @@ impl Author {
             8 => format!("PUNSUBSCRIBE {}", self.one_of(&PATTERNS)),
             9..11 => self.one_of(&["PUNSUBSCRIBE", "RESET", "PING", "PING hello"]).into(),
             11 => format!("PUBSUB NUMSUB {}", self.one_of(&["chat.1 chat.2 room", "none", "chat.1"])),
-            12 => self.one_of(&["PUBSUB NUMPAT", "PUBSUB CHANNELS", "PUBSUB CHANNELS c*", "UNSUBSCRIBE"]).into(),
+            12 => {
+                self.one_of(&["PUBSUB NUMPAT", "PUBSUB CHANNELS", "PUBSUB CHANNELS c*", "UNSUBSCRIBE"]).into()
+            }
             _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.fresh('m')),
         }
     }
@@ -465,7 +502,7 @@ impl Author {
             7..9 => format!("COPY {key} {} {}", self.any_key(), self.one_of(&["REPLACE", "REPLACE", "DB 1"])),
             9 => format!("TYPE {key}"),
             10 => format!("TOUCH {}", self.any_keys()),
-            _ => self.one_of(&["FLUSHALL", "FLUSHDB", "DBSIZE", "FLUSHALL SYNC"]).into(),
+            _ => self.one_of(&["FLUSHALL", "FLUSHDB", "DBSIZE", "FLUSHALL ASYNC"]).into(),
         }
     }
 
@@ -491,7 +528,7 @@ impl Author {
             4 => format!("CLIENT SETNAME {}", self.one_of(&["ann", "bob", "\"\""])),
             5 => "CLIENT GETNAME".into(),
             6 => format!("CLIENT NO-EVICT {}", self.one_of(&["ON", "OFF", "x"])),
-            7 => "CLIENT ID".into(),
+            7 => "CLIENT REPLY ON".into(),
             8 => self.one_of(&["HELLO", "HELLO x", "HELLO 3 SETNAME", "HELLO 2 AUTH x"]).into(),
             9 => format!("CLIENT KILL ID {}", self.id_of_client()),
             10 => format!("ECHO {}", self.fresh('e')),
@@ -518,7 +555,11 @@ impl Author {
     fn pause_request(&mut self) -> String {
         match self.random.u8(0..6) {
             0 => "CLIENT UNPAUSE".into(),
-            1..3 => format!("CLIENT PAUSE {} WRITE", self.millis()),
+            1..3 => {
+                let slot = self.slot();
+                self.paused_until = self.paused_until.max(slot);
+                format!("CLIENT PAUSE {{ms:{slot}}} WRITE")
+            }
             _ => format!("INCR {}", self.key('s')),
         }
     }
@@ -534,20 +575,70 @@ impl Author {
             4 => format!("BLPOP {key}"),
             5 => format!("BLPOP {key} {}", self.one_of(&["x", "-1", "nan", "\"\"", "1e400"])),
             6 => format!("LPOP {key} {}", self.one_of(&["x", "-1", "0", "1 2"])),
-            7 => format!("SET {key} v {}", self.one_of(&["EX 0", "EX x", "PX -1", "NX XX", "KEEPTTL EX 5", "FOO"])),
+            7 => format!(
+                "SET {key} v {}",
+                self.one_of(&["EX 0", "EX x", "PX -1", "NX XX", "KEEPTTL EX 5", "FOO"])
+            ),
             8 => self.one_of(&["EXEC", "DISCARD", "UNWATCH", "MULTI", "WATCH", "MULTI x"]).into(),
             9 => format!("INCRBY {key} {}", self.one_of(&["x", "9223372036854775807", "1.5"])),
             10 => format!("ZADD {key} {}", self.one_of(&["x p", "1", "NX XX 1 p", "nan p", "1 p 2"])),
             11 => format!("BZPOPMIN {key} x"),
-            12 => format!("BLMPOP 0 {} {key} {}", self.one_of(&["0", "x", "2"]), self.one_of(&["LEFT", "UP"])),
+            12 => {
+                format!("BLMPOP 0 {} {key} {}", self.one_of(&["0", "x", "2"]), self.one_of(&["LEFT", "UP"]))
+            }
             13 => format!("BLMOVE {key} {key} {} LEFT 0", self.one_of(&["LEFT", "UP"])),
-            14 => self.one_of(&["SUBSCRIBE", "PSUBSCRIBE", "PUBLISH a", "SSUBSCRIBE", "PUBSUB", "PUBSUB NOSUCH"]).into(),
-            15 => self.one_of(&["CLIENT", "CLIENT NOSUCH", "CLIENT UNBLOCK x", "CLIENT UNBLOCK 1 x", "CLIENT KILL ID 0"]).into(),
-            16 => format!("XADD {key} {}", self.one_of(&["x f v", "* f", "0-0 f v", "5-5", "1-1 f v", "-1 f v"])),
-            17 => format!("XREAD {}", self.one_of(&["STREAMS x0", "BLOCK x STREAMS x0 0", "BLOCK -1 STREAMS x0 0", "COUNT x STREAMS x0 0", "STREAMS x0 x", "BLOCK 0 STREAMS x0 >"])),
-            18 => format!("XREADGROUP {}", self.one_of(&["GROUP g", "GROUP g c STREAMS x0", "GROUP g c STREAMS x0 $", "GROUP none c STREAMS x0 >", "STREAMS x0 >", "GROUP g c BLOCK x STREAMS x0 >"])),
-            19 => format!("XGROUP {}", self.one_of(&["CREATE x0 g", "CREATE x0 g x", "CREATE none g $", "NOSUCH", "DESTROY x0", "SETID x0 none 0"])),
-            20 => format!("EXPIRE {key} {}", self.one_of(&["x", "100 FOO", "100 NX XX", "9223372036854775807"])),
+            14 => self
+                .one_of(&["SUBSCRIBE", "PSUBSCRIBE", "PUBLISH a", "SSUBSCRIBE", "PUBSUB", "PUBSUB NOSUCH"])
+                .into(),
+            15 => self
+                .one_of(&[
+                    "CLIENT",
+                    "CLIENT NOSUCH",
+                    "CLIENT UNBLOCK x",
+                    "CLIENT UNBLOCK 1 x",
+                    "CLIENT KILL ID 0",
+                ])
+                .into(),
+            16 => format!(
+                "XADD {key} {}",
+                self.one_of(&["x f v", "* f", "0-0 f v", "5-5", "1-1 f v", "-1 f v"])
+            ),
+            17 => format!(
+                "XREAD {}",
+                self.one_of(&[
+                    "STREAMS x0",
+                    "BLOCK x STREAMS x0 0",
+                    "BLOCK -1 STREAMS x0 0",
+                    "COUNT x STREAMS x0 0",
+                    "STREAMS x0 x",
+                    "BLOCK 0 STREAMS x0 >"
+                ])
+            ),
+            18 => format!(
+                "XREADGROUP {}",
+                self.one_of(&[
+                    "GROUP g",
+                    "GROUP g c STREAMS x0",
+                    "GROUP g c STREAMS x0 $",
+                    "GROUP none c STREAMS x0 >",
+                    "STREAMS x0 >",
+                    "GROUP g c BLOCK x STREAMS x0 >"
+                ])
+            ),
+            19 => format!(
+                "XGROUP {}",
+                self.one_of(&[
+                    "CREATE x0 g",
+                    "CREATE x0 g x",
+                    "CREATE none g $",
+                    "NOSUCH",
+                    "DESTROY x0",
+                    "SETID x0 none 0"
+                ])
+            ),
+            20 => {
+                format!("EXPIRE {key} {}", self.one_of(&["x", "100 FOO", "100 NX XX", "9223372036854775807"]))
+            }
             21 => format!("COPY {key} {key}"),
             22 => format!("RENAME {key} {key}"),
             23 => format!("WATCH {key}"),

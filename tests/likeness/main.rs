@@ -16,6 +16,7 @@
 
 mod author;
 mod judge;
+mod listed;
 mod ours;
 mod play;
 mod program;

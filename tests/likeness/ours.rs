@@ -34,7 +34,8 @@ impl Ours {
     /// Plays a program on a new broker.
     pub fn play(&self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
         let is_timed = program.is_timed();
-        let builder = Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
+        let builder =
+            Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
         let builder = if is_timed { builder } else { builder.journal_limit(0) };
         let broker = {
             let _context = self.runtime.enter();
@@ -127,7 +128,8 @@ impl Stage for OnOurs<'_> {
         let mut heard = vec![Heard::default(); self.clients.len()];
         self.quiet(&mut heard);
         let answer = &heard[client].bytes;
-        let number = std::str::from_utf8(answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
+        let number =
+            std::str::from_utf8(answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
         number.ok_or_else(|| Stop::Broken(format!("CLIENT ID answers {}", answer.escape_ascii())))
     }
 

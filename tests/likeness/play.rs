@@ -13,12 +13,6 @@ pub struct Heard {
     pub closed: bool,
 }
 
-impl Heard {
-    pub fn is_nothing(&self) -> bool {
-        self.bytes.is_empty() && !self.closed
-    }
-}
-
 /// What one step did.
 #[derive(Clone, Debug)]
 pub struct Moved {

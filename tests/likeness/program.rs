@@ -99,7 +99,11 @@ impl Moment {
 }
 
 /// A request as bytes, and what it says in words; none if it is none.
-pub fn encoded(request: &str, at: Moment, id: impl Fn(usize) -> Option<u64>) -> (Vec<u8>, Option<Vec<Vec<u8>>>) {
+pub fn encoded(
+    request: &str,
+    at: Moment,
+    id: impl Fn(usize) -> Option<u64>,
+) -> (Vec<u8>, Option<Vec<Vec<u8>>>) {
     if let Some(raw) = request.strip_prefix(RAW) {
         return (unescaped(raw), None);
     }

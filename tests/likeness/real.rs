@@ -19,8 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a server reads at least in one turn of its loop.
 const PIECE: usize = 8 * 1024;
 /// What all servers are told: what time brings comes within two milliseconds, and keys tell what happens to them.
-const SETTINGS: [&str; 8] =
-    ["--hz", "500", "--dynamic-hz", "no", "--notify-keyspace-events", "KEA", "--databases", "16"];
+/// FLUSHALL answers at once also where it would wait until the memory is freed.
+const SETTINGS: [&str; 8] = [
+    "--hz",
+    "500",
+    "--dynamic-hz",
+    "no",
+    "--notify-keyspace-events",
+    "KEA",
+    "--lazyfree-lazy-user-flush",
+    "yes",
+];
 
 /// A server of this machine, with a socket of its own that no other has.
 pub struct Real {
@@ -34,7 +43,8 @@ impl Real {
     pub fn start(program: &Path) -> Result<Self, String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let socket = std::env::temp_dir().join(format!("minibroker-likeness-{}-{number}", std::process::id()));
+        let socket =
+            std::env::temp_dir().join(format!("minibroker-likeness-{}-{number}", std::process::id()));
         let told = |error: io::Error| format!("{} does not start: {error}", program.display());
         let mut settings: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
         settings.extend(["--unixsocket".into(), socket.display().to_string()]);
@@ -52,13 +62,8 @@ impl Real {
         self.server.version()
     }
 
-    pub fn addr(&self) -> std::net::SocketAddr {
-        self.server.addr
-    }
-
     /// Plays a program on the empty server.
     pub fn play(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
-        // Redis 8 answers FLUSHALL when the memory is freed.
         self.ask(&["CLIENT", "UNPAUSE"])?;
         self.ask(&["FLUSHALL"])?;
         self.barrier(1)?;
@@ -117,7 +122,8 @@ impl Stage for OnReal<'_> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(&request_bytes(&["CLIENT", "ID"]))?;
         let answer = line(&mut stream)?;
-        let number = std::str::from_utf8(&answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
+        let number =
+            std::str::from_utf8(&answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
         let number =
             number.ok_or_else(|| Stop::Broken(format!("CLIENT ID answers {}", answer.escape_ascii())))?;
         stream.set_nonblocking(true)?;
@@ -127,7 +133,9 @@ impl Stage for OnReal<'_> {
 
     fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop> {
         match self.clients[client].as_mut().map(|stream| stream.write_all(bytes)) {
-            Some(Err(error)) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+            Some(Err(error))
+                if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+            {
                 Err(error.into())
             }
             _ => Ok(()),
@@ -156,10 +164,7 @@ impl Stage for OnReal<'_> {
                     Ok(0) => heard.closed = true,
                     Ok(read) => {
                         heard.bytes.extend_from_slice(&buffer[..read]);
-                        if read == buffer.len() {
-                            continue;
-                        }
-                        break;
+                        continue;
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use minibroker::Version;
+use parking_lot::Mutex;
 
 use crate::judge::{Difference, compare};
 use crate::ours::Ours;
@@ -34,6 +35,8 @@ pub struct Settings {
     workers: u64,
     /// The beginning of the names of servers.
     server: String,
+    /// After so many programs that fail it ends.
+    failures: usize,
     /// One program is shown.
     shows: bool,
     /// The version that the broker speaks, if not that of the server.
@@ -53,6 +56,7 @@ impl Settings {
             programs: if seed.is_some() { 1 } else { number("PROGRAMS").unwrap_or(PROGRAMS) },
             workers: number("WORKERS").unwrap_or(WORKERS).max(1),
             server: env::var("SERVER").unwrap_or_default(),
+            failures: number("FAILURES").map_or(1, |most| usize::try_from(most).unwrap_or(usize::MAX)),
             shows: seed.is_some(),
             version: None,
         }
@@ -219,15 +223,14 @@ pub fn run(settings: &Settings) -> Result<(), String> {
 
 fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
     let next = AtomicU64::new(settings.from);
-    let failed = AtomicU64::new(u64::MAX);
+    let failed: Mutex<Vec<(u64, Program, Played)>> = Mutex::default();
     let until = settings.from + settings.programs;
     let began = Instant::now();
     let work = || -> Result<(Count, String), String> {
         let mut both = Both::start(server, settings.version)?;
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            // The least seed that fails is told.
-            if seed >= until.min(failed.load(Ordering::Relaxed)) {
+            if seed >= until || failed.lock().len() >= settings.failures {
                 return Ok((both.count, both.real.name().to_owned()));
             }
             let program = Program::draw(seed);
@@ -235,8 +238,8 @@ fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
                 println!("{program}");
             }
             let found = both.judge(&program).map_err(|why| format!("SEED={seed}: {why}"))?;
-            if found.is_some() {
-                failed.fetch_min(seed, Ordering::Relaxed);
+            if let Some(played) = found {
+                failed.lock().push((seed, program, played));
             }
         }
     };
@@ -266,17 +269,20 @@ fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
         count.ambiguous,
         count.jitter,
     );
-    let failed = failed.into_inner();
-    if failed == u64::MAX {
-        return Ok(());
-    }
+    let mut told = String::new();
     let mut both = Both::start(server, settings.version)?;
-    let program = Program::draw(failed);
-    match both.judge(&program)? {
-        None => Err(format!("SEED={failed} SERVER={server_name} fails only sometimes:\n\n{program}")),
-        Some(played) => {
-            let (program, played) = both.shortened(program, played);
-            Err(report(failed, &both.real, &program, &played))
+    let mut failed = failed.into_inner();
+    failed.sort_by_key(|(seed, ..)| *seed);
+    for (seed, program, played) in failed.into_iter().take(settings.failures) {
+        let again = both.judge(&program)?;
+        if again.is_none() {
+            let _ = writeln!(told, "Only sometimes:");
         }
+        let (program, played) = match again {
+            Some(again) => both.shortened(program, again),
+            None => (program, played),
+        };
+        let _ = writeln!(told, "{}", report(seed, &both.real, &program, &played));
     }
+    if told.is_empty() { Ok(()) } else { Err(told) }
 }

@@ -95,7 +95,8 @@ impl<F, T: FnMut(&Program) -> Option<F>> Shrinking<F, T> {
                 Step::Send { held_up, .. } if *held_up > 0 => *held_up = 0,
                 Step::Pass { slots } if *slots > 1 => *slots -= 1,
                 Step::Send { client, requests, held_up: 0 } if requests.len() > 1 => {
-                    let first = Step::Send { client: *client, requests: vec![requests.remove(0)], held_up: 0 };
+                    let first =
+                        Step::Send { client: *client, requests: vec![requests.remove(0)], held_up: 0 };
                     steps.insert(place, first);
                 }
                 _ => {}
@@ -112,7 +113,9 @@ impl<F, T: FnMut(&Program) -> Option<F>> Shrinking<F, T> {
         loop {
             let mut steps = self.best.steps.clone();
             let Some(Step::Send { requests, .. }) = steps.get_mut(place) else { return };
-            let Some((shorter, _)) = requests.first().and_then(|request| request.rsplit_once(' ')) else { return };
+            let Some((shorter, _)) = requests.first().and_then(|request| request.rsplit_once(' ')) else {
+                return;
+            };
             requests[0] = shorter.to_owned();
             if !self.attempt(steps) {
                 return;
