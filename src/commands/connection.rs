@@ -157,8 +157,16 @@ pub fn ping(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn quit(ctx: &mut Context<'_>) -> Outcome {
+    let says_nothing = ctx.reply.position() == 0;
     ctx.reply.ok();
-    ctx.store.clients.close(ctx.client, Close::AfterReply);
+    let client = ctx.client()?;
+    if client.is_muted() && says_nothing {
+        // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits for the
+        // client to go.
+        client.ignored = true;
+    } else {
+        ctx.store.clients.close(ctx.client, Close::AfterReply);
+    }
     Ok(())
 }
 

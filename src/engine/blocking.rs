@@ -134,9 +134,19 @@ impl Engine {
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.note_wakeup(client, || Wakeup::PauseOver);
+                // It runs for the first time, and may have to wait.
+                self.set_resumed(client, false);
                 self.go_on_after_pause(client, blocked.request.args());
+                self.set_resumed(client, true);
                 self.serve_ready();
             }
+        }
+    }
+
+    /// Notes whether a client goes on, unless it waits.
+    fn set_resumed(&mut self, client: ClientKey, resumed: bool) {
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.resumed = resumed && owner.blocked.is_none();
         }
     }
 

@@ -84,12 +84,13 @@ impl Conversation {
                 return;
             }
             if request.has(2, "on") {
-                self.silent = false;
+                (self.silent, self.skips) = (false, false);
             } else if request.has(2, "skip") {
                 self.skips = !self.silent;
                 return;
             }
         }
+        self.silent &= request.name != "reset";
         if !std::mem::take(&mut self.skips) && !self.silent {
             self.pending.push_back(request);
         }

@@ -184,6 +184,7 @@ fn rule(request: &Request) -> Rule {
         "hscan" => Rule::Scan { pairs: !flat_pairs(3, "novalues") },
         "zscan" => Rule::Scan { pairs: !flat_pairs(3, "noscores") },
         "hgetall" => Rule::Order { pairs: true },
+        "pubsub|channels" | "pubsub|shardchannels" => Rule::Order { pairs: false },
         name => {
             let tips = lookup_full(name.as_bytes()).map_or("", |command| command.tips);
             let has = |tip: &str| tips.split(' ').any(|word| word == tip);
@@ -240,7 +241,8 @@ impl Rule {
             Self::Client => {
                 let (one, other) = (left.text()?, right.text()?);
                 if !both_are(PlaceholderKind::Int) {
-                    return None;
+                    // It may be refused.
+                    return (left == right).then(|| right.clone());
                 }
                 pairs.clients.insert(one.to_vec(), other.to_vec());
                 Some(if one == other { right.clone() } else { placeholder(PlaceholderKind::Int) })
@@ -391,6 +393,8 @@ mod tests {
             ("TTL k", ":5", ":3", "<ms>"),
             ("TTL k", ":5", ":-1", "different"),
             ("CLIENT ID", ":5", ":9", "<int>"),
+            ("CLIENT ID", "-\"ERR no\"", "-\"ERR no\"", "="),
+            ("PUBSUB SHARDCHANNELS", "[\"a\" \"b\"]", "[\"b\" \"a\"]", "<any>"),
             ("KEYS *", "[\"a\" \"b\"]", "[\"b\" \"a\"]", "<any>"),
             ("KEYS *", "[\"a\" \"b\"]", "[\"b\" \"c\"]", "different"),
             ("HGETALL h", "[\"a\" \"b\" \"c\" \"d\"]", "[\"c\" \"d\" \"a\" \"b\"]", "<any>"),

@@ -155,8 +155,8 @@ pub struct Client {
     pub writing_stops: u32,
     /// It was cut off, and counts no more; only its connection is still to be closed.
     gone: bool,
-    /// In [`Clients::answered`].
-    answered: bool,
+    /// How often it is in [`Clients::answered`].
+    answered: u32,
     /// In [`Clients::dirty`].
     dirty: bool,
     /// It may go on with its requests; the shell has not been told yet.
@@ -377,7 +377,7 @@ impl Clients {
             reading_stops: 0,
             writing_stops: 0,
             gone: false,
-            answered: false,
+            answered: 0,
             dirty: false,
             resumed: false,
         };
@@ -388,7 +388,7 @@ impl Clients {
     pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
         let client = self.slots.try_remove(key.0)?;
         self.count -= usize::from(client.is_listed());
-        if client.answered {
+        if client.answered > 0 {
             self.answered.retain(|other| *other != key);
         }
         if client.dirty {
@@ -453,6 +453,15 @@ impl Clients {
         }
     }
 
+    /// Tells the shell to look at a client that goes on, behind all who went on before: they run what they have sent
+    /// meanwhile in the order in which their waits ended.
+    pub fn mark_resumed(&mut self, key: ClientKey) {
+        if let Some(client) = self.slots.get_mut(key.0) {
+            client.answered += 1;
+            self.answered.push(key);
+        }
+    }
+
     /// Appends bytes to the outbox of a client that did not ask for them, and cuts it off if it has passed
     /// the limits. Returns how many bytes it will have been sent with them; none, and nothing is done, if its
     /// connection is being closed already.
@@ -502,8 +511,8 @@ impl Clients {
         }
         let added = client.outbox.len().saturating_sub(start);
         let over = check_output_limit(client, added, config, now);
-        if !client.answered {
-            client.answered = true;
+        if client.answered == 0 {
+            client.answered = 1;
             self.answered.push(key);
         }
         self.note(over);
@@ -582,14 +591,17 @@ impl Clients {
         idle
     }
 
-    /// Appends the clients that the shell has to look at: all who were answered, and then not more than `max`
+    /// Appends the clients that the shell has to look at: all who were answered or go on, and then not more than `max`
     /// others at a time.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
         for key in self.answered.drain(..) {
-            if let Some(client) = self.slots.get_mut(key.0) {
-                client.answered = false;
+            let again = self.slots.get_mut(key.0).is_some_and(|client| {
+                client.answered -= 1;
+                client.answered > 0
+            });
+            if !again {
+                into.push(key);
             }
-            into.push(key);
         }
         let count = self.dirty.len().min(max);
         for key in self.dirty.drain(..count) {

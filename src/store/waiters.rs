@@ -360,7 +360,7 @@ impl Store {
         let blocked = owner.blocked.take()?;
         owner.resumed = true;
         self.waiters.remove(client, &blocked);
-        self.clients.mark(client);
+        self.clients.mark_resumed(client);
         Some(blocked)
     }
 

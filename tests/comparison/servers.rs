@@ -66,6 +66,13 @@ pub fn real() -> impl Iterator<Item = Result<Server, String>> {
 
 /// The same, with more settings for each.
 pub fn real_with(settings: &[String]) -> impl Iterator<Item = Result<Server, String>> {
+    programs().map(|program| {
+        start(&program, settings).map_err(|error| format!("{} does not start: {error}", program.display()))
+    })
+}
+
+/// The programs of all real servers that this machine has.
+pub fn programs() -> impl Iterator<Item = PathBuf> {
     let peers = env::var_os("MINIBROKER_PEERS").map_or_else(|| PathBuf::from("/opt/peers"), PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let installed =
@@ -74,13 +81,10 @@ pub fn real_with(settings: &[String]) -> impl Iterator<Item = Result<Server, Str
         .into_iter()
         .flatten()
         .filter(|program| program.is_file())
-        .map(|program| {
-            start(&program, settings)
-                .map_err(|error| format!("{} does not start: {error}", program.display()))
-        })
 }
 
-fn start(program: &Path, settings: &[String]) -> io::Result<Server> {
+/// Starts one of them, with more settings.
+pub fn start(program: &Path, settings: &[String]) -> io::Result<Server> {
     let mut last = io::Error::other("no attempt");
     for _ in 0..5 {
         match attempt(program, settings) {

@@ -6,7 +6,8 @@ use crate::commands::numbers::{at_least, is_option};
 use crate::commands::{Context, Error, Outcome};
 use crate::resp::parse_integer;
 use crate::store::stream::{Claim, Claimed, Deliveries};
-use crate::store::{Stream, StreamId};
+use crate::store::value::Typed;
+use crate::store::{Store, Stream, StreamId, Version};
 
 /// How many pending entries XAUTOCLAIM looks at for each that it may return.
 const ATTEMPTS: usize = 10;
@@ -19,6 +20,15 @@ const COUNT_THAT_FITS: u64 = 1 << 43;
 /// An argument that must be an integer, or the error that tells which one it is.
 fn number(text: &[u8], what: &str) -> Result<i64, Error> {
     parse_integer(text).ok_or_else(|| Error::new(format!("ERR Invalid {what} argument for XCLAIM")))
+}
+
+/// Before Redis 7.2 who claims something is made a consumer where there is something to claim only.
+fn makes_consumers_always(ctx: &Context<'_>) -> bool {
+    ctx.store.config.compat >= Version::Redis7_4
+}
+
+fn stream_there<'a>(store: &'a Store, key: &[u8]) -> Option<&'a Stream> {
+    store.glimpse(key).and_then(|entry| Stream::of(&entry.value))
 }
 
 /// What follows the ids of XCLAIM.
@@ -87,9 +97,8 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         group.last_id = options.last_id;
         changes = 1;
     }
-    let Some(consumer) = consumer_for(ctx.store, key, name, &args[3])? else { return Ok(()) };
-    let claim = Claim {
-        consumer,
+    let mut claim = Claim {
+        consumer: None,
         min_idle,
         now,
         // What makes no sense, as a time to come, is now.
@@ -101,6 +110,10 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         },
         force: options.force,
     };
+    let finds = |stream: &Stream| claimed.iter().any(|id| stream.may_claim(name, *id, &claim));
+    if makes_consumers_always(ctx) || stream_there(ctx.store, key).is_some_and(finds) {
+        claim.consumer = consumer_for(ctx.store, key, name, &args[3])?;
+    }
     let begin = ctx.reply.position();
     let mut len = 0;
     let mut done = 0;
@@ -164,16 +177,29 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         ));
     }
     let now = ctx.store.now.millis();
-    let Some(consumer) = consumer_for(ctx.store, key, name, &args[3])? else { return Ok(()) };
     let deliveries = if just_id { Deliveries::Same } else { Deliveries::OneMore };
-    let claim = Claim { consumer, min_idle, now, delivered: now, deliveries, force: false };
-
-    let reply = &mut ctx.reply;
-    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(()) };
+    let mut claim = Claim { consumer: None, min_idle, now, delivered: now, deliveries, force: false };
     let next_from = |stream: &Stream, from: StreamId| {
         let group = stream.groups().get(name)?;
         group.pending().range(from..).next().map(|(id, _)| *id)
     };
+    let finds = |stream: &Stream| {
+        let looked_at =
+            stream.groups().get(name).into_iter().flat_map(|group| group.pending().range(start..));
+        let mut ids = looked_at.map(|(id, _)| *id).take(count.saturating_mul(ATTEMPTS));
+        let mut vanished = 0;
+        ids.find(|id| {
+            vanished += usize::from(!stream.contains(*id));
+            vanished == count || stream.may_claim(name, *id, &claim)
+        })
+        .is_some_and(|id| stream.may_claim(name, id, &claim))
+    };
+    if makes_consumers_always(ctx) || stream_there(ctx.store, key).is_some_and(finds) {
+        claim.consumer = consumer_for(ctx.store, key, name, &args[3])?;
+    }
+
+    let reply = &mut ctx.reply;
+    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(()) };
     reply.array(3);
     let begin = reply.position();
     let (mut len, mut vanished) = (0, Vec::new());

@@ -7,8 +7,8 @@ use super::{ConsumerKey, Entry, Pending, Stream, StreamId, find, range};
 /// How a consumer takes over pending entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Who takes them.
-    pub consumer: ConsumerKey,
+    /// Who takes them; if nobody does, entries that are not there any more are forgotten all the same.
+    pub consumer: Option<ConsumerKey>,
     /// Only those that were delivered at least so many milliseconds ago; 0 or less is all.
     pub min_idle: i64,
     /// The time, in milliseconds since the Unix epoch.
@@ -19,6 +19,16 @@ pub struct Claim {
     pub deliveries: Deliveries,
     /// An entry that is not pending becomes so.
     pub force: bool,
+}
+
+impl Claim {
+    /// Whether it is of an entry of which this is known.
+    fn is_of(&self, pending: Option<&Pending>) -> bool {
+        match pending {
+            None => self.force,
+            Some(old) => self.min_idle <= 0 || self.now.saturating_sub(old.delivered) >= self.min_idle,
+        }
+    }
 }
 
 /// How often an entry counts as delivered after it was claimed.
@@ -97,6 +107,13 @@ impl Stream {
         }
     }
 
+    /// True if a consumer may claim an entry of those that are there.
+    #[must_use]
+    pub fn may_claim(&self, group: &[u8], id: StreamId, claim: &Claim) -> bool {
+        let pending = self.groups.get(group).and_then(|group| group.pending().get(&id));
+        self.contains(id) && claim.is_of(pending)
+    }
+
     /// A consumer claims an entry.
     pub fn claim(&mut self, group: &[u8], id: StreamId, claim: &Claim) -> Claimed {
         let exists = self.contains(id);
@@ -105,13 +122,7 @@ impl Stream {
         if !exists {
             return if group.acknowledge(id) { Claimed::Vanished } else { Claimed::No };
         }
-        if let Some(old) = old
-            && claim.min_idle > 0
-            && claim.now.saturating_sub(old.delivered) < claim.min_idle
-        {
-            return Claimed::No;
-        }
-        if old.is_none() && !claim.force {
+        if !claim.is_of(old.as_ref()) {
             return Claimed::No;
         }
         // What becomes pending has been delivered once.
@@ -121,7 +132,7 @@ impl Stream {
             Deliveries::OneMore => before.wrapping_add(1),
             Deliveries::Set(times) => times,
         };
-        let Claim { consumer, delivered, .. } = *claim;
+        let Claim { consumer: Some(consumer), delivered, .. } = *claim else { return Claimed::No };
         group.set_pending(id, Pending { consumer, delivered, deliveries });
         if let Some(consumer) = group.consumer_mut(consumer) {
             consumer.active = Some(claim.now);

@@ -1,0 +1,716 @@
+//! Programs are drawn from a seed.
+
+mod streams;
+
+use std::collections::{HashSet, VecDeque};
+
+use fastrand::Rng;
+
+use crate::program::{Program, Step, is_array};
+
+/// What a program is about. Each draws some, so that what they have to do with one another is met often.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Theme {
+    Strings,
+    Expiry,
+    Lists,
+    SortedSets,
+    PubSub,
+    Shards,
+    Notifications,
+    Transactions,
+    Streams,
+    Groups,
+    Keys,
+    Databases,
+    Connections,
+    Unblocking,
+    Pause,
+    Replies,
+    Mistakes,
+    OtherTypes,
+}
+
+/// What each program may be about; what comes twice comes twice as often.
+const THEMES: [Theme; 24] = [
+    Theme::Strings,
+    Theme::Expiry,
+    Theme::Expiry,
+    Theme::Lists,
+    Theme::Lists,
+    Theme::Lists,
+    Theme::SortedSets,
+    Theme::SortedSets,
+    Theme::PubSub,
+    Theme::PubSub,
+    Theme::Shards,
+    Theme::Notifications,
+    Theme::Transactions,
+    Theme::Transactions,
+    Theme::Streams,
+    Theme::Streams,
+    Theme::Groups,
+    Theme::Groups,
+    Theme::Keys,
+    Theme::Databases,
+    Theme::Connections,
+    Theme::Unblocking,
+    Theme::Mistakes,
+    Theme::OtherTypes,
+];
+
+/// Of so many programs one has to do with time, which costs much more of it.
+const TIMED_ONE_IN: u32 = 5;
+/// The most slots that pass in a program.
+const SLOTS: u64 = 8;
+
+struct Author {
+    random: Rng,
+    themes: Vec<Theme>,
+    clients: usize,
+    /// How many keys of each type there are.
+    keys: usize,
+    /// All types have the same keys.
+    shared: bool,
+    /// Somebody listens to what is told of keys.
+    listens: bool,
+    /// Ids of entries are given, and not made from the time.
+    ids_given: bool,
+    timed: bool,
+    now: u64,
+    /// The slots at which something is due already.
+    taken: HashSet<u64>,
+    /// Everything that is said or pushed has a number of its own.
+    last: usize,
+    /// Ids that entries may have.
+    ids: Vec<String>,
+    /// What each client has still to send, so that transactions are more than MULTI.
+    plans: Vec<VecDeque<String>>,
+    /// Until when writers may have to wait, and who has sent something meanwhile. What stands behind a request that waits
+    /// for the end of a pause a broker runs when all of those have run.
+    paused_until: u64,
+    waiting: HashSet<usize>,
+}
+
+impl Program {
+    /// The program of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let clients = random.usize(2..6);
+        let timed = random.u32(0..TIMED_ONE_IN) == 0;
+        let themes = themes(&mut random, timed);
+        let mut author = Author {
+            listens: themes.contains(&Theme::Notifications) || random.bool(),
+            themes,
+            keys: [1, 1, 2, 3][random.usize(0..4)],
+            shared: random.u8(0..3) == 0,
+            ids_given: random.u8(0..3) > 0,
+            timed,
+            clients,
+            now: 0,
+            taken: HashSet::new(),
+            last: 0,
+            ids: vec!["0-1".into()],
+            plans: vec![VecDeque::new(); clients],
+            paused_until: 0,
+            waiting: HashSet::new(),
+            random,
+        };
+        let mut steps = author.hellos();
+        for _ in 0..author.random.usize(10..30) {
+            let step = author.step();
+            steps.push(step);
+        }
+        if timed {
+            // What is due has come.
+            steps.push(Step::Pass { slots: SLOTS.saturating_sub(author.now).clamp(1, 2) });
+        }
+        steps.push(Step::Send { client: clients, requests: author.look_at_everything(), held_up: 0 });
+        Self { clients: clients + 1, steps }
+    }
+}
+
+fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
+    let count = random.usize(1..6);
+    let mut themes: Vec<Theme> = (0..count).map(|_| THEMES[random.usize(0..THEMES.len())]).collect();
+    if timed {
+        // When keys expire behind a pause nobody knows to the millisecond.
+        let theme = if random.u8(0..5) == 0 { Theme::Pause } else { Theme::Expiry };
+        themes.push(theme);
+        if theme == Theme::Pause {
+            themes.retain(|theme| *theme != Theme::Expiry);
+        }
+    } else {
+        themes.retain(|theme| *theme != Theme::Expiry);
+    }
+    if themes.is_empty() {
+        themes.push(Theme::Lists);
+    }
+    // What EXEC says about answers that are not wanted is no promise of anybody's.
+    if !themes.contains(&Theme::Transactions) && random.u8(0..8) == 0 {
+        themes.push(Theme::Replies);
+    }
+    themes
+}
+
+impl Author {
+    /// How clients begin.
+    fn hellos(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for client in 0..self.clients {
+            match self.random.u8(0..6) {
+                0..3 => steps.push(Step::Send { client, requests: vec!["HELLO 3".into()], held_up: 0 }),
+                3 => steps.push(Step::Send { client, requests: vec!["HELLO 2".into()], held_up: 0 }),
+                _ => {}
+            }
+        }
+        steps
+    }
+
+    fn step(&mut self) -> Step {
+        let client = self.random.usize(0..self.clients);
+        match self.random.u8(0..100) {
+            0..3 => Step::Disconnect { client },
+            3..8 => Step::Arrive { client },
+            8..22 if self.timed && self.now < SLOTS => {
+                let slots = self.random.u64(1..3);
+                self.now += slots;
+                Step::Pass { slots }
+            }
+            _ => {
+                let pauses = self.themes.contains(&Theme::Pause);
+                if pauses && self.now < self.paused_until && !self.waiting.insert(client) {
+                    let slots = self.paused_until - self.now;
+                    self.now += slots;
+                    self.waiting.clear();
+                    return Step::Pass { slots };
+                }
+                let count = if self.random.u8(0..3) == 0 && !pauses { self.random.usize(2..5) } else { 1 };
+                let requests = (0..count).map(|_| self.request(client)).collect();
+                let held_up =
+                    if self.random.u8(0..10) == 0 && !pauses { self.random.usize(1..40) } else { 0 };
+                Step::Send { client, requests, held_up }
+            }
+        }
+    }
+
+    /// What a client sends next.
+    fn request(&mut self, client: usize) -> String {
+        if let Some(planned) = self.plans[client].pop_front() {
+            return planned;
+        }
+        let theme = self.theme();
+        let request =
+            if theme == Theme::Transactions { self.transaction(client) } else { self.request_of(theme) };
+        let may_be_inline = !request.is_empty() && !request.contains("\"\"") && is_array(&request);
+        if may_be_inline && self.once_in(40) { format!("inline:{request}") } else { request }
+    }
+
+    fn transaction(&mut self, client: usize) -> String {
+        let mut plan = VecDeque::new();
+        if self.random.bool() {
+            let keys = self.any_keys();
+            plan.push_back(format!("WATCH {keys}"));
+        }
+        if self.random.u8(0..4) == 0 {
+            let theme = self.theme();
+            plan.push_back(if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) });
+        }
+        plan.push_back("MULTI".into());
+        for _ in 0..self.random.usize(0..4) {
+            let theme = self.theme();
+            let request = if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) };
+            plan.push_back(request);
+        }
+        plan.push_back(self.one_of(&["EXEC", "EXEC", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH"]).into());
+        match self.random.u8(0..20) {
+            0 => plan.push_back("EXEC".into()),
+            1 => plan.push_back("UNWATCH".into()),
+            2 => plan.push_front("DISCARD".into()),
+            3 => plan.push_back("RESET".into()),
+            _ => {}
+        }
+        self.plans[client] = plan;
+        self.plans[client].pop_front().unwrap_or_default()
+    }
+
+    fn theme(&mut self) -> Theme {
+        self.themes[self.random.usize(0..self.themes.len())]
+    }
+
+    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.random.usize(0..words.len())]
+    }
+
+    /// True once in so many times.
+    fn once_in(&mut self, times: u32) -> bool {
+        self.random.u32(0..times) == 0
+    }
+
+    fn small(&mut self) -> usize {
+        self.random.usize(1..5)
+    }
+
+    /// A key of the type that the letter stands for, or, by mistake, of another.
+    fn key(&mut self, letter: char) -> String {
+        let letter = if self.shared {
+            "k".to_owned()
+        } else if self.once_in(60) {
+            self.one_of(&["s", "q", "z", "x"]).to_owned()
+        } else {
+            letter.to_string()
+        };
+        format!("{letter}{}", self.random.usize(0..self.keys))
+    }
+
+    fn keys(&mut self, letter: char) -> String {
+        let mut keys = self.key(letter);
+        while self.once_in(4) {
+            keys = format!("{keys} {}", self.key(letter));
+        }
+        keys
+    }
+
+    fn any_key(&mut self) -> String {
+        let letter = ['s', 'q', 'z', 'x', 'q', 'x'][self.random.usize(0..6)];
+        self.key(letter)
+    }
+
+    fn any_keys(&mut self) -> String {
+        let key = self.any_key();
+        if self.random.bool() { format!("{key} {}", self.any_key()) } else { key }
+    }
+
+    /// Something that nobody else has said or pushed.
+    fn fresh(&mut self, letter: char) -> String {
+        self.last += 1;
+        format!("{letter}{}", self.last)
+    }
+
+    /// A slot at which nothing else is due.
+    fn slot(&mut self) -> u64 {
+        let mut slot = self.now + self.random.u64(1..6);
+        while !self.taken.insert(slot) {
+            slot += 1;
+        }
+        slot
+    }
+
+    /// How many milliseconds something lasts.
+    fn millis(&mut self) -> String {
+        if self.timed && self.random.u8(0..4) > 0 { format!("{{ms:{}}}", self.slot()) } else { self.far() }
+    }
+
+    /// A number of milliseconds that is over when nobody is there any more. No two are the same, so that it is clear which
+    /// is longer.
+    fn far(&mut self) -> String {
+        self.last += 1;
+        format!("{}500", 100 + self.last)
+    }
+
+    /// A timeout in seconds.
+    fn timeout(&mut self) -> String {
+        if self.timed && self.random.u8(0..3) > 0 {
+            format!("{{s:{}}}", self.slot())
+        } else {
+            self.one_of(&["0", "0", "0", "100", "99.5"]).into()
+        }
+    }
+
+    fn request_of(&mut self, theme: Theme) -> String {
+        match theme {
+            Theme::Strings => self.string_request(),
+            Theme::Expiry => self.expiry_request(),
+            Theme::Lists => self.list_request(),
+            Theme::SortedSets => self.sorted_set_request(),
+            Theme::PubSub => self.pubsub_request(),
+            Theme::Shards => self.shard_request(),
+            Theme::Notifications => self.notification_request(),
+            Theme::Streams => self.stream_request(),
+            Theme::Groups => self.group_request(),
+            Theme::Keys => self.key_request(),
+            Theme::Databases => self.database_request(),
+            Theme::Connections => self.connection_request(),
+            Theme::Unblocking => self.unblocking_request(),
+            Theme::Pause => self.pause_request(),
+            Theme::Replies => format!("CLIENT REPLY {}", self.one_of(&["ON", "ON", "OFF", "SKIP", "SKIP"])),
+            Theme::Mistakes => self.mistake(),
+            Theme::OtherTypes => self.other_type_request(),
+            Theme::Transactions => "PING".into(),
+        }
+    }
+
+    fn string_request(&mut self) -> String {
+        let key = self.key('s');
+        match self.random.u8(0..16) {
+            0..3 => format!("INCR {key}"),
+            3..6 => format!("GET {key}"),
+            6 => format!("EXISTS {}", self.any_keys()),
+            7 => format!("APPEND {key} {}", self.fresh('v')),
+            8 => format!("GETSET {key} {}", self.fresh('v')),
+            9 => format!("GETDEL {key}"),
+            10 => format!(
+                "SET {key} {} {}",
+                self.fresh('v'),
+                self.one_of(&["NX", "XX", "GET", "KEEPTTL", "NX GET"])
+            ),
+            11 => format!("MSET {key} {} {} {}", self.fresh('v'), self.key('s'), self.fresh('v')),
+            12 => format!("DECRBY {key} {}", self.small()),
+            13 => format!("MGET {}", self.any_keys()),
+            _ => format!("SET {key} {}", self.fresh('v')),
+        }
+    }
+
+    fn expiry_request(&mut self) -> String {
+        let millis = self.millis();
+        match self.random.u8(0..20) {
+            0..5 => format!("PEXPIRE {} {millis}", self.any_key()),
+            5 => format!("PEXPIRE {} {millis} {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"])),
+            6..10 => format!("SET {} {} PX {millis}", self.key('s'), self.fresh('v')),
+            10 => format!("PSETEX {} {millis} {}", self.key('s'), self.fresh('v')),
+            11 => format!("GETEX {} PX {millis}", self.key('s')),
+            12 => format!("GETEX {} PERSIST", self.key('s')),
+            13 => format!("PEXPIRE {} {}", self.any_key(), self.far()),
+            14 => format!("EXISTS {}", self.any_key()),
+            15 => format!("SET {} {} KEEPTTL", self.key('s'), self.fresh('v')),
+            16 if self.listens => self.notification_request(),
+            // pubsub, "keyspace notifications": Valkey says expired, not del, for a deadline in the past.
+            17 if !self.listens => format!("PEXPIRE {} {}", self.any_key(), self.one_of(&["0", "-1"])),
+            18 => {
+                let far = self.far();
+                format!("PEXPIRE {} {far} {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"]))
+            }
+            _ => format!("PERSIST {}", self.any_key()),
+        }
+    }
+
+    fn list_request(&mut self) -> String {
+        let key = self.key('q');
+        let end = self.one_of(&["LEFT", "RIGHT"]);
+        let letter = self.one_of(&["L", "R"]);
+        match self.random.u8(0..26) {
+            0..6 => {
+                let items: Vec<String> = (0..self.small().min(3)).map(|_| self.fresh('i')).collect();
+                format!("{letter}PUSH {key} {}", items.join(" "))
+            }
+            6..11 => format!("B{letter}POP {} {}", self.keys('q'), self.timeout()),
+            11 => format!("{letter}POP {key}"),
+            12 => format!("{letter}POP {key} {}", self.small()),
+            13 => format!("LRANGE {key} 0 -1"),
+            14 => format!("LLEN {key}"),
+            15 => format!("LMOVE {key} {} {end} {}", self.key('q'), self.one_of(&["LEFT", "RIGHT"])),
+            16 => format!("LMPOP 1 {key} {end} COUNT {}", self.small()),
+            17..19 => {
+                let keys = self.keys('q');
+                let count = keys.split(' ').count();
+                format!("BLMPOP {} {count} {keys} {end} COUNT {}", self.timeout(), self.small())
+            }
+            19 => format!("RPOPLPUSH {key} {}", self.key('q')),
+            20 => format!("BRPOPLPUSH {key} {} {}", self.key('q'), self.timeout()),
+            21 => format!("{letter}PUSHX {key} {}", self.fresh('i')),
+            22 => format!("LTRIM {key} {} {}", self.small() - 1, self.one_of(&["-1", "1", "0"])),
+            23 => match self.random.u8(0..3) {
+                0 => {
+                    let pivot = self.last;
+                    format!("LINSERT {key} BEFORE i{pivot} {}", self.fresh('i'))
+                }
+                1 => format!("LREM {key} 0 i{}", self.last),
+                _ => format!("LSET {key} 0 {}", self.fresh('i')),
+            },
+            _ => {
+                let to = self.key('q');
+                format!("BLMOVE {key} {to} {end} {} {}", self.one_of(&["LEFT", "RIGHT"]), self.timeout())
+            }
+        }
+    }
+
+    fn sorted_set_request(&mut self) -> String {
+        let key = self.key('z');
+        let edge = self.one_of(&["MIN", "MAX"]);
+        let member = self.random.u8(0..5);
+        match self.random.u8(0..20) {
+            0..6 => format!("ZADD {key} {} p{member}", self.small()),
+            6 => {
+                let options = self.one_of(&["NX", "XX", "GT", "LT", "CH", "INCR", "XX CH"]);
+                format!("ZADD {key} {options} {} p{member}", self.small())
+            }
+            7 => format!("ZPOP{edge} {key}"),
+            8 => format!("ZPOP{edge} {key} {}", self.small()),
+            9 => format!("ZCARD {key}"),
+            10 => format!("ZRANGE {key} 0 -1 WITHSCORES"),
+            11 => format!("ZREM {key} p{member}"),
+            12 => format!("ZINCRBY {key} 1.5 p{member}"),
+            13 => format!("ZSCORE {key} p{member}"),
+            14..16 => {
+                let keys = self.keys('z');
+                let count = keys.split(' ').count();
+                format!("BZMPOP {} {count} {keys} {edge} COUNT {}", self.timeout(), self.small())
+            }
+            16 => format!("ZMPOP 1 {key} {edge}"),
+            _ => format!("BZPOP{edge} {} {}", self.keys('z'), self.timeout()),
+        }
+    }
+
+    fn pubsub_request(&mut self) -> String {
+        const CHANNELS: [&str; 4] = ["chat.1", "chat.2", "room", "chat.1 room"];
+        const PATTERNS: [&str; 5] = ["chat.*", "*", "c*", "chat.* r*", "[cr]*"];
+        match self.random.u8(0..24) {
+            0..4 => format!("SUBSCRIBE {}", self.one_of(&CHANNELS)),
+            4..6 => format!("PSUBSCRIBE {}", self.one_of(&PATTERNS)),
+            6..8 => format!("UNSUBSCRIBE {}", self.one_of(&CHANNELS)),
+            8 => format!("PUNSUBSCRIBE {}", self.one_of(&PATTERNS)),
+            9..11 => self.one_of(&["PUNSUBSCRIBE", "RESET", "PING", "PING hello"]).into(),
+            11 => format!("PUBSUB NUMSUB {}", self.one_of(&["chat.1 chat.2 room", "none", "chat.1"])),
+            12 => {
+                self.one_of(&["PUBSUB NUMPAT", "PUBSUB CHANNELS", "PUBSUB CHANNELS c*", "UNSUBSCRIBE"]).into()
+            }
+            _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.fresh('m')),
+        }
+    }
+
+    fn shard_request(&mut self) -> String {
+        const CHANNELS: [&str; 4] = ["chat.1", "room", "chat.2", "room chat.1"];
+        match self.random.u8(0..12) {
+            0..4 => format!("SSUBSCRIBE {}", self.one_of(&CHANNELS)),
+            4 => format!("SUNSUBSCRIBE {}", self.one_of(&CHANNELS)),
+            5 => "SUNSUBSCRIBE".into(),
+            6 => format!("PUBSUB SHARDNUMSUB {}", self.one_of(&["chat.1 room", "none"])),
+            7 => "PUBSUB SHARDCHANNELS".into(),
+            _ => format!("SPUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.fresh('m')),
+        }
+    }
+
+    fn notification_request(&mut self) -> String {
+        let key = self.any_key();
+        match self.random.u8(0..8) {
+            0 => format!("SUBSCRIBE __keyspace@0__:{key}"),
+            1 => "SUBSCRIBE __keyevent@0__:expired __keyevent@0__:del".into(),
+            2 => "PSUBSCRIBE __keyspace@*".into(),
+            3 => "PUNSUBSCRIBE".into(),
+            4 => "PSUBSCRIBE __key*".into(),
+            _ => "PSUBSCRIBE __keyevent@*".into(),
+        }
+    }
+
+    fn key_request(&mut self) -> String {
+        let key = self.any_key();
+        match self.random.u8(0..12) {
+            0..3 => format!("DEL {}", self.any_keys()),
+            3 => format!("UNLINK {key}"),
+            4..6 => format!("RENAME {key} {}", self.any_key()),
+            6 => format!("RENAMENX {key} {}", self.any_key()),
+            7..9 => format!("COPY {key} {} {}", self.any_key(), self.one_of(&["REPLACE", "REPLACE", "DB 1"])),
+            9 => format!("TYPE {key}"),
+            10 => format!("TOUCH {}", self.any_keys()),
+            _ => self.one_of(&["FLUSHALL", "FLUSHDB", "DBSIZE", "FLUSHALL ASYNC"]).into(),
+        }
+    }
+
+    fn database_request(&mut self) -> String {
+        let key = self.any_key();
+        match self.random.u8(0..12) {
+            0..4 => format!("SELECT {}", self.random.u8(0..2)),
+            4 => format!("MOVE {key} {}", self.random.u8(0..2)),
+            5..7 => "SWAPDB 0 1".into(),
+            7 => format!("COPY {key} {} DB {} REPLACE", self.any_key(), self.random.u8(0..2)),
+            8 => self.one_of(&["FLUSHALL", "FLUSHDB", "FLUSHDB ASYNC", "SWAPDB 0 0", "SWAPDB 1 2"]).into(),
+            9 => "DBSIZE".into(),
+            10 => self.one_of(&["SELECT 15", "SELECT 16", "SELECT x", "MOVE s0 0", "MOVE s0 99"]).into(),
+            _ => format!("SET {} {}", self.key('s'), self.fresh('v')),
+        }
+    }
+
+    fn connection_request(&mut self) -> String {
+        match self.random.u8(0..16) {
+            0 => "RESET".into(),
+            1 => self.one_of(&["QUIT", "QUIT now"]).into(),
+            2..4 => format!("HELLO {}", self.one_of(&["2", "3", "3 SETNAME ann", "4", "1"])),
+            4 => format!("CLIENT SETNAME {}", self.one_of(&["ann", "bob", "\"\""])),
+            5 => "CLIENT GETNAME".into(),
+            6 => format!("CLIENT NO-EVICT {}", self.one_of(&["ON", "OFF", "x"])),
+            7 => "CLIENT REPLY ON".into(),
+            8 => self.one_of(&["HELLO", "HELLO x", "HELLO 3 SETNAME", "HELLO 2 AUTH x"]).into(),
+            9 => format!("CLIENT KILL ID {}", self.id_of_client()),
+            10 => format!("ECHO {}", self.fresh('e')),
+            11 => self.one_of(&["AUTH x", "AUTH default x", "CLIENT SETNAME x\u{7f}y", "SELECT 0"]).into(),
+            _ => "PING".into(),
+        }
+    }
+
+    fn id_of_client(&mut self) -> String {
+        format!("{{id:{}}}", self.random.usize(0..self.clients))
+    }
+
+    fn unblocking_request(&mut self) -> String {
+        let id = self.id_of_client();
+        match self.random.u8(0..8) {
+            0..3 => format!("CLIENT UNBLOCK {id}"),
+            3..5 => format!("CLIENT UNBLOCK {id} ERROR"),
+            5 => format!("CLIENT UNBLOCK {id} TIMEOUT"),
+            6 => format!("BLPOP {} 0", self.keys('q')),
+            _ => format!("XREAD BLOCK 0 STREAMS {} $", self.key('x')),
+        }
+    }
+
+    fn pause_request(&mut self) -> String {
+        match self.random.u8(0..6) {
+            0 => "CLIENT UNPAUSE".into(),
+            1..3 => {
+                let slot = self.slot();
+                self.paused_until = self.paused_until.max(slot);
+                format!("CLIENT PAUSE {{ms:{slot}}} WRITE")
+            }
+            _ => format!("INCR {}", self.key('s')),
+        }
+    }
+
+    /// What is refused, or ought to be.
+    fn mistake(&mut self) -> String {
+        let key = self.any_key();
+        match self.random.u8(0..30) {
+            0 => "NOSUCH".into(),
+            1 => format!("nosuch {key} \"\""),
+            2 => "GET".into(),
+            3 => format!("LPUSH {key}"),
+            4 => format!("BLPOP {key}"),
+            5 => format!("BLPOP {key} {}", self.one_of(&["x", "-1", "nan", "\"\"", "1e400"])),
+            6 => format!("LPOP {key} {}", self.one_of(&["x", "-1", "0", "1 2"])),
+            7 => format!(
+                "SET {key} v {}",
+                self.one_of(&["EX 0", "EX x", "PX -1", "NX XX", "KEEPTTL EX 5", "FOO"])
+            ),
+            8 => self.one_of(&["EXEC", "DISCARD", "UNWATCH", "MULTI", "WATCH", "MULTI x"]).into(),
+            9 => format!("INCRBY {key} {}", self.one_of(&["x", "9223372036854775807", "1.5"])),
+            10 => format!("ZADD {key} {}", self.one_of(&["x p", "1", "NX XX 1 p", "nan p", "1 p 2"])),
+            11 => format!("BZPOPMIN {key} x"),
+            12 => {
+                format!("BLMPOP 0 {} {key} {}", self.one_of(&["0", "x", "2"]), self.one_of(&["LEFT", "UP"]))
+            }
+            13 => format!("BLMOVE {key} {key} {} LEFT 0", self.one_of(&["LEFT", "UP"])),
+            14 => self
+                .one_of(&["SUBSCRIBE", "PSUBSCRIBE", "PUBLISH a", "SSUBSCRIBE", "PUBSUB", "PUBSUB NOSUCH"])
+                .into(),
+            15 => self
+                .one_of(&[
+                    "CLIENT",
+                    "CLIENT NOSUCH",
+                    "CLIENT UNBLOCK x",
+                    "CLIENT UNBLOCK 1 x",
+                    "CLIENT KILL ID 0",
+                ])
+                .into(),
+            16 => format!(
+                "XADD {key} {}",
+                self.one_of(&["x f v", "* f", "0-0 f v", "5-5", "1-1 f v", "-1 f v"])
+            ),
+            17 => format!(
+                "XREAD {}",
+                self.one_of(&[
+                    "STREAMS x0",
+                    "BLOCK x STREAMS x0 0",
+                    "BLOCK -1 STREAMS x0 0",
+                    "COUNT x STREAMS x0 0",
+                    "STREAMS x0 x",
+                    "BLOCK 0 STREAMS x0 >"
+                ])
+            ),
+            18 => format!(
+                "XREADGROUP {}",
+                self.one_of(&[
+                    "GROUP g",
+                    "GROUP g c STREAMS x0",
+                    "GROUP g c STREAMS x0 $",
+                    "GROUP none c STREAMS x0 >",
+                    "STREAMS x0 >",
+                    "GROUP g c BLOCK x STREAMS x0 >"
+                ])
+            ),
+            19 => format!(
+                "XGROUP {}",
+                self.one_of(&[
+                    "CREATE x0 g",
+                    "CREATE x0 g x",
+                    "CREATE none g $",
+                    "NOSUCH",
+                    "DESTROY x0",
+                    "SETID x0 none 0"
+                ])
+            ),
+            20 => {
+                format!("EXPIRE {key} {}", self.one_of(&["x", "100 FOO", "100 NX XX", "9223372036854775807"]))
+            }
+            21 => format!("COPY {key} {key}"),
+            22 => format!("RENAME {key} {key}"),
+            23 => format!("WATCH {key}"),
+            24 => "raw:\\r\\n".into(),
+            25 if self.once_in(3) => self
+                .one_of(&[
+                    "raw:*1\\r\\n$x\\r\\n",
+                    "raw:*x\\r\\n",
+                    "raw:*2\\r\\n$3\\r\\nGET\\r\\n!1\\r\\n",
+                    "raw:*-5\\r\\n*0\\r\\nPING\\r\\n",
+                    "raw:*1\\r\\n$-5\\r\\n",
+                    "raw:GET \"x\\r\\n",
+                    "raw:*1048577\\r\\n",
+                    "raw:*99999999999\\r\\n",
+                ])
+                .into(),
+            26 => "inline:PING  hello".into(),
+            27 => "inline:set s0 \"a b\"".into(),
+            28 => self.one_of(&["get s0", "Ping", "lpush q0 x", "mUlTi", "exec"]).into(),
+            _ => "PING a b".into(),
+        }
+    }
+
+    /// What is of another type than all the rest.
+    fn other_type_request(&mut self) -> String {
+        let key = self.any_key();
+        match self.random.u8(0..10) {
+            0 => format!("HSET {key} f {}", self.fresh('v')),
+            1 => format!("SADD {key} m"),
+            2 => format!("SREM {key} m"),
+            3 => format!("HGET {key} f"),
+            4 => format!("HDEL {key} f"),
+            5 => format!("SET {key} {}", self.fresh('v')),
+            6 => format!("RPUSH {key} {}", self.fresh('i')),
+            7 => format!("ZADD {key} 1 p1"),
+            8 => format!("XADD {key} * f {}", self.fresh('e')),
+            _ => format!("DEL {key}"),
+        }
+    }
+
+    /// Reads all that keys hold.
+    fn look_at_everything(&self) -> Vec<String> {
+        let letters: &[char] = if self.shared { &['k'] } else { &['s', 'q', 'z', 'x'] };
+        let mut requests = Vec::new();
+        for database in 0..2 {
+            if database == 1 {
+                if !self.themes.contains(&Theme::Databases) && !self.themes.contains(&Theme::Keys) {
+                    break;
+                }
+                requests.push("SELECT 1".into());
+            }
+            requests.push("DBSIZE".into());
+            for key in 0..self.keys {
+                for letter in letters {
+                    let looks: &[&str] = match letter {
+                        's' => &["GET", "TYPE"],
+                        'q' => &["LRANGE # 0 -1"],
+                        'z' => &["ZRANGE # 0 -1 WITHSCORES"],
+                        'x' => &["XRANGE # - +", "XINFO GROUPS #", "XPENDING # g", "XPENDING # g - + 20"],
+                        _ => &["TYPE", "GET", "LRANGE # 0 -1", "ZRANGE # 0 -1 WITHSCORES", "XRANGE # - +"],
+                    };
+                    let key = format!("{letter}{key}");
+                    requests.extend(looks.iter().map(|look| {
+                        if look.contains('#') { look.replace('#', &key) } else { format!("{look} {key}") }
+                    }));
+                }
+            }
+        }
+        if self.themes.contains(&Theme::PubSub) {
+            requests.push("PUBSUB NUMSUB chat.1 chat.2 room".into());
+            requests.push("PUBSUB NUMPAT".into());
+        }
+        requests
+    }
+}

@@ -1,0 +1,133 @@
+//! Requests to streams and their groups.
+
+use super::Author;
+
+impl Author {
+    /// The id of an entry that may be there.
+    fn id(&mut self) -> String {
+        self.ids[self.random.usize(0..self.ids.len())].clone()
+    }
+
+    /// The id of a new entry.
+    fn new_id(&mut self) -> String {
+        const KEPT: usize = 8;
+        if !self.ids_given {
+            return "*".into();
+        }
+        self.last += 1;
+        let number = self.last;
+        if self.once_in(8) {
+            return format!("{number}-*");
+        }
+        let id = format!("{number}-{}", self.random.u8(0..3));
+        if self.ids.len() >= KEPT {
+            self.ids.remove(0);
+        }
+        self.ids.push(id.clone());
+        if self.once_in(20) { self.id() } else { id }
+    }
+
+    fn block(&mut self) -> String {
+        match self.random.u8(0..4) {
+            0 => String::new(),
+            1..3 => "BLOCK 0 ".into(),
+            _ => format!("BLOCK {} ", self.millis()),
+        }
+    }
+
+    fn add(&mut self, key: &str) -> String {
+        let id = self.new_id();
+        let trim = match self.random.u8(0..12) {
+            0 => format!("MAXLEN {} ", self.small()),
+            1 => format!("MINID {} ", self.id()),
+            2 => "NOMKSTREAM ".into(),
+            _ => String::new(),
+        };
+        format!("XADD {key} {trim}{id} f {}", self.fresh('e'))
+    }
+
+    pub(super) fn stream_request(&mut self) -> String {
+        let key = self.key('x');
+        match self.random.u8(0..22) {
+            0..8 => self.add(&key),
+            8..15 => {
+                let mut keys = vec![key];
+                // streams, "one key twice": 7.0 answers a waiter with one stream only.
+                let other = self.key('x');
+                if self.once_in(4) && other != keys[0] {
+                    keys.push(other);
+                }
+                let ids: Vec<String> = keys
+                    .iter()
+                    .map(|_| match self.random.u8(0..10) {
+                        0..5 => "$".into(),
+                        5 => "0".into(),
+                        _ => self.id(),
+                    })
+                    .collect();
+                let count = if self.once_in(3) { "COUNT 2 " } else { "" };
+                let block = self.block();
+                format!("XREAD {count}{block}STREAMS {} {}", keys.join(" "), ids.join(" "))
+            }
+            15..17 => format!("XDEL {key} {}", self.id()),
+            17 => format!("XLEN {key}"),
+            18 => format!("XTRIM {key} MAXLEN {}", self.small() - 1),
+            19 => format!("XREVRANGE {key} + - COUNT {}", self.small()),
+            20 => format!("XINFO STREAM {key}"),
+            _ => format!("XRANGE {key} {} +", self.one_of(&["-", "0", "(3-0", "5"])),
+        }
+    }
+
+    pub(super) fn group_request(&mut self) -> String {
+        let key = self.key('x');
+        let group = self.one_of(&["g", "g", "g", "h"]);
+        let consumer = self.one_of(&["ann", "bob", "eve"]);
+        let just_id = if self.once_in(3) { " JUSTID" } else { "" };
+        match self.random.u8(0..48) {
+            0..9 => self.add(&key),
+            9..14 => {
+                let from = self.one_of(&["$", "0"]);
+                let make = self.one_of(&["", " MKSTREAM", " MKSTREAM"]);
+                format!("XGROUP CREATE {key} {group} {from}{make}")
+            }
+            14..24 => {
+                let count = self.one_of(&["", "COUNT 1 ", "COUNT 2 "]);
+                let no_ack = if self.once_in(8) { "NOACK " } else { "" };
+                let block = self.block();
+                let other = self.key('x');
+                if self.once_in(8) && other != key {
+                    let id = self.one_of(&[">", "0"]);
+                    return format!(
+                        "XREADGROUP GROUP {group} {consumer} {count}{block}{no_ack}STREAMS {key} {other} > {id}"
+                    );
+                }
+                format!("XREADGROUP GROUP {group} {consumer} {count}{block}{no_ack}STREAMS {key} >")
+            }
+            24..27 => format!("XREADGROUP GROUP {group} {consumer} STREAMS {key} 0"),
+            27..31 => format!("XACK {key} {group} {} {}", self.id(), self.id()),
+            31 => format!("XPENDING {key} {group}"),
+            32 => format!("XPENDING {key} {group} - + {}", self.small()),
+            33 => format!("XPENDING {key} {group} IDLE {} - + 10", self.one_of(&["0", "1000000"])),
+            34 => format!("XPENDING {key} {group} - + 10 {consumer}"),
+            35..37 => {
+                let ids = format!("{} {}", self.id(), self.id());
+                let idle = self.one_of(&["0", "0", "0", "1000000"]);
+                let force = if self.once_in(5) { " FORCE" } else { "" };
+                format!("XCLAIM {key} {group} {consumer} {idle} {ids}{just_id}{force}")
+            }
+            37..40 => {
+                let from = if self.random.bool() { "0".into() } else { self.id() };
+                let idle = self.one_of(&["0", "0", "0", "1000000"]);
+                format!("XAUTOCLAIM {key} {group} {consumer} {idle} {from} COUNT {}{just_id}", self.small())
+            }
+            40 => format!("XDEL {key} {}", self.id()),
+            41 => format!("XGROUP DELCONSUMER {key} {group} {consumer}"),
+            42 => format!("XGROUP CREATECONSUMER {key} {group} {consumer}"),
+            43 => format!("XGROUP SETID {key} {group} {}", self.one_of(&["0", "$", "3-0"])),
+            44 => format!("XINFO CONSUMERS {key} {group}"),
+            45 => format!("XINFO GROUPS {key}"),
+            46 => format!("DEL {key}"),
+            _ => format!("XGROUP DESTROY {key} {group}"),
+        }
+    }
+}

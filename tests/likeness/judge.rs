@@ -1,0 +1,247 @@
+//! Whether a broker and a real server have said the same: every byte, but for what differs by nature, for which
+//! [`rules`] stand, and for what is listed in `tests/comparison/differences.md`.
+
+use bytes::{Buf, BytesMut};
+use minibroker::session::conversation::{Conversation, Heard as About, Request};
+use minibroker::session::frame::{Frame, Scanner};
+use minibroker::session::rules::{self, Pairs};
+
+use crate::listed::{self, Listed};
+use crate::play::{Heard, Transcript};
+use crate::program::{Moment, Program, Step, encoded};
+use crate::wire;
+
+/// The first difference.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The step that it came with, and the client to which it came.
+    pub step: usize,
+    pub client: usize,
+    /// What it has heard in that step, as a diff: `-` of the real server, `+` of the broker.
+    pub diff: Vec<String>,
+}
+
+/// One thing that comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Came {
+    Frame(Frame),
+    Bytes(Vec<u8>),
+    Closed,
+}
+
+/// Compares what was heard of a program from a server of this name and from a broker.
+pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transcript) -> Option<Difference> {
+    let heard =
+        |transcript: &Transcript| transcript.iter().map(|moved| moved.heard.clone()).collect::<Vec<_>>();
+    if real.len() == ours.len() && real.iter().zip(ours).all(|(real, ours)| real.heard == ours.heard) {
+        return None;
+    }
+    let (real, all_ours) = (heard(real), heard(ours));
+    let mut conversations = vec![Conversation::default(); program.clients];
+    let mut pairs = Pairs::default();
+    let kills = program.requests().any(|request| request.contains("CLIENT KILL"));
+    for (number, step) in program.steps.iter().enumerate() {
+        if let Step::Send { client, requests, .. } = step {
+            let conversation = &mut conversations[*client];
+            if ours[number].connected {
+                *conversation = Conversation::default();
+            }
+            for request in requests {
+                let (bytes, words) = encoded(request, Moment::first(2), |_| None);
+                let words: Vec<_> = words.unwrap_or_default().into_iter().map(Into::into).collect();
+                // An empty line is nothing.
+                if bytes != b"\r\n" {
+                    conversation.sends(Request::new(&words, number));
+                }
+            }
+        }
+        let mut first = None;
+        for (client, conversation) in conversations.iter_mut().enumerate() {
+            let (real, ours) = (&real[number][client], &all_ours[number][client]);
+            match likeness(conversation, &mut pairs, (server, kills), real, ours) {
+                Likeness::Same => {}
+                Likeness::Another => return None,
+                Likeness::Different if first.is_some() => {}
+                Likeness::Different => {
+                    let diff = wire::diff(&shown(real), &shown(ours));
+                    first = Some(Difference { step: number, client, diff });
+                }
+            }
+        }
+        if first.is_some() {
+            return first;
+        }
+    }
+    None
+}
+
+fn shown(heard: &Heard) -> Vec<String> {
+    let mut lines = wire::show(&heard.bytes);
+    if heard.closed {
+        lines.push("(closed)".into());
+    }
+    lines
+}
+
+/// How what came to a client compares.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    Same,
+    /// It differs in what is listed, from where on it is another story.
+    Another,
+    Different,
+}
+
+fn likeness(
+    conversation: &mut Conversation,
+    pairs: &mut Pairs,
+    (server, kills): (&str, bool),
+    real_bytes: &Heard,
+    our_bytes: &Heard,
+) -> Likeness {
+    let mut real = split(real_bytes);
+    let mut ours: Vec<(About, Came)> = split(our_bytes)
+        .into_iter()
+        .map(|came| {
+            let about = match &came {
+                Came::Frame(frame) => conversation.hears(frame),
+                Came::Bytes(_) | Came::Closed => About::Push,
+            };
+            (about, came)
+        })
+        .collect();
+    order_names(&mut ours, &mut real);
+    let all = all_alike(&ours, &real, pairs, server);
+    if all != Likeness::Different {
+        return all;
+    }
+    if is_listed_end(server, kills, &ours, &real) {
+        return Likeness::Another;
+    }
+    if server != "redis-7.0" {
+        return all;
+    }
+    // blocking, "keyspace notifications to the waiter itself", and hashes, "what is told of hashes": 7.0 writes a push to
+    // the client itself in front of the reply, or into it.
+    let hears_itself = our_bytes.bytes.windows(9).any(|nine| nine == b"message\r\n");
+    if hears_itself && lines(real_bytes) == lines(our_bytes) { Likeness::Same } else { all }
+}
+
+/// What a client hears last may be listed.
+fn is_listed_end(server: &str, kills: bool, ours: &[(About, Came)], real: &[Came]) -> bool {
+    let alike = ours.iter().zip(real).take_while(|((_, ours), real)| ours == *real).count();
+    let starts = |came: Option<&(About, Came)>, text: &[u8]| matches!(came, Some((_, Came::Frame(frame))) if frame.text().is_some_and(|line| line.starts_with(text)));
+    // Whether somebody who is cut off gets what has not been written yet is a matter of the moment.
+    if ours.last().is_some_and(|(_, came)| *came == Came::Closed) && real.last() == Some(&Came::Closed) {
+        return kills && alike + 1 == real.len();
+    }
+    // protocol, "what is no request behind one that waits": 8.0 looks at it when more comes.
+    server == "redis-8.0" && alike == real.len() && starts(ours.get(alike), b"ERR Protocol error")
+}
+
+/// All lines, in an order of their own.
+fn lines(heard: &Heard) -> Vec<&[u8]> {
+    let mut lines: Vec<&[u8]> = heard.bytes.split(|byte| *byte == b'\n').collect();
+    // Ids are made from the clock.
+    lines.retain(|line| !rules::is_made_id(line.strip_suffix(b"\r").unwrap_or(line)));
+    lines.sort_unstable();
+    lines
+}
+
+fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &str) -> Likeness {
+    for ((about, ours), real) in ours.iter().zip(real) {
+        match (ours, real) {
+            (Came::Frame(one), Came::Frame(other)) => {
+                if rules::compare(about, one, other, pairs) != rules::Likeness::Different {
+                    continue;
+                }
+                match listed::difference(server, about, one, other) {
+                    None => return Likeness::Different,
+                    Some(Listed::Here) => {}
+                    Some(Listed::FromHereOn) => return Likeness::Another,
+                }
+            }
+            (ours, real) if ours == real => {}
+            _ => return Likeness::Different,
+        }
+    }
+    if ours.len() == real.len() { Likeness::Same } else { Likeness::Different }
+}
+
+fn split(heard: &Heard) -> Vec<Came> {
+    let mut came = Vec::new();
+    let mut buffer = BytesMut::from(heard.bytes.as_slice());
+    let mut scanner = Scanner::default();
+    while let Ok(Some(length)) = scanner.scan(&buffer) {
+        let bytes = &buffer[..length];
+        came.push(match Frame::read(bytes) {
+            None => Came::Bytes(bytes.to_vec()),
+            Some(mut frame) => {
+                hide_made_ids(&mut frame);
+                Came::Frame(frame)
+            }
+        });
+        buffer.advance(length);
+    }
+    if !buffer.is_empty() {
+        came.push(Came::Bytes(buffer.to_vec()));
+    }
+    if heard.closed {
+        came.push(Came::Closed);
+    }
+    came
+}
+
+/// Ids that a server made from its clock are as good as others: how many of them fall into one millisecond differs, and
+/// so which streams have the same.
+fn hide_made_ids(frame: &mut Frame) {
+    match frame {
+        Frame::Text { text, .. } if rules::is_made_id(text) => *text = b"an id".to_vec(),
+        Frame::Nest { items, .. } => items.iter_mut().for_each(hide_made_ids),
+        _ => {}
+    }
+}
+
+/// What goes through a hash table has any order: to which of its patterns a client is sent a message first, and what it
+/// unsubscribes from first that unsubscribes from everything. In the places where the broker has such a run the names are
+/// put into an order of their own.
+fn order_names(ours: &mut [(About, Came)], real: &mut [Came]) {
+    let run = |(about, came): &(About, Came)| -> Option<Vec<Frame>> {
+        let Came::Frame(frame) = came else { return None };
+        let items = frame.items();
+        let all = matches!(about, About::Answer(request) if request.arguments.len() == 1);
+        match items.first()?.text()? {
+            b"pmessage" => Some(items[2..].to_vec()),
+            b"unsubscribe" | b"punsubscribe" | b"sunsubscribe" if all || *about == About::Push => {
+                Some(items[..1].to_vec())
+            }
+            _ => None,
+        }
+    };
+    let mut first = 0;
+    while first < ours.len() {
+        let of = run(&ours[first]);
+        let length =
+            if of.is_none() { 1 } else { ours[first..].iter().take_while(|next| run(next) == of).count() };
+        let end = first + length;
+        if length > 1 && end <= real.len() {
+            order(ours[first..end].iter_mut().map(|(_, came)| came));
+            order(real[first..end].iter_mut());
+        }
+        first = end;
+    }
+}
+
+fn order<'a>(run: impl Iterator<Item = &'a mut Came>) {
+    let mut names: Vec<&mut Frame> = run
+        .filter_map(|came| match came {
+            Came::Frame(Frame::Nest { items, .. }) => items.get_mut(1),
+            _ => None,
+        })
+        .collect();
+    let mut ordered: Vec<Frame> = names.iter().map(|name| (**name).clone()).collect();
+    ordered.sort();
+    for (name, ordered) in names.iter_mut().zip(ordered) {
+        **name = ordered;
+    }
+}

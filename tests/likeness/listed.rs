@@ -1,0 +1,75 @@
+//! The rows of `tests/comparison/differences.md` that programs meet, each as narrow as can be.
+
+use minibroker::session::conversation::{Heard, Request};
+use minibroker::session::frame::Frame;
+
+/// A difference that is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// It has no consequences.
+    Here,
+    /// What follows is another story.
+    FromHereOn,
+}
+
+/// What is listed of a difference between two answers of a server of this name and of a broker, if it is.
+pub fn difference(server: &str, about: &Heard, ours: &Frame, real: &Frame) -> Option<Listed> {
+    let Heard::Answer(request) = about else { return None };
+    if request.name == "exec" && ours.items().len() == real.items().len() {
+        let mut listed = None;
+        for ((request, ours), real) in request.queued.iter().zip(ours.items()).zip(real.items()) {
+            if ours != real {
+                listed = Some(of_request(server, request, ours, real)?);
+            }
+        }
+        return listed;
+    }
+    of_request(server, request, ours, real)
+}
+
+fn of_request(server: &str, request: &Request, ours: &Frame, real: &Frame) -> Option<Listed> {
+    let is_valkey = server.starts_with("valkey-9");
+    let is_old = server == "redis-7.0";
+    let name = request.name.as_str();
+    // stream_groups, "how far a group has come": counts the lag otherwise where entries were deleted.
+    if (is_old || is_valkey) && name == "xinfo|groups" && without_lag(ours) == without_lag(real) {
+        return Some(Listed::Here);
+    }
+    let errors = ours.kind() == b'-' && real.kind() == b'-';
+    // transactions, "MULTI in a transaction", "WATCH in a transaction": refuses it while queueing, so that EXEC fails.
+    if is_valkey
+        && errors
+        && matches!(name, "multi" | "watch")
+        && contains(real, "not allowed inside a transaction")
+    {
+        return Some(Listed::FromHereOn);
+    }
+    // client, "REPLY in a transaction": refuses CLIENT REPLY in a transaction.
+    if is_valkey && name == "client|reply" && contains(real, "not allowed inside a transaction") {
+        return Some(Listed::FromHereOn);
+    }
+    // streams, "reading": other wording.
+    if is_valkey && errors && contains(real, "Unbalanced ") && contains(ours, "Unbalanced ") {
+        return Some(Listed::Here);
+    }
+    None
+}
+
+fn contains(frame: &Frame, text: &str) -> bool {
+    frame.text().is_some_and(|bytes| String::from_utf8_lossy(bytes).contains(text))
+}
+
+/// The answer of XINFO GROUPS without what follows from how many entries a group has read.
+fn without_lag(frame: &Frame) -> Frame {
+    let Frame::Nest { kind, items } = frame else { return frame.clone() };
+    let mut without = Vec::with_capacity(items.len());
+    let mut skips = false;
+    for item in items {
+        if std::mem::take(&mut skips) {
+            continue;
+        }
+        skips = item.text().is_some_and(|name| name == b"lag" || name == b"entries-read");
+        without.push(without_lag(item));
+    }
+    Frame::Nest { kind: *kind, items: without }
+}

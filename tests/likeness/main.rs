@@ -1,0 +1,46 @@
+//! Likeness: random programs of several clients run on a broker and on real servers, and every byte that comes to every
+//! client is compared.
+//!
+//! [`author`] draws from a seed what clients do: they subscribe, publish, push, wait with timeouts, read streams for
+//! groups, watch keys and run transactions, over both versions of the protocol; what they send is cut anywhere, they go at
+//! any point, and time passes. [`play`] says what a step is, [`ours`] plays it on a broker whose clock stands still
+//! between the steps, [`real`] on a real server, and [`judge`] compares what came with each. [`shrink`] makes of a program
+//! that fails a short one, and [`text`] a session file of it, for `minibroker compare`.
+//!
+//! ```sh
+//! cargo test --test likeness                                     # some hundred programs with each server that is there
+//! PROGRAMS=200000 cargo test --release --test likeness           # as many as wanted, from seed 0 on
+//! FROM=5000000 PROGRAMS=200000 SERVER=valkey-9 cargo test --release --test likeness
+//! SEED=123 cargo test --test likeness -- --nocapture             # one again
+//! ```
+
+mod author;
+mod judge;
+mod listed;
+mod ours;
+mod play;
+mod program;
+mod real;
+mod shrink;
+mod text;
+
+#[allow(dead_code)]
+#[path = "../comparison/control.rs"]
+mod control;
+#[allow(dead_code)]
+#[path = "../comparison/servers.rs"]
+mod servers;
+#[allow(dead_code)]
+#[path = "../comparison/wire.rs"]
+mod wire;
+
+mod run;
+
+use run::{Settings, run};
+
+#[test]
+fn a_broker_answers_any_program_of_several_clients_as_real_servers_do() {
+    if let Err(report) = run(&Settings::from_environment()) {
+        panic!("{report}");
+    }
+}

@@ -1,0 +1,165 @@
+//! Programs on an embedded broker, whose clock the program moves.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use minibroker::resp::request_bytes;
+use minibroker::{Broker, EventKind, Version, Wakeup};
+use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::runtime::Runtime;
+
+use crate::play::{Heard, Stage, Stop, Transcript, play};
+use crate::program::{Moment, Program};
+
+/// When all programs begin. No real server has this time, so that an id made of it is never the same by chance.
+const START: Duration = Duration::from_secs(1_600_000_000);
+/// How often all tasks of this thread get their turn before the broker counts as quiet; the longest way from a request
+/// to a reader has four.
+const TURNS: usize = 8;
+
+/// Where brokers run.
+pub struct Ours {
+    runtime: Runtime,
+    pub version: Version,
+}
+
+impl Ours {
+    pub fn new(version: Version) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { runtime, version })
+    }
+
+    /// Plays a program on a new broker.
+    pub fn play(&self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
+        let is_timed = program.is_timed();
+        let builder =
+            Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
+        let builder = if is_timed { builder } else { builder.journal_limit(0) };
+        let broker = {
+            let _context = self.runtime.enter();
+            builder.start_on_this_runtime()
+        };
+        let set = broker.command(["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
+        set.map_err(|error| Stop::Broken(error.to_string()))?;
+        let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
+        let mut stage = OnOurs { runtime: &self.runtime, broker, clients, is_timed };
+        play(program, unit, &mut stage)
+    }
+}
+
+struct OnOurs<'a> {
+    runtime: &'a Runtime,
+    broker: Broker,
+    clients: Vec<Option<DuplexStream>>,
+    is_timed: bool,
+}
+
+/// Takes what is there; true if the stream has ended.
+fn take(stream: &mut DuplexStream, into: &mut Vec<u8>) -> bool {
+    let mut space = [0; 4096];
+    loop {
+        let mut buffer = ReadBuf::new(&mut space);
+        match Pin::new(&mut *stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => into.extend_from_slice(buffer.filled()),
+            Poll::Ready(_) => return true,
+        }
+    }
+}
+
+impl OnOurs<'_> {
+    /// Returns when the broker has nothing to do but to wait.
+    fn quiet(&mut self, heard: &mut [Heard]) {
+        let Self { runtime, clients, .. } = self;
+        runtime.block_on(tokio::task::coop::unconstrained(async {
+            let mut turns = 0;
+            while turns < TURNS {
+                tokio::task::yield_now().await;
+                turns += 1;
+                for (place, heard) in clients.iter_mut().zip(&mut *heard) {
+                    let Some(stream) = place else { continue };
+                    let before = heard.bytes.len();
+                    heard.closed |= take(stream, &mut heard.bytes);
+                    if heard.closed {
+                        *place = None;
+                    }
+                    if heard.closed || heard.bytes.len() > before {
+                        turns = 0;
+                    }
+                }
+            }
+        }));
+    }
+
+    /// Moves the clock, and tells when what has become due by that was due.
+    fn advance(&self, millis: u64) -> Vec<Duration> {
+        let seen = if self.is_timed { self.broker.journal().len() } else { 0 };
+        self.broker.advance(Duration::from_millis(millis));
+        if !self.is_timed {
+            return Vec::new();
+        }
+        let mut due = Vec::new();
+        let mut paused = false;
+        for event in self.broker.journal().iter().skip(seen) {
+            match event.kind {
+                EventKind::Expired { .. } | EventKind::Unblocked(Wakeup::TimedOut) => due.push(event.at),
+                // Who was kept waiting by a pause goes on in the order in which they came.
+                EventKind::Unblocked(Wakeup::PauseOver) if !paused => {
+                    paused = true;
+                    due.push(event.at);
+                }
+                _ => {}
+            }
+        }
+        due
+    }
+}
+
+impl Stage for OnOurs<'_> {
+    fn connect(&mut self, client: usize) -> Result<u64, Stop> {
+        let stream = {
+            let _context = self.runtime.enter();
+            self.broker.connect()
+        };
+        self.clients[client] = Some(stream);
+        self.send(client, &request_bytes(&["CLIENT", "ID"]))?;
+        let mut heard = vec![Heard::default(); self.clients.len()];
+        self.quiet(&mut heard);
+        let answer = &heard[client].bytes;
+        let number =
+            std::str::from_utf8(answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
+        number.ok_or_else(|| Stop::Broken(format!("CLIENT ID answers {}", answer.escape_ascii())))
+    }
+
+    fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop> {
+        if let Some(stream) = &mut self.clients[client] {
+            // It fails where the broker has closed the stream.
+            let _ = self.runtime.block_on(stream.write_all(bytes));
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self, client: usize) -> Result<(), Stop> {
+        self.clients[client] = None;
+        Ok(())
+    }
+
+    fn pass_a_slot(&mut self, now: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
+        // What comes next to whoever was served at the beginning of the slot runs then.
+        if self.advance(now.unit / 2).len() > 1 {
+            return Err(Stop::Ambiguous);
+        }
+        self.quiet(heard);
+        if !self.advance(now.unit / 2).is_empty() {
+            return Err(Stop::Ambiguous);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, _: usize, _: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
+        self.quiet(heard);
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! What several clients do to a server: programs, which are made of steps.
+//!
+//! Any part of a program is a program: steps can be left out, which is how a failing one is made short.
+
+use std::fmt;
+
+use minibroker::resp::request_bytes;
+
+/// What a request begins with that is sent as it is typed, and not as an array.
+const INLINE: &str = "inline:";
+/// What bytes begin with that are no request. `\r`, `\n` and `\\` are escapes.
+const RAW: &str = "raw:";
+/// A number that no client has.
+const NOBODY: u64 = 999_999_999;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A client sends requests in one piece, of which the last so many bytes are held up on the way. Who is not connected
+    /// does that first.
+    Send { client: usize, requests: Vec<String>, held_up: usize },
+    /// What was held up arrives.
+    Arrive { client: usize },
+    /// A connection is closed by its client, whatever is under way.
+    Disconnect { client: usize },
+    /// So much time passes, see [`Moment`].
+    Pass { slots: u64 },
+}
+
+/// Requests are words with a space between them. `""` is the empty word, and three things depend on when and where it is
+/// played:
+///
+/// - `{ms:7}` is how many milliseconds are left until slot 7,
+/// - `{s:7}` the same in seconds,
+/// - `{id:2}` the number by which the server knows client 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub clients: usize,
+    pub steps: Vec<Step>,
+}
+
+impl Program {
+    /// Whether what is answered depends on time.
+    pub fn is_timed(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Send { requests, .. } => requests.iter().any(|request| is_timed(request)),
+            _ => false,
+        })
+    }
+
+    /// Whether a request has the number of this client.
+    pub fn names(&self, client: usize) -> bool {
+        let word = format!("{{id:{client}}}");
+        self.requests().any(|request| request.contains(&word))
+    }
+
+    /// All requests.
+    pub fn requests(&self) -> impl Iterator<Item = &str> {
+        let of_step = |step| match step {
+            &Step::Send { ref requests, .. } => requests.as_slice(),
+            _ => &[],
+        };
+        self.steps.iter().flat_map(of_step).map(String::as_str)
+    }
+}
+
+fn is_timed(request: &str) -> bool {
+    request.contains("{ms:") || request.contains("{s:")
+}
+
+/// A point of a program's own time, which is divided into slots of some milliseconds. What has a deadline has it at the
+/// beginning of a slot, and what clients do they do in the middle of one: so it is clear what comes first, also where a
+/// server is some milliseconds late.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub slot: u64,
+    /// How many milliseconds a slot has; an even number.
+    pub unit: u64,
+}
+
+impl Moment {
+    /// The beginning, with slots of so many milliseconds.
+    pub fn first(unit: u64) -> Self {
+        Self { slot: 0, unit }
+    }
+
+    /// How long after the beginning it is, which is in the middle of a slot.
+    pub fn millis(self) -> u64 {
+        self.slot * self.unit
+    }
+
+    pub fn later(self, slots: u64) -> Self {
+        Self { slot: self.slot + slots, ..self }
+    }
+
+    /// How long it takes until a slot begins; not less than until the next one.
+    fn until(self, slot: u64) -> u64 {
+        slot.saturating_sub(self.slot).max(1) * self.unit - self.unit / 2
+    }
+}
+
+/// A request as bytes, and what it says in words; none if it is none.
+pub fn encoded(
+    request: &str,
+    at: Moment,
+    id: impl Fn(usize) -> Option<u64>,
+) -> (Vec<u8>, Option<Vec<Vec<u8>>>) {
+    if let Some(raw) = request.strip_prefix(RAW) {
+        return (unescaped(raw), None);
+    }
+    let (is_inline, line) = match request.strip_prefix(INLINE) {
+        Some(line) => (true, line),
+        None => (false, request),
+    };
+    let word = |word: &str| -> Vec<u8> {
+        let number = |name: &str| {
+            let inner = word.strip_prefix('{')?.strip_suffix('}')?.strip_prefix(name)?;
+            inner.strip_prefix(':')?.parse::<u64>().ok()
+        };
+        if word == "\"\"" {
+            Vec::new()
+        } else if let Some(slot) = number("ms") {
+            at.until(slot).to_string().into_bytes()
+        } else if let Some(slot) = number("s") {
+            let millis = at.until(slot);
+            format!("{}.{:03}", millis / 1000, millis % 1000).into_bytes()
+        } else if let Some(client) = number("id") {
+            let client = usize::try_from(client).ok();
+            client.and_then(&id).unwrap_or(NOBODY).to_string().into_bytes()
+        } else {
+            word.as_bytes().to_vec()
+        }
+    };
+    let words: Vec<Vec<u8>> = line.split(' ').map(word).collect();
+    if is_inline {
+        let mut bytes = words.join(&b' ');
+        bytes.extend_from_slice(b"\r\n");
+        return (bytes, Some(words.into_iter().filter(|word| !word.is_empty()).collect()));
+    }
+    (request_bytes(&words), Some(words))
+}
+
+/// Whether a request is sent as an array of words.
+pub fn is_array(request: &str) -> bool {
+    !request.starts_with(RAW) && !request.starts_with(INLINE)
+}
+
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut from = text.bytes();
+    while let Some(byte) = from.next() {
+        bytes.push(match (byte, byte == b'\\') {
+            (_, true) => match from.next() {
+                Some(b'r') => b'\r',
+                Some(b'n') => b'\n',
+                Some(b'0') => 0,
+                other => other.unwrap_or(b'\\'),
+            },
+            (byte, false) => byte,
+        });
+    }
+    bytes
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "{number:>4}  {step}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { client, requests, held_up } => {
+                write!(f, "{}: {}", name(*client), requests.join(" | "))?;
+                if *held_up > 0 { write!(f, "    (but the last {held_up} bytes)") } else { Ok(()) }
+            }
+            Self::Arrive { client } => write!(f, "{}: (the rest arrives)", name(*client)),
+            Self::Disconnect { client } => write!(f, "{} disconnects", name(*client)),
+            Self::Pass { slots } => write!(f, "{slots} slots of time pass"),
+        }
+    }
+}
+
+/// What a client is called.
+pub fn name(client: usize) -> String {
+    const NAMES: [&str; 6] = ["ann", "bob", "eve", "joe", "kim", "sue"];
+    NAMES.get(client).map_or_else(|| format!("c{client}"), |name| (*name).to_owned())
+}

@@ -1,0 +1,182 @@
+//! Programs on a real server.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use minibroker::Version;
+use minibroker::resp::request_bytes;
+
+use crate::play::{Heard, Stage, Stop, Transcript, play};
+use crate::program::{Moment, Program};
+use crate::servers::{self, Server};
+
+/// How long a server may take for what it always does at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What a server reads at least in one turn of its loop.
+const PIECE: usize = 8 * 1024;
+/// What all servers are told: what time brings comes within two milliseconds, and keys tell what happens to them.
+/// FLUSHALL answers at once also where it would wait until the memory is freed.
+const SETTINGS: [&str; 8] = [
+    "--hz",
+    "500",
+    "--dynamic-hz",
+    "no",
+    "--notify-keyspace-events",
+    "KEA",
+    "--lazyfree-lazy-user-flush",
+    "yes",
+];
+
+/// A server of this machine, with a socket of its own that no other has.
+pub struct Real {
+    server: Server,
+    socket: PathBuf,
+    control: UnixStream,
+}
+
+impl Real {
+    /// Starts it.
+    pub fn start(program: &Path) -> Result<Self, String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let socket =
+            std::env::temp_dir().join(format!("minibroker-likeness-{}-{number}", std::process::id()));
+        let told = |error: io::Error| format!("{} does not start: {error}", program.display());
+        let mut settings: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
+        settings.extend(["--unixsocket".into(), socket.display().to_string()]);
+        let server = servers::start(program, &settings).map_err(told)?;
+        let control = UnixStream::connect(&socket).map_err(told)?;
+        control.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+        Ok(Self { server, socket, control })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.server.name
+    }
+
+    pub fn version(&self) -> Version {
+        self.server.version()
+    }
+
+    /// Plays a program on the empty server.
+    pub fn play(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
+        self.ask(&["CLIENT", "UNPAUSE"])?;
+        self.ask(&["FLUSHALL"])?;
+        self.barrier(1)?;
+        let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
+        let may_be_late = program.is_timed().then(|| Duration::from_millis(unit / 4));
+        let mut stage = OnReal { real: self, clients, began: Instant::now(), may_be_late };
+        play(program, unit, &mut stage)
+    }
+
+    fn ask<A: AsRef<[u8]>>(&mut self, request: &[A]) -> io::Result<Vec<u8>> {
+        self.control.write_all(&request_bytes(request))?;
+        line(&mut self.control)
+    }
+
+    /// Returns when the server has answered so often.
+    fn barrier(&mut self, times: usize) -> io::Result<()> {
+        for _ in 0..times {
+            self.control.write_all(b"PING\r\n")?;
+            let mut pong = [0; 7];
+            self.control.read_exact(&mut pong)?;
+            if &pong != b"+PONG\r\n" {
+                return Err(io::Error::other(format!("the server answers {} to PING", pong.escape_ascii())));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// The line that comes next.
+fn line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        bytes.extend_from_slice(&byte);
+    }
+    Ok(bytes)
+}
+
+struct OnReal<'a> {
+    real: &'a mut Real,
+    clients: Vec<Option<UnixStream>>,
+    began: Instant,
+    may_be_late: Option<Duration>,
+}
+
+impl Stage for OnReal<'_> {
+    fn connect(&mut self, client: usize) -> Result<u64, Stop> {
+        let mut stream = UnixStream::connect(&self.real.socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(&request_bytes(&["CLIENT", "ID"]))?;
+        let answer = line(&mut stream)?;
+        let number =
+            std::str::from_utf8(&answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
+        let number =
+            number.ok_or_else(|| Stop::Broken(format!("CLIENT ID answers {}", answer.escape_ascii())))?;
+        stream.set_nonblocking(true)?;
+        self.clients[client] = Some(stream);
+        Ok(number)
+    }
+
+    fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop> {
+        match self.clients[client].as_mut().map(|stream| stream.write_all(bytes)) {
+            Some(Err(error))
+                if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+            {
+                Err(error.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn disconnect(&mut self, client: usize) -> Result<(), Stop> {
+        self.clients[client] = None;
+        Ok(())
+    }
+
+    fn pass_a_slot(&mut self, now: Moment, _: &mut [Heard]) -> Result<(), Stop> {
+        let then = self.began + Duration::from_millis(now.millis());
+        thread::sleep(then.saturating_duration_since(Instant::now()));
+        Ok(())
+    }
+
+    fn settle(&mut self, sent: usize, now: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
+        // A server writes the answers of one turn of its loop in any order, so that the first PONG may overtake some.
+        self.real.barrier(2 + sent / PIECE)?;
+        let mut buffer = [0; 16 * 1024];
+        for (place, heard) in self.clients.iter_mut().zip(heard) {
+            let Some(stream) = place else { continue };
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) => heard.closed = true,
+                    Ok(read) => {
+                        heard.bytes.extend_from_slice(&buffer[..read]);
+                        continue;
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(_) => heard.closed = true,
+                }
+                break;
+            }
+            if heard.closed {
+                *place = None;
+            }
+        }
+        let late = self.began.elapsed().saturating_sub(Duration::from_millis(now.millis()));
+        if self.may_be_late.is_some_and(|most| late > most) { Err(Stop::Late) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,288 @@
+//! Many programs with each real server.
+
+use std::env;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use minibroker::Version;
+use parking_lot::Mutex;
+
+use crate::judge::{Difference, compare};
+use crate::ours::Ours;
+use crate::play::{Stop, Transcript};
+use crate::program::{Program, name};
+use crate::real::Real;
+use crate::servers;
+use crate::shrink::shrink;
+use crate::text::session;
+
+/// How many programs are run with each server where it is not said.
+const PROGRAMS: u64 = 300;
+/// How many milliseconds a slot of time has at first, and how many at most where this machine is slow.
+const UNIT: u64 = 10;
+const UNIT_MAX: u64 = 320;
+/// What differs only with short slots is the fault of the timer.
+const UNIT_TO_BE_SURE: u64 = 80;
+/// How many programs run at once with each server: those with time in them wait most of the time.
+const WORKERS: u64 = 4;
+
+/// What is run.
+pub struct Settings {
+    from: u64,
+    programs: u64,
+    workers: u64,
+    /// The beginning of the names of servers.
+    server: String,
+    /// After so many programs that fail it ends.
+    failures: usize,
+    /// One program is shown.
+    shows: bool,
+    /// The version that the broker speaks, if not that of the server.
+    version: Option<Version>,
+}
+
+fn number(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
+}
+
+impl Settings {
+    pub fn from_environment() -> Self {
+        let seed = number("SEED");
+        Self {
+            from: seed.or_else(|| number("FROM")).unwrap_or(0),
+            programs: if seed.is_some() { 1 } else { number("PROGRAMS").unwrap_or(PROGRAMS) },
+            workers: number("WORKERS").unwrap_or(WORKERS).max(1),
+            server: env::var("SERVER").unwrap_or_default(),
+            failures: number("FAILURES").map_or(1, |most| usize::try_from(most).unwrap_or(usize::MAX)),
+            shows: seed.is_some(),
+            version: None,
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    programs: u64,
+    requests: u64,
+    bytes: u64,
+    timed: u64,
+    /// How often a program was played again because the machine was too slow for its times.
+    late: u64,
+    /// Programs that were given up for that, and those in which two things are due at once.
+    void: u64,
+    ambiguous: u64,
+    /// Programs that differed with short slots only.
+    jitter: u64,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.programs += other.programs;
+        self.requests += other.requests;
+        self.bytes += other.bytes;
+        self.timed += other.timed;
+        self.late += other.late;
+        self.void += other.void;
+        self.ambiguous += other.ambiguous;
+        self.jitter += other.jitter;
+    }
+}
+
+/// A program that was played on both.
+struct Played {
+    unit: u64,
+    ours: Transcript,
+    difference: Option<Difference>,
+}
+
+/// A broker and a real server.
+struct Both {
+    ours: Ours,
+    real: Real,
+    count: Count,
+}
+
+impl Both {
+    fn start(program: &Path, version: Option<Version>) -> Result<Self, String> {
+        let real = Real::start(program)?;
+        let ours = Ours::new(version.unwrap_or(real.version())).map_err(|error| error.to_string())?;
+        Ok(Self { ours, real, count: Count::default() })
+    }
+
+    /// Plays a program on both, with slots of so many milliseconds or more.
+    fn play(&mut self, program: &Program, unit: u64) -> Result<Played, Stop> {
+        let ours = self.ours.play(program, unit)?;
+        match self.real.play(program, unit) {
+            Ok(real) => {
+                let difference = compare(program, self.real.name(), &real, &ours);
+                Ok(Played { unit, ours, difference })
+            }
+            Err(Stop::Late) if unit * 2 <= UNIT_MAX => {
+                self.count.late += 1;
+                self.play(program, unit * 2)
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// Plays a program, and if there is a difference makes sure that it is no matter of some milliseconds.
+    fn judge(&mut self, program: &Program) -> Result<Option<Played>, String> {
+        self.count.programs += 1;
+        self.count.timed += u64::from(program.is_timed());
+        let mut unit = UNIT;
+        loop {
+            match self.play(program, unit) {
+                Ok(played) => {
+                    if unit == UNIT {
+                        self.count.requests += program.requests().count() as u64;
+                        let heard = played.ours.iter().flat_map(|moved| &moved.heard);
+                        self.count.bytes += heard.map(|heard| heard.bytes.len() as u64).sum::<u64>();
+                    }
+                    if played.difference.is_none() {
+                        self.count.jitter += u64::from(unit > UNIT);
+                        return Ok(None);
+                    }
+                    if !program.is_timed() || played.unit >= UNIT_TO_BE_SURE {
+                        return Ok(Some(played));
+                    }
+                    unit = UNIT_TO_BE_SURE;
+                }
+                Err(Stop::Late) => {
+                    self.count.void += 1;
+                    return Ok(None);
+                }
+                Err(Stop::Ambiguous) => {
+                    self.count.ambiguous += 1;
+                    return Ok(None);
+                }
+                Err(Stop::Broken(why)) => return Err(why),
+            }
+        }
+    }
+
+    /// A short program with the same kind of difference.
+    fn shortened(&mut self, program: Program, played: Played) -> (Program, Played) {
+        // What comes behind the difference does not matter, but what failed at the end may come from it.
+        let unit = played.unit;
+        shrink(program, played, |program| {
+            self.play(program, unit).ok().filter(|played| played.difference.is_some())
+        })
+    }
+}
+
+/// What there is to tell about a program that fails.
+fn report(seed: u64, real: &Real, program: &Program, played: &Played) -> String {
+    let mut text = format!("SEED={seed} SERVER={} fails:\n\n{program}\n", real.name());
+    if let Some(difference) = &played.difference {
+        let _ = writeln!(
+            text,
+            "With step {} {} gets (- {}, + minibroker):",
+            difference.step,
+            name(difference.client),
+            real.name()
+        );
+        for line in &difference.diff {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    let _ = write!(
+        text,
+        "\nAs a session, for `minibroker compare FILE --with redis://HOST:PORT`:\n\n{}",
+        session(program, played.unit, &played.ours)
+    );
+    text
+}
+
+/// Runs programs with all servers that are there, and reports those that fail.
+pub fn run(settings: &Settings) -> Result<(), String> {
+    let mut failed = String::new();
+    let mut servers = 0;
+    for program in servers::programs() {
+        let probe = Both::start(&program, settings.version)?;
+        if !probe.real.name().starts_with(&settings.server) {
+            continue;
+        }
+        servers += 1;
+        drop(probe);
+        if let Err(report) = run_with(&program, settings) {
+            let _ = writeln!(failed, "{report}");
+        }
+    }
+    if servers == 0 {
+        if env::var("MINIBROKER_REQUIRE_SERVERS").is_ok_and(|value| value == "1") {
+            return Err("MINIBROKER_REQUIRE_SERVERS=1, but there is no real server to compare with".into());
+        }
+        eprintln!("SKIPPED: nothing is compared: this machine has no redis-server");
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed) }
+}
+
+fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
+    let next = AtomicU64::new(settings.from);
+    let failed: Mutex<Vec<(u64, Program, Played)>> = Mutex::default();
+    let until = settings.from + settings.programs;
+    let began = Instant::now();
+    let work = || -> Result<(Count, String), String> {
+        let mut both = Both::start(server, settings.version)?;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= until || failed.lock().len() >= settings.failures {
+                return Ok((both.count, both.real.name().to_owned()));
+            }
+            let program = Program::draw(seed);
+            if settings.shows {
+                println!("{program}");
+            }
+            let found = both.judge(&program).map_err(|why| format!("SEED={seed}: {why}"))?;
+            if let Some(played) = found {
+                failed.lock().push((seed, program, played));
+            }
+        }
+    };
+    let mut count = Count::default();
+    let mut server_name = String::new();
+    std::thread::scope(|scope| -> Result<(), String> {
+        let workers = settings.workers.min(settings.programs);
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for thread in running {
+            let (counted, name) = thread.join().map_err(|_| "a worker has panicked")??;
+            count.add(counted);
+            server_name = name;
+        }
+        Ok(())
+    })?;
+    println!(
+        "{server_name}: {} programs in {:.1} s, {} of them with time; {} requests, {} bytes of answers and messages; \
+         played again because this machine was slow: {}, given up for that: {}, two things due at once: {}, \
+         other with short slots only: {}",
+        count.programs,
+        began.elapsed().as_secs_f64(),
+        count.timed,
+        count.requests,
+        count.bytes,
+        count.late,
+        count.void,
+        count.ambiguous,
+        count.jitter,
+    );
+    let mut told = String::new();
+    let mut both = Both::start(server, settings.version)?;
+    let mut failed = failed.into_inner();
+    failed.sort_by_key(|(seed, ..)| *seed);
+    for (seed, program, played) in failed.into_iter().take(settings.failures) {
+        let again = both.judge(&program)?;
+        if again.is_none() {
+            let _ = writeln!(told, "Only sometimes:");
+        }
+        let (program, played) = match again {
+            Some(again) => both.shortened(program, again),
+            None => (program, played),
+        };
+        let _ = writeln!(told, "{}", report(seed, &both.real, &program, &played));
+    }
+    if told.is_empty() { Ok(()) } else { Err(told) }
+}

@@ -1,0 +1,120 @@
+//! A program as a session file, which `minibroker compare` plays.
+
+use std::time::Duration;
+
+use minibroker::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
+
+use crate::play::Transcript;
+use crate::program::{Moment, Program, Step, encoded, is_array, name};
+
+/// How many milliseconds a slot has at least: whoever plays the session does so to the end, however slow the machine is.
+const UNIT_MIN: u64 = 40;
+
+/// The session of a program, of which this was heard.
+pub fn session(program: &Program, unit: u64, heard: &Transcript) -> Session {
+    let mut writing = Writing { program, session: Session::default(), open: vec![false; program.clients] };
+    let mut now = Moment::first(unit.max(UNIT_MIN));
+    if program.requests().any(|request| request.contains("__key")) {
+        let setter = writing.session.connection("setup");
+        let words = ["CONFIG", "SET", "notify-keyspace-events", "KEA"];
+        writing.session.push(Action::Send(setter, words.map(Argument::from).to_vec()));
+    }
+    let mut held_up = vec![Vec::new(); program.clients];
+    for (step, moved) in program.steps.iter().zip(heard) {
+        match step {
+            Step::Send { client, requests, held_up: count } => {
+                writing.connect(*client);
+                let whole = held_up[*client].is_empty() && *count == 0;
+                if whole && requests.iter().all(|request| is_array(request)) {
+                    for request in requests {
+                        writing.send(*client, request, now);
+                    }
+                } else {
+                    let mut bytes = std::mem::take(&mut held_up[*client]);
+                    for request in requests {
+                        bytes.extend(encoded(request, now, |_| None).0);
+                    }
+                    held_up[*client] = bytes.split_off(bytes.len().saturating_sub(*count));
+                    writing.send_bytes(*client, bytes);
+                }
+            }
+            Step::Arrive { client } => {
+                let bytes = std::mem::take(&mut held_up[*client]);
+                if writing.open[*client] {
+                    writing.send_bytes(*client, bytes);
+                }
+            }
+            Step::Disconnect { client } => {
+                held_up[*client].clear();
+                if std::mem::take(&mut writing.open[*client]) {
+                    let client = writing.number(*client);
+                    writing.session.push(Action::Close(client));
+                }
+            }
+            Step::Pass { slots } => {
+                now = now.later(*slots);
+                writing.session.push(Action::Pause(Duration::from_millis(slots * now.unit)));
+            }
+        }
+        for (client, _) in moved.heard.iter().enumerate().filter(|(_, heard)| heard.closed) {
+            held_up[client].clear();
+            writing.open[client] = false;
+            let client = writing.number(client);
+            writing.session.push(Action::Closed(client));
+        }
+    }
+    writing.session
+}
+
+struct Writing<'a> {
+    program: &'a Program,
+    session: Session,
+    open: Vec<bool>,
+}
+
+impl Writing<'_> {
+    fn number(&mut self, client: usize) -> usize {
+        self.session.connection(&name(client))
+    }
+
+    fn connect(&mut self, client: usize) {
+        if std::mem::replace(&mut self.open[client], true) {
+            return;
+        }
+        let number = self.number(client);
+        // Sessions connect by themselves whoever is named, but somebody else may ask for its number.
+        if self.program.names(client) {
+            self.session.push(Action::Send(number, ["CLIENT", "ID"].map(Argument::from).to_vec()));
+            self.session.push(Action::Answer(number, Frame::Placeholder(id(client))));
+        }
+    }
+
+    fn send(&mut self, client: usize, request: &str, now: Moment) {
+        let number = self.number(client);
+        let (_, words) = encoded(request, now, |_| None);
+        let words = words.unwrap_or_default().into_iter().zip(request.split(' ')).map(|(bytes, word)| {
+            let named = (0..self.program.clients)
+                .find(|client| word == format!("{{id:{client}}}") && self.open.get(*client) == Some(&true));
+            match named {
+                None => Argument::Bytes(bytes),
+                Some(client) => {
+                    Argument::Named { before: Vec::new(), placeholder: id(client), after: Vec::new() }
+                }
+            }
+        });
+        let words = words.collect();
+        self.session.push(Action::Send(number, words));
+    }
+
+    fn send_bytes(&mut self, client: usize, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            let number = self.number(client);
+            self.session.push(Action::SendBytes(number, bytes));
+        }
+    }
+}
+
+/// What stands for the number of a client.
+fn id(client: usize) -> Placeholder {
+    Placeholder { kind: PlaceholderKind::Int, name: Some(name(client)) }
+}
