@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -77,6 +77,8 @@ struct Count {
     ambiguous: u64,
     /// Programs that differed with short slots only.
     jitter: u64,
+    /// Programs with which the real server has crashed.
+    crashes: u64,
 }
 
 impl Count {
@@ -89,6 +91,7 @@ impl Count {
         self.void += other.void;
         self.ambiguous += other.ambiguous;
         self.jitter += other.jitter;
+        self.crashes += other.crashes;
     }
 }
 
@@ -101,6 +104,7 @@ struct Played {
 
 /// A broker and a real server.
 struct Both {
+    path: PathBuf,
     ours: Ours,
     real: Real,
     count: Count,
@@ -110,7 +114,7 @@ impl Both {
     fn start(program: &Path, version: Option<Version>) -> Result<Self, String> {
         let real = Real::start(program)?;
         let ours = Ours::new(version.unwrap_or(real.version())).map_err(|error| error.to_string())?;
-        Ok(Self { ours, real, count: Count::default() })
+        Ok(Self { path: program.to_owned(), ours, real, count: Count::default() })
     }
 
     /// Plays a program on both, with slots of so many milliseconds or more.
@@ -157,6 +161,11 @@ impl Both {
                 }
                 Err(Stop::Ambiguous) => {
                     self.count.ambiguous += 1;
+                    return Ok(None);
+                }
+                Err(Stop::Crashed) => {
+                    self.count.crashes += 1;
+                    self.real = Real::start(&self.path)?;
                     return Ok(None);
                 }
                 Err(Stop::Broken(why)) => return Err(why),
@@ -258,7 +267,7 @@ fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
     println!(
         "{server_name}: {} programs in {:.1} s, {} of them with time; {} requests, {} bytes of answers and messages; \
          played again because this machine was slow: {}, given up for that: {}, two things due at once: {}, \
-         other with short slots only: {}",
+         other with short slots only: {}, the server has crashed: {}",
         count.programs,
         began.elapsed().as_secs_f64(),
         count.timed,
@@ -268,6 +277,7 @@ fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
         count.void,
         count.ambiguous,
         count.jitter,
+        count.crashes,
     );
     let mut told = String::new();
     let mut both = Both::start(server, settings.version)?;
