@@ -46,6 +46,7 @@ impl Drop for Process {
 
 impl Server {
     /// Whether it is still there.
+    #[allow(dead_code)] // Not every test asks.
     pub fn is_running(&mut self) -> bool {
         match &mut self.keep {
             Keep::Process { process } => process.child.try_wait().is_ok_and(|status| status.is_none()),
