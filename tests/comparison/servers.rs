@@ -20,12 +20,12 @@ pub struct Server {
     /// `minibroker`, or what the server says it is: `redis-7.0`, `redis-8.0`, `valkey-9.0`.
     pub name: String,
     pub addr: SocketAddr,
-    _keep: Keep,
+    keep: Keep,
 }
 
 #[derive(Debug)]
 enum Keep {
-    Process { _process: Process },
+    Process { process: Process },
     Broker { _broker: minibroker::Broker },
 }
 
@@ -45,6 +45,15 @@ impl Drop for Process {
 }
 
 impl Server {
+    /// Whether it is still there.
+    #[allow(dead_code)] // Not every test asks.
+    pub fn is_running(&mut self) -> bool {
+        match &mut self.keep {
+            Keep::Process { process } => process.child.try_wait().is_ok_and(|status| status.is_none()),
+            Keep::Broker { .. } => true,
+        }
+    }
+
     /// The version that `minibroker` speaks where it is compared with this server.
     pub fn version(&self) -> Version {
         self.name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
@@ -56,7 +65,7 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
     let broker = minibroker::Broker::builder().compat(version).start();
     let broker = broker.map_err(|error| format!("minibroker does not start: {error}"))?;
     let name = format!("minibroker as Redis {version}");
-    Ok(Server { name, addr: broker.addr(), _keep: Keep::Broker { _broker: broker } })
+    Ok(Server { name, addr: broker.addr(), keep: Keep::Broker { _broker: broker } })
 }
 
 /// Every real server that this machine has, the newest Redis first, started as it is asked for.
@@ -127,7 +136,7 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
                 return Err(io::Error::other("another server has taken the port"));
             }
             let name = name(&info);
-            return Ok(Server { name, addr, _keep: Keep::Process { _process: process } });
+            return Ok(Server { name, addr, keep: Keep::Process { process } });
         }
         if Instant::now() > deadline {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG within 20 s"));

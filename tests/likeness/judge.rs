@@ -139,11 +139,16 @@ fn is_listed_end(server: &str, kills: bool, ours: &[(About, Came)], real: &[Came
     server == "redis-8.0" && alike == real.len() && starts(ours.get(alike), b"ERR Protocol error")
 }
 
-/// All lines, in an order of their own.
+/// All lines, in an order of their own, but for ids made from the clock and the number of the client in HELLO.
 fn lines(heard: &Heard) -> Vec<&[u8]> {
-    let mut lines: Vec<&[u8]> = heard.bytes.split(|byte| *byte == b'\n').collect();
-    // Ids are made from the clock.
-    lines.retain(|line| !rules::is_made_id(line.strip_suffix(b"\r").unwrap_or(line)));
+    let mut lines: Vec<&[u8]> = Vec::new();
+    let mut is_number = false;
+    for line in heard.bytes.split(|byte| *byte == b'\n') {
+        let made = rules::is_made_id(line.strip_suffix(b"\r").unwrap_or(line));
+        if !made && !std::mem::replace(&mut is_number, line == b"id\r") {
+            lines.push(line);
+        }
+    }
     lines.sort_unstable();
     lines
 }

@@ -15,6 +15,7 @@
 //! ```
 
 mod author;
+mod finding;
 mod judge;
 mod listed;
 mod ours;

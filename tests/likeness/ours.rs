@@ -22,13 +22,15 @@ const TURNS: usize = 8;
 /// Where brokers run.
 pub struct Ours {
     runtime: Runtime,
-    pub version: Version,
+    version: Version,
+    /// What is done to every broker before it is used.
+    prepare: fn(&Broker),
 }
 
 impl Ours {
-    pub fn new(version: Version) -> io::Result<Self> {
+    pub fn new(version: Version, prepare: fn(&Broker)) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { runtime, version })
+        Ok(Self { runtime, version, prepare })
     }
 
     /// Plays a program on a new broker.
@@ -43,6 +45,7 @@ impl Ours {
         };
         let set = broker.command(["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
         set.map_err(|error| Stop::Broken(error.to_string()))?;
+        (self.prepare)(&broker);
         let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
         let mut stage = OnOurs { runtime: &self.runtime, broker, clients, is_timed };
         play(program, unit, &mut stage)

@@ -32,6 +32,8 @@ pub enum Stop {
     Late,
     /// Two things are due at the same time, or at a time when somebody does something.
     Ambiguous,
+    /// The server has ended.
+    Crashed,
     /// The server does not do what it must.
     Broken(String),
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late => f.write_str("this machine is too slow"),
+            Self::Crashed => f.write_str("the server has ended"),
             Self::Ambiguous => f.write_str("two things are due at once"),
             Self::Broken(why) => f.write_str(why),
         }

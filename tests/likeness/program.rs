@@ -41,10 +41,7 @@ pub struct Program {
 impl Program {
     /// Whether what is answered depends on time.
     pub fn is_timed(&self) -> bool {
-        self.steps.iter().any(|step| match step {
-            Step::Send { requests, .. } => requests.iter().any(|request| is_timed(request)),
-            _ => false,
-        })
+        self.requests().any(is_timed)
     }
 
     /// Whether a request has the number of this client.
@@ -55,16 +52,21 @@ impl Program {
 
     /// All requests.
     pub fn requests(&self) -> impl Iterator<Item = &str> {
-        let of_step = |step| match step {
-            &Step::Send { ref requests, .. } => requests.as_slice(),
-            _ => &[],
-        };
-        self.steps.iter().flat_map(of_step).map(String::as_str)
+        self.steps.iter().flat_map(Step::requests).map(String::as_str)
     }
 }
 
 fn is_timed(request: &str) -> bool {
     request.contains("{ms:") || request.contains("{s:")
+}
+
+impl Step {
+    fn requests(&self) -> &[String] {
+        match self {
+            Self::Send { requests, .. } => requests,
+            _ => &[],
+        }
+    }
 }
 
 /// A point of a program's own time, which is divided into slots of some milliseconds. What has a deadline has it at the

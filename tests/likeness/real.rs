@@ -16,6 +16,8 @@ use crate::servers::{self, Server};
 
 /// How long a server may take for what it always does at once.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may take to end that has closed all connections.
+const CRASH: Duration = Duration::from_secs(3);
 /// What a server reads at least in one turn of its loop.
 const PIECE: usize = 8 * 1024;
 /// What all servers are told: what time brings comes within two milliseconds, and keys tell what happens to them.
@@ -64,6 +66,20 @@ impl Real {
 
     /// Plays a program on the empty server.
     pub fn play(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
+        match self.play_on(program, unit) {
+            Err(Stop::Broken(why)) => {
+                // One that crashes writes a report before it ends.
+                let until = Instant::now() + CRASH;
+                while self.server.is_running() && Instant::now() < until {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Err(if self.server.is_running() { Stop::Broken(why) } else { Stop::Crashed })
+            }
+            other => other,
+        }
+    }
+
+    fn play_on(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
         self.ask(&["CLIENT", "UNPAUSE"])?;
         self.ask(&["FLUSHALL"])?;
         self.barrier(1)?;

@@ -2,11 +2,11 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use minibroker::Version;
+use minibroker::Broker;
 use parking_lot::Mutex;
 
 use crate::judge::{Difference, compare};
@@ -25,22 +25,41 @@ const UNIT: u64 = 10;
 const UNIT_MAX: u64 = 320;
 /// What differs only with short slots is the fault of the timer.
 const UNIT_TO_BE_SURE: u64 = 80;
+/// After how many programs something is said.
+const PROGRESS: u64 = 10_000;
 /// How many programs run at once with each server: those with time in them wait most of the time.
 const WORKERS: u64 = 4;
 
+/// What stands before the session of a program that fails.
+pub const AS_A_SESSION: &str = "\nAs a session, for `minibroker compare FILE --with redis://HOST:PORT`:\n\n";
+
 /// What is run.
 pub struct Settings {
-    from: u64,
-    programs: u64,
-    workers: u64,
+    pub from: u64,
+    pub programs: u64,
+    pub workers: u64,
     /// The beginning of the names of servers.
-    server: String,
+    pub server: String,
     /// After so many programs that fail it ends.
-    failures: usize,
+    pub failures: usize,
     /// One program is shown.
-    shows: bool,
-    /// The version that the broker speaks, if not that of the server.
-    version: Option<Version>,
+    pub shows: bool,
+    /// What is done to every broker before it is used.
+    pub prepare: fn(&Broker),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            from: 0,
+            programs: PROGRAMS,
+            workers: WORKERS,
+            server: String::new(),
+            failures: 1,
+            shows: false,
+            prepare: |_| {},
+        }
+    }
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -58,7 +77,7 @@ impl Settings {
             server: env::var("SERVER").unwrap_or_default(),
             failures: number("FAILURES").map_or(1, |most| usize::try_from(most).unwrap_or(usize::MAX)),
             shows: seed.is_some(),
-            version: None,
+            ..Self::default()
         }
     }
 }
@@ -77,6 +96,8 @@ struct Count {
     ambiguous: u64,
     /// Programs that differed with short slots only.
     jitter: u64,
+    /// Programs with which the real server has crashed.
+    crashes: u64,
 }
 
 impl Count {
@@ -89,6 +110,7 @@ impl Count {
         self.void += other.void;
         self.ambiguous += other.ambiguous;
         self.jitter += other.jitter;
+        self.crashes += other.crashes;
     }
 }
 
@@ -101,16 +123,17 @@ struct Played {
 
 /// A broker and a real server.
 struct Both {
+    path: PathBuf,
     ours: Ours,
     real: Real,
     count: Count,
 }
 
 impl Both {
-    fn start(program: &Path, version: Option<Version>) -> Result<Self, String> {
+    fn start(program: &Path, prepare: fn(&Broker)) -> Result<Self, String> {
         let real = Real::start(program)?;
-        let ours = Ours::new(version.unwrap_or(real.version())).map_err(|error| error.to_string())?;
-        Ok(Self { ours, real, count: Count::default() })
+        let ours = Ours::new(real.version(), prepare).map_err(|error| error.to_string())?;
+        Ok(Self { path: program.to_owned(), ours, real, count: Count::default() })
     }
 
     /// Plays a program on both, with slots of so many milliseconds or more.
@@ -159,6 +182,11 @@ impl Both {
                     self.count.ambiguous += 1;
                     return Ok(None);
                 }
+                Err(Stop::Crashed) => {
+                    self.count.crashes += 1;
+                    self.real = Real::start(&self.path)?;
+                    return Ok(None);
+                }
                 Err(Stop::Broken(why)) => return Err(why),
             }
         }
@@ -189,11 +217,7 @@ fn report(seed: u64, real: &Real, program: &Program, played: &Played) -> String 
             let _ = writeln!(text, "    {line}");
         }
     }
-    let _ = write!(
-        text,
-        "\nAs a session, for `minibroker compare FILE --with redis://HOST:PORT`:\n\n{}",
-        session(program, played.unit, &played.ours)
-    );
+    let _ = write!(text, "{AS_A_SESSION}{}", session(program, played.unit, &played.ours));
     text
 }
 
@@ -202,7 +226,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let mut failed = String::new();
     let mut servers = 0;
     for program in servers::programs() {
-        let probe = Both::start(&program, settings.version)?;
+        let probe = Both::start(&program, settings.prepare)?;
         if !probe.real.name().starts_with(&settings.server) {
             continue;
         }
@@ -213,25 +237,35 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         }
     }
     if servers == 0 {
-        if env::var("MINIBROKER_REQUIRE_SERVERS").is_ok_and(|value| value == "1") {
-            return Err("MINIBROKER_REQUIRE_SERVERS=1, but there is no real server to compare with".into());
-        }
-        eprintln!("SKIPPED: nothing is compared: this machine has no redis-server");
+        none_there()?;
     }
     if failed.is_empty() { Ok(()) } else { Err(failed) }
 }
 
-fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
+/// This machine has no real server, which may be an error.
+pub fn none_there() -> Result<(), String> {
+    if env::var("MINIBROKER_REQUIRE_SERVERS").is_ok_and(|value| value == "1") {
+        return Err("MINIBROKER_REQUIRE_SERVERS=1, but there is no real server to compare with".into());
+    }
+    eprintln!("SKIPPED: nothing is compared: this machine has no redis-server");
+    Ok(())
+}
+
+/// Runs programs with one server.
+pub fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
     let next = AtomicU64::new(settings.from);
     let failed: Mutex<Vec<(u64, Program, Played)>> = Mutex::default();
     let until = settings.from + settings.programs;
     let began = Instant::now();
     let work = || -> Result<(Count, String), String> {
-        let mut both = Both::start(server, settings.version)?;
+        let mut both = Both::start(server, settings.prepare)?;
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= until || failed.lock().len() >= settings.failures {
                 return Ok((both.count, both.real.name().to_owned()));
+            }
+            if seed > settings.from && (seed - settings.from).is_multiple_of(PROGRESS) {
+                println!("{}: {} programs", both.real.name(), seed - settings.from);
             }
             let program = Program::draw(seed);
             if settings.shows {
@@ -258,7 +292,7 @@ fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
     println!(
         "{server_name}: {} programs in {:.1} s, {} of them with time; {} requests, {} bytes of answers and messages; \
          played again because this machine was slow: {}, given up for that: {}, two things due at once: {}, \
-         other with short slots only: {}",
+         other with short slots only: {}, the server has crashed: {}",
         count.programs,
         began.elapsed().as_secs_f64(),
         count.timed,
@@ -268,9 +302,10 @@ fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
         count.void,
         count.ambiguous,
         count.jitter,
+        count.crashes,
     );
     let mut told = String::new();
-    let mut both = Both::start(server, settings.version)?;
+    let mut both = Both::start(server, settings.prepare)?;
     let mut failed = failed.into_inner();
     failed.sort_by_key(|(seed, ..)| *seed);
     for (seed, program, played) in failed.into_iter().take(settings.failures) {

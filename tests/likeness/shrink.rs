@@ -113,10 +113,8 @@ impl<F, T: FnMut(&Program) -> Option<F>> Shrinking<F, T> {
         loop {
             let mut steps = self.best.steps.clone();
             let Some(Step::Send { requests, .. }) = steps.get_mut(place) else { return };
-            let Some((shorter, _)) = requests.first().and_then(|request| request.rsplit_once(' ')) else {
-                return;
-            };
-            requests[0] = shorter.to_owned();
+            let Some(end) = requests.first().and_then(|request| request.rfind(' ')) else { return };
+            requests[0].truncate(end);
             if !self.attempt(steps) {
                 return;
             }
