@@ -45,10 +45,10 @@ impl Connection {
     }
 
     /// Reads so many lines; errors of the server are errors here.
-    pub fn read_lines(&mut self, lines: usize, buffer: &mut Buffer) -> io::Result<()> {
-        while self.ahead < lines {
-            let count = self.stream.read(&mut buffer.0)?;
-            let bytes = &buffer.0[..count];
+    pub fn read_lines(&mut self, count: usize, buffer: &mut Buffer) -> io::Result<()> {
+        while self.ahead < count {
+            let read = self.stream.read(&mut buffer.0)?;
+            let bytes = &buffer.0[..read];
             match bytes.first() {
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Some(b'-') if self.at_line => {
@@ -61,7 +61,7 @@ impl Connection {
                 }
             }
         }
-        self.ahead -= lines;
+        self.ahead -= count;
         Ok(())
     }
 
