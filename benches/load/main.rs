@@ -139,7 +139,7 @@ fn load(
             match work.run(&programs[at], &servers[at], effort) {
                 Ok(figures) => report.add(&work.name(), work.family(), &work.aims(), at, figures),
                 Err(error) => {
-                    report.fail(format!("{} failed in {}: {error}", programs[at].name, work.name()))
+                    report.fail(format!("{} failed in {}: {error}", programs[at].name, work.name()));
                 }
             }
             servers[at].settle();
