@@ -40,24 +40,24 @@ struct Kind {
 const CROWDS: [usize; 4] = [10, 100, 1_000, 10_000];
 const CHANNELS: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const ITEMS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
-/// The sizes of a short run: the first two, but fewer of them for a crowd.
-const SMOKE_SIZES: [usize; 2] = [10, 100];
+/// The sizes of a short run.
+const SMOKE_SIZES: [usize; 2] = [20, 100];
 
 /// Patterns that do not match the channel `load`: as a chat would have them, and such that nothing is known of a
 /// channel's beginning.
 const PATTERNS: [(&str, &str); 2] = [("room:{}:*", "that begin alike"), ("*:room:{}", "that begin with *")];
 
-/// What is asked of a collection. `{any}` is the number of an element, `{new}` one that grows, `{last}` that of the
+/// What is asked of a collection. `{new}` is a number that grows, `{any}` is an entry that there is, and `{last}` the
 /// tenth from the end. How many lines the answers have, too.
 type Operation = (&'static str, usize);
 
 const QUEUE: Operation = ("RPUSH k {message} ; LPOP k", 3);
 const STREAM: [Operation; 4] = [
-    ("XADD k 9{new}-1 field value ; XDEL k 9{new}-1", 3),
+    ("XADD k {new}-0 field value ; XDEL k {new}-0", 3),
     // Each entry has eight lines.
-    ("XRANGE k {any} + COUNT 10", 81),
+    ("XRANGE k {any}-0 + COUNT 10", 81),
     ("XREVRANGE k + - COUNT 10", 81),
-    ("XREAD COUNT 10 STREAMS k {last}", 85),
+    ("XREAD COUNT 10 STREAMS k {last}-0", 85),
 ];
 
 fn kinds() -> Vec<Kind> {
@@ -103,7 +103,8 @@ fn collection(name: &str, fill: &'static str, element: fn(usize) -> String, oper
             element,
             operation,
             random: fastrand::Rng::with_seed(1),
-            new: 1_000_000_000_000,
+            new: 0,
+            ids: Vec::new(),
         }))
     });
     Kind { name: format!("{name}: {}", operation.0), sizes: &ITEMS, one: "element", new }
@@ -290,6 +291,8 @@ struct Collection {
     operation: Operation,
     random: fastrand::Rng,
     new: usize,
+    /// The entries of a stream.
+    ids: Vec<usize>,
 }
 
 impl Case for Collection {
@@ -297,9 +300,12 @@ impl Case for Collection {
         for first in (from..to).step_by(IN_ONE) {
             let numbers = first..to.min(first + IN_ONE);
             if self.fill.is_empty() {
-                let add =
-                    |number: usize| request(["XADD", "k", &format!("{}-0", number + 1), "field", "value"]);
-                let bytes: Vec<u8> = numbers.clone().flat_map(add).collect();
+                let mut bytes = Vec::new();
+                for _ in numbers.clone() {
+                    self.new += 1;
+                    self.ids.push(self.new);
+                    bytes.extend(request(["XADD", "k", &format!("{}-0", self.new), "field", "value"]));
+                }
                 // An identifier in two lines.
                 self.client.ask(&bytes, 2 * numbers.len())?;
             } else {
@@ -313,12 +319,14 @@ impl Case for Collection {
 
     fn step(&mut self, size: usize) -> io::Result<u64> {
         let mut bytes = Vec::new();
+        let id = |at: usize| self.ids.get(at).copied().unwrap_or_default().to_string();
+        let last = id(size - 11);
         for _ in 0..PIPELINE {
             self.new += 1;
             // Ten entries follow it.
-            let any = self.random.usize(1..=size - 9).to_string();
+            let any = id(self.random.usize(..=size - 10));
             let text = self.operation.0.replace("{any}", &any).replace("{new}", &self.new.to_string());
-            let text = text.replace("{last}", &(size - 10).to_string());
+            let text = text.replace("{last}", &last);
             for command in text.split(" ; ") {
                 let words = command.split(' ').map(|word| if word == "{message}" { MESSAGE } else { word });
                 bytes.extend(request(words.collect::<Vec<_>>()));

@@ -123,12 +123,12 @@ impl Report {
         self.rows.iter().find(|row| row.work == work)?.median(server, figure)
     }
 
-    /// A figure of ours next to the best of the real servers.
-    fn ratio(&self, row: &Row, figure: Figure) -> Option<f64> {
+    /// A server's figure next to the best of the real servers.
+    fn ratio(&self, row: &Row, server: usize, figure: Figure) -> Option<f64> {
         let real = (0..self.columns.len()).filter(|server| self.columns[*server].kind == Kind::Real);
         let others = real.filter_map(|server| row.median(server, figure));
         let best = others.reduce(if figure.is_better_low() { f64::min } else { f64::max })?;
-        Some(row.median(0, figure)? / best)
+        Some(row.median(server, figure)? / best)
     }
 
     fn line(&self, row: &Row, figure: Figure) -> Option<Vec<String>> {
@@ -136,10 +136,13 @@ impl Report {
         medians.iter().flatten().next()?;
         let mut cells = vec![row.work.clone(), figure.unit().into()];
         cells.extend(medians.iter().map(|value| value.map_or(String::new(), |value| figure.show(value))));
-        let ratio = self.ratio(row, figure);
-        cells.push(ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
+        // Ours, then the bound.
+        for server in [0, self.columns.len() - 1] {
+            let ratio = self.ratio(row, server, figure);
+            cells.push(ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
+        }
         let aim = row.aims.iter().find(|(aimed, _)| *aimed == figure).map(|(_, aim)| *aim);
-        cells.push(aim.zip(ratio).map_or(String::new(), |(aim, ratio)| {
+        cells.push(aim.zip(self.ratio(row, 0, figure)).map_or(String::new(), |(aim, ratio)| {
             let (sign, is_met) =
                 if figure.is_better_low() { ("≤", ratio <= aim) } else { ("≥", ratio >= aim) };
             format!("{sign} {aim:.2} {}", if is_met { "met" } else { "MISSED" })
@@ -151,31 +154,40 @@ impl Report {
     pub fn table(&self) -> String {
         let mut head = vec!["work".to_owned(), String::new()];
         head.extend(self.columns.iter().map(|column| column.name.clone()));
-        head.extend(["to the best real one".into(), "aim".into()]);
+        head.extend(["ours : best real".into(), "bare : best real".into(), "aim".into()]);
         let figures = Figure::ALL.into_iter();
         let lines = self.rows.iter().flat_map(|row| figures.clone().map(move |figure| (row, figure)));
         markdown(&head, &lines.filter_map(|(row, figure)| self.line(row, figure)).collect::<Vec<_>>())
     }
 
-    /// The ratios of CPU time, for everything that is alike together.
+    /// The ratios of CPU time, for everything that is alike together: geometric means, the best and the worst.
     #[allow(clippy::cast_precision_loss)]
     pub fn summary(&self) -> String {
-        let mut families: Vec<&String> = self.rows.iter().filter_map(|row| row.family.as_ref()).collect();
-        families.sort_by_key(|family| family.rsplit(", ").next());
-        families.dedup();
-        let head = ["CPU time to the best real one", "aim", "geometric mean", "best", "worst", "of which"];
+        let mut families: Vec<&String> = Vec::new();
+        for family in self.rows.iter().filter_map(|row| row.family.as_ref()) {
+            if !families.contains(&family) {
+                families.push(family);
+            }
+        }
+        let head = ["CPU time, ours : best real", "aim", "mean", "bare loop", "best", "worst", "which is"];
         let line = |family: &&String| {
             let rows = self.rows.iter().filter(|row| row.family.as_ref() == Some(family));
             let mut ratios: Vec<(f64, &Row)> =
-                rows.filter_map(|row| Some((self.ratio(row, Figure::CpuMicros)?, row))).collect();
+                rows.clone().filter_map(|row| Some((self.ratio(row, 0, Figure::CpuMicros)?, row))).collect();
             ratios.sort_by(|one, other| one.0.total_cmp(&other.0));
             let (best, worst) = (ratios.first()?, ratios.last()?);
-            let mean = (ratios.iter().map(|(ratio, _)| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+            let mean = |ratios: &[f64]| {
+                (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
+            };
+            let ours: Vec<f64> = ratios.iter().map(|(ratio, _)| *ratio).collect();
+            let bare: Vec<f64> =
+                rows.filter_map(|row| self.ratio(row, self.columns.len() - 1, Figure::CpuMicros)).collect();
             let aim = worst.1.aims.iter().find(|(figure, _)| *figure == Figure::CpuMicros);
             Some(vec![
                 (*family).clone(),
                 aim.map_or(String::new(), |(_, aim)| format!("≤ {aim:.2}")),
-                format!("{mean:.2}"),
+                format!("{:.2}", mean(&ours)),
+                format!("{:.2}", mean(&bare)),
                 format!("{:.2}", best.0),
                 format!("{:.2}", worst.0),
                 worst.1.work.clone(),
