@@ -7,6 +7,7 @@
 //! cargo bench --bench load -- --smoke             # everything once for a moment: does it run?
 //! cargo bench --bench load -- --redis-benchmark   # the programs that come with the servers load them
 //! cargo bench --bench load -- --markdown FILE --svg FILE
+//! cargo bench --bench load -- --beside /tmp/minibroker-before set   # another build as a further column
 //! ```
 //!
 //! benches/README.md tells what the columns mean.
@@ -55,6 +56,9 @@ struct Options {
     /// How many requests of each test redis-benchmark sends
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
+    /// Another build of minibroker, as a further column: before and after a change in the same run
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Vec<PathBuf>,
     /// Write the tables to this file as well
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -94,6 +98,7 @@ fn run(options: &Options) -> io::Result<bool> {
     }
     servers::allow_files();
     let mut programs = Program::all();
+    programs.extend(options.beside.iter().map(|path| Program::beside(path)));
     programs.push(Program::bare()?);
     let columns = programs.iter().map(|program| Column { name: program.name.clone(), kind: program.kind });
     let mut report = Report::new(columns.collect());

@@ -59,8 +59,7 @@ fn color(server: usize) -> &'static str {
 
 fn legend(svg: &mut String, report: &Report, y: f64) {
     let mut x = WIDTH;
-    for (server, column) in report.columns().iter().enumerate().rev().filter(|(_, it)| it.kind != Kind::Bare)
-    {
+    for (server, column) in report.columns().iter().enumerate().rev().filter(|(_, it)| has_bars(it.kind)) {
         #[allow(clippy::cast_precision_loss)]
         let width = column.name.len() as f64 * 6.2 + 26.0;
         x -= width;
@@ -125,10 +124,14 @@ fn panel(svg: &mut String, groups: &[Group], top: f64) {
     }
 }
 
+fn has_bars(kind: Kind) -> bool {
+    matches!(kind, Kind::Ours | Kind::Real)
+}
+
 /// The servers with bars: ours, and the real ones.
 fn servers(report: &Report) -> impl Iterator<Item = usize> {
     let columns = report.columns().iter().enumerate();
-    columns.filter(|(_, column)| column.kind != Kind::Bare).map(|(at, _)| at)
+    columns.filter(|(_, column)| has_bars(column.kind)).map(|(at, _)| at)
 }
 
 /// What a server takes for some work where redis-server takes 1.

@@ -112,7 +112,7 @@ fn test(line: &str) -> Option<Test> {
     let mut cells = line.trim().strip_prefix('"')?.strip_suffix('"')?.split("\",\"");
     let name = cells.next()?.to_owned();
     let numbers: Vec<f64> = cells.map_while(|cell| cell.parse().ok()).collect();
-    let [per_second, _, _, p50, _, p99, ..] = numbers[..] else { return None };
-    let figures = vec![(Figure::PerSecond, per_second), (Figure::P50, p50 * 1e3), (Figure::P99, p99 * 1e3)];
+    let [per_second, _, _, _, _, p99, ..] = numbers[..] else { return None };
+    let figures = vec![(Figure::PerSecond, per_second), (Figure::P99, p99 * 1e3)];
     Some(Test { name, figures })
 }

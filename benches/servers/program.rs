@@ -34,6 +34,8 @@ pub enum Kind {
     Ours,
     /// A real server, which we compare with.
     Real,
+    /// Another build of minibroker.
+    Beside,
     /// The loop that only counts bytes: no server, but what the kernel alone costs.
     Bare,
 }
@@ -53,6 +55,12 @@ impl Program {
         let real = ["redis-server", "redis8-server", "valkey9-server"].into_iter().filter_map(installed);
         let real = real.map(|path| Self { name: version(&path), path, kind: Kind::Real });
         std::iter::once(ours).chain(real).collect()
+    }
+
+    /// Another build of minibroker, by its file.
+    pub fn beside(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { name, path: path.into(), kind: Kind::Beside }
     }
 
     /// The bare loop, which is this program itself with another argument.
@@ -90,7 +98,7 @@ impl Program {
         let port = address.port().to_string();
         match self.kind {
             Kind::Bare => command.args([bare::FLAG, &port]),
-            Kind::Ours | Kind::Real => {
+            Kind::Ours | Kind::Beside | Kind::Real => {
                 command.args(["--port", &port, "--bind", "127.0.0.1", "--maxclients", MAX_CLIENTS])
             }
         };

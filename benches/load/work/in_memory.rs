@@ -15,10 +15,35 @@ const CHANNEL: &str = "load";
 /// How often the clock is read.
 const AT_ONCE: u64 = 100;
 
-pub fn ping(server: &Server, effort: &Effort) -> Outcome {
+/// Where the broker runs that a test has started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// On its own thread: two threads wake each other for each request.
+    Thread,
+    /// On the runtime of the test.
+    Runtime,
+}
+
+impl Place {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Thread => "in memory",
+            Self::Runtime => "in memory on the test's runtime",
+        }
+    }
+
+    fn start(self) -> io::Result<Broker> {
+        match self {
+            Self::Thread => Broker::start().map_err(io::Error::other),
+            Self::Runtime => Ok(Broker::builder().start_on_this_runtime()),
+        }
+    }
+}
+
+pub fn ping(server: &Server, effort: &Effort, place: Place) -> Outcome {
     let ping = request(["PING"]);
     if server.kind == Kind::Ours {
-        return in_memory(effort, &ping, "+PONG\r\n".len(), None);
+        return in_memory(effort, place, &ping, "+PONG\r\n".len(), None);
     }
     let client = Connection::open(server.address)?;
     measure(
@@ -29,11 +54,11 @@ pub fn ping(server: &Server, effort: &Effort) -> Outcome {
     )
 }
 
-pub fn publish(server: &Server, effort: &Effort) -> Outcome {
+pub fn publish(server: &Server, effort: &Effort, place: Place) -> Outcome {
     let publish = request(["PUBLISH", CHANNEL, MESSAGE]);
     let message = request(["message", CHANNEL, MESSAGE]);
     if server.kind == Kind::Ours {
-        return in_memory(effort, &publish, ":1\r\n".len(), Some(message.len()));
+        return in_memory(effort, place, &publish, ":1\r\n".len(), Some(message.len()));
     }
     let mut buffer = Buffer::new();
     let (mut client, mut subscriber) = (Connection::open(server.address)?, Connection::open(server.address)?);
@@ -68,10 +93,16 @@ impl Load for OneClient {
 }
 
 /// Sends a request, reads so many bytes of answer, and so many of a message.
-fn in_memory(effort: &Effort, request: &[u8], answer: usize, message: Option<usize>) -> Outcome {
-    let broker = Broker::start().map_err(io::Error::other)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+fn in_memory(
+    effort: &Effort,
+    place: Place,
+    request: &[u8],
+    answer: usize,
+    message: Option<usize>,
+) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let broker = place.start()?;
         let (mut client, mut subscriber) = (broker.connect(), broker.connect());
         if message.is_some() {
             let confirmation = crate::servers::request(["subscribe", CHANNEL]).len() + ":1\r\n".len();

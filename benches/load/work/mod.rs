@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::report::Figure;
 use crate::servers::{Kind, Program, Server};
+pub use in_memory::Place;
 pub use requests::Command;
 
 /// How much of everything.
@@ -56,9 +57,9 @@ pub enum Work {
     /// The start of the process.
     Start,
     /// One client that waits for each answer before it asks again; minibroker over the stream in memory.
-    InMemoryPing,
+    InMemoryPing(Place),
     /// One publisher that waits until its one subscriber has the message; minibroker over the stream in memory.
-    InMemoryPublish,
+    InMemoryPublish(Place),
     /// Somebody who sends PING while messages go to a crowd.
     Bystander,
     /// Somebody who sends PING beside a pipeline without end.
@@ -89,8 +90,10 @@ impl Work {
             Self::Readers(100),
             Self::Connect,
             Self::Start,
-            Self::InMemoryPing,
-            Self::InMemoryPublish,
+            Self::InMemoryPing(Place::Thread),
+            Self::InMemoryPing(Place::Runtime),
+            Self::InMemoryPublish(Place::Thread),
+            Self::InMemoryPublish(Place::Runtime),
             Self::Bystander,
             Self::EndlessPipeline,
             Self::SlowSubscriber,
@@ -118,8 +121,8 @@ impl Work {
             Self::Readers(readers) => format!("XADD to {readers} in XREAD BLOCK"),
             Self::Connect => "connect, PING, close".into(),
             Self::Start => "process start to first PONG".into(),
-            Self::InMemoryPing => "PING one at a time, minibroker in memory".into(),
-            Self::InMemoryPublish => "PUBLISH to one subscriber, minibroker in memory".into(),
+            Self::InMemoryPing(place) => format!("PING one at a time, minibroker {}", place.name()),
+            Self::InMemoryPublish(place) => format!("PUBLISH to one subscriber, minibroker {}", place.name()),
             Self::Bystander => "bystander's PING during fan-out to a crowd".into(),
             Self::EndlessPipeline => "bystander's PING beside an endless pipeline".into(),
             Self::SlowSubscriber => "bystander's PING beside a subscriber that does not read".into(),
@@ -142,7 +145,7 @@ impl Work {
             Self::HandOff => vec![(Figure::CpuMicros, 0.80)],
             Self::Connect => vec![(Figure::PerSecond, 1.1)],
             Self::Start => vec![(Figure::Milliseconds, 0.5)],
-            Self::InMemoryPing | Self::InMemoryPublish => vec![(Figure::PerSecond, 20.0)],
+            Self::InMemoryPing(_) | Self::InMemoryPublish(_) => vec![(Figure::PerSecond, 20.0)],
             Self::Bystander => vec![(Figure::P50, 0.25)],
             Self::Idle(_) => vec![(Figure::Bytes, 0.35)],
             _ => vec![],
@@ -188,8 +191,8 @@ impl Work {
                 let started = program.start().map_err(io::Error::other)?;
                 Ok(vec![(Figure::Milliseconds, started.started_in.as_secs_f64() * 1e3)])
             }
-            Self::InMemoryPing => in_memory::ping(server, effort),
-            Self::InMemoryPublish => in_memory::publish(server, effort),
+            Self::InMemoryPing(place) => in_memory::ping(server, effort, *place),
+            Self::InMemoryPublish(place) => in_memory::publish(server, effort, *place),
             Self::Bystander => fairness::during_fan_out(server, effort),
             Self::EndlessPipeline => fairness::endless_pipeline(server, effort),
             Self::SlowSubscriber => fairness::slow_subscriber(server, effort),
