@@ -20,19 +20,23 @@ const OURS: &str = "#e8590c";
 /// From the oldest server to the newest.
 const OTHERS: [&str; 3] = ["#868e96", "#4c8dd6", "#7d6bd0"];
 const INK: &str = "#7d8590";
+/// The line of the bare loop.
+const BOUND: &str = "#2b8a3e";
 const DOTS: &str = " stroke-dasharray=\"2 4\"";
 
 /// Words below each other, and the bars above them: a server, and what it takes where redis-server takes 1.
 struct Group {
     label: [String; 2],
     bars: Vec<(usize, f64)>,
+    /// What the loop takes that only counts bytes.
+    bare: Option<f64>,
 }
 
 /// An SVG.
 pub fn svg(report: &Report) -> String {
     let panels = [
-        ("CPU time per request, pipeline of 16, redis-server = 1", commands(report)),
-        ("CPU time per request or delivery, redis-server = 1", others(report)),
+        ("CPU time, pipeline of 16", commands(report)),
+        ("CPU time per request or delivery", others(report)),
     ];
     let panels: Vec<_> = panels.into_iter().filter(|(_, groups)| !groups.is_empty()).collect();
     #[allow(clippy::cast_precision_loss)]
@@ -43,7 +47,12 @@ pub fn svg(report: &Report) -> String {
     );
     let mut top = HEAD;
     for (at, (title, groups)) in panels.iter().enumerate() {
-        let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{:.0}\" font-size=\"13\">{title}</text>", top - 14.0);
+        let base = report.columns().get(1).map_or("", |column| &column.name);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{LEFT}\" y=\"{:.0}\" font-size=\"13\">{title}, {base} = 1</text>",
+            top - 14.0
+        );
         if at == 0 {
             legend(&mut svg, report, top - 14.0);
         }
@@ -58,7 +67,17 @@ fn color(server: usize) -> &'static str {
 }
 
 fn legend(svg: &mut String, report: &Report, y: f64) {
-    let mut x = WIDTH;
+    let mut x = WIDTH - 76.0;
+    let _ = writeln!(
+        svg,
+        "<line x1=\"{:.0}\" x2=\"{:.0}\" y1=\"{:.0}\" y2=\"{:.0}\" stroke=\"{BOUND}\" stroke-width=\"2\"/>\
+         <text x=\"{:.0}\" y=\"{y:.0}\">bare loop</text>",
+        x,
+        x + 14.0,
+        y - 4.0,
+        y - 4.0,
+        x + 18.0
+    );
     for (server, column) in report.columns().iter().enumerate().rev().filter(|(_, it)| has_bars(it.kind)) {
         #[allow(clippy::cast_precision_loss)]
         let width = column.name.len() as f64 * 6.2 + 26.0;
@@ -107,11 +126,20 @@ fn panel(svg: &mut String, groups: &[Group], top: f64) {
             if *server == 0 || *value > MOST {
                 let _ = writeln!(
                     svg,
-                    "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"9\" text-anchor=\"middle\">{value:.2}</text>",
-                    x + width / 2.0,
+                    "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"9\" text-anchor=\"end\">{value:.2}</text>",
+                    x + width - 1.0,
                     y - 3.0
                 );
             }
+        }
+        if let Some(y) = group.bare.map(at) {
+            let _ = writeln!(
+                svg,
+                "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{BOUND}\" \
+                 stroke-width=\"2\"/>",
+                from - 2.0,
+                from + width + 1.0
+            );
         }
         for (line, word) in group.label.iter().enumerate() {
             let _ = writeln!(
@@ -150,7 +178,9 @@ fn group(report: &Report, label: [&str; 2], works: &[Work]) -> Option<Group> {
         (!logs.is_empty()).then_some((server, mean))
     };
     let bars: Vec<_> = servers(report).filter_map(mean).collect();
-    (!bars.is_empty()).then(|| Group { label: label.map(str::to_owned), bars })
+    let bare = report.columns().iter().position(|column| column.kind == Kind::Bare);
+    let bare = bare.and_then(mean).map(|(_, value)| value);
+    (!bars.is_empty()).then(|| Group { label: label.map(str::to_owned), bars, bare })
 }
 
 fn commands(report: &Report) -> Vec<Group> {
