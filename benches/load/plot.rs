@@ -29,7 +29,7 @@ struct Group {
     label: [String; 2],
     bars: Vec<(usize, f64)>,
     /// What the loop takes that only counts bytes.
-    bare: Option<f64>,
+    bound: Option<f64>,
 }
 
 /// An SVG.
@@ -132,7 +132,7 @@ fn panel(svg: &mut String, groups: &[Group], top: f64) {
                 );
             }
         }
-        if let Some(y) = group.bare.map(at) {
+        if let Some(y) = group.bound.map(at) {
             let _ = writeln!(
                 svg,
                 "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{BOUND}\" \
@@ -178,9 +178,9 @@ fn group(report: &Report, label: [&str; 2], works: &[Work]) -> Option<Group> {
         (!logs.is_empty()).then_some((server, mean))
     };
     let bars: Vec<_> = servers(report).filter_map(mean).collect();
-    let bare = report.columns().iter().position(|column| column.kind == Kind::Bare);
-    let bare = bare.and_then(mean).map(|(_, value)| value);
-    (!bars.is_empty()).then(|| Group { label: label.map(str::to_owned), bars, bare })
+    let bound = report.columns().iter().position(|column| column.kind == Kind::Bare);
+    let bound = bound.and_then(mean).map(|(_, value)| value);
+    (!bars.is_empty()).then(|| Group { label: label.map(str::to_owned), bars, bound })
 }
 
 fn commands(report: &Report) -> Vec<Group> {
