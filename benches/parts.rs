@@ -1,4 +1,4 @@
-//! The parts, each alone: parser, reply writer, engine, patterns, the in-memory connection, the start.
+//! The parts, each alone: parser, reply writer, engine, crowds, patterns, the in-memory connection, the start.
 //!
 //! ```text
 //! cargo bench --bench parts                 # everything
@@ -112,19 +112,50 @@ fn recorded() -> Driven {
     driven
 }
 
+/// What is there before.
+const FILL: [&[&str]; 8] = [
+    &["SET", "key", MESSAGE],
+    &["HSET", "session", "user", MESSAGE, "room", MESSAGE],
+    &["SADD", "members", "one", "two", "three"],
+    &["ZADD", "scores", "1", "one", "2", "two", "3", "three"],
+    &["RPUSH", "list", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
+    &["XADD", "log", "1-0", "field", MESSAGE],
+    &["XADD", "log", "2-0", "field", MESSAGE],
+    &["MSET", "one", MESSAGE, "two", MESSAGE, "three", MESSAGE],
+];
+
+/// Commands that leave everything at the size that it has; those of a pair come in turns.
+const COMMANDS: [(&str, &[&[&str]]); 25] = [
+    ("PING", &[&["PING"]]),
+    ("SET", &[&["SET", "key", MESSAGE]]),
+    ("SET with EX", &[&["SET", "passing", MESSAGE, "EX", "100"]]),
+    ("GET", &[&["GET", "key"]]),
+    ("INCR", &[&["INCR", "counter"]]),
+    ("MGET of 3", &[&["MGET", "one", "two", "three"]]),
+    ("MSET of 3", &[&["MSET", "one", MESSAGE, "two", MESSAGE, "three", MESSAGE]]),
+    ("EXPIRE", &[&["EXPIRE", "key", "100"]]),
+    ("EXISTS", &[&["EXISTS", "key"]]),
+    ("DEL of a new key", &[&["SET", "new", MESSAGE], &["DEL", "new"]]),
+    ("RPUSH and LPOP", &[&["RPUSH", "queue", MESSAGE], &["LPOP", "queue"]]),
+    ("LPUSH and LTRIM", &[&["LPUSH", "history", MESSAGE], &["LTRIM", "history", "0", "99"]]),
+    ("LRANGE of 10", &[&["LRANGE", "list", "0", "-1"]]),
+    ("HSET", &[&["HSET", "session", "user", MESSAGE]]),
+    ("HGET", &[&["HGET", "session", "user"]]),
+    ("HGETALL of 2", &[&["HGETALL", "session"]]),
+    ("SADD", &[&["SADD", "members", "one"]]),
+    ("SADD and SREM", &[&["SADD", "members", "new"], &["SREM", "members", "new"]]),
+    ("SISMEMBER", &[&["SISMEMBER", "members", "one"]]),
+    ("ZADD", &[&["ZADD", "scores", "1", "one"]]),
+    ("ZADD, another score", &[&["ZADD", "scores", "4", "one"], &["ZADD", "scores", "1", "one"]]),
+    ("ZRANGE of 3", &[&["ZRANGE", "scores", "0", "-1"]]),
+    ("XADD with MAXLEN", &[&["XADD", "stream", "MAXLEN", "~", "100", "*", "field", MESSAGE]]),
+    ("XRANGE of 2", &[&["XRANGE", "log", "-", "+"]]),
+    ("PUBLISH to nobody", &[&["PUBLISH", "chat", MESSAGE]]),
+];
+
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
-    let commands: [(&str, &[&[&str]]); 8] = [
-        ("PING", &[&["PING"]]),
-        ("SET", &[&["SET", "key", MESSAGE]]),
-        ("GET", &[&["GET", "key"]]),
-        ("RPUSH and LPOP", &[&["RPUSH", "queue", MESSAGE], &["LPOP", "queue"]]),
-        ("LPUSH and LTRIM", &[&["LPUSH", "history", MESSAGE], &["LTRIM", "history", "0", "99"]]),
-        ("HSET", &[&["HSET", "session", "user", MESSAGE]]),
-        ("HGET", &[&["HGET", "session", "user"]]),
-        ("PUBLISH to nobody", &[&["PUBLISH", "chat", MESSAGE]]),
-    ];
-    for (name, requests) in commands {
+    for (name, requests) in COMMANDS {
         let bytes = requests.iter().map(|arguments| request(arguments)).collect::<Vec<_>>().concat();
         let times = PIPELINE / requests.len();
         let bytes = bytes.repeat(times);
@@ -133,8 +164,9 @@ fn engine(c: &mut Criterion) {
             group.bench_function(format!("{name}, pipeline {PIPELINE}{recorded}"), |b| {
                 let mut driven = new();
                 let client = driven.connect();
-                driven.feed(client, &request(&["SET", "key", MESSAGE]));
-                driven.feed(client, &request(&["HSET", "session", "user", MESSAGE, "room", MESSAGE]));
+                for arguments in FILL {
+                    driven.feed(client, &request(arguments));
+                }
                 b.iter(|| driven.feed(client, black_box(&bytes)));
             });
         }
@@ -146,25 +178,54 @@ fn engine(c: &mut Criterion) {
         let client = driven.connect();
         b.iter(|| driven.feed(client, black_box(&ping)));
     });
-    for subscribers in [1, 10, 100, 1000] {
-        group.throughput(Throughput::Elements(subscribers));
+    group.finish();
+}
+
+/// An engine that lets so many clients in.
+fn crowd(new: NewDriven, size: usize) -> Driven {
+    let mut driven = new();
+    driven.engine.store_mut().config.maxclients = size + 10;
+    driven
+}
+
+/// What grows with the clients that wait for a message or an element, or with the patterns that it is compared with.
+fn crowds(c: &mut Criterion) {
+    let mut group = c.benchmark_group("crowd");
+    let publish = request(&["PUBLISH", "chat", MESSAGE]);
+    for subscribers in [1, 10, 100, 1_000, 10_000] {
+        group.throughput(Throughput::Elements(subscribers as u64));
         for (new, recorded) in JOURNALS {
             group.bench_function(format!("PUBLISH to {subscribers}{recorded}"), |b| {
-                let mut driven = new();
+                let mut driven = crowd(new, subscribers);
                 for _ in 0..subscribers {
                     let subscriber = driven.connect();
                     driven.feed(subscriber, &request(&["SUBSCRIBE", "chat"]));
                 }
                 let publisher = driven.connect();
-                let bytes = request(&["PUBLISH", "chat", MESSAGE]);
-                b.iter(|| driven.feed(publisher, black_box(&bytes)));
+                b.iter(|| driven.feed(publisher, black_box(&publish)));
             });
         }
     }
-    for waiters in [1, 1000] {
-        group.throughput(Throughput::Elements(1));
+    group.throughput(Throughput::Elements(1));
+    // Where a pattern has its star decides what can be known about the channels that it does not match.
+    for (kind, other) in [("prefix", "room:{}:*"), ("suffix", "*:room:{}")] {
+        for patterns in [1, 10, 100, 1_000, 10_000] {
+            group.bench_function(format!("PUBLISH past {patterns} patterns with a {kind}"), |b| {
+                let mut driven = Driven::new();
+                let subscriber = driven.connect();
+                driven.feed(subscriber, &request(&["PSUBSCRIBE", "ch?t"]));
+                for number in 0..patterns {
+                    let pattern = other.replace("{}", &number.to_string());
+                    driven.feed(subscriber, &request(&["PSUBSCRIBE", &pattern]));
+                }
+                let publisher = driven.connect();
+                b.iter(|| driven.feed(publisher, black_box(&publish)));
+            });
+        }
+    }
+    for waiters in [1, 10, 100, 1_000, 10_000] {
         group.bench_function(format!("hand-off to the first of {waiters} in BLPOP"), |b| {
-            let mut driven = Driven::new();
+            let mut driven = crowd(Driven::new, waiters);
             let producer = driven.connect();
             let consumers: Vec<_> = (0..waiters).map(|_| driven.connect()).collect();
             let pop = request(&["BLPOP", "queue", "0"]);
@@ -296,6 +357,6 @@ criterion_group! {
     name = parts;
     // Seconds are enough: the differences that matter here are large.
     config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = parser, writer, engine, patterns, in_memory, start
+    targets = parser, writer, engine, crowds, patterns, in_memory, start
 }
 criterion_main!(parts);

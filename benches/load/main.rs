@@ -1,107 +1,183 @@
 //! Real servers under load, side by side: minibroker, and every redis-server and valkey-server of this machine.
 //!
 //! ```text
-//! cargo bench --bench load                     # everything, some five minutes
-//! cargo bench --bench load -- ping fan-out     # the work whose name contains one of these
-//! cargo bench --bench load -- --rounds 15      # more rounds, steadier medians
-//! cargo bench --bench load -- --smoke          # everything once for a moment: does it run?
+//! cargo bench --bench load                        # everything, some ten minutes
+//! cargo bench --bench load -- ping fan-out        # the work whose name contains one of these
+//! cargo bench --bench load -- --rounds 15         # more rounds, steadier medians
+//! cargo bench --bench load -- --smoke             # everything once for a moment: does it run?
+//! cargo bench --bench load -- --redis-benchmark   # the programs that come with the servers load them
+//! cargo bench --bench load -- --markdown FILE --svg FILE
+//! cargo bench --bench load -- --beside /tmp/minibroker-before set   # another build as a further column
 //! ```
 //!
-//! Every server is a process of its own on 127.0.0.1, loaded by the same generator (see [`client`]) in slices of a
-//! fraction of a second, in turns, and the median of the rounds is told. The figure to trust is the server's CPU
-//! time per request: requests per second depend on what else the machine does. Servers are looked for in `PATH` and
-//! in the folder that `MINIBROKER_PEERS` names (`/opt/peers` if it is not set).
+//! benches/README.md tells what the columns mean.
 
-mod client;
+mod machine;
+mod plot;
+mod redis_benchmark;
 mod report;
-mod server;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod work;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use std::{fs, io};
 
-use report::Report;
-use server::Program;
+use clap::Parser;
+use report::{Column, Report};
+use servers::{Program, Server};
 use work::{Effort, Work};
 
-const ROUNDS: usize = 9;
+/// Loads minibroker and the real servers of this machine in turns, and tells what that costs them.
+// Each is a flag of its own.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Parser)]
+#[command(name = "load")]
+struct Options {
+    /// The work to do, by a part of its name; all of it unless said
+    filters: Vec<String>,
+    /// How often each server gets each work; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How long a server is loaded at a time
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 150)]
+    slice: u64,
+    /// Everything once for a moment: does it run?
+    #[arg(long)]
+    smoke: bool,
+    /// List the work and do nothing
+    #[arg(long)]
+    list: bool,
+    /// Let redis-benchmark and valkey-benchmark load the servers instead, with all of their default tests
+    #[arg(long)]
+    redis_benchmark: bool,
+    /// How many requests of each test redis-benchmark sends
+    #[arg(long, default_value_t = 100_000)]
+    requests: usize,
+    /// Another build of minibroker, as a further column: before and after a change in the same run
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Vec<PathBuf>,
+    /// Write the tables to this file as well
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Write a plot to this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// What cargo says when it measures; without it (`cargo test --benches`) the run is for a moment
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(options) => options,
+    // Before anything else: nobody but this program starts the loop.
+    let mut arguments = std::env::args().skip(1);
+    let outcome = if arguments.next().is_some_and(|first| first == servers::FLAG) {
+        let port = arguments.next().and_then(|port| port.parse().ok());
+        port.map_or(Err(io::ErrorKind::InvalidInput.into()), servers::serve).map(|()| true)
+    } else {
+        run(&Options::parse())
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("load: {error}");
-            return ExitCode::from(2);
+            ExitCode::FAILURE
         }
-    };
-    let programs = Program::all();
-    let mut report = Report::new(programs.iter().map(|program| program.name.clone()).collect());
-    let started: Result<Vec<_>, _> = programs.iter().map(Program::start).collect();
-    let servers = match started {
-        Ok(servers) => servers,
-        Err(error) => {
-            eprintln!("load: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    for work in Work::all().iter().filter(|work| options.wants(&work.name())) {
-        eprintln!("{} ...", work.name());
-        for round in 0..options.rounds {
-            for turn in 0..servers.len() {
-                // Whoever comes first in one round comes last in another.
-                let at = (turn + round) % servers.len();
-                let outcome = work.run(&programs[at], &servers[at], &options.effort);
-                report.add(&work.name(), at, outcome);
-                servers[at].settle();
-            }
-        }
+    }
+}
+
+/// False if some work failed.
+fn run(options: &Options) -> io::Result<bool> {
+    let works = Work::all().into_iter().filter(|work| options.wants(work));
+    if options.list {
+        works.for_each(|work| println!("{}", work.name()));
+        return Ok(true);
+    }
+    servers::allow_files();
+    let mut programs = Program::all();
+    programs.extend(options.beside.iter().map(|path| Program::beside(path)));
+    programs.push(Program::bare()?);
+    let columns = programs.iter().map(|program| Column { name: program.name.clone(), kind: program.kind });
+    let mut report = Report::new(columns.collect());
+    let started = programs.iter().map(Program::start).collect::<Result<Vec<_>, _>>();
+    let servers = started.map_err(io::Error::other)?;
+    if options.redis_benchmark {
+        let (requests, rounds) =
+            if options.is_short() { (1000, 1) } else { (options.requests, options.rounds()) };
+        redis_benchmark::run(&servers, requests, rounds, &mut report);
+    } else {
+        let effort = options.effort();
+        works.for_each(|work| load(work, &programs, &servers, options.rounds(), &effort, &mut report));
     }
     drop(servers);
     print!("{report}");
-    if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if let Some(file) = &options.markdown {
+        let how = format!("Measured {}; {} rounds.", machine::description(), options.rounds());
+        fs::write(file, format!("{how}\n\n{report}"))?;
+    }
+    if let Some(file) = &options.svg {
+        fs::write(file, plot::svg(&report))?;
+    }
+    Ok(!report.failed())
 }
 
-/// What the command line asks for.
-struct Options {
-    filters: Vec<String>,
+/// One kind of work, for all servers in turns.
+fn load(
+    work: Work,
+    programs: &[Program],
+    servers: &[Server],
     rounds: usize,
-    effort: Effort,
+    effort: &Effort,
+    report: &mut Report,
+) {
+    eprintln!("{} ...", work.name());
+    for round in 0..rounds.min(work.rounds_max()) {
+        for turn in 0..servers.len() {
+            // Whoever comes first in one round comes last in another.
+            let at = (turn + round) % servers.len();
+            if !work.is_for(servers[at].kind) {
+                continue;
+            }
+            match work.run(&programs[at], &servers[at], effort) {
+                Ok(figures) => report.add(&work.name(), work.family(), &work.aims(), at, figures),
+                Err(error) => {
+                    report.fail(format!("{} failed in {}: {error}", programs[at].name, work.name()));
+                }
+            }
+            servers[at].settle();
+        }
+    }
 }
 
 impl Options {
-    fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let full = Effort {
-            slice: Duration::from_millis(250),
-            clients: 50,
-            crowd: 1000,
-            idle: Duration::from_secs(7),
-        };
-        let mut options = Self { filters: Vec::new(), rounds: ROUNDS, effort: full };
-        // Cargo says so when it measures; `cargo test --benches` only wants to know whether it runs.
-        let (mut measure, mut smoke) = (false, false);
-        let mut arguments = arguments;
-        while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                "--bench" => measure = true,
-                "--smoke" => smoke = true,
-                "--rounds" => {
-                    let rounds = arguments.next().and_then(|rounds| rounds.parse().ok());
-                    options.rounds = rounds.filter(|rounds| *rounds > 0).ok_or("--rounds takes a number")?;
-                }
-                flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
-                filter => options.filters.push(filter.to_lowercase()),
-            }
-        }
-        if smoke || !measure {
-            options.rounds = 1;
-            options.effort =
-                Effort { slice: Duration::from_millis(10), clients: 10, crowd: 100, idle: Duration::ZERO };
-        }
-        Ok(options)
+    fn is_short(&self) -> bool {
+        self.smoke || !self.bench
     }
 
-    fn wants(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
-        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
+    fn rounds(&self) -> usize {
+        if self.is_short() { 1 } else { usize::try_from(self.rounds).unwrap_or(usize::MAX) }
+    }
+
+    fn effort(&self) -> Effort {
+        if self.is_short() {
+            let slice = Duration::from_millis(10);
+            return Effort { slice, clients: 10, crowd: 100, items: 10_000, idle: Duration::ZERO };
+        }
+        Effort {
+            slice: Duration::from_millis(self.slice),
+            clients: 50,
+            crowd: 1000,
+            items: 1_000_000,
+            idle: Duration::from_secs(7),
+        }
+    }
+
+    fn wants(&self, work: &Work) -> bool {
+        let name = work.name().to_lowercase();
+        let mut filters = self.filters.iter();
+        self.filters.is_empty() || filters.any(|filter| name.contains(&filter.to_lowercase()))
     }
 }

@@ -3,27 +3,31 @@
 use std::io;
 
 use super::{Effort, Load, MESSAGE, Outcome, measure};
-use crate::client::{Buffer, Connection, request};
-use crate::server::Server;
+use crate::servers::{Answer, Buffer, Connection, Kind, Server, request};
 
 const HAND_OFFS_MAX: u64 = 1_000_000;
 
 pub fn run(server: &Server, effort: &Effort) -> Outcome {
     let mut buffer = Buffer::new();
-    let pairs: io::Result<Vec<_>> = (0..effort.clients)
-        .map(|number| {
-            let queue = format!("load:{number}");
-            let mut producer = Connection::open(server.address)?;
-            producer.ask(&request(["DEL", &queue]), 1, &mut buffer)?;
-            Ok(Pair {
-                producer,
-                consumer: Connection::open(server.address)?,
-                push: request(["RPUSH", &queue, MESSAGE]),
-                pop: request(["BLPOP", &queue, "0"]),
-            })
-        })
-        .collect();
-    measure(server, effort, HAND_OFFS_MAX, &mut HandOff { pairs: pairs?, buffer })
+    let mut pairs = Vec::new();
+    for number in 0..effort.clients {
+        let queue = format!("load:{number}");
+        let mut pair = Pair {
+            producer: Connection::open(server.address)?,
+            consumer: Connection::open(server.address)?,
+            push: request(["RPUSH", &queue, MESSAGE]),
+            pop: request(["BLPOP", &queue, "0"]),
+        };
+        if server.kind == Kind::Bare {
+            let push = Some((queue.clone(), request([&queue, MESSAGE])));
+            pair.producer.order("", &[Answer { push, ..Answer::new(&pair.push, ":1\r\n") }], &mut buffer)?;
+            pair.consumer.order(&queue, &[Answer::new(&pair.pop, "")], &mut buffer)?;
+        } else {
+            pair.producer.ask(&request(["DEL", &queue]), 1, &mut buffer)?;
+        }
+        pairs.push(pair);
+    }
+    measure(server, effort, HAND_OFFS_MAX, &mut HandOff { pairs, buffer })
 }
 
 struct HandOff {

@@ -1,15 +1,20 @@
 //! What the servers are loaded with.
 
 mod connections;
+mod fairness;
 mod hand_off;
+mod in_memory;
+mod memory;
 mod pubsub;
+mod readers;
 mod requests;
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use crate::report::Figure;
-use crate::server::{Program, Server};
+use crate::servers::{Kind, Program, Server};
+pub use in_memory::Place;
 pub use requests::Command;
 
 /// How much of everything.
@@ -18,32 +23,55 @@ pub struct Effort {
     pub slice: Duration,
     /// How many clients send requests.
     pub clients: usize,
-    /// The most subscribers, and the number of idle connections whose memory is measured.
+    /// The most subscribers, and idle connections.
     pub crowd: usize,
+    /// How many keys, and elements of a list, there are where their memory is measured.
+    pub items: usize,
     /// How long idle connections are left alone before their memory is measured: servers give back what a client
     /// no longer needs after some seconds.
     pub idle: Duration,
 }
 
-/// What is sent: a line of a chat.
+/// What is sent where the size does not matter: a line of a chat.
 const MESSAGE: &str = "a message of the usual length: hi";
 
+/// Sizes of values: what is smallest and still a value, and a long message.
+pub const SMALL: usize = 3;
+pub const LARGE: usize = 1024;
+
 /// One kind of work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Many clients that send a command again and again, so many at a time.
-    Requests(Command, usize),
+    /// Many clients that send a command again and again, so many at a time, with values of so many bytes.
+    Requests(Command, usize, usize),
     /// A publisher, and so many subscribers.
     FanOut(usize),
-    /// Somebody who sends PING while messages go to a crowd.
-    Bystander,
+    /// A publisher, and so many subscribers of a pattern.
+    PatternFanOut(usize),
     /// Elements that go to clients that wait in BLPOP.
     HandOff,
+    /// So many clients that wait in XREAD for the same entries.
+    Readers(usize),
     /// Connect, PING, close.
     Connect,
     /// The start of the process.
     Start,
-    /// Connections that do nothing.
-    Idle,
+    /// One client that waits for each answer before it asks again; minibroker over the stream in memory.
+    InMemoryPing(Place),
+    /// One publisher that waits until its one subscriber has the message; minibroker over the stream in memory.
+    InMemoryPublish(Place),
+    /// Somebody who sends PING while messages go to a crowd.
+    Bystander,
+    /// Somebody who sends PING beside a pipeline without end.
+    EndlessPipeline,
+    /// Somebody who sends PING beside a publisher whose subscriber does not read.
+    SlowSubscriber,
+    /// So many connections that do nothing.
+    Idle(usize),
+    /// Small keys.
+    Keys,
+    /// The elements of a list.
+    Items,
 }
 
 /// What a slice came to, or why it failed.
@@ -51,41 +79,126 @@ pub type Outcome = io::Result<Vec<(Figure, f64)>>;
 
 impl Work {
     pub fn all() -> Vec<Self> {
-        let requests = Command::ALL
-            .into_iter()
-            .flat_map(|command| [1, 16, 64].map(|pipeline| Self::Requests(command, pipeline)));
+        let requests = Command::ALL.into_iter().flat_map(|command| {
+            let of_size = move |size| [1, 16, 64].map(|pipeline| Self::Requests(command, pipeline, size));
+            command.sizes().iter().flat_map(move |size| of_size(*size))
+        });
         let fan_out = [1, 10, 100, 1000].map(Self::FanOut);
-        let others = [Self::Bystander, Self::HandOff, Self::Connect, Self::Start, Self::Idle];
+        let others = [
+            Self::PatternFanOut(100),
+            Self::HandOff,
+            Self::Readers(100),
+            Self::Connect,
+            Self::Start,
+            Self::InMemoryPing(Place::Thread),
+            Self::InMemoryPing(Place::Runtime),
+            Self::InMemoryPublish(Place::Thread),
+            Self::InMemoryPublish(Place::Runtime),
+            Self::Bystander,
+            Self::EndlessPipeline,
+            Self::SlowSubscriber,
+            Self::Idle(1000),
+            Self::Idle(5000),
+            Self::Keys,
+            Self::Items,
+        ];
         requests.chain(fan_out).chain(others).collect()
     }
 
     pub fn name(&self) -> String {
         match self {
-            Self::Requests(command, 1) => format!("{}, no pipeline", command.name()),
-            Self::Requests(command, pipeline) => format!("{}, pipeline {pipeline}", command.name()),
+            Self::Requests(command, pipeline, size) => {
+                let of_size = if *size == LARGE { " of 1 KB" } else { "" };
+                match pipeline {
+                    1 => format!("{}{of_size}, no pipeline", command.name()),
+                    _ => format!("{}{of_size}, pipeline {pipeline}", command.name()),
+                }
+            }
             Self::FanOut(1) => "fan-out to 1 subscriber".into(),
             Self::FanOut(subscribers) => format!("fan-out to {subscribers} subscribers"),
-            Self::Bystander => "bystander's PING during fan-out to a crowd".into(),
+            Self::PatternFanOut(subscribers) => format!("fan-out to {subscribers} subscribers of a pattern"),
             Self::HandOff => "BLPOP hand-off".into(),
+            Self::Readers(readers) => format!("XADD to {readers} in XREAD BLOCK"),
             Self::Connect => "connect, PING, close".into(),
             Self::Start => "process start to first PONG".into(),
-            Self::Idle => "idle connection".into(),
+            Self::InMemoryPing(place) => format!("PING one at a time, minibroker {}", place.name()),
+            Self::InMemoryPublish(place) => format!("PUBLISH to one subscriber, minibroker {}", place.name()),
+            Self::Bystander => "bystander's PING during fan-out to a crowd".into(),
+            Self::EndlessPipeline => "bystander's PING beside an endless pipeline".into(),
+            Self::SlowSubscriber => "bystander's PING beside a subscriber that does not read".into(),
+            Self::Idle(connections) => format!("idle connection, one of {connections}"),
+            Self::Keys => "small key".into(),
+            Self::Items => "element of a list".into(),
+        }
+    }
+
+    /// What is aimed for: a figure, and its ratio to the best of the real servers.
+    pub fn aims(&self) -> Vec<(Figure, f64)> {
+        match self {
+            Self::Requests(_, 1, _) => vec![(Figure::CpuMicros, 0.95)],
+            Self::Requests(_, 16, _) => vec![(Figure::CpuMicros, 0.75)],
+            Self::Requests(..) => vec![(Figure::CpuMicros, 0.50), (Figure::PerSecond, 2.5)],
+            Self::FanOut(1) => vec![(Figure::PerSecond, 1.2)],
+            Self::FanOut(10) => vec![(Figure::PerSecond, 1.8)],
+            Self::FanOut(100) => vec![(Figure::PerSecond, 1.9)],
+            Self::FanOut(_) => vec![(Figure::PerSecond, 1.4)],
+            Self::HandOff => vec![(Figure::CpuMicros, 0.80)],
+            Self::Connect => vec![(Figure::PerSecond, 1.1)],
+            Self::Start => vec![(Figure::Milliseconds, 0.5)],
+            Self::InMemoryPing(_) | Self::InMemoryPublish(_) => vec![(Figure::PerSecond, 20.0)],
+            Self::Bystander => vec![(Figure::P50, 0.25)],
+            Self::Idle(_) => vec![(Figure::Bytes, 0.35)],
+            _ => vec![],
+        }
+    }
+
+    /// What the work belongs to in the summary.
+    pub fn family(&self) -> Option<String> {
+        let Self::Requests(_, pipeline, size) = self else { return None };
+        let pipeline = if *pipeline == 1 { "no pipeline".into() } else { format!("pipeline {pipeline}") };
+        let size = if *size == LARGE { "values of 1 KB" } else { "small values" };
+        Some(format!("{pipeline}, {size}"))
+    }
+
+    /// The most rounds that make sense: memory is the same every time, and takes a while to measure.
+    pub fn rounds_max(&self) -> usize {
+        match self {
+            Self::Idle(_) | Self::Keys | Self::Items => 1,
+            _ => usize::MAX,
+        }
+    }
+
+    /// True if it tells something of the loop without a server in it.
+    pub fn is_for(&self, kind: Kind) -> bool {
+        match self {
+            Self::Idle(_) | Self::Keys | Self::Items => kind != Kind::Bare,
+            _ => true,
         }
     }
 
     /// Loads a server for a slice.
     pub fn run(&self, program: &Program, server: &Server, effort: &Effort) -> Outcome {
         match self {
-            Self::Requests(command, pipeline) => requests::run(server, effort, *command, *pipeline),
-            Self::FanOut(subscribers) => pubsub::fan_out(server, effort, *subscribers),
-            Self::Bystander => pubsub::bystander(server, effort),
+            Self::Requests(command, pipeline, size) => {
+                requests::run(server, effort, *command, *pipeline, *size)
+            }
+            Self::FanOut(subscribers) => pubsub::fan_out(server, effort, *subscribers, false),
+            Self::PatternFanOut(subscribers) => pubsub::fan_out(server, effort, *subscribers, true),
             Self::HandOff => hand_off::run(server, effort),
+            Self::Readers(readers) => readers::run(server, effort, *readers),
             Self::Connect => connections::connect(server, effort),
             Self::Start => {
                 let started = program.start().map_err(io::Error::other)?;
                 Ok(vec![(Figure::Milliseconds, started.started_in.as_secs_f64() * 1e3)])
             }
-            Self::Idle => connections::idle(program, effort),
+            Self::InMemoryPing(place) => in_memory::ping(server, effort, *place),
+            Self::InMemoryPublish(place) => in_memory::publish(server, effort, *place),
+            Self::Bystander => fairness::during_fan_out(server, effort),
+            Self::EndlessPipeline => fairness::endless_pipeline(server, effort),
+            Self::SlowSubscriber => fairness::slow_subscriber(server, effort),
+            Self::Idle(connections) => memory::idle(program, effort, *connections),
+            Self::Keys => memory::keys(program, effort),
+            Self::Items => memory::items(program, effort),
         }
     }
 }
@@ -104,25 +217,30 @@ trait Load {
     fn finish(&mut self) -> io::Result<u64> {
         Ok(0)
     }
+
+    /// For how long somebody waited for an answer, each time.
+    fn take_times(&mut self) -> Vec<Duration> {
+        Vec::new()
+    }
 }
 
 /// Loads a server for a slice, or until it has done `max`: how much it did, and in which time.
-fn drive(effort: &Effort, max: u64, load: &mut impl Load) -> io::Result<(u64, Duration)> {
+fn drive(slice: Duration, max: u64, load: &mut impl Load) -> io::Result<(u64, Duration)> {
     let started = Instant::now();
     let mut done = 0;
     load.begin()?;
-    while started.elapsed() < effort.slice && done < max {
+    while started.elapsed() < slice && done < max {
         done += load.step()?;
     }
     done += load.finish()?;
     Ok((done, started.elapsed()))
 }
 
-/// Loads a server for a slice: its rate, and its CPU time for one.
+/// Loads a server for a slice: its rate, its CPU time for one, and how long clients waited.
 fn measure(server: &Server, effort: &Effort, max: u64, load: &mut impl Load) -> Outcome {
     server.settle();
     let before = server.cpu();
-    let (done, elapsed) = drive(effort, max, load)?;
+    let (done, elapsed) = drive(effort.slice, max, load)?;
     // The system counts a thread's time up to its last sleep.
     server.settle();
     let used = server.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -130,5 +248,14 @@ fn measure(server: &Server, effort: &Effort, max: u64, load: &mut impl Load) -> 
     let done = done as f64;
     let mut figures = vec![(Figure::PerSecond, done / elapsed.as_secs_f64())];
     figures.extend(used.map(|used| (Figure::CpuMicros, used.as_secs_f64() * 1e6 / done)));
+    figures.extend(percentiles(load.take_times()));
     Ok(figures)
+}
+
+/// The median, and what one in a hundred exceeds.
+fn percentiles(mut times: Vec<Duration>) -> Vec<(Figure, f64)> {
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).map(|time| time.as_secs_f64() * 1e6);
+    let of = |figure, share| at(share).map(|micros| (figure, micros));
+    [of(Figure::P50, 50), of(Figure::P99, 99)].into_iter().flatten().collect()
 }

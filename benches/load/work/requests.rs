@@ -1,13 +1,19 @@
 //! Clients that send a command again and again.
 
 use std::io;
+use std::time::{Duration, Instant};
 
-use super::{Effort, Load, MESSAGE, Outcome, measure};
-use crate::client::{Buffer, Connection, request};
-use crate::server::Server;
+use super::{Effort, LARGE, Load, Outcome, SMALL, measure};
+use crate::servers::{Answer, Buffer, Connection, Kind, Server, bulk, lines, request};
 
-/// No slice does more, however fast the server is: lists grow with it.
+/// No slice does more, however fast the server is.
 const REQUESTS_MAX: u64 = 4_000_000;
+/// How many bytes a slice may make a server keep.
+const KEPT_MAX: u64 = 100_000_000;
+/// How many elements one command brings that fills a list.
+const FILL: usize = 100;
+/// How many members and fields there are to choose from.
+const MEMBERS: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
@@ -15,14 +21,50 @@ pub enum Command {
     Set,
     Get,
     LPush,
+    RPush,
+    /// From a list that does not run out.
+    LPop,
     /// RPUSH and LPOP in turn.
     Queue,
+    /// Members that are there already, but for the first time.
+    SAdd,
+    /// As SADD, with the same scores.
+    ZAdd,
+    XAdd,
+    /// As SADD, with other values.
+    HSet,
     /// To a channel that nobody is subscribed to.
     Publish,
 }
 
+/// A request, and its answer.
+struct Exchange {
+    request: Vec<u8>,
+    /// What a server answers, or something of as many bytes and lines.
+    answer: Vec<u8>,
+}
+
+impl Exchange {
+    fn new(arguments: &[&str], answer: impl Into<Vec<u8>>) -> Self {
+        Self { request: request(arguments), answer: answer.into() }
+    }
+}
+
 impl Command {
-    pub const ALL: [Self; 6] = [Self::Ping, Self::Set, Self::Get, Self::LPush, Self::Queue, Self::Publish];
+    pub const ALL: [Self; 12] = [
+        Self::Ping,
+        Self::Set,
+        Self::Get,
+        Self::LPush,
+        Self::RPush,
+        Self::LPop,
+        Self::Queue,
+        Self::SAdd,
+        Self::ZAdd,
+        Self::XAdd,
+        Self::HSet,
+        Self::Publish,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -30,38 +72,99 @@ impl Command {
             Self::Set => "SET",
             Self::Get => "GET",
             Self::LPush => "LPUSH",
+            Self::RPush => "RPUSH",
+            Self::LPop => "LPOP",
             Self::Queue => "RPUSH and LPOP",
+            Self::SAdd => "SADD",
+            Self::ZAdd => "ZADD",
+            Self::XAdd => "XADD",
+            Self::HSet => "HSET",
             Self::Publish => "PUBLISH",
         }
     }
 
-    /// The requests that a client sends one after the other, each with the number of lines of its answer.
-    fn requests(self, key: &str) -> Vec<(Vec<u8>, usize)> {
+    /// The sizes of the values that it is measured with.
+    pub fn sizes(self) -> &'static [usize] {
         match self {
-            Self::Ping => vec![(request(["PING"]), 1)],
-            Self::Set => vec![(request(["SET", key, MESSAGE]), 1)],
-            Self::Get => vec![(request(["GET", key]), 2)],
-            Self::LPush => vec![(request(["LPUSH", key, MESSAGE]), 1)],
-            Self::Queue => vec![(request(["RPUSH", key, MESSAGE]), 1), (request(["LPOP", key]), 2)],
-            Self::Publish => vec![(request(["PUBLISH", key, MESSAGE]), 1)],
+            Self::Ping | Self::Queue => &[SMALL],
+            _ => &[SMALL, LARGE],
+        }
+    }
+
+    /// What a client says and hears, one after the other.
+    fn exchanges(self, key: &str, size: usize) -> Vec<Exchange> {
+        let value = "x".repeat(size);
+        // Of the same size, but each another.
+        let member = |number: usize| format!("{number:0>size$}");
+        let each = |make: &dyn Fn(&str) -> Exchange| (0..MEMBERS).map(|at| make(&member(at))).collect();
+        let push = |name: &str| Exchange::new(&[name, key, &value], ":100\r\n");
+        let pop = || Exchange::new(&["LPOP", key], bulk(&value));
+        match self {
+            Self::Ping => vec![Exchange::new(&["PING"], "+PONG\r\n")],
+            Self::Set => vec![Exchange::new(&["SET", key, &value], "+OK\r\n")],
+            Self::Get => vec![Exchange::new(&["GET", key], bulk(&value))],
+            Self::LPush => vec![push("LPUSH")],
+            Self::RPush => vec![push("RPUSH")],
+            Self::LPop => vec![pop()],
+            Self::Queue => vec![push("RPUSH"), pop()],
+            Self::SAdd => each(&|member| Exchange::new(&["SADD", key, member], ":0\r\n")),
+            Self::ZAdd => each(&|member| Exchange::new(&["ZADD", key, "1", member], ":0\r\n")),
+            Self::XAdd => {
+                vec![Exchange::new(&["XADD", key, "*", "field", &value], bulk("1700000000000-0"))]
+            }
+            Self::HSet => each(&|value| {
+                Exchange::new(&["HSET", key, &format!("field{}", &value[size - 2..]), value], ":0\r\n")
+            }),
+            Self::Publish => vec![Exchange::new(&["PUBLISH", key, &value], ":0\r\n")],
+        }
+    }
+
+    /// How much a slice may ask for: what grows does not fill the machine, and what shrinks does not run out.
+    fn max(self, effort: &Effort, pipeline: usize, size: usize) -> u64 {
+        let large = if size == LARGE { 4 } else { 1 };
+        match self {
+            // About twice what the servers get done.
+            Self::LPop => {
+                let in_second = (100_000 + 16_000 * pipeline as u64) / large;
+                in_second * u64::try_from(effort.slice.as_millis()).unwrap_or(u64::MAX) / 1000
+            }
+            Self::LPush | Self::RPush | Self::XAdd => REQUESTS_MAX.min(KEPT_MAX / size as u64),
+            _ => REQUESTS_MAX,
         }
     }
 }
 
-pub fn run(server: &Server, effort: &Effort, command: Command, pipeline: usize) -> Outcome {
-    let mut load = Requests { clients: Vec::new(), buffer: Buffer::new() };
+pub fn run(server: &Server, effort: &Effort, command: Command, pipeline: usize, size: usize) -> Outcome {
+    let max = command.max(effort, pipeline, size);
+    let mut load = Requests { clients: Vec::new(), buffer: Buffer::new(), times: Vec::new() };
     for number in 0..effort.clients {
         let key = format!("load:{number}");
         let mut connection = Connection::open(server.address)?;
-        connection.ask(&request(["DEL", &key]), 1, &mut load.buffer)?;
-        if command == Command::Get {
-            connection.ask(&request(["SET", &key, MESSAGE]), 1, &mut load.buffer)?;
+        let exchanges = command.exchanges(&key, size);
+        if server.kind == Kind::Bare {
+            let answers = exchanges.iter().map(|it| Answer::new(&it.request, it.answer.clone()));
+            connection.order("", &answers.collect::<Vec<_>>(), &mut load.buffer)?;
+        } else {
+            connection.ask(&request(["DEL", &key]), 1, &mut load.buffer)?;
+            let value = "x".repeat(size);
+            if command == Command::Get {
+                connection.ask(&request(["SET", &key, &value]), 1, &mut load.buffer)?;
+            }
+            if command == Command::LPop {
+                let each = usize::try_from(max).unwrap_or(usize::MAX) / effort.clients + 2 * pipeline;
+                let mut fill = vec!["RPUSH", &key];
+                fill.extend(std::iter::repeat_n(value.as_str(), FILL));
+                let fill = request(fill);
+                (0..each.div_ceil(FILL)).try_for_each(|_| connection.ask(&fill, 1, &mut load.buffer))?;
+            }
         }
-        load.clients.push(Client::new(connection, &command.requests(&key), pipeline));
+        load.clients.push(Client::new(connection, &exchanges, pipeline));
     }
-    let figures = measure(server, effort, REQUESTS_MAX, &mut load)?;
-    for (number, client) in load.clients.iter_mut().enumerate() {
-        client.connection.ask(&request(["DEL", &format!("load:{number}")]), 1, &mut load.buffer)?;
+    let figures = measure(server, effort, max, &mut load)?;
+    if server.kind != Kind::Bare {
+        for (number, client) in load.clients.iter_mut().enumerate() {
+            client.connection.ask(&request(["DEL", &format!("load:{number}")]), 1, &mut load.buffer)?;
+        }
     }
     Ok(figures)
 }
@@ -69,6 +172,7 @@ pub fn run(server: &Server, effort: &Effort, command: Command, pipeline: usize) 
 struct Requests {
     clients: Vec<Client>,
     buffer: Buffer,
+    times: Vec<Duration>,
 }
 
 impl Load for Requests {
@@ -80,6 +184,7 @@ impl Load for Requests {
         let mut done = 0;
         for client in &mut self.clients {
             done += client.receive(&mut self.buffer)?;
+            self.times.push(client.sent.elapsed());
             client.send()?;
         }
         Ok(done)
@@ -87,6 +192,10 @@ impl Load for Requests {
 
     fn finish(&mut self) -> io::Result<u64> {
         self.clients.iter_mut().map(|client| client.receive(&mut self.buffer)).sum()
+    }
+
+    fn take_times(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.times)
     }
 }
 
@@ -105,26 +214,30 @@ struct Client {
     batches: Vec<Batch>,
     /// The batch whose turn it is.
     at: usize,
+    /// When the last batch was sent.
+    sent: Instant,
 }
 
 impl Client {
-    fn new(connection: Connection, requests: &[(Vec<u8>, usize)], pipeline: usize) -> Self {
-        let mut requests_in_turn = requests.iter().cycle();
+    fn new(connection: Connection, exchanges: &[Exchange], pipeline: usize) -> Self {
+        let mut in_turn = exchanges.iter().cycle();
         let batches = std::iter::repeat_with(|| {
             let mut batch = Batch::default();
-            for (bytes, lines) in requests_in_turn.by_ref().take(pipeline) {
-                batch.bytes.extend_from_slice(bytes);
+            for exchange in in_turn.by_ref().take(pipeline) {
+                batch.bytes.extend_from_slice(&exchange.request);
                 batch.requests += 1;
-                batch.lines += lines;
+                batch.lines += lines(&exchange.answer);
             }
             batch
         });
         // So many that after the last the first fits again.
-        let batches = batches.take(requests.len()).collect();
-        Self { connection, batches, at: 0 }
+        let count = (1..=exchanges.len()).find(|count| (count * pipeline).is_multiple_of(exchanges.len()));
+        let batches = batches.take(count.unwrap_or(1)).collect();
+        Self { connection, batches, at: 0, sent: Instant::now() }
     }
 
     fn send(&mut self) -> io::Result<()> {
+        self.sent = Instant::now();
         self.connection.send(&self.batches[self.at].bytes)
     }
 

@@ -7,34 +7,71 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
-use crate::client::{Buffer, Connection, request};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::bare;
+use super::client::{Buffer, Connection, request};
 
 /// How long a server may take to answer its first PING.
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long is waited between two attempts to connect to a server that starts.
 const START_STEP: Duration = Duration::from_micros(100);
 
+/// More than any work has.
+const MAX_CLIENTS: &str = "15000";
+
 /// A server that can be started.
 pub struct Program {
     /// `minibroker`, `redis 7.0.15`.
     pub name: String,
+    pub kind: Kind,
     path: PathBuf,
-    is_ours: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// minibroker.
+    Ours,
+    /// A real server, which we compare with.
+    Real,
+    /// Another build of minibroker.
+    Beside,
+    /// The loop that only counts bytes: no server, but what the kernel alone costs.
+    Bare,
+}
+
+/// Lets this process and those that it starts have as many files as the system allows at most.
+pub fn allow_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // With fewer files the work that needs more of them fails, and says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 impl Program {
     /// minibroker first, then every real server that this machine has.
     pub fn all() -> Vec<Self> {
-        let ours =
-            Self { name: "minibroker".into(), path: env!("CARGO_BIN_EXE_minibroker").into(), is_ours: true };
-        let peers = env::var_os("MINIBROKER_PEERS").map_or_else(|| "/opt/peers".into(), PathBuf::from);
-        let path = env::var_os("PATH").unwrap_or_default();
-        let installed =
-            env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file());
-        let real = [installed, Some(peers.join("redis8-server")), Some(peers.join("valkey9-server"))];
-        let real = real.into_iter().flatten().filter(|file| file.is_file());
-        let real = real.map(|path| Self { name: version(&path), path, is_ours: false });
+        let path = env!("CARGO_BIN_EXE_minibroker").into();
+        let ours = Self { name: "minibroker".into(), path, kind: Kind::Ours };
+        let real = ["redis-server", "redis8-server", "valkey9-server"].into_iter().filter_map(installed);
+        let real = real.map(|path| Self { name: version(&path), path, kind: Kind::Real });
         std::iter::once(ours).chain(real).collect()
+    }
+
+    /// Another build of minibroker, by its file.
+    pub fn beside(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { name, path: path.into(), kind: Kind::Beside }
+    }
+
+    /// The bare loop, which is this program itself with another argument.
+    pub fn bare() -> io::Result<Self> {
+        Ok(Self { name: "bare loop".into(), path: env::current_exe()?, kind: Kind::Bare })
+    }
+
+    /// The programs that come with the servers and load them, by name and version.
+    pub fn redis_benchmarks() -> Vec<(String, PathBuf)> {
+        let found = ["redis-benchmark", "redis8-benchmark", "valkey9-benchmark"].into_iter();
+        found.filter_map(installed).map(|path| (version(&path), path)).collect()
     }
 
     /// Starts it on a free port and waits for its first PONG.
@@ -58,14 +95,20 @@ impl Program {
         fs::create_dir_all(&folder)?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = Command::new(&self.path);
-        command.args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"]);
-        if !self.is_ours {
+        let port = address.port().to_string();
+        match self.kind {
+            Kind::Bare => command.args([bare::FLAG, &port]),
+            Kind::Ours | Kind::Beside | Kind::Real => {
+                command.args(["--port", &port, "--bind", "127.0.0.1", "--maxclients", MAX_CLIENTS])
+            }
+        };
+        if self.kind == Kind::Real {
             command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"]).arg(&folder);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let begin = Instant::now();
         let child = command.spawn()?;
-        let mut server = Server { address, child, folder, started_in: Duration::ZERO };
+        let mut server = Server { address, kind: self.kind, child, folder, started_in: Duration::ZERO };
         let (ping, mut buffer) = (request(["PING"]), Buffer::new());
         loop {
             let answer = Connection::open(address).and_then(|mut it| it.ask(&ping, 1, &mut buffer));
@@ -82,18 +125,29 @@ impl Program {
     }
 }
 
-/// `Redis server v=7.0.15 sha=...` as `redis 7.0.15`; the name of the file if it says something else.
+/// Where a program is, if this machine has it: in the folder of the peers or in `PATH`.
+fn installed(name: &str) -> Option<PathBuf> {
+    let peers = env::var_os("MINIBROKER_PEERS").map_or_else(|| "/opt/peers".into(), PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(peers).chain(env::split_paths(&path));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// `Redis server v=7.0.15 sha=...` as `redis 7.0.15`, `redis-benchmark 7.0.15` as it is; the name of the file if it
+/// says something else.
 fn version(path: &Path) -> String {
     let output = Command::new(path).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8_lossy(&output);
     let kind = text.split_whitespace().next().unwrap_or_default().to_lowercase();
-    let number = text.split_whitespace().find_map(|word| word.strip_prefix("v="));
+    let mut words = text.split_whitespace().map(|word| word.strip_prefix("v=").unwrap_or(word));
+    let number = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
     number.map_or_else(|| path.display().to_string(), |number| format!("{kind} {number}"))
 }
 
 /// A running server; it ends with the value.
 pub struct Server {
     pub address: SocketAddr,
+    pub kind: Kind,
     /// From the start of the process to its first PONG.
     pub started_in: Duration,
     child: Child,

@@ -18,6 +18,8 @@ pub struct Connection {
     stream: TcpStream,
     /// How many lines have come of answers that nobody has asked for yet.
     ahead: usize,
+    /// True if the next byte begins a line.
+    at_line: bool,
 }
 
 /// The buffer that all connections of a thread read into.
@@ -35,7 +37,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, ahead: 0 })
+        Ok(Self { stream, ahead: 0, at_line: true })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -43,22 +45,23 @@ impl Connection {
     }
 
     /// Reads so many lines; errors of the server are errors here.
-    pub fn read_lines(&mut self, lines: usize, buffer: &mut Buffer) -> io::Result<()> {
-        while self.ahead < lines {
-            let count = self.stream.read(&mut buffer.0)?;
-            let bytes = &buffer.0[..count];
+    pub fn read_lines(&mut self, count: usize, buffer: &mut Buffer) -> io::Result<()> {
+        while self.ahead < count {
+            let read = self.stream.read(&mut buffer.0)?;
+            let bytes = &buffer.0[..read];
             match bytes.first() {
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Some(b'-') => {
+                Some(b'-') if self.at_line => {
                     let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
                     return Err(io::Error::other(String::from_utf8_lossy(line)));
                 }
-                // Compilers make wide instructions of it.
-                #[allow(clippy::naive_bytecount)]
-                Some(_) => self.ahead += bytes.iter().filter(|byte| **byte == b'\n').count(),
+                Some(_) => {
+                    self.ahead += lines(bytes);
+                    self.at_line = bytes.last() == Some(&b'\n');
+                }
             }
         }
-        self.ahead -= lines;
+        self.ahead -= count;
         Ok(())
     }
 
@@ -70,10 +73,23 @@ impl Connection {
 }
 
 /// A request as clients encode it.
-pub fn request<const N: usize>(arguments: [&str; N]) -> Vec<u8> {
-    let mut bytes = format!("*{N}\r\n").into_bytes();
+pub fn request<A: AsRef<str>>(arguments: impl AsRef<[A]>) -> Vec<u8> {
+    let arguments = arguments.as_ref();
+    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
     for argument in arguments {
-        bytes.extend_from_slice(format!("${}\r\n{argument}\r\n", argument.len()).as_bytes());
+        bytes.extend_from_slice(&bulk(argument.as_ref()));
     }
     bytes
+}
+
+/// A bulk string.
+pub fn bulk(text: &str) -> Vec<u8> {
+    format!("${}\r\n{text}\r\n", text.len()).into_bytes()
+}
+
+/// How many lines there are.
+pub fn lines(bytes: &[u8]) -> usize {
+    // Compilers make wide instructions of it.
+    #[allow(clippy::naive_bytecount)]
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -1,0 +1,58 @@
+//! What connections, keys and elements cost in memory, each on a server of its own.
+
+use std::{io, thread};
+
+use super::{Effort, MESSAGE, Outcome};
+use crate::report::Figure;
+use crate::servers::{Buffer, Connection, Program, Server, request};
+
+/// How many requests are sent at once that fill a server.
+const AT_ONCE: usize = 100;
+
+/// Connections that have sent one PING.
+pub fn idle(program: &Program, effort: &Effort, connections: usize) -> Outcome {
+    let count = connections.min(effort.crowd * 5);
+    let server = program.start().map_err(io::Error::other)?;
+    let (ping, mut buffer) = (request(["PING"]), Buffer::new());
+    let mut open = |_| {
+        let mut connection = Connection::open(server.address)?;
+        connection.ask(&ping, 1, &mut buffer)?;
+        Ok::<_, io::Error>(connection)
+    };
+    // What the first connections make a server allocate once and for all is not theirs.
+    let first: Vec<_> = (0..2).map(&mut open).collect::<Result<_, _>>()?;
+    let before = server.memory();
+    let crowd: Vec<_> = (0..count).map(&mut open).collect::<Result<_, _>>()?;
+    thread::sleep(effort.idle);
+    let outcome = each(before, &server, count);
+    drop((first, crowd));
+    Ok(outcome)
+}
+
+/// Keys with a number in their name and a short value.
+pub fn keys(program: &Program, effort: &Effort) -> Outcome {
+    fill(program, effort.items, |number| request(["SET", &format!("key:{number:07}"), "abc"]))
+}
+
+/// Elements of one list.
+pub fn items(program: &Program, effort: &Effort) -> Outcome {
+    fill(program, effort.items, |_| request(["RPUSH", "queue", MESSAGE]))
+}
+
+fn fill(program: &Program, count: usize, one: impl Fn(usize) -> Vec<u8>) -> Outcome {
+    let server = program.start().map_err(io::Error::other)?;
+    let (mut connection, mut buffer) = (Connection::open(server.address)?, Buffer::new());
+    connection.ask(&request(["PING"]), 1, &mut buffer)?;
+    let before = server.memory();
+    for from in (0..count).step_by(AT_ONCE) {
+        let bytes: Vec<u8> = (from..from + AT_ONCE).flat_map(&one).collect();
+        connection.ask(&bytes, AT_ONCE, &mut buffer)?;
+    }
+    Ok(each(before, &server, count))
+}
+
+fn each(before: Option<u64>, server: &Server, count: usize) -> Vec<(Figure, f64)> {
+    #[allow(clippy::cast_precision_loss)]
+    let each = |(before, after): (u64, u64)| after.saturating_sub(before) as f64 / count as f64;
+    before.zip(server.memory()).map(|both| (Figure::Bytes, each(both))).into_iter().collect()
+}
