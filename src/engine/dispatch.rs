@@ -13,6 +13,34 @@ use crate::store::{ClientKey, Config, Store, Version};
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
 
+/// What a command heeds of the client that has sent it, as it was before.
+#[derive(Clone, Copy)]
+struct Caller {
+    client: ClientKey,
+    protocol: Protocol,
+    database: usize,
+    muted: bool,
+    /// Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
+    closing: bool,
+    no_touch: bool,
+    internal: bool,
+}
+
+impl Caller {
+    #[inline]
+    fn new(client: ClientKey, owner: &Client) -> Self {
+        Self {
+            client,
+            protocol: owner.protocol,
+            database: owner.db,
+            muted: owner.is_muted(),
+            closing: owner.close != Close::No,
+            no_touch: owner.no_touch,
+            internal: owner.internal,
+        }
+    }
+}
+
 impl Engine {
     /// Checks and runs one request, in the order of redis-server's `processCommand`.
     // From here to the command's function all is one function: arguments that are handed on by way of the stack are
@@ -119,10 +147,11 @@ impl Engine {
         if self.store.journal.is_on() {
             return self.call_for_journal(client, command, args);
         }
-        let may_block = self.may_block(client);
-        let Some((mut out, _)) = self.store.clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };
+        let caller = Caller::new(client, owner);
         let start = out.len();
-        let wait = self.run_here(client, command, args, may_block, &mut out);
+        // The embedding program is no connection that could wait.
+        let wait = self.run_here(caller, command, args, !caller.internal, &mut out);
         if !self.store.clients.monitors.is_empty() {
             self.feed_monitors(client, Some(command), args, true);
         }
@@ -138,16 +167,11 @@ impl Engine {
     #[inline(never)]
     fn call_for_journal(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         self.with_reply(client, |engine, out, _| {
-            let may_block = engine.may_block(client);
+            let may_block = engine.store.clients.get(client).is_some_and(|owner| !owner.internal);
             if let Some(wait) = engine.run(client, command, args, may_block, out) {
                 engine.begin_wait(client, args, *wait);
             }
         });
-    }
-
-    /// The embedding program is no connection that could wait.
-    fn may_block(&self, client: ClientKey) -> bool {
-        self.store.clients.get(client).is_some_and(|owner| !owner.internal)
     }
 
     /// Runs the command of a client that has waited. Monitors have been shown it when it came.
@@ -183,27 +207,24 @@ impl Engine {
         may_block: bool,
         out: &mut Vec<u8>,
     ) -> Option<Box<Wait>> {
-        self.run_here(client, command, args, may_block, out)
+        let caller = Caller::new(client, self.store.clients.get(client)?);
+        self.run_here(caller, command, args, may_block, out)
     }
 
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `dispatch`.
     fn run_here(
         &mut self,
-        client: ClientKey,
+        caller: Caller,
         command: &'static Command,
         args: Args<'_>,
         may_block: bool,
         out: &mut Vec<u8>,
     ) -> Option<Box<Wait>> {
-        let owner = self.store.clients.get(client)?;
-        let protocol = owner.protocol;
-        let was_muted = owner.is_muted();
-        // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
-        let was_closing = owner.close != Close::No;
-        self.store.db = owner.db;
+        let Caller { client, protocol, muted: was_muted, .. } = caller;
+        self.store.db = caller.database;
         // TOUCH is what says that a key is used, whoever sends it.
-        self.store.touches = !owner.no_touch || command.name == "touch";
+        self.store.touches = !caller.no_touch || command.name == "touch";
         let start = out.len();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
@@ -241,7 +262,7 @@ impl Engine {
         } else if muted && !heard() {
             out.truncate(start);
         }
-        if was_closing {
+        if caller.closing {
             out.truncate(start);
         }
         self.count_run(command);
@@ -251,7 +272,8 @@ impl Engine {
     /// Lets `write` append to the client's outbox, see [`put_reply`](crate::store::Clients::put_reply) for what follows.
     #[inline]
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
-        let Some((mut out, protocol)) = self.store.clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };
+        let protocol = owner.protocol;
         let start = out.len();
         let recording = self.store.journal.is_on();
         if recording {

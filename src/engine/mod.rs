@@ -351,6 +351,7 @@ impl Engine {
     }
 
     /// A command has run.
+    #[inline]
     fn count_run(&mut self, command: &Command) {
         match self.ran.last_mut() {
             Some((last, times)) if *last == command.index() => *times += 1,
