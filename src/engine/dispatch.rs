@@ -15,6 +15,7 @@ const UNKNOWN_SHOWN: usize = 128;
 
 /// What a command heeds of the client that has sent it, as it was before.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // Each is a state of its own.
 struct Caller {
     client: ClientKey,
     protocol: Protocol,

@@ -391,7 +391,8 @@ struct Line<'a> {
 impl Line<'_> {
     /// As [`Shared::settle`]; those who wait are told without the lock.
     fn settle(&mut self, engine: MutexGuard<'_, Engine>) {
-        let met = self.shared.follow(engine);
+        let met = self.shared.follow(&engine);
+        drop(engine);
         if !met.is_empty() {
             MutexGuard::unlocked(&mut self.io, || met.into_iter().for_each(|tell| tell()));
         }

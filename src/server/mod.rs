@@ -104,19 +104,21 @@ impl Shared {
     /// or refused, those who wait for a state of the broker are told, the timer is set. They are told when the lock has been released, because
     /// what they do then is theirs.
     pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
-        for tell in self.follow(engine) {
+        let met = self.follow(&engine);
+        drop(engine);
+        for tell in met {
             tell();
         }
     }
 
     /// As [`Shared::settle`], but those who wait are still to be told, when no lock is held any more.
     #[must_use]
-    fn follow(&self, engine: MutexGuard<'_, Engine>) -> Vec<Told> {
+    fn follow(&self, engine: &Engine) -> Vec<Told> {
         if engine.has_dirty() && !self.is_dirty.load(Ordering::Relaxed) {
             self.is_dirty.store(true, Ordering::Relaxed);
             self.dirty.notify_one();
         }
-        self.listening.follow(&engine);
+        self.listening.follow(engine);
         let met = self.waits.check(engine.store());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
