@@ -310,24 +310,24 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
 
 /// The command of this name, in either case.
 #[must_use]
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always)] // Half the cost of a short command otherwise.
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
-    let mut slot = hash(name);
+    let packed = packed(name);
+    let mut at = place(packed, name.len());
     loop {
-        // An empty slot holds no row's number and so ends the search.
-        let row = ROWS.get(usize::from(SLOTS[slot % SLOT_COUNT]))?;
-        if is_same(row.name.as_bytes(), name) {
-            return Some(row);
+        let slot = SLOTS.get(at % SLOT_COUNT)?;
+        if slot.packed == packed && usize::from(slot.length) == name.len() {
+            // An empty slot holds no row's number.
+            let row = ROWS.get(usize::from(slot.row))?;
+            if name.len() <= size_of::<u64>() || row.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(row);
+            }
+        } else if slot.length == 0 {
+            return None;
         }
-        slot += 1;
+        at += 1;
     }
-}
-
-/// True if a name in either case is this one in lower case: [`slice::eq_ignore_ascii_case`] at half the cost.
-fn is_same(lower: &[u8], name: &[u8]) -> bool {
-    let same =
-        |(lower, byte): (&u8, &u8)| lower == byte || lower.is_ascii_lowercase() && *lower == byte | 0x20;
-    lower.len() == name.len() && lower.iter().zip(name).all(same)
 }
 
 /// The command or subcommand of this full name (`client|list`), in either case.
@@ -342,44 +342,95 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
 /// A power of two, several times the number of commands: most names are found at the first look.
 const SLOT_COUNT: usize = 1024;
 
-/// What an empty slot holds.
-const EMPTY_SLOT: u16 = u16::MAX;
-
-/// The number of the row whose name hashes to this place, or to one before it that was taken.
-static SLOTS: [u16; SLOT_COUNT] = slots();
-
-/// Length, first, middle and last byte tell nearly all command names apart, and need no loop. Bit 5 is the
-/// case of a letter.
-const fn hash(name: &[u8]) -> usize {
-    let length = name.len();
-    if length == 0 {
-        return 0;
-    }
-    let (first, middle, last) = (name[0] | 0x20, name[length / 2] | 0x20, name[length - 1] | 0x20);
-    let mixed = (first as usize)
-        .wrapping_mul(31)
-        .wrapping_add(middle as usize)
-        .wrapping_mul(37)
-        .wrapping_add(last as usize)
-        .wrapping_mul(29)
-        .wrapping_add(length);
-    mixed % SLOT_COUNT
+/// A place in the table of names.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// See [`packed`].
+    packed: u64,
+    /// The length of the name; 0 where there is none.
+    length: u8,
+    /// The number of the row.
+    row: u16,
 }
 
-const fn slots() -> [u16; SLOT_COUNT] {
-    let mut slots = [EMPTY_SLOT; SLOT_COUNT];
+impl Slot {
+    const EMPTY: Self = Self { packed: 0, length: 0, row: u16::MAX };
+}
+
+/// Each row at the place that its name gives, or at the next that was free.
+static SLOTS: [Slot; SLOT_COUNT] = slots();
+
+/// A name in lower case as one number, which looks at no byte by itself. Two names of one length up to eight bytes
+/// have the same number only if they are the same; longer ones may.
+#[inline]
+const fn packed(name: &[u8]) -> u64 {
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+            lower_case(first)
+                ^ if name.len() > size_of::<u64>() { lower_case(last).rotate_left(29) } else { 0 }
+        }
+        _ => lower_case(packed_short(name)),
+    }
+}
+
+/// The bytes of a name that is shorter than eight bytes, some of them twice.
+#[inline]
+const fn packed_short(name: &[u8]) -> u64 {
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            (u32::from_le_bytes(*first) as u64) | (u32::from_le_bytes(*last) as u64) << 32
+        }
+        _ => match *name {
+            [one, two, three] => u64::from_le_bytes([one, two, three, 0, 0, 0, 0, 0]),
+            [one, two] => u64::from_le_bytes([one, two, 0, 0, 0, 0, 0, 0]),
+            [one] => one as u64,
+            _ => 0,
+        },
+    }
+}
+
+/// Eight bytes with the letters A to Z among them in lower case.
+#[inline]
+const fn lower_case(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let low_bits = bytes & !HIGH;
+    // The high bit of each byte that is at least `A`, and of each beyond `Z`.
+    let from_a = low_bits + (0x80 - b'A' as u64) * EACH;
+    let beyond_z = low_bits + (0x7f - b'Z' as u64) * EACH;
+    let upper = (from_a ^ beyond_z) & !bytes & HIGH;
+    bytes | upper >> 2
+}
+
+/// Where a name is looked for.
+#[inline]
+const fn place(packed: u64, length: usize) -> usize {
+    /// An odd number without a pattern: the upper half of the product depends on all bytes.
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = packed.wrapping_add(length as u64).wrapping_mul(MIX) >> 32;
+    // The number is cut to the bits that are used.
+    #[allow(clippy::cast_possible_truncation)]
+    let place = mixed as usize;
+    place % SLOT_COUNT
+}
+
+const fn slots() -> [Slot; SLOT_COUNT] {
+    let mut slots = [Slot::EMPTY; SLOT_COUNT];
     let rows = rows();
     let mut row = 0;
     while row < COUNT {
         if rows[row].container.is_none() {
-            let mut slot = hash(rows[row].name.as_bytes());
-            while slots[slot % SLOT_COUNT] != EMPTY_SLOT {
-                slot += 1;
+            let name = rows[row].name.as_bytes();
+            let packed = packed(name);
+            let mut at = place(packed, name.len());
+            while slots[at % SLOT_COUNT].length > 0 {
+                at += 1;
             }
-            // Checked by the length of the table: there are fewer rows than slots.
+            // There are fewer rows than slots, and no name is longer than a line.
             #[allow(clippy::cast_possible_truncation)]
-            let number = row as u16;
-            slots[slot % SLOT_COUNT] = number;
+            let slot = Slot { packed, length: name.len() as u8, row: row as u16 };
+            slots[at % SLOT_COUNT] = slot;
         }
         row += 1;
     }

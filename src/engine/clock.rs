@@ -49,6 +49,7 @@ impl Engine {
 
     /// It is now so late for the shell, and what follows happens at that time. What was due before happens when
     /// [`Engine::tick`] is called.
+    #[inline]
     pub(super) fn take_time(&mut self, shell: Time) {
         // As for all requests of a batch but the first.
         if shell != self.store.real_now {

@@ -32,7 +32,8 @@ impl Engine {
         let (database, muted) = (owner.db, owner.is_muted());
         // The embedding program is no connection that could wait.
         let may_block = may_block && !owner.internal;
-        let Some((mut out, protocol)) = clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = clients.take_outbox(client) else { return };
+        let protocol = owner.protocol;
         let start = out.len();
         let reply = Reply::new(&mut out, protocol);
         let store = &mut self.store;

@@ -13,8 +13,41 @@ use crate::store::{ClientKey, Config, Store, Version};
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
 
+/// What a command heeds of the client that has sent it, as it was before.
+#[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // Each is a state of its own.
+struct Caller {
+    client: ClientKey,
+    protocol: Protocol,
+    database: usize,
+    muted: bool,
+    /// Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
+    closing: bool,
+    no_touch: bool,
+    internal: bool,
+}
+
+impl Caller {
+    #[inline]
+    fn new(client: ClientKey, owner: &Client) -> Self {
+        Self {
+            client,
+            protocol: owner.protocol,
+            database: owner.db,
+            muted: owner.is_muted(),
+            closing: owner.close != Close::No,
+            no_touch: owner.no_touch,
+            internal: owner.internal,
+        }
+    }
+}
+
 impl Engine {
     /// Checks and runs one request, in the order of redis-server's `processCommand`.
+    // From here to the command's function all is one function: arguments that are handed on by way of the stack are
+    // read there before they have been written, which costs as much as a short command.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
         let paused = self.is_paused();
         let Store { clients, config, now, keeps_expired, faults, .. } = &mut self.store;
@@ -37,19 +70,16 @@ impl Engine {
         if let Err(error) = permit(owner, config, command, |_| false) {
             return self.reject(client, Some(command), args, &error);
         }
-        let in_transaction = owner.transaction.is_some();
-        self.proceed(client, command, args, in_transaction);
+        if owner.transaction.is_some() || self.store.waiters.pause.is_some() {
+            return self.proceed(client, command, args);
+        }
+        self.call(client, command, args);
     }
 
     /// Runs, queues or pauses a command that may run.
-    #[inline]
-    pub(super) fn proceed(
-        &mut self,
-        client: ClientKey,
-        command: &'static Command,
-        args: Args<'_>,
-        in_transaction: bool,
-    ) {
+    #[inline(never)]
+    pub(super) fn proceed(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
         let is_queued = in_transaction && !runs_in_transaction(command);
         if self.store.waiters.pause.is_some() && self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
@@ -61,6 +91,8 @@ impl Engine {
     }
 
     /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
+    #[cold]
+    #[inline(never)]
     pub(super) fn reject(
         &mut self,
         client: ClientKey,
@@ -110,11 +142,36 @@ impl Engine {
     }
 
     /// Runs a command of a client that is not in the middle of EXEC.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `dispatch`.
     pub(super) fn call(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        if self.store.journal.is_on() {
+            return self.call_for_journal(client, command, args);
+        }
+        let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };
+        let caller = Caller::new(client, owner);
+        let start = out.len();
+        // The embedding program is no connection that could wait.
+        let wait = self.run_here(caller, command, args, !caller.internal, &mut out);
+        if !self.store.clients.monitors.is_empty() {
+            self.feed_monitors(client, Some(command), args, true);
+        }
+        if let Some(wait) = wait {
+            self.begin_wait(client, args, *wait);
+        }
+        let Store { clients, config, now, .. } = &mut self.store;
+        clients.put_reply(client, out, start, config, *now);
+    }
+
+    /// As [`Engine::call`], when a journal is kept.
+    #[cold]
+    #[inline(never)]
+    fn call_for_journal(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         self.with_reply(client, |engine, out, _| {
             let may_block = engine.store.clients.get(client).is_some_and(|owner| !owner.internal);
-            let Some(wait) = engine.run(client, command, args, may_block, out) else { return };
-            engine.begin_wait(client, args, *wait);
+            if let Some(wait) = engine.run(client, command, args, may_block, out) {
+                engine.begin_wait(client, args, *wait);
+            }
         });
     }
 
@@ -151,14 +208,24 @@ impl Engine {
         may_block: bool,
         out: &mut Vec<u8>,
     ) -> Option<Box<Wait>> {
-        let owner = self.store.clients.get(client)?;
-        let protocol = owner.protocol;
-        let was_muted = owner.is_muted();
-        // Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
-        let was_closing = owner.close != Close::No;
-        self.store.db = owner.db;
+        let caller = Caller::new(client, self.store.clients.get(client)?);
+        self.run_here(caller, command, args, may_block, out)
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `dispatch`.
+    fn run_here(
+        &mut self,
+        caller: Caller,
+        command: &'static Command,
+        args: Args<'_>,
+        may_block: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<Box<Wait>> {
+        let Caller { client, protocol, muted: was_muted, .. } = caller;
+        self.store.db = caller.database;
         // TOUCH is what says that a key is used, whoever sends it.
-        self.store.touches = !owner.no_touch || command.name == "touch";
+        self.store.touches = !caller.no_touch || command.name == "touch";
         let start = out.len();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
@@ -196,7 +263,7 @@ impl Engine {
         } else if muted && !heard() {
             out.truncate(start);
         }
-        if was_closing {
+        if caller.closing {
             out.truncate(start);
         }
         self.count_run(command);
@@ -204,8 +271,10 @@ impl Engine {
     }
 
     /// Lets `write` append to the client's outbox, see [`put_reply`](crate::store::Clients::put_reply) for what follows.
+    #[inline]
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
-        let Some((mut out, protocol)) = self.store.clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };
+        let protocol = owner.protocol;
         let start = out.len();
         let recording = self.store.journal.is_on();
         if recording {
@@ -220,6 +289,8 @@ impl Engine {
         clients.put_reply(client, out, start, config, *now);
     }
 
+    #[cold]
+    #[inline(never)]
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let request = wait.request.unwrap_or_else(|| args.to_owned());
         self.block(client, wait.reason, wait.keys, wait.deadline, request);
@@ -228,6 +299,8 @@ impl Engine {
 
 /// What keeps a command from running whatever its arguments are, in the order of redis-server. `pretends` is asked
 /// whether the server is to act as if it were in a state.
+#[inline(always)]
+#[allow(clippy::inline_always)] // See `dispatch`.
 pub(super) fn permit(
     owner: &Client,
     config: &Config,
@@ -273,6 +346,8 @@ fn is_from_browser(name: &[u8]) -> bool {
 
 /// The row for a request, or the error and the row, if any, that is charged with it.
 #[allow(clippy::type_complexity)]
+#[inline(always)]
+#[allow(clippy::inline_always)] // See `dispatch`.
 fn find(args: Args<'_>, version: Version) -> Result<&'static Command, (Option<&'static Command>, Error)> {
     let Some(command) = table::lookup(&args[0]).filter(|command| command.is_in(version)) else {
         return Err((None, unknown_command(args)));
@@ -296,6 +371,7 @@ fn shown(text: &[u8], max: usize) -> &[u8] {
     &text[..text.len().min(max)]
 }
 
+#[cold]
 fn unknown_command(args: Args<'_>) -> Error {
     let mut arguments = Vec::new();
     for argument in args.from(1).iter() {
@@ -314,6 +390,7 @@ fn unknown_command(args: Args<'_>) -> Error {
     Error::from_bytes(text)
 }
 
+#[cold]
 fn unknown_subcommand(container: &Command, name: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
     text.extend_from_slice(shown(name, UNKNOWN_SHOWN));

@@ -162,8 +162,7 @@ impl Engine {
     }
 
     fn go_on(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
-        self.proceed(client, command, args, in_transaction);
+        self.proceed(client, command, args);
     }
 
     fn outbox_length(&self, client: ClientKey) -> usize {

@@ -196,7 +196,7 @@ impl Engine {
                     owner.query_buffer = length;
                     let args = parser.args(rest);
                     if !args.is_empty() {
-                        self.execute(client, args, now);
+                        self.execute_here(client, args, now);
                     }
                 }
                 Err(error) => {
@@ -251,6 +251,12 @@ impl Engine {
 
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
     pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
+        self.execute_here(client, args, now);
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `dispatch`.
+    fn execute_here(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
         if self.store.journal.is_on() && !(self.store.config.control && control::is_control(args)) {
             self.record_command(client, args);
@@ -345,6 +351,7 @@ impl Engine {
     }
 
     /// A command has run.
+    #[inline]
     fn count_run(&mut self, command: &Command) {
         match self.ran.last_mut() {
             Some((last, times)) if *last == command.index() => *times += 1,

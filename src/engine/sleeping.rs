@@ -9,6 +9,7 @@ use crate::store::ClientKey;
 
 impl Engine {
     /// True if the broker sleeps now; it wakes when its time has come.
+    #[inline]
     pub(super) fn sleeps(&mut self) -> bool {
         let Some(until) = self.store.asleep_until else { return false };
         let sleeps = until > self.store.now;
@@ -19,6 +20,7 @@ impl Engine {
     }
 
     /// Whoever has sent something meanwhile has its turn.
+    #[cold]
     pub(super) fn wake(&mut self) {
         self.store.asleep_until = None;
         let clients = &mut self.store.clients;

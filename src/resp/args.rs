@@ -21,24 +21,28 @@ pub struct Args<'a> {
 impl<'a> Args<'a> {
     /// Arguments that lie at `spans` of `buffer`. Spans that reach outside of it read as empty.
     #[must_use]
+    #[inline]
     pub fn new(buffer: &'a [u8], spans: &'a [Span]) -> Self {
         Self { buffer, spans }
     }
 
     /// The number of arguments, the name included.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.spans.len()
     }
 
     /// True if there is not even a name.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
 
     /// The argument at `index`, if there are so many.
     #[must_use]
+    #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         let span = self.spans.get(index)?;
         Some(self.buffer.get(span.start..span.end).unwrap_or_default())
@@ -53,12 +57,14 @@ impl<'a> Args<'a> {
 
     /// The arguments from `from` on; none if there are fewer.
     #[must_use]
+    #[inline]
     pub fn from(&self, from: usize) -> Self {
         self.range(from, self.spans.len())
     }
 
     /// The arguments from `from` up to, not including, `to`; none where there are fewer.
     #[must_use]
+    #[inline]
     pub fn range(&self, from: usize, to: usize) -> Self {
         let to = to.min(self.spans.len());
         Self { buffer: self.buffer, spans: self.spans.get(from.min(to)..to).unwrap_or_default() }

@@ -159,6 +159,7 @@ impl Parser {
 
     /// The arguments of the request that [`Parser::parse`] has just completed in this buffer.
     #[must_use]
+    #[inline]
     pub fn args<'a>(&'a self, buffer: &'a [u8]) -> Args<'a> {
         Args::new(if self.is_inline { &self.inline } else { buffer }, &self.spans)
     }

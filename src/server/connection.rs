@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Shared;
-use crate::engine::Flow;
+use crate::engine::{Engine, Flow};
 use crate::resp::Parser;
 use crate::store::clients::{Address, Close};
 use crate::store::{Availability, ClientKey};
@@ -79,6 +79,10 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    pub(super) fn client(&self) -> ClientKey {
+        self.client
+    }
+
     /// Writes what the client's outbox holds, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
         self.flush_turn(WRITTEN_IN_A_TURN, shared);
@@ -216,6 +220,11 @@ impl Io {
 struct Task {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
+    input: Input,
+}
+
+/// What a connection has received.
+struct Input {
     parser: Parser,
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
@@ -304,7 +313,10 @@ impl Drop for Task {
     /// However the task ends, the engine forgets the client.
     fn drop(&mut self) {
         let client = self.connection.client;
-        self.shared.connections.remove(&client);
+        // Whoever is about to write to it does not take what the next client in its place gets.
+        self.connection.io.lock().closed = true;
+        let removed = self.shared.connections.lock().remove(&self.connection);
+        drop(removed);
         self.shared.change(|engine, now| engine.disconnect(client, now));
     }
 }
@@ -324,15 +336,10 @@ impl Task {
             reading_stopped: false,
         };
         let connection = Arc::new(Connection { client, io: Mutex::new(io) });
-        shared.connections.insert(client, Arc::clone(&connection));
-        Self {
-            shared,
-            connection,
-            parser: Parser::new(),
-            left: BytesMut::new(),
-            blocked: false,
-            answered_much: false,
-        }
+        shared.connections.lock().insert(Arc::clone(&connection));
+        let input =
+            Input { parser: Parser::new(), left: BytesMut::new(), blocked: false, answered_much: false };
+        Self { shared, connection, input }
     }
 
     async fn run(mut self) {
@@ -343,29 +350,60 @@ impl Task {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..STEPS_IN_A_ROW {
-            match READ.with_borrow_mut(|buffer| self.step(context, buffer)) {
-                Step::Again => {}
-                Step::Wait => return Poll::Pending,
-                Step::Yield => break,
-                Step::End => {
-                    // Whoever ends with its last request is answered all the same, as far as its socket takes it.
-                    self.connection.finish(&self.shared);
-                    return Poll::Ready(());
-                }
+        match READ.with_borrow_mut(|buffer| self.take_turn(context, buffer)) {
+            Step::Again | Step::Yield => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Step::Wait => Poll::Pending,
+            Step::End => {
+                // Whoever ends with its last request is answered all the same, as far as its socket takes it.
+                self.connection.finish(&self.shared);
+                Poll::Ready(())
             }
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
     }
 
-    fn step(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
-        let mut io = self.connection.io.lock();
-        if !io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-            io.task = Some(context.waker().clone());
+    /// As many steps as may be taken in a row; what the last came to.
+    fn take_turn(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
+        let Self { shared, connection, input } = self;
+        let mut line = Line { client: connection.client, shared, io: connection.io.lock() };
+        if !line.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            line.io.task = Some(context.waker().clone());
         }
+        for _ in 0..STEPS_IN_A_ROW {
+            match input.step(&mut line, context, buffer) {
+                Step::Again => {}
+                step => return step,
+            }
+        }
+        Step::Yield
+    }
+}
+
+/// A connection whose lock is held.
+struct Line<'a> {
+    client: ClientKey,
+    shared: &'a Shared,
+    io: MutexGuard<'a, Io>,
+}
+
+impl Line<'_> {
+    /// As [`Shared::settle`]; those who wait are told without the lock.
+    fn settle(&mut self, engine: MutexGuard<'_, Engine>) {
+        let met = self.shared.follow(&engine);
+        drop(engine);
+        if !met.is_empty() {
+            MutexGuard::unlocked(&mut self.io, || met.into_iter().for_each(|tell| tell()));
+        }
+    }
+}
+
+impl Input {
+    fn step(&mut self, line: &mut Line<'_>, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
+        let io = &mut *line.io;
         if !io.pending.is_empty() {
-            io.flush(self.connection.client, &self.shared);
+            io.flush(line.client, line.shared);
             if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() {
                 return Step::Yield;
             }
@@ -379,8 +417,7 @@ impl Task {
         if std::mem::take(&mut io.resumed) {
             self.blocked = false;
             if !self.left.is_empty() {
-                drop(io);
-                self.run_left();
+                self.run_left(line);
                 return Step::Again;
             }
         }
@@ -388,14 +425,12 @@ impl Task {
             return Step::Wait;
         }
         let mut read = ReadBuf::new(buffer);
-        let polled = Pin::new(&mut *io.transport).poll_read(context, &mut read);
-        drop(io);
-        match polled {
+        match Pin::new(&mut *io.transport).poll_read(context, &mut read) {
             Poll::Pending => Step::Wait,
             Poll::Ready(Err(_)) => Step::End,
             Poll::Ready(Ok(())) if read.filled().is_empty() => Step::End,
             Poll::Ready(Ok(())) => {
-                self.take(read.filled());
+                self.take(line, read.filled());
                 let full = read.filled().len() == READ_SIZE;
                 if full || std::mem::take(&mut self.answered_much) { Step::Yield } else { Step::Again }
             }
@@ -403,20 +438,20 @@ impl Task {
     }
 
     /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, line: &mut Line<'_>, bytes: &[u8]) {
         if self.left.is_empty() && !self.blocked {
-            let consumed = self.feed(bytes);
+            let consumed = self.feed(line, bytes);
             self.left.extend_from_slice(&bytes[consumed..]);
         } else {
             self.left.extend_from_slice(bytes);
-            self.run_left();
+            self.run_left(line);
         }
     }
 
     /// Runs what was left over, as far as it is complete.
-    fn run_left(&mut self) {
+    fn run_left(&mut self, line: &mut Line<'_>) {
         let mut left = std::mem::take(&mut self.left);
-        let consumed = self.feed(&left);
+        let consumed = self.feed(line, &left);
         left.advance(consumed);
         // A buffer is given back when it is empty, and when it was made for a request much longer than what is left
         // over now.
@@ -428,23 +463,23 @@ impl Task {
     }
 
     /// Hands all complete requests to the engine under one lock.
-    fn feed(&mut self, bytes: &[u8]) -> usize {
-        let client = self.connection.client;
-        let mut engine = self.shared.engine();
+    fn feed(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> usize {
+        let Line { client, shared, .. } = *line;
+        let mut engine = shared.engine();
         if self.blocked {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
             if engine.check_query_limit(client, bytes.len()) {
-                self.shared.settle(engine);
+                line.settle(engine);
             }
             return 0;
         }
-        let clock = &self.shared.clock;
+        let clock = &shared.clock;
         let started = clock.instant();
         let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, clock.at(started));
         engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
-        self.shared.settle(engine);
         self.blocked = flow == Flow::Blocked;
+        line.settle(engine);
         consumed
     }
 }

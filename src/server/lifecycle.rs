@@ -165,7 +165,8 @@ impl Shared {
     }
 
     fn finish_all(&self) {
-        self.finish(self.connections.iter().map(|entry| *entry.key()).collect());
+        let clients = self.connections.lock().all().map(|connection| connection.client()).collect();
+        self.finish(clients);
     }
 
     /// Writes what the outboxes of these clients hold, as far as their sockets take it, before that is over. A

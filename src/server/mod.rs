@@ -13,12 +13,11 @@ pub use clock::Clock;
 pub use connection::{Connection, Transport};
 pub use lifecycle::ListenError;
 pub use listener::Listener;
-pub use wait::{Added, Awaited, Panicked, Waits};
+pub use wait::{Added, Awaited, Panicked, Told, Waits};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use dashmap::DashMap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
@@ -29,7 +28,7 @@ use crate::store::{ClientKey, Store, Time};
 #[derive(Debug)]
 pub struct Shared {
     engine: Mutex<Engine>,
-    connections: DashMap<ClientKey, Arc<Connection>, foldhash::fast::RandomState>,
+    connections: Mutex<Connections>,
     clock: Clock,
     /// Who waits for a state of the broker.
     pub waits: Waits,
@@ -38,6 +37,9 @@ pub struct Shared {
     earlier_deadline: Notify,
     /// Some outbox is to be written.
     dirty: Notify,
+    /// That has been said, and the outboxes have not all been written since. It is read and changed with the engine's
+    /// lock held.
+    is_dirty: AtomicBool,
     listening: lifecycle::Listening,
 }
 
@@ -51,12 +53,13 @@ impl Shared {
     pub fn new(engine: Engine, clock: Clock) -> Self {
         Self {
             engine: Mutex::new(engine),
-            connections: DashMap::default(),
+            connections: Mutex::default(),
             clock,
             waits: Waits::default(),
             armed: AtomicU64::new(u64::MAX),
             earlier_deadline: Notify::new(),
             dirty: Notify::new(),
+            is_dirty: AtomicBool::new(false),
             listening: lifecycle::Listening::default(),
         }
     }
@@ -94,17 +97,28 @@ impl Shared {
     /// The number of connections.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.len()
+        self.connections.lock().count
     }
 
     /// Follows every change of the engine: the outboxes that have got something will be written, connections are taken
     /// or refused, those who wait for a state of the broker are told, the timer is set. They are told when the lock has been released, because
     /// what they do then is theirs.
     pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
-        if engine.has_dirty() {
+        let met = self.follow(&engine);
+        drop(engine);
+        for tell in met {
+            tell();
+        }
+    }
+
+    /// As [`Shared::settle`], but those who wait are still to be told, when no lock is held any more.
+    #[must_use]
+    fn follow(&self, engine: &Engine) -> Vec<Told> {
+        if engine.has_dirty() && !self.is_dirty.load(Ordering::Relaxed) {
+            self.is_dirty.store(true, Ordering::Relaxed);
             self.dirty.notify_one();
         }
-        self.listening.follow(&engine);
+        self.listening.follow(engine);
         let met = self.waits.check(engine.store());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
@@ -112,23 +126,24 @@ impl Shared {
             self.armed.store(deadline.micros(), Ordering::Relaxed);
             self.earlier_deadline.notify_one();
         }
-        drop(engine);
-        for tell in met {
-            tell();
-        }
+        met
     }
 
     /// Writes what the outboxes hold, as soon as they hold something, for ever. The task of this runs behind those
     /// of all connections that have something to read: whatever they add to an outbox goes out with one write.
     pub async fn write_outboxes(&self) {
         let mut dirty = Vec::new();
+        let mut connections = Vec::new();
         // Turns are taken here; tokio's own budget would stop in the middle.
         tokio::task::coop::unconstrained(async {
             let mut in_a_row = 0;
             loop {
-                self.engine().take_some_dirty(&mut dirty, WRITES_IN_A_ROW);
+                self.take_some_dirty(&mut dirty);
                 let count = dirty.len();
-                self.flush(dirty.drain(..));
+                self.connections.lock().find(dirty.drain(..), &mut connections);
+                for connection in connections.drain(..) {
+                    connection.flush(self);
+                }
                 in_a_row += count;
                 if count == 0 {
                     in_a_row = 0;
@@ -142,18 +157,16 @@ impl Shared {
         .await;
     }
 
-    /// Writes what these clients' outboxes hold. Must not be called with a connection's or the engine's lock
-    /// held.
-    fn flush(&self, clients: impl IntoIterator<Item = ClientKey>) {
-        for client in clients {
-            if let Some(connection) = self.connection(client) {
-                connection.flush(self);
-            }
+    fn take_some_dirty(&self, into: &mut Vec<ClientKey>) {
+        let mut engine = self.engine();
+        engine.take_some_dirty(into, WRITES_IN_A_ROW);
+        if into.is_empty() {
+            self.is_dirty.store(false, Ordering::Relaxed);
         }
     }
 
     fn connection(&self, client: ClientKey) -> Option<Arc<Connection>> {
-        self.connections.get(&client).map(|entry| Arc::clone(&entry))
+        self.connections.lock().get(client).map(Arc::clone)
     }
 
     /// Changes the engine from outside of any connection, from any thread.
@@ -199,11 +212,50 @@ impl Shared {
     /// Writes what all outboxes hold, as far as the sockets take it, and forgets the connections; their sockets
     /// close with their tasks, which end.
     pub fn close_all(&self) {
-        let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
-        for connection in connections {
+        let connections = std::mem::take(&mut *self.connections.lock());
+        for connection in connections.slots.into_iter().flatten() {
             connection.finish(self);
             connection.cut();
         }
-        self.connections.clear();
+    }
+}
+
+/// The live connections, by the places of their clients.
+#[derive(Debug, Default)]
+struct Connections {
+    slots: Vec<Option<Arc<Connection>>>,
+    count: usize,
+}
+
+impl Connections {
+    fn get(&self, client: ClientKey) -> Option<&Arc<Connection>> {
+        self.slots.get(client.0)?.as_ref()
+    }
+
+    /// Appends those of these clients, as far as they are there.
+    fn find(&self, clients: impl Iterator<Item = ClientKey>, into: &mut Vec<Arc<Connection>>) {
+        into.extend(clients.filter_map(|client| self.get(client).map(Arc::clone)));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.slots.iter().flatten()
+    }
+
+    fn insert(&mut self, connection: Arc<Connection>) {
+        let place = connection.client().0;
+        if self.slots.len() <= place {
+            self.slots.resize_with(place + 1, || None);
+        }
+        if self.slots[place].replace(connection).is_none() {
+            self.count += 1;
+        }
+    }
+
+    /// Takes out a connection, if it is still there.
+    fn remove(&mut self, connection: &Arc<Connection>) -> Option<Arc<Connection>> {
+        let slot = self.slots.get_mut(connection.client().0)?;
+        let removed = slot.take_if(|other| Arc::ptr_eq(other, connection))?;
+        self.count -= 1;
+        Some(removed)
     }
 }

@@ -484,22 +484,42 @@ impl Clients {
         Some(end)
     }
 
-    /// Takes the outbox of a client, to append a reply in the version of the protocol that is told with it. It
-    /// is given back with [`Clients::put_reply`].
-    pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, Protocol)> {
+    /// Takes the outbox of a client, to append a reply. It is given back with [`Clients::put_reply`].
+    #[inline]
+    pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, &mut Client)> {
         let client = self.slots.get_mut(key.0)?;
         let mut outbox = std::mem::take(&mut client.outbox);
         if outbox.capacity() == 0 {
             outbox = self.spare.take();
         }
-        Some((outbox, client.protocol))
+        Some((outbox, client))
     }
 
     /// Gives back an outbox to which a reply was appended from `start` on, and does what follows every reply:
     /// CLIENT REPLY SKIP goes on to the next command, messages to the client itself that came meanwhile go
     /// behind the reply (so that they never stand within it), the limit of the outbox is checked, the shell is
     /// told.
+    #[inline]
     pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
+        let Some(client) = self.slots.get_mut(key.0) else { return };
+        let is_usual = client.outbox.capacity() == 0
+            && client.reply_mode == ReplyMode::On
+            && client.close != Close::Now
+            && out.len() + client.in_flight <= FIXED_OUTPUT;
+        if !is_usual {
+            return self.put_unusual_reply(key, out, start, config, now);
+        }
+        client.outbox = out;
+        client.over_soft_limit = None;
+        if !client.answered {
+            client.answered = true;
+            self.answered.push(key);
+        }
+    }
+
+    /// As [`Clients::put_reply`] when something has come meanwhile, is not to be sent, or is over a limit.
+    #[inline(never)]
+    fn put_unusual_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
         let Some(client) = self.slots.get_mut(key.0) else { return };
         if client.blocked.is_none() {
             client.end_reply();

@@ -174,11 +174,17 @@ impl Stats {
     }
 
     /// The counters of the command at this place of the table.
+    #[inline]
     pub fn command(&mut self, index: usize) -> &mut CommandStats {
         if self.by_command.len() <= index {
-            self.by_command.resize(index + 1, CommandStats::default());
+            self.make_room(index);
         }
         &mut self.by_command[index]
+    }
+
+    #[cold]
+    fn make_room(&mut self, index: usize) {
+        self.by_command.resize(index + 1, CommandStats::default());
     }
 
     /// Counts an error reply, which begins with its code.
