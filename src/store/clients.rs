@@ -511,8 +511,8 @@ impl Clients {
         }
         client.outbox = out;
         client.over_soft_limit = None;
-        if !client.answered {
-            client.answered = true;
+        if client.answered == 0 {
+            client.answered = 1;
             self.answered.push(key);
         }
     }
