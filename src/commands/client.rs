@@ -189,7 +189,7 @@ fn flags(client: &Client) -> String {
         (client.transaction.is_some(), 'x'),
         (client.blocked.is_some(), 'b'),
         (client.watched_key_changed, 'd'),
-        (client.close == Close::AfterReply, 'c'),
+        (client.close == Close::AfterReply || client.ignored, 'c'),
         (client.address.unix, 'U'),
         (client.no_evict, 'e'),
         (client.no_touch, 'T'),

@@ -470,6 +470,11 @@ impl Clients {
         if client.close != Close::No {
             return None;
         }
+        if client.ignored {
+            // As redis-server, which closes it when there would be something to write, and writes nothing.
+            self.close(key, Close::AfterReply);
+            return None;
+        }
         if client.outbox.capacity() == 0 {
             client.outbox = self.spare.take();
         }

@@ -9,6 +9,8 @@ pub enum Closing {
     No,
     /// Once it has been sent what it is to be sent.
     AfterReply,
+    /// It is read from no more, but nothing is there behind which it would be closed.
+    Ignored,
     /// At once.
     Now,
 }
@@ -144,6 +146,9 @@ impl Model {
     /// Tells a client what it has not asked for.
     pub(super) fn push(&mut self, client: usize, parts: Vec<Reply>) {
         let to = &mut self.clients[client];
+        if to.closing == Closing::Ignored {
+            to.closing = Closing::AfterReply;
+        }
         if to.closing != Closing::No {
             return;
         }
@@ -170,7 +175,10 @@ impl Model {
     }
 
     pub(super) fn quit(&mut self, client: usize) -> Reply {
-        self.clients[client].closing = Closing::AfterReply;
+        let client = &mut self.clients[client];
+        let is_muted = matches!(client.replies, Replies::None | Replies::AllButThis);
+        client.closing =
+            if is_muted && client.out.is_empty() { Closing::Ignored } else { Closing::AfterReply };
         Reply::OK
     }
 
