@@ -194,7 +194,7 @@ impl<'a> Play<'a> {
         let (expected_flow, expected) = match self.model.closing(client) {
             Closing::No if self.model.waits(client) => (Flow::Blocked, expected),
             Closing::No => (Flow::Continue, expected),
-            Closing::AfterReply | Closing::Now => (Flow::Closed, arrived.len()),
+            Closing::Ignored | Closing::AfterReply | Closing::Now => (Flow::Closed, arrived.len()),
         };
         if (ran, flow) != (expected, expected_flow) {
             return Err(format!(
@@ -222,7 +222,7 @@ impl<'a> Play<'a> {
         let mut got = Vec::new();
         let output = self.engine.take_output(connection.key, &mut got);
         let expected_close = match self.model.closing(client) {
-            Closing::No => Close::No,
+            Closing::No | Closing::Ignored => Close::No,
             Closing::AfterReply => Close::AfterReply,
             Closing::Now => Close::Now,
         };
@@ -274,7 +274,8 @@ impl<'a> Play<'a> {
             if self.program.clients[client].slow && self.model.closing(client) != Closing::Now {
                 continue;
             }
-            if self.model.has_output(client) || self.model.closing(client) != Closing::No {
+            let ends = matches!(self.model.closing(client), Closing::AfterReply | Closing::Now);
+            if self.model.has_output(client) || ends {
                 return Err(format!(
                     "nobody sees to client {client}, which should see\n{}",
                     readable(&self.model.take_output(client))

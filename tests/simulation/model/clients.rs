@@ -7,6 +7,8 @@ use super::{Model, Reply};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     No,
+    /// Not by itself, but nothing that it sends is read any more.
+    Ignored,
     /// Once it has been sent what it is to be sent.
     AfterReply,
     /// At once.
@@ -144,7 +146,7 @@ impl Model {
     /// Tells a client what it has not asked for.
     pub(super) fn push(&mut self, client: usize, parts: Vec<Reply>) {
         let to = &mut self.clients[client];
-        if to.closing != Closing::No {
+        if matches!(to.closing, Closing::AfterReply | Closing::Now) {
             return;
         }
         let out = if self.running == Some(client) { &mut to.meanwhile } else { &mut to.out };
@@ -170,7 +172,11 @@ impl Model {
     }
 
     pub(super) fn quit(&mut self, client: usize) -> Reply {
-        self.clients[client].closing = Closing::AfterReply;
+        let client = &mut self.clients[client];
+        let is_muted = matches!(client.replies, Replies::None | Replies::AllButThis);
+        // The connection is closed behind what is written.
+        let says_nothing = is_muted && client.out.is_empty();
+        client.closing = if says_nothing { Closing::Ignored } else { Closing::AfterReply };
         Reply::OK
     }
 
