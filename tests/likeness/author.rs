@@ -140,7 +140,7 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
         let theme = if random.u8(0..5) == 0 { Theme::Pause } else { Theme::Expiry };
         themes.push(theme);
         if theme == Theme::Pause {
-            // What stands behind a request that waits for the end of a pause a broker runs when all of those have run.
+            // client, "what stands behind requests that a PAUSE keeps": a broker runs it when all of those have run.
             // Nobody who waits for something else sends more.
             themes.retain(|theme| {
                 matches!(
