@@ -21,6 +21,15 @@ pub struct Difference {
     pub diff: Vec<String>,
 }
 
+/// What comparing has brought.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    Same,
+    /// The same up to a difference that is listed, from where on it is another story.
+    SameUpToAListedOne,
+    Different(Difference),
+}
+
 /// One thing that comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Came {
@@ -30,11 +39,11 @@ enum Came {
 }
 
 /// Compares what was heard of a program from a server of this name and from a broker.
-pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transcript) -> Option<Difference> {
+pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transcript) -> Verdict {
     let heard =
         |transcript: &Transcript| transcript.iter().map(|moved| moved.heard.clone()).collect::<Vec<_>>();
     if real.len() == ours.len() && real.iter().zip(ours).all(|(real, ours)| real.heard == ours.heard) {
-        return None;
+        return Verdict::Same;
     }
     let (real, all_ours) = (heard(real), heard(ours));
     let mut conversations = vec![Conversation::default(); program.clients];
@@ -60,7 +69,7 @@ pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transc
             let (real, ours) = (&real[number][client], &all_ours[number][client]);
             match likeness(conversation, &mut pairs, (server, kills), real, ours) {
                 Likeness::Same => {}
-                Likeness::Another => return None,
+                Likeness::Another => return Verdict::SameUpToAListedOne,
                 Likeness::Different if first.is_some() => {}
                 Likeness::Different => {
                     let diff = wire::diff(&shown(real), &shown(ours));
@@ -68,11 +77,11 @@ pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transc
                 }
             }
         }
-        if first.is_some() {
-            return first;
+        if let Some(difference) = first {
+            return Verdict::Different(difference);
         }
     }
-    None
+    Verdict::Same
 }
 
 fn shown(heard: &Heard) -> Vec<String> {
