@@ -1,9 +1,8 @@
 //! Whether a broker and a real server have said the same: every byte, but for what differs by nature, for which
 //! [`rules`] stand, and for what is listed in `tests/comparison/differences.md`.
 
-use bytes::{Buf, BytesMut};
 use minibroker::session::conversation::{Conversation, Heard as About, Request};
-use minibroker::session::frame::{Frame, Scanner};
+use minibroker::session::frame::Frame;
 use minibroker::session::rules::{self, Pairs};
 
 use crate::listed::{self, Listed};
@@ -194,10 +193,9 @@ fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &
 
 fn split(heard: &Heard) -> Vec<Came> {
     let mut came = Vec::new();
-    let mut buffer = BytesMut::from(heard.bytes.as_slice());
-    let mut scanner = Scanner::default();
-    while let Ok(Some(length)) = scanner.scan(&buffer) {
-        let bytes = &buffer[..length];
+    let mut rest = heard.bytes.as_slice();
+    while let Some((_, after)) = wire::frame(rest) {
+        let bytes = &rest[..rest.len() - after.len()];
         came.push(match Frame::read(bytes) {
             None => Came::Bytes(bytes.to_vec()),
             Some(mut frame) => {
@@ -205,10 +203,10 @@ fn split(heard: &Heard) -> Vec<Came> {
                 Came::Frame(frame)
             }
         });
-        buffer.advance(length);
+        rest = after;
     }
-    if !buffer.is_empty() {
-        came.push(Came::Bytes(buffer.to_vec()));
+    if !rest.is_empty() {
+        came.push(Came::Bytes(rest.to_vec()));
     }
     if heard.closed {
         came.push(Came::Closed);
