@@ -105,7 +105,8 @@ impl Program {
             themes,
             keys: [1, 1, 2, 3][random.usize(0..4)],
             shared: random.u8(0..3) == 0,
-            ids_given: random.u8(0..3) > 0,
+            // Ids made from the clock would need more time than there is between two deadlines.
+            ids_given: timed || random.u8(0..3) > 0,
             timed,
             clients,
             now: 0,
@@ -139,7 +140,7 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
         let theme = if random.u8(0..5) == 0 { Theme::Pause } else { Theme::Expiry };
         themes.push(theme);
         if theme == Theme::Pause {
-            // What stands behind a request that waits for the end of a pause a broker runs when all of those have run.
+            // client, "what stands behind requests that a PAUSE keeps": a broker runs it when all of those have run.
             // Nobody who waits for something else sends more.
             themes.retain(|theme| {
                 matches!(
@@ -386,7 +387,9 @@ impl Author {
             15 => format!("SET {} {} KEEPTTL", self.key('s'), self.fresh('v')),
             16 if self.listens => self.notification_request(),
             // pubsub, "keyspace notifications": Valkey says expired, not del, for a deadline in the past.
-            17 if !self.listens => format!("PEXPIRE {} {}", self.any_key(), self.one_of(&["0", "-1"])),
+            17 if !self.listens && !self.themes.contains(&Theme::PubSub) => {
+                format!("PEXPIRE {} {}", self.any_key(), self.one_of(&["0", "-1"]))
+            }
             18 => {
                 let far = self.far();
                 format!("PEXPIRE {} {far} {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"]))
@@ -695,7 +698,7 @@ impl Author {
             5 => format!("SET {key} {}", self.fresh('v')),
             6 => format!("RPUSH {key} {}", self.fresh('i')),
             7 => format!("ZADD {key} 1 p1"),
-            8 => format!("XADD {key} * f {}", self.fresh('e')),
+            8 => self.add(&key),
             _ => format!("DEL {key}"),
         }
     }

@@ -14,6 +14,8 @@
 //! SEED=123 cargo test --test likeness -- --nocapture             # one again
 //! ```
 
+#![cfg(unix)]
+
 mod author;
 mod finding;
 mod judge;

@@ -149,6 +149,10 @@ impl Stage for OnOurs<'_> {
         Ok(())
     }
 
+    fn pass_a_millisecond(&mut self) {
+        self.broker.advance(Duration::from_millis(1));
+    }
+
     fn pass_a_slot(&mut self, now: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
         // What comes next to whoever was served at the beginning of the slot runs then.
         if self.advance(now.unit / 2).len() > 1 {

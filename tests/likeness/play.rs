@@ -63,6 +63,8 @@ pub trait Stage {
     fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop>;
     /// A client closes its connection.
     fn disconnect(&mut self, client: usize) -> Result<(), Stop>;
+    /// A millisecond passes, so that ids made from the clock are greater than before.
+    fn pass_a_millisecond(&mut self);
     /// The next slot begins, and is half over. What has come meanwhile may be taken already.
     fn pass_a_slot(&mut self, now: Moment, heard: &mut [Heard]) -> Result<(), Stop>;
     /// All that was done has had its effect; takes what has come to the clients since the last time.
@@ -81,7 +83,11 @@ pub fn play(program: &Program, unit: u64, stage: &mut impl Stage) -> Result<Tran
     let mut now = Moment::first(unit);
     let mut lines = vec![Line::default(); program.clients];
     let mut transcript = Vec::with_capacity(program.steps.len());
+    let has_made_ids = program.has_made_ids();
     for step in &program.steps {
+        if has_made_ids {
+            stage.pass_a_millisecond();
+        }
         let mut moved = Moved { connected: false, heard: vec![Heard::default(); program.clients] };
         let mut sent = 0;
         match step {

@@ -44,6 +44,11 @@ impl Program {
         self.requests().any(is_timed)
     }
 
+    /// Whether servers make ids of their clocks.
+    pub fn has_made_ids(&self) -> bool {
+        self.requests().any(|request| request.contains("XADD") && request.contains(" * "))
+    }
+
     /// Whether a request has the number of this client.
     pub fn names(&self, client: usize) -> bool {
         let word = format!("{{id:{client}}}");

@@ -163,6 +163,10 @@ impl Stage for OnReal<'_> {
         Ok(())
     }
 
+    fn pass_a_millisecond(&mut self) {
+        thread::sleep(Duration::from_millis(1));
+    }
+
     fn pass_a_slot(&mut self, now: Moment, _: &mut [Heard]) -> Result<(), Stop> {
         let then = self.began + Duration::from_millis(now.millis());
         thread::sleep(then.saturating_duration_since(Instant::now()));

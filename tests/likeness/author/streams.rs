@@ -35,7 +35,7 @@ impl Author {
         }
     }
 
-    fn add(&mut self, key: &str) -> String {
+    pub(super) fn add(&mut self, key: &str) -> String {
         let id = self.new_id();
         let trim = match self.random.u8(0..12) {
             0 => format!("MAXLEN {} ", self.small()),

@@ -7,10 +7,10 @@ use super::{Model, Reply};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     No,
+    /// Nothing that it sends is read any more, but nothing is there behind which it would be closed.
+    Ignored,
     /// Once it has been sent what it is to be sent.
     AfterReply,
-    /// It is read from no more, but nothing is there behind which it would be closed.
-    Ignored,
     /// At once.
     Now,
 }
