@@ -33,6 +33,8 @@ pub enum Flow {
     Blocked,
     /// Nothing more: its connection is closed as [`Output::close`] says.
     Closed,
+    /// Let it be written to, and hand over what is left again; see [`Engine::feed_for_a_while`].
+    Again,
 }
 
 /// What there is to do for a client, see [`Engine::take_output`].
@@ -163,7 +165,21 @@ impl Engine {
     /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
     /// the client is resumed.
     pub fn feed(&mut self, client: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
+        self.feed_for_a_while(client, parser, bytes, usize::MAX, now)
+    }
+
+    /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's outbox:
+    /// short requests may have long answers.
+    pub fn feed_for_a_while(
+        &mut self,
+        client: ClientKey,
+        parser: &mut Parser,
+        bytes: &[u8],
+        much: usize,
+        now: Time,
+    ) -> (usize, Flow) {
         self.take_time(now);
+        let most = self.client(client).map_or(0, |owner| owner.outbox.len()).saturating_add(much);
         let mut consumed = 0;
         loop {
             let asleep = self.sleeps();
@@ -177,6 +193,10 @@ impl Engine {
                 owner.stalled = asleep;
                 owner.query_buffer = bytes.len() - consumed;
                 return (consumed, Flow::Blocked);
+            }
+            if owner.outbox.len() > most && consumed < bytes.len() {
+                owner.query_buffer = bytes.len() - consumed;
+                return (consumed, Flow::Again);
             }
             let limits =
                 Limits { bulk: config.proto_max_bulk_len, authenticated: !owner.must_authenticate(config) };

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -25,12 +25,12 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// How many bytes one read takes at most.
+/// How many bytes one read takes at most, and with how many the turn of a connection is over.
 const READ_SIZE: usize = 64 * 1024;
 /// How often a connection is looked at before others have their turn: one that is written to faster than it is
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
-/// With more than this in its outbox a client is written to before it is read from again: requests are short and
+/// With more than this in its outbox a client is written to before more of its requests are run: they are short and
 /// their answers may be long.
 const MUCH: usize = 256 * 1024;
 /// After so many bytes for a connection others have their turn: whoever reads as fast as he is written to must
@@ -230,8 +230,12 @@ struct Input {
     /// that waits.
     left: BytesMut,
     blocked: bool,
+    /// How many bytes have been read in this turn.
+    taken: usize,
     /// So much is in the outbox that it is to be written before more is read.
     answered_much: bool,
+    /// The engine has stopped for that: it goes on with what was left over.
+    stopped: bool,
 }
 
 /// What a step of the task came to.
@@ -337,8 +341,14 @@ impl Task {
         };
         let connection = Arc::new(Connection { client, io: Mutex::new(io) });
         shared.connections.lock().insert(Arc::clone(&connection));
-        let input =
-            Input { parser: Parser::new(), left: BytesMut::new(), blocked: false, answered_much: false };
+        let input = Input {
+            parser: Parser::new(),
+            left: BytesMut::new(),
+            blocked: false,
+            taken: 0,
+            answered_much: false,
+            stopped: false,
+        };
         Self { shared, connection, input }
     }
 
@@ -352,8 +362,9 @@ impl Task {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match READ.with_borrow_mut(|buffer| self.take_turn(context, buffer)) {
             Step::Again | Step::Yield => {
-                context.waker().wake_by_ref();
-                Poll::Pending
+                // Its turn comes again behind all who have something to read, those included whom the runtime has not
+                // asked the system about yet.
+                pin!(tokio::task::yield_now()).poll(context).map(drop)
             }
             Step::Wait => Poll::Pending,
             Step::End => {
@@ -371,6 +382,7 @@ impl Task {
         if !line.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
             line.io.task = Some(context.waker().clone());
         }
+        input.taken = 0;
         for _ in 0..STEPS_IN_A_ROW {
             match input.step(&mut line, context, buffer) {
                 Step::Again => {}
@@ -418,11 +430,15 @@ impl Input {
             self.blocked = false;
             if !self.left.is_empty() {
                 self.run_left(line);
-                return Step::Again;
+                return self.go_on();
             }
         }
         if io.reading_stopped {
             return Step::Wait;
+        }
+        if std::mem::take(&mut self.stopped) {
+            self.run_left(line);
+            return self.go_on();
         }
         let mut read = ReadBuf::new(buffer);
         match Pin::new(&mut *io.transport).poll_read(context, &mut read) {
@@ -430,11 +446,16 @@ impl Input {
             Poll::Ready(Err(_)) => Step::End,
             Poll::Ready(Ok(())) if read.filled().is_empty() => Step::End,
             Poll::Ready(Ok(())) => {
+                self.taken += read.filled().len();
                 self.take(line, read.filled());
-                let full = read.filled().len() == READ_SIZE;
-                if full || std::mem::take(&mut self.answered_much) { Step::Yield } else { Step::Again }
+                self.go_on()
             }
         }
+    }
+
+    fn go_on(&mut self) -> Step {
+        let much = std::mem::take(&mut self.answered_much);
+        if much || self.taken >= READ_SIZE { Step::Yield } else { Step::Again }
     }
 
     /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
@@ -475,10 +496,12 @@ impl Input {
         }
         let clock = &shared.clock;
         let started = clock.instant();
-        let (consumed, flow) = engine.feed(client, &mut self.parser, bytes, clock.at(started));
+        let (consumed, flow) =
+            engine.feed_for_a_while(client, &mut self.parser, bytes, MUCH, clock.at(started));
         engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.blocked = flow == Flow::Blocked;
+        self.stopped = flow == Flow::Again;
         line.settle(engine);
         consumed
     }
