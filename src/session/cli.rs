@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::{Options, Outcome, Session, Target, compare, record, replay};
+use crate::remote::without_login;
 
 /// The exit status where answers differ, as diff's.
 const DIFFERENT: u8 = 1;
@@ -22,7 +23,8 @@ const TOOLS: [(&str, &str); 3] = [
 ];
 const VERBOSE: &str =
     "Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature";
-const SERVER: &str = "The server: redis://[user:password@]host[:port][/database] or unix:/path";
+const SERVER: &str = "The server: redis://[user:password@]host[:port][/database], rediss:// for TLS, or \
+     unix:/path[?db=1&user=ann&pass=s3cret]";
 const ABOUT_RECORD: &str = "\
 Makes a server known under another address and writes down what its clients say and hear, until Ctrl-C or SIGTERM. \
 Bytes pass through as they are. The passwords of AUTH and HELLO are written as <password>; all else that clients send \
@@ -72,7 +74,7 @@ pub enum Tool {
     Record {
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
-        upstream: Target,
+        upstream: String,
         /// Where clients connect, on 127.0.0.1 unless told otherwise; port 0 for a free one.
         #[arg(long, value_name = "[HOST:]PORT")]
         listen: String,
@@ -88,7 +90,7 @@ pub enum Tool {
         file: PathBuf,
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
-        to: Target,
+        to: String,
         /// What both have.
         #[command(flatten)]
         flags: Flags,
@@ -104,7 +106,7 @@ pub enum Tool {
         file: PathBuf,
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
-        with: Target,
+        with: String,
         /// What both have.
         #[command(flatten)]
         flags: Flags,
@@ -153,6 +155,7 @@ impl Tool {
     pub async fn run(self, ended: impl Future<Output = ()>) -> Result<ExitCode, String> {
         match self {
             Self::Record { upstream, listen, out } => {
+                let upstream = target("--upstream", &upstream)?;
                 let listen = if listen.contains(':') { listen } else { format!("127.0.0.1:{listen}") };
                 let create = || {
                     let named = |error: io::Error| {
@@ -173,6 +176,7 @@ impl Tool {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Replay { file, to, flags, flush } => {
+                let to = target("--to", &to)?;
                 let (session, options) = (read(&file)?, flags.options(&file, flush));
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 let replayed = tokio::select! {
@@ -183,6 +187,7 @@ impl Tool {
                 Ok(concluded(out, outcome))
             }
             Self::Compare { file, with, flags, flush } => {
+                let with = target("--with", &with)?;
                 let (session, options) = (read(&file)?, flags.options(&file, flush));
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 let compared = compare(&session, &with, &options, &mut out, ended).await;
@@ -204,6 +209,11 @@ impl Flags {
             patience: Duration::from_secs(self.patience.into()),
         }
     }
+}
+
+/// The server that a flag names.
+fn target(flag: &str, url: &str) -> Result<Target, String> {
+    url.parse().map_err(|error| format!("{flag} {}: {error}", without_login(url)))
 }
 
 fn read(file: &Path) -> Result<Session, String> {

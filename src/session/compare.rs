@@ -15,8 +15,8 @@ use super::play::{
 };
 use super::rules::{self, Likeness, Pairs};
 use super::server::{Received, Server, ServerError};
-use super::target::Target;
 use crate::Broker;
+use crate::remote::Target;
 use crate::resp::{Limits, Parser, request_bytes};
 
 /// How much is sent in one piece: servers read at least as much in one turn of their loop, so that it is done at once.
@@ -49,7 +49,7 @@ pub async fn compare(
     let databases = Databases::of(&session, target);
     databases.prepare(&mut right, options.flush).await?;
 
-    let most = databases.named.iter().max().map_or(0, |most| *most as usize);
+    let most = databases.named.iter().max().map_or(0, |most| *most);
     let broker = Broker::builder()
         .databases(DATABASES.max(most.min(usize::from(u16::MAX)) + 1))
         .password(target.password.clone().unwrap_or_default())
@@ -120,14 +120,14 @@ async fn described(server: &mut Server) -> Result<String, ServerError> {
 /// The databases that a session uses.
 struct Databases {
     /// By its URL and by SELECT.
-    named: BTreeSet<u32>,
+    named: BTreeSet<usize>,
     /// It may touch any other as well.
     all: bool,
 }
 
 impl Databases {
     fn of(session: &Session, target: &Target) -> Self {
-        let mut databases = Self { named: BTreeSet::from([target.database]), all: false };
+        let mut databases = Self { named: BTreeSet::from([target.database.unwrap_or(0)]), all: false };
         for event in &session.events {
             let Action::Send(_, arguments) = &event.action else { continue };
             let Some(name) = arguments.first() else { continue };
@@ -136,7 +136,7 @@ impl Databases {
                     .get(1)
                     .and_then(Argument::bytes)
                     .and_then(|bytes| std::str::from_utf8(bytes).ok());
-                databases.named.extend(number.and_then(|number| number.parse::<u32>().ok()));
+                databases.named.extend(number.and_then(|number| number.parse::<usize>().ok()));
             }
             databases.all |= ["FLUSHALL", "SWAPDB", "MOVE", "COPY"].iter().any(|word| name.is(word));
         }
@@ -144,7 +144,7 @@ impl Databases {
     }
 
     /// Those that have keys.
-    async fn filled(server: &mut Server) -> Result<BTreeSet<u32>, ServerError> {
+    async fn filled(server: &mut Server) -> Result<BTreeSet<usize>, ServerError> {
         let info = server.ask(&["INFO", "keyspace"]).await?;
         let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
         let number = |line: &str| line.strip_prefix("db")?.split_once(':')?.0.parse().ok();
@@ -153,13 +153,13 @@ impl Databases {
 
     async fn prepare(&self, server: &mut Server, flush: bool) -> Result<(), PlayError> {
         let filled = Self::filled(server).await?;
-        let ours: Vec<u32> =
+        let ours: Vec<usize> =
             filled.into_iter().filter(|number| self.all || self.named.contains(number)).collect();
         if ours.is_empty() {
             return Ok(());
         }
         if !flush {
-            let databases: Vec<String> = ours.iter().map(u32::to_string).collect();
+            let databases: Vec<String> = ours.iter().map(usize::to_string).collect();
             let (server, databases) = (server.target().to_string(), databases.join(", "));
             return Err(PlayError::NotEmpty { server, databases });
         }
@@ -169,12 +169,12 @@ impl Databases {
     /// Removes what the session has made.
     async fn clean(&self, server: &mut Server) -> Result<(), ServerError> {
         let filled = Self::filled(server).await?;
-        let ours: Vec<u32> =
+        let ours: Vec<usize> =
             filled.into_iter().filter(|number| self.all || self.named.contains(number)).collect();
         Self::empty(server, &ours).await
     }
 
-    async fn empty(server: &mut Server, numbers: &[u32]) -> Result<(), ServerError> {
+    async fn empty(server: &mut Server, numbers: &[usize]) -> Result<(), ServerError> {
         for number in numbers {
             let answer = server.ask(&["SELECT", &number.to_string()]).await?;
             if answer.kind() == b'+' {

@@ -90,8 +90,8 @@ mod record;
 mod replay;
 pub mod rules;
 mod server;
-pub mod target;
 
+pub use crate::remote::{RemoteError, Target, Transport, UrlError};
 pub use compare::compare;
 pub use format::{Action, Argument, Event, FormatError, Session};
 pub use frame::{Frame, Placeholder, PlaceholderKind};
@@ -99,4 +99,3 @@ pub use play::{Options, Outcome, PlayError};
 pub use record::{RecordError, record};
 pub use replay::replay;
 pub use server::ServerError;
-pub use target::Target;

@@ -9,7 +9,7 @@ use super::format::{Action, Argument, Event, Session, write_event};
 use super::frame::Frame;
 use super::rules::{Pairs, is_made_id};
 use super::server::{Received, Server, ServerError};
-use super::target::Target;
+use crate::remote::Target;
 
 /// Frames that take more than a line are compared line by line, with as many around a difference.
 const CONTEXT: usize = 3;
@@ -121,7 +121,7 @@ pub(super) fn logs_in_itself(session: &Session, index: usize, number: usize, tar
         Action::SendBytes(at, _) | Action::Close(at) | Action::Closed(at) if *at == number => Some(None),
         _ => None,
     });
-    target.database == 0
+    target.database.unwrap_or(0) == 0
         && first.flatten().is_some_and(|arguments| {
             let is = |index: usize, word| {
                 arguments.get(index).is_some_and(|argument: &Argument| argument.is(word))

@@ -19,9 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::format::{Action, Argument, write_event};
-use super::frame::Scanner;
-use super::server::{Received, Server, ServerError, dial, split};
-use super::target::{Place, Target};
+use super::server::{Received, Server, ServerError, split};
+use crate::remote::{Scanner, Socket, Target};
 use crate::resp::{Limits, Parser, request_bytes};
 
 /// How often what has passed is written to the file.
@@ -190,28 +189,14 @@ async fn accept(listener: &TcpListener, upstream: &Target, shared: &Arc<Shared>)
 
 /// Connects to the server and passes on what comes, both ways. None: it cannot be reached.
 async fn connect_up(client: TcpStream, number: usize, upstream: &Target, shared: &Arc<Shared>) -> Option<()> {
+    let mut server = Socket::dial(upstream).await.ok()?;
+    log_in(&mut server, upstream).await?;
     let (from_client, to_client) = client.into_split();
-    match &upstream.place {
-        // The most usual way is not boxed.
-        Place::Tcp { host, port } if upstream.password.is_none() && upstream.database == 0 => {
-            let server = TcpStream::connect((host.as_str(), *port)).await.ok()?;
-            let _ = server.set_nodelay(true);
-            let (from_server, to_server) = server.into_split();
-            tokio::join!(
-                pass(from_client, to_server, number, Way::Up, shared),
-                pass(from_server, to_client, number, Way::Down, shared),
-            );
-        }
-        _ => {
-            let mut server = dial(upstream).await.ok()?;
-            log_in(&mut server, upstream).await?;
-            let (from_server, to_server) = tokio::io::split(server);
-            tokio::join!(
-                pass(from_client, to_server, number, Way::Up, shared),
-                pass(from_server, to_client, number, Way::Down, shared),
-            );
-        }
-    }
+    let (from_server, to_server) = tokio::io::split(server);
+    tokio::join!(
+        pass(from_client, to_server, number, Way::Up, shared),
+        pass(from_server, to_client, number, Way::Down, shared),
+    );
     Some(())
 }
 
@@ -222,8 +207,8 @@ async fn log_in(server: &mut (impl AsyncRead + AsyncWrite + Unpin), upstream: &T
         let words = [Some("AUTH"), upstream.user.as_deref(), Some(password)];
         requests.push(request_bytes(&words.into_iter().flatten().collect::<Vec<_>>()));
     }
-    if upstream.database > 0 {
-        requests.push(request_bytes(&["SELECT", &upstream.database.to_string()]));
+    if let Some(database @ 1..) = upstream.database {
+        requests.push(request_bytes(&["SELECT", &database.to_string()]));
     }
     for request in requests {
         server.write_all(&request).await.ok()?;

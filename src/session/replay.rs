@@ -10,7 +10,7 @@ use super::frame::Frame;
 use super::play::{Options, Outcome, PlayError, Report, expanded, logs_in_itself, playable};
 use super::rules::{self, Likeness, Pairs};
 use super::server::{Received, Server, ServerError};
-use super::target::Target;
+use crate::remote::Target;
 use crate::resp::request_bytes;
 
 /// Plays a session on a server and compares what comes with the answers in the session. What differs is printed to

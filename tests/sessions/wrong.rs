@@ -38,7 +38,7 @@ fn a_server_that_is_not_there() -> Tested {
     refused(compare(&file, &nobody, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
     refused(record(&nobody, "0", &out)?, &["cannot connect to redis://127.0.0.1:", "refused"]);
     refused(record(&nobody, "0", &kept)?, &["cannot connect"]);
-    refused(record("unix:/nowhere", "0", &out)?, &["cannot connect to unix:/nowhere"]);
+    refused(record("unix:/nowhere", "0", &out)?, &["cannot connect to unix:///nowhere: No such file"]);
     assert_eq!(fs::read_to_string(&kept)?, "a > PING\n");
     assert_eq!(folder.files()?.len(), 2);
     Ok(())
@@ -78,12 +78,32 @@ fn a_session_that_is_none() -> Tested {
 fn an_address_that_is_none() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;
-    for (address, part) in
-        [("localhost", "neither redis://"), ("rediss://localhost", "TLS"), ("redis://h:x", "no port")]
-    {
-        let ended = compare(&file, address, &[])?.with(2);
-        assert!(ended.err.contains(part), "{}", ended.err);
+    let out = folder.file("new.session");
+    for (address, shown, part) in [
+        ("localhost", "localhost", "a URL begins with redis://"),
+        ("redis://h:x", "redis://h:x", "`x` is no port"),
+        ("redis://ann:s3cret@h/chat", "h/chat", "`chat` is no number of a database"),
+        ("unix:r.sock?pass=s3cret", "unix:r.sock", "a path that begins with a slash"),
+    ] {
+        refused(replay(&file, address, &[])?, &[&format!("minibroker: --to {shown}: "), part]);
+        refused(compare(&file, address, &[])?, &[&format!("minibroker: --with {shown}: "), part]);
+        refused(record(address, "0", &out)?, &[&format!("minibroker: --upstream {shown}: "), part]);
     }
+    assert_eq!(folder.files()?.len(), 1);
+    Ok(())
+}
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn tls_needs_its_feature() -> Tested {
+    let folder = Folder::new()?;
+    let file = folder.with("a.session", "a > PING\n")?;
+    let (url, out) = ("rediss://127.0.0.1:1", folder.file("new.session"));
+    let told = ["cannot connect to rediss://127.0.0.1:1: TLS needs minibroker built with its feature `tls`"];
+    refused(replay(&file, url, &[])?, &told);
+    refused(compare(&file, url, &[])?, &told);
+    refused(record(url, "0", &out)?, &told);
+    assert_eq!(folder.files()?.len(), 1);
     Ok(())
 }
 
