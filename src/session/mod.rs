@@ -85,6 +85,7 @@ mod compare;
 pub mod conversation;
 pub mod format;
 pub mod frame;
+mod pass;
 mod play;
 mod record;
 mod replay;
