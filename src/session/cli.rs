@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::{Options, Outcome, Session, Target, compare, record, replay};
+use crate::Version;
 use crate::remote::without_login;
 
 /// The exit status where answers differ, as diff's.
@@ -36,6 +37,8 @@ What is on the server stays there.";
 const ABOUT_COMPARE: &str = "\
 Plays a session on a broker of its own and on another server, and prints the first answer in which they differ. The exit \
 status is 0 if there is none, 1 if there is one, 2 if the session cannot be played.\n\n\
+The broker speaks the version of Redis that is nearest to what the server says in INFO that it is: 7.0 up to Redis 7.0, \
+7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output tells which; --compat chooses another.\n\n\
 The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
 with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
 const FORMAT: &str = "\
@@ -113,6 +116,9 @@ pub enum Tool {
         /// Empty the databases that the session uses before.
         #[arg(long)]
         flush: bool,
+        /// Version of Redis that minibroker speaks: 7.0, 7.4 or 8.0 [default: the nearest to what the server is]
+        #[arg(long, value_name = "VERSION")]
+        compat: Option<Version>,
     },
 }
 
@@ -186,9 +192,9 @@ impl Tool {
                 let outcome = replayed.map_err(|error| failed(&file, &error))?;
                 Ok(concluded(out, outcome))
             }
-            Self::Compare { file, with, flags, flush } => {
+            Self::Compare { file, with, flags, flush, compat } => {
                 let with = target("--with", &with)?;
-                let (session, options) = (read(&file)?, flags.options(&file, flush));
+                let (session, options) = (read(&file)?, Options { compat, ..flags.options(&file, flush) });
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 let compared = compare(&session, &with, &options, &mut out, ended).await;
                 let outcome = compared.map_err(|error| failed(&file, &error))?;
@@ -207,6 +213,7 @@ impl Flags {
             idle: self.idle,
             flush,
             patience: Duration::from_secs(self.patience.into()),
+            compat: None,
         }
     }
 }
@@ -231,7 +238,8 @@ fn failed(file: &Path, error: &super::PlayError) -> String {
 
 /// Prints what it has come to.
 fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
-    let Outcome { requests, answers, by_nature, differences } = outcome;
+    let Outcome { requests, answers, by_nature, differences, compat } = outcome;
+    let compat = compat.map(|version| format!("; minibroker as Redis {version}")).unwrap_or_default();
     let by_nature = if by_nature > 0 {
         format!(", {by_nature} of them but for what differs by nature")
     } else {
@@ -239,7 +247,10 @@ fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
     };
     // The exit status tells it as well.
     let _ = match differences {
-        0 => writeln!(out, "# no difference: {requests} requests, {answers} answers the same{by_nature}"),
+        0 => writeln!(
+            out,
+            "# no difference: {requests} requests, {answers} answers the same{by_nature}{compat}"
+        ),
         1 => writeln!(out, "# 1 difference: {requests} requests, {answers} answers"),
         _ => writeln!(out, "# {differences} differences: {requests} requests, {answers} answers"),
     };

@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, Heard, Request};
+use super::conversation::{Conversation, Heard, Request, Since};
 use super::format::{Action, Argument, Session};
+use super::peer::Peer;
 use super::play::{
     Options, Outcome, PlayError, Report, expanded, is_of_use, logs_in_itself, needs_an_answer, playable,
 };
@@ -49,20 +50,25 @@ pub async fn compare(
     let databases = Databases::of(&session, target);
     databases.prepare(&mut right, options.flush).await?;
 
+    let peer = Peer::of(&mut right).await?;
+    let compat = options.compat.unwrap_or(peer.version);
     let most = databases.named.iter().max().map_or(0, |most| *most);
     let broker = Broker::builder()
         .databases(DATABASES.max(most.min(usize::from(u16::MAX)) + 1))
         .password(target.password.clone().unwrap_or_default())
         .journal_limit(0)
+        .compat(compat)
         .start_on_this_runtime();
     let left = Server::embedded(broker, target, session.names.len());
-    let name = described(&mut right).await?;
     let report = Report {
         session: &session,
         options,
-        sides: [format!("minibroker {}", env!("CARGO_PKG_VERSION")), format!("{target} ({name})")],
+        sides: [
+            format!("minibroker {} (as Redis {compat})", env!("CARGO_PKG_VERSION")),
+            format!("{target} ({})", peer.name),
+        ],
         out,
-        outcome: Outcome::default(),
+        outcome: Outcome { compat: Some(compat), ..Outcome::default() },
     };
     let mut comparison = Comparison {
         session: &session,
@@ -99,22 +105,6 @@ fn recorded(session: &Session) -> Vec<Vec<usize>> {
         }
     }
     recorded
-}
-
-/// What the server calls itself.
-async fn described(server: &mut Server) -> Result<String, ServerError> {
-    let info = server.ask(&["INFO", "server"]).await?;
-    let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
-    let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(|value| value.trim().to_owned())
-    };
-    Ok(match (field("valkey_version"), field("redis_version")) {
-        (Some(version), _) => format!("Valkey {version}"),
-        (None, Some(version)) => format!("Redis {version}"),
-        (None, None) => "of unknown version".into(),
-    })
 }
 
 /// The databases that a session uses.
@@ -196,20 +186,11 @@ struct Line {
     /// How many answers the session has for it so far, and how many did come.
     expected: usize,
     matched: usize,
-    /// How much has come since it last sent, and how much of that answers what it sent before.
-    since: usize,
-    owed: usize,
+    since: Since,
     closed: bool,
     /// What it sent as bytes, as far as it is no whole request.
     raw: BytesMut,
     parser: Option<Parser>,
-}
-
-impl Line {
-    /// Something has come to it that does not answer what it sent before its last request.
-    fn has_heard(&self) -> bool {
-        self.since > self.owed || self.closed
-    }
 }
 
 /// Requests of one client that are sent in one piece.
@@ -345,7 +326,11 @@ impl Comparison<'_> {
             }
             Action::Wait(number) => {
                 self.flush().await?;
-                self.until(|comparison| comparison.lines[*number].has_heard()).await?;
+                self.until(|comparison| {
+                    let line = &comparison.lines[*number];
+                    line.since.has_heard(0) || line.closed
+                })
+                .await?;
             }
             Action::Pause(time) => self.pause(*time).await?,
             Action::Idle(time) => {
@@ -393,7 +378,7 @@ impl Comparison<'_> {
         self.batch.events.push(index);
         self.report.outcome.requests += 1;
         let line = &mut self.lines[number];
-        (line.since, line.owed) = (0, line.conversation.unanswered());
+        line.since.sends(&line.conversation);
         self.idle = Duration::ZERO;
     }
 
@@ -539,7 +524,7 @@ impl Comparison<'_> {
         right: Received,
     ) -> Result<(), Stop> {
         let line = &mut self.lines[number];
-        line.since += 1;
+        line.since.hears();
         line.closed |= left == Received::Closed;
         let (one, other) = match (&left, &right) {
             (Received::Frame(one), Received::Frame(other)) => (one, other),

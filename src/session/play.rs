@@ -9,6 +9,7 @@ use super::format::{Action, Argument, Event, Session, write_event};
 use super::frame::Frame;
 use super::rules::{Pairs, is_made_id};
 use super::server::{Received, Server, ServerError};
+use crate::Version;
 use crate::remote::Target;
 
 /// Frames that take more than a line are compared line by line, with as many around a difference.
@@ -33,6 +34,9 @@ pub struct Options {
     pub flush: bool,
     /// How long what has to come may take.
     pub patience: Duration,
+    /// The version of Redis that minibroker speaks where it is compared; none: the one that is nearest to the other
+    /// server.
+    pub compat: Option<Version>,
 }
 
 /// What playing has brought.
@@ -46,6 +50,8 @@ pub struct Outcome {
     pub by_nature: usize,
     /// How many differed otherwise.
     pub differences: usize,
+    /// The version of Redis that minibroker spoke, where it was compared.
+    pub compat: Option<Version>,
 }
 
 /// Why a session was not played to its end.
