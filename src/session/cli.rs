@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{Options, Outcome, Session, Target, compare, record, replay};
+use super::{Options, Outcome, RecordError, Session, Target, compare, record, replay};
 use crate::Version;
 use crate::remote::without_login;
 
@@ -163,12 +163,6 @@ impl Tool {
             Self::Record { upstream, listen, out } => {
                 let upstream = target("--upstream", &upstream)?;
                 let listen = if listen.contains(':') { listen } else { format!("127.0.0.1:{listen}") };
-                let create = || {
-                    let named = |error: io::Error| {
-                        io::Error::new(error.kind(), format!("{}: {error}", out.display()))
-                    };
-                    File::create(&out).map_err(named)
-                };
                 let ready = |address| {
                     // Whoever started us may have closed our standard output; we record all the same.
                     let mut stdout = io::stdout().lock();
@@ -177,8 +171,13 @@ impl Tool {
                         writeln!(stdout, "minibroker {version} is ready on {address}, recording {upstream}");
                     let _ = stdout.flush();
                 };
-                let recorded = record(&upstream, &listen, create, ready, ended).await;
-                recorded.map_err(|error| error.to_string())?;
+                let recorded = record(&upstream, &listen, || File::create(&out), ready, ended).await;
+                recorded.map_err(|error| match error {
+                    RecordError::Write(error) => {
+                        format!("cannot write the recording: {}: {error}", out.display())
+                    }
+                    other => other.to_string(),
+                })?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Replay { file, to, flags, flush } => {

@@ -264,6 +264,9 @@ impl Server {
         let inbox = Arc::clone(&control.inbox);
         match received(&inbox, &self.activity, deadline).await {
             Some(Received::Frame(frame)) => Ok(frame),
+            Some(Received::Bytes(bytes)) if Scanner::default().scan(&bytes).is_err() => {
+                Err(unreachable(&self.target, RemoteError::NotRedis))
+            }
             _ => Err(self.gone()),
         }
     }

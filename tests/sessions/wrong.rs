@@ -1,12 +1,15 @@
 //! What cannot be done is told in one line, with the exit status 2, and leaves nothing behind.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 
 use minibroker::Broker;
+use redis::Commands;
 
 use crate::Tested;
-use crate::program::{Ended, Folder, compare, ended, replay, started};
+use crate::program::{Ended, Folder, Recorder, compare, ended, replay, started, url};
 
 #[track_caller]
 fn refused(ended: Ended, parts: &[&str]) {
@@ -117,6 +120,47 @@ fn a_place_where_nobody_can_listen_or_write() -> Tested {
         &["cannot write the recording", "new.session"],
     );
     assert!(folder.files()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn what_is_no_redis() -> Tested {
+    let folder = Folder::new()?;
+    let (file, out) = (folder.with("a.session", "a > PING\n")?, folder.file("new.session"));
+    for (answer, wanted) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], ": it does not speak the Redis protocol"),
+        (b"", " has gone away"),
+        (b"+PO", " has gone away"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("redis://{}", listener.local_addr()?);
+        let server = thread::spawn(move || -> std::io::Result<()> {
+            for _ in 0..3 {
+                let (mut stream, _) = listener.accept()?;
+                let _ = stream.read(&mut [0; 1024])?;
+                stream.write_all(answer)?;
+            }
+            Ok(())
+        });
+        refused(replay(&file, &url, &[])?, &[&url, wanted]);
+        refused(compare(&file, &url, &[])?, &[&url, wanted]);
+        refused(record(&url, "0", &out)?, &[&url, wanted]);
+        server.join().map_err(|_| "the server panics")??;
+    }
+    assert_eq!(folder.files()?.len(), 1);
+    Ok(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_recording_that_cannot_be_written_any_more_ends_with_that_and_its_clients_go_on() -> Tested {
+    let broker = Broker::start()?;
+    let recorder = Recorder::start(&broker.url(), "/dev/full")?;
+    let mut client = redis::Client::open(url(recorder.addr))?.get_connection()?;
+    let _: () = client.set("k", "v")?;
+    let ended = recorder.ended()?;
+    refused(ended, &["cannot write the recording: /dev/full: No space left on device"]);
+    assert_eq!(broker.command(["GET", "k"])?, "v");
     Ok(())
 }
 
