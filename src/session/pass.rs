@@ -249,3 +249,58 @@ impl Way {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_sends_waits_for_a_writer_that_is_far_behind() -> std::io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut ann = TcpStream::connect(listener.local_addr()?).await?;
+        let (client, _) = listener.accept().await?;
+        let server = Socket::Tcp(TcpStream::connect(listener.local_addr()?).await?);
+        let (mut redis, _) = listener.accept().await?;
+        let shared = Arc::<Shared>::default();
+        let passing = tokio::spawn(Passing::new(client, server, 0, Arc::clone(&shared)));
+        let all = 2 * BEHIND_MAX + 7;
+        let sending = tokio::spawn(async move {
+            let piece = vec![b'x'; PIECE];
+            let mut left = all;
+            while left > 0 {
+                let next = left.min(PIECE);
+                ann.write_all(&piece[..next]).await?;
+                left -= next;
+            }
+            ann.shutdown().await?;
+            ann.read_to_end(&mut Vec::new()).await
+        });
+        let reading = tokio::spawn(async move {
+            let (mut piece, mut got) = (vec![0; PIECE], 0);
+            loop {
+                match redis.read(&mut piece).await? {
+                    0 => return Ok::<usize, std::io::Error>(got),
+                    read => got += read,
+                }
+            }
+        });
+        let ends = |list: &[Note]| list.iter().filter(|note| matches!(note.what, What::End(_))).count();
+        let (mut noted, mut ended) = (0, 0);
+        while noted < all {
+            while shared.notes.lock().waiting.is_empty() && noted + shared.notes.lock().bytes.len() < all {
+                tokio::task::yield_now().await;
+            }
+            let (list, bytes) = shared.notes.lock().take();
+            assert!(bytes.len() <= BEHIND_MAX + PIECE, "{}", bytes.len());
+            (noted, ended) = (noted + bytes.len(), ended + ends(&list));
+        }
+        assert_eq!(reading.await??, all);
+        assert_eq!(sending.await??, 0);
+        passing.await?;
+        assert_eq!(ended + ends(&shared.notes.lock().list), 2);
+        Ok(())
+    }
+}

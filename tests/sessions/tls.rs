@@ -11,7 +11,7 @@ use crate::program::{Ended, Folder, Recorder, compare, minibroker, replay, url};
 use crate::servers;
 
 /// More than a connection holds on its way.
-const LONG: usize = 3_000_000;
+const LONG: usize = 900_000;
 
 #[test]
 fn sessions_are_recorded_and_played_behind_tls() -> Tested {
