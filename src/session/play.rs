@@ -141,10 +141,13 @@ pub(super) fn logs_in_itself(session: &Session, index: usize, number: usize, tar
 pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -> Vec<Vec<u8>> {
     let about_clients = arguments.first().is_some_and(|name| name.is("CLIENT"));
     let password = || server.target().password.clone().unwrap_or_default().into_bytes();
+    let is_named = |name: &[u8]| arguments.iter().any(|argument| argument.bytes() == Some(name));
     let mut out: Vec<Vec<u8>> = arguments
         .iter()
         .map(|argument| match argument {
-            Argument::Bytes(bytes) if is_made_id(bytes) => pairs.id(bytes).unwrap_or_else(|| bytes.clone()),
+            Argument::Bytes(bytes) if is_made_id(bytes) => {
+                pairs.id(bytes, is_named).unwrap_or_else(|| bytes.clone())
+            }
             Argument::Bytes(bytes) if about_clients => pairs.client(bytes).unwrap_or(bytes).clone(),
             Argument::Bytes(bytes) => bytes.clone(),
             Argument::Password => password(),

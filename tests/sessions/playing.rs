@@ -182,6 +182,23 @@ ann > SET k v NX GET EX
 }
 
 #[test]
+fn streams_that_grow_in_the_same_millisecond_keep_their_ids_apart() -> Tested {
+    let folder = Folder::new()?;
+    let mut text = String::new();
+    for entry in 0..1_000 {
+        writeln!(text, "ann > XADD log{} * entry {entry}", entry % 10)?;
+    }
+    for log in 0..10 {
+        writeln!(text, "ann > XRANGE log{log} - +")?;
+    }
+    let file = folder.with("streams.session", &text)?;
+    for server in all()? {
+        compare(&file, &url(server.addr), &[])?.with(0);
+    }
+    Ok(())
+}
+
+#[test]
 fn comparing_leaves_no_key_behind_and_touches_no_other_database() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     broker.command(["SET", "mine", "1"])?;
