@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::dial::Socket;
 use super::frame::Scanner;
-use super::target::Transport;
 use super::{RemoteError, Target};
 use crate::resp::{Protocol, Value, request_bytes};
 
@@ -21,13 +20,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How many bytes are asked for at a time.
 const READ: usize = 16 * 1024;
 
-/// What replies come over.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// A connection that commands are sent over.
 pub struct Connection {
-    stream: Box<dyn Stream>,
+    socket: Socket,
     /// What has arrived and was not read yet.
     buffer: BytesMut,
     scanner: Scanner,
@@ -43,7 +38,10 @@ impl Connection {
         protocol: Protocol,
         database: usize,
     ) -> Result<Self, RemoteError> {
-        let mut connection = in_time(Self::connect(target)).await?;
+        let socket = Socket::dial(target).await?;
+        let server = socket.server();
+        let (buffer, scanner) = (BytesMut::new(), Scanner::default());
+        let mut connection = Self { socket, buffer, scanner, server };
         if let Some(password) = &target.password {
             let user = target.user.as_deref();
             let login = ["AUTH"].into_iter().chain(user).chain([password.as_str()]);
@@ -60,54 +58,30 @@ impl Connection {
         Ok(connection)
     }
 
-    async fn connect(target: &Target) -> Result<Self, RemoteError> {
-        let (stream, server): (Box<dyn Stream>, _) = match &target.transport {
-            #[cfg(not(feature = "tls"))]
-            Transport::Tcp { tls: true, .. } => return Err(RemoteError::WithoutTls),
-            #[cfg(feature = "tls")]
-            Transport::Tcp { host, port, tls: true } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                let server = stream.peer_addr()?;
-                let stream = super::tls::connect(stream, host, target.insecure).await?;
-                (Box::new(stream), Some(server))
-            }
-            Transport::Tcp { host, port, tls: false } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                let server = stream.peer_addr()?;
-                (Box::new(stream), Some(server))
-            }
-            #[cfg(unix)]
-            Transport::Unix(path) => (Box::new(tokio::net::UnixStream::connect(path).await?), None),
-            #[cfg(not(unix))]
-            Transport::Unix(_) => {
-                return Err(RemoteError::System("this system has no Unix sockets".to_owned()));
-            }
-        };
-        let (buffer, scanner) = (BytesMut::new(), Scanner::default());
-        Ok(Self { stream, buffer, scanner, server })
-    }
-
     /// Sends a command.
     pub async fn send<A: AsRef<[u8]>>(
         &mut self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<(), RemoteError> {
         let request = request_bytes(&arguments.into_iter().collect::<Vec<A>>());
-        Ok(self.stream.write_all(&request).await?)
+        Ok(self.socket.write_all(&request).await?)
     }
 
     /// The next reply, whenever it comes. Whoever stops waiting for it loses nothing.
     pub async fn receive(&mut self) -> Result<Value, RemoteError> {
         loop {
             if let Some(length) = self.scanner.scan(&self.buffer)? {
+                let is_attribute = self.buffer.first() == Some(&b'|');
                 let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
                 self.buffer.advance(length);
+                // It tells of the reply that follows; nobody here asks.
+                if is_attribute {
+                    continue;
+                }
                 return reply.map(|(value, _)| value).ok_or(RemoteError::NotRedis);
             }
             self.buffer.reserve(READ);
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            if self.socket.read_buf(&mut self.buffer).await? == 0 {
                 return Err(RemoteError::Closed);
             }
         }
@@ -117,7 +91,7 @@ impl Connection {
     pub fn has_ended(&mut self) -> bool {
         let mut byte = [0];
         let mut context = Context::from_waker(Waker::noop());
-        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
+        let read = Pin::new(&mut self.socket).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
         // There is nothing to be read: what comes is the end, or what nobody has asked for.
         read.is_ready()
     }
@@ -147,7 +121,7 @@ impl Connection {
 
     /// The bare connection, when every reply has been read.
     pub fn into_stream(self) -> impl AsyncRead + AsyncWrite + Send + Unpin {
-        self.stream
+        self.socket
     }
 }
 
@@ -157,6 +131,7 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+/// Waits as long as a server may take to be reached, and to answer what it answers at once.
+pub async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
     tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent))
 }

@@ -1,7 +1,8 @@
-//! A client for servers that are not ours: where one is, how it is spoken to, what it tells of its clients. The broker's
-//! handle uses it where it stands for a real server.
+//! A client for servers that are not ours: where one is, how it is reached and spoken to, what it tells of its clients. The
+//! broker's handle uses it where it stands for a real server; sessions are recorded and played by it.
 
 mod connection;
+mod dial;
 mod frame;
 mod listing;
 mod monitor;
@@ -10,21 +11,23 @@ mod target;
 mod tls;
 
 pub use connection::{Connection, PATIENCE};
+#[cfg(feature = "cli")]
+pub use dial::Socket;
+#[cfg(feature = "cli")]
+pub use frame::{DEEPEST, Scanner, line_end};
 pub use listing::{Listed, listed};
 pub use monitor::{Source, Spoken};
-#[cfg(feature = "cli")]
-pub use target::percent_decoded;
-pub use target::{Target, Transport, percent_encoded, percent_encoded_path};
+pub use target::{Target, Transport, UrlError, percent_encoded, percent_encoded_path, without_login};
 
 /// Why a server cannot be spoken to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
     /// The URL is none.
-    #[error("{0}")]
-    Url(String),
+    #[error(transparent)]
+    Url(#[from] UrlError),
     /// It is reached by TLS, for which this was not built.
     #[cfg(not(feature = "tls"))]
-    #[error("TLS needs the feature `tls` of minibroker")]
+    #[error("TLS needs minibroker built with its feature `tls`")]
     WithoutTls,
     /// What the system, or TLS, says.
     #[error("{0}")]

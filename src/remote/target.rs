@@ -3,60 +3,96 @@
 use std::fmt::{self, Write};
 use std::path::PathBuf;
 
-use super::RemoteError;
-
 /// The port of a URL that names none.
 const PORT: u16 = 6379;
 
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// By TCP; `tls` within TLS.
-    #[allow(missing_docs)]
-    Tcp { host: String, port: u16, tls: bool },
+    /// By TCP.
+    Tcp {
+        /// Its name or address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Within TLS.
+        tls: bool,
+    },
     /// By a Unix socket.
     Unix(PathBuf),
 }
 
 /// A server, as a URL names it: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS, or
-/// `unix:///path?db=1&user=ann&pass=s3cret`. It prints without the password.
+/// `unix:///path?db=1&user=ann&pass=s3cret`. It prints as the URL without user and password.
+///
+/// A URL means here what it means to redis-cli (`-u`), or else to redis-py (`from_url`), or else to redis-rs:
+///
+/// - `redis://s3cret@host` is a password, as redis-cli reads it. `ann:@host` is a user whose password is empty, `:s3cret@host`
+///   the default user: redis-cli would send an empty name, which no server takes.
+/// - User and password end at the last `@` before the first of `/`, `?` and `#`; if there is none, at the last of all: a
+///   password may hold these signs as they are, as redis-cli has it.
+/// - A host that is not there is 127.0.0.1, a port that is not there 6379.
+/// - The database is the path, as redis-cli and redis-rs have it, or else `?db=`, which redis-py knows. What is no number is
+///   refused, as redis-rs does: the others take database 0 for it.
+/// - `user` and `pass` (redis-rs), or `username` and `password` (redis-py), may stand behind the question mark, where `+` is a
+///   space; what stands in front of the host goes before them.
+/// - `unix:` takes a path from the root, all that redis-py and redis-rs take. What stands in front of `@` in
+///   `unix://ann@/path` is a user, as redis-py has it.
+/// - `redis+unix:` is `unix:`, and `valkey` may stand for `redis`, as redis-rs has it. The scheme may have capitals.
+/// - `#insecure` takes any certificate, as redis-rs has it.
+#[cfg_attr(
+    feature = "cli",
+    doc = "
+```
+use minibroker::session::Target;
+
+let target: Target = \"redis://ann:s3cret@localhost:6380/2\".parse()?;
+assert_eq!(target.database, Some(2));
+assert_eq!(target.password.as_deref(), Some(\"s3cret\"));
+assert_eq!(target.to_string(), \"redis://localhost:6380/2\");
+assert!(\"http://localhost\".parse::<Target>().is_err());
+# Ok::<(), minibroker::session::UrlError>(())
+```
+"
+)]
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// How it is reached.
     pub transport: Transport,
     /// The name for AUTH.
     pub user: Option<String>,
-    /// The password for AUTH.
+    /// The password for AUTH; none: nobody logs in.
     pub password: Option<String>,
     /// The database that the URL names.
     pub database: Option<usize>,
-    /// Behind the question mark, what is not ours: `protocol=resp3`.
-    rest: Vec<String>,
     /// `#insecure`: whatever certificate the server has is taken.
     pub insecure: bool,
+    /// Behind the question mark, what is not ours: `protocol=resp3`.
+    rest: Vec<String>,
 }
 
-impl Target {
-    /// Reads a URL.
-    ///
-    /// # Errors
-    ///
-    /// It is none that a client of Redis takes.
-    pub fn parse(url: &str) -> Result<Self, RemoteError> {
-        let (url, fragment) = url.split_once('#').unwrap_or((url, ""));
-        let (url, query) = url.split_once('?').unwrap_or((url, ""));
+/// A URL is none that names a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UrlError(String);
+
+impl std::str::FromStr for Target {
+    type Err = UrlError;
+
+    fn from_str(url: &str) -> Result<Self, UrlError> {
         let mut target = Self {
             transport: Transport::Unix(PathBuf::new()),
             user: None,
             password: None,
             database: None,
+            insecure: false,
             rest: Vec::new(),
-            insecure: fragment == "insecure",
         };
-        match url.split_once(':') {
-            Some(("unix" | "redis+unix", path)) => target.read_unix(path, query)?,
-            Some(("redis", rest)) => target.read_tcp(rest, query, false)?,
-            Some(("rediss", rest)) => target.read_tcp(rest, query, true)?,
+        let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        match scheme.to_ascii_lowercase().as_str() {
+            "unix" | "redis+unix" | "valkey+unix" => target.read_unix(rest)?,
+            "redis" | "valkey" => target.read_tcp(rest, false)?,
+            "rediss" | "valkeys" => target.read_tcp(rest, true)?,
             _ => {
                 return Err(told(
                     "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379".to_owned(),
@@ -65,12 +101,21 @@ impl Target {
         }
         Ok(target)
     }
+}
 
-    fn read_unix(&mut self, path: &str, query: &str) -> Result<(), RemoteError> {
+impl Target {
+    fn read_unix(&mut self, rest: &str) -> Result<(), UrlError> {
+        let (rest, query) = self.without_end(rest);
         // Behind two slashes a host may stand, which has no meaning here.
-        let path = match path.strip_prefix("//") {
-            Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
-            None => path,
+        let path = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                let (login, _) = host.rsplit_once('@').unwrap_or_default();
+                let (user, password) = login.split_once(':').unwrap_or((login, ""));
+                (self.user, self.password) = (some(decoded(user)?), some(decoded(password)?));
+                path
+            }
+            None => rest,
         };
         if !path.starts_with('/') {
             return Err(told(
@@ -78,24 +123,18 @@ impl Target {
             ));
         }
         self.transport = Transport::Unix(PathBuf::from(decoded(path)?));
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match name {
-                "db" => self.database = Some(database(value)?),
-                "user" | "username" => self.user = some(decoded(value)?),
-                "pass" | "password" => self.password = some(decoded(value)?),
-                _ => self.rest.push(pair.to_owned()),
-            }
-        }
-        Ok(())
+        self.read_query(query)
     }
 
-    fn read_tcp(&mut self, rest: &str, query: &str, tls: bool) -> Result<(), RemoteError> {
+    fn read_tcp(&mut self, rest: &str, tls: bool) -> Result<(), UrlError> {
         let rest = rest.strip_prefix("//").ok_or_else(|| told("`//` is missing behind the scheme".into()))?;
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, address) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = user.split_once(':').unwrap_or((user, ""));
+        let authority = rest.find(['/', '?', '#']).and_then(|end| rest.get(..end)).unwrap_or(rest);
+        let login = authority.rsplit_once('@').or(rest.rsplit_once('@')).map_or("", |(login, _)| login);
+        let rest = rest.strip_prefix(login).unwrap_or(rest);
+        let (user, password) = login.split_once(':').unwrap_or(("", login));
         (self.user, self.password) = (some(decoded(user)?), some(decoded(password)?));
+        let (rest, query) = self.without_end(rest.strip_prefix('@').unwrap_or(rest));
+        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
         // Colons stand in an address of IPv6, within brackets.
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -108,14 +147,40 @@ impl Target {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let host = if host.is_empty() { "127.0.0.1".to_owned() } else { decoded(host)? };
         self.transport = Transport::Tcp { host, port, tls };
+        let path = path.trim_matches('/');
         if !path.is_empty() {
             self.database = Some(database(path)?);
         }
+        self.read_query(query)
+    }
+
+    /// What stands in front of the question mark and behind it. What stands behind `#` is read.
+    fn without_end<'a>(&mut self, rest: &'a str) -> (&'a str, &'a str) {
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        self.insecure = fragment == "insecure";
+        rest.split_once('?').unwrap_or((rest, ""))
+    }
+
+    /// Reads what stands behind the question mark, and completes with it what stands in front.
+    fn read_query(&mut self, query: &str) -> Result<(), UrlError> {
+        let named_before = self.user.is_some() || self.password.is_some();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("db", value)) => self.database = Some(database(value)?),
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decoded(&value.replace('+', " "))?;
+            match name {
+                "db" => {
+                    let named = database(&value)?;
+                    self.database.get_or_insert(named);
+                }
+                "user" | "username" if self.user.is_none() && !named_before => self.user = some(value),
+                "pass" | "password" if self.password.is_none() => self.password = some(value),
+                "user" | "username" | "pass" | "password" => {}
                 _ => self.rest.push(pair.to_owned()),
             }
+        }
+        if self.user.is_some() {
+            // Who has a name and no password has an empty one.
+            self.password.get_or_insert_default();
         }
         Ok(())
     }
@@ -123,35 +188,32 @@ impl Target {
     /// What a client is opened with that is to use this database.
     #[must_use]
     pub fn url(&self, database: usize) -> String {
-        self.written(Some(database), self.password.as_deref())
+        self.written(Some(database), true)
     }
 
-    fn written(&self, database: Option<usize>, password: Option<&str>) -> String {
+    fn written(&self, database: Option<usize>, login: bool) -> String {
+        let (user, password) =
+            if login { (self.user.as_deref(), self.password.as_deref()) } else { (None, None) };
         let mut url = String::new();
         let mut query = self.rest.clone();
         // Writing into a string does not fail.
         let _ = match &self.transport {
             Transport::Unix(path) => {
                 query.extend(database.map(|database| format!("db={database}")));
-                let user = self.user.as_deref().map(|user| format!("user={}", percent_encoded(user)));
-                query.extend(user);
+                query.extend(user.map(|user| format!("user={}", percent_encoded(user))));
                 query.extend(password.map(|password| format!("pass={}", percent_encoded(password))));
                 write!(url, "unix://{}", percent_encoded_path(path))
             }
             Transport::Tcp { host, port, tls } => {
                 let scheme = if *tls { "rediss" } else { "redis" };
-                let user = match (&self.user, password) {
-                    (None, None) => String::new(),
-                    // With a name, because redis-cli takes an empty one for a user that is not there.
-                    (user, Some(password)) => {
-                        let user = percent_encoded(user.as_deref().unwrap_or("default"));
-                        format!("{user}:{}@", percent_encoded(password))
-                    }
-                    (Some(user), None) => format!("{}@", percent_encoded(user)),
-                };
+                // With a name, because redis-cli takes an empty one for a user that is not there.
+                let login = password.map_or_else(String::new, |password| {
+                    let user = percent_encoded(user.unwrap_or("default"));
+                    format!("{user}:{}@", percent_encoded(password))
+                });
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 let path = database.map(|database| format!("/{database}")).unwrap_or_default();
-                write!(url, "{scheme}://{user}{host}:{port}{path}")
+                write!(url, "{scheme}://{login}{host}:{port}{path}")
             }
         };
         if !query.is_empty() {
@@ -164,10 +226,10 @@ impl Target {
     }
 }
 
-/// As the URL, without the password.
+/// As the URL, without user and password.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.written(self.database, None))
+        f.pad(&self.written(self.database, false))
     }
 }
 
@@ -177,29 +239,27 @@ impl fmt::Debug for Target {
     }
 }
 
-fn told(text: String) -> RemoteError {
-    RemoteError::Url(text)
+/// What of a URL may be shown, whatever is wrong with it.
+#[must_use]
+pub fn without_login(url: &str) -> &str {
+    let url = url.rsplit_once('@').map_or(url, |(_, address)| address);
+    url.split_once('?').map_or(url, |(address, _)| address)
+}
+
+fn told(text: String) -> UrlError {
+    UrlError(text)
 }
 
 fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn database(text: &str) -> Result<usize, RemoteError> {
+fn database(text: &str) -> Result<usize, UrlError> {
     text.parse().map_err(|_| told(format!("`{text}` is no number of a database")))
 }
 
 /// A part of a URL without its `%41`.
-fn decoded(text: &str) -> Result<String, RemoteError> {
-    percent_decoded(text).map_err(told)
-}
-
-/// A text that stands in a URL with some of its bytes as `%41`.
-///
-/// # Errors
-///
-/// No two hexadecimal digits stand behind a `%`, or it is not UTF-8: in words.
-pub fn percent_decoded(text: &str) -> Result<String, String> {
+fn decoded(text: &str) -> Result<String, UrlError> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, more)) = rest.split_first() {
@@ -211,10 +271,12 @@ pub fn percent_decoded(text: &str) -> Result<String, String> {
         let digits = more.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
         let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
         let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        bytes.push(byte.ok_or("behind `%` two hexadecimal digits are missing")?);
+        bytes.push(
+            byte.ok_or_else(|| told("behind `%` two hexadecimal digits are missing in the URL".to_owned()))?,
+        );
         rest = more.get(2..).unwrap_or_default();
     }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+    String::from_utf8(bytes).map_err(|_| told("the URL is not UTF-8".to_owned()))
 }
 
 /// A text as it stands in a URL, whatever it holds.
@@ -247,55 +309,114 @@ fn percent_encoded_but(bytes: &[u8], plain: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_url_is_read_as_clients_of_redis_read_it() {
-        let cases = [
-            ("redis://localhost", "redis://localhost:6379/3"),
-            ("redis://", "redis://127.0.0.1:6379/3"),
-            ("redis://:p%40ss@h:7000/2", "redis://default:p%40ss@h:7000/3"),
-            ("redis://ann:s@[::1]:7000", "redis://ann:s@[::1]:7000/3"),
-            ("redis://[::1]", "redis://[::1]:6379/3"),
-            ("redis://ann@h/?protocol=resp3", "redis://ann@h:6379/3?protocol=resp3"),
-            ("rediss://h/1#insecure", "rediss://h:6379/3#insecure"),
-            ("unix:/run/r.sock", "unix:///run/r.sock?db=3"),
-            ("unix:///run/r.sock?db=1&pass=x", "unix:///run/r.sock?db=3&pass=x"),
-            ("redis+unix:///r?password=x&username=ann", "unix:///r?db=3&user=ann&pass=x"),
-        ];
-        for (url, wanted) in cases {
-            let target = Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
-            assert_eq!(target.url(3), wanted, "{url}");
-            let again = Target::parse(&target.url(3)).map(|target| target.url(3));
-            assert_eq!(again.as_deref(), Ok(wanted), "{url}");
+    /// All that a URL says, in one line.
+    fn said(url: &str) -> String {
+        match url.parse::<Target>() {
+            Ok(target) => {
+                let place = match &target.transport {
+                    Transport::Tcp { host, port, tls } => {
+                        format!("{host} {port}{}", if *tls { " tls" } else { "" })
+                    }
+                    Transport::Unix(path) => path.display().to_string(),
+                };
+                let text =
+                    |text: &Option<String>| text.as_ref().map_or("-".into(), |text| format!("{text:?}"));
+                let database = target.database.map_or("-".into(), |database| database.to_string());
+                let insecure = if target.insecure { " insecure" } else { "" };
+                format!("{place} {} {} {database}{insecure}", text(&target.user), text(&target.password))
+            }
+            Err(error) => error.to_string(),
         }
-        assert_eq!(Target::parse("redis://h/7").map(|target| target.database), Ok(Some(7)));
-        assert_eq!(Target::parse("redis://h").map(|target| target.database), Ok(None));
     }
 
     #[test]
-    fn what_is_no_url_is_told() {
-        for url in [
-            "",
-            "h:6379",
-            "http://h",
-            "redis:h",
-            "redis://h:x",
-            "redis://h:70000",
-            "redis://h/chat",
-            "unix:r.sock",
-            "unix://r.sock",
-            "redis://%zz@h",
-            "redis://%ff@h",
-            "redis://h?db=x",
+    fn a_url_is_read_as_clients_of_redis_read_it() {
+        // Each was given to redis-cli 7.0 and 8.0, to redis-py 5, and to redis-rs 1.8.
+        for (url, wanted) in [
+            ("redis://h", "h 6379 - - -"),
+            ("redis://h:7000/2", "h 7000 - - 2"),
+            ("REDIS://h", "h 6379 - - -"),
+            ("valkey://h", "h 6379 - - -"),
+            ("rediss://h/1#insecure", "h 6379 tls - - 1 insecure"),
+            // No host, no port.
+            ("redis://", "127.0.0.1 6379 - - -"),
+            ("redis:///2", "127.0.0.1 6379 - - 2"),
+            ("redis://:7000", "127.0.0.1 7000 - - -"),
+            ("redis://h:", "h 6379 - - -"),
+            ("redis://[::1]:7000/1", "::1 7000 - - 1"),
+            ("redis://[::1]", "::1 6379 - - -"),
+            // Who logs in.
+            ("redis://ann:s@h", "h 6379 \"ann\" \"s\" -"),
+            ("redis://s@h", "h 6379 - \"s\" -"),
+            ("redis://:s@h", "h 6379 - \"s\" -"),
+            ("redis://ann:@h", "h 6379 \"ann\" \"\" -"),
+            ("redis://@h", "h 6379 - - -"),
+            ("redis://:@h", "h 6379 - - -"),
+            ("redis://ann:p%2fw+%40@h", "h 6379 \"ann\" \"p/w+@\" -"),
+            ("redis://ann:a:b@h", "h 6379 \"ann\" \"a:b\" -"),
+            ("redis://ann:a@b@h", "h 6379 \"ann\" \"a@b\" -"),
+            ("redis://ann:a/b?c#d@h/1", "h 6379 \"ann\" \"a/b?c#d\" 1"),
+            ("redis://h?username=ann&password=a+b", "h 6379 \"ann\" \"a b\" -"),
+            ("redis://:s@h?user=ann&pass=x", "h 6379 - \"s\" -"),
+            ("redis://ann:s@h/?password=a@b", "h 6379 \"ann\" \"s\" -"),
+            // Which database.
+            ("redis://h/", "h 6379 - - -"),
+            ("redis://h/2/", "h 6379 - - 2"),
+            ("redis://h?db=3", "h 6379 - - 3"),
+            ("redis://h/2?db=3", "h 6379 - - 2"),
+            ("redis://h/?db=3&protocol=resp3", "h 6379 - - 3"),
+            // Unix sockets.
+            ("unix:/run/r.sock", "/run/r.sock - - -"),
+            ("unix:///run/a%20b?db=1&pass=x+y", "/run/a b - \"x y\" 1"),
+            ("redis+unix:///r?password=x&username=ann", "/r \"ann\" \"x\" -"),
+            ("unix://ann@/r?password=x", "/r \"ann\" \"x\" -"),
+            ("unix://:x@/r", "/r - \"x\" -"),
+            ("unix://localhost/r", "/r - - -"),
+            // What is no URL.
+            ("", "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
+            ("h:6379", "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
+            ("http://h", "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
+            ("redis:h", "`//` is missing behind the scheme"),
+            ("redis://h:x", "`x` is no port"),
+            ("redis://h:70000", "`70000` is no port"),
+            ("redis://h/chat", "`chat` is no number of a database"),
+            ("redis://h/-1", "`-1` is no number of a database"),
+            ("redis://h?db=x", "`x` is no number of a database"),
+            ("redis://%zz@h", "behind `%` two hexadecimal digits are missing in the URL"),
+            ("redis://%ff@h", "the URL is not UTF-8"),
+            ("unix:r.sock", "a Unix socket has a path that begins with a slash: unix:///run/redis.sock"),
+            ("unix://r.sock", "a Unix socket has a path that begins with a slash: unix:///run/redis.sock"),
+            ("unix:", "a Unix socket has a path that begins with a slash: unix:///run/redis.sock"),
         ] {
-            assert!(matches!(Target::parse(url), Err(RemoteError::Url(_))), "{url}");
+            assert_eq!(said(url), wanted, "{url}");
         }
+    }
+
+    #[test]
+    fn a_client_is_given_the_same_with_a_database() -> Result<(), UrlError> {
+        for (url, wanted) in [
+            ("redis://", "redis://127.0.0.1:6379/3"),
+            ("redis://:p%40ss@h:7000/2", "redis://default:p%40ss@h:7000/3"),
+            ("redis://ann:s@[::1]:7000", "redis://ann:s@[::1]:7000/3"),
+            ("redis://h/?protocol=resp3", "redis://h:6379/3?protocol=resp3"),
+            ("rediss://h/1#insecure", "rediss://h:6379/3#insecure"),
+            ("unix:/run/a%20b", "unix:///run/a%20b?db=3"),
+            ("redis+unix:///r?password=x+y&username=ann", "unix:///r?db=3&user=ann&pass=x%20y"),
+        ] {
+            let target: Target = url.parse()?;
+            assert_eq!(target.url(3), wanted, "{url}");
+            assert_eq!(target.url(3).parse::<Target>()?.url(3), wanted, "{url}");
+        }
+        Ok(())
     }
 
     #[test]
     fn a_password_is_not_shown() {
         for url in ["redis://ann:s3cret@h:1/2", "redis://:s3cret@h:1/2", "unix:///r?db=2&pass=s3cret"] {
-            let target = Target::parse(url);
-            assert!(!format!("{target:?}").contains("s3cret"), "{target:?}");
+            let target = url.parse::<Target>();
+            let shown =
+                format!("{target:?} {}", target.as_ref().map(ToString::to_string).unwrap_or_default());
+            assert!(!shown.contains("s3cret") && !shown.contains("ann"), "{shown}");
         }
     }
 }

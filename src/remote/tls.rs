@@ -1,6 +1,6 @@
 //! TLS to a server.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -11,6 +11,13 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::RemoteError;
+
+/// Whose certificates the system trusts, read once. What cannot be read trusts nobody; the handshake tells.
+static TRUSTED: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Arc::new(roots)
+});
 
 /// Puts TLS around a connection. The server's certificate has to be one that the system trusts, or one of the file that
 /// `SSL_CERT_FILE` names; `insecure` takes any.
@@ -28,10 +35,7 @@ pub async fn connect(
         let anybody = Arc::new(Anybody(provider));
         builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
     } else {
-        let mut roots = RootCertStore::empty();
-        // What cannot be read trusts nobody; the handshake tells.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        builder.with_root_certificates(roots).with_no_client_auth()
+        builder.with_root_certificates(Arc::clone(&TRUSTED)).with_no_client_auth()
     };
     let name = ServerName::try_from(host.to_owned()).map_err(|error| told(&error))?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| told(&error))

@@ -46,10 +46,16 @@ impl Value {
         let elements = |count: i64| {
             let mut at = after;
             let mut values = Vec::new();
-            for _ in 0..count {
-                let (value, len) = Self::read(bytes.get(at..)?)?;
-                values.push(value);
+            let mut left = count;
+            while left > 0 {
+                let rest = bytes.get(at..)?;
+                let (value, len) = Self::read(rest)?;
                 at += len;
+                // An attribute is left out.
+                if rest.first() != Some(&b'|') {
+                    values.push(value);
+                    left -= 1;
+                }
             }
             Some((values, at))
         };
@@ -64,16 +70,18 @@ impl Value {
                 line => super::parse_double(line)?,
             }),
             b'(' => Self::BigNumber(text()),
-            b'$' | b'=' => {
+            b'$' | b'=' | b'!' => {
                 let Ok(length) = usize::try_from(length()?) else {
                     return Some((Self::Null, after));
                 };
                 let body = bytes.get(after..after + length)?;
-                let value = if kind == b'=' {
-                    let format = String::from_utf8_lossy(body.get(..3)?).into_owned();
-                    Self::Verbatim(format, body.get(4..)?.to_vec())
-                } else {
-                    Self::Bulk(body.to_vec())
+                let value = match kind {
+                    b'=' => {
+                        let format = String::from_utf8_lossy(body.get(..3)?).into_owned();
+                        Self::Verbatim(format, body.get(4..)?.to_vec())
+                    }
+                    b'!' => Self::Error(String::from_utf8_lossy(body).into_owned()),
+                    _ => Self::Bulk(body.to_vec()),
                 };
                 return Some((value, after + length + 2));
             }
@@ -97,6 +105,11 @@ impl Value {
                     pairs.push((key, value));
                 }
                 return Some((Self::Map(pairs), at));
+            }
+            b'|' => {
+                // It tells of the value that follows, and is none itself.
+                let (_, at) = elements(length()?.checked_mul(2)?)?;
+                return Some((Self::Null, at));
             }
             _ => return None,
         };

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{Options, Outcome, Session, Target, compare, record, replay};
+use super::{Options, Outcome, RecordError, Session, Target, compare, record, replay};
+use crate::Version;
+use crate::remote::without_login;
 
 /// The exit status where answers differ, as diff's.
 const DIFFERENT: u8 = 1;
@@ -22,7 +24,8 @@ const TOOLS: [(&str, &str); 3] = [
 ];
 const VERBOSE: &str =
     "Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature";
-const SERVER: &str = "The server: redis://[user:password@]host[:port][/database] or unix:/path";
+const SERVER: &str = "The server: redis://[user:password@]host[:port][/database], rediss:// for TLS, or \
+     unix:/path[?db=1&user=ann&pass=s3cret]";
 const ABOUT_RECORD: &str = "\
 Makes a server known under another address and writes down what its clients say and hear, until Ctrl-C or SIGTERM. \
 Bytes pass through as they are. The passwords of AUTH and HELLO are written as <password>; all else that clients send \
@@ -34,6 +37,8 @@ What is on the server stays there.";
 const ABOUT_COMPARE: &str = "\
 Plays a session on a broker of its own and on another server, and prints the first answer in which they differ. The exit \
 status is 0 if there is none, 1 if there is one, 2 if the session cannot be played.\n\n\
+The broker speaks the version of Redis that is nearest to what the server says in INFO that it is: 7.0 up to Redis 7.0, \
+7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output tells which; --compat chooses another.\n\n\
 The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
 with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
 const FORMAT: &str = "\
@@ -72,7 +77,7 @@ pub enum Tool {
     Record {
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
-        upstream: Target,
+        upstream: String,
         /// Where clients connect, on 127.0.0.1 unless told otherwise; port 0 for a free one.
         #[arg(long, value_name = "[HOST:]PORT")]
         listen: String,
@@ -88,7 +93,7 @@ pub enum Tool {
         file: PathBuf,
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
-        to: Target,
+        to: String,
         /// What both have.
         #[command(flatten)]
         flags: Flags,
@@ -104,13 +109,16 @@ pub enum Tool {
         file: PathBuf,
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
-        with: Target,
+        with: String,
         /// What both have.
         #[command(flatten)]
         flags: Flags,
         /// Empty the databases that the session uses before.
         #[arg(long)]
         flush: bool,
+        /// Version of Redis that minibroker speaks: 7.0, 7.4 or 8.0 [default: the nearest to what the server is]
+        #[arg(long, value_name = "VERSION")]
+        compat: Option<Version>,
     },
 }
 
@@ -153,13 +161,8 @@ impl Tool {
     pub async fn run(self, ended: impl Future<Output = ()>) -> Result<ExitCode, String> {
         match self {
             Self::Record { upstream, listen, out } => {
+                let upstream = target("--upstream", &upstream)?;
                 let listen = if listen.contains(':') { listen } else { format!("127.0.0.1:{listen}") };
-                let create = || {
-                    let named = |error: io::Error| {
-                        io::Error::new(error.kind(), format!("{}: {error}", out.display()))
-                    };
-                    File::create(&out).map_err(named)
-                };
                 let ready = |address| {
                     // Whoever started us may have closed our standard output; we record all the same.
                     let mut stdout = io::stdout().lock();
@@ -168,11 +171,17 @@ impl Tool {
                         writeln!(stdout, "minibroker {version} is ready on {address}, recording {upstream}");
                     let _ = stdout.flush();
                 };
-                let recorded = record(&upstream, &listen, create, ready, ended).await;
-                recorded.map_err(|error| error.to_string())?;
+                let recorded = record(&upstream, &listen, || File::create(&out), ready, ended).await;
+                recorded.map_err(|error| match error {
+                    RecordError::Write(error) => {
+                        format!("cannot write the recording: {}: {error}", out.display())
+                    }
+                    other => other.to_string(),
+                })?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Replay { file, to, flags, flush } => {
+                let to = target("--to", &to)?;
                 let (session, options) = (read(&file)?, flags.options(&file, flush));
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 let replayed = tokio::select! {
@@ -182,8 +191,9 @@ impl Tool {
                 let outcome = replayed.map_err(|error| failed(&file, &error))?;
                 Ok(concluded(out, outcome))
             }
-            Self::Compare { file, with, flags, flush } => {
-                let (session, options) = (read(&file)?, flags.options(&file, flush));
+            Self::Compare { file, with, flags, flush, compat } => {
+                let with = target("--with", &with)?;
+                let (session, options) = (read(&file)?, Options { compat, ..flags.options(&file, flush) });
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 let compared = compare(&session, &with, &options, &mut out, ended).await;
                 let outcome = compared.map_err(|error| failed(&file, &error))?;
@@ -202,8 +212,14 @@ impl Flags {
             idle: self.idle,
             flush,
             patience: Duration::from_secs(self.patience.into()),
+            compat: None,
         }
     }
+}
+
+/// The server that a flag names.
+fn target(flag: &str, url: &str) -> Result<Target, String> {
+    url.parse().map_err(|error| format!("{flag} {}: {error}", without_login(url)))
 }
 
 fn read(file: &Path) -> Result<Session, String> {
@@ -221,7 +237,8 @@ fn failed(file: &Path, error: &super::PlayError) -> String {
 
 /// Prints what it has come to.
 fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
-    let Outcome { requests, answers, by_nature, differences } = outcome;
+    let Outcome { requests, answers, by_nature, differences, compat } = outcome;
+    let compat = compat.map(|version| format!("; minibroker as Redis {version}")).unwrap_or_default();
     let by_nature = if by_nature > 0 {
         format!(", {by_nature} of them but for what differs by nature")
     } else {
@@ -229,7 +246,10 @@ fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
     };
     // The exit status tells it as well.
     let _ = match differences {
-        0 => writeln!(out, "# no difference: {requests} requests, {answers} answers the same{by_nature}"),
+        0 => writeln!(
+            out,
+            "# no difference: {requests} requests, {answers} answers the same{by_nature}{compat}"
+        ),
         1 => writeln!(out, "# 1 difference: {requests} requests, {answers} answers"),
         _ => writeln!(out, "# {differences} differences: {requests} requests, {answers} answers"),
     };

@@ -8,15 +8,16 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, Heard, Request};
+use super::conversation::{Conversation, Heard, Request, Since};
 use super::format::{Action, Argument, Session};
+use super::peer::Peer;
 use super::play::{
     Options, Outcome, PlayError, Report, expanded, is_of_use, logs_in_itself, needs_an_answer, playable,
 };
 use super::rules::{self, Likeness, Pairs};
 use super::server::{Received, Server, ServerError};
-use super::target::Target;
 use crate::Broker;
+use crate::remote::Target;
 use crate::resp::{Limits, Parser, request_bytes};
 
 /// How much is sent in one piece: servers read at least as much in one turn of their loop, so that it is done at once.
@@ -49,20 +50,25 @@ pub async fn compare(
     let databases = Databases::of(&session, target);
     databases.prepare(&mut right, options.flush).await?;
 
-    let most = databases.named.iter().max().map_or(0, |most| *most as usize);
+    let peer = Peer::of(&mut right).await?;
+    let compat = options.compat.unwrap_or(peer.version);
+    let most = databases.named.iter().max().map_or(0, |most| *most);
     let broker = Broker::builder()
         .databases(DATABASES.max(most.min(usize::from(u16::MAX)) + 1))
         .password(target.password.clone().unwrap_or_default())
         .journal_limit(0)
+        .compat(compat)
         .start_on_this_runtime();
     let left = Server::embedded(broker, target, session.names.len());
-    let name = described(&mut right).await?;
     let report = Report {
         session: &session,
         options,
-        sides: [format!("minibroker {}", env!("CARGO_PKG_VERSION")), format!("{target} ({name})")],
+        sides: [
+            format!("minibroker {} (as Redis {compat})", env!("CARGO_PKG_VERSION")),
+            format!("{target} ({})", peer.name),
+        ],
         out,
-        outcome: Outcome::default(),
+        outcome: Outcome { compat: Some(compat), ..Outcome::default() },
     };
     let mut comparison = Comparison {
         session: &session,
@@ -101,33 +107,17 @@ fn recorded(session: &Session) -> Vec<Vec<usize>> {
     recorded
 }
 
-/// What the server calls itself.
-async fn described(server: &mut Server) -> Result<String, ServerError> {
-    let info = server.ask(&["INFO", "server"]).await?;
-    let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
-    let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(|value| value.trim().to_owned())
-    };
-    Ok(match (field("valkey_version"), field("redis_version")) {
-        (Some(version), _) => format!("Valkey {version}"),
-        (None, Some(version)) => format!("Redis {version}"),
-        (None, None) => "of unknown version".into(),
-    })
-}
-
 /// The databases that a session uses.
 struct Databases {
     /// By its URL and by SELECT.
-    named: BTreeSet<u32>,
+    named: BTreeSet<usize>,
     /// It may touch any other as well.
     all: bool,
 }
 
 impl Databases {
     fn of(session: &Session, target: &Target) -> Self {
-        let mut databases = Self { named: BTreeSet::from([target.database]), all: false };
+        let mut databases = Self { named: BTreeSet::from([target.database.unwrap_or(0)]), all: false };
         for event in &session.events {
             let Action::Send(_, arguments) = &event.action else { continue };
             let Some(name) = arguments.first() else { continue };
@@ -136,7 +126,7 @@ impl Databases {
                     .get(1)
                     .and_then(Argument::bytes)
                     .and_then(|bytes| std::str::from_utf8(bytes).ok());
-                databases.named.extend(number.and_then(|number| number.parse::<u32>().ok()));
+                databases.named.extend(number.and_then(|number| number.parse::<usize>().ok()));
             }
             databases.all |= ["FLUSHALL", "SWAPDB", "MOVE", "COPY"].iter().any(|word| name.is(word));
         }
@@ -144,7 +134,7 @@ impl Databases {
     }
 
     /// Those that have keys.
-    async fn filled(server: &mut Server) -> Result<BTreeSet<u32>, ServerError> {
+    async fn filled(server: &mut Server) -> Result<BTreeSet<usize>, ServerError> {
         let info = server.ask(&["INFO", "keyspace"]).await?;
         let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
         let number = |line: &str| line.strip_prefix("db")?.split_once(':')?.0.parse().ok();
@@ -153,13 +143,13 @@ impl Databases {
 
     async fn prepare(&self, server: &mut Server, flush: bool) -> Result<(), PlayError> {
         let filled = Self::filled(server).await?;
-        let ours: Vec<u32> =
+        let ours: Vec<usize> =
             filled.into_iter().filter(|number| self.all || self.named.contains(number)).collect();
         if ours.is_empty() {
             return Ok(());
         }
         if !flush {
-            let databases: Vec<String> = ours.iter().map(u32::to_string).collect();
+            let databases: Vec<String> = ours.iter().map(usize::to_string).collect();
             let (server, databases) = (server.target().to_string(), databases.join(", "));
             return Err(PlayError::NotEmpty { server, databases });
         }
@@ -169,12 +159,12 @@ impl Databases {
     /// Removes what the session has made.
     async fn clean(&self, server: &mut Server) -> Result<(), ServerError> {
         let filled = Self::filled(server).await?;
-        let ours: Vec<u32> =
+        let ours: Vec<usize> =
             filled.into_iter().filter(|number| self.all || self.named.contains(number)).collect();
         Self::empty(server, &ours).await
     }
 
-    async fn empty(server: &mut Server, numbers: &[u32]) -> Result<(), ServerError> {
+    async fn empty(server: &mut Server, numbers: &[usize]) -> Result<(), ServerError> {
         for number in numbers {
             let answer = server.ask(&["SELECT", &number.to_string()]).await?;
             if answer.kind() == b'+' {
@@ -196,20 +186,11 @@ struct Line {
     /// How many answers the session has for it so far, and how many did come.
     expected: usize,
     matched: usize,
-    /// How much has come since it last sent, and how much of that answers what it sent before.
-    since: usize,
-    owed: usize,
+    since: Since,
     closed: bool,
     /// What it sent as bytes, as far as it is no whole request.
     raw: BytesMut,
     parser: Option<Parser>,
-}
-
-impl Line {
-    /// Something has come to it that does not answer what it sent before its last request.
-    fn has_heard(&self) -> bool {
-        self.since > self.owed || self.closed
-    }
 }
 
 /// Requests of one client that are sent in one piece.
@@ -345,7 +326,11 @@ impl Comparison<'_> {
             }
             Action::Wait(number) => {
                 self.flush().await?;
-                self.until(|comparison| comparison.lines[*number].has_heard()).await?;
+                self.until(|comparison| {
+                    let line = &comparison.lines[*number];
+                    line.since.has_heard(0) || line.closed
+                })
+                .await?;
             }
             Action::Pause(time) => self.pause(*time).await?,
             Action::Idle(time) => {
@@ -393,7 +378,7 @@ impl Comparison<'_> {
         self.batch.events.push(index);
         self.report.outcome.requests += 1;
         let line = &mut self.lines[number];
-        (line.since, line.owed) = (0, line.conversation.unanswered());
+        line.since.sends(&line.conversation);
         self.idle = Duration::ZERO;
     }
 
@@ -539,7 +524,7 @@ impl Comparison<'_> {
         right: Received,
     ) -> Result<(), Stop> {
         let line = &mut self.lines[number];
-        line.since += 1;
+        line.since.hears();
         line.closed |= left == Received::Closed;
         let (one, other) = match (&left, &right) {
             (Received::Frame(one), Received::Frame(other)) => (one, other),

@@ -183,6 +183,33 @@ impl Conversation {
     }
 }
 
+/// What has come to a client since it last sent something, for those who wait for more than the answers that were owed
+/// already then.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Since {
+    heard: usize,
+    owed: usize,
+}
+
+impl Since {
+    /// The client sends something, which its conversation does not have yet.
+    pub fn sends(&mut self, conversation: &Conversation) {
+        *self = Self { heard: 0, owed: conversation.unanswered() };
+    }
+
+    /// Something comes.
+    pub fn hears(&mut self) {
+        self.heard += 1;
+    }
+
+    /// Something has come that does not answer what the client sent before its last request; `waiting`: so much has come
+    /// that was not counted yet.
+    #[must_use]
+    pub fn has_heard(&self, waiting: usize) -> bool {
+        self.heard + waiting > self.owed
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::format::{Action, Session};

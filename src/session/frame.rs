@@ -1,11 +1,7 @@
 //! Replies and pushes as they stand on the wire, and in the notation of a session file.
 
+use crate::remote::{DEEPEST, line_end};
 use crate::resp::parse_integer;
-
-/// How deep replies may lie in each other; what is deeper is kept as bytes. Redis's own have no ten levels.
-pub(super) const DEPTH_MAX: usize = 64;
-/// The longest line that announces a length: a sign and as many digits as 64 bits have.
-const LENGTH_LINE_MAX: usize = 32;
 
 /// One reply or push of either version of the protocol, or an element of one. `kind` is the byte that it begins with
 /// on the wire.
@@ -166,7 +162,7 @@ impl Frame {
         }
     }
 
-    /// Reads a whole frame, such as a [`Scanner`] has found. None: it is nested too deep.
+    /// Reads a whole frame, with nothing behind it. None: it is nested too deep.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         read(bytes, 0).map(|(frame, _)| frame)
@@ -177,7 +173,7 @@ fn read(bytes: &[u8], depth: usize) -> Option<(Frame, usize)> {
     let end = line_end(bytes, 0)?;
     let (&kind, line) = (bytes.first()?, bytes.get(1..end)?);
     let mut at = end + 2;
-    if depth > DEPTH_MAX {
+    if depth > DEEPEST {
         return None;
     }
     let frame = match kind {
@@ -213,117 +209,15 @@ fn elements(kind: u8, count: u64) -> Option<u64> {
     if matches!(kind, b'%' | b'|') { count.checked_mul(2) } else { Some(count) }
 }
 
-/// Where the next CR LF is, searched from `from` on.
-fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += bytes.get(at..)?.iter().position(|byte| *byte == b'\r')?;
-        if bytes.get(at + 1)? == &b'\n' {
-            return Some(at);
-        }
-        at += 1;
-    }
-}
-
-/// The bytes are no replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable;
-
-/// Finds where a frame ends, without reading any byte twice, however it arrives.
-#[derive(Clone, Debug, Default)]
-pub struct Scanner {
-    /// How far the frame is scanned.
-    at: usize,
-    /// How far behind `at` the end of a line has been looked for in vain.
-    searched: usize,
-    /// How many values of the frame are still to come; 0: nothing of it has been seen.
-    left: u64,
-}
-
-impl Scanner {
-    /// Goes on with the frame at the beginning of `buffer`, which holds the same bytes as before and more.
-    /// `Some(n)`: it is complete and has n bytes.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are not RESP.
-    pub fn scan(&mut self, buffer: &[u8]) -> Result<Option<usize>, Unreadable> {
-        loop {
-            let Some(&kind) = buffer.get(self.at) else { return Ok(None) };
-            let Some(end) = line_end(buffer, self.at + self.searched) else {
-                self.searched = (buffer.len() - self.at).saturating_sub(1);
-                let is_length = b"$=!*~>%|".contains(&kind);
-                let known = is_length || b"+-:,#(_".contains(&kind);
-                if !known || (is_length && self.searched > LENGTH_LINE_MAX) {
-                    return Err(Unreadable);
-                }
-                return Ok(None);
-            };
-            let line = buffer.get(self.at + 1..end).ok_or(Unreadable)?;
-            let mut next = end + 2;
-            let mut inside = 0;
-            let mut is_value = true;
-            match kind {
-                b'$' | b'=' | b'!' => {
-                    if let Ok(length) = usize::try_from(parse_integer(line).ok_or(Unreadable)?) {
-                        let close = next.checked_add(length).ok_or(Unreadable)?;
-                        match buffer.get(close..close.saturating_add(2)) {
-                            None => {
-                                // The line is short: it may be read again.
-                                self.searched = 0;
-                                return Ok(None);
-                            }
-                            Some(b"\r\n") => next = close + 2,
-                            Some(_) => return Err(Unreadable),
-                        }
-                    }
-                }
-                b'*' | b'~' | b'>' | b'%' | b'|' => {
-                    let count = u64::try_from(parse_integer(line).ok_or(Unreadable)?).unwrap_or(0);
-                    inside = elements(kind, count).ok_or(Unreadable)?;
-                    is_value = kind != b'|' || self.left == 0;
-                }
-                b'+' | b'-' | b':' | b',' | b'#' | b'(' | b'_' => {}
-                _ => return Err(Unreadable),
-            }
-            let open = if self.left == 0 { 1 } else { self.left };
-            self.left = (open - u64::from(is_value)).checked_add(inside).ok_or(Unreadable)?;
-            self.at = next;
-            self.searched = 0;
-            if self.left == 0 {
-                *self = Self::default();
-                return Ok(Some(next));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WIRE: &[u8] = b">3\r\n$7\r\nmessage\r\n+a\r\n*2\r\n:1\r\n%1\r\n|1\r\n+k\r\n:5\r\n$-1\r\n*-1\r\n";
-
     #[test]
-    fn a_frame_is_found_however_it_arrives() {
-        let mut bytes = WIRE.to_vec();
-        bytes.extend_from_slice(b"+next\r\n");
-        let mut scanner = Scanner::default();
-        for end in 0..WIRE.len() {
-            assert_eq!(scanner.scan(&bytes[..end]), Ok(None), "{end}");
-        }
-        assert_eq!(scanner.scan(&bytes), Ok(Some(WIRE.len())));
-        assert_eq!(scanner.scan(&bytes[WIRE.len()..]), Ok(Some(7)));
-    }
-
-    #[test]
-    fn what_is_no_reply_is_refused_and_what_is_too_deep_is_not_read() {
-        for bytes in [&b"hello\r\n"[..], b"$x\r\n", b"$1\r\nabc", b"*99999999999999999999999999999999999"] {
-            assert_eq!(Scanner::default().scan(bytes), Err(Unreadable), "{}", bytes.escape_ascii());
-        }
-        let deep = b"*1\r\n".repeat(100_000);
-        assert_eq!(Scanner::default().scan(&deep), Ok(None));
-        assert_eq!(Frame::read(&[&deep[..], b":1\r\n"].concat()), None);
+    fn what_is_nested_too_deep_is_not_read() {
+        let nested = |depth| [b"*1\r\n".repeat(depth), b":1\r\n".to_vec()].concat();
+        assert!(Frame::read(&nested(DEEPEST)).is_some());
+        assert_eq!(Frame::read(&nested(100_000)), None);
     }
 
     #[test]

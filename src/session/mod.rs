@@ -76,7 +76,9 @@
 //!
 //! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; where there are
 //! any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of one
-//! client with no event of another between them go out in one piece.
+//! client with no event of another between them go out in one piece. The broker speaks the version of Redis that is nearest
+//! to what the server says in INFO that it is, unless [`Options::compat`] names one: 7.0 up to Redis 7.0, 7.4 up to Redis
+//! 7.4 and Valkey 8, or else 8.0. The output tells which: `minibroker 0.1.0 (as Redis 7.0)`.
 //!
 //! Both compare byte by byte, but for [what differs by nature](rules).
 
@@ -85,13 +87,15 @@ mod compare;
 pub mod conversation;
 pub mod format;
 pub mod frame;
+mod pass;
+mod peer;
 mod play;
 mod record;
 mod replay;
 pub mod rules;
 mod server;
-pub mod target;
 
+pub use crate::remote::{RemoteError, Target, Transport, UrlError};
 pub use compare::compare;
 pub use format::{Action, Argument, Event, FormatError, Session};
 pub use frame::{Frame, Placeholder, PlaceholderKind};
@@ -99,4 +103,3 @@ pub use play::{Options, Outcome, PlayError};
 pub use record::{RecordError, record};
 pub use replay::replay;
 pub use server::ServerError;
-pub use target::Target;

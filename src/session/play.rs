@@ -9,7 +9,8 @@ use super::format::{Action, Argument, Event, Session, write_event};
 use super::frame::Frame;
 use super::rules::{Pairs, is_made_id};
 use super::server::{Received, Server, ServerError};
-use super::target::Target;
+use crate::Version;
+use crate::remote::Target;
 
 /// Frames that take more than a line are compared line by line, with as many around a difference.
 const CONTEXT: usize = 3;
@@ -33,6 +34,9 @@ pub struct Options {
     pub flush: bool,
     /// How long what has to come may take.
     pub patience: Duration,
+    /// The version of Redis that minibroker speaks where it is compared; none: the one that is nearest to the other
+    /// server.
+    pub compat: Option<Version>,
 }
 
 /// What playing has brought.
@@ -46,6 +50,8 @@ pub struct Outcome {
     pub by_nature: usize,
     /// How many differed otherwise.
     pub differences: usize,
+    /// The version of Redis that minibroker spoke, where it was compared.
+    pub compat: Option<Version>,
 }
 
 /// Why a session was not played to its end.
@@ -121,7 +127,7 @@ pub(super) fn logs_in_itself(session: &Session, index: usize, number: usize, tar
         Action::SendBytes(at, _) | Action::Close(at) | Action::Closed(at) if *at == number => Some(None),
         _ => None,
     });
-    target.database == 0
+    target.database.unwrap_or(0) == 0
         && first.flatten().is_some_and(|arguments| {
             let is = |index: usize, word| {
                 arguments.get(index).is_some_and(|argument: &Argument| argument.is(word))
@@ -135,10 +141,13 @@ pub(super) fn logs_in_itself(session: &Session, index: usize, number: usize, tar
 pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -> Vec<Vec<u8>> {
     let about_clients = arguments.first().is_some_and(|name| name.is("CLIENT"));
     let password = || server.target().password.clone().unwrap_or_default().into_bytes();
+    let is_named = |name: &[u8]| arguments.iter().any(|argument| argument.bytes() == Some(name));
     let mut out: Vec<Vec<u8>> = arguments
         .iter()
         .map(|argument| match argument {
-            Argument::Bytes(bytes) if is_made_id(bytes) => pairs.id(bytes).unwrap_or_else(|| bytes.clone()),
+            Argument::Bytes(bytes) if is_made_id(bytes) => {
+                pairs.id(bytes, is_named).unwrap_or_else(|| bytes.clone())
+            }
             Argument::Bytes(bytes) if about_clients => pairs.client(bytes).unwrap_or(bytes).clone(),
             Argument::Bytes(bytes) => bytes.clone(),
             Argument::Password => password(),

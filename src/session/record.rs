@@ -4,99 +4,25 @@
 //! through the proxy waits for nothing but the way there and back.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io::{self, Write};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use parking_lot::{Condvar, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 
 use super::format::{Action, Argument, write_event};
-use super::frame::Scanner;
-use super::server::{Received, Server, ServerError, dial, split};
-use super::target::{Place, Target};
+use super::pass::{BEHIND_MAX, Note, Passing, Shared, Way, What};
+use super::server::{Received, Server, ServerError, split};
+use crate::remote::{Scanner, Socket, Target};
 use crate::resp::{Limits, Parser, request_bytes};
 
 /// How often what has passed is written to the file.
 const TICK: Duration = Duration::from_millis(100);
-/// How much may wait to be written down before those who send have to wait.
-const BEHIND_MAX: usize = 64 * 1024 * 1024;
-/// What is read at once.
-const PIECE: usize = 64 * 1024;
 /// A silence that is noted: less is what computers need, not people.
 const SILENCE: Duration = Duration::from_millis(100);
-
-/// Which way bytes went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Up,
-    Down,
-}
-
-/// What happened on a connection.
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Connect,
-    /// So many bytes passed.
-    Pass(Way, usize),
-    /// One end was closed: the client's (`Up`) or the server's.
-    End(Way),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Note {
-    connection: usize,
-    at: Instant,
-    what: What,
-}
-
-/// What has passed and is not written down yet.
-#[derive(Default)]
-struct Notes {
-    list: Vec<Note>,
-    bytes: Vec<u8>,
-    over: bool,
-}
-
-/// What the proxy and the thread that writes share.
-#[derive(Default)]
-struct Shared {
-    notes: Mutex<Notes>,
-    /// Tells the writer that it is over, or far behind.
-    hurry: Condvar,
-    /// Tells the proxy that the writer is not far behind any more.
-    caught_up: Notify,
-    /// Nothing can be written any more.
-    failed: AtomicBool,
-}
-
-impl Shared {
-    fn note(&self, connection: usize, what: What, bytes: &[u8]) {
-        if self.failed.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut notes = self.notes.lock();
-        notes.list.push(Note { connection, at: Instant::now(), what });
-        notes.bytes.extend_from_slice(bytes);
-        if notes.bytes.len() > BEHIND_MAX / 2 {
-            self.hurry.notify_one();
-        }
-    }
-
-    /// Returns when the writer is not far behind.
-    async fn keep_pace(&self) {
-        while !self.failed.load(Ordering::Relaxed) && self.notes.lock().bytes.len() > BEHIND_MAX {
-            self.caught_up.notified().await;
-        }
-    }
-}
 
 /// Makes a server known under an address of its own and writes down what its clients say and hear, until `ended`.
 /// `ready` is called with the address as soon as clients can connect.
@@ -190,28 +116,9 @@ async fn accept(listener: &TcpListener, upstream: &Target, shared: &Arc<Shared>)
 
 /// Connects to the server and passes on what comes, both ways. None: it cannot be reached.
 async fn connect_up(client: TcpStream, number: usize, upstream: &Target, shared: &Arc<Shared>) -> Option<()> {
-    let (from_client, to_client) = client.into_split();
-    match &upstream.place {
-        // The most usual way is not boxed.
-        Place::Tcp { host, port } if upstream.password.is_none() && upstream.database == 0 => {
-            let server = TcpStream::connect((host.as_str(), *port)).await.ok()?;
-            let _ = server.set_nodelay(true);
-            let (from_server, to_server) = server.into_split();
-            tokio::join!(
-                pass(from_client, to_server, number, Way::Up, shared),
-                pass(from_server, to_client, number, Way::Down, shared),
-            );
-        }
-        _ => {
-            let mut server = dial(upstream).await.ok()?;
-            log_in(&mut server, upstream).await?;
-            let (from_server, to_server) = tokio::io::split(server);
-            tokio::join!(
-                pass(from_client, to_server, number, Way::Up, shared),
-                pass(from_server, to_client, number, Way::Down, shared),
-            );
-        }
-    }
+    let mut server = Socket::dial(upstream).await.ok()?;
+    log_in(&mut server, upstream).await?;
+    Passing::new(client, server, number, Arc::clone(shared)).await;
     Some(())
 }
 
@@ -222,8 +129,8 @@ async fn log_in(server: &mut (impl AsyncRead + AsyncWrite + Unpin), upstream: &T
         let words = [Some("AUTH"), upstream.user.as_deref(), Some(password)];
         requests.push(request_bytes(&words.into_iter().flatten().collect::<Vec<_>>()));
     }
-    if upstream.database > 0 {
-        requests.push(request_bytes(&["SELECT", &upstream.database.to_string()]));
+    if let Some(database @ 1..) = upstream.database {
+        requests.push(request_bytes(&["SELECT", &database.to_string()]));
     }
     for request in requests {
         server.write_all(&request).await.ok()?;
@@ -238,41 +145,6 @@ async fn log_in(server: &mut (impl AsyncRead + AsyncWrite + Unpin), upstream: &T
     Some(())
 }
 
-/// Passes on what comes, and notes it, until one end is closed.
-async fn pass(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    number: usize,
-    way: Way,
-    shared: &Shared,
-) {
-    let mut buffer = vec![0; PIECE];
-    let other = if way == Way::Up { Way::Down } else { Way::Up };
-    let closed = loop {
-        // What cannot be read any more is closed as well.
-        let read = from.read(&mut buffer).await.unwrap_or(0);
-        let piece = buffer.get(..read).unwrap_or_default();
-        if piece.is_empty() {
-            break way;
-        }
-        // It is on its way before it is noted, and noted before an answer to it can be.
-        let written = poll_fn(|context| match Pin::new(&mut to).poll_write(context, piece) {
-            Poll::Ready(Ok(written)) => Poll::Ready(Some(written)),
-            Poll::Ready(Err(_)) => Poll::Ready(None),
-            Poll::Pending => Poll::Ready(Some(0)),
-        })
-        .await;
-        shared.note(number, What::Pass(way, read), piece);
-        let Some(rest) = written.and_then(|written| piece.get(written..)) else { break other };
-        if !rest.is_empty() && to.write_all(rest).await.is_err() {
-            break other;
-        }
-        shared.keep_pace().await;
-    };
-    shared.note(number, What::End(closed), b"");
-    let _ = to.shutdown().await;
-}
-
 /// The thread that writes.
 fn write_down(shared: &Shared, upstream: &str, mut out: impl Write) -> io::Result<()> {
     let mut recording = Recording::default();
@@ -281,22 +153,21 @@ fn write_down(shared: &Shared, upstream: &str, mut out: impl Write) -> io::Resul
     loop {
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         text.clear();
+        let mut notes = shared.notes.lock();
         if let Err(error) = written {
-            shared.failed.store(true, Ordering::Relaxed);
-            shared.caught_up.notify_waiters();
+            // Its clients go on.
+            notes.failed = true;
+            notes.take();
             return Err(error);
         }
-        let mut notes = shared.notes.lock();
         if !notes.over && notes.bytes.len() <= BEHIND_MAX / 2 {
             shared.hurry.wait_for(&mut notes, TICK);
         }
         let over = notes.over;
-        let taken = std::mem::take(&mut *notes);
-        notes.over = over;
+        let (list, bytes) = notes.take();
         drop(notes);
-        shared.caught_up.notify_waiters();
-        recording.add(&taken, &mut text);
-        if over && taken.list.is_empty() {
+        recording.add(&list, &bytes, &mut text);
+        if over && list.is_empty() {
             recording.end(&mut text);
             out.write_all(text.as_bytes())?;
             return out.flush();
@@ -333,9 +204,8 @@ impl Talk {
 }
 
 impl Recording {
-    fn add(&mut self, notes: &Notes, text: &mut String) {
-        let mut bytes = notes.bytes.as_slice();
-        for note in &notes.list {
+    fn add(&mut self, notes: &[Note], mut bytes: &[u8], text: &mut String) {
+        for note in notes {
             let number = note.connection;
             let silence = self.last.map_or(Duration::ZERO, |last| note.at.saturating_duration_since(last));
             self.last = Some(note.at);
@@ -478,14 +348,12 @@ mod tests {
 
     fn recorded(pieces: &[(Way, &[u8])]) -> String {
         let (mut recording, mut text) = (Recording::default(), String::new());
-        let mut notes = Notes::default();
         let at = Instant::now();
-        notes.list.push(Note { connection: 0, at, what: What::Connect });
-        for (way, bytes) in pieces {
-            notes.list.push(Note { connection: 0, at, what: What::Pass(*way, bytes.len()) });
-            notes.bytes.extend_from_slice(bytes);
-        }
-        recording.add(&notes, &mut text);
+        let passed = pieces.iter().map(|(way, bytes)| What::Pass(*way, bytes.len()));
+        let notes: Vec<Note> =
+            [What::Connect].into_iter().chain(passed).map(|what| Note { connection: 0, at, what }).collect();
+        let bytes: Vec<&[u8]> = pieces.iter().map(|(_, bytes)| *bytes).collect();
+        recording.add(&notes, &bytes.concat(), &mut text);
         recording.end(&mut text);
         text
     }

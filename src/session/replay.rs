@@ -4,13 +4,13 @@ use std::io::Write;
 
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, Heard, Request};
+use super::conversation::{Conversation, Heard, Request, Since};
 use super::format::{Action, Session};
 use super::frame::Frame;
 use super::play::{Options, Outcome, PlayError, Report, expanded, logs_in_itself, playable};
 use super::rules::{self, Likeness, Pairs};
 use super::server::{Received, Server, ServerError};
-use super::target::Target;
+use crate::remote::Target;
 use crate::resp::request_bytes;
 
 /// Plays a session on a server and compares what comes with the answers in the session. What differs is printed to
@@ -73,9 +73,7 @@ struct Line {
     closed: bool,
     /// The place of the event that sent last.
     sent: Option<usize>,
-    /// How much has come since, and how much of that answers what it sent before.
-    since: usize,
-    owed: usize,
+    since: Since,
 }
 
 struct Replay<'a> {
@@ -190,7 +188,7 @@ impl Replay<'_> {
             Action::Wait(number) => {
                 self.flush().await?;
                 let deadline = Instant::now() + self.report.options.patience;
-                while self.lines[*number].since + self.server.waiting(*number) <= self.lines[*number].owed
+                while !self.lines[*number].since.has_heard(self.server.waiting(*number))
                     && self.server.peek(*number) != Some(Received::Closed)
                 {
                     if !self.server.something(deadline).await {
@@ -241,7 +239,7 @@ impl Replay<'_> {
         self.report.outcome.requests += 1;
         self.lines[number].sent = Some(index);
         let line = &mut self.lines[number];
-        (line.since, line.owed) = (0, line.conversation.unanswered());
+        line.since.sends(&line.conversation);
         self.idle = std::time::Duration::ZERO;
         let action = &self.session.events[index].action;
         self.report.tell(|| action.clone());
@@ -271,7 +269,7 @@ impl Replay<'_> {
         let received = self.next(number).await;
         let line = &mut self.lines[number];
         line.left -= 1;
-        line.since += 1;
+        line.since.hears();
         let heard = line.conversation.hears(wanted);
         // The last answer that was due tells that all has been done.
         if self.sender == Some(number)

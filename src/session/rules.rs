@@ -17,7 +17,7 @@
 //! | CONFIG GET | what tells where the server runs: port, bind, dir, unixsocket, logfile, pidfile, requirepass `<any>` |
 //! | EXEC | what may differ in the answers to what it executes |
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::conversation::{Heard, Request};
 use super::frame::{Frame, Placeholder, PlaceholderKind, stream_id};
@@ -31,24 +31,36 @@ const CLOCK_MIN_SIGNED: i64 = 1_000_000_000_000;
 /// What one side has for what the other has: ids and numbers that differ by nature, and answers that have a name.
 #[derive(Debug, Default)]
 pub struct Pairs {
-    /// Ids of streams, from left to right and back.
-    ids: HashMap<Vec<u8>, Vec<u8>>,
-    back: HashMap<Vec<u8>, Vec<u8>>,
+    /// What ids of the left stand for on the right. In one millisecond two streams may get the same id on one side and
+    /// different ones on the other.
+    ids: HashMap<Vec<u8>, Vec<Id>>,
+    /// The ids of the right.
+    back: HashSet<Vec<u8>>,
     /// Numbers of clients.
     clients: HashMap<Vec<u8>, Vec<u8>>,
     /// What a name of the session stands for on the right.
     named: HashMap<String, Vec<u8>>,
 }
 
+/// An id of the right side.
+#[derive(Debug)]
+struct Id {
+    right: Vec<u8>,
+    /// The stream that it was made for, where that is known.
+    stream: Option<Vec<u8>>,
+}
+
 impl Pairs {
-    /// What the right side has for an id of the left, which may be an exclusive bound: `(1700000000000-0`.
-    #[must_use]
-    pub fn id(&self, argument: &[u8]) -> Option<Vec<u8>> {
-        if let Some(id) = self.ids.get(argument) {
-            return Some(id.clone());
-        }
-        let id = self.ids.get(argument.strip_prefix(b"(")?)?;
-        Some([b"(", id.as_slice()].concat())
+    /// What the right side has for an id of the left, which may be an exclusive bound: `(1700000000000-0`. `is_named` tells
+    /// which streams the request names.
+    pub fn id(&self, argument: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let (sign, id): (&[u8], _) = match argument.strip_prefix(b"(") {
+            Some(id) => (b"(", id),
+            None => (b"", argument),
+        };
+        let known = self.ids.get(id)?;
+        let named = known.iter().rev().find(|id| id.stream.as_deref().is_some_and(&is_named));
+        Some([sign, named.or(known.last())?.right.as_slice()].concat())
     }
 
     /// What the right side has for a number of a client.
@@ -63,17 +75,20 @@ impl Pairs {
         self.named.get(name)
     }
 
-    /// Whether the two ids stand for each other, from now on if they are new.
-    fn pair(&mut self, left: &[u8], right: &[u8]) -> bool {
-        match (self.ids.get(left), self.back.get(right)) {
-            (Some(known), _) => known == right,
-            (None, Some(_)) => false,
-            (None, None) => {
-                self.ids.insert(left.to_vec(), right.to_vec());
-                self.back.insert(right.to_vec(), left.to_vec());
-                true
-            }
+    /// Whether the two ids stand for each other, from now on if they were made for this stream or one of them is new.
+    fn pair(&mut self, left: &[u8], right: &[u8], stream: Option<&[u8]>) -> bool {
+        let is_new = !self.back.contains(right) || !self.ids.contains_key(left);
+        let is_known = self.ids.get(left).is_some_and(|known| known.iter().any(|id| id.right == right));
+        if stream.is_none() && is_known {
+            return true;
         }
+        if stream.is_none() && !is_new {
+            return false;
+        }
+        let id = Id { right: right.to_vec(), stream: stream.map(<[u8]>::to_vec) };
+        self.ids.entry(left.to_vec()).or_default().push(id);
+        self.back.insert(right.to_vec());
+        true
     }
 }
 
@@ -114,6 +129,8 @@ pub fn compare(heard: &Heard, left: &Frame, right: &Frame, pairs: &mut Pairs) ->
 enum Rule {
     /// Nothing but ids.
     Exact,
+    /// The id of a new entry of this stream.
+    Added(Vec<u8>),
     /// What a placeholder stands for.
     Like(PlaceholderKind),
     /// The number of a client.
@@ -168,8 +185,9 @@ fn rule(request: &Request) -> Rule {
         "xpending" if request.arguments.len() > 3 => {
             Rule::Column(2, Box::new(Rule::Like(PlaceholderKind::Ms)))
         }
+        "xadd" => Rule::Added(request.arguments.get(1).cloned().unwrap_or_default()),
         // Their ids are known by themselves, and nothing else of them differs.
-        "xadd" | "xtrim" | "xclaim" | "xautoclaim" | "xpending" | "dump" => Rule::Exact,
+        "xtrim" | "xclaim" | "xautoclaim" | "xpending" | "dump" => Rule::Exact,
         "xinfo|stream" | "xinfo|groups" | "xinfo|consumers" => Rule::Named(XINFO),
         "time" => Rule::Each(Box::new(Rule::Like(PlaceholderKind::Ms))),
         "lastsave" => Rule::Like(PlaceholderKind::Ms),
@@ -228,7 +246,8 @@ impl Rule {
             && is_made_id(other)
         {
             let same = one == other;
-            return (pairs.pair(one, other) || same)
+            let stream = if let Self::Added(stream) = self { Some(stream.as_slice()) } else { None };
+            return (pairs.pair(one, other, stream) || same)
                 .then(|| if same { right.clone() } else { placeholder(PlaceholderKind::Id) });
         }
         if left == right && !matches!(left, Frame::Nest { .. }) && !matches!(self, Self::Client) {
@@ -236,7 +255,7 @@ impl Rule {
         }
         let exact = |pairs: &mut Pairs| each(left, right, pairs, |_| Self::Exact);
         match self {
-            Self::Exact => exact(pairs),
+            Self::Exact | Self::Added(_) => exact(pairs),
             Self::Like(kind) => both_are(*kind).then(|| placeholder(*kind)),
             Self::Client => {
                 let (one, other) = (left.text()?, right.text()?);
@@ -449,7 +468,28 @@ mod tests {
             "different"
         );
         assert_eq!(of("XADD s 1-1 f v", "\"1-1\"", "\"2-1\""), "different");
-        assert_eq!(pairs.id(b"(1700000000000-1").as_deref(), Some(&b"(1800000000005-0"[..]));
+        assert_eq!(pairs.id(b"(1700000000000-1", |_| false).as_deref(), Some(&b"(1800000000005-0"[..]));
+    }
+
+    #[test]
+    fn two_streams_may_get_one_id_on_one_side_and_two_on_the_other() {
+        let mut pairs = Pairs::default();
+        let mut of = |request: &str, left: &str, right: &str| compared(&mut pairs, request, left, right);
+        assert_eq!(of("XADD s * f v", "\"1700000000000-0\"", "\"1800000000000-0\""), "<id>");
+        assert_eq!(of("XADD t * f v", "\"1700000000000-0\"", "\"1800000000001-0\""), "<id>");
+        assert_eq!(of("XADD t * f v", "\"1700000000003-0\"", "\"1800000000003-0\""), "<id>");
+        assert_eq!(of("XADD u * f v", "\"1700000000004-0\"", "\"1800000000003-0\""), "<id>");
+        assert_eq!(of("XADD v * f v", "\"1700000000003-0\"", "\"1800000000000-0\""), "<id>");
+        let range = |id: &str| format!("[[\"{id}\" [\"f\"]]]");
+        assert_eq!(
+            of("XRANGE t - +", &range("1700000000000-0"), &range("1800000000001-0")),
+            "[[<id> [\"f\"]]]"
+        );
+        assert_eq!(of("XRANGE t - +", &range("1700000000004-0"), &range("1800000000001-0")), "different");
+        for (stream, right) in [("s", "1800000000000-0"), ("t", "1800000000001-0")] {
+            let id = pairs.id(b"1700000000000-0", |name| name == stream.as_bytes());
+            assert_eq!(id.as_deref(), Some(right.as_bytes()));
+        }
     }
 
     #[test]

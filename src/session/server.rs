@@ -2,7 +2,6 @@
 //! was told.
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,12 +13,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::frame::{Frame, Scanner};
-use super::target::{Place, Target};
+use super::frame::Frame;
 use crate::Broker;
+use crate::remote::{RemoteError, Scanner, Socket, Target};
 use crate::resp::request_bytes;
 
-/// How long a server may take to accept a connection, and to answer what it always answers at once.
+/// How long a server may take to answer what it always answers at once; to empty a database takes a while.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// What a server reads at least in one turn of its loop.
 const PIECE: usize = 8 * 1024;
@@ -38,8 +37,8 @@ pub enum ServerError {
     Unreachable {
         /// Where.
         server: String,
-        /// What the system says.
-        source: io::Error,
+        /// Why not.
+        source: RemoteError,
     },
     /// It lets nobody in with this password, or without one.
     #[error("{server} refuses: {text}")]
@@ -57,6 +56,10 @@ pub enum ServerError {
     },
 }
 
+pub(super) fn unreachable(target: &Target, source: RemoteError) -> ServerError {
+    ServerError::Unreachable { server: target.to_string(), source }
+}
+
 /// What came on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Received {
@@ -68,27 +71,9 @@ pub(super) enum Received {
     Closed,
 }
 
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A connection to whatever server.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-/// Connects.
-pub(super) async fn dial(target: &Target) -> Result<Box<dyn Stream>, ServerError> {
-    let attempt = async {
-        Ok::<Box<dyn Stream>, io::Error>(match &target.place {
-            Place::Tcp { host, port } => {
-                let stream = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-            #[cfg(unix)]
-            Place::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            #[cfg(not(unix))]
-            Place::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
-        })
-    };
-    let outcome = timeout(PATIENCE, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    outcome.map_err(|source| ServerError::Unreachable { server: target.to_string(), source })
-}
 
 #[derive(Default)]
 struct Inbox {
@@ -220,7 +205,10 @@ impl Server {
     async fn dial(&self) -> Result<Connection, ServerError> {
         let stream: Box<dyn Stream> = match &self.kind {
             Kind::Embedded(broker) => Box::new(broker.connect()),
-            Kind::Real => dial(&self.target).await?,
+            Kind::Real => {
+                let dialed = Socket::dial(&self.target).await;
+                Box::new(dialed.map_err(|source| unreachable(&self.target, source))?)
+            }
         };
         Ok(Connection::new(stream, &self.activity))
     }
@@ -261,8 +249,8 @@ impl Server {
         }
         // Always one with an answer: then the server knows of the connection before anything else happens.
         requests.push(vec![b"PING".to_vec()]);
-        if self.target.database > 0 {
-            requests.push(vec![b"SELECT".to_vec(), self.target.database.to_string().into_bytes()]);
+        if let Some(database @ 1..) = self.target.database {
+            requests.push(vec![b"SELECT".to_vec(), database.to_string().into_bytes()]);
         }
         requests
     }
@@ -276,6 +264,9 @@ impl Server {
         let inbox = Arc::clone(&control.inbox);
         match received(&inbox, &self.activity, deadline).await {
             Some(Received::Frame(frame)) => Ok(frame),
+            Some(Received::Bytes(bytes)) if Scanner::default().scan(&bytes).is_err() => {
+                Err(unreachable(&self.target, RemoteError::NotRedis))
+            }
             _ => Err(self.gone()),
         }
     }

@@ -54,7 +54,7 @@ fn what_a_real_server_cannot_do_panics_where_it_was_asked_for() -> Outcome {
     ];
     for (name, call) in calls {
         let (text, place) = panic_of(call);
-        let begins = format!("`{name}`: this broker is attached to redis://default@{address}, and ");
+        let begins = format!("`{name}`: this broker is attached to redis://{address}, and ");
         assert!(text.starts_with(&begins), "{text}");
         assert!(text.ends_with("; `broker.is_embedded()` tells before"), "{text}");
         assert_eq!(place, file!(), "{name}");

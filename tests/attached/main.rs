@@ -4,6 +4,8 @@
 //! machine has.
 
 mod abilities;
+#[cfg(feature = "tls")]
+mod certificates;
 mod clean;
 mod everywhere;
 mod isolation;

@@ -99,5 +99,8 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() -> Outcome {
 #[cfg(not(feature = "tls"))]
 fn tls_needs_its_feature() {
     let told = refusal("rediss://127.0.0.1:1");
-    assert_eq!(told, "cannot attach to rediss://127.0.0.1:1: TLS needs the feature `tls` of minibroker");
+    assert_eq!(
+        told,
+        "cannot attach to rediss://127.0.0.1:1: TLS needs minibroker built with its feature `tls`"
+    );
 }

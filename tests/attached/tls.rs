@@ -2,67 +2,14 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::Command;
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use minibroker::Broker;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::Outcome;
+use crate::certificates::Certificates;
 use crate::running;
-
-/// Certificates in a folder that goes with this.
-struct Certificates {
-    folder: PathBuf,
-}
-
-impl Certificates {
-    /// One for this machine, issued by an authority that nobody knows.
-    fn new() -> Result<Self, Box<dyn std::error::Error>> {
-        let folder = env::temp_dir().join(format!("minibroker-tls-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        let certificates = Self { folder };
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-        let key = KeyPair::generate()?;
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
-        fs::write(certificates.file("ca.pem"), authority.pem())?;
-        fs::write(certificates.file("key.pem"), key.serialize_pem())?;
-        fs::write(certificates.file("server.pem"), certificate.pem())?;
-        Ok(certificates)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-
-    /// What makes a redis-server use them.
-    fn settings(&self, port: u16) -> Vec<String> {
-        let port = port.to_string();
-        let (certificate, key, authority) =
-            (self.file("server.pem"), self.file("key.pem"), self.file("ca.pem"));
-        [
-            ["--tls-port", &port],
-            ["--tls-cert-file", &certificate],
-            ["--tls-key-file", &key],
-            ["--tls-ca-cert-file", &authority],
-            ["--tls-auth-clients", "no"],
-        ]
-        .concat()
-        .into_iter()
-        .map(str::to_owned)
-        .collect()
-    }
-}
-
-impl Drop for Certificates {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
 
 #[test]
 fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome {

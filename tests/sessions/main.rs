@@ -1,6 +1,9 @@
 //! `minibroker record`, `replay` and `compare` from their user's side: sessions of real clients, on embedded brokers and
 //! on every real server that this machine has (found as the comparison finds them).
 
+#[cfg(feature = "tls")]
+#[path = "../attached/certificates.rs"]
+mod certificates;
 #[allow(dead_code)]
 #[path = "../comparison/control.rs"]
 mod control;
@@ -15,6 +18,8 @@ mod passing;
 mod playing;
 mod program;
 mod recording;
+#[cfg(feature = "tls")]
+mod tls;
 mod wrong;
 
 /// What a test returns.

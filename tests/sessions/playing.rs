@@ -130,18 +130,71 @@ bob > WAITAOF 0 0 0
 bob > GET k
 ";
     let file = folder.with("differs.session", text)?;
-    let first = compare(&file, &url(server.addr), &[])?.with(1);
-    let head =
-        format!("--- minibroker {}\n+++ redis://{} (Redis 7.0", env!("CARGO_PKG_VERSION"), server.addr);
+    let first = compare(&file, &url(server.addr), &["--compat", "8.0"])?.with(1);
+    let head = format!(
+        "--- minibroker {} (as Redis 8.0)\n+++ redis://{} (Redis 7.0",
+        env!("CARGO_PKG_VERSION"),
+        server.addr
+    );
     assert!(first.out.starts_with(&head), "{}", first.out);
     let wanted = format!(
         "@@ {file}:2: what ann gets @@\n  ann > LPOS l a RANK -9223372036854775808\n- ann < -\"ERR value"
     );
     assert!(first.out.contains(&wanted), "{}", first.out);
     assert!(first.out.contains("\n+ ann < :0\n# 1 difference:"), "{}", first.out);
-    let all = compare(&file, &url(server.addr), &["--all"])?.with(1);
+    let all = compare(&file, &url(server.addr), &["--all", "--compat", "8.0"])?.with(1);
     assert!(all.out.contains("- bob < [:0 :0]\n+ bob < -\"ERR unknown command 'WAITAOF'"), "{}", all.out);
     assert!(all.out.ends_with("# 2 differences: 4 requests, 4 answers\n"), "{}", all.out);
+    Ok(())
+}
+
+#[test]
+fn minibroker_speaks_the_version_of_the_server_unless_told_otherwise() -> Tested {
+    let folder = Folder::new()?;
+    // Commands that came later, and texts of errors that have changed.
+    let text = "\
+ann > WAITAOF 0 0 0
+ann > HGETDEL h FIELDS 1 f
+ann > LPOS l a RANK -9223372036854775808
+ann > RPUSH l a b
+ann > LPOS l a RANK -9223372036854775808
+ann > EXPIRE
+ann > CLIENT NO-TOUCH ON
+ann > SET k v NX GET EX
+";
+    let file = folder.with("versions.session", text)?;
+    for server in all()? {
+        let version = match server.name.as_str() {
+            "redis-7.0" => "7.0",
+            _ => "8.0",
+        };
+        let compared = compare(&file, &url(server.addr), &[])?;
+        assert_eq!(compared.status, Some(0), "{}: {}{}", server.name, compared.out, compared.err);
+        let wanted =
+            format!("# no difference: 8 requests, 8 answers the same; minibroker as Redis {version}\n");
+        assert_eq!(compared.out, wanted, "{}", server.name);
+        let other = if version == "7.0" { "8.0" } else { "7.0" };
+        let compared = compare(&file, &url(server.addr), &["--compat", other])?;
+        assert_eq!(compared.status, Some(1), "{}: {}{}", server.name, compared.out, compared.err);
+        assert!(compared.out.contains(&format!(" (as Redis {other})\n")), "{}", compared.out);
+    }
+    Ok(())
+}
+
+#[test]
+fn streams_that_grow_in_the_same_millisecond_keep_their_ids_apart() -> Tested {
+    let folder = Folder::new()?;
+    let mut text = String::new();
+    for entry in 0..1_000 {
+        writeln!(text, "ann > XADD log{} * entry {entry}", entry % 10)?;
+    }
+    for log in 0..10 {
+        writeln!(text, "ann > XRANGE log{log} - +")?;
+    }
+    let file = folder.with("streams.session", &text)?;
+    for server in all()? {
+        compare(&file, &url(server.addr), &[])?.with(0);
+    }
     Ok(())
 }
 

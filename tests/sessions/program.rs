@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -24,7 +24,8 @@ pub fn all() -> Result<Vec<servers::Server>, String> {
     Ok(servers)
 }
 
-fn minibroker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+/// It, with its output to be read.
+pub fn minibroker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_minibroker"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -93,14 +94,20 @@ impl Recorder {
     }
 
     /// Ends it as Ctrl-C does.
-    pub fn end(mut self) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn end(self) -> Result<(), Box<dyn std::error::Error>> {
+        let ended = self.ended()?.with(0);
+        assert!(ended.out.is_empty() && ended.err.is_empty(), "{}{}", ended.out, ended.err);
+        Ok(())
+    }
+
+    /// The same, however it ends.
+    pub fn ended(mut self) -> Result<Ended, Box<dyn std::error::Error>> {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(id.ok_or("no id")?, rustix::process::Signal::INT)?;
-        let mut rest = String::new();
-        io::Read::read_to_string(&mut self.stdout, &mut rest)?;
-        let status = self.child.wait()?;
-        assert!(status.success() && rest.is_empty(), "{status} {rest}");
-        Ok(())
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out)?;
+        self.child.stderr.take().ok_or("piped")?.read_to_string(&mut err)?;
+        Ok(Ended { status: self.child.wait()?.code(), out, err })
     }
 }
 

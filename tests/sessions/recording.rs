@@ -145,6 +145,27 @@ fn a_server_that_closes_is_recorded_as_such() -> Tested {
 }
 
 #[test]
+fn a_server_that_goes_away_and_comes_back_is_recorded_as_such() -> Tested {
+    let (broker, folder) = (Broker::start()?, Folder::new()?);
+    let file = folder.file("restart.session");
+    let recorder = Recorder::start(&broker.url(), &file)?;
+    let client = redis::Client::open(url(recorder.addr))?;
+    let mut ann = client.get_connection()?;
+    let _: () = ann.set("k", "v")?;
+    broker.stop();
+    assert!(ann.get::<_, String>("k").is_err());
+    assert!(client.get_connection().and_then(|mut bob| bob.get::<_, String>("k")).is_err());
+    broker.restart()?;
+    let _: () = client.get_connection()?.set("k", "w")?;
+    recorder.end()?;
+    let text = fs::read_to_string(&file)?;
+    for line in ["c1 < +OK\n", "c1 closed\n", "c2 closed\n", "c3 > SET k w\nc3 < +OK\n"] {
+        assert!(text.contains(line), "{line} {text}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_pipeline_is_recorded_as_one() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let file = folder.file("pipeline.session");

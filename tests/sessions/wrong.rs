@@ -1,12 +1,15 @@
 //! What cannot be done is told in one line, with the exit status 2, and leaves nothing behind.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 
 use minibroker::Broker;
+use redis::Commands;
 
 use crate::Tested;
-use crate::program::{Ended, Folder, compare, ended, replay, started};
+use crate::program::{Ended, Folder, Recorder, compare, ended, replay, started, url};
 
 #[track_caller]
 fn refused(ended: Ended, parts: &[&str]) {
@@ -38,7 +41,7 @@ fn a_server_that_is_not_there() -> Tested {
     refused(compare(&file, &nobody, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
     refused(record(&nobody, "0", &out)?, &["cannot connect to redis://127.0.0.1:", "refused"]);
     refused(record(&nobody, "0", &kept)?, &["cannot connect"]);
-    refused(record("unix:/nowhere", "0", &out)?, &["cannot connect to unix:/nowhere"]);
+    refused(record("unix:/nowhere", "0", &out)?, &["cannot connect to unix:///nowhere: No such file"]);
     assert_eq!(fs::read_to_string(&kept)?, "a > PING\n");
     assert_eq!(folder.files()?.len(), 2);
     Ok(())
@@ -78,12 +81,32 @@ fn a_session_that_is_none() -> Tested {
 fn an_address_that_is_none() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;
-    for (address, part) in
-        [("localhost", "neither redis://"), ("rediss://localhost", "TLS"), ("redis://h:x", "no port")]
-    {
-        let ended = compare(&file, address, &[])?.with(2);
-        assert!(ended.err.contains(part), "{}", ended.err);
+    let out = folder.file("new.session");
+    for (address, shown, part) in [
+        ("localhost", "localhost", "a URL begins with redis://"),
+        ("redis://h:x", "redis://h:x", "`x` is no port"),
+        ("redis://ann:s3cret@h/chat", "h/chat", "`chat` is no number of a database"),
+        ("unix:r.sock?pass=s3cret", "unix:r.sock", "a path that begins with a slash"),
+    ] {
+        refused(replay(&file, address, &[])?, &[&format!("minibroker: --to {shown}: "), part]);
+        refused(compare(&file, address, &[])?, &[&format!("minibroker: --with {shown}: "), part]);
+        refused(record(address, "0", &out)?, &[&format!("minibroker: --upstream {shown}: "), part]);
     }
+    assert_eq!(folder.files()?.len(), 1);
+    Ok(())
+}
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn tls_needs_its_feature() -> Tested {
+    let folder = Folder::new()?;
+    let file = folder.with("a.session", "a > PING\n")?;
+    let (url, out) = ("rediss://127.0.0.1:1", folder.file("new.session"));
+    let told = ["cannot connect to rediss://127.0.0.1:1: TLS needs minibroker built with its feature `tls`"];
+    refused(replay(&file, url, &[])?, &told);
+    refused(compare(&file, url, &[])?, &told);
+    refused(record(url, "0", &out)?, &told);
+    assert_eq!(folder.files()?.len(), 1);
     Ok(())
 }
 
@@ -97,6 +120,47 @@ fn a_place_where_nobody_can_listen_or_write() -> Tested {
         &["cannot write the recording", "new.session"],
     );
     assert!(folder.files()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn what_is_no_redis() -> Tested {
+    let folder = Folder::new()?;
+    let (file, out) = (folder.with("a.session", "a > PING\n")?, folder.file("new.session"));
+    for (answer, wanted) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], ": it does not speak the Redis protocol"),
+        (b"", " has gone away"),
+        (b"+PO", " has gone away"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("redis://{}", listener.local_addr()?);
+        let server = thread::spawn(move || -> std::io::Result<()> {
+            for _ in 0..3 {
+                let (mut stream, _) = listener.accept()?;
+                let _ = stream.read(&mut [0; 1024])?;
+                stream.write_all(answer)?;
+            }
+            Ok(())
+        });
+        refused(replay(&file, &url, &[])?, &[&url, wanted]);
+        refused(compare(&file, &url, &[])?, &[&url, wanted]);
+        refused(record(&url, "0", &out)?, &[&url, wanted]);
+        server.join().map_err(|_| "the server panics")??;
+    }
+    assert_eq!(folder.files()?.len(), 1);
+    Ok(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_recording_that_cannot_be_written_any_more_ends_with_that_and_its_clients_go_on() -> Tested {
+    let broker = Broker::start()?;
+    let recorder = Recorder::start(&broker.url(), "/dev/full")?;
+    let mut client = redis::Client::open(url(recorder.addr))?.get_connection()?;
+    let _: () = client.set("k", "v")?;
+    let ended = recorder.ended()?;
+    refused(ended, &["cannot write the recording: /dev/full: No space left on device"]);
+    assert_eq!(broker.command(["GET", "k"])?, "v");
     Ok(())
 }
 

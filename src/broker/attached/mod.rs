@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use super::builder::{NO_ADDRESS, OwnRuntime};
 use super::wait::{Outcome, Sought};
 use super::{Broker, CommandError, Place, StartError};
-use crate::remote::{RemoteError, Target, Transport};
+use crate::remote::{RemoteError, Target, Transport, without_login};
 use crate::resp::{OwnedRequest, Value};
 use crate::store::clients::Filter;
 use crate::store::journal::Message;
@@ -232,8 +232,8 @@ impl Drop for Runner {
 impl Attached {
     fn new(url: &str, flushes: bool) -> Result<Self, StartError> {
         let cannot = |url: String, error: &RemoteError| StartError::Attach { url, reason: error.to_string() };
-        let shown = || url.rsplit_once('@').map_or(url, |(_, address)| address).to_owned();
-        let target = Target::parse(url).map_err(|error| cannot(shown(), &error))?;
+        let parsed = url.parse::<Target>();
+        let target = parsed.map_err(|error| cannot(without_login(url).to_owned(), &error.into()))?;
         let named = target.to_string();
         let runner = Runner::start()?;
         let server = runner.run(Server::attach(target, flushes)).map_err(|error| cannot(named, &error))?;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Action, Argument, FormatError, PASSWORD};
-use crate::session::frame::{self, Frame, Placeholder};
+use crate::remote::DEEPEST;
+use crate::session::frame::{Frame, Placeholder};
 
 /// Lines with their continuations, and the number of each.
 pub(super) fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, FormatError> {
@@ -261,7 +262,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn frame(&mut self, depth: usize) -> Result<Frame, String> {
-        if depth > frame::DEPTH_MAX {
+        if depth > DEEPEST {
             return Err("arrays lie too deep in each other".into());
         }
         self.skip_space();

@@ -1,0 +1,102 @@
+//! The way to a server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::connection::in_time;
+use super::{RemoteError, Target, Transport};
+
+/// A connection to a server, with nothing said yet.
+#[derive(Debug)]
+pub enum Socket {
+    /// By TCP.
+    Tcp(TcpStream),
+    /// By TLS.
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    /// By a Unix socket.
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+impl Socket {
+    /// Connects.
+    pub async fn dial(target: &Target) -> Result<Self, RemoteError> {
+        in_time(async {
+            match &target.transport {
+                #[cfg(not(feature = "tls"))]
+                Transport::Tcp { tls: true, .. } => Err(RemoteError::WithoutTls),
+                #[cfg(feature = "tls")]
+                Transport::Tcp { host, port, tls: true } => {
+                    let stream = tcp(host, *port).await?;
+                    Ok(Self::Tls(Box::new(super::tls::connect(stream, host, target.insecure).await?)))
+                }
+                Transport::Tcp { host, port, tls: false } => Ok(Self::Tcp(tcp(host, *port).await?)),
+                #[cfg(unix)]
+                Transport::Unix(path) => Ok(Self::Unix(tokio::net::UnixStream::connect(path).await?)),
+                #[cfg(not(unix))]
+                Transport::Unix(_) => Err(RemoteError::System("this system has no Unix sockets".to_owned())),
+            }
+        })
+        .await
+    }
+
+    /// The server's end, where it has an address.
+    pub fn server(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.peer_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> Result<TcpStream, RemoteError> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Does the same with whatever stream it is.
+macro_rules! each {
+    ($socket:expr, $stream:ident => $work:expr) => {
+        match $socket.get_mut() {
+            Socket::Tcp($stream) => $work,
+            #[cfg(feature = "tls")]
+            Socket::Tls($stream) => $work,
+            #[cfg(unix)]
+            Socket::Unix($stream) => $work,
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, stream => Pin::new(stream).poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}
