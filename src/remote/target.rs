@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_url_is_read_as_clients_of_redis_read_it() {
-        // Each was given to redis-cli 7.0 and 8.0, to redis-py 5, and to redis-rs 1.8.
+        // As redis-cli 7.0 and 8.0 and redis-py read what they were given, and as the source of redis-rs 1.8 reads.
         for (url, wanted) in [
             ("redis://h", "h 6379 - - -"),
             ("redis://h:7000/2", "h 7000 - - 2"),
