@@ -1,5 +1,9 @@
 //! Pub/Sub: who is subscribed to what, and the delivery of messages.
 
+mod patterns;
+
+use patterns::Patterns;
+
 use super::clients::Subscriptions;
 use super::faults::{Delivery, Faults};
 use super::journal::{Publishing, Recorder};
@@ -46,7 +50,14 @@ pub struct PubSub {
     channels: Map<Bytes, Subscribers>,
     patterns: Map<Bytes, Subscribers>,
     shard_channels: Map<Bytes, Subscribers>,
+    /// The names of `patterns`, to find those that match a channel.
+    index: Patterns,
+    /// The places of those, while a message is published; empty in between.
+    matching: Vec<usize>,
 }
+
+/// So many patterns are tried one by one, which is faster than to look for those that may match.
+const FEW_PATTERNS: usize = 8;
 
 impl PubSub {
     fn table(&self, kind: Kind) -> &Map<Bytes, Subscribers> {
@@ -71,6 +82,15 @@ impl PubSub {
         self.table(kind).keys().map(|name| &**name)
     }
 
+    /// The places of the patterns that may match a channel, in their order.
+    fn take_places(&mut self, channel: &[u8]) -> Vec<usize> {
+        let mut places = std::mem::take(&mut self.matching);
+        let candidates = self.index.candidates(channel);
+        places.extend(candidates.filter_map(|pattern| self.patterns.get_index_of(pattern)));
+        places.sort_unstable();
+        places
+    }
+
     /// How many clients are subscribed to this very channel or pattern.
     #[must_use]
     pub fn subscribers(&self, kind: Kind, name: &[u8]) -> usize {
@@ -91,7 +111,13 @@ impl Store {
         let table = self.pubsub.table_mut(kind);
         match table.get_mut(name) {
             Some(subscribers) => subscribers.insert(client),
-            None => table.entry(name.into()).or_default().insert(client),
+            None => {
+                table.entry(name.into()).or_default().insert(client);
+                if kind == Kind::Pattern {
+                    self.pubsub.index.insert(name);
+                }
+                true
+            }
         }
     }
 
@@ -120,6 +146,9 @@ impl Store {
             subscribers.swap_remove(&client);
             if subscribers.is_empty() {
                 table.swap_remove(name);
+                if kind == Kind::Pattern {
+                    self.pubsub.index.remove(name);
+                }
             }
         }
     }
@@ -140,8 +169,16 @@ impl Store {
     pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
         let recorded = self.begin_publishing(Kind::Channel, channel, message);
         let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message, recorded);
-        for place in 0..self.pubsub.patterns.len() {
-            receivers += self.publish_by_pattern(place, channel, message, recorded);
+        if self.pubsub.patterns.len() <= FEW_PATTERNS {
+            for place in 0..self.pubsub.patterns.len() {
+                receivers += self.publish_by_pattern(place, channel, message, recorded);
+            }
+        } else {
+            let mut places = self.pubsub.take_places(channel);
+            for place in places.drain(..) {
+                receivers += self.publish_by_pattern(place, channel, message, recorded);
+            }
+            self.pubsub.matching = places;
         }
         if let Some(recorded) = recorded {
             self.journal.published(recorded, receivers);

@@ -111,6 +111,34 @@ impl Drop for Ends<'_> {
 }
 
 #[test]
+fn of_many_patterns_those_that_match_bring_a_message_in_the_order_in_which_they_came() -> Outcome {
+    let broker = Broker::start()?;
+    let mut subscriber = Wire::connect(&broker)?;
+    for number in 0..200 {
+        let patterns = [
+            format!("room:{number}*"),
+            format!("lobby{number}*"),
+            format!("*:{number}"),
+            format!("??*{number}"),
+        ];
+        for pattern in &patterns {
+            subscriber.send(&format!("PSUBSCRIBE {pattern}"))?;
+            subscriber.expect(&format!("*3\r\n$10\r\npsubscribe\r\n${}\r\n{pattern}\r\n", pattern.len()))?;
+            subscriber.line()?;
+        }
+    }
+    broker.command(["PUBLISH", "room:17", "hello"])?;
+    for pattern in ["room:1*", "??*7", "room:17*", "*:17", "??*17"] {
+        let push = format!("*4\r\n$8\r\npmessage\r\n${}\r\n{pattern}\r\n", pattern.len());
+        subscriber.expect(&push)?;
+        subscriber.expect("$7\r\nroom:17\r\n$5\r\nhello\r\n")?;
+    }
+    // Nothing else has come.
+    subscriber.ask("PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n")?;
+    Ok(())
+}
+
+#[test]
 fn a_subscriber_that_does_not_read_holds_nobody_up() -> Outcome {
     const MESSAGES: usize = 200;
     const LENGTH: usize = 100_000;
