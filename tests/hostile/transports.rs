@@ -126,6 +126,8 @@ async fn a_client_that_sends_without_end_leaves_others_their_turn() {
 async fn long_answers_are_written_before_more_is_asked() {
     const LONG: usize = 100_000;
     const ASKED_IN_A_READ: usize = 50;
+    // Far less than the answers to what comes with one read.
+    const AT_A_TIME: usize = 10 * LONG;
     let shared = shared(Config::default());
     let set = OwnedRequest::new([b"SET".to_vec(), b"long".to_vec(), vec![b'x'; LONG]]);
     shared.change(|engine, now| engine.command(&set, now, &mut Vec::new()));
@@ -136,7 +138,8 @@ async fn long_answers_are_written_before_more_is_asked() {
     tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
     let answer = b"$100000\r\n\r\n".len() + LONG;
     assert_eq!(taken.load(Ordering::Relaxed), answer * 2000);
-    assert_eq!(offered.load(Ordering::Relaxed), answer * ASKED_IN_A_READ);
+    let offered = offered.load(Ordering::Relaxed);
+    assert!(offered < AT_A_TIME, "{offered}");
 }
 
 #[tokio::test]
