@@ -57,13 +57,9 @@ impl Engine {
         let Blocked { request, deadline, reason, keys, .. } = *blocked;
         let Some(command) = command_of(request.args()) else { return };
         let is_old = self.store.config.compat < Version::Redis7_4;
-        let request =
-            if is_old && keys.len() > 1 && matches!(reason, Reason::Key(Type::List | Type::SortedSet)) {
-                only_of_key(command, request.args(), key)
-            } else {
-                request
-            };
-        let args = request.args();
+        let narrowed =
+            if is_old { narrowed(command, request.args(), (reason, keys.len()), key) } else { None };
+        let args = narrowed.as_ref().unwrap_or(&request).args();
         // Before Redis 7.2 a pause does not keep a waiter from being served.
         if !is_old && self.must_pause(client, command) {
             // Faults have looked at it when it came.
@@ -77,7 +73,13 @@ impl Engine {
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if let Some(blocked) = &mut owner.blocked {
             owner.resumed = false;
-            if blocked.reason != Reason::Pause {
+            if narrowed.is_some() && blocked.reason != Reason::Delay {
+                // It waits on for all that it has asked for.
+                if let Some(blocked) = owner.blocked.take() {
+                    self.store.waiters.remove(client, &blocked);
+                }
+                self.block(client, reason, keys, deadline, request);
+            } else if blocked.reason != Reason::Pause {
                 self.store.waiters.set_deadline(client, blocked, deadline);
             }
         }
@@ -242,14 +244,34 @@ fn moment(millis: i64) -> Option<Time> {
     (time.millis() >= millis).then_some(time)
 }
 
-/// The request as if it had named this key only, in the place of each of its keys. So Redis serves a waiter before 7.2: with
-/// what has become ready, and not with the first of its keys that holds something.
-fn only_of_key(command: &Command, args: Args<'_>, key: &[u8]) -> OwnedRequest {
+/// The request as if it had named this key only; none if it has. So Redis serves a waiter before 7.2: with what has become
+/// ready, and not with the first of its keys that holds something.
+fn narrowed(
+    command: &Command,
+    args: Args<'_>,
+    (reason, waits_for): (Reason, usize),
+    key: &[u8],
+) -> Option<OwnedRequest> {
     let keys = command.keys(args).unwrap_or_default();
-    let is_key = |place: usize| keys.iter().any(|(key, _)| *key == place);
-    OwnedRequest::new(
-        args.iter().enumerate().map(|(place, argument)| if is_key(place) { key } else { argument }),
-    )
+    if keys.len() < 2 {
+        return None;
+    }
+    match reason {
+        // In the place of each of its keys.
+        Reason::Key(Type::List | Type::SortedSet) if waits_for > 1 => {
+            let is_key = |place: usize| keys.iter().any(|(key, _)| *key == place);
+            let only = |(place, argument)| if is_key(place) { key } else { argument };
+            Some(OwnedRequest::new(args.iter().enumerate().map(only)))
+        }
+        // With the first of its ids.
+        Reason::Key(Type::Stream) | Reason::Group => {
+            let (first, _) = *keys.first()?;
+            let place = keys.iter().map(|(place, _)| *place).find(|place| &args[*place] == key)?;
+            let id = args.get(place + keys.len())?;
+            Some(OwnedRequest::new(args.range(0, first).iter().chain([key, id])))
+        }
+        _ => None,
+    }
 }
 
 /// The row for a request that was found good once.

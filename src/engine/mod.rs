@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::commands::Error;
 use crate::commands::table::Command;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT, ReplyMode};
+use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT};
 use crate::store::{ClientKey, Config, Store, Time};
 
 /// What a client may do after a request.
@@ -254,10 +254,14 @@ impl Engine {
         error.write(&mut text);
         self.store.stats.error(&text);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
-        if owner.reply_mode == ReplyMode::Off {
-            // redis-server closes the connection with the error; without a reply it reads no more and waits
+        if owner.is_muted() {
+            // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits
             // for the client to go.
-            owner.ignored = true;
+            if owner.outbox.is_empty() {
+                owner.ignored = true;
+            } else {
+                self.store.clients.close(client, Close::AfterReply);
+            }
             return;
         }
         let protocol = owner.protocol;

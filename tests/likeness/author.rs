@@ -546,7 +546,8 @@ impl Author {
     fn connection_request(&mut self) -> String {
         match self.random.u8(0..16) {
             0 => "RESET".into(),
-            1 => self.one_of(&["QUIT", "QUIT now"]).into(),
+            // Who has quit without an answer is closed when something is written to it, which it does not get.
+            1 if !self.themes.contains(&Theme::Replies) => self.one_of(&["QUIT", "QUIT now"]).into(),
             2..4 => format!("HELLO {}", self.one_of(&["2", "3", "3 SETNAME ann", "4", "1"])),
             4 => format!("CLIENT SETNAME {}", self.one_of(&["ann", "bob", "\"\""])),
             5 => "CLIENT GETNAME".into(),

@@ -44,22 +44,11 @@ fn of_request(server: &str, request: &Request, ours: &Frame, real: &Frame) -> Op
         return Some(Listed::Here);
     }
     let errors = ours.kind() == b'-' && real.kind() == b'-';
-    // streams, "one key twice": answers a waiter with one stream only.
-    if is_old && name.starts_with("xread") && real.items().len() < ours.items().len() && is_part(real, ours) {
-        return Some(if name == "xread" { Listed::Here } else { Listed::FromHereOn });
-    }
     // streams, "reading": other wording.
     if is_valkey && errors && contains(real, "Unbalanced ") && contains(ours, "Unbalanced ") {
         return Some(Listed::Here);
     }
     None
-}
-
-/// Whether the streams of an answer are among those of another.
-fn is_part(one: &Frame, other: &Frame) -> bool {
-    // The newer protocol has them in a map.
-    let size = if one.kind() == b'%' { 2 } else { 1 };
-    one.items().chunks(size).all(|stream| other.items().chunks(size).any(|same| same == stream))
 }
 
 fn contains(frame: &Frame, text: &str) -> bool {

@@ -14,7 +14,7 @@ const UNIT_MIN: u64 = 40;
 pub fn session(program: &Program, unit: u64, heard: &Transcript) -> Session {
     let mut writing = Writing { program, session: Session::default(), open: vec![false; program.clients] };
     let mut now = Moment::first(unit.max(UNIT_MIN));
-    if program.requests().any(|request| request.contains("PSUBSCRIBE") || request.contains("__key")) {
+    if program.requests().any(|request| request.ends_with("PSUBSCRIBE *") || request.contains("__key")) {
         let setter = writing.session.connection("setup");
         let words = ["CONFIG", "SET", "notify-keyspace-events", "KEA"];
         writing.session.push(Action::Send(setter, words.map(Argument::from).to_vec()));

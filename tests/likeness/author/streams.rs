@@ -52,10 +52,8 @@ impl Author {
             0..8 => self.add(&key),
             8..15 => {
                 let mut keys = vec![key];
-                // streams, "one key twice": 7.0 answers a waiter with one stream only.
-                let other = self.key('x');
-                if self.once_in(4) && other != keys[0] {
-                    keys.push(other);
+                if self.once_in(4) {
+                    keys.push(self.key('x'));
                 }
                 let ids: Vec<String> = keys
                     .iter()
@@ -94,8 +92,8 @@ impl Author {
                 let count = self.one_of(&["", "COUNT 1 ", "COUNT 2 "]);
                 let no_ack = if self.once_in(8) { "NOACK " } else { "" };
                 let block = self.block();
-                let other = self.key('x');
-                if self.once_in(8) && other != key {
+                if self.once_in(8) {
+                    let other = self.key('x');
                     let id = self.one_of(&[">", "0"]);
                     return format!(
                         "XREADGROUP GROUP {group} {consumer} {count}{block}{no_ack}STREAMS {key} {other} > {id}"
