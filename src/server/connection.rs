@@ -79,10 +79,6 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    pub(super) fn client(&self) -> ClientKey {
-        self.client
-    }
-
     /// Writes what the client's outbox holds, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
         self.flush_turn(WRITTEN_IN_A_TURN, shared);
@@ -319,8 +315,7 @@ impl Drop for Task {
         let client = self.connection.client;
         // Whoever is about to write to it does not take what the next client in its place gets.
         self.connection.io.lock().closed = true;
-        let removed = self.shared.connections.lock().remove(&self.connection);
-        drop(removed);
+        self.shared.connections.remove_if(&client, |_, other| Arc::ptr_eq(other, &self.connection));
         self.shared.change(|engine, now| engine.disconnect(client, now));
     }
 }
@@ -340,7 +335,7 @@ impl Task {
             reading_stopped: false,
         };
         let connection = Arc::new(Connection { client, io: Mutex::new(io) });
-        shared.connections.lock().insert(Arc::clone(&connection));
+        shared.connections.insert(client, Arc::clone(&connection));
         let input = Input {
             parser: Parser::new(),
             left: BytesMut::new(),

@@ -165,7 +165,7 @@ impl Shared {
     }
 
     fn finish_all(&self) {
-        let clients = self.connections.lock().all().map(|connection| connection.client()).collect();
+        let clients = self.connections.iter().map(|entry| *entry.key()).collect();
         self.finish(clients);
     }
 

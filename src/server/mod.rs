@@ -18,6 +18,7 @@ pub use wait::{Added, Awaited, Panicked, Told, Waits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use dashmap::DashMap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
@@ -28,7 +29,7 @@ use crate::store::{ClientKey, Store, Time};
 #[derive(Debug)]
 pub struct Shared {
     engine: Mutex<Engine>,
-    connections: Mutex<Connections>,
+    connections: DashMap<ClientKey, Arc<Connection>, foldhash::fast::RandomState>,
     clock: Clock,
     /// Who waits for a state of the broker.
     pub waits: Waits,
@@ -53,7 +54,7 @@ impl Shared {
     pub fn new(engine: Engine, clock: Clock) -> Self {
         Self {
             engine: Mutex::new(engine),
-            connections: Mutex::default(),
+            connections: DashMap::default(),
             clock,
             waits: Waits::default(),
             armed: AtomicU64::new(u64::MAX),
@@ -97,7 +98,7 @@ impl Shared {
     /// The number of connections.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.lock().count
+        self.connections.len()
     }
 
     /// Follows every change of the engine: the outboxes that have got something will be written, connections are taken
@@ -133,16 +134,16 @@ impl Shared {
     /// of all connections that have something to read: whatever they add to an outbox goes out with one write.
     pub async fn write_outboxes(&self) {
         let mut dirty = Vec::new();
-        let mut connections = Vec::new();
         // Turns are taken here; tokio's own budget would stop in the middle.
         tokio::task::coop::unconstrained(async {
             let mut in_a_row = 0;
             loop {
                 self.take_some_dirty(&mut dirty);
                 let count = dirty.len();
-                self.connections.lock().find(dirty.drain(..), &mut connections);
-                for connection in connections.drain(..) {
-                    connection.flush(self);
+                for client in dirty.drain(..) {
+                    if let Some(connection) = self.connection(client) {
+                        connection.flush(self);
+                    }
                 }
                 in_a_row += count;
                 if count == 0 {
@@ -166,7 +167,7 @@ impl Shared {
     }
 
     fn connection(&self, client: ClientKey) -> Option<Arc<Connection>> {
-        self.connections.lock().get(client).map(Arc::clone)
+        self.connections.get(&client).map(|entry| Arc::clone(&entry))
     }
 
     /// Changes the engine from outside of any connection, from any thread.
@@ -212,50 +213,11 @@ impl Shared {
     /// Writes what all outboxes hold, as far as the sockets take it, and forgets the connections; their sockets
     /// close with their tasks, which end.
     pub fn close_all(&self) {
-        let connections = std::mem::take(&mut *self.connections.lock());
-        for connection in connections.slots.into_iter().flatten() {
+        let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
+        for connection in connections {
             connection.finish(self);
             connection.cut();
         }
-    }
-}
-
-/// The live connections, by the places of their clients.
-#[derive(Debug, Default)]
-struct Connections {
-    slots: Vec<Option<Arc<Connection>>>,
-    count: usize,
-}
-
-impl Connections {
-    fn get(&self, client: ClientKey) -> Option<&Arc<Connection>> {
-        self.slots.get(client.0)?.as_ref()
-    }
-
-    /// Appends those of these clients, as far as they are there.
-    fn find(&self, clients: impl Iterator<Item = ClientKey>, into: &mut Vec<Arc<Connection>>) {
-        into.extend(clients.filter_map(|client| self.get(client).map(Arc::clone)));
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Arc<Connection>> {
-        self.slots.iter().flatten()
-    }
-
-    fn insert(&mut self, connection: Arc<Connection>) {
-        let place = connection.client().0;
-        if self.slots.len() <= place {
-            self.slots.resize_with(place + 1, || None);
-        }
-        if self.slots[place].replace(connection).is_none() {
-            self.count += 1;
-        }
-    }
-
-    /// Takes out a connection, if it is still there.
-    fn remove(&mut self, connection: &Arc<Connection>) -> Option<Arc<Connection>> {
-        let slot = self.slots.get_mut(connection.client().0)?;
-        let removed = slot.take_if(|other| Arc::ptr_eq(other, connection))?;
-        self.count -= 1;
-        Some(removed)
+        self.connections.clear();
     }
 }
