@@ -232,7 +232,11 @@ impl Author {
             let request = if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) };
             // What it unsubscribes from first that unsubscribes from everything a hash table says, and only that stands
             // within the answer of EXEC.
-            plan.push_back(if request.ends_with("UNSUBSCRIBE") { "PING".into() } else { request });
+            plan.push_back(if request.ends_with("UNSUBSCRIBE") || request.contains("CHANNELS") {
+                "PING".into()
+            } else {
+                request
+            });
         }
         plan.push_back(self.one_of(&["EXEC", "EXEC", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH"]).into());
         match self.random.u8(0..20) {
