@@ -22,7 +22,7 @@ use crate::commands::Error;
 use crate::commands::table::Command;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
 use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT};
-use crate::store::{ClientKey, Config, Store, Time};
+use crate::store::{ClientKey, Config, Store, Time, Version};
 
 /// What a client may do after a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -215,7 +215,9 @@ impl Engine {
                     // While it runs, a request counts as waiting, however it has arrived.
                     owner.query_buffer = length;
                     let args = parser.args(rest);
-                    if !args.is_empty() {
+                    if args.is_empty() {
+                        self.pass_empty_request(client);
+                    } else {
                         self.execute_here(client, args, now);
                     }
                 }
@@ -225,6 +227,16 @@ impl Engine {
                     return (bytes.len(), Flow::Closed);
                 }
             }
+        }
+    }
+
+    /// What asks for nothing is not answered. Before Redis 8 it is the request whose answer CLIENT REPLY SKIP keeps back.
+    #[cold]
+    fn pass_empty_request(&mut self, client: ClientKey) {
+        if self.store.config.compat < Version::Redis8_0
+            && let Some(owner) = self.store.clients.get_mut(client)
+        {
+            owner.end_reply();
         }
     }
 

@@ -670,14 +670,15 @@ impl Author {
             21 => format!("COPY {key} {key}"),
             22 => format!("RENAME {key} {key}"),
             23 => format!("WATCH {key}"),
-            // protocol: an empty line ends CLIENT REPLY SKIP with Valkey.
-            24 if !self.themes.contains(&Theme::Replies) => "raw:\\r\\n".into(),
+            // client, "an empty request behind REPLY SKIP": Valkey keeps back the answer to nothing.
+            24 if !self.themes.contains(&Theme::Replies) => {
+                self.one_of(&["raw:\\r\\n", "raw:*-5\\r\\n*0\\r\\nPING\\r\\n"]).into()
+            }
             25 if self.once_in(3) => self
                 .one_of(&[
                     "raw:*1\\r\\n$x\\r\\n",
                     "raw:*x\\r\\n",
                     "raw:*2\\r\\n$3\\r\\nGET\\r\\n!1\\r\\n",
-                    "raw:*-5\\r\\n*0\\r\\nPING\\r\\n",
                     "raw:*1\\r\\n$-5\\r\\n",
                     "raw:GET \"x\\r\\n",
                     "raw:*1048577\\r\\n",
