@@ -160,7 +160,7 @@ pub fn quit(ctx: &mut Context<'_>) -> Outcome {
     let says_nothing = ctx.reply.position() == 0;
     ctx.reply.ok();
     let client = ctx.client()?;
-    if client.is_muted() && says_nothing {
+    if client.is_muted() && says_nothing && client.in_flight == 0 {
         // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits for the
         // client to go.
         client.ignored = true;

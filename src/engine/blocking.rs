@@ -70,9 +70,9 @@ impl Engine {
         } else {
             self.call_again_with_faults(client, command, args);
         }
+        self.end_wait(client);
         let Some(owner) = self.store.clients.get_mut(client) else { return };
         if let Some(blocked) = &mut owner.blocked {
-            owner.resumed = false;
             if narrowed.is_some() && blocked.reason != Reason::Delay {
                 // It waits on for all that it has asked for.
                 if let Some(blocked) = owner.blocked.take() {
@@ -136,19 +136,27 @@ impl Engine {
         for client in self.store.waiters.paused() {
             if let Some(blocked) = self.store.resume(client) {
                 self.note_wakeup(client, || Wakeup::PauseOver);
-                // It runs for the first time, and may have to wait.
-                self.set_resumed(client, false);
+                self.runs_for_the_first_time(client);
                 self.go_on_after_pause(client, blocked.request.args());
-                self.set_resumed(client, true);
+                self.end_wait(client);
                 self.serve_ready();
             }
         }
     }
 
-    /// Notes whether a client goes on, unless it waits.
-    fn set_resumed(&mut self, client: ClientKey, resumed: bool) {
+    /// What a client has waited to run, it has not run before.
+    pub(super) fn runs_for_the_first_time(&mut self, client: ClientKey) {
         if let Some(owner) = self.store.clients.get_mut(client) {
-            owner.resumed = resumed && owner.blocked.is_none();
+            owner.resumed = false;
+        }
+    }
+
+    /// Lets a client go on whose wait has ended, unless it waits again.
+    pub(super) fn end_wait(&mut self, client: ClientKey) {
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        owner.resumed = owner.blocked.is_none();
+        if owner.resumed {
+            self.store.clients.mark_resumed(client);
         }
     }
 

@@ -150,6 +150,7 @@ impl Engine {
     fn end_condition(&mut self, client: ClientKey) {
         if let Some(blocked) = self.store.resume(client) {
             self.control(client, blocked.request.args(), false);
+            self.end_wait(client);
         }
     }
 }

@@ -65,11 +65,11 @@ impl Engine {
             return self.reject(client, Some(command), args, &error);
         }
         if spared {
-            return self.go_on(client, command, args);
+            return self.proceed(client, command, args);
         }
         let strike = faults.strike(&subject);
         if strike.is_nothing() {
-            return self.go_on(client, command, args);
+            return self.proceed(client, command, args);
         }
         let Some((fault, delay)) = strike.hold else {
             return self.strike(client, command, args, strike);
@@ -96,15 +96,21 @@ impl Engine {
             return false;
         }
         let Some(blocked) = self.store.resume(client) else { return false };
-        let args = blocked.request.args();
-        let Some(command) = command_of(args) else { return true };
-        let Some(owner) = self.store.clients.get_mut(client) else { return true };
+        self.runs_for_the_first_time(client);
+        self.run_delayed(client, blocked.request.args());
+        self.end_wait(client);
+        true
+    }
+
+    /// Runs a command that a fault has held.
+    fn run_delayed(&mut self, client: ClientKey, args: Args<'_>) {
+        let Some(command) = command_of(args) else { return };
+        let Some(owner) = self.store.clients.get_mut(client) else { return };
         // The delay is over, whatever the command waits for next.
         owner.strike.get_or_insert_default().hold = None;
         self.note_wakeup(client, || Wakeup::DelayOver);
         self.store.keeps_expired = self.is_paused();
         self.go_on_after_fault(client, command, args);
-        true
     }
 
     /// Runs a command that was looked at when it came, after CLIENT PAUSE if there is one.
@@ -129,7 +135,7 @@ impl Engine {
     /// What happens to a command that is not held, or no longer.
     fn strike(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>, strike: Strike) {
         match strike.then {
-            None => self.go_on(client, command, args),
+            None => self.proceed(client, command, args),
             Some((fault, Consequence::Error(text))) => {
                 self.store.note_fault(client, fault);
                 self.reject(client, Some(command), args, &Error::from_bytes(text.into()));
@@ -140,7 +146,7 @@ impl Engine {
                     owner.strike = Some(Box::new(strike));
                 }
                 let start = self.outbox_length(client);
-                self.go_on(client, command, args);
+                self.proceed(client, command, args);
                 self.lose_reply(client, start);
             }
         }
@@ -159,10 +165,6 @@ impl Engine {
         let start = self.outbox_length(client);
         self.call_again(client, command, args);
         self.lose_reply(client, start);
-    }
-
-    fn go_on(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        self.proceed(client, command, args);
     }
 
     fn outbox_length(&self, client: ClientKey) -> usize {

@@ -269,7 +269,7 @@ impl Engine {
         if owner.is_muted() {
             // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits
             // for the client to go.
-            if owner.outbox.is_empty() {
+            if owner.outbox.is_empty() && owner.in_flight == 0 {
                 owner.ignored = true;
             } else {
                 self.store.clients.close(client, Close::AfterReply);
@@ -355,6 +355,11 @@ impl Engine {
         self.store.clients.get(client).map_or(Close::Now, |owner| owner.close)
     }
 
+    /// True if the client may go on with its requests since this was asked last, or its output was taken.
+    pub fn take_resumed(&mut self, client: ClientKey) -> bool {
+        self.store.clients.get_mut(client).is_some_and(|owner| std::mem::take(&mut owner.resumed))
+    }
+
     /// The shell tells how many of the bytes that it took are still to be written.
     pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
         if let Some(owner) = self.store.clients.get_mut(client) {
@@ -373,7 +378,7 @@ impl Engine {
         self.take_some_dirty(into, usize::MAX);
     }
 
-    /// As [`Engine::take_dirty`], but of those who have not themselves sent a request not more than `max`.
+    /// As [`Engine::take_dirty`], but of those who were not answered and do not go on not more than `max`.
     pub fn take_some_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
         if self.store.asleep_until.is_none() {
             self.store.clients.take_dirty(into, max);

@@ -64,7 +64,9 @@ impl Connection {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<(), RemoteError> {
         let request = request_bytes(&arguments.into_iter().collect::<Vec<A>>());
-        Ok(self.socket.write_all(&request).await?)
+        self.socket.write_all(&request).await?;
+        // TLS holds back what its socket does not take.
+        Ok(self.socket.flush().await?)
     }
 
     /// The next reply, whenever it comes. Whoever stops waiting for it loses nothing.

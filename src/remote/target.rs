@@ -242,8 +242,12 @@ impl fmt::Debug for Target {
 /// What of a URL may be shown, whatever is wrong with it.
 #[must_use]
 pub fn without_login(url: &str) -> &str {
-    let url = url.rsplit_once('@').map_or(url, |(_, address)| address);
-    url.split_once('?').map_or(url, |(address, _)| address)
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    if query.contains('@') {
+        // Where the login ends cannot be told: both may hold that sign.
+        return url.split_once(':').map_or("", |(scheme, _)| scheme);
+    }
+    before.rsplit_once('@').map_or(before, |(_, address)| address)
 }
 
 fn told(text: String) -> UrlError {
@@ -417,6 +421,10 @@ mod tests {
             let shown =
                 format!("{target:?} {}", target.as_ref().map(ToString::to_string).unwrap_or_default());
             assert!(!shown.contains("s3cret") && !shown.contains("ann"), "{shown}");
+        }
+        for url in ["redis://h?password=s@3cret&db=x", "redis://ann:s3cret?@h", "redis://ann:s3cret@h?db=x"] {
+            let shown = without_login(url);
+            assert!(!shown.contains("3cret") && !shown.contains("ann"), "{shown}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One connection: reads requests and hands all complete ones of a read to the engine under one lock. What is in
-//! the outboxes afterwards is written by [`Shared::write_outboxes`], with one write for each.
+//! One connection: reads requests and hands all complete ones of a read to the engine under one lock, unless their answers
+//! become long. What is in the outboxes afterwards is written by [`Shared::write_outboxes`], with one write for each.
 //!
-//! The connection's own task writes only when its socket was full. Locks are taken in this order: the
+//! The connection's own task writes where that has stopped: its socket was full, or a turn was over. Locks are taken in this order: the
 //! connection's, then the engine's.
 
 use std::cell::RefCell;
@@ -54,8 +54,10 @@ pub struct Connection {
 #[allow(clippy::struct_excessive_bools)]
 struct Io {
     transport: Box<dyn Transport>,
-    /// What has been taken from the outbox and not been written, because the socket was full.
+    /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
+    /// The transport holds something back that was written: TLS does so when its socket is full.
+    unflushed: bool,
     /// The connection's task.
     task: Option<Waker>,
     /// With how many bytes a turn is over.
@@ -143,6 +145,7 @@ impl Io {
         let mut engine = shared.engine();
         engine.set_in_flight(client, self.pending.len());
         self.closed |= engine.closing(client) == Close::Now;
+        self.resumed |= engine.take_resumed(client);
         self.reading_stopped = engine.is_reading_stopped(client);
         false
     }
@@ -207,6 +210,12 @@ impl Io {
                 Poll::Ready(_) => self.closed = true,
                 Poll::Pending => break,
             }
+        }
+        if written > 0 {
+            // What the transport still holds is written when it can write again.
+            let flushed = Pin::new(&mut *self.transport).poll_flush(&mut context);
+            self.unflushed = flushed.is_pending();
+            self.closed |= matches!(flushed, Poll::Ready(Err(_)));
         }
         written
     }
@@ -326,6 +335,7 @@ impl Task {
         let io = Io {
             transport: Box::new(transport),
             pending: Bytes::new(),
+            unflushed: false,
             task: None,
             turn: WRITTEN_IN_A_TURN,
             turn_over: false,
@@ -415,7 +425,12 @@ impl Input {
                 return Step::Yield;
             }
         }
-        if io.closed || io.close == Close::AfterReply && io.pending.is_empty() {
+        if io.unflushed {
+            let flushed = Pin::new(&mut *io.transport).poll_flush(context);
+            io.unflushed = flushed.is_pending();
+            io.closed |= matches!(flushed, Poll::Ready(Err(_)));
+        }
+        if io.closed || io.close == Close::AfterReply && io.pending.is_empty() && !io.unflushed {
             return Step::End;
         }
         if io.close == Close::AfterReply {
@@ -478,7 +493,7 @@ impl Input {
         }
     }
 
-    /// Hands all complete requests to the engine under one lock.
+    /// Hands complete requests to the engine under one lock: all, unless their answers become long.
     fn feed(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> usize {
         let Line { client, shared, .. } = *line;
         let mut engine = shared.engine();

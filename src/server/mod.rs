@@ -13,7 +13,8 @@ pub use clock::Clock;
 pub use connection::{Connection, Transport};
 pub use lifecycle::ListenError;
 pub use listener::Listener;
-pub use wait::{Added, Awaited, Panicked, Told, Waits};
+use wait::Told;
+pub use wait::{Added, Awaited, Panicked, Waits};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -139,19 +140,19 @@ impl Shared {
             let mut in_a_row = 0;
             loop {
                 self.take_some_dirty(&mut dirty);
-                let count = dirty.len();
+                if dirty.is_empty() {
+                    in_a_row = 0;
+                    self.dirty.notified().await;
+                }
                 for client in dirty.drain(..) {
+                    if in_a_row == WRITES_IN_A_ROW {
+                        in_a_row = 0;
+                        tokio::task::yield_now().await;
+                    }
+                    in_a_row += 1;
                     if let Some(connection) = self.connection(client) {
                         connection.flush(self);
                     }
-                }
-                in_a_row += count;
-                if count == 0 {
-                    in_a_row = 0;
-                    self.dirty.notified().await;
-                } else if in_a_row >= WRITES_IN_A_ROW {
-                    in_a_row = 0;
-                    tokio::task::yield_now().await;
                 }
             }
         })

@@ -91,7 +91,7 @@ impl Shared {
     fn is_behind(&self, context: &Context<'_>) -> bool {
         let mut notes = self.notes.lock();
         let is_behind = !notes.failed && notes.bytes.len() > BEHIND_MAX;
-        if is_behind {
+        if is_behind && !notes.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
             notes.waiting.push(context.waker().clone());
         }
         is_behind

@@ -134,6 +134,7 @@ async fn log_in(server: &mut (impl AsyncRead + AsyncWrite + Unpin), upstream: &T
     }
     for request in requests {
         server.write_all(&request).await.ok()?;
+        server.flush().await.ok()?;
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n") {
             answer.push(server.read_u8().await.ok()?);

@@ -111,7 +111,12 @@ impl Connection {
 
     async fn send(&mut self, bytes: &[u8]) {
         // One that the server has closed shows in what is received.
-        let _ = timeout(PATIENCE, self.writer.write_all(bytes)).await;
+        let written = async {
+            self.writer.write_all(bytes).await?;
+            // TLS holds back what its socket does not take.
+            self.writer.flush().await
+        };
+        let _ = timeout(PATIENCE, written).await;
     }
 }
 

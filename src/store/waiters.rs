@@ -354,13 +354,13 @@ impl Waiters {
 }
 
 impl Store {
-    /// Ends the wait of a client and lets it go on with its requests; what it waited for is returned.
+    /// Ends the wait of a client; what it waited for is returned. It goes on with its requests when that has been seen to,
+    /// which [`Clients::mark_resumed`](super::Clients::mark_resumed) tells.
     pub fn resume(&mut self, client: ClientKey) -> Option<Box<Blocked>> {
         let owner = self.clients.get_mut(client)?;
         let blocked = owner.blocked.take()?;
         owner.resumed = true;
         self.waiters.remove(client, &blocked);
-        self.clients.mark_resumed(client);
         Some(blocked)
     }
 
@@ -375,6 +375,7 @@ impl Store {
             return false;
         };
         self.resume(client);
+        self.clients.mark_resumed(client);
         let Some(owner) = self.clients.get_mut(client) else { return false };
         owner.commands += 1;
         self.stats.commands += 1;

@@ -246,3 +246,19 @@ fn versions_are_read_as_they_are_printed() {
         assert!(text.parse::<Version>().is_err(), "{text:?}");
     }
 }
+
+#[test]
+fn a_command_that_a_fault_has_delayed_runs_for_the_first_time() -> Outcome {
+    for version in Version::ALL {
+        let broker = broker(version)?;
+        let mut client = Wire::connect(&broker)?;
+        let fault = broker.faults().on_command("XREADGROUP").delay(std::time::Duration::MAX);
+        client.send("XREADGROUP GROUP readers ann STREAMS log >")?;
+        broker.wait_for_fault(&fault, 1).blocking()?;
+        drop(fault);
+        let refused =
+            "-NOGROUP No such key 'log' or consumer group 'readers' in XREADGROUP with GROUP option";
+        assert_eq!(client.line()?, refused);
+    }
+    Ok(())
+}

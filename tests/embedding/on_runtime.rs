@@ -87,6 +87,20 @@ async fn a_broker_on_the_tests_runtime_listens_nowhere_and_serves_any_stream() -
 }
 
 #[tokio::test]
+async fn a_stream_that_holds_back_what_is_written_is_flushed() -> Outcome {
+    let broker = Broker::builder().start_on_this_runtime();
+    // As TLS does: what is written waits for a flush, which waits for room.
+    let (mut client, server) = tokio::io::duplex(64);
+    tokio::spawn(broker.serve_connection(tokio::io::BufStream::with_capacity(1024, 64 * 1024, server)));
+    let text = "x".repeat(10_000);
+    client.write_all(format!("SET k {text}\r\nGET k\r\nQUIT\r\n").as_bytes()).await?;
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).await?;
+    assert!(answers == format!("+OK\r\n$10000\r\n{text}\r\n+OK\r\n"), "{} bytes", answers.len());
+    Ok(())
+}
+
+#[tokio::test]
 async fn when_the_broker_is_dropped_its_connections_end_with_what_was_published_before() -> Outcome {
     let broker = Broker::builder().start_on_this_runtime();
     let (mut ours, theirs) = tokio::io::duplex(1024);

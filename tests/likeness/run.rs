@@ -256,6 +256,9 @@ pub fn run(settings: &Settings) -> Result<(), String> {
             let _ = writeln!(failed, "{report}");
         }
     }
+    if servers == 0 && !settings.server.is_empty() {
+        return Err(format!("SERVER={}: there is no such server", settings.server));
+    }
     if servers == 0 {
         none_there()?;
     }
@@ -294,13 +297,18 @@ pub fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
                     println!("{AS_A_SESSION}{}", session(&program, UNIT, &heard));
                 }
             }
+            let crashes = both.count.crashes;
             let found = both.judge(&program).map_err(|why| format!("SEED={seed}: {why}"))?;
+            if both.count.crashes > crashes {
+                println!("{}: SEED={seed} makes the real server crash", both.real.name());
+            }
             both.count.programs += 1;
             both.count.timed += u64::from(program.is_timed());
             if let Some(played) = found {
                 // Within one step a millisecond may begin, or not.
                 if program.has_made_ids() && both.judge_again(&program)?.is_none() {
                     both.count.jitter += 1;
+                    println!("{}: SEED={seed} differs once and not again", both.real.name());
                     continue;
                 }
                 println!("{}: SEED={seed} fails", both.real.name());
@@ -336,6 +344,10 @@ pub fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
         count.listed,
         count.crashes,
     );
+    let not_compared = count.void + count.ambiguous + count.crashes;
+    if not_compared > count.programs / 2 {
+        return Err(format!("{server_name}: {not_compared} programs were not compared"));
+    }
     let mut told = String::new();
     let mut both = Both::start(server, settings.prepare)?;
     let mut failed = failed.into_inner();
