@@ -26,6 +26,10 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
         assert!(broker.url().starts_with(&url) && broker.url().ends_with("#insecure"), "{}", broker.url());
         broker.command(["SET", "mood", "good"])?;
         broker.wait_until(|state| state.get("mood") == "good").blocking()?;
+        // Longer than what sockets hold: the end of it must not stay behind.
+        let long = "x".repeat(16 * 1024 * 1024);
+        broker.command(["SET", "history", &long])?;
+        assert_eq!(broker.command(["STRLEN", "history"])?, i64::try_from(long.len())?, "{}", server.name);
         drop(broker);
         let refused = Broker::attach(&url).expect_err("nobody knows who has signed").to_string();
         assert_eq!(refused, format!("cannot attach to {url}: TLS: invalid peer certificate: UnknownIssuer"));
