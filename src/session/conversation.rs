@@ -144,7 +144,11 @@ impl Conversation {
         match request.name.as_str() {
             "exec" => request.queued = self.queued.take().unwrap_or_default(),
             "discard" => self.queued = None,
-            "reset" => *self = Self { pending: std::mem::take(&mut self.pending), ..Self::default() },
+            // Which answers are wanted has been said with what was sent since.
+            "reset" => {
+                let (silent, skips) = (self.silent, self.skips);
+                *self = Self { pending: std::mem::take(&mut self.pending), silent, skips, ..Self::default() };
+            }
             "multi" if !failed && self.queued.is_none() => self.queued = Some(Vec::new()),
             "monitor" if !failed => self.monitors = true,
             _ => {
@@ -268,6 +272,13 @@ mod tests {
             "a < [\"subscribe\" \"x\" :1]\na < +RESET\na < +OK\na < +PONG\n",
         );
         assert_eq!(heard(lines), ["subscribe", "reset", "client|reply", "ping"]);
+    }
+
+    #[test]
+    fn what_is_kept_back_behind_a_reset_is_no_answer() {
+        let lines =
+            "a > RESET\na > CLIENT REPLY SKIP\na < +RESET\na > PING\na > HELLO\na < [\"server\" \"redis\"]\n";
+        assert_eq!(heard(lines), ["reset", "hello"]);
     }
 
     #[test]

@@ -426,7 +426,11 @@ impl Author {
             19 => format!("RPOPLPUSH {key} {}", self.key('q')),
             20 => format!("BRPOPLPUSH {key} {} {}", self.key('q'), self.timeout()),
             21 => format!("{letter}PUSHX {key} {}", self.fresh('i')),
-            22 => format!("LTRIM {key} {} {}", self.small() - 1, self.one_of(&["-1", "1", "0"])),
+            22 => {
+                // lists, "lists that are watched": for Valkey a trim that removes nothing is no change.
+                let kept = usize::from(!self.themes.contains(&Theme::Transactions));
+                format!("LTRIM {key} {} {}", self.small() - kept, self.one_of(&["-1", "1", "0"]))
+            }
             23 => match self.random.u8(0..3) {
                 0 => {
                     let pivot = self.last;
