@@ -92,7 +92,9 @@ impl Conversation {
         }
         self.silent &= request.name != "reset";
         // What a subscription says is a message, which is not kept back.
-        let heard = KINDS.iter().any(|(one, other, _)| request.name == *one || request.name == *other);
+        let has_names = request.arguments.len() > 1;
+        let heard =
+            KINDS.iter().any(|(one, other, _)| request.name == *one && has_names || request.name == *other);
         if !std::mem::take(&mut self.skips) && !self.silent || heard {
             self.pending.push_back(request);
         }

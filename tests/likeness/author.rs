@@ -88,6 +88,8 @@ struct Author {
     ids: Vec<String>,
     /// What each client has still to send, so that transactions are more than MULTI.
     plans: Vec<VecDeque<String>>,
+    /// Who may be in the middle of a transaction.
+    in_transaction: Vec<bool>,
     /// Until when writers may have to wait, and who has sent something meanwhile.
     paused_until: u64,
     waiting: HashSet<usize>,
@@ -114,6 +116,7 @@ impl Program {
             last: 0,
             ids: vec!["0-1".into()],
             plans: vec![VecDeque::new(); clients],
+            in_transaction: vec![false; clients],
             paused_until: 0,
             waiting: HashSet::new(),
             random,
@@ -206,6 +209,22 @@ impl Author {
 
     /// What a client sends next.
     fn request(&mut self, client: usize) -> String {
+        let request = self.any_request(client);
+        // What it unsubscribes from first that unsubscribes from everything a hash table says, and only that stands within
+        // the answer of EXEC; so does the order of channels.
+        let has_any_order = request.ends_with("UNSUBSCRIBE") || request.contains("CHANNELS");
+        if self.in_transaction[client] && has_any_order {
+            return "PING".into();
+        }
+        match request.trim_start_matches("inline:").to_uppercase().as_str() {
+            "MULTI" => self.in_transaction[client] = true,
+            "EXEC" | "DISCARD" | "RESET" => self.in_transaction[client] = false,
+            _ => {}
+        }
+        request
+    }
+
+    fn any_request(&mut self, client: usize) -> String {
         if let Some(planned) = self.plans[client].pop_front() {
             return planned;
         }
@@ -230,13 +249,7 @@ impl Author {
         for _ in 0..self.random.usize(0..4) {
             let theme = self.theme();
             let request = if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) };
-            // What it unsubscribes from first that unsubscribes from everything a hash table says, and only that stands
-            // within the answer of EXEC.
-            plan.push_back(if request.ends_with("UNSUBSCRIBE") || request.contains("CHANNELS") {
-                "PING".into()
-            } else {
-                request
-            });
+            plan.push_back(request);
         }
         plan.push_back(self.one_of(&["EXEC", "EXEC", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH"]).into());
         match self.random.u8(0..20) {
@@ -381,7 +394,8 @@ impl Author {
         let millis = self.millis();
         match self.random.u8(0..20) {
             0..5 => format!("PEXPIRE {} {millis}", self.any_key()),
-            5 => format!("PEXPIRE {} {millis} {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"])),
+            // Which of two times is later is said of those far away only: a request that waits runs late, at that of another.
+            5 => format!("PEXPIRE {} {millis} {}", self.any_key(), self.one_of(&["NX", "XX"])),
             6..10 => format!("SET {} {} PX {millis}", self.key('s'), self.fresh('v')),
             10 => format!("PSETEX {} {millis} {}", self.key('s'), self.fresh('v')),
             11 => format!("GETEX {} PX {millis}", self.key('s')),
