@@ -109,16 +109,14 @@ impl Store {
             self.journal.subscription(owner, true, kind, name, self.now);
         }
         let table = self.pubsub.table_mut(kind);
-        match table.get_mut(name) {
-            Some(subscribers) => subscribers.insert(client),
-            None => {
-                table.entry(name.into()).or_default().insert(client);
-                if kind == Kind::Pattern {
-                    self.pubsub.index.insert(name);
-                }
-                true
-            }
+        if let Some(subscribers) = table.get_mut(name) {
+            return subscribers.insert(client);
         }
+        table.entry(name.into()).or_default().insert(client);
+        if kind == Kind::Pattern {
+            self.pubsub.index.insert(name);
+        }
+        true
     }
 
     /// Ends a subscription; false if there was none.
