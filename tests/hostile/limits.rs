@@ -64,8 +64,11 @@ fn a_client_that_asks_and_never_reads_is_cut_off_where_a_limit_is_set() {
     broker.command(["CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0"]).unwrap();
     broker.command(["SET", "long", &"x".repeat(100_000)]).unwrap();
     let mut peer = Peer::connect(&broker);
+    peer.command(["PING"]);
     // More than the buffers of two sockets hold.
     peer.send_in_vain("GET long\r\n".repeat(1000));
+    // Who reads as fast as it is written to is never over the limit.
+    broker.wait_until(|state| state.clients() == 1).blocking().unwrap();
     let got = peer.read_to_end();
     assert!(got.len() < 1000 * 100_000, "all of it came");
     bystander.ends_alone(&broker);
