@@ -6,6 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
+use super::short::Short;
+
 /// How long a text may be that has no memory of its own. With one byte more a [`Bytes`] would take another word.
 const SHORT_MAX: usize = 22;
 
@@ -18,7 +20,7 @@ pub struct Bytes(Kept);
 
 #[derive(Clone)]
 enum Kept {
-    Short { len: u8, text: [u8; SHORT_MAX] },
+    Short(Short<SHORT_MAX>),
     Long(Box<[u8]>),
 }
 
@@ -31,17 +33,13 @@ impl Bytes {
 
     #[inline]
     fn short(bytes: &[u8]) -> Option<Self> {
-        let mut text = [0; SHORT_MAX];
-        text.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        // No more than fits.
-        let len = u8::try_from(bytes.len()).ok()?;
-        Some(Self(Kept::Short { len, text }))
+        Short::new(bytes).map(|short| Self(Kept::Short(short)))
     }
 }
 
 impl Default for Bytes {
     fn default() -> Self {
-        Self(Kept::Short { len: 0, text: [0; SHORT_MAX] })
+        Self(Kept::Short(Short::default()))
     }
 }
 
@@ -51,7 +49,7 @@ impl Deref for Bytes {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Kept::Short { len, text } => text.get(..usize::from(*len)).unwrap_or_default(),
+            Kept::Short(text) => text,
             Kept::Long(text) => text,
         }
     }
@@ -80,7 +78,7 @@ impl From<Bytes> for Vec<u8> {
     fn from(bytes: Bytes) -> Self {
         match bytes.0 {
             Kept::Long(text) => text.into(),
-            Kept::Short { .. } => bytes.to_vec(),
+            Kept::Short(_) => bytes.to_vec(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The connected clients: what each has said about itself, what it is in the middle of, and its outbox.
 
 mod filter;
+mod spare;
 
 pub use filter::{Candidate, Filter};
+use spare::Spare;
 
 use slab::Slab;
 
@@ -294,42 +296,6 @@ pub struct Clients {
     pub output_limit_disconnections: u64,
     /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
     spare: Spare,
-}
-
-/// Empty buffers.
-#[derive(Debug, Default)]
-struct Spare {
-    buffers: Vec<Vec<u8>>,
-    /// What they take together.
-    bytes: usize,
-}
-
-/// How many empty buffers are kept: enough for a message to a thousand subscribers.
-const SPARE_BUFFERS_MAX: usize = 1024;
-/// A buffer that has grown beyond this is given back to the system. Long answers to a pipeline are not longer.
-const SPARE_CAPACITY_MAX: usize = 256 * 1024;
-/// All of them together do not take more.
-const SPARE_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-impl Spare {
-    /// The one that was given back last.
-    fn take(&mut self) -> Vec<u8> {
-        let buffer = self.buffers.pop().unwrap_or_default();
-        self.bytes -= buffer.capacity();
-        buffer
-    }
-
-    fn put(&mut self, mut buffer: Vec<u8>) {
-        let capacity = buffer.capacity();
-        let is_kept = (1..=SPARE_CAPACITY_MAX).contains(&capacity)
-            && self.buffers.len() < SPARE_BUFFERS_MAX
-            && self.bytes + capacity <= SPARE_BYTES_MAX;
-        if is_kept {
-            buffer.clear();
-            self.bytes += capacity;
-            self.buffers.push(buffer);
-        }
-    }
 }
 
 impl Clients {

@@ -28,6 +28,7 @@ pub mod pattern;
 pub mod pubsub;
 pub mod sample;
 pub mod set;
+mod short;
 pub mod sorted_set;
 pub mod stats;
 pub mod stream;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
+use super::short::Short;
 use crate::resp::parse_integer;
 
 /// The longest string that redis-server keeps in one piece with its header: `embstr`.
@@ -29,33 +30,13 @@ pub struct ByteString(Kept);
 enum Kept {
     Integer(i64),
     /// As [`Kept::Plain`], without memory of its own.
-    Short {
-        len: u8,
-        text: [u8; SHORT_MAX],
-    },
+    Short(Short<SHORT_MAX>),
     /// Written as a whole, so that the length tells `embstr` from `raw`.
     Plain(Vec<u8>),
     /// Changed in place and not longer than [`EMBEDDED_MAX`]. Boxed, as a second vector would make every entry
     /// of the keyspace longer.
     #[allow(clippy::box_collection)]
     ShortRaw(Box<Vec<u8>>),
-}
-
-impl Kept {
-    #[inline]
-    fn short(bytes: &[u8]) -> Option<Self> {
-        let mut text = [0; SHORT_MAX];
-        text.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        // No more than fits.
-        let len = u8::try_from(bytes.len()).ok()?;
-        Some(Self::Short { len, text })
-    }
-}
-
-/// The bytes of [`Kept::Short`].
-#[inline]
-fn short_bytes(len: u8, text: &[u8; SHORT_MAX]) -> &[u8] {
-    text.get(..usize::from(len)).unwrap_or_default()
 }
 
 impl ByteString {
@@ -65,7 +46,7 @@ impl ByteString {
         if let Some(integer) = read_integer(bytes) {
             return Self(Kept::Integer(integer));
         }
-        Self(Kept::short(bytes).unwrap_or_else(|| Kept::Plain(bytes.into())))
+        Self(Short::new(bytes).map_or_else(|| Kept::Plain(bytes.into()), Kept::Short))
     }
 
     /// What INCRBYFLOAT writes: never an integer.
@@ -85,7 +66,7 @@ impl ByteString {
     pub fn bytes(&self) -> View<'_> {
         match &self.0 {
             Kept::Integer(value) => View::integer(*value),
-            Kept::Short { len, text } => View::Bytes(short_bytes(*len, text)),
+            Kept::Short(bytes) => View::Bytes(bytes),
             Kept::Plain(bytes) => View::Bytes(bytes),
             Kept::ShortRaw(bytes) => View::Bytes(bytes),
         }
@@ -108,7 +89,7 @@ impl ByteString {
     pub fn integer(&self) -> Option<i64> {
         match &self.0 {
             Kept::Integer(value) => Some(*value),
-            Kept::Short { len, text } => parse_integer(short_bytes(*len, text)),
+            Kept::Short(bytes) => parse_integer(bytes),
             Kept::Plain(bytes) => parse_integer(bytes),
             Kept::ShortRaw(bytes) => parse_integer(bytes),
         }
@@ -119,7 +100,7 @@ impl ByteString {
     pub fn encoding(&self) -> &'static str {
         match &self.0 {
             Kept::Integer(_) => "int",
-            Kept::Short { .. } => "embstr",
+            Kept::Short(_) => "embstr",
             Kept::Plain(bytes) if bytes.len() <= EMBEDDED_MAX => "embstr",
             Kept::Plain(_) | Kept::ShortRaw(_) => "raw",
         }
@@ -129,7 +110,7 @@ impl ByteString {
     #[must_use]
     pub fn memory(&self) -> usize {
         match &self.0 {
-            Kept::Integer(_) | Kept::Short { .. } => 0,
+            Kept::Integer(_) | Kept::Short(_) => 0,
             Kept::Plain(bytes) => bytes.capacity(),
             Kept::ShortRaw(bytes) => size_of_val(&**bytes) + bytes.capacity(),
         }
@@ -170,7 +151,7 @@ impl ByteString {
                     self.0 = Kept::ShortRaw(Box::new(std::mem::take(bytes)));
                 }
             }
-            Kept::Integer(_) | Kept::Short { .. } => {
+            Kept::Integer(_) | Kept::Short(_) => {
                 let mut bytes = self.bytes().to_vec();
                 result = change(&mut bytes);
                 *self = Self::raw(bytes);
