@@ -349,6 +349,20 @@ impl Engine {
         output
     }
 
+    /// Takes the outbox of a client whose connection is full, if there is at least so much in it, to be written behind
+    /// what was taken before. [`Engine::set_in_flight`] is told of it as well.
+    pub fn take_part(&mut self, client: ClientKey, least: usize) -> Option<Vec<u8>> {
+        let owner = self.store.clients.get_mut(client)?;
+        // What a part keeps is not much more than what it holds.
+        if owner.close == Close::Now || owner.outbox.len() < least.max(owner.outbox.capacity() / 2) {
+            return None;
+        }
+        let taken = std::mem::take(&mut owner.outbox);
+        owner.net_output += taken.len() as u64;
+        self.store.stats.net_output += taken.len() as u64;
+        Some(taken)
+    }
+
     /// What there is to do for a client whose outbox cannot be taken yet, because its connection is full.
     #[must_use]
     pub fn closing(&self, client: ClientKey) -> Close {

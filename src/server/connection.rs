@@ -5,6 +5,7 @@
 //! connection's, then the engine's.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -36,6 +37,9 @@ const MUCH: usize = 256 * 1024;
 /// After so many bytes for a connection others have their turn: whoever reads as fast as he is written to must
 /// not keep them waiting for the end of a long answer.
 const WRITTEN_IN_A_TURN: usize = 256 * 1024;
+/// So much of what cannot be written is taken from the outbox: one that grew on would be copied again and again, each
+/// time twice as much, and everybody would wait for that.
+const TAKEN_FROM: usize = 64 * 1024;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
@@ -56,6 +60,8 @@ struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
+    /// What comes behind it.
+    queue: Queue,
     /// The transport holds something back that was written: TLS does so when its socket is full.
     unflushed: bool,
     /// The connection's task.
@@ -143,7 +149,10 @@ impl Io {
             return true;
         }
         let mut engine = shared.engine();
-        engine.set_in_flight(client, self.pending.len());
+        if may_write && let Some(part) = engine.take_part(client, TAKEN_FROM) {
+            self.queue.push(part);
+        }
+        engine.set_in_flight(client, self.pending.len() + self.queue.bytes);
         self.closed |= engine.closing(client) == Close::Now;
         self.resumed |= engine.take_resumed(client);
         self.reading_stopped = engine.is_reading_stopped(client);
@@ -164,7 +173,7 @@ impl Io {
         if self.close == Close::Now {
             self.closed = true;
         }
-        let written = self.write_some(buffer);
+        let written = self.write_some(buffer, 0);
         if written < buffer.len() && self.closed {
             // What is lost with the connection does not count as written.
             shared.engine().set_in_flight(client, buffer.len() - written);
@@ -185,22 +194,28 @@ impl Io {
 
     /// Goes on writing what was left over; true if nothing is.
     fn write_pending(&mut self) -> bool {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.advance(self.write_some(&pending));
-        if pending.is_empty() {
-            return true;
+        let mut written = 0;
+        loop {
+            let mut pending = std::mem::take(&mut self.pending);
+            let count = self.write_some(&pending, written);
+            pending.advance(count);
+            if !pending.is_empty() {
+                self.pending = pending;
+                return false;
+            }
+            let Some(part) = self.queue.pop() else { return true };
+            self.pending = part;
+            written += count;
         }
-        self.pending = pending;
-        false
     }
 
-    /// Writes as much as the socket takes and one turn allows. With the rest the connection's task goes on: it is woken
-    /// when there is room in the socket, or at once.
-    fn write_some(&mut self, bytes: &[u8]) -> usize {
+    /// Writes as much as the socket takes and one turn allows, in which so much was written `before`. With the rest the
+    /// connection's task goes on: it is woken when there is room in the socket, or at once.
+    fn write_some(&mut self, bytes: &[u8], before: usize) -> usize {
         let mut written = 0;
         let mut context = Context::from_waker(self.task.as_ref().unwrap_or(Waker::noop()));
         while written < bytes.len() && !self.closed {
-            if written >= self.turn {
+            if before + written >= self.turn {
                 self.turn_over = true;
                 context.waker().wake_by_ref();
                 break;
@@ -218,6 +233,27 @@ impl Io {
             self.closed |= matches!(flushed, Poll::Ready(Err(_)));
         }
         written
+    }
+}
+
+/// What has been taken from an outbox while nothing could be written.
+#[derive(Default)]
+struct Queue {
+    parts: VecDeque<Vec<u8>>,
+    /// How many bytes they have together.
+    bytes: usize,
+}
+
+impl Queue {
+    fn push(&mut self, part: Vec<u8>) {
+        self.bytes += part.len();
+        self.parts.push_back(part);
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let part = self.parts.pop_front()?;
+        self.bytes -= part.len();
+        Some(part.into())
     }
 }
 
@@ -335,6 +371,7 @@ impl Task {
         let io = Io {
             transport: Box::new(transport),
             pending: Bytes::new(),
+            queue: Queue::default(),
             unflushed: false,
             task: None,
             turn: WRITTEN_IN_A_TURN,

@@ -58,6 +58,40 @@ fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_ever
 }
 
 #[test]
+fn a_subscriber_that_reads_late_gets_every_message_in_its_order_and_counts_what_it_was_kept() {
+    // Of many sizes, so that what is kept ends in the middle of messages; some are nearly as long as a read.
+    const MESSAGES: usize = 3000;
+    let size = |number: usize| if number.is_multiple_of(100) { 60_000 } else { number * 7 };
+    let broker = Broker::start().unwrap();
+    broker.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]).unwrap();
+    let mut late = Peer::connect(&broker);
+    late.send("SUBSCRIBE chat\r\n");
+    late.expect(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n");
+    let mut publisher = Peer::connect(&broker);
+    let mut kept = 0;
+    for number in 0..MESSAGES {
+        let message = format!("{number:0>width$}", width = size(number).max(4));
+        kept += message.len();
+        assert_eq!(publisher.command(["PUBLISH", "chat", &message]), 1);
+    }
+    let clients = broker.command(["CLIENT", "LIST", "TYPE", "PUBSUB"]).unwrap().to_string();
+    let field = clients.split(' ').find_map(|field| field.strip_prefix("omem=")).unwrap();
+    // The system's buffers hold some of it.
+    let told: usize = field.parse().unwrap();
+    assert!((kept - 8 * 1024 * 1024..2 * kept).contains(&told), "{told} of {kept}");
+    for number in 0..MESSAGES {
+        let Value::Array(parts) = late.reply() else { panic!("no message") };
+        let text = parts[2].as_str().unwrap();
+        assert_eq!(text.len(), size(number).max(4));
+        assert_eq!(text.parse(), Ok(number));
+    }
+    late.send("PING\r\n");
+    late.expect(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    let end = broker.command(["CLIENT", "LIST", "TYPE", "PUBSUB"]).unwrap().to_string();
+    assert!(end.contains(" omem=0 "), "{end}");
+}
+
+#[test]
 fn a_client_that_asks_and_never_reads_is_cut_off_where_a_limit_is_set() {
     let broker = Broker::start().unwrap();
     let bystander = Bystander::of(&broker);
