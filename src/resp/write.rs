@@ -107,8 +107,7 @@ impl<'a> Reply<'a> {
 
     /// `:value`.
     pub fn integer(&mut self, value: i64) {
-        self.out.push(b':');
-        self.digits(value);
+        self.number(b':', value);
     }
 
     /// A count or length as an integer.
@@ -246,17 +245,16 @@ impl<'a> Reply<'a> {
     }
 
     fn header(&mut self, kind: u8, len: usize) {
-        self.out.push(kind);
-        self.digits(i64::try_from(len).unwrap_or(i64::MAX));
+        self.number(kind, i64::try_from(len).unwrap_or(i64::MAX));
     }
 
-    fn digits(&mut self, value: i64) {
+    #[inline]
+    fn number(&mut self, kind: u8, value: i64) {
         // Most numbers on the wire have one digit.
         if let Ok(small @ 0..=9) = u8::try_from(value) {
-            self.out.extend_from_slice(&[b'0' + small, b'\r', b'\n']);
+            self.out.extend_from_slice(&[kind, b'0' + small, b'\r', b'\n']);
         } else {
-            self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-            self.out.extend_from_slice(b"\r\n");
+            self.line(kind, itoa::Buffer::new().format(value).as_bytes());
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Answered, Order};
 use crate::store::Time;
 
 /// A time that has passed.
-const PASSED: Error = Error::constant("ERR the time has passed, and the clock never goes back");
+const PASSED: Error = Error::constant(&"ERR the time has passed, and the clock never goes back");
 
 /// `MINIBROKER ADVANCE milliseconds`: all that this time brings has happened when the answer comes.
 pub fn advance(ctx: &mut Context<'_>) -> Answered {

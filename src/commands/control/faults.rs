@@ -10,17 +10,17 @@ use crate::resp::{Args, parse_double};
 use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When};
 
 /// A fault that has ended, or never was.
-const NO_FAULT: Error = Error::constant("ERR there is no such fault");
+const NO_FAULT: Error = Error::constant(&"ERR there is no such fault");
 /// A time out of every so many.
-const NOT_A_COUNT: Error = Error::constant("ERR NTH and EVERY count from 1");
+const NOT_A_COUNT: Error = Error::constant(&"ERR NTH and EVERY count from 1");
 /// Nothing stands behind the scopes.
 const NO_ACTION: Error = Error::constant(
-    "ERR syntax error: FAULT ADD ends with an action, such as DISCONNECT. Try MINIBROKER HELP.",
+    &"ERR syntax error: FAULT ADD ends with an action, such as DISCONNECT. Try MINIBROKER HELP.",
 );
 /// The actions that have a value behind them.
 const WITH_VALUE: [&str; 4] = ["ERROR", "DELAY", "DELAYMESSAGES", "DISCONNECTINREPLY"];
 /// What is no probability.
-const NOT_A_PROBABILITY: Error = Error::constant("ERR a probability is a number from 0 to 1");
+const NOT_A_PROBABILITY: Error = Error::constant(&"ERR a probability is a number from 0 to 1");
 
 /// `MINIBROKER FAULT ADD|LIST|HITS|END ...`
 pub fn fault(ctx: &mut Context<'_>) -> Answered {

@@ -8,7 +8,7 @@ use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::journal::{Event, EventKind, Message, Wakeup};
 
 /// What would be told is not the whole.
-const FORGOTTEN: Error = Error::constant("ERR the journal has given up its oldest events");
+const FORGOTTEN: Error = Error::constant(&"ERR the journal has given up its oldest events");
 
 /// `MINIBROKER JOURNAL [CLIENT c] [COMMAND name] [CHANNEL channel] [KEY key] [COUNT count]`
 pub fn journal(ctx: &mut Context<'_>) -> Answered {

@@ -20,7 +20,7 @@ pub use journal::is_of_key;
 pub use waitfor::condition;
 
 /// What was not recorded cannot be told.
-const NOTHING_RECORDED: Error = Error::constant("ERR this broker records nothing");
+const NOTHING_RECORDED: Error = Error::constant(&"ERR this broker records nothing");
 
 /// The name of the command.
 pub const NAME: &str = "minibroker";
