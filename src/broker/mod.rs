@@ -452,7 +452,7 @@ impl Embedded {
 
     /// What is told of a connection without an address.
     fn address_in_memory(&self) -> Address {
-        Address { peer: "memory:0".into(), local: self.addr.to_string(), unix: false }
+        Address { peer: "memory:0".into(), local: self.addr.to_string().into(), unix: false }
     }
 
     fn serve_connection(

@@ -70,7 +70,7 @@ impl Engine {
         let place = if owner.address.unix {
             format!("unix:{}", self.store.config.unixsocket)
         } else {
-            owner.address.peer.clone()
+            owner.address.peer.to_string()
         };
         let mut line =
             format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, owner.db).into_bytes();

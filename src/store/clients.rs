@@ -3,6 +3,8 @@
 mod filter;
 mod spare;
 
+use std::sync::Arc;
+
 pub use filter::{Candidate, Filter};
 use spare::Spare;
 
@@ -69,9 +71,9 @@ pub struct Subscriptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Address {
     /// The client's end: `127.0.0.1:53211`, or `/path/of/socket:0`.
-    pub peer: String,
+    pub peer: Box<str>,
     /// The broker's end.
-    pub local: String,
+    pub local: Arc<str>,
     /// A Unix socket.
     pub unix: bool,
 }

@@ -237,7 +237,7 @@ mod tests {
         let mut store = Store::new(Config::default(), 1, Time::from_millis(0));
         let clients: Vec<_> = (0..4)
             .map(|number| {
-                let address = Address { peer: format!("127.0.0.1:{number}"), ..Address::default() };
+                let address = Address { peer: format!("127.0.0.1:{number}").into(), ..Address::default() };
                 store.clients.connect(address, true, false, store.now)
             })
             .collect();

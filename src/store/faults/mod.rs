@@ -383,7 +383,7 @@ impl Scope {
         self.clients.is_empty()
             || self.clients.iter().any(|wanted| {
                 !wanted.is_empty() && *client.name == *wanted.as_bytes()
-                    || client.address.peer == *wanted
+                    || *client.address.peer == **wanted
                     || wanted.parse() == Ok(client.id)
             })
     }
