@@ -50,6 +50,7 @@ impl Engine {
         owner
             .watched
             .iter()
+            .flat_map(|keys| keys.iter())
             .any(|((db, key), was_expired)| !was_expired && self.store.databases[*db].expired(key, now))
     }
 }

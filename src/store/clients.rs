@@ -110,7 +110,7 @@ pub struct Client {
     pub transaction: Option<Box<Transaction>>,
     /// The keys that it watches, with their databases; those that had expired already when WATCH came are
     /// marked and do not fail EXEC again.
-    pub watched: Map<(usize, Bytes), bool>,
+    pub watched: Option<Box<Map<(usize, Bytes), bool>>>,
     /// One of those keys has changed.
     pub watched_key_changed: bool,
     /// What it waits for.
@@ -192,7 +192,7 @@ impl Client {
     /// How many keys it watches. Once one has changed nothing more is watched for: EXEC will refuse anyway.
     #[must_use]
     pub fn watches(&self) -> usize {
-        if self.watched_key_changed { 0 } else { self.watched.len() }
+        if self.watched_key_changed { 0 } else { self.watched.as_ref().map_or(0, |keys| keys.len()) }
     }
 
     /// True if it is one of those that are connected: not the embedding program's, and not cut off by it.
@@ -320,7 +320,7 @@ impl Clients {
             over_soft_limit: None,
             subscriptions: None,
             transaction: None,
-            watched: Map::default(),
+            watched: None,
             watched_key_changed: false,
             blocked: None,
             created: now,

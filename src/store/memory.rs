@@ -126,7 +126,11 @@ impl Client {
             Bytes::memory_of(self.library.len()),
             Bytes::memory_of(self.library_version.len()),
         ];
-        let watched = self.watched.keys().map(|(_, key)| table_entry::<(usize, Bytes)>(key.len()));
+        let watched = self
+            .watched
+            .iter()
+            .flat_map(|keys| keys.keys())
+            .map(|(_, key)| table_entry::<(usize, Bytes)>(key.len()));
         let queue = self.transaction.iter().flat_map(|transaction| &transaction.queue);
         let queued = queue.map(|request| size_of_val(request) + request.args().bytes());
         let waiting = self.blocked.iter().map(|blocked| {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use indexmap::map::Entry;
+
 use super::{Bytes, ClientKey, Clients, Database, Store};
 
 /// The watched keys of every database.
@@ -60,7 +62,8 @@ impl Watches {
         }
         for watcher in self.by_key[db].get(key).into_iter().flatten() {
             let Some(client) = clients.get_mut(*watcher) else { continue };
-            match client.watched.get_mut(&(db, Bytes::from(key))) {
+            let watched = client.watched.as_mut();
+            match watched.and_then(|keys| keys.get_mut(&(db, Bytes::from(key)))) {
                 Some(had_expired) if *had_expired => *had_expired = false,
                 _ => client.watched_key_changed = true,
             }
@@ -86,7 +89,10 @@ impl Watches {
             }
             for watcher in watchers {
                 let Some(client) = clients.get_mut(*watcher) else { continue };
-                let Some(had_expired) = client.watched.get_mut(&(db, key.clone())) else { continue };
+                let watched = client.watched.as_mut();
+                let Some(had_expired) = watched.and_then(|keys| keys.get_mut(&(db, key.clone()))) else {
+                    continue;
+                };
                 let was_gone = *had_expired || !was_there;
                 if was_gone && (!is_there || expired_now) {
                     *had_expired = expired_now;
@@ -121,19 +127,17 @@ impl Store {
     pub fn watch(&mut self, client: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());
         let Some(owner) = self.clients.get_mut(client) else { return };
-        let watched = (db, Bytes::from(key));
-        if owner.watched.contains_key(&watched) {
-            return;
+        if let Entry::Vacant(place) = owner.watched.get_or_insert_default().entry((db, Bytes::from(key))) {
+            place.insert(self.databases[db].expired(key, now));
+            self.watches.add(db, key, client);
         }
-        owner.watched.insert(watched, self.databases[db].expired(key, now));
-        self.watches.add(db, key, client);
     }
 
     /// Ends all watches of a client, and what they have seen.
     pub fn unwatch(&mut self, client: ClientKey) {
         let Some(owner) = self.clients.get_mut(client) else { return };
         owner.watched_key_changed = false;
-        for ((db, key), _) in std::mem::take(&mut owner.watched) {
+        for ((db, key), _) in owner.watched.take().into_iter().flat_map(|keys| *keys) {
             self.watches.remove(db, &key, client);
         }
     }
