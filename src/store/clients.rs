@@ -434,6 +434,18 @@ impl Clients {
     /// the limits. Returns how many bytes it will have been sent with them; none, and nothing is done, if its
     /// connection is being closed already.
     pub fn deliver(&mut self, key: ClientKey, bytes: &[u8], config: &Config, now: Time) -> Option<u64> {
+        self.deliver_encoded(key, |_| bytes, config, now)
+    }
+
+    /// As [`Clients::deliver`], of bytes that depend on the version of the protocol.
+    #[inline]
+    pub fn deliver_encoded<'a>(
+        &mut self,
+        key: ClientKey,
+        encode: impl FnOnce(Protocol) -> &'a [u8],
+        config: &Config,
+        now: Time,
+    ) -> Option<u64> {
         let client = self.slots.get_mut(key.0)?;
         if client.close != Close::No {
             return None;
@@ -446,6 +458,7 @@ impl Clients {
         if client.outbox.capacity() == 0 {
             client.outbox = self.spare.take();
         }
+        let bytes = encode(client.protocol);
         client.outbox.extend_from_slice(bytes);
         let end = client.net_output + client.outbox.len() as u64;
         let over = check_output_limit(client, bytes.len(), config, now);

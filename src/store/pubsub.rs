@@ -54,10 +54,14 @@ pub struct PubSub {
     index: Patterns,
     /// The places of those, while a message is published; empty in between.
     matching: Vec<usize>,
+    /// Where pushes are encoded, for each version of the protocol; empty in between.
+    encoded: [Vec<u8>; 2],
 }
 
 /// So many patterns are tried one by one, which is faster than to look for those that may match.
 const FEW_PATTERNS: usize = 8;
+/// A buffer for pushes that has grown beyond this is given back.
+const ENCODED_KEPT: usize = 64 * 1024;
 
 impl PubSub {
     fn table(&self, kind: Kind) -> &Map<Bytes, Subscribers> {
@@ -192,13 +196,14 @@ impl Store {
         message: &[u8],
         recorded: Option<Publishing>,
     ) -> usize {
-        let Some((pattern, subscribers)) = self.pubsub.patterns.get_index(place) else { return 0 };
+        let Self { pubsub, clients, faults, journal, config, now, .. } = self;
+        let Some((pattern, subscribers)) = pubsub.patterns.get_index(place) else { return 0 };
         if !pattern::matches(pattern, channel, false) {
             return 0;
         }
         let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
-        let mut push = Push { recorded, pattern: Some(pattern), ..Push::new(Kind::Pattern, &parts) };
-        let Self { clients, faults, journal, config, now, .. } = self;
+        let push = Push::new(Kind::Pattern, &parts, &mut pubsub.encoded);
+        let mut push = Push { recorded, pattern: Some(pattern), ..push };
         push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
         subscribers.len()
     }
@@ -231,11 +236,13 @@ impl Store {
         recorded: Option<Publishing>,
     ) -> usize {
         let Self { pubsub, clients, faults, config, now, journal, .. } = self;
-        let Some(subscribers) = pubsub.table(kind).get(channel) else {
+        let PubSub { channels, shard_channels, encoded, .. } = pubsub;
+        let table = if kind == Kind::Shard { shard_channels } else { channels };
+        let Some(subscribers) = table.get(channel) else {
             return 0;
         };
         let parts = [word, channel, message];
-        let mut push = Push { recorded, ..Push::new(kind, &parts) };
+        let mut push = Push { recorded, ..Push::new(kind, &parts, encoded) };
         push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
         subscribers.len()
     }
@@ -246,20 +253,21 @@ struct Push<'a> {
     /// By a subscription of this kind.
     kind: Kind,
     parts: &'a [&'a [u8]],
-    encoded: [Vec<u8>; 2],
+    encoded: &'a mut [Vec<u8>; 2],
     /// The message in the journal, if there is one.
     recorded: Option<Publishing>,
     pattern: Option<&'a [u8]>,
 }
 
 impl<'a> Push<'a> {
-    fn new(kind: Kind, parts: &'a [&'a [u8]]) -> Self {
-        Self { kind, parts, encoded: [Vec::new(), Vec::new()], recorded: None, pattern: None }
+    /// It is encoded into these buffers, which are empty.
+    fn new(kind: Kind, parts: &'a [&'a [u8]], encoded: &'a mut [Vec<u8>; 2]) -> Self {
+        Self { kind, parts, encoded, recorded: None, pattern: None }
     }
 
-    /// The bytes for a client; none if it has gone.
-    fn encoded(&mut self, clients: &super::Clients, to: ClientKey) -> Option<&[u8]> {
-        let protocol = clients.get(to)?.protocol;
+    /// The bytes for a client that speaks this version of the protocol.
+    #[inline]
+    fn encoded(&mut self, protocol: Protocol) -> &[u8] {
         let encoded = &mut self.encoded[usize::from(protocol == Protocol::Resp3)];
         if encoded.is_empty() {
             let mut reply = Reply::new(encoded, protocol);
@@ -268,7 +276,7 @@ impl<'a> Push<'a> {
                 reply.bulk(part);
             }
         }
-        Some(encoded)
+        encoded
     }
 
     fn deliver_to_all(
@@ -283,10 +291,14 @@ impl<'a> Push<'a> {
             for subscriber in subscribers {
                 self.deliver_with_faults((clients, faults), journal, *subscriber, config, now);
             }
-            return;
+        } else {
+            for subscriber in subscribers {
+                self.deliver(clients, journal, *subscriber, config, now);
+            }
         }
-        for subscriber in subscribers {
-            self.deliver(clients, journal, *subscriber, config, now);
+        for buffer in &mut *self.encoded {
+            buffer.clear();
+            buffer.shrink_to(ENCODED_KEPT);
         }
     }
 
@@ -298,9 +310,9 @@ impl<'a> Push<'a> {
         config: &super::Config,
         now: super::Time,
     ) {
-        let Some(encoded) = self.encoded(clients, to) else { return };
-        let end = clients.deliver(to, encoded, config, now);
-        if let Some(message) = self.recorded
+        let recorded = self.recorded;
+        let end = clients.deliver_encoded(to, |protocol| self.encoded(protocol), config, now);
+        if let Some(message) = recorded
             && let Some(client) = clients.get(to)
         {
             journal.delivered((to, client), message, self.pattern, end, now);
@@ -320,7 +332,8 @@ impl<'a> Push<'a> {
     ) {
         let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
         let (kind, message, pattern) = (self.kind, self.recorded, self.pattern);
-        let Some(encoded) = self.encoded(clients, to) else { return };
+        let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
+        let encoded = self.encoded(protocol);
         let delivery = Delivery { to, kind, channel, encoded, message, pattern };
         Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
     }
