@@ -41,6 +41,16 @@ impl Awaited {
     }
 }
 
+impl Awaited {
+    /// Drops it with the engine's lock held: with it goes whatever the predicate has captured.
+    fn drop_here(self) {
+        if let Self::Until(predicate) = self {
+            let _end = Looking::begin();
+            drop(predicate);
+        }
+    }
+}
+
 impl From<Condition> for Awaited {
     fn from(condition: Condition) -> Self {
         Self::Count(condition)
@@ -83,7 +93,12 @@ pub fn assert_not_looking() {
     );
 }
 
-/// A predicate is running in this thread.
+/// True if this thread is in the predicate of a wait, and so holds the engine's lock.
+pub fn is_looking() -> bool {
+    LOOKING.get()
+}
+
+/// A predicate is running in this thread, or being dropped with the engine's lock held.
 struct Looking;
 
 impl Looking {
@@ -173,7 +188,8 @@ impl Waits {
                     continue;
                 }
             };
-            let tell = waiting.remove(at).tell;
+            let Waiting { awaited, tell, .. } = waiting.remove(at);
+            awaited.drop_here();
             told.push(Box::new(move || tell(outcome)));
         }
         self.count.store(waiting.len(), Ordering::Release);
@@ -186,6 +202,8 @@ impl Waits {
         let index = waiting.iter().position(|wait| wait.id == id)?;
         let wait = waiting.remove(index);
         self.count.store(waiting.len(), Ordering::Release);
-        Some(wait.awaited.seen(store))
+        let seen = wait.awaited.seen(store);
+        wait.awaited.drop_here();
+        Some(seen)
     }
 }
