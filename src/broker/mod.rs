@@ -238,7 +238,7 @@ impl Broker {
             Place::Attached(server) => {
                 let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
                 server.connect(theirs);
-                ours.into()
+                ClientStream::of_pipe(ours)
             }
         }
     }

@@ -49,7 +49,9 @@ const ROUNDS: usize = 4;
 ///
 /// It is a stream like any other for a client that takes one. What is written to it is run at once, in the thread that
 /// writes it: when a write returns, the broker has done what was asked, and the answer is there to be read. So requests
-/// that a test writes to several streams one after the other are run in this order.
+/// that a test writes to several streams one after the other are run in this order. What they send to other streams, as
+/// PUBLISH does, is there to be read as well, unless dozens of clients get something at a time: then the broker's thread
+/// goes on with it.
 ///
 /// This does not hold where the broker does not run requests: the client waits (BLPOP), the broker is paused (CLIENT
 /// PAUSE), sleeps (DEBUG SLEEP) or [does not read](crate::Broker::stop_reading). They are run later then, in their order.
@@ -58,7 +60,8 @@ const ROUNDS: usize = 4;
 /// [attached](crate::Broker::attach) is another process, whose time is its own.
 ///
 /// As a socket it holds 64 KiB each way. A client that does not read can be cut off by its output buffer limit.
-/// It needs no runtime and can be used from any thread. Each thread that writes keeps 64 KiB to read requests into.
+/// It needs no runtime and can be used from any thread. Each thread that writes keeps buffers for this, of 64 KiB for
+/// requests and of as much as it has written of answers, up to 256 KiB.
 ///
 /// When it is dropped the client is gone before `drop` returns, but in the cases that were named. When the broker is
 /// dropped before, reads end and writes fail.
@@ -91,13 +94,6 @@ pub struct ClientStream {
 impl fmt::Debug for ClientStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientStream").finish_non_exhaustive()
-    }
-}
-
-impl From<DuplexStream> for ClientStream {
-    /// A stream at whose other end somebody else reads and answers.
-    fn from(pipe: DuplexStream) -> Self {
-        Self { pipe, client: None }
     }
 }
 
@@ -142,6 +138,11 @@ impl AsyncWrite for ClientStream {
 }
 
 impl ClientStream {
+    /// A stream at whose other end somebody else reads and answers, if anybody does.
+    pub(crate) fn of_pipe(pipe: DuplexStream) -> Self {
+        Self { pipe, client: None }
+    }
+
     /// Puts something into the pipe and has it run.
     fn send<R>(
         &mut self,
@@ -359,14 +360,14 @@ impl Shared {
         });
         let task = match connected {
             Ok(task) => task,
-            Err((_, None)) => return (ours.into(), None),
+            Err((_, None)) => return (ClientStream::of_pipe(ours), None),
             Err((mut theirs, Some(error))) => {
                 let mut bytes = Vec::new();
                 Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
                 // Best effort, as redis-server; there is room for it.
                 let mut told = pin!(unconstrained(theirs.write_all(&bytes)));
                 let _ = told.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                return (ours.into(), None);
+                return (ClientStream::of_pipe(ours), None);
             }
         };
         let task = Mutex::new(Some(Box::new(task)));

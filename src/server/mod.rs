@@ -171,7 +171,12 @@ impl Shared {
 
     /// Takes out those connections in memory whose outboxes are to be written: whoever calls this writes them. `own` is
     /// one of them. The writer is left with what is not in memory, and what is more than a turn.
-    fn take_dirty_in_memory(&self, engine: &mut Engine, own: &Arc<Connection>, into: &mut Vec<Arc<Connection>>) {
+    fn take_dirty_in_memory(
+        &self,
+        engine: &mut Engine,
+        own: &Arc<Connection>,
+        into: &mut Vec<Arc<Connection>>,
+    ) {
         engine.take_dirty_found(into, WRITES_IN_A_ROW, |client| {
             if client == own.client() {
                 return Some(Arc::clone(own));
