@@ -83,6 +83,8 @@ struct Io {
     close: Close,
     /// The engine has said that requests may go on; the task has not seen it yet.
     resumed: bool,
+    /// The task has no request to go on with: it sees that it may when another comes.
+    idle: bool,
     /// The engine has said that nothing is to be read.
     reading_stopped: bool,
 }
@@ -118,7 +120,10 @@ impl Connection {
         io.turn = turn;
         io.flush(self.client, shared);
         io.turn = WRITTEN_IN_A_TURN;
-        if (io.resumed || was_stopped && !io.reading_stopped || io.close != Close::No || io.closed)
+        if (io.resumed && !io.idle
+            || was_stopped && !io.reading_stopped
+            || io.close != Close::No
+            || io.closed)
             && let Some(task) = &io.task
         {
             task.wake_by_ref();
@@ -393,6 +398,7 @@ impl Task {
             closed: false,
             close: Close::No,
             resumed: false,
+            idle: false,
             reading_stopped: false,
         };
         let connection = Arc::new(Connection { client, in_memory, io: Mutex::new(io) });
@@ -462,14 +468,17 @@ impl Task {
         if !line.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
             line.io.task = Some(context.waker().clone());
         }
+        line.io.idle = false;
         input.taken = 0;
+        let mut step = Step::Again;
         for _ in 0..STEPS_IN_A_ROW {
-            match input.step(&mut line, context, buffer) {
-                Step::Again => {}
-                step => return step,
+            step = input.step(&mut line, context, buffer);
+            if step != Step::Again {
+                break;
             }
         }
-        Step::Yield
+        line.io.idle = input.left.is_empty();
+        step
     }
 }
 

@@ -158,6 +158,15 @@ impl ClientStream {
     }
 }
 
+impl Drop for ClientStream {
+    /// What is dropped behind the pipe lets go again.
+    fn drop(&mut self) {
+        if let Some(client) = &self.client {
+            client.place.wakes.hold();
+        }
+    }
+}
+
 /// The client's part in running its requests.
 struct Client {
     place: Arc<Place>,
@@ -254,6 +263,10 @@ impl Wakes {
         }
     }
 
+    fn hold(&self) {
+        self.state.fetch_or(HELD, Ordering::AcqRel);
+    }
+
     /// Who has the task begins to look at what there is.
     fn begin(&self) {
         self.state.fetch_and(!WOKEN, Ordering::AcqRel);
@@ -281,7 +294,7 @@ struct Held<'a>(&'a Wakes);
 
 impl<'a> Held<'a> {
     fn new(wakes: &'a Wakes) -> Self {
-        wakes.state.fetch_or(HELD, Ordering::AcqRel);
+        wakes.hold();
         Self(wakes)
     }
 }
@@ -347,14 +360,14 @@ impl Shared {
     ) -> (ClientStream, Option<impl Future<Output = ()> + Send + 'static>) {
         let (ours, theirs) = tokio::io::duplex(capacity);
         let wakes = Arc::<Wakes>::default();
-        let waker = Waker::from(Arc::clone(&wakes));
+        let task_waker = Waker::from(Arc::clone(&wakes));
         let connected = self.change(|engine, now| {
             if !engine.store().availability.accepts() {
                 return Err((theirs, None));
             }
             match engine.connect(address, now) {
                 // Made while the engine is locked: whatever is ordered for the client from now on finds its connection.
-                Ok(client) => Ok(Task::in_memory(Arc::clone(self), theirs, client, waker.clone())),
+                Ok(client) => Ok(Task::in_memory(Arc::clone(self), theirs, client, task_waker.clone())),
                 Err(error) => Err((theirs, Some(error))),
             }
         });
@@ -371,8 +384,194 @@ impl Shared {
             }
         };
         let task = Mutex::new(Some(Box::new(task)));
-        let place = Arc::new(Place { task, wakes, waker });
+        let place = Arc::new(Place { task, wakes, waker: task_waker });
         let client = Client { place: Arc::clone(&place), dirty: Vec::new() };
         (ClientStream { pipe: ours, client: Some(client) }, Some(unconstrained(Driver(place))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::server::Clock;
+    use crate::store::Config;
+
+    /// How often somebody was woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A stream whose driver is polled by hand.
+    struct ByHand {
+        shared: Arc<Shared>,
+        stream: ClientStream,
+        driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+        place: Arc<Place>,
+        count: Arc<Count>,
+    }
+
+    impl ByHand {
+        fn new() -> Self {
+            let clock = Clock::default();
+            let shared = Arc::new(Shared::new(Engine::new(Config::default(), 1, clock.start()), clock));
+            let (stream, driver) = shared.connect(Address::default(), 1024);
+            let place = stream.client.as_ref().map(|client| Arc::clone(&client.place)).expect("it is served");
+            let driver = Box::pin(driver.expect("it is served"));
+            Self { shared, stream, driver, place, count: Arc::default() }
+        }
+
+        fn drive(&mut self) -> Poll<()> {
+            let waker = Waker::from(Arc::clone(&self.count));
+            self.driver.as_mut().poll(&mut Context::from_waker(&waker))
+        }
+
+        /// How often the driver was woken since this was asked.
+        fn woken(&self) -> usize {
+            self.count.0.swap(0, Ordering::SeqCst)
+        }
+
+        fn write(&mut self, bytes: &[u8]) {
+            let mut context = Context::from_waker(Waker::noop());
+            let written = Pin::new(&mut self.stream).poll_write(&mut context, bytes);
+            assert!(matches!(written, Poll::Ready(Ok(count)) if count == bytes.len()), "{written:?}");
+        }
+
+        fn read(&mut self) -> Vec<u8> {
+            let mut space = [0; 2048];
+            let mut buffer = ReadBuf::new(&mut space);
+            let mut context = Context::from_waker(Waker::noop());
+            let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
+            assert!(matches!(read, Poll::Ready(Ok(()))), "{read:?}");
+            buffer.filled().to_vec()
+        }
+    }
+
+    #[test]
+    fn the_driver_sleeps_while_the_client_runs_its_requests() {
+        let mut one = ByHand::new();
+        one.write(b"PING\r\n");
+        assert_eq!(one.read(), b"+PONG\r\n");
+        assert!(one.drive().is_pending());
+        for _ in 0..10 {
+            one.write(b"PING\r\n");
+            assert_eq!(one.read(), b"+PONG\r\n");
+        }
+        assert_eq!(one.woken(), 0);
+    }
+
+    #[test]
+    fn the_driver_is_woken_once_for_all_that_happens_before_its_turn() {
+        let mut one = ByHand::new();
+        // Its first turn is owed to it.
+        one.place.wakes.wake_by_ref();
+        assert!(one.drive().is_pending());
+        assert_eq!(one.woken(), 0);
+        one.place.wakes.wake_by_ref();
+        one.place.wakes.wake_by_ref();
+        assert_eq!(one.woken(), 1);
+        assert!(one.drive().is_pending());
+        one.place.wakes.wake_by_ref();
+        assert_eq!(one.woken(), 1);
+        // That the client has looked meanwhile takes no wake away that comes later.
+        one.write(b"PING\r\n");
+        one.place.wakes.wake_by_ref();
+        assert_eq!(one.woken(), 1);
+    }
+
+    #[test]
+    fn what_happens_while_the_client_is_at_it_wakes_the_driver_afterwards() {
+        let mut one = ByHand::new();
+        assert!(one.drive().is_pending());
+        let held = Held::new(&one.place.wakes);
+        one.place.wakes.wake_by_ref();
+        one.place.wakes.wake_by_ref();
+        assert_eq!(one.woken(), 0);
+        drop(held);
+        assert_eq!(one.woken(), 1);
+        assert!(one.drive().is_pending());
+        drop(Held::new(&one.place.wakes));
+        assert_eq!(one.woken(), 0);
+    }
+
+    #[test]
+    fn a_driver_that_finds_the_client_at_it_is_woken_when_that_is_done() {
+        let mut one = ByHand::new();
+        let place = Arc::clone(&one.place);
+        let held = Held::new(&place.wakes);
+        let task = place.task.lock();
+        assert!(one.drive().is_pending());
+        assert_eq!(one.woken(), 0);
+        drop(task);
+        drop(held);
+        assert_eq!(one.woken(), 1);
+        // It has just gone: the driver looks again by itself.
+        let task = place.task.lock();
+        assert!(one.drive().is_pending());
+        assert_eq!(one.woken(), 1);
+        drop(task);
+        assert!(one.drive().is_pending());
+        assert_eq!(one.woken(), 0);
+    }
+
+    #[test]
+    fn the_driver_goes_on_with_what_the_client_does_not_take() {
+        let mut one = ByHand::new();
+        assert!(one.drive().is_pending());
+        one.write(format!("ECHO {}\r\n", "x".repeat(900)).as_bytes());
+        one.write(format!("ECHO {}\r\n", "y".repeat(900)).as_bytes());
+        assert_eq!(one.read().len(), 1024);
+        assert_eq!(one.woken(), 1);
+        assert!(one.drive().is_pending());
+        assert_eq!(one.read().len(), 2 * "$900\r\n\r\n".len() + 2 * 900 - 1024);
+    }
+
+    #[test]
+    fn who_is_served_is_woken_if_it_has_a_request_to_go_on_with() {
+        let mut one = ByHand::new();
+        assert!(one.drive().is_pending());
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut other, _driver) = one.shared.connect(Address::default(), 1024);
+        for (request, wakes) in [("BLPOP jobs 0\r\n", 0), ("BLPOP jobs 0\r\nPING\r\n", 1)] {
+            one.write(request.as_bytes());
+            let written = Pin::new(&mut other).poll_write(&mut context, b"RPUSH jobs x\r\n");
+            assert!(written.is_ready());
+            assert_eq!(one.read(), b"*2\r\n$4\r\njobs\r\n$1\r\nx\r\n");
+            assert_eq!(one.woken(), wakes);
+            if wakes == 1 {
+                assert!(one.drive().is_pending());
+            }
+            one.write(b"ECHO x\r\n");
+            let answers: &[u8] = if wakes == 1 { b"+PONG\r\n$1\r\nx\r\n" } else { b"$1\r\nx\r\n" };
+            assert_eq!(one.read(), answers);
+        }
+    }
+
+    #[test]
+    fn the_driver_has_nothing_left_to_drive_when_the_client_has_gone() {
+        let mut one = ByHand::new();
+        assert!(one.drive().is_pending());
+        let ByHand { shared, stream, mut driver, count, .. } = one;
+        drop(stream);
+        assert_eq!(shared.connections(), 0);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert!(driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[test]
+    fn without_its_driver_a_connection_ends() {
+        let mut one = ByHand::new();
+        one.write(b"PING\r\n");
+        one.driver = Box::pin(std::future::ready(()));
+        assert_eq!(one.shared.connections(), 0);
+        assert_eq!(one.read(), b"+PONG\r\n");
+        assert_eq!(one.read(), b"");
     }
 }
