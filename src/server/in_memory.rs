@@ -566,6 +566,31 @@ mod tests {
     }
 
     #[test]
+    fn that_a_client_has_gone_is_seen_behind_what_nobody_has_read_yet() {
+        let mut one = ByHand::new();
+        assert!(one.drive().is_pending());
+        // As when the broker has not read for a while; it has no answer, which would find the client gone as well.
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut one.stream.pipe).poll_write(&mut context, b"half a request").is_ready());
+        let ByHand { shared, stream, .. } = one;
+        drop(stream);
+        assert_eq!(shared.connections(), 0);
+    }
+
+    #[test]
+    fn what_is_written_amid_other_requests_is_left_to_the_driver() {
+        let mut one = ByHand::new();
+        assert!(one.drive().is_pending());
+        one.write(b"PING\r\n");
+        assert_eq!(one.read(), b"+PONG\r\n");
+        assert!(with_read_buffer(|_| one.write(b"ECHO x\r\n")).is_some());
+        assert_eq!(one.woken(), 1);
+        assert!(one.drive().is_pending());
+        one.write(b"PING\r\n");
+        assert_eq!(one.read(), b"$1\r\nx\r\n+PONG\r\n");
+    }
+
+    #[test]
     fn without_its_driver_a_connection_ends() {
         let mut one = ByHand::new();
         one.write(b"PING\r\n");
