@@ -47,7 +47,8 @@ thread_local! {
 }
 
 /// Hands out the buffer to read into, unless this thread is in the middle of something: it runs requests or writes
-/// answers already, holds the engine's lock, or ends. Whoever is woken by that may run any code, and so may get here again.
+/// answers already, holds the engine's lock, or ends. Whoever is woken by that may run any code, and so may get here again;
+/// as long as the buffer is out, he does not get it.
 pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
     let writes = || WRITE.try_with(|buffer| buffer.try_borrow_mut().is_err()).unwrap_or(true);
     if wait::is_looking() || writes() {
@@ -134,10 +135,13 @@ impl Connection {
     pub(super) fn cut(&self) {
         let mut io = self.io.lock();
         io.closed = true;
-        io.transport = Box::new(tokio::io::empty());
+        let transport = std::mem::replace(&mut io.transport, Box::new(tokio::io::empty()));
         if let Some(task) = &io.task {
             task.wake_by_ref();
         }
+        drop(io);
+        // Whoever is woken by the end finds the connection unlocked.
+        drop(transport);
     }
 
     /// Returns when nobody is writing what was taken from the outbox before.
@@ -152,10 +156,11 @@ impl Io {
         if self.closed {
             return;
         }
-        if !self.pending.is_empty() && !self.write_rest(client, shared) {
-            return;
-        }
+        // Whatever is written may wake somebody, who is told by this that the connection is locked.
         WRITE.with_borrow_mut(|buffer| {
+            if !self.pending.is_empty() && !self.write_rest(client, shared) {
+                return;
+            }
             buffer.clear();
             let output = shared.engine().take_output(client, buffer);
             self.write(client, shared, buffer, output);

@@ -332,7 +332,7 @@ impl Future for Driver {
             }
             Step::Wait => Poll::Pending,
             Step::End => {
-                *place = None;
+                end(&mut place);
                 Poll::Ready(())
             }
         }
@@ -341,8 +341,17 @@ impl Future for Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        *self.0.task.lock() = None;
+        end(&mut self.0.task.lock());
     }
+}
+
+/// The connection ends. Whoever is woken by that must not run it: it is locked.
+fn end(place: &mut Option<Box<Task>>) {
+    let task = place.take();
+    let mut task = Some(task);
+    with_read_buffer(|_| task = None);
+    // If this thread runs something else, that keeps him from it.
+    drop(task);
 }
 
 impl Shared {

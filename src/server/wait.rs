@@ -41,16 +41,6 @@ impl Awaited {
     }
 }
 
-impl Awaited {
-    /// Drops it with the engine's lock held: with it goes whatever the predicate has captured.
-    fn drop_here(self) {
-        if let Self::Until(predicate) = self {
-            let _end = Looking::begin();
-            drop(predicate);
-        }
-    }
-}
-
 impl From<Condition> for Awaited {
     fn from(condition: Condition) -> Self {
         Self::Count(condition)
@@ -93,12 +83,12 @@ pub fn assert_not_looking() {
     );
 }
 
-/// True if this thread is in the predicate of a wait, and so holds the engine's lock.
+/// True if code of the embedding program runs in this thread with the engine's lock held.
 pub fn is_looking() -> bool {
     LOOKING.get()
 }
 
-/// A predicate is running in this thread, or being dropped with the engine's lock held.
+/// A predicate is running in this thread, or is being dropped.
 struct Looking;
 
 impl Looking {
@@ -112,6 +102,12 @@ impl Drop for Looking {
     fn drop(&mut self) {
         LOOKING.set(false);
     }
+}
+
+/// Drops with the engine's lock held what an embedding program has captured, or is woken by.
+fn drop_locked<T>(captured: T) {
+    let _end = Looking::begin();
+    drop(captured);
 }
 
 type Tell = Box<dyn FnOnce(Result<(), Panicked>) + Send>;
@@ -189,7 +185,7 @@ impl Waits {
                 }
             };
             let Waiting { awaited, tell, .. } = waiting.remove(at);
-            awaited.drop_here();
+            drop_locked(awaited);
             told.push(Box::new(move || tell(outcome)));
         }
         self.count.store(waiting.len(), Ordering::Release);
@@ -203,7 +199,7 @@ impl Waits {
         let wait = waiting.remove(index);
         self.count.store(waiting.len(), Ordering::Release);
         let seen = wait.awaited.seen(store);
-        wait.awaited.drop_here();
+        drop_locked(wait);
         Some(seen)
     }
 }
