@@ -21,9 +21,9 @@ use driven::{Driven, NOW, request};
 use minibroker::engine::Engine;
 use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
 use minibroker::store::{Config, Recorder, pattern};
-use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT};
+use minibroker::{Broker, ClientStream, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How many requests come together where a pipeline is measured.
 const PIPELINE: usize = 64;
@@ -262,7 +262,7 @@ fn patterns(c: &mut Criterion) {
 }
 
 /// Sends a request over a stream in memory and reads the answers, `lengths` bytes on each of the streams.
-async fn ask(stream: &mut DuplexStream, bytes: &[u8], length: usize) {
+async fn ask(stream: &mut ClientStream, bytes: &[u8], length: usize) {
     let mut answer = [0; 1024];
     stream.write_all(bytes).await.expect("the broker reads");
     stream.read_exact(&mut answer[..length]).await.expect("the broker answers");

@@ -122,4 +122,5 @@ pub use broker::{
     URL_VARIABLE, Wait, WaitError, Wakeup,
 };
 pub use resp::Value;
+pub use server::ClientStream;
 pub use store::{UnknownVersion, Version};

@@ -37,7 +37,7 @@ use tokio::sync::Notify;
 use crate::engine::Engine;
 use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
-use crate::server::Shared;
+use crate::server::{ClientStream, Shared};
 use crate::store::clients::Address;
 use crate::store::condition::Condition;
 use attached::Attached;
@@ -206,6 +206,8 @@ impl Broker {
     /// A connection without any socket, for clients that take a stream. It counts as a client like any other. While the
     /// broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections) it ends at once.
     ///
+    /// Requests are run while they are written, in the thread that writes them, see [`ClientStream`].
+    ///
     /// ```
     /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
     ///
@@ -224,15 +226,21 @@ impl Broker {
     /// If the broker is [attached](Broker::attach), a connection to the server is behind it, logged in and in the
     /// database of the test. What cannot be reached ends at once.
     #[must_use]
-    pub fn connect(&self) -> DuplexStream {
-        let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+    pub fn connect(&self) -> ClientStream {
         match &self.place {
             Place::Embedded(broker) => {
-                broker.runtime.spawn(broker.serve_connection(theirs));
+                let (stream, driver) = broker.shared.connect(broker.address_in_memory(), STREAM_BUFFER);
+                if let Some(driver) = driver {
+                    broker.runtime.spawn(driver);
+                }
+                stream
             }
-            Place::Attached(server) => server.connect(theirs),
+            Place::Attached(server) => {
+                let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+                server.connect(theirs);
+                ClientStream::of_pipe(ours)
+            }
         }
-        ours
     }
 
     /// Every command as it comes, a line each in the format of MONITOR, including those that MONITOR leaves

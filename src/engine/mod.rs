@@ -399,6 +399,18 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::take_some_dirty`], but takes those only that are found. The others stay, in their order.
+    pub fn take_dirty_found<T>(
+        &mut self,
+        into: &mut Vec<T>,
+        max: usize,
+        find: impl Fn(ClientKey) -> Option<T>,
+    ) {
+        if self.store.asleep_until.is_none() {
+            self.store.clients.take_dirty_found(into, max, find);
+        }
+    }
+
     /// The client at this place.
     #[must_use]
     pub fn client(&self, client: ClientKey) -> Option<&Client> {

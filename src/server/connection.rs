@@ -2,7 +2,8 @@
 //! become long. What is in the outboxes afterwards is written by [`Shared::write_outboxes`], with one write for each.
 //!
 //! The connection's own task writes where that has stopped: its socket was full, or a turn was over. Locks are taken in this order: the
-//! connection's, then the engine's.
+//! connection's, then the engine's. Of a connection [in memory](super::ClientStream) the task runs wherever its client
+//! writes, too.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,9 +14,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use super::Shared;
+use super::{Shared, wait};
 use crate::engine::{Engine, Flow};
 use crate::resp::Parser;
 use crate::store::clients::{Address, Close};
@@ -49,9 +50,22 @@ thread_local! {
     static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Hands out the buffer to read into, unless this thread is in the middle of something: it runs requests or writes
+/// answers already, holds the engine's lock, or ends. Whoever is woken by that may run any code, and so may get here again;
+/// as long as the buffer is out, he does not get it.
+pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+    let writes = || WRITE.try_with(|buffer| buffer.try_borrow_mut().is_err()).unwrap_or(true);
+    if wait::is_looking() || writes() {
+        return None;
+    }
+    READ.try_with(|buffer| buffer.try_borrow_mut().ok().map(|mut buffer| run(&mut buffer))).ok().flatten()
+}
+
 /// The end of a connection that everybody can write to.
 pub struct Connection {
     client: ClientKey,
+    /// A [`ClientStream`](super::ClientStream) is at the other end: any thread may write to it, and quickly.
+    in_memory: bool,
     io: Mutex<Io>,
 }
 
@@ -76,6 +90,8 @@ struct Io {
     close: Close,
     /// The engine has said that requests may go on; the task has not seen it yet.
     resumed: bool,
+    /// The task has no request to go on with: it sees that it may when another comes.
+    idle: bool,
     /// The engine has said that nothing is to be read.
     reading_stopped: bool,
 }
@@ -87,6 +103,14 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    pub(super) fn client(&self) -> ClientKey {
+        self.client
+    }
+
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.in_memory
+    }
+
     /// Writes what the client's outbox holds, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
         self.flush_turn(WRITTEN_IN_A_TURN, shared);
@@ -103,7 +127,10 @@ impl Connection {
         io.turn = turn;
         io.flush(self.client, shared);
         io.turn = WRITTEN_IN_A_TURN;
-        if (io.resumed || was_stopped && !io.reading_stopped || io.close != Close::No || io.closed)
+        if (io.resumed && !io.idle
+            || was_stopped && !io.reading_stopped
+            || io.close != Close::No
+            || io.closed)
             && let Some(task) = &io.task
         {
             task.wake_by_ref();
@@ -114,10 +141,13 @@ impl Connection {
     pub(super) fn cut(&self) {
         let mut io = self.io.lock();
         io.closed = true;
-        io.transport = Box::new(tokio::io::empty());
+        let transport = std::mem::replace(&mut io.transport, Box::new(tokio::io::empty()));
         if let Some(task) = &io.task {
             task.wake_by_ref();
         }
+        drop(io);
+        // Whoever is woken by the end finds the connection unlocked.
+        drop(transport);
     }
 
     /// Returns when nobody is writing what was taken from the outbox before.
@@ -132,10 +162,11 @@ impl Io {
         if self.closed {
             return;
         }
-        if !self.pending.is_empty() && !self.write_rest(client, shared) {
-            return;
-        }
+        // Whatever is written may wake somebody, who is told by this that the connection is locked.
         WRITE.with_borrow_mut(|buffer| {
+            if !self.pending.is_empty() && !self.write_rest(client, shared) {
+                return;
+            }
             buffer.clear();
             let output = shared.engine().take_output(client, buffer);
             self.write(client, shared, buffer, output);
@@ -258,7 +289,7 @@ impl Queue {
 }
 
 /// The task of a connection.
-struct Task {
+pub(super) struct Task {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     input: Input,
@@ -280,7 +311,8 @@ struct Input {
 }
 
 /// What a step of the task came to.
-enum Step {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
     /// More can be done at once.
     Again,
     /// Nothing to do until woken.
@@ -365,23 +397,53 @@ impl Drop for Task {
     }
 }
 
+/// The client itself runs its requests, in the thread in which it has written them.
+pub(super) struct OnTheSpot<'a> {
+    /// Gets the connections in memory that are to be written to afterwards.
+    pub dirty: &'a mut Vec<Arc<Connection>>,
+    /// The client has written something, and comes again when it writes more: behind a read that took all there was is
+    /// nothing, and nobody needs to be woken for it.
+    pub comes_again: bool,
+}
+
 impl Task {
     /// From now on whatever the client gets is written, and when this is dropped it is disconnected.
     fn new(shared: Arc<Shared>, transport: impl Transport + 'static, client: ClientKey) -> Self {
+        Self::with_waker(shared, transport, client, None)
+    }
+
+    /// As [`Task::new`], for a stream in memory, whose task is woken by this waker.
+    pub(super) fn in_memory(
+        shared: Arc<Shared>,
+        stream: DuplexStream,
+        client: ClientKey,
+        task: Waker,
+    ) -> Self {
+        Self::with_waker(shared, stream, client, Some(task))
+    }
+
+    fn with_waker(
+        shared: Arc<Shared>,
+        transport: impl Transport + 'static,
+        client: ClientKey,
+        task: Option<Waker>,
+    ) -> Self {
+        let in_memory = task.is_some();
         let io = Io {
             transport: Box::new(transport),
             pending: Bytes::new(),
             queue: Queue::default(),
             unflushed: false,
-            task: None,
+            task,
             turn: WRITTEN_IN_A_TURN,
             turn_over: false,
             closed: false,
             close: Close::No,
             resumed: false,
+            idle: false,
             reading_stopped: false,
         };
-        let connection = Arc::new(Connection { client, io: Mutex::new(io) });
+        let connection = Arc::new(Connection { client, in_memory, io: Mutex::new(io) });
         shared.connections.insert(client, Arc::clone(&connection));
         let input = Input {
             parser: Parser::new(),
@@ -394,6 +456,10 @@ impl Task {
         Self { shared, connection, input }
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     async fn run(mut self) {
         // What has been ordered before anybody could tell the connection, such as its end.
         self.connection.flush(&self.shared);
@@ -402,49 +468,80 @@ impl Task {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match READ.with_borrow_mut(|buffer| self.take_turn(context, buffer)) {
+        match self.drive(context) {
             Step::Again | Step::Yield => {
                 // Its turn comes again behind all who have something to read, those included whom the runtime has not
                 // asked the system about yet.
                 pin!(tokio::task::yield_now()).poll(context).map(drop)
             }
             Step::Wait => Poll::Pending,
-            Step::End => {
-                // Whoever ends with its last request is answered all the same, as far as its socket takes it.
-                self.connection.finish(&self.shared);
-                Poll::Ready(())
-            }
+            Step::End => Poll::Ready(()),
         }
     }
 
+    /// Takes a turn in the thread of the broker.
+    pub(super) fn drive(&mut self, context: &mut Context<'_>) -> Step {
+        READ.with_borrow_mut(|buffer| self.take_turn(context, buffer, None))
+    }
+
     /// As many steps as may be taken in a row; what the last came to.
-    fn take_turn(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
+    pub(super) fn take_turn(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+        on_the_spot: Option<OnTheSpot<'_>>,
+    ) -> Step {
+        let step = self.take_steps(context, buffer, on_the_spot);
+        if step == Step::End {
+            // Whoever ends with its last request is answered all the same, as far as its socket takes it.
+            self.connection.finish(&self.shared);
+        }
+        step
+    }
+
+    fn take_steps(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+        on_the_spot: Option<OnTheSpot<'_>>,
+    ) -> Step {
         let Self { shared, connection, input } = self;
-        let mut line = Line { client: connection.client, shared, io: connection.io.lock() };
+        let mut line = Line { connection, shared, io: connection.io.lock(), on_the_spot };
         if !line.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
             line.io.task = Some(context.waker().clone());
         }
+        line.io.idle = false;
         input.taken = 0;
+        let mut step = Step::Again;
         for _ in 0..STEPS_IN_A_ROW {
-            match input.step(&mut line, context, buffer) {
-                Step::Again => {}
-                step => return step,
+            step = input.step(&mut line, context, buffer);
+            if step != Step::Again {
+                break;
             }
         }
-        Step::Yield
+        line.io.idle = input.left.is_empty();
+        step
     }
 }
 
 /// A connection whose lock is held.
 struct Line<'a> {
-    client: ClientKey,
+    connection: &'a Arc<Connection>,
     shared: &'a Shared,
     io: MutexGuard<'a, Io>,
+    on_the_spot: Option<OnTheSpot<'a>>,
 }
 
 impl Line<'_> {
+    fn comes_again(&self) -> bool {
+        self.on_the_spot.as_ref().is_some_and(|client| client.comes_again)
+    }
+
     /// As [`Shared::settle`]; those who wait are told without the lock.
-    fn settle(&mut self, engine: MutexGuard<'_, Engine>) {
+    fn settle(&mut self, mut engine: MutexGuard<'_, Engine>) {
+        if let Some(OnTheSpot { dirty, .. }) = &mut self.on_the_spot {
+            self.shared.take_dirty_in_memory(&mut engine, self.connection, dirty);
+        }
         let met = self.shared.follow(&engine);
         drop(engine);
         if !met.is_empty() {
@@ -457,8 +554,9 @@ impl Input {
     fn step(&mut self, line: &mut Line<'_>, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
         let io = &mut *line.io;
         if !io.pending.is_empty() {
-            io.flush(line.client, line.shared);
-            if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() {
+            io.flush(line.connection.client, line.shared);
+            // The client runs all that it has written; for the rest of its answers the task has been woken.
+            if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() && line.on_the_spot.is_none() {
                 return Step::Yield;
             }
         }
@@ -493,9 +591,13 @@ impl Input {
             Poll::Ready(Err(_)) => Step::End,
             Poll::Ready(Ok(())) if read.filled().is_empty() => Step::End,
             Poll::Ready(Ok(())) => {
+                let is_all = read.remaining() > 0;
                 self.taken += read.filled().len();
                 self.take(line, read.filled());
-                self.go_on()
+                match self.go_on() {
+                    Step::Again if is_all && line.comes_again() => Step::Wait,
+                    step => step,
+                }
             }
         }
     }
@@ -532,7 +634,8 @@ impl Input {
 
     /// Hands complete requests to the engine under one lock: all, unless their answers become long.
     fn feed(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> usize {
-        let Line { client, shared, .. } = *line;
+        let Line { connection, shared, .. } = *line;
+        let client = connection.client;
         let mut engine = shared.engine();
         if self.blocked {
             // Reading goes on while a command waits, to see the connection end; the limit holds all the same.

@@ -1,16 +1,19 @@
 //! The shell: tokio accepts, reads, writes and waits for deadlines. No rule of Redis is here.
 //!
 //! [`Shared`] is what all of it shares: the engine behind its one lock, the connections, the clock, those who
-//! [wait](Waits) for a state of the broker. A connection is a task over any [`Transport`].
+//! [wait](Waits) for a state of the broker. A connection is a task over any [`Transport`]; one [in memory](ClientStream)
+//! is run by its client too.
 
 mod clock;
 mod connection;
+mod in_memory;
 mod lifecycle;
 mod listener;
 mod wait;
 
 pub use clock::Clock;
 pub use connection::{Connection, Transport};
+pub use in_memory::ClientStream;
 pub use lifecycle::ListenError;
 pub use listener::Listener;
 use wait::Told;
@@ -165,6 +168,22 @@ impl Shared {
         if into.is_empty() {
             self.is_dirty.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Takes out those connections in memory whose outboxes are to be written: whoever calls this writes them. `own` is
+    /// one of them. The writer is left with what is not in memory, and what is more than a turn.
+    fn take_dirty_in_memory(
+        &self,
+        engine: &mut Engine,
+        own: &Arc<Connection>,
+        into: &mut Vec<Arc<Connection>>,
+    ) {
+        engine.take_dirty_found(into, WRITES_IN_A_ROW, |client| {
+            if client == own.client() {
+                return Some(Arc::clone(own));
+            }
+            self.connection(client).filter(|other| other.is_in_memory())
+        });
     }
 
     fn connection(&self, client: ClientKey) -> Option<Arc<Connection>> {

@@ -83,7 +83,12 @@ pub fn assert_not_looking() {
     );
 }
 
-/// A predicate is running in this thread.
+/// True if code of the embedding program runs in this thread with the engine's lock held.
+pub fn is_looking() -> bool {
+    LOOKING.get()
+}
+
+/// A predicate is running in this thread, or is being dropped.
 struct Looking;
 
 impl Looking {
@@ -97,6 +102,12 @@ impl Drop for Looking {
     fn drop(&mut self) {
         LOOKING.set(false);
     }
+}
+
+/// Drops with the engine's lock held what an embedding program has captured, or is woken by.
+fn drop_locked<T>(captured: T) {
+    let _end = Looking::begin();
+    drop(captured);
 }
 
 type Tell = Box<dyn FnOnce(Result<(), Panicked>) + Send>;
@@ -173,7 +184,8 @@ impl Waits {
                     continue;
                 }
             };
-            let tell = waiting.remove(at).tell;
+            let Waiting { awaited, tell, .. } = waiting.remove(at);
+            drop_locked(awaited);
             told.push(Box::new(move || tell(outcome)));
         }
         self.count.store(waiting.len(), Ordering::Release);
@@ -186,6 +198,8 @@ impl Waits {
         let index = waiting.iter().position(|wait| wait.id == id)?;
         let wait = waiting.remove(index);
         self.count.store(waiting.len(), Ordering::Release);
-        Some(wait.awaited.seen(store))
+        let seen = wait.awaited.seen(store);
+        drop_locked(wait);
+        Some(seen)
     }
 }

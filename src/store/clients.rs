@@ -618,6 +618,39 @@ impl Clients {
         }
     }
 
+    /// As [`Clients::take_dirty`], but takes those only that are found, and looks at no more than `max` of those who were
+    /// not answered. The others stay where they are.
+    pub fn take_dirty_found<T>(
+        &mut self,
+        into: &mut Vec<T>,
+        max: usize,
+        find: impl Fn(ClientKey) -> Option<T>,
+    ) {
+        let Self { slots, answered, dirty, .. } = self;
+        answered.retain(|key| {
+            let Some(found) = find(*key) else { return true };
+            let again = slots.get_mut(key.0).is_some_and(|client| {
+                client.answered -= 1;
+                client.answered > 0
+            });
+            if !again {
+                into.push(found);
+            }
+            false
+        });
+        let mut looked_at = 0;
+        dirty.retain(|key| {
+            looked_at += 1;
+            let found = if looked_at <= max { find(*key) } else { None };
+            let Some(found) = found else { return true };
+            if let Some(client) = slots.get_mut(key.0) {
+                client.dirty = false;
+            }
+            into.push(found);
+            false
+        });
+    }
+
     /// True if the shell has to look at somebody.
     #[must_use]
     pub fn has_dirty(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use minibroker::{Broker, Builder, Value};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use minibroker::{Broker, Builder, ClientStream, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::Outcome;
 
@@ -78,13 +78,13 @@ fn session() -> Vec<String> {
 }
 
 /// Types a line and reads the answer to it.
-async fn ask(stream: &mut DuplexStream, line: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+async fn ask(stream: &mut ClientStream, line: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     stream.write_all(format!("{line}\r\n").as_bytes()).await?;
     read(stream).await
 }
 
 /// Reads the next answer.
-async fn read(stream: &mut DuplexStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+async fn read(stream: &mut ClientStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut answer = Vec::new();
     while Value::read(&answer).is_none_or(|(_, length)| length > answer.len()) {
         if stream.read_buf(&mut answer).await? == 0 {

@@ -16,6 +16,7 @@ mod on_runtime;
 mod order;
 mod restart;
 mod settings;
+mod streams;
 mod waits;
 mod wire;
 

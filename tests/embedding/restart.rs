@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use minibroker::{Broker, Ending, EventKind, Filter};
+use minibroker::{Broker, ClientStream, Ending, EventKind, Filter};
 use redis::aio::ConnectionManager;
 use redis::{AsyncCommands, Commands};
-use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::Outcome;
 use crate::lifetime::own_address;
@@ -26,7 +26,7 @@ fn is_refused(broker: &Broker) -> bool {
 }
 
 /// True if a stream in memory has ended, without waiting for it.
-fn has_ended(stream: &mut DuplexStream) -> bool {
+fn has_ended(stream: &mut ClientStream) -> bool {
     let mut bytes = [0];
     let mut read = ReadBuf::new(&mut bytes);
     let polled = Pin::new(stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut read);

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use minibroker::resp::request_bytes;
-use minibroker::{Broker, EventKind, Version, Wakeup};
-use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf};
+use minibroker::{Broker, ClientStream, EventKind, Version, Wakeup};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Runtime;
 
 use crate::play::{Heard, Stage, Stop, Transcript, play};
@@ -55,12 +55,12 @@ impl Ours {
 struct OnOurs<'a> {
     runtime: &'a Runtime,
     broker: Broker,
-    clients: Vec<Option<DuplexStream>>,
+    clients: Vec<Option<ClientStream>>,
     is_timed: bool,
 }
 
 /// Takes what is there; true if the stream has ended.
-fn take(stream: &mut DuplexStream, into: &mut Vec<u8>) -> bool {
+fn take(stream: &mut ClientStream, into: &mut Vec<u8>) -> bool {
     let mut space = [0; 4096];
     loop {
         let mut buffer = ReadBuf::new(&mut space);

@@ -4,8 +4,8 @@
 use std::io;
 use std::time::Instant;
 
-use minibroker::Broker;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use minibroker::{Broker, ClientStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Effort, Load, MESSAGE, Outcome, measure};
 use crate::report::Figure;
@@ -125,7 +125,7 @@ fn in_memory(
     })
 }
 
-async fn read(stream: &mut DuplexStream, count: usize) -> io::Result<()> {
+async fn read(stream: &mut ClientStream, count: usize) -> io::Result<()> {
     let mut bytes = [0; 256];
     stream.read_exact(&mut bytes[..count]).await.map(drop)
 }

@@ -1,0 +1,403 @@
+//! Connections in memory, whose requests are run by whoever writes them: no thread has to wake another.
+//!
+//! Two may run the [task](Task) of such a connection, never both at a time. The client does in [`ClientStream`], in its own
+//! thread, as soon as it has written something. The [`Driver`], a task on the broker's runtime, does whenever something
+//! else has happened: the client has read, what it waited for has come, it is cut off.
+//!
+//! # Who is woken
+//!
+//! Whatever happens to the connection wakes [`Wakes`], which wakes the driver, unless the client is at it: `HELD`. Then
+//! it is only noted: `WOKEN`. That no wake is lost follows from this: wherever `WOKEN` stands, the client holds it and
+//! will look when it lets go, or the driver has been woken and has not begun its turn.
+//!
+//! - A wake sets `WOKEN`. If neither stood before, it wakes the driver; if `WOKEN` stood alone, the driver has been woken
+//!   already.
+//! - `WOKEN` is cleared by those alone who have the lock of the task and look at all there is right afterwards. What
+//!   comes while they do sets it again.
+//! - The client sets `HELD` before it writes into the pipe and before it asks for the lock. It takes it away after it has
+//!   given the lock back, and wakes the driver if `WOKEN` stands.
+//! - The driver leaves its waker before it asks for the lock, and does not wait for that: if the client has it, the
+//!   driver sets `WOKEN`. Either `HELD` stands then, and the client will wake it, or the client has just gone, and it
+//!   wakes itself.
+//! - Before its first turn the driver has left no waker, and its runtime owes it that turn.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::task::coop::unconstrained;
+
+use super::Shared;
+use super::connection::{Connection, OnTheSpot, Step, Task, with_read_buffer};
+use crate::resp::{Protocol, Reply};
+use crate::store::clients::Address;
+
+/// The client has the connection, or is about to.
+const HELD: u8 = 1;
+/// Something has happened that nobody has looked at.
+const WOKEN: u8 = 2;
+/// How often the client looks again when something has happened while it ran its requests, before it leaves that to the
+/// broker's thread.
+const ROUNDS: usize = 4;
+
+/// A connection to a broker in this process, without a socket: what [`Broker::connect`](crate::Broker::connect) gives.
+///
+/// It is a stream like any other for a client that takes one. What is written to it is run at once, in the thread that
+/// writes it: when a write returns, the broker has done what was asked, and the answer is there to be read. So requests
+/// that a test writes to several streams one after the other are run in this order. What they send to other streams, as
+/// PUBLISH does, is there to be read as well, unless dozens of clients get something at a time: then the broker's thread
+/// goes on with it.
+///
+/// This does not hold where the broker does not run requests: the client waits (BLPOP), the broker is paused (CLIENT
+/// PAUSE), sleeps (DEBUG SLEEP) or [does not read](crate::Broker::stop_reading). They are run later then, in their order.
+/// Nor does it hold of a write out of a [`Waker`] that the broker wakes, or out of the predicate of
+/// [`wait_until`](crate::Broker::wait_until): these are left to the broker's thread. A server that the broker is
+/// [attached](crate::Broker::attach) to is another process, whose time is its own.
+///
+/// As a socket it holds 64 KiB each way. A client that does not read can be cut off by its output buffer limit.
+/// It needs no runtime and can be used from any thread. Each thread that writes keeps buffers for this, of 64 KiB for
+/// requests and of as much as it has written of answers, up to 256 KiB.
+///
+/// When it is dropped the client is gone before `drop` returns, but in the cases that were named. When the broker is
+/// dropped before, reads end and writes fail.
+///
+/// ```
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = minibroker::Broker::start()?;
+/// let (mut ann, mut bob) = (broker.connect(), broker.connect());
+/// ann.write_all(b"RPUSH chat_queue hello\r\n").await?;
+/// bob.write_all(b"LPOP chat_queue\r\n").await?; // ann was first
+/// assert_eq!(broker.command(["LLEN", "chat_queue"])?, 0);
+///
+/// let mut answer = [0; 11];
+/// bob.read_exact(&mut answer).await?;
+/// assert_eq!(&answer, b"$5\r\nhello\r\n");
+/// drop(ann);
+/// broker.wait_until(|state| state.clients() == 1).within(std::time::Duration::ZERO).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct ClientStream {
+    pipe: DuplexStream,
+    /// None if somebody else reads at the other end. It is dropped behind the pipe, and finds that closed.
+    client: Option<Client>,
+}
+
+impl fmt::Debug for ClientStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientStream").finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.send(true, |pipe| pipe.poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.send(true, |pipe| pipe.poll_write_vectored(context, bytes))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.pipe.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.send(false, |pipe| pipe.poll_shutdown(context))
+    }
+}
+
+impl ClientStream {
+    /// A stream at whose other end somebody else reads and answers, if anybody does.
+    pub(crate) fn of_pipe(pipe: DuplexStream) -> Self {
+        Self { pipe, client: None }
+    }
+
+    /// Puts something into the pipe and has it run.
+    fn send<R>(
+        &mut self,
+        comes_again: bool,
+        put: impl FnOnce(Pin<&mut DuplexStream>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        let pipe = Pin::new(&mut self.pipe);
+        let Some(Client { place, dirty }) = &mut self.client else { return put(pipe) };
+        let _held = Held::new(&place.wakes);
+        let done = ready!(put(pipe))?;
+        place.run(comes_again, dirty);
+        Poll::Ready(Ok(done))
+    }
+}
+
+impl Drop for ClientStream {
+    /// That the pipe ends need not wake the driver: the client is dropped behind it, sees to that and lets go.
+    fn drop(&mut self) {
+        if let Some(client) = &self.client {
+            client.place.wakes.hold();
+        }
+    }
+}
+
+/// The client's part in running its requests.
+struct Client {
+    place: Arc<Place>,
+    /// The connections that are to be written to, between running and writing; kept for its memory.
+    dirty: Vec<Arc<Connection>>,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _held = Held::new(&self.place.wakes);
+        self.place.run(false, &mut self.dirty);
+    }
+}
+
+/// Where the client and the driver find the task.
+struct Place {
+    /// None when the connection has ended. It is locked by whoever runs it.
+    task: Mutex<Option<Box<Task>>>,
+    wakes: Arc<Wakes>,
+    /// That of `wakes`.
+    waker: Waker,
+}
+
+impl Place {
+    /// Runs what the client has sent, in its thread, and writes to it and to others in memory what came of it.
+    fn run(&self, comes_again: bool, dirty: &mut Vec<Arc<Connection>>) {
+        let ran = with_read_buffer(|buffer| {
+            // All of it: the turns of the client's own task are none of ours.
+            let mut running = pin!(unconstrained(std::future::poll_fn(|context| {
+                self.run_all(context, buffer, comes_again, dirty);
+                Poll::Ready(())
+            })));
+            let _ = running.as_mut().poll(&mut Context::from_waker(&self.waker));
+        });
+        if ran.is_none() {
+            self.wakes.wake_by_ref();
+        }
+    }
+
+    fn run_all(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+        comes_again: bool,
+        dirty: &mut Vec<Arc<Connection>>,
+    ) {
+        let mut place = self.task.lock();
+        // If something panics, the connection ends.
+        let Some(mut task) = place.take() else { return };
+        let mut rounds = 0;
+        // All of it, however long the answers are. It comes to an end: nobody else puts anything into the pipe meanwhile.
+        loop {
+            self.wakes.begin();
+            let on_the_spot = OnTheSpot { dirty, comes_again };
+            let step = task.take_turn(context, buffer, Some(on_the_spot));
+            for connection in dirty.drain(..) {
+                connection.flush(task.shared());
+            }
+            match step {
+                Step::End => {
+                    drop(task);
+                    // The driver has nothing left to drive.
+                    return self.wakes.wake_by_ref();
+                }
+                Step::Again | Step::Yield => {}
+                Step::Wait if self.wakes.is_woken() && rounds < ROUNDS => rounds += 1,
+                Step::Wait => break,
+            }
+        }
+        *place = Some(task);
+    }
+}
+
+/// Who is to be woken for the connection, see [the module](self).
+#[derive(Default)]
+struct Wakes {
+    state: AtomicU8,
+    driver: Mutex<Option<Waker>>,
+}
+
+impl Wakes {
+    fn set_driver(&self, waker: &Waker) {
+        let mut driver = self.driver.lock();
+        if !driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+            *driver = Some(waker.clone());
+        }
+    }
+
+    fn wake_driver(&self) {
+        // Woken without the lock, as it may do anything.
+        let driver = self.driver.lock().clone();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    fn hold(&self) {
+        self.state.fetch_or(HELD, Ordering::AcqRel);
+    }
+
+    /// Who has the task begins to look at what there is.
+    fn begin(&self) {
+        self.state.fetch_and(!WOKEN, Ordering::AcqRel);
+    }
+
+    fn is_woken(&self) -> bool {
+        self.state.load(Ordering::Acquire) & WOKEN != 0
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.state.fetch_or(WOKEN, Ordering::AcqRel) == 0 {
+            self.wake_driver();
+        }
+    }
+}
+
+/// The client holds the wakes as long as this is there.
+struct Held<'a>(&'a Wakes);
+
+impl<'a> Held<'a> {
+    fn new(wakes: &'a Wakes) -> Self {
+        wakes.hold();
+        Self(wakes)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.0.state.fetch_and(!HELD, Ordering::AcqRel) & WOKEN != 0 {
+            self.0.wake_driver();
+        }
+    }
+}
+
+/// Runs the connection on the broker's runtime whenever it is not the client that has to. When it is dropped, the
+/// connection ends.
+struct Driver(Arc<Place>);
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Place { task, wakes, waker } = &*self.0;
+        wakes.set_driver(context.waker());
+        let Some(mut place) = task.try_lock() else {
+            if wakes.state.fetch_or(WOKEN, Ordering::AcqRel) & HELD == 0 {
+                context.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        };
+        wakes.begin();
+        let Some(task) = &mut *place else { return Poll::Ready(()) };
+        match task.drive(&mut Context::from_waker(waker)) {
+            Step::Again | Step::Yield => {
+                drop(place);
+                pin!(tokio::task::yield_now()).poll(context).map(drop)
+            }
+            Step::Wait => Poll::Pending,
+            Step::End => {
+                end(&mut place);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        end(&mut self.0.task.lock());
+    }
+}
+
+/// The connection ends. Whoever is woken by that must not run it: it is locked.
+fn end(place: &mut Option<Box<Task>>) {
+    let task = place.take();
+    let mut task = Some(task);
+    with_read_buffer(|_| task = None);
+    // If this thread runs something else, that keeps him from it.
+    drop(task);
+}
+
+impl Shared {
+    /// Connects a client in memory: its stream, which holds so many bytes each way, and what is to be spawned to drive
+    /// it. When this returns the client counts. Clients above `maxclients` read their error and the end; while the
+    /// broker refuses connections, or is stopped, they read the end.
+    ///
+    /// # Panics
+    ///
+    /// Within the predicate of a wait, and if `capacity` is 0.
+    pub fn connect(
+        self: &Arc<Self>,
+        address: Address,
+        capacity: usize,
+    ) -> (ClientStream, Option<impl Future<Output = ()> + Send + 'static>) {
+        let (ours, theirs) = tokio::io::duplex(capacity);
+        let wakes = Arc::<Wakes>::default();
+        let task_waker = Waker::from(Arc::clone(&wakes));
+        let connected = self.change(|engine, now| {
+            if !engine.store().availability.accepts() {
+                return Err((theirs, None));
+            }
+            match engine.connect(address, now) {
+                // Made while the engine is locked: whatever is ordered for the client from now on finds its connection.
+                Ok(client) => Ok(Task::in_memory(Arc::clone(self), theirs, client, task_waker.clone())),
+                Err(error) => Err((theirs, Some(error))),
+            }
+        });
+        let task = match connected {
+            Ok(task) => task,
+            Err((_, None)) => return (ClientStream::of_pipe(ours), None),
+            Err((mut theirs, Some(error))) => {
+                let mut bytes = Vec::new();
+                Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
+                // Best effort, as redis-server; there is room for it.
+                let mut told = pin!(unconstrained(theirs.write_all(&bytes)));
+                let _ = told.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                return (ClientStream::of_pipe(ours), None);
+            }
+        };
+        let task = Mutex::new(Some(Box::new(task)));
+        let place = Arc::new(Place { task, wakes, waker: task_waker });
+        let client = Client { place: Arc::clone(&place), dirty: Vec::new() };
+        (ClientStream { pipe: ours, client: Some(client) }, Some(unconstrained(Driver(place))))
+    }
+}
+
+#[cfg(test)]
+mod tests;
