@@ -375,7 +375,7 @@ impl Run {
         assert!(!store.waiters.has_ready(), "a key is ready and nobody looks");
         let (mut channels, mut patterns, mut shard_channels, mut watched) = (0, 0, 0, 0);
         for (_, client) in store.clients.iter() {
-            watched += client.watched.len();
+            watched += client.watched.as_ref().map_or(0, |keys| keys.len());
             if let Some(subscriptions) = &client.subscriptions {
                 channels += subscriptions.channels.len();
                 patterns += subscriptions.patterns.len();
