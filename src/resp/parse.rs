@@ -99,10 +99,16 @@ pub struct Parser {
     at: usize,
     /// How far a line's end has been looked for in vain.
     searched: usize,
+    notes: Notes,
+    is_inline: bool,
+}
+
+/// Where a [`Parser`] notes the arguments of a request. Many parsers can share one, see [`Parser::borrow`].
+#[derive(Debug, Default)]
+pub struct Notes {
     spans: Vec<Span>,
     /// The arguments of an inline request with their escapes resolved.
     inline: Vec<u8>,
-    is_inline: bool,
 }
 
 /// Spans of a connection's parser beyond this number are given back when the next request is asked for.
@@ -136,13 +142,13 @@ impl Parser {
     /// assert_eq!(parser.args(bytes).iter().collect::<Vec<_>>(), [&b"ECHO"[..], b"hi"]);
     /// ```
     pub fn parse(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
-        if self.state == State::Begin && self.at == 0 {
-            self.spans.clear();
-            if self.spans.capacity() > SPANS_KEPT {
-                self.spans = Vec::new();
+        if self.is_between_requests() {
+            self.notes.spans.clear();
+            if self.notes.spans.capacity() > SPANS_KEPT {
+                self.notes.spans = Vec::new();
             }
-            if self.inline.capacity() > INLINE_KEPT {
-                self.inline = Vec::new();
+            if self.notes.inline.capacity() > INLINE_KEPT {
+                self.notes.inline = Vec::new();
             }
             let Some(&first) = buffer.first() else { return Ok(None) };
             self.is_inline = first != b'*';
@@ -152,7 +158,7 @@ impl Parser {
             if let Some(length) = self.parse_whole(buffer, limits) {
                 return Ok(Some(self.finish(length)));
             }
-            self.spans.clear();
+            self.notes.spans.clear();
         }
         self.parse_array(buffer, limits)
     }
@@ -161,7 +167,26 @@ impl Parser {
     #[must_use]
     #[inline]
     pub fn args<'a>(&'a self, buffer: &'a [u8]) -> Args<'a> {
-        Args::new(if self.is_inline { &self.inline } else { buffer }, &self.spans)
+        Args::new(if self.is_inline { &self.notes.inline } else { buffer }, &self.notes.spans)
+    }
+
+    fn is_between_requests(&self) -> bool {
+        self.state == State::Begin && self.at == 0
+    }
+
+    /// Notes the arguments of the next request here, unless it is in the middle of one.
+    pub fn borrow(&mut self, notes: &mut Notes) {
+        if self.is_between_requests() {
+            self.notes = std::mem::take(notes);
+        }
+    }
+
+    /// Gives back what was borrowed, unless it is in the middle of a request: a connection that asks for nothing needs
+    /// no memory for it.
+    pub fn give_back(&mut self, notes: &mut Notes) {
+        if self.is_between_requests() {
+            *notes = std::mem::take(&mut self.notes);
+        }
     }
 
     fn finish(&mut self, consumed: usize) -> usize {
@@ -186,7 +211,7 @@ impl Parser {
             if at > buffer.len() || length as u64 > limits.bulk {
                 return None;
             }
-            self.spans.push(Span { start, end });
+            self.notes.spans.push(Span { start, end });
         }
         Some(at)
     }
@@ -237,7 +262,7 @@ impl Parser {
                         return Ok(None);
                     }
                     let end = self.at + length;
-                    self.spans.push(Span { start: self.at, end });
+                    self.notes.spans.push(Span { start: self.at, end });
                     self.at = end + 2;
                     self.searched = self.at;
                     self.state = State::Array { left: left - 1 };
@@ -280,8 +305,8 @@ impl Parser {
         };
         let line = &buffer[..newline];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.inline.clear();
-        if !split_quoted(line, &mut self.inline, &mut self.spans) {
+        self.notes.inline.clear();
+        if !split_quoted(line, &mut self.notes.inline, &mut self.notes.spans) {
             return Err(ProtocolError::UnbalancedQuotes);
         }
         Ok(Some(self.finish(newline + 1)))

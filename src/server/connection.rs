@@ -14,11 +14,12 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
 use super::{Shared, wait};
+use crate::commands::Error;
 use crate::engine::{Engine, Flow};
-use crate::resp::Parser;
+use crate::resp::{Notes, Parser, Protocol, Reply};
 use crate::store::clients::{Address, Close};
 use crate::store::{Availability, ClientKey};
 
@@ -48,6 +49,7 @@ thread_local! {
     /// The buffers of the thread: a connection holds one of its own only for what is left over.
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
     static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static NOTES: RefCell<Notes> = RefCell::default();
 }
 
 /// Hands out the buffer to read into, unless this thread is in the middle of something: it runs requests or writes
@@ -59,6 +61,11 @@ pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R>
         return None;
     }
     READ.try_with(|buffer| buffer.try_borrow_mut().ok().map(|mut buffer| run(&mut buffer))).ok().flatten()
+}
+
+/// Hands out what the parsers of this thread share, unless the thread ends: a parser has its own then.
+fn with_notes(run: impl FnOnce(&mut Notes)) {
+    let _ = NOTES.try_with(|notes| notes.try_borrow_mut().map(|mut notes| run(&mut notes)));
 }
 
 /// The end of a connection that everybody can write to.
@@ -357,22 +364,10 @@ impl Shared {
             let admitted = admits(engine.store().availability);
             admitted.then(|| engine.connect(address, now))
         });
-        let task = match connected {
-            Some(Ok(client)) => Some(Ok(Task::new(self, transport, client))),
-            Some(Err(error)) => Some(Err((transport, error))),
-            None => None,
-        };
-        async move {
-            match task {
-                None => {}
-                Some(Ok(task)) => task.run().await,
-                Some(Err((mut transport, error))) => {
-                    let mut bytes = Vec::new();
-                    crate::resp::Reply::new(&mut bytes, crate::resp::Protocol::Resp2).error(error.text());
-                    // Best effort, as redis-server: the client may have gone.
-                    let _ = tokio::io::AsyncWriteExt::write_all(&mut transport, &bytes).await;
-                }
-            }
+        match connected {
+            Some(Ok(client)) => Service::Client(Task::new(self, transport, client).run()),
+            Some(Err(error)) => Service::Refused(Box::pin(refuse(transport, error))),
+            None => Service::Nobody,
         }
     }
 
@@ -384,6 +379,33 @@ impl Shared {
     ) -> impl Future<Output = ()> + Send {
         Task::new(self, transport, client).run()
     }
+}
+
+/// What serves a connection. It is a type of its own because a connection keeps it as long as it lives: of an async block
+/// it would take three times the memory.
+enum Service<F> {
+    Client(F),
+    Refused(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Nobody,
+}
+
+impl<F: Future<Output = ()> + Unpin> Future for Service<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match self.get_mut() {
+            Self::Client(client) => Pin::new(client).poll(context),
+            Self::Refused(refusal) => refusal.as_mut().poll(context),
+            Self::Nobody => Poll::Ready(()),
+        }
+    }
+}
+
+async fn refuse(mut transport: impl Transport, error: Error) {
+    let mut bytes = Vec::new();
+    Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
+    // Best effort, as redis-server: the client may have gone.
+    let _ = transport.write_all(&bytes).await;
 }
 
 impl Drop for Task {
@@ -460,11 +482,16 @@ impl Task {
         &self.shared
     }
 
-    async fn run(mut self) {
-        // What has been ordered before anybody could tell the connection, such as its end.
-        self.connection.flush(&self.shared);
+    fn run(mut self) -> impl Future<Output = ()> + Send + Unpin {
+        let mut has_begun = false;
         // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
-        tokio::task::coop::unconstrained(std::future::poll_fn(|context| self.poll(context))).await;
+        tokio::task::coop::unconstrained(std::future::poll_fn(move |context| {
+            if !std::mem::replace(&mut has_begun, true) {
+                // What has been ordered before anybody could tell the connection, such as its end.
+                self.connection.flush(&self.shared);
+            }
+            self.poll(context)
+        }))
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -646,8 +673,10 @@ impl Input {
         }
         let clock = &shared.clock;
         let started = clock.instant();
+        with_notes(|notes| self.parser.borrow(notes));
         let (consumed, flow) =
             engine.feed_for_a_while(client, &mut self.parser, bytes, MUCH, clock.at(started));
+        with_notes(|notes| self.parser.give_back(notes));
         engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.blocked = flow == Flow::Blocked;
