@@ -10,8 +10,8 @@
 //! it is only noted: `WOKEN`. That no wake is lost follows from this: wherever `WOKEN` stands, the client holds it and
 //! will look when it lets go, or the driver has been woken and has not begun its turn.
 //!
-//! - `WOKEN` is set by a wake alone. If the client does not hold it then and `WOKEN` did not stand, the driver is woken;
-//!   if it did stand, the driver has been woken already.
+//! - A wake sets `WOKEN`. If neither stood before, it wakes the driver; if `WOKEN` stood alone, the driver has been woken
+//!   already.
 //! - `WOKEN` is cleared by those alone who have the lock of the task and look at all there is right afterwards. What
 //!   comes while they do sets it again.
 //! - The client sets `HELD` before it writes into the pipe and before it asks for the lock. It takes it away after it has
@@ -55,9 +55,9 @@ const ROUNDS: usize = 4;
 ///
 /// This does not hold where the broker does not run requests: the client waits (BLPOP), the broker is paused (CLIENT
 /// PAUSE), sleeps (DEBUG SLEEP) or [does not read](crate::Broker::stop_reading). They are run later then, in their order.
-/// Nor does it hold of a write out of a [`Waker`], or out of the predicate of
-/// [`wait_until`](crate::Broker::wait_until): these are left to the broker's thread. A broker that was
-/// [attached](crate::Broker::attach) is another process, whose time is its own.
+/// Nor does it hold of a write out of a [`Waker`] that the broker wakes, or out of the predicate of
+/// [`wait_until`](crate::Broker::wait_until): these are left to the broker's thread. A server that the broker is
+/// [attached](crate::Broker::attach) to is another process, whose time is its own.
 ///
 /// As a socket it holds 64 KiB each way. A client that does not read can be cut off by its output buffer limit.
 /// It needs no runtime and can be used from any thread. Each thread that writes keeps buffers for this, of 64 KiB for
@@ -159,7 +159,7 @@ impl ClientStream {
 }
 
 impl Drop for ClientStream {
-    /// What is dropped behind the pipe lets go again.
+    /// That the pipe ends need not wake the driver: the client is dropped behind it, sees to that and lets go.
     fn drop(&mut self) {
         if let Some(client) = &self.client {
             client.place.wakes.hold();
@@ -217,7 +217,7 @@ impl Place {
         // If something panics, the connection ends.
         let Some(mut task) = place.take() else { return };
         let mut rounds = 0;
-        // It ends: nobody else puts anything into the pipe meanwhile.
+        // All of it, however long the answers are. It comes to an end: nobody else puts anything into the pipe meanwhile.
         loop {
             self.wakes.begin();
             let on_the_spot = OnTheSpot { dirty, comes_again };

@@ -1,7 +1,8 @@
 //! The shell: tokio accepts, reads, writes and waits for deadlines. No rule of Redis is here.
 //!
 //! [`Shared`] is what all of it shares: the engine behind its one lock, the connections, the clock, those who
-//! [wait](Waits) for a state of the broker. A connection is a task over any [`Transport`].
+//! [wait](Waits) for a state of the broker. A connection is a task over any [`Transport`]; one [in memory](ClientStream)
+//! is run by its client too.
 
 mod clock;
 mod connection;
