@@ -11,7 +11,7 @@ pub mod write;
 pub use args::{Args, OwnedRequest, Span, request_bytes};
 pub use long_double::LongDouble;
 pub use number::{parse_decimal, parse_double, parse_integer, print_double, print_double_in_full};
-pub use parse::{Limits, Notes, Parser, ProtocolError};
+pub use parse::{Limits, Parser, ProtocolError, Spans};
 pub use read::Value;
 pub use write::Reply;
 

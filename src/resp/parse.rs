@@ -86,9 +86,9 @@ enum State {
     #[default]
     Begin,
     /// Within an array: so many arguments are still to come.
-    Array { left: i64 },
+    Array { left: u32 },
     /// Within an array: the next argument has this length and begins at `at`.
-    Bulk { left: i64, length: usize },
+    Bulk { left: u32, length: usize },
 }
 
 /// The parser of one connection.
@@ -99,17 +99,18 @@ pub struct Parser {
     at: usize,
     /// How far a line's end has been looked for in vain.
     searched: usize,
-    notes: Notes,
+    spans: Spans,
+    /// The arguments of an inline request with their escapes resolved; None if there was none yet.
+    inline: Option<Box<Inline>>,
     is_inline: bool,
 }
 
 /// Where a [`Parser`] notes the arguments of a request. Many parsers can share one, see [`Parser::borrow`].
 #[derive(Debug, Default)]
-pub struct Notes {
-    spans: Vec<Span>,
-    /// The arguments of an inline request with their escapes resolved.
-    inline: Vec<u8>,
-}
+pub struct Spans(Vec<Span>);
+
+#[derive(Debug, Default)]
+struct Inline(Vec<u8>);
 
 /// Spans of a connection's parser beyond this number are given back when the next request is asked for.
 const SPANS_KEPT: usize = 1024;
@@ -143,12 +144,12 @@ impl Parser {
     /// ```
     pub fn parse(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, ProtocolError> {
         if self.is_between_requests() {
-            self.notes.spans.clear();
-            if self.notes.spans.capacity() > SPANS_KEPT {
-                self.notes.spans = Vec::new();
+            self.spans.0.clear();
+            if self.spans.0.capacity() > SPANS_KEPT {
+                self.spans.0 = Vec::new();
             }
-            if self.notes.inline.capacity() > INLINE_KEPT {
-                self.notes.inline = Vec::new();
+            if self.inline.as_ref().is_some_and(|inline| inline.0.capacity() > INLINE_KEPT) {
+                self.inline = None;
             }
             let Some(&first) = buffer.first() else { return Ok(None) };
             self.is_inline = first != b'*';
@@ -158,7 +159,7 @@ impl Parser {
             if let Some(length) = self.parse_whole(buffer, limits) {
                 return Ok(Some(self.finish(length)));
             }
-            self.notes.spans.clear();
+            self.spans.0.clear();
         }
         self.parse_array(buffer, limits)
     }
@@ -167,7 +168,8 @@ impl Parser {
     #[must_use]
     #[inline]
     pub fn args<'a>(&'a self, buffer: &'a [u8]) -> Args<'a> {
-        Args::new(if self.is_inline { &self.notes.inline } else { buffer }, &self.notes.spans)
+        let inline = if self.is_inline { &self.inline } else { &None };
+        Args::new(inline.as_ref().map_or(buffer, |inline| &inline.0), &self.spans.0)
     }
 
     fn is_between_requests(&self) -> bool {
@@ -175,17 +177,17 @@ impl Parser {
     }
 
     /// Notes the arguments of the next request here, unless it is in the middle of one.
-    pub fn borrow(&mut self, notes: &mut Notes) {
+    pub fn borrow(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
-            self.notes = std::mem::take(notes);
+            self.spans = std::mem::take(spans);
         }
     }
 
     /// Gives back what was borrowed, unless it is in the middle of a request: a connection that asks for nothing needs
     /// no memory for it.
-    pub fn give_back(&mut self, notes: &mut Notes) {
+    pub fn give_back(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
-            *notes = std::mem::take(&mut self.notes);
+            *spans = std::mem::take(&mut self.spans);
         }
     }
 
@@ -211,7 +213,7 @@ impl Parser {
             if at > buffer.len() || length as u64 > limits.bulk {
                 return None;
             }
-            self.notes.spans.push(Span { start, end });
+            self.spans.0.push(Span { start, end });
         }
         Some(at)
     }
@@ -230,10 +232,12 @@ impl Parser {
                         return Err(ProtocolError::UnauthenticatedArray);
                     }
                     self.at = line + 2;
-                    if count <= 0 {
+                    // Of a negative count nothing follows.
+                    let left = u32::try_from(count).unwrap_or(0);
+                    if left == 0 {
                         return Ok(Some(self.finish(line + 2)));
                     }
-                    self.state = State::Array { left: count };
+                    self.state = State::Array { left };
                 }
                 State::Array { left: 0 } => return Ok(Some(self.finish(self.at))),
                 State::Array { left } => {
@@ -262,7 +266,7 @@ impl Parser {
                         return Ok(None);
                     }
                     let end = self.at + length;
-                    self.notes.spans.push(Span { start: self.at, end });
+                    self.spans.0.push(Span { start: self.at, end });
                     self.at = end + 2;
                     self.searched = self.at;
                     self.state = State::Array { left: left - 1 };
@@ -305,8 +309,9 @@ impl Parser {
         };
         let line = &buffer[..newline];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.notes.inline.clear();
-        if !split_quoted(line, &mut self.notes.inline, &mut self.notes.spans) {
+        let Inline(inline) = &mut **self.inline.get_or_insert_default();
+        inline.clear();
+        if !split_quoted(line, inline, &mut self.spans.0) {
             return Err(ProtocolError::UnbalancedQuotes);
         }
         Ok(Some(self.finish(newline + 1)))

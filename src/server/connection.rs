@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use super::{Shared, wait};
 use crate::commands::Error;
 use crate::engine::{Engine, Flow};
-use crate::resp::{Notes, Parser, Protocol, Reply};
+use crate::resp::{Parser, Protocol, Reply, Spans};
 use crate::store::clients::{Address, Close};
 use crate::store::{Availability, ClientKey};
 
@@ -49,7 +49,7 @@ thread_local! {
     /// The buffers of the thread: a connection holds one of its own only for what is left over.
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
     static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static NOTES: RefCell<Notes> = RefCell::default();
+    static SPANS: RefCell<Spans> = RefCell::default();
 }
 
 /// Hands out the buffer to read into, unless this thread is in the middle of something: it runs requests or writes
@@ -64,8 +64,8 @@ pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R>
 }
 
 /// Hands out what the parsers of this thread share, unless the thread ends: a parser has its own then.
-fn with_notes(run: impl FnOnce(&mut Notes)) {
-    let _ = NOTES.try_with(|notes| notes.try_borrow_mut().map(|mut notes| run(&mut notes)));
+fn with_spans(run: impl FnOnce(&mut Spans)) {
+    let _ = SPANS.try_with(|spans| spans.try_borrow_mut().map(|mut spans| run(&mut spans)));
 }
 
 /// The end of a connection that everybody can write to.
@@ -82,7 +82,7 @@ struct Io {
     /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
     /// What comes behind it.
-    queue: Queue,
+    queue: Option<Box<Queue>>,
     /// The transport holds something back that was written: TLS does so when its socket is full.
     unflushed: bool,
     /// The connection's task.
@@ -188,9 +188,9 @@ impl Io {
         }
         let mut engine = shared.engine();
         if may_write && let Some(part) = engine.take_part(client, TAKEN_FROM) {
-            self.queue.push(part);
+            self.queue.get_or_insert_default().push(part);
         }
-        engine.set_in_flight(client, self.pending.len() + self.queue.bytes);
+        engine.set_in_flight(client, self.pending.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes));
         self.closed |= engine.closing(client) == Close::Now;
         self.resumed |= engine.take_resumed(client);
         self.reading_stopped = engine.is_reading_stopped(client);
@@ -241,7 +241,10 @@ impl Io {
                 self.pending = pending;
                 return false;
             }
-            let Some(part) = self.queue.pop() else { return true };
+            let Some(part) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
+                self.queue = None;
+                return true;
+            };
             self.pending = part;
             written += count;
         }
@@ -308,6 +311,8 @@ struct Input {
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
     left: BytesMut,
+    /// It has had its first turn.
+    begun: bool,
     blocked: bool,
     /// How many bytes have been read in this turn.
     taken: usize,
@@ -454,7 +459,7 @@ impl Task {
         let io = Io {
             transport: Box::new(transport),
             pending: Bytes::new(),
-            queue: Queue::default(),
+            queue: None,
             unflushed: false,
             task,
             turn: WRITTEN_IN_A_TURN,
@@ -470,6 +475,7 @@ impl Task {
         let input = Input {
             parser: Parser::new(),
             left: BytesMut::new(),
+            begun: false,
             blocked: false,
             taken: 0,
             answered_much: false,
@@ -483,10 +489,9 @@ impl Task {
     }
 
     fn run(mut self) -> impl Future<Output = ()> + Send + Unpin {
-        let mut has_begun = false;
         // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
         tokio::task::coop::unconstrained(std::future::poll_fn(move |context| {
-            if !std::mem::replace(&mut has_begun, true) {
+            if !std::mem::replace(&mut self.input.begun, true) {
                 // What has been ordered before anybody could tell the connection, such as its end.
                 self.connection.flush(&self.shared);
             }
@@ -673,10 +678,10 @@ impl Input {
         }
         let clock = &shared.clock;
         let started = clock.instant();
-        with_notes(|notes| self.parser.borrow(notes));
+        with_spans(|spans| self.parser.borrow(spans));
         let (consumed, flow) =
             engine.feed_for_a_while(client, &mut self.parser, bytes, MUCH, clock.at(started));
-        with_notes(|notes| self.parser.give_back(notes));
+        with_spans(|spans| self.parser.give_back(spans));
         engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
         self.blocked = flow == Flow::Blocked;
