@@ -306,6 +306,7 @@ pub(super) struct Task {
 }
 
 /// What a connection has received.
+#[allow(clippy::struct_excessive_bools)]
 struct Input {
     parser: Parser,
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
