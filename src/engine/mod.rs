@@ -142,6 +142,9 @@ impl Engine {
         {
             journal.disconnected(owner, *now);
         }
+        // What was taken for it and is lost with its connection has not been sent.
+        let lost = clients.get(client).map_or(0, |owner| owner.in_flight as u64);
+        self.store.stats.net_output = self.store.stats.net_output.saturating_sub(lost);
         self.store.release(client);
         self.store.faults.forget_client(client);
         self.store.clients.remove(client);
@@ -327,6 +330,10 @@ impl Engine {
         // While the clock stands still it may be moved before much is written, whether it can be or not: who is over its
         // soft limit stays so.
         let counted = self.clock.is_stopped() && taken.len() > FIXED_OUTPUT;
+        if owner.in_flight > 0 {
+            // All of that has been written since.
+            owner.last_interaction = self.store.now;
+        }
         // Of what is taken from a client that is cut off nothing is written.
         owner.in_flight = if counted || owner.close == Close::Now { taken.len() } else { 0 };
         if !taken.is_empty() {
@@ -350,7 +357,7 @@ impl Engine {
     }
 
     /// Takes the outbox of a client whose connection is full, if there is at least so much in it, to be written behind
-    /// what was taken before. [`Engine::set_in_flight`] is told of it as well.
+    /// what was taken before.
     pub fn take_part(&mut self, client: ClientKey, least: usize) -> Option<Vec<u8>> {
         let owner = self.store.clients.get_mut(client)?;
         // What a part keeps is not much more than what it holds.
@@ -358,6 +365,7 @@ impl Engine {
             return None;
         }
         let taken = std::mem::take(&mut owner.outbox);
+        owner.in_flight += taken.len();
         owner.net_output += taken.len() as u64;
         self.store.stats.net_output += taken.len() as u64;
         Some(taken)
@@ -377,6 +385,9 @@ impl Engine {
     /// The shell tells how many of the bytes that it took are still to be written.
     pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
         if let Some(owner) = self.store.clients.get_mut(client) {
+            if bytes < owner.in_flight {
+                owner.last_interaction = self.store.now;
+            }
             owner.in_flight = bytes;
         }
     }

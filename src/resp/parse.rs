@@ -109,6 +109,7 @@ pub struct Parser {
 #[derive(Debug, Default)]
 pub struct Spans(Vec<Span>);
 
+/// In a box, because hardly anybody writes inline requests and every connection has a parser.
 #[derive(Debug, Default)]
 struct Inline(Vec<u8>);
 
@@ -176,7 +177,8 @@ impl Parser {
         self.state == State::Begin && self.at == 0
     }
 
-    /// Notes the arguments of the next request here, unless it is in the middle of one.
+    /// Notes the arguments of the next request here, unless it is in the middle of one. The [arguments](Parser::args) of
+    /// the last request are lost.
     pub fn borrow(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
             self.spans = std::mem::take(spans);
@@ -184,7 +186,7 @@ impl Parser {
     }
 
     /// Gives back what was borrowed, unless it is in the middle of a request: a connection that asks for nothing needs
-    /// no memory for it.
+    /// no memory for it. The [arguments](Parser::args) of the last request are lost.
     pub fn give_back(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
             *spans = std::mem::take(&mut self.spans);

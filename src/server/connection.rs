@@ -1,9 +1,10 @@
 //! One connection: reads requests and hands all complete ones of a read to the engine under one lock, unless their answers
 //! become long. What is in the outboxes afterwards is written by [`Shared::write_outboxes`], with one write for each.
 //!
-//! The connection's own task writes where that has stopped: its socket was full, or a turn was over. Locks are taken in this order: the
-//! connection's, then the engine's. Of a connection [in memory](super::ClientStream) the task runs wherever its client
-//! writes, too.
+//! The connection's own task writes where that has stopped: its socket was full, or a turn was over. Of a connection
+//! [in memory](super::ClientStream) the task runs wherever its client writes, too.
+//!
+//! Locks are taken in this order: that of the task of a connection in memory, the connection's, the engine's.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -40,7 +41,7 @@ const MUCH: usize = 256 * 1024;
 /// not keep them waiting for the end of a long answer.
 const WRITTEN_IN_A_TURN: usize = 256 * 1024;
 /// So much of what cannot be written is taken from the outbox: one that grew on would be copied again and again, each
-/// time twice as much, and everybody would wait for that.
+/// time twice as much, and everybody would wait for that. What must not be written stays in the outbox, however much.
 const TAKEN_FROM: usize = 64 * 1024;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
@@ -81,7 +82,7 @@ struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
-    /// What comes behind it.
+    /// What comes behind it; nothing if that is empty.
     queue: Option<Box<Queue>>,
     /// The transport holds something back that was written: TLS does so when its socket is full.
     unflushed: bool,
@@ -187,10 +188,10 @@ impl Io {
             return true;
         }
         let mut engine = shared.engine();
+        engine.set_in_flight(client, self.pending.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes));
         if may_write && let Some(part) = engine.take_part(client, TAKEN_FROM) {
             self.queue.get_or_insert_default().push(part);
         }
-        engine.set_in_flight(client, self.pending.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes));
         self.closed |= engine.closing(client) == Close::Now;
         self.resumed |= engine.take_resumed(client);
         self.reading_stopped = engine.is_reading_stopped(client);
@@ -306,14 +307,11 @@ pub(super) struct Task {
 }
 
 /// What a connection has received.
-#[allow(clippy::struct_excessive_bools)]
 struct Input {
     parser: Parser,
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
     left: BytesMut,
-    /// It has had its first turn.
-    begun: bool,
     blocked: bool,
     /// How many bytes have been read in this turn.
     taken: usize,
@@ -476,7 +474,6 @@ impl Task {
         let input = Input {
             parser: Parser::new(),
             left: BytesMut::new(),
-            begun: false,
             blocked: false,
             taken: 0,
             answered_much: false,
@@ -489,14 +486,22 @@ impl Task {
         &self.shared
     }
 
-    fn run(mut self) -> impl Future<Output = ()> + Send + Unpin {
+    fn run(self) -> impl Future<Output = ()> + Send + Unpin {
+        let mut has_begun = false;
+        // It ends with the connection, whoever still holds the future.
+        let mut task = Some(self);
         // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
         tokio::task::coop::unconstrained(std::future::poll_fn(move |context| {
-            if !std::mem::replace(&mut self.input.begun, true) {
+            let Some(running) = &mut task else { return Poll::Ready(()) };
+            if !std::mem::replace(&mut has_begun, true) {
                 // What has been ordered before anybody could tell the connection, such as its end.
-                self.connection.flush(&self.shared);
+                running.connection.flush(&running.shared);
             }
-            self.poll(context)
+            let step = running.poll(context);
+            if step.is_ready() {
+                task = None;
+            }
+            step
         }))
     }
 

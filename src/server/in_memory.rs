@@ -54,10 +54,12 @@ const ROUNDS: usize = 4;
 /// goes on with it.
 ///
 /// This does not hold where the broker does not run requests: the client waits (BLPOP), the broker is paused (CLIENT
-/// PAUSE), sleeps (DEBUG SLEEP) or [does not read](crate::Broker::stop_reading). They are run later then, in their order.
+/// PAUSE), sleeps (DEBUG SLEEP), [does not read](crate::Broker::stop_reading), or a [fault](crate::Faults) delays them.
+/// They are run later then, in their order.
 /// Nor does it hold of a write out of a [`Waker`] that the broker wakes, or out of the predicate of
 /// [`wait_until`](crate::Broker::wait_until): these are left to the broker's thread. A server that the broker is
-/// [attached](crate::Broker::attach) to is another process, whose time is its own.
+/// [attached](crate::Broker::attach) to is another process, whose time is its own. A `Waker` may use streams and
+/// [`command`](crate::Broker::command); it must not stop or drop the broker that wakes it, nor cut clients off.
 ///
 /// As a socket it holds 64 KiB each way. A client that does not read can be cut off by its output buffer limit.
 /// It needs no runtime and can be used from any thread. Each thread that writes keeps buffers for this, of 64 KiB for
@@ -347,8 +349,7 @@ impl Drop for Driver {
 
 /// The connection ends. Whoever is woken by that must not run it: it is locked.
 fn end(place: &mut Option<Box<Task>>) {
-    let task = place.take();
-    let mut task = Some(task);
+    let mut task = place.take();
     with_read_buffer(|_| task = None);
     // If this thread runs something else, that keeps him from it.
     drop(task);

@@ -199,7 +199,8 @@ impl Listener {
                 };
                 share(&socket, true);
                 if NO_DELAY_IS_INHERITED {
-                    socket.set_nodelay(true)?;
+                    // Where this fails connections are slower, and no worse.
+                    let _ = socket.set_nodelay(true);
                 }
                 let reserved = reserve(&socket);
                 let listening = socket.listen(BACKLOG);
@@ -303,7 +304,10 @@ impl Listener {
                     // Where this fails the connection has ended, which reading it will tell.
                     let _ = stream.set_nodelay(true);
                 }
-                let ask = || stream.local_addr().map(|local| local.to_string().into()).unwrap_or_default();
+                let ask = || match stream.local_addr().ok().or(self.address()) {
+                    Some(local) => local.to_string().into(),
+                    None => Arc::default(),
+                };
                 let local = self.local.clone().unwrap_or_else(ask);
                 let address = Address { peer: peer.to_string().into(), local, unix: false };
                 tokio::spawn(shared.serve_accepted(stream, address, run));

@@ -88,19 +88,20 @@ pub fn is_looking() -> bool {
     LOOKING.get()
 }
 
-/// A predicate is running in this thread, or is being dropped.
-struct Looking;
+/// A predicate is running in this thread, or is being dropped. One may lie within another, of another broker.
+struct Looking {
+    before: bool,
+}
 
 impl Looking {
     fn begin() -> Self {
-        LOOKING.set(true);
-        Self
+        Self { before: LOOKING.replace(true) }
     }
 }
 
 impl Drop for Looking {
     fn drop(&mut self) {
-        LOOKING.set(false);
+        LOOKING.set(self.before);
     }
 }
 
@@ -152,9 +153,12 @@ impl Waits {
     pub fn add(
         &self,
         store: &Store,
-        mut awaited: Awaited,
+        awaited: Awaited,
         tell: impl FnOnce(Result<(), Panicked>) + Send + 'static,
     ) -> Added {
+        let _end = Looking::begin();
+        // Dropped before that, whether it is met at once or panics.
+        let mut awaited = awaited;
         if awaited.is_met(store) {
             return Added::Met;
         }

@@ -638,17 +638,16 @@ impl Clients {
             }
             false
         });
-        let mut looked_at = 0;
-        dirty.retain(|key| {
-            looked_at += 1;
-            let found = if looked_at <= max { find(*key) } else { None };
-            let Some(found) = found else { return true };
+        let count = dirty.len().min(max);
+        let taken = dirty.extract_if(..count, |key| {
+            let Some(found) = find(*key) else { return false };
             if let Some(client) = slots.get_mut(key.0) {
                 client.dirty = false;
             }
             into.push(found);
-            false
+            true
         });
+        taken.for_each(drop);
     }
 
     /// True if the shell has to look at somebody.

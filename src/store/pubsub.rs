@@ -54,7 +54,7 @@ pub struct PubSub {
     index: Patterns,
     /// The places of those, while a message is published; empty in between.
     matching: Vec<usize>,
-    /// Where pushes are encoded, for each version of the protocol; empty in between.
+    /// Where pushes are encoded, for each version of the protocol.
     encoded: [Vec<u8>; 2],
 }
 
@@ -260,8 +260,9 @@ struct Push<'a> {
 }
 
 impl<'a> Push<'a> {
-    /// It is encoded into these buffers, which are empty.
+    /// It is encoded into these buffers. What they hold is as good as gone.
     fn new(kind: Kind, parts: &'a [&'a [u8]], encoded: &'a mut [Vec<u8>; 2]) -> Self {
+        encoded.iter_mut().for_each(Vec::clear);
         Self { kind, parts, encoded, recorded: None, pattern: None }
     }
 
@@ -297,8 +298,9 @@ impl<'a> Push<'a> {
             }
         }
         for buffer in &mut *self.encoded {
-            buffer.clear();
-            buffer.shrink_to(ENCODED_KEPT);
+            if buffer.capacity() > ENCODED_KEPT {
+                *buffer = Vec::new();
+            }
         }
     }
 

@@ -127,6 +127,20 @@ async fn a_connection_that_is_not_served_any_longer_has_gone() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_connection_that_was_served_to_its_end_has_gone_though_its_future_is_still_there() -> Outcome {
+    let broker = Broker::start()?;
+    let (mut ours, theirs) = tokio::io::duplex(1024);
+    ours.write_all(b"QUIT\r\n").await?;
+    let mut serving = std::pin::pin!(broker.serve_connection(theirs));
+    serving.as_mut().await;
+    broker.wait_for_clients(0).within(Duration::ZERO).await?;
+    let mut heard = Vec::new();
+    ours.read_to_end(&mut heard).await?;
+    assert_eq!(heard, b"+OK\r\n");
+    Ok(())
+}
+
 #[test]
 #[should_panic(expected = "no reactor running")]
 fn outside_of_a_runtime_it_cannot_be_started() {

@@ -649,6 +649,22 @@ fn a_stream_that_a_question_writes_to_or_takes_with_it_keeps_nobody_waiting() ->
     Ok(())
 }
 
+#[test]
+fn a_question_that_is_answered_at_once_or_panics_takes_its_stream_with_it() -> Outcome {
+    let broker = Broker::start()?;
+    let stream = broker.connect();
+    let holds = |stream: &ClientStream| !format!("{stream:?}").is_empty();
+    broker.wait_until(move |_| holds(&stream)).within(Duration::ZERO).blocking()?;
+    broker.wait_for_clients(0).blocking()?;
+    let stream = broker.connect();
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        broker.wait_until(move |_| !holds(&stream) || panic!("a question that fails")).blocking()
+    }));
+    assert!(panics.is_err());
+    broker.wait_for_clients(0).blocking()?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_task_that_asks_without_end_lets_others_of_its_runtime_run() -> Outcome {
     let broker = Broker::start()?;
