@@ -34,7 +34,6 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::engine::Engine;
 use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{ClientStream, Shared};
@@ -261,8 +260,7 @@ impl Broker {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
         match &self.place {
             Place::Embedded(broker) => {
-                let client = broker.shared.change(Engine::connect_observer);
-                broker.runtime.spawn(Arc::clone(&broker.shared).serve_client(theirs, client));
+                broker.runtime.spawn(Arc::clone(&broker.shared).tell_commands(theirs));
             }
             Place::Attached(server) => server.tell_commands(theirs),
         }

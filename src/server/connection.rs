@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{Shared, wait};
 use crate::commands::Error;
@@ -364,25 +364,56 @@ impl Shared {
         transport: impl Transport + 'static,
         address: Address,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let connected = self.change(|engine, now| {
-            let admitted = admits(engine.store().availability);
-            admitted.then(|| engine.connect(address, now))
-        });
-        match connected {
-            Some(Ok(client)) => Service::Client(Task::new(self, transport, client).run()),
-            Some(Err(error)) => Service::Refused(Box::pin(refuse(transport, error))),
-            None => Service::Nobody,
+        let shared = Arc::clone(&self);
+        let make = |transport, client| Task::new(shared, transport, client, None);
+        match self.admit(admits, transport, address, make) {
+            Admission::Taken(task) => Service::Client(task.run()),
+            Admission::Full(transport, error) => Service::Refused(Box::pin(refuse(transport, error))),
+            Admission::Refused => Service::Nobody,
         }
     }
 
-    /// As [`Shared::serve`], for the connection of a client that the engine knows already.
-    pub fn serve_client(
+    /// Takes a client in and makes the task of its connection. Both happen while the engine is locked: whatever is
+    /// ordered for the client from then on finds its connection.
+    pub(super) fn admit<T: Transport>(
+        &self,
+        admits: impl FnOnce(Availability) -> bool,
+        transport: T,
+        address: Address,
+        make: impl FnOnce(T, ClientKey) -> Task,
+    ) -> Admission<T> {
+        self.change(|engine, now| {
+            if !admits(engine.store().availability) {
+                return Admission::Refused;
+            }
+            match engine.connect(address, now) {
+                Ok(client) => Admission::Taken(make(transport, client)),
+                Err(error) => Admission::Full(transport, error),
+            }
+        })
+    }
+
+    /// Tells whoever reads at the other end all commands, until he goes.
+    pub fn tell_commands(
         self: Arc<Self>,
         transport: impl Transport + 'static,
-        client: ClientKey,
     ) -> impl Future<Output = ()> + Send {
-        Task::new(self, transport, client).run()
+        let shared = Arc::clone(&self);
+        let task = self.change(|engine, now| {
+            let client = engine.connect_observer(now);
+            Task::new(shared, transport, client, None)
+        });
+        task.run()
     }
+}
+
+/// What has become of a client that wants to connect.
+pub(super) enum Admission<T> {
+    Taken(Task),
+    /// There are `maxclients` already; it is told so.
+    Full(T, Error),
+    /// Nobody is taken at the moment.
+    Refused,
 }
 
 /// What serves a connection. It is a type of its own because a connection keeps it as long as it lives: of an async block
@@ -405,7 +436,8 @@ impl<F: Future<Output = ()> + Unpin> Future for Service<F> {
     }
 }
 
-async fn refuse(mut transport: impl Transport, error: Error) {
+/// Tells a client that it is one too many.
+pub(super) async fn refuse(mut transport: impl Transport, error: Error) {
     let mut bytes = Vec::new();
     Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
     // Best effort, as redis-server: the client may have gone.
@@ -433,22 +465,9 @@ pub(super) struct OnTheSpot<'a> {
 }
 
 impl Task {
-    /// From now on whatever the client gets is written, and when this is dropped it is disconnected.
-    fn new(shared: Arc<Shared>, transport: impl Transport + 'static, client: ClientKey) -> Self {
-        Self::with_waker(shared, transport, client, None)
-    }
-
-    /// As [`Task::new`], for a stream in memory, whose task is woken by this waker.
-    pub(super) fn in_memory(
-        shared: Arc<Shared>,
-        stream: DuplexStream,
-        client: ClientKey,
-        task: Waker,
-    ) -> Self {
-        Self::with_waker(shared, stream, client, Some(task))
-    }
-
-    fn with_waker(
+    /// From now on whatever the client gets is written, and when this is dropped it is disconnected. Of a stream in memory
+    /// there is a waker for the task.
+    pub(super) fn new(
         shared: Arc<Shared>,
         transport: impl Transport + 'static,
         client: ClientKey,
@@ -487,16 +506,11 @@ impl Task {
     }
 
     fn run(self) -> impl Future<Output = ()> + Send + Unpin {
-        let mut has_begun = false;
         // It ends with the connection, whoever still holds the future.
         let mut task = Some(self);
         // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
         tokio::task::coop::unconstrained(std::future::poll_fn(move |context| {
             let Some(running) = &mut task else { return Poll::Ready(()) };
-            if !std::mem::replace(&mut has_begun, true) {
-                // What has been ordered before anybody could tell the connection, such as its end.
-                running.connection.flush(&running.shared);
-            }
             let step = running.poll(context);
             if step.is_ready() {
                 task = None;

@@ -29,12 +29,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::coop::unconstrained;
 
 use super::Shared;
-use super::connection::{Connection, OnTheSpot, Step, Task, with_read_buffer};
-use crate::resp::{Protocol, Reply};
+use super::connection::{Admission, Connection, OnTheSpot, Step, Task, refuse, with_read_buffer};
+use crate::store::Availability;
 use crate::store::clients::Address;
 
 /// The client has the connection, or is about to.
@@ -371,24 +371,13 @@ impl Shared {
         let (ours, theirs) = tokio::io::duplex(capacity);
         let wakes = Arc::<Wakes>::default();
         let task_waker = Waker::from(Arc::clone(&wakes));
-        let connected = self.change(|engine, now| {
-            if !engine.store().availability.accepts() {
-                return Err((theirs, None));
-            }
-            match engine.connect(address, now) {
-                // Made while the engine is locked: whatever is ordered for the client from now on finds its connection.
-                Ok(client) => Ok(Task::in_memory(Arc::clone(self), theirs, client, task_waker.clone())),
-                Err(error) => Err((theirs, Some(error))),
-            }
-        });
-        let task = match connected {
-            Ok(task) => task,
-            Err((_, None)) => return (ClientStream::of_pipe(ours), None),
-            Err((mut theirs, Some(error))) => {
-                let mut bytes = Vec::new();
-                Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
-                // Best effort, as redis-server; there is room for it.
-                let mut told = pin!(unconstrained(theirs.write_all(&bytes)));
+        let make = |theirs, client| Task::new(Arc::clone(self), theirs, client, Some(task_waker.clone()));
+        let task = match self.admit(Availability::accepts, theirs, address, make) {
+            Admission::Taken(task) => task,
+            Admission::Refused => return (ClientStream::of_pipe(ours), None),
+            Admission::Full(theirs, error) => {
+                // There is room for it: it is done at once.
+                let mut told = pin!(unconstrained(refuse(theirs, error)));
                 let _ = told.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 return (ClientStream::of_pipe(ours), None);
             }

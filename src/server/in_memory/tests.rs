@@ -52,6 +52,12 @@ impl ByHand {
         assert!(matches!(written, Poll::Ready(Ok(count)) if count == bytes.len()), "{written:?}");
     }
 
+    /// Writes into the pipe, and nobody runs it.
+    fn put(&mut self, bytes: &[u8]) {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut self.stream.pipe).poll_write(&mut context, bytes).is_ready());
+    }
+
     fn read(&mut self) -> Vec<u8> {
         let mut space = [0; 2048];
         let mut buffer = ReadBuf::new(&mut space);
@@ -178,8 +184,7 @@ fn that_a_client_has_gone_is_seen_behind_what_nobody_has_read_yet() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
     // As when the broker has not read for a while; it has no answer, which would find the client gone as well.
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(Pin::new(&mut one.stream.pipe).poll_write(&mut context, b"half a request").is_ready());
+    one.put(b"half a request");
     let ByHand { shared, stream, .. } = one;
     drop(stream);
     assert_eq!(shared.connections(), 0);
@@ -245,8 +250,7 @@ fn whoever_is_woken_by_the_rest_of_a_long_answer_may_drop_the_stream() {
 fn whoever_is_woken_by_the_end_of_a_connection_may_drop_the_stream() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(Pin::new(&mut one.stream.pipe).poll_write(&mut context, b"QUIT\r\n").is_ready());
+    one.put(b"QUIT\r\n");
     assert!(one.drive().is_pending());
     one.connection().flush(&one.shared);
     assert_eq!(one.read(), b"+OK\r\n");
