@@ -1,11 +1,14 @@
 //! The connected clients: what each has said about itself, what it is in the middle of, and its outbox.
 
 mod filter;
+mod output_limit;
 mod spare;
 
 use std::sync::Arc;
 
 pub use filter::{Candidate, Filter};
+pub use output_limit::{FIXED_OUTPUT, OUTPUT_BLOCK};
+use output_limit::{Over, check_output_limit, in_blocks};
 use spare::Spare;
 
 use slab::Slab;
@@ -260,18 +263,6 @@ impl Client {
     pub fn output_in_blocks(&self) -> (usize, usize) {
         in_blocks(self.pending_output())
     }
-}
-
-/// How much redis-server keeps in a client's own buffer. It does not count for `client-output-buffer-limit`.
-pub const FIXED_OUTPUT: usize = 16 * 1024;
-/// How much of what goes beyond it takes a block of memory at a time: what redis-server's allocator makes of a
-/// block of 16 KB.
-pub const OUTPUT_BLOCK: usize = 20 * 1024;
-
-/// How many of these bytes lie in the fixed buffer, and how many blocks the others take.
-fn in_blocks(bytes: usize) -> (usize, usize) {
-    let beyond = bytes.saturating_sub(FIXED_OUTPUT);
-    (bytes - beyond, beyond.div_ceil(OUTPUT_BLOCK))
 }
 
 /// All clients.
@@ -601,11 +592,7 @@ impl Clients {
     /// others at a time.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
         for key in self.answered.drain(..) {
-            let again = self.slots.get_mut(key.0).is_some_and(|client| {
-                client.answered -= 1;
-                client.answered > 0
-            });
-            if !again {
+            if !is_answered_again(&mut self.slots, key) {
                 into.push(key);
             }
         }
@@ -629,11 +616,7 @@ impl Clients {
         let Self { slots, answered, dirty, .. } = self;
         answered.retain(|key| {
             let Some(found) = find(*key) else { return true };
-            let again = slots.get_mut(key.0).is_some_and(|client| {
-                client.answered -= 1;
-                client.answered > 0
-            });
-            if !again {
+            if !is_answered_again(slots, *key) {
                 into.push(found);
             }
             false
@@ -665,6 +648,15 @@ impl Clients {
     }
 }
 
+/// Takes one mention of a client in [`Clients::answered`] back; true if there is another.
+#[inline]
+fn is_answered_again(slots: &mut Slab<Client>, key: ClientKey) -> bool {
+    slots.get_mut(key.0).is_some_and(|client| {
+        client.answered -= 1;
+        client.answered > 0
+    })
+}
+
 impl Store {
     /// Closes the connections of those who have been idle for more than `timeout`, or whose outbox has been
     /// over its soft limit for too long.
@@ -680,57 +672,6 @@ impl Store {
             }
         }
     }
-}
-
-/// What became of a client's outbox.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Over {
-    /// It is within its limits.
-    None,
-    /// It is over the soft limit and is cut off at this time if it still is, in milliseconds since the Unix
-    /// epoch.
-    Soft { until: i64 },
-    /// The client has been cut off.
-    Hard,
-}
-
-/// Cuts off a client that does not read what it gets, as redis-server does by `client-output-buffer-limit`. Its
-/// outbox has just got `added` bytes.
-fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: Time) -> Over {
-    if client.close == Close::Now {
-        return Over::None;
-    }
-    let pending = client.pending_output();
-    if pending <= FIXED_OUTPUT {
-        // As nearly always.
-        client.over_soft_limit = None;
-        return Over::None;
-    }
-    let limit = config.output_limit(client.output_class());
-    let is_over = |bytes: usize, limit: usize| limit > 0 && in_blocks(bytes).1 * OUTPUT_BLOCK > limit;
-    if is_over(pending, limit.hard) {
-        return cut_off(client);
-    }
-    if !is_over(pending, limit.soft) {
-        client.over_soft_limit = None;
-        return Over::None;
-    }
-    if added > 0 && !is_over(pending.saturating_sub(added), limit.soft) {
-        // Whatever was over the limit before has been written since.
-        client.over_soft_limit = None;
-    }
-    let since = *client.over_soft_limit.get_or_insert(now);
-    // Counted in whole seconds, of which one more has to begin.
-    let seconds = i64::try_from(limit.soft_seconds).unwrap_or(i64::MAX);
-    let until = since.seconds().saturating_add(seconds).saturating_add(1);
-    if now.seconds() >= until { cut_off(client) } else { Over::Soft { until: until.saturating_mul(1000) } }
-}
-
-fn cut_off(client: &mut Client) -> Over {
-    client.close = Close::Now;
-    client.over_output_limit = true;
-    client.outbox = Vec::new();
-    Over::Hard
 }
 
 #[cfg(test)]
