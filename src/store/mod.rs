@@ -82,6 +82,8 @@ pub struct Store {
     pub db: usize,
     /// Channels, patterns and their subscribers.
     pub pubsub: PubSub,
+    /// Where pushes are encoded, for each version of the protocol.
+    encoded: [Vec<u8>; 2],
     /// Clients that wait for a key or are paused.
     pub waiters: Waiters,
     /// Keys that clients watch.
@@ -132,6 +134,7 @@ impl Store {
             expiring_databases: 0,
             db: 0,
             pubsub: PubSub::default(),
+            encoded: Default::default(),
             waiters: Waiters::new(databases),
             watches: Watches::new(databases),
             clients: Clients::default(),

@@ -54,8 +54,6 @@ pub struct PubSub {
     index: Patterns,
     /// The places of those, while a message is published; empty in between.
     matching: Vec<usize>,
-    /// Where pushes are encoded, for each version of the protocol.
-    encoded: [Vec<u8>; 2],
 }
 
 /// So many patterns are tried one by one, which is faster than to look for those that may match.
@@ -196,13 +194,13 @@ impl Store {
         message: &[u8],
         recorded: Option<Publishing>,
     ) -> usize {
-        let Self { pubsub, clients, faults, journal, config, now, .. } = self;
+        let Self { pubsub, encoded, clients, faults, journal, config, now, .. } = self;
         let Some((pattern, subscribers)) = pubsub.patterns.get_index(place) else { return 0 };
         if !pattern::matches(pattern, channel, false) {
             return 0;
         }
         let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
-        let push = Push::new(Kind::Pattern, &parts, &mut pubsub.encoded);
+        let push = Push::new(Kind::Pattern, &parts, encoded);
         let mut push = Push { recorded, pattern: Some(pattern), ..push };
         push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
         subscribers.len()
@@ -235,10 +233,8 @@ impl Store {
         message: &[u8],
         recorded: Option<Publishing>,
     ) -> usize {
-        let Self { pubsub, clients, faults, config, now, journal, .. } = self;
-        let PubSub { channels, shard_channels, encoded, .. } = pubsub;
-        let table = if kind == Kind::Shard { shard_channels } else { channels };
-        let Some(subscribers) = table.get(channel) else {
+        let Self { pubsub, encoded, clients, faults, config, now, journal, .. } = self;
+        let Some(subscribers) = pubsub.table(kind).get(channel) else {
             return 0;
         };
         let parts = [word, channel, message];

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-
 use indexmap::map::Entry;
 
 use super::{Bytes, ClientKey, Clients, Database, Store};
