@@ -89,7 +89,7 @@ pub struct PerSecond {
 }
 
 /// How many codes of errors are told apart; redis-server stops counting at as many, so that scripts and
-/// hostile clients cannot fill the memory.
+/// clients cannot fill the memory.
 const ERROR_CODES_MAX: usize = 128;
 
 impl Stats {

@@ -33,7 +33,7 @@ fn a_message_that_is_lost_is_found_and_told_as_a_short_session() -> Tested {
     let broken = Broker::start()?;
     lose(&broken);
     let whole = Broker::start()?;
-    let file = std::env::temp_dir().join(format!("minibroker-likeness-{}.session", std::process::id()));
+    let file = std::env::temp_dir().join(format!("minibroker-differential-{}.session", std::process::id()));
     std::fs::write(&file, text)?;
     let compare = |server: &Broker| {
         let mut program = Command::new(env!("CARGO_BIN_EXE_minibroker"));

@@ -46,7 +46,7 @@ impl Real {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let socket =
-            std::env::temp_dir().join(format!("minibroker-likeness-{}-{number}", std::process::id()));
+            std::env::temp_dir().join(format!("minibroker-differential-{}-{number}", std::process::id()));
         let told = |error: io::Error| format!("{} does not start: {error}", program.display());
         let mut settings: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
         settings.extend(["--unixsocket".into(), socket.display().to_string()]);

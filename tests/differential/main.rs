@@ -1,5 +1,5 @@
-//! Likeness: random programs of several clients run on a broker and on real servers, and every byte that comes to every
-//! client is compared.
+//! Random programs of several clients run on a broker and on real servers, and every byte that comes to every client is
+//! compared.
 //!
 //! [`author`] draws from a seed what clients do: they subscribe, publish, push, wait with timeouts, read streams for
 //! groups, watch keys and run transactions, over both versions of the protocol; what they send is cut anywhere, they go at
@@ -8,10 +8,10 @@
 //! that fails a short one, and [`text`] a session file of it, for `minibroker compare`.
 //!
 //! ```sh
-//! cargo test --test likeness                                     # some hundred programs with each server that is there
-//! PROGRAMS=200000 cargo test --release --test likeness           # as many as wanted, from seed 0 on
-//! FROM=5000000 PROGRAMS=200000 SERVER=valkey-9 cargo test --release --test likeness
-//! SEED=123 cargo test --test likeness -- --nocapture             # one again
+//! cargo test --test differential                                 # some hundred programs with each server that is there
+//! PROGRAMS=200000 cargo test --release --test differential       # as many as wanted, from seed 0 on
+//! FROM=5000000 PROGRAMS=200000 SERVER=valkey-9 cargo test --release --test differential
+//! SEED=123 cargo test --test differential -- --nocapture         # one again
 //! ```
 
 #![cfg(unix)]

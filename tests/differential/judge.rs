@@ -66,11 +66,11 @@ pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transc
         let mut first = None;
         for (client, conversation) in conversations.iter_mut().enumerate() {
             let (real, ours) = (&real[number][client], &all_ours[number][client]);
-            match likeness(conversation, &mut pairs, (server, kills), real, ours) {
-                Likeness::Same => {}
-                Likeness::Another => return Verdict::SameUpToAListedOne,
-                Likeness::Different if first.is_some() => {}
-                Likeness::Different => {
+            match matches(conversation, &mut pairs, (server, kills), real, ours) {
+                Match::Same => {}
+                Match::Another => return Verdict::SameUpToAListedOne,
+                Match::Different if first.is_some() => {}
+                Match::Different => {
                     let diff = wire::diff(&shown(real), &shown(ours));
                     first = Some(Difference { step: number, client, diff });
                 }
@@ -93,20 +93,20 @@ fn shown(heard: &Heard) -> Vec<String> {
 
 /// How what came to a client compares.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Likeness {
+enum Match {
     Same,
     /// It differs in what is listed, from where on it is another story.
     Another,
     Different,
 }
 
-fn likeness(
+fn matches(
     conversation: &mut Conversation,
     pairs: &mut Pairs,
     (server, kills): (&str, bool),
     real_bytes: &Heard,
     our_bytes: &Heard,
-) -> Likeness {
+) -> Match {
     let mut real = split(real_bytes);
     let mut ours: Vec<(About, Came)> = split(our_bytes)
         .into_iter()
@@ -120,11 +120,11 @@ fn likeness(
         .collect();
     order_names(&mut ours, &mut real);
     let all = all_alike(&ours, &real, pairs, server);
-    if all != Likeness::Different {
+    if all != Match::Different {
         return all;
     }
     if is_listed_end(server, kills, &ours, &real) {
-        return Likeness::Another;
+        return Match::Another;
     }
     if server != "redis-7.0" {
         return all;
@@ -132,7 +132,7 @@ fn likeness(
     // blocking, "keyspace notifications to the waiter itself", and hashes, "what is told of hashes": 7.0 writes a push to
     // the client itself in front of the reply, or into it.
     let hears_itself = our_bytes.bytes.windows(9).any(|nine| nine == b"message\r\n");
-    if hears_itself && lines(real_bytes) == lines(our_bytes) { Likeness::Same } else { all }
+    if hears_itself && lines(real_bytes) == lines(our_bytes) { Match::Same } else { all }
 }
 
 /// What a client hears last may be listed.
@@ -175,7 +175,7 @@ fn lines(heard: &Heard) -> Vec<&[u8]> {
     lines
 }
 
-fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &str) -> Likeness {
+fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &str) -> Match {
     for ((about, ours), real) in ours.iter().zip(real) {
         match (ours, real) {
             (Came::Frame(one), Came::Frame(other)) => {
@@ -183,16 +183,16 @@ fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &
                     continue;
                 }
                 match listed::difference(server, about, one, other) {
-                    None => return Likeness::Different,
+                    None => return Match::Different,
                     Some(Listed::Here) => {}
-                    Some(Listed::FromHereOn) => return Likeness::Another,
+                    Some(Listed::FromHereOn) => return Match::Another,
                 }
             }
             (ours, real) if ours == real => {}
-            _ => return Likeness::Different,
+            _ => return Match::Different,
         }
     }
-    if ours.len() == real.len() { Likeness::Same } else { Likeness::Different }
+    if ours.len() == real.len() { Match::Same } else { Match::Different }
 }
 
 fn split(heard: &Heard) -> Vec<Came> {
