@@ -22,6 +22,8 @@ mod control;
 #[path = "../comparison/servers.rs"]
 #[allow(dead_code)]
 mod servers;
+#[path = "../skipped/mod.rs"]
+mod skipped;
 #[path = "../comparison/wire.rs"]
 #[allow(dead_code)]
 mod wire;

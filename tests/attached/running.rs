@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use minibroker::Broker;
 
 use crate::servers::{self, Server};
+use crate::skipped;
 
 /// A server, and the URL under which it is reached.
 pub struct Running {
@@ -84,7 +85,7 @@ pub fn clusters() -> impl Iterator<Item = Running> {
 fn real_ones(settings: &[String]) -> impl Iterator<Item = Result<Server, String>> + use<> {
     let servers: Vec<_> = servers::real_with(settings).collect();
     if servers.is_empty() {
-        eprintln!("SKIPPED: no redis-server here, and none in MINIBROKER_PEERS");
+        skipped::missing("redis-server");
     }
     servers.into_iter()
 }
@@ -125,7 +126,7 @@ pub fn with_tls(settings: &[String]) -> impl Iterator<Item = Running> {
     servers::real_with(settings).filter_map(|server| match server {
         Ok(server) => Some(Running::new(server)),
         Err(error) => {
-            eprintln!("SKIPPED: TLS: {error}");
+            eprintln!("without TLS: {error}");
             None
         }
     })

@@ -9,7 +9,7 @@ use minibroker::Broker;
 
 use crate::Outcome;
 use crate::certificates::Certificates;
-use crate::running;
+use crate::{running, skipped};
 
 #[test]
 fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome {
@@ -20,7 +20,7 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
     for server in running::with_tls(&certificates.settings(port)) {
         let url = format!("rediss://127.0.0.1:{port}");
         let Ok(broker) = Broker::attach(&format!("{url}#insecure")) else {
-            eprintln!("SKIPPED: TLS: {} does not listen with it", server.name);
+            eprintln!("without TLS: {}", server.name);
             continue;
         };
         assert!(broker.url().starts_with(&url) && broker.url().ends_with("#insecure"), "{}", broker.url());
@@ -45,7 +45,7 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
         attached += 1;
     }
     if attached == 0 {
-        eprintln!("SKIPPED: no server here that can TLS");
+        skipped::missing("TLS");
     }
     Ok(())
 }

@@ -37,6 +37,9 @@ mod servers;
 #[path = "../comparison/wire.rs"]
 mod wire;
 
+#[path = "../skipped/mod.rs"]
+mod skipped;
+
 mod run;
 
 use run::{Settings, run};

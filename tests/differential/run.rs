@@ -16,6 +16,7 @@ use crate::program::{Program, name};
 use crate::real::Real;
 use crate::servers;
 use crate::shrink::shrink;
+use crate::skipped;
 use crate::text::session;
 
 /// How many programs are run with each server where it is not said.
@@ -260,18 +261,9 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         return Err(format!("SERVER={}: there is no such server", settings.server));
     }
     if servers == 0 {
-        none_there()?;
+        skipped::missing("redis-server");
     }
     if failed.is_empty() { Ok(()) } else { Err(failed) }
-}
-
-/// This machine has no real server, which may be an error.
-pub fn none_there() -> Result<(), String> {
-    if env::var("MINIBROKER_REQUIRE_SERVERS").is_ok_and(|value| value == "1") {
-        return Err("MINIBROKER_REQUIRE_SERVERS=1, but there is no real server to compare with".into());
-    }
-    eprintln!("SKIPPED: nothing is compared: this machine has no redis-server");
-    Ok(())
 }
 
 /// Runs programs with one server.

@@ -6,9 +6,8 @@
 //! servers, with the newest redis-py as with redis-py 5. The environments for
 //! that come from `tests/documents/setup-python`, or from MINIBROKER_PYTHON_CURRENT
 //! and MINIBROKER_PYTHON_5; MINIBROKER_REDIS_CLI names another redis-cli than the
-//! one on the PATH (one of 7.2 or later has the prompt of the document 001). What
-//! is missing on a machine is named and skips the tests, or fails them where
-//! MINIBROKER_REQUIRE_DOCUMENTS is 1.
+//! one on the PATH (one of 7.2 or later has the prompt of the document 001). Without
+//! one of these the tests are skipped, or fail where MINIBROKER_REQUIRE_DOCUMENTS is 1.
 
 mod document;
 mod person;
@@ -16,6 +15,8 @@ mod resp;
 mod scenarios;
 mod scratch;
 mod server;
+#[path = "../skipped/mod.rs"]
+mod skipped;
 mod stage;
 mod transcript;
 

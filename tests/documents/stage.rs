@@ -1,6 +1,5 @@
 //! What a scenario plays on: the tools of the machine, a server, and people.
 
-use std::io::Write;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,6 +7,7 @@ use std::process::{Command, Stdio};
 use crate::document::Document;
 use crate::person::{Person, Seen};
 use crate::server::{Control, Kind, Server};
+use crate::skipped;
 
 /// Which of the Python environments.
 #[derive(Debug, Clone, Copy)]
@@ -158,9 +158,7 @@ struct Tools {
 }
 
 impl Tools {
-    /// Finds everything, or says what is missing.
-    ///
-    /// Panics instead where MINIBROKER_REQUIRE_DOCUMENTS is 1.
+    /// Finds everything, or notes what is missing.
     fn find(python: Python) -> Option<Tools> {
         let (variable, default) = match python {
             Python::Current => ("MINIBROKER_PYTHON_CURRENT", "target/python/current/bin/python"),
@@ -173,29 +171,16 @@ impl Tools {
             redis_cli: std::env::var_os("MINIBROKER_REDIS_CLI")
                 .map_or_else(|| "redis-cli".into(), PathBuf::from),
         };
-        let mut missing = Vec::new();
-        if !tools.documents.is_dir() {
-            missing.push(format!("the documents ({})", tools.documents.display()));
+        let found = [
+            ("documents", tools.documents.is_dir()),
+            ("redis-py", runs(&tools.python, &["-c", "import redis"])),
+            ("redis-server", runs(&tools.redis_server, &["--version"])),
+            ("redis-cli", runs(&tools.redis_cli, &["--version"])),
+        ];
+        for (name, _) in found.iter().filter(|(_, is_there)| !is_there) {
+            skipped::missing(name);
         }
-        if !runs(&tools.python, &["-c", "import redis"]) {
-            let python = tools.python.display();
-            missing.push(format!("Python with redis-py ({python}; tests/documents/setup-python)"));
-        }
-        for program in [&tools.redis_server, &tools.redis_cli] {
-            if !runs(program, &["--version"]) {
-                missing.push(program.display().to_string());
-            }
-        }
-        if missing.is_empty() {
-            return Some(tools);
-        }
-        let missing = missing.join(", ");
-        let required = std::env::var_os("MINIBROKER_REQUIRE_DOCUMENTS");
-        assert!(required.is_none_or(|value| value != "1"), "missing: {missing}");
-        // Not eprintln!, which the test harness keeps to itself.
-        let notice = format!("\n*** SKIPPED a test of the documents. Missing: {missing}\n\n");
-        let _ = std::io::stderr().write_all(notice.as_bytes());
-        None
+        found.iter().all(|(_, is_there)| *is_there).then_some(tools)
     }
 }
 

@@ -10,6 +10,8 @@ mod control;
 #[allow(dead_code)]
 #[path = "../comparison/servers.rs"]
 mod servers;
+#[path = "../skipped/mod.rs"]
+mod skipped;
 #[allow(dead_code)]
 #[path = "../comparison/wire.rs"]
 mod wire;

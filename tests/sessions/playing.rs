@@ -6,7 +6,7 @@ use minibroker::Broker;
 
 use crate::Tested;
 use crate::program::{Folder, all, compare, replay, url};
-use crate::servers;
+use crate::{servers, skipped};
 
 const CHAT: &str = "\
 # Everything that may stand in a session.
@@ -119,7 +119,7 @@ fn what_never_comes_and_what_comes_in_addition_are_differences() -> Tested {
 #[test]
 fn where_two_servers_differ_the_first_difference_is_printed_or_all() -> Tested {
     let Some(server) = servers::real().flatten().find(|server| server.name == "redis-7.0") else {
-        eprintln!("SKIPPED: there is no Redis 7.0 on this machine, which is known to differ");
+        skipped::missing("redis-server 7.0");
         return Ok(());
     };
     let folder = Folder::new()?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::servers;
+use crate::{servers, skipped};
 
 /// Where the program is told to find a server.
 pub fn url(addr: SocketAddr) -> String {
@@ -20,6 +20,9 @@ pub fn all() -> Result<Vec<servers::Server>, String> {
     let mut servers = vec![servers::minibroker(minibroker::Version::Redis8_0)?];
     for server in servers::real() {
         servers.push(server?);
+    }
+    if servers.len() == 1 {
+        skipped::missing("redis-server");
     }
     Ok(servers)
 }

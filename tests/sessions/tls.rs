@@ -8,7 +8,7 @@ use redis::Commands;
 use crate::Tested;
 use crate::certificates::Certificates;
 use crate::program::{Ended, Folder, Recorder, compare, minibroker, replay, url};
-use crate::servers;
+use crate::{servers, skipped};
 
 /// More than a connection holds on its way.
 const LONG: usize = 900_000;
@@ -25,11 +25,11 @@ fn sessions_are_recorded_and_played_behind_tls() -> Tested {
         let running = match running {
             Ok(running) if TcpStream::connect(("127.0.0.1", port)).is_ok() => running,
             Ok(running) => {
-                eprintln!("SKIPPED: TLS: {} does not listen with it", running.name);
+                eprintln!("without TLS: {}", running.name);
                 continue;
             }
             Err(error) => {
-                eprintln!("SKIPPED: TLS: {error}");
+                eprintln!("without TLS: {error}");
                 continue;
             }
         };
@@ -71,7 +71,7 @@ fn sessions_are_recorded_and_played_behind_tls() -> Tested {
         played += 1;
     }
     if played == 0 {
-        eprintln!("SKIPPED: no server here that can TLS");
+        skipped::missing("TLS");
     }
     Ok(())
 }

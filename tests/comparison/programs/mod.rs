@@ -57,7 +57,7 @@ use crate::{
     compare::Markers,
     control::PATIENCE,
     servers::{self, Server},
-    wire,
+    skipped, wire,
 };
 
 /// How many commands a family runs if `PROGRAMS` does not say.
@@ -195,7 +195,7 @@ pub fn judge() -> Result<Option<Server>, String> {
         if wanted.is_some() {
             return Err("PROGRAMS_AGAINST names a server that this machine does not have".into());
         }
-        eprintln!("SKIPPED: there is nothing to compare with: this machine has no Redis 8");
+        skipped::missing("redis-server 8");
     }
     Ok(judge)
 }

@@ -1,0 +1,97 @@
+//! What may be missing, and the file in which a run of the tests notes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// What a test may find missing.
+pub struct Missing {
+    /// What tests call it.
+    pub name: &'static str,
+    /// What it is, and how a machine gets it.
+    pub told: &'static str,
+    /// The variable that makes the tests fail without it, where it is 1.
+    pub required: &'static str,
+}
+
+const SERVERS: &str = "MINIBROKER_REQUIRE_SERVERS";
+const DOCUMENTS: &str = "MINIBROKER_REQUIRE_DOCUMENTS";
+
+/// All of it, in the order of the summary.
+pub const ALL: [Missing; 7] = [
+    Missing {
+        name: "redis-server",
+        told: "no redis-server on the PATH and none in $MINIBROKER_PEERS (Debian: apt install redis-server)",
+        required: SERVERS,
+    },
+    Missing {
+        name: "redis-server 7.0",
+        told: "no Redis 7.0 on the PATH (Debian 12: apt install redis-server)",
+        required: SERVERS,
+    },
+    Missing {
+        name: "redis-server 8",
+        told: "no Redis 8: no redis8-server in $MINIBROKER_PEERS, or in /opt/peers without that variable",
+        required: SERVERS,
+    },
+    Missing {
+        name: "TLS",
+        told: "no real server that speaks TLS (Debian: apt install redis-server)",
+        required: SERVERS,
+    },
+    Missing {
+        name: "redis-cli",
+        told: "no redis-cli on the PATH (Debian: apt install redis-tools)",
+        required: DOCUMENTS,
+    },
+    Missing {
+        name: "redis-py",
+        told: "no Python with redis-py and pytest in target/python (tests/documents/setup-python makes it)",
+        required: DOCUMENTS,
+    },
+    Missing {
+        name: "documents",
+        told: "no documents in $MINIBROKER_DOCUMENTS (they are not part of the repository)",
+        required: DOCUMENTS,
+    },
+];
+
+/// Where the files are.
+pub fn folder() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// How the files' names begin.
+pub const PREFIX: &str = "skipped-";
+
+/// The file of this run of `cargo test`: all its tests are started by one process. There is none where nothing would
+/// read it: for a test that is run by hand, or by nextest, which has an order of its own.
+pub fn file() -> Option<PathBuf> {
+    let by_cargo = env::var_os("CARGO_MANIFEST_DIR").is_some() && env::var_os("NEXTEST").is_none();
+    by_cargo.then(|| folder().join(format!("{PREFIX}{}", parent())))
+}
+
+/// The process that runs the tests.
+#[cfg(unix)]
+fn parent() -> String {
+    let id = std::os::unix::process::parent_id();
+    // Ids are used again. On Linux the time of the start, the twentieth field behind the name, tells which one it is.
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let start = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
+    format!("{id}-{start}")
+}
+
+/// Where no parent is known all runs share a file.
+#[cfg(not(unix))]
+fn parent() -> String {
+    "0-0".to_owned()
+}
+
+/// Which tests missed what.
+pub fn read(text: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (name, test) in text.lines().filter_map(|line| line.split_once('\t')) {
+        found.entry(name).or_default().insert(test);
+    }
+    found
+}
