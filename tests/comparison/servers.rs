@@ -17,7 +17,7 @@ use crate::control::Control;
 /// A running server, real or `minibroker`; it ends with the value.
 #[derive(Debug)]
 pub struct Server {
-    /// `minibroker`, or what the server says it is: `redis-7.0`, `redis-8.0`, `valkey-9.0`.
+    /// `minibroker`, or what the server says it is: `redis-7.0`, `redis-8.2`, `valkey-9.1`.
     pub name: String,
     pub addr: SocketAddr,
     keep: Keep,
@@ -68,7 +68,7 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
     Ok(Server { name, addr: broker.addr(), keep: Keep::Broker { _broker: broker } })
 }
 
-/// Every real server that this machine has, the newest Redis first, started as it is asked for.
+/// Every real server that this machine has, Redis 8.0 first, started as it is asked for.
 pub fn real() -> impl Iterator<Item = Result<Server, String>> {
     real_with(&[])
 }
@@ -86,7 +86,9 @@ pub fn programs() -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let installed =
         env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file());
-    [Some(peers.join("redis8-server")), installed, Some(peers.join("valkey9-server"))]
+    let peer = |name: &str| Some(peers.join(name));
+    // The one whose version minibroker speaks by default comes first.
+    [peer("redis8-server"), peer("redis82-server"), installed, peer("valkey9-server")]
         .into_iter()
         .flatten()
         .filter(|program| program.is_file())
