@@ -24,6 +24,10 @@ use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
 use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT};
 use crate::store::{ClientKey, Config, Store, Time, Version};
 
+/// How many bytes of a client that has not logged in may wait to be run: `readQueryFromClient` of redis-server has the
+/// same limit since 7.2.
+const QUERY_BUFFER_BEFORE_LOGIN: usize = 1024 * 1024;
+
 /// What a client may do after a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
@@ -243,13 +247,23 @@ impl Engine {
         }
     }
 
-    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet,
-    /// what waits for its EXEC included; true if so.
+    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet; true if so.
+    /// From Redis 7.2 on the queue of a transaction counts, and before login the limit is at most
+    /// [`QUERY_BUFFER_BEFORE_LOGIN`].
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
         self.set_waiting_input(client, bytes);
-        let owner = self.store.clients.get(client);
-        let queued = owner.and_then(|owner| owner.transaction.as_ref()).map_or(0, |all| all.bytes);
-        let exceeded = bytes.saturating_add(queued) > self.store.config.client_query_buffer_limit;
+        let config = &self.store.config;
+        let mut limit = config.client_query_buffer_limit;
+        let mut waiting = bytes;
+        if config.compat >= Version::Redis7_4
+            && let Some(owner) = self.store.clients.get(client)
+        {
+            waiting = waiting.saturating_add(owner.transaction.as_ref().map_or(0, |all| all.bytes));
+            if owner.must_authenticate(config) {
+                limit = limit.min(QUERY_BUFFER_BEFORE_LOGIN);
+            }
+        }
+        let exceeded = waiting > limit;
         if exceeded {
             self.store.stats.query_limit_disconnections += 1;
             self.store.kill(client);

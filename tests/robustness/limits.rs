@@ -8,7 +8,7 @@ use minibroker::resp::Parser;
 use minibroker::store::clients::{Address, Close};
 use minibroker::store::config::OutputLimit;
 use minibroker::store::{Config, Time};
-use minibroker::{Broker, Value};
+use minibroker::{Broker, Value, Version};
 
 use super::peer::{Bystander, PATIENCE, Peer, encode, info, repeat_without_growing};
 
@@ -137,6 +137,27 @@ fn a_transaction_that_queues_too_much_is_cut_off() {
     assert_eq!(answer.len() % b"+QUEUED\r\n".len(), 0);
     assert!(answer.len() < 2000 * b"+QUEUED\r\n".len());
     bystander.ends_alone(&broker);
+}
+
+#[test]
+fn the_queue_of_a_transaction_counts_since_redis_7_2() {
+    for compat in [Version::Redis7_0, Version::Redis7_4] {
+        let broker = Broker::builder().query_buffer_limit(1024 * 1024).compat(compat).start().unwrap();
+        let mut peer = Peer::connect(&broker);
+        peer.command(["MULTI"]);
+        let set = encode(&["SET", "key", &"x".repeat(500_000)]);
+        for _ in 0..2 {
+            peer.send(&set);
+            peer.expect(b"+QUEUED\r\n");
+        }
+        if compat == Version::Redis7_0 {
+            peer.send([&set[..], &set[..], &encode(&["EXEC"])].concat());
+            peer.expect(b"+QUEUED\r\n+QUEUED\r\n*4\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+        } else {
+            peer.send_in_vain(&set);
+            assert_eq!(peer.read_to_end(), b"");
+        }
+    }
 }
 
 #[test]

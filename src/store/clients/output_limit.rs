@@ -39,6 +39,11 @@ pub(super) fn check_output_limit(client: &mut Client, added: usize, config: &Con
         client.over_soft_limit = None;
         return Over::None;
     }
+    if client.must_authenticate(config) {
+        // As redis-server: before login nothing may wait beyond the fixed buffer (it allows 1,024 bytes of blocks, and the
+        // smallest block is longer).
+        return cut_off(client);
+    }
     let limit = config.output_limit(client.output_class());
     let is_over = |bytes: usize, limit: usize| limit > 0 && in_blocks(bytes).1 * OUTPUT_BLOCK > limit;
     if is_over(pending, limit.hard) {
