@@ -76,9 +76,9 @@ pub fn file() -> Option<PathBuf> {
 fn parent() -> String {
     let id = std::os::unix::process::parent_id();
     // Ids are used again. On Linux the time of the start, the twentieth field behind the name, tells which one it is.
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    let start = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
-    format!("{id}-{start}")
+    let told = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let began = told.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
+    format!("{id}-{began}")
 }
 
 /// Where no parent is known all runs share a file.
