@@ -372,7 +372,7 @@ pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let version = ctx.store.config.compat;
     let cursor = numbers::cursor(&args[2], version)?;
-    let Some(set) = ctx.store.get::<Set>(&args[1])? else {
+    let Some(set) = ctx.store.get_to_walk::<Set>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };

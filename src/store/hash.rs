@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bytes, Config, Map, walk};
+use super::walk::Walks;
+use super::{Bytes, Config, Map};
 
 /// When a hash stops being small.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +24,7 @@ impl HashLimits {
 
 /// A hash. As in redis-server a small one (a listpack) keeps its fields in the order in which they came, and a
 /// field that is set again keeps its place. One that has outgrown the limits (a hash table) is in any order, and
-/// never becomes small again. What is removed there leaves its place to the last field, which is what
-/// [`Hash::scan`] relies on.
+/// never becomes small again.
 ///
 /// Fields can expire one by one. A small hash in which one ever could keeps them in the order of their deadlines
 /// from then on, those without one last (a listpackex).
@@ -34,6 +34,8 @@ pub struct Hash {
     hashed: bool,
     /// Only of hashes whose fields could ever expire: others pay nothing for it.
     expiry: Option<Box<Expiry>>,
+    /// The walks of HSCAN over a hash table.
+    walks: Walks,
 }
 
 /// The deadline of what does not expire; no deadline is as great.
@@ -226,21 +228,38 @@ impl Hash {
             let place = self.fields.get_index_of(field)?;
             return self.remove_expiring(place);
         }
-        if self.hashed { self.fields.swap_remove(field) } else { self.fields.shift_remove(field) }
+        if !self.hashed {
+            return self.fields.shift_remove(field);
+        }
+        if self.walks.is_empty() {
+            return self.fields.swap_remove(field);
+        }
+        let mut place = self.fields.get_index_of(field)?;
+        while let Some(from) = self.walks.filler(place) {
+            self.fields.swap_indices(place, from);
+            place = from;
+        }
+        self.fields.swap_remove_index(place).map(|(_, value)| value)
     }
 
     /// Removes the field at a place of a hash whose fields can expire.
-    fn remove_expiring(&mut self, place: usize) -> Option<Bytes> {
+    fn remove_expiring(&mut self, mut place: usize) -> Option<Bytes> {
         let expiry = self.expiry.as_mut()?;
         if !self.hashed {
             expiry.deadlines.remove(place);
             return self.fields.shift_remove_index(place).map(|(_, value)| value);
         }
+        expiry.file(place, false);
+        expiry.deadlines[place] = NEVER;
+        while let Some(from) = self.walks.filler(place) {
+            expiry.file(from, false);
+            expiry.deadlines.swap(place, from);
+            expiry.file(place, true);
+            self.fields.swap_indices(place, from);
+            place = from;
+        }
         let last = expiry.deadlines.len() - 1;
         expiry.file(last, false);
-        if place != last {
-            expiry.file(place, false);
-        }
         expiry.deadlines.swap_remove(place);
         if place != last {
             expiry.file(place, true);
@@ -345,9 +364,9 @@ impl Hash {
     /// One step of HSCAN: the cursor of the next step, 0 when all is done, and the places of the fields to return
     /// now. A small hash is returned as a whole.
     #[must_use]
-    pub fn scan(&self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
+    pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
         let len = self.fields.len();
-        if self.hashed { walk::step(len, cursor, count) } else { (0, 0..len) }
+        if self.hashed { self.walks.step(len, cursor, count) } else { (0, 0..len) }
     }
 
     /// How many bytes the deadlines take.
@@ -463,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn scanning_returns_every_field_that_is_there_from_beginning_to_end() {
+    fn scanning_returns_every_field_that_stays_and_none_twice() {
         for seed in 0..200 {
             let limits = HashLimits { entries: 4, value: 5 };
             let mut random = fastrand::Rng::with_seed(seed);
@@ -481,7 +500,10 @@ mod tests {
                 hash.remove_due(now, usize::MAX);
                 staying.retain(|field| hash.contains(field));
                 let (next, places) = hash.scan(cursor, random.u64(1..12));
-                returned.extend(places.filter_map(|place| hash.at(place)).map(|(field, _)| field.to_vec()));
+                for (field, _) in places.filter_map(|place| hash.at(place)) {
+                    assert!(!returned.iter().any(|other| other == field), "seed {seed}: returned twice");
+                    returned.push(field.to_vec());
+                }
                 cursor = next;
                 if cursor == 0 {
                     break;

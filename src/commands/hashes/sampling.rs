@@ -11,7 +11,7 @@ pub fn hscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let version = ctx.store.config.compat;
     let cursor = numbers::cursor(&args[2], version)?;
-    let Some(hash) = ctx.store.get::<Hash>(&args[1])? else {
+    let Some(hash) = ctx.store.get_to_walk::<Hash>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };

@@ -4,7 +4,7 @@ use super::listpack::Listpack;
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{Element, Form, intset};
-use crate::store::set::{Member, SetLimits};
+use crate::store::set::{Member, SetLimits, Table};
 use crate::store::{Config, IndexSet, Set};
 
 /// Writes a set. Redis 7.0 knows no sets of listpacks: such a set is written member by member, and becomes one of
@@ -31,7 +31,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option
         Form::SET => {
             let count = reader.count(1)?;
             let mut set = if count > config.set_max_intset_entries {
-                Set::Hashed(IndexSet::default())
+                Set::Hashed(Table::default())
             } else {
                 Set::default()
             };
@@ -55,7 +55,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option
             if members.len() != listpack.len() {
                 return None;
             }
-            if members.len() > limits.entries() { Set::Hashed(members) } else { Set::Listed(members) }
+            if members.len() > limits.entries() { Set::Hashed(members.into()) } else { Set::Listed(members) }
         }
     };
     (!set.is_empty()).then_some(set)

@@ -2,8 +2,9 @@
 
 use fastrand::Rng;
 
-use super::{Bytes, IndexSet, Member, Set, SetLimits};
+use super::{Bytes, IndexSet, Member, Set, SetLimits, Table};
 use crate::store::sample;
+use crate::store::walk::Walks;
 
 impl Set {
     /// Any member; none of an empty set.
@@ -53,8 +54,12 @@ impl Set {
 
     /// Takes out all but so many members. What is left becomes a new set, which may be small again.
     pub(super) fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
-        // Nobody comes to a later place, which SSCAN relies on.
         let places = sample::in_order(self.len(), remaining, random);
+        let mut walks = match self {
+            Self::Hashed(table) => std::mem::take(&mut table.walks),
+            Self::Integers(_) | Self::Listed(_) => Walks::default(),
+        };
+        walks.only(&places);
         let mut left = match self {
             Self::Integers(_) => Self::default(),
             Self::Listed(_) | Self::Hashed(_) => Self::Listed(IndexSet::default()),
@@ -64,6 +69,9 @@ impl Set {
             if let Some(member) = self.at(*place) {
                 left.add(member.text(&mut digits), limits);
             }
+        }
+        if let Self::Hashed(table) = &mut left {
+            table.walks = walks;
         }
         self.remove_places(places);
         std::mem::replace(self, left).take_all().into_iter().collect()
@@ -81,7 +89,7 @@ impl Set {
         };
         match self {
             Self::Integers(members) => members.retain(|_| stays()),
-            Self::Listed(members) | Self::Hashed(members) => members.retain(|_| stays()),
+            Self::Listed(members) | Self::Hashed(Table { members, .. }) => members.retain(|_| stays()),
         }
     }
 
@@ -93,7 +101,7 @@ impl Set {
                 Some(itoa::Buffer::new().format(member).as_bytes().into())
             }
             Self::Listed(members) => members.shift_remove_index(place),
-            Self::Hashed(members) => members.swap_remove_index(place),
+            Self::Hashed(table) => table.remove_at(place),
         }
     }
 }

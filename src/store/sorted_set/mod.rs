@@ -12,7 +12,8 @@ pub use range::{LexBound, LexRange, ScoreRange};
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::{Bytes, Config, Map, sample, walk};
+use super::walk::Walks;
+use super::{Bytes, Config, Map, sample};
 use ranked::Ranked;
 
 /// A sorted set.
@@ -246,13 +247,12 @@ impl SortedSet {
     }
 
     /// One step of ZSCAN: the cursor of the next step, 0 when all is done, and the members to return now with their
-    /// scores. A small sorted set is returned as a whole; in a large one what is removed leaves its place in the
-    /// table to the last member, which keeps SCAN's promise.
-    pub fn scan(&self, cursor: u64, count: u64) -> (u64, impl Iterator<Item = (&[u8], f64)>) {
-        let (next, compact, indexed) = match &self.form {
+    /// scores. A small sorted set is returned as a whole.
+    pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, impl Iterator<Item = (&[u8], f64)>) {
+        let (next, compact, indexed) = match &mut self.form {
             Form::Compact(entries) => (0, entries.as_slice(), None),
             Form::Indexed(indexed) => {
-                let (next, places) = walk::step(indexed.members.len(), cursor, count);
+                let (next, places) = indexed.walks.step(indexed.members.len(), cursor, count);
                 (next, Default::default(), indexed.members.get_range(places))
             }
         };
@@ -364,6 +364,8 @@ struct Indexed {
     members: Map<Bytes, f64>,
     /// All members in their order.
     order: Ranked<Place>,
+    /// The walks of ZSCAN.
+    walks: Walks,
 }
 
 /// A member in the order.
@@ -382,7 +384,7 @@ impl Indexed {
             order.insert(index, Place { score: *score, index });
         }
         let members = entries.into_iter().map(|(score, member)| (member, score)).collect();
-        Self { members, order }
+        Self { members, order, walks: Walks::default() }
     }
 
     fn member(&self, place: Place) -> Option<&[u8]> {
@@ -425,16 +427,25 @@ impl Indexed {
     }
 
     /// Removes the member of this rank, which is at `index` of the table; returns how many bytes it had.
-    fn remove(&mut self, rank: usize, index: usize) -> usize {
+    fn remove(&mut self, rank: usize, mut index: usize) -> usize {
         self.order.remove(rank);
-        // The last member of the table takes over the place of the one that goes.
+        while let Some(from) = self.walks.filler(index) {
+            self.takes_over(from, index);
+            self.members.swap_indices(index, from);
+            index = from;
+        }
         let last = self.members.len().saturating_sub(1);
-        if index != last
-            && let Some((member, score)) = self.members.get_index(last)
-        {
-            let (score, rank) = (*score, self.rank(*score, member));
-            self.order.set(rank, Place { score, index });
+        if index != last {
+            self.takes_over(last, index);
         }
         self.members.swap_remove_index(index).map_or(0, |(member, _)| member.len())
+    }
+
+    /// Notes in the order that the member at `from` of the table is going to be at `to`.
+    fn takes_over(&mut self, from: usize, to: usize) {
+        if let Some((member, score)) = self.members.get_index(from) {
+            let (score, rank) = (*score, self.rank(*score, member));
+            self.order.set(rank, Place { score, index: to });
+        }
     }
 }
