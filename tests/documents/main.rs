@@ -1,16 +1,20 @@
-//! The chats of five documents, run unchanged against minibroker and redis-server.
+//! Chats in Python, played by people whose keyboards and screens are pipes.
 //!
-//! The programs and sessions are taken out of the documents while the tests run
-//! (`../shared/seeds`, or where MINIBROKER_DOCUMENTS says) and played by people
-//! whose keyboards and screens are pipes. Everybody must see the same under both
-//! servers, with the newest redis-py as with redis-py 5. The environments for
-//! that come from `tests/documents/setup-python`, or from MINIBROKER_PYTHON_CURRENT
-//! and MINIBROKER_PYTHON_5; MINIBROKER_REDIS_CLI names another redis-cli than the
-//! one on the PATH (one of 7.2 or later has the prompt of the document 001). Without
-//! one of these the tests are skipped, or fail where MINIBROKER_REQUIRE_DOCUMENTS is 1.
+//! The programs in `programs/` are our own: everybody must see what is recorded in `expected/`, under minibroker and,
+//! where it is there, under redis-server.
+//!
+//! The chats of five documents run unchanged under both servers. The programs and sessions are taken out of the documents
+//! while the tests run (`../shared/seeds`, or where MINIBROKER_DOCUMENTS says), and everybody must see the same under both.
+//!
+//! Both are played with the newest redis-py and with redis-py 5. The environments for that come from
+//! `tests/documents/setup-python`, or from MINIBROKER_PYTHON_CURRENT and MINIBROKER_PYTHON_5. MINIBROKER_REDIS_CLI names
+//! another redis-cli than the one on the PATH (one of 7.2 or later has the prompt of the document 001). Without one of
+//! these the tests are skipped, or fail where MINIBROKER_REQUIRE_DOCUMENTS, _PYTHON or _SERVERS is 1.
 
+mod chats;
 mod document;
 mod person;
+mod recorded;
 mod resp;
 mod scenarios;
 mod scratch;
@@ -22,12 +26,39 @@ mod transcript;
 
 use std::time::Duration;
 
+use recorded::as_recorded;
 use scenarios::{chat_room, connections, queue_chat, stream_chat, subscribed_mode};
 use stage::Python::{Current, Five};
 use stage::same_under_both;
 
 /// How long anybody waits for anything before the test fails.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+macro_rules! recorded_chats {
+    ($($chat:ident: $current:ident, $five:ident;)*) => {
+        $(
+            #[test]
+            fn $current() {
+                as_recorded(Current, stringify!($chat), chats::$chat);
+            }
+
+            #[test]
+            fn $five() {
+                as_recorded(Five, stringify!($chat), chats::$chat);
+            }
+        )*
+    };
+}
+
+recorded_chats! {
+    queue: a_queue_chat_is_as_recorded, a_queue_chat_is_as_recorded_with_redis_py_5;
+    subscribed: a_subscribed_connection_is_as_recorded, a_subscribed_connection_is_as_recorded_with_redis_py_5;
+    rooms: rooms_with_a_backlog_are_as_recorded, rooms_with_a_backlog_are_as_recorded_with_redis_py_5;
+    stream_in_turns: a_stream_read_in_turns_is_as_recorded, a_stream_read_in_turns_is_as_recorded_with_redis_py_5;
+    stream_of_all: a_stream_read_by_a_thread_is_as_recorded, a_stream_read_by_a_thread_is_as_recorded_with_redis_py_5;
+    stream_of_others: a_stream_of_others_is_as_recorded, a_stream_of_others_is_as_recorded_with_redis_py_5;
+    lobby: a_lobby_with_guests_is_as_recorded, a_lobby_with_guests_is_as_recorded_with_redis_py_5;
+}
 
 #[test]
 fn the_chat_room_shows_everyone_the_same_under_both_servers() {

@@ -27,13 +27,11 @@ pub struct Stage {
 
 /// Plays `scenario` with both servers at once and asserts that everybody saw the same.
 pub fn same_under_both(python: Python, scenario: fn(&Stage) -> Vec<Seen>) {
-    let Some(tools) = Tools::find(python) else {
+    let needed = ["documents", "redis-py", "redis-server", "redis-cli"];
+    let Some(tools) = Tools::find(python, &needed) else {
         return;
     };
-    let play = |kind| {
-        let server = Server::start(kind, &tools.redis_server);
-        scenario(&Stage { tools: tools.clone(), server })
-    };
+    let play = |kind| scenario(&Stage::new(&tools, kind));
     let (redis, minibroker) = std::thread::scope(|scope| {
         let redis = scope.spawn(|| play(Kind::Redis));
         let minibroker = scope.spawn(|| play(Kind::Minibroker));
@@ -62,6 +60,12 @@ pub fn same_under_both(python: Python, scenario: fn(&Stage) -> Vec<Seen>) {
 }
 
 impl Stage {
+    /// With a server of this kind, started now.
+    pub fn new(tools: &Tools, kind: Kind) -> Stage {
+        let server = Server::start(kind, &tools.redis_server);
+        Stage { tools: tools.clone(), server }
+    }
+
     /// The document whose file's name starts with `prefix`.
     pub fn document(&self, prefix: &str) -> Document {
         Document::read(&self.tools.documents, prefix)
@@ -83,11 +87,11 @@ impl Stage {
         })
     }
 
-    /// Somebody who runs a script of the tests.
+    /// Somebody who runs a script of the tests, a path from their folder.
     pub fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Person {
         Person::start(name, |_| {
             let mut command = self.python();
-            command.arg(scripts().join(script)).args(arguments);
+            command.arg(folder().join(script)).args(arguments);
             command
         })
     }
@@ -96,7 +100,7 @@ impl Stage {
     pub fn redis_cli_on_terminal(&self, name: &str) -> Person {
         Person::start(name, |_| {
             let mut command = self.python();
-            command.arg(scripts().join("terminal.py"));
+            command.arg(folder().join("python/terminal.py"));
             command.arg(&self.tools.redis_cli).args(["-p", &self.server.port().to_string()]);
             // A terminal that redis-cli edits no lines on: what it shows is text.
             command.env("TERM", "dumb");
@@ -132,25 +136,26 @@ impl Stage {
             .env_remove("PYTHONHOME")
             .env_remove("PYTHONSTARTUP")
             .env_remove("PYTHONWARNINGS")
-            .env("PYTHONPATH", scripts().join("redirect"))
+            .env("PYTHONPATH", folder().join("python/redirect"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONIOENCODING", "utf-8")
             // Sets print their members in the same order every time.
             .env("PYTHONHASHSEED", "0")
             .env("LC_ALL", "C.UTF-8")
+            .env("REDIS_URL", format!("redis://127.0.0.1:{}", self.server.port()))
             .env("MINIBROKER_REDIRECT_PORT", self.server.port().to_string());
         command
     }
 }
 
-/// Where the Python scripts of the tests are.
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents/python")
+/// Where these tests are.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents")
 }
 
 /// What the scenarios need of the machine.
 #[derive(Debug, Clone)]
-struct Tools {
+pub struct Tools {
     documents: PathBuf,
     python: PathBuf,
     redis_server: PathBuf,
@@ -158,8 +163,8 @@ struct Tools {
 }
 
 impl Tools {
-    /// Finds everything, or notes what is missing.
-    fn find(python: Python) -> Option<Tools> {
+    /// Finds what is needed, by its name in `skipped`, or notes what is missing.
+    pub fn find(python: Python, needed: &[&str]) -> Option<Tools> {
         let (variable, default) = match python {
             Python::Current => ("MINIBROKER_PYTHON_CURRENT", "target/python/current/bin/python"),
             Python::Five => ("MINIBROKER_PYTHON_5", "target/python/5/bin/python"),
@@ -171,16 +176,31 @@ impl Tools {
             redis_cli: std::env::var_os("MINIBROKER_REDIS_CLI")
                 .map_or_else(|| "redis-cli".into(), PathBuf::from),
         };
-        let found = [
-            ("documents", tools.documents.is_dir()),
-            ("redis-py", runs(&tools.python, &["-c", "import redis"])),
-            ("redis-server", runs(&tools.redis_server, &["--version"])),
-            ("redis-cli", runs(&tools.redis_cli, &["--version"])),
-        ];
-        for (name, _) in found.iter().filter(|(_, is_there)| !is_there) {
+        // All that is missing is noted, not only the first.
+        let missing: Vec<_> = needed.iter().filter(|name| !tools.has(name)).collect();
+        for name in &missing {
             skipped::missing(name);
         }
-        found.iter().all(|(_, is_there)| *is_there).then_some(tools)
+        missing.is_empty().then_some(tools)
+    }
+
+    /// The same tools if there is this one too, else notes it.
+    pub fn and(&self, name: &str) -> Option<&Tools> {
+        if !self.has(name) {
+            skipped::missing(name);
+            return None;
+        }
+        Some(self)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match name {
+            "documents" => self.documents.is_dir(),
+            "redis-py" => runs(&self.python, &["-c", "import redis"]),
+            "redis-server" => runs(&self.redis_server, &["--version"]),
+            "redis-cli" => runs(&self.redis_cli, &["--version"]),
+            other => panic!("{other} is no tool of these tests"),
+        }
     }
 }
 

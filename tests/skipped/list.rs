@@ -15,7 +15,6 @@ pub struct Missing {
 }
 
 const SERVERS: &str = "MINIBROKER_REQUIRE_SERVERS";
-const DOCUMENTS: &str = "MINIBROKER_REQUIRE_DOCUMENTS";
 
 /// All of it, in the order of the summary.
 pub const ALL: [Missing; 7] = [
@@ -42,17 +41,17 @@ pub const ALL: [Missing; 7] = [
     Missing {
         name: "redis-cli",
         told: "no redis-cli on the PATH (Debian: apt install redis-tools)",
-        required: DOCUMENTS,
+        required: SERVERS,
     },
     Missing {
         name: "redis-py",
         told: "no Python with redis-py and pytest in target/python (tests/documents/setup-python makes it)",
-        required: DOCUMENTS,
+        required: "MINIBROKER_REQUIRE_PYTHON",
     },
     Missing {
         name: "documents",
         told: "no documents in $MINIBROKER_DOCUMENTS (they are not part of the repository)",
-        required: DOCUMENTS,
+        required: "MINIBROKER_REQUIRE_DOCUMENTS",
     },
 ];
 

@@ -78,7 +78,7 @@ pub fn play(stage: &Stage) -> Vec<Seen> {
     let database = literals(&server, "sqlite3.connect").remove(0);
     let log = host.file(&database);
     let log = log.to_str().expect("the path is of UTF-8");
-    let mut log = stage.script("log", "read_log.py", &[log, "3"]);
+    let mut log = stage.script("log", "python/read_log.py", &[log, "3"]);
     log.sees("end\n");
     let people = [alice, bob, host, log].map(Person::seen);
     people.map(|seen| seen.with_prompt_once(&client.asks_command).with_sets_sorted()).into()

@@ -24,7 +24,7 @@ pub fn over_sockets(stage: &Stage) -> Vec<Seen> {
 
 /// Over redis-py.
 pub fn over_redis_py(stage: &Stage) -> Vec<Seen> {
-    let mut driver = RedisPy(stage.script("connections", "session.py", &[]));
+    let mut driver = RedisPy(stage.script("connections", "python/session.py", &[]));
     session(stage, &mut driver, false);
     vec![driver.0.seen()]
 }
