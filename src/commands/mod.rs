@@ -45,7 +45,7 @@ pub use error::Error;
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::store::clients::Client;
 use crate::store::value::Type;
-use crate::store::waiters::Reason;
+use crate::store::waiters::{Reason, Wanted};
 use crate::store::{Bytes, ClientKey, Store, Version};
 
 /// What a command returns: nothing, as its reply is written, or the error that is its reply.
@@ -81,6 +81,8 @@ pub struct Wait {
     pub deadline: Option<i64>,
     /// What to run when a key is ready, if not the request itself.
     pub request: Option<OwnedRequest>,
+    /// What it waits for, if it reads streams and waits for nothing but new entries.
+    pub wanted: Option<Wanted>,
 }
 
 impl Context<'_> {
@@ -112,7 +114,13 @@ impl Context<'_> {
     pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
         if self.may_block {
             let keys = keys.into_iter().map(Bytes::from).collect();
-            self.wait = Some(Box::new(Wait { reason: Reason::Key(kind), keys, deadline, request: None }));
+            self.wait = Some(Box::new(Wait {
+                reason: Reason::Key(kind),
+                keys,
+                deadline,
+                request: None,
+                wanted: None,
+            }));
         } else {
             self.reply.null_array();
         }

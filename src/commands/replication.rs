@@ -47,5 +47,5 @@ pub fn waitaof(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn wait_for(ctx: &mut Context<'_>, reason: Reason, deadline: Option<i64>) {
-    ctx.wait = Some(Box::new(Wait { reason, keys: Vec::new(), deadline, request: None }));
+    ctx.wait = Some(Box::new(Wait { reason, keys: Vec::new(), deadline, request: None, wanted: None }));
 }

@@ -39,22 +39,20 @@ impl Engine {
             let until = self.store.waiters.last_arrival();
             let mut last = 0;
             loop {
-                self.store.db = db;
-                let kind = self.store.peek(&key).map(|entry| entry.value.kind());
-                let next = self.store.waiters.next_waiter(db, &key, kind, last, until);
+                let next = self.store.next_to_serve(db, &key, last, until);
                 let Some((arrival, client)) = next else { break };
                 last = arrival;
-                self.retry(client, &key);
+                self.retry(client, &key, arrival);
             }
         }
     }
 
     /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it finds nothing still,
     /// it waits on, with the deadline that it had.
-    fn retry(&mut self, client: ClientKey, key: &[u8]) {
+    fn retry(&mut self, client: ClientKey, key: &[u8], arrival: u64) {
         let Some(blocked) = self.store.resume(client) else { return };
         self.note_wakeup(client, || Wakeup::Key(key.to_vec()));
-        let Blocked { request, deadline, reason, keys, .. } = *blocked;
+        let Blocked { request, deadline, reason, keys, wanted, .. } = *blocked;
         let Some(command) = command_of(request.args()) else { return };
         let is_old = self.store.config.compat < Version::Redis7_4;
         let narrowed =
@@ -79,8 +77,19 @@ impl Engine {
                     self.store.waiters.remove(client, &blocked);
                 }
                 self.block(client, reason, keys, deadline, request);
+                let owner = self.store.clients.get_mut(client);
+                if let Some(blocked) = owner.and_then(|owner| owner.blocked.as_mut()) {
+                    blocked.wanted = wanted;
+                }
             } else if blocked.reason != Reason::Pause {
                 self.store.waiters.set_deadline(client, blocked, deadline);
+            }
+            // Those who were passed over have kept their places.
+            let Store { clients, waiters, .. } = &mut self.store;
+            if let Some(blocked) = clients.get_mut(client).and_then(|owner| owner.blocked.as_mut())
+                && blocked.wanted.is_some()
+            {
+                waiters.keep_place(client, blocked, key, arrival);
             }
         }
     }

@@ -292,8 +292,11 @@ impl Engine {
     #[cold]
     #[inline(never)]
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
-        let request = wait.request.unwrap_or_else(|| args.to_owned());
-        self.block(client, wait.reason, wait.keys, wait.deadline, request);
+        let Wait { reason, keys, deadline, request, wanted } = wait;
+        self.block(client, reason, keys, deadline, request.unwrap_or_else(|| args.to_owned()));
+        if let Some(blocked) = self.store.clients.get_mut(client).and_then(|owner| owner.blocked.as_mut()) {
+            blocked.wanted = wanted;
+        }
     }
 }
 

@@ -127,6 +127,11 @@ impl Database {
         self.entries.get(key)
     }
 
+    /// The entry of a key to change, expired or not.
+    pub(super) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        self.entries.get_mut(key)
+    }
+
     /// The key and entry at a place of the table; see [`Database`].
     #[must_use]
     pub fn at(&self, index: usize) -> Option<(&Bytes, &Entry)> {

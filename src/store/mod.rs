@@ -24,6 +24,7 @@ pub mod lcs;
 pub mod list;
 pub mod memory;
 pub mod partial_sort;
+mod passing;
 pub mod pattern;
 pub mod pubsub;
 pub mod sample;

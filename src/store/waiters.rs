@@ -9,8 +9,9 @@ use foldhash::fast::RandomState;
 
 use super::clients::Close;
 use super::journal::Wakeup;
+use super::stream::ConsumerKey;
 use super::value::Type;
-use super::{Bytes, ClientKey, Store, Time};
+use super::{Bytes, ClientKey, Store, StreamId, Time};
 use crate::resp::{OwnedRequest, Reply};
 
 /// Why a client waits.
@@ -50,6 +51,22 @@ pub enum Answer {
     Unblocked,
 }
 
+/// What the reader of a stream waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Entries with greater ids than these, one for each of its keys.
+    After(Vec<StreamId>),
+    /// Entries that the group has not read.
+    New {
+        /// The group.
+        group: Bytes,
+        /// Who reads for it.
+        consumer: Bytes,
+        /// Where the group had the consumer when it was looked up last.
+        found: Option<ConsumerKey>,
+    },
+}
+
 /// What a blocked client is in the middle of.
 #[derive(Debug)]
 pub struct Blocked {
@@ -63,8 +80,22 @@ pub struct Blocked {
     pub deadline: Option<i64>,
     /// What is run when a key is ready.
     pub request: OwnedRequest,
+    /// What it waits for, if it reads streams and waits for nothing but new entries.
+    pub wanted: Option<Wanted>,
     /// The place in the order of arrival.
     pub(super) arrival: u64,
+    /// The key for which it has kept an earlier place, and that place.
+    kept: Option<(Bytes, u64)>,
+}
+
+impl Blocked {
+    /// The place among those who wait for a key.
+    fn arrival_at(&self, key: &[u8]) -> u64 {
+        match &self.kept {
+            Some((kept, arrival)) if **kept == *key => *arrival,
+            _ => self.arrival,
+        }
+    }
 }
 
 /// Who waits for a key, in the order of arrival, apart for each reason: a value serves those of its type only, and
@@ -167,7 +198,36 @@ impl Waiters {
                 self.readers_of_groups += 1;
             }
         }
-        Box::new(Blocked { reason, db, keys, deadline, request, arrival })
+        Box::new(Blocked { reason, db, keys, deadline, request, wanted: None, arrival, kept: None })
+    }
+
+    /// Puts a client behind all who wait for one of its keys, but for this key, for which it keeps its place.
+    pub(super) fn move_behind(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8]) {
+        let place = blocked.arrival_at(key);
+        self.arrivals += 1;
+        for other in &blocked.keys {
+            if let Some(queues) = self.by_key[blocked.db].get_mut(other) {
+                queues.remove(blocked.arrival_at(other));
+                queues.add(blocked.reason, if **other == *key { place } else { self.arrivals }, client);
+            }
+        }
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.remove(&(deadline, blocked.arrival, client));
+            self.deadlines.insert((deadline, self.arrivals, client));
+        }
+        blocked.arrival = self.arrivals;
+        blocked.kept = Some((key.into(), place));
+    }
+
+    /// Gives a client that has just begun to wait again the place for this key that it had before.
+    pub fn keep_place(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], place: u64) {
+        if let Some(queues) = self.by_key[blocked.db].get_mut(key)
+            && blocked.keys.iter().any(|other| **other == *key)
+        {
+            queues.remove(blocked.arrival);
+            queues.add(blocked.reason, place, client);
+            blocked.kept = Some((key.into(), place));
+        }
     }
 
     /// Gives a wait another deadline.
@@ -186,7 +246,7 @@ impl Waiters {
         for key in &blocked.keys {
             let waiters = &mut self.by_key[blocked.db];
             if let Some(queues) = waiters.get_mut(key) {
-                queues.remove(blocked.arrival);
+                queues.remove(blocked.arrival_at(key));
                 if queues.0.is_empty() {
                     waiters.remove(key);
                 }
@@ -272,6 +332,19 @@ impl Waiters {
         let first = |reason| queues.of(reason)?.range(after + 1..).next();
         let next = reasons.filter_map(first).min_by_key(|(arrival, _)| **arrival);
         next.map(|(arrival, client)| (*arrival, *client)).filter(|(arrival, _)| *arrival <= until)
+    }
+
+    /// Those that wait for a key for this reason and came after arrival `after`, in their order.
+    pub(super) fn after(
+        &self,
+        db: usize,
+        key: &[u8],
+        reason: Reason,
+        after: u64,
+    ) -> impl Iterator<Item = (u64, ClientKey)> {
+        let queue = self.by_key.get(db).and_then(|keys| keys.get(key)?.of(reason));
+        let later = queue.map(|queue| queue.range(after + 1..)).into_iter().flatten();
+        later.map(|(arrival, client)| (*arrival, *client))
     }
 
     /// How many wait for a key in any database.

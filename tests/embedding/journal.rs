@@ -120,6 +120,35 @@ fn filters_find_clients_commands_channels_and_keys() -> Outcome {
 }
 
 #[test]
+fn an_entry_of_a_stream_wakes_only_the_reader_that_gets_it() -> Outcome {
+    const READERS: usize = 20;
+    let broker = Broker::start()?;
+    broker.command(["XGROUP", "CREATE", "jobs", "workers", "$", "MKSTREAM"])?;
+    let mut readers = Vec::new();
+    for number in 0..READERS {
+        let mut reader = Wire::connect(&broker)?;
+        reader.send(&format!("XREADGROUP GROUP workers {number} BLOCK 0 STREAMS jobs >"))?;
+        broker.wait_for_blocked("jobs", number + 1).blocking()?;
+        readers.push(reader);
+    }
+    let mut other = Wire::connect(&broker)?;
+    other.send("XREAD BLOCK 0 STREAMS jobs 9-0")?;
+    broker.wait_for_blocked("jobs", READERS + 1).blocking()?;
+    for id in ["1-0", "2-0", "3-0"] {
+        broker.command(["XADD", "jobs", id, "task", "x"])?;
+    }
+    broker.wait_for_blocked("jobs", READERS - 2).blocking()?;
+    let journal = broker.journal();
+    let woken = journal.iter().filter(|event| matches!(event.kind, EventKind::Unblocked(_)));
+    assert_eq!(woken.count(), 3, "{journal}");
+    for (reader, id) in readers.iter_mut().zip(["1-0", "2-0", "3-0"]) {
+        let entry = format!("*2\r\n$3\r\n{id}\r\n*2\r\n$4\r\ntask\r\n$1\r\nx\r\n");
+        reader.expect(&format!("*1\r\n*2\r\n$4\r\njobs\r\n*1\r\n{entry}"))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn waits_that_end_by_time_and_keys_that_expire_are_told() -> Outcome {
     let broker = Broker::start()?;
     let mut worker = Wire::connect(&broker)?;

@@ -73,8 +73,13 @@ pub fn waitfor(ctx: &mut Context<'_>) -> Answered {
     if condition.is_met(ctx.store) {
         ctx.reply.ok();
     } else if ctx.may_block && !within.is_zero() {
-        let wait = Wait { reason: Reason::Condition, keys: Vec::new(), deadline: None, request: None };
-        ctx.wait = Some(Box::new(wait));
+        ctx.wait = Some(Box::new(Wait {
+            reason: Reason::Condition,
+            keys: Vec::new(),
+            deadline: None,
+            request: None,
+            wanted: None,
+        }));
     } else {
         let seen = condition.seen(ctx.store).text;
         return Err(Error::new(format!("ERR waited {within:?} for {condition}, saw {seen}")));

@@ -5,7 +5,7 @@ use super::{ids, write_entries, write_entry};
 use crate::commands::{Context, Error, Outcome, numbers};
 use crate::resp::{Args, OwnedRequest};
 use crate::store::value::Type;
-use crate::store::waiters::Reason;
+use crate::store::waiters::{Reason, Wanted};
 use crate::store::{Stream, StreamId, Value, Version};
 
 /// `XREAD`
@@ -36,9 +36,8 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
         write_entries(&mut ctx.reply, entries.take(options.count));
     }
     finish(ctx, &options, start, found);
-    if let Some(wait) = &mut ctx.wait
-        && texts.iter().any(|id| ids::is_sign(id, b'$'))
-    {
+    let Some(wait) = &mut ctx.wait else { return Ok(()) };
+    if texts.iter().any(|id| ids::is_sign(id, b'$')) {
         // When the command is run again, `$` would mean what has arrived meanwhile.
         let mut buffer = [0; StreamId::TEXT_MAX];
         let mut request: Vec<Vec<u8>> = ctx.args.range(0, options.ids).iter().map(<[u8]>::to_vec).collect();
@@ -47,6 +46,10 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
             request.push(id.to_vec());
         }
         wait.request = Some(OwnedRequest::new(request));
+    }
+    // The last entry is another one with each that is added.
+    if !texts.iter().any(|id| ids::is_sign(id, b'+')) {
+        wait.wanted = Some(Wanted::After(after));
     }
     Ok(())
 }
@@ -115,6 +118,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     if let Some(wait) = &mut ctx.wait {
         // It ends, too, when a key is removed or holds another type.
         wait.reason = Reason::Group;
+        wait.wanted = Some(Wanted::New { group: group.into(), consumer: name.into(), found: None });
     }
     Ok(())
 }
