@@ -87,6 +87,7 @@
 //! | module | what is there | knows of |
 //! |---|---|---|
 //! | [`broker`] | the handle that a test holds | threads |
+//! | `conform` | cases: conversations that real servers were asked, for tests and `minibroker conform` | sessions |
 //! | `remote` | real servers: their URLs, connections, answers | sockets, TLS |
 //! | [`session`] | what clients said to a server, recorded, played and compared | tokio, a broker |
 //! | [`server`] | connections, timer, waits: the shell | tokio, the system's clock |
@@ -106,6 +107,9 @@
 
 pub mod broker;
 pub mod commands;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod conform;
 pub mod differences;
 pub mod engine;
 mod remote;

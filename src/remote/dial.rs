@@ -58,6 +58,20 @@ impl Socket {
     }
 }
 
+#[cfg(feature = "cli")]
+impl Socket {
+    /// The client's end, where it has an address.
+    pub fn client(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, RemoteError> {
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;

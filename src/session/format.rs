@@ -3,6 +3,9 @@
 mod read;
 mod write;
 
+#[doc(hidden)]
+pub use read::words;
+pub(crate) use write::quote;
 pub(super) use write::write_event;
 
 use std::collections::{HashMap, HashSet};

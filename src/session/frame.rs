@@ -162,6 +162,40 @@ impl Frame {
         }
     }
 
+    /// It as it stands on the wire; a placeholder is nothing there.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(Some(self.kind()).filter(|kind| *kind != b'<'));
+        match self {
+            Self::Text { kind: b'$' | b'=' | b'!', text } => {
+                out.extend_from_slice(format!("{}\r\n", text.len()).as_bytes());
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }
+            Self::Text { text, .. } => {
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }
+            Self::Null { .. } => out.extend_from_slice(b"-1\r\n"),
+            Self::Nest { kind, items } => {
+                // An attribute is no element of what it stands in.
+                let elements = items.iter().filter(|item| item.kind() != b'|').count();
+                let length = if matches!(kind, b'%' | b'|') { elements / 2 } else { elements };
+                out.extend_from_slice(format!("{length}\r\n").as_bytes());
+                for item in items {
+                    item.write(out);
+                }
+            }
+            Self::Placeholder(_) => {}
+        }
+    }
+
     /// Reads a whole frame, with nothing behind it. None: it is nested too deep.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {

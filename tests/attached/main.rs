@@ -16,17 +16,11 @@ mod suite;
 mod tls;
 mod waits;
 
-#[path = "../comparison/control.rs"]
-#[allow(dead_code)]
-mod control;
 #[path = "../comparison/servers.rs"]
 #[allow(dead_code)]
 mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;
-#[path = "../comparison/wire.rs"]
-#[allow(dead_code)]
-mod wire;
 
 /// What a test returns.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
-use crate::{
-    compare::Markers,
-    control::Control,
-    differences, programs, servers,
-    wire::{self, Value},
+use minibroker::{
+    conform::{control::Control, differences, markers::Markers, wire},
+    session::Frame,
 };
+
+use crate::{programs, servers};
 
 /// One row of `not_built.txt`: `command | reason`, where `**` in the command stands for any text.
 struct NotBuilt {
@@ -31,22 +31,19 @@ fn not_built() -> Result<Vec<NotBuilt>, String> {
     .collect()
 }
 
-fn text(value: &Value) -> String {
-    match value {
-        Value::Leaf { text: Some(text), .. } => String::from_utf8_lossy(text).into_owned(),
-        _ => String::new(),
-    }
+fn text(value: &Frame) -> String {
+    String::from_utf8_lossy(value.text().unwrap_or_default()).into_owned()
 }
 
-fn items(value: Value) -> Vec<Value> {
+fn items(value: Frame) -> Vec<Frame> {
     match value {
-        Value::Nest { items: Some(items), .. } => items,
+        Frame::Nest { items, .. } => items,
         _ => Vec::new(),
     }
 }
 
 /// The names of all commands and subcommands, each with what COMMAND INFO and COMMAND DOCS say of it.
-fn commands(server: &servers::Server) -> std::io::Result<BTreeMap<String, (Value, Value)>> {
+fn commands(server: &servers::Server) -> std::io::Result<BTreeMap<String, (Frame, Frame)>> {
     let mut control = Control::connect(server.addr)?;
     let mut commands = BTreeMap::new();
     for name in items(control.command(&["COMMAND", "LIST"])?) {
@@ -59,10 +56,10 @@ fn commands(server: &servers::Server) -> std::io::Result<BTreeMap<String, (Value
 }
 
 /// COMMAND INFO without the subcommands, which are commands of their own in the list.
-fn without_subcommands(info: &Value) -> Value {
-    let mut row = items(items(info.clone()).pop().unwrap_or(Value::Nest { kind: b'*', items: None }));
+fn without_subcommands(info: &Frame) -> Frame {
+    let mut row = items(info.clone()).pop().map(items).unwrap_or_default();
     row.truncate(row.len().saturating_sub(1));
-    Value::Nest { kind: b'*', items: Some(row) }
+    Frame::Nest { kind: b'*', items: row }
 }
 
 /// Fields whose words are each project's own.
@@ -70,9 +67,9 @@ const WORDS: &[&str] = &["summary", "complexity", "replaced_by", "notes"];
 
 /// What COMMAND says with nothing in the place of words; without the history, which here nobody keeps, and the
 /// subcommands, which are asked for themselves.
-fn facts(value: Value) -> Value {
-    let Value::Nest { kind, items: Some(items) } = value else { return value };
-    let mut kept: Vec<Value> = Vec::new();
+fn facts(value: Frame) -> Frame {
+    let Frame::Nest { kind, items } = value else { return value };
+    let mut kept: Vec<Frame> = Vec::new();
     let mut items = items.into_iter();
     while let Some(item) = items.next() {
         let name = text(&item);
@@ -85,11 +82,11 @@ fn facts(value: Value) -> Value {
             _ => kept.push(facts(item)),
         }
     }
-    Value::Nest { kind, items: Some(kept) }
+    Frame::Nest { kind, items: kept }
 }
 
 /// Only what differs, with a little of what stands around it.
-fn difference(real: &Value, ours: &Value) -> String {
+fn difference(real: &Frame, ours: &Frame) -> String {
     let lines = |value| {
         let mut lines = Vec::new();
         wire::show_value(value, 0, &mut lines);

@@ -4,11 +4,11 @@
 //! real server and from every real server on `minibroker`, and read out whole: it must read as where it came
 //! from. Where nothing is left to chance the bytes are those of the newest Redis, too.
 
+use minibroker::{conform::control::Control, session::Frame};
+
 use crate::{
-    control::Control,
     servers::{self, Server},
     skipped,
-    wire::Value,
 };
 
 type Command = Vec<Vec<u8>>;
@@ -277,25 +277,25 @@ fn streams(cases: &mut Vec<Case>) {
     cases.push(Case { same_bytes: false, only: Some(KNOWS_IDLE_CONSUMERS), ..idle });
 }
 
-fn bulk(value: &Value) -> Option<&[u8]> {
+fn bulk(value: &Frame) -> Option<&[u8]> {
     match value {
-        Value::Leaf { kind: b'$', text } => text.as_deref(),
+        Frame::Text { kind: b'$', text } => Some(text),
         _ => None,
     }
 }
 
-fn is_error(value: &Value) -> bool {
-    matches!(value, Value::Leaf { kind: b'-', .. })
+fn is_error(value: &Frame) -> bool {
+    matches!(value, Frame::Text { kind: b'-', .. })
 }
 
 /// A value read out, as far as all servers can tell it.
-fn read_out(control: &mut Control, key: &str) -> Result<Vec<Value>, String> {
+fn read_out(control: &mut Control, key: &str) -> Result<Vec<Frame>, String> {
     let mut ask = |line: &str| {
         let command: Vec<&str> = line.split(' ').map(|word| if word == "k" { key } else { word }).collect();
         control.command(&command).map_err(|error| format!("{line}: {error}"))
     };
     let kind = ask("TYPE k")?;
-    let Value::Leaf { text: Some(name), .. } = &kind else { return Ok(vec![kind]) };
+    let Frame::Text { text: name, .. } = &kind else { return Ok(vec![kind]) };
     let questions: &[&str] = match name.as_slice() {
         b"string" => &["GET k"],
         b"list" => &["LRANGE k 0 -1"],
@@ -308,37 +308,36 @@ fn read_out(control: &mut Control, key: &str) -> Result<Vec<Value>, String> {
     for question in questions {
         answers.push(normal(ask(question)?, name));
     }
-    if let (b"hash", Some(Value::Nest { items: Some(pairs), .. })) = (name.as_slice(), answers.get(1)) {
+    if let (b"hash", Some(Frame::Nest { items: pairs, .. })) = (name.as_slice(), answers.get(1)) {
         let fields = pairs.iter().step_by(2).filter_map(bulk);
         let mut command = vec![b"HPEXPIRETIME".to_vec(), key.into(), b"FIELDS".to_vec()];
         command.push((pairs.len() / 2).to_string().into());
         command.extend(fields.map(<[u8]>::to_vec));
         let deadlines = control.command(&command).map_err(|error| error.to_string())?;
         // Redis 7.0 has no such command: nothing expires there.
-        let Value::Nest { items: Some(deadlines), .. } = deadlines else { return Ok(answers) };
-        let expires =
-            |deadline: &Value| !matches!(deadline, Value::Leaf { text: Some(text), .. } if text == b"-1");
+        let Frame::Nest { items: deadlines, .. } = deadlines else { return Ok(answers) };
+        let expires = |deadline: &Frame| deadline.text() != Some(b"-1".as_slice());
         if deadlines.iter().any(expires) {
-            answers.push(Value::Nest { kind: b'*', items: Some(deadlines) });
+            answers.push(Frame::Nest { kind: b'*', items: deadlines });
         }
     }
     Ok(answers)
 }
 
 /// Without what another server may tell otherwise.
-fn normal(value: Value, kind: &[u8]) -> Value {
-    let Value::Nest { kind: frame, items: Some(mut items) } = value else { return value };
+fn normal(value: Frame, kind: &[u8]) -> Frame {
+    let Frame::Nest { kind: frame, mut items } = value else { return value };
     match kind {
         b"set" => items.sort(),
         b"hash" => {
-            let mut pairs: Vec<Vec<Value>> = items.chunks(2).map(<[Value]>::to_vec).collect();
+            let mut pairs: Vec<Vec<Frame>> = items.chunks(2).map(<[Frame]>::to_vec).collect();
             pairs.sort();
             items = pairs.concat();
         }
         b"zset" => {
             // Redis 7.0 prints other digits.
             for score in items.iter_mut().skip(1).step_by(2) {
-                if let Value::Leaf { text: Some(text), .. } = score
+                if let Frame::Text { text, .. } = score
                     && let Some(number) =
                         std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok())
                 {
@@ -360,7 +359,7 @@ fn normal(value: Value, kind: &[u8]) -> Value {
             items = kept;
         }
     }
-    Value::Nest { kind: frame, items: Some(items) }
+    Frame::Nest { kind: frame, items }
 }
 
 /// A server with a value on it.
@@ -368,7 +367,7 @@ struct Place<'a> {
     server: &'a Server,
     control: Control,
     /// What it dumps and what is read out of it; none, if it cannot have the value.
-    value: Option<(Vec<u8>, Vec<Value>)>,
+    value: Option<(Vec<u8>, Vec<Frame>)>,
 }
 
 impl<'a> Place<'a> {

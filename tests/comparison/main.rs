@@ -52,23 +52,24 @@
 //! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.md` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
 
 mod commands;
-mod compare;
-mod control;
-mod differences;
 mod dump;
 mod programs;
-mod run;
-mod script;
 mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;
-mod wire;
 
-use std::{collections::BTreeMap, env, fmt::Write, path::Path};
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
 
-use minibroker::Version;
-use run::{Outcome, Runner};
-use script::{Protocol, Scenario, Step};
+use minibroker::{
+    Version,
+    conform::{
+        control::Control,
+        differences, markers,
+        run::{Outcome, Runner},
+        script::{self, Protocol, Scenario, Step},
+        wire,
+    },
+};
 
 macro_rules! families {
     ($($test:ident: $family:literal,)*) => {
@@ -116,7 +117,8 @@ type Found = BTreeMap<usize, (String, Vec<String>)>;
 fn compare_family(family: &str) -> Result<(), String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/comparison");
     let file = format!("cases/{family}.txt");
-    let scenarios = script::read(&folder.join(&file))?;
+    let text = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+    let scenarios = script::read(&file, &text(&file)?)?;
     let only = env::var("COMPARISON_ONLY").ok();
     let show = env::var_os("COMPARISON_SHOW").is_some();
     let rows_wanted = env::var_os("COMPARISON_ROWS").is_some();
@@ -134,9 +136,12 @@ fn compare_family(family: &str) -> Result<(), String> {
     let brokers =
         versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = real.iter().map(|server| server.name.as_str()).collect();
-    let rows = differences::read(&folder.join("differences.md"), family, &names)?;
+    let rows = differences::read("differences.md", &text("differences.md")?, family, &names)?;
 
-    let connect = |server| Runner::new(server).map_err(|error| format!("no connection to a server: {error}"));
+    let connect = |server: &servers::Server| {
+        let runner = Control::connect(server.addr).and_then(|control| Runner::new(&server.name, control));
+        runner.map_err(|error| format!("no connection to a server: {error}"))
+    };
     let mut references = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
     let subjects = versions.iter().zip(&brokers).map(|(version, broker)| Ok((*version, connect(broker)?)));
     let mut subjects = subjects.collect::<Result<Vec<_>, String>>()?;
@@ -177,7 +182,7 @@ fn compare_family(family: &str) -> Result<(), String> {
                                     );
                                 }
                                 let place = format!("against {name} in {protocol:?}");
-                                let (real, ours) = (compare::show(answer), compare::show(outcome));
+                                let (real, ours) = (markers::show(answer), markers::show(outcome));
                                 note(&mut found, &file, scenario, step, place, &real, &ours);
                             }
                         }
@@ -239,7 +244,7 @@ fn print_scenario(file: &str, scenario: &Scenario, protocol: Protocol, outcomes:
     println!("== {} ({protocol:?})", scenario.title);
     for (step, outcome) in scenario.steps.iter().zip(outcomes) {
         println!("{file}:{}  {}", step.line, step.text);
-        for line in compare::show(outcome) {
+        for line in markers::show(outcome) {
             println!("        {line}");
         }
     }

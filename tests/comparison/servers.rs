@@ -11,8 +11,7 @@ use std::{
 };
 
 use minibroker::Version;
-
-use crate::control::Control;
+use minibroker::conform::control::Control;
 
 /// A running server, real or `minibroker`; it ends with the value.
 #[derive(Debug)]

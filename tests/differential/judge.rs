@@ -1,6 +1,7 @@
 //! Whether a broker and a real server have said the same: every byte, but for what differs by nature, for which
 //! [`rules`] stand, and for what is listed in `tests/comparison/differences.md`.
 
+use minibroker::conform::wire;
 use minibroker::session::conversation::{Conversation, Heard as About, Request};
 use minibroker::session::frame::Frame;
 use minibroker::session::rules::{self, Pairs};
@@ -8,7 +9,6 @@ use minibroker::session::rules::{self, Pairs};
 use crate::listed::{self, Listed};
 use crate::play::{Heard, Transcript};
 use crate::program::{Moment, Program, Step, encoded};
-use crate::wire;
 
 /// The first difference.
 #[derive(Clone, Debug)]

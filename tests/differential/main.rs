@@ -28,14 +28,8 @@ mod shrink;
 mod text;
 
 #[allow(dead_code)]
-#[path = "../comparison/control.rs"]
-mod control;
-#[allow(dead_code)]
 #[path = "../comparison/servers.rs"]
 mod servers;
-#[allow(dead_code)]
-#[path = "../comparison/wire.rs"]
-mod wire;
 
 #[path = "../skipped/mod.rs"]
 mod skipped;

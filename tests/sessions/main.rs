@@ -5,16 +5,10 @@
 #[path = "../attached/certificates.rs"]
 mod certificates;
 #[allow(dead_code)]
-#[path = "../comparison/control.rs"]
-mod control;
-#[allow(dead_code)]
 #[path = "../comparison/servers.rs"]
 mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;
-#[allow(dead_code)]
-#[path = "../comparison/wire.rs"]
-mod wire;
 
 mod passing;
 mod playing;

@@ -6,11 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use minibroker::Broker;
+use minibroker::conform::wire::request;
 use minibroker::session::{Action, Argument, Frame, Session};
 
 use crate::Tested;
 use crate::program::{Folder, Recorder, url};
-use crate::wire::request;
 
 const CONNECTIONS: u64 = 100;
 const PIPELINE: usize = 1_000;

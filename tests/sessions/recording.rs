@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use minibroker::Broker;
+use minibroker::conform::control::Control;
 use minibroker::session::{Action, Argument, Session};
 use redis::Commands;
 
 use crate::Tested;
-use crate::control::Control;
 use crate::program::{Folder, Recorder, all, compare, replay, url};
 
 /// How long anything may take before the test fails: far longer than it takes on a busy machine.

@@ -96,6 +96,15 @@ pub(super) fn event(line: &str, mut connection: impl FnMut(&str) -> usize) -> Re
     }
 }
 
+/// Splits a line into arguments as redis-cli does: `"..."` with escapes, `'...'` without.
+///
+/// # Errors
+///
+/// A quote is not closed, or an escape is none.
+pub fn words(line: &str) -> Result<Vec<Vec<u8>>, String> {
+    Cursor::new(line).words()
+}
+
 /// A place in a line.
 struct Cursor<'a> {
     line: &'a [u8],
@@ -130,6 +139,29 @@ impl<'a> Cursor<'a> {
                 return Ok(arguments);
             }
             arguments.push(self.argument()?);
+        }
+    }
+
+    /// The same without placeholders.
+    fn words(&mut self) -> Result<Vec<Vec<u8>>, String> {
+        let mut words = Vec::new();
+        loop {
+            self.skip_space();
+            if self.peek().is_none() {
+                return Ok(words);
+            }
+            let mut text = Vec::new();
+            while let Some(byte) = self.peek().filter(|byte| !byte.is_ascii_whitespace()) {
+                match byte {
+                    b'"' => self.double_quoted(&mut text)?,
+                    b'\'' => self.single_quoted(&mut text)?,
+                    _ => {
+                        text.push(byte);
+                        self.at += 1;
+                    }
+                }
+            }
+            words.push(text);
         }
     }
 

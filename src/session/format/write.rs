@@ -183,7 +183,7 @@ fn may_stand_bare(bytes: &[u8]) -> bool {
 }
 
 /// A string in double quotes, as redis-cli shows it; text in UTF-8 stays readable.
-fn quote(bytes: &[u8]) -> String {
+pub(crate) fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
     let ascii = |out: &mut String, byte: u8| match byte {

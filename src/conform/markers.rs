@@ -1,9 +1,8 @@
 //! What counts as the same answer: every byte, unless the line of the case file says otherwise.
 
-use crate::{
-    run::{Outcome, Received},
-    wire::{self, Value},
-};
+use super::run::{Outcome, Received};
+use super::wire;
+use crate::session::frame::Frame;
 
 /// The exceptions that a line makes, each visible in it as `~name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,12 +17,16 @@ pub struct Markers {
     digits: bool,
     monitor: bool,
     hello: bool,
-    within: Option<i64>,
+    within: Option<u64>,
     fields: Option<Vec<String>>,
 }
 
 impl Markers {
     /// Reads one marker, without its `~`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such marker.
     pub fn add(&mut self, marker: &str) -> Result<(), String> {
         match marker.split_once('=') {
             Some(("within", distance)) => {
@@ -48,57 +51,72 @@ impl Markers {
     }
 
     /// Whether two outcomes of the step count as the same.
+    #[must_use]
     pub fn same(&self, left: &Outcome, right: &Outcome) -> bool {
         left.note == right.note
             && left.received.len() == right.received.len()
             && left.received.iter().zip(&right.received).all(|(one, other)| {
                 one.client == other.client
                     && one.closed == other.closed
-                    && self.same_bytes((&one.bytes, &left.control), (&other.bytes, &right.control))
+                    && one.rest == other.rest
+                    && (one.frames == other.frames
+                        || self
+                            .alike_all(&self.masked(one, &left.control), &self.masked(other, &right.control)))
             })
     }
 
-    /// Whether two texts of replies count as the same, each with the address of the harness's own connection.
-    pub fn same_bytes(&self, left: (&[u8], &str), right: (&[u8], &str)) -> bool {
-        if *self == Markers::default() {
-            return left.0 == right.0;
+    /// The outcome with everything taken out that may differ. To take it out again changes nothing.
+    #[must_use]
+    pub fn canonical(&self, outcome: &Outcome) -> Outcome {
+        let received = outcome
+            .received
+            .iter()
+            .map(|received| Received { frames: self.masked(received, &outcome.control), ..received.clone() });
+        Outcome { received: received.collect(), note: outcome.note.clone(), control: String::new() }
+    }
+
+    /// Whether two texts of replies count as the same.
+    #[must_use]
+    pub fn same_bytes(&self, left: &[u8], right: &[u8]) -> bool {
+        if *self == Self::default() {
+            return left == right;
         }
-        let (left, right) = (self.masked(left.0, left.1), self.masked(right.0, right.1));
-        left.1 == right.1
-            && left.0.len() == right.0.len()
-            && left.0.iter().zip(&right.0).all(|(one, other)| self.alike(one, other))
+        let received = |bytes: &[u8]| {
+            let (frames, rest) = wire::frames(bytes);
+            Received { client: String::new(), frames, rest: rest.to_vec(), closed: false }
+        };
+        let (left, right) = (received(left), received(right));
+        left.rest == right.rest && self.alike_all(&self.masked(&left, ""), &self.masked(&right, ""))
     }
 
     /// Whether two values count as the same.
-    pub fn same_values(&self, left: &wire::Value, right: &wire::Value) -> bool {
+    #[must_use]
+    pub fn same_values(&self, left: &Frame, right: &Frame) -> bool {
         self.alike(&self.mask(left.clone(), "", true), &self.mask(right.clone(), "", true))
     }
 
-    /// The replies with everything that may differ taken out, and what is left over behind them.
-    fn masked<'a>(&self, bytes: &'a [u8], control: &str) -> (Vec<Value>, &'a [u8]) {
-        let (mut values, rest) = wire::frames(bytes);
-        if self.monitor {
-            values.retain(
-                |value| !matches!(value, Value::Leaf { kind: b'+', text: Some(text) } if contains(text, control)),
-            );
-        }
-        let mut values: Vec<Value> =
-            values.into_iter().map(|value| self.mask(value, control, true)).collect();
+    /// The replies with everything that may differ taken out.
+    fn masked(&self, received: &Received, control: &str) -> Vec<Frame> {
+        let own = |value: &Frame| {
+            self.monitor
+                && !control.is_empty()
+                && matches!(value, Frame::Text { kind: b'+', text } if contains(text, control))
+        };
+        let kept = received.frames.iter().filter(|value| !own(value)).cloned();
+        let mut values: Vec<Frame> = kept.map(|value| self.mask(value, control, true)).collect();
         if self.frames {
             values.sort();
         }
-        (values, rest)
+        values
     }
 
-    fn mask(&self, value: Value, control: &str, top: bool) -> Value {
+    fn mask(&self, value: Frame, control: &str, top: bool) -> Frame {
         match value {
-            Value::Leaf { kind, text } if self.any => Value::Leaf { kind, text: text.map(|_| Vec::new()) },
-            Value::Nest { kind, items } if self.any => Value::Nest { kind, items: items.map(|_| Vec::new()) },
-            Value::Leaf { kind, text: Some(text) } => {
-                Value::Leaf { kind, text: Some(self.mask_text(text, control)) }
-            }
-            Value::Nest { kind, items: Some(items) } => {
-                let mut items: Vec<Value> =
+            Frame::Text { kind, .. } if self.any => Frame::Text { kind, text: Vec::new() },
+            Frame::Nest { kind, .. } if self.any => Frame::Nest { kind, items: Vec::new() },
+            Frame::Text { kind, text } => Frame::Text { kind, text: self.mask_text(text, control) },
+            Frame::Nest { kind, items } => {
+                let mut items: Vec<Frame> =
                     items.into_iter().map(|item| self.mask(item, control, false)).collect();
                 if self.hello {
                     items = without_identity(items);
@@ -108,7 +126,7 @@ impl Markers {
                 } else if self.unordered {
                     items.sort();
                 }
-                Value::Nest { kind, items: Some(items) }
+                Frame::Nest { kind, items }
             }
             other => other,
         }
@@ -136,24 +154,22 @@ impl Markers {
         if self.digits { without_digits(&text) } else { text }
     }
 
-    fn alike(&self, left: &Value, right: &Value) -> bool {
+    fn alike_all(&self, left: &[Frame], right: &[Frame]) -> bool {
+        left.len() == right.len() && left.iter().zip(right).all(|(left, right)| self.alike(left, right))
+    }
+
+    fn alike(&self, left: &Frame, right: &Frame) -> bool {
         match (self.within, left, right) {
             (
                 Some(distance),
-                Value::Leaf { kind: one, text: Some(left) },
-                Value::Leaf { kind: other, text: Some(right) },
+                Frame::Text { kind: one, text: left },
+                Frame::Text { kind: other, text: right },
             ) if one == other => match (integer(left), integer(right)) {
-                (Some(left), Some(right)) => (left - right).abs() <= distance,
+                (Some(left), Some(right)) => left.abs_diff(right) <= distance,
                 _ => left == right,
             },
-            (
-                Some(_),
-                Value::Nest { kind: one, items: Some(left) },
-                Value::Nest { kind: other, items: Some(right) },
-            ) => {
-                one == other
-                    && left.len() == right.len()
-                    && left.iter().zip(right).all(|(left, right)| self.alike(left, right))
+            (Some(_), Frame::Nest { kind: one, items: left }, Frame::Nest { kind: other, items: right }) => {
+                one == other && self.alike_all(left, right)
             }
             _ => left == right,
         }
@@ -168,22 +184,20 @@ fn contains(text: &[u8], part: &str) -> bool {
     text.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-fn sorted_pairs(items: &[Value]) -> Vec<Value> {
-    let mut pairs: Vec<Vec<Value>> = items.chunks(2).map(<[Value]>::to_vec).collect();
+fn sorted_pairs(items: &[Frame]) -> Vec<Frame> {
+    let mut pairs: Vec<Vec<Frame>> = items.chunks(2).map(<[Frame]>::to_vec).collect();
     pairs.sort();
     pairs.concat()
 }
 
 /// What HELLO says of the server that asks for no comparison: version, client id and modules.
-fn without_identity(mut items: Vec<Value>) -> Vec<Value> {
-    let named = |item: &Value, names: &[&[u8]]| matches!(item, Value::Leaf { text: Some(text), .. } if names.contains(&text.as_slice()));
+fn without_identity(mut items: Vec<Frame>) -> Vec<Frame> {
+    let named = |item: &Frame, names: &[&[u8]]| item.text().is_some_and(|text| names.contains(&text));
     if items.first().is_some_and(|first| named(first, &[b"server"])) {
         for pair in items.chunks_mut(2) {
             let [name, value] = pair else { continue };
-            match value {
-                Value::Nest { items, .. } => *items = None,
-                Value::Leaf { text, .. } if named(name, &[b"version", b"id"]) => *text = None,
-                Value::Leaf { .. } => {}
+            if matches!(value, Frame::Nest { .. }) || named(name, &[b"version", b"id"]) {
+                *value = Frame::Null { kind: value.kind() };
             }
         }
     }
@@ -205,13 +219,13 @@ fn without_digits(text: &[u8]) -> Vec<u8> {
 /// Of `name=value name=value` (CLIENT LIST) and `name:value` lines (INFO) those that are asked for.
 /// The line of the harness's own connection is left out.
 fn kept_fields(text: &str, fields: &[String], control: &str) -> String {
-    let own = format!("addr={control}");
+    let own = (!control.is_empty()).then(|| format!("addr={control}"));
     let wanted = |field: &&str| {
         let name = field.split(['=', ':']).next().unwrap_or_default();
         fields.iter().any(|wanted| wanted == name)
     };
     text.lines()
-        .filter(|line| !line.split(' ').any(|field| field == own))
+        .filter(|line| !line.split(' ').any(|field| own.as_deref() == Some(field)))
         .map(|line| line.split(' ').filter(wanted).collect::<Vec<_>>().join(" "))
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
@@ -219,10 +233,12 @@ fn kept_fields(text: &str, fields: &[String], control: &str) -> String {
 }
 
 /// An outcome in readable form.
+#[must_use]
 pub fn show(outcome: &Outcome) -> Vec<String> {
     let mut lines = Vec::new();
-    for Received { client, bytes, closed } in &outcome.received {
-        lines.extend(wire::show(bytes).into_iter().map(|line| format!("{client} <- {line}")));
+    for Received { client, frames, rest, closed } in &outcome.received {
+        let shown = wire::show_frames(frames, rest);
+        lines.extend(shown.into_iter().map(|line| format!("{client} <- {line}")));
         if *closed {
             lines.push(format!("{client} is closed"));
         }

@@ -1,22 +1,18 @@
-//! Runs a scenario on one server and records what every connection receives.
+//! Plays a scenario on one server and returns what every connection receives.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
-    thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::collections::BTreeMap;
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::{
-    control::{Control, PATIENCE},
-    script::{Action, Protocol, Scenario, Step},
-    servers::Server,
-    wire,
-};
+use super::control::{self, Control, PATIENCE};
+use super::link::{Arrived, Link};
+use super::script::{Action, Protocol, Scenario, Step};
+use super::wire;
+use crate::session::frame::Frame;
 
 /// What a step brought.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Only the connections that received something or were closed, in the order in which they were opened.
     pub received: Vec<Received>,
@@ -27,10 +23,15 @@ pub struct Outcome {
 }
 
 /// What one connection received during a step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
+    /// The client's name.
     pub client: String,
-    pub bytes: Vec<u8>,
+    /// Replies and pushes.
+    pub frames: Vec<Frame>,
+    /// What came behind them and is none.
+    pub rest: Vec<u8>,
+    /// Whether the server has closed the connection.
     pub closed: bool,
 }
 
@@ -43,15 +44,20 @@ const PIECE: usize = 8 * 1024;
 #[derive(Debug)]
 struct Connection {
     client: String,
-    stream: TcpStream,
+    link: Link,
     addr: String,
     closed: bool,
+    /// What has arrived in this step.
+    arrived: Vec<u8>,
 }
 
-/// A server, and the harness's own connection to it.
+/// A server, and the player's own connection to it.
 #[derive(Debug)]
-pub struct Runner<'a> {
-    server: &'a Server,
+pub struct Runner {
+    /// What reports call it.
+    name: String,
+    /// How many clients it had before.
+    others: usize,
     control: Control,
     connections: Vec<Connection>,
     /// What to give back to CONFIG SET when the scenario is over.
@@ -59,14 +65,24 @@ pub struct Runner<'a> {
     paused: bool,
 }
 
-impl<'a> Runner<'a> {
-    pub fn new(server: &'a Server) -> io::Result<Runner<'a>> {
-        let control = Control::connect(server.addr)?;
-        Ok(Runner { server, control, connections: Vec::new(), changed: BTreeMap::new(), paused: false })
+impl Runner {
+    /// Plays on the server at the other end of this connection.
+    ///
+    /// # Errors
+    ///
+    /// The server is gone.
+    pub fn new(name: impl Into<String>, mut control: Control) -> io::Result<Self> {
+        let (name, others) = (name.into(), control.clients()?);
+        let (connections, changed) = (Vec::new(), BTreeMap::new());
+        Ok(Self { name, others, control, connections, changed, paused: false })
     }
 
     /// Runs a scenario. `hint` is what the reference answered; a server that is late gets a little time
     /// to come up with as many replies.
+    ///
+    /// # Errors
+    ///
+    /// The server is gone, or does not answer the player's own questions. [`recover`](Self::recover) tells which.
     pub fn run(
         &mut self,
         scenario: &Scenario,
@@ -77,12 +93,11 @@ impl<'a> Runner<'a> {
         for (index, step) in scenario.steps.iter().enumerate() {
             let hint = hint.and_then(|hint| hint.get(index));
             let outcome = self.step(step, protocol, hint).map_err(|error| {
-                format!("line {}: {} answers the harness no more: {error}", step.line, self.server.name)
+                format!("line {}: {} answers the harness no more: {error}", step.line, self.name)
             })?;
             outcomes.push(outcome);
         }
-        self.clean()
-            .map_err(|error| format!("after \"{}\": {}: {error}", scenario.title, self.server.name))?;
+        self.clean().map_err(|error| format!("after \"{}\": {}: {error}", scenario.title, self.name))?;
         Ok(outcomes)
     }
 
@@ -117,7 +132,7 @@ impl<'a> Runner<'a> {
             Action::Close { client } => {
                 if let Some(index) = self.connections.iter().position(|one| one.client == *client) {
                     let closed = self.connections.remove(index);
-                    drop(closed.stream);
+                    drop(closed.link);
                     if !self.control.until(|control| Ok(control.client_id(&closed.addr)?.is_none()))? {
                         outcome.note = Some("the server does not notice that it is gone".into());
                     }
@@ -129,7 +144,7 @@ impl<'a> Runner<'a> {
             Action::Gone { key } => {
                 let gone = self.control.until(|control| {
                     Ok(control.command(&[b"EXISTS".as_slice(), key.as_slice()])?
-                        == wire::Value::Leaf { kind: b':', text: Some(b"0".to_vec()) })
+                        == Frame::Text { kind: b':', text: b"0".to_vec() })
                 })?;
                 if !gone {
                     outcome.note = Some("it does not expire".into());
@@ -150,60 +165,67 @@ impl<'a> Runner<'a> {
         waits_for: Option<usize>,
         hint: Option<&Outcome>,
     ) -> io::Result<()> {
-        let mut found: Vec<Received> = self
-            .connections
-            .iter()
-            .map(|one| Received { client: one.client.clone(), bytes: Vec::new(), closed: false })
-            .collect();
-        if let Some(index) = waits_for {
+        for connection in &mut self.connections {
+            connection.arrived.clear();
+        }
+        let was_closed: Vec<bool> = self.connections.iter().map(|connection| connection.closed).collect();
+        if let Some(connection) = waits_for.and_then(|index| self.connections.get_mut(index)) {
             let deadline = Instant::now() + PATIENCE;
-            while found[index].bytes.is_empty() && !found[index].closed {
-                self.connections[index].read(&mut found[index])?;
+            while connection.arrived.is_empty() && !connection.closed {
+                connection.wait(deadline)?;
                 if Instant::now() > deadline {
                     outcome.note = Some("nothing came".into());
                     break;
                 }
-                thread::yield_now();
             }
         }
         self.control.barrier()?;
         // A server reads and writes long texts in pieces, one in every turn of its loop.
         let mut pieces = sent / PIECE;
         loop {
-            let before: usize = found.iter().map(|found| found.bytes.len()).sum();
-            for (connection, found) in self.connections.iter_mut().zip(&mut found) {
-                connection.read(found)?;
-            }
-            let after: usize = found.iter().map(|found| found.bytes.len()).sum();
-            if pieces == 0 && after - before < PIECE {
+            let before = self.arrived();
+            self.read_arrived()?;
+            if pieces == 0 && self.arrived() - before < PIECE {
                 break;
             }
             pieces = pieces.saturating_sub(1);
             self.control.barrier()?;
         }
         let deadline = Instant::now() + LATE;
+        let mut found = self.received(&was_closed);
         while hint.is_some_and(|hint| owes(&found, hint)) && Instant::now() < deadline {
-            for (connection, found) in self.connections.iter_mut().zip(&mut found) {
-                connection.read(found)?;
-            }
+            self.read_arrived()?;
             thread::yield_now();
+            found = self.received(&was_closed);
         }
-        found.retain(|found| found.closed || !found.bytes.is_empty());
+        found.retain(|found| found.closed || !found.frames.is_empty() || !found.rest.is_empty());
         outcome.received = found;
         Ok(())
     }
 
+    /// How many bytes have arrived in this step.
+    fn arrived(&self) -> usize {
+        self.connections.iter().map(|connection| connection.arrived.len()).sum()
+    }
+
+    fn read_arrived(&mut self) -> io::Result<()> {
+        self.connections.iter_mut().try_for_each(Connection::read_arrived)
+    }
+
+    /// What every connection has received in this step.
+    fn received(&self, was_closed: &[bool]) -> Vec<Received> {
+        let received = |(connection, was_closed): (&Connection, &bool)| {
+            let (frames, rest) = wire::frames(&connection.arrived);
+            let closed = connection.closed && !was_closed;
+            Received { client: connection.client.clone(), frames, rest: rest.to_vec(), closed }
+        };
+        self.connections.iter().zip(was_closed).map(received).collect()
+    }
+
     fn send(&mut self, index: usize, bytes: &[u8]) {
-        // A server may have closed the connection; that shows in what is received.
-        let connection = &mut self.connections[index];
-        let mut rest = bytes;
-        let deadline = Instant::now() + PATIENCE;
-        while !rest.is_empty() && Instant::now() < deadline {
-            match connection.stream.write(rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
-                Err(_) => return,
-            }
+        if let Some(connection) = self.connections.get_mut(index) {
+            // A server may have closed the connection; that shows in what is received.
+            let _ = connection.link.write(bytes, PATIENCE);
         }
     }
 
@@ -212,12 +234,14 @@ impl<'a> Runner<'a> {
         if let Some(index) = self.connections.iter().position(|one| one.client == client) {
             return Ok(index);
         }
-        let mut connection = Connection::open(self.server.addr, client)?;
+        let mut link = self.control.another()?;
         if protocol == Protocol::Resp3 {
-            connection.hello()?;
+            // Its reply is forgotten: the connection family compares it.
+            control::once(&mut link, &["HELLO", "3"])?;
         }
-        connection.stream.set_nonblocking(true)?;
-        self.connections.push(connection);
+        let addr = link.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+        let client = client.to_owned();
+        self.connections.push(Connection { client, link, addr, closed: false, arrived: Vec::new() });
         // So that the server has accepted it before anything else happens.
         self.control.barrier()?;
         Ok(self.connections.len() - 1)
@@ -253,7 +277,7 @@ impl<'a> Runner<'a> {
 
     fn placeholder(&mut self, inner: &str) -> io::Result<Option<Vec<u8>>> {
         if inner == "server" {
-            return Ok(Some(self.server.addr.to_string().into_bytes()));
+            return Ok(self.control.server.map(|server| server.to_string().into_bytes()));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for (name, now) in [("nowms", now.as_millis()), ("now", u128::from(now.as_secs()))] {
@@ -309,7 +333,8 @@ impl<'a> Runner<'a> {
         for (name, value) in std::mem::take(&mut self.changed) {
             self.control.command(&[b"CONFIG".as_slice(), b"SET", name.as_bytes(), &value])?;
         }
-        if !self.control.until(|control| Ok(control.clients()? <= 1))? {
+        let others = self.others;
+        if !self.control.until(|control| Ok(control.clients()? <= others))? {
             return Err(io::Error::other("closed connections stay in CLIENT LIST"));
         }
         self.control.command(&["FLUSHALL"])?;
@@ -317,8 +342,12 @@ impl<'a> Runner<'a> {
     }
 
     /// Forgets a scenario that could not be finished. An error: the server is beyond help.
+    ///
+    /// # Errors
+    ///
+    /// The server is gone.
     pub fn recover(&mut self) -> io::Result<()> {
-        self.control = Control::connect(self.server.addr)?;
+        self.control.reconnect()?;
         self.clean()
     }
 }
@@ -327,53 +356,33 @@ impl<'a> Runner<'a> {
 fn owes(found: &[Received], hint: &Outcome) -> bool {
     hint.received.iter().any(|expected| {
         found.iter().find(|found| found.client == expected.client).is_some_and(|found| {
+            let is_empty = expected.frames.is_empty() && expected.rest.is_empty();
             (expected.closed && !found.closed)
-                || (!found.closed
-                    && wire::frames(&found.bytes).0.len() < wire::frames(&expected.bytes).0.len().max(1)
-                    && !expected.bytes.is_empty())
+                || (!found.closed && !is_empty && found.frames.len() < expected.frames.len().max(1))
         })
     })
 }
 
 impl Connection {
-    fn open(server: SocketAddr, client: &str) -> io::Result<Connection> {
-        let stream = TcpStream::connect(server)?;
-        stream.set_nodelay(true)?;
-        let addr = stream.local_addr()?.to_string();
-        Ok(Connection { client: client.to_owned(), stream, addr, closed: false })
-    }
-
-    /// `HELLO 3`, its reply read and forgotten. The connection family compares it.
-    fn hello(&mut self) -> io::Result<()> {
-        self.stream.set_read_timeout(Some(PATIENCE))?;
-        self.stream.write_all(&wire::request(&["HELLO", "3"]))?;
-        let mut bytes = Vec::new();
-        let mut chunk = [0; 4096];
-        while wire::frames(&bytes).0.is_empty() {
-            match self.stream.read(&mut chunk)? {
-                0 => return Ok(()),
-                read => bytes.extend_from_slice(&chunk[..read]),
+    /// Adds what has arrived.
+    fn read_arrived(&mut self) -> io::Result<()> {
+        while !self.closed {
+            match self.link.read_arrived(&mut self.arrived)? {
+                Arrived::Nothing => break,
+                Arrived::Bytes => {}
+                Arrived::End => self.closed = true,
             }
         }
         Ok(())
     }
 
-    /// Adds what has arrived.
-    fn read(&mut self, into: &mut Received) -> io::Result<()> {
-        let mut chunk = vec![0; 64 * 1024];
-        while !self.closed {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => self.closed = true,
-                Ok(read) => {
-                    into.bytes.extend_from_slice(&chunk[..read]);
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Whoever closes with unread input resets the connection: closed all the same.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.closed = true,
-                Err(error) => return Err(error),
-            }
-            into.closed = true;
+    /// Waits until something arrives, or the deadline.
+    fn wait(&mut self, deadline: Instant) -> io::Result<()> {
+        match self.link.read(&mut self.arrived, deadline.saturating_duration_since(Instant::now())) {
+            Ok(Arrived::End) => self.closed = true,
+            Ok(Arrived::Nothing | Arrived::Bytes) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }

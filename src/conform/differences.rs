@@ -1,12 +1,14 @@
 //! The tables of differences between real servers and `minibroker`, which the documentation shows as well.
 
-use std::{cell::Cell, path::Path};
+use std::cell::Cell;
 
-use crate::{run::Outcome, script::Step};
+use super::run::Outcome;
+use super::script::Step;
 
 /// One row: on this server these steps answer otherwise than `minibroker` does, for this reason.
 #[derive(Debug)]
 pub struct Difference {
+    /// The number of its line, from 1.
     pub line: usize,
     server: String,
     /// Within what they may differ, as the markers of the case files; without any they may answer anything.
@@ -23,9 +25,12 @@ pub struct Difference {
 /// What stands above the columns of each table.
 const HEAD: &str = "server | family | scenario | step | reason";
 
-/// Reads the tables; only the rows of one family, and only those for servers that are there.
-pub fn read(path: &Path, family: &str, servers: &[&str]) -> Result<Vec<Difference>, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+/// Reads the tables; only the rows of one family, and only those for these servers. `name` is what errors call them.
+///
+/// # Errors
+///
+/// A row has not all cells; the error names its line.
+pub fn read(name: &str, text: &str, family: &str, servers: &[&str]) -> Result<Vec<Difference>, String> {
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
         // All but the rows of the tables is for readers.
@@ -35,10 +40,10 @@ pub fn read(path: &Path, family: &str, servers: &[&str]) -> Result<Vec<Differenc
         }
         let cells: Vec<&str> = row.split(" | ").map(|cell| cell.trim().trim_matches('`')).collect();
         let [server, of, scenario, step, reason] = cells[..] else {
-            return Err(format!("{}:{}: wants {HEAD}", path.display(), index + 1));
+            return Err(format!("{name}:{}: wants {HEAD}", index + 1));
         };
         if reason.is_empty() {
-            return Err(format!("{}:{}: no reason is given", path.display(), index + 1));
+            return Err(format!("{name}:{}: no reason is given", index + 1));
         }
         let mut words = server.split_whitespace();
         let server = words.next().unwrap_or_default();
@@ -89,6 +94,7 @@ impl std::fmt::Display for Difference {
 }
 
 /// Patterns in which `**` stands for any text; all else, also a single star, for itself.
+#[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
     let pieces: Vec<&str> = pattern.split("**").collect();
     let [first, middle @ .., last] = pieces.as_slice() else { return pattern == text };

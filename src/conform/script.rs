@@ -1,14 +1,16 @@
-//! Reads the case files. Their format is described at the top of `main.rs`.
+//! Reads the case files. Their format is described in `tests/comparison/main.rs`.
 
-use std::path::Path;
-
-use crate::{compare::Markers, wire};
+use super::markers::Markers;
+use super::wire;
 
 /// A piece of a conversation, on fresh connections and an empty server.
 #[derive(Debug)]
 pub struct Scenario {
+    /// Behind `==`, without the protocol.
     pub title: String,
+    /// Those in which it is played.
     pub protocols: Vec<Protocol>,
+    /// In their order.
     pub steps: Vec<Step>,
 }
 
@@ -24,10 +26,13 @@ pub enum Protocol {
 /// One line of a case file.
 #[derive(Debug)]
 pub struct Step {
+    /// The number of the line, from 1.
     pub line: usize,
     /// The line as written, for reports and for the table of differences.
     pub text: String,
+    /// What it does.
     pub action: Action,
+    /// In what the answers may differ.
     pub markers: Markers,
 }
 
@@ -51,13 +56,16 @@ pub enum Action {
     Sleep { milliseconds: u64 },
 }
 
-/// Reads a case file; an error names the line.
-pub fn read(path: &Path) -> Result<Vec<Scenario>, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+/// Reads a case file. `name` is what errors call it.
+///
+/// # Errors
+///
+/// A line is no step; the error names it.
+pub fn read(name: &str, text: &str) -> Result<Vec<Scenario>, String> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let (number, line) = (index + 1, line.trim());
-        let at = |error: String| format!("{}:{number}: {error}", path.display());
+        let at = |error: String| format!("{name}:{number}: {error}");
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -104,7 +112,7 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
             None => words.push(word),
         }
     }
-    let client = |name: &&str| name.to_string();
+    let client = |name: &str| name.to_owned();
     let action = match (words.as_slice(), payload) {
         ([name], Some(payload)) => {
             Action::Send { client: client(name), requests: vec![wire::split(payload)?], blocks, waits }

@@ -1,0 +1,236 @@
+//! The player's own connection to a server: the barrier, questions about clients, cleaning up.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use super::link::{self, Arrived, Link};
+use crate::remote::{RemoteError, Scanner, Target};
+use crate::resp::request_bytes;
+use crate::session::frame::Frame;
+
+/// How long anything that must happen may take before it counts as missing.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an event that a server reports may take. Real servers answer otherwise than they should as well,
+/// so this is also what such an answer costs.
+const EVENT: Duration = Duration::from_millis(1500);
+/// How long it may take on a server that has reported no event yet but missed [`MISSED`] of them: it cannot tell.
+const UNREPORTED: Duration = Duration::from_millis(20);
+/// How many events a server may miss before it counts as one that reports none.
+const MISSED: u32 = 3;
+
+/// A connection that no scenario uses.
+#[derive(Debug)]
+pub struct Control {
+    target: Target,
+    link: Link,
+    runtime: Rc<Runtime>,
+    /// Its address as the server writes it.
+    pub addr: String,
+    /// The server's address, where it has one.
+    pub server: Option<SocketAddr>,
+    reported: u32,
+    missed: u32,
+}
+
+impl Control {
+    /// Connects to a server without a password.
+    ///
+    /// # Errors
+    ///
+    /// No server is there.
+    pub fn connect(server: SocketAddr) -> io::Result<Self> {
+        let target: Target = format!("redis://{server}").parse().map_err(io::Error::other)?;
+        Self::dial(&target).map_err(io::Error::other)
+    }
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    ///
+    /// No server is there, or it refuses the login.
+    pub fn dial(target: &Target) -> Result<Self, RemoteError> {
+        let runtime = link::runtime()?;
+        let link = open(&runtime, target)?;
+        Ok(Self::new(target.clone(), runtime, link, 0, 0))
+    }
+
+    fn new(target: Target, runtime: Rc<Runtime>, link: Link, reported: u32, missed: u32) -> Self {
+        let addr = link.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+        let server = link.server();
+        Self { target, link, runtime, addr, server, reported, missed }
+    }
+
+    /// Connects again, where the connection is lost.
+    ///
+    /// # Errors
+    ///
+    /// The server is gone.
+    pub fn reconnect(&mut self) -> io::Result<()> {
+        let link = open(&self.runtime, &self.target).map_err(io::Error::other)?;
+        let runtime = Rc::clone(&self.runtime);
+        *self = Self::new(self.target.clone(), runtime, link, self.reported, self.missed);
+        Ok(())
+    }
+
+    /// Another connection to the same server, logged in.
+    pub(super) fn another(&self) -> io::Result<Link> {
+        open(&self.runtime, &self.target).map_err(io::Error::other)
+    }
+
+    /// Sends a command and waits for its reply.
+    ///
+    /// # Errors
+    ///
+    /// The server is gone, or answers nothing in time, or what is no reply.
+    pub fn command<T: AsRef<[u8]>>(&mut self, arguments: &[T]) -> io::Result<Frame> {
+        match once(&mut self.link, arguments) {
+            // A scenario may kill every client, this one too.
+            Err(error)
+                if error.kind() != io::ErrorKind::TimedOut && error.kind() != io::ErrorKind::InvalidData =>
+            {
+                self.reconnect()?;
+                once(&mut self.link, arguments)
+            }
+            other => other,
+        }
+    }
+
+    /// Two round trips. A server writes the replies of one turn of its loop in any order, so the first
+    /// may overtake what the turn wrote to others; the second cannot.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub fn barrier(&mut self) -> io::Result<()> {
+        for _ in 0..2 {
+            self.command(&["PING", "barrier"])?;
+        }
+        Ok(())
+    }
+
+    fn text<T: AsRef<[u8]>>(&mut self, arguments: &[T]) -> io::Result<String> {
+        match self.command(arguments)? {
+            Frame::Text { kind, text } if kind != b'-' => Ok(String::from_utf8_lossy(&text).into_owned()),
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// A section of INFO; empty where the server has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub fn info(&mut self, section: &str) -> io::Result<String> {
+        self.text(&["INFO", section])
+    }
+
+    /// How many clients the server says are blocked.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub fn blocked(&mut self) -> io::Result<u64> {
+        let info = self.info("clients")?;
+        let count = info.lines().find_map(|line| line.strip_prefix("blocked_clients:")?.trim().parse().ok());
+        Ok(count.unwrap_or(0))
+    }
+
+    /// The number of the client with this address.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub fn client_id(&mut self, addr: &str) -> io::Result<Option<String>> {
+        let wanted = format!("addr={addr}");
+        let list = self.text(&["CLIENT", "LIST"])?;
+        let line = list.lines().find(|line| line.split(' ').any(|field| field == wanted));
+        Ok(line
+            .and_then(|line| line.split(' ').find_map(|field| field.strip_prefix("id=")))
+            .map(str::to_owned))
+    }
+
+    /// How many clients there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub fn clients(&mut self) -> io::Result<usize> {
+        Ok(self.text(&["CLIENT", "LIST"])?.lines().count())
+    }
+
+    /// A configuration parameter.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub fn config(&mut self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let answer = self.command(&["CONFIG", "GET", name])?;
+        Ok(answer.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec))
+    }
+
+    /// Asks until the answer is yes. `false`: it never was.
+    ///
+    /// # Errors
+    ///
+    /// What asking fails with.
+    pub fn until(&mut self, mut asks: impl FnMut(&mut Self) -> io::Result<bool>) -> io::Result<bool> {
+        let limit = if self.reported == 0 && self.missed >= MISSED { UNREPORTED } else { EVENT };
+        let deadline = Instant::now() + limit;
+        let mut is_late = false;
+        while !asks(self)? {
+            is_late = true;
+            if Instant::now() > deadline {
+                self.missed += 1;
+                return Ok(false);
+            }
+            thread::yield_now();
+        }
+        // What was so before somebody asked says nothing about whether the server reports it.
+        self.reported += u32::from(is_late);
+        Ok(true)
+    }
+}
+
+/// Connects and logs in.
+fn open(runtime: &Rc<Runtime>, target: &Target) -> Result<Link, RemoteError> {
+    let mut link = Link::dial(runtime, target)?;
+    if let Some(password) = &target.password {
+        let user = target.user.as_deref();
+        let login: Vec<&str> = ["AUTH"].into_iter().chain(user).chain([password.as_str()]).collect();
+        let answer = once(&mut link, &login).map_err(told)?;
+        if let Frame::Text { kind: b'-', text } = answer {
+            return Err(RemoteError::Refused(String::from_utf8_lossy(&text).into_owned()));
+        }
+    }
+    Ok(link)
+}
+
+fn told(error: io::Error) -> RemoteError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => RemoteError::Silent,
+        io::ErrorKind::InvalidData => RemoteError::NotRedis,
+        io::ErrorKind::UnexpectedEof => RemoteError::Closed,
+        _ => error.into(),
+    }
+}
+
+/// Sends a command and waits for its reply.
+pub(super) fn once<T: AsRef<[u8]>>(link: &mut Link, arguments: &[T]) -> io::Result<Frame> {
+    link.write(&request_bytes(arguments), PATIENCE)?;
+    let (mut bytes, mut scanner) = (Vec::new(), Scanner::default());
+    loop {
+        if link.read(&mut bytes, PATIENCE)? == Arrived::End {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let no_reply = || io::Error::new(io::ErrorKind::InvalidData, RemoteError::NotRedis);
+        if let Some(length) = scanner.scan(&bytes).map_err(|_| no_reply())? {
+            return bytes.get(..length).and_then(Frame::read).ok_or_else(no_reply);
+        }
+    }
+}
