@@ -188,11 +188,10 @@ pub fn bitop(ctx: &mut Context<'_>) -> Outcome {
     if operation == Operation::Not && keys.len() != 1 {
         return Err(Error::new("ERR BITOP NOT must be called with a single source key."));
     }
-    let mut strings = Vec::new();
-    for key in keys.iter() {
-        strings.push(read(ctx.store, key)?.as_deref().unwrap_or_default().to_vec());
-    }
-    let result = bits::join(operation, &strings);
+    let strings = ctx.store.get_all::<ByteString>(keys.iter())?;
+    let views: Vec<_> = strings.into_iter().map(|string| string.map(ByteString::bytes)).collect();
+    let bytes: Vec<&[u8]> = views.iter().map(|view| view.as_deref().unwrap_or_default()).collect();
+    let result = bits::join(operation, &bytes);
     let len = result.len();
     ctx.store.put_result(destination, Value::String(ByteString::raw(result)), 1, Class::STRING, "set");
     ctx.reply.count(len);

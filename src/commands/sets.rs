@@ -235,16 +235,6 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// The sets at these keys, in their order; none where there is no key.
-fn sets<'a>(store: &'a mut Store, keys: Args<'_>) -> Result<Vec<Option<&'a Set>>, Error> {
-    for key in keys.iter() {
-        store.get::<Set>(key)?;
-    }
-    let store: &Store = store;
-    let set = |key: &[u8]| Set::of(&store.glimpse(key)?.value);
-    Ok(keys.iter().map(set).collect())
-}
-
 /// Puts a result into the place of what the command's first key held, or removes that if the result is empty.
 fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
     let len = set.len();
@@ -258,7 +248,7 @@ fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
 ///
 /// One of the keys holds another type.
 pub fn sinter(ctx: &mut Context<'_>) -> Outcome {
-    let sets: Option<Vec<&Set>> = sets(ctx.store, ctx.args.from(1))?.into_iter().collect();
+    let sets: Option<Vec<&Set>> = ctx.store.get_all(ctx.args.from(1).iter())?.into_iter().collect();
     let members: Vec<_> = sets.into_iter().flat_map(set::intersection).collect();
     ctx.reply.set(members.len());
     for member in members {
@@ -274,7 +264,7 @@ pub fn sinter(ctx: &mut Context<'_>) -> Outcome {
 /// One of the keys holds another type; what the destination holds does not matter.
 pub fn sinterstore(ctx: &mut Context<'_>) -> Outcome {
     let limits = SetLimits::of(&ctx.store.config);
-    let sets: Option<Vec<&Set>> = sets(ctx.store, ctx.args.from(2))?.into_iter().collect();
+    let sets: Option<Vec<&Set>> = ctx.store.get_all(ctx.args.from(2).iter())?.into_iter().collect();
     let result = sets.map(|sets| Set::of_intersection(sets, limits)).unwrap_or_default();
     store(ctx, result, "sinterstore");
     Ok(())
@@ -297,7 +287,7 @@ pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
         let value = options.next().filter(|_| is_option(option, "LIMIT")).ok_or(Error::SYNTAX)?;
         limit = numbers::limit(value)?;
     }
-    let sets: Option<Vec<&Set>> = sets(ctx.store, args.range(2, 2 + keys))?.into_iter().collect();
+    let sets: Option<Vec<&Set>> = ctx.store.get_all(args.range(2, 2 + keys).iter())?.into_iter().collect();
     let members = sets.into_iter().flat_map(set::intersection);
     let count = members.take(limit).count();
     ctx.reply.count(count);
@@ -307,7 +297,7 @@ pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
 /// The union of the sets at these keys.
 fn union(ctx: &mut Context<'_>, keys: Args<'_>) -> Result<Set, Error> {
     let limits = SetLimits::of(&ctx.store.config);
-    Ok(set::union(sets(ctx.store, keys)?.into_iter().flatten(), limits))
+    Ok(set::union(ctx.store.get_all(keys.iter())?.into_iter().flatten(), limits))
 }
 
 /// `SUNION key [key ...]`
@@ -335,7 +325,7 @@ pub fn sunionstore(ctx: &mut Context<'_>) -> Outcome {
 /// The first of the sets at these keys without the members of the others.
 fn difference(ctx: &mut Context<'_>, keys: Args<'_>) -> Result<Set, Error> {
     let limits = SetLimits::of(&ctx.store.config);
-    let mut sets = sets(ctx.store, keys)?.into_iter();
+    let mut sets = ctx.store.get_all(keys.iter())?.into_iter();
     let Some(first) = sets.next().flatten() else { return Ok(Set::default()) };
     let others: Vec<&Set> = sets.flatten().collect();
     Ok(set::difference(first, &others, limits))

@@ -9,7 +9,7 @@ use crate::store::list::ListLimits;
 use crate::store::set::Member;
 use crate::store::string::View;
 use crate::store::value::Value;
-use crate::store::{Bytes, Class, Hash, List, Store, Typed, Version};
+use crate::store::{Bytes, Class, Entry, Hash, List, Store, Typed, Version};
 
 /// What the options say.
 struct Options<'a> {
@@ -55,9 +55,19 @@ impl<'a> Pattern<'a> {
         if self.is_element {
             return Some(View::Bytes(element));
         }
+        let key = self.key(element)?;
+        self.value(store.read(&key)?)
+    }
+
+    /// The key that it asks for an element.
+    fn key(&self, element: &[u8]) -> Option<Vec<u8>> {
         let (before, behind) = self.around?;
-        let key = [before, element, behind].concat();
-        match (&store.read(&key)?.value, self.field) {
+        Some([before, element, behind].concat())
+    }
+
+    /// What it finds in that key.
+    fn value<'s>(&self, entry: &'s Entry) -> Option<View<'s>> {
+        match (&entry.value, self.field) {
             (Value::Hash(hash), Some(field)) => Hash::get(hash, field).map(View::Bytes),
             (Value::String(text), None) => Some(text.bytes()),
             _ => None,
@@ -123,17 +133,17 @@ impl<'a> Options<'a> {
 }
 
 /// An element and what it is sorted by.
-struct Item {
+struct Item<'s> {
     element: Bytes,
-    weight: Weight,
+    weight: Weight<'s>,
 }
 
-enum Weight {
-    /// The element itself, by its bytes; or nothing, if it is not sorted.
+enum Weight<'s> {
+    /// The element itself, by its bytes.
     Own,
     Number(f64),
-    /// What BY has found.
-    Text(Option<Bytes>),
+    /// What BY has found. It is not copied: many elements may have the same long text.
+    Text(Option<View<'s>>),
 }
 
 /// `SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC|DESC] [ALPHA] [STORE destination]`.
@@ -168,12 +178,8 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
         // redis-server sorts the large form only, and leaves it so.
         set.index();
     }
-    let items = if options.keeps_order {
-        elements.into_iter().map(|element| Item { element, weight: Weight::Own }).collect()
-    } else {
-        sorted(ctx.store, elements, &options)?
-    };
-    answer(ctx, &items, &options);
+    let elements = if options.keeps_order { elements } else { sorted(ctx.store, elements, &options)? };
+    answer(ctx, &elements, &options);
     Ok(())
 }
 
@@ -210,7 +216,7 @@ fn member(member: Member<'_>) -> Bytes {
 }
 
 /// The elements of the answer, in their order.
-fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Item>, Error> {
+fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Bytes>, Error> {
     let version = store.config.compat;
     let mut items = Vec::with_capacity(elements.len());
     let mut all_numbers = true;
@@ -221,7 +227,7 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
             Some(by) => {
                 let found = by.look_up(store, &element);
                 if options.alphabetic {
-                    Weight::Text(found.map(|text| Bytes::from(&*text)))
+                    Weight::Text(None)
                 } else {
                     // What is missing weighs nothing.
                     Weight::Number(found.map_or(0.0, |text| number(&text, version, &mut all_numbers)))
@@ -230,18 +236,25 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
         };
         items.push(Item { element, weight });
     }
+    // All keys have been read. Now their texts are borrowed from the store, which does not change any more.
+    let store: &Store = store;
+    if let Some(by) = options.by.as_ref().filter(|_| options.alphabetic) {
+        for item in &mut items {
+            let entry = by.key(&item.element).and_then(|key| store.glimpse(&key));
+            item.weight = Weight::Text(entry.and_then(|entry| by.value(entry)));
+        }
+    }
     if !all_numbers {
         return Err(Error::new("ERR One or more scores can't be converted into double"));
     }
-    let compare = |one: &Item, other: &Item| {
+    let compare = |one: &Item<'_>, other: &Item<'_>| {
         let order = compare(one, other, options.store.is_some());
         if options.descending { order.reverse() } else { order }
     };
     let (start, end) = options.range(items.len());
     items.sort_by(compare);
     items.truncate(end);
-    items.drain(..start.min(end));
-    Ok(items)
+    Ok(items.into_iter().skip(start).map(|item| item.element).collect())
 }
 
 /// A weight: no white space around it, and no text at all is 0. Before Redis 7.2 white space may stand in front, the number
@@ -264,8 +277,8 @@ fn number(text: &[u8], version: Version, all_numbers: &mut bool) -> f64 {
 
 /// The order of two elements. What is answered is sorted as texts of C are, which end at a NUL; what is stored by
 /// all bytes.
-fn compare(one: &Item, other: &Item, by_all_bytes: bool) -> Ordering {
-    let texts = |one: &Bytes, other: &Bytes| {
+fn compare(one: &Item<'_>, other: &Item<'_>, by_all_bytes: bool) -> Ordering {
+    let texts = |one: &[u8], other: &[u8]| {
         if by_all_bytes { one.cmp(other) } else { up_to_nul(one).cmp(up_to_nul(other)) }
     };
     match (&one.weight, &other.weight) {
@@ -279,16 +292,16 @@ fn compare(one: &Item, other: &Item, by_all_bytes: bool) -> Ordering {
     }
 }
 
-fn answer(ctx: &mut Context<'_>, items: &[Item], options: &Options<'_>) {
-    let count = items.len() * options.get.len().max(1);
+fn answer(ctx: &mut Context<'_>, elements: &[Bytes], options: &Options<'_>) {
+    let count = elements.len() * options.get.len().max(1);
     if let Some(destination) = options.store {
         let mut list = Vec::with_capacity(count);
-        for item in items {
+        for element in elements {
             if options.get.is_empty() {
-                list.push(item.element.clone());
+                list.push(element.clone());
             }
             for pattern in &options.get {
-                let found = pattern.look_up(ctx.store, &item.element);
+                let found = pattern.look_up(ctx.store, element);
                 list.push(found.as_deref().unwrap_or_default().into());
             }
         }
@@ -297,12 +310,12 @@ fn answer(ctx: &mut Context<'_>, items: &[Item], options: &Options<'_>) {
         return;
     }
     ctx.reply.array(count);
-    for item in items {
+    for element in elements {
         if options.get.is_empty() {
-            ctx.reply.bulk(&item.element);
+            ctx.reply.bulk(element);
         }
         for pattern in &options.get {
-            let found = pattern.look_up(ctx.store, &item.element);
+            let found = pattern.look_up(ctx.store, element);
             ctx.reply.bulk_or_null(found.as_deref());
         }
     }

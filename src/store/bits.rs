@@ -81,30 +81,34 @@ pub enum Operation {
     Not,
 }
 
+/// How many bytes of each string are joined before the next ones: the same string may be named again and again, and this much
+/// of it stays in the cache.
+const PIECE: usize = 4096;
+
 /// Joins strings bit by bit. The result is as long as the longest; what is shorter ends in zeros. NOT takes the
 /// first alone.
 #[must_use]
-pub fn join(operation: Operation, strings: &[Vec<u8>]) -> Vec<u8> {
+pub fn join(operation: Operation, strings: &[&[u8]]) -> Vec<u8> {
     let Some((first, others)) = strings.split_first() else { return Vec::new() };
-    let mut result = first.clone();
     if operation == Operation::Not {
-        for byte in &mut result {
-            *byte = !*byte;
-        }
-        return result;
+        return first.iter().map(|byte| !byte).collect();
     }
-    let len = strings.iter().map(Vec::len).max().unwrap_or_default();
+    let len = strings.iter().map(|string| string.len()).max().unwrap_or_default();
+    let mut result = Vec::with_capacity(len);
+    result.extend_from_slice(first);
     result.resize(len, 0);
-    for other in others {
-        let (common, rest) = result.split_at_mut(other.len());
-        let pairs = common.iter_mut().zip(other);
-        match operation {
-            Operation::And => {
-                pairs.for_each(|(byte, other)| *byte &= other);
-                rest.fill(0);
+    for (at, piece) in result.chunks_mut(PIECE).enumerate() {
+        for other in others {
+            let other = other.get(at * PIECE..).unwrap_or_default();
+            let pairs = piece.iter_mut().zip(other);
+            match operation {
+                Operation::And => {
+                    pairs.for_each(|(byte, other)| *byte &= other);
+                    piece.iter_mut().skip(other.len()).for_each(|byte| *byte = 0);
+                }
+                Operation::Or => pairs.for_each(|(byte, other)| *byte |= other),
+                Operation::Xor | Operation::Not => pairs.for_each(|(byte, other)| *byte ^= other),
             }
-            Operation::Or => pairs.for_each(|(byte, other)| *byte |= other),
-            Operation::Xor | Operation::Not => pairs.for_each(|(byte, other)| *byte ^= other),
         }
     }
     result

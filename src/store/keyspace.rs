@@ -359,6 +359,27 @@ impl Store {
         entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
+    /// The values of several keys at once, in their order, for a command that reads: each is counted as a hit or miss.
+    /// They are not copied, however often a key is named.
+    ///
+    /// # Errors
+    ///
+    /// One of the keys holds another type.
+    pub fn get_all<'k, T: Typed>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+    ) -> Result<Vec<Option<&T>>, WrongType> {
+        for key in keys.clone() {
+            self.get::<T>(key)?;
+        }
+        Ok(self.glimpse_all(keys))
+    }
+
+    /// The values of several keys as they are, see [`Store::glimpse`]; none where a key holds another type.
+    pub fn glimpse_all<'k, T: Typed>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Option<&T>> {
+        keys.map(|key| T::of(&self.glimpse(key)?.value)).collect()
+    }
+
     /// The value of a key for a command that changes it if it is there.
     ///
     /// # Errors

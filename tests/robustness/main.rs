@@ -1,6 +1,7 @@
 //! Clients that break the rules, vanish, flood or never read. Each gets a clear error or its connection closed;
 //! nobody else notices, and nothing of it is left.
 
+mod allocations;
 mod before_login;
 mod limits;
 mod peer;

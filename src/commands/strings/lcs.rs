@@ -2,6 +2,7 @@
 
 use crate::commands::numbers::{integer, is_option};
 use crate::commands::{Context, Error, Outcome};
+use crate::resp::Reply;
 use crate::store::ByteString;
 use crate::store::lcs::Lcs;
 
@@ -49,37 +50,38 @@ impl Options {
 /// longer than `proto-max-bulk-len`.
 pub fn lcs(ctx: &mut Context<'_>) -> Outcome {
     let wrong_type = |_| Error::new("ERR The specified keys must contain string values");
-    let [one, other] = [1, 2].map(|at| {
-        let string: Result<Option<&ByteString>, _> = ctx.store.get(&ctx.args[at]);
-        string.map(|string| string.map_or_else(Vec::new, |string| string.bytes().to_vec()))
-    });
-    let (one, other) = (one.map_err(wrong_type)?, other.map_err(wrong_type)?);
+    let longest = ctx.store.config.proto_max_bulk_len;
+    // Both keys are looked up before either is refused.
+    let [one, other] = [1, 2].map(|at| ctx.store.get::<ByteString>(&ctx.args[at]).map(|_| ()));
+    one.and(other).map_err(wrong_type)?;
     let options = Options::read(ctx)?;
+    let strings = ctx.store.glimpse_all::<ByteString>(ctx.args.range(1, 3).iter());
+    let [one, other] = [0, 1].map(|at| strings[at].map(ByteString::bytes));
+    let (one, other) = (one.as_deref().unwrap_or_default(), other.as_deref().unwrap_or_default());
     if one.len().max(other.len()) >= u32::MAX as usize - 1 {
         return Err(Error::new("ERR String too long for LCS"));
     }
     match Lcs::memory(one.len(), other.len()) {
-        Some(memory) if memory as u64 <= ctx.store.config.proto_max_bulk_len => {}
+        Some(memory) if memory as u64 <= longest => {}
         _ => {
             let text = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
             return Err(Error::new(text));
         }
     }
-    let lcs = Lcs::new(&one, &other);
+    let lcs = Lcs::new(one, other);
     if options.len {
         ctx.reply.count(lcs.len());
     } else if options.idx {
-        reply_matches(ctx, &lcs, &options);
+        reply_matches(&mut ctx.reply, &lcs, &options);
     } else {
         ctx.reply.bulk(&lcs.subsequence());
     }
     Ok(())
 }
 
-fn reply_matches(ctx: &mut Context<'_>, lcs: &Lcs<'_>, options: &Options) {
+fn reply_matches(reply: &mut Reply<'_>, lcs: &Lcs<'_>, options: &Options) {
     let mut matches = lcs.matches();
     matches.retain(|piece| piece.len >= options.min_match_len);
-    let reply = &mut ctx.reply;
     reply.map(2);
     reply.bulk(b"matches");
     reply.array(matches.len());
