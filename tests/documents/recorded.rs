@@ -17,7 +17,7 @@ pub fn as_recorded(python: Python, name: &str, chat: fn(&Stage) -> Vec<Seen>) {
     };
     let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/documents/expected/{name}.txt"));
     if let Some(tools) = tools.and("redis-server") {
-        let seen = shown(&chat(&Stage::new(&tools, Kind::Redis)));
+        let seen = shown(&chat(&Stage::new(tools, Kind::Redis)));
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
             fs::write(&expected, &seen).expect("the file can be written");
         }
