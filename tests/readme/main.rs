@@ -89,6 +89,17 @@ fn the_readmes_session_can_be_read_and_its_variable_is_the_one_that_is_read() {
 }
 
 #[test]
+fn the_readme_names_parts_that_the_script_of_ci_has() {
+    let script = include_str!("../../.ci/run");
+    let commands = README.split('`').filter_map(|code| code.strip_prefix(".ci/run "));
+    let parts: Vec<&str> = commands.flat_map(str::split_whitespace).collect();
+    assert!(parts.len() >= 6, "{parts:?}");
+    for part in parts {
+        assert!(script.contains(&format!("\n{part}() {{\n")), "{part}");
+    }
+}
+
+#[test]
 fn the_readme_names_the_version_that_is_built() {
     let version = format!("{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
     assert!(blocks("toml")[0].contains(&format!("minibroker = {{ version = \"{version}\"")));
