@@ -322,7 +322,7 @@ fn start(c: &mut Criterion) {
             for _ in 0..iterations {
                 let started = Instant::now();
                 let broker = Broker::start().expect("it starts");
-                let mut stream = TcpStream::connect(broker.addr()).expect("it listens");
+                let mut stream = TcpStream::connect(broker.addr().expect("it listens")).expect("it listens");
                 let mut answer = [0; 7];
                 stream.write_all(&ping).and_then(|()| stream.read_exact(&mut answer)).expect("it answers");
                 let elapsed = started.elapsed();

@@ -63,7 +63,7 @@
 //! - Simulate: [`Builder::start_on_this_runtime`] has the broker take part in a deterministic simulation, over any stream
 //!   by [`Broker::serve_connection`].
 //! - Look inside and act itself: [`Broker::command`] runs any command and returns a [`Value`];
-//!   [`Broker::commands`] shows all that clients send as it comes.
+//!   [`Broker::watch_commands`] shows all that clients send as it comes.
 //! - Set a port, a password, a Unix socket, limits: [`Broker::builder`].
 //! - End it: dropping it cuts all clients and frees the port before `drop` returns, also while a test panics.
 //!
@@ -102,7 +102,7 @@
 //! # Features
 //!
 //! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it off:
-//!   `minibroker = { version = "0.1", default-features = false }`.
+//!   `minibroker = { version = "0.2", default-features = false }`.
 //! - `tls`: real servers behind `rediss://`.
 
 pub mod broker;
@@ -121,10 +121,11 @@ pub mod store;
 pub mod testing_a_chat;
 
 pub use broker::{
-    Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Ending, Event, EventKind,
-    FLUSH_VARIABLE, Fault, Faults, Filter, Journal, Message, Peer, Refusal, Stall, StartError, State,
-    URL_VARIABLE, Wait, WaitError, Wakeup,
+    AnyServer, Argument, Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded,
+    Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE, Fault, Faults, Filter, IntoArguments, Journal,
+    Message, Peer, Refusal, Server, Stall, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch,
+    WatchedCommand,
 };
-pub use resp::Value;
+pub use resp::{ByteString, Value};
 pub use server::ClientStream;
 pub use store::{UnknownVersion, Version};

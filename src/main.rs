@@ -11,8 +11,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use minibroker::commands::config;
 use minibroker::session::cli::Tool;
-use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version};
-use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
+use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version, Watch};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
@@ -244,7 +243,7 @@ fn run(options: &Options, command: &[OsString]) -> Result<ExitCode, Failure> {
         let mut child = Command::new(program)
             .args(arguments)
             .env("REDIS_URL", broker.url())
-            .env("REDIS_HOST", broker.addr().ip().to_string())
+            .env("REDIS_HOST", broker.addr().map_or_else(String::new, |addr| addr.ip().to_string()))
             .env("REDIS_PORT", broker.port().to_string())
             .kill_on_drop(true)
             .spawn()
@@ -286,7 +285,6 @@ impl Session {
             .databases(options.databases.into())
             .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX))
             .compat(options.compat)
-            .control(options.control)
             // Without control nobody could look at it.
             .journal_limit(if options.control { DEFAULT_JOURNAL_LIMIT } else { 0 })
             .password(options.requirepass.clone().unwrap_or_default());
@@ -294,19 +292,20 @@ impl Session {
         if let Some(path) = &options.unixsocket {
             builder = builder.unix_socket(path);
         }
+        if options.control {
+            builder = builder.control();
+        }
         if options.manual_clock {
             builder = builder.manual_clock();
         }
         if let Some(seed) = options.seed {
             builder = builder.seed(seed);
         }
-        let broker = builder.start()?;
         for (name, value) in &options.others {
-            broker
-                .command(["CONFIG", "SET", name, value])
-                .map_err(|error| Failure::new(format_args!("cannot set {name}"), error))?;
+            builder = builder.config(name, value);
         }
-        let printed = options.verbose.then(|| print(broker.commands()));
+        let broker = builder.start()?;
+        let printed = options.verbose.then(|| print(broker.watch_commands()));
         let port_file = match &options.port_file {
             None => None,
             Some(path) => Some(
@@ -358,11 +357,10 @@ impl Drop for PortFile {
 }
 
 /// Prints the commands in a thread of its own: whoever reads too slowly must not keep signals from us.
-fn print(commands: DuplexStream) -> oneshot::Receiver<()> {
-    let runtime = tokio::runtime::Handle::current();
+fn print(commands: Watch) -> oneshot::Receiver<()> {
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || {
-        runtime.block_on(print_commands(commands));
+        print_commands(commands);
         // The program may have ended without waiting for it.
         let _ = tell.send(());
     });
@@ -370,11 +368,13 @@ fn print(commands: DuplexStream) -> oneshot::Receiver<()> {
 }
 
 /// Prints the commands, a line each, until the broker ends.
-async fn print_commands(commands: DuplexStream) {
-    let mut lines = BufReader::new(commands).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = line.strip_prefix(b"+").unwrap_or(&line);
-        if writeln!(io::stderr(), "{}", String::from_utf8_lossy(line.trim_ascii_end())).is_err() {
+fn print_commands(mut commands: Watch) {
+    while let Some(command) = commands.blocking_next() {
+        let mut text = String::new();
+        if command.left_out > 0 {
+            text = format!("(left out: {} commands, because nobody read them)\n", command.left_out);
+        }
+        if writeln!(io::stderr(), "{text}{command}").is_err() {
             return;
         }
     }

@@ -3,21 +3,22 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::on_runtime::Tasks;
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, StartError};
+use crate::commands::config;
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
 use crate::store::config::OutputLimit;
 use crate::store::{Config, Recorder, Time, Version};
 
-/// The address of a broker that listens on none.
+/// What CLIENT LIST shows as the broker's end of a connection, if it has no address.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How often a free port is looked for that is free on all addresses.
@@ -39,6 +40,8 @@ pub struct Builder {
     manual_clock: bool,
     journal_limit: usize,
     config: Config,
+    /// Names and values, in the order in which they were given.
+    settings: Vec<(String, String)>,
 }
 
 impl Default for Builder {
@@ -53,6 +56,7 @@ impl Default for Builder {
             manual_clock: false,
             journal_limit: DEFAULT_JOURNAL_LIMIT,
             config: Config::default(),
+            settings: Vec::new(),
         }
     }
 }
@@ -66,7 +70,7 @@ impl Builder {
     }
 
     /// The addresses to listen on in place of 127.0.0.1, all on one port. Whoever can reach them can use the
-    /// broker. With none at all [`Broker::connect`] and the Unix socket remain, and the port is 0.
+    /// broker. With none at all [`Broker::connect`] and the Unix socket remain.
     #[must_use]
     pub fn bind(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.addresses = addresses.into_iter().collect();
@@ -136,7 +140,7 @@ impl Builder {
     /// ```
     /// let broker = minibroker::Broker::builder().journal_limit(4096).start()?;
     /// for number in 0..1000 {
-    ///     broker.command(["SET", "number", &number.to_string()])?;
+    ///     broker.command(("SET", "number", number))?;
     /// }
     /// let journal = broker.journal();
     /// assert_eq!(journal.dropped() + journal.len() as u64, 2000);
@@ -148,11 +152,38 @@ impl Builder {
         self
     }
 
-    /// Whether clients may control the broker with the command MINIBROKER, as a test in another language does: wait for
+    /// A setting by its name in redis.conf, with a value as CONFIG SET takes it: every one that CONFIG SET changes. It lasts
+    /// as one of redis.conf, also after [`Broker::restart`]. A name that is unknown, or a value that is not valid, is an
+    /// error when the broker is started. Of the same setting the last counts, and it counts for more than the methods of
+    /// this builder.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let broker = Broker::builder()
+    ///     .config("notify-keyspace-events", "KEA")
+    ///     .config("list-max-listpack-size", 4)
+    ///     .start()?;
+    /// broker.command(["SET", "mood", "good"])?;
+    /// assert_eq!(broker.published("__keyevent@0__:set")[0].payload, "mood");
+    ///
+    /// let error = Broker::builder().config("timeout", "soon").start().unwrap_err();
+    /// assert!(error.to_string().starts_with("cannot set `timeout` to \"soon\": "), "{error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    // So that numbers and texts can stand there as they are.
+    #[allow(clippy::needless_pass_by_value)]
+    #[must_use]
+    pub fn config(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.settings.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Clients may control the broker with the command MINIBROKER, as a test in another language does: wait for
     /// a state, look back. Without it the command is unknown, as to Redis. `MINIBROKER HELP` has all of it.
     ///
     /// ```
-    /// let broker = minibroker::Broker::builder().control(true).start()?;
+    /// let broker = minibroker::Broker::builder().control().start()?;
     /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
     /// broker.command(["PUBLISH", "chat", "hello"])?;
     /// let published: Vec<String> =
@@ -161,8 +192,8 @@ impl Builder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn control(mut self, allowed: bool) -> Self {
-        self.config.control = allowed;
+    pub fn control(mut self) -> Self {
+        self.config.control = true;
         self
     }
 
@@ -231,7 +262,7 @@ impl Builder {
     /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     /// let broker = minibroker::Broker::builder().clock_at(time).start()?;
     /// let id = broker.command(["XADD", "chat", "*", "text", "hello from 2096"])?.to_string();
-    /// assert!(id.starts_with("\"40000"), "{id}");
+    /// assert!(id.starts_with("40000"), "{id}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -265,17 +296,17 @@ impl Builder {
         };
         // Where it is stays true when the program changes its folder.
         let unix_socket = self.unix_socket.take().map(|path| std::path::absolute(&path).unwrap_or(path));
-        self.config.port = addr.port();
+        self.config.port = addr.map_or(0, |addr| addr.port());
         self.config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         self.config.unixsocket =
             unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let clock = self.shell_clock();
-        let mut broker = self.broker(handle, clock);
-        broker.addr = addr;
+        let mut broker = self.broker(handle, clock)?;
+        broker.addr = addr.map_or_else(OnceLock::new, OnceLock::from);
         broker.unix_socket = unix_socket;
         broker.shared.listen(listeners, broker.runtime.clone());
         let thread = std::thread::Builder::new()
-            .name(format!("minibroker:{}", addr.port()))
+            .name(format!("minibroker:{}", addr.map_or(0, |addr| addr.port())))
             .spawn({
                 let (shared, stop) = (Arc::clone(&broker.shared), Arc::clone(&broker.stop));
                 move || run(&runtime, &shared, &stop)
@@ -304,7 +335,18 @@ impl Builder {
     }
 
     /// A broker that nobody drives yet, and that nobody can reach.
-    pub(super) fn broker(self, runtime: Handle, clock: Clock) -> Embedded {
+    pub(super) fn broker(mut self, runtime: Handle, clock: Clock) -> Result<Embedded, StartError> {
+        for (name, value) in std::mem::take(&mut self.settings) {
+            config::change(&mut self.config, &name, &value).map_err(|reason| StartError::Setting {
+                name,
+                value,
+                reason,
+            })?;
+        }
+        if !self.config.requirepass.is_empty() {
+            // It may have been set by its name.
+            self.password = Some(String::from_utf8_lossy(&self.config.requirepass).into_owned());
+        }
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let started = clock.start();
         let mut engine = Engine::new(self.config, seed, started);
@@ -312,21 +354,23 @@ impl Builder {
         if self.manual_clock {
             engine.stop_clock();
         }
-        Embedded {
+        Ok(Embedded {
             shared: Arc::new(Shared::new(engine, clock)),
             runtime,
             stop: Arc::default(),
             thread: None,
             tasks: None,
-            addr: NO_ADDRESS,
+            addr: OnceLock::new(),
             password: self.password,
             unix_socket: None,
             prints_on_panic: AtomicBool::new(false),
-        }
+            printed: AtomicU64::new(0),
+            alive: watch::Sender::default(),
+        })
     }
 
     /// Listens on everything; also returns what clients are to connect to.
-    fn listen(&self) -> Result<(Vec<Listener>, SocketAddr), StartError> {
+    fn listen(&self) -> Result<(Vec<Listener>, Option<SocketAddr>), StartError> {
         let mut attempts = if self.port == 0 { ATTEMPTS } else { 1 };
         let tcp = loop {
             attempts -= 1;
@@ -339,7 +383,7 @@ impl Builder {
                 Ok(tcp) => break tcp,
             }
         };
-        let addr = tcp.first().and_then(Listener::address).unwrap_or(NO_ADDRESS);
+        let addr = tcp.first().and_then(Listener::address);
         let mut listeners = tcp;
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {

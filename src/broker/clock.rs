@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Broker, Place};
+use super::server::Place;
+use super::{Broker, Server};
 use crate::engine::Engine;
 use crate::server::Shared;
 use crate::store::Time;
 
-impl Broker {
+impl<S: Server> Broker<S> {
     /// The time by the broker's clock, to the microsecond: what TIME tells.
     ///
     /// ```
@@ -26,12 +27,14 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn now(&self) -> SystemTime {
-        match &self.place {
+        match self.server.place() {
             Place::Embedded(broker) => broker.shared.time().into(),
             Place::Attached(server) => server.now(),
         }
     }
+}
 
+impl Broker {
     /// Moves the clock ahead. All that this time brings has happened when it returns: keys and fields of hashes have
     /// expired, whoever waited too long in BLPOP, XREAD BLOCK and their like has its answer on the way, CLIENT PAUSE is
     /// over, idle clients are cut off. It happens in the order of the deadlines, and each at its own time, as the
@@ -54,13 +57,8 @@ impl Broker {
     /// assert_eq!(broker.command(["GET", "session:ann"])?, minibroker::Value::Null);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// The broker is a [real server](Broker::attach).
-    #[track_caller]
     pub fn advance(&self, by: Duration) {
-        let shared = &self.embedded("advance").shared;
+        let shared = &self.server.shared;
         shared.change(|engine, shell| engine.aim_ahead(by, shell));
         move_clock(shared);
     }
@@ -69,8 +67,7 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or the broker is a [real
-    /// server](Broker::attach).
+    /// The time has passed: the broker's clock never goes back, as Redis's may not either.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -86,7 +83,7 @@ impl Broker {
     #[track_caller]
     pub fn set_time(&self, time: SystemTime) {
         let wanted = Time::from(time);
-        let shared = &self.embedded("set_time").shared;
+        let shared = &self.server.shared;
         let refused = shared.change(|engine, shell| {
             let now = engine.time(shell);
             (!engine.aim_at(wanted, shell)).then_some(now)

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::server::sealed::Sealed;
 use super::{Broker, Wait};
 use crate::commands::table;
 use crate::engine::Engine;
@@ -95,17 +96,14 @@ impl Broker {
     /// assert_eq!(fault.hits(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// The broker is a [real server](Broker::attach).
-    #[track_caller]
     pub fn faults(&self) -> Faults<'_> {
-        let shared = &self.embedded("faults").shared;
+        let shared = &self.server.shared;
         Faults { shared, scope: Scope::default(), when: When::Always, of: PhantomData }
     }
 
-    /// Waits until a fault has struck `count` times or more.
+    /// Waits until a fault has struck `count` times or more. If it gives up and the fault has never struck, the error tells
+    /// which commands have come since the fault was made: a client may send another one than its method is called (`incr` of
+    /// redis-rs sends INCRBY).
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -119,13 +117,23 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// # Panics
+    /// ```
+    /// use std::time::Duration;
     ///
-    /// The broker is a [real server](Broker::attach).
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut client = redis::Client::open(broker.url())?.get_connection()?;
+    /// let fault = broker.faults().on_command("INCR").error("ERR not today");
+    /// redis::Commands::incr::<_, _, i64>(&mut client, "visits", 1)?;
+    /// let error = broker.wait_for_fault(&fault, 1).within(Duration::from_millis(1)).blocking().unwrap_err();
+    /// assert!(error.to_string().contains("saw 0 (commands since: INCRBY 1)"), "{error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn wait_for_fault(&self, fault: &Fault, count: usize) -> Wait<'_> {
-        self.embedded("wait_for_fault");
-        Wait::new(self, Condition::Fault { fault: fault.id, words: fault.words.clone(), count })
+        Wait::new(
+            self.server.place(),
+            Condition::Fault { fault: fault.id, words: fault.words.clone(), count },
+        )
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt::{self, Write};
 use std::ops::Deref;
+use std::sync::atomic::Ordering;
 
-use super::{Broker, Embedded, Place};
+use super::server::Place;
+use super::{Broker, Embedded, Server};
 use crate::commands::control;
 use crate::store::journal::{Event, Message, Quoted};
 
@@ -12,7 +14,7 @@ use crate::store::journal::{Event, Message, Quoted};
 /// A thousand brokers in one process are no matter then. Nothing is taken ahead of what happens.
 pub const DEFAULT_JOURNAL_LIMIT: usize = 4 * 1024 * 1024;
 
-/// How many of the last events are printed when a test panics.
+/// How many of the last events are printed when a test fails.
 const PRINTED: usize = 100;
 /// How many lines of a kind the message of a failed assertion shows.
 const LINES: usize = 20;
@@ -31,7 +33,7 @@ const LINES: usize = 20;
 ///
 /// let of_ann = broker.journal().by_client("ann").of_key("chat_queue");
 /// assert_eq!(of_ann.len(), 1);
-/// assert!(matches!(&of_ann[0].kind, EventKind::Command(arguments) if arguments[2] == b"hello"));
+/// assert!(matches!(&of_ann[0].kind, EventKind::Command(arguments) if arguments[2] == "hello"));
 /// println!("{}", broker.journal());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -141,7 +143,7 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// Nothing is recorded, because the limit is 0; or the broker is a [real server](Broker::attach), which does not tell.
+    /// Nothing is recorded, because the limit is 0.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -163,15 +165,59 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn journal(&self) -> Journal {
-        self.recording("journal").journal_now()
+        self.server.assert_recording();
+        self.server.journal_now()
     }
 
+    /// Asserts that no subscriber has lost a message: that each got every message of its channels and patterns that was
+    /// published while it was subscribed, exactly once for each of its subscriptions, and in the order of publication.
+    ///
+    /// A subscriber has got what has been written to its connection. What is still to be written to a connection that
+    /// is there is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
+    /// CLIENT KILL, or by the client itself. What a client misses after its QUIT is not. Whether the client's program
+    /// has read and handled what it was sent nobody here can know; and messages that were published while somebody was
+    /// not subscribed (not yet, not any more, or between two connections) were not for him. What a [fault](Broker::faults)
+    /// has dropped is lost; what it delays is not, as long as the connection is there.
+    ///
+    /// # Panics
+    ///
+    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that happened.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
+    /// let mut chat = connection.as_pubsub();
+    /// chat.subscribe("chat")?;
+    /// broker.command(["PUBLISH", "chat", "hello"])?;
+    /// broker.assert_no_message_lost();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_no_message_lost(&self) {
+        self.server.assert_recording();
+        let shared = &self.server.shared;
+        let (lost, dropped) = shared.look(|store| (store.lost_messages(), store.journal.dropped()));
+        if dropped == 0 && lost.is_empty() {
+            return;
+        }
+        let mut text = match lost.len() {
+            0 => "whether a message was lost cannot be told".to_owned(),
+            1 => "a message was lost".to_owned(),
+            count => format!("{count} messages were lost"),
+        };
+        add_lines(&mut text, "lost", lost.iter().map(ToString::to_string));
+        add_dropped(&mut text, dropped);
+        panic!("{text}");
+    }
+}
+
+impl<S: Server> Broker<S> {
     /// Every message that was published on the channel, in order, by PUBLISH, SPUBLISH or as a keyspace notification,
     /// with who published it and to how many it went; as far as the [journal](Broker::journal) goes back.
     ///
     /// If the broker is [attached](Broker::attach), these are the messages that clients in the database of the test have
     /// published since, as far back as [`DEFAULT_JOURNAL_LIMIT`] bytes of them go. Such a server does not tell to how many
-    /// a message went ([`Message::receivers`] is 0), and who published it only of clients that are still there and have
+    /// a message went ([`Message::receivers`] is none), and who published it only of clients that are still there and have
     /// an address of their own; keyspace notifications are not among them. They are seen by MONITOR, so that no subscriber
     /// is there whom PUBLISH would count. Where MONITOR is refused, it is a subscriber of the pattern `*` that sees the
     /// messages of all databases.
@@ -185,17 +231,17 @@ impl Broker {
     /// broker.command(["PUBLISH", "chat", "hello"])?;
     /// let published = broker.published("chat");
     /// assert_eq!(published.len(), 1);
-    /// assert_eq!(published[0].text(), "hello");
-    /// assert_eq!(published[0].receivers, 0);
+    /// assert_eq!(published[0].payload, "hello");
+    /// assert_eq!(published[0].receivers, Some(0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     #[track_caller]
     pub fn published(&self, channel: impl AsRef<[u8]>) -> Vec<Message> {
-        match &self.place {
-            Place::Embedded(_) => {
-                let shared = &self.recording("published").shared;
-                shared.look(|store| store.journal.published_messages(Some(channel.as_ref())))
+        match self.server.place() {
+            Place::Embedded(broker) => {
+                broker.assert_recording();
+                broker.shared.look(|store| store.journal.published_messages(Some(channel.as_ref())))
             }
             Place::Attached(server) => server.published(channel.as_ref()),
         }
@@ -225,7 +271,7 @@ impl Broker {
             Some(client) => format!("by {client}"),
             None => "by the broker".to_owned(),
         };
-        let embedded = match &self.place {
+        let embedded = match self.server.place() {
             Place::Embedded(broker) => broker,
             Place::Attached(server) => {
                 let lines = published.iter().map(|message| Quoted(&message.payload).to_string());
@@ -239,7 +285,8 @@ impl Broker {
             }
         };
         let lines = published.iter().map(|message| {
-            format!("{}, to {}, {}", Quoted(&message.payload), message.receivers, by(message))
+            let receivers = message.receivers.unwrap_or_default();
+            format!("{}, to {receivers}, {}", Quoted(&message.payload), by(message))
         });
         add_lines(&mut text, "published there", lines);
         if published.is_empty() {
@@ -254,49 +301,9 @@ impl Broker {
         panic!("{text}");
     }
 
-    /// Asserts that no subscriber has lost a message: that each got every message of its channels and patterns that was
-    /// published while it was subscribed, exactly once for each of its subscriptions, and in the order of publication.
-    ///
-    /// A subscriber has got what has been written to its connection. What is still to be written to a connection that
-    /// is there is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
-    /// CLIENT KILL, or by the client itself. What a client misses after its QUIT is not. Whether the client's program
-    /// has read and handled what it was sent nobody here can know; and messages that were published while somebody was
-    /// not subscribed (not yet, not any more, or between two connections) were not for him. What a [fault](Broker::faults)
-    /// has dropped is lost; what it delays is not, as long as the connection is there.
-    ///
-    /// # Panics
-    ///
-    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that happened;
-    /// or the broker is a [real server](Broker::attach), which does not tell.
-    ///
-    /// ```
-    /// let broker = minibroker::Broker::start()?;
-    /// let mut connection = redis::Client::open(broker.url())?.get_connection()?;
-    /// let mut chat = connection.as_pubsub();
-    /// chat.subscribe("chat")?;
-    /// broker.command(["PUBLISH", "chat", "hello"])?;
-    /// broker.assert_no_message_lost();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[track_caller]
-    pub fn assert_no_message_lost(&self) {
-        let shared = &self.recording("assert_no_message_lost").shared;
-        let (lost, dropped) = shared.look(|store| (store.lost_messages(), store.journal.dropped()));
-        if dropped == 0 && lost.is_empty() {
-            return;
-        }
-        let mut text = match lost.len() {
-            0 => "whether a message was lost cannot be told".to_owned(),
-            1 => "a message was lost".to_owned(),
-            count => format!("{count} messages were lost"),
-        };
-        add_lines(&mut text, "lost", lost.iter().map(ToString::to_string));
-        add_dropped(&mut text, dropped);
-        panic!("{text}");
-    }
-
-    /// Has the last events of the [journal](Broker::journal) printed on standard error when the test panics: when this
-    /// broker is dropped while its thread unwinds.
+    /// Has the last events of the [journal](Broker::journal) printed on standard error when the test fails: when a
+    /// [`Wait`](super::Wait) gives up, and when this broker is dropped while its thread panics. What was printed for a wait is
+    /// not printed again.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -311,19 +318,14 @@ impl Broker {
     /// Nothing is recorded, because the limit is 0.
     #[track_caller]
     pub fn print_journal_on_panic(&self) {
-        let prints = match &self.place {
-            Place::Embedded(_) => &self.recording("print_journal_on_panic").prints_on_panic,
+        let prints = match self.server.place() {
+            Place::Embedded(broker) => {
+                broker.assert_recording();
+                &broker.prints_on_panic
+            }
             Place::Attached(server) => server.prints_on_panic(),
         };
-        prints.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    /// The broker in this process. Who asks for what is not recorded has to know.
-    #[track_caller]
-    fn recording(&self, what: &str) -> &Embedded {
-        let broker = self.embedded(what);
-        broker.assert_recording();
-        broker
+        prints.store(true, Ordering::Relaxed);
     }
 }
 
@@ -334,11 +336,25 @@ impl Embedded {
         Journal { events: recorder.events(), dropped: recorder.dropped() }
     }
 
-    /// What is printed when the test panics.
-    pub(super) fn last_events(&self) -> String {
+    /// Prints the last events on standard error, if the test wants that; those that have been printed before are left out.
+    pub(super) fn print_if_wanted(&self) {
+        if !self.prints_on_panic.load(Ordering::Relaxed) {
+            return;
+        }
         let journal = self.journal_now();
-        let shown = &journal[journal.len().saturating_sub(PRINTED)..];
-        let mut text = format!("the last events of the broker on {}:\n", self.addr());
+        let last = journal.last().map_or(0, |event| event.number);
+        let printed = self.printed.swap(last, Ordering::Relaxed);
+        let new = journal.iter().filter(|event| event.number > printed).count();
+        if new > 0 || printed == 0 {
+            eprint!("{}", self.text_of_last(&journal, new.min(PRINTED)));
+        }
+    }
+
+    /// The last events of the journal, a line each.
+    fn text_of_last(&self, journal: &Journal, count: usize) -> String {
+        let shown = &journal[journal.len().saturating_sub(count)..];
+        let place = self.addr().map(|addr| format!(" on {addr}")).unwrap_or_default();
+        let mut text = format!("the last events of the broker{place}:\n");
         let before = journal.dropped() + (journal.len() - shown.len()) as u64;
         if before > 0 {
             // Writing into a string does not fail.

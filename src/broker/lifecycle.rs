@@ -4,18 +4,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Broker, Embedded, Place, StartError};
+use super::server::Place;
+use super::{Broker, Embedded, Server, StartError};
 use crate::engine::{Direction, Held};
-use crate::server::{ListenError, Shared};
+use crate::server::Shared;
 use crate::store::clients::Filter;
 
-impl From<ListenError> for StartError {
-    fn from(ListenError { address, source }: ListenError) -> Self {
-        Self::Listen { address, source }
-    }
-}
-
-impl Broker {
+impl<S: Server> Broker<S> {
     /// Cuts off the clients that are meant, as CLIENT KILL does, and returns how many they were. When this returns they
     /// are gone: their sockets are closed, they are subscribed to nothing and blocked on nothing, and who waits for
     /// clients does not count them. What they were sent before has been written, as far as their sockets took it; what
@@ -62,12 +57,14 @@ impl Broker {
     #[allow(clippy::needless_pass_by_value)]
     #[track_caller]
     pub fn kill_clients(&self, filter: Filter) -> usize {
-        match &self.place {
+        match self.server.place() {
             Place::Embedded(broker) => broker.shared.kill_clients(&filter),
             Place::Attached(server) => server.kill_clients(&filter),
         }
     }
+}
 
+impl Broker {
     /// Stops the broker, as a redis-server that has crashed: all clients are cut off, and whoever connects is refused by
     /// the system. When this returns both hold. What was sent to clients before has been written, as far as their
     /// sockets took it. Stopping it once more does nothing.
@@ -83,19 +80,18 @@ impl Broker {
     /// let broker = minibroker::Broker::start()?;
     /// let client = redis::Client::open(broker.url())?;
     /// let mut publisher = client.get_connection()?;
-    /// broker.stop();
+    /// broker.stop()?;
     /// let lost = redis::cmd("PUBLISH").arg("chat").arg("hello").exec(&mut publisher).unwrap_err();
     /// assert!(lost.is_connection_dropped());
     /// assert!(client.get_connection().err().unwrap().is_connection_refusal());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// The broker is a [real server](Broker::attach).
-    #[track_caller]
-    pub fn stop(&self) {
-        self.embedded("stop").shared.stop();
+    /// The system does not let the broker keep an address while it does not listen there. It is stopped all the same.
+    pub fn stop(&self) -> Result<(), StartError> {
+        Ok(self.server.shared.stop()?)
     }
 
     /// Restarts the broker on the same port with the data that it has, as a redis-server that persists what it is told;
@@ -108,13 +104,12 @@ impl Broker {
     ///
     /// What belongs to the test goes on: the [journal](Broker::journal), which tells
     /// [`Restarted`](super::EventKind::Restarted), [`published`](Broker::published), waits, what
-    /// [`commands`](Broker::commands) gives, [refusals](Broker::refuse_connections). Ids of clients (CLIENT ID) are counted
+    /// [`watch_commands`](Broker::watch_commands) gives, [refusals](Broker::refuse_connections). Ids of clients (CLIENT ID) are counted
     /// on, so that an id means one client in all of the journal; redis-server begins with 1 again.
     ///
     /// # Errors
     ///
-    /// The system does not let the broker listen any more. Then it is stopped. Or it is a [real server](Broker::attach),
-    /// which the test neither starts nor stops.
+    /// The system does not let the broker listen any more. Then it is stopped.
     ///
     /// A subscriber has to subscribe again when the broker is back:
     ///
@@ -140,15 +135,14 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restart(&self) -> Result<(), StartError> {
-        self.restart_with_data("restart", true)
+        Ok(self.server.shared.restart(true)?)
     }
 
     /// As [`Broker::restart`], but all data is lost, as with a redis-server that persists nothing.
     ///
     /// # Errors
     ///
-    /// The system does not let the broker listen any more. Then it is stopped. Or it is a [real server](Broker::attach),
-    /// which the test neither starts nor stops.
+    /// The system does not let the broker listen any more. Then it is stopped.
     ///
     /// Presence has to be told again when the broker has forgotten it:
     ///
@@ -160,14 +154,7 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restart_empty(&self) -> Result<(), StartError> {
-        self.restart_with_data("restart_empty", false)
-    }
-
-    fn restart_with_data(&self, what: &str, kept: bool) -> Result<(), StartError> {
-        match &self.place {
-            Place::Embedded(broker) => Ok(broker.shared.restart(kept)?),
-            Place::Attached(server) => Err(StartError::Attached(server.cannot(what))),
-        }
+        Ok(self.server.shared.restart(false)?)
     }
 
     /// Refuses new connections until what is returned is dropped; those that are there go on. Refused is who connects
@@ -188,13 +175,8 @@ impl Broker {
     /// client.get_connection()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// The broker is a [real server](Broker::attach).
-    #[track_caller]
     pub fn refuse_connections(&self) -> Refusal {
-        let shared = &self.embedded("refuse_connections").shared;
+        let shared = &self.server.shared;
         shared.refuse_connections();
         Refusal { shared: Arc::clone(shared) }
     }
@@ -229,15 +211,10 @@ impl Broker {
     /// broker.wait_until(|state| state.length("chat_queue") == 1).blocking()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// The broker is a [real server](Broker::attach).
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
-    #[track_caller]
     pub fn stop_reading(&self, filter: Filter) -> Stall {
-        self.embedded("stop_reading").stall(&filter, Direction::Reading)
+        self.server.stall(&filter, Direction::Reading)
     }
 
     /// Writes nothing to these clients until what is returned is dropped: whatever they are sent, answers and messages,
@@ -266,15 +243,10 @@ impl Broker {
     /// assert!(chat.get_message().unwrap_err().is_connection_dropped());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// The broker is a [real server](Broker::attach).
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
-    #[track_caller]
     pub fn stop_writing(&self, filter: Filter) -> Stall {
-        self.embedded("stop_writing").stall(&filter, Direction::Writing)
+        self.server.stall(&filter, Direction::Writing)
     }
 }
 

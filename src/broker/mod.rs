@@ -1,89 +1,51 @@
 //! The handle that a test holds: [`Broker`], started by a [`Builder`], with [`Wait`]s for what its clients do and a
 //! [`Journal`] of what they did.
 
+mod arguments;
 mod attached;
 mod builder;
 mod clock;
+mod error;
 mod faults;
 mod journal;
 mod lifecycle;
 mod on_runtime;
+mod server;
 mod state;
 mod wait;
+mod watch;
 
 pub use crate::store::clients::Filter;
 pub use crate::store::condition::DEFAULT_WAIT;
 pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
+pub use arguments::{Argument, IntoArguments};
 pub use attached::{FLUSH_VARIABLE, URL_VARIABLE};
 pub use builder::Builder;
+pub use error::{CommandError, ErrorReply, StartError};
 pub use faults::{Anything, Commands, Fault, Faults, Messages};
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
 pub use lifecycle::{Refusal, Stall};
+pub use server::{AnyServer, Embedded, Server};
 pub use state::State;
 pub use wait::{Wait, WaitError};
+pub use watch::{Watch, WatchedCommand};
 
 use std::future::Future;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{ClientStream, Shared};
 use crate::store::clients::Address;
 use crate::store::condition::Condition;
-use attached::Attached;
+use server::Place;
 
 /// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the
 /// buffers of a socket.
 const STREAM_BUFFER: usize = 64 * 1024;
-
-/// Why a broker could not be started.
-#[derive(thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on: the port is taken, or the address is not this machine's.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address, or the path of a Unix socket.
-        address: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The thread or its runtime could not be made.
-    #[error("cannot start the broker's thread: {0}")]
-    Thread(#[source] io::Error),
-    /// The server that the test is to use is not there, or does not let it in: see [`Broker::attach`].
-    #[error("cannot attach to {url}: {reason}")]
-    Attach {
-        /// The URL, without its password.
-        url: String,
-        /// What the server or the system says, or what is wrong with the URL.
-        reason: String,
-    },
-    /// The broker is a real server, which the test neither starts nor stops: see [`Broker::attach`].
-    #[error("{0}")]
-    Attached(String),
-}
-
-/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
-impl std::fmt::Debug for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-/// Redis's answer to a command that it refuses, such as `WRONGTYPE Operation against a key holding the wrong kind
-/// of value`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CommandError(pub String);
 
 /// A running broker. It lives on a thread of its own, so a test that blocks its runtime does not stop it;
 /// dropping it frees the port, cuts all clients and joins the thread.
@@ -99,43 +61,29 @@ pub struct CommandError(pub String);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A broker that was [attached](Broker::attach) is a real server with the same methods; each tells where such a server
-/// cannot do the same. [`Broker::is_embedded`] tells which one it is.
-pub struct Broker {
-    place: Place,
-}
-
-/// Where a broker is.
-enum Place {
-    /// In this process.
-    Embedded(Embedded),
-    /// It is a server that somebody else has started.
-    Attached(Attached),
-}
-
-/// A broker in this process.
-struct Embedded {
-    shared: Arc<Shared>,
-    runtime: Handle,
-    stop: Arc<Notify>,
-    thread: Option<JoinHandle<()>>,
-    /// In place of the thread.
-    tasks: Option<on_runtime::Tasks>,
-    addr: SocketAddr,
-    password: Option<String>,
-    unix_socket: Option<PathBuf>,
-    prints_on_panic: AtomicBool,
-}
-
-impl From<Embedded> for Broker {
-    fn from(embedded: Embedded) -> Self {
-        Self { place: Place::Embedded(embedded) }
-    }
+/// `Broker` is a broker in this process, and can do everything. What a test does that is to run on a real server as well
+/// starts with [`Broker::from_env`] or [`Broker::attach`]: they give a [`Broker<AnyServer>`], which has what real servers
+/// can do, too, and [`embedded`](Broker::embedded) for the rest.
+pub struct Broker<S = Embedded> {
+    server: S,
 }
 
 impl Broker {
     /// Starts a broker on a free port of 127.0.0.1. When this returns it is listening. It needs no runtime, and
     /// may be called from within one.
+    ///
+    /// # In a test with paused time
+    ///
+    /// With `#[tokio::test(start_paused = true)]` or `tokio::time::pause`, tokio moves its clock to the next timer as soon
+    /// as no task of the runtime can run. A client that waits for an answer over TCP is such a moment: the answer comes from
+    /// outside of the runtime. So the client's own timeout (redis-rs has one of 500 ms for answers) fires at once, although
+    /// no time has passed; with a redis-server it does the same. There are three ways out:
+    ///
+    /// - To move the time of the broker only, use [`Builder::manual_clock`] and [`advance`](Broker::advance), and leave
+    ///   tokio's clock alone.
+    /// - To move both, start the broker on the runtime of the test by [`Builder::start_on_this_runtime`], whose time is
+    ///   tokio's, and connect by [`Broker::connect`]: then no answer comes from outside.
+    /// - Give the client no timeouts.
     ///
     /// # Errors
     ///
@@ -157,46 +105,57 @@ impl Broker {
     pub fn builder() -> Builder {
         Builder::default()
     }
+}
 
+/// What a real server can do as well.
+impl<S: Server> Broker<S> {
     /// What a client is opened with: `redis://127.0.0.1:41233`, with the password if there is one. A broker that
     /// listens on a Unix socket only has the URL of that: `unix:///run/chat.sock`.
+    ///
+    /// # Panics
+    ///
+    /// The broker listens nowhere, as after [`Builder::start_on_this_runtime`]; [`Broker::addr`] tells before.
     #[must_use]
+    #[track_caller]
     pub fn url(&self) -> String {
-        let broker = match &self.place {
-            Place::Embedded(broker) => broker,
-            Place::Attached(server) => return server.url(),
-        };
-        let password = broker.password.as_deref().map(percent_encoded);
-        if let (0, Some(path)) = (self.port(), &broker.unix_socket) {
-            let path = percent_encoded_path(path);
-            let password = password.map(|password| format!("?pass={password}"));
-            return format!("unix://{path}{}", password.unwrap_or_default());
+        match self.server.place() {
+            Place::Embedded(broker) => match broker.url() {
+                Some(url) => url,
+                None => panic!("{}", listens_nowhere("url")),
+            },
+            Place::Attached(server) => server.url(),
         }
-        // With the user's name, because redis-cli takes an empty one for a user that is not there.
-        let password = password.map(|password| format!("default:{password}@"));
-        format!("redis://{}{}", password.unwrap_or_default(), self.addr())
     }
 
     /// The address for clients on this machine: the first that the broker listens on, where that is "all
-    /// addresses" the loopback one.
+    /// addresses" the loopback one. None if it listens on no TCP port: on a Unix socket only, or nowhere, as after
+    /// [`Builder::start_on_this_runtime`] as long as there is no [`serve_listener`](Broker::serve_listener).
     #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        match &self.place {
+    pub fn addr(&self) -> Option<SocketAddr> {
+        match self.server.place() {
             Place::Embedded(broker) => broker.addr(),
             Place::Attached(server) => server.addr(),
         }
     }
 
     /// The port that the broker listens on.
+    ///
+    /// # Panics
+    ///
+    /// The broker listens on no TCP port; [`Broker::addr`] tells before.
     #[must_use]
+    #[track_caller]
     pub fn port(&self) -> u16 {
-        self.addr().port()
+        match self.addr() {
+            Some(addr) => addr.port(),
+            None => panic!("{}", listens_nowhere("port")),
+        }
     }
 
-    /// The path of the Unix socket, if the builder gave one.
+    /// The path of the Unix socket, if there is one.
     #[must_use]
     pub fn unix_socket(&self) -> Option<&std::path::Path> {
-        match &self.place {
+        match self.server.place() {
             Place::Embedded(broker) => broker.unix_socket.as_deref(),
             Place::Attached(server) => server.unix_socket(),
         }
@@ -226,7 +185,7 @@ impl Broker {
     /// database of the test. What cannot be reached ends at once.
     #[must_use]
     pub fn connect(&self) -> ClientStream {
-        match &self.place {
+        match self.server.place() {
             Place::Embedded(broker) => {
                 let (stream, driver) = broker.shared.connect(broker.address_in_memory(), STREAM_BUFFER);
                 if let Some(driver) = driver {
@@ -242,9 +201,9 @@ impl Broker {
         }
     }
 
-    /// Every command as it comes, a line each in the format of MONITOR, including those that MONITOR leaves
-    /// out. Who reads it is not counted as a client. Of what nobody reads a megabyte is kept; when it is read again a
-    /// line tells how many commands were left out.
+    /// Every command as it comes, from now on, including those that MONITOR leaves out. Who reads it is not counted as a
+    /// client. Of what nobody reads a megabyte is kept; when it is read again
+    /// [`left_out`](WatchedCommand::left_out) tells how many commands are missing.
     ///
     /// To look back there is the [`journal`](Broker::journal), which also knows the answers.
     ///
@@ -254,17 +213,27 @@ impl Broker {
     /// # Panics
     ///
     /// The broker is a real server that refuses MONITOR.
-    #[must_use]
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// let mut commands = broker.watch_commands();
+    /// broker.command(["SADD", "online", "ann"])?;
+    /// let command = commands.blocking_next().expect("the broker is there");
+    /// assert_eq!(command.arguments, ["SADD", "online", "ann"]);
+    /// assert_eq!(command.database, 0);
+    /// println!("{command}"); // 1700000000.123456 [0 ] "SADD" "online" "ann"
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
-    pub fn commands(&self) -> DuplexStream {
+    pub fn watch_commands(&self) -> Watch {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        match &self.place {
+        match self.server.place() {
             Place::Embedded(broker) => {
                 broker.runtime.spawn(Arc::clone(&broker.shared).tell_commands(theirs));
             }
             Place::Attached(server) => server.tell_commands(theirs),
         }
-        ours
+        Watch::new(ours)
     }
 
     /// Runs a command through the engine, without a connection, as the default user in database 0. It never
@@ -272,34 +241,71 @@ impl Broker {
     /// MULTI, WATCH and SELECT are forgotten when it returns; a transaction needs a connection. It works on the data of
     /// a broker that is [stopped](Broker::stop), too.
     ///
+    /// The command is an array, slice or vector of texts or bytes, or a tuple with numbers among them.
+    ///
+    /// If the broker is [attached](Broker::attach) the command is sent to the server, in the database of the test, and this
+    /// thread waits for the answer. In async code [`command_async`](Broker::command_async) lets other tasks run meanwhile.
+    ///
     /// # Errors
     ///
-    /// The error that Redis answers with.
+    /// The error that the server answers with; or the connection to a real server was lost.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
     /// broker.command(["SADD", "users", "jhon", "marry"])?;
     /// assert_eq!(broker.command(["SCARD", "users"])?, 2);
+    /// broker.command(("SET", "attempts", 3))?;
     /// let error = broker.command(["LPUSH", "users", "x"]).unwrap_err();
-    /// assert!(error.0.starts_with("WRONGTYPE"));
+    /// assert_eq!(error.code(), Some("WRONGTYPE"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn command<A: AsRef<[u8]>>(
+    pub fn command(&self, arguments: impl IntoArguments) -> Result<Value, CommandError> {
+        let request = arguments::request(arguments);
+        match self.server.place() {
+            Place::Embedded(broker) => answer(&broker.shared, &request),
+            Place::Attached(server) => server.command(request),
+        }
+    }
+
+    /// As [`Broker::command`], but the command runs on the broker's thread, or on the real server, while other tasks of the
+    /// test's runtime go on. Use it in async code where an answer may take time: on a real server, or for commands that
+    /// read or write much. A command that was sent may run although nobody waits for it any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::command`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = minibroker::Broker::from_env()?;
+    /// broker.command_async(("RPUSH", "history", 1, 2, 3)).await?;
+    /// assert_eq!(broker.command_async(["LLEN", "history"]).await?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn command_async(
         &self,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> Result<Value, CommandError> {
-        let request = OwnedRequest::new(arguments);
-        let broker = match &self.place {
-            Place::Embedded(broker) => broker,
-            Place::Attached(server) => return server.command(request),
+        arguments: impl IntoArguments,
+    ) -> impl Future<Output = Result<Value, CommandError>> + Send {
+        let request = arguments::request(arguments);
+        let running = match self.server.place() {
+            Place::Embedded(broker) => {
+                let shared = Arc::clone(&broker.shared);
+                broker.runtime.spawn(async move { answer(&shared, &request) })
+            }
+            Place::Attached(server) => server.begin_command(request),
         };
-        let mut reply = Vec::new();
-        broker.shared.change(|engine, now| engine.command(&request, now, &mut reply));
-        match Value::read(&reply) {
-            Some((Value::Error(text), _)) => Err(CommandError(text)),
-            Some((value, _)) => Ok(value),
-            // Only a command that ends its connection without a word answers nothing.
-            None => Ok(Value::Null),
+        async move {
+            match running.await {
+                Ok(answer) => answer,
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                // The broker has gone meanwhile.
+                Err(error) => Err(CommandError::Connection {
+                    server: "the broker".to_owned(),
+                    reason: error.to_string(),
+                }),
+            }
         }
     }
 
@@ -324,13 +330,16 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn wait_for_subscribers(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        Wait::new(self, Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
+        Wait::new(self.server.place(), Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
     }
 
     /// Waits until `count` clients or more are subscribed to this very pattern; with 0 until nobody is.
     #[track_caller]
     pub fn wait_for_pattern_subscribers(&self, pattern: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        Wait::new(self, Condition::PatternSubscribers { pattern: pattern.as_ref().to_vec(), count })
+        Wait::new(
+            self.server.place(),
+            Condition::PatternSubscribers { pattern: pattern.as_ref().to_vec(), count },
+        )
     }
 
     /// Waits until `count` clients or more are blocked on the key, in any database: by BLPOP, XREAD BLOCK and
@@ -349,7 +358,7 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn wait_for_blocked(&self, key: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        Wait::new(self, Condition::Blocked { key: key.as_ref().to_vec(), count })
+        Wait::new(self.server.place(), Condition::Blocked { key: key.as_ref().to_vec(), count })
     }
 
     /// Waits until `count` messages or more have been published on the channel since the start, whoever got them: until
@@ -367,21 +376,21 @@ impl Broker {
     ///     redis::cmd("PUBLISH").arg("chat").arg("hello").exec(&mut connection)
     /// });
     /// broker.wait_for_published("chat", 1).blocking()?;
-    /// assert_eq!(broker.published("chat")[0].text(), "hello");
+    /// assert_eq!(broker.published("chat")[0].payload, "hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
     pub fn wait_for_published(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        if let Place::Embedded(broker) = &self.place {
+        if let Place::Embedded(broker) = self.server.place() {
             broker.assert_recording();
         }
-        Wait::new(self, Condition::Published { channel: channel.as_ref().to_vec(), count })
+        Wait::new(self.server.place(), Condition::Published { channel: channel.as_ref().to_vec(), count })
     }
 
     /// Waits until `count` clients or more are connected; with 0 until nobody is.
     #[track_caller]
     pub fn wait_for_clients(&self, count: usize) -> Wait<'_> {
-        Wait::new(self, Condition::Clients { count })
+        Wait::new(self.server.place(), Condition::Clients { count })
     }
 
     /// Waits until `count` entries of the stream or more have been delivered to consumers of the group and are not
@@ -403,7 +412,7 @@ impl Broker {
         count: usize,
     ) -> Wait<'_> {
         let (stream, group) = (stream.as_ref().to_vec(), group.as_ref().to_vec());
-        Wait::new(self, Condition::Pending { stream, group, count })
+        Wait::new(self.server.place(), Condition::Pending { stream, group, count })
     }
 
     /// Waits until a question about the state is answered with yes. It is asked at once and after every change, between
@@ -429,36 +438,58 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn wait_until(&self, question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
-        Wait::new(self, wait::Sought::Until(Box::new(question)))
+        Wait::new(self.server.place(), wait::Sought::Until(Box::new(question)))
     }
+}
 
-    /// The broker in this process.
-    ///
-    /// # Panics
-    ///
-    /// It is a real server: `what` cannot be had.
-    #[track_caller]
-    fn embedded(&self, what: &str) -> &Embedded {
-        match &self.place {
-            Place::Embedded(broker) => broker,
-            Place::Attached(server) => panic!("{}", server.cannot(what)),
-        }
+/// Why there is no address.
+fn listens_nowhere(what: &str) -> String {
+    format!(
+        "`{what}`: this broker listens nowhere; its clients are connected by `connect`, `serve_connection` or \
+         `serve_listener`"
+    )
+}
+
+/// Runs a command of the test.
+fn answer(shared: &Shared, request: &OwnedRequest) -> Result<Value, CommandError> {
+    let mut reply = Vec::new();
+    shared.change(|engine, now| engine.command(request, now, &mut reply));
+    match Value::read(&reply) {
+        Some((Value::Error(text), _)) => Err(CommandError::reply(text)),
+        Some((value, _)) => Ok(value),
+        // Only a command that ends its connection without a word answers nothing.
+        None => Ok(Value::Null),
     }
 }
 
 impl Embedded {
-    fn addr(&self) -> SocketAddr {
-        let ip = match self.addr.ip() {
+    fn addr(&self) -> Option<SocketAddr> {
+        let addr = self.addr.get()?;
+        let ip = match addr.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        SocketAddr::new(ip, self.addr.port())
+        Some(SocketAddr::new(ip, addr.port()))
+    }
+
+    /// None if it listens nowhere.
+    fn url(&self) -> Option<String> {
+        let password = self.password.as_deref().map(percent_encoded);
+        if let Some(addr) = self.addr() {
+            // With the user's name, because redis-cli takes an empty one for a user that is not there.
+            let password = password.map(|password| format!("default:{password}@"));
+            return Some(format!("redis://{}{addr}", password.unwrap_or_default()));
+        }
+        let path = percent_encoded_path(self.unix_socket.as_ref()?);
+        let password = password.map(|password| format!("?pass={password}"));
+        Some(format!("unix://{path}{}", password.unwrap_or_default()))
     }
 
     /// What is told of a connection without an address.
     fn address_in_memory(&self) -> Address {
-        Address { peer: "memory:0".into(), local: self.addr.to_string().into(), unix: false }
+        let local = self.addr.get().copied().unwrap_or(builder::NO_ADDRESS);
+        Address { peer: "memory:0".into(), local: local.to_string().into(), unix: false }
     }
 
     fn serve_connection(
@@ -470,25 +501,13 @@ impl Embedded {
 }
 
 /// Where it listens: not what it holds, and not its password.
-impl std::fmt::Debug for Broker {
+impl<S: Server> std::fmt::Debug for Broker<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Broker").field("addr", &self.addr()).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Embedded {
-    fn drop(&mut self) {
-        if self.prints_on_panic.load(Ordering::Relaxed) && std::thread::panicking() {
-            eprint!("{}", self.last_events());
-        }
-        if let Some(tasks) = self.tasks.take() {
-            drop(tasks);
-            self.shared.close_all();
-        }
-        self.stop.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // A panic of that thread has been reported there; a second one while unwinding would abort.
-            let _ = thread.join();
-        }
+        let mut shown = f.debug_struct("Broker");
+        match self.addr() {
+            Some(addr) => shown.field("addr", &addr),
+            None => shown.field("addr", &format_args!("none")),
+        };
+        shown.finish_non_exhaustive()
     }
 }

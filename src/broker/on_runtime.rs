@@ -1,15 +1,22 @@
 //! A broker on the runtime of the test, for simulated time and simulated networks.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::{Broker, Builder};
+use super::{Broker, Builder, StartError};
 use crate::server::Shared;
+use crate::store::clients::Address;
+
+/// How long accepting pauses when the system refuses.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The tasks of a broker on a runtime that is not its own. Dropping this ends them.
 pub(super) struct Tasks(Vec<AbortHandle>);
@@ -34,8 +41,8 @@ impl Drop for Tasks {
 
 impl Builder {
     /// A broker on the tokio runtime from which this is called, in place of a thread of its own. It listens nowhere:
-    /// connections are handed to it by [`Broker::serve_connection`] or made by [`Broker::connect`], its
-    /// [port](Broker::port) is 0, and addresses and Unix sockets that were asked for are not used.
+    /// connections are handed to it by [`Broker::serve_listener`] and [`Broker::serve_connection`], or made by
+    /// [`Broker::connect`]. Addresses and Unix sockets that were asked for are not used.
     ///
     /// Its time is tokio's: with `#[tokio::test(start_paused = true)]`, or within [turmoil](https://docs.rs/turmoil), an
     /// hour passes as soon as nobody has anything to do before. Together with [`Builder::seed`] and
@@ -43,6 +50,10 @@ impl Builder {
     ///
     /// What waits for it in the same thread has to be awaited: [`Wait::blocking`](super::Wait::blocking), or a client
     /// that is not async, would keep a runtime with one thread from serving anybody.
+    ///
+    /// # Errors
+    ///
+    /// A setting is unknown or has no such value, see [`Builder::config`].
     ///
     /// # Panics
     ///
@@ -56,7 +67,7 @@ impl Builder {
     /// # // As #[tokio::test(start_paused = true)] does.
     /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
     /// # runtime.block_on(async {
-    /// let broker = Broker::builder().start_on_this_runtime();
+    /// let broker = Broker::builder().start_on_this_runtime()?;
     /// broker.command(["SET", "typing:ann", "1", "EX", "5"])?;
     /// tokio::time::sleep(Duration::from_secs(5)).await; // takes no time at all
     /// assert_eq!(broker.command(["EXISTS", "typing:ann"])?, 0);
@@ -64,17 +75,16 @@ impl Builder {
     /// # })
     /// # }
     /// ```
-    #[must_use]
     #[track_caller]
-    pub fn start_on_this_runtime(mut self) -> Broker {
+    pub fn start_on_this_runtime(mut self) -> Result<Broker, StartError> {
         let runtime = Handle::current();
         // Where there is no timer this tells, before a task does.
         drop(tokio::time::sleep(Duration::ZERO));
         self.listen_nowhere();
         let clock = self.shell_clock().following(runtime.clone());
-        let mut broker = self.broker(runtime, clock);
+        let mut broker = self.broker(runtime, clock)?;
         broker.tasks = Some(Tasks::spawn(&broker.runtime, &broker.shared));
-        broker.into()
+        Ok(broker.into())
     }
 }
 
@@ -89,7 +99,7 @@ impl Broker {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let broker = Broker::builder().start_on_this_runtime();
+    /// let broker = Broker::builder().start_on_this_runtime()?;
     /// let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// let client = redis::Client::open(format!("redis://{}", listener.local_addr()?))?;
     /// tokio::spawn(async move {
@@ -101,15 +111,65 @@ impl Broker {
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// The broker is a [real server](Broker::attach).
-    #[track_caller]
     pub fn serve_connection(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
-        self.embedded("serve_connection").serve_connection(stream)
+        self.server.serve_connection(stream)
+    }
+    /// Accepts connections on a listener of the test's own and serves them on the runtime of the test, until the broker
+    /// ends. It runs on whoever awaits or spawns it; when this returns the broker has the address of the listener, and
+    /// [`url`](Broker::url) names it. Listeners that are not tokio's, as those of a simulated network, take
+    /// [`serve_connection`](Broker::serve_connection) for each connection.
+    ///
+    /// While the broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections), those that are
+    /// accepted end at once: the socket is the test's, and the system goes on to take them.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    /// use tokio::net::TcpListener;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = Broker::builder().start_on_this_runtime()?;
+    /// tokio::spawn(broker.serve_listener(TcpListener::bind("127.0.0.1:0").await?));
+    /// let client = redis::Client::open(broker.url())?;
+    /// let mut connection = client.get_multiplexed_async_connection().await?;
+    /// assert_eq!(redis::cmd("PING").query_async::<String>(&mut connection).await?, "PONG");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve_listener(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
+        if let Ok(addr) = listener.local_addr() {
+            // The first is the one that clients are told of.
+            let _ = self.server.addr.set(addr);
+        }
+        let shared = Arc::clone(&self.server.shared);
+        let mut alive = self.server.alive.subscribe();
+        async move {
+            let mut accepting = pin!(accept(listener, shared));
+            let mut ended = pin!(alive.changed());
+            poll_fn(|context| match ended.as_mut().poll(context) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => accepting.as_mut().poll(context),
+            })
+            .await;
+        }
+    }
+}
+
+/// Serves whoever connects, for ever.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            // The system has no file descriptor left; or the client has gone already, and the next one may be there.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Where this fails connections are slower, and no worse.
+        let _ = stream.set_nodelay(true);
+        let local = stream.local_addr().map(|local| local.to_string()).unwrap_or_default();
+        let address = Address { peer: peer.to_string().into(), local: local.into(), unix: false };
+        tokio::spawn(Arc::clone(&shared).serve(stream, address));
     }
 }

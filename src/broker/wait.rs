@@ -8,16 +8,18 @@ use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Broker, DEFAULT_WAIT, Embedded, Place, State};
+use super::server::Place;
+use super::{DEFAULT_WAIT, Embedded, State};
 use crate::server::{Added, Awaited, Panicked, Shared};
 use crate::store::condition::{Condition, Seen};
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
-/// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise. A [real server](Broker::attach) is asked every few
+/// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise. A [real server](super::Broker::attach) is asked every few
 /// milliseconds where it has no event.
 ///
 /// ```
@@ -32,7 +34,7 @@ use crate::store::condition::{Condition, Seen};
 #[derive(Debug)]
 #[must_use = "a wait does nothing unless it is awaited or `.blocking()` is called"]
 pub struct Wait<'a> {
-    broker: &'a Broker,
+    place: Place<'a>,
     sought: Sought,
     within: Duration,
     caller: &'static Location<'static>,
@@ -81,13 +83,19 @@ impl fmt::Debug for Sought {
 }
 
 /// Time was up before the state was there. It tells what was there instead, and where the test waited. If the broker is a
-/// [real server](Broker::attach), it may also be that this server could not be asked.
+/// [real server](super::Broker::attach), it may also be that this server could not be asked.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{trouble} (at {caller})")]
+#[error("{trouble} (at {caller}){}", if *starved { STARVED } else { "" })]
 pub struct WaitError {
     trouble: Trouble,
+    /// [`Wait::blocking`] has kept a runtime from running anything.
+    starved: bool,
     caller: &'static Location<'static>,
 }
+
+/// What is added to the error of a wait that may have been in its own way.
+const STARVED: &str = "; `.blocking()` has kept the current-thread runtime of this thread from running any task \
+                       meanwhile: `.await` the wait, or let the test have a multi-thread runtime";
 
 #[derive(Clone, PartialEq, Eq)]
 enum Trouble {
@@ -124,21 +132,21 @@ impl fmt::Debug for WaitError {
 }
 
 impl WaitError {
-    /// How many there were when time was up; 0 where nothing is counted, as by
-    /// [`wait_until`](Broker::wait_until).
+    /// How many there were when time was up; none where nothing is counted, as by
+    /// [`wait_until`](super::Broker::wait_until), or where a [real server](super::Broker::attach) could not be asked.
     #[must_use]
-    pub fn seen(&self) -> usize {
+    pub fn seen(&self) -> Option<usize> {
         match &self.trouble {
-            Trouble::InVain { seen, .. } => seen.count.unwrap_or_default(),
-            Trouble::NotAsked { .. } => 0,
+            Trouble::InVain { seen, .. } => seen.count,
+            Trouble::NotAsked { .. } => None,
         }
     }
 }
 
 impl<'a> Wait<'a> {
     #[track_caller]
-    pub(super) fn new(broker: &'a Broker, sought: impl Into<Sought>) -> Self {
-        Self { broker, sought: sought.into(), within: DEFAULT_WAIT, caller: Location::caller() }
+    pub(super) fn new(place: Place<'a>, sought: impl Into<Sought>) -> Self {
+        Self { place, sought: sought.into(), within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
     /// Gives up after this time, which begins with the wait.
@@ -148,7 +156,8 @@ impl<'a> Wait<'a> {
     }
 
     /// Waits in this thread. It may be called within a runtime as well, whose thread then waits; the broker has
-    /// its own.
+    /// its own. What the test has spawned on a runtime with one thread (`#[tokio::test]`) does not run meanwhile, and so may
+    /// never bring the state that is waited for: there `.await` the wait. The error says so.
     ///
     /// # Errors
     ///
@@ -156,9 +165,19 @@ impl<'a> Wait<'a> {
     ///
     /// # Panics
     ///
-    /// The predicate of [`wait_until`](Broker::wait_until) panics: with what it has panicked with.
+    /// The predicate of [`wait_until`](super::Broker::wait_until) panics: with what it has panicked with.
     pub fn blocking(self) -> Result<(), WaitError> {
-        let broker = match &self.broker.place {
+        let place = self.place;
+        let probe = RuntimeProbe::start();
+        self.wait_here().map_err(|mut error| {
+            error.starved = probe.is_some_and(|probe| !probe.has_run());
+            place.print_if_wanted();
+            error
+        })
+    }
+
+    fn wait_here(self) -> Result<(), WaitError> {
+        let broker = match self.place {
             Place::Embedded(broker) => broker,
             Place::Attached(server) => {
                 let end = self.end();
@@ -185,7 +204,16 @@ impl<'a> Wait<'a> {
     }
 
     async fn wait(self) -> Result<(), WaitError> {
-        let broker = match &self.broker.place {
+        let place = self.place;
+        let outcome = self.wait_async().await;
+        if outcome.is_err() {
+            place.print_if_wanted();
+        }
+        outcome
+    }
+
+    async fn wait_async(self) -> Result<(), WaitError> {
+        let broker = match self.place {
             Place::Embedded(broker) => broker,
             Place::Attached(server) => {
                 let end = self.end();
@@ -229,7 +257,7 @@ impl<'a> Wait<'a> {
     /// The error for what was seen.
     fn in_vain(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
         let (wanted, within, caller) = (self.sought.to_string(), self.within, self.caller);
-        move |seen| WaitError { trouble: Trouble::InVain { wanted, seen, within }, caller }
+        move |seen| WaitError { trouble: Trouble::InVain { wanted, seen, within }, starved: false, caller }
     }
 
     /// What the test gets for the end of a wait for a real server.
@@ -238,7 +266,9 @@ impl<'a> Wait<'a> {
         move |outcome| match outcome {
             Outcome::Met => Ok(()),
             Outcome::InVain(seen) => Err(in_vain(seen)),
-            Outcome::NotAsked(why) => Err(WaitError { trouble: Trouble::NotAsked { wanted, why }, caller }),
+            Outcome::NotAsked(why) => {
+                Err(WaitError { trouble: Trouble::NotAsked { wanted, why }, starved: false, caller })
+            }
             Outcome::Panicked(panic) => resume_unwind(panic),
         }
     }
@@ -255,6 +285,30 @@ impl<'a> Wait<'a> {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),
         }
+    }
+}
+
+/// A task on the current-thread runtime that this thread may be running: as long as this thread waits, it is not run.
+struct RuntimeProbe {
+    task: JoinHandle<()>,
+}
+
+impl RuntimeProbe {
+    /// None where no such runtime is around.
+    fn start() -> Option<Self> {
+        let runtime = Handle::try_current().ok()?;
+        let is_current_thread = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        is_current_thread.then(|| Self { task: runtime.spawn(async {}) })
+    }
+
+    fn has_run(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+impl Drop for RuntimeProbe {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -306,9 +360,10 @@ impl<T> Drop for Task<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Broker;
 
     fn waiting(broker: &Broker) -> String {
-        format!("{:?}", broker.embedded("waits").shared.waits)
+        format!("{:?}", broker.server.shared.waits)
     }
 
     #[test]

@@ -445,6 +445,19 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
+/// Changes one setting from outside of any command.
+///
+/// # Errors
+///
+/// What CONFIG SET would say of the name or the value.
+pub fn change(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
+    let parameter = lookup(name.as_bytes(), config.compat).ok_or("unknown setting")?;
+    if matches!(parameter.kind, Kind::Immutable { .. }) {
+        return Err(IMMUTABLE.to_owned());
+    }
+    parameter.set(config, value.as_bytes())
+}
+
 /// `CONFIG RESETSTAT`: the counters of INFO begin anew.
 ///
 /// # Errors

@@ -51,7 +51,7 @@ impl Engine {
     /// it waits on, with the deadline that it had.
     fn retry(&mut self, client: ClientKey, key: &[u8], arrival: u64) {
         let Some(blocked) = self.store.resume(client) else { return };
-        self.note_wakeup(client, || Wakeup::Key(key.to_vec()));
+        self.note_wakeup(client, || Wakeup::Key(key.into()));
         let Blocked { request, deadline, reason, keys, wanted, .. } = *blocked;
         let Some(command) = command_of(request.args()) else { return };
         let is_old = self.store.config.compat < Version::Redis7_4;

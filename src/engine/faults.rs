@@ -19,7 +19,8 @@ use crate::store::{ClientKey, Store, Time};
 impl Engine {
     /// Puts a fault in force.
     pub fn add_fault(&mut self, rule: Rule) -> FaultId {
-        self.store.faults.add(rule)
+        let since = self.store.journal.last_number();
+        self.store.faults.add(rule, since)
     }
 
     /// Ends a fault. What it holds goes on at once, in the order in which it came; replies that it was to cut off are

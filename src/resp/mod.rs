@@ -1,6 +1,7 @@
 //! The wire: requests are parsed, replies are written. Nothing here knows a command.
 
 mod args;
+mod byte_string;
 mod grisu;
 mod long_double;
 mod number;
@@ -9,6 +10,7 @@ pub mod read;
 pub mod write;
 
 pub use args::{Args, OwnedRequest, Span, request_bytes};
+pub use byte_string::ByteString;
 pub use long_double::LongDouble;
 pub use number::{parse_decimal, parse_double, parse_integer, print_double, print_double_in_full};
 pub use parse::{Limits, Parser, ProtocolError, Spans};

@@ -3,7 +3,21 @@
 use std::fmt;
 
 /// A reply as a value.
+///
+/// It prints as what it is: an integer, a text as that text, an array as `["ann", 1]`. As [`Debug`](fmt::Debug) a text
+/// stands in quotes at the top as well.
+///
+/// ```
+/// let broker = minibroker::Broker::start()?;
+/// broker.command(("HSET", "ann", "age", 41, "mood", "good"))?;
+/// assert_eq!(broker.command(["HGET", "ann", "mood"])?.to_string(), "good");
+/// assert_eq!(broker.command(["HINCRBY", "ann", "age", "1"])?.to_string(), "42");
+/// assert_eq!(broker.command(["HKEYS", "ann"])?.to_string(), r#"["age", "mood"]"#);
+/// assert_eq!(format!("{:?}", broker.command(["HGET", "ann", "mood"])?), "\"good\"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// Null, of any kind.
     Null,
@@ -164,26 +178,50 @@ impl PartialEq<&str> for Value {
     }
 }
 
+impl PartialEq<String> for Value {
+    fn eq(&self, other: &String) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<[u8]> for Value {
+    fn eq(&self, other: &[u8]) -> bool {
+        self.as_bytes() == Some(other)
+    }
+}
+
+impl PartialEq<&[u8]> for Value {
+    fn eq(&self, other: &&[u8]) -> bool {
+        self == *other
+    }
+}
+
 impl PartialEq<i64> for Value {
     fn eq(&self, other: &i64) -> bool {
         self.as_integer() == Some(*other)
     }
 }
 
-/// As [`Display`](fmt::Display), so that a failed assertion shows text and not numbers.
-impl fmt::Debug for Value {
+/// As text: a string as it is, with replacement characters where it is not UTF-8. In an array, set, map or push strings
+/// stand in quotes.
+impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        match self {
+            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => f.pad(&String::from_utf8_lossy(bytes)),
+            Self::Simple(text) | Self::BigNumber(text) => f.pad(text),
+            Self::Integer(value) => fmt::Display::fmt(value, f),
+            other => fmt::Debug::fmt(other, f),
+        }
     }
 }
 
 /// As redis-cli shows it on one line: strings in quotes, `[...]` for arrays.
-impl fmt::Display for Value {
+impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, values: &[Value]| {
             f.write_str("[")?;
             for (index, value) in values.iter().enumerate() {
-                write!(f, "{}{value}", if index == 0 { "" } else { ", " })?;
+                write!(f, "{}{value:?}", if index == 0 { "" } else { ", " })?;
             }
             f.write_str("]")
         };
@@ -197,7 +235,7 @@ impl fmt::Display for Value {
             Self::Map(pairs) => {
                 f.write_str("{")?;
                 for (index, (key, value)) in pairs.iter().enumerate() {
-                    write!(f, "{}{key}: {value}", if index == 0 { "" } else { ", " })?;
+                    write!(f, "{}{key:?}: {value:?}", if index == 0 { "" } else { ", " })?;
                 }
                 f.write_str("}")
             }

@@ -65,12 +65,14 @@ impl Listening {
         let _context = runtime.enter();
         let same_run = before >> 1 == u64::from(availability.run());
         for listener in listeners {
+            let mut outcome = Ok(());
             if !same_run || !availability.accepts() {
-                listener.close(same_run && !availability.is_stopped());
+                outcome = listener.close(same_run && !availability.is_stopped());
             }
-            if availability.accepts()
-                && let Err(source) = listener.open(availability.run())
-            {
+            if availability.accepts() {
+                outcome = listener.open(availability.run());
+            }
+            if let Err(source) = outcome {
                 let failed = ListenError { address: listener.place(), source };
                 self.failed.lock().get_or_insert(failed);
             }
@@ -108,9 +110,15 @@ impl Shared {
 
     /// Stops: when this returns, connections are refused and all sockets are closed. What was sent to clients before
     /// has been written, as far as their sockets take it.
-    pub fn stop(&self) {
+    ///
+    /// # Errors
+    ///
+    /// The system does not let an address be kept. The broker is stopped all the same.
+    pub fn stop(&self) -> Result<(), ListenError> {
         self.finish_all();
+        self.listening.failed.lock().take();
         self.cut_off(Engine::stop);
+        self.listening.failed.lock().take().map_or(Ok(()), Err)
     }
 
     /// Begins anew, after a stop if there was none: when this returns, connections are taken.
@@ -122,10 +130,12 @@ impl Shared {
         self.finish_all();
         self.listening.failed.lock().take();
         self.cut_off(|engine, now| engine.restart(keeps_data, now));
-        match self.listening.failed.lock().take() {
+        let failed = self.listening.failed.lock().take();
+        match failed {
             None => Ok(()),
             Some(failed) => {
-                self.stop();
+                // What matters to the caller is why it could not be restarted.
+                let _ = self.stop();
                 Err(failed)
             }
         }

@@ -221,13 +221,17 @@ impl Listener {
     }
 
     /// Refuses connections from now on, but goes on to serve those that are there if `keeps_waiting`.
-    pub(super) fn close(&self, keeps_waiting: bool) {
+    ///
+    /// # Errors
+    ///
+    /// The system does not let the address be kept: somebody else may take it. It is closed all the same.
+    pub(super) fn close(&self, keeps_waiting: bool) -> io::Result<()> {
         let mut state = self.state.lock();
         let State { socket, waiting, task, .. } = &mut *state;
         if !keeps_waiting {
             waiting.clear();
         }
-        let Some(socket) = socket.take() else { return };
+        let Some(socket) = socket.take() else { return Ok(()) };
         if keeps_waiting {
             // What the system has taken and nobody has accepted yet would be reset with the socket.
             take_waiting(socket, waiting);
@@ -238,8 +242,9 @@ impl Listener {
             drop(socket);
         }
         if let (Place::Tcp(address), None) = (&self.place, &state.reserved) {
-            state.reserved = bind(*address).ok();
+            state.reserved = Some(bind(*address)?);
         }
+        Ok(())
     }
 
     /// Gives the address up.

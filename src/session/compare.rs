@@ -58,7 +58,7 @@ pub async fn compare(
         .password(target.password.clone().unwrap_or_default())
         .journal_limit(0)
         .compat(compat)
-        .start_on_this_runtime();
+        .start_on_this_runtime()?;
     let left = Server::embedded(broker, target, session.names.len());
     let report = Report {
         session: &session,

@@ -57,6 +57,9 @@ pub struct Outcome {
 /// Why a session was not played to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum PlayError {
+    /// The broker could not be started.
+    #[error(transparent)]
+    Start(#[from] crate::StartError),
     /// The server cannot be used.
     #[error(transparent)]
     Server(#[from] ServerError),

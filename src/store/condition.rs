@@ -113,6 +113,10 @@ impl Condition {
             Self::Pending { stream, group, .. } if pending(store, stream, group).is_none() => {
                 " (there is no such group)".to_owned()
             }
+            Self::Fault { fault, .. } => match store.faults.since(*fault) {
+                Some(since) if store.journal.is_on() => commands(&store.journal.commands_since(since)),
+                _ => String::new(),
+            },
             _ => String::new(),
         }
     }
@@ -146,6 +150,20 @@ pub fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) ->
         let _ = write!(text, "{comma}\"{}\" {count}", name.escape_ascii());
     }
     if text.is_empty() { text } else { format!(" (other {what}: {text})") }
+}
+
+/// How many commands a hint names.
+const COMMANDS_SHOWN: usize = 10;
+
+/// ` (commands since: INCRBY 2)`: what a fault did not strike.
+fn commands(names: &[(String, usize)]) -> String {
+    if names.is_empty() {
+        return " (no client has sent a command since)".to_owned();
+    }
+    let shown =
+        names.iter().take(COMMANDS_SHOWN).map(|(name, count)| format!("{} {count}", name.escape_debug()));
+    let more = if names.len() > COMMANDS_SHOWN { ", ..." } else { "" };
+    format!(" (commands since: {}{more})", shown.collect::<Vec<_>>().join(", "))
 }
 
 /// The state in a line: `2 clients, 1 blocked; 3 keys; subscribers: "chat" 2`.

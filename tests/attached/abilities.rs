@@ -5,8 +5,8 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
-use minibroker::{Broker, Filter, Value};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use minibroker::{AnyServer, Broker, Filter, Value, WatchedCommand};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::Outcome;
 use crate::running;
@@ -14,8 +14,6 @@ use crate::running;
 thread_local! {
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
-
-type Call<'a> = Box<dyn FnOnce() + 'a>;
 
 /// With what a call panics, and in which file.
 fn panic_of(call: impl FnOnce()) -> (String, String) {
@@ -34,31 +32,12 @@ fn panic_of(call: impl FnOnce()) -> (String, String) {
 }
 
 #[test]
-fn what_a_real_server_cannot_do_panics_where_it_was_asked_for() -> Outcome {
-    let server = Broker::builder().password("s3cret").start()?;
-    let broker = &Broker::attach(&server.url())?;
-    let address = server.addr();
-    let calls: [(&str, Call<'_>); 12] = [
-        ("faults", Box::new(|| drop(broker.faults()))),
-        ("advance", Box::new(|| broker.advance(Duration::from_secs(1)))),
-        ("set_time", Box::new(|| broker.set_time(SystemTime::now()))),
-        ("journal", Box::new(|| drop(broker.journal()))),
-        ("assert_no_message_lost", Box::new(|| broker.assert_no_message_lost())),
-        ("stop", Box::new(|| broker.stop())),
-        ("refuse_connections", Box::new(|| drop(broker.refuse_connections()))),
-        ("stop_reading", Box::new(|| drop(broker.stop_reading(Filter::all())))),
-        ("stop_writing", Box::new(|| drop(broker.stop_writing(Filter::all())))),
-        ("serve_connection", Box::new(|| drop(broker.serve_connection(tokio::io::duplex(1).0)))),
-        ("restart", Box::new(|| broker.restart().unwrap_or_else(|error| panic!("{error}")))),
-        ("restart_empty", Box::new(|| broker.restart_empty().unwrap_or_else(|error| panic!("{error}")))),
-    ];
-    for (name, call) in calls {
-        let (text, place) = panic_of(call);
-        let begins = format!("`{name}`: this broker is attached to redis://{address}, and ");
-        assert!(text.starts_with(&begins), "{text}");
-        assert!(text.ends_with("; `broker.is_embedded()` tells before"), "{text}");
-        assert_eq!(place, file!(), "{name}");
-    }
+fn only_an_embedded_broker_has_what_real_servers_cannot_do() -> Outcome {
+    let server = Broker::start()?;
+    assert!(Broker::attach(&server.url())?.embedded().is_none());
+    let any: Broker<AnyServer> = server.into();
+    let embedded = any.embedded().expect("it is one");
+    assert_eq!((embedded.url(), embedded.journal().by_client("ann").len()), (any.url(), 0));
     Ok(())
 }
 
@@ -113,17 +92,15 @@ fn a_command_answers_as_that_of_an_embedded_broker() -> Outcome {
             let (wanted, got) = (embedded.command(command), attached.command(command));
             assert_eq!(got, wanted, "{}: {:?}", server.name, &command[0]);
         }
-        assert_eq!(attached.command::<&str>([]), embedded.command::<&str>([]));
-        assert_eq!(
-            attached.command([""]).map_err(|error| error.0),
-            embedded.command([""]).map_err(|error| error.0)
-        );
+        assert_eq!(attached.command([""; 0]), embedded.command([""; 0]));
+        assert_eq!(attached.command([""]), embedded.command([""]));
         // A subscription or a password is forgotten as well.
         attached.command(["SUBSCRIBE", "chat"])?;
         assert_eq!(attached.command(["QUIT"])?, "OK");
         assert_eq!(attached.command(["GET", "a"])?, "1");
         let many: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
-        attached.command(["RPUSH", "many"].into_iter().chain(many.iter().map(String::as_str)))?;
+        let all: Vec<_> = ["RPUSH", "many"].into_iter().chain(many.iter().map(String::as_str)).collect();
+        attached.command(all)?;
         let all = attached.command(["LRANGE", "many", "0", "-1"])?;
         assert_eq!(all.as_slice().map(<[Value]>::len), Some(10_000));
         let far = attached.now().duration_since(SystemTime::now()).unwrap_or_else(|error| error.duration());
@@ -155,21 +132,48 @@ async fn commands_shows_what_clients_of_the_test_send_from_then_on() -> Outcome 
     for server in running::all() {
         let (broker, other) = (Broker::attach(&server.url)?, Broker::attach(&server.url)?);
         broker.command(["SET", "before", "1"])?;
-        let mut commands = BufReader::new(broker.commands());
+        let mut commands = broker.watch_commands();
         other.command(["SET", "elsewhere", "1"])?;
         broker.wait_for_clients(0).await?;
         broker.command(["SET", "mood", "good"])?;
         let mut connection = redis::Client::open(broker.url())?.get_multiplexed_async_connection().await?;
         redis::cmd("RPUSH").arg("history").arg("a b").exec_async(&mut connection).await?;
         let mut seen = Vec::new();
-        while seen.last().is_none_or(|last: &String| !last.contains("RPUSH")) {
-            let mut line = String::new();
-            commands.read_line(&mut line).await?;
-            seen.push(line.split_once("] ").ok_or(line.clone())?.1.trim_end().to_owned());
+        while seen.last().is_none_or(|last: &WatchedCommand| last.name() != "RPUSH") {
+            seen.push(commands.next().await.expect("the server is there"));
         }
-        assert_eq!(seen.first().map(String::as_str), Some(r#""SET" "mood" "good""#), "{}", server.name);
-        assert_eq!(seen.last().map(String::as_str), Some(r#""RPUSH" "history" "a b""#));
+        assert_eq!(seen[0].arguments, ["SET", "mood", "good"], "{}", server.name);
+        assert_eq!(seen[seen.len() - 1].arguments, ["RPUSH", "history", "a b"], "{}", server.name);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_that_is_awaited_lets_other_tasks_run_meanwhile() -> Outcome {
+    let server = Broker::start()?;
+    let broker = Broker::attach(&server.url())?;
+    broker.command(("RPUSH", "history", 1, 2.5))?;
+    // The server does not answer before another task of this runtime has run.
+    let stall = server.stop_reading(Filter::all());
+    let other = tokio::spawn(async move { drop(stall) });
+    assert_eq!(broker.command_async(("RPUSH", "history", "three")).await?, 3);
+    other.await?;
+    let refused = broker.command_async(["GET", "history"]).await.expect_err("it is a list");
+    assert_eq!((refused.code(), refused.is_connection_lost()), (Some("WRONGTYPE"), false));
+    Ok(())
+}
+
+#[test]
+fn a_server_that_has_gone_is_told_from_one_that_refuses() -> Outcome {
+    let server = Broker::start()?;
+    let broker = Broker::attach(&server.url())?;
+    let address = server.addr().expect("it listens");
+    server.stop()?;
+    let lost = broker.command(["PING"]).expect_err("it has gone");
+    assert!(lost.is_connection_lost() && lost.code().is_none(), "{lost}");
+    assert!(lost.to_string().starts_with(&format!("no answer from redis://{address}: ")), "{lost}");
+    server.restart()?;
+    assert_eq!(broker.command(["PING"])?, "PONG");
     Ok(())
 }
 
@@ -184,7 +188,7 @@ fn where_monitor_is_refused_messages_are_still_seen() -> Outcome {
         let chat = broker.unique("chat");
         broker.command(["PUBLISH", &chat, "hello"])?;
         broker.wait_for_published(&chat, 1).blocking()?;
-        assert_eq!(broker.published(&chat)[0].text(), "hello");
+        assert_eq!(broker.published(&chat)[0].payload, "hello");
         let url = broker.url();
         let worker = std::thread::spawn(move || -> redis::RedisResult<(String, String)> {
             let mut connection = redis::Client::open(url)?.get_connection()?;
@@ -193,7 +197,7 @@ fn where_monitor_is_refused_messages_are_still_seen() -> Outcome {
         broker.wait_for_blocked("queue", 1).blocking()?;
         broker.command(["RPUSH", "queue", "x"])?;
         worker.join().expect("it does not panic")?;
-        let (text, place) = panic_of(|| drop(broker.commands()));
+        let (text, place) = panic_of(|| drop(broker.watch_commands()));
         assert!(text.ends_with("the server refuses MONITOR"), "{text}");
         assert_eq!(place, file!());
     }

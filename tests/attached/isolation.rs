@@ -63,7 +63,7 @@ fn each_broker_has_an_empty_database_of_its_own_and_gives_it_back() -> Outcome {
         urls.dedup();
         assert_eq!(urls.len(), 15);
         for broker in &brokers {
-            assert!(broker.is_attached() && !broker.is_embedded());
+            assert!(broker.embedded().is_none());
             assert_eq!(broker.command(["DBSIZE"])?, 0);
             broker.command(["SET", "mine", "data"])?;
         }

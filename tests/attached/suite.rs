@@ -115,7 +115,7 @@ async fn presence_is_there_before_it_is_told() -> Outcome {
 fn a_session_that_is_not_kept_alive_ends() -> Outcome {
     let broker = Broker::from_env()?;
     broker.command(["SET", "session:ann", "there", "PX", "40"])?;
-    if broker.is_embedded() {
+    if let Some(broker) = broker.embedded() {
         broker.advance(Duration::from_millis(40));
     }
     broker.wait_until(|state| !state.exists("session:ann")).blocking()?;

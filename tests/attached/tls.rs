@@ -66,7 +66,7 @@ fn what_does_not_speak_tls_is_told() -> Outcome {
 #[ignore = "a part of another test"]
 fn says_hello() -> Outcome {
     let broker = Broker::from_env()?;
-    assert!(broker.is_attached());
+    assert!(broker.embedded().is_none());
     broker.command(["PUBLISH", "chat", "hello"])?;
     broker.wait_for_published("chat", 1).blocking()?;
     Ok(())

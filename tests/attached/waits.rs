@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use minibroker::{Broker, Filter, Wait, WaitError};
+use minibroker::{AnyServer, Broker, Filter, Wait, WaitError};
 
 use crate::Outcome;
 use crate::running::{self, Running};
@@ -13,7 +13,7 @@ use crate::running::{self, Running};
 const SHORT: Duration = Duration::from_millis(20);
 
 /// Does the same with every server.
-fn everywhere(check: impl Fn(&Running, &Broker) -> Outcome) -> Outcome {
+fn everywhere(check: impl Fn(&Running, &Broker<AnyServer>) -> Outcome) -> Outcome {
     for server in running::all() {
         let broker = Broker::attach(&server.url)?;
         check(&server, &broker).map_err(|error| format!("{}: {error}", server.name))?;
@@ -27,7 +27,7 @@ fn told(wait: Wait<'_>) -> String {
     text.split(" (at ").next().unwrap_or_default().to_owned()
 }
 
-fn connection(broker: &Broker) -> redis::RedisResult<redis::Connection> {
+fn connection(broker: &Broker<AnyServer>) -> redis::RedisResult<redis::Connection> {
     redis::Client::open(broker.url())?.get_connection()
 }
 
@@ -66,7 +66,7 @@ fn what_is_waited_for_in_vain_is_told_with_what_there_was() -> Outcome {
         );
         assert_eq!(told(broker.wait_for_clients(2)), "waited 20ms for 2 clients, saw 1");
         assert_eq!(told(broker.wait_for_clients(0)), "waited 20ms for 0 clients, saw 1");
-        assert_eq!(broker.wait_for_clients(7).within(SHORT).blocking().expect_err("one").seen(), 1);
+        assert_eq!(broker.wait_for_clients(7).within(SHORT).blocking().expect_err("one").seen(), Some(1));
         assert_eq!(
             told(broker.wait_until(|_| false)),
             "waited 20ms for a state, saw 1 clients, 0 blocked; 0 keys"
@@ -294,7 +294,7 @@ fn clients_are_cut_off_by_what_they_are_and_do() -> Outcome {
 fn a_server_that_goes_is_told_of() -> Outcome {
     let server = Broker::start()?;
     let broker = Broker::attach(&server.url())?;
-    server.stop();
+    server.stop()?;
     let error = broker.wait_for_clients(3).blocking().expect_err("it has gone").to_string();
     assert!(error.starts_with("cannot wait for 3 clients: redis://127.0.0.1:"), "{error}");
     let error = broker.command(["PING"]).expect_err("it has gone").to_string();

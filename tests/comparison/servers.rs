@@ -64,7 +64,7 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
     let broker = minibroker::Broker::builder().compat(version).start();
     let broker = broker.map_err(|error| format!("minibroker does not start: {error}"))?;
     let name = format!("minibroker as Redis {version}");
-    Ok(Server { name, addr: broker.addr(), keep: Keep::Broker { _broker: broker } })
+    Ok(Server { name, addr: broker.addr().expect("it listens"), keep: Keep::Broker { _broker: broker } })
 }
 
 /// Every real server that this machine has, Redis 8.0 first, started as it is asked for.

@@ -41,7 +41,7 @@ impl Ours {
         let builder = if is_timed { builder } else { builder.journal_limit(0) };
         let broker = {
             let _context = self.runtime.enter();
-            builder.start_on_this_runtime()
+            builder.start_on_this_runtime().expect("it starts")
         };
         let set = broker.command(["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
         set.map_err(|error| Stop::Broken(error.to_string()))?;

@@ -29,7 +29,8 @@ fn stopped() -> Result<Broker, minibroker::StartError> {
 
 /// What the test itself is answered, as text.
 fn answer(broker: &Broker, line: &str) -> String {
-    broker.command(line.split(' ')).map_or_else(|error| error.0, |value| value.to_string())
+    let words: Vec<_> = line.split(' ').collect();
+    broker.command(words).map_or_else(|error| error.to_string(), |value| format!("{value:?}"))
 }
 
 /// What happened at which millisecond, without the commands of the test and their answers.

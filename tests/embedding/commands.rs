@@ -90,7 +90,7 @@ fn a_command_leaves_no_state_of_a_client_behind() -> Outcome {
     broker.command(["SET", "key", "in the first database"])?;
     broker.command(["MULTI"])?;
     assert_eq!(broker.command(["GET", "key"])?, "in the first database");
-    assert_eq!(broker.command(["EXEC"]).unwrap_err().0, "ERR EXEC without MULTI");
+    assert_eq!(broker.command(["EXEC"]).unwrap_err().to_string(), "ERR EXEC without MULTI");
     Wire::connect(&broker)?.ask("DBSIZE", ":1\r\n")?;
     Ok(())
 }

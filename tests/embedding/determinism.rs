@@ -138,7 +138,7 @@ async fn the_same_seed_gives_the_same_bytes() -> Outcome {
 #[tokio::test]
 async fn on_the_tests_runtime_the_bytes_are_the_same() -> Outcome {
     let own_thread = transcript(&seeded(7).start()?).await?;
-    let here = transcript(&seeded(7).start_on_this_runtime()).await?;
+    let here = transcript(&seeded(7).start_on_this_runtime()?).await?;
     for (one, other) in own_thread.iter().zip(&here) {
         assert_eq!(one, other);
     }

@@ -15,7 +15,7 @@ use crate::Outcome;
 use crate::wire::{PATIENCE, Wire};
 
 fn is_refused(broker: &Broker) -> bool {
-    match TcpStream::connect(broker.addr()) {
+    match TcpStream::connect(broker.addr().expect("it listens")) {
         Ok(_) => false,
         Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
     }
@@ -24,7 +24,7 @@ fn is_refused(broker: &Broker) -> bool {
 /// How connections have ended, and whose.
 fn endings(journal: &Journal) -> Vec<(u64, Ending)> {
     let ending = |event: &minibroker::Event| match &event.kind {
-        EventKind::Disconnected(ending) => Some((event.client.as_ref()?.id, *ending)),
+        EventKind::Disconnected(ending) => Some((event.client.as_ref()?.id?, *ending)),
         _ => None,
     };
     journal.iter().filter_map(ending).collect()
@@ -61,7 +61,7 @@ fn who_comes_in_the_moment_when_another_is_cut_off_stays() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("PING", "+PONG\r\n")?;
-    let reconnect = Arc::new(Reconnect { place: broker.addr(), came: Mutex::default() });
+    let reconnect = Arc::new(Reconnect { place: broker.addr().expect("it listens"), came: Mutex::default() });
     let mut nobody = broker.wait_for_clients(0).into_future();
     let waker = Arc::clone(&reconnect).into();
     assert!(nobody.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
@@ -247,7 +247,7 @@ fn a_refusal_and_a_stop_both_have_to_end() -> Outcome {
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
     let refusal = broker.refuse_connections();
-    broker.stop();
+    broker.stop()?;
     assert!(is_refused(&broker) && client.is_cut());
     broker.restart()?;
     assert!(is_refused(&broker));
@@ -255,7 +255,7 @@ fn a_refusal_and_a_stop_both_have_to_end() -> Outcome {
     Wire::connect(&broker)?.ask("PING", "+PONG\r\n")?;
 
     let refusal = broker.refuse_connections();
-    broker.stop();
+    broker.stop()?;
     drop(refusal);
     assert!(is_refused(&broker));
     broker.restart()?;
@@ -266,7 +266,7 @@ fn a_refusal_and_a_stop_both_have_to_end() -> Outcome {
 #[test]
 fn guards_may_outlive_the_broker() -> Outcome {
     let broker = Broker::builder().bind([crate::lifetime::own_address()]).start()?;
-    let addr = broker.addr();
+    let addr = broker.addr().expect("it listens");
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
     let refusal = broker.refuse_connections();

@@ -36,7 +36,7 @@ fn a_broker_serves_a_plain_test() -> Outcome {
     let () = connection.set("greeting", "hello")?;
     assert_eq!(connection.get::<_, String>("greeting")?, "hello");
     assert_eq!(broker.url(), format!("redis://127.0.0.1:{}", broker.port()));
-    assert_eq!(broker.addr().port(), broker.port());
+    assert_eq!(broker.addr().expect("it listens").port(), broker.port());
     Ok(())
 }
 
@@ -82,13 +82,13 @@ fn many_brokers_live_side_by_side_and_share_nothing() {
 #[test]
 fn a_dropped_broker_frees_its_port_at_once() -> Outcome {
     let broker = Broker::builder().bind([own_address()]).start()?;
-    let addr = broker.addr();
+    let addr = broker.addr().expect("it listens");
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
     drop(broker);
     // The connections that have just been cut do not hold it, neither from us ...
     let broker = Broker::builder().bind([addr.ip()]).port(addr.port()).start()?;
-    assert_eq!(broker.addr(), addr);
+    assert_eq!(broker.addr().expect("it listens"), addr);
     let mut second = Wire::connect(&broker)?;
     second.ask("PING", "+PONG\r\n")?;
     drop(broker);
@@ -100,7 +100,7 @@ fn a_dropped_broker_frees_its_port_at_once() -> Outcome {
 #[test]
 fn when_drop_returns_all_clients_are_cut_and_nobody_listens() -> Outcome {
     let broker = Broker::builder().bind([own_address()]).start()?;
-    let addr = broker.addr();
+    let addr = broker.addr().expect("it listens");
     let mut idle = Wire::connect(&broker)?;
     idle.ask("PING", "+PONG\r\n")?;
     let mut subscribed = Wire::connect(&broker)?;
@@ -145,7 +145,7 @@ fn a_broker_goes_with_a_test_that_panics() -> Outcome {
     let mut addr = None;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let broker = Broker::builder().bind([ip]).start().expect("it starts");
-        addr = Some(broker.addr());
+        addr = Some(broker.addr().expect("it listens"));
         resume_unwind(Box::new("as a failed assertion"));
     }));
     assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"as a failed assertion"));
@@ -157,11 +157,14 @@ fn a_broker_goes_with_a_test_that_panics() -> Outcome {
 fn told_of_a_busy_port() -> Result<(), StartError> {
     let broker = Broker::start()?;
     let failed = Broker::builder().port(broker.port()).start().expect_err("the port is taken");
-    let StartError::Listen { address, source } = &failed else { panic!("{failed}") };
-    assert_eq!(*address, broker.addr().to_string());
+    let StartError::Listen { address, source, .. } = &failed else { panic!("{failed}") };
+    assert_eq!(*address, broker.addr().expect("it listens").to_string());
     assert_eq!(source.kind(), io::ErrorKind::AddrInUse);
     let text = failed.to_string();
-    assert!(text.starts_with(&format!("cannot listen on {}: ", broker.addr())), "{text}");
+    assert!(
+        text.starts_with(&format!("cannot listen on {}: ", broker.addr().expect("it listens"))),
+        "{text}"
+    );
     // The first is none the worse for it.
     assert_eq!(broker.command(["PING"]).expect("it answers"), "PONG");
     Ok(())

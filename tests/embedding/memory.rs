@@ -1,7 +1,7 @@
 //! Connections in memory, without a socket.
 
 use futures_util::StreamExt;
-use minibroker::Broker;
+use minibroker::{Broker, ByteString};
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncCommands, RedisConnectionInfo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -140,57 +140,69 @@ fn a_stream_counts_from_the_moment_at_which_it_is_there() -> Outcome {
 #[tokio::test]
 async fn all_commands_can_be_read_as_they_come() -> Outcome {
     let broker = Broker::start()?;
-    let mut commands = tokio::io::BufReader::new(broker.commands());
+    let mut commands = broker.watch_commands();
     let mut connection = connect(&broker).await?;
     let () = connection.set("greeting", "hello\n").await?;
     assert!(connection.get::<_, String>("no such command, no such key").await.is_err());
     broker.command(["GET", "greeting"])?;
     let mut seen = Vec::new();
     while seen.len() < 3 {
-        let mut line = String::new();
-        tokio::io::AsyncBufReadExt::read_line(&mut commands, &mut line).await?;
-        let (_, command) = line.trim_end().split_once("] ").expect("the client stands before the command");
+        let command = commands.next().await.expect("the broker is there");
+        assert_eq!((command.database, command.left_out), (0, 0));
         // What the client sends when it connects is its own affair.
-        if !command.to_ascii_lowercase().contains("\"client\"") {
-            seen.push(command.to_owned());
+        if !command.name().eq_ignore_ascii_case("client") {
+            seen.push((command.address.is_some(), command.arguments));
         }
     }
     let wanted =
-        [r#""SET" "greeting" "hello\n""#, r#""GET" "no such command, no such key""#, r#""GET" "greeting""#];
-    assert_eq!(seen, wanted);
+        [(true, vec!["SET", "greeting", "hello\n"]), (true, vec!["GET", "no such command, no such key"])];
+    let wanted = wanted.into_iter().chain([(false, vec!["GET", "greeting"])]);
+    let wanted =
+        wanted.map(|(is_client, words)| (is_client, words.into_iter().map(ByteString::from).collect()));
+    assert_eq!(seen, wanted.collect::<Vec<(bool, Vec<ByteString>)>>());
+    drop(broker);
+    assert_eq!(commands.next().await, None);
+    Ok(())
+}
+
+#[test]
+fn a_watched_command_prints_as_a_line_of_monitor() -> Outcome {
+    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_micros(1_700_000_000_000_000);
+    let broker = Broker::builder().manual_clock_at(time).start()?;
+    let mut commands = broker.watch_commands();
+    broker.command(("CONFIG", "SET", "requirepass", "s3cret"))?;
+    let command = commands.blocking_next().expect("the broker is there");
+    assert_eq!(command.time, time);
+    let line = r#"1700000000.000000 [0 ] "CONFIG" "SET" "requirepass" "(redacted)""#;
+    assert_eq!(command.to_string(), line);
     Ok(())
 }
 
 #[tokio::test]
 async fn of_commands_that_nobody_reads_not_all_are_kept() -> Outcome {
-    use tokio::io::AsyncBufReadExt;
-
     const COMMANDS: usize = 20_000;
     let broker = Broker::start()?;
-    let mut lines = tokio::io::BufReader::new(broker.commands()).lines();
+    let mut commands = broker.watch_commands();
     let value = "x".repeat(200);
     for _ in 0..COMMANDS {
         broker.command(["SET", "key", &value])?;
     }
-    let mut read = 0;
+    let (mut read, mut left_out) = (0, 0);
     while read < 2000 {
-        lines.next_line().await?;
+        left_out += commands.next().await.expect("the broker is there").left_out;
         read += 1;
     }
     // Now there is room.
     broker.command(["ECHO", "last"])?;
-    let mut left_out = 0;
-    while let Some(line) = lines.next_line().await? {
-        if line.ends_with(r#""ECHO" "last""#) {
+    loop {
+        let command = commands.next().await.expect("the broker is there");
+        left_out += command.left_out;
+        if command.name() == "ECHO" {
             break;
         }
-        let told = line.strip_prefix("+(left out: ").and_then(|told| told.split_once(" commands"));
-        match told {
-            Some((count, _)) => left_out += count.parse::<usize>()?,
-            None => read += 1,
-        }
+        read += 1;
     }
-    assert_eq!(read + left_out, COMMANDS);
-    assert!(read < COMMANDS / 2, "{read} lines were kept");
+    assert_eq!(read + usize::try_from(left_out)?, COMMANDS);
+    assert!(read < COMMANDS / 2, "{read} commands were kept");
     Ok(())
 }

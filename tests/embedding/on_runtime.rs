@@ -26,7 +26,7 @@ async fn connect(broker: &Broker) -> RedisResult<MultiplexedConnection> {
 
 #[tokio::test(start_paused = true)]
 async fn where_time_is_paused_an_hour_passes_as_soon_as_everybody_waits() -> Outcome {
-    let broker = Broker::builder().start_on_this_runtime();
+    let broker = Broker::builder().start_on_this_runtime()?;
     let mut connection = connect(&broker).await?;
     redis::cmd("SET").arg("session").arg("there").arg("EX").arg(1800).exec_async(&mut connection).await?;
     let (began, at) = (Instant::now(), broker.now());
@@ -41,7 +41,7 @@ async fn where_time_is_paused_an_hour_passes_as_soon_as_everybody_waits() -> Out
 
 #[tokio::test(start_paused = true)]
 async fn where_time_is_paused_it_is_so_for_the_broker() -> Outcome {
-    let broker = Broker::builder().start_on_this_runtime();
+    let broker = Broker::builder().start_on_this_runtime()?;
     let before = broker.now();
     std::thread::sleep(Duration::from_millis(1));
     assert_eq!(broker.now(), before);
@@ -58,7 +58,7 @@ async fn where_time_is_paused_it_is_so_for_the_broker() -> Outcome {
 
 #[tokio::test(start_paused = true)]
 async fn the_waits_of_a_test_last_as_long_in_simulated_time() -> Outcome {
-    let broker = Broker::builder().start_on_this_runtime();
+    let broker = Broker::builder().start_on_this_runtime()?;
     let began = Instant::now();
     assert!(broker.wait_for_clients(1).within(HOUR).await.is_err());
     assert!((HOUR..HOUR + Duration::from_millis(2)).contains(&began.elapsed()));
@@ -67,8 +67,8 @@ async fn the_waits_of_a_test_last_as_long_in_simulated_time() -> Outcome {
 
 #[tokio::test]
 async fn a_broker_on_the_tests_runtime_listens_nowhere_and_serves_any_stream() -> Outcome {
-    let broker = Broker::builder().password("s3cret").start_on_this_runtime();
-    assert_eq!((broker.port(), broker.unix_socket()), (0, None));
+    let broker = Broker::builder().password("s3cret").start_on_this_runtime()?;
+    assert_eq!((broker.addr(), broker.unix_socket()), (None, None));
     let (mut ours, theirs) = tokio::io::duplex(1024);
     let served = tokio::spawn(broker.serve_connection(theirs));
     broker.wait_for_clients(1).await?;
@@ -88,7 +88,7 @@ async fn a_broker_on_the_tests_runtime_listens_nowhere_and_serves_any_stream() -
 
 #[tokio::test]
 async fn a_stream_that_holds_back_what_is_written_is_flushed() -> Outcome {
-    let broker = Broker::builder().start_on_this_runtime();
+    let broker = Broker::builder().start_on_this_runtime()?;
     // As TLS does: what is written waits for a flush, which waits for room.
     let (mut client, server) = tokio::io::duplex(64);
     tokio::spawn(broker.serve_connection(tokio::io::BufStream::with_capacity(1024, 64 * 1024, server)));
@@ -102,7 +102,7 @@ async fn a_stream_that_holds_back_what_is_written_is_flushed() -> Outcome {
 
 #[tokio::test]
 async fn when_the_broker_is_dropped_its_connections_end_with_what_was_published_before() -> Outcome {
-    let broker = Broker::builder().start_on_this_runtime();
+    let broker = Broker::builder().start_on_this_runtime()?;
     let (mut ours, theirs) = tokio::io::duplex(1024);
     let served = tokio::spawn(broker.serve_connection(theirs));
     ours.write_all(b"SUBSCRIBE chat\r\n").await?;
@@ -144,5 +144,44 @@ async fn a_connection_that_was_served_to_its_end_has_gone_though_its_future_is_s
 #[test]
 #[should_panic(expected = "no reactor running")]
 fn outside_of_a_runtime_it_cannot_be_started() {
-    let _broker = Broker::builder().start_on_this_runtime();
+    let _ = Broker::builder().start_on_this_runtime();
+}
+
+#[tokio::test]
+async fn a_broker_that_listens_nowhere_has_no_address() -> Outcome {
+    let broker = Broker::builder().start_on_this_runtime()?;
+    assert_eq!(broker.addr(), None);
+    for ask in [|broker: &Broker| drop(broker.url()), |broker: &Broker| assert_ne!(broker.port(), 0)] {
+        let panic =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&broker))).expect_err("none");
+        let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(text.contains("this broker listens nowhere"), "{text}");
+    }
+    assert_eq!(format!("{broker:?}"), "Broker { addr: none, .. }");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_listener_of_the_test_is_served_until_the_broker_ends() -> Outcome {
+    let broker = Broker::builder().password("s3cret").start_on_this_runtime()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let serving = tokio::spawn(broker.serve_listener(listener));
+    assert_eq!((broker.addr(), broker.url()), (Some(addr), format!("redis://default:s3cret@{addr}")));
+    let client = redis::Client::open(broker.url())?;
+    let mut ann = client.get_multiplexed_async_connection().await?;
+    redis::cmd("SET").arg("mood").arg("good").exec_async(&mut ann).await?;
+    let listed: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut ann).await?;
+    assert!(listed.contains(" addr=127.0.0.1:") && listed.contains(&format!(" laddr={addr} ")), "{listed}");
+
+    let refusal = broker.refuse_connections();
+    assert!(client.get_multiplexed_async_connection().await.is_err());
+    drop(refusal);
+    let mut bob = client.get_multiplexed_async_connection().await?;
+    assert_eq!(redis::cmd("GET").arg("mood").query_async::<String>(&mut bob).await?, "good");
+
+    drop(broker);
+    serving.await?;
+    assert!(redis::cmd("PING").exec_async(&mut bob).await.is_err());
+    Ok(())
 }

@@ -19,7 +19,7 @@ use crate::wire::Wire;
 
 /// True if the system says that nobody listens.
 fn is_refused(broker: &Broker) -> bool {
-    match TcpStream::connect(broker.addr()) {
+    match TcpStream::connect(broker.addr().expect("it listens")) {
         Ok(_) => false,
         Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
     }
@@ -52,7 +52,7 @@ fn a_stopped_broker_has_cut_its_clients_and_refuses_others() -> Outcome {
     broker.wait_for_blocked("queue", 1).blocking()?;
     let mut in_memory = broker.connect();
     for _ in 0..2 {
-        broker.stop();
+        broker.stop()?;
         assert!(is_refused(&broker));
         assert!(has_ended(&mut in_memory));
         assert!(has_ended(&mut broker.connect()));
@@ -72,7 +72,7 @@ async fn a_broker_stops_and_restarts_within_the_tests_runtime() -> Outcome {
     let mut connection = client.get_multiplexed_async_connection().await?;
     let () = connection.rpush("chat_queue", "hello").await?;
     let mut in_memory = broker.connect();
-    broker.stop();
+    broker.stop()?;
     assert_eq!(in_memory.read(&mut [0]).await?, 0);
     let lost = connection.rpush::<_, _, ()>("chat_queue", "lost").await;
     assert!(lost.unwrap_err().is_connection_dropped());
@@ -115,7 +115,7 @@ fn a_restarted_broker_has_its_data_or_has_lost_it() -> Outcome {
     let () = redis::cmd("MOVE").arg("in_another_database").arg(3).query(&mut connection)?;
     let () = connection.pset_ex("typing", "ann", 1)?;
     let () = connection.set_ex("session", "ann", 100)?;
-    broker.stop();
+    broker.stop()?;
     // Time goes on while it is stopped, and so does the test's own hand.
     broker.wait_until(|state| !state.exists("typing")).blocking()?;
     broker.command(["RPUSH", "chat_queue", "three"])?;
@@ -189,7 +189,7 @@ fn the_journal_tells_of_the_stop_and_goes_on() -> Outcome {
     let mut subscriber = Wire::connect(&broker)?;
     subscriber.subscribe("chat")?;
     broker.command(["PUBLISH", "chat", "hello"])?;
-    broker.stop();
+    broker.stop()?;
     broker.restart()?;
     broker.restart_empty()?;
     let mut back = Wire::connect(&broker)?;
@@ -199,7 +199,7 @@ fn the_journal_tells_of_the_stop_and_goes_on() -> Outcome {
         .journal()
         .into_iter()
         .filter(|event| event.client.as_ref().is_none_or(|client| !client.is_test()))
-        .map(|event| (event.client.map(|client| client.id), event.kind))
+        .map(|event| (event.client.and_then(|client| client.id), event.kind))
         .filter(|(_, kind)| {
             !matches!(kind, EventKind::Command(_) | EventKind::Reply(_) | EventKind::Delivered { .. })
         })
@@ -231,14 +231,14 @@ fn the_journal_tells_of_the_stop_and_goes_on() -> Outcome {
 #[test]
 fn what_was_published_before_the_stop_arrives() -> Outcome {
     const MESSAGES: usize = 1000;
-    for ends in [Broker::stop, |broker: &Broker| broker.restart().expect("it restarts")] {
+    for ends in [Broker::stop, Broker::restart] {
         let broker = Broker::start()?;
         let mut subscriber = Wire::connect(&broker)?;
         subscriber.subscribe("chat")?;
         for number in 0..MESSAGES {
             broker.command(["PUBLISH", "chat", &number.to_string()])?;
         }
-        ends(&broker);
+        ends(&broker)?;
         broker.assert_no_message_lost();
         for number in 0..MESSAGES {
             subscriber.expect_message("chat", &number.to_string())?;
@@ -267,12 +267,12 @@ fn a_subscriber_that_subscribes_again_gets_what_comes_then() -> Outcome {
     });
     broker.wait_for_subscribers("chat", 1).blocking()?;
     broker.command(["PUBLISH", "chat", "one"])?;
-    broker.stop();
+    broker.stop()?;
     assert_eq!(broker.command(["PUBLISH", "chat", "heard by nobody"])?, 0);
     broker.restart()?;
     broker.wait_for_subscribers("chat", 1).blocking()?;
     broker.command(["PUBLISH", "chat", "two"])?;
-    broker.stop();
+    broker.stop()?;
     assert_eq!(subscriber.join().expect("it does not panic")?, ["one", "two"]);
     broker.assert_no_message_lost();
     Ok(())
@@ -283,7 +283,7 @@ fn a_wait_goes_on_across_a_restart() -> Outcome {
     let broker = Broker::start()?;
     let mut wait = broker.wait_for_subscribers("chat", 1).into_future();
     assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    broker.stop();
+    broker.stop()?;
     assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     broker.restart()?;
     let mut subscriber = Wire::connect(&broker)?;
@@ -311,13 +311,13 @@ fn fifty_brokers_that_restart_side_by_side_keep_their_ports() {
             .map(|number| {
                 scope.spawn(move || {
                     let broker = Broker::start().expect("it starts");
-                    let addr = broker.addr();
+                    let addr = broker.addr().expect("it listens");
                     broker.command(["SET", "number", &number.to_string()]).expect("it answers");
                     for _ in 0..5 {
-                        broker.stop();
+                        broker.stop().expect("it stops");
                         assert!(is_refused(&broker));
                         broker.restart().expect("the port is its own");
-                        assert_eq!(broker.addr(), addr);
+                        assert_eq!(broker.addr().expect("it listens"), addr);
                         let mut connection = Wire::connect(&broker).expect("it listens");
                         let text = number.to_string();
                         let answer = format!("${}\r\n{text}\r\n", text.len());
@@ -339,16 +339,16 @@ fn fifty_brokers_that_restart_side_by_side_keep_their_ports() {
 #[test]
 fn nobody_gets_the_port_of_a_stopped_broker_until_it_is_dropped() -> Outcome {
     let broker = Broker::builder().bind([own_address()]).start()?;
-    let addr = broker.addr();
+    let addr = broker.addr().expect("it listens");
     for _ in 0..2 {
-        broker.stop();
+        broker.stop()?;
         assert_eq!(TcpListener::bind(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         let second = Broker::builder().bind([addr.ip()]).port(addr.port()).start();
         assert!(second.is_err());
         broker.restart()?;
         Wire::connect(&broker)?.ask("PING", "+PONG\r\n")?;
     }
-    broker.stop();
+    broker.stop()?;
     drop(broker);
     TcpListener::bind(addr)?;
     Ok(())
@@ -359,7 +359,7 @@ fn all_addresses_are_closed_and_opened() -> Outcome {
     let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), own_address()];
     let broker = Broker::builder().bind(addresses).start()?;
     for _ in 0..2 {
-        broker.stop();
+        broker.stop()?;
         for address in addresses {
             let refused = TcpStream::connect((address, broker.port())).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
@@ -382,13 +382,13 @@ fn a_unix_socket_refuses_and_works_again() -> Outcome {
     let broker = Broker::builder().bind([]).unix_socket(&path).start()?;
     let client = redis::Client::open(broker.url())?;
     for _ in 0..2 {
-        broker.stop();
+        broker.stop()?;
         assert_eq!(UnixStream::connect(&path).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         broker.restart()?;
         let answer: String = redis::cmd("PING").query(&mut client.get_connection()?)?;
         assert_eq!(answer, "PONG");
     }
-    broker.stop();
+    broker.stop()?;
     drop(broker);
     assert!(!path.exists());
     Ok(())
@@ -400,7 +400,7 @@ fn a_broker_that_cannot_listen_again_says_so_and_is_stopped() -> Outcome {
     let folder = crate::settings::unix_socket::Folder::new("taken")?;
     let path = folder.file("chat.sock");
     let broker = Broker::builder().unix_socket(&path).start()?;
-    broker.stop();
+    broker.stop()?;
     std::fs::remove_file(&path)?;
     std::fs::write(&path, "not a socket")?;
     let told = broker.restart().unwrap_err().to_string();
@@ -436,7 +436,7 @@ fn whoever_connects_while_a_broker_restarts_is_refused_cut_or_served() -> Outcom
             .collect();
         for round in 0..100 {
             if round % 2 == 0 {
-                broker.stop();
+                broker.stop()?;
             }
             // Whoever was there has gone when it returns.
             broker.restart()?;

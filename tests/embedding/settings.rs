@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 
-use minibroker::Broker;
+use minibroker::{Broker, StartError, Value};
 use redis::{Client, Commands};
 
 use crate::Outcome;
@@ -15,7 +15,7 @@ fn the_port_is_the_one_that_was_asked_for() -> Outcome {
     let ip = own_address();
     let free = Broker::builder().bind([ip]).start()?.port();
     let broker = Broker::builder().bind([ip]).port(free).start()?;
-    assert_eq!(broker.addr(), SocketAddr::new(ip, free));
+    assert_eq!(broker.addr().expect("it listens"), SocketAddr::new(ip, free));
     assert_eq!(broker.url(), format!("redis://{ip}:{free}"));
     Ok(())
 }
@@ -39,7 +39,7 @@ fn the_url_carries_a_password_of_any_characters() -> Outcome {
         let broker = Broker::builder().password(password).start()?;
         let mut connection = Client::open(broker.url())?.get_connection()?;
         assert_eq!(redis::cmd("PING").query::<String>(&mut connection)?, "PONG", "{password}");
-        let address = format!("redis://{}", broker.addr());
+        let address = format!("redis://{}", broker.addr().expect("it listens"));
         assert!(Client::open(address)?.get_connection()?.get::<_, Option<String>>("key").is_err());
     }
     Ok(())
@@ -142,7 +142,7 @@ fn all_addresses_have_the_same_port() -> Outcome {
     for ip in addresses {
         TcpStream::connect((ip, broker.port()))?;
     }
-    assert_eq!(broker.addr().ip(), addresses[0]);
+    assert_eq!(broker.addr().expect("it listens").ip(), addresses[0]);
     Ok(())
 }
 
@@ -231,7 +231,7 @@ pub mod unix_socket {
         let broker = Broker::builder().bind([]).unix_socket(&path).password("p&ss w=rd").start()?;
         let mut connection = Client::open(broker.url())?.get_connection()?;
         assert_eq!(redis::cmd("PING").query::<String>(&mut connection)?, "PONG");
-        assert_eq!(broker.port(), 0);
+        assert_eq!(broker.addr(), None);
         Ok(())
     }
 
@@ -267,4 +267,53 @@ pub mod unix_socket {
         assert_eq!(fs::read_to_string(&path)?, "not to be lost");
         Ok(())
     }
+}
+
+#[test]
+fn every_setting_that_config_set_takes_can_be_given_to_the_builder() -> Outcome {
+    let broker = Broker::start()?;
+    let all = broker.command(["CONFIG", "GET", "*"])?;
+    let Value::Map(settings) = all else { panic!("{all}") };
+    assert!(settings.len() > 40, "{}", settings.len());
+    let mut builder = Broker::builder();
+    for (name, value) in &settings {
+        let (name, value) = (name.as_str().ok_or("no text")?, value.as_str().ok_or("no text")?);
+        let set = broker.command(["CONFIG", "SET", name, value]);
+        let started = Broker::builder().config(name, value).start();
+        match (set, started) {
+            (Ok(_), Ok(_)) => builder = builder.config(name, value),
+            (Err(set), Err(StartError::Setting { reason, .. })) => {
+                assert!(set.message().ends_with(&reason), "{set}, {reason}");
+            }
+            // That it is set to what it is.
+            (Ok(_), Err(_)) if name == "port" => {}
+            (set, started) => panic!("{name}: {set:?}, {started:?}"),
+        }
+    }
+    let again = builder.start()?;
+    let Value::Map(got) = again.command(["CONFIG", "GET", "*"])? else { panic!("no map") };
+    for ((name, one), (_, other)) in settings.iter().zip(&got) {
+        assert!(one == other || *name == "port", "{name}: {one}, {other}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_setting_of_the_builder_lasts_and_a_wrong_one_is_an_error() -> Outcome {
+    let broker = Broker::builder().config("maxclients", 7).config("requirepass", "s3cret").start()?;
+    assert!(broker.url().contains("default:s3cret@"), "{}", broker.url());
+    broker.command(("CONFIG", "SET", "maxclients", 8))?;
+    broker.restart()?;
+    let got = broker.command(["CONFIG", "GET", "maxclients"])?;
+    assert_eq!(got.to_string(), r#"{"maxclients": "7"}"#);
+    for (name, value, reason) in [
+        ("maxclient", "7", "unknown setting"),
+        ("timeout", "soon", "argument couldn't be parsed into an integer"),
+        ("port", "7", "the port of minibroker is chosen when it starts"),
+        ("databases", "7", "can't set immutable config"),
+    ] {
+        let error = Broker::builder().config(name, value).start().expect_err(name);
+        assert_eq!(error.to_string(), format!("cannot set `{name}` to {value:?}: {reason}"));
+    }
+    Ok(())
 }

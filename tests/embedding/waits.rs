@@ -57,7 +57,7 @@ fn a_wait_for_nobody_ends_when_the_last_has_gone() -> Outcome {
     let mut disconnects = Wire::connect(&broker)?;
     disconnects.subscribe("chat")?;
     let one_is_too_many = broker.wait_for_subscribers("chat", 0).within(SHORT).blocking();
-    assert_eq!(one_is_too_many.unwrap_err().seen(), 2);
+    assert_eq!(one_is_too_many.unwrap_err().seen(), Some(2));
     leaves.send("UNSUBSCRIBE")?;
     drop(disconnects);
     broker.wait_for_subscribers("chat", 0).within(NEVER).blocking()?;
@@ -102,7 +102,7 @@ fn a_wait_in_vain_says_what_it_saw_and_where_it_stands() -> Outcome {
     let line = line!() - 1;
     let error = wait.blocking().unwrap_err();
     assert!(began.elapsed() >= SHORT);
-    assert_eq!(error.seen(), 1);
+    assert_eq!(error.seen(), Some(1));
     let file = file!();
     let text = format!("waited 20ms for 2 subscribers of channel \"chat\", saw 1 (at {file}:{line}:23)");
     assert_eq!(error.to_string(), text);
@@ -154,7 +154,7 @@ async fn waits_are_awaited_side_by_side() -> Outcome {
 #[tokio::test(flavor = "current_thread")]
 async fn a_blocking_wait_in_async_code_needs_nobody_else_of_that_runtime() -> Outcome {
     let broker = Broker::start()?;
-    let addr = broker.addr();
+    let addr = broker.addr().expect("it listens");
     let client = thread::spawn(move || redis::Client::open(format!("redis://{addr}"))?.get_connection());
     let mut connection = client.join().expect("nobody panics")?;
     thread::scope(|scope| {
@@ -329,7 +329,7 @@ fn a_state_answers_questions_about_all_there_is() -> Outcome {
         "SET gone soon EXAT 1",
         "PUBLISH chat hello",
     ] {
-        broker.command(command.split(' '))?;
+        broker.command(command.split(' ').collect::<Vec<_>>())?;
     }
     broker
         .wait_until(|state| {
@@ -447,5 +447,33 @@ fn whoever_is_told_may_use_the_broker_at_once() -> Outcome {
     assert_eq!(eager.1.load(Ordering::SeqCst), 1);
     assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
     drop(wait);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blocking_wait_that_keeps_its_own_runtime_from_running_says_so() -> Outcome {
+    let broker = Broker::start()?;
+    let url = broker.url();
+    tokio::spawn(async move {
+        let mut subscriber = redis::Client::open(url)?.get_async_pubsub().await?;
+        subscriber.subscribe("chat").await?;
+        std::future::pending::<redis::RedisResult<()>>().await
+    });
+    let error = broker.wait_for_subscribers("chat", 1).within(SHORT).blocking().unwrap_err();
+    assert!(error.to_string().contains("`.blocking()` has kept the current-thread runtime"), "{error}");
+    broker.wait_for_subscribers("chat", 1).await?;
+    let error = broker.wait_for_subscribers("chat", 2).within(SHORT).await.unwrap_err();
+    assert!(!error.to_string().contains("runtime"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blocking_wait_in_a_thread_of_its_own_blames_no_runtime() -> Outcome {
+    let broker = Arc::new(Broker::start()?);
+    let waits = Arc::clone(&broker);
+    // The wait is much longer than it takes the idle runtime to run a task.
+    let wait = move || waits.wait_for_clients(1).within(Duration::from_millis(500)).blocking();
+    let error = tokio::task::spawn_blocking(wait).await?.unwrap_err();
+    assert!(!error.to_string().contains("runtime"), "{error}");
     Ok(())
 }

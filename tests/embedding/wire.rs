@@ -14,7 +14,7 @@ pub struct Wire(pub TcpStream);
 
 impl Wire {
     pub fn connect(broker: &Broker) -> io::Result<Self> {
-        let stream = TcpStream::connect(broker.addr())?;
+        let stream = TcpStream::connect(broker.addr().expect("it listens"))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

@@ -74,7 +74,7 @@ fn many_live_side_by_side(count: usize) -> Outcome {
     let mut all = Vec::new();
     for number in 0..count {
         let broker = Broker::start()?;
-        let mut client = TcpStream::connect(broker.addr())?;
+        let mut client = TcpStream::connect(broker.addr().expect("it listens"))?;
         client.set_nodelay(true)?;
         client.set_read_timeout(Some(PATIENCE))?;
         ask(&mut client, &format!("SET key {number:06}"), "+OK\r\n")?;
@@ -114,7 +114,7 @@ fn many_come_and_go(count: usize) -> Result<HashSet<u16>, Box<dyn Error + Send +
                 }
                 let broker = Broker::builder().bind([OWN_ADDRESS.into()]).start()?;
                 if number.is_multiple_of(WITH_CLIENT) {
-                    let mut client = TcpStream::connect(broker.addr())?;
+                    let mut client = TcpStream::connect(broker.addr().expect("it listens"))?;
                     ask(&mut client, "SUBSCRIBE chat", "*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n")?;
                     ports.insert(broker.port());
                     drop(broker);

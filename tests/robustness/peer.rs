@@ -18,7 +18,7 @@ pub struct Peer {
 
 impl Peer {
     pub fn connect(broker: &Broker) -> Self {
-        let stream = TcpStream::connect(broker.addr()).unwrap();
+        let stream = TcpStream::connect(broker.addr().expect("it listens")).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();

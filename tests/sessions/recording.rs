@@ -91,7 +91,7 @@ fn a_recording_can_be_read_while_it_is_made() -> Tested {
 fn passwords_are_left_out_and_taken_from_the_address_again() -> Tested {
     let (broker, folder) = (Broker::builder().password("s3cret").start()?, Folder::new()?);
     let file = folder.file("login.session");
-    let recorder = Recorder::start(&url(broker.addr()), &file)?;
+    let recorder = Recorder::start(&url(broker.addr().expect("it listens")), &file)?;
     let client = redis::Client::open(format!("redis://:s3cret@{}/1", recorder.addr))?;
     let _: () = client.get_connection()?.set("k", "v")?;
     recorder.end()?;
@@ -152,7 +152,7 @@ fn a_server_that_goes_away_and_comes_back_is_recorded_as_such() -> Tested {
     let client = redis::Client::open(url(recorder.addr))?;
     let mut ann = client.get_connection()?;
     let _: () = ann.set("k", "v")?;
-    broker.stop();
+    broker.stop()?;
     assert!(ann.get::<_, String>("k").is_err());
     assert!(client.get_connection().and_then(|mut bob| bob.get::<_, String>("k")).is_err());
     broker.restart()?;

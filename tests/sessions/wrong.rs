@@ -51,8 +51,8 @@ fn a_server_that_is_not_there() -> Tested {
 fn a_password_that_is_wrong_or_missing() -> Tested {
     let (broker, folder) = (Broker::builder().password("s3cret").start()?, Folder::new()?);
     let file = folder.with("a.session", "a > PING\n")?;
-    let wrong = format!("redis://:wrong@{}", broker.addr());
-    let none = format!("redis://{}", broker.addr());
+    let wrong = format!("redis://:wrong@{}", broker.addr().expect("it listens"));
+    let none = format!("redis://{}", broker.addr().expect("it listens"));
     let out = folder.file("new.session");
     refused(replay(&file, &wrong, &[])?, &["refuses: WRONGPASS"]);
     refused(compare(&file, &wrong, &[])?, &["refuses: WRONGPASS"]);
@@ -113,7 +113,7 @@ fn tls_needs_its_feature() -> Tested {
 #[test]
 fn a_place_where_nobody_can_listen_or_write() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
-    let taken = broker.addr().to_string();
+    let taken = broker.addr().expect("it listens").to_string();
     refused(record(&broker.url(), &taken, &folder.file("new.session"))?, &["cannot listen on 127.0.0.1:"]);
     refused(
         record(&broker.url(), "0", &folder.file("no/new.session"))?,
@@ -173,9 +173,9 @@ fn a_server_that_goes_away_in_the_middle() -> Tested {
         let option = if tool == "replay" { "--to" } else { "--with" };
         let program = started([tool, &file, option, &broker.url()])?;
         broker.wait_for_blocked("queue", 1).blocking()?;
-        broker.stop();
+        broker.stop()?;
         let ended = Ended::from(program.wait_with_output()?);
-        refused(ended, &[&format!("{file}:4: redis://{} has gone away", broker.addr())]);
+        refused(ended, &[&format!("{file}:4: redis://{} has gone away", broker.addr().expect("it listens"))]);
     }
     Ok(())
 }

@@ -68,9 +68,10 @@ fn simulate(seed: u64) -> turmoil::Result<(Vec<String>, Vec<String>, String)> {
         let here = Arc::clone(&here);
         async move {
             let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-            serve(
-                here.get_or_init(|| Broker::builder().seed(seed).clock_at(midnight).start_on_this_runtime()),
-            )
+            serve(here.get_or_init(|| {
+                let builder = Broker::builder().seed(seed).clock_at(midnight);
+                builder.start_on_this_runtime().expect("it starts")
+            }))
             .await
         }
     });

@@ -33,10 +33,11 @@ impl Place {
     }
 
     fn start(self) -> io::Result<Broker> {
-        match self {
-            Self::Thread => Broker::start().map_err(io::Error::other),
-            Self::Runtime => Ok(Broker::builder().start_on_this_runtime()),
-        }
+        let started = match self {
+            Self::Thread => Broker::start(),
+            Self::Runtime => Broker::builder().start_on_this_runtime(),
+        };
+        started.map_err(io::Error::other)
     }
 }
 

@@ -23,9 +23,10 @@ use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::builder::{NO_ADDRESS, OwnRuntime};
+use super::builder::OwnRuntime;
+use super::server::Place;
 use super::wait::{Outcome, Sought};
-use super::{Broker, CommandError, Place, StartError};
+use super::{AnyServer, Broker, CommandError, StartError};
 use crate::remote::{RemoteError, Target, Transport, without_login};
 use crate::resp::{OwnedRequest, Value};
 use crate::store::clients::Filter;
@@ -39,7 +40,7 @@ pub const URL_VARIABLE: &str = "MINIBROKER_URL";
 /// has not chosen itself.
 pub const FLUSH_VARIABLE: &str = "MINIBROKER_FLUSH";
 
-impl Broker {
+impl Broker<AnyServer> {
     /// The broker that the environment asks for: an embedded one, as by [`Broker::start`], unless `MINIBROKER_URL` is set
     /// to the URL of a server; then that one, as by [`Broker::attach`]. So one suite of tests runs on minibroker at every
     /// commit, and on a real Redis or Valkey every night:
@@ -65,8 +66,8 @@ impl Broker {
     /// The broker does not start, or the server cannot be attached to.
     pub fn from_env() -> Result<Self, StartError> {
         let url = match env::var(URL_VARIABLE) {
-            Err(VarError::NotPresent) => return Self::start(),
-            Ok(url) if url.is_empty() => return Self::start(),
+            Err(VarError::NotPresent) => return Ok(Broker::start()?.into()),
+            Ok(url) if url.is_empty() => return Ok(Broker::start()?.into()),
             Ok(url) => url,
             Err(VarError::NotUnicode(_)) => {
                 let (url, reason) = (format!("what {URL_VARIABLE} names"), "it is not UTF-8".to_owned());
@@ -74,7 +75,7 @@ impl Broker {
             }
         };
         let flushes = env::var_os(FLUSH_VARIABLE).is_some_and(|value| value == "1");
-        Ok(Self { place: Place::Attached(Attached::new(&url, flushes)?) })
+        Ok(Attached::new(&url, flushes)?.into())
     }
 
     /// Attaches to a server that is there already: Redis, Valkey, or whatever speaks as they do. The URL is one that clients
@@ -92,15 +93,14 @@ impl Broker {
     /// different names, such as [`Broker::unique`] makes.
     ///
     /// **What works** is whatever a server can be asked: all waits, [`Broker::command`], [`Broker::published`],
-    /// [`Broker::commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits ask every few milliseconds. Clients are
+    /// [`Broker::watch_commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits ask every few milliseconds. Clients are
     /// those in the database of the test, without the broker's own. Which pattern a client has subscribed to, and on which
     /// key it is blocked, is known from what MONITOR shows since the broker was attached. On a Unix socket all clients have
     /// one address: there every client counts that can be meant. Where MONITOR is refused nobody can tell: then every
     /// client counts that is subscribed to some pattern, or blocked on some key.
     ///
-    /// **What does not** panics and says so: [`Broker::faults`], [`Broker::advance`] and [`Broker::set_time`],
-    /// [`Broker::stop`] and its relatives, [`Broker::journal`], [`Broker::assert_no_message_lost`],
-    /// [`Broker::serve_connection`]. A test that needs them asks [`Broker::is_embedded`] before.
+    /// **What does not** is no method of a [`Broker<AnyServer>`]: faults, the clock, stopping, the journal. A test that needs
+    /// them asks for [`Broker::embedded`].
     ///
     /// **A cluster** behind one address works as far as one connection does: one node is asked, only database 0 is there,
     /// and commands about keys of another node are answered with `MOVED`.
@@ -126,31 +126,11 @@ impl Broker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn attach(url: &str) -> Result<Self, StartError> {
-        Ok(Self { place: Place::Attached(Attached::new(url, false)?) })
+        Ok(Attached::new(url, false)?.into())
     }
+}
 
-    /// True if the broker is in this process. Then it can do everything.
-    ///
-    /// ```
-    /// let broker = minibroker::Broker::from_env()?;
-    /// broker.command(["SET", "session:ann", "there", "EX", "1"])?;
-    /// if broker.is_embedded() {
-    ///     broker.advance(std::time::Duration::from_secs(1));
-    ///     assert_eq!(broker.command(["EXISTS", "session:ann"])?, 0);
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn is_embedded(&self) -> bool {
-        matches!(self.place, Place::Embedded(_))
-    }
-
-    /// True if the broker is a server that was [attached to](Broker::attach).
-    #[must_use]
-    pub fn is_attached(&self) -> bool {
-        !self.is_embedded()
-    }
-
+impl<S: super::Server> Broker<S> {
     /// A name for a channel that no other test uses, for tests that run at the same time on one
     /// [real server](Broker::attach): there something is added to the name. An embedded broker has its channels for
     /// itself: there it is the name.
@@ -162,7 +142,7 @@ impl Broker {
     /// ```
     #[must_use]
     pub fn unique(&self, name: &str) -> String {
-        match &self.place {
+        match self.server.place() {
             Place::Embedded(_) => name.to_owned(),
             Place::Attached(server) => format!("{name}:{}", server.server.token()),
         }
@@ -170,9 +150,9 @@ impl Broker {
 }
 
 /// A real server, and the thread that speaks to it.
-pub(super) struct Attached {
+pub struct Attached {
     server: Arc<Server>,
-    addr: SocketAddr,
+    addr: Option<SocketAddr>,
     runner: Runner,
     prints_on_panic: AtomicBool,
 }
@@ -239,22 +219,8 @@ impl Attached {
         let server = runner.run(Server::attach(target, flushes)).map_err(|error| cannot(named, &error))?;
         let server = Arc::new(server);
         runner.runtime.spawn(Arc::clone(&server).keep());
-        let addr = server.addr.unwrap_or(NO_ADDRESS);
+        let addr = server.addr;
         Ok(Self { server, addr, runner, prints_on_panic: AtomicBool::new(false) })
-    }
-
-    /// Why something cannot be had.
-    pub(super) fn cannot(&self, what: &str) -> String {
-        let why = match what {
-            "journal" | "assert_no_message_lost" => "a real server does not tell what it has done",
-            "faults" | "wait_for_fault" => "a real server does not fail on purpose",
-            "advance" | "set_time" => "nobody moves the clock of a real server",
-            _ => "the test does not run that server",
-        };
-        let target = self.server.target();
-        format!(
-            "`{what}`: this broker is attached to {target}, and {why}; `broker.is_embedded()` tells before"
-        )
     }
 
     /// Has something done, and panics if the server does not answer.
@@ -274,7 +240,7 @@ impl Attached {
         self.server.target().url(self.server.database())
     }
 
-    pub(super) fn addr(&self) -> SocketAddr {
+    pub(super) fn addr(&self) -> Option<SocketAddr> {
         self.addr
     }
 
@@ -298,16 +264,22 @@ impl Attached {
     #[track_caller]
     pub(super) fn tell_commands(&self, stream: DuplexStream) {
         let server = Arc::clone(&self.server);
-        self.must("commands", async move { server.tell_commands(stream).await });
+        self.must("watch_commands", async move { server.tell_commands(stream).await });
     }
 
     pub(super) fn command(&self, request: OwnedRequest) -> Result<Value, CommandError> {
-        let server = Arc::clone(&self.server);
-        match self.runner.run(async move { server.command(request).await }) {
-            Ok(Value::Error(text)) => Err(CommandError(text)),
-            Ok(value) => Ok(value),
-            Err(error) => Err(CommandError(format!("{}: {error}", self.server.target()))),
-        }
+        wait_here(&self.runner.runtime, ask(Arc::clone(&self.server), request)).unwrap_or_else(|| {
+            let server = self.server.target().to_string();
+            Err(CommandError::Connection { server, reason: RemoteError::Closed.to_string() })
+        })
+    }
+
+    /// The same while this thread goes on.
+    pub(super) fn begin_command(
+        &self,
+        request: OwnedRequest,
+    ) -> tokio::task::JoinHandle<Result<Value, CommandError>> {
+        self.runner.runtime.spawn(ask(Arc::clone(&self.server), request))
     }
 
     #[track_caller]
@@ -323,6 +295,13 @@ impl Attached {
 
     pub(super) fn prints_on_panic(&self) -> &AtomicBool {
         &self.prints_on_panic
+    }
+
+    /// Prints the last commands on standard error, if the test wants that.
+    pub(super) fn print_if_wanted(&self) {
+        if self.prints_on_panic.load(Ordering::Relaxed) {
+            eprint!("{}", self.server.last_commands());
+        }
     }
 
     #[track_caller]
@@ -349,10 +328,23 @@ impl Attached {
     }
 }
 
+/// Runs a command of the test.
+async fn ask(server: Arc<Server>, request: OwnedRequest) -> Result<Value, CommandError> {
+    match server.command(request).await {
+        Ok(Value::Error(text)) => Err(CommandError::reply(text)),
+        Ok(value) => Ok(value),
+        Err(RemoteError::Refused(text)) => Err(CommandError::reply(text)),
+        Err(error) => {
+            let server = server.target().to_string();
+            Err(CommandError::Connection { server, reason: error.to_string() })
+        }
+    }
+}
+
 impl Drop for Attached {
     fn drop(&mut self) {
-        if self.prints_on_panic.load(Ordering::Relaxed) && std::thread::panicking() {
-            eprint!("{}", self.server.last_commands());
+        if std::thread::panicking() {
+            self.print_if_wanted();
         }
         let server = Arc::clone(&self.server);
         if let Err(error) = self.runner.run(async move { server.release().await }) {

@@ -187,20 +187,20 @@ impl Server {
         let peer = |source: &Option<Source>| {
             let Some(Source::Client(address)) = source else { return None };
             if self.observer.look(|log| log.is_test(address)) {
-                return Some(Peer { id: 0, name: String::new(), address: String::new() });
+                return Some(Peer::the_test());
             }
             let client = clients.iter().find(|client| client.address == *address)?;
-            Some(Peer { id: client.id, name: client.name.clone(), address: address.clone() })
+            Some(Peer { id: Some(client.id), name: client.name.clone(), address: address.clone() })
         };
         Ok(told
             .into_iter()
             .map(|told| Message {
                 number: told.number,
                 client: peer(&told.source),
-                channel: told.channel,
-                payload: told.payload,
+                channel: told.channel.into(),
+                payload: told.payload.into(),
                 shard: told.shard,
-                receivers: 0,
+                receivers: None,
                 at: since(told.time, self.started),
                 time: told.time,
             })

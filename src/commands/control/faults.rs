@@ -29,7 +29,7 @@ pub fn fault(ctx: &mut Context<'_>) -> Answered {
     let count = args.len();
     if is_option(word, "ADD") && count > 3 {
         let rule = rule(args)?;
-        let fault = ctx.store.faults.add(rule);
+        let fault = ctx.store.faults.add(rule, ctx.store.journal.last_number());
         ctx.reply.integer(i64::try_from(fault.number()).unwrap_or(i64::MAX));
     } else if is_option(word, "LIST") && count == 3 {
         list(ctx);

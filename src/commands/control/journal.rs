@@ -4,7 +4,7 @@ use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error, Outcome};
 use super::{Answered, NOTHING_RECORDED, not_understood, without_value, write_lines};
-use crate::resp::{Args, OwnedRequest, Reply};
+use crate::resp::{Args, ByteString, OwnedRequest, Reply};
 use crate::store::journal::{Event, EventKind, Message, Wakeup};
 
 /// What would be told is not the whole.
@@ -65,7 +65,8 @@ fn write_message(reply: &mut Reply<'_>, message: &Message) {
     reply.bulk(b"shard");
     reply.boolean(message.shard);
     reply.bulk(b"receivers");
-    reply.count(message.receivers);
+    // A broker counts them itself.
+    reply.count(message.receivers.unwrap_or_default());
     reply.bulk(b"publisher");
     reply.bulk_or_null(publisher.as_deref().map(str::as_bytes));
     reply.bulk(b"milliseconds");
@@ -127,7 +128,7 @@ pub fn is_of_key(event: &Event, wanted: &[u8]) -> bool {
 }
 
 /// True if one of the keys of a command is this one.
-fn names_key(arguments: &[Vec<u8>], key: &[u8]) -> bool {
+fn names_key(arguments: &[ByteString], key: &[u8]) -> bool {
     let request = OwnedRequest::new(arguments);
     let args = request.args();
     let Some(command) = table::lookup(&args[0]) else { return false };

@@ -213,6 +213,8 @@ pub enum Consequence {
 struct Active {
     id: FaultId,
     rule: Rule,
+    /// The number of the last event before it was made.
+    since: u64,
     /// How often something was in its scope.
     matches: u64,
     hits: u64,
@@ -265,12 +267,12 @@ impl Faults {
         self.of_messages > 0
     }
 
-    /// Puts a rule in force.
-    pub fn add(&mut self, rule: Rule) -> FaultId {
+    /// Puts a rule in force, behind the event of this number.
+    pub fn add(&mut self, rule: Rule, since: u64) -> FaultId {
         self.last_id += 1;
         let id = FaultId(self.last_id);
         *self.counter(&rule) += 1;
-        self.rules.push(Active { id, rule, matches: 0, hits: 0 });
+        self.rules.push(Active { id, rule, since, matches: 0, hits: 0 });
         id
     }
 
@@ -290,6 +292,12 @@ impl Faults {
     #[must_use]
     pub fn hits(&self, id: FaultId) -> Option<u64> {
         self.rules.iter().find(|active| active.id == id).map(|active| active.hits)
+    }
+
+    /// The number of the last event before a rule was made; none if it is not in force any more.
+    #[must_use]
+    pub fn since(&self, id: FaultId) -> Option<u64> {
+        self.rules.iter().find(|active| active.id == id).map(|active| active.since)
     }
 
     /// The rules in force, in the order in which they were made, each with how often it has struck.
@@ -405,7 +413,7 @@ mod tests {
 
     fn struck(when: When, seed: u64) -> Vec<u64> {
         let rule = Rule { scope: Scope::default(), when, action: Action::Disconnect };
-        let mut active = Active { id: FaultId(1), rule, matches: 0, hits: 0 };
+        let mut active = Active { id: FaultId(1), rule, since: 0, matches: 0, hits: 0 };
         let mut random = fastrand::Rng::with_seed(seed);
         (1..=10).filter(|_| active.strikes(&mut random)).collect()
     }

@@ -5,59 +5,59 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::resp::Value;
+use crate::resp::{ByteString, Value};
 use crate::store::Client;
 use crate::store::clients::Close;
 use crate::store::pubsub::Kind;
 
 /// A client, as it was when something happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Peer {
-    /// The number that CLIENT ID tells; 0 for the test itself.
-    pub id: u64,
+    /// The number that CLIENT ID tells; none for the test itself.
+    pub id: Option<u64>,
     /// What it had told by CLIENT SETNAME; empty if nothing.
     pub name: String,
-    /// Its end of the connection: `127.0.0.1:53211`.
+    /// Its end of the connection: `127.0.0.1:53211`; empty for the test itself.
     pub address: String,
 }
 
 impl Peer {
     /// The test itself, by [`Broker::command`](crate::Broker::command).
-    pub(super) fn the_test() -> Self {
-        Self { id: 0, name: String::new(), address: String::new() }
+    pub(crate) fn the_test() -> Self {
+        Self { id: None, name: String::new(), address: String::new() }
     }
 
     /// True for the test itself, which acts by [`Broker::command`](crate::Broker::command).
     #[must_use]
     pub fn is_test(&self) -> bool {
-        self.id == 0
+        self.id.is_none()
     }
 }
 
 /// `#3 worker-1 127.0.0.1:53211`, or `the test`.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_test() {
-            return f.pad("the test");
-        }
+        let Some(id) = self.id else { return f.pad("the test") };
         let space = if self.name.is_empty() { "" } else { " " };
-        f.pad(&format!("#{}{space}{} {}", self.id, self.name, self.address))
+        f.pad(&format!("#{id}{space}{} {}", self.name, self.address))
     }
 }
 
 /// A message that was published.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Message {
     /// Its number among all [events](Event::number).
     pub number: u64,
     /// The channel.
-    pub channel: Vec<u8>,
+    pub channel: ByteString,
     /// What was published.
-    pub payload: Vec<u8>,
+    pub payload: ByteString,
     /// It went to a shard channel, by SPUBLISH.
     pub shard: bool,
-    /// To how many it went: what PUBLISH answers.
-    pub receivers: usize,
+    /// To how many it went: what PUBLISH answers. A [real server](crate::Broker::attach) does not tell.
+    pub receivers: Option<usize>,
     /// Who published it; none for the broker itself, which tells of keys that expire.
     pub client: Option<Peer>,
     /// How long after the start of the broker, on the broker's clock.
@@ -99,6 +99,7 @@ impl fmt::Display for Message {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ending {
     /// The client closed it, or the network did.
     Left,
@@ -141,9 +142,10 @@ impl fmt::Display for Ending {
 
 /// Why a client waits no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Wakeup {
     /// This key has got something. If another has taken it meanwhile the client is blocked again.
-    Key(Vec<u8>),
+    Key(ByteString),
     /// Its time was up, or CLIENT UNBLOCK has said that it is.
     TimedOut,
     /// CLIENT UNBLOCK with ERROR has ended it.
@@ -162,7 +164,7 @@ pub enum EventKind {
     Connected,
     /// The client has sent a command: its name and its arguments. Passwords are `(redacted)`. What EXEC runs has
     /// come before, and is not told again.
-    Command(Vec<Vec<u8>>),
+    Command(Vec<ByteString>),
     /// The client has been answered.
     Reply(Value),
     /// The client has published a message, or a change of a key was told (`notify-keyspace-events`).
@@ -172,30 +174,30 @@ pub enum EventKind {
     Delivered {
         message: Arc<Message>,
         /// The pattern by which it was; none if by its channel.
-        pattern: Option<Vec<u8>>,
+        pattern: Option<ByteString>,
     },
     /// The client was not sent a message that it was subscribed to, because its connection was being closed already.
     #[allow(missing_docs)]
-    Undelivered { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    Undelivered { message: Arc<Message>, pattern: Option<ByteString> },
     /// The client was not sent a message that it was subscribed to, because a [fault](crate::Broker::faults) has dropped it.
     #[allow(missing_docs)]
-    Dropped { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    Dropped { message: Arc<Message>, pattern: Option<ByteString> },
     /// A message to the client is on the way, delayed by a [fault](crate::Broker::faults). When it arrives it is told as
     /// delivered.
     #[allow(missing_docs)]
-    Delayed { message: Arc<Message>, pattern: Option<Vec<u8>> },
+    Delayed { message: Arc<Message>, pattern: Option<ByteString> },
     /// A [fault](crate::Broker::faults) strikes the client; which one in words.
     FaultStruck(String),
     /// The client is subscribed from now on.
     #[allow(missing_docs)]
-    Subscribed { kind: Kind, name: Vec<u8> },
+    Subscribed { kind: Kind, name: ByteString },
     /// The client is subscribed no longer.
     #[allow(missing_docs)]
-    Unsubscribed { kind: Kind, name: Vec<u8> },
+    Unsubscribed { kind: Kind, name: ByteString },
     /// The client waits.
     Blocked {
         /// For one of these keys.
-        keys: Vec<Vec<u8>>,
+        keys: Vec<ByteString>,
         /// For the end of CLIENT PAUSE.
         paused: bool,
         /// Not longer than until then, counted from the start of the broker.
@@ -205,7 +207,7 @@ pub enum EventKind {
     Unblocked(Wakeup),
     /// A key has expired. There is no client.
     #[allow(missing_docs)]
-    Expired { database: usize, key: Vec<u8> },
+    Expired { database: usize, key: ByteString },
     /// The client has gone.
     Disconnected(Ending),
     /// The broker was stopped. Its clients go after this.
@@ -227,6 +229,7 @@ pub enum EventKind {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Event {
     /// Its place in the order of all events, from 1. Several answers to one command have one number.
     pub number: u64,
@@ -245,8 +248,8 @@ impl Event {
     #[must_use]
     pub fn is_of_client(&self, wanted: &str) -> bool {
         self.client.as_ref().is_some_and(|client| {
-            !client.is_test()
-                && (client.name == wanted || client.address == wanted || client.id.to_string() == wanted)
+            let Some(id) = client.id else { return false };
+            client.name == wanted || client.address == wanted || id.to_string() == wanted
         })
     }
 
@@ -295,7 +298,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-struct List<'a>(&'a [Vec<u8>]);
+struct List<'a>(&'a [ByteString]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -322,7 +325,7 @@ pub(super) fn subscription(kind: Kind, name: &[u8]) -> String {
 
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = |pattern: &Option<Vec<u8>>| {
+        let by = |pattern: &Option<ByteString>| {
             let pattern = pattern.as_deref();
             pattern.map(|pattern| format!(" by pattern {}", Quoted(pattern))).unwrap_or_default()
         };
@@ -341,11 +344,14 @@ impl fmt::Display for EventKind {
                 Ok(())
             }
             Self::Reply(value) => {
-                let text = value.to_string();
+                let text = format!("{value:?}");
                 let end = text.char_indices().nth(REPLY_SHOWN).map_or(text.len(), |(end, _)| end);
                 write!(f, "=> {}{}", &text[..end], if end < text.len() { "..." } else { "" })
             }
-            Self::Published(message) => write!(f, "publishes {message}, to {}", message.receivers),
+            Self::Published(message) => {
+                write!(f, "publishes {message}")?;
+                message.receivers.map_or(Ok(()), |receivers| write!(f, ", to {receivers}"))
+            }
             Self::Delivered { message, pattern } => write!(f, "gets {message}{}", by(pattern)),
             Self::Undelivered { message, pattern } => {
                 write!(f, "does not get {message}{}: its connection is being closed", by(pattern))

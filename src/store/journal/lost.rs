@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::event::{Ending, Event, EventKind, Message, Peer, subscription};
+use crate::resp::ByteString;
 use crate::store::clients::Close;
 use crate::store::pubsub::Kind;
 use crate::store::{Store, pattern};
@@ -38,7 +39,7 @@ pub struct Lost {
     /// By a subscription of this kind.
     pub kind: Kind,
     /// The channel or pattern of the subscription.
-    pub name: Vec<u8>,
+    pub name: ByteString,
     /// What it should have got.
     pub message: Arc<Message>,
     /// What happened instead.
@@ -61,7 +62,7 @@ impl fmt::Display for Lost {
     }
 }
 
-type Subscription = (Kind, Vec<u8>);
+type Subscription = (Kind, ByteString);
 
 /// What a subscriber has to get by one subscription for one message.
 struct Due {
@@ -124,7 +125,7 @@ impl Subscriber {
         lost: &mut Vec<Lost>,
     ) {
         let subscription = match pattern {
-            Some(pattern) => (Kind::Pattern, pattern.to_vec()),
+            Some(pattern) => (Kind::Pattern, pattern.into()),
             None if message.shard => (Kind::Shard, message.channel.clone()),
             None => (Kind::Channel, message.channel.clone()),
         };
@@ -195,33 +196,35 @@ impl Store {
                 continue;
             }
             let Some(client) = client else { continue };
-            let mut get = |client: &Peer, message: &Arc<Message>, pattern: Option<Vec<u8>>, sent| {
-                if let Some(subscriber) = subscribers.get_mut(&client.id) {
+            // The test itself is subscribed to nothing.
+            let Some(id) = client.id else { continue };
+            let mut get = |message: &Arc<Message>, pattern: Option<ByteString>, sent| {
+                if let Some(subscriber) = subscribers.get_mut(&id) {
                     subscriber.get(message, pattern.as_deref(), sent, &mut lost);
                 }
             };
             match kind {
                 EventKind::Subscribed { kind, name } => {
-                    let subscriber = subscribers.entry(client.id).or_insert_with(|| Subscriber::new(&client));
+                    let subscriber = subscribers.entry(id).or_insert_with(|| Subscriber::new(&client));
                     subscriber.subscriptions.insert((kind, name));
                 }
                 EventKind::Unsubscribed { kind, name } => {
-                    if let Some(subscriber) = subscribers.get_mut(&client.id) {
+                    if let Some(subscriber) = subscribers.get_mut(&id) {
                         subscriber.subscriptions.remove(&(kind, name));
                     }
                 }
-                EventKind::Delivered { message, pattern } => get(&client, &message, pattern, Ok(extra)),
+                EventKind::Delivered { message, pattern } => get(&message, pattern, Ok(extra)),
                 EventKind::Undelivered { message, pattern } => {
-                    get(&client, &message, pattern, Err(Unsent::Closing));
+                    get(&message, pattern, Err(Unsent::Closing));
                 }
                 EventKind::Dropped { message, pattern } => {
-                    get(&client, &message, pattern, Err(Unsent::Dropped));
+                    get(&message, pattern, Err(Unsent::Dropped));
                 }
                 EventKind::Delayed { message, pattern } => {
-                    get(&client, &message, pattern, Err(Unsent::Delayed));
+                    get(&message, pattern, Err(Unsent::Delayed));
                 }
                 EventKind::Disconnected(ending) => {
-                    if let Some(subscriber) = subscribers.remove(&client.id) {
+                    if let Some(subscriber) = subscribers.remove(&id) {
                         subscriber.end(Some((ending, extra)), &mut lost);
                     }
                 }

@@ -103,6 +103,29 @@ impl Recorder {
         self.dropped
     }
 
+    /// The number of the last event, 0 before the first.
+    #[must_use]
+    pub fn last_number(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
+    /// The names of the commands of clients behind an event, as far as they are kept, each with how often it came; in the
+    /// order in which they came first.
+    #[must_use]
+    pub fn commands_since(&self, number: u64) -> Vec<(String, usize)> {
+        let mut names: Map<String, usize> = Map::default();
+        for (event, _) in self.records() {
+            let is_of_client = event.client.as_ref().is_some_and(|client| !client.is_test());
+            if let (true, EventKind::Command(arguments)) =
+                (is_of_client && event.number > number, &event.kind)
+            {
+                let name = arguments.first().map(ToString::to_string).unwrap_or_default();
+                *names.entry(name.to_uppercase()).or_default() += 1;
+            }
+        }
+        names.into_iter().collect()
+    }
+
     /// How many messages of a channel are kept.
     #[must_use]
     pub fn messages(&self, channel: &[u8]) -> usize {

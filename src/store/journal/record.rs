@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::{Ending, Event, EventKind, Message, Peer, Wakeup};
-use crate::resp::Value;
+use crate::resp::{ByteString, Value};
 use crate::store::pubsub::Kind;
 use crate::store::{Client, Map, Time};
 
@@ -181,9 +181,9 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    fn texts(&mut self) -> Option<Vec<Vec<u8>>> {
+    fn texts(&mut self) -> Option<Vec<ByteString>> {
         let count = self.length()?;
-        (0..count).map(|_| self.text().map(<[u8]>::to_vec)).collect()
+        (0..count).map(|_| self.text().map(ByteString::from)).collect()
     }
 
     /// What every record begins with.
@@ -211,7 +211,7 @@ impl Header<'_> {
             NOBODY => None,
             THE_TEST => Some(Peer::the_test()),
             id => Some(Peer {
-                id: id - FIRST_CLIENT,
+                id: Some(id - FIRST_CLIENT),
                 name: String::from_utf8_lossy(self.name).into_owned(),
                 address: String::from_utf8_lossy(self.address).into_owned(),
             }),
@@ -276,11 +276,11 @@ fn read_one(
             return Some(());
         }
         Tag::Published => {
-            let channel = reader.text()?.to_vec();
+            let channel = reader.text()?.into();
             let receivers = u32::from_le_bytes(*reader.take(4)?.first_chunk()?);
             let shard = reader.number()? == 1;
-            let payload = reader.text()?.to_vec();
-            let receivers = usize::try_from(receivers).ok()?;
+            let payload = reader.text()?.into();
+            let receivers = Some(usize::try_from(receivers).ok()?);
             let message =
                 Message { number, channel, payload, shard, receivers, client: client.clone(), at, time };
             let message = Arc::new(message);
@@ -291,7 +291,7 @@ fn read_one(
             let message = reader.number()?;
             extra = reader.number()?;
             let by_pattern = reader.number()? == 1;
-            let pattern = by_pattern.then_some(reader.text()?.to_vec());
+            let pattern = by_pattern.then_some(reader.text()?.into());
             let Some(message) = messages.get(&message).cloned() else { return Some(()) };
             match tag {
                 Tag::Delivered => EventKind::Delivered { message, pattern },
@@ -302,7 +302,7 @@ fn read_one(
         }
         Tag::Subscribed | Tag::Unsubscribed => {
             let kind = *KINDS.get(usize::from(reader.byte()?))?;
-            let name = reader.text()?.to_vec();
+            let name = reader.text()?.into();
             if tag == Tag::Subscribed {
                 EventKind::Subscribed { kind, name }
             } else {
@@ -316,7 +316,7 @@ fn read_one(
         }
         Tag::Unblocked => {
             let byte = reader.byte()?;
-            let key = reader.text()?.to_vec();
+            let key = reader.text()?.into();
             EventKind::Unblocked(match byte {
                 0 => Wakeup::Key(key),
                 1 => Wakeup::TimedOut,
@@ -325,7 +325,7 @@ fn read_one(
                 _ => Wakeup::DelayOver,
             })
         }
-        Tag::Expired => EventKind::Expired { database: reader.length()?, key: reader.text()?.to_vec() },
+        Tag::Expired => EventKind::Expired { database: reader.length()?, key: reader.text()?.into() },
         Tag::Disconnected => {
             let ending = *ENDINGS.get(usize::from(reader.byte()?))?;
             extra = reader.number()?;

@@ -1,0 +1,148 @@
+//! Commands as a test writes them.
+
+use std::borrow::Cow;
+
+use crate::resp::{ByteString, OwnedRequest};
+
+/// What [`Broker::command`](super::Broker::command) takes: the name of a command and its arguments. An array, slice or
+/// vector of texts or bytes, or a tuple of up to 16 [`Argument`]s of different types, numbers among them.
+///
+/// ```
+/// let broker = minibroker::Broker::start()?;
+/// broker.command(["RPUSH", "history", "hello"])?;
+/// broker.command(("SET", "session:ann", b"\x00\xff", "EX", 60))?;
+///
+/// let mut arguments = vec!["RPUSH".to_owned(), "history".to_owned()];
+/// arguments.extend((1..=3).map(|number| number.to_string()));
+/// assert_eq!(broker.command(&arguments)?, 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait IntoArguments {
+    /// The name and the arguments, as bytes.
+    fn into_arguments(self) -> Vec<ByteString>;
+}
+
+/// One word of a command, for a tuple of them.
+///
+/// It can be implemented for types of the test's own:
+///
+/// ```
+/// use minibroker::{Argument, Broker, ByteString};
+///
+/// struct UserId(u32);
+///
+/// impl Argument for UserId {
+///     fn to_argument(&self) -> ByteString {
+///         format!("user:{}", self.0).into()
+///     }
+/// }
+///
+/// let broker = Broker::start()?;
+/// broker.command(("SADD", "online", UserId(7)))?;
+/// assert_eq!(broker.command(["SISMEMBER", "online", "user:7"])?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Argument {
+    /// The bytes that are sent.
+    fn to_argument(&self) -> ByteString;
+}
+
+impl<T: Argument + ?Sized> Argument for &T {
+    fn to_argument(&self) -> ByteString {
+        (**self).to_argument()
+    }
+}
+
+macro_rules! bytes {
+    ($($type:ty),+) => {$(
+        impl Argument for $type {
+            fn to_argument(&self) -> ByteString {
+                let bytes: &[u8] = self.as_ref();
+                bytes.into()
+            }
+        }
+    )+};
+}
+
+bytes!(str, String, [u8], Vec<u8>, ByteString);
+
+impl<const N: usize> Argument for [u8; N] {
+    fn to_argument(&self) -> ByteString {
+        self[..].into()
+    }
+}
+
+impl<T: Argument + ToOwned + ?Sized> Argument for Cow<'_, T> {
+    fn to_argument(&self) -> ByteString {
+        (**self).to_argument()
+    }
+}
+
+macro_rules! printed {
+    ($($type:ty),+) => {$(
+        /// In decimal digits.
+        impl Argument for $type {
+            fn to_argument(&self) -> ByteString {
+                self.to_string().into()
+            }
+        }
+    )+};
+}
+
+printed!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64);
+
+fn all<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<ByteString> {
+    arguments.iter().map(|argument| argument.as_ref().into()).collect()
+}
+
+impl<A: AsRef<[u8]>, const N: usize> IntoArguments for [A; N] {
+    fn into_arguments(self) -> Vec<ByteString> {
+        all(&self)
+    }
+}
+
+impl<A: AsRef<[u8]>, const N: usize> IntoArguments for &[A; N] {
+    fn into_arguments(self) -> Vec<ByteString> {
+        all(self)
+    }
+}
+
+impl<A: AsRef<[u8]>> IntoArguments for &[A] {
+    fn into_arguments(self) -> Vec<ByteString> {
+        all(self)
+    }
+}
+
+impl<A: AsRef<[u8]>> IntoArguments for Vec<A> {
+    fn into_arguments(self) -> Vec<ByteString> {
+        all(&self)
+    }
+}
+
+impl<A: AsRef<[u8]>> IntoArguments for &Vec<A> {
+    fn into_arguments(self) -> Vec<ByteString> {
+        all(self)
+    }
+}
+
+macro_rules! tuples {
+    ($first:ident $($rest:ident)*) => {
+        impl<$first: Argument, $($rest: Argument),*> IntoArguments for ($first, $($rest,)*) {
+            #[allow(non_snake_case)]
+            fn into_arguments(self) -> Vec<ByteString> {
+                let ($first, $($rest,)*) = self;
+                vec![$first.to_argument(), $($rest.to_argument()),*]
+            }
+        }
+
+        tuples!($($rest)*);
+    };
+    () => {};
+}
+
+tuples!(A B C D E F G H I J K L M N O P);
+
+/// The request that is run.
+pub(super) fn request(arguments: impl IntoArguments) -> OwnedRequest {
+    OwnedRequest::new(arguments.into_arguments())
+}

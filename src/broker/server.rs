@@ -1,0 +1,188 @@
+//! Which server a [`Broker`](super::Broker) is, as a type.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use super::attached::Attached;
+use super::{Broker, on_runtime};
+use crate::server::Shared;
+
+/// What [`Broker`]s can be: [`Embedded`], or [`AnyServer`]. It is for functions of a test that take both; there are no others.
+///
+/// ```
+/// use minibroker::{Broker, Server, WaitError};
+///
+/// fn wait_for_the_room<S: Server>(broker: &Broker<S>) -> Result<(), WaitError> {
+///     broker.wait_for_subscribers(broker.unique("room"), 0).blocking()
+/// }
+///
+/// wait_for_the_room(&Broker::start()?)?;
+/// wait_for_the_room(&Broker::from_env()?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Server: sealed::Sealed {}
+
+pub(super) mod sealed {
+    /// Where a broker is.
+    pub trait Sealed {
+        fn place(&self) -> super::Place<'_>;
+    }
+}
+
+/// Where a broker is.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// In this process.
+    Embedded(&'a Embedded),
+    /// It is a server that somebody else has started.
+    Attached(&'a Attached),
+}
+
+/// A broker in this process: what a [`Broker`] is unless something else is said.
+pub struct Embedded {
+    pub(super) shared: Arc<Shared>,
+    pub(super) runtime: Handle,
+    pub(super) stop: Arc<Notify>,
+    pub(super) thread: Option<JoinHandle<()>>,
+    /// In place of the thread.
+    pub(super) tasks: Option<on_runtime::Tasks>,
+    /// What it listens on.
+    pub(super) addr: OnceLock<std::net::SocketAddr>,
+    pub(super) password: Option<String>,
+    pub(super) unix_socket: Option<PathBuf>,
+    pub(super) prints_on_panic: AtomicBool,
+    /// The number of the last event that has been printed.
+    pub(super) printed: AtomicU64,
+    /// What it has its listeners end with.
+    pub(super) alive: watch::Sender<()>,
+}
+
+impl Server for Embedded {}
+
+impl sealed::Sealed for Embedded {
+    fn place(&self) -> Place<'_> {
+        Place::Embedded(self)
+    }
+}
+
+impl From<Embedded> for Broker {
+    fn from(server: Embedded) -> Self {
+        Self { server }
+    }
+}
+
+/// A broker in this process, or a real server: what [`Broker::from_env`] and [`Broker::attach`] give.
+pub struct AnyServer(Either);
+
+enum Either {
+    Embedded(Box<Broker>),
+    Attached(Box<Attached>),
+}
+
+impl Server for AnyServer {}
+
+impl sealed::Sealed for AnyServer {
+    fn place(&self) -> Place<'_> {
+        match &self.0 {
+            Either::Embedded(broker) => Place::Embedded(&broker.server),
+            Either::Attached(server) => Place::Attached(server),
+        }
+    }
+}
+
+impl From<Broker> for Broker<AnyServer> {
+    fn from(broker: Broker) -> Self {
+        Self { server: AnyServer(Either::Embedded(Box::new(broker))) }
+    }
+}
+
+impl From<Attached> for Broker<AnyServer> {
+    fn from(server: Attached) -> Self {
+        Self { server: AnyServer(Either::Attached(Box::new(server))) }
+    }
+}
+
+impl Broker<AnyServer> {
+    /// The broker in this process, with all that only such a one can do; none if it is a real server.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::from_env()?;
+    /// broker.command(("SET", "session:ann", "there", "EX", 1))?;
+    /// if let Some(broker) = broker.embedded() {
+    ///     broker.advance(std::time::Duration::from_secs(1));
+    /// }
+    /// broker.wait_until(|state| !state.exists("session:ann")).blocking()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// What only an embedded broker can do does not compile without:
+    ///
+    /// ```compile_fail
+    /// let broker = minibroker::Broker::from_env().unwrap();
+    /// broker.advance(std::time::Duration::from_secs(1));
+    /// ```
+    #[must_use]
+    pub fn embedded(&self) -> Option<&Broker> {
+        match &self.server.0 {
+            Either::Embedded(broker) => Some(broker),
+            Either::Attached(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded").field("addr", &self.addr.get()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for AnyServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match &self.0 {
+            Either::Embedded(_) => "Embedded",
+            Either::Attached(_) => "Attached",
+        };
+        f.debug_struct(name).finish_non_exhaustive()
+    }
+}
+
+impl Place<'_> {
+    /// Prints what happened before a failure, if the test wants that.
+    pub(super) fn print_if_wanted(self) {
+        match self {
+            Self::Embedded(broker) => broker.print_if_wanted(),
+            Self::Attached(server) => server.print_if_wanted(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Embedded(_) => "Embedded",
+            Self::Attached(_) => "Attached",
+        })
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_if_wanted();
+        }
+        if let Some(tasks) = self.tasks.take() {
+            drop(tasks);
+            self.shared.close_all();
+        }
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been reported there; a second one while unwinding would abort.
+            let _ = thread.join();
+        }
+    }
+}
