@@ -78,7 +78,7 @@
 //! any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of one
 //! client with no event of another between them go out in one piece. The broker speaks the version of Redis that is nearest
 //! to what the server says in INFO that it is, unless [`Options::compat`] names one: 7.0 up to Redis 7.0, 7.4 up to Redis
-//! 7.4 and Valkey 8, or else 8.0. The output tells which: `minibroker 0.1.0 (as Redis 7.0)`.
+//! 7.4 and Valkey 8, or else 8.0. The output tells which: `minibroker 0.2.0 (as Redis 7.0)`.
 //!
 //! Both compare byte by byte, but for [what differs by nature](rules).
 
