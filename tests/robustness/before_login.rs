@@ -54,7 +54,7 @@ async fn in_time(test: impl Future<Output = ()>) {
 #[tokio::test]
 async fn replies_that_wait_before_login_are_limited_over_tcp() {
     let broker = broker();
-    let address = broker.addr();
+    let address = broker.addr().unwrap();
     in_time(is_limited(async || tokio::net::TcpStream::connect(address).await.unwrap())).await;
     assert_eq!(info(&broker, "client_output_buffer_limit_disconnections"), 2);
 }
