@@ -2,7 +2,13 @@
 //!
 //! The same commands build a value on all servers. What each of them dumps is restored, from `minibroker` on every
 //! real server and from every real server on `minibroker`, and read out whole: it must read as where it came
-//! from. Where nothing is left to chance the bytes are those of the newest Redis, too.
+//! from. Where nothing is left to chance the bytes are those of Redis 8, too.
+//!
+//! What real servers dump and read is [`recorded`], so that `minibroker` is held against it on any machine.
+
+mod recorded;
+
+use std::env;
 
 use minibroker::{conform::control::Control, session::Frame};
 
@@ -17,7 +23,7 @@ type Command = Vec<Vec<u8>>;
 struct Case {
     name: String,
     commands: Vec<Command>,
-    /// It is written with the same bytes as by the newest Redis, apart from the form and what follows the value.
+    /// It is written with the same bytes as by Redis 8, apart from the form and what follows the value.
     same_bytes: bool,
     /// The servers that read what `minibroker` writes, if not all.
     only: Option<&'static [&'static str]>,
@@ -117,7 +123,8 @@ fn cases() -> Vec<Case> {
             let text = text.as_slice();
             let a = b"a".as_slice();
             let mut add = |command: Command, same_bytes| {
-                let name = format!("{} of {length} {kind}", String::from_utf8_lossy(&command[0]));
+                let place = if command.len() == 4 && command[2] == text { ", a field" } else { "" };
+                let name = format!("{} of {length} {kind}{place}", String::from_utf8_lossy(&command[0]));
                 cases.push(Case { same_bytes, ..case(name, vec![command]) });
             };
             add(call("SET", [text]), true);
@@ -418,6 +425,16 @@ fn body(payload: &[u8]) -> &[u8] {
     payload.get(1..payload.len().saturating_sub(10)).unwrap_or_default()
 }
 
+/// Whether `minibroker`, which speaks this version here, writes the bytes of the server of this name.
+fn has_our_bytes(server: &str) -> bool {
+    server.starts_with("redis-8")
+}
+
+fn other_bytes(name: &str, server: &str, real: &dyn std::fmt::Display, own: &[u8]) -> String {
+    let own = own.get(..200).unwrap_or(own).escape_ascii();
+    format!("{name}: other bytes than {server}\n    - {real}\n    + {own}")
+}
+
 fn compare() -> Result<Vec<String>, String> {
     let real = servers::real().collect::<Result<Vec<_>, _>>()?;
     if real.is_empty() {
@@ -429,38 +446,85 @@ fn compare() -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     for case in cases() {
         ours.build(&case)?;
-        for (index, theirs) in places.iter_mut().enumerate() {
+        for theirs in &mut places {
             theirs.build(&case)?;
-            if index == 0 && theirs.value.is_some() != ours.value.is_some() {
+            let name = theirs.server.name.clone();
+            if has_our_bytes(&name) && theirs.value.is_some() != ours.value.is_some() {
                 found.push(format!("{}: cannot be built on minibroker, or there only", case.name));
             }
-            let reads =
-                case.only.is_none_or(|only| only.iter().any(|name| theirs.server.name.starts_with(name)));
+            let reads = case.only.is_none_or(|only| only.iter().any(|only| name.starts_with(only)));
             let mut wrong = vec![ours.take(theirs)?];
             if reads {
                 wrong.push(theirs.take(&ours)?);
             }
             found.extend(wrong.into_iter().flatten().map(|wrong| format!("{}: {wrong}", case.name)));
-            if let (0, true, Some((real, _)), Some((own, _))) =
-                (index, case.same_bytes, &theirs.value, &ours.value)
+            if let (true, true, Some((real, _)), Some((own, _))) =
+                (has_our_bytes(&name), case.same_bytes, &theirs.value, &ours.value)
                 && body(real) != body(own)
             {
-                let shown = |payload: &[u8]| payload.get(..200).unwrap_or(payload).escape_ascii().to_string();
-                found.push(format!(
-                    "{}: other bytes\n    - {}\n    + {}",
-                    case.name,
-                    shown(real),
-                    shown(own)
-                ));
+                let shown = real.get(..200).unwrap_or(real).escape_ascii();
+                found.push(other_bytes(&case.name, &name, &shown, own));
             }
         }
     }
     Ok(found)
 }
 
-#[test]
-fn values_go_to_real_servers_and_back_by_dump_and_restore() {
-    match compare() {
+/// Records what all real servers have of the values.
+fn record() -> Result<(), String> {
+    let real = servers::all_recorded()?;
+    let mut places = real.iter().map(Place::new).collect::<Result<Vec<_>, _>>()?;
+    let (cases, mut recordings) = (cases(), recorded::Recordings::default());
+    for case in &cases {
+        recordings.values.entry(case.name.clone()).or_default();
+        for place in &mut places {
+            place.build(case)?;
+            if let Some((payload, values)) = &place.value {
+                recordings.add(case, &place.server.name, payload, values);
+            }
+        }
+    }
+    recordings.write(&cases)
+}
+
+/// Restores what was recorded on `minibroker`, and compares what it writes itself.
+fn compare_with_recorded() -> Result<Vec<String>, String> {
+    let recordings = recorded::Recordings::read()?;
+    let minibroker = servers::minibroker(minibroker::Version::default())?;
+    let mut ours = Place::new(&minibroker)?;
+    let mut found = Vec::new();
+    for case in cases() {
+        let name = &case.name;
+        ours.build(&case)?;
+        let Some(value) = recordings.values.get(name) else {
+            found.push(format!("{name}: is not recorded: {}", servers::HOW_TO_RECORD));
+            continue;
+        };
+        if value.dumps.keys().any(|server| has_our_bytes(server)) != ours.value.is_some() {
+            found.push(format!("{name}: cannot be built on minibroker, or there only"));
+        }
+        let Some((own, _)) = &ours.value else { continue };
+        for (server, kept) in &value.dumps {
+            if case.same_bytes && has_our_bytes(server) && !kept.has_body(own) {
+                found.push(other_bytes(name, server, kept, own));
+            }
+            let Some(payload) = recordings.payload(server, kept) else { continue };
+            let restore = [b"RESTORE", b"other".as_slice(), b"0", &payload, b"REPLACE"];
+            let answer = ours.control.command(&restore).map_err(|error| error.to_string())?;
+            let values = read_out(&mut ours.control, "other")?;
+            let Some(reads) = value.reads.get(server).filter(|reads| !reads.is(&recorded::as_bytes(&values)))
+            else {
+                continue;
+            };
+            let shown = format!("{values:?}").chars().take(300).collect::<String>();
+            found.push(format!("{name}: from {server}: {answer:?}\n    - {reads}\n    + {shown}"));
+        }
+    }
+    Ok(found)
+}
+
+fn judge(found: Result<Vec<String>, String>) {
+    match found {
         Ok(found) if found.is_empty() => {}
         Ok(found) => {
             let first: Vec<_> = found.iter().take(20).map(String::as_str).collect();
@@ -468,4 +532,17 @@ fn values_go_to_real_servers_and_back_by_dump_and_restore() {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+#[test]
+fn values_go_to_real_servers_and_back_by_dump_and_restore() {
+    judge(compare());
+}
+
+#[test]
+fn recorded_dumps_of_real_servers_are_restored_and_written_alike() {
+    if env::var_os("RECORD").is_some() {
+        record().unwrap_or_else(|error| panic!("{error}"));
+    }
+    judge(compare_with_recorded());
 }

@@ -54,6 +54,8 @@
 mod commands;
 mod dump;
 mod programs;
+#[path = "../recordings/mod.rs"]
+mod recordings;
 mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;

@@ -55,8 +55,13 @@ impl Server {
 
     /// The version that `minibroker` speaks where it is compared with this server.
     pub fn version(&self) -> Version {
-        self.name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
+        version_of(&self.name)
     }
+}
+
+/// The version that `minibroker` speaks where it is compared with a server of this name.
+pub fn version_of(name: &str) -> Version {
+    name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 /// Starts `minibroker` in this process, as a server of this version.
@@ -91,6 +96,26 @@ pub fn programs() -> impl Iterator<Item = PathBuf> {
         .into_iter()
         .flatten()
         .filter(|program| program.is_file())
+}
+
+/// The servers whose answers are recorded.
+#[allow(dead_code)] // Not every test has recordings.
+pub const RECORDED: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
+
+/// What is said where a recording is missing.
+#[allow(dead_code)]
+pub const HOW_TO_RECORD: &str = "RECORD=1 cargo test records anew where all servers are at hand";
+
+/// All servers that are recorded, in their order; none may be missing.
+#[allow(dead_code)]
+pub fn all_recorded() -> Result<Vec<Server>, String> {
+    let mut found = real().collect::<Result<Vec<_>, _>>()?;
+    let missing = RECORDED.iter().find(|name| !found.iter().any(|server| server.name == **name));
+    if let Some(missing) = missing {
+        return Err(format!("recording wants all of {}: there is no {missing}", RECORDED.join(", ")));
+    }
+    found.sort_by_key(|server| RECORDED.iter().position(|name| *name == server.name));
+    Ok(found)
 }
 
 /// Starts one of them, with more settings.

@@ -2,6 +2,7 @@
 //! [`rules`] stand, and for what is listed in `tests/comparison/differences.md`.
 
 use minibroker::conform::wire;
+use minibroker::session::Argument;
 use minibroker::session::conversation::{Conversation, Heard as About, Request};
 use minibroker::session::frame::Frame;
 use minibroker::session::rules::{self, Pairs};
@@ -37,35 +38,63 @@ enum Came {
     Closed,
 }
 
+/// What a client did in a step.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub client: usize,
+    /// It connected before.
+    pub connected: bool,
+    /// Requests, as far as they can be read.
+    pub requests: Vec<Vec<Argument>>,
+}
+
 /// Compares what was heard of a program from a server of this name and from a broker.
 pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transcript) -> Verdict {
     let heard =
         |transcript: &Transcript| transcript.iter().map(|moved| moved.heard.clone()).collect::<Vec<_>>();
-    if real.len() == ours.len() && real.iter().zip(ours).all(|(real, ours)| real.heard == ours.heard) {
+    let asked = program.steps.iter().zip(ours).map(|(step, moved)| {
+        let Step::Send { client, requests, .. } = step else { return None };
+        let requests = requests.iter().map(|request| encoded(request, Moment::first(2), |_| None));
+        // An empty line is nothing.
+        let requests = requests.filter(|(bytes, _)| bytes != b"\r\n");
+        let words =
+            requests.map(|(_, words)| words.unwrap_or_default().into_iter().map(Into::into).collect());
+        Some(Asked { client: *client, connected: moved.connected, requests: words.collect() })
+    });
+    compare_heard(program.clients, &asked.collect::<Vec<_>>(), server, &heard(real), &heard(ours))
+}
+
+/// Compares what clients heard from a server of this name and from a broker, step by step.
+pub fn compare_heard(
+    clients: usize,
+    asked: &[Option<Asked>],
+    server: &str,
+    all_real: &[Vec<Heard>],
+    all_ours: &[Vec<Heard>],
+) -> Verdict {
+    if all_real == all_ours {
         return Verdict::Same;
     }
-    let (real, all_ours) = (heard(real), heard(ours));
-    let mut conversations = vec![Conversation::default(); program.clients];
+    let mut conversations = vec![Conversation::default(); clients];
     let mut pairs = Pairs::default();
-    let kills = program.requests().any(|request| request.contains("CLIENT KILL"));
-    for (number, step) in program.steps.iter().enumerate() {
-        if let Step::Send { client, requests, .. } = step {
+    let kills = asked
+        .iter()
+        .flatten()
+        .flat_map(|asked| &asked.requests)
+        .any(|request| request.windows(2).any(|two| two[0].is("CLIENT") && two[1].is("KILL")));
+    for (number, asked) in asked.iter().enumerate() {
+        if let Some(Asked { client, connected, requests }) = asked {
             let conversation = &mut conversations[*client];
-            if ours[number].connected {
+            if *connected {
                 *conversation = Conversation::default();
             }
             for request in requests {
-                let (bytes, words) = encoded(request, Moment::first(2), |_| None);
-                let words: Vec<_> = words.unwrap_or_default().into_iter().map(Into::into).collect();
-                // An empty line is nothing.
-                if bytes != b"\r\n" {
-                    conversation.sends(Request::new(&words, number));
-                }
+                conversation.sends(Request::new(request, number));
             }
         }
         let mut first = None;
         for (client, conversation) in conversations.iter_mut().enumerate() {
-            let (real, ours) = (&real[number][client], &all_ours[number][client]);
+            let (real, ours) = (&all_real[number][client], &all_ours[number][client]);
             match matches(conversation, &mut pairs, (server, kills), real, ours) {
                 Match::Same => {}
                 Match::Another => return Verdict::SameUpToAListedOne,

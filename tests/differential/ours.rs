@@ -35,7 +35,11 @@ impl Ours {
 
     /// Plays a program on a new broker.
     pub fn play(&self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
-        let is_timed = program.is_timed();
+        play(program, unit, &mut self.stage(program.clients, program.is_timed())?)
+    }
+
+    /// A new broker with so many clients. `is_timed`: it is an error if two things are due at once.
+    pub fn stage(&self, clients: usize, is_timed: bool) -> Result<OnOurs<'_>, Stop> {
         let builder =
             Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
         let builder = if is_timed { builder } else { builder.journal_limit(0) };
@@ -46,13 +50,13 @@ impl Ours {
         let set = broker.command(["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
         set.map_err(|error| Stop::Broken(error.to_string()))?;
         (self.prepare)(&broker);
-        let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
-        let mut stage = OnOurs { runtime: &self.runtime, broker, clients, is_timed };
-        play(program, unit, &mut stage)
+        let clients = std::iter::repeat_with(|| None).take(clients).collect();
+        Ok(OnOurs { runtime: &self.runtime, broker, clients, is_timed })
     }
 }
 
-struct OnOurs<'a> {
+/// A broker with the clients of a program.
+pub struct OnOurs<'a> {
     runtime: &'a Runtime,
     broker: Broker,
     clients: Vec<Option<ClientStream>>,

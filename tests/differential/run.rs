@@ -128,15 +128,15 @@ struct Played {
 }
 
 /// A broker and a real server.
-struct Both {
+pub struct Both {
     path: PathBuf,
-    ours: Ours,
-    real: Real,
+    pub ours: Ours,
+    pub real: Real,
     count: Count,
 }
 
 impl Both {
-    fn start(program: &Path, prepare: fn(&Broker)) -> Result<Self, String> {
+    pub fn start(program: &Path, prepare: fn(&Broker)) -> Result<Self, String> {
         let real = Real::start(program)?;
         let ours = Ours::new(real.version(), prepare).map_err(|error| error.to_string())?;
         Ok(Self { path: program.to_owned(), ours, real, count: Count::default() })

@@ -2,25 +2,44 @@
 
 use std::time::Duration;
 
+use minibroker::conform::wire;
+use minibroker::session::rules;
 use minibroker::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
 
 use crate::play::Transcript;
 use crate::program::{Moment, Program, Step, encoded, is_array, name};
 
 /// How many milliseconds a slot has at least: whoever plays the session does so to the end, however slow the machine is.
-const UNIT_MIN: u64 = 40;
+pub const UNIT_MIN: u64 = 40;
 
 /// The session of a program, of which this was heard.
 pub fn session(program: &Program, unit: u64, heard: &Transcript) -> Session {
+    written(program, Moment::first(unit.max(UNIT_MIN)), heard, false)
+}
+
+/// The same with all answers, with slots of [`UNIT_MIN`]. What clients do in one step stands without an answer or a
+/// `pause` between.
+pub fn session_with_answers(program: &Program, heard: &Transcript) -> Session {
+    written(program, Moment::first(UNIT_MIN), heard, true)
+}
+
+fn written(program: &Program, mut now: Moment, heard: &Transcript, tells: bool) -> Session {
     let mut writing = Writing { program, session: Session::default(), open: vec![false; program.clients] };
-    let mut now = Moment::first(unit.max(UNIT_MIN));
-    if program.requests().any(|request| request.ends_with("PSUBSCRIBE *") || request.contains("__key")) {
+    if !tells
+        && program.requests().any(|request| request.ends_with("PSUBSCRIBE *") || request.contains("__key"))
+    {
         let setter = writing.session.connection("setup");
         let words = ["CONFIG", "SET", "notify-keyspace-events", "KEA"];
         writing.session.push(Action::Send(setter, words.map(Argument::from).to_vec()));
     }
     let mut held_up = vec![Vec::new(); program.clients];
+    let mut silent = None;
     for (step, moved) in program.steps.iter().zip(heard) {
+        if let Step::Send { client, .. } | Step::Arrive { client } = step
+            && silent == Some(*client)
+        {
+            writing.session.push(Action::Pause(Duration::ZERO));
+        }
         match step {
             Step::Send { client, requests, held_up: count } => {
                 writing.connect(*client);
@@ -55,6 +74,16 @@ pub fn session(program: &Program, unit: u64, heard: &Transcript) -> Session {
                 now = now.later(*slots);
                 writing.session.push(Action::Pause(Duration::from_millis(slots * now.unit)));
             }
+        }
+        if tells {
+            for (client, heard) in moved.heard.iter().enumerate() {
+                writing.hears(client, &heard.bytes);
+            }
+            let is_silent = moved.heard.iter().all(|heard| heard.bytes.is_empty() && !heard.closed);
+            silent = match step {
+                Step::Send { client, .. } | Step::Arrive { client } if is_silent => Some(*client),
+                _ => None,
+            };
         }
         for (client, _) in moved.heard.iter().enumerate().filter(|(_, heard)| heard.closed) {
             held_up[client].clear();
@@ -106,6 +135,22 @@ impl Writing<'_> {
         self.session.push(Action::Send(number, words));
     }
 
+    fn hears(&mut self, client: usize, bytes: &[u8]) {
+        let number = self.number(client);
+        let mut rest = bytes;
+        while let Some((_, after)) = wire::frame(rest) {
+            let bytes = &rest[..rest.len() - after.len()];
+            rest = after;
+            self.session.push(match Frame::read(bytes) {
+                None => Action::AnswerBytes(number, bytes.to_vec()),
+                Some(frame) => Action::Answer(number, without_made_ids(without_identity(frame))),
+            });
+        }
+        if !rest.is_empty() {
+            self.session.push(Action::AnswerBytes(number, rest.to_vec()));
+        }
+    }
+
     fn send_bytes(&mut self, client: usize, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             let number = self.number(client);
@@ -117,4 +162,35 @@ impl Writing<'_> {
 /// What stands for the number of a client.
 fn id(client: usize) -> Placeholder {
     Placeholder { kind: PlaceholderKind::Int, name: Some(name(client)) }
+}
+
+/// What differs each time is not told.
+fn without_made_ids(frame: Frame) -> Frame {
+    match frame {
+        Frame::Text { kind: b'$', text } if rules::is_made_id(&text) => {
+            Frame::Placeholder(Placeholder::of(PlaceholderKind::Id))
+        }
+        Frame::Nest { kind, items } => {
+            Frame::Nest { kind, items: items.into_iter().map(without_made_ids).collect() }
+        }
+        frame => frame,
+    }
+}
+
+/// An answer to HELLO without what servers tell of themselves.
+fn without_identity(frame: Frame) -> Frame {
+    let Frame::Nest { kind, mut items } = frame else { return frame };
+    if items.first().and_then(Frame::text) == Some(b"server") {
+        for pair in items.chunks_mut(2) {
+            let kind = match pair[0].text() {
+                Some(b"server" | b"version" | b"modules") => PlaceholderKind::Any,
+                Some(b"id") => PlaceholderKind::Int,
+                _ => continue,
+            };
+            if let [_, value] = pair {
+                *value = Frame::Placeholder(Placeholder::of(kind));
+            }
+        }
+    }
+    Frame::Nest { kind, items }
 }

@@ -170,7 +170,9 @@ pub fn marked(markers: &str, name: &str, pieces: impl IntoIterator<Item = Piece>
         read.add(marker).unwrap_or_else(|error| panic!("{error}"));
     }
     let arguments = all([words(name)].into_iter().chain(pieces));
-    arguments.prop_map(move |arguments| Command { arguments, markers: read.clone() }).boxed()
+    let words = markers.to_owned();
+    let command = move |arguments| Command { arguments, words: words.clone(), markers: read.clone() };
+    arguments.prop_map(command).boxed()
 }
 
 /// One of these commands, each with how often it comes.

@@ -5,7 +5,8 @@
 //! program may have left. Every reply has to be the same. A program that finds a difference is made smaller until
 //! nothing can be left out, and printed as redis-cli would take it.
 //!
-//! The judge is the newest Redis that this machine has, from version 8 on. `minibroker` speaks the judge's version.
+//! The judge is Redis of the version that `minibroker` speaks by default. Some programs are [`recorded`] with the answers
+//! of all servers, and played on any machine.
 //!
 //! ```text
 //! PROGRAMS=100000        how many commands a family runs at least; a few thousand, if not set
@@ -36,6 +37,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod recorded;
 mod sets;
 mod sorted_sets;
 mod streams;
@@ -69,6 +71,8 @@ const LONGEST: usize = 50;
 #[derive(Clone, Debug)]
 pub struct Command {
     arguments: Vec<Vec<u8>>,
+    /// The words of the markers.
+    words: String,
     markers: Markers,
 }
 
@@ -129,6 +133,16 @@ const QUESTIONS: &[&str] = &[
 
 macro_rules! families {
     ($($test:ident),* $(,)?) => {
+        /// All families, by their names.
+        fn all() -> Vec<(&'static str, Family)> {
+            vec![
+                $((stringify!($test), $test::family()),)*
+                ("fields_that_expire", hashes::expiring()),
+                ("fields_that_expire_in_small_hashes", hashes::ordered()),
+                ("sorted_sets_by_name", sorted_sets::by_name()),
+            ]
+        }
+
         $(
             #[test]
             fn $test() {
@@ -184,11 +198,8 @@ fn number(name: &str) -> Option<usize> {
 /// The server that is the judge, if this machine has it.
 pub fn judge() -> Result<Option<Server>, String> {
     let wanted = env::var("PROGRAMS_AGAINST").ok();
-    let version = |server: &Server| server.name.strip_prefix("redis-")?.split('.').next()?.parse().ok();
-    let is_wanted = |server: &Server| match &wanted {
-        Some(wanted) => server.name == *wanted,
-        None => version(server) >= Some(8),
-    };
+    let spoken = format!("redis-{}", minibroker::Version::default());
+    let is_wanted = |server: &Server| server.name == *wanted.as_ref().unwrap_or(&spoken);
     let judge = servers::real().find(|server| server.as_ref().map_or(true, is_wanted)).transpose()?;
     if judge.is_none() {
         if wanted.is_some() {
@@ -231,10 +242,14 @@ fn read_questions(more: &[&str]) -> Result<Vec<Command>, String> {
     let mut questions = Vec::new();
     for key in arguments::KEYS {
         for question in QUESTIONS.iter().chain(more) {
-            let mut command = Command { arguments: Vec::new(), markers: Markers::default() };
+            let mut command =
+                Command { arguments: Vec::new(), words: String::new(), markers: Markers::default() };
             for word in wire::split(&question.replace("{key}", key))? {
                 match word.strip_prefix(b"~") {
-                    Some(marker) => command.markers.add(&String::from_utf8_lossy(marker))?,
+                    Some(marker) => {
+                        command.words = String::from_utf8_lossy(marker).into_owned();
+                        command.markers.add(&command.words)?;
+                    }
                     None => command.arguments.push(word),
                 }
             }
@@ -269,8 +284,8 @@ fn run(
     known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
 ) -> Result<(), String> {
     let commands: Vec<&Command> = program.iter().chain(questions).collect();
-    let real = converse(judge, program, questions, way)?;
-    let ours = converse(minibroker, program, questions, way)?;
+    let real = run_on(judge, program, questions, way)?;
+    let ours = run_on(minibroker, program, questions, way)?;
     for (place, (real, ours)) in real.iter().zip(&ours).enumerate() {
         let command = commands[place];
         if command.markers.same_bytes(real, ours) {
@@ -307,16 +322,12 @@ fn shown(arguments: &[Vec<u8>]) -> String {
 
 /// The bytes of the reply to each command, on a fresh connection to an emptied server. A command within a transaction
 /// has two of them: that it was queued, or why not, and its part of what EXEC answers.
-fn converse(
+fn run_on(
     server: &Server,
     program: &[Command],
     questions: &[Command],
     way: Way,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let told = |error: std::io::Error| format!("{}: {error}", server.name);
-    let mut stream = TcpStream::connect(server.addr).map_err(told)?;
-    stream.set_nodelay(true).map_err(told)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
     let word = |word: &str| vec![word.as_bytes().to_vec()];
     let mut requests = vec![vec![b"HELLO".to_vec(), if way.resp3 { b"3".to_vec() } else { b"2".to_vec() }]];
     requests.push(word("FLUSHALL"));
@@ -324,6 +335,26 @@ fn converse(
     requests.extend(program.iter().map(|command| command.arguments.clone()));
     requests.extend(way.transaction.then(|| word("EXEC")));
     requests.extend(questions.iter().map(|command| command.arguments.clone()));
+    let mut replies = converse(server, &requests)?.split_off(2);
+    if way.transaction {
+        let read_out = replies.split_off(program.len() + 2);
+        let executed = replies.pop().unwrap_or_default();
+        let executed = parts(&executed, program.len());
+        replies.remove(0);
+        for (queued, executed) in replies.iter_mut().zip(executed) {
+            queued.extend(executed);
+        }
+        replies.extend(read_out);
+    }
+    Ok(replies)
+}
+
+/// The bytes of the reply to each request, all of them sent at once on a fresh connection.
+fn converse(server: &Server, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<u8>>, String> {
+    let told = |error: std::io::Error| format!("{}: {error}", server.name);
+    let mut stream = TcpStream::connect(server.addr).map_err(told)?;
+    stream.set_nodelay(true).map_err(told)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
     stream
         .write_all(&requests.iter().flat_map(|request| wire::request(request)).collect::<Vec<_>>())
         .map_err(told)?;
@@ -343,17 +374,6 @@ fn converse(
                 Err(error) => return Err(format!("{}: {error}", no_answer())),
             },
         }
-    }
-    let mut replies = replies.split_off(2);
-    if way.transaction {
-        let read_out = replies.split_off(program.len() + 2);
-        let executed = replies.pop().unwrap_or_default();
-        let executed = parts(&executed, program.len());
-        replies.remove(0);
-        for (queued, executed) in replies.iter_mut().zip(executed) {
-            queued.extend(executed);
-        }
-        replies.extend(read_out);
     }
     Ok(replies)
 }

@@ -1,0 +1,360 @@
+//! Programs with what real servers answered, recorded: played on any machine, on a broker whose clock stands still
+//! between the steps.
+//!
+//! `RECORD=1 cargo test --test differential recorded` plays programs on all servers and writes `recorded/*.txt`; the format
+//! is that of [`crate::recordings`]. A program is recorded if no listed difference is met.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, thread};
+
+use minibroker::conform::wire;
+use minibroker::resp::request_bytes;
+use minibroker::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
+
+use crate::judge::{Asked, Verdict, compare, compare_heard};
+use crate::ours::Ours;
+use crate::play::{Heard, Stage as _, Stop, Transcript};
+use crate::program::{Moment, Program};
+use crate::real::Real;
+use crate::recordings::{self, Recorded};
+use crate::servers::{self, RECORDED, version_of};
+use crate::text::{UNIT_MIN, session_with_answers};
+
+/// How many programs are recorded, and how many stand in a file.
+const PROGRAMS: usize = 200;
+const PER_FILE: usize = 40;
+/// Longer programs are not recorded.
+const BYTES_MAX: usize = 6_000;
+/// How many milliseconds a slot has while it is recorded, and how many at most where this machine is slow.
+const UNIT: u64 = 20;
+const UNIT_MAX: u64 = 320;
+/// An id that a server may have made from its clock.
+const MADE_ID: &str = "1500000000000-0";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/recorded")
+}
+
+/// One step of a session: what somebody does, and what was heard of it.
+#[derive(Debug)]
+struct Step<'a> {
+    does: Vec<&'a Action>,
+    /// Of each client frames, bytes and whether the connection was closed.
+    hears: Vec<&'a Action>,
+}
+
+/// Requests of one client with nothing between them are one step.
+fn steps(session: &Session) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step> = Vec::new();
+    let sender = |action: &Action| match action {
+        Action::Send(client, _) | Action::SendBytes(client, _) => Some(*client),
+        _ => None,
+    };
+    for event in &session.events {
+        let action = &event.action;
+        match (action, steps.last_mut()) {
+            (Action::Answer(..) | Action::AnswerBytes(..) | Action::Closed(_), Some(last)) => {
+                last.hears.push(action);
+            }
+            (_, Some(last))
+                if last.hears.is_empty()
+                    && sender(action).is_some()
+                    && last.does.first().and_then(|first| sender(first)) == sender(action) =>
+            {
+                last.does.push(action);
+            }
+            _ => steps.push(Step { does: vec![action], hears: Vec::new() }),
+        }
+    }
+    steps
+}
+
+/// What was played of a session.
+struct Played {
+    asked: Vec<Option<Asked>>,
+    heard: Vec<Vec<Heard>>,
+    /// What answers were that have a name.
+    named: HashMap<String, Vec<u8>>,
+}
+
+/// The requests in the bytes that a client has sent, as far as they are whole; of what is no request nothing is known.
+fn requests(bytes: &mut Vec<u8>) -> Vec<Vec<Argument>> {
+    let mut found = Vec::new();
+    while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+        let words = if bytes[0] == b'*' {
+            let Some((_, rest)) = wire::frame(bytes) else { break };
+            let length = bytes.len() - rest.len();
+            let frame = Frame::read(&bytes[..length]);
+            bytes.drain(..length);
+            let items = frame.as_ref().map(Frame::items).unwrap_or_default();
+            items.iter().filter_map(|item| item.text().map(<[u8]>::to_vec)).collect()
+        } else {
+            let line = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            bytes.drain(..=end);
+            if line.trim().is_empty() {
+                continue;
+            }
+            wire::split(line.trim()).unwrap_or_default()
+        };
+        found.push(words.into_iter().map(Argument::from).collect());
+    }
+    found
+}
+
+/// Plays a session on a new broker.
+fn play(ours: &Ours, session: &Session) -> Result<Played, Stop> {
+    let clients = session.names.len();
+    let mut stage = ours.stage(clients, false)?;
+    let steps = steps(session);
+    let made = |action: &&Action| matches!(action, Action::Send(_, words) if words.iter().any(|word| word.is("XADD")) && words.iter().any(|word| word.is("*")));
+    let made_in_bytes = |action: &&Action| matches!(action, Action::SendBytes(_, bytes) if bytes.windows(4).any(|four| four == b"XADD"));
+    let has_made_ids =
+        steps.iter().flat_map(|step| &step.does).any(|action| made(action) || made_in_bytes(action));
+    let mut open = vec![false; clients];
+    let mut unread = vec![Vec::new(); clients];
+    let mut played = Played { asked: Vec::new(), heard: Vec::new(), named: HashMap::new() };
+    let mut now = Moment::first(UNIT_MIN);
+    for step in &steps {
+        let mut heard = vec![Heard::default(); clients];
+        let mut asked = None;
+        if has_made_ids {
+            stage.pass_a_millisecond();
+        }
+        let (mut client, mut bytes) = (None, Vec::new());
+        for action in &step.does {
+            match action {
+                Action::Send(number, words) => {
+                    client = Some(*number);
+                    bytes.extend(request_bytes(
+                        &words.iter().map(|word| expanded(word, &played)).collect::<Vec<_>>(),
+                    ));
+                }
+                Action::SendBytes(number, more) => {
+                    client = Some(*number);
+                    bytes.extend(more);
+                }
+                Action::Close(number) => {
+                    open[*number] = false;
+                    stage.disconnect(*number)?;
+                }
+                Action::Pause(time) => {
+                    for _ in 0..time.as_millis() / u128::from(UNIT_MIN) {
+                        now = now.later(1);
+                        stage.pass_a_slot(now, &mut heard)?;
+                        stage.settle(0, now, &mut heard)?;
+                    }
+                }
+                other => return Err(Stop::Broken(format!("a program has no {other:?}"))),
+            }
+        }
+        if let Some(client) = client {
+            let connected = !std::mem::replace(&mut open[client], true);
+            if connected {
+                stage.connect(client)?;
+                unread[client].clear();
+            }
+            stage.send(client, &bytes)?;
+            unread[client].extend(&bytes);
+            asked = Some(Asked { client, connected, requests: requests(&mut unread[client]) });
+        }
+        stage.settle(bytes.len(), now, &mut heard)?;
+        for (open, heard) in open.iter_mut().zip(&heard) {
+            *open &= !heard.closed;
+        }
+        // What has a name is asked for alone.
+        if let [Action::Answer(client, Frame::Placeholder(placeholder))] = step.hears.as_slice()
+            && let (Some(name), Some(frame)) = (&placeholder.name, Frame::read(&heard[*client].bytes))
+        {
+            played.named.insert(name.clone(), frame.text().unwrap_or_default().to_vec());
+        }
+        played.asked.push(asked);
+        played.heard.push(heard);
+    }
+    Ok(played)
+}
+
+fn expanded(word: &Argument, played: &Played) -> Vec<u8> {
+    match word {
+        Argument::Bytes(bytes) => bytes.clone(),
+        Argument::Named { before, placeholder, after } => {
+            let named = placeholder.name.as_ref().and_then(|name| played.named.get(name));
+            [before.as_slice(), named.map_or(&[][..], Vec::as_slice), after].concat()
+        }
+        Argument::Password => Vec::new(),
+    }
+}
+
+/// What the session says that was heard, with what the broker has said in place of placeholders.
+fn told(session: &Session, played: &Played) -> Vec<Vec<Heard>> {
+    let all = steps(session).into_iter().zip(&played.heard).map(|(step, ours)| {
+        let mut heard = vec![Heard::default(); session.names.len()];
+        let mut rest: Vec<&[u8]> = ours.iter().map(|heard| heard.bytes.as_slice()).collect();
+        for action in step.hears {
+            match action {
+                Action::Answer(client, frame) => {
+                    let mut frame = frame.clone();
+                    if let Some((_, after)) = wire::frame(rest[*client]) {
+                        let come = Frame::read(&rest[*client][..rest[*client].len() - after.len()]);
+                        frame = come.map_or_else(|| frame.clone(), |come| recordings::filled(&frame, &come));
+                        rest[*client] = after;
+                    }
+                    heard[*client].bytes.extend(recordings::bytes(&with_id(frame)));
+                }
+                Action::AnswerBytes(client, bytes) => heard[*client].bytes.extend(bytes),
+                Action::Closed(client) => heard[*client].closed = true,
+                _ => {}
+            }
+        }
+        heard
+    });
+    all.collect()
+}
+
+/// An id that the broker has not told at this place is any.
+fn with_id(frame: Frame) -> Frame {
+    match frame {
+        Frame::Placeholder(Placeholder { kind: PlaceholderKind::Id, .. }) => Frame::bulk(MADE_ID),
+        Frame::Nest { kind, items } => Frame::Nest { kind, items: items.into_iter().map(with_id).collect() },
+        frame => frame,
+    }
+}
+
+/// Plays a recorded program, and says what the first difference is.
+fn judge(program: &Recorded, brokers: &[(minibroker::Version, Ours)]) -> Result<(), String> {
+    let broken = |stop: Stop| format!("program {}: {stop}", program.title);
+    for (version, ours) in brokers {
+        let mut played: Option<Played> = None;
+        for server in program.servers.iter().filter(|server| version_of(server) == *version) {
+            let session = program.of(server)?.session;
+            let played = match &mut played {
+                Some(played) => played,
+                none => none.insert(play(ours, &session).map_err(broken)?),
+            };
+            let real = told(&session, played);
+            let Verdict::Different(difference) =
+                compare_heard(session.names.len(), &played.asked, server, &real, &played.heard)
+            else {
+                continue;
+            };
+            let mut report = format!("program {} with {server}, as recorded:\n\n", program.title);
+            let steps = steps(&session);
+            for step in &steps[..=difference.step] {
+                for action in &step.does {
+                    let mut line = Session { names: session.names.clone(), events: Vec::new() };
+                    line.push((*action).clone());
+                    let _ = write!(report, "    {line}");
+                }
+            }
+            let name = &session.names[difference.client];
+            let _ = writeln!(report, "\n{name} gets (- {server}, + minibroker):");
+            for line in &difference.diff {
+                let _ = writeln!(report, "    {line}");
+            }
+            return Err(report);
+        }
+    }
+    Ok(())
+}
+
+fn brokers() -> Result<Vec<(minibroker::Version, Ours)>, String> {
+    let mut versions: Vec<_> = RECORDED.iter().map(|server| version_of(server)).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let ours = |version| Ours::new(version, |_| {}).map_err(|error| error.to_string());
+    versions.into_iter().map(|version| Ok((version, ours(version)?))).collect()
+}
+
+/// The program as it is recorded, if it is one that tells the same each time.
+fn recorded(
+    title: &str,
+    program: &Program,
+    servers: &mut [Real],
+    brokers: &[(minibroker::Version, Ours)],
+) -> Result<Option<String>, String> {
+    let all_heard: Vec<Result<Transcript, Stop>> = thread::scope(|scope| {
+        let playing: Vec<_> = servers.iter_mut().map(|real| scope.spawn(|| play_on(real, program))).collect();
+        let heard = playing.into_iter().map(|played| played.join().map_err(|_| Stop::Crashed)?);
+        heard.collect()
+    });
+    let mut sessions = Vec::new();
+    for (real, heard) in servers.iter().zip(all_heard) {
+        let heard = match heard {
+            Ok(heard) => heard,
+            Err(Stop::Broken(why)) => return Err(why),
+            Err(_) => return Ok(None),
+        };
+        let ours = brokers.iter().find(|(version, _)| *version == real.version());
+        let Some(Ok(ours)) = ours.map(|(_, ours)| ours.play(program, UNIT)) else { return Ok(None) };
+        if !matches!(compare(program, real.name(), &heard, &ours), Verdict::Same) {
+            return Ok(None);
+        }
+        sessions.push((real.name().to_owned(), session_with_answers(program, &heard)));
+    }
+    let Some(text) = recordings::written(title, &sessions, &[]).filter(|text| text.len() <= BYTES_MAX) else {
+        return Ok(None);
+    };
+    // The number of a client in the midst of bytes cannot be told in a session.
+    let is_whole = recordings::parsed(&text)?.iter().all(|program| judge(program, brokers).is_ok());
+    Ok(is_whole.then_some(text))
+}
+
+fn play_on(real: &mut Real, program: &Program) -> Result<Transcript, Stop> {
+    let mut unit = UNIT;
+    loop {
+        match real.play(program, unit) {
+            Err(Stop::Late) if unit < UNIT_MAX => unit *= 2,
+            other => return other,
+        }
+    }
+}
+
+fn record() -> Result<(), String> {
+    let started = servers::programs().map(|program| Real::start(&program)).collect::<Result<Vec<_>, _>>()?;
+    let mut servers: Vec<Real> =
+        started.into_iter().filter(|server| RECORDED.contains(&server.name())).collect();
+    servers.sort_by_key(|server| RECORDED.iter().position(|name| *name == server.name()));
+    if servers.len() != RECORDED.len() {
+        return Err(format!("recording wants all of {}", RECORDED.join(", ")));
+    }
+    let brokers = brokers()?;
+    let mut texts: Vec<String> = Vec::new();
+    let mut seed = 0;
+    while texts.len() < PROGRAMS {
+        let program = Program::draw(seed);
+        if let Some(text) = recorded(&seed.to_string(), &program, &mut servers, &brokers)? {
+            texts.push(text);
+        }
+        seed += 1;
+    }
+    println!("{} of {seed} programs, {} bytes", texts.len(), texts.concat().len());
+    fs::create_dir_all(folder()).map_err(|error| error.to_string())?;
+    for (number, texts) in texts.chunks(PER_FILE).enumerate() {
+        let head = "# Programs of several clients with what real servers answer; tests/recordings/mod.rs tells the format.\n\
+                    # RECORD=1 cargo test --test differential recorded\n";
+        let file = folder().join(format!("{}.txt", number + 1));
+        fs::write(&file, format!("{head}{}", texts.concat())).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn recorded_programs_of_several_clients_answer_as_real_servers_did() {
+    if std::env::var_os("RECORD").is_some() {
+        record().unwrap_or_else(|error| panic!("{error}"));
+    }
+    let play_file = |number: usize| -> Result<(), String> {
+        let brokers = brokers()?;
+        let programs = recordings::read(&folder().join(format!("{number}.txt")))?;
+        programs.iter().try_for_each(|program| judge(program, &brokers))
+    };
+    let reports: Vec<String> = thread::scope(|scope| {
+        let files = 1..=PROGRAMS / PER_FILE;
+        let playing: Vec<_> = files.map(|number| scope.spawn(move || play_file(number))).collect();
+        let judged =
+            playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())));
+        judged.filter_map(Result::err).collect()
+    });
+    assert!(reports.is_empty(), "{}", reports.join("\n"));
+}
