@@ -22,6 +22,13 @@ const FAILED: u8 = 2;
 /// The exit statuses of a command that cannot be run or is not there, as shells have them.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
+/// How many files the program needs beside those of clients: redis-server's `CONFIG_MIN_RESERVED_FDS`.
+#[cfg(unix)]
+const OTHER_FILES: u64 = 32;
+/// So many files are asked for in any case, so that CONFIG SET can raise `maxclients`. More would be handed on to the command
+/// of `minibroker run`, and some programs go through all files that they may have open.
+#[cfg(unix)]
+const FILES: u64 = 65_536;
 /// How long the end waits for somebody to read the last lines of `--verbose`.
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// What shells add to the number of the signal that has ended a command.
@@ -269,6 +276,35 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
+/// Raises the limit of open files for this many clients, as far as the system lets it, and tells how many there can be. Where
+/// these are fewer a line on standard error says so.
+#[cfg(unix)]
+fn clients_possible(wanted: u32) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    let goal = (u64::from(wanted) + OTHER_FILES).max(FILES);
+    if before.current.is_some_and(|files| files < goal) {
+        let raised = before.maximum.map_or(goal, |most| most.min(goal));
+        // Where this fails the limit is what it was.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..before });
+    }
+    let Some(files) = getrlimit(Resource::Nofile).current else { return usize::MAX };
+    let possible = files.saturating_sub(OTHER_FILES).max(1);
+    if possible < u64::from(wanted) {
+        let _ = writeln!(
+            io::stderr(),
+            "minibroker: only {files} files may be open: maxclients is {possible} and not {wanted}; \
+             `ulimit -n` raises it"
+        );
+    }
+    usize::try_from(possible).unwrap_or(usize::MAX)
+}
+
+#[cfg(not(unix))]
+fn clients_possible(_: u32) -> usize {
+    usize::MAX
+}
+
 /// The broker with what the program keeps around it.
 struct Session {
     broker: Broker,
@@ -279,11 +315,13 @@ struct Session {
 
 impl Session {
     fn start(options: &Options, port: u16) -> Result<Self, Failure> {
+        let possible = clients_possible(options.maxclients);
         let mut builder = Broker::builder()
             .port(options.port.unwrap_or(port))
             .bind(options.bind.iter().copied())
             .databases(options.databases.into())
-            .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX))
+            .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX).min(possible))
+            .max_clients_possible(possible)
             .compat(options.compat)
             // Without control nobody could look at it.
             .journal_limit(if options.control { DEFAULT_JOURNAL_LIMIT } else { 0 })

@@ -43,7 +43,11 @@ struct Program {
 impl Program {
     /// Starts it and reads the ready line.
     fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> io::Result<Self> {
-        let mut child = minibroker(arguments).spawn()?;
+        Self::of(&mut minibroker(arguments))
+    }
+
+    fn of(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut ready = String::new();
@@ -217,6 +221,55 @@ fn there_are_as_many_databases_and_clients_as_were_asked_for() -> Outcome {
     assert_eq!(client.ask("SELECT 2")?, "+OK");
     assert_eq!(client.ask("SELECT 3")?, "-ERR DB index is out of range");
     assert_eq!(program.connect()?.line()?, "-ERR max number of clients reached");
+    Ok(())
+}
+
+/// Has the program run with at most so many open files, which it cannot raise.
+#[cfg(unix)]
+fn with_few_files(soft: u32, hard: u32, arguments: &str) -> io::Result<Program> {
+    let script = format!("ulimit -Sn {soft}; ulimit -Hn {hard}; exec \"$0\" {arguments}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_minibroker")]);
+    Program::of(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))
+}
+
+#[cfg(unix)]
+#[test]
+fn there_are_not_more_clients_than_files_and_the_program_says_so() -> Outcome {
+    let mut program = with_few_files(50, 72, "--port 0 --maxclients 10000")?;
+    let mut said = String::new();
+    program.stderr.read_line(&mut said)?;
+    let wanted =
+        "minibroker: only 72 files may be open: maxclients is 40 and not 10000; `ulimit -n` raises it\n";
+    assert_eq!(said, wanted);
+    let mut clients = (0..40).map(|_| program.connect()).collect::<io::Result<Vec<_>>>()?;
+    for client in &mut clients {
+        assert_eq!(client.ask("PING")?, "+PONG");
+    }
+    for _ in 0..20 {
+        assert_eq!(program.connect()?.line()?, "-ERR max number of clients reached");
+    }
+    let client = &mut clients[0];
+    let refused = "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is \
+                   not able to handle the specified number of clients, try with 40";
+    assert_eq!(client.ask("CONFIG SET timeout 0 maxclients 41")?, refused);
+    assert_eq!(client.ask("CONFIG SET maxclients 40")?, "+OK");
+    assert_eq!(client.ask("CONFIG SET maxclients 39 timeout 0")?, "+OK");
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn the_limit_of_open_files_is_raised_for_the_clients() -> Outcome {
+    let mut program = with_few_files(50, 200, "--port 0 --maxclients 100")?;
+    let mut clients = (0..100).map(|_| program.connect()).collect::<io::Result<Vec<_>>>()?;
+    for client in &mut clients {
+        assert_eq!(client.ask("PING")?, "+PONG");
+    }
+    assert_eq!(clients[0].ask("CONFIG SET maxclients 168")?, "+OK");
+    drop(clients);
+    program.child.kill()?;
+    assert_eq!(program.end()?.2, "");
     Ok(())
 }
 

@@ -103,10 +103,18 @@ impl Builder {
     }
 
     /// The most clients at a time (`maxclients`), 10,000 unless said. Whoever comes above that is told so and
-    /// cut off.
+    /// cut off, and so is a client for which the system has no file left. The broker leaves the limit of open files of its
+    /// process alone.
     #[must_use]
     pub fn max_clients(mut self, clients: usize) -> Self {
         self.config.maxclients = clients;
+        self
+    }
+
+    /// The most that CONFIG SET may set `maxclients` to, for a process that knows how many connections it can have.
+    #[must_use]
+    pub fn max_clients_possible(mut self, clients: usize) -> Self {
+        self.config.maxclients_possible = clients;
         self
     }
 

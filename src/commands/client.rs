@@ -4,7 +4,7 @@ use super::numbers::up_to_nul;
 use super::{Context, Error, Outcome, numbers};
 use crate::commands::table;
 use crate::resp::{Args, Protocol, parse_integer};
-use crate::store::clients::{Client, Close, FIXED_OUTPUT, OUTPUT_BLOCK, ReplyMode};
+use crate::store::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
 use crate::store::waiters::{Answer, Pause};
 use crate::store::{ClientKey, Store, Version};
 
@@ -123,7 +123,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
         None => 0,
     };
     let (fixed_output, output_blocks) = client.output_in_blocks();
-    let reply_buffer = client.outbox.capacity().min(FIXED_OUTPUT);
+    let reply_buffer = client.reply_buffer();
     let events = if client.in_flight > 0 { "rw" } else { "r" };
     let command = client.last_command.and_then(|index| table::all().get(index));
     let command = command.map_or("NULL".into(), table::Command::full_name);

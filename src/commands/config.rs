@@ -439,6 +439,12 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     for (name, value, parameter) in settings {
         parameter.set(&mut config, value).map_err(|problem| failed(name, &problem))?;
     }
+    let now = ctx.store.config.maxclients;
+    if config.maxclients != now && config.maxclients > config.maxclients_possible {
+        let possible = config.maxclients_possible;
+        let problem = "The operating system is not able to handle the specified number of clients, try with";
+        return Err(failed(b"maxclients", &format!("{problem} {possible}")));
+    }
     ctx.store.config = config;
     ctx.store.clients.forget_idle_check();
     ctx.reply.ok();

@@ -111,12 +111,11 @@ impl Engine {
     ///
     /// There are `maxclients` already; the error is what redis-server says before it closes the connection.
     pub fn connect(&mut self, address: Address, now: Time) -> Result<ClientKey, Error> {
+        if self.store.clients.len() >= self.store.config.maxclients {
+            return Err(self.refuse(now));
+        }
         self.take_time(now);
         self.store.stats.connections += 1;
-        if self.store.clients.len() >= self.store.config.maxclients {
-            self.store.stats.rejected_connections += 1;
-            return Err(Error::new("ERR max number of clients reached"));
-        }
         let authenticated = self.store.config.requirepass.is_empty();
         let client = self.store.clients.connect(address, authenticated, false, self.store.now);
         let Store { journal, clients, now, .. } = &mut self.store;
@@ -127,6 +126,15 @@ impl Engine {
         }
         self.tell_testers();
         Ok(client)
+    }
+
+    /// Counts a connection that is not served: there are `maxclients` already, or the system has no file left for it. The
+    /// error is what redis-server says before it closes it.
+    pub fn refuse(&mut self, now: Time) -> Error {
+        self.take_time(now);
+        self.store.stats.connections += 1;
+        self.store.stats.rejected_connections += 1;
+        Error::new("ERR max number of clients reached")
     }
 
     /// Somebody of the embedding program begins to read all commands.

@@ -436,12 +436,17 @@ impl<F: Future<Output = ()> + Unpin> Future for Service<F> {
     }
 }
 
-/// Tells a client that it is one too many.
-pub(super) async fn refuse(mut transport: impl Transport, error: Error) {
+/// What a client that is one too many is told.
+pub(super) fn refusal(error: &Error) -> Vec<u8> {
     let mut bytes = Vec::new();
     Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
+    bytes
+}
+
+/// Tells a client that it is one too many.
+pub(super) async fn refuse(mut transport: impl Transport, error: Error) {
     // Best effort, as redis-server: the client may have gone.
-    let _ = transport.write_all(&bytes).await;
+    let _ = transport.write_all(&refusal(&error)).await;
 }
 
 impl Drop for Task {

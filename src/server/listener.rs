@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Shared;
+use super::connection::refusal;
+use crate::engine::Engine;
 use crate::store::clients::Address;
 
 /// How many connections may wait to be accepted: redis-server's `tcp-backlog` is 511; thousands of tests that
@@ -23,8 +25,22 @@ const BACKLOG: u32 = 1024;
 /// Connections do not wait for more before they send a little, if the socket that listens does not: true for Linux. It
 /// saves a call of the system for each of them.
 const NO_DELAY_IS_INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
-/// How long accepting pauses when the system has no file descriptor left.
+/// How much of what it has sent is read of a connection that is refused.
+const UNREAD: usize = 4096;
+/// How long accepting pauses when the system has no file left, not even the spare one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A file that the process can do without: it is given up for a moment to accept a connection for which there is no other,
+/// so that the client is told instead of waiting for ever. One is enough for all brokers of the process.
+static SPARE: Mutex<Option<TcpSocket>> = Mutex::new(None);
+
+/// Sees to it that there is a spare file; where there is none left, the next time.
+fn keep_spare() {
+    let mut spare = SPARE.lock();
+    if spare.is_none() {
+        *spare = TcpSocket::new_v4().ok();
+    }
+}
 
 /// An address that connections are accepted at, or refused.
 #[derive(Debug)]
@@ -70,6 +86,23 @@ enum Stream {
     Tcp(TcpStream, SocketAddr),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
+}
+
+impl Stream {
+    /// Writes this much as far as it is taken at once, and closes the connection.
+    fn say_and_close(self, bytes: &[u8]) {
+        match self {
+            Self::Tcp(stream, _) => stream.into_std().map_or((), |stream| say(stream, bytes)),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.into_std().map_or((), |stream| say(stream, bytes)),
+        }
+    }
+}
+
+/// Best effort: the client may have gone. What it has sent is read, as a connection with something unread is reset.
+fn say(mut stream: impl Read + Write, bytes: &[u8]) {
+    let _ = stream.write(bytes);
+    let _ = stream.read(&mut [0; UNREAD]);
 }
 
 /// A TCP socket that is bound and does not listen.
@@ -157,6 +190,7 @@ impl Listener {
         // The file is found again though the program changes its folder.
         let path = std::path::absolute(path)?;
         let local = Some(format!("{}:0", path.display()).into());
+        keep_spare();
         let state = State { socket: Some(Socket::Unix(socket)), ..State::default() };
         Ok(Self { place: Place::Unix(path), local, state: Mutex::new(state) })
     }
@@ -213,6 +247,7 @@ impl Listener {
             #[cfg(unix)]
             Place::Unix(path) => Socket::Unix(bind_path(path)?),
         });
+        keep_spare();
         state.run = run;
         if let Some(task) = &state.task {
             task.wake_by_ref();
@@ -273,9 +308,33 @@ impl Listener {
                 Ok((stream, run)) => self.serve(stream, run, &shared),
                 // Whoever it was has gone again.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                // There is no file left for another.
+                Err(_) => {
+                    let refused = poll_fn(|context| Poll::Ready(self.refuse_one(context, &shared))).await;
+                    if !refused {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
             }
         }
+    }
+
+    /// Accepts a connection in place of the spare file, tells it that it is one too many, and closes it; false if there was
+    /// none of them.
+    fn refuse_one(&self, context: &mut Context<'_>, shared: &Shared) -> bool {
+        let spare = SPARE.lock().take();
+        let was_there = spare.is_some();
+        drop(spare);
+        let accepted = if was_there { self.poll_accept(context) } else { Poll::Pending };
+        let refused = if let Poll::Ready(Ok((stream, _))) = accepted {
+            let error = shared.change(Engine::refuse);
+            stream.say_and_close(&refusal(&error));
+            true
+        } else {
+            false
+        };
+        keep_spare();
+        refused
     }
 
     /// The next connection, and in which run of the broker it came.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub use filter::{Candidate, Filter};
 pub use output_limit::{FIXED_OUTPUT, OUTPUT_BLOCK};
-use output_limit::{Over, check_output_limit, in_blocks};
+use output_limit::{Over, check_output_limit, in_blocks, refuse_too_much};
 use spare::Spare;
 
 use slab::Slab;
@@ -257,6 +257,19 @@ impl Client {
         self.net_output.saturating_sub(self.in_flight as u64)
     }
 
+    /// The size of the fixed buffer: as long as what lies in it, whether the shell has taken that or not.
+    #[must_use]
+    pub fn reply_buffer(&self) -> usize {
+        self.outbox.capacity().max(self.pending_output()).min(FIXED_OUTPUT)
+    }
+
+    /// How much memory its output takes: what is there, or what redis-server would take for as many bytes if that is more.
+    #[must_use]
+    pub fn output_memory(&self) -> usize {
+        let (_, blocks) = self.output_in_blocks();
+        (self.outbox.capacity() + self.in_flight).max(self.reply_buffer() + blocks * OUTPUT_BLOCK)
+    }
+
     /// How redis-server would keep what has not been written: so many bytes in the fixed buffer of the client,
     /// and so many blocks for the rest.
     #[must_use]
@@ -446,13 +459,16 @@ impl Clients {
             self.close(key, Close::AfterReply);
             return None;
         }
-        if client.outbox.capacity() == 0 {
-            client.outbox = self.spare.take();
-        }
         let bytes = encode(client.protocol);
-        client.outbox.extend_from_slice(bytes);
-        let end = client.net_output + client.outbox.len() as u64;
-        let over = check_output_limit(client, bytes.len(), config, now);
+        let end = client.net_output + (client.outbox.len() + bytes.len()) as u64;
+        let mut over = refuse_too_much(client, bytes.len(), config);
+        if over == Over::None {
+            if client.outbox.capacity() == 0 {
+                client.outbox = self.spare.take();
+            }
+            client.outbox.extend_from_slice(bytes);
+            over = check_output_limit(client, bytes.len(), config, now);
+        }
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(key);
@@ -742,6 +758,44 @@ mod tests {
         assert_eq!([slow, quick].map(|client| is_cut(&store, client)), [true, false]);
         assert_eq!(check(&mut store), None);
         assert_eq!(store.clients.output_limit_disconnections, 1);
+    }
+
+    #[test]
+    fn a_message_over_the_hard_limit_is_not_copied_first() {
+        let limit = OutputLimit { hard: 100_000, ..OutputLimit::default() };
+        let mut store = store(Config { output_limit_pubsub: limit, ..Config::default() });
+        let clients: Vec<_> = (0..10).map(|_| connect(&mut store)).collect();
+        for client in &clients {
+            store.subscribe(*client, Kind::Channel, b"chat");
+        }
+        let message = vec![b'x'; 10_000_000];
+        let info = allocation_counter::measure(|| {
+            assert_eq!(store.publish(b"chat", &message), clients.len());
+        });
+        assert!(clients.iter().all(|client| is_cut(&store, *client)));
+        assert_eq!(store.clients.output_limit_disconnections, 10);
+        // The message is put together once, in a buffer that grows.
+        assert!(info.bytes_max < 4 * message.len() as u64, "{} bytes", info.bytes_max);
+    }
+
+    #[test]
+    fn what_is_told_of_the_output_fits_together() {
+        let mut store = store(Config::default());
+        let client = connect(&mut store);
+        let Some(owner) = store.clients.get_mut(client) else { panic!("it is there") };
+        for pending in [0, 1, 16_000, FIXED_OUTPUT, FIXED_OUTPUT + 1, 100_000, 10_000_000] {
+            for in_flight in [0, pending / 2, pending] {
+                owner.outbox = vec![b'x'; pending - in_flight];
+                owner.in_flight = in_flight;
+                let (fixed, blocks) = owner.output_in_blocks();
+                assert!(fixed <= owner.reply_buffer(), "{pending} {in_flight}");
+                assert!(fixed + blocks * OUTPUT_BLOCK >= pending, "{pending} {in_flight}");
+                assert!(
+                    owner.memory() > owner.reply_buffer() + blocks * OUTPUT_BLOCK,
+                    "{pending} {in_flight}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Config {
     pub requirepass: Vec<u8>,
     /// `maxclients`.
     pub maxclients: usize,
+    /// The most that `maxclients` can be: as many connections as the process may have.
+    pub maxclients_possible: usize,
     /// `timeout`: seconds after which an idle client is closed; 0: never.
     pub timeout: u64,
     /// `proto-max-bulk-len` in bytes.
@@ -89,6 +91,7 @@ impl Default for Config {
             databases: 16,
             requirepass: Vec::new(),
             maxclients: 10_000,
+            maxclients_possible: usize::MAX,
             timeout: 0,
             proto_max_bulk_len: BULK_MAX,
             client_query_buffer_limit: 1024 * 1024 * 1024,

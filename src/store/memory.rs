@@ -117,8 +117,7 @@ impl Client {
     pub fn memory(&self) -> usize {
         let own = [
             size_of::<Self>(),
-            self.outbox.capacity(),
-            self.in_flight,
+            self.output_memory(),
             self.query_buffer,
             size_of_val(&*self.address),
             self.address.peer.len(),

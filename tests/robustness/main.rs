@@ -3,6 +3,8 @@
 
 mod allocations;
 mod before_login;
+#[cfg(unix)]
+mod files;
 mod limits;
 mod peer;
 mod requests;

@@ -64,6 +64,18 @@ pub(super) fn check_output_limit(client: &mut Client, added: usize, config: &Con
     if now.seconds() >= until { cut_off(client) } else { Over::Soft { until: until.saturating_mul(1000) } }
 }
 
+/// As [`check_output_limit`], of bytes that are still to be appended: with a message that is too long for it the client is
+/// cut off before the message is copied.
+#[inline]
+pub(super) fn refuse_too_much(client: &mut Client, more: usize, config: &Config) -> Over {
+    if more <= FIXED_OUTPUT || client.close == Close::Now {
+        return Over::None;
+    }
+    let hard = config.output_limit(client.output_class()).hard;
+    let is_over = hard > 0 && in_blocks(client.pending_output().saturating_add(more)).1 * OUTPUT_BLOCK > hard;
+    if is_over || client.must_authenticate(config) { cut_off(client) } else { Over::None }
+}
+
 fn cut_off(client: &mut Client) -> Over {
     client.close = Close::Now;
     client.over_output_limit = true;
