@@ -231,7 +231,7 @@ fn serve(options: &Options) -> Result<ExitCode, Failure> {
             writeln!(out, "minibroker {} is ready on {}", env!("CARGO_PKG_VERSION"), session.places(options));
         let _ = out.flush();
         drop(out);
-        signals.next().await;
+        signals.end().await;
         session.end().await;
         Ok(ExitCode::SUCCESS)
     })
@@ -423,6 +423,7 @@ fn print_commands(mut commands: Watch) {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -433,6 +434,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
             terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+            hang_up: signal(SignalKind::hangup()).map_err(cannot)?,
         })
     }
 
@@ -441,7 +443,13 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => rustix::process::Signal::INT,
             _ = self.terminate.recv() => rustix::process::Signal::TERM,
+            _ = self.hang_up.recv() => rustix::process::Signal::HUP,
         }
+    }
+
+    /// The end. A server stays when its terminal goes, as redis-server does.
+    async fn end(&mut self) {
+        while self.next().await == rustix::process::Signal::HUP {}
     }
 }
 
@@ -475,6 +483,10 @@ impl Signals {
             // There is nobody to tell us: we go on until we are killed.
             std::future::pending().await
         }
+    }
+
+    async fn end(&mut self) {
+        self.next().await;
     }
 }
 

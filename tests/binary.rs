@@ -470,6 +470,19 @@ mod signals {
     }
 
     #[test]
+    fn it_stays_when_its_terminal_goes() -> Outcome {
+        let program = Program::start(["--port", "0", "--verbose"])?;
+        let mut client = program.connect()?;
+        program.signal(Signal::HUP);
+        assert_eq!(client.ask("PING")?, "+PONG");
+        // The second signal is seen after the first one.
+        program.signal(Signal::TERM);
+        let (status, ..) = program.end()?;
+        assert_eq!(status.code(), Some(0));
+        Ok(())
+    }
+
+    #[test]
     fn the_last_commands_are_printed_before_the_end() -> Outcome {
         const COMMANDS: usize = 500;
         let program = Program::start(["--port", "0", "--verbose"])?;

@@ -163,10 +163,15 @@ const PARAMETERS: &[Parameter] = &[
     // What minibroker is. Saving, evicting and replicating are left to the real server.
     fact!("save", "", saves_nothing, "nothing is saved by minibroker"),
     fact!("appendonly", "no", is_no, "nothing is saved by minibroker"),
+    fact!("appendfsync", "everysec", is_every_second, "nothing is saved by minibroker"),
     fact!("maxmemory", "0", is_no_memory, "minibroker has no limit of memory"),
     fact!("maxmemory-clients", "0", is_no_memory, "minibroker evicts no clients"),
     fact!("protected-mode", "no", is_no, "minibroker serves whoever can reach its address"),
     fact!("activedefrag", "no", is_no, "minibroker does not defragment its memory"),
+    Parameter {
+        alias: "slave-read-only",
+        ..fact!("replica-read-only", "yes", is_yes, "minibroker has no replicas")
+    },
     Parameter {
         name: "port",
         kind: Kind::Text {
@@ -205,9 +210,10 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "replicaof", alias: "slaveof", kind: Kind::Immutable { get: |_| Vec::new() } },
     Parameter { name: "aclfile", kind: Kind::Immutable { get: |_| Vec::new() }, ..ROW },
     Parameter { name: "daemonize", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+    Parameter { name: "logfile", kind: Kind::Immutable { get: |_| Vec::new() }, ..ROW },
     Parameter { name: "supervised", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
     Parameter { name: "io-threads", kind: Kind::Immutable { get: |_| "1".into() }, ..ROW },
-    Parameter { name: "enable-debug-command", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
+    Parameter { name: "enable-debug-command", kind: Kind::Immutable { get: |_| "yes".into() }, ..ROW },
     Parameter { name: "enable-module-command", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
 ];
 
@@ -296,6 +302,19 @@ fn is_no(text: &[u8]) -> Result<bool, String> {
         b"no" => Ok(true),
         b"yes" => Ok(false),
         _ => Err("argument must be 'yes' or 'no'".into()),
+    }
+}
+
+fn is_yes(text: &[u8]) -> Result<bool, String> {
+    is_no(text).map(|is_no| !is_no)
+}
+
+/// `appendfsync`.
+fn is_every_second(text: &[u8]) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_slice() {
+        b"everysec" => Ok(true),
+        b"always" | b"no" => Ok(false),
+        _ => Err("argument(s) must be one of the following: everysec, always, no".into()),
     }
 }
 

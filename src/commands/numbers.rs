@@ -167,13 +167,14 @@ pub fn lenient_integer(text: &[u8]) -> i32 {
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let value = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'));
+    // Towards the sign: the least number is one further from 0 than the greatest.
+    let value = digits.fold(0_i64, |value, digit| {
+        value.saturating_mul(10).saturating_add(if negative { -digit } else { digit })
+    });
     // `atoi` goes through `long` and keeps the lower half.
     #[allow(clippy::cast_possible_truncation)]
-    let value = (if negative { -value } else { value }) as i32;
+    let value = value as i32;
     value
 }
 

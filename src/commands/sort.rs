@@ -109,7 +109,8 @@ impl<'a> Options<'a> {
                 options.store = Some(next);
                 at += 1;
             } else if is_option(option, "BY") && left >= 1 {
-                options.keeps_order = !up_to_nul(next).contains(&b'*');
+                // A pattern without `*` holds, though another comes behind it.
+                options.keeps_order |= !up_to_nul(next).contains(&b'*');
                 options.by = Some(Pattern::read(next));
                 at += 1;
             } else if is_option(option, "GET") && left >= 1 {

@@ -225,7 +225,16 @@ fn target(flag: &str, url: &str) -> Result<Target, String> {
 fn read(file: &Path) -> Result<Session, String> {
     let named = |error: &dyn Display| format!("{}: {error}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
-    Session::read(&text).map_err(|error| format!("{}:{error}", file.display()))
+    let session = Session::read(&text).map_err(|error| format!("{}:{error}", file.display()))?;
+    for (line, name) in session.names_used_once() {
+        // Where nobody reads it, the session is played all the same.
+        let _ = writeln!(
+            io::stderr(),
+            "{}:{line}: warning: only this line has a client {name:?}; a line `{name} connect` says that it is meant",
+            file.display()
+        );
+    }
+    Ok(session)
 }
 
 fn failed(file: &Path, error: &super::PlayError) -> String {

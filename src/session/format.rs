@@ -61,6 +61,23 @@ pub enum Action {
     Idle(Duration),
 }
 
+impl Action {
+    /// The connection on which it happened.
+    fn connection(&self) -> Option<usize> {
+        match self {
+            Self::Connect(number)
+            | Self::Send(number, _)
+            | Self::SendBytes(number, _)
+            | Self::Answer(number, _)
+            | Self::AnswerBytes(number, _)
+            | Self::Close(number)
+            | Self::Closed(number)
+            | Self::Wait(number) => Some(*number),
+            Self::Pause(_) | Self::Idle(_) => None,
+        }
+    }
+}
+
 /// An argument of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
@@ -122,6 +139,18 @@ impl Session {
         self.names.len() - 1
     }
 
+    /// The names that one line alone has, with that line: they may be misspelt. A line that says that the client
+    /// connects says that it is meant, and a session of one name has none to mistake it for.
+    pub fn names_used_once(&self) -> impl Iterator<Item = (usize, &str)> {
+        let names = self.names.iter().enumerate().filter(|_| self.names.len() > 1);
+        names.filter_map(|(number, name)| {
+            let mut events = self.events.iter().filter(|event| event.action.connection() == Some(number));
+            let event = events.next()?;
+            let is_alone = events.next().is_none() && !matches!(event.action, Action::Connect(_));
+            is_alone.then_some((event.line, name.as_str()))
+        })
+    }
+
     /// Adds an event at the end.
     pub fn push(&mut self, action: Action) {
         self.events.push(Event { line: self.events.len() + 1, action });
@@ -142,6 +171,8 @@ impl Session {
     /// # Ok::<(), minibroker::session::FormatError>(())
     /// ```
     pub fn read(text: &str) -> Result<Self, FormatError> {
+        // Editors of Windows put a byte order mark in front.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut session = Self::default();
         let mut numbers = HashMap::new();
         let mut named = HashSet::new();

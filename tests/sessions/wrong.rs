@@ -78,6 +78,18 @@ fn a_session_that_is_none() -> Tested {
 }
 
 #[test]
+fn a_name_that_may_be_misspelt() -> Tested {
+    let (broker, folder) = (Broker::start()?, Folder::new()?);
+    let file = folder.with("a.session", "ann > PING\nann < +PONG\nanm > PING\nbob connect\n")?;
+    for ended in [replay(&file, &broker.url(), &[])?, compare(&file, &broker.url(), &[])?] {
+        assert_eq!(ended.status, Some(0), "{}{}", ended.out, ended.err);
+        let warned = format!("{file}:3: warning: only this line has a client \"anm\"; ");
+        assert!(ended.err.starts_with(&warned) && ended.err.lines().count() == 1, "{}", ended.err);
+    }
+    Ok(())
+}
+
+#[test]
 fn an_address_that_is_none() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;

@@ -12,6 +12,8 @@ const LIMIT_DEFAULT: usize = 10_000;
 /// Not more than this is removed at once, however great nodes may be.
 const LIMIT_MAX: usize = 1_000_000;
 
+const LIMIT_IS_EXACT: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+
 /// What stands before the fields of XADD.
 pub(super) struct AddOptions {
     /// A stream that is not there is not created.
@@ -76,7 +78,7 @@ impl TrimOptions {
             return Ok(None);
         };
         if limit.is_some() && !approximate {
-            return Err(Error::new("ERR syntax error, LIMIT cannot be used without the special ~ option"));
+            return Err(Error::new(LIMIT_IS_EXACT));
         }
         let limit = match limit {
             Some(limit) => limit,
@@ -123,7 +125,11 @@ pub(super) fn read_xadd(
         }
         at += 1;
     }
+    let is_limited = options.limit.is_some();
     let trim = options.finish(node_entries)?;
+    if is_limited && trim.is_none() {
+        return Err(Error::new(LIMIT_IS_EXACT));
+    }
     let fields = args.from(at).len();
     match id {
         Some(id) if fields >= 2 && fields.is_multiple_of(2) => {

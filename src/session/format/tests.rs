@@ -40,6 +40,26 @@ fn lines_may_be_wrapped_and_have_comments_between() {
 }
 
 #[test]
+fn a_byte_order_mark_is_passed_over() {
+    let session = Session::read("\u{feff}# hello\na > PING\n").expect("a session");
+    assert_eq!(session.to_string(), "a > PING\n");
+    assert_eq!(Session::read("\u{feff}a > PING\na < PONG\n").expect_err("no answer").line, 2);
+}
+
+#[test]
+fn a_name_that_one_line_has_may_be_misspelt() {
+    let once = |text: &str| -> Vec<(usize, String)> {
+        let session = Session::read(text).expect("a session");
+        session.names_used_once().map(|(line, name)| (line, name.to_owned())).collect()
+    };
+    assert_eq!(once("ann > PING\nann < +PONG\nanm > PING\n"), [(3, "anm".to_owned())]);
+    assert_eq!(once("ann > PING\nbob > PING\n").len(), 2);
+    assert_eq!(once("ann > PING\nann < +PONG\nbob connect\n"), []);
+    assert_eq!(once("ann > PING\nann < +PONG\nbob connect\nbob > PING\n"), []);
+    assert_eq!(once("ann > PING\npause 1\n"), []);
+}
+
+#[test]
 fn errors_tell_the_line() {
     for (text, line, part) in [
         ("a > GET k\na < OK\n", 2, "an answer is expected"),
