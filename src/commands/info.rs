@@ -148,6 +148,9 @@ fn memory(store: &Store, text: &mut String) -> std::fmt::Result {
     field!(text, "used_memory_human", "{}", human(total));
     field!(text, "used_memory_overhead", "{overhead}");
     field!(text, "used_memory_dataset", "{}", memory.dataset);
+    let (scripts, bytes) = store.cached_scripts;
+    field!(text, "used_memory_scripts_eval", "{bytes}");
+    field!(text, "number_of_cached_scripts", "{scripts}");
     constants(text, &[("maxmemory", "0"), ("maxmemory_human", "0B")])?;
     field!(text, "maxmemory_policy", "{}", store.config.maxmemory_policy.name());
     constants(text, &[("mem_replication_backlog", "0"), ("mem_clients_slaves", "0")])?;
@@ -213,6 +216,9 @@ fn stats(store: &Store, text: &mut String) -> std::fmt::Result {
     }
     field!(text, "expired_keys", "{}", stats.expired_keys);
     constants(text, &[("evicted_keys", "0"), ("evicted_clients", "0")])?;
+    if store.config.compat >= Version::Redis7_4 {
+        field!(text, "evicted_scripts", "{}", stats.evicted_scripts);
+    }
     field!(text, "keyspace_hits", "{}", stats.keyspace_hits);
     field!(text, "keyspace_misses", "{}", stats.keyspace_misses);
     field!(text, "pubsub_channels", "{}", store.pubsub.names(Kind::Channel).len());

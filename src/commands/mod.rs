@@ -30,6 +30,7 @@ pub mod pubsub;
 mod random;
 pub mod replication;
 mod scan;
+pub mod scripting;
 pub mod serialization;
 pub mod server;
 pub mod sets;

@@ -24,6 +24,7 @@ mod keys;
 mod lists;
 mod named;
 mod pubsub;
+mod scripting;
 mod serialization;
 mod server;
 mod sets;
@@ -45,8 +46,30 @@ pub enum Run {
     Command(fn(&mut Context<'_>) -> Outcome),
     /// EXEC: it calls back into the dispatcher and so is run by the engine.
     Exec,
+    /// A command for scripts: they call back into the dispatcher, too.
+    Script(Script),
     /// A container such as `CLIENT`, of which only the subcommands run.
     Container,
+}
+
+/// The commands for scripts that the engine runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Script {
+    /// EVAL and its relatives.
+    Eval {
+        /// The script is given by its SHA-1.
+        by_name: bool,
+        /// It may not write.
+        read_only: bool,
+    },
+    /// SCRIPT LOAD.
+    Load,
+    /// SCRIPT EXISTS.
+    Exists,
+    /// SCRIPT FLUSH.
+    Flush,
+    /// SCRIPT KILL.
+    Kill,
 }
 
 /// The group under which the Redis documentation lists a command.
@@ -284,6 +307,7 @@ const FAMILIES: &[&[Command]] = &[
     streams::COMMANDS,
     pubsub::COMMANDS,
     transactions::COMMANDS,
+    scripting::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
 ];

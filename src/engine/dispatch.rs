@@ -13,6 +13,15 @@ use crate::store::{ClientKey, Config, Store, Version};
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
 
+/// What is to be known of a script that has run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Finished {
+    /// There is an error in what it has returned.
+    pub failed: bool,
+    /// The error that has ended it is in the statistics already.
+    pub counted: bool,
+}
+
 /// What a command heeds of the client that has sent it, as it was before.
 #[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools)] // Each is a state of its own.
@@ -25,6 +34,8 @@ struct Caller {
     closing: bool,
     no_touch: bool,
     internal: bool,
+    /// A script runs the command, and gets its reply.
+    nested: bool,
 }
 
 impl Caller {
@@ -38,6 +49,7 @@ impl Caller {
             closing: owner.close != Close::No,
             no_touch: owner.no_touch,
             internal: owner.internal,
+            nested: false,
         }
     }
 }
@@ -227,6 +239,7 @@ impl Engine {
         // TOUCH is what says that a key is used, whoever sends it.
         self.store.touches = !caller.no_touch || command.name == "touch";
         let start = out.len();
+        let mut script = Finished::default();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
                 let in_full = self.store.config.compat < Version::Redis7_4;
@@ -237,6 +250,10 @@ impl Engine {
                 (outcome, context.wait)
             }
             Run::Exec => (self.exec(client, out), None),
+            Run::Script(kind) => {
+                let outcome = self.script_command(kind, client, (command, args), (out, &mut script));
+                (outcome, None)
+            }
             Run::Container => (Err(Error::arity(&command.full_name())), None),
         };
         if wait.is_some() {
@@ -245,8 +262,8 @@ impl Engine {
         self.store.stats.commands += 1;
         let mut muted = false;
         if let Some(owner) = self.store.clients.get_mut(client) {
-            owner.commands += 1;
-            muted = owner.is_muted();
+            owner.commands += u64::from(!caller.nested);
+            muted = owner.is_muted() && !caller.nested;
         }
         let stats = self.store.stats.command(command.index());
         stats.calls += 1;
@@ -255,19 +272,44 @@ impl Engine {
         let heard = || is_subscription(command) || matches!(command.run, Run::Exec) && !was_muted;
         if let Err(error) = outcome {
             stats.failed += 1;
-            self.store.stats.error(error.text());
+            if !script.counted {
+                self.store.stats.error(error.text());
+            }
             out.truncate(start);
             if !muted {
                 Reply::new(out, protocol).error(error.text());
             }
-        } else if muted && !heard() {
-            out.truncate(start);
+        } else {
+            stats.failed += u64::from(script.failed);
+            if muted && !heard() {
+                out.truncate(start);
+            }
         }
-        if caller.closing {
+        if caller.closing && !caller.nested {
             out.truncate(start);
         }
         self.count_run(command);
         None
+    }
+
+    /// Runs a command of a script, which gets the reply in the version that it has asked for.
+    #[inline(never)]
+    pub(super) fn run_for_script(
+        &mut self,
+        client: ClientKey,
+        protocol: Protocol,
+        (command, args): (&'static Command, Args<'_>),
+        reply: &mut Vec<u8>,
+    ) {
+        let Some(owner) = self.store.clients.get(client) else { return };
+        let caller = Caller { protocol, nested: true, ..Caller::new(client, owner) };
+        if self.store.journal.is_on() {
+            self.record_command(client, args);
+        }
+        self.run_here(caller, command, args, false, reply);
+        if !self.store.clients.monitors.is_empty() {
+            self.show_command_of_script(client, command, args);
+        }
     }
 
     /// Lets `write` append to the client's outbox, see [`put_reply`](crate::store::Clients::put_reply) for what follows.

@@ -11,6 +11,11 @@ mod dispatch;
 mod faults;
 mod lifecycle;
 mod monitor;
+#[cfg(feature = "scripting")]
+mod scripting;
+#[cfg(not(feature = "scripting"))]
+#[path = "no_scripting.rs"]
+mod scripting;
 mod sleeping;
 mod transactions;
 
@@ -77,6 +82,7 @@ pub struct Engine {
     store: Store,
     clock: clock::Clock,
     ordered: control::Ordered,
+    scripts: scripting::Scripts,
     /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
@@ -90,6 +96,7 @@ impl Engine {
             store: Store::new(config, seed, now),
             clock: clock::Clock::default(),
             ordered: control::Ordered::default(),
+            scripts: scripting::Scripts::default(),
             ran: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::blocking::command_of;
 use crate::commands::client::printable;
-use crate::commands::table::{Command, Flags};
+use crate::commands::table::{Command, Flags, Run, Script};
 use crate::resp::Args;
 use crate::store::clients::ReplyMode;
 use crate::store::{ClientKey, Store, Version};
@@ -42,9 +42,37 @@ impl Engine {
         if self.store.clients.monitors.is_empty() {
             return;
         }
-        let hidden = Flags::SKIP_MONITOR.or(Flags::ADMIN);
-        let public = ran && command.is_some_and(|command| !command.flags.intersects(hidden));
-        let Some(line) = self.monitor_line(client, command, args) else { return };
+        if ran && command.is_some_and(|command| matches!(command.run, Run::Script(Script::Eval { .. }))) {
+            // It was shown before what it has run.
+            return;
+        }
+        let public = ran && command.is_some_and(is_public);
+        self.show(client, command, args, public, None);
+    }
+
+    /// Shows a command that runs a script, before it does.
+    pub(super) fn show_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
+        if !self.store.clients.monitors.is_empty() {
+            self.show(client, Some(command), args, true, None);
+        }
+    }
+
+    /// Shows a command that a script has run.
+    pub(super) fn show_command_of_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
+        self.show(client, Some(command), args, is_public(command), Some("lua"));
+    }
+
+    /// Shows a command to the embedding program, and to clients if it is `public`; as coming from `place`, or from where
+    /// the client is.
+    fn show(
+        &mut self,
+        client: ClientKey,
+        command: Option<&Command>,
+        args: Args<'_>,
+        public: bool,
+        place: Option<&str>,
+    ) {
+        let Some(line) = self.monitor_line(client, command, args, place) else { return };
         for monitor in self.store.clients.monitors.clone() {
             let Some(owner) = self.store.clients.get_mut(monitor) else { continue };
             if !(owner.internal || public && owner.reply_mode != ReplyMode::Off) {
@@ -64,10 +92,18 @@ impl Engine {
         }
     }
 
-    fn monitor_line(&self, client: ClientKey, command: Option<&Command>, args: Args<'_>) -> Option<Vec<u8>> {
+    fn monitor_line(
+        &self,
+        client: ClientKey,
+        command: Option<&Command>,
+        args: Args<'_>,
+        place: Option<&str>,
+    ) -> Option<Vec<u8>> {
         let owner = self.store.clients.get(client)?;
         let micros = self.store.now.micros();
-        let place = if owner.address.unix {
+        let place = if let Some(place) = place {
+            place.to_owned()
+        } else if owner.address.unix {
             format!("unix:{}", self.store.config.unixsocket)
         } else {
             owner.address.peer.to_string()
@@ -85,6 +121,11 @@ impl Engine {
         line.extend_from_slice(b"\r\n");
         Some(line)
     }
+}
+
+/// True for a command that clients are shown: not one about the server itself.
+fn is_public(command: &Command) -> bool {
+    !command.flags.intersects(Flags::SKIP_MONITOR.or(Flags::ADMIN))
 }
 
 /// True for an argument that is a user's name or password. What is not understood as one is shown, as by

@@ -119,6 +119,8 @@ pub struct Store {
     /// Keys vanish by themselves when their time has come, and not only when somebody asks for them. DEBUG
     /// SET-ACTIVE-EXPIRE changes it.
     pub active_expire: bool,
+    /// How many scripts are cached, and the length of their texts.
+    pub cached_scripts: (usize, usize),
     /// DEBUG SLEEP lasts until then: no client is served.
     pub asleep_until: Option<Time>,
 }
@@ -152,6 +154,7 @@ impl Store {
             keeps_expired: false,
             touches: true,
             active_expire: true,
+            cached_scripts: (0, 0),
             asleep_until: None,
         }
     }

@@ -39,6 +39,8 @@ pub struct Stats {
     pub expired_keys: u64,
     /// `expired_subkeys`: fields of hashes.
     pub expired_fields: u64,
+    /// `evicted_scripts`.
+    pub evicted_scripts: u64,
     /// `keyspace_hits`.
     pub keyspace_hits: u64,
     /// `keyspace_misses`.
@@ -108,6 +110,7 @@ impl Stats {
             net_output: 0,
             expired_keys: 0,
             expired_fields: 0,
+            evicted_scripts: 0,
             keyspace_hits: 0,
             keyspace_misses: 0,
             query_limit_disconnections: 0,

@@ -88,6 +88,7 @@ macro_rules! families {
 
 families! {
     bitmaps_answer_as_redis_server_does: "bitmaps",
+    the_library_bit_answers_as_redis_server_does: "bit",
     blocking_commands_answer_as_redis_server_does: "blocking",
     blocking_sorted_sets_answer_as_redis_server_does: "blocking_sorted_sets",
     client_answers_as_redis_server_does: "client",
@@ -103,6 +104,7 @@ families! {
     protocol_errors_answer_as_redis_server_does: "protocol",
     pubsub_answers_as_redis_server_does: "pubsub",
     serialized_values_answer_as_redis_server_does: "serialization",
+    scripts_answer_as_redis_server_does: "scripting",
     server_commands_answer_as_redis_server_does: "server",
     sets_answer_as_redis_server_does: "sets",
     sorted_sets_answer_as_redis_server_does: "sorted_sets",
@@ -110,6 +112,7 @@ families! {
     streams_answer_as_redis_server_does: "streams",
     stream_groups_answer_as_redis_server_does: "stream_groups",
     strings_answer_as_redis_server_does: "strings",
+    the_library_struct_answers_as_redis_server_does: "struct",
     transactions_answer_as_redis_server_does: "transactions",
 }
 

@@ -24,7 +24,7 @@ fn blocks(language: &str) -> Vec<String> {
 
 /// The list of commands by family, as the README has it.
 fn command_list() -> String {
-    const FAMILIES: [(Group, &str); 13] = [
+    const FAMILIES: [(Group, &str); 14] = [
         (Group::Pubsub, "Pub/Sub"),
         (Group::List, "Lists"),
         (Group::Stream, "Streams"),
@@ -37,6 +37,7 @@ fn command_list() -> String {
         (Group::Hash, "Hashes"),
         (Group::Generic, "Keys"),
         (Group::Transactions, "Transactions"),
+        (Group::Scripting, "Scripts"),
         (Group::Connection, "Connection"),
     ];
     let mut list = String::from("| family | commands |\n|---|---|\n");

@@ -112,6 +112,9 @@ set!(Flags {
 });
 
 impl Flags {
+    /// Not to be called from scripts before Redis 7.2. It has no name: COMMAND INFO shows the flags of Redis 8.
+    pub const NOSCRIPT_IN_7_0: Self = Self(1 << 31);
+
     /// Answered at any time: while loading and by a stale replica. They mostly come together.
     pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);
 }

@@ -313,7 +313,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "wait",
         arity: 3,
-        flags: Flags::BLOCKING,
+        flags: Flags::BLOCKING.or(Flags::NOSCRIPT_IN_7_0),
         categories: Categories::CONNECTION,
         since: "3.0.0",
         summary: "Waits until replicas have got everything.",

@@ -11,7 +11,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "blmove",
         arity: 6,
-        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING),
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "6.2.0",
         summary: "Moves an element from one list to another, waiting for it if need be.",
@@ -35,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "blpop",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "2.0.0",
         summary: "Takes the first element of the first list that has one, waiting if none has.",
@@ -47,7 +47,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "brpop",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "2.0.0",
         summary: "Takes the last element of the first list that has one, waiting if none has.",
@@ -59,7 +59,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "brpoplpush",
         arity: 4,
-        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING),
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "2.2.0",
         summary: "Moves the last element of a list to the front of another, waiting for it if need be.",

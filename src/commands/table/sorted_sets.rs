@@ -321,7 +321,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "bzpopmin",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::FAST).or(Flags::NOSCRIPT_IN_7_0),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "5.0.0",
         summary: "Takes the member with the lowest score of the first sorted set that has one, waiting if none has.",
@@ -333,7 +333,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "bzpopmax",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::FAST).or(Flags::NOSCRIPT_IN_7_0),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "5.0.0",
         summary: "Takes the member with the highest score of the first sorted set that has one, waiting if none has.",

@@ -1,0 +1,145 @@
+//! Scripts.
+
+use super::{Categories, Command, Flags, Group, KeySpec, Run, Script};
+use crate::commands::scripting;
+
+/// What the rows have in common.
+const SCRIPTING: Command =
+    Command { group: Group::Scripting, categories: Categories::SCRIPTING, ..Command::EMPTY };
+
+/// What runs a script. Monitors are shown it by itself, before what it runs.
+const RUNS: Flags = Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS);
+
+const NOTE: &str = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
+const NOTE_READ_ONLY: &str = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";
+
+/// What runs a script has in common.
+const EVAL: Command = Command {
+    arity: -3,
+    flags: RUNS,
+    keys: &[KeySpec::counted(2, "RW access update")],
+    complexity: "that of the script",
+    ..SCRIPTING
+};
+
+/// The rows.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "eval",
+        keys: &[KeySpec::counted(2, "RW access update").note(NOTE)],
+        since: "2.6.0",
+        summary: "Runs a script.",
+        syntax: "script numkeys:integer [key:key...] [arg...]",
+        run: Run::Script(Script::Eval { by_name: false, read_only: false }),
+        ..EVAL
+    },
+    Command {
+        name: "evalsha",
+        since: "2.6.0",
+        summary: "Runs a script that was sent before, by its SHA-1.",
+        syntax: "sha1 numkeys:integer [key:key...] [arg...]",
+        run: Run::Script(Script::Eval { by_name: true, read_only: false }),
+        ..EVAL
+    },
+    Command {
+        name: "eval_ro",
+        flags: RUNS.or(Flags::READONLY),
+        keys: &[KeySpec::counted(2, "RO access").note(NOTE_READ_ONLY)],
+        since: "7.0.0",
+        summary: "Runs a script that may not write.",
+        syntax: "script numkeys:integer [key:key...] [arg...]",
+        run: Run::Script(Script::Eval { by_name: false, read_only: true }),
+        ..EVAL
+    },
+    Command {
+        name: "evalsha_ro",
+        flags: RUNS.or(Flags::READONLY),
+        keys: &[KeySpec::counted(2, "RO access")],
+        since: "7.0.0",
+        summary: "Runs a script that was sent before and may not write, by its SHA-1.",
+        syntax: "sha1 numkeys:integer [key:key...] [arg...]",
+        run: Run::Script(Script::Eval { by_name: true, read_only: true }),
+        ..EVAL
+    },
+    Command {
+        name: "script",
+        arity: -2,
+        categories: Categories::NONE,
+        since: "2.6.0",
+        summary: "The scripts that the server keeps.",
+        complexity: "that of the subcommand",
+        subcommands: SCRIPT_SUBCOMMANDS,
+        ..SCRIPTING
+    },
+];
+
+const SCRIPT_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "debug",
+        arity: 3,
+        flags: Flags::NOSCRIPT,
+        since: "3.2.0",
+        summary: "Asks for the debugger, which there is not.",
+        complexity: "O(1)",
+        syntax: "mode(YES|SYNC|NO)",
+        run: Run::Command(scripting::debug),
+        ..SCRIPTING
+    },
+    Command {
+        name: "exists",
+        arity: -3,
+        flags: Flags::NOSCRIPT,
+        since: "2.6.0",
+        summary: "Tells which of these scripts the server keeps.",
+        complexity: "O(N)",
+        syntax: "sha1...",
+        tips: "request_policy:all_shards response_policy:agg_logical_and",
+        run: Run::Script(Script::Exists),
+        ..SCRIPTING
+    },
+    Command {
+        name: "flush",
+        arity: -2,
+        flags: Flags::NOSCRIPT,
+        since: "2.6.0",
+        summary: "Forgets all scripts.",
+        complexity: "O(N)",
+        syntax: "[flush-type(ASYNC|SYNC)^6.2.0]",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Script(Script::Flush),
+        ..SCRIPTING
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "5.0.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(scripting::help),
+        ..SCRIPTING
+    },
+    Command {
+        name: "kill",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ALLOW_BUSY),
+        since: "2.6.0",
+        summary: "Ends the running script.",
+        complexity: "O(1)",
+        tips: "request_policy:all_shards response_policy:one_succeeded",
+        run: Run::Script(Script::Kill),
+        ..SCRIPTING
+    },
+    Command {
+        name: "load",
+        arity: 3,
+        flags: Flags::NOSCRIPT.or(Flags::STALE),
+        since: "2.6.0",
+        summary: "Keeps a script without running it.",
+        complexity: "O(N)",
+        syntax: "script",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Script(Script::Load),
+        ..SCRIPTING
+    },
+];

@@ -1,0 +1,28 @@
+//! What is there of scripts when the feature `scripting` is off: the commands, which say so.
+
+use super::Engine;
+use super::dispatch::Finished;
+use crate::commands::Error;
+use crate::commands::table::{Command, Script};
+use crate::resp::Args;
+use crate::store::ClientKey;
+
+/// Nothing is kept of scripts.
+#[derive(Debug, Default)]
+pub(super) struct Scripts;
+
+impl Engine {
+    /// Answers one of the commands for scripts.
+    pub(super) fn script_command(
+        &mut self,
+        _: Script,
+        client: ClientKey,
+        (command, args): (&'static Command, Args<'_>),
+        _: (&mut Vec<u8>, &mut Finished),
+    ) -> Result<(), Error> {
+        if command.container().is_none() {
+            self.show_script(client, command, args);
+        }
+        Err(Error::new("ERR minibroker was built without the feature `scripting`"))
+    }
+}

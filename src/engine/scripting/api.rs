@@ -1,0 +1,242 @@
+//! The table `redis`.
+
+use std::sync::Arc;
+
+use mlua::{Lua, MultiValue, Table, Value};
+
+use super::arguments::Arguments;
+use super::errors::{self, Thrown, refusal, reply_table};
+use super::host::{Host, Slot};
+use super::replies;
+use crate::resp::{Args, Protocol, Span, print_double, print_double_in_full};
+use crate::store::Version;
+
+const NOT_TEXT: &str = "Lua redis lib command arguments must be strings or integers";
+const NO_ARGUMENT: &str = "Please specify at least one argument for this redis lib call";
+
+/// The request that a script is making, in buffers that stay.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    reply: Vec<u8>,
+}
+
+/// How much of the buffers stays after a long request or reply.
+const KEPT: usize = 16 * 1024;
+
+impl Request {
+    fn args(&self) -> Args<'_> {
+        Args::new(&self.bytes, &self.spans)
+    }
+
+    /// Takes the arguments of a call.
+    fn fill(&mut self, values: &MultiValue, version: Version) -> Result<(), &'static str> {
+        self.bytes.clear();
+        self.spans.clear();
+        let exact = if version < Version::Redis7_4 { EXACT_IN_7_0 } else { EXACT };
+        for value in values {
+            let start = self.bytes.len();
+            match value {
+                Value::String(text) => self.bytes.extend_from_slice(&text.as_bytes()),
+                Value::Integer(integer) if integer.unsigned_abs() <= exact => {
+                    self.bytes.extend_from_slice(itoa::Buffer::new().format(*integer).as_bytes());
+                }
+                // Numbers of Lua are doubles.
+                #[allow(clippy::cast_precision_loss)]
+                Value::Integer(integer) => print_number(&mut self.bytes, *integer as f64, version),
+                Value::Number(number) => print_number(&mut self.bytes, *number, version),
+                _ => return Err(NOT_TEXT),
+            }
+            self.spans.push(Span { start, end: self.bytes.len() });
+        }
+        if self.spans.is_empty() { Err(NO_ARGUMENT) } else { Ok(()) }
+    }
+
+    fn shrink(&mut self) {
+        self.bytes.clear();
+        self.reply.clear();
+        self.bytes.shrink_to(KEPT);
+        self.reply.shrink_to(KEPT);
+    }
+}
+
+/// Whole numbers up to this are printed as integers.
+const EXACT: u64 = 1 << 62;
+/// The same before Redis 7.2, where `%.17g` does it.
+const EXACT_IN_7_0: u64 = 100_000_000_000_000_000 - 1;
+
+/// Prints a number as the argument of a command.
+fn print_number(out: &mut Vec<u8>, number: f64, version: Version) {
+    if version < Version::Redis7_4 {
+        print_double_in_full(out, number);
+    } else {
+        // Zero has no sign.
+        print_double(out, number + 0.0);
+    }
+}
+
+/// Makes the table.
+pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -> mlua::Result<Table> {
+    let redis = lua.create_table()?;
+    for (name, raises) in [("call", true), ("pcall", false)] {
+        let slot = Arc::clone(slot);
+        let function =
+            lua.create_function(move |lua, values: MultiValue| call(lua, &slot, &values, raises))?;
+        redis.raw_set(name, function)?;
+    }
+    add(lua, &redis, "error_reply", |lua, args| match (args.len(), args.get(1)) {
+        (1, Some(Value::String(text))) => {
+            let text = text.as_bytes();
+            let text = text.strip_prefix(b"-").unwrap_or(&text);
+            reply_table(lua, &errors::with_code(&[b"-", text].concat()), false)
+        }
+        _ => wrong_reply(lua),
+    })?;
+    add(lua, &redis, "status_reply", |lua, args| match (args.len(), args.get(1)) {
+        (1, Some(Value::String(text))) => {
+            let table = lua.create_table()?;
+            table.raw_set("ok", text)?;
+            Ok(table)
+        }
+        _ => wrong_reply(lua),
+    })?;
+    add(lua, &redis, "sha1hex", |_, args| {
+        if args.len() != 1 {
+            return Err(refusal("wrong number of arguments"));
+        }
+        // What is no text counts as an empty one.
+        Ok(super::cache::sha1(&args.text(1).unwrap_or_default()).to_string())
+    })?;
+    add(lua, &redis, "log", move |_, args| {
+        if args.len() < 2 {
+            return Err(refusal("redis.log() requires two arguments or more."));
+        }
+        if !matches!(args.get(1), Some(Value::Integer(_) | Value::Number(_))) {
+            return Err(refusal("First argument must be a number (log level)."));
+        }
+        if !(0..=3).contains(&args.int(1)?) {
+            let old = version < Version::Redis7_4;
+            return Err(refusal(if old { "Invalid debug level." } else { "Invalid log level." }));
+        }
+        // The broker keeps no log.
+        Ok(())
+    })?;
+    let own = Arc::clone(slot);
+    add(lua, &redis, "setresp", move |_, args| {
+        if args.len() != 1 {
+            return Err(refusal("redis.setresp() requires one argument."));
+        }
+        let protocol = match args.int(1) {
+            Ok(2) => Protocol::Resp2,
+            Ok(3) => Protocol::Resp3,
+            _ => return Err(refusal("RESP version must be 2 or 3.")),
+        };
+        own.lock().run.protocol = protocol;
+        Ok(())
+    })?;
+    add(lua, &redis, "set_repl", move |_, args| {
+        if args.len() != 1 {
+            let number = if version < Version::Redis7_4 { "two arguments" } else { "one argument" };
+            return Err(refusal(&format!("redis.set_repl() requires {number}.")));
+        }
+        if !(0..=3).contains(&args.int(1).unwrap_or(0)) {
+            return Err(refusal(
+                "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+            ));
+        }
+        Ok(())
+    })?;
+    add(lua, &redis, "replicate_commands", |_, _| Ok(true))?;
+    // Nobody debugs a script here.
+    add(lua, &redis, "breakpoint", |_, _| Ok(false))?;
+    add(lua, &redis, "debug", |_, _| Ok(()))?;
+    let own = Arc::clone(slot);
+    add(lua, &redis, "acl_check_cmd", move |_, args| {
+        let mut request = Request::default();
+        request.fill(&args.into_values(), version).map_err(refusal)?;
+        if own.lock().host.knows(request.args()) {
+            Ok(true)
+        } else {
+            Err(refusal("Invalid command passed to redis.acl_check_cmd()"))
+        }
+    })?;
+    add_constants(&redis, version)?;
+    Ok(redis)
+}
+
+fn add_constants(redis: &Table, version: Version) -> mlua::Result<()> {
+    let constants = [
+        ("LOG_DEBUG", 0),
+        ("LOG_VERBOSE", 1),
+        ("LOG_NOTICE", 2),
+        ("LOG_WARNING", 3),
+        ("REPL_NONE", 0),
+        ("REPL_AOF", 1),
+        ("REPL_SLAVE", 2),
+        ("REPL_REPLICA", 2),
+        ("REPL_ALL", 3),
+    ];
+    for (name, value) in constants {
+        redis.raw_set(name, value)?;
+    }
+    let release = version.release();
+    redis.raw_set("REDIS_VERSION", release)?;
+    // A byte for each part.
+    let number =
+        release.split('.').filter_map(|part| part.parse::<u32>().ok()).fold(0, |all, part| all << 8 | part);
+    redis.raw_set("REDIS_VERSION_NUM", number)
+}
+
+fn add<R: mlua::IntoLuaMulti>(
+    lua: &Lua,
+    table: &Table,
+    name: &str,
+    function: impl Fn(&Lua, Arguments<'_>) -> mlua::Result<R> + Send + 'static,
+) -> mlua::Result<()> {
+    let function =
+        lua.create_function(move |lua, values: MultiValue| function(lua, Arguments::new(lua, values)))?;
+    table.raw_set(name, function)
+}
+
+fn wrong_reply(lua: &Lua) -> mlua::Result<Table> {
+    reply_table(lua, b"ERR wrong number or type of arguments", false)
+}
+
+/// `redis.call` and `redis.pcall`.
+fn call<H: Host>(lua: &Lua, slot: &Slot<H>, values: &MultiValue, raises: bool) -> mlua::Result<Value> {
+    let mut inside = slot.lock();
+    let super::host::Inside { host, run, request } = &mut *inside;
+    let version = host.version();
+    if let Err(text) = request.fill(values, version) {
+        return fail(lua, errors::with_code(text.as_bytes()), false, raises);
+    }
+    let mut reply = std::mem::take(&mut request.reply);
+    reply.clear();
+    let refused = host.call(request.args(), run, &mut reply);
+    if let Err(error) = refused {
+        request.reply = reply;
+        return fail(lua, error.text().to_vec(), true, raises);
+    }
+    if request.args().bytes() > KEPT {
+        request.shrink();
+    }
+    drop(inside);
+    if let Some(text) = replies::error_of(&reply) {
+        return fail(lua, text.to_vec(), true, raises);
+    }
+    let value = replies::to_lua(lua, &reply);
+    let mut inside = slot.lock();
+    inside.request.reply = reply;
+    if inside.request.reply.len() > KEPT {
+        inside.request.shrink();
+    }
+    value
+}
+
+fn fail(lua: &Lua, text: Vec<u8>, counted: bool, raises: bool) -> mlua::Result<Value> {
+    if raises {
+        return Err(Thrown::Reply { text, counted }.into());
+    }
+    reply_table(lua, &text, counted).map(Value::Table)
+}

@@ -1,0 +1,120 @@
+//! The scripts that have been sent, by their SHA-1.
+
+use std::collections::HashMap;
+
+use mlua::Function;
+use sha1_smol::{Digest, Sha1};
+
+use super::flags::ScriptFlags;
+
+/// How many scripts that only EVAL has brought are kept, as in redis-server (`LRU_LIST_LENGTH`).
+const EVAL_SCRIPTS_MAX: usize = 500;
+
+/// The digest of a text.
+pub(super) fn sha1(text: &[u8]) -> Digest {
+    let mut hash = Sha1::new();
+    hash.update(text);
+    hash.digest()
+}
+
+/// The name of a script: its SHA-1 in hexadecimal digits, in lower case.
+pub(super) type Name = [u8; 40];
+
+/// The name of a script with this text.
+pub(super) fn name_of(text: &[u8]) -> Name {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut name = [0; 40];
+    for (pair, byte) in name.chunks_exact_mut(2).zip(sha1(text).bytes()) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    name
+}
+
+/// The name that a client has given, in either case; none if it cannot be one.
+pub(super) fn given_name(text: &[u8]) -> Option<Name> {
+    let mut name: Name = text.try_into().ok()?;
+    name.make_ascii_lowercase();
+    Some(name)
+}
+
+/// A script that has been compiled.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub function: Function,
+    /// What its first line says; none if it has no `#!` line.
+    pub flags: Option<ScriptFlags>,
+    /// The length of the text.
+    size: usize,
+    /// When it was used last, if only EVAL has brought it.
+    used: Option<u64>,
+}
+
+/// All scripts.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    scripts: HashMap<Name, Script, foldhash::fast::RandomState>,
+    /// How many of them only EVAL has brought.
+    from_eval: usize,
+    uses: u64,
+    /// The length of all texts.
+    bytes: usize,
+}
+
+impl Cache {
+    pub fn contains(&self, name: &Name) -> bool {
+        self.scripts.contains_key(name)
+    }
+
+    /// How many there are, and the length of their texts.
+    pub fn size(&self) -> (usize, usize) {
+        (self.scripts.len(), self.bytes)
+    }
+
+    /// The script, which is being used.
+    pub fn get(&mut self, name: &Name) -> Option<&Script> {
+        let script = self.scripts.get_mut(name)?;
+        if let Some(used) = &mut script.used {
+            self.uses += 1;
+            *used = self.uses;
+        }
+        Some(script)
+    }
+
+    /// SCRIPT LOAD wants it kept; false if it is not there.
+    pub fn keep(&mut self, name: &Name) -> bool {
+        let Some(script) = self.scripts.get_mut(name) else { return false };
+        if script.used.take().is_some() {
+            self.from_eval -= 1;
+        }
+        true
+    }
+
+    /// Adds a script, to be kept if `keep`. If `evicts`, the one that EVAL has brought and that was not used for longest
+    /// may have to go; true if one had to.
+    pub fn insert(
+        &mut self,
+        name: Name,
+        (function, flags, size): (Function, Option<ScriptFlags>, usize),
+        keep: bool,
+        evicts: bool,
+    ) -> bool {
+        self.uses += 1;
+        let used = (!keep).then_some(self.uses);
+        let evicts = evicts && used.is_some() && self.from_eval >= EVAL_SCRIPTS_MAX;
+        if evicts {
+            self.evict();
+        }
+        self.from_eval += usize::from(used.is_some());
+        self.bytes += size;
+        self.scripts.insert(name, Script { function, flags, size, used });
+        evicts
+    }
+
+    fn evict(&mut self) {
+        let used = self.scripts.iter().filter_map(|(name, script)| Some((script.used?, *name)));
+        if let Some(script) = used.min().and_then(|(_, name)| self.scripts.remove(&name)) {
+            self.from_eval -= 1;
+            self.bytes -= script.size;
+        }
+    }
+}

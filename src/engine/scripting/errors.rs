@@ -1,0 +1,150 @@
+//! What scripts throw.
+//!
+//! Lua takes an error of a Rust function for a userdata. Scripts must not see it: whatever catches errors on their
+//! behalf turns it into the string or the table that redis-server throws, see [`Thrown::value`].
+
+use std::fmt;
+
+use mlua::{Lua, Value};
+
+/// An error thrown by one of our functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Thrown {
+    /// A string.
+    Text(Vec<u8>),
+    /// A table whose field `err` is this text. If `counted`, the statistics have it already.
+    Reply { text: Vec<u8>, counted: bool },
+    /// The script ends, whatever it would catch.
+    Killed(Vec<u8>),
+}
+
+impl fmt::Display for Thrown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Text(text) | Self::Reply { text, .. } | Self::Killed(text)) = self;
+        formatter.write_str(&String::from_utf8_lossy(text))
+    }
+}
+
+impl std::error::Error for Thrown {}
+
+impl From<Thrown> for mlua::Error {
+    fn from(thrown: Thrown) -> Self {
+        Self::external(thrown)
+    }
+}
+
+impl Thrown {
+    /// What was thrown, out of what the interpreter has made of it.
+    pub fn of(error: &mlua::Error) -> Self {
+        match error {
+            mlua::Error::CallbackError { cause, .. } => Self::of(cause),
+            mlua::Error::ExternalError(external) => match external.downcast_ref::<Self>() {
+                Some(thrown) => thrown.clone(),
+                None => Self::Text(external.to_string().into_bytes()),
+            },
+            mlua::Error::MemoryError(_) => Self::Text(b"not enough memory".to_vec()),
+            mlua::Error::StackError => Self::Text(b"stack overflow".to_vec()),
+            // What Lua itself has thrown, with a traceback behind it.
+            mlua::Error::RuntimeError(text) => {
+                let text = text.split("\nstack traceback:").next().unwrap_or(text);
+                Self::Text(text.as_bytes().to_vec())
+            }
+            other => Self::Text(other.to_string().into_bytes()),
+        }
+    }
+
+    /// What a script sees of it.
+    pub fn value(&self, lua: &Lua) -> mlua::Result<Value> {
+        match self {
+            Self::Text(text) => Ok(Value::String(lua.create_string(text)?)),
+            Self::Reply { text, counted } => reply_table(lua, text, *counted).map(Value::Table),
+            Self::Killed(text) => reply_table(lua, text, false).map(Value::Table),
+        }
+    }
+}
+
+/// The table that stands for an error reply.
+pub(super) fn reply_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result<mlua::Table> {
+    let table = lua.create_table()?;
+    table.raw_set("err", lua.create_string(text)?)?;
+    if counted {
+        table.raw_set("ignore_error_stats_update", true)?;
+    }
+    Ok(table)
+}
+
+/// Turns the userdata that stands for an error of ours into what scripts see. Everything else stays as it is.
+pub(super) fn visible(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    match value {
+        Value::Error(error) => Thrown::of(&error).value(lua),
+        other => Ok(other),
+    }
+}
+
+/// The end of the script, if this is the error that stands for it.
+pub(super) fn kill(value: &Value) -> Option<Thrown> {
+    let Value::Error(error) = value else { return None };
+    Some(Thrown::of(error)).filter(|thrown| matches!(thrown, Thrown::Killed(_)))
+}
+
+/// A text that the error of a name or a reply begins with a code, as `luaPushError` makes it: with the code that follows
+/// a leading `-`, and else `ERR`.
+pub(super) fn with_code(text: &[u8]) -> Vec<u8> {
+    match text.strip_prefix(b"-") {
+        Some(text) if text.contains(&b' ') => text.to_vec(),
+        Some(text) => [b"ERR ", text].concat(),
+        None => [b"ERR ", text].concat(),
+    }
+}
+
+/// An error table with the code ERR, as the functions of `redis` throw it.
+pub(super) fn refusal(text: &str) -> mlua::Error {
+    Thrown::Reply { text: with_code(text.as_bytes()), counted: false }.into()
+}
+
+/// Where the Lua function at this level is: `user_script:1: `, or nothing where there is no line.
+pub(super) fn place(lua: &Lua, level: usize) -> Vec<u8> {
+    let place = lua.inspect_stack(level, |frame| {
+        let line = frame.current_line()?;
+        let source = frame.source();
+        Some(format!("{}:{line}: ", source.short_src.as_deref().unwrap_or("?")))
+    });
+    place.flatten().unwrap_or_default().into_bytes()
+}
+
+/// An error of a library, with the place of the call in front, as `luaL_error` throws it.
+pub(super) fn library(lua: &Lua, text: impl AsRef<[u8]>) -> mlua::Error {
+    let mut whole = place(lua, 1);
+    whole.extend_from_slice(text.as_ref());
+    Thrown::Text(whole).into()
+}
+
+/// An argument that a function does not take, as `luaL_argerror` throws it. Arguments are counted from 1.
+pub(super) fn argument(lua: &Lua, index: usize, text: &str) -> mlua::Error {
+    let names = lua.inspect_stack(0, |frame| {
+        let names = frame.names();
+        (names.name.map(std::borrow::Cow::into_owned), names.name_what == Some("method"))
+    });
+    let (name, is_method) = names.unwrap_or_default();
+    let name = name.unwrap_or_else(|| "?".to_owned());
+    let index = if is_method { index.saturating_sub(1) } else { index };
+    if is_method && index == 0 {
+        return library(lua, format!("calling '{name}' on bad self ({text})"));
+    }
+    library(lua, format!("bad argument #{index} to '{name}' ({text})"))
+}
+
+/// An argument of a wrong type, as `luaL_typerror` throws it; `None` stands for one that is not there.
+pub(super) fn wrong_type(lua: &Lua, index: usize, wanted: &str, got: Option<&Value>) -> mlua::Error {
+    argument(lua, index, &format!("{wanted} expected, got {}", type_name(got)))
+}
+
+/// The name of a type, as `luaL_typename` gives it.
+pub(super) fn type_name(value: Option<&Value>) -> &'static str {
+    match value {
+        None => "no value",
+        Some(Value::Integer(_) | Value::Number(_)) => "number",
+        Some(Value::LightUserData(_) | Value::UserData(_) | Value::Error(_)) => "userdata",
+        Some(value) => value.type_name(),
+    }
+}

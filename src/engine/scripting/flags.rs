@@ -1,0 +1,80 @@
+//! The first line of a script, `#!lua name=NAME flags=FLAG,FLAG`.
+
+/// What a script says about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // Each is a flag of redis-server's.
+pub(super) struct ScriptFlags {
+    pub no_writes: bool,
+    pub allow_oom: bool,
+    pub allow_stale: bool,
+    pub no_cluster: bool,
+    pub allow_cross_slot_keys: bool,
+}
+
+impl ScriptFlags {
+    /// Sets a flag by its name; false if there is none.
+    pub fn set(&mut self, name: &[u8]) -> bool {
+        let flag = match name {
+            b"no-writes" => &mut self.no_writes,
+            b"allow-oom" => &mut self.allow_oom,
+            b"allow-stale" => &mut self.allow_stale,
+            b"no-cluster" => &mut self.no_cluster,
+            b"allow-cross-slot-keys" => &mut self.allow_cross_slot_keys,
+            _ => return false,
+        };
+        *flag = true;
+        true
+    }
+}
+
+/// A script without its first line, and what that says; none if it is no `#!` line. The line's end stays, so that lines
+/// keep their numbers.
+pub(super) fn of_script(text: &[u8]) -> Result<(&[u8], Option<ScriptFlags>), Vec<u8>> {
+    if !text.starts_with(b"#!") {
+        return Ok((text, None));
+    }
+    let Some(end) = text.iter().position(|byte| *byte == b'\n') else {
+        return Err(b"ERR Invalid script shebang".to_vec());
+    };
+    let (line, body) = text.split_at(end);
+    let mut words = words(line).into_iter();
+    let engine = words.next().unwrap_or_default();
+    if engine != b"#!lua" {
+        return Err([b"ERR Unexpected engine in script shebang: ", &*engine].concat());
+    }
+    let mut flags = ScriptFlags::default();
+    for word in words {
+        let Some(names) = word.strip_prefix(b"flags=") else {
+            return Err([b"ERR Unknown lua shebang option: ", &*word].concat());
+        };
+        if names.is_empty() {
+            continue;
+        }
+        for name in names.split(|byte| *byte == b',') {
+            if !flags.set(name) {
+                return Err([b"ERR Unexpected flag in script shebang: ", name].concat());
+            }
+        }
+    }
+    Ok((body, Some(flags)))
+}
+
+/// The words of the line; one in quotes is one.
+pub(super) fn words(line: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut quote = None;
+    for byte in line {
+        match (quote, byte) {
+            (Some(open), byte) if open == *byte => quote = None,
+            (None, b'"' | b'\'') => {
+                quote = Some(*byte);
+                word.get_or_insert_default();
+            }
+            (None, b' ' | b'\t' | b'\r' | 0) => words.extend(word.take()),
+            (_, byte) => word.get_or_insert_default().push(*byte),
+        }
+    }
+    words.extend(word);
+    words
+}

@@ -1,0 +1,86 @@
+//! What scripts call back into.
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::api::Request;
+use crate::commands::Error;
+use crate::resp::{Args, Protocol};
+use crate::store::{ClientKey, Version};
+
+/// Who runs the commands of a script.
+pub(in crate::engine) trait Host: Send + 'static {
+    /// Runs a command and appends its reply, which may be an error. A command that a script may not run is an error
+    /// that the statistics have counted already.
+    fn call(&mut self, args: Args<'_>, run: &mut Run, reply: &mut Vec<u8>) -> Result<(), Error>;
+
+    /// Whether there is such a command.
+    fn knows(&self, args: Args<'_>) -> bool;
+
+    /// Which version of Redis is spoken.
+    fn version(&self) -> Version;
+}
+
+/// One run of a script.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Run {
+    /// Who has sent it.
+    pub client: ClientKey,
+    /// What the script has asked for its replies.
+    pub protocol: Protocol,
+    /// It may not write.
+    pub read_only: bool,
+    /// It has written.
+    pub has_written: bool,
+    /// How many instructions it has run, a few more or less.
+    pub instructions: u64,
+    /// Why and where it has failed.
+    pub failure: Option<Failure>,
+}
+
+impl Run {
+    pub fn new(client: ClientKey, read_only: bool) -> Self {
+        Self {
+            client,
+            protocol: Protocol::Resp2,
+            read_only,
+            has_written: false,
+            instructions: 0,
+            failure: None,
+        }
+    }
+}
+
+/// What ends a script before its end.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Failure {
+    /// The text, with its code.
+    pub text: Vec<u8>,
+    /// The statistics have it already.
+    pub counted: bool,
+    /// The source and the line.
+    pub place: Option<(String, i64)>,
+}
+
+/// What the functions of a running script share.
+#[derive(Debug)]
+pub(super) struct Inside<H> {
+    /// While a script runs the host itself, and else what stands in for it.
+    pub host: H,
+    pub run: Run,
+    pub request: Request,
+}
+
+/// Where the host is while a script runs.
+#[derive(Debug)]
+pub(super) struct Slot<H>(Mutex<Inside<H>>);
+
+impl<H> Slot<H> {
+    pub fn new(stand_in: H) -> Self {
+        let run = Run::new(ClientKey(usize::MAX), true);
+        Self(Mutex::new(Inside { host: stand_in, run, request: Request::default() }))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Inside<H>> {
+        self.0.lock()
+    }
+}

@@ -1,0 +1,203 @@
+//! The interpreter: compiles scripts and runs them.
+
+use std::sync::Arc;
+
+use mlua::chunk::ChunkMode;
+use mlua::debug::HookTriggers;
+use mlua::{Function, Lua, LuaString, Value, VmState};
+use parking_lot::Mutex;
+
+use super::errors::{self, Thrown};
+use super::host::{Failure, Host, Run, Slot};
+use super::random::Random;
+use super::replies::{self, Writer, Written};
+use super::sandbox::{Sandbox, Shared};
+use super::{api, bit, host, structs};
+use crate::resp::Protocol;
+use crate::store::Version;
+
+/// What scripts run in. It is made at the first of them.
+pub(super) struct Interpreter<H: Host> {
+    sandbox: Sandbox,
+    slot: Arc<Slot<H>>,
+    /// Sees what a script throws where it is thrown.
+    handler: Function,
+}
+
+/// How a script has ended.
+pub(super) enum Ended {
+    /// Its result has been written.
+    Replied(Written),
+    /// An error has ended it.
+    Failed(Failure),
+}
+
+/// To whom the result goes.
+#[derive(Clone, Copy)]
+pub(super) struct To {
+    pub protocol: Protocol,
+    pub version: Version,
+}
+
+impl<H: Host> Interpreter<H> {
+    /// An interpreter without scripts. `stand_in` takes the place of the host while a script runs.
+    pub fn new(stand_in: H, version: Version, random: &Arc<Mutex<Random>>) -> mlua::Result<Self> {
+        let slot = Arc::new(Slot::new(stand_in));
+        let mut sandbox = Sandbox::new(&Shared { random: Arc::clone(random) })?;
+        let redis = api::table(&sandbox.lua, &slot, version)?;
+        sandbox.add("redis", redis)?;
+        let bit = bit::table(&sandbox.lua)?;
+        sandbox.add("bit", bit)?;
+        let structs = structs::table(&sandbox.lua)?;
+        sandbox.add("struct", structs)?;
+        let handler = handler(&sandbox, &slot)?;
+        limit_instructions(&sandbox, &slot)?;
+        sandbox.close()?;
+        Ok(Self { sandbox, slot, handler })
+    }
+
+    /// Compiles a script.
+    pub fn compile(&self, text: &[u8], name: &str) -> Result<Function, Vec<u8>> {
+        let chunk = self.sandbox.lua.load(text).set_name(name).set_mode(ChunkMode::Text);
+        chunk.set_environment(self.sandbox.environment.clone()).into_function().map_err(|error| match error {
+            mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
+            other => other.to_string().into_bytes(),
+        })
+    }
+
+    /// Runs a script with keys and arguments as globals, and writes its result.
+    pub fn eval<'a>(
+        &self,
+        host: &mut H,
+        script: &Function,
+        (keys, arguments): (impl Iterator<Item = &'a [u8]>, impl Iterator<Item = &'a [u8]>),
+        run: Run,
+        (to, out): (To, &mut Vec<u8>),
+    ) -> Ended {
+        let given = self.set_globals(keys, arguments);
+        self.slot.lock().run = run;
+        let result = given.and_then(|()| {
+            let _swapped = Swapped::new(&self.slot, host);
+            self.sandbox.xpcall.call::<(bool, Value)>((script, &self.handler))
+        });
+        self.end(result, to, out)
+    }
+
+    fn set_globals<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a [u8]>,
+        arguments: impl Iterator<Item = &'a [u8]>,
+    ) -> mlua::Result<()> {
+        let Sandbox { lua, globals, .. } = &self.sandbox;
+        globals.raw_set(&self.sandbox.keys, sequence(lua, keys)?)?;
+        globals.raw_set(&self.sandbox.argv, sequence(lua, arguments)?)
+    }
+
+    /// Writes what a script has returned, or tells what it has thrown.
+    fn end(&self, result: mlua::Result<(bool, Value)>, to: To, out: &mut Vec<u8>) -> Ended {
+        let (script, failure) = {
+            let mut inside = self.slot.lock();
+            (inside.run.protocol, inside.run.failure.take())
+        };
+        let written = result.and_then(|(succeeded, value)| {
+            if !succeeded {
+                return Ok(Err(value));
+            }
+            let in_full = to.version < Version::Redis7_4;
+            Writer { out, client: to.protocol, script, in_full }.write(value).map(Ok)
+        });
+        match (written, failure) {
+            (Ok(Ok(written)), _) => Ended::Replied(written),
+            (Ok(Err(_)), Some(failure)) => Ended::Failed(failure),
+            // What was thrown without having been seen where it was: memory is short.
+            (Ok(Err(value)), None) => {
+                let (text, counted) = replies::thrown_text(&value).unwrap_or_default();
+                Ended::Failed(Failure { text, counted, place: None })
+            }
+            (Err(error), _) => {
+                let text = Thrown::of(&error).to_string();
+                Ended::Failed(Failure {
+                    text: format!("ERR {text}").into_bytes(),
+                    counted: false,
+                    place: None,
+                })
+            }
+        }
+    }
+}
+
+/// Ends a script that does not end by itself.
+fn limit_instructions<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<()> {
+    /// How often is looked.
+    const STEP: u32 = 100_000;
+    /// So many instructions take tens of seconds.
+    const MAX: u64 = 5_000_000_000;
+    let slot = Arc::clone(slot);
+    let triggers = HookTriggers::new().every_nth_instruction(STEP);
+    sandbox.lua.set_global_hook(triggers, move |_, _| {
+        let run = &mut slot.lock().run;
+        run.instructions += u64::from(STEP);
+        if run.instructions < MAX {
+            return Ok(VmState::Continue);
+        }
+        Err(Thrown::Killed(format!("ERR Script ended by minibroker after {MAX} instructions").into_bytes())
+            .into())
+    })
+}
+
+fn sequence<'a>(lua: &Lua, texts: impl Iterator<Item = &'a [u8]>) -> mlua::Result<mlua::Table> {
+    let table = lua.create_table_with_capacity(texts.size_hint().0, 0)?;
+    for (index, text) in texts.enumerate() {
+        table.raw_set(index + 1, LuaString::wrap(text))?;
+    }
+    Ok(table)
+}
+
+/// What redis-server calls `__redis__err__handler`: it notes what is thrown, and where.
+fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Function> {
+    let slot = Arc::clone(slot);
+    let tostring = sandbox.tostring.clone();
+    sandbox.lua.create_function(move |lua, thrown: Value| -> mlua::Result<()> {
+        let place = lua.inspect_stack(1, frame_place).and_then(|(is_function_of_c, place)| {
+            let next = if is_function_of_c { lua.inspect_stack(2, frame_place) } else { None };
+            if is_function_of_c { next.map(|(_, place)| place) } else { Some(place) }
+        });
+        let thrown = errors::visible(lua, thrown)?;
+        let (text, counted) = match &thrown {
+            Value::Table(_) => replies::thrown_text(&thrown)?,
+            other => {
+                let text: LuaString = tostring.call(other)?;
+                ([b"ERR ", &*text.as_bytes()].concat(), false)
+            }
+        };
+        slot.lock().run.failure = Some(Failure { text, counted, place });
+        Ok(())
+    })
+}
+
+/// Whether a frame is of a function that is not Lua's, and its source and line.
+fn frame_place(frame: &mlua::debug::Debug<'_>) -> (bool, (String, i64)) {
+    let source = frame.source();
+    let line = frame.current_line().and_then(|line| i64::try_from(line).ok()).unwrap_or(-1);
+    (source.what == "C", (source.source.map(std::borrow::Cow::into_owned).unwrap_or_default(), line))
+}
+
+/// The host is in the slot as long as this lives, however the script ends.
+struct Swapped<'a, H> {
+    slot: &'a Slot<H>,
+    host: &'a mut H,
+}
+
+impl<'a, H> Swapped<'a, H> {
+    fn new(slot: &'a Slot<H>, host: &'a mut H) -> Self {
+        let host::Inside { host: stand_in, .. } = &mut *slot.lock();
+        std::mem::swap(stand_in, host);
+        Self { slot, host }
+    }
+}
+
+impl<H> Drop for Swapped<'_, H> {
+    fn drop(&mut self) {
+        std::mem::swap(&mut self.slot.lock().host, self.host);
+    }
+}

@@ -1,0 +1,261 @@
+//! Scripts: EVAL and SCRIPT.
+//!
+//! A script runs inside the command that has sent it, and its own commands go through the engine as any other. While it
+//! runs the engine is where the functions of the script find it, see [`host::Slot`].
+
+mod api;
+mod arguments;
+mod bit;
+mod cache;
+mod errors;
+mod flags;
+mod host;
+mod interpreter;
+mod random;
+mod replies;
+mod sandbox;
+mod structs;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::Engine;
+use super::dispatch::{Finished, may_write};
+use crate::commands::table::{self, Command, Flags, Script as Kind};
+use crate::commands::{Error, numbers};
+use crate::resp::{Args, Protocol, Reply};
+use crate::store::{ClientKey, Config, Store, Time, Version};
+use cache::Cache;
+use host::{Failure, Host, Run};
+use interpreter::{Ended, Interpreter, To};
+use random::Random;
+
+/// Everything that is kept of scripts.
+#[derive(Default)]
+pub(super) struct Scripts {
+    interpreter: Option<Interpreter<Engine>>,
+    cache: Cache,
+    random: Arc<Mutex<Random>>,
+}
+
+impl std::fmt::Debug for Scripts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Scripts").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+impl Scripts {
+    /// Runs `work` with the interpreter, which is made if there is none.
+    fn interpreter(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
+        if self.interpreter.is_none() {
+            let settings = Config { databases: 1, ..Config::default() };
+            let stand_in = Engine::new(settings, 0, Time::from_micros(0));
+            let made = Interpreter::new(stand_in, config.compat, &self.random);
+            self.interpreter = Some(made.map_err(|error| Error::new(format!("ERR {error}")))?);
+        }
+        self.interpreter.as_ref().ok_or(Error::new("ERR no interpreter"))
+    }
+
+    /// Compiles a text and keeps it; the name under which it is found.
+    fn load(&mut self, text: &[u8], keep: bool, store: &mut Store) -> Result<cache::Name, Error> {
+        let name = cache::name_of(text);
+        if if keep { self.cache.keep(&name) } else { self.cache.contains(&name) } {
+            return Ok(name);
+        }
+        let (body, flags) = flags::of_script(text).map_err(Error::from_bytes)?;
+        let compiled = self.interpreter(&store.config)?.compile(body, "@user_script");
+        let function = compiled.map_err(|message| {
+            Error::from_bytes([b"ERR Error compiling script (new function): ", &*message].concat())
+        })?;
+        let evicts = store.config.compat >= Version::Redis7_4;
+        if self.cache.insert(name, (function, flags, text.len()), keep, evicts) {
+            store.stats.evicted_scripts += 1;
+        }
+        store.cached_scripts = self.cache.size();
+        Ok(name)
+    }
+
+    /// Forgets all scripts, and what they have left in the interpreter.
+    fn flush(&mut self, store: &mut Store) {
+        self.cache = Cache::default();
+        store.cached_scripts = self.cache.size();
+        self.interpreter = None;
+    }
+}
+
+impl Engine {
+    /// Runs one of the commands for scripts.
+    #[inline(never)]
+    pub(super) fn script_command(
+        &mut self,
+        kind: Kind,
+        client: ClientKey,
+        (command, args): (&'static Command, Args<'_>),
+        (out, finished): (&mut Vec<u8>, &mut Finished),
+    ) -> Result<(), Error> {
+        let protocol = self.client(client).map_or(Protocol::Resp2, |owner| owner.protocol);
+        match kind {
+            Kind::Eval { by_name, read_only } => {
+                self.show_script(client, command, args);
+                return self.eval(client, args, (by_name, read_only), (protocol, out), finished);
+            }
+            Kind::Load => {
+                let name = self.scripts.load(&args[2], true, &mut self.store)?;
+                Reply::new(out, protocol).bulk(&name);
+            }
+            Kind::Exists => {
+                let mut reply = Reply::new(out, protocol);
+                reply.array(args.len() - 2);
+                for name in args.from(2).iter() {
+                    let is_there =
+                        cache::given_name(name).is_some_and(|name| self.scripts.cache.contains(&name));
+                    reply.integer(i64::from(is_there));
+                }
+            }
+            Kind::Flush => {
+                let mode = args.get(2);
+                let is_known = |mode: &[u8]| {
+                    [&b"sync"[..], b"async"].iter().any(|known| mode.eq_ignore_ascii_case(known))
+                };
+                if args.len() > 3 || mode.is_some_and(|mode| !is_known(mode)) {
+                    return Err(Error::new("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
+                }
+                self.scripts.flush(&mut self.store);
+                Reply::new(out, protocol).ok();
+            }
+            // Whoever asks has the engine, and so no script has it.
+            Kind::Kill => return Err(Error::new("NOTBUSY No scripts in execution right now.")),
+        }
+        Ok(())
+    }
+
+    /// EVAL and its relatives.
+    fn eval(
+        &mut self,
+        client: ClientKey,
+        args: Args<'_>,
+        (by_name, read_only): (bool, bool),
+        (protocol, out): (Protocol, &mut Vec<u8>),
+        finished: &mut Finished,
+    ) -> Result<(), Error> {
+        const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+        let given = if by_name { cache::given_name(&args[1]) } else { None };
+        if by_name && given.is_none() {
+            return Err(Error::new(NO_SCRIPT));
+        }
+        let keys = key_count(args)?;
+        let mut scripts = std::mem::take(&mut self.scripts);
+        let result = (|| {
+            let name = match given {
+                Some(name) => name,
+                None => scripts.load(&args[1], false, &mut self.store)?,
+            };
+            let script = scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
+            let flags = script.flags;
+            if read_only && flags.is_some_and(|flags| !flags.no_writes) {
+                return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+            }
+            let read_only = read_only || flags.is_some_and(|flags| flags.no_writes);
+            let function = script.function.clone();
+            let interpreter = scripts.interpreter(&self.store.config)?;
+            let database = self.client(client).map_or(0, |owner| owner.db);
+            let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
+            let to = To { protocol, version: self.store.config.compat };
+            let ended = interpreter.eval(self, &function, given, Run::new(client, read_only), (to, out));
+            // What the script has selected is forgotten with it.
+            if let Some(owner) = self.store.clients.get_mut(client) {
+                owner.db = database;
+            }
+            Ok((ended, name))
+        })();
+        self.scripts = scripts;
+        let (ended, name) = result?;
+        self.end_script(ended, &String::from_utf8_lossy(&name), finished)
+    }
+
+    fn end_script(&mut self, ended: Ended, name: &str, finished: &mut Finished) -> Result<(), Error> {
+        match ended {
+            Ended::Replied(written) => {
+                for error in &written.errors {
+                    self.store.stats.error(error);
+                }
+                finished.failed = written.failed;
+                Ok(())
+            }
+            Ended::Failed(Failure { mut text, counted, place }) => {
+                if let Some((source, line)) = place {
+                    text.extend_from_slice(format!(" script: {name}, on {source}:{line}.").as_bytes());
+                }
+                finished.counted = counted;
+                Err(Error::from_bytes(text))
+            }
+        }
+    }
+}
+
+/// How many of the arguments are keys.
+fn key_count(args: Args<'_>) -> Result<usize, Error> {
+    let keys = numbers::integer(&args[2])?;
+    if usize::try_from(keys).is_ok_and(|keys| keys > args.len() - 3) {
+        return Err(Error::new("ERR Number of keys can't be greater than number of args"));
+    }
+    usize::try_from(keys).map_err(|_| Error::new("ERR Number of keys can't be negative"))
+}
+
+impl Host for Engine {
+    fn call(&mut self, args: Args<'_>, run: &mut Run, reply: &mut Vec<u8>) -> Result<(), Error> {
+        let version = self.store.config.compat;
+        let command = match find(args, version) {
+            Some(command) if command.accepts_in(version, args.len()) => command,
+            Some(command) => {
+                return Err(self.refuse_in_script(
+                    Some(command),
+                    "ERR Wrong number of args calling Redis command from script",
+                ));
+            }
+            None => return Err(self.refuse_in_script(None, "ERR Unknown Redis command called from script")),
+        };
+        let old = version < Version::Redis7_4 && command.flags.contains(Flags::NOSCRIPT_IN_7_0);
+        if old || command.flags.contains(Flags::NOSCRIPT) {
+            return Err(
+                self.refuse_in_script(Some(command), "ERR This Redis command is not allowed from script")
+            );
+        }
+        if run.read_only && may_write(command) {
+            let text = "ERR Write commands are not allowed from read-only scripts.";
+            return Err(self.refuse_in_script(Some(command), text));
+        }
+        run.has_written |= command.flags.contains(Flags::WRITE);
+        self.run_for_script(run.client, run.protocol, (command, args), reply);
+        Ok(())
+    }
+
+    fn knows(&self, args: Args<'_>) -> bool {
+        find(args, self.store.config.compat).is_some()
+    }
+
+    fn version(&self) -> Version {
+        self.store.config.compat
+    }
+}
+
+impl Engine {
+    #[cold]
+    fn refuse_in_script(&mut self, command: Option<&Command>, text: &'static str) -> Error {
+        if let Some(command) = command {
+            self.store.stats.command(command.index()).rejected += 1;
+        }
+        self.store.stats.error(text.as_bytes());
+        Error::new(text)
+    }
+}
+
+/// The row that scripts mean; of a container with an argument behind it the subcommand.
+fn find(args: Args<'_>, version: Version) -> Option<&'static Command> {
+    let command = table::lookup(&args[0]).filter(|command| command.is_in(version))?;
+    match args.get(1) {
+        Some(name) if command.is_container() => command.subcommand(name).filter(|found| found.is_in(version)),
+        _ => Some(command),
+    }
+}

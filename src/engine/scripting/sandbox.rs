@@ -1,0 +1,480 @@
+//! What scripts find: the globals of redis-server's sandbox, none of which can be changed.
+//!
+//! Lua 5.1 has no read-only tables. A table that must not be changed is hidden behind an empty one whose metatable reads
+//! from it and refuses writes; what looks past metatables (`rawset`, `next`, `pairs`, `table.insert`, ...) is replaced
+//! by functions that know these tables.
+
+use std::sync::{Arc, OnceLock};
+
+use mlua::{Function, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value};
+use parking_lot::Mutex;
+
+use super::arguments::Arguments;
+use super::errors::{self, Thrown};
+use super::random::Random;
+
+/// How much memory all scripts together may hold: as much as one string may be long by default (`proto-max-bulk-len`).
+const MEMORY: usize = 512 * 1024 * 1024;
+
+const READ_ONLY: &str = "Attempt to modify a readonly table";
+
+/// The globals of the base library that scripts have.
+const BASE: [&str; 19] = [
+    "_VERSION",
+    "assert",
+    "collectgarbage",
+    "error",
+    "gcinfo",
+    "getmetatable",
+    "ipairs",
+    "load",
+    "loadstring",
+    "next",
+    "pairs",
+    "pcall",
+    "rawequal",
+    "rawget",
+    "rawset",
+    "select",
+    "setmetatable",
+    "tonumber",
+    "tostring",
+];
+
+/// The others, which do not depend on read-only tables.
+const REST: [&str; 3] = ["type", "unpack", "xpcall"];
+
+/// The tables that must not be changed: each by the empty one in front of it, with what is behind.
+#[derive(Default)]
+struct Protected(Vec<(usize, Table, Option<Table>)>);
+
+impl Protected {
+    /// What stands behind a table, if it is one of these.
+    fn behind(&self, table: &Table) -> Option<&Table> {
+        let pointer = table.to_pointer().addr();
+        self.0.iter().find(|(front, ..)| *front == pointer).map(|(_, behind, _)| behind)
+    }
+
+    /// What `getmetatable` gives for a table, if it is one of these.
+    fn metatable(&self, table: &Table) -> Option<Value> {
+        let pointer = table.to_pointer().addr();
+        let shown = self.0.iter().find(|(front, ..)| *front == pointer).map(|(.., shown)| shown)?;
+        Some(shown.clone().map_or(Value::Nil, Value::Table))
+    }
+}
+
+/// An interpreter with its globals.
+pub(super) struct Sandbox {
+    pub lua: Lua,
+    /// What stands behind the globals that scripts see.
+    pub globals: Table,
+    /// What scripts see.
+    pub environment: Table,
+    /// Lua's own `xpcall` and `tostring`.
+    pub xpcall: Function,
+    pub tostring: Function,
+    pub keys: LuaString,
+    pub argv: LuaString,
+    protected: Arc<OnceLock<Protected>>,
+    made: Protected,
+}
+
+/// What the libraries share.
+pub(super) struct Shared {
+    pub random: Arc<Mutex<Random>>,
+}
+
+impl Sandbox {
+    /// An interpreter with the base library, strings, tables, mathematics and coroutines. What else there is to be is
+    /// added with [`Sandbox::add`] before [`Sandbox::close`].
+    pub fn new(shared: &Shared) -> mlua::Result<Self> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
+        let lua = Lua::new_with(libraries, LuaOptions::new())?;
+        lua.set_memory_limit(MEMORY)?;
+        let native = lua.globals();
+        let protected = Arc::new(OnceLock::new());
+        let globals = lua.create_table()?;
+        for name in BASE.into_iter().chain(REST) {
+            globals.raw_set(name, native.raw_get::<Value>(name)?)?;
+        }
+        let environment = lua.create_table()?;
+        let mut sandbox = Self {
+            xpcall: native.raw_get("xpcall")?,
+            tostring: native.raw_get("tostring")?,
+            keys: lua.create_string("KEYS")?,
+            argv: lua.create_string("ARGV")?,
+            globals,
+            environment,
+            protected,
+            made: Protected::default(),
+            lua,
+        };
+        sandbox.replace_access(&native)?;
+        sandbox.replace_catching(&native)?;
+        sandbox.replace_loading(&native)?;
+        for name in ["string", "table", "math", "coroutine"] {
+            let library: Table = native.raw_get(name)?;
+            match name {
+                "string" => sandbox.bound_repetition(&library)?,
+                "table" => sandbox.replace_insertion(&library)?,
+                "math" => replace_random(&sandbox.lua, &library, &shared.random)?,
+                _ => sandbox.replace_resume(&library)?,
+            }
+            sandbox.add(name, library)?;
+        }
+        sandbox.protect_string_metatable()?;
+        Ok(sandbox)
+    }
+
+    /// Adds a library, which cannot be changed from then on.
+    pub fn add(&mut self, name: &str, library: Table) -> mlua::Result<()> {
+        let front = self.protect(self.lua.create_table()?, library, None)?;
+        self.globals.raw_set(name, front)
+    }
+
+    /// Puts an empty table in front of another; `shown` is what `getmetatable` gives for it.
+    fn protect(&mut self, front: Table, behind: Table, shown: Option<Table>) -> mlua::Result<Table> {
+        let metatable = self.lua.create_table()?;
+        metatable.raw_set("__index", &behind)?;
+        metatable.raw_set(
+            "__newindex",
+            self.lua.create_function(|lua, _: MultiValue| -> mlua::Result<()> {
+                Err(errors::library(lua, READ_ONLY))
+            })?,
+        )?;
+        front.set_metatable(Some(metatable))?;
+        self.made.0.push((front.to_pointer().addr(), behind, shown));
+        Ok(front)
+    }
+
+    /// What scripts find is complete. A name that is not there is an error.
+    pub fn close(&mut self) -> mlua::Result<()> {
+        let missing = self.lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
+            let args = Arguments::new(lua, args);
+            Err(match args.text(2) {
+                Ok(name) => {
+                    let name = String::from_utf8_lossy(&name).into_owned();
+                    errors::library(
+                        lua,
+                        format!("Script attempted to access nonexistent global variable '{name}'"),
+                    )
+                }
+                Err(_) => errors::library(
+                    lua,
+                    "Second argument to luaProtectedTableError must be a string or number",
+                ),
+            })
+        })?;
+        let metatable = self.lua.create_table()?;
+        metatable.raw_set("__index", &missing)?;
+        let shown = self.lua.create_table()?;
+        shown.raw_set("__index", &missing)?;
+        let shown = self.protect(self.lua.create_table()?, shown, None)?;
+        let environment = self.environment.clone();
+        self.globals.raw_set("_G", &environment)?;
+        self.globals.set_metatable(Some(metatable))?;
+        self.protect(environment, self.globals.clone(), Some(shown))?;
+        self.lua.set_globals(self.environment.clone())?;
+        let made = std::mem::take(&mut self.made);
+        self.protected.set(made).map_err(|_| mlua::Error::runtime("the sandbox is closed already"))
+    }
+
+    fn protected(&self) -> Arc<OnceLock<Protected>> {
+        Arc::clone(&self.protected)
+    }
+
+    fn replace(
+        &self,
+        table: &Table,
+        name: &str,
+        function: impl Fn(&Lua, Arguments<'_>) -> mlua::Result<MultiValue> + Send + 'static,
+    ) -> mlua::Result<()> {
+        let function = self
+            .lua
+            .create_function(move |lua, values: MultiValue| function(lua, Arguments::new(lua, values)))?;
+        table.raw_set(name, function)
+    }
+
+    /// What looks past metatables.
+    fn replace_access(&self, native: &Table) -> mlua::Result<()> {
+        let protected = self.protected();
+        let is_protected = move |table: &Table| protected.get().and_then(|all| all.behind(table)).is_some();
+        let protected = self.protected();
+        let behind = move |table: Table| match protected.get().and_then(|all| all.behind(&table)) {
+            Some(behind) => behind.clone(),
+            None => table,
+        };
+        let next: Function = native.raw_get("next")?;
+
+        let behind_of = behind.clone();
+        let own_next = next.clone();
+        self.replace(&self.globals, "next", move |_, args| {
+            let table = behind_of(args.table(1)?);
+            own_next.call((table, args.value(2))).map_err(|error| Thrown::of(&error).into())
+        })?;
+        let (front_next, is_front) = (self.globals.raw_get::<Function>("next")?, is_protected.clone());
+        self.replace(&self.globals, "pairs", move |lua, args| {
+            let table = args.table(1)?;
+            let next = if is_front(&table) { &front_next } else { &next };
+            lua.pack_multi((next, table, Value::Nil))
+        })?;
+        self.replace(&self.globals, "rawget", move |lua, args| {
+            let table = behind(args.table(1)?);
+            lua.pack_multi(table.raw_get::<Value>(args.any(2)?)?)
+        })?;
+        let is_front = is_protected.clone();
+        self.replace(&self.globals, "rawset", move |lua, args| {
+            let table = args.table(1)?;
+            let (key, value) = (args.any(2)?, args.any(3)?);
+            if is_front(&table) {
+                return Err(Thrown::Text(READ_ONLY.into()).into());
+            }
+            table.raw_set(key, value).map_err(|error| mlua::Error::from(Thrown::of(&error)))?;
+            lua.pack_multi(table)
+        })?;
+        let set: Function = native.raw_get("setmetatable")?;
+        self.replace(&self.globals, "setmetatable", move |lua, args| {
+            let table = args.table(1)?;
+            if !matches!(args.get(2), Some(Value::Nil | Value::Table(_))) {
+                return Err(args.wrong(2, "nil or table expected"));
+            }
+            if is_protected(&table) {
+                return Err(Thrown::Text(READ_ONLY.into()).into());
+            }
+            if let Some(metatable) = table.metatable()
+                && !metatable.raw_get::<Value>("__metatable")?.is_nil()
+            {
+                return Err(errors::library(lua, "cannot change a protected metatable"));
+            }
+            set.call((table, args.value(2)))
+        })?;
+        let protected = self.protected();
+        let get: Function = native.raw_get("getmetatable")?;
+        self.replace(&self.globals, "getmetatable", move |lua, args| {
+            let value = args.any(1)?;
+            if let Value::Table(table) = &value
+                && let Some(shown) = protected.get().and_then(|all| all.metatable(table))
+            {
+                return lua.pack_multi(shown);
+            }
+            get.call(value)
+        })
+    }
+
+    /// What catches errors: ours are turned into what redis-server throws.
+    fn replace_catching(&self, native: &Table) -> mlua::Result<()> {
+        let pcall: Function = native.raw_get("pcall")?;
+        self.replace(&self.globals, "pcall", move |lua, args| {
+            // redis-server calls what it has put in front of the arguments, if there are none.
+            let args = if args.len() == 0 { lua.pack_multi(true)? } else { args.into_values() };
+            let mut results: MultiValue = pcall.call(args)?;
+            if matches!(results.front(), Some(Value::Boolean(false))) {
+                let caught = results.pop_back().unwrap_or(Value::Nil);
+                if let Some(kill) = errors::kill(&caught) {
+                    return Err(kill.into());
+                }
+                let caught = errors::visible(lua, caught)?;
+                // Of an error table its text is returned.
+                let text = match &caught {
+                    Value::Table(table) => Some(table.get::<Value>("err")?),
+                    _ => None,
+                };
+                match text {
+                    Some(text @ (Value::String(_) | Value::Integer(_) | Value::Number(_))) => {
+                        results.push_back(text);
+                    }
+                    Some(other) => results.extend([caught, other]),
+                    None => results.push_back(caught),
+                }
+            }
+            Ok(results)
+        })?;
+        let xpcall = self.xpcall.clone();
+        self.replace(&self.globals, "xpcall", move |lua, args| {
+            let handler = args.any(2)?;
+            let handler = lua.create_function(move |lua, thrown: Value| {
+                if let Some(kill) = errors::kill(&thrown) {
+                    return lua.pack_multi(Value::Error(Box::new(kill.into())));
+                }
+                let thrown = errors::visible(lua, thrown)?;
+                let outcome = match &handler {
+                    Value::Function(handler) => handler.call::<MultiValue>(thrown),
+                    _ => Err(mlua::Error::runtime("the handler is no function")),
+                };
+                match outcome {
+                    Ok(results) => Ok(results),
+                    Err(error) => match Thrown::of(&error) {
+                        kill @ Thrown::Killed(_) => lua.pack_multi(Value::Error(Box::new(kill.into()))),
+                        // Lua gives up on a handler that fails.
+                        _ => lua.pack_multi("error in error handling"),
+                    },
+                }
+            })?;
+            let mut results: MultiValue = xpcall.call((args.value(1), handler))?;
+            if matches!(results.front(), Some(Value::Boolean(false))) {
+                if let Some(kill) = results.get(1).and_then(errors::kill) {
+                    return Err(kill.into());
+                }
+                results.truncate(2);
+            }
+            Ok(results)
+        })
+    }
+
+    fn replace_resume(&self, coroutine: &Table) -> mlua::Result<()> {
+        let resume: Function = coroutine.raw_get("resume")?;
+        self.replace(coroutine, "resume", move |lua, args| {
+            if !matches!(args.get(1), Some(Value::Thread(_))) {
+                return Err(args.wrong(1, "coroutine expected"));
+            }
+            let mut results: MultiValue = resume.call(args.into_values())?;
+            if matches!(results.front(), Some(Value::Boolean(false))) {
+                let caught = results.pop_back().unwrap_or(Value::Nil);
+                if let Some(kill) = errors::kill(&caught) {
+                    return Err(kill.into());
+                }
+                results.push_back(errors::visible(lua, caught)?);
+            }
+            Ok(results)
+        })
+    }
+
+    /// Scripts load texts only: what the interpreter has compiled is not checked when it is loaded.
+    fn replace_loading(&self, native: &Table) -> mlua::Result<()> {
+        /// The first byte of a compiled chunk.
+        const COMPILED: u8 = 0x1b;
+        let loadstring: Function = native.raw_get("loadstring")?;
+        // A blank in front has no meaning in a text, and makes a text of everything.
+        let load = move |lua: &Lua, text: Vec<u8>, name: LuaString| -> mlua::Result<MultiValue> {
+            let is_text = text.first() != Some(&COMPILED);
+            let text = if is_text { text } else { [b" ", &*text].concat() };
+            loadstring.call((lua.create_string(text)?, name))
+        };
+        let load_text = load.clone();
+        self.replace(&self.globals, "loadstring", move |lua, args| {
+            let text = args.text(1)?;
+            let name = match args.get(2) {
+                None | Some(Value::Nil) => lua.create_string(&text)?,
+                Some(_) => lua.create_string(args.text(2)?)?,
+            };
+            load_text(lua, text, name)
+        })?;
+        self.replace(&self.globals, "load", move |lua, args| {
+            let name = match args.get(2) {
+                None | Some(Value::Nil) => lua.create_string("=(load)")?,
+                Some(_) => lua.create_string(args.text(2)?)?,
+            };
+            let Some(Value::Function(reader)) = args.get(1) else {
+                return Err(errors::wrong_type(lua, 1, "function", args.get(1)));
+            };
+            let mut text = Vec::new();
+            loop {
+                match reader.call::<Value>(()) {
+                    Ok(Value::String(piece)) if !piece.as_bytes().is_empty() => {
+                        text.extend_from_slice(&piece.as_bytes());
+                        if text.len() > MEMORY {
+                            return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+                        }
+                    }
+                    Ok(Value::Nil | Value::String(_)) => break,
+                    Ok(_) => return lua.pack_multi((Value::Nil, "reader function must return a string")),
+                    Err(error) => {
+                        return match Thrown::of(&error) {
+                            kill @ Thrown::Killed(_) => Err(kill.into()),
+                            thrown => lua.pack_multi((Value::Nil, thrown.value(lua)?)),
+                        };
+                    }
+                }
+            }
+            load(lua, text, name)
+        })
+    }
+
+    /// A string longer than all memory is refused before it is made.
+    fn bound_repetition(&self, string: &Table) -> mlua::Result<()> {
+        let rep: Function = string.raw_get("rep")?;
+        self.replace(string, "rep", move |lua, args| {
+            let text = lua.create_string(args.text(1)?)?;
+            let times = args.int(2)?;
+            let length = usize::try_from(times).unwrap_or(0).checked_mul(text.as_bytes().len());
+            if length.is_none_or(|length| length > MEMORY / 2) {
+                return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+            }
+            rep.call((text, times))
+        })
+    }
+
+    fn replace_insertion(&self, table: &Table) -> mlua::Result<()> {
+        let protected = self.protected();
+        self.replace(table, "insert", move |lua, args| {
+            let table = args.table(1)?;
+            let end = i64::try_from(table.raw_len()).unwrap_or(i64::MAX).saturating_add(1);
+            let (at, value) = match args.len() {
+                2 => (end, args.value(2)),
+                3 => {
+                    let at = i64::from(args.int(2)?);
+                    (at, args.value(3))
+                }
+                _ => return Err(errors::library(lua, "wrong number of arguments to 'insert'")),
+            };
+            if protected.get().and_then(|all| all.behind(&table)).is_some() {
+                return Err(Thrown::Text(READ_ONLY.into()).into());
+            }
+            let mut index = end.max(at);
+            while index > at {
+                table.raw_set(index, table.raw_get::<Value>(index - 1)?)?;
+                index -= 1;
+            }
+            table.raw_set(at, value)?;
+            Ok(MultiValue::new())
+        })
+    }
+
+    /// Strings have methods; what is behind them cannot be changed either.
+    fn protect_string_metatable(&mut self) -> mlua::Result<()> {
+        let Some(metatable) = self.lua.type_metatable::<LuaString>() else { return Ok(()) };
+        let string: Table = self.globals.raw_get("string")?;
+        metatable.raw_set("__index", &string)?;
+        let shown = self.lua.create_table()?;
+        shown.raw_set("__index", string)?;
+        let shown = self.protect(self.lua.create_table()?, shown, None)?;
+        metatable.raw_set("__metatable", shown)
+    }
+}
+
+/// The generator of redis-server in place of that of the system.
+fn replace_random(lua: &Lua, math: &Table, random: &Arc<Mutex<Random>>) -> mlua::Result<()> {
+    let source = Arc::clone(random);
+    let next = lua.create_function(move |lua, values: MultiValue| -> mlua::Result<f64> {
+        let args = Arguments::new(lua, values);
+        let number = source.lock().next();
+        match args.len() {
+            0 => Ok(number),
+            1 => {
+                let upper = args.int(1)?;
+                if upper < 1 {
+                    return Err(args.wrong(1, "interval is empty"));
+                }
+                Ok((number * f64::from(upper)).floor() + 1.0)
+            }
+            2 => {
+                let (lower, upper) = (args.int(1)?, args.int(2)?);
+                if lower > upper {
+                    return Err(args.wrong(2, "interval is empty"));
+                }
+                // The width is an integer of 32 bits, too.
+                let width = upper.wrapping_sub(lower).wrapping_add(1);
+                Ok((number * f64::from(width)).floor() + f64::from(lower))
+            }
+            _ => Err(errors::library(lua, "wrong number of arguments")),
+        }
+    })?;
+    math.raw_set("random", next)?;
+    let source = Arc::clone(random);
+    let seed = lua.create_function(move |lua, values: MultiValue| {
+        let seed = Arguments::new(lua, values).int(1)?;
+        source.lock().seed(seed);
+        Ok(())
+    })?;
+    math.raw_set("randomseed", seed)
+}
