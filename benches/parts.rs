@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use driven::{Driven, NOW, request};
-use minibroker::engine::Engine;
-use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
-use minibroker::store::{Config, Recorder, pattern};
+use minibroker::internal::engine::Engine;
+use minibroker::internal::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
+use minibroker::internal::store::{Config, Recorder, pattern};
 use minibroker::{Broker, ClientStream, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

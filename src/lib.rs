@@ -43,29 +43,37 @@
 //! The same works in a plain `#[test]`, with [`Wait::blocking`] in place of `.await`; a test that blocks its own
 //! runtime does not block the broker.
 //!
-//! # What a test can do
+//! # What there is
 //!
-//! - Connect by [`Broker::url`], or in memory without any socket by [`Broker::connect`].
-//! - Wait: [`Broker::wait_for_subscribers`], [`Broker::wait_for_pattern_subscribers`], [`Broker::wait_for_blocked`],
-//!   [`Broker::wait_for_published`], [`Broker::wait_for_clients`], [`Broker::wait_for_pending`], and
-//!   [`Broker::wait_until`] for everything else. What is waited for in vain is an error that says what there was, and
-//!   where the test waited.
-//! - Look back: [`Broker::published`] is what was said on a channel, [`Broker::journal`] all that has happened;
-//!   [`Broker::print_journal_on_panic`] shows it where a test fails.
-//! - Assert: [`Broker::assert_published`], [`Broker::assert_no_message_lost`].
-//! - Move time: with [`Builder::manual_clock`] it passes by [`Broker::advance`] and [`Broker::set_time`] alone, for
-//!   expiry, timeouts, stream ids and idle times alike.
-//! - Break things: [`Broker::faults`] strikes commands and messages, [`Broker::kill_clients`],
-//!   [`Broker::stop_reading`] and [`Broker::stop_writing`] connections, [`Broker::refuse_connections`],
-//!   [`Broker::stop`] and [`Broker::restart`] all of it.
-//! - Prove: [`Broker::from_env`] runs the same test on a real server, [`Builder::compat`] speaks an older version, and
-//!   [`differences`] tells what is known to differ.
-//! - Simulate: [`Builder::start_on_this_runtime`] has the broker take part in a deterministic simulation, over any stream
-//!   by [`Broker::serve_connection`].
-//! - Look inside and act itself: [`Broker::command`] runs any command and returns a [`Value`];
-//!   [`Broker::watch_commands`] shows all that clients send as it comes.
-//! - Set a port, a password, a Unix socket, limits: [`Broker::builder`].
-//! - End it: dropping it cuts all clients and frees the port before `drop` returns, also while a test panics.
+//! **Start.** [`Broker`] is the handle; [`Broker::start`], [`Broker::builder`] and [`Builder`] start it, [`StartError`] says
+//! why not. [`Version`] is the Redis that it speaks ([`UnknownVersion`] if a text names none). Dropping it cuts all clients
+//! and frees the port.
+//!
+//! **Connect.** [`Broker::url`], or in memory [`Broker::connect`] with its [`ClientStream`]. On the runtime of the test,
+//! for simulations: [`Builder::start_on_this_runtime`], [`Broker::serve_listener`], [`Broker::serve_connection`].
+//!
+//! **Command.** [`Broker::command`] and [`Broker::command_async`] run a command, [`IntoArguments`], of [`Argument`]s, and
+//! return a [`Value`] or a [`CommandError`], which may hold an [`ErrorReply`].
+//!
+//! **Wait.** [`Broker::wait_for_subscribers`], [`Broker::wait_for_blocked`], [`Broker::wait_for_published`] and the like
+//! give a [`Wait`], for [`DEFAULT_WAIT`] unless it is told otherwise; [`WaitError`] says what there was instead.
+//! [`Broker::wait_until`] asks any question to the [`State`].
+//!
+//! **Look.** [`Broker::published`] gives [`Message`]s, [`Broker::journal`] a [`Journal`] of [`Event`]s: an [`EventKind`]
+//! by a [`Peer`], with an [`Ending`], a [`Wakeup`], a [`SubscriptionKind`]; texts are [`ByteString`]s. It keeps
+//! [`DEFAULT_JOURNAL_LIMIT`] bytes. [`Broker::watch_commands`] gives a [`Watch`] of [`WatchedCommand`]s.
+//! [`Broker::print_journal_on_panic`] shows the journal where a test fails.
+//!
+//! **Assert.** [`Broker::assert_published`], [`Broker::assert_no_message_lost`].
+//!
+//! **Time.** [`Builder::manual_clock`], [`Broker::advance`], [`Broker::set_time`].
+//!
+//! **Faults.** [`Broker::faults`] begins [`Faults`] of [`AnyFault`], [`CommandFaults`] or [`MessageFaults`] kind, and ends in a
+//! [`Fault`]. [`Broker::kill_clients`] takes a [`Filter`]; [`Broker::stop_reading`] and [`Broker::stop_writing`] give a
+//! [`Stall`], [`Broker::refuse_connections`] a [`Refusal`]; [`Broker::stop`] and [`Broker::restart`].
+//!
+//! **Real servers.** [`Broker::from_env`] ([`URL_VARIABLE`], [`FLUSH_VARIABLE`]) and [`Broker::attach`] give a broker of
+//! [`AnyServer`]; [`Embedded`] is the other [`Server`]. [`differences`] tells what is known to differ.
 //!
 //! The chapter [`testing_a_chat`] does all of this to one small chat service.
 //!
@@ -79,53 +87,62 @@
 //! its messages, and who has waited longest is served first. It listens on 127.0.0.1 unless told otherwise, keeps
 //! everything in memory, and knows no persistence, replication, cluster or modules.
 //!
-//! # How it is built
-//!
-//! A synchronous core does everything that Redis does, and a thin shell gives it connections and the time. Each module
-//! uses only those below it:
-//!
-//! | module | what is there | knows of |
-//! |---|---|---|
-//! | [`broker`] | the handle that a test holds | threads |
-//! | `conform` | cases: conversations that real servers were asked, for tests and `minibroker conform` | sessions |
-//! | `remote` | real servers: their URLs, connections, answers | sockets, TLS |
-//! | [`session`] | what clients said to a server, recorded, played and compared | tokio, a broker |
-//! | [`server`] | connections, timer, waits: the shell | tokio, the system's clock |
-//! | [`engine`] | one request at a time: dispatch, transactions, who waits is served | |
-//! | [`commands`] | the commands, a file a family, and the table of all of them | arguments and replies |
-//! | [`store`] | keys and values, expiry, subscriptions, clients | data only |
-//! | [`resp`] | requests are read, replies are written | bytes |
-//!
-//! From [`engine`] down nothing knows a socket, a thread or a clock: the same requests at the same times give the same
-//! bytes. An [`engine::Engine`] can be driven without the rest, as fuzz targets and simulations do.
-//!
 //! # Features
 //!
 //! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it off:
 //!   `minibroker = { version = "0.2", default-features = false }`.
 //! - `tls`: real servers behind `rediss://`.
 
-pub mod broker;
-pub mod commands;
+mod broker;
+mod commands;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub mod conform;
+mod conform;
 pub mod differences;
-pub mod engine;
+mod engine;
 mod remote;
-pub mod resp;
-pub mod server;
+mod resp;
+mod server;
 #[cfg(feature = "cli")]
-pub mod session;
-pub mod store;
+mod session;
+mod store;
 pub mod testing_a_chat;
 
 pub use broker::{
-    AnyServer, Argument, Broker, Builder, CommandError, DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded,
-    Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE, Fault, Faults, Filter, IntoArguments, Journal,
-    Message, Peer, Refusal, Server, Stall, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch,
-    WatchedCommand,
+    AnyServer, Anything as AnyFault, Argument, Broker, Builder, CommandError, Commands as CommandFaults,
+    DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded, Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE,
+    Fault, Faults, Filter, IntoArguments, Journal, Message, Messages as MessageFaults, Peer, Refusal, Server,
+    Stall, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch, WatchedCommand,
 };
 pub use resp::{ByteString, Value};
 pub use server::ClientStream;
+pub use store::pubsub::Kind as SubscriptionKind;
 pub use store::{UnknownVersion, Version};
+
+/// What the program, the benches, the fuzz targets and the tests of this crate need beside the API. No promise is made of it.
+#[doc(hidden)]
+pub mod internal {
+    pub mod commands {
+        pub use crate::commands::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod conform {
+        pub use crate::conform::*;
+    }
+    pub mod engine {
+        pub use crate::engine::*;
+    }
+    pub mod resp {
+        pub use crate::resp::*;
+    }
+    pub mod server {
+        pub use crate::server::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod session {
+        pub use crate::session::*;
+    }
+    pub mod store {
+        pub use crate::store::*;
+    }
+}

@@ -9,8 +9,8 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use minibroker::commands::config;
-use minibroker::session::cli::Tool;
+use minibroker::internal::commands::config;
+use minibroker::internal::session::cli::Tool;
 use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version, Watch};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use minibroker::engine::Engine;
-use minibroker::resp::{Parser, Protocol, Reply};
-use minibroker::store::clients::Address;
-use minibroker::store::{ClientKey, Config, Time};
+use minibroker::internal::engine::Engine;
+use minibroker::internal::resp::{Parser, Protocol, Reply};
+use minibroker::internal::store::clients::Address;
+use minibroker::internal::store::{ClientKey, Config, Time};
 
 /// When everything happens.
 pub const NOW: Time = Time::from_micros(1_700_000_000_000_000);

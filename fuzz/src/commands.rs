@@ -1,8 +1,8 @@
 //! Commands made up from bytes, by the syntax that the command table gives: most are well-formed, many nearly so.
 
-use minibroker::commands::table::syntax::{Argument, Kind, parse};
-use minibroker::commands::table::{self, Command, Group, Run};
-use minibroker::store::dump::signed;
+use minibroker::internal::commands::table::syntax::{Argument, Kind, parse};
+use minibroker::internal::commands::table::{self, Command, Group, Run};
+use minibroker::internal::store::dump::signed;
 
 /// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
 /// is optional or repeated comes to an end.

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use minibroker::engine::{Engine, Flow};
-use minibroker::resp::{OwnedRequest, Parser, Protocol};
-use minibroker::store::clients::{Address, Close};
-use minibroker::store::journal::Recorder;
-use minibroker::store::pubsub::Kind;
-use minibroker::store::{ClientKey, Config, Database, Time};
+use minibroker::internal::engine::{Engine, Flow};
+use minibroker::internal::resp::{OwnedRequest, Parser, Protocol};
+use minibroker::internal::store::clients::{Address, Close};
+use minibroker::internal::store::journal::Recorder;
+use minibroker::internal::store::pubsub::Kind;
+use minibroker::internal::store::{ClientKey, Config, Database, Time};
 
 use super::{commands, judge, requests};
 

@@ -14,13 +14,13 @@
 
 use std::time::Duration;
 
-use minibroker::engine::{Engine, Flow};
-use minibroker::resp::{Limits, OwnedRequest, Parser, Protocol, Value};
-use minibroker::store::clients::{Address, Close};
-use minibroker::store::pubsub::Kind;
-use minibroker::store::value::Type;
-use minibroker::store::waiters::Reason;
-use minibroker::store::{ClientKey, Config, Hash, Time, Typed};
+use minibroker::internal::engine::{Engine, Flow};
+use minibroker::internal::resp::{Limits, OwnedRequest, Parser, Protocol, Value};
+use minibroker::internal::store::clients::{Address, Close};
+use minibroker::internal::store::pubsub::Kind;
+use minibroker::internal::store::value::Type;
+use minibroker::internal::store::waiters::Reason;
+use minibroker::internal::store::{ClientKey, Config, Hash, Time, Typed};
 
 use super::{commands, judge, requests};
 

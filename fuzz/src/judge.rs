@@ -1,6 +1,6 @@
 //! What `redis-protocol` says about bytes that we have read or written: a second opinion by other people.
 
-use minibroker::resp::Protocol;
+use minibroker::internal::resp::Protocol;
 use redis_protocol::resp2::types::OwnedFrame as Resp2;
 
 /// As [`request`], for any bytes: what could exhaust `redis-protocol`, which recurses into arrays and reserves what

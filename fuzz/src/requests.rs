@@ -1,6 +1,6 @@
 //! The request parser: in pieces against in one, against `redis-protocol`, against rules written down naively.
 
-use minibroker::resp::{Limits, Parser, ProtocolError};
+use minibroker::internal::resp::{Limits, Parser, ProtocolError};
 
 use super::judge;
 

@@ -1,4 +1,4 @@
-//! Transactions; EXEC itself is in [`crate::engine`], because it calls back into the dispatcher.
+//! Transactions; EXEC itself is in `engine`, because it calls back into the dispatcher.
 
 use super::{Context, Error, Outcome};
 

@@ -64,9 +64,9 @@ pub struct Output {
 /// [`Engine::stop_clock`] and [`Engine::move_clock`].
 ///
 /// ```
-/// use minibroker::engine::Engine;
-/// use minibroker::resp::Parser;
-/// use minibroker::store::{Config, Time};
+/// use minibroker::internal::engine::Engine;
+/// use minibroker::internal::resp::Parser;
+/// use minibroker::internal::store::{Config, Time};
 ///
 /// let now = Time::from_millis(1_700_000_000_000);
 /// let mut engine = Engine::new(Config::default(), 1, now);
@@ -75,7 +75,7 @@ pub struct Output {
 /// let mut written = Vec::new();
 /// engine.take_output(client, &mut written);
 /// assert_eq!(written, b"+PONG\r\n");
-/// # Ok::<(), minibroker::commands::Error>(())
+/// # Ok::<(), minibroker::internal::commands::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Engine {

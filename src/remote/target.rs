@@ -44,14 +44,14 @@ pub enum Transport {
     feature = "cli",
     doc = "
 ```
-use minibroker::session::Target;
+use minibroker::internal::session::Target;
 
 let target: Target = \"redis://ann:s3cret@localhost:6380/2\".parse()?;
 assert_eq!(target.database, Some(2));
 assert_eq!(target.password.as_deref(), Some(\"s3cret\"));
 assert_eq!(target.to_string(), \"redis://localhost:6380/2\");
 assert!(\"http://localhost\".parse::<Target>().is_err());
-# Ok::<(), minibroker::session::UrlError>(())
+# Ok::<(), minibroker::internal::session::UrlError>(())
 ```
 "
 )]

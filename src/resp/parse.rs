@@ -135,7 +135,7 @@ impl Parser {
     /// The bytes are not a request, see [`ProtocolError`].
     ///
     /// ```
-    /// use minibroker::resp::{Limits, Parser};
+    /// use minibroker::internal::resp::{Limits, Parser};
     ///
     /// let mut parser = Parser::new();
     /// let bytes = b"*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\nPING\r\n";

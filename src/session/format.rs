@@ -163,12 +163,12 @@ impl Session {
     /// A line is not what the format says; the first that is not.
     ///
     /// ```
-    /// use minibroker::session::Session;
+    /// use minibroker::internal::session::Session;
     ///
     /// let session = Session::read("ann > SUBSCRIBE chat\nbob > PUBLISH chat hello\nbob < :1\n")?;
     /// assert_eq!(session.names, ["ann", "bob"]);
     /// assert_eq!(Session::read("ann > PING\nann < PONG\n").unwrap_err().line, 2);
-    /// # Ok::<(), minibroker::session::FormatError>(())
+    /// # Ok::<(), minibroker::internal::session::FormatError>(())
     /// ```
     pub fn read(text: &str) -> Result<Self, FormatError> {
         // Editors of Windows put a byte order mark in front.

@@ -3,7 +3,7 @@
 //! them; their code is here, behind the feature `cli`.
 //!
 //! ```
-//! use minibroker::session::Session;
+//! use minibroker::internal::session::Session;
 //!
 //! let session = Session::read(r#"
 //! ann > SUBSCRIBE chat
@@ -13,7 +13,7 @@
 //! bob < :1
 //! "#)?;
 //! assert_eq!(session.names, ["ann", "bob"]);
-//! # Ok::<(), minibroker::session::FormatError>(())
+//! # Ok::<(), minibroker::internal::session::FormatError>(())
 //! ```
 //!
 //! # The format

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
-use minibroker::{
+use minibroker::internal::{
     conform::{control::Control, differences, markers::Markers, wire},
     session::Frame,
 };

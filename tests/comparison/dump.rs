@@ -10,7 +10,7 @@ mod recorded;
 
 use std::env;
 
-use minibroker::{conform::control::Control, session::Frame};
+use minibroker::internal::{conform::control::Control, session::Frame};
 
 use crate::{
     servers::{self, Server},

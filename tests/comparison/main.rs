@@ -64,7 +64,7 @@ use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
 
 use minibroker::{
     Version,
-    conform::{
+    internal::conform::{
         control::Control,
         differences, markers,
         run::{Outcome, Runner},

@@ -11,7 +11,7 @@ use std::{
 };
 
 use minibroker::Version;
-use minibroker::conform::control::Control;
+use minibroker::internal::conform::control::Control;
 
 /// A running server, real or `minibroker`; it ends with the value.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::Command;
 
-use minibroker::session::{Action, Event, Session};
+use minibroker::internal::session::{Action, Event, Session};
 use minibroker::{Broker, Version};
 
 use crate::ours::Ours;

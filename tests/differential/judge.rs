@@ -1,11 +1,11 @@
 //! Whether a broker and a real server have said the same: every byte, but for what differs by nature, for which
 //! [`rules`] stand, and for what is listed in `tests/comparison/differences.md`.
 
-use minibroker::conform::wire;
-use minibroker::session::Argument;
-use minibroker::session::conversation::{Conversation, Heard as About, Request};
-use minibroker::session::frame::Frame;
-use minibroker::session::rules::{self, Pairs};
+use minibroker::internal::conform::wire;
+use minibroker::internal::session::Argument;
+use minibroker::internal::session::conversation::{Conversation, Heard as About, Request};
+use minibroker::internal::session::frame::Frame;
+use minibroker::internal::session::rules::{self, Pairs};
 
 use crate::listed::{self, Listed};
 use crate::play::{Heard, Transcript};

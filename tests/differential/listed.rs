@@ -1,7 +1,7 @@
 //! The rows of `tests/comparison/differences.md` that programs meet, each as narrow as can be.
 
-use minibroker::session::conversation::{Heard, Request};
-use minibroker::session::frame::Frame;
+use minibroker::internal::session::conversation::{Heard, Request};
+use minibroker::internal::session::frame::Frame;
 
 /// A difference that is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

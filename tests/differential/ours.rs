@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use minibroker::resp::request_bytes;
+use minibroker::internal::resp::request_bytes;
 use minibroker::{Broker, ClientStream, EventKind, Version, Wakeup};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Runtime;

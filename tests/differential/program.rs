@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use minibroker::resp::request_bytes;
+use minibroker::internal::resp::request_bytes;
 
 /// What a request begins with that is sent as it is typed, and not as an array.
 const INLINE: &str = "inline:";

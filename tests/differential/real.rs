@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use minibroker::Version;
-use minibroker::resp::request_bytes;
+use minibroker::internal::resp::request_bytes;
 
 use crate::play::{Heard, Stage, Stop, Transcript, play};
 use crate::program::{Moment, Program};

@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fs, thread};
 
-use minibroker::conform::wire;
-use minibroker::resp::request_bytes;
-use minibroker::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
+use minibroker::internal::conform::wire;
+use minibroker::internal::resp::request_bytes;
+use minibroker::internal::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
 
 use crate::judge::{Asked, Verdict, compare, compare_heard};
 use crate::ours::Ours;

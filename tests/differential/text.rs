@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use minibroker::conform::wire;
-use minibroker::session::rules;
-use minibroker::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
+use minibroker::internal::conform::wire;
+use minibroker::internal::session::rules;
+use minibroker::internal::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
 
 use crate::play::Transcript;
 use crate::program::{Moment, Program, Step, encoded, is_array, name};

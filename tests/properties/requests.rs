@@ -1,6 +1,6 @@
 //! Requests as they are read.
 
-use minibroker::resp::Limits;
+use minibroker::internal::resp::Limits;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use minibroker::commands::table::{self, Group};
+use minibroker::internal::commands::table::{self, Group};
 
 const README: &str = include_str!("../../README.md");
 const BEGIN: &str = "<!-- commands:";
@@ -84,7 +84,7 @@ fn the_readmes_rust_test_is_the_one_that_is_run_here() {
 fn the_readmes_session_can_be_read_and_its_variable_is_the_one_that_is_read() {
     let sessions = blocks("session");
     assert_eq!(sessions.len(), 1);
-    minibroker::session::Session::read(&sessions[0]).expect("it is one");
+    minibroker::internal::session::Session::read(&sessions[0]).expect("it is one");
     let yaml = blocks("yaml").join("");
     assert!(yaml.contains(&format!("env: {{ {}: ", minibroker::URL_VARIABLE)), "{yaml}");
 }

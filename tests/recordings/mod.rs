@@ -1,7 +1,7 @@
 //! Recorded programs: what random programs heard from real servers, so that they can be played on `minibroker` where
 //! there is no real server.
 //!
-//! A file has many programs. Each is a session in the format of `minibroker::session`, in which a line may begin with
+//! A file has many programs. Each is a session in the format of `minibroker::internal::session`, in which a line may begin with
 //! marks in brackets: the servers that answered so, or in what the answer to a request may differ.
 //!
 //! ```text
@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use minibroker::session::{Action, Frame, Session};
+use minibroker::internal::session::{Action, Frame, Session};
 
 use crate::servers::{HOW_TO_RECORD, RECORDED};
 

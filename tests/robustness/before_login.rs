@@ -1,9 +1,9 @@
 //! What a client may hold before it has logged in: as little going out as coming in.
 
-use minibroker::engine::{Engine, Flow};
-use minibroker::resp::{OwnedRequest, Parser};
-use minibroker::store::clients::Address;
-use minibroker::store::{Config, Time};
+use minibroker::internal::engine::{Engine, Flow};
+use minibroker::internal::resp::{OwnedRequest, Parser};
+use minibroker::internal::store::clients::Address;
+use minibroker::internal::store::{Config, Time};
 use minibroker::{Broker, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use minibroker::Broker;
-use minibroker::engine::Engine;
-use minibroker::resp::OwnedRequest;
-use minibroker::server::{Clock, Shared};
-use minibroker::store::clients::Address;
-use minibroker::store::config::OutputLimit;
-use minibroker::store::{Config, Time};
+use minibroker::internal::engine::Engine;
+use minibroker::internal::resp::OwnedRequest;
+use minibroker::internal::server::{Clock, Shared};
+use minibroker::internal::store::clients::Address;
+use minibroker::internal::store::config::OutputLimit;
+use minibroker::internal::store::{Config, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::peer::{Bystander, PATIENCE};
@@ -189,7 +189,7 @@ fn a_million_small_arguments_are_read_one_byte_at_a_time() {
     let client = engine.connect(Address::default(), now).unwrap();
     let mut request = format!("*{ARGUMENTS}\r\n$3\r\nDEL\r\n").into_bytes();
     request.extend(b"$1\r\na\r\n".repeat(ARGUMENTS - 1));
-    let mut parser = minibroker::resp::Parser::new();
+    let mut parser = minibroker::internal::resp::Parser::new();
     for arrived in 1..request.len() {
         assert_eq!(engine.feed(client, &mut parser, &request[..arrived], now).0, 0);
     }

@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use minibroker::Broker;
-use minibroker::conform::wire::request;
-use minibroker::session::{Action, Argument, Frame, Session};
+use minibroker::internal::conform::wire::request;
+use minibroker::internal::session::{Action, Argument, Frame, Session};
 
 use crate::Tested;
 use crate::program::{Folder, Recorder, url};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use minibroker::Broker;
-use minibroker::conform::control::Control;
-use minibroker::session::{Action, Argument, Session};
+use minibroker::internal::conform::control::Control;
+use minibroker::internal::session::{Action, Argument, Session};
 use redis::Commands;
 
 use crate::Tested;

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use minibroker::engine::{Engine, Flow};
-use minibroker::resp::{Parser, Protocol, Value};
-use minibroker::store::clients::{Address, Close};
-use minibroker::store::{Class, ClientKey, Config, Time};
+use minibroker::internal::engine::{Engine, Flow};
+use minibroker::internal::resp::{Parser, Protocol, Value};
+use minibroker::internal::store::clients::{Address, Close};
+use minibroker::internal::store::{Class, ClientKey, Config, Time};
 
 use crate::model::{Closing, Model};
 use crate::program::{Program, START, Step, shortened};

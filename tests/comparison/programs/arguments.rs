@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*, sample::select, strategy::Union};
 
 use super::Command;
-use minibroker::conform::markers::Markers;
+use minibroker::internal::conform::markers::Markers;
 
 /// Makes some arguments in a row.
 pub type Piece = BoxedStrategy<Vec<Vec<u8>>>;

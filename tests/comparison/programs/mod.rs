@@ -50,7 +50,7 @@ use std::{
     net::TcpStream,
 };
 
-use minibroker::conform::{control::PATIENCE, markers::Markers, wire};
+use minibroker::internal::conform::{control::PATIENCE, markers::Markers, wire};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
