@@ -14,7 +14,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, sync::OnceLock};
 
 use crc::{CRC_64_REDIS, Crc};
-use minibroker::{conform::wire, session::Frame};
+use minibroker::internal::{conform::wire, session::Frame};
 
 use super::{Case, LENGTHS, noise};
 use crate::{recordings, servers::RECORDED};

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use minibroker::{
+use minibroker::internal::{
     conform::{markers::Markers, wire},
     session::{
         Action, Argument, Frame, Placeholder, PlaceholderKind, Session,
