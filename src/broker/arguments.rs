@@ -113,13 +113,13 @@ impl<A: AsRef<[u8]>> IntoArguments for &[A] {
     }
 }
 
-impl<A: AsRef<[u8]>> IntoArguments for Vec<A> {
+impl<T: AsRef<[u8]>> IntoArguments for Vec<T> {
     fn into_arguments(self) -> Vec<ByteString> {
         all(&self)
     }
 }
 
-impl<A: AsRef<[u8]>> IntoArguments for &Vec<A> {
+impl<T: AsRef<[u8]>> IntoArguments for &Vec<T> {
     fn into_arguments(self) -> Vec<ByteString> {
         all(self)
     }

@@ -158,8 +158,13 @@ mod tests {
     #[test]
     fn text_compares_with_texts_and_bytes_in_both_directions() {
         let text = ByteString::from("hé");
-        assert!(text == "hé" && "hé" == text && text == "hé".to_owned() && "hé".to_owned() == text);
-        assert!(*"hé" == text && text == "hé".as_bytes() && text == "hé".as_bytes().to_vec());
+        let owned = "hé".to_owned();
+        assert_eq!(text, "hé");
+        assert_eq!("hé", text);
+        assert_eq!(text, owned);
+        assert_eq!(owned, text);
+        assert_eq!(text, owned.as_bytes());
+        assert_eq!(text, owned.clone().into_bytes());
         assert_eq!(format!("{text:>4}|{text:?}"), "  hé|\"hé\"");
     }
 }

@@ -331,9 +331,8 @@ impl Attached {
 /// Runs a command of the test.
 async fn ask(server: Arc<Server>, request: OwnedRequest) -> Result<Value, CommandError> {
     match server.command(request).await {
-        Ok(Value::Error(text)) => Err(CommandError::reply(text)),
+        Ok(Value::Error(text)) | Err(RemoteError::Refused(text)) => Err(CommandError::reply(text)),
         Ok(value) => Ok(value),
-        Err(RemoteError::Refused(text)) => Err(CommandError::reply(text)),
         Err(error) => {
             let server = server.target().to_string();
             Err(CommandError::Connection { server, reason: error.to_string() })
