@@ -53,26 +53,30 @@ impl Markers {
     /// Whether two outcomes of the step count as the same.
     #[must_use]
     pub fn same(&self, left: &Outcome, right: &Outcome) -> bool {
+        let (left, right) = (self.canonical(left), self.canonical(right));
         left.note == right.note
             && left.received.len() == right.received.len()
             && left.received.iter().zip(&right.received).all(|(one, other)| {
                 one.client == other.client
                     && one.closed == other.closed
                     && one.rest == other.rest
-                    && (one.frames == other.frames
-                        || self
-                            .alike_all(&self.masked(one, &left.control), &self.masked(other, &right.control)))
+                    && self.alike_all(&one.frames, &other.frames)
             })
     }
 
     /// The outcome with everything taken out that may differ. To take it out again changes nothing.
     #[must_use]
     pub fn canonical(&self, outcome: &Outcome) -> Outcome {
-        let received = outcome
-            .received
-            .iter()
-            .map(|received| Received { frames: self.masked(received, &outcome.control), ..received.clone() });
-        Outcome { received: received.collect(), note: outcome.note.clone(), control: String::new() }
+        let received = outcome.received.iter().map(|received| {
+            let mut frames = self.masked(&received.frames, &outcome.control);
+            if self.within.is_some() && outcome.now != 0 {
+                frames = frames.into_iter().map(|frame| with_times(frame, outcome.now)).collect();
+            }
+            Received { frames, ..received.clone() }
+        });
+        // Of what the player itself did nothing may be left.
+        let received = received.filter(|received| !received.is_nothing()).collect();
+        Outcome { received, note: outcome.note.clone(), ..Outcome::default() }
     }
 
     /// Whether two texts of replies count as the same.
@@ -81,12 +85,8 @@ impl Markers {
         if *self == Self::default() {
             return left == right;
         }
-        let received = |bytes: &[u8]| {
-            let (frames, rest) = wire::frames(bytes);
-            Received { client: String::new(), frames, rest: rest.to_vec(), closed: false }
-        };
-        let (left, right) = (received(left), received(right));
-        left.rest == right.rest && self.alike_all(&self.masked(&left, ""), &self.masked(&right, ""))
+        let (left, right) = (wire::frames(left), wire::frames(right));
+        left.1 == right.1 && self.alike_all(&self.masked(&left.0, ""), &self.masked(&right.0, ""))
     }
 
     /// Whether two values count as the same.
@@ -96,13 +96,13 @@ impl Markers {
     }
 
     /// The replies with everything that may differ taken out.
-    fn masked(&self, received: &Received, control: &str) -> Vec<Frame> {
+    fn masked(&self, frames: &[Frame], control: &str) -> Vec<Frame> {
         let own = |value: &Frame| {
             self.monitor
                 && !control.is_empty()
                 && matches!(value, Frame::Text { kind: b'+', text } if contains(text, control))
         };
-        let kept = received.frames.iter().filter(|value| !own(value)).cloned();
+        let kept = frames.iter().filter(|value| !own(value)).cloned();
         let mut values: Vec<Frame> = kept.map(|value| self.mask(value, control, true)).collect();
         if self.frames {
             values.sort();
@@ -164,8 +164,8 @@ impl Markers {
                 Some(distance),
                 Frame::Text { kind: one, text: left },
                 Frame::Text { kind: other, text: right },
-            ) if one == other => match (integer(left), integer(right)) {
-                (Some(left), Some(right)) => left.abs_diff(right) <= distance,
+            ) if one == other => match (number(left), number(right)) {
+                (Some((one, left)), Some((other, right))) if one == other => left.abs_diff(right) <= distance,
                 _ => left == right,
             },
             (Some(_), Frame::Nest { kind: one, items: left }, Frame::Nest { kind: other, items: right }) => {
@@ -178,6 +178,42 @@ impl Markers {
 
 fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// How far from now a number may be that counts as a time, in milliseconds: some ten days.
+const NEAR: u64 = 900_000_000;
+
+/// The values with times as they are from now, and spans up to the last time that there is as they end.
+fn with_times(value: Frame, now: i64) -> Frame {
+    match value {
+        Frame::Text { kind, text } => {
+            let seconds = now / 1000;
+            let points = [
+                ("nowms", now, NEAR),
+                ("now", seconds, NEAR / 1000),
+                ("endms", i64::MAX - now, NEAR),
+                ("end", i64::MAX / 1000 - seconds, NEAR / 1000),
+            ];
+            let time = integer(&text).and_then(|time| {
+                let (unit, point, _) =
+                    points.iter().find(|(_, point, span)| time.abs_diff(*point) <= *span)?;
+                Some(format!("{{{unit}{:+}}}", time - point).into_bytes())
+            });
+            Frame::Text { kind, text: time.unwrap_or(text) }
+        }
+        Frame::Nest { kind, items } => {
+            Frame::Nest { kind, items: items.into_iter().map(|item| with_times(item, now)).collect() }
+        }
+        other => other,
+    }
+}
+
+/// A number, or a time from one of the points of [`with_times`].
+fn number(text: &[u8]) -> Option<(&'static str, i64)> {
+    let from = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}"));
+    let Some(text) = from else { return Some(("", integer(text)?)) };
+    let points = ["nowms", "now", "endms", "end"];
+    points.into_iter().find_map(|unit| Some((unit, integer(text.strip_prefix(unit.as_bytes())?)?)))
 }
 
 fn contains(text: &[u8], part: &str) -> bool {

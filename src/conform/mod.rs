@@ -3,6 +3,7 @@
 //! The cases and their format are in `tests/comparison`. [`run`] plays one on a server and returns what every connection
 //! received; [`markers`] decides which answers count as the same.
 
+pub mod answers;
 pub mod control;
 pub mod differences;
 mod link;

@@ -20,6 +20,20 @@ pub struct Outcome {
     pub note: Option<String>,
     /// The address of the harness's own connection, which must be left out of lists of clients.
     pub control: String,
+    /// When it was over, in milliseconds since 1970.
+    pub now: i64,
+}
+
+impl Received {
+    /// Nothing yet.
+    pub(super) fn nothing(client: String) -> Self {
+        Self { client, frames: Vec::new(), rest: Vec::new(), closed: false }
+    }
+
+    /// Whether nothing came.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.frames.is_empty() && self.rest.is_empty() && !self.closed
+    }
 }
 
 /// What one connection received during a step.
@@ -154,6 +168,8 @@ impl Runner {
         }
         self.collect(&mut outcome, sent, waits_for, hint)?;
         outcome.control.clone_from(&self.control.addr);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        outcome.now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
         Ok(outcome)
     }
 
@@ -198,7 +214,7 @@ impl Runner {
             thread::yield_now();
             found = self.received(&was_closed);
         }
-        found.retain(|found| found.closed || !found.frames.is_empty() || !found.rest.is_empty());
+        found.retain(|found| !found.is_nothing());
         outcome.received = found;
         Ok(())
     }

@@ -15,12 +15,50 @@ pub struct Scenario {
 }
 
 /// How every connection of a scenario begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// Nothing is sent: RESP2.
     Resp2,
     /// `HELLO 3` is sent first.
     Resp3,
+}
+
+impl Protocol {
+    /// The word that a title ends in where it is for this one alone.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resp2 => "resp2",
+            Self::Resp3 => "resp3",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Resp2, Self::Resp3].into_iter().find(|protocol| protocol.name() == name)
+    }
+}
+
+impl Scenario {
+    /// The title with the protocol, as it stands in the file.
+    #[must_use]
+    pub fn head(&self) -> String {
+        match self.protocols.as_slice() {
+            [protocol] => format!("{} [{}]", self.title, protocol.name()),
+            _ => self.title.clone(),
+        }
+    }
+}
+
+/// The title of what stands behind `==`, and the versions of the protocol in which it is played.
+pub(super) fn protocols(head: &str) -> (&str, Vec<Protocol>) {
+    let both = [Protocol::Resp2, Protocol::Resp3];
+    let only = both.into_iter().find_map(|protocol| {
+        let title = head.strip_suffix(']')?.strip_suffix(protocol.name())?.strip_suffix('[')?;
+        Some((title.trim(), vec![protocol]))
+    });
+    only.unwrap_or_else(|| (head.trim(), both.to_vec()))
 }
 
 /// One line of a case file.
@@ -83,15 +121,9 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Scenario>, String> {
     Ok(scenarios)
 }
 
-fn scenario(title: &str) -> Scenario {
-    let (title, protocols) = if let Some(title) = title.strip_suffix("[resp2]") {
-        (title, vec![Protocol::Resp2])
-    } else if let Some(title) = title.strip_suffix("[resp3]") {
-        (title, vec![Protocol::Resp3])
-    } else {
-        (title, vec![Protocol::Resp2, Protocol::Resp3])
-    };
-    Scenario { title: title.trim().to_owned(), protocols, steps: Vec::new() }
+fn scenario(head: &str) -> Scenario {
+    let (title, protocols) = protocols(head);
+    Scenario { title: title.to_owned(), protocols, steps: Vec::new() }
 }
 
 fn step(line: usize, text: &str) -> Result<Step, String> {

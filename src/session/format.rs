@@ -5,15 +5,14 @@ mod write;
 
 #[doc(hidden)]
 pub use read::words;
-pub(crate) use write::quote;
-pub(super) use write::write_event;
+pub(crate) use write::{quote, write_event};
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
 use super::frame::{Frame, Placeholder};
-use read::{event, logical_lines};
+pub(crate) use read::{event, logical_lines};
 
 /// What stands for the password of AUTH and HELLO.
 const PASSWORD: &str = "<password>";

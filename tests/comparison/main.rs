@@ -1,14 +1,27 @@
 //! Conversations with `minibroker` and with real servers, compared byte by byte.
 //!
 //! A file in `cases/` holds the conversations of one family of commands. Every scenario runs on fresh
-//! connections against an empty server, once in RESP2 and once in RESP3, on `minibroker` and on every
-//! real server that this machine has: `redis-server` from PATH, and `redis8-server` and `valkey9-server`
-//! from the folder `$MINIBROKER_PEERS` or `/opt/peers`. After every step all that all connections have
-//! received must be the same. `minibroker` speaks the version of the server where it knows it, with Redis 7.0 that
-//! of 7.0, and Redis 8.0 else; `differences.md` says what remains, and a row there that hides nothing fails the test
-//! too.
+//! connections against an empty server, once in RESP2 and once in RESP3. What Redis 7.0, 8.0 and 8.2 and Valkey 9 have
+//! answered is recorded in `answers/`, and every machine compares `minibroker` with it. After every step all that all
+//! connections have received must be the same. `minibroker` speaks the version of the server where it knows it, with
+//! Redis 7.0 that of 7.0, and Redis 8.0 else; `differences.md` says what remains, and a row there that hides nothing
+//! fails the test too.
 //!
-//! Without any real server the tests are skipped, or fail where `MINIBROKER_REQUIRE_SERVERS=1`.
+//! Real servers that this machine has are asked as well: `redis-server` from PATH, and `redis8-server`, `redis82-server`
+//! and `valkey9-server` from the folder `$MINIBROKER_PEERS` or `/opt/peers`. A server of the recorded version must answer
+//! as recorded; one of another version is compared with `minibroker`. Without any the tests say so, or fail where
+//! `MINIBROKER_REQUIRE_SERVERS=1`.
+//!
+//! # Recording
+//!
+//! A new or changed scenario has no recorded answers, and fails. This asks all four servers, which have to be there:
+//!
+//! ```text
+//! RECORD_ANSWERS=1 cargo test --test comparison answer
+//! ```
+//!
+//! `COMPARISON_ONLY=words` with it records only these scenarios again, and the name of a test only this family. The
+//! format of the files is described in `src/conform/answers.rs`.
 //!
 //! # The format of a case file
 //!
@@ -49,7 +62,7 @@
 //! # For debugging
 //!
 //! `COMPARISON_ONLY=words` runs only scenarios with these words in their title, `COMPARISON_SHOW=1` prints
-//! what the reference answers, `COMPARISON_ROWS=1` a row for `differences.md` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
+//! what Redis 7.0 answered, `COMPARISON_ROWS=1` a row for `differences.md` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
 
 mod commands;
 mod dump;
@@ -60,11 +73,18 @@ mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;
 
-use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use minibroker::{
     Version,
     internal::conform::{
+        answers::{Answers, Witness},
         control::Control,
         differences, markers,
         run::{Outcome, Runner},
@@ -94,7 +114,7 @@ families! {
     client_answers_as_redis_server_does: "client",
     connections_answer_as_redis_server_does: "connection",
     debugging_answers_as_redis_server_does: "debug",
-    fields_expire_as_with_redis_server: "field_expiry",
+    expiring_fields_answer_as_redis_server_does: "field_expiry",
     geo_answers_as_redis_server_does: "geo",
     hashes_answer_as_redis_server_does: "hashes",
     hyperloglog_answers_as_redis_server_does: "hyperloglog",
@@ -119,12 +139,93 @@ families! {
 /// Differences, kept in the order of the lines: where, and what is told about it.
 type Found = BTreeMap<usize, (String, Vec<String>)>;
 
+/// What makes the recordings.
+const RECORD: &str = "RECORD_ANSWERS=1 cargo test --test comparison answer";
+
+/// The servers whose answers are recorded.
+const WITNESSES: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
+
+/// The cases of a family, and what is recorded of them.
+struct Family {
+    name: String,
+    file: String,
+    scenarios: Vec<Scenario>,
+    answers: Answers,
+}
+
+impl Family {
+    fn read(name: &str) -> Result<Self, String> {
+        let file = format!("cases/{name}.txt");
+        let scenarios = script::read(&file, &read(&file)?)?;
+        let recording = format!("answers/{name}.txt");
+        let answers = match fs::exists(folder().join(&recording)) {
+            Ok(false) => Answers::default(),
+            _ => Answers::read(&recording, &read(&recording)?)?,
+        };
+        Ok(Self { name: name.to_owned(), file, scenarios, answers })
+    }
+
+    /// Asks real servers and writes down what they answer. Scenarios that are not chosen stay as they are.
+    fn record(&self, only: Option<&str>) -> Result<(), String> {
+        let mut servers = servers::real().collect::<Result<Vec<_>, _>>()?;
+        servers.sort_by(|one, other| one.name.cmp(&other.name));
+        servers.retain(|server| WITNESSES.contains(&server.name.as_str()));
+        if !servers.iter().map(|server| server.name.as_str()).eq(WITNESSES) {
+            let found: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
+            return Err(format!(
+                "recording wants {}, and there is {}",
+                WITNESSES.join(", "),
+                found.join(", ")
+            ));
+        }
+        let witness =
+            |server: &servers::Server| Witness { name: server.name.clone(), release: server.release.clone() };
+        let mut answers = Answers::of(servers.iter().map(witness).collect());
+        let mut runners = servers.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
+        for scenario in &self.scenarios {
+            for (index, runner) in runners.iter_mut().enumerate() {
+                for &protocol in &scenario.protocols {
+                    let before = self.answers.outcomes(scenario, index, protocol);
+                    let is_chosen = only.is_none_or(|only| scenario.title.contains(only));
+                    let outcomes = match &before {
+                        Some(before) if !is_chosen => {
+                            before.iter().map(|outcome| (*outcome).clone()).collect()
+                        }
+                        _ => {
+                            let outcomes = runner.run(scenario, protocol, None);
+                            outcomes.map_err(|error| format!("{}: {error}", self.file))?
+                        }
+                    };
+                    answers.add(scenario, (index, protocol), &outcomes, before.as_deref());
+                }
+            }
+        }
+        let head = format!("# What real servers answer to {}. Made by {RECORD}.\n", self.file);
+        let path = folder().join(format!("answers/{}.txt", self.name));
+        fs::write(&path, head + &answers.to_string()).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/comparison")
+}
+
+fn read(name: &str) -> Result<String, String> {
+    fs::read_to_string(folder().join(name)).map_err(|error| format!("{name}: {error}"))
+}
+
+fn connect(server: &servers::Server) -> Result<Runner, String> {
+    let runner = Control::connect(server.addr).and_then(|control| Runner::new(&server.name, control));
+    runner.map_err(|error| format!("no connection to a server: {error}"))
+}
+
 fn compare_family(family: &str) -> Result<(), String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/comparison");
-    let file = format!("cases/{family}.txt");
-    let text = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"));
-    let scenarios = script::read(&file, &text(&file)?)?;
+    let family = Family::read(family)?;
     let only = env::var("COMPARISON_ONLY").ok();
+    if env::var_os("RECORD_ANSWERS").is_some() {
+        return family.record(only.as_deref());
+    }
+    let Family { name: family, file, scenarios, answers } = family;
     let show = env::var_os("COMPARISON_SHOW").is_some();
     let rows_wanted = env::var_os("COMPARISON_ROWS").is_some();
     let most = env::var("COMPARISON_MAX").ok().and_then(|most| most.parse().ok()).unwrap_or(20);
@@ -132,22 +233,22 @@ fn compare_family(family: &str) -> Result<(), String> {
     let real = servers::real().collect::<Result<Vec<_>, _>>()?;
     if real.is_empty() {
         skipped::missing("redis-server");
-        return Ok(());
     }
-    // Each real server is compared with a minibroker that speaks its version.
-    let mut versions: Vec<Version> = real.iter().map(servers::Server::version).collect();
+    let names: Vec<&str> = answers
+        .witnesses
+        .iter()
+        .map(|witness| witness.name.as_str())
+        .chain(real.iter().map(|server| server.name.as_str()))
+        .collect();
+    let rows = differences::read("differences.md", &read("differences.md")?, &family, &names)?;
+    // Each server is compared with a minibroker that speaks its version.
+    let mut versions: Vec<Version> = names.iter().map(|name| servers::version_of(name)).collect();
     versions.sort_unstable_by(|one, other| other.cmp(one));
     versions.dedup();
     let brokers =
         versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
-    let names: Vec<&str> = real.iter().map(|server| server.name.as_str()).collect();
-    let rows = differences::read("differences.md", &text("differences.md")?, family, &names)?;
 
-    let connect = |server: &servers::Server| {
-        let runner = Control::connect(server.addr).and_then(|control| Runner::new(&server.name, control));
-        runner.map_err(|error| format!("no connection to a server: {error}"))
-    };
-    let mut references = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
+    let mut live = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
     let subjects = versions.iter().zip(&brokers).map(|(version, broker)| Ok((*version, connect(broker)?)));
     let mut subjects = subjects.collect::<Result<Vec<_>, String>>()?;
     let mut found = Found::new();
@@ -157,24 +258,61 @@ fn compare_family(family: &str) -> Result<(), String> {
             continue;
         }
         for &protocol in &scenario.protocols {
-            let mut answers: Vec<Vec<Outcome>> = Vec::new();
-            for reference in &mut references {
-                answers.push(
-                    reference.run(scenario, protocol, None).map_err(|error| format!("{file}: {error}"))?,
-                );
+            // What each server answers: as it is recorded, and as it answers now.
+            let mut references: Vec<(&str, Vec<Outcome>)> = Vec::new();
+            for (index, witness) in answers.witnesses.iter().enumerate() {
+                if let Some(recorded) = answers.outcomes(scenario, index, protocol) {
+                    references.push((&witness.name, recorded.into_iter().cloned().collect()));
+                }
             }
-            if show {
-                print_scenario(&file, scenario, protocol, &answers[0]);
+            if references.len() < WITNESSES.len() {
+                let line = scenario.steps.first().map_or(0, |step| step.line);
+                let text = format!(
+                    "{file}:{line}: the answers to \"{}\" are not recorded: {RECORD}",
+                    scenario.title
+                );
+                found.insert(line, (text, Vec::new()));
+                whole = false;
+            }
+            for (server, runner) in real.iter().zip(&mut live) {
+                let outcomes =
+                    runner.run(scenario, protocol, None).map_err(|error| format!("{file}: {error}"))?;
+                let recorded = answers
+                    .witnesses
+                    .iter()
+                    .position(|witness| witness.name == server.name && witness.release == server.release)
+                    .and_then(|index| answers.outcomes(scenario, index, protocol));
+                let Some(recorded) = recorded else {
+                    references.push((&server.name, outcomes));
+                    continue;
+                };
+                for ((step, recorded), outcome) in scenario.steps.iter().zip(recorded).zip(&outcomes) {
+                    let (name, title) = (&server.name, &scenario.title);
+                    // What is listed as of any order is another one in each process.
+                    if !step.markers.same(recorded, outcome)
+                        && !differences::known(&rows, name, title, step, (recorded, outcome))?
+                    {
+                        let place = format!(
+                            "{} {} no longer answers as recorded (+ now), in {protocol:?}: {RECORD}",
+                            server.name, server.release
+                        );
+                        let (recorded, now) = (markers::show(recorded), markers::show(outcome));
+                        note(&mut found, &file, scenario, step, place, &recorded, &now);
+                    }
+                }
+            }
+            if let Some((_, outcomes)) = references.first().filter(|_| show) {
+                print_scenario(&file, scenario, protocol, outcomes);
             }
             for (version, subject) in &mut subjects {
-                let compared = real.iter().zip(&answers).filter(|(server, _)| server.version() == *version);
+                let compared = references.iter().filter(|(name, _)| servers::version_of(name) == *version);
                 let hint = compared.clone().next().map(|(_, answers)| answers.as_slice());
                 match subject.run(scenario, protocol, hint) {
                     Ok(outcomes) => {
-                        for (server, answers) in compared {
+                        for (name, answers) in compared {
                             for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes)
                             {
-                                let (name, title) = (&server.name, &scenario.title);
+                                let title = &scenario.title;
                                 if step.markers.same(answer, outcome)
                                     || differences::known(&rows, name, title, step, (answer, outcome))?
                                 {
@@ -198,14 +336,14 @@ fn compare_family(family: &str) -> Result<(), String> {
                         whole = false;
                         if let Err(error) = subject.recover() {
                             found.insert(usize::MAX, (format!("given up: {error}"), Vec::new()));
-                            return Err(report(family, &found, most));
+                            return Err(report(&family, &found, most));
                         }
                     }
                 }
             }
         }
         if found.len() >= most {
-            return Err(report(family, &found, most));
+            return Err(report(&family, &found, most));
         }
     }
     if whole && found.is_empty() {
@@ -214,7 +352,7 @@ fn compare_family(family: &str) -> Result<(), String> {
             found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
         }
     }
-    if found.is_empty() { Ok(()) } else { Err(report(family, &found, most)) }
+    if found.is_empty() { Ok(()) } else { Err(report(&family, &found, most)) }
 }
 
 /// Adds a difference; what differs at the same line already is only counted.

@@ -18,6 +18,8 @@ use minibroker::internal::conform::control::Control;
 pub struct Server {
     /// `minibroker`, or what the server says it is: `redis-7.0`, `redis-8.2`, `valkey-9.1`.
     pub name: String,
+    /// The whole version, as `7.0.15`.
+    pub release: String,
     pub addr: SocketAddr,
     keep: Keep,
 }
@@ -69,7 +71,13 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
     let broker = minibroker::Broker::builder().compat(version).start();
     let broker = broker.map_err(|error| format!("minibroker does not start: {error}"))?;
     let name = format!("minibroker as Redis {version}");
-    Ok(Server { name, addr: broker.addr().expect("it listens"), keep: Keep::Broker { _broker: broker } })
+    let release = version.release().to_owned();
+    Ok(Server {
+        name,
+        release,
+        addr: broker.addr().expect("it listens"),
+        keep: Keep::Broker { _broker: broker },
+    })
 }
 
 /// Every real server that this machine has, Redis 8.0 first, started as it is asked for.
@@ -161,8 +169,8 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
             if field(&info, "process_id") != Some(&process.child.id().to_string()) {
                 return Err(io::Error::other("another server has taken the port"));
             }
-            let name = name(&info);
-            return Ok(Server { name, addr, keep: Keep::Process { process } });
+            let (name, release) = name(&info);
+            return Ok(Server { name, release, addr, keep: Keep::Process { process } });
         }
         if Instant::now() > deadline {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG within 20 s"));
@@ -176,12 +184,12 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-/// Kind and version up to the minor number.
-fn name(info: &str) -> String {
+/// Kind and version up to the minor number, and the whole version.
+fn name(info: &str) -> (String, String) {
     let (kind, version) = match field(info, "valkey_version") {
         Some(version) => ("valkey", version),
         None => ("redis", field(info, "redis_version").unwrap_or("?")),
     };
     let short: Vec<&str> = version.split('.').take(2).collect();
-    format!("{kind}-{}", short.join("."))
+    (format!("{kind}-{}", short.join(".")), version.to_owned())
 }

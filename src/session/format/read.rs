@@ -7,7 +7,7 @@ use crate::remote::DEEPEST;
 use crate::session::frame::{Frame, Placeholder};
 
 /// Lines with their continuations, and the number of each.
-pub(super) fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, FormatError> {
+pub(crate) fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, FormatError> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     let (mut open, mut in_string) = (false, false);
     for (index, line) in text.lines().enumerate() {
@@ -56,7 +56,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(fits)
 }
 
-pub(super) fn event(line: &str, mut connection: impl FnMut(&str) -> usize) -> Result<Action, String> {
+pub(crate) fn event(line: &str, mut connection: impl FnMut(&str) -> usize) -> Result<Action, String> {
     let (name, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let rest = rest.trim();
     if name == "pause" || name == "idle" {

@@ -11,11 +11,7 @@ const WIDTH: usize = 110;
 const INDENT: &str = "    ";
 
 /// Writes an event, with a newline at the end. Long ones are wrapped.
-pub(in crate::session) fn write_event<'a>(
-    out: &mut String,
-    action: &Action,
-    name: impl Fn(usize) -> &'a str,
-) {
+pub(crate) fn write_event<'a>(out: &mut String, action: &Action, name: impl Fn(usize) -> &'a str) {
     let mut line = Wrapped { column: 0, first: true, prefix: String::new(), out };
     match action {
         Action::Pause(time) => line.words(&["pause", &time.as_millis().to_string()]),
