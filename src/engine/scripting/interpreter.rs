@@ -13,8 +13,8 @@ use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
 use super::{api, bit, host, structs};
+use crate::config::Version;
 use crate::resp::Protocol;
-use crate::store::Version;
 
 /// What scripts run in. It is made at the first of them.
 pub(super) struct Interpreter<H: Host> {
