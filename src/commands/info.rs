@@ -6,9 +6,8 @@
 use std::fmt::Write;
 
 use super::{Context, Outcome, table};
-use crate::clients::pubsub::Kind;
-use crate::config::Version;
-use crate::state::Store;
+use crate::store::pubsub::Kind;
+use crate::store::{Store, Version};
 
 /// Writes the fields of a section.
 type WriteSection = fn(&Store, &mut String) -> std::fmt::Result;

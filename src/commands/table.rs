@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::{Context, Outcome};
-use crate::config::Version;
+use crate::store::Version;
 
 mod bitmaps;
 mod connection;

@@ -26,10 +26,8 @@ use dashmap::DashMap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use crate::clients::ClientKey;
-use crate::data::Time;
 use crate::engine::Engine;
-use crate::state::Store;
+use crate::store::{ClientKey, Store, Time};
 
 /// What the connections, the timer and the handle share.
 #[derive(Debug)]

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::state::Store;
-use crate::state::conditions::summary;
-use crate::testing::condition::{Condition, Seen};
+use crate::store::Store;
+use crate::store::condition::{Condition, Seen, summary};
 
 /// A question to the state. It is asked with the engine's lock held, by whoever has changed something.
 pub type Predicate = Box<dyn FnMut(&Store) -> bool + Send>;
@@ -26,7 +25,7 @@ pub enum Awaited {
 impl Awaited {
     fn is_met(&mut self, store: &Store) -> bool {
         match self {
-            Self::Count(condition) => store.meets(condition),
+            Self::Count(condition) => condition.is_met(store),
             Self::Until(predicate) => {
                 let _end = Looking::begin();
                 predicate(store)
@@ -36,7 +35,7 @@ impl Awaited {
 
     fn seen(&self, store: &Store) -> Seen {
         match self {
-            Self::Count(condition) => store.seen(condition),
+            Self::Count(condition) => condition.seen(store),
             Self::Until(_) => Seen { count: None, text: summary(store) },
         }
     }

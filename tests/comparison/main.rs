@@ -132,6 +132,8 @@ families! {
     streams_answer_as_redis_server_does: "streams",
     stream_groups_answer_as_redis_server_does: "stream_groups",
     strings_answer_as_redis_server_does: "strings",
+    the_library_cjson_answers_as_redis_server_does: "cjson",
+    the_library_cmsgpack_answers_as_redis_server_does: "cmsgpack",
     the_library_struct_answers_as_redis_server_does: "struct",
     transactions_answer_as_redis_server_does: "transactions",
 }

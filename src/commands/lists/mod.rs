@@ -9,12 +9,9 @@ pub use moving::{lmove, lmpop, rpoplpush};
 pub use positions::lpos;
 
 use super::{Context, Error, Outcome, numbers};
-use crate::config::{Class, Version};
-use crate::data::list;
-use crate::data::list::{End, ListLimits};
-use crate::data::{List, Value};
 use crate::resp::Reply;
-use crate::state::Store;
+use crate::store::list::{self, End, ListLimits};
+use crate::store::{Class, List, Store, Value, Version};
 
 impl End {
     /// The end that LEFT or RIGHT names.

@@ -1,7 +1,7 @@
 //! LPOS.
 
 use crate::commands::{Context, Error, Outcome, numbers};
-use crate::data::{Bytes, List};
+use crate::store::{Bytes, List};
 
 /// What to look for.
 struct Search<'a> {

@@ -17,11 +17,9 @@ pub use scan::zscan;
 
 use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
-use crate::config::Class;
-use crate::data::sorted_set::{Inserted, Limits};
-use crate::data::{SortedSet, Typed};
 use crate::resp::Reply;
-use crate::state::Store;
+use crate::store::sorted_set::{Inserted, Limits};
+use crate::store::{Class, SortedSet, Store, Typed};
 
 /// The options of ZADD.
 #[allow(clippy::struct_excessive_bools)]

@@ -68,6 +68,14 @@ impl<'a> Arguments<'a> {
         self.integer(index).map(|integer| integer as i32)
     }
 
+    /// The same, or a default where there is none or nil.
+    pub fn int_or(&self, index: usize, default: i32) -> mlua::Result<i32> {
+        match self.get(index) {
+            None | Some(Value::Nil) => Ok(default),
+            Some(_) => self.int(index),
+        }
+    }
+
     /// A string, or a number as text.
     pub fn text(&self, index: usize) -> mlua::Result<Vec<u8>> {
         let got = self.get(index);

@@ -12,15 +12,16 @@ fn bits(args: &Arguments<'_>, index: usize) -> mlua::Result<u32> {
     Ok((args.number(index)? + MOVE).to_bits() as u32)
 }
 
+type One = fn(u32) -> u32;
+type Two = fn(u32, u32) -> u32;
+
 /// Makes the library.
 pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    type One = fn(u32) -> u32;
     let of_one: [(&str, One); 3] = [("tobit", |a| a), ("bnot", |a| !a), ("bswap", u32::swap_bytes)];
     for (name, operation) in of_one {
         add(lua, &table, name, move |args| Ok(operation(bits(args, 1)?)))?;
     }
-    type Two = fn(u32, u32) -> u32;
     let of_many: [(&str, Two); 3] = [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, operation) in of_many {
         add(lua, &table, name, move |args| {

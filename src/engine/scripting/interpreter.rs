@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
 use mlua::debug::HookTriggers;
-use mlua::{Function, Lua, LuaString, Value, VmState};
+use mlua::{Function, Lua, LuaString, Table, Value, VmState};
 use parking_lot::Mutex;
 
 use super::errors::{self, Thrown};
@@ -12,9 +12,12 @@ use super::host::{Failure, Host, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
-use super::{api, bit, host, structs};
-use crate::config::Version;
+use super::{api, bit, cjson, cmsgpack, host, structs};
 use crate::resp::Protocol;
+use crate::store::Version;
+
+/// What makes a library.
+type Library = fn(&Lua) -> mlua::Result<Table>;
 
 /// What scripts run in. It is made at the first of them.
 pub(super) struct Interpreter<H: Host> {
@@ -46,10 +49,16 @@ impl<H: Host> Interpreter<H> {
         let mut sandbox = Sandbox::new(&Shared { random: Arc::clone(random) })?;
         let redis = api::table(&sandbox.lua, &slot, version)?;
         sandbox.add("redis", redis)?;
-        let bit = bit::table(&sandbox.lua)?;
-        sandbox.add("bit", bit)?;
-        let structs = structs::table(&sandbox.lua)?;
-        sandbox.add("struct", structs)?;
+        let libraries: [(&str, Library); 4] = [
+            ("bit", bit::table),
+            ("cjson", cjson::table),
+            ("cmsgpack", cmsgpack::table),
+            ("struct", structs::table),
+        ];
+        for (name, table) in libraries {
+            let table = table(&sandbox.lua)?;
+            sandbox.add(name, table)?;
+        }
         let handler = handler(&sandbox, &slot)?;
         limit_instructions(&sandbox, &slot)?;
         sandbox.close()?;

@@ -7,10 +7,13 @@ mod api;
 mod arguments;
 mod bit;
 mod cache;
+mod cjson;
+mod cmsgpack;
 mod errors;
 mod flags;
 mod host;
 mod interpreter;
+mod numbers;
 mod random;
 mod replies;
 mod sandbox;
@@ -22,13 +25,10 @@ use parking_lot::Mutex;
 
 use super::Engine;
 use super::dispatch::{Finished, may_write};
-use crate::clients::ClientKey;
 use crate::commands::table::{self, Command, Flags, Script as Kind};
-use crate::commands::{Error, numbers};
-use crate::config::{Config, Version};
-use crate::data::Time;
+use crate::commands::{Error, numbers as command_numbers};
 use crate::resp::{Args, Protocol, Reply};
-use crate::state::Store;
+use crate::store::{ClientKey, Config, Store, Time, Version};
 use cache::Cache;
 use host::{Failure, Host, Run};
 use interpreter::{Ended, Interpreter, To};
@@ -199,7 +199,7 @@ impl Engine {
 
 /// How many of the arguments are keys.
 fn key_count(args: Args<'_>) -> Result<usize, Error> {
-    let keys = numbers::integer(&args[2])?;
+    let keys = command_numbers::integer(&args[2])?;
     if usize::try_from(keys).is_ok_and(|keys| keys > args.len() - 3) {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }

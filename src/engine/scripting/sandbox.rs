@@ -63,6 +63,13 @@ impl Protected {
     }
 }
 
+/// Where scripts cannot look: what stands behind a table, if it must not be changed, and else the table itself.
+pub(super) fn behind(lua: &Lua, table: &Table) -> Table {
+    let protected = lua.app_data_ref::<Arc<OnceLock<Protected>>>();
+    let behind = protected.as_ref().and_then(|all| all.get()).and_then(|all| all.behind(table));
+    behind.unwrap_or(table).clone()
+}
+
 /// An interpreter with its globals.
 pub(super) struct Sandbox {
     pub lua: Lua,
@@ -92,7 +99,8 @@ impl Sandbox {
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         lua.set_memory_limit(MEMORY)?;
         let native = lua.globals();
-        let protected = Arc::new(OnceLock::new());
+        let protected: Arc<OnceLock<Protected>> = Arc::default();
+        lua.set_app_data(Arc::clone(&protected));
         let globals = lua.create_table()?;
         for name in BASE.into_iter().chain(REST) {
             globals.raw_set(name, native.raw_get::<Value>(name)?)?;

@@ -22,7 +22,9 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
         "pack",
         lua.create_function(|lua, mut values: MultiValue| {
             // redis-server has a nil behind the arguments.
-            values.push_back(Value::Nil);
+            if !values.is_empty() {
+                values.push_back(Value::Nil);
+            }
             pack(lua, &Arguments::new(lua, values))
         })?,
     )?;
