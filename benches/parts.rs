@@ -18,9 +18,11 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use driven::{Driven, NOW, request};
+use minibroker::internal::config::Config;
+use minibroker::internal::data::pattern;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
-use minibroker::internal::store::{Config, Recorder, pattern};
+use minibroker::internal::testing::Recorder;
 use minibroker::{Broker, ClientStream, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

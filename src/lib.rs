@@ -94,30 +94,35 @@
 //! - `tls`: real servers behind `rediss://`.
 
 mod broker;
+mod clients;
 mod commands;
+mod config;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 mod conform;
+mod data;
 pub mod differences;
 mod engine;
+mod keyspace;
 mod remote;
 mod resp;
 mod server;
 #[cfg(feature = "cli")]
 mod session;
-mod store;
+mod state;
+mod testing;
 pub mod testing_a_chat;
 
+pub use crate::config::{UnknownVersion, Version};
 pub use broker::{
     AnyServer, Anything as AnyFault, Argument, Broker, Builder, CommandError, Commands as CommandFaults,
     DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded, Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE,
     Fault, Faults, Filter, IntoArguments, Journal, Message, Messages as MessageFaults, Peer, Refusal, Server,
     Stall, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch, WatchedCommand,
 };
+pub use clients::pubsub::Kind as SubscriptionKind;
 pub use resp::{ByteString, Value};
 pub use server::ClientStream;
-pub use store::pubsub::Kind as SubscriptionKind;
-pub use store::{UnknownVersion, Version};
 
 /// What the program, the benches, the fuzz targets and the tests of this crate need beside the API. No promise is made of it.
 #[doc(hidden)]
@@ -142,7 +147,22 @@ pub mod internal {
     pub mod session {
         pub use crate::session::*;
     }
-    pub mod store {
-        pub use crate::store::*;
+    pub mod clients {
+        pub use crate::clients::*;
+    }
+    pub mod config {
+        pub use crate::config::*;
+    }
+    pub mod data {
+        pub use crate::data::*;
+    }
+    pub mod keyspace {
+        pub use crate::keyspace::*;
+    }
+    pub mod state {
+        pub use crate::state::*;
+    }
+    pub mod testing {
+        pub use crate::testing::*;
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use minibroker::internal::clients::Address;
+use minibroker::internal::clients::ClientKey;
+use minibroker::internal::config::Config;
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::{Parser, Protocol, Reply};
-use minibroker::internal::store::clients::Address;
-use minibroker::internal::store::{ClientKey, Config, Time};
 
 /// When everything happens.
 pub const NOW: Time = Time::from_micros(1_700_000_000_000_000);

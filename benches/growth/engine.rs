@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use minibroker::internal::store::ClientKey;
+use minibroker::internal::clients::ClientKey;
 
 use crate::driven::{Driven, request};
 

@@ -2,7 +2,7 @@
 
 use minibroker::internal::commands::table::syntax::{Argument, Kind, parse};
 use minibroker::internal::commands::table::{self, Command, Group, Run};
-use minibroker::internal::store::dump::signed;
+use minibroker::internal::data::dump::signed;
 
 /// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
 /// is optional or repeated comes to an end.

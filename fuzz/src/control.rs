@@ -6,12 +6,15 @@
 
 use std::time::Duration;
 
+use minibroker::internal::clients::ClientKey;
+use minibroker::internal::clients::pubsub::Kind;
+use minibroker::internal::clients::{Address, Close};
+use minibroker::internal::config::Config;
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::{Engine, Flow};
+use minibroker::internal::keyspace::Database;
 use minibroker::internal::resp::{OwnedRequest, Parser, Protocol};
-use minibroker::internal::store::clients::{Address, Close};
-use minibroker::internal::store::journal::Recorder;
-use minibroker::internal::store::pubsub::Kind;
-use minibroker::internal::store::{ClientKey, Config, Database, Time};
+use minibroker::internal::testing::journal::Recorder;
 
 use super::{commands, judge, requests};
 

@@ -14,13 +14,15 @@
 
 use std::time::Duration;
 
+use minibroker::internal::clients::ClientKey;
+use minibroker::internal::clients::pubsub::Kind;
+use minibroker::internal::clients::waiters::Reason;
+use minibroker::internal::clients::{Address, Close};
+use minibroker::internal::config::Config;
+use minibroker::internal::data::value::Type;
+use minibroker::internal::data::{Hash, Time, Typed};
 use minibroker::internal::engine::{Engine, Flow};
 use minibroker::internal::resp::{Limits, OwnedRequest, Parser, Protocol, Value};
-use minibroker::internal::store::clients::{Address, Close};
-use minibroker::internal::store::pubsub::Kind;
-use minibroker::internal::store::value::Type;
-use minibroker::internal::store::waiters::Reason;
-use minibroker::internal::store::{ClientKey, Config, Hash, Time, Typed};
 
 use super::{commands, judge, requests};
 

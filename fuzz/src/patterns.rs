@@ -1,7 +1,7 @@
 //! The pattern matcher: against the `glob` crate where both speak the same language, and against redis-server's
 //! rules written down naively.
 
-use minibroker::internal::store::pattern::matches;
+use minibroker::internal::data::pattern::matches;
 
 /// Naive matching is exponential in the number of `*`.
 const NAIVE_STARS_MAX: usize = 5;

@@ -1,11 +1,12 @@
 //! Values in redis-server's serialization: what RESTORE takes can be worked with and written again.
 
+use minibroker::internal::config::Config;
+use minibroker::internal::data::dump::{dump, restore, signed};
+use minibroker::internal::data::list::{End, ListLimits};
+use minibroker::internal::data::set::Member;
+use minibroker::internal::data::stream::{Keep, NewId, NodeLimits, Trim};
+use minibroker::internal::data::{StreamId, Value};
 use minibroker::internal::resp::OwnedRequest;
-use minibroker::internal::store::dump::{dump, restore, signed};
-use minibroker::internal::store::list::{End, ListLimits};
-use minibroker::internal::store::set::Member;
-use minibroker::internal::store::stream::{Keep, NewId, NodeLimits, Trim};
-use minibroker::internal::store::{Config, StreamId, Value};
 
 /// All that clients can read of a value, as text. What has no order is sorted.
 fn read_out(value: &Value) -> Vec<String> {
@@ -86,7 +87,7 @@ fn use_up(value: &mut Value, config: &Config) {
             while list.pop(End::Right).is_some() {}
         }
         Value::Set(set) => {
-            set.add(b"more", minibroker::internal::store::set::SetLimits::of(config));
+            set.add(b"more", minibroker::internal::data::set::SetLimits::of(config));
             let members: Vec<Vec<u8>> = set
                 .iter()
                 .map(|member| match member {
@@ -97,7 +98,7 @@ fn use_up(value: &mut Value, config: &Config) {
             assert!(members.iter().all(|member| set.remove(member)));
         }
         Value::Hash(hash) => {
-            hash.set(b"more", b"", minibroker::internal::store::hash::HashLimits::of(config));
+            hash.set(b"more", b"", minibroker::internal::data::hash::HashLimits::of(config));
             hash.remove_due(1_000_000_000_000, usize::MAX);
             let fields: Vec<Vec<u8>> = hash.iter().map(|(field, _)| field.to_vec()).collect();
             assert!(fields.iter().all(|field| hash.remove(field).is_some()));

@@ -13,10 +13,12 @@ use tokio::sync::{Notify, watch};
 use super::on_runtime::Tasks;
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, StartError};
 use crate::commands::config;
+use crate::config::OutputLimit;
+use crate::config::{Config, Version};
+use crate::data::Time;
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
-use crate::store::config::OutputLimit;
-use crate::store::{Config, Recorder, Time, Version};
+use crate::testing::Recorder;
 
 /// What CLIENT LIST shows as the broker's end of a connection, if it has no address.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

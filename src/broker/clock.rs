@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::server::Place;
 use super::{Broker, Server};
+use crate::data::Time;
 use crate::engine::Engine;
 use crate::server::Shared;
-use crate::store::Time;
 
 impl<S: Server> Broker<S> {
     /// The time by the broker's clock, to the microsecond: what TIME tells.

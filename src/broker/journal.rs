@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use super::server::Place;
 use super::{Broker, Embedded, Server};
 use crate::commands::control;
-use crate::store::journal::{Event, Message, Quoted};
+use crate::data::Quoted;
+use crate::testing::journal::{Event, Message};
 
 /// How much memory the journal of an embedded broker takes at most, unless
 /// [`Builder::journal_limit`](super::Builder::journal_limit) says otherwise: enough for tens of thousands of events.
@@ -196,7 +197,8 @@ impl Broker {
     pub fn assert_no_message_lost(&self) {
         self.server.assert_recording();
         let shared = &self.server.shared;
-        let (lost, dropped) = shared.look(|store| (store.lost_messages(), store.journal.dropped()));
+        let (lost, dropped) =
+            shared.look(|store| (store.journal.lost_messages(&store.clients), store.journal.dropped()));
         if dropped == 0 && lost.is_empty() {
             return;
         }

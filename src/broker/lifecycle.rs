@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::server::Place;
 use super::{Broker, Embedded, Server, StartError};
+use crate::clients::Filter;
 use crate::engine::{Direction, Held};
 use crate::server::Shared;
-use crate::store::clients::Filter;
 
 impl<S: Server> Broker<S> {
     /// Cuts off the clients that are meant, as CLIENT KILL does, and returns how many they were. When this returns they

@@ -15,9 +15,9 @@ mod state;
 mod wait;
 mod watch;
 
-pub use crate::store::clients::Filter;
-pub use crate::store::condition::DEFAULT_WAIT;
-pub use crate::store::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
+pub use crate::clients::Filter;
+pub use crate::testing::condition::DEFAULT_WAIT;
+pub use crate::testing::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use arguments::{Argument, IntoArguments};
 pub use attached::{FLUSH_VARIABLE, URL_VARIABLE};
 pub use builder::Builder;
@@ -36,11 +36,11 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::clients::Address;
 use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{ClientStream, Shared};
-use crate::store::clients::Address;
-use crate::store::condition::Condition;
+use crate::testing::condition::Condition;
 use server::Place;
 
 /// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the

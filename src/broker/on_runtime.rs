@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::{Broker, Builder, StartError};
+use crate::clients::Address;
 use crate::server::Shared;
-use crate::store::clients::Address;
 
 /// How long accepting pauses when the system refuses.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

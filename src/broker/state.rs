@@ -3,10 +3,12 @@
 use std::fmt;
 
 use super::attached::Asking;
+use crate::clients::pubsub::Kind;
+use crate::keyspace::Entry;
 use crate::resp::Value;
-use crate::store::condition::{Condition, summary};
-use crate::store::pubsub::Kind;
-use crate::store::{self, Entry, Store};
+use crate::state::Store;
+use crate::state::conditions::summary;
+use crate::testing::condition::Condition;
 
 /// The state of a broker at one moment, between two commands: what [`Broker::wait_until`](super::Broker::wait_until)
 /// asks its questions to. It can be looked at and not changed, and looking counts nowhere: no hit, no access time.
@@ -136,7 +138,8 @@ impl<'a> State<'a> {
         self.either(
             |store| {
                 let entry = self.entry(store, stream);
-                let stream = entry.and_then(|entry| <store::Stream as store::Typed>::of(&entry.value));
+                let stream =
+                    entry.and_then(|entry| <crate::data::Stream as crate::data::Typed>::of(&entry.value));
                 let group = stream.and_then(|stream| stream.groups().get(group));
                 group.map_or(0, |group| group.pending().len())
             },
@@ -155,7 +158,7 @@ impl<'a> State<'a> {
             |store| {
                 let now = store.now.millis();
                 let database = store.databases.get(self.database.unwrap_or_default());
-                let keys = database.into_iter().flat_map(store::Database::iter);
+                let keys = database.into_iter().flat_map(crate::keyspace::Database::iter);
                 let live = keys.filter(|(_, entry)| entry.expires().is_none_or(|at| at > now));
                 live.map(|(key, _)| key.to_vec()).collect()
             },
@@ -205,7 +208,7 @@ impl<'a> State<'a> {
         let key = key.as_ref();
         self.either(
             |store| match self.entry(store, key).map(|entry| &entry.value) {
-                Some(store::Value::String(string)) => Value::Bulk(string.bytes().to_vec()),
+                Some(crate::data::Value::String(string)) => Value::Bulk(string.bytes().to_vec()),
                 _ => Value::Null,
             },
             |asking| self.asked(asking, [b"GET", key]),
@@ -219,7 +222,7 @@ impl<'a> State<'a> {
         self.either(
             |store| {
                 let value = match self.entry(store, key).map(|entry| &entry.value) {
-                    Some(store::Value::Hash(hash)) => hash.get(field),
+                    Some(crate::data::Value::Hash(hash)) => hash.get(field),
                     _ => None,
                 };
                 value.map_or(Value::Null, |value| Value::Bulk(value.to_vec()))
@@ -234,8 +237,8 @@ impl<'a> State<'a> {
         let (key, member) = (key.as_ref(), member.as_ref());
         self.either(
             |store| match self.entry(store, key).map(|entry| &entry.value) {
-                Some(store::Value::Set(set)) => set.contains(member),
-                Some(store::Value::SortedSet(set)) => set.score(member).is_some(),
+                Some(crate::data::Value::Set(set)) => set.contains(member),
+                Some(crate::data::Value::SortedSet(set)) => set.score(member).is_some(),
                 _ => false,
             },
             |asking| {

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::server::Place;
 use super::{DEFAULT_WAIT, Embedded, State};
 use crate::server::{Added, Awaited, Panicked, Shared};
-use crate::store::condition::{Condition, Seen};
+use crate::testing::condition::{Condition, Seen};
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after

@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use super::numbers::{clamped_range, integer, is_option, string_range};
 use super::{Context, Error, Outcome};
+use crate::config::{Class, Version};
+use crate::data::bits;
+use crate::data::bits::{Field, Operation, Overflow};
+use crate::data::string::View;
+use crate::data::{ByteString, Value};
 use crate::resp::parse_integer;
-use crate::store::bits::{self, Field, Operation, Overflow};
-use crate::store::string::View;
-use crate::store::{ByteString, Class, Store, Value, Version};
+use crate::state::Store;
 
 /// The number of a bit, which must lie in what a string may be long.
 fn bit_offset(ctx: &Context<'_>, text: &[u8]) -> Result<u64, Error> {

@@ -2,11 +2,13 @@
 
 use super::numbers::up_to_nul;
 use super::{Context, Error, Outcome, numbers};
+use crate::clients::ClientKey;
+use crate::clients::waiters::{Answer, Pause};
+use crate::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
 use crate::commands::table;
+use crate::config::Version;
 use crate::resp::{Args, Protocol, parse_integer};
-use crate::store::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
-use crate::store::waiters::{Answer, Pause};
-use crate::store::{ClientKey, Store, Version};
+use crate::state::Store;
 
 /// `CLIENT ID`.
 ///

@@ -6,8 +6,9 @@ use super::Error;
 use super::table::syntax::{self, Argument};
 use super::table::{self, Begin, Categories, Command, Find, KeySpec};
 use super::{Context, Outcome};
+use crate::config::Version;
+use crate::data::pattern;
 use crate::resp::Args;
-use crate::store::{Version, pattern};
 
 /// `COMMAND`: describes every command.
 ///

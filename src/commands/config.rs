@@ -5,10 +5,11 @@
 //! only: nothing is accepted and then ignored. What is not in the table is unknown.
 
 use super::{Context, Error, Outcome};
+use crate::config::OutputLimit;
+use crate::config::Policy;
+use crate::config::{Class, Config, Version};
+use crate::data::pattern;
 use crate::resp::parse_integer;
-use crate::store::access::Policy;
-use crate::store::config::OutputLimit;
-use crate::store::{Class, Config, Version, pattern};
 
 /// One setting.
 struct Parameter {

@@ -3,9 +3,10 @@
 use super::client::printable;
 use super::numbers::integer_of_32_bits;
 use super::{Context, Error, Outcome};
+use crate::clients::{Close, ReplyMode};
+use crate::config::Version;
+use crate::data::Bytes;
 use crate::resp::{Protocol, parse_integer};
-use crate::store::clients::{Close, ReplyMode};
-use crate::store::{Bytes, Version};
 
 /// The only user there is.
 const DEFAULT_USER: &[u8] = b"default";

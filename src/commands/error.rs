@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::numbers::up_to_nul;
-use crate::store::WrongType;
+use crate::data::WrongType;
 
 /// An error reply without the leading `-`: a code and a text. Bytes, because some errors repeat what the client
 /// has sent.

@@ -2,9 +2,12 @@
 
 use super::numbers::is_option;
 use super::{Context, Error, Outcome};
-use crate::store::hyperloglog::{self, Corrupted, Union};
-use crate::store::string::View;
-use crate::store::{ByteString, Class, Store, Value};
+use crate::config::Class;
+use crate::data::hyperloglog;
+use crate::data::hyperloglog::{Corrupted, Union};
+use crate::data::string::View;
+use crate::data::{ByteString, Value};
+use crate::state::Store;
 
 const CORRUPTED: &str = "INVALIDOBJ Corrupted HLL object detected";
 const NO_COUNTER: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";

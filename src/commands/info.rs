@@ -6,8 +6,9 @@
 use std::fmt::Write;
 
 use super::{Context, Outcome, table};
-use crate::store::pubsub::Kind;
-use crate::store::{Store, Version};
+use crate::clients::pubsub::Kind;
+use crate::config::Version;
+use crate::state::Store;
 
 /// Writes the fields of a section.
 type WriteSection = fn(&Store, &mut String) -> std::fmt::Result;

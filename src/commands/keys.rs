@@ -4,7 +4,8 @@ use super::connection::database;
 use super::numbers::{self, ExpiryCondition, ExpiryForm, integer, integer_of_32_bits, is_option, up_to_nul};
 use super::scan::{self, Options, Over};
 use super::{Context, Error, Outcome};
-use crate::store::{Class, Entry};
+use crate::config::Class;
+use crate::keyspace::Entry;
 
 /// `DEL key [key ...]`: how many of the keys there were.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {

@@ -40,7 +40,7 @@ pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
 pub fn stats(ctx: &mut Context<'_>) -> Outcome {
     let memory = ctx.store.memory();
     let (total, overhead) = (memory.total(), memory.clients + memory.pubsub);
-    let keys: usize = ctx.store.databases.iter().map(crate::store::Database::len).sum();
+    let keys: usize = ctx.store.databases.iter().map(crate::keyspace::Database::len).sum();
     let fields = [
         ("total.allocated", total),
         ("startup.allocated", 0),

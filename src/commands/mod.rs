@@ -43,11 +43,14 @@ pub mod transactions;
 
 pub use error::Error;
 
+use crate::clients::Client;
+use crate::clients::ClientKey;
+use crate::clients::waiters::{Reason, Wanted};
+use crate::config::Version;
+use crate::data::Bytes;
+use crate::data::value::Type;
 use crate::resp::{Args, OwnedRequest, Reply};
-use crate::store::clients::Client;
-use crate::store::value::Type;
-use crate::store::waiters::{Reason, Wanted};
-use crate::store::{Bytes, ClientKey, Store, Version};
+use crate::state::Store;
 
 /// What a command returns: nothing, as its reply is written, or the error that is its reply.
 pub type Outcome = Result<(), Error>;

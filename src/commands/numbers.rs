@@ -1,8 +1,9 @@
 //! The readings of arguments that many commands share, with redis-server's errors.
 
 use super::Error;
+use crate::config::Version;
+use crate::data::Time;
 use crate::resp::{parse_decimal, parse_double, parse_integer};
-use crate::store::{Time, Version};
 
 /// A signed integer of 64 bits.
 ///

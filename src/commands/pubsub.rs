@@ -4,9 +4,10 @@
 //! left. It stands in the outbox before any message of the new subscription can.
 
 use super::{Context, Error, Outcome};
+use crate::clients::pubsub::Kind;
+use crate::config::Version;
+use crate::data::pattern;
 use crate::resp::Args;
-use crate::store::pubsub::Kind;
-use crate::store::{Version, pattern};
 
 /// SUBSCRIBE channel...
 pub fn subscribe(ctx: &mut Context<'_>) -> Outcome {

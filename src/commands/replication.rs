@@ -2,7 +2,7 @@
 
 use super::numbers::{self, deadline_from_millis, integer};
 use super::{Context, Error, Outcome, Wait};
-use crate::store::waiters::Reason;
+use crate::clients::waiters::Reason;
 
 /// `WAIT numreplicas timeout`: the number of replicas that have everything, which is 0; at once if no more are
 /// wanted, and else at the timeout.

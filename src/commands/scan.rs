@@ -2,8 +2,9 @@
 
 use super::Error;
 use super::numbers::{self, is_option};
+use crate::config::Version;
+use crate::data::pattern;
 use crate::resp::{Args, Reply};
-use crate::store::{Version, pattern};
 
 /// Which of the commands it is: each has options that the others do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,10 @@
 
 use super::numbers::{integer, is_option};
 use super::{Context, Error, Outcome};
-use crate::store::dump::{self, RestoreError};
-use crate::store::{Access, Class};
+use crate::config::Class;
+use crate::data::dump;
+use crate::data::dump::RestoreError;
+use crate::keyspace::Access;
 
 /// `DUMP key`.
 pub fn dump(ctx: &mut Context<'_>) -> Outcome {

@@ -3,9 +3,12 @@
 use super::numbers::{self, is_option};
 use super::random::{Choice, Count};
 use super::{Context, Error, Outcome, scan};
+use crate::config::Class;
+use crate::data::set;
+use crate::data::set::{Member, SetLimits};
+use crate::data::{Set, Typed, WrongType};
 use crate::resp::{Args, Reply};
-use crate::store::set::{self, Member, SetLimits};
-use crate::store::{Class, Set, Store, Typed, WrongType};
+use crate::state::Store;
 
 /// `SADD key member [member ...]`: how many of the members are new.
 ///

@@ -4,12 +4,15 @@ use std::cmp::Ordering;
 
 use super::numbers::{integer, is_option, up_to_nul, without_space_in_front};
 use super::{Context, Error, Outcome};
+use crate::config::{Class, Version};
+use crate::data::list::ListLimits;
+use crate::data::set::Member;
+use crate::data::string::View;
+use crate::data::value::Value;
+use crate::data::{Bytes, Hash, List, Typed};
+use crate::keyspace::Entry;
 use crate::resp::{parse_decimal, parse_double};
-use crate::store::list::ListLimits;
-use crate::store::set::Member;
-use crate::store::string::View;
-use crate::store::value::Value;
-use crate::store::{Bytes, Class, Entry, Hash, List, Store, Typed, Version};
+use crate::state::Store;
 
 /// What the options say.
 struct Options<'a> {

@@ -17,9 +17,10 @@ pub use pending::xpending;
 pub use reading::{xread, xreadgroup};
 
 use super::{Context, Error, Outcome, numbers};
+use crate::config::{Class, Version};
+use crate::data::stream::{AddError, Entry, NewId, NodeLimits};
+use crate::data::{Stream, StreamId, Typed};
 use crate::resp::Reply;
-use crate::store::stream::{AddError, Entry, NewId, NodeLimits};
-use crate::store::{Class, Stream, StreamId, Typed, Version};
 
 impl From<AddError> for Error {
     fn from(error: AddError) -> Self {

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::{Context, Outcome};
-use crate::store::Version;
+use crate::config::Version;
 
 mod bitmaps;
 mod connection;

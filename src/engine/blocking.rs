@@ -8,12 +8,15 @@
 
 use super::Engine;
 use super::dispatch::may_write;
+use crate::clients::ClientKey;
+use crate::clients::waiters::{Answer, Blocked, Reason};
 use crate::commands::table::{self, Command};
+use crate::config::Version;
+use crate::data::value::Type;
+use crate::data::{Bytes, Time};
 use crate::resp::{Args, OwnedRequest};
-use crate::store::journal::Wakeup;
-use crate::store::value::Type;
-use crate::store::waiters::{Answer, Blocked, Reason};
-use crate::store::{Bytes, ClientKey, Store, Time, Version};
+use crate::state::Store;
+use crate::testing::journal::Wakeup;
 
 impl Engine {
     /// Makes a client wait.
@@ -304,7 +307,7 @@ pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
 mod tests {
     use super::*;
     use crate::commands::Error;
-    use crate::store::Config;
+    use crate::config::Config;
 
     /// An engine at time 0 with clients that run these commands one after the other, each at its own.
     fn ran(commands: &[&str]) -> Result<(Engine, Vec<ClientKey>), Error> {
@@ -312,7 +315,7 @@ mod tests {
         let mut engine = Engine::new(Config::default(), 1, now);
         let mut clients = Vec::new();
         for command in commands {
-            let client = engine.connect(crate::store::clients::Address::default(), now)?;
+            let client = engine.connect(crate::clients::Address::default(), now)?;
             engine.execute(client, OwnedRequest::new(command.split(' ')).args(), now);
             clients.push(client);
         }
@@ -371,7 +374,7 @@ mod tests {
     fn who_finds_nothing_when_asked_again_keeps_its_deadline() -> Result<(), Error> {
         let (mut engine, clients) = ran(&["XREAD BLOCK 1000 STREAMS s 9-0"])?;
         let later = Time::from_millis(500);
-        let writer = engine.connect(crate::store::clients::Address::default(), later)?;
+        let writer = engine.connect(crate::clients::Address::default(), later)?;
         engine.execute(writer, OwnedRequest::new(["XADD", "s", "5-0", "f", "v"]).args(), later);
         assert_eq!(engine.next_deadline(), Some(Time::from_millis(1000)));
         engine.tick(Time::from_millis(1000));

@@ -1,11 +1,11 @@
 //! The broker's clock: it follows the shell's time, ahead of it by as much as it was moved, or it stands still until
 //! it is moved. All that has a deadline goes by it, but for what is said to wait in the shell's own time,
-//! [`Store::real_now`](crate::store::Store::real_now).
+//! [`Store::real_now`](crate::state::Store::real_now).
 
 use std::time::Duration;
 
 use super::Engine;
-use crate::store::Time;
+use crate::data::Time;
 
 /// How the broker's time follows from the shell's.
 ///
@@ -15,7 +15,7 @@ use crate::store::Time;
 pub(super) enum Clock {
     /// It is so many microseconds ahead of the shell's.
     Running { ahead: u64, aim: u64 },
-    /// It stands still, at [`Store::now`](crate::store::Store::now).
+    /// It stands still, at [`Store::now`](crate::state::Store::now).
     Manual { aim: Time },
 }
 
@@ -144,11 +144,12 @@ fn later(time: Time, micros: u64) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::Address;
+    use crate::clients::ClientKey;
     use crate::commands::Error;
+    use crate::config::Config;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
-    use crate::store::clients::Address;
-    use crate::store::{ClientKey, Config};
 
     const START: Time = Time::from_micros(1_700_000_000_000_000);
 

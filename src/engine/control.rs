@@ -2,12 +2,13 @@
 
 use super::dispatch::permit;
 use super::{Direction, Engine, Held};
+use crate::clients::ClientKey;
+use crate::clients::waiters::Reason;
 use crate::commands::Context;
 use crate::commands::control::{self, Order};
 use crate::commands::table::CONTROL;
 use crate::resp::{Args, Reply};
-use crate::store::waiters::Reason;
-use crate::store::{ClientKey, Store};
+use crate::state::Store;
 
 /// What testers have ordered that lasts until they order otherwise.
 #[derive(Debug, Default)]
@@ -130,7 +131,7 @@ impl Engine {
             let met = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref()).is_some_and(
                 |blocked| {
                     control::condition(blocked.request.args(), blocked.db)
-                        .is_ok_and(|(condition, _)| condition.is_met(&self.store))
+                        .is_ok_and(|(condition, _)| self.store.meets(&condition))
                 },
             );
             if met {

@@ -2,13 +2,15 @@
 
 use super::Engine;
 use super::control::is_control;
+use crate::clients::ClientKey;
+use crate::clients::{Client, Close};
 use crate::commands::numbers::up_to_nul;
 use crate::commands::table::{self, Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
+use crate::config::{Config, Version};
 use crate::resp::{Args, Protocol, Reply};
-use crate::store::clients::{Client, Close};
-use crate::store::faults::Pretence;
-use crate::store::{ClientKey, Config, Store, Version};
+use crate::state::Store;
+use crate::testing::faults::Pretence;
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
@@ -312,7 +314,7 @@ impl Engine {
         }
     }
 
-    /// Lets `write` append to the client's outbox, see [`put_reply`](crate::store::Clients::put_reply) for what follows.
+    /// Lets `write` append to the client's outbox, see [`put_reply`](crate::clients::Clients::put_reply) for what follows.
     #[inline]
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
         let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };

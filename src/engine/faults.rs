@@ -7,14 +7,17 @@
 use super::Engine;
 use super::blocking::command_of;
 use super::dispatch::permit;
+use crate::clients::ClientKey;
+use crate::clients::Transaction;
+use crate::clients::waiters::Reason;
+use crate::clients::{Consequence, FaultId, PendingFault};
 use crate::commands::Error;
 use crate::commands::table::{Command, Flags, Run};
+use crate::data::Time;
 use crate::resp::Args;
-use crate::store::clients::Transaction;
-use crate::store::faults::{Consequence, FaultId, Pretence, Rule, Strike, Subject};
-use crate::store::journal::Wakeup;
-use crate::store::waiters::Reason;
-use crate::store::{ClientKey, Store, Time};
+use crate::state::Store;
+use crate::testing::faults::{Pretence, Rule, Subject};
+use crate::testing::journal::Wakeup;
 
 impl Engine {
     /// Puts a fault in force.
@@ -81,7 +84,7 @@ impl Engine {
     }
 
     /// Makes a client wait before its command runs.
-    fn hold_command(&mut self, client: ClientKey, args: Args<'_>, strike: Strike, until: i64) {
+    fn hold_command(&mut self, client: ClientKey, args: Args<'_>, strike: PendingFault, until: i64) {
         let Store { clients, waiters, .. } = &mut self.store;
         let Some(owner) = clients.get_mut(client) else { return };
         owner.strike = Some(Box::new(strike));
@@ -134,7 +137,7 @@ impl Engine {
     }
 
     /// What happens to a command that is not held, or no longer.
-    fn strike(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>, strike: Strike) {
+    fn strike(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>, strike: PendingFault) {
         match strike.then {
             None => self.proceed(client, command, args),
             Some((fault, Consequence::Error(text))) => {
@@ -181,7 +184,7 @@ impl Engine {
 }
 
 /// What the scopes of faults are asked about.
-fn subject<'a>(owner: &'a crate::store::Client, command: &Command, args: Args<'a>) -> Subject<'a> {
+fn subject<'a>(owner: &'a crate::clients::Client, command: &Command, args: Args<'a>) -> Subject<'a> {
     let keys = command.keys(args).unwrap_or_default();
     let keys = keys.iter().filter_map(|(place, _)| args.get(*place)).collect();
     let channels: Vec<&[u8]> = match command.name {

@@ -5,8 +5,10 @@
 //! waits, and the journal tells of it, though its connection is closed a moment later.
 
 use super::Engine;
-use crate::store::clients::{Client, Filter};
-use crate::store::{ClientKey, Store, Time};
+use crate::clients::ClientKey;
+use crate::clients::{Client, Filter};
+use crate::data::Time;
+use crate::state::Store;
 
 /// What is withheld from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,11 +163,11 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::{Address, Close};
     use crate::commands::Error;
+    use crate::config::Config;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
-    use crate::store::Config;
-    use crate::store::clients::{Address, Close};
 
     const START: Time = Time::from_micros(0);
 

@@ -23,11 +23,14 @@ pub use lifecycle::{Direction, Held};
 
 use std::time::Duration;
 
+use crate::clients::ClientKey;
+use crate::clients::{Address, Client, Close, FIXED_OUTPUT};
 use crate::commands::Error;
 use crate::commands::table::Command;
+use crate::config::{Config, Version};
+use crate::data::Time;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::store::clients::{Address, Client, Close, FIXED_OUTPUT};
-use crate::store::{ClientKey, Config, Store, Time, Version};
+use crate::state::Store;
 
 /// How many bytes of a client that has not logged in may wait to be run: `readQueryFromClient` of redis-server has the
 /// same limit since 7.2.

@@ -2,11 +2,13 @@
 
 use super::Engine;
 use super::blocking::command_of;
+use crate::clients::ClientKey;
+use crate::clients::ReplyMode;
 use crate::commands::client::printable;
 use crate::commands::table::{Command, Flags, Run, Script};
+use crate::config::Version;
 use crate::resp::Args;
-use crate::store::clients::ReplyMode;
-use crate::store::{ClientKey, Store, Version};
+use crate::state::Store;
 
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use super::dispatch::Finished;
+use crate::clients::ClientKey;
 use crate::commands::Error;
 use crate::commands::table::{Command, Script};
 use crate::resp::Args;
-use crate::store::ClientKey;
 
 /// Nothing is kept of scripts.
 #[derive(Debug, Default)]

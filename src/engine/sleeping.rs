@@ -5,7 +5,7 @@
 //! program can go on working with the broker; clients cannot tell the difference.
 
 use super::Engine;
-use crate::store::ClientKey;
+use crate::clients::ClientKey;
 
 impl Engine {
     /// True if the broker sleeps now; it wakes when its time has come.
@@ -39,11 +39,12 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::Address;
     use crate::commands::Error;
+    use crate::config::Config;
+    use crate::data::Time;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
-    use crate::store::clients::Address;
-    use crate::store::{Config, Time};
 
     #[test]
     fn while_it_lasts_only_the_embedding_program_is_served() -> Result<(), Error> {

@@ -2,9 +2,9 @@
 
 use super::Engine;
 use super::blocking::command_of;
+use crate::clients::ClientKey;
 use crate::commands::Error;
 use crate::resp::Reply;
-use crate::store::ClientKey;
 
 impl Engine {
     /// Ends a transaction without running it.

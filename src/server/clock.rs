@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use tokio::runtime::Handle;
 
-use crate::store::Time;
+use crate::data::Time;
 
 /// The wall clock at the start, from then on moved by the monotonic one: it never jumps.
 #[derive(Debug, Clone)]

@@ -18,11 +18,12 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{Shared, wait};
+use crate::clients::ClientKey;
+use crate::clients::{Address, Close};
 use crate::commands::Error;
 use crate::engine::{Engine, Flow};
 use crate::resp::{Parser, Protocol, Reply, Spans};
-use crate::store::clients::{Address, Close};
-use crate::store::{Availability, ClientKey};
+use crate::testing::Availability;
 
 /// What a connection runs over: a TCP or Unix socket, a stream in memory, TLS.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}

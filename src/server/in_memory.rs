@@ -34,8 +34,8 @@ use tokio::task::coop::unconstrained;
 
 use super::Shared;
 use super::connection::{Admission, Connection, OnTheSpot, Step, Task, refuse, with_read_buffer};
-use crate::store::Availability;
-use crate::store::clients::Address;
+use crate::clients::Address;
+use crate::testing::Availability;
 
 /// The client has the connection, or is about to.
 const HELD: u8 = 1;

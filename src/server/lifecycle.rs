@@ -14,9 +14,11 @@ use tokio::runtime::Handle;
 use tokio::task::coop::unconstrained;
 
 use super::{Listener, Shared};
+use crate::clients::ClientKey;
+use crate::clients::Filter;
+use crate::data::Time;
 use crate::engine::{Direction, Engine, Held};
-use crate::store::clients::Filter;
-use crate::store::{Availability, ClientKey, Time};
+use crate::testing::Availability;
 
 /// Why an address could not be listened on again.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Shared;
 use super::connection::refusal;
+use crate::clients::Address;
 use crate::engine::Engine;
-use crate::store::clients::Address;
 
 /// How many connections may wait to be accepted: redis-server's `tcp-backlog` is 511; thousands of tests that
 /// connect at once deserve more.

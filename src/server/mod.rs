@@ -26,8 +26,10 @@ use dashmap::DashMap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use crate::clients::ClientKey;
+use crate::data::Time;
 use crate::engine::Engine;
-use crate::store::{ClientKey, Store, Time};
+use crate::state::Store;
 
 /// What the connections, the timer and the handle share.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::store::Store;
-use crate::store::condition::{Condition, Seen, summary};
+use crate::state::Store;
+use crate::state::conditions::summary;
+use crate::testing::condition::{Condition, Seen};
 
 /// A question to the state. It is asked with the engine's lock held, by whoever has changed something.
 pub type Predicate = Box<dyn FnMut(&Store) -> bool + Send>;
@@ -25,7 +26,7 @@ pub enum Awaited {
 impl Awaited {
     fn is_met(&mut self, store: &Store) -> bool {
         match self {
-            Self::Count(condition) => condition.is_met(store),
+            Self::Count(condition) => store.meets(condition),
             Self::Until(predicate) => {
                 let _end = Looking::begin();
                 predicate(store)
@@ -35,7 +36,7 @@ impl Awaited {
 
     fn seen(&self, store: &Store) -> Seen {
         match self {
-            Self::Count(condition) => condition.seen(store),
+            Self::Count(condition) => store.seen(condition),
             Self::Until(_) => Seen { count: None, text: summary(store) },
         }
     }

@@ -33,7 +33,7 @@ fn a_pattern_of_the_shell_matches_what_glob_matches() {
         if patterns::is_shared(pattern.as_bytes(), text.as_bytes()) {
             let judged = patterns::by_glob(pattern.as_bytes(), text.as_bytes(), false);
             let found =
-                minibroker::internal::store::pattern::matches(pattern.as_bytes(), text.as_bytes(), false);
+                minibroker::internal::data::pattern::matches(pattern.as_bytes(), text.as_bytes(), false);
             assert_eq!(Some(found), judged, "{pattern} {text}");
         }
     });
@@ -43,7 +43,7 @@ fn a_pattern_of_the_shell_matches_what_glob_matches() {
 fn a_pattern_of_many_stars_comes_to_an_end() {
     let text = "a".repeat(10_000);
     let pattern = "a*".repeat(900) + "b";
-    assert!(!minibroker::internal::store::pattern::matches(pattern.as_bytes(), text.as_bytes(), false));
+    assert!(!minibroker::internal::data::pattern::matches(pattern.as_bytes(), text.as_bytes(), false));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn beyond_a_thousand_stars_nothing_matches_as_in_redis_server() {
     let text = "a".repeat(1500);
     let matches = |stars: usize, end: &str| {
         let pattern = "*a".repeat(stars) + end;
-        minibroker::internal::store::pattern::matches(pattern.as_bytes(), text.as_bytes(), false)
+        minibroker::internal::data::pattern::matches(pattern.as_bytes(), text.as_bytes(), false)
     };
     assert!(matches(1000, ""));
     assert!(matches(1000, "*"));
@@ -61,7 +61,7 @@ fn beyond_a_thousand_stars_nothing_matches_as_in_redis_server() {
 
 #[test]
 fn ranges_are_of_signed_bytes_and_are_put_in_order_before_letters_are_folded() {
-    let matches = minibroker::internal::store::pattern::matches;
+    let matches = minibroker::internal::data::pattern::matches;
     // As redis-server 7.0, 8.0 and Valkey 9 answer.
     assert!(!matches(b"[a-\xff]", b"z", false));
     assert!(matches(b"[a-\xff]", b"A", false));

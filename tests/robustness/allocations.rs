@@ -1,8 +1,9 @@
 //! What commands take of memory while they run: not the more, the more often a long value is named.
 
+use minibroker::internal::config::Config;
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::OwnedRequest;
-use minibroker::internal::store::{Config, Time};
 
 const NOW: Time = Time::from_micros(1_700_000_000_000_000);
 /// How long each value is.

@@ -1,9 +1,10 @@
 //! What a client may hold before it has logged in: as little going out as coming in.
 
+use minibroker::internal::clients::Address;
+use minibroker::internal::config::Config;
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::{Engine, Flow};
 use minibroker::internal::resp::{OwnedRequest, Parser};
-use minibroker::internal::store::clients::Address;
-use minibroker::internal::store::{Config, Time};
 use minibroker::{Broker, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 

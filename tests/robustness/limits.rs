@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use minibroker::internal::clients::{Address, Close};
+use minibroker::internal::config::Config;
+use minibroker::internal::config::OutputLimit;
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::Parser;
-use minibroker::internal::store::clients::{Address, Close};
-use minibroker::internal::store::config::OutputLimit;
-use minibroker::internal::store::{Config, Time};
 use minibroker::{Broker, Value, Version};
 
 use super::peer::{Bystander, PATIENCE, Peer, encode, info, repeat_without_growing};

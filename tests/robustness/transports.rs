@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use minibroker::Broker;
+use minibroker::internal::clients::Address;
+use minibroker::internal::config::Config;
+use minibroker::internal::config::OutputLimit;
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::OwnedRequest;
 use minibroker::internal::server::{Clock, Shared};
-use minibroker::internal::store::clients::Address;
-use minibroker::internal::store::config::OutputLimit;
-use minibroker::internal::store::{Config, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::peer::{Bystander, PATIENCE};

@@ -5,10 +5,12 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use minibroker::internal::clients::ClientKey;
+use minibroker::internal::clients::{Address, Close};
+use minibroker::internal::config::{Class, Config};
+use minibroker::internal::data::Time;
 use minibroker::internal::engine::{Engine, Flow};
 use minibroker::internal::resp::{Parser, Protocol, Value};
-use minibroker::internal::store::clients::{Address, Close};
-use minibroker::internal::store::{Class, ClientKey, Config, Time};
 
 use crate::model::{Closing, Model};
 use crate::program::{Program, START, Step, shortened};

@@ -11,10 +11,10 @@ use super::observer::Facts;
 use super::server::Server;
 use crate::broker::State;
 use crate::broker::wait::{Outcome, Question, Sought};
+use crate::clients::Candidate;
 use crate::remote::{Listed, PATIENCE, RemoteError};
 use crate::resp::Value;
-use crate::store::clients::Candidate;
-use crate::store::condition::{Condition, Seen, others};
+use crate::testing::condition::{Condition, Seen, others};
 
 /// How long it is until a server is asked again.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -27,10 +27,10 @@ use super::builder::OwnRuntime;
 use super::server::Place;
 use super::wait::{Outcome, Sought};
 use super::{AnyServer, Broker, CommandError, StartError};
+use crate::clients::Filter;
 use crate::remote::{RemoteError, Target, Transport, without_login};
 use crate::resp::{OwnedRequest, Value};
-use crate::store::clients::Filter;
-use crate::store::journal::Message;
+use crate::testing::journal::Message;
 use server::Server;
 
 /// The variable of the environment that names the server for [`Broker::from_env`].

@@ -10,11 +10,11 @@ use super::claim::{Claim, RENEWAL};
 use super::counting::Client;
 use super::line::Line;
 use super::observer::{NAME, Names, Observer, since};
+use crate::clients::Filter;
 use crate::commands::table::{self, Flags};
 use crate::remote::{Connection, Listed, PATIENCE, RemoteError, Source, Target, listed};
 use crate::resp::{OwnedRequest, Protocol, Value};
-use crate::store::clients::Filter;
-use crate::store::journal::{Message, Peer};
+use crate::testing::journal::{Message, Peer};
 
 /// How long a command of the test may take.
 const PATIENCE_WITH_COMMANDS: Duration = Duration::from_secs(60);

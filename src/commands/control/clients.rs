@@ -3,8 +3,8 @@
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error};
 use super::{Answered, Order, not_understood, without_value};
+use crate::clients::Filter;
 use crate::resp::Args;
-use crate::store::clients::Filter;
 
 /// `MINIBROKER KILL filter`: the clients that are meant are cut off; how many they were.
 pub fn kill(ctx: &mut Context<'_>) -> Answered {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::numbers;
 use super::super::{Context, Error};
 use super::{Answered, Order};
-use crate::store::Time;
+use crate::data::Time;
 
 /// A time that has passed.
 const PASSED: Error = Error::constant(&"ERR the time has passed, and the clock never goes back");

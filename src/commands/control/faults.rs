@@ -6,8 +6,9 @@ use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error};
 use super::{Answered, Order, not_understood, without_value};
+use crate::clients::FaultId;
 use crate::resp::{Args, parse_double};
-use crate::store::faults::{Action, Channel, FaultId, Pretence, Rule, Scope, When};
+use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
 
 /// A fault that has ended, or never was.
 const NO_FAULT: Error = Error::constant(&"ERR there is no such fault");

@@ -5,7 +5,7 @@ use super::super::table;
 use super::super::{Context, Error, Outcome};
 use super::{Answered, NOTHING_RECORDED, not_understood, without_value, write_lines};
 use crate::resp::{Args, ByteString, OwnedRequest, Reply};
-use crate::store::journal::{Event, EventKind, Message, Wakeup};
+use crate::testing::journal::{Event, EventKind, Message, Wakeup};
 
 /// What would be told is not the whole.
 const FORGOTTEN: Error = Error::constant(&"ERR the journal has given up its oldest events");
@@ -46,7 +46,8 @@ pub fn lost(ctx: &mut Context<'_>) -> Answered {
     if ctx.store.journal.dropped() > 0 {
         return Err(FORGOTTEN);
     }
-    let lines: Vec<String> = ctx.store.lost_messages().iter().map(ToString::to_string).collect();
+    let lines: Vec<String> =
+        ctx.store.journal.lost_messages(&ctx.store.clients).iter().map(ToString::to_string).collect();
     write_lines(&mut ctx.reply, &lines);
     Ok(None)
 }

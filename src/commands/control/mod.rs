@@ -10,11 +10,11 @@ mod journal;
 mod waitfor;
 
 use super::{Context, Error};
+use crate::clients::FaultId;
+use crate::clients::Filter;
 use crate::commands::numbers::is_option;
+use crate::data::Time;
 use crate::resp::Reply;
-use crate::store::Time;
-use crate::store::clients::Filter;
-use crate::store::faults::FaultId;
 
 pub use journal::is_of_key;
 pub use waitfor::condition;

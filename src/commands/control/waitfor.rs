@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error, Wait};
 use super::{Answered, NOTHING_RECORDED, faults};
+use crate::clients::waiters::Reason;
 use crate::resp::Args;
-use crate::store::condition::{Condition, DEFAULT_WAIT};
-use crate::store::waiters::Reason;
+use crate::testing::condition::{Condition, DEFAULT_WAIT};
 
 /// What stands between the word and the count.
 struct Names<'a> {
@@ -70,7 +70,7 @@ pub fn waitfor(ctx: &mut Context<'_>) -> Answered {
     if matches!(condition, Condition::Published { .. }) && !ctx.store.journal.is_on() {
         return Err(NOTHING_RECORDED);
     }
-    if condition.is_met(ctx.store) {
+    if ctx.store.meets(&condition) {
         ctx.reply.ok();
     } else if ctx.may_block && !within.is_zero() {
         ctx.wait = Some(Box::new(Wait {
@@ -81,7 +81,7 @@ pub fn waitfor(ctx: &mut Context<'_>) -> Answered {
             wanted: None,
         }));
     } else {
-        let seen = condition.seen(ctx.store).text;
+        let seen = ctx.store.seen(&condition).text;
         return Err(Error::new(format!("ERR waited {within:?} for {condition}, saw {seen}")));
     }
     Ok(None)

@@ -3,9 +3,10 @@
 use super::{field_list, finish_removal};
 use crate::commands::numbers::{self, ExpiryCondition, ExpiryForm, integer, is_option};
 use crate::commands::{Context, Error, Outcome};
+use crate::config::Class;
+use crate::data::hash::{Deadline, HashLimits};
+use crate::data::{Hash, Time};
 use crate::resp::Args;
-use crate::store::hash::{Deadline, HashLimits};
-use crate::store::{Class, Hash, Time};
 
 /// The latest deadline of a field: redis-server keeps 46 bits of it.
 const LATEST: i64 = (1 << 46) - 1;

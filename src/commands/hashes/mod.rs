@@ -11,9 +11,11 @@ pub use sampling::{hrandfield, hscan};
 
 use super::numbers::{at_least, integer, is_option};
 use super::{Context, Error, Outcome};
+use crate::config::Class;
+use crate::data::Hash;
+use crate::data::hash::{Deadline, HashLimits};
 use crate::resp::{Args, LongDouble, parse_integer};
-use crate::store::hash::{Deadline, HashLimits};
-use crate::store::{Class, Hash, Store};
+use crate::state::Store;
 
 /// `HSET key field value [field value ...]`: how many of the fields are new.
 pub fn hset(ctx: &mut Context<'_>) -> Outcome {

@@ -5,9 +5,9 @@ use super::moving::move_element;
 use super::{pop_into, removed};
 use crate::commands::many::Many;
 use crate::commands::{Context, Outcome};
-use crate::store::List;
-use crate::store::list::End;
-use crate::store::value::Type;
+use crate::data::List;
+use crate::data::list::End;
+use crate::data::value::Type;
 
 /// `BLPOP key [key ...] timeout`
 pub fn blpop(ctx: &mut Context<'_>) -> Outcome {

@@ -9,9 +9,12 @@ pub use moving::{lmove, lmpop, rpoplpush};
 pub use positions::lpos;
 
 use super::{Context, Error, Outcome, numbers};
+use crate::config::{Class, Version};
+use crate::data::list;
+use crate::data::list::{End, ListLimits};
+use crate::data::{List, Value};
 use crate::resp::Reply;
-use crate::store::list::{self, End, ListLimits};
-use crate::store::{Class, List, Store, Value, Version};
+use crate::state::Store;
 
 impl End {
     /// The end that LEFT or RIGHT names.

@@ -3,8 +3,11 @@
 use super::{pop_into, removed};
 use crate::commands::many::Many;
 use crate::commands::{Context, Error, Outcome};
-use crate::store::list::{End, ListLimits};
-use crate::store::{Class, Entry, List, Store, Typed};
+use crate::config::Class;
+use crate::data::list::{End, ListLimits};
+use crate::data::{List, Typed};
+use crate::keyspace::Entry;
+use crate::state::Store;
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
 pub fn lmove(ctx: &mut Context<'_>) -> Outcome {

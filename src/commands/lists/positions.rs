@@ -1,7 +1,7 @@
 //! LPOS.
 
 use crate::commands::{Context, Error, Outcome, numbers};
-use crate::store::{Bytes, List};
+use crate::data::{Bytes, List};
 
 /// What to look for.
 struct Search<'a> {

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::{Listing, store};
 use crate::commands::numbers::{self, is_option};
+use crate::commands::sorted_sets::{Listing, store};
 use crate::commands::{Context, Error, Outcome};
-use crate::resp::Args;
-use crate::store::sorted_set::Limits;
-use crate::store::sorted_set::combine::{
+use crate::data::SortedSet;
+use crate::data::sorted_set::Limits;
+use crate::data::sorted_set::combine::{
     Aggregate, Combined, Members, Source, difference, intersection, intersection_len, union,
 };
-use crate::store::{SortedSet, Store};
+use crate::resp::Args;
+use crate::state::Store;
 
 /// What is made of the sources.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -17,9 +17,11 @@ pub use scan::zscan;
 
 use super::numbers::{self, is_option};
 use super::{Context, Error, Outcome};
+use crate::config::Class;
+use crate::data::sorted_set::{Inserted, Limits};
+use crate::data::{SortedSet, Typed};
 use crate::resp::Reply;
-use crate::store::sorted_set::{Inserted, Limits};
-use crate::store::{Class, SortedSet, Store, Typed};
+use crate::state::Store;
 
 /// The options of ZADD.
 #[allow(clippy::struct_excessive_bools)]

@@ -5,9 +5,11 @@ use super::Listing;
 use crate::commands::many::Many;
 use crate::commands::numbers::{self, is_option};
 use crate::commands::{Context, Error, Outcome};
+use crate::config::Class;
+use crate::data::SortedSet;
+use crate::data::value::Type;
 use crate::resp::Reply;
-use crate::store::value::Type;
-use crate::store::{Class, SortedSet, Store};
+use crate::state::Store;
 
 /// From where members are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::Listing;
 use crate::commands::random::{Choice, Count};
 use crate::commands::{Context, Outcome};
-use crate::store::SortedSet;
+use crate::data::SortedSet;
 
 /// `ZRANDMEMBER key [count [WITHSCORES]]`
 pub fn zrandmember(ctx: &mut Context<'_>) -> Outcome {

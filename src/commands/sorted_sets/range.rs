@@ -3,12 +3,13 @@
 
 use std::ops::{Bound, Range};
 
-use super::{Listing, remove, store};
 use crate::commands::numbers::{self, is_option, up_to_nul};
+use crate::commands::sorted_sets::{Listing, remove, store};
 use crate::commands::{Context, Error, Outcome};
+use crate::config::Version;
+use crate::data::SortedSet;
+use crate::data::sorted_set::{LexBound, LexRange, Limits, ScoreRange};
 use crate::resp::Args;
-use crate::store::sorted_set::{LexBound, LexRange, Limits, ScoreRange};
-use crate::store::{SortedSet, Version};
 
 /// By what members are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

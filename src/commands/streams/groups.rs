@@ -3,9 +3,11 @@
 use super::ids;
 use crate::commands::numbers::{self, is_option, up_to_nul};
 use crate::commands::{Context, Error, Outcome};
+use crate::config::Class;
+use crate::data::stream::{ConsumerKey, Group};
+use crate::data::{Stream, StreamId, Typed, WrongType};
 use crate::resp::Args;
-use crate::store::stream::{ConsumerKey, Group};
-use crate::store::{Class, Store, Stream, StreamId, Typed, WrongType};
+use crate::state::Store;
 
 /// The stream or its group is not there.
 pub(super) fn no_group(key: &[u8], group: &[u8], where_said: &str) -> Error {

@@ -2,9 +2,9 @@
 
 use crate::commands::Error;
 use crate::commands::numbers::up_to_nul;
+use crate::data::StreamId;
+use crate::data::stream::NewId;
 use crate::resp::{Reply, parse_integer};
-use crate::store::StreamId;
-use crate::store::stream::NewId;
 
 const INVALID: &str = "ERR Invalid stream ID specified as stream command argument";
 

@@ -4,9 +4,10 @@ use super::groups::no_group_of;
 use super::{ids, write_entries, write_entry};
 use crate::commands::numbers::{self, is_option};
 use crate::commands::{Context, Error, Outcome};
+use crate::config::Version;
+use crate::data::stream::{Consumer, ConsumerKey, Group};
+use crate::data::{Stream, StreamId};
 use crate::resp::Reply;
-use crate::store::stream::{Consumer, ConsumerKey, Group};
-use crate::store::{Stream, StreamId, Version};
 
 /// How many entries and pending entries `XINFO STREAM FULL` shows if it is not told.
 const SHOWN: usize = 10;

@@ -4,8 +4,8 @@ use super::groups::no_group;
 use super::ids;
 use crate::commands::numbers::{self, is_option};
 use crate::commands::{Context, Error, Outcome};
+use crate::data::{Stream, StreamId};
 use crate::resp::Args;
-use crate::store::{Stream, StreamId};
 
 /// What the longer form of XPENDING asks for.
 struct Query<'a> {

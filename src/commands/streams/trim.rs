@@ -2,8 +2,8 @@
 
 use super::ids;
 use crate::commands::{Error, numbers};
+use crate::data::stream::{Keep, NewId, Trim};
 use crate::resp::Args;
-use crate::store::stream::{Keep, NewId, Trim};
 
 /// Without LIMIT, approximate trimming stops after so many full nodes.
 const NODES_AT_ONCE: usize = 100;

@@ -2,9 +2,9 @@
 
 use crate::commands::numbers::{integer, is_option};
 use crate::commands::{Context, Error, Outcome};
+use crate::data::ByteString;
+use crate::data::lcs::Lcs;
 use crate::resp::Reply;
-use crate::store::ByteString;
-use crate::store::lcs::Lcs;
 
 /// The options of LCS.
 #[derive(Default)]

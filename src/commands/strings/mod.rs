@@ -4,8 +4,9 @@ mod lcs;
 
 use super::numbers::{ExpiryForm, integer, is_option, string_range};
 use super::{Context, Error, Outcome};
+use crate::config::Class;
+use crate::data::{ByteString, Value};
 use crate::resp::LongDouble;
-use crate::store::{ByteString, Class, Value};
 
 pub use lcs::lcs;
 
@@ -113,7 +114,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     }
     if options.expiry == Expiry::Keep {
-        expires = old.and_then(crate::store::Entry::expires);
+        expires = old.and_then(crate::keyspace::Entry::expires);
     }
     ctx.store.set_string(key, value, expires);
     ctx.store.modified(Class::STRING, "set", key);

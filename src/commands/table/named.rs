@@ -1,9 +1,9 @@
 //! Commands as people name them.
 
 use super::lookup;
-use crate::store::faults::CommandName;
+use crate::testing::faults::CommandName;
 
-/// The command of this name, in either case, for the [scope](crate::store::faults::Scope) of a fault; `CONFIG SET` (or
+/// The command of this name, in either case, for the [scope](crate::testing::faults::Scope) of a fault; `CONFIG SET` (or
 /// `config|set`) names a subcommand, `CONFIG` all of them. None if there is no such command.
 #[must_use]
 pub fn named(name: &str) -> Option<CommandName> {

@@ -8,8 +8,8 @@ use super::arguments::Arguments;
 use super::errors::{self, Thrown, refusal, reply_table};
 use super::host::{Host, Slot};
 use super::replies;
+use crate::config::Version;
 use crate::resp::{Args, Protocol, Span, print_double, print_double_in_full};
-use crate::store::Version;
 
 const NOT_TEXT: &str = "Lua redis lib command arguments must be strings or integers";
 const NO_ARGUMENT: &str = "Please specify at least one argument for this redis lib call";

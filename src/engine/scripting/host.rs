@@ -3,9 +3,10 @@
 use parking_lot::{Mutex, MutexGuard};
 
 use super::api::Request;
+use crate::clients::ClientKey;
 use crate::commands::Error;
+use crate::config::Version;
 use crate::resp::{Args, Protocol};
-use crate::store::{ClientKey, Version};
 
 /// Who runs the commands of a script.
 pub(in crate::engine) trait Host: Send + 'static {

@@ -13,8 +13,8 @@ use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
 use super::{api, bit, cjson, cmsgpack, host, structs};
+use crate::config::Version;
 use crate::resp::Protocol;
-use crate::store::Version;
 
 /// What makes a library.
 type Library = fn(&Lua) -> mlua::Result<Table>;

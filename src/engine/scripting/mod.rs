@@ -25,10 +25,13 @@ use parking_lot::Mutex;
 
 use super::Engine;
 use super::dispatch::{Finished, may_write};
+use crate::clients::ClientKey;
 use crate::commands::table::{self, Command, Flags, Script as Kind};
 use crate::commands::{Error, numbers as command_numbers};
+use crate::config::{Config, Version};
+use crate::data::Time;
 use crate::resp::{Args, Protocol, Reply};
-use crate::store::{ClientKey, Config, Store, Time, Version};
+use crate::state::Store;
 use cache::Cache;
 use host::{Failure, Host, Run};
 use interpreter::{Ended, Interpreter, To};

@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::server::Clock;
-use crate::store::Config;
 
 /// How often somebody was woken.
 #[derive(Default)]

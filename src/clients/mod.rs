@@ -1,0 +1,675 @@
+//! The connected clients: what each has said about itself, what it is in the middle of, and its outbox.
+
+use crate::config::OutputClass;
+
+mod filter;
+mod output_limit;
+mod pending_fault;
+pub mod pubsub;
+mod spare;
+pub mod waiters;
+pub mod watches;
+
+use std::sync::Arc;
+
+pub use filter::{Candidate, Filter};
+pub use output_limit::{FIXED_OUTPUT, OUTPUT_BLOCK};
+use output_limit::{Over, check_output_limit, in_blocks, refuse_too_much};
+pub use pending_fault::{Consequence, FaultId, PendingFault};
+pub use pubsub::PubSub;
+use spare::Spare;
+pub use waiters::Waiters;
+pub use watches::Watches;
+
+use slab::Slab;
+
+use crate::clients::waiters::Blocked;
+use crate::config::Config;
+use crate::data::{Bytes, IndexSet, Map, Time};
+use crate::resp::{OwnedRequest, Protocol};
+
+/// The place of a client in the table. It is given to another client after a disconnect; [`Client::id`] never is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ClientKey(pub usize);
+
+/// Whether the connection stays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Close {
+    /// It stays.
+    #[default]
+    No,
+    /// It is closed when the outbox has been written.
+    AfterReply,
+    /// It is closed at once and what is in the outbox is lost.
+    Now,
+}
+
+/// Which replies a client wants (`CLIENT REPLY`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// All but that of the next command.
+    SkipNext,
+    /// All but that of this command.
+    Skip,
+}
+
+/// A transaction between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands that EXEC will run.
+    pub queue: Vec<OwnedRequest>,
+    /// The bytes of their arguments.
+    pub bytes: usize,
+    /// A command could not be queued: EXEC will refuse.
+    pub failed: bool,
+}
+
+/// What a client is subscribed to.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    /// Channels.
+    pub channels: IndexSet<Bytes>,
+    /// Patterns.
+    pub patterns: IndexSet<Bytes>,
+    /// Shard channels.
+    pub shard_channels: IndexSet<Bytes>,
+}
+
+/// Where a connection comes from and goes to, as CLIENT LIST shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The client's end: `127.0.0.1:53211`, or `/path/of/socket:0`.
+    pub peer: Box<str>,
+    /// The broker's end.
+    pub local: Arc<str>,
+    /// A Unix socket.
+    pub unix: bool,
+}
+
+/// One client.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Client {
+    /// The number that CLIENT ID tells; every connection gets the next one.
+    pub id: u64,
+    /// Its ends.
+    pub address: Box<Address>,
+    /// `CLIENT SETNAME`.
+    pub name: Bytes,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub library: Bytes,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub library_version: Bytes,
+    /// The version of the protocol.
+    pub protocol: Protocol,
+    /// The selected database.
+    pub db: usize,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// What the shell has not yet taken.
+    pub outbox: Vec<u8>,
+    /// How many bytes the shell has taken and not yet written.
+    pub in_flight: usize,
+    /// Since when the outbox is over its soft limit.
+    pub over_soft_limit: Option<Time>,
+    /// The subscriptions, if it ever had one.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// The transaction that it is in.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys that it watches, with their databases; those that had expired already when WATCH came are
+    /// marked and do not fail EXEC again.
+    pub watched: Option<Box<Map<(usize, Bytes), bool>>>,
+    /// One of those keys has changed.
+    pub watched_key_changed: bool,
+    /// What it waits for.
+    pub blocked: Option<Box<Blocked>>,
+    /// When it connected.
+    pub created: Time,
+    /// When it last sent a command.
+    pub last_interaction: Time,
+    /// Its last command, by its place in the command table.
+    pub last_command: Option<usize>,
+    /// Which replies it wants.
+    pub reply_mode: ReplyMode,
+    /// It sees all commands (MONITOR).
+    pub monitor: bool,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+    /// Whether the connection stays.
+    pub close: Close,
+    /// Whatever else it sends is thrown away, as it has broken the protocol unheard.
+    pub ignored: bool,
+    /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
+    pub query_buffer: usize,
+    /// A fault has ended its connection.
+    pub cut_by_fault: bool,
+    /// What a fault is about to do to its command, or to the reply of it.
+    pub strike: Option<Box<PendingFault>>,
+    /// It was cut off because it did not read what it was sent.
+    pub over_output_limit: bool,
+    /// So many lines were left out of what it sees of all commands, since nobody reads them.
+    pub left_out: u64,
+    /// Bytes received.
+    pub net_input: u64,
+    /// Bytes sent.
+    pub net_output: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Made by the embedding program: neither listed nor counted.
+    pub internal: bool,
+    /// It has sent something that waits for the end of DEBUG SLEEP, or until it is read from again.
+    pub stalled: bool,
+    /// So many want it not to be read from.
+    pub reading_stops: u32,
+    /// So many want it not to be written to.
+    pub writing_stops: u32,
+    /// It was cut off, and counts no more; only its connection is still to be closed.
+    gone: bool,
+    /// How often it is in [`Clients::answered`].
+    answered: u32,
+    /// In [`Clients::dirty`].
+    dirty: bool,
+    /// It may go on with its requests; the shell has not been told yet.
+    pub resumed: bool,
+}
+
+impl Client {
+    /// Channels and patterns together: the count that confirmations tell.
+    #[must_use]
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.as_ref().map_or(0, |all| all.channels.len() + all.patterns.len())
+    }
+
+    /// The count that the confirmations of shard channels tell.
+    #[must_use]
+    pub fn shard_subscription_count(&self) -> usize {
+        self.subscriptions.as_ref().map_or(0, |all| all.shard_channels.len())
+    }
+
+    /// How many keys it watches. Once one has changed nothing more is watched for: EXEC will refuse anyway.
+    #[must_use]
+    pub fn watches(&self) -> usize {
+        if self.watched_key_changed { 0 } else { self.watched.as_ref().map_or(0, |keys| keys.len()) }
+    }
+
+    /// True if it is one of those that are connected: not the embedding program's, and not cut off by it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        !self.internal && !self.gone
+    }
+
+    /// True if it has any subscription.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscription_count() + self.shard_subscription_count() > 0
+    }
+
+    /// Its class for the limits of the outbox.
+    #[must_use]
+    pub fn output_class(&self) -> OutputClass {
+        if self.is_subscribed() { OutputClass::Pubsub } else { OutputClass::Normal }
+    }
+
+    /// True if it has to log in before it may do anything. A client that came while a password was required and
+    /// has not given it may go on once none is required any more.
+    #[must_use]
+    pub fn must_authenticate(&self, config: &Config) -> bool {
+        !self.authenticated && !config.requirepass.is_empty()
+    }
+
+    /// True if what is written to it now is not to be sent (`CLIENT REPLY`).
+    #[must_use]
+    pub fn is_muted(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
+    }
+
+    /// A reply is complete: what CLIENT REPLY SKIP has said is for the next, or over.
+    pub fn end_reply(&mut self) {
+        self.reply_mode = match self.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            other => other,
+        };
+    }
+
+    /// True if `timeout` closes it when it is idle: not one that waits, or listens.
+    #[must_use]
+    fn may_time_out(&self) -> bool {
+        let listens = self.blocked.is_some() || self.is_subscribed() || self.monitor;
+        !self.internal && !listens && self.close == Close::No
+    }
+
+    /// Bytes of the outbox that have not been written to the connection.
+    #[must_use]
+    pub fn pending_output(&self) -> usize {
+        self.outbox.len() + self.in_flight
+    }
+
+    /// How many bytes have been written to the connection.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.net_output.saturating_sub(self.in_flight as u64)
+    }
+
+    /// The size of the fixed buffer: as long as what lies in it, whether the shell has taken that or not.
+    #[must_use]
+    pub fn reply_buffer(&self) -> usize {
+        self.outbox.capacity().max(self.pending_output()).min(FIXED_OUTPUT)
+    }
+
+    /// How much memory its output takes: what is there, or what redis-server would take for as many bytes if that is more.
+    #[must_use]
+    pub fn output_memory(&self) -> usize {
+        let (_, blocks) = self.output_in_blocks();
+        (self.outbox.capacity() + self.in_flight).max(self.reply_buffer() + blocks * OUTPUT_BLOCK)
+    }
+
+    /// How redis-server would keep what has not been written: so many bytes in the fixed buffer of the client,
+    /// and so many blocks for the rest.
+    #[must_use]
+    pub fn output_in_blocks(&self) -> (usize, usize) {
+        in_blocks(self.pending_output())
+    }
+}
+
+/// All clients.
+#[derive(Debug, Default)]
+pub struct Clients {
+    slots: Slab<Client>,
+    last_id: u64,
+    /// Clients with a reply in their outbox, which the shell writes first: who has asked does not wait until a
+    /// message has gone to a thousand others.
+    answered: Vec<ClientKey>,
+    /// Clients whose outbox, state or connection the shell has to look at.
+    dirty: Vec<ClientKey>,
+    /// How many are there, without those of the embedding program.
+    count: usize,
+    /// Clients in MONITOR.
+    pub monitors: Vec<ClientKey>,
+    /// When somebody may next have been idle for `timeout`, in milliseconds since the Unix epoch. Never later
+    /// than the truth; none: to be found out.
+    idle_check: Option<i64>,
+    /// When somebody may have been over the soft limit of its outbox for too long, in milliseconds since the
+    /// Unix epoch. Never later than the truth.
+    pub(crate) soft_limit_check: Option<i64>,
+    /// `client_output_buffer_limit_disconnections`.
+    pub output_limit_disconnections: u64,
+    /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
+    spare: Spare,
+}
+
+impl Clients {
+    /// A client connects.
+    pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
+        // Those of the embedding program leave no gap in the numbers that clients see.
+        self.last_id += u64::from(!internal);
+        self.count += usize::from(!internal);
+        let client = Client {
+            id: if internal { 0 } else { self.last_id },
+            address: Box::new(address),
+            name: Bytes::default(),
+            library: Bytes::default(),
+            library_version: Bytes::default(),
+            protocol: Protocol::Resp2,
+            db: 0,
+            authenticated,
+            outbox: Vec::new(),
+            in_flight: 0,
+            over_soft_limit: None,
+            subscriptions: None,
+            transaction: None,
+            watched: None,
+            watched_key_changed: false,
+            blocked: None,
+            created: now,
+            last_interaction: now,
+            last_command: None,
+            reply_mode: ReplyMode::On,
+            monitor: false,
+            no_evict: false,
+            no_touch: false,
+            close: Close::No,
+            ignored: false,
+            query_buffer: 0,
+            cut_by_fault: false,
+            strike: None,
+            over_output_limit: false,
+            left_out: 0,
+            net_input: 0,
+            net_output: 0,
+            commands: 0,
+            internal,
+            stalled: false,
+            reading_stops: 0,
+            writing_stops: 0,
+            gone: false,
+            answered: 0,
+            dirty: false,
+            resumed: false,
+        };
+        ClientKey(self.slots.insert(client))
+    }
+
+    /// Takes a client out of the table; its subscriptions, watches and waits are the engine's to end.
+    pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
+        let client = self.slots.try_remove(key.0)?;
+        self.count -= usize::from(client.is_listed());
+        if client.answered > 0 {
+            self.answered.retain(|other| *other != key);
+        }
+        if client.dirty {
+            self.dirty.retain(|other| *other != key);
+        }
+        self.monitors.retain(|other| *other != key);
+        Some(client)
+    }
+
+    /// A client that was cut off counts no more. Its place stays taken until its connection has been closed.
+    pub fn forget(&mut self, key: ClientKey) {
+        if let Some(client) = self.slots.get_mut(key.0).filter(|client| client.is_listed()) {
+            client.gone = true;
+            self.count -= 1;
+        }
+    }
+
+    /// The client at this place.
+    #[must_use]
+    pub fn get(&self, key: ClientKey) -> Option<&Client> {
+        self.slots.get(key.0)
+    }
+
+    /// The client at this place, to change.
+    pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
+        self.slots.get_mut(key.0)
+    }
+
+    /// The client with this number.
+    #[must_use]
+    pub fn by_id(&self, id: u64) -> Option<ClientKey> {
+        self.iter().find(|(_, client)| client.id == id).map(|(key, _)| key)
+    }
+
+    /// All clients of connections, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (ClientKey, &Client)> {
+        self.slots
+            .iter()
+            .filter(|(_, client)| client.is_listed())
+            .map(|(key, client)| (ClientKey(key), client))
+    }
+
+    /// The number of connections.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// True if nobody is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Tells the shell to look at a client.
+    pub fn mark(&mut self, key: ClientKey) {
+        if let Some(client) = self.slots.get_mut(key.0)
+            && !client.dirty
+        {
+            client.dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    /// Tells the shell to look at a client that goes on, behind all who went on before: they run what they have sent
+    /// meanwhile in the order in which their waits ended.
+    pub fn mark_resumed(&mut self, key: ClientKey) {
+        if let Some(client) = self.slots.get_mut(key.0) {
+            client.answered += 1;
+            self.answered.push(key);
+        }
+    }
+
+    /// Appends bytes to the outbox of a client that did not ask for them, and cuts it off if it has passed
+    /// the limits. Returns how many bytes it will have been sent with them; none, and nothing is done, if its
+    /// connection is being closed already.
+    pub fn deliver(&mut self, key: ClientKey, bytes: &[u8], config: &Config, now: Time) -> Option<u64> {
+        self.deliver_encoded(key, |_| bytes, config, now)
+    }
+
+    /// As [`Clients::deliver`], of bytes that depend on the version of the protocol.
+    #[inline]
+    pub fn deliver_encoded<'a>(
+        &mut self,
+        key: ClientKey,
+        encode: impl FnOnce(Protocol) -> &'a [u8],
+        config: &Config,
+        now: Time,
+    ) -> Option<u64> {
+        let client = self.slots.get_mut(key.0)?;
+        if client.close != Close::No {
+            return None;
+        }
+        if client.ignored {
+            // As redis-server, which closes it when there would be something to write, and writes nothing.
+            self.close(key, Close::AfterReply);
+            return None;
+        }
+        let bytes = encode(client.protocol);
+        let end = client.net_output + (client.outbox.len() + bytes.len()) as u64;
+        let mut over = refuse_too_much(client, bytes.len(), config);
+        if over == Over::None {
+            if client.outbox.capacity() == 0 {
+                client.outbox = self.spare.take();
+            }
+            client.outbox.extend_from_slice(bytes);
+            over = check_output_limit(client, bytes.len(), config, now);
+        }
+        if !client.dirty {
+            client.dirty = true;
+            self.dirty.push(key);
+        }
+        self.note(over);
+        Some(end)
+    }
+
+    /// Takes the outbox of a client, to append a reply. It is given back with [`Clients::put_reply`].
+    #[inline]
+    pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, &mut Client)> {
+        let client = self.slots.get_mut(key.0)?;
+        let mut outbox = std::mem::take(&mut client.outbox);
+        if outbox.capacity() == 0 {
+            outbox = self.spare.take();
+        }
+        Some((outbox, client))
+    }
+
+    /// Gives back an outbox to which a reply was appended from `start` on, and does what follows every reply:
+    /// CLIENT REPLY SKIP goes on to the next command, messages to the client itself that came meanwhile go
+    /// behind the reply (so that they never stand within it), the limit of the outbox is checked, the shell is
+    /// told.
+    #[inline]
+    pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
+        let Some(client) = self.slots.get_mut(key.0) else { return };
+        let is_usual = client.outbox.capacity() == 0
+            && client.reply_mode == ReplyMode::On
+            && client.close != Close::Now
+            && out.len() + client.in_flight <= FIXED_OUTPUT;
+        if !is_usual {
+            return self.put_unusual_reply(key, out, start, config, now);
+        }
+        client.outbox = out;
+        client.over_soft_limit = None;
+        if client.answered == 0 {
+            client.answered = 1;
+            self.answered.push(key);
+        }
+    }
+
+    /// As [`Clients::put_reply`] when something has come meanwhile, is not to be sent, or is over a limit.
+    #[inline(never)]
+    fn put_unusual_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
+        let Some(client) = self.slots.get_mut(key.0) else { return };
+        if client.blocked.is_none() {
+            client.end_reply();
+        }
+        let pushes = std::mem::replace(&mut client.outbox, out);
+        client.outbox.extend_from_slice(&pushes);
+        if client.close == Close::Now {
+            client.outbox.clear();
+        }
+        let added = client.outbox.len().saturating_sub(start);
+        let over = check_output_limit(client, added, config, now);
+        if client.answered == 0 {
+            client.answered = 1;
+            self.answered.push(key);
+        }
+        self.note(over);
+        if pushes.capacity() > 0 {
+            self.put_spare(pushes);
+        }
+    }
+
+    /// Keeps an empty buffer for the next outbox.
+    pub fn put_spare(&mut self, buffer: Vec<u8>) {
+        self.spare.put(buffer);
+    }
+
+    fn note(&mut self, over: Over) {
+        match over {
+            Over::None => {}
+            Over::Soft { until } => {
+                self.soft_limit_check = Some(self.soft_limit_check.map_or(until, |check| check.min(until)));
+            }
+            Over::Hard => self.output_limit_disconnections += 1,
+        }
+    }
+
+    /// Cuts off those whose outbox has been over its soft limit for too long.
+    pub(crate) fn close_slow(&mut self, config: &Config, now: Time) {
+        self.soft_limit_check = None;
+        let slow: Vec<_> = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some()).collect();
+        let slow: Vec<_> = slow.into_iter().map(|(key, _)| ClientKey(key)).collect();
+        for key in slow {
+            let Some(client) = self.slots.get_mut(key.0) else { continue };
+            let over = check_output_limit(client, 0, config, now);
+            if over == Over::Hard {
+                self.mark(key);
+            }
+            self.note(over);
+        }
+    }
+
+    /// When [`Store::check_clients`] may have something to do, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_check(&self, config: &Config, now: Time) -> Option<i64> {
+        let idle = self.next_idle_check(config, now);
+        idle.into_iter().chain(self.soft_limit_check).min()
+    }
+
+    /// When somebody may have been idle for too long; never, if no `timeout` is set or nobody is there.
+    pub(crate) fn next_idle_check(&self, config: &Config, now: Time) -> Option<i64> {
+        if config.timeout == 0 || self.is_empty() {
+            return None;
+        }
+        // A client that comes or speaks later is due later than whatever was found at the last look.
+        self.idle_check.or(Some(now.millis()))
+    }
+
+    /// Has the deadlines of idle clients found out anew: `timeout` has changed.
+    pub fn forget_idle_check(&mut self) {
+        self.idle_check = None;
+    }
+
+    /// Those who have been idle for more than `timeout`, in whole seconds as redis-server counts them. Looks at
+    /// all clients, but is not asked more often than the first of them can be due.
+    pub(crate) fn take_idle(&mut self, config: &Config, now: Time) -> Vec<ClientKey> {
+        let seconds = i64::try_from(config.timeout).unwrap_or(i64::MAX);
+        let due = |since: Time| since.seconds().saturating_add(seconds).saturating_add(1);
+        let mut next = due(now);
+        let mut idle = Vec::new();
+        for (key, client) in self.slots.iter().filter(|(_, client)| client.may_time_out()) {
+            let due = due(client.last_interaction);
+            if due <= now.seconds() {
+                idle.push(ClientKey(key));
+            } else {
+                next = next.min(due);
+            }
+        }
+        self.idle_check = Some(next.saturating_mul(1000));
+        idle
+    }
+
+    /// Appends the clients that the shell has to look at: all who were answered or go on, and then not more than `max`
+    /// others at a time.
+    pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
+        for key in self.answered.drain(..) {
+            if !is_answered_again(&mut self.slots, key) {
+                into.push(key);
+            }
+        }
+        let count = self.dirty.len().min(max);
+        for key in self.dirty.drain(..count) {
+            if let Some(client) = self.slots.get_mut(key.0) {
+                client.dirty = false;
+            }
+            into.push(key);
+        }
+    }
+
+    /// As [`Clients::take_dirty`], but takes those only that are found, and looks at no more than `max` of those who were
+    /// not answered. The others stay where they are.
+    pub fn take_dirty_found<T>(
+        &mut self,
+        into: &mut Vec<T>,
+        max: usize,
+        find: impl Fn(ClientKey) -> Option<T>,
+    ) {
+        let Self { slots, answered, dirty, .. } = self;
+        answered.retain(|key| {
+            let Some(found) = find(*key) else { return true };
+            if !is_answered_again(slots, *key) {
+                into.push(found);
+            }
+            false
+        });
+        let count = dirty.len().min(max);
+        let taken = dirty.extract_if(..count, |key| {
+            let Some(found) = find(*key) else { return false };
+            if let Some(client) = slots.get_mut(key.0) {
+                client.dirty = false;
+            }
+            into.push(found);
+            true
+        });
+        taken.for_each(drop);
+    }
+
+    /// True if the shell has to look at somebody.
+    #[must_use]
+    pub fn has_dirty(&self) -> bool {
+        !self.answered.is_empty() || !self.dirty.is_empty()
+    }
+
+    /// Closes the connection of a client.
+    pub fn close(&mut self, key: ClientKey, close: Close) {
+        if let Some(client) = self.slots.get_mut(key.0) {
+            client.close = client.close.max(close);
+            self.mark(key);
+        }
+    }
+}
+
+/// Takes one mention of a client in [`Clients::answered`] back; true if there is another.
+#[inline]
+fn is_answered_again(slots: &mut Slab<Client>, key: ClientKey) -> bool {
+    slots.get_mut(key.0).is_some_and(|client| {
+        client.answered -= 1;
+        client.answered > 0
+    })
+}

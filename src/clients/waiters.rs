@@ -1,0 +1,426 @@
+//! Clients that wait: for a key, or for the end of CLIENT PAUSE.
+//!
+//! Blocking is a state. A command that finds nothing records its keys, its deadline and itself; when one of the
+//! keys gets a value, the engine runs the command again, in the order in which the clients came.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use foldhash::fast::RandomState;
+
+use crate::clients::ClientKey;
+use crate::data::stream::ConsumerKey;
+use crate::data::value::Type;
+use crate::data::{Bytes, StreamId, Time};
+use crate::resp::OwnedRequest;
+
+/// Why a client waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// For a key of this type.
+    Key(Type),
+    /// As a reader of a group does: for a stream, or for the key to hold none any more.
+    Group,
+    /// For the end of CLIENT PAUSE.
+    Pause,
+    /// For the end of a delay by a fault. Then the command runs for the first time.
+    Delay,
+    /// For replicas, of which there are none (WAIT).
+    Replicas,
+    /// For the disks of replicas (WAITAOF).
+    Disks,
+    /// For a state, as a tester does (MINIBROKER WAITFOR).
+    Condition,
+}
+
+/// What CLIENT PAUSE has ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When it ends, in milliseconds since the Unix epoch.
+    pub until: i64,
+    /// Only commands that write have to wait.
+    pub writes_only: bool,
+}
+
+/// What a blocked client is told when it stops waiting without what it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The answer of a timeout.
+    TimedOut,
+    /// `-UNBLOCKED`, as CLIENT UNBLOCK with ERROR orders.
+    Unblocked,
+}
+
+/// What the reader of a stream waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Entries with greater ids than these, one for each of its keys.
+    After(Vec<StreamId>),
+    /// Entries that the group has not read.
+    New {
+        /// The group.
+        group: Bytes,
+        /// Who reads for it.
+        consumer: Bytes,
+        /// Where the group had the consumer when it was looked up last.
+        found: Option<ConsumerKey>,
+    },
+}
+
+/// What a blocked client is in the middle of.
+#[derive(Debug)]
+pub struct Blocked {
+    /// Why it waits.
+    pub reason: Reason,
+    /// The database of its keys.
+    pub db: usize,
+    /// Its keys.
+    pub keys: Vec<Bytes>,
+    /// When it stops waiting, in milliseconds since the Unix epoch; never, if none.
+    pub deadline: Option<i64>,
+    /// What is run when a key is ready.
+    pub request: OwnedRequest,
+    /// What it waits for, if it reads streams and waits for nothing but new entries.
+    pub wanted: Option<Wanted>,
+    /// The place in the order of arrival.
+    pub(crate) arrival: u64,
+    /// The key for which it has kept an earlier place, and that place.
+    kept: Option<(Bytes, u64)>,
+}
+
+impl Blocked {
+    /// The place among those who wait for a key.
+    fn arrival_at(&self, key: &[u8]) -> u64 {
+        match &self.kept {
+            Some((kept, arrival)) if **kept == *key => *arrival,
+            _ => self.arrival,
+        }
+    }
+}
+
+/// Who waits for a key, in the order of arrival, apart for each reason: a value serves those of its type only, and
+/// does not look at others however many they are.
+#[derive(Debug, Default)]
+struct Queues(Vec<(Reason, BTreeMap<u64, ClientKey>)>);
+
+impl Queues {
+    fn add(&mut self, reason: Reason, arrival: u64, client: ClientKey) {
+        let place = self.0.iter().position(|(other, _)| *other == reason).unwrap_or_else(|| {
+            self.0.push((reason, BTreeMap::new()));
+            self.0.len() - 1
+        });
+        self.0[place].1.insert(arrival, client);
+    }
+
+    fn remove(&mut self, arrival: u64) {
+        self.0.retain_mut(|(_, queue)| {
+            queue.remove(&arrival);
+            !queue.is_empty()
+        });
+    }
+
+    fn of(&self, reason: Reason) -> Option<&BTreeMap<u64, ClientKey>> {
+        self.0.iter().find(|(other, _)| *other == reason).map(|(_, queue)| queue)
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|(_, queue)| queue.len()).sum()
+    }
+}
+
+type ByKey = HashMap<Bytes, Queues, RandomState>;
+
+/// Who waits for what.
+#[derive(Debug)]
+pub struct Waiters {
+    by_key: Vec<ByKey>,
+    deadlines: BTreeSet<(i64, u64, ClientKey)>,
+    paused: BTreeMap<u64, ClientKey>,
+    /// Who waits for a state, and until when.
+    testers: BTreeMap<ClientKey, Time>,
+    arrivals: u64,
+    blocked: usize,
+    /// How many of the blocked read for a group.
+    readers_of_groups: usize,
+    ready: VecDeque<(usize, Bytes)>,
+    is_ready: HashSet<(usize, Bytes), RandomState>,
+    /// CLIENT PAUSE, as long as it lasts.
+    pub pause: Option<Pause>,
+}
+
+impl Waiters {
+    /// Nobody waits in so many databases.
+    #[must_use]
+    pub fn new(databases: usize) -> Self {
+        Self {
+            by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(),
+            deadlines: BTreeSet::new(),
+            paused: BTreeMap::new(),
+            testers: BTreeMap::new(),
+            arrivals: 0,
+            blocked: 0,
+            readers_of_groups: 0,
+            ready: VecDeque::new(),
+            is_ready: HashSet::default(),
+            pause: None,
+        }
+    }
+
+    /// A client begins to wait, behind all who wait already.
+    pub fn add(
+        &mut self,
+        client: ClientKey,
+        reason: Reason,
+        db: usize,
+        keys: Vec<Bytes>,
+        deadline: Option<i64>,
+        request: OwnedRequest,
+    ) -> Box<Blocked> {
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        if !matches!(reason, Reason::Pause | Reason::Delay) {
+            for key in &keys {
+                self.by_key[db].entry(key.clone()).or_default().add(reason, arrival, client);
+            }
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, arrival, client));
+        }
+        match reason {
+            Reason::Pause => {
+                self.paused.insert(arrival, client);
+            }
+            // Neither is one of the waits that Redis counts.
+            Reason::Condition | Reason::Delay => {}
+            Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked += 1,
+            Reason::Group => {
+                self.blocked += 1;
+                self.readers_of_groups += 1;
+            }
+        }
+        Box::new(Blocked { reason, db, keys, deadline, request, wanted: None, arrival, kept: None })
+    }
+
+    /// Puts a client behind all who wait for one of its keys, but for this key, for which it keeps its place.
+    pub(crate) fn move_behind(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8]) {
+        let place = blocked.arrival_at(key);
+        self.arrivals += 1;
+        for other in &blocked.keys {
+            if let Some(queues) = self.by_key[blocked.db].get_mut(other) {
+                queues.remove(blocked.arrival_at(other));
+                queues.add(blocked.reason, if **other == *key { place } else { self.arrivals }, client);
+            }
+        }
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.remove(&(deadline, blocked.arrival, client));
+            self.deadlines.insert((deadline, self.arrivals, client));
+        }
+        blocked.arrival = self.arrivals;
+        blocked.kept = Some((key.into(), place));
+    }
+
+    /// Gives a client that has just begun to wait again the place for this key that it had before.
+    pub fn keep_place(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], place: u64) {
+        if let Some(queues) = self.by_key[blocked.db].get_mut(key)
+            && blocked.keys.iter().any(|other| **other == *key)
+        {
+            queues.remove(blocked.arrival);
+            queues.add(blocked.reason, place, client);
+            blocked.kept = Some((key.into(), place));
+        }
+    }
+
+    /// Gives a wait another deadline.
+    pub fn set_deadline(&mut self, client: ClientKey, blocked: &mut Blocked, deadline: Option<i64>) {
+        let old = std::mem::replace(&mut blocked.deadline, deadline);
+        if let Some(old) = old {
+            self.deadlines.remove(&(old, blocked.arrival, client));
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, blocked.arrival, client));
+        }
+    }
+
+    /// A client no longer waits.
+    pub fn remove(&mut self, client: ClientKey, blocked: &Blocked) {
+        for key in &blocked.keys {
+            let waiters = &mut self.by_key[blocked.db];
+            if let Some(queues) = waiters.get_mut(key) {
+                queues.remove(blocked.arrival_at(key));
+                if queues.0.is_empty() {
+                    waiters.remove(key);
+                }
+            }
+        }
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.remove(&(deadline, blocked.arrival, client));
+        }
+        match blocked.reason {
+            Reason::Pause => {
+                self.paused.remove(&blocked.arrival);
+            }
+            Reason::Condition => {
+                self.testers.remove(&client);
+            }
+            Reason::Delay => {}
+            Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked -= 1,
+            Reason::Group => {
+                self.blocked -= 1;
+                self.readers_of_groups -= 1;
+            }
+        }
+    }
+
+    /// A key may have what somebody waits for. Remembered once until the engine takes it.
+    pub fn ready(&mut self, db: usize, key: &[u8]) {
+        if self.blocked > 0 && self.by_key[db].contains_key(key) && self.is_ready.insert((db, key.into())) {
+            self.ready.push_back((db, key.into()));
+        }
+    }
+
+    /// A key was removed or got another value: readers of a group, if they wait for it, may have lost the group.
+    /// Remembered as by [`Waiters::ready`].
+    pub fn lost(&mut self, db: usize, key: &[u8]) {
+        if self.readers_of_groups > 0
+            && self.by_key[db].get(key).is_some_and(|queues| queues.of(Reason::Group).is_some())
+        {
+            self.ready(db, key);
+        }
+    }
+
+    /// All keys of a database that somebody waits for may have changed.
+    pub fn ready_all(&mut self, db: usize) {
+        let mut keys: Vec<Bytes> = self.by_key[db].keys().cloned().collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.ready(db, &key);
+        }
+    }
+
+    /// The next key that may have what somebody waits for.
+    pub fn take_ready(&mut self) -> Option<(usize, Bytes)> {
+        let ready = self.ready.pop_front()?;
+        self.is_ready.remove(&ready);
+        Some(ready)
+    }
+
+    /// True if there may be somebody to serve.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The arrival number of the last who began to wait.
+    #[must_use]
+    pub fn last_arrival(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// The first who is served by what a key holds now, which may be nothing, among those that came after arrival
+    /// `after`, not after `until`, with its arrival number.
+    #[must_use]
+    pub fn next_waiter(
+        &self,
+        db: usize,
+        key: &[u8],
+        kind: Option<Type>,
+        after: u64,
+        until: u64,
+    ) -> Option<(u64, ClientKey)> {
+        let queues = self.by_key[db].get(key)?;
+        let reasons = [kind.map(Reason::Key), Some(Reason::Group)].into_iter().flatten();
+        let first = |reason| queues.of(reason)?.range(after + 1..).next();
+        let next = reasons.filter_map(first).min_by_key(|(arrival, _)| **arrival);
+        next.map(|(arrival, client)| (*arrival, *client)).filter(|(arrival, _)| *arrival <= until)
+    }
+
+    /// Those that wait for a key for this reason and came after arrival `after`, in their order.
+    pub(crate) fn after(
+        &self,
+        db: usize,
+        key: &[u8],
+        reason: Reason,
+        after: u64,
+    ) -> impl Iterator<Item = (u64, ClientKey)> {
+        let queue = self.by_key.get(db).and_then(|keys| keys.get(key)?.of(reason));
+        let later = queue.map(|queue| queue.range(after + 1..)).into_iter().flatten();
+        later.map(|(arrival, client)| (*arrival, *client))
+    }
+
+    /// How many wait for a key in any database.
+    #[must_use]
+    pub fn count(&self, key: &[u8]) -> usize {
+        self.by_key.iter().filter_map(|keys| keys.get(key)).map(Queues::len).sum()
+    }
+
+    /// How many wait for some key: INFO's `blocked_clients`.
+    #[must_use]
+    pub fn blocked(&self) -> usize {
+        self.blocked
+    }
+
+    /// How many keys somebody waits for: INFO's `total_blocking_keys`.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.by_key.iter().map(HashMap::len).sum()
+    }
+
+    /// How many keys some reader of a group waits for: INFO's `total_blocking_keys_on_nokey`.
+    #[must_use]
+    pub fn keys_of_groups(&self) -> usize {
+        let all = self.by_key.iter().flat_map(HashMap::values);
+        all.filter(|queues| queues.of(Reason::Group).is_some()).count()
+    }
+
+    /// How many have a deadline: INFO's `clients_in_timeout_table`.
+    #[must_use]
+    pub fn timeouts(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Who is paused, in the order of arrival.
+    #[must_use]
+    pub fn paused(&self) -> Vec<ClientKey> {
+        self.paused.values().copied().collect()
+    }
+
+    /// A tester that has begun to wait for a state does so until then, on the clock of the shell.
+    pub fn set_patience(&mut self, tester: ClientKey, until: Time) {
+        self.testers.insert(tester, until);
+    }
+
+    /// True if a tester waits for a state.
+    #[must_use]
+    pub fn has_testers(&self) -> bool {
+        !self.testers.is_empty()
+    }
+
+    /// The testers that wait for a state.
+    #[must_use]
+    pub fn testers(&self) -> Vec<ClientKey> {
+        self.testers.keys().copied().collect()
+    }
+
+    /// The testers that wait for a state no longer than until then.
+    #[must_use]
+    pub fn impatient(&self, now: Time) -> Vec<ClientKey> {
+        self.testers.iter().filter(|(_, until)| **until <= now).map(|(tester, _)| *tester).collect()
+    }
+
+    /// When the next tester gives up.
+    #[must_use]
+    pub fn next_impatient(&self) -> Option<Time> {
+        self.testers.values().min().copied()
+    }
+
+    /// When the next waiter gives up, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// The first waiter whose time is up at `millis`.
+    #[must_use]
+    pub fn first_due(&self, millis: i64) -> Option<ClientKey> {
+        self.deadlines.first().filter(|(at, ..)| *at <= millis).map(|(.., client)| *client)
+    }
+}

@@ -1,0 +1,52 @@
+//! What `maxmemory-policy` takes.
+
+/// `maxmemory-policy`. Nothing is evicted, as there is no limit of memory; the policy says what is noted of an
+/// access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Policy {
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+    AllkeysLru,
+    AllkeysLfu,
+    AllkeysRandom,
+    #[default]
+    Noeviction,
+}
+
+impl Policy {
+    /// All of them, in redis-server's order.
+    pub const ALL: [Self; 8] = [
+        Self::VolatileLru,
+        Self::VolatileLfu,
+        Self::VolatileRandom,
+        Self::VolatileTtl,
+        Self::AllkeysLru,
+        Self::AllkeysLfu,
+        Self::AllkeysRandom,
+        Self::Noeviction,
+    ];
+
+    /// Its name in redis.conf.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileRandom => "volatile-random",
+            Self::VolatileTtl => "volatile-ttl",
+            Self::AllkeysLru => "allkeys-lru",
+            Self::AllkeysLfu => "allkeys-lfu",
+            Self::AllkeysRandom => "allkeys-random",
+            Self::Noeviction => "noeviction",
+        }
+    }
+
+    /// True if it goes by how often a key is used.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+}

@@ -1,0 +1,208 @@
+//! Values as DUMP writes them and RESTORE reads them: redis-server's own serialization.
+//!
+//! A payload is the number of a form, the value in that form, the version of the format (two bytes), and a
+//! checksum (eight). Written is what servers of every kind read: the forms that Redis 7.0 knows, under its version.
+//! Only what these cannot express is written in newer ones. Read is every form that the servers write, and
+//! the older ones that they still read.
+//!
+//! A payload comes from anywhere. Every length is checked against what has arrived before anything is allocated
+//! for it, and every block is checked from its first to its last byte before it is taken apart.
+
+mod hash;
+mod intset;
+mod list;
+mod listpack;
+mod lzf;
+mod reader;
+mod set;
+mod sorted_set;
+mod stream;
+mod writer;
+mod ziplist;
+mod zipmap;
+
+use std::borrow::Cow;
+
+use crate::config::Config;
+use crate::data::{ByteString, Bytes, Value};
+use reader::Reader;
+use writer::Writer;
+
+/// The encodings of strings that are not kept as they are.
+struct Encoding;
+
+impl Encoding {
+    /// The bits that say that such an encoding follows.
+    const MARK: u8 = 0xc0;
+    const INT8: u8 = 0;
+    const INT16: u8 = 1;
+    const INT32: u8 = 2;
+    const LZF: u8 = 3;
+}
+
+/// The numbers of the forms of values.
+struct Form;
+
+impl Form {
+    const STRING: u8 = 0;
+    const LIST: u8 = 1;
+    const SET: u8 = 2;
+    /// With scores as text.
+    const SORTED_SET: u8 = 3;
+    const HASH: u8 = 4;
+    /// With scores in binary.
+    const SORTED_SET_2: u8 = 5;
+    const HASH_ZIPMAP: u8 = 9;
+    const LIST_ZIPLIST: u8 = 10;
+    const SET_INTSET: u8 = 11;
+    const SORTED_SET_ZIPLIST: u8 = 12;
+    const HASH_ZIPLIST: u8 = 13;
+    /// Ziplists.
+    const LIST_QUICKLIST: u8 = 14;
+    const STREAM: u8 = 15;
+    const HASH_LISTPACK: u8 = 16;
+    const SORTED_SET_LISTPACK: u8 = 17;
+    /// Listpacks and long elements on their own.
+    const LIST_QUICKLIST_2: u8 = 18;
+    /// With the first id, the greatest deleted one, and counters.
+    const STREAM_2: u8 = 19;
+    const SET_LISTPACK: u8 = 20;
+    /// With two times for each consumer.
+    const STREAM_3: u8 = 21;
+    /// Of Valkey 9: fields that expire.
+    const HASH_2: u8 = 22;
+    /// Of the candidates of Redis 7.4, with the number that Valkey has taken, too: fields that expire.
+    const HASH_METADATA_EARLY: u8 = 22;
+    const HASH_LISTPACK_EX_EARLY: u8 = 23;
+    /// Of Redis 7.4: fields that expire.
+    const HASH_METADATA: u8 = 24;
+    const HASH_LISTPACK_EX: u8 = 25;
+}
+
+/// The versions of the format.
+struct Version;
+
+impl Version {
+    /// Of Redis 7.0, which every server reads.
+    const COMMON: u16 = 10;
+    /// Of Redis 8.0.
+    const NEWEST: u16 = 12;
+    /// Of Valkey 9.
+    const VALKEY: u16 = 80;
+}
+
+/// Version and checksum.
+const FOOTER: usize = 10;
+
+static CRC64: crc::Crc<u64> = crc::Crc::<u64>::new(&crc::CRC_64_REDIS);
+
+/// Why a payload is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreError {
+    /// The checksum is another one, or the format is too new.
+    Footer,
+    /// The value is not well formed.
+    Malformed,
+}
+
+/// Writes a value.
+#[must_use]
+pub fn dump(value: &Value) -> Vec<u8> {
+    let mut writer = Writer::default();
+    let mut version = Version::COMMON;
+    match value {
+        Value::String(string) => {
+            writer.byte(Form::STRING);
+            writer.text(&string.bytes());
+        }
+        Value::List(list) => list::write(&mut writer, list),
+        Value::Set(set) => set::write(&mut writer, set),
+        Value::Hash(hash) => version = hash::write(&mut writer, hash),
+        Value::SortedSet(set) => sorted_set::write(&mut writer, set),
+        Value::Stream(stream) => stream::write(&mut writer, stream),
+    }
+    let mut payload = writer.finish();
+    payload.extend_from_slice(&version.to_le_bytes());
+    signed(payload)
+}
+
+/// Adds the checksum to a value and the version of its format.
+#[must_use]
+pub fn signed(mut payload: Vec<u8>) -> Vec<u8> {
+    let checksum = CRC64.checksum(&payload);
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    payload
+}
+
+/// Reads a value.
+///
+/// # Errors
+///
+/// Footer or value are wrong.
+pub fn restore(payload: &[u8], config: &Config) -> Result<Value, RestoreError> {
+    let version = check_footer(payload).ok_or(RestoreError::Footer)?;
+    // A value that is cut off reads on into the footer, as in redis-server.
+    read(version, &mut Reader::new(payload), config).ok_or(RestoreError::Malformed)
+}
+
+/// The version of the format, if it is known and the checksum right.
+fn check_footer(payload: &[u8]) -> Option<u16> {
+    let (body, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER)?)?;
+    let mut footer = Reader::new(footer);
+    let version = footer.u16()?;
+    let known = version <= Version::NEWEST || version == Version::VALKEY;
+    let signed = payload.get(..body.len() + size_of::<u16>())?;
+    (known && CRC64.checksum(signed) == u64::from_le_bytes(footer.array()?)).then_some(version)
+}
+
+/// Reads the value. What follows behind it is not looked at, as in redis-server.
+fn read(version: u16, reader: &mut Reader<'_>, config: &Config) -> Option<Value> {
+    Some(match reader.byte()? {
+        Form::STRING => Value::String(ByteString::new(&reader.text()?)),
+        form @ (Form::LIST | Form::LIST_ZIPLIST | Form::LIST_QUICKLIST | Form::LIST_QUICKLIST_2) => {
+            Value::List(Box::new(list::read(form, reader, config)?))
+        }
+        form @ (Form::SET | Form::SET_INTSET | Form::SET_LISTPACK) => {
+            Value::Set(Box::new(set::read(form, reader, config)?))
+        }
+        form @ (Form::SORTED_SET
+        | Form::SORTED_SET_2
+        | Form::SORTED_SET_ZIPLIST
+        | Form::SORTED_SET_LISTPACK) => Value::SortedSet(Box::new(sorted_set::read(form, reader, config)?)),
+        form @ (Form::STREAM | Form::STREAM_2 | Form::STREAM_3) => {
+            Value::Stream(Box::new(stream::read(form, reader)?))
+        }
+        form => Value::Hash(Box::new(hash::read(form, version, reader, config)?)),
+    })
+}
+
+/// An element of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element<'a> {
+    Integer(i64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Element<'a> {
+    /// Its text, which of an integer is its digits.
+    fn text(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Integer(integer) => Cow::Owned(itoa::Buffer::new().format(integer).into()),
+            Self::Bytes(bytes) => Cow::Borrowed(bytes),
+        }
+    }
+
+    fn integer(self) -> Option<i64> {
+        match self {
+            Self::Integer(integer) => Some(integer),
+            Self::Bytes(_) => None,
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Integer(integer) => itoa::Buffer::new().format(integer).as_bytes().into(),
+            Self::Bytes(bytes) => bytes.into(),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The walk of SCAN and its relatives over a table.
+
+use std::ops::Range;
+
+/// The walks over one table that have not come to their end.
+///
+/// A walk goes from the end of the table to its beginning. Its cursor is the place below which everything is still to
+/// come. New items go to the end and move no other. What is removed leaves its place to another item, and two promises
+/// depend on which one that is:
+///
+/// - An item that is there from beginning to end is returned, as SCAN promises. Items only ever move to a lower place,
+///   so that what is below a cursor stays below it.
+/// - No item is returned twice. If the last item, which was returned already, took over a place below the cursor, it
+///   would be returned again. So the item just below the cursor takes that place, the last item takes over the place
+///   of that one, and the walk has one item less to come ([`Walks::filler`]).
+///
+/// The first promise needs nothing but the cursor. The second one needs the walk to be remembered, and holds for the
+/// [`REMEMBERED`] latest ones.
+#[derive(Debug, Default)]
+pub(crate) struct Walks(Option<Box<Kept>>);
+
+/// How many walks of a table are remembered: each makes a removal dearer by one exchange of two items, also when its
+/// client has given it up.
+const REMEMBERED: usize = 16;
+
+/// The bits of a cursor that are a place; those above tell apart walks that were at the same place at different times.
+/// Clients that keep a cursor as a double read it exactly.
+const PLACE_BITS: u32 = 40;
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By what they have left, the least first.
+    walks: Vec<Walk>,
+    /// How many cursors were given out.
+    given: u64,
+}
+
+#[derive(Debug)]
+struct Walk {
+    /// What the client was given.
+    cursor: u64,
+    /// The items at the places below this one are still to come.
+    left: usize,
+    /// How many clients were given the cursor, less those that have come back with it.
+    clients: u64,
+    /// Which of the cursors that were given out it was.
+    number: u64,
+}
+
+/// A copy is another table, over which nothing walks.
+impl Clone for Walks {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Walks {
+    /// One step over a table of `len` items: the cursor of the next step, 0 when all is done, and the places of `count`
+    /// items to return now. A cursor of 0 begins.
+    pub(crate) fn step(&mut self, len: usize, cursor: u64, count: u64) -> (u64, Range<usize>) {
+        let end = if cursor == 0 { len } else { self.take(cursor).min(len) };
+        let start = end.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        (if start == 0 { 0 } else { self.give(start) }, start..end)
+    }
+
+    /// True if no walk has begun that has not come to its end.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// An item goes from `hole`: the place of the item that is to take it over before that one's place is the hole. None
+    /// is left if the last item may take it.
+    #[inline]
+    pub(crate) fn filler(&mut self, hole: usize) -> Option<usize> {
+        self.0.as_mut()?.filler(hole)
+    }
+
+    /// All items but those at these places go, which are in ascending order.
+    pub(crate) fn only(&mut self, places: &[usize]) {
+        for walk in self.0.iter_mut().flat_map(|kept| &mut kept.walks) {
+            walk.left = places.partition_point(|place| *place < walk.left);
+        }
+    }
+
+    /// Has the places below `left` treated as those of a walk, until [`Walks::release`].
+    pub(crate) fn hold(&mut self, left: usize) {
+        self.0.get_or_insert_default().add(0, left);
+    }
+
+    /// How many of the items remain that were at the places of [`Walks::hold`].
+    pub(crate) fn release(&mut self) -> usize {
+        self.take(0)
+    }
+
+    /// How many items are left to a walk, whose cursor has come back. Of one that nothing is known of, its cursor tells
+    /// how many they were once; they are not more now.
+    fn take(&mut self, cursor: u64) -> usize {
+        let unknown = usize::try_from(cursor & ((1 << PLACE_BITS) - 1)).unwrap_or(usize::MAX);
+        let Some(kept) = &mut self.0 else { return unknown };
+        let Some(place) = kept.walks.iter().position(|walk| walk.cursor == cursor) else { return unknown };
+        let walk = &mut kept.walks[place];
+        walk.clients -= 1;
+        let left = walk.left;
+        if walk.clients == 0 {
+            kept.walks.remove(place);
+            if kept.walks.is_empty() {
+                self.0 = None;
+            }
+        }
+        left
+    }
+
+    /// The cursor of a walk that has so many items left.
+    fn give(&mut self, left: usize) -> u64 {
+        let kept = self.0.get_or_insert_default();
+        let mut cursor = left as u64;
+        while let Some(walk) = kept.walks.iter_mut().find(|walk| walk.cursor == cursor) {
+            if walk.left == left {
+                walk.clients += 1;
+                return cursor;
+            }
+            cursor += 1 << PLACE_BITS;
+        }
+        kept.add(cursor, left);
+        cursor
+    }
+}
+
+impl Kept {
+    fn add(&mut self, cursor: u64, left: usize) {
+        if self.walks.len() >= REMEMBERED {
+            let oldest = (0..self.walks.len()).min_by_key(|place| self.walks[*place].number);
+            oldest.map(|oldest| self.walks.remove(oldest));
+        }
+        self.given += 1;
+        let place = self.walks.partition_point(|walk| walk.left <= left);
+        self.walks.insert(place, Walk { cursor, left, clients: 1, number: self.given });
+    }
+
+    fn filler(&mut self, hole: usize) -> Option<usize> {
+        let mut to_come = self.walks.iter_mut().skip_while(|walk| walk.left <= hole).peekable();
+        loop {
+            let left = to_come.peek()?.left;
+            while let Some(walk) = to_come.next_if(|walk| walk.left == left) {
+                walk.left -= 1;
+            }
+            if left - 1 != hole {
+                return Some(left - 1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    /// A table as the collections keep it.
+    #[derive(Default)]
+    struct Table {
+        items: Vec<u32>,
+        walks: Walks,
+        /// How many items were moved.
+        moves: usize,
+    }
+
+    impl Table {
+        fn remove(&mut self, mut hole: usize) -> u32 {
+            while let Some(from) = self.walks.filler(hole) {
+                self.items.swap(hole, from);
+                self.moves += 1;
+                hole = from;
+            }
+            self.items.swap_remove(hole)
+        }
+
+        fn scan(&mut self, cursor: u64, count: u64) -> (u64, Vec<u32>) {
+            let (next, places) = self.walks.step(self.items.len(), cursor, count);
+            (next, self.items[places].to_vec())
+        }
+    }
+
+    /// What a client knows of its walk.
+    #[derive(Default)]
+    struct Client {
+        cursor: u64,
+        returned: HashMap<u32, u32>,
+        staying: HashSet<u32>,
+    }
+
+    /// Clients walk while items come and go; returns how many items were returned twice.
+    fn walk(clients: usize, seed: u64) -> usize {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut table = Table { items: (0..random.u32(1..200)).collect(), ..Table::default() };
+        let mut walking: HashMap<usize, Client> = HashMap::default();
+        let (mut repeats, mut next) = (0, 1000);
+        for _ in 0..400 {
+            let number = random.usize(0..clients);
+            let client = walking.entry(number).or_insert_with(|| Client {
+                staying: table.items.iter().copied().collect(),
+                ..Client::default()
+            });
+            let (cursor, items) = table.scan(client.cursor, random.u64(1..30));
+            client.cursor = cursor;
+            for item in items {
+                *client.returned.entry(item).or_default() += 1;
+            }
+            if cursor == 0 {
+                assert!(
+                    client.staying.iter().all(|item| client.returned.contains_key(item)),
+                    "seed {seed}: something that was there all the time was not returned"
+                );
+                repeats += client.returned.values().filter(|times| **times > 1).count();
+                walking.remove(&number);
+            }
+            for _ in 0..random.u8(0..6) {
+                if random.bool() && !table.items.is_empty() {
+                    let gone = table.remove(random.usize(0..table.items.len()));
+                    for client in walking.values_mut() {
+                        client.staying.remove(&gone);
+                    }
+                } else {
+                    table.items.push(next);
+                    next += 1;
+                }
+            }
+        }
+        repeats
+    }
+
+    #[test]
+    fn every_item_that_stays_is_returned_and_none_twice() {
+        for seed in 0..200 {
+            for clients in [1, 2, REMEMBERED] {
+                assert_eq!(walk(clients, seed), 0, "seed {seed}, {clients} clients");
+            }
+        }
+    }
+
+    #[test]
+    fn every_item_that_stays_is_returned_to_walks_that_are_forgotten() {
+        let repeats: usize = (0..200).map(|seed| walk(4 * REMEMBERED, seed)).sum();
+        assert!(repeats > 0, "no walk was forgotten");
+    }
+
+    #[test]
+    fn walks_given_up_cost_a_bounded_number_of_moves() {
+        let mut table = Table { items: (0..100_000).collect(), ..Table::default() };
+        for count in 1..1000 {
+            table.scan(0, count * 7);
+        }
+        assert_eq!(table.walks.0.as_ref().map(|kept| kept.walks.len()), Some(REMEMBERED));
+        for place in 0..1000 {
+            table.remove(place);
+        }
+        assert!(table.moves <= 1000 * REMEMBERED);
+    }
+
+    #[test]
+    fn what_has_come_to_its_end_is_forgotten() {
+        let mut table = Table { items: (0..10).collect(), ..Table::default() };
+        let (first, _) = table.scan(0, 4);
+        let (second, _) = table.scan(0, 4);
+        assert_eq!((first, second), (6, 6));
+        table.remove(0);
+        let (third, _) = table.scan(0, 3);
+        assert_eq!(third, 6 + (1 << PLACE_BITS), "another walk is at the same place");
+        for cursor in [first, second, third] {
+            assert!(table.walks.0.is_some());
+            assert_eq!(table.scan(cursor, 10).0, 0);
+        }
+        assert!(table.walks.0.is_none());
+    }
+
+    #[test]
+    fn a_cursor_that_nobody_was_given_is_answered() {
+        let mut table = Table { items: (0..10).collect(), ..Table::default() };
+        for cursor in [1, 9, 11, 1 << PLACE_BITS, (1 << PLACE_BITS) + 3, u64::MAX] {
+            let mut next = cursor;
+            for _ in 0..=10 {
+                next = table.scan(next, 1).0;
+                if next == 0 {
+                    break;
+                }
+            }
+            assert_eq!(next, 0, "{cursor}");
+        }
+    }
+}

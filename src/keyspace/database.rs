@@ -1,0 +1,224 @@
+//! The databases: keys, their values, and when they expire.
+
+use crate::data::walk::Walks;
+use crate::data::{Bytes, Map, Time, Value};
+use crate::keyspace::Access;
+use crate::keyspace::deadlines;
+use crate::keyspace::deadlines::Deadlines;
+use crate::keyspace::field_deadlines::FieldDeadlines;
+
+/// A value, when it ends and when it was used.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The value.
+    pub value: Value,
+    /// When the key expires, in milliseconds since the Unix epoch, or [`NEVER`].
+    expires: i64,
+    /// The number of the key among those that expire.
+    deadline: u32,
+    /// When the key was used.
+    pub access: Access,
+}
+
+/// A key that expired then would be gone already.
+const NEVER: i64 = i64::MIN;
+
+impl Entry {
+    /// A value that is used now, with the time of its expiry in milliseconds since the Unix epoch.
+    pub(crate) fn new(value: Value, expires: Option<i64>, access: Access) -> Self {
+        Self { value, expires: expires.unwrap_or(NEVER), deadline: deadlines::NONE, access }
+    }
+
+    /// When the key expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn expires(&self) -> Option<i64> {
+        (self.expires != NEVER).then_some(self.expires)
+    }
+
+    /// True if the key has passed its time at `now` (milliseconds since the Unix epoch).
+    #[must_use]
+    pub fn expired(&self, now: i64) -> bool {
+        self.expires <= now && self.expires != NEVER
+    }
+}
+
+/// One database.
+#[derive(Debug, Default)]
+pub struct Database {
+    pub(crate) entries: Map<Bytes, Entry>,
+    /// The keys that expire.
+    pub(crate) deadlines: Deadlines,
+    /// The hashes with fields that expire.
+    field_deadlines: FieldDeadlines,
+    /// The walks of SCAN.
+    pub(crate) walks: Walks,
+}
+
+impl Database {
+    /// The number of keys, expired ones that nobody has noticed yet included, as DBSIZE counts them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The number of keys that expire some day.
+    #[must_use]
+    pub fn expiring(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// The number of hashes with fields that expire some day.
+    #[must_use]
+    pub fn with_expiring_fields(&self) -> usize {
+        self.field_deadlines.hashes()
+    }
+
+    /// The value of a key, expired or not, and the deadlines of the fields of all hashes.
+    pub(crate) fn value_and_field_deadlines(
+        &mut self,
+        key: &[u8],
+    ) -> (Option<&mut Value>, &mut FieldDeadlines) {
+        (self.entries.get_mut(key).map(|entry| &mut entry.value), &mut self.field_deadlines)
+    }
+
+    pub(crate) fn field_deadlines_mut(&mut self) -> &mut FieldDeadlines {
+        &mut self.field_deadlines
+    }
+
+    /// The mean time to live of the expiring keys in milliseconds, 0 if there are none.
+    #[must_use]
+    pub fn mean_ttl(&self, now: Time) -> i64 {
+        let count = i128::try_from(self.deadlines.len()).unwrap_or(i128::MAX);
+        let sum: i128 = self.deadlines.times().map(|at| i128::from((at - now.millis()).max(0))).sum();
+        i64::try_from(sum.checked_div(count).unwrap_or_default()).unwrap_or(i64::MAX)
+    }
+
+    /// True if the key is there, expired or not.
+    #[must_use]
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// True if the key is there and has passed its time at `now` (milliseconds since the Unix epoch).
+    #[must_use]
+    pub fn expired(&self, key: &[u8], now: i64) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.expired(now))
+    }
+
+    /// The entry of a key that has not expired at `now` (milliseconds since the Unix epoch). Nothing is changed.
+    #[must_use]
+    pub fn look(&self, key: &[u8], now: i64) -> Option<&Entry> {
+        self.entries.get(key).filter(|entry| !entry.expired(now))
+    }
+
+    /// All keys and entries.
+    #[must_use]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Entry)> + ExactSizeIterator {
+        self.entries.iter()
+    }
+
+    /// The entry of a key, expired or not.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    /// The entry of a key to change, expired or not.
+    pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        self.entries.get_mut(key)
+    }
+
+    /// The key and entry at a place of the table; see [`Database`].
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<(&Bytes, &Entry)> {
+        self.entries.get_index(index)
+    }
+
+    /// When the first key or field of a hash expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<i64> {
+        let fields = self.field_deadlines.next();
+        self.next_key_expiry().into_iter().chain(fields).min()
+    }
+
+    pub(crate) fn next_key_expiry(&self) -> Option<i64> {
+        self.deadlines.first().map(|(at, _)| at)
+    }
+
+    /// Adds a key that is not there.
+    pub(crate) fn add(&mut self, key: &[u8], mut entry: Entry) {
+        self.field_deadlines.add(key, &mut entry.value);
+        let expires = entry.expires();
+        let (place, _) = self.entries.insert_full(key.into(), Entry { deadline: deadlines::NONE, ..entry });
+        if let Some(at) = expires {
+            self.deadlines.add(at, place, number_in(&mut self.entries));
+        }
+    }
+
+    /// Puts another entry in the place of the one at `place`.
+    pub(crate) fn replace(&mut self, place: usize, mut entry: Entry) -> Option<Entry> {
+        self.set_expiry(place, entry.expires());
+        let (key, old) = self.entries.get_index_mut(place)?;
+        self.field_deadlines.remove(key, &mut old.value);
+        self.field_deadlines.add(key, &mut entry.value);
+        let deadline = old.deadline;
+        Some(std::mem::replace(old, Entry { deadline, ..entry }))
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let place = self.entries.get_index_of(key)?;
+        self.remove_at(place).map(|(_, entry)| entry)
+    }
+
+    /// Removes the key at a place, which another key takes over.
+    pub(crate) fn remove_at(&mut self, mut place: usize) -> Option<(Bytes, Entry)> {
+        while let Some(from) = self.walks.filler(place) {
+            self.entries.swap_indices(place, from);
+            if let Some((_, moved)) = self.entries.get_index(place) {
+                self.deadlines.set_place(moved.deadline, place);
+            }
+            place = from;
+        }
+        let (key, mut entry) = self.entries.swap_remove_index(place)?;
+        self.field_deadlines.remove(&key, &mut entry.value);
+        if let Some((_, moved)) = self.entries.get_index(place) {
+            self.deadlines.set_place(moved.deadline, place);
+        }
+        self.deadlines.remove(entry.deadline, number_in(&mut self.entries));
+        Some((key, entry))
+    }
+
+    pub(crate) fn set_expiry(&mut self, place: usize, expires: Option<i64>) -> Option<i64> {
+        let (_, entry) = self.entries.get_index_mut(place)?;
+        let old = entry.expires();
+        if old == expires {
+            return old;
+        }
+        entry.expires = expires.unwrap_or(NEVER);
+        let number = entry.deadline;
+        match expires {
+            Some(at) if old.is_some() => self.deadlines.change(number, at, number_in(&mut self.entries)),
+            Some(at) => self.deadlines.add(at, place, number_in(&mut self.entries)),
+            None => {
+                entry.deadline = deadlines::NONE;
+                self.deadlines.remove(number, number_in(&mut self.entries));
+            }
+        }
+        old
+    }
+}
+
+/// Tells the key at a place its number among those that expire.
+fn number_in(entries: &mut Map<Bytes, Entry>) -> impl FnMut(usize, u32) {
+    |place, number| {
+        if let Some((_, entry)) = entries.get_index_mut(place) {
+            entry.deadline = number;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The databases: keys with their values, when they expire, and how often they are used.
+
+pub mod access;
+mod database;
+mod deadlines;
+mod field_deadlines;
+
+pub use access::Access;
+pub use database::{Database, Entry};

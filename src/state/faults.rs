@@ -1,0 +1,93 @@
+//! Connections that a fault ends, and replies that are lost with them.
+
+use crate::clients::ClientKey;
+use crate::clients::Close;
+use crate::clients::waiters::Reason;
+use crate::clients::{Consequence, FaultId};
+use crate::state::Store;
+use crate::testing::faults::Scope;
+
+impl Store {
+    /// A rule strikes a client: it is counted and told to the journal.
+    pub fn note_fault(&mut self, client: ClientKey, rule: FaultId) {
+        self.faults.hit(rule);
+        if self.journal.is_on()
+            && let Some(owner) = self.clients.get(client)
+            && let Some(rule) = self.faults.rule(rule)
+        {
+            self.journal.fault_struck(owner, &rule.to_string(), self.now);
+        }
+    }
+
+    /// Closes a connection behind what it has been answered so far. From now on the client gets nothing and takes
+    /// nothing.
+    pub fn disconnect_by_fault(&mut self, client: ClientKey, rule: FaultId) {
+        self.note_fault(client, rule);
+        self.release(client);
+        if let Some(owner) = self.clients.get_mut(client) {
+            owner.cut_by_fault = true;
+            owner.strike = None;
+        }
+        self.clients.close(client, Close::AfterReply);
+    }
+
+    /// If a fault was to strike the reply of a client, which is complete and stands in the outbox from `start` on, it
+    /// does now.
+    pub fn lose_reply(&mut self, client: ClientKey, start: usize) {
+        let Some(owner) = self.clients.get_mut(client) else { return };
+        let strike = owner.strike.take();
+        if let Some((rule, Consequence::LoseReply(bytes))) = strike.and_then(|strike| strike.then) {
+            owner.outbox.truncate(start.saturating_add(bytes));
+            self.disconnect_by_fault(client, rule);
+        }
+    }
+
+    /// Ends a rule: the messages that it holds back arrive, what it was to do to replies is forgotten, and the commands
+    /// that it holds are due. Returns whose these are, in the order in which they came.
+    pub fn end_fault(&mut self, rule: FaultId) -> Vec<ClientKey> {
+        self.faults.remove(rule);
+        self.deliver_held_by(rule);
+        let concerned: Vec<ClientKey> =
+            self.clients.iter().filter(|(_, client)| client.strike.is_some()).map(|(key, _)| key).collect();
+        let mut held = Vec::new();
+        for client in concerned {
+            let Some(owner) = self.clients.get_mut(client) else { continue };
+            let Some(strike) = &mut owner.strike else { continue };
+            if strike.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
+                && let Some(blocked) = &mut owner.blocked
+            {
+                self.waiters.set_deadline(client, blocked, Some(self.now.millis()));
+                held.push((blocked.arrival, client));
+            }
+            strike.forget(rule);
+            // One that waits for the end of a pause is still known to have been looked at.
+            let is_paused = owner.blocked.as_ref().is_some_and(|blocked| blocked.reason == Reason::Pause);
+            if strike.is_nothing() && !is_paused {
+                owner.strike = None;
+            }
+        }
+        held.sort_unstable();
+        held.into_iter().map(|(_, client)| client).collect()
+    }
+
+    /// Cuts off at once all who would get a message on one of the channels of a scope; returns how many.
+    pub fn kill_subscribers(&mut self, scope: &Scope) -> usize {
+        let wanted = |client: &crate::clients::Client| {
+            let Some(all) = &client.subscriptions else { return false };
+            let named = all.channels.iter().chain(&all.shard_channels);
+            client.close == Close::No
+                && scope.includes_client(client)
+                && (named.into_iter().any(|name| scope.includes_message(name, client))
+                    || all.patterns.iter().any(|pattern| scope.meets_pattern(pattern)))
+        };
+        let doomed: Vec<ClientKey> =
+            self.clients.iter().filter(|(_, client)| wanted(client)).map(|(key, _)| key).collect();
+        for client in &doomed {
+            if let Some(owner) = self.clients.get_mut(*client) {
+                owner.cut_by_fault = true;
+            }
+            self.kill(*client);
+        }
+        doomed.len()
+    }
+}

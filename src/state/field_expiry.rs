@@ -1,0 +1,181 @@
+//! Fields of hashes that expire.
+
+use crate::config::Class;
+use crate::data::Hash;
+use crate::data::Typed;
+use crate::state::Store;
+
+impl Store {
+    /// A command may have moved the first deadline in a hash to an earlier time, or has removed fields with
+    /// deadlines.
+    pub fn file_fields(&mut self, key: &[u8]) {
+        let database = &mut self.databases[self.db];
+        let (value, deadlines) = database.value_and_field_deadlines(key);
+        if let Some(hash) = value.and_then(Hash::of_mut) {
+            deadlines.follow(key, hash);
+            let next = deadlines.next();
+            self.note_expiry(next);
+        }
+    }
+
+    /// Removes the fields of a hash that have passed their time; while CLIENT PAUSE lasts they are only hidden.
+    /// True if the hash is still there.
+    #[cold]
+    pub(super) fn hide_or_expire_fields(&mut self, key: &[u8]) -> bool {
+        if !self.keeps_expired {
+            return self.expire_fields(self.db, key, usize::MAX).is_some();
+        }
+        let now = self.now.millis();
+        let (value, _) = self.databases[self.db].value_and_field_deadlines(key);
+        if let Some(hash) = value.and_then(Hash::of_mut) {
+            hash.hide_due(now);
+        }
+        true
+    }
+
+    /// Removes the fields of a hash that have passed their time, but not more than `max` of them, with what
+    /// redis-server tells about it, and the hash with its last field. Returns how many these were, or none if the
+    /// hash is gone.
+    fn expire_fields(&mut self, db: usize, key: &[u8], max: usize) -> Option<usize> {
+        let now = self.now.millis();
+        let (value, deadlines) = self.databases[db].value_and_field_deadlines(key);
+        let hash = value.and_then(Hash::of_mut)?;
+        let removed = hash.remove_due(now, max);
+        let emptied = hash.is_empty();
+        deadlines.follow(key, hash);
+        if removed > 0 {
+            self.stats.expired_fields += removed as u64;
+            self.in_database(db, |store| {
+                store.watches.touch(&mut store.clients, db, key);
+                store.event(Class::HASH, "hexpired", key);
+                if emptied {
+                    store.remove_empty(key);
+                }
+            });
+        }
+        (!emptied).then_some(removed)
+    }
+
+    /// Removes fields whose time has come, but not more than `max` of them and their hashes; returns how many.
+    pub(super) fn expire_due_fields(&mut self, max: usize) -> usize {
+        let now = self.now.millis();
+        let mut left = max;
+        for db in 0..self.databases.len() {
+            while left > 0 {
+                let Some(key) = self.databases[db].field_deadlines_mut().take_first(now) else { break };
+                if let Some(hash) =
+                    self.databases[db].value_and_field_deadlines(&key).0.and_then(Hash::of_mut)
+                {
+                    hash.unfile();
+                }
+                let removed = self.stats.expired_fields;
+                self.expire_fields(db, &key, left);
+                let removed = self.stats.expired_fields - removed;
+                // A hash that was looked at in vain counts, too.
+                left = left.saturating_sub(usize::try_from(removed).unwrap_or(left).max(1));
+            }
+        }
+        max - left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::data::Time;
+    use crate::data::hash::HashLimits;
+
+    fn store() -> Store {
+        Store::new(Config::default(), 1, Time::from_millis(1000))
+    }
+
+    /// Sets a field with a deadline, as HSETEX does.
+    fn set(store: &mut Store, key: &[u8], field: &str, deadline: Option<i64>) {
+        let limits = HashLimits::of(&store.config);
+        if let Ok(hash) = store.get_or_create::<Hash>(key) {
+            hash.set(field.as_bytes(), b"", limits);
+            hash.set_deadline(field.as_bytes(), deadline);
+        }
+        store.file_fields(key);
+    }
+
+    fn fields(store: &mut Store, key: &[u8]) -> usize {
+        store.get::<Hash>(key).ok().flatten().map_or(0, Hash::len)
+    }
+
+    #[test]
+    fn fields_expire_in_time_and_the_hash_with_the_last_of_them() {
+        let mut store = store();
+        set(&mut store, b"k", "a", Some(2000));
+        set(&mut store, b"k", "b", Some(3000));
+        assert_eq!(store.next_expiry(), Some(2000));
+        store.now = Time::from_millis(2000);
+        assert_eq!((store.expire_due(10), store.next_expiry()), (1, Some(3000)));
+        assert_eq!((fields(&mut store, b"k"), store.stats.expired_fields), (1, 1));
+        store.now = Time::from_millis(3000);
+        assert!(!store.contains(b"k"));
+        assert_eq!((store.database().len(), store.next_expiry(), store.stats.expired_fields), (0, None, 2));
+    }
+
+    #[test]
+    fn a_great_many_fields_expire_in_portions() {
+        let mut store = store();
+        for number in 0..1000 {
+            set(&mut store, b"one", &number.to_string(), Some(2000));
+            set(&mut store, number.to_string().as_bytes(), "a", Some(2000));
+        }
+        store.now = Time::from_millis(2000);
+        let mut total = 0;
+        while store.next_expiry().is_some() {
+            let removed = store.expire_due(100);
+            assert!((1..=100).contains(&removed));
+            total += removed;
+        }
+        assert_eq!((total, store.database().len(), store.stats.expired_fields), (2000, 0, 2000));
+    }
+
+    #[test]
+    fn every_hash_is_found_when_its_first_field_expires_wherever_it_has_gone() {
+        for seed in 0..200 {
+            let mut store = store();
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..100 {
+                let key = [b'a' + random.u8(0..4)];
+                let other = [b'a' + random.u8(0..4)];
+                let field = random.u8(0..4).to_string();
+                match random.u8(0..8) {
+                    0..=2 => {
+                        let deadline = store.now.millis() + random.i64(1..50);
+                        set(&mut store, &key, &field, random.bool().then_some(deadline));
+                    }
+                    3 => drop(store.remove(&key)),
+                    4 => drop(store.rename(&key, &other)),
+                    5 => {
+                        if let Some(value) = store.peek(&key).map(|entry| entry.value.clone()) {
+                            store.insert(&other, value, None);
+                        }
+                    }
+                    6 => {
+                        if let Ok(Some(hash)) = store.get_mut::<Hash>(&key) {
+                            // As HPERSIST: the keyspace is not told.
+                            hash.set_deadline(field.as_bytes(), None);
+                        }
+                    }
+                    _ => store.now = Time::from_millis(store.now.millis() + random.i64(1..20)),
+                }
+                let first = |store: &Store| {
+                    let values = store.database().iter().map(|(_, entry)| &entry.value);
+                    values.filter_map(|value| Hash::of(value)?.next_expiry()).min()
+                };
+                assert!(store.next_expiry() <= first(&store) || first(&store).is_none(), "seed {seed}");
+                assert!(store.next_expiry().is_some() || first(&store).is_none(), "seed {seed}");
+                assert!(store.database().with_expiring_fields() <= store.database().len(), "seed {seed}");
+                if random.u8(0..8) == 0 {
+                    store.expire_due(usize::MAX);
+                    assert!(first(&store).is_none_or(|at| at > store.now.millis()), "seed {seed}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! The keys of the database that the running command sees: looked up, stored, removed, expired.
+
+use crate::config::Class;
+use crate::data::{ByteString, Bytes, Typed, Value, WrongType};
+use crate::keyspace::{Access, Database, Entry};
+use crate::state::Store;
+
+impl Store {
+    /// The database that the running command sees.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.databases[self.db]
+    }
+
+    /// The place of a key that has not expired; one that has is removed first, with its event.
+    fn live(&mut self, key: &[u8]) -> Option<usize> {
+        let (place, _, entry) = self.databases[self.db].entries.get_full(key)?;
+        if entry.expired(self.now.millis()) {
+            if !self.keeps_expired {
+                self.expire(self.db, place);
+            }
+            return None;
+        }
+        if let Value::Hash(hash) = &entry.value
+            && hash.next_expiry().is_some_and(|at| at <= self.now.millis())
+            && !self.hide_or_expire_fields(key)
+        {
+            return None;
+        }
+        Some(place)
+    }
+
+    /// As [`Store::live`], and the key is used.
+    fn used(&mut self, key: &[u8]) -> Option<usize> {
+        let place = self.live(key)?;
+        self.use_at(place);
+        Some(place)
+    }
+
+    fn use_at(&mut self, place: usize) {
+        if self.touches
+            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(place)
+        {
+            entry.access.note(&self.config, self.now, &mut self.random);
+        }
+    }
+
+    /// Notes that a key is used; true if it is there. Every command that reads or changes a value does, by the
+    /// functions below; those that only look at a key ([`Store::peek`]) do not.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.used(key).is_some()
+    }
+
+    /// The entry of a key, without counting it as a hit or miss or as used.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let index = self.live(key)?;
+        self.databases[self.db].entries.get_index(index).map(|(_, entry)| entry)
+    }
+
+    /// The entry of a key to change, without counting it as a hit or miss or as used. Its expiry is changed with
+    /// [`Store::set_expiry`].
+    pub fn peek_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        let index = self.live(key)?;
+        self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
+    }
+
+    /// The entry of a key as it is, for commands that look at several at once. Expired keys are not seen, but
+    /// they stay.
+    #[must_use]
+    pub fn glimpse(&self, key: &[u8]) -> Option<&Entry> {
+        self.database().look(key, self.now.millis())
+    }
+
+    /// True if the key is there.
+    pub fn contains(&mut self, key: &[u8]) -> bool {
+        self.live(key).is_some()
+    }
+
+    /// The entry of a key, for a command that reads: counted as a hit or miss.
+    pub fn read(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.look_up(key)?;
+        self.use_at(place);
+        self.database().at(place).map(|(_, entry)| entry)
+    }
+
+    /// The name of some key, all being equally likely.
+    pub fn random_key(&mut self) -> Option<Bytes> {
+        /// So many expired keys may be met and removed on the way.
+        const TRIES: usize = 100;
+        let now = self.now.millis();
+        for _ in 0..TRIES {
+            let len = self.database().len();
+            let place = if len > 0 { self.random.usize(0..len) } else { return None };
+            let (key, entry) = self.database().at(place)?;
+            if !entry.expired(now) {
+                return Some(key.clone());
+            }
+            if !self.keeps_expired {
+                self.expire(self.db, place);
+            }
+        }
+        let mut left = self.database().iter().filter(|(_, entry)| !entry.expired(now));
+        left.next().map(|(key, _)| key.clone())
+    }
+
+    /// As [`Store::read`], for a command that asks for other things than the value: the key does not count as used.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.look_up(key)?;
+        self.database().at(place).map(|(_, entry)| entry)
+    }
+
+    /// The place of a key that has not expired, counted as a hit or miss.
+    fn look_up(&mut self, key: &[u8]) -> Option<usize> {
+        let place = self.live(key);
+        if place.is_some() {
+            self.stats.keyspace_hits += 1;
+        } else {
+            self.stats.keyspace_misses += 1;
+            self.event(Class::KEY_MISS, "keymiss", key);
+        }
+        place
+    }
+
+    /// The value of a key for a command that reads: counted as a hit or miss.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        self.read(key).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
+    }
+
+    /// As [`Store::get`], for a command that walks over the value: it changes nothing but what the value knows of
+    /// those who do.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get_to_walk<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
+        let Some(place) = self.look_up(key) else { return Ok(None) };
+        self.use_at(place);
+        let entry = self.databases[self.db].entries.get_index_mut(place);
+        entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
+    }
+
+    /// The values of several keys at once, in their order, for a command that reads: each is counted as a hit or miss.
+    /// They are not copied, however often a key is named.
+    ///
+    /// # Errors
+    ///
+    /// One of the keys holds another type.
+    pub fn get_all<'k, T: Typed>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+    ) -> Result<Vec<Option<&T>>, WrongType> {
+        for key in keys.clone() {
+            self.get::<T>(key)?;
+        }
+        Ok(self.glimpse_all(keys))
+    }
+
+    /// The values of several keys as they are, see [`Store::glimpse`]; none where a key holds another type.
+    pub fn glimpse_all<'k, T: Typed>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Option<&T>> {
+        keys.map(|key| T::of(&self.glimpse(key)?.value)).collect()
+    }
+
+    /// The value of a key for a command that changes it if it is there.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
+        let Some(place) = self.used(key) else { return Ok(None) };
+        let entry = self.databases[self.db].entries.get_index_mut(place);
+        entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
+    }
+
+    /// The value of a key, made empty if there is none. The caller puts something into it.
+    ///
+    /// # Errors
+    ///
+    /// The key holds another type.
+    pub fn get_or_create<T: Typed + Default>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
+        let place = self.used(key);
+        if place.is_none() {
+            self.put(None, key, T::default().into_value(), None);
+        }
+        let entries = &mut self.databases[self.db].entries;
+        // A new key is the last.
+        let place = place.or(entries.len().checked_sub(1)).ok_or(WrongType)?;
+        let (_, entry) = entries.get_index_mut(place).ok_or(WrongType)?;
+        T::of_mut(&mut entry.value).ok_or(WrongType)
+    }
+
+    /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
+    /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
+    /// [`Store::modified`].
+    pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
+        let place = self.used(key);
+        self.put(place, key, value, expires)
+    }
+
+    /// Sets a key that is at this place, or not there.
+    fn put(&mut self, place: Option<usize>, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
+        self.note_expiry(expires);
+        if let Value::Hash(hash) = &value {
+            self.note_expiry(hash.next_expiry());
+        }
+        let entry = Entry::new(value, expires, Access::first(&self.config, self.now));
+        if let Some(index) = place {
+            // As in redis-server, a value in the place of another one serves nobody.
+            self.waiters.lost(self.db, key);
+            return self.databases[self.db].replace(index, entry);
+        }
+        self.databases[self.db].add(key, entry);
+        self.event(Class::NEW, "new", key);
+        self.waiters.ready(self.db, key);
+        None
+    }
+
+    /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already
+    /// lends its memory.
+    pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
+        let place = self.used(key);
+        if let Some(index) = place
+            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
+            && let Value::String(old) = &mut entry.value
+        {
+            old.set(value);
+            self.databases[self.db].set_expiry(index, expires);
+            self.note_expiry(expires);
+        } else {
+            self.put(place, key, Value::String(ByteString::new(value)), expires);
+        }
+    }
+
+    /// Does something in another database.
+    pub fn in_database<R>(&mut self, db: usize, act: impl FnOnce(&mut Self) -> R) -> R {
+        let seen = std::mem::replace(&mut self.db, db);
+        let result = act(self);
+        self.db = seen;
+        result
+    }
+
+    /// Removes a key; the caller tells watchers and events by [`Store::modified`].
+    pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        self.live(key)?;
+        let removed = self.databases[self.db].remove(key);
+        self.waiters.lost(self.db, key);
+        removed
+    }
+
+    /// Removes a collection that has become empty, with the event that tells of it.
+    pub fn remove_empty(&mut self, key: &[u8]) {
+        if self.databases[self.db].remove(key).is_some() {
+            self.event(Class::GENERIC, "del", key);
+        }
+    }
+
+    /// Sets or takes away the expiry of a key, in milliseconds since the Unix epoch; returns the one that it
+    /// had.
+    pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) -> Option<i64> {
+        self.note_expiry(expires);
+        let database = &mut self.databases[self.db];
+        let index = database.entries.get_index_of(key)?;
+        database.set_expiry(index, expires)
+    }
+
+    /// Gives a key another name, with its expiry, in place of what had that name; false if there is no such
+    /// key. One change, with two events.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
+        if !self.contains(from) {
+            return false;
+        }
+        let Some(entry) = self.databases[self.db].remove(from) else { return false };
+        // Removed first: the new name is a new key even where it was taken.
+        self.remove(to);
+        let expires = entry.expires();
+        self.insert(to, entry.value, expires);
+        // Who waits for the new name comes first.
+        self.waiters.lost(self.db, from);
+        self.watches.touch(&mut self.clients, self.db, from);
+        self.touched(to);
+        self.event(Class::GENERIC, "rename_from", from);
+        self.event(Class::GENERIC, "rename_to", to);
+        true
+    }
+
+    /// One step of SCAN: the cursor of the next step, 0 when all is done, and the places of the keys to return now.
+    /// Expired keys among them are removed before.
+    pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
+        let database = &mut self.databases[self.db];
+        let (next, places) = database.walks.step(database.len(), cursor, count);
+        if self.keeps_expired || database.expiring() == 0 {
+            return (next, places);
+        }
+        // What takes over the place of an expired key is to be one of those that are returned now.
+        database.walks.hold(places.end);
+        for place in places.clone().rev() {
+            if self.database().at(place).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
+                self.expire(self.db, place);
+            }
+        }
+        (next, places.start..self.databases[self.db].walks.release())
+    }
+
+    /// Removes the key at a place because its time has come.
+    fn expire(&mut self, db: usize, place: usize) {
+        if let Some((key, _)) = self.databases[db].remove_at(place) {
+            self.stats.expired_keys += 1;
+            if self.journal.is_on() {
+                self.journal.expired(db, &key, self.now);
+            }
+            self.waiters.lost(db, &key);
+            self.in_database(db, |store| {
+                store.watches.expired(&mut store.clients, db, &key);
+                store.event(Class::EXPIRED, "expired", &key);
+            });
+        }
+    }
+
+    /// Removes keys and fields of hashes whose time has come, but not more than `max` of them; returns how many.
+    pub fn expire_due(&mut self, max: usize) -> usize {
+        let keys = self.expire_due_keys(max);
+        keys + self.expire_due_fields(max - keys)
+    }
+
+    /// The keys, in the order of their deadlines.
+    fn expire_due_keys(&mut self, max: usize) -> usize {
+        let mut left = max;
+        while left > 0 {
+            let due = || {
+                let databases = self.databases.iter().take(self.expiring_databases).enumerate();
+                databases.filter_map(|(db, database)| Some((database.next_key_expiry()?, db)))
+            };
+            let Some((_, db)) = due().min().filter(|(at, _)| *at <= self.now.millis()) else { break };
+            let next = due().filter(|(_, other)| *other != db).min();
+            let until = next.map_or(self.now.millis(), |(at, _)| at.min(self.now.millis()));
+            while let Some((_, place)) = self.databases[db].deadlines.first().filter(|(at, _)| *at <= until) {
+                if left == 0 {
+                    break;
+                }
+                self.expire(db, place);
+                left -= 1;
+            }
+        }
+        max - left
+    }
+
+    /// When the next key of any database expires by itself, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<i64> {
+        if !self.active_expire {
+            return None;
+        }
+        self.databases.iter().take(self.expiring_databases).filter_map(Database::next_expiry).min()
+    }
+
+    /// A key or field of the current database expires some day, or none does.
+    pub(super) fn note_expiry(&mut self, expires: Option<i64>) {
+        if expires.is_some() {
+            self.expiring_databases = self.expiring_databases.max(self.db + 1);
+        }
+    }
+
+    /// Empties a database. Watchers of its keys are told.
+    pub fn flush(&mut self, db: usize) {
+        let now = self.now.millis();
+        self.watches.replaced(&mut self.clients, db, &self.databases[db], None, now);
+        self.stats.dirty += self.databases[db].len() as u64;
+        self.databases[db] = Database::default();
+        self.waiters.ready_all(db);
+    }
+
+    /// Exchanges two databases. Watchers are told, and who waits for a key that is there now is served.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        let now = self.now.millis();
+        for (db, by) in [(one, other), (other, one)] {
+            let [before, after] = [db, by].map(|db| &self.databases[db]);
+            self.watches.replaced(&mut self.clients, db, before, Some(after), now);
+        }
+        self.databases.swap(one, other);
+        if self.expiring_databases > one.min(other) {
+            self.expiring_databases = self.expiring_databases.max(one.max(other) + 1);
+        }
+        self.waiters.ready_all(one);
+        self.waiters.ready_all(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::Time;
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn scan_returns_every_key_that_stays_and_none_twice() {
+        for seed in 0..200 {
+            let mut store = Store::new(Config::default(), seed, Time::from_millis(1000));
+            let mut random = fastrand::Rng::with_seed(seed);
+            let total = random.usize(1..80);
+            for key in 0..total {
+                let expires = if random.u8(0..8) == 0 { Some(random.i64(1001..1040)) } else { None };
+                store.set_string(format!("{key}").as_bytes(), b"", expires);
+            }
+            let mut staying: HashSet<Bytes> = store.database().iter().map(|(key, _)| key.clone()).collect();
+            let mut returned = HashSet::new();
+            let mut cursor = 0;
+            for step in 0.. {
+                let (next, range) = store.scan(cursor, random.u64(1..12));
+                cursor = next;
+                for index in range {
+                    let Some((key, entry)) = store.database().at(index) else { panic!("no key at {index}") };
+                    if entry.expired(store.now.millis()) {
+                        continue;
+                    }
+                    assert!(returned.insert(key.clone()), "seed {seed}: returned twice");
+                }
+                if cursor == 0 {
+                    break;
+                }
+                for change in 0..random.u8(0..6) {
+                    let key = random.usize(0..total).to_string();
+                    match random.u8(0..4) {
+                        0 => store.set_string(format!("new {step} {change}").as_bytes(), b"", None),
+                        1 => {
+                            staying.remove(key.as_bytes());
+                            store.rename(key.as_bytes(), format!("renamed {step} {change}").as_bytes());
+                        }
+                        _ => {
+                            staying.remove(key.as_bytes());
+                            store.remove(key.as_bytes());
+                        }
+                    }
+                }
+                store.now = Time::from_millis(store.now.millis() + 1);
+            }
+            staying.retain(|key| store.contains(key));
+            assert!(staying.is_subset(&returned), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_follows_its_key() {
+        let mut store = Store::new(Config::default(), 1, Time::from_millis(1000));
+        store.set_string(b"a", b"1", Some(2000));
+        store.set_string(b"a", b"1", Some(3000));
+        assert_eq!(store.next_expiry(), Some(3000));
+        assert!(store.rename(b"a", b"b"));
+        assert_eq!((store.next_expiry(), store.database().expiring()), (Some(3000), 1));
+        assert_eq!(store.set_expiry(b"b", None), Some(3000));
+        assert_eq!(store.next_expiry(), None);
+        store.set_string(b"b", b"1", Some(1500));
+        store.now = Time::from_millis(1500);
+        assert!(!store.contains(b"b"));
+        assert_eq!((store.next_expiry(), store.database().len()), (None, 0));
+    }
+}

@@ -1,0 +1,137 @@
+//! What is kept: the keyspace, values, expiry, the Pub/Sub registry, waiters, watches and clients.
+//!
+//! Everything here is plain data in one [`Store`]; nothing knows a command's syntax, a socket or the
+//! system's clock.
+
+pub mod conditions;
+mod connections;
+mod faults;
+mod field_expiry;
+mod keys;
+pub mod memory;
+mod message_faults;
+mod notify;
+mod publish;
+mod readers;
+pub mod stats;
+mod waits;
+mod watch;
+
+pub use stats::Stats;
+
+use crate::clients::{Clients, PubSub, Waiters, Watches};
+use crate::config::Config;
+use crate::data::Time;
+use crate::keyspace::Database;
+use crate::testing::{Availability, Faults, Recorder};
+
+/// All state of a broker.
+#[derive(Debug)]
+// Each is a state of its own.
+#[allow(clippy::struct_excessive_bools)]
+pub struct Store {
+    /// The databases.
+    pub databases: Vec<Database>,
+    /// No key expires in the databases from this one on, so that nobody has to look there after every batch.
+    expiring_databases: usize,
+    /// Which database the running command sees.
+    pub db: usize,
+    /// Channels, patterns and their subscribers.
+    pub pubsub: PubSub,
+    /// Where pushes are encoded, for each version of the protocol.
+    encoded: [Vec<u8>; 2],
+    /// Clients that wait for a key or are paused.
+    pub waiters: Waiters,
+    /// Keys that clients watch.
+    pub watches: Watches,
+    /// The connected clients.
+    pub clients: Clients,
+    /// The settings.
+    pub config: Config,
+    /// The settings of the start, which are those of every restart.
+    first_config: Box<Config>,
+    /// Whether connections are taken.
+    pub availability: Availability,
+    /// The counters that INFO shows.
+    pub stats: Stats,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// What has happened, for the embedding program to look at.
+    pub journal: Recorder,
+    /// The source of everything random.
+    pub random: fastrand::Rng,
+    /// The time at which the running command happens, by the broker's clock.
+    pub now: Time,
+    /// The same by the clock of the shell, which runs on where the broker's stands still.
+    pub real_now: Time,
+    /// The broker's clock stands still until it is moved.
+    pub clock_stands_still: bool,
+    /// CLIENT PAUSE lasts: a key that has passed its time is not seen any more, but it stays until the pause
+    /// is over. Nothing may write meanwhile.
+    pub keeps_expired: bool,
+    /// What the running command does to a key counts as its use. Not so for clients that have said CLIENT NO-TOUCH.
+    pub touches: bool,
+    /// Keys vanish by themselves when their time has come, and not only when somebody asks for them. DEBUG
+    /// SET-ACTIVE-EXPIRE changes it.
+    pub active_expire: bool,
+    /// How many scripts are cached, and the length of their texts.
+    pub cached_scripts: (usize, usize),
+    /// DEBUG SLEEP lasts until then: no client is served.
+    pub asleep_until: Option<Time>,
+}
+
+impl Store {
+    /// An empty store at the time `now`, whose random choices follow from `seed`.
+    #[must_use]
+    pub fn new(config: Config, seed: u64, now: Time) -> Self {
+        let databases = config.databases;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let stats = Stats::new(now, &mut random);
+        Self {
+            databases: std::iter::repeat_with(Database::default).take(databases).collect(),
+            expiring_databases: 0,
+            db: 0,
+            pubsub: PubSub::default(),
+            encoded: Default::default(),
+            waiters: Waiters::new(databases),
+            watches: Watches::new(databases),
+            clients: Clients::default(),
+            first_config: Box::new(config.clone()),
+            config,
+            availability: Availability::default(),
+            stats,
+            faults: Faults::new(seed),
+            journal: Recorder::default(),
+            random,
+            now,
+            clock_stands_still: false,
+            real_now: now,
+            keeps_expired: false,
+            touches: true,
+            active_expire: true,
+            cached_scripts: (0, 0),
+            asleep_until: None,
+        }
+    }
+
+    /// Begins anew, as a server does that is started again: statistics, settings and what DEBUG and CLIENT PAUSE have
+    /// ordered are those of the start. Nobody but a tester may be connected. Keys stay with their deadlines if `keeps_data`.
+    pub fn restart(&mut self, keeps_data: bool) {
+        self.config = (*self.first_config).clone();
+        self.stats = Stats::new(self.now, &mut self.random);
+        self.clients.output_limit_disconnections = 0;
+        self.end_pauses();
+        self.active_expire = true;
+        if !keeps_data {
+            self.databases.fill_with(Database::default);
+            self.expiring_databases = 0;
+        }
+    }
+
+    /// CLIENT PAUSE and DEBUG SLEEP are over; whoever they kept waiting has been cut off.
+    pub fn end_pauses(&mut self) {
+        self.waiters.pause = None;
+        self.keeps_expired = false;
+        self.asleep_until = None;
+    }
+}

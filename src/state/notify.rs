@@ -1,0 +1,55 @@
+//! What the rest of the broker is told when a key changes: watchers, and keyspace notifications.
+
+use crate::config::Class;
+use crate::data::Value;
+use crate::state::Store;
+
+impl Store {
+    /// A command has changed a key of the current database: watchers are told, the change is counted, and the
+    /// notification goes out. The event's name is redis-server's, which the comparison proves.
+    pub fn modified(&mut self, class: Class, event: &str, key: &[u8]) {
+        self.touched(key);
+        self.event(class, event, key);
+    }
+
+    /// As [`Store::modified`], for what counts as several changes, as adding several members does, or as none.
+    pub fn modified_by(&mut self, changes: usize, class: Class, event: &str, key: &[u8]) {
+        self.stats.dirty += changes as u64;
+        self.watches.touch(&mut self.clients, self.db, key);
+        self.event(class, event, key);
+    }
+
+    /// A command has changed a key of the current database: watchers are told and the change is counted.
+    pub fn touched(&mut self, key: &[u8]) {
+        self.stats.dirty += 1;
+        self.watches.touch(&mut self.clients, self.db, key);
+    }
+
+    /// Puts what a command has computed in the place of what a key holds, which counts as so many changes; what is empty
+    /// removes the key.
+    pub fn put_result(&mut self, key: &[u8], result: Value, changes: usize, class: Class, event: &str) {
+        if result.len() > 0 {
+            self.insert(key, result, None);
+            self.modified_by(changes, class, event, key);
+        } else if self.remove(key).is_some() {
+            self.modified(Class::GENERIC, "del", key);
+        }
+    }
+
+    /// Publishes a keyspace notification, if `notify-keyspace-events` asks for its class.
+    pub fn event(&mut self, class: Class, event: &str, key: &[u8]) {
+        let wanted = self.config.notify_keyspace_events;
+        if wanted == Class::default() || !wanted.contains(class) {
+            return;
+        }
+        if wanted.contains(Class::KEYSPACE) {
+            let mut channel = format!("__keyspace@{}__:", self.db).into_bytes();
+            channel.extend_from_slice(key);
+            self.publish(&channel, event.as_bytes());
+        }
+        if wanted.contains(Class::KEYEVENT) {
+            let channel = format!("__keyevent@{}__:{event}", self.db);
+            self.publish(channel.as_bytes(), key);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Subscriptions, and the delivery of messages to subscribers.
+
+use crate::clients::ClientKey;
+use crate::clients::pubsub::{Kind, Subscribers};
+use crate::data::pattern;
+use crate::resp::{Protocol, Reply};
+use crate::state::Store;
+use crate::testing::faults::Delivery;
+use crate::testing::journal::Publishing;
+use crate::testing::{Faults, Recorder};
+
+/// So many patterns are tried one by one, which is faster than to look for those that may match.
+const FEW_PATTERNS: usize = 8;
+
+/// A buffer for pushes that has grown beyond this is given back.
+const ENCODED_KEPT: usize = 64 * 1024;
+
+impl Store {
+    /// Subscribes a client; false if it was subscribed already.
+    pub fn subscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
+        let Some(owner) = self.clients.get_mut(client) else { return false };
+        if !kind.of_mut(owner.subscriptions.get_or_insert_default()).insert(name.into()) {
+            return false;
+        }
+        if self.journal.is_on() {
+            self.journal.subscription(owner, true, kind, name, self.now);
+        }
+        let table = self.pubsub.table_mut(kind);
+        if let Some(subscribers) = table.get_mut(name) {
+            return subscribers.insert(client);
+        }
+        table.entry(name.into()).or_default().insert(client);
+        if kind == Kind::Pattern {
+            self.pubsub.index.insert(name);
+        }
+        true
+    }
+
+    /// Ends a subscription; false if there was none.
+    pub fn unsubscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
+        let removed = self
+            .clients
+            .get_mut(client)
+            .and_then(|owner| owner.subscriptions.as_mut())
+            .is_some_and(|subscriptions| kind.of_mut(subscriptions).swap_remove(name));
+        if removed {
+            self.drop_on_the_way(client, kind, name);
+            self.unregister(client, kind, name);
+        }
+        removed
+    }
+
+    fn unregister(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
+        if self.journal.is_on()
+            && let Some(owner) = self.clients.get(client)
+        {
+            self.journal.subscription(owner, false, kind, name, self.now);
+        }
+        let table = self.pubsub.table_mut(kind);
+        if let Some(subscribers) = table.get_mut(name) {
+            subscribers.swap_remove(&client);
+            if subscribers.is_empty() {
+                table.swap_remove(name);
+                if kind == Kind::Pattern {
+                    self.pubsub.index.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Ends all subscriptions of a client, without a word to it.
+    pub fn unsubscribe_from_all(&mut self, client: ClientKey) {
+        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(mut subscriptions) = owner.subscriptions.take() else { return };
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            for name in std::mem::take(kind.of_mut(&mut subscriptions)) {
+                self.unregister(client, kind, &name);
+            }
+        }
+    }
+
+    /// Delivers a message to all subscribers of a channel, then to those of every pattern that matches it, in
+    /// the order in which the patterns came; returns how many deliveries that made.
+    pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let recorded = self.begin_publishing(Kind::Channel, channel, message);
+        let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message, recorded);
+        if self.pubsub.patterns.len() <= FEW_PATTERNS {
+            for place in 0..self.pubsub.patterns.len() {
+                receivers += self.publish_by_pattern(place, channel, message, recorded);
+            }
+        } else {
+            let mut places = self.pubsub.take_places(channel);
+            for place in places.drain(..) {
+                receivers += self.publish_by_pattern(place, channel, message, recorded);
+            }
+            self.pubsub.matching = places;
+        }
+        if let Some(recorded) = recorded {
+            self.journal.published(recorded, receivers);
+        }
+        receivers
+    }
+
+    /// Delivers a message to the subscribers of the pattern at a place of the table, if it matches.
+    fn publish_by_pattern(
+        &mut self,
+        place: usize,
+        channel: &[u8],
+        message: &[u8],
+        recorded: Option<Publishing>,
+    ) -> usize {
+        let Self { pubsub, encoded, clients, faults, journal, config, now, .. } = self;
+        let Some((pattern, subscribers)) = pubsub.patterns.get_index(place) else { return 0 };
+        if !pattern::matches(pattern, channel, false) {
+            return 0;
+        }
+        let parts: [&[u8]; 4] = [b"pmessage", pattern, channel, message];
+        let push = Push::new(Kind::Pattern, &parts, encoded);
+        let mut push = Push { recorded, pattern: Some(pattern), ..push };
+        push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
+        subscribers.len()
+    }
+
+    /// Tells the journal of a message, if there is one.
+    fn begin_publishing(&mut self, kind: Kind, channel: &[u8], message: &[u8]) -> Option<Publishing> {
+        if !self.journal.is_on() {
+            return None;
+        }
+        let client = self.journal.answering().and_then(|client| self.clients.get(client));
+        Some(self.journal.publishing(client, kind, channel, message, self.now))
+    }
+
+    /// Delivers a message to all subscribers of a shard channel; returns how many.
+    pub fn publish_to_shard(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let recorded = self.begin_publishing(Kind::Shard, channel, message);
+        let receivers = self.publish_to(Kind::Shard, b"smessage", channel, message, recorded);
+        if let Some(recorded) = recorded {
+            self.journal.published(recorded, receivers);
+        }
+        receivers
+    }
+
+    fn publish_to(
+        &mut self,
+        kind: Kind,
+        word: &[u8],
+        channel: &[u8],
+        message: &[u8],
+        recorded: Option<Publishing>,
+    ) -> usize {
+        let Self { pubsub, encoded, clients, faults, config, now, journal, .. } = self;
+        let Some(subscribers) = pubsub.table(kind).get(channel) else {
+            return 0;
+        };
+        let parts = [word, channel, message];
+        let mut push = Push { recorded, ..Push::new(kind, &parts, encoded) };
+        push.deliver_to_all(subscribers, (clients, faults), journal, config, *now);
+        subscribers.len()
+    }
+}
+
+/// A push that is encoded at most once per version of the protocol.
+struct Push<'a> {
+    /// By a subscription of this kind.
+    kind: Kind,
+    parts: &'a [&'a [u8]],
+    encoded: &'a mut [Vec<u8>; 2],
+    /// The message in the journal, if there is one.
+    recorded: Option<Publishing>,
+    pattern: Option<&'a [u8]>,
+}
+
+impl<'a> Push<'a> {
+    /// It is encoded into these buffers. What they hold is as good as gone.
+    fn new(kind: Kind, parts: &'a [&'a [u8]], encoded: &'a mut [Vec<u8>; 2]) -> Self {
+        encoded.iter_mut().for_each(Vec::clear);
+        Self { kind, parts, encoded, recorded: None, pattern: None }
+    }
+
+    /// The bytes for a client that speaks this version of the protocol.
+    #[inline]
+    fn encoded(&mut self, protocol: Protocol) -> &[u8] {
+        let encoded = &mut self.encoded[usize::from(protocol == Protocol::Resp3)];
+        if encoded.is_empty() {
+            let mut reply = Reply::new(encoded, protocol);
+            reply.push(self.parts.len());
+            for part in self.parts {
+                reply.bulk(part);
+            }
+        }
+        encoded
+    }
+
+    fn deliver_to_all(
+        &mut self,
+        subscribers: &Subscribers,
+        (clients, faults): (&mut crate::clients::Clients, &mut Faults),
+        journal: &mut Recorder,
+        config: &crate::config::Config,
+        now: crate::data::Time,
+    ) {
+        if faults.are_of_messages() {
+            for subscriber in subscribers {
+                self.deliver_with_faults((clients, faults), journal, *subscriber, config, now);
+            }
+        } else {
+            for subscriber in subscribers {
+                self.deliver(clients, journal, *subscriber, config, now);
+            }
+        }
+        for buffer in &mut *self.encoded {
+            if buffer.capacity() > ENCODED_KEPT {
+                *buffer = Vec::new();
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        clients: &mut crate::clients::Clients,
+        journal: &mut Recorder,
+        to: ClientKey,
+        config: &crate::config::Config,
+        now: crate::data::Time,
+    ) {
+        let recorded = self.recorded;
+        let end = clients.deliver_encoded(to, |protocol| self.encoded(protocol), config, now);
+        if let Some(message) = recorded
+            && let Some(client) = clients.get(to)
+        {
+            journal.delivered((to, client), message, self.pattern, end, now);
+        }
+    }
+
+    /// As [`Push::deliver`] as long as there are faults that strike messages.
+    // Not in the way of deliveries without.
+    #[cold]
+    fn deliver_with_faults(
+        &mut self,
+        (clients, faults): (&mut crate::clients::Clients, &mut Faults),
+        journal: &mut Recorder,
+        to: ClientKey,
+        config: &crate::config::Config,
+        now: crate::data::Time,
+    ) {
+        let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
+        let (kind, message, pattern) = (self.kind, self.recorded, self.pattern);
+        let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
+        let encoded = self.encoded(protocol);
+        let delivery = Delivery { to, kind, channel, encoded, message, pattern };
+        Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
+    }
+}

@@ -1,0 +1,115 @@
+//! What becomes of messages: dropped, sent twice, sent later.
+
+use std::time::Duration;
+
+use super::{Action, Faults};
+use crate::clients::FaultId;
+use crate::clients::pubsub::Kind;
+use crate::clients::{Client, ClientKey};
+use crate::data::{Bytes, Time};
+use crate::testing::journal::Publishing;
+
+/// What the rules do to one delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageFate {
+    /// It is not sent.
+    Dropped(FaultId),
+    /// It is sent.
+    Sent {
+        /// Once, and once more for each of these rules.
+        duplicated: Vec<FaultId>,
+        /// Not before so much time has passed.
+        delayed: Option<(FaultId, Duration)>,
+    },
+}
+
+/// A message that has been sent and not arrived.
+#[derive(Debug)]
+pub struct OnTheWay {
+    /// The rule that holds it back.
+    pub rule: FaultId,
+    pub(crate) to: ClientKey,
+    pub(crate) encoded: Vec<u8>,
+    pub(crate) message: Option<Publishing>,
+    /// By which subscription it is delivered.
+    pub(crate) kind: Kind,
+    pub(crate) name: Bytes,
+}
+
+impl OnTheWay {
+    pub(crate) fn pattern(&self) -> Option<&[u8]> {
+        (self.kind == Kind::Pattern).then_some(&*self.name)
+    }
+}
+
+/// A delivery as Pub/Sub makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// To whom.
+    pub to: ClientKey,
+    /// By a subscription of this kind.
+    pub kind: Kind,
+    /// The channel on which it was published.
+    pub channel: &'a [u8],
+    /// The push.
+    pub encoded: &'a [u8],
+    /// The message in the journal, if there is one.
+    pub message: Option<Publishing>,
+    /// The pattern by which it is delivered; none if by its channel.
+    pub pattern: Option<&'a [u8]>,
+}
+
+impl Faults {
+    /// What the rules do to a message for a client: it is dropped if one of them says so, delayed for the longest time
+    /// that one says, duplicated by each that says so. All that concern it count it.
+    pub fn strike_message(&mut self, channel: &[u8], to: &Client) -> MessageFate {
+        let mut dropped = None;
+        let (mut duplicated, mut delayed) = (Vec::new(), None);
+        for active in &mut self.rules {
+            if !active.rule.action.is_of_messages()
+                || !active.rule.scope.includes_message(channel, to)
+                || !active.strikes(&mut self.random)
+            {
+                continue;
+            }
+            match active.rule.action {
+                Action::Drop if dropped.is_none() => dropped = Some(active.id),
+                Action::Duplicate => duplicated.push(active.id),
+                Action::DelayMessage(delay)
+                    if delayed.is_none_or(|(_, longest): (_, Duration)| delay > longest) =>
+                {
+                    delayed = Some((active.id, delay));
+                }
+                _ => {}
+            }
+        }
+        match dropped {
+            Some(rule) => MessageFate::Dropped(rule),
+            None => MessageFate::Sent { duplicated, delayed },
+        }
+    }
+
+    pub(crate) fn send_later(&mut self, at: Time, message: OnTheWay) {
+        self.sent += 1;
+        self.on_the_way.insert((at.whole_millis(), self.sent), message);
+    }
+
+    /// When the next message arrives that was delayed, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_arrival(&self) -> Option<i64> {
+        self.on_the_way.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// How many messages have been sent and not arrived.
+    #[must_use]
+    pub fn on_the_way(&self) -> usize {
+        self.on_the_way.len()
+    }
+
+    /// Messages to a client that has gone are lost.
+    pub fn forget_client(&mut self, client: ClientKey) {
+        if !self.on_the_way.is_empty() {
+            self.on_the_way.retain(|_, message| message.to != client);
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! What can happen, and how it reads.
+
+use crate::data::Quoted;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::clients::Client;
+use crate::clients::Close;
+use crate::clients::pubsub::Kind;
+use crate::resp::{ByteString, Value};
+
+/// A client, as it was when something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The number that CLIENT ID tells; none for the test itself.
+    pub id: Option<u64>,
+    /// What it had told by CLIENT SETNAME; empty if nothing.
+    pub name: String,
+    /// Its end of the connection: `127.0.0.1:53211`; empty for the test itself.
+    pub address: String,
+}
+
+impl Peer {
+    /// The test itself, by [`Broker::command`](crate::Broker::command).
+    pub(crate) fn the_test() -> Self {
+        Self { id: None, name: String::new(), address: String::new() }
+    }
+
+    /// True for the test itself, which acts by [`Broker::command`](crate::Broker::command).
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.id.is_none()
+    }
+}
+
+/// `#3 worker-1 127.0.0.1:53211`, or `the test`.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(id) = self.id else { return f.pad("the test") };
+        let space = if self.name.is_empty() { "" } else { " " };
+        f.pad(&format!("#{id}{space}{} {}", self.name, self.address))
+    }
+}
+
+/// A message that was published.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// Its number among all [events](Event::number).
+    pub number: u64,
+    /// The channel.
+    pub channel: ByteString,
+    /// What was published.
+    pub payload: ByteString,
+    /// It went to a shard channel, by SPUBLISH.
+    pub shard: bool,
+    /// To how many it went: what PUBLISH answers. A [real server](crate::Broker::attach) does not tell.
+    pub receivers: Option<usize>,
+    /// Who published it; none for the broker itself, which tells of keys that expire.
+    pub client: Option<Peer>,
+    /// How long after the start of the broker, on the broker's clock.
+    pub at: Duration,
+    /// The same as a time.
+    pub time: SystemTime,
+}
+
+impl Message {
+    /// The payload as text, where it is not UTF-8 with replacement characters.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.payload)
+    }
+}
+
+/// With texts as texts: it is what a failed assertion shows.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, channel, payload, shard, receivers, client, at, time: _ } = self;
+        f.debug_struct("Message")
+            .field("number", number)
+            .field("channel", &format_args!("{}", Quoted(channel)))
+            .field("payload", &format_args!("{}", Quoted(payload)))
+            .field("shard", shard)
+            .field("receivers", receivers)
+            .field("client", client)
+            .field("at", at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `"hello" on "chat"`.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", Quoted(&self.payload), Quoted(&self.channel))
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The client closed it, or the network did.
+    Left,
+    /// The broker closed it behind an answer: to QUIT, or to what is not the protocol.
+    Closed,
+    /// The broker cut it off: by CLIENT KILL or [`Broker::kill_clients`](crate::Broker::kill_clients), by `timeout`,
+    /// for sending too much at once, or as it was stopped.
+    Killed,
+    /// The broker cut it off because the client did not read: `client-output-buffer-limit`.
+    OutputLimit,
+    /// A [fault](crate::Broker::faults) ended it.
+    Fault,
+}
+
+impl Ending {
+    /// How the connection of a client ends that ends now.
+    pub(super) fn of(client: &Client) -> Self {
+        match client.close {
+            Close::No => Self::Left,
+            _ if client.cut_by_fault => Self::Fault,
+            Close::AfterReply => Self::Closed,
+            Close::Now if client.over_output_limit => Self::OutputLimit,
+            Close::Now => Self::Killed,
+        }
+    }
+}
+
+/// `cut off by client-output-buffer-limit` and the like.
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Left => "the client left",
+            Self::Closed => "closed by the broker behind an answer",
+            Self::Killed => "cut off by the broker",
+            Self::OutputLimit => "cut off by client-output-buffer-limit",
+            Self::Fault => "cut off by a fault",
+        })
+    }
+}
+
+/// Why a client waits no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wakeup {
+    /// This key has got something. If another has taken it meanwhile the client is blocked again.
+    Key(ByteString),
+    /// Its time was up, or CLIENT UNBLOCK has said that it is.
+    TimedOut,
+    /// CLIENT UNBLOCK with ERROR has ended it.
+    Unblocked,
+    /// CLIENT PAUSE is over.
+    PauseOver,
+    /// The delay by a [fault](crate::Broker::faults) is over.
+    DelayOver,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The client has connected.
+    Connected,
+    /// The client has sent a command: its name and its arguments. Passwords are `(redacted)`. What EXEC runs has
+    /// come before, and is not told again.
+    Command(Vec<ByteString>),
+    /// The client has been answered.
+    Reply(Value),
+    /// The client has published a message, or a change of a key was told (`notify-keyspace-events`).
+    Published(Arc<Message>),
+    /// The client was sent a message.
+    #[allow(missing_docs)]
+    Delivered {
+        message: Arc<Message>,
+        /// The pattern by which it was; none if by its channel.
+        pattern: Option<ByteString>,
+    },
+    /// The client was not sent a message that it was subscribed to, because its connection was being closed already.
+    #[allow(missing_docs)]
+    Undelivered { message: Arc<Message>, pattern: Option<ByteString> },
+    /// The client was not sent a message that it was subscribed to, because a [fault](crate::Broker::faults) has dropped it.
+    #[allow(missing_docs)]
+    Dropped { message: Arc<Message>, pattern: Option<ByteString> },
+    /// A message to the client is on the way, delayed by a [fault](crate::Broker::faults). When it arrives it is told as
+    /// delivered.
+    #[allow(missing_docs)]
+    Delayed { message: Arc<Message>, pattern: Option<ByteString> },
+    /// A [fault](crate::Broker::faults) strikes the client; which one in words.
+    FaultStruck(String),
+    /// The client is subscribed from now on.
+    #[allow(missing_docs)]
+    Subscribed { kind: Kind, name: ByteString },
+    /// The client is subscribed no longer.
+    #[allow(missing_docs)]
+    Unsubscribed { kind: Kind, name: ByteString },
+    /// The client waits.
+    Blocked {
+        /// For one of these keys.
+        keys: Vec<ByteString>,
+        /// For the end of CLIENT PAUSE.
+        paused: bool,
+        /// Not longer than until then, counted from the start of the broker.
+        until: Option<Duration>,
+    },
+    /// The client waits no longer.
+    Unblocked(Wakeup),
+    /// A key has expired. There is no client.
+    #[allow(missing_docs)]
+    Expired { database: usize, key: ByteString },
+    /// The client has gone.
+    Disconnected(Ending),
+    /// The broker was stopped. Its clients go after this.
+    Stopped,
+    /// The broker is there again.
+    Restarted {
+        /// With the data that it had.
+        kept_data: bool,
+    },
+}
+
+/// Something that has happened. It prints as one line:
+///
+/// ```
+/// let broker = minibroker::Broker::start()?;
+/// broker.command(["SET", "mood", "good"])?;
+/// let line = broker.journal()[0].to_string();
+/// assert!(line.ends_with(r#"the test  SET "mood" "good""#), "{line}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its place in the order of all events, from 1. Several answers to one command have one number.
+    pub number: u64,
+    /// How long after the start of the broker, on the broker's clock.
+    pub at: Duration,
+    /// The same as a time.
+    pub time: SystemTime,
+    /// Whose event it is; none where the broker acts by itself.
+    pub client: Option<Peer>,
+    /// What it is.
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// True for what a client did and got: the one with this number, name or address.
+    #[must_use]
+    pub fn is_of_client(&self, wanted: &str) -> bool {
+        self.client.as_ref().is_some_and(|client| {
+            let Some(id) = client.id else { return false };
+            client.name == wanted || client.address == wanted || id.to_string() == wanted
+        })
+    }
+
+    /// True for a command of this name, in upper or lower case; `CONFIG SET` names a subcommand.
+    #[must_use]
+    pub fn is_command(&self, name: &str) -> bool {
+        let EventKind::Command(arguments) = &self.kind else { return false };
+        let mut arguments = arguments.iter();
+        name.split_whitespace().all(|word| {
+            arguments.next().is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+        })
+    }
+
+    /// True for what was published on the channel, to whom it went, and who has subscribed to it and left it.
+    #[must_use]
+    pub fn is_on_channel(&self, channel: &[u8]) -> bool {
+        match &self.kind {
+            EventKind::Published(message)
+            | EventKind::Delivered { message, .. }
+            | EventKind::Undelivered { message, .. }
+            | EventKind::Dropped { message, .. }
+            | EventKind::Delayed { message, .. } => message.channel == channel,
+            EventKind::Subscribed { name, .. } | EventKind::Unsubscribed { name, .. } => name == channel,
+            _ => false,
+        }
+    }
+}
+
+/// How much of an answer a line shows.
+const REPLY_SHOWN: usize = 200;
+
+struct List<'a>(&'a [ByteString]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, text) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { ", " }, Quoted(text))?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:06}", time.as_secs(), time.subsec_micros())
+}
+
+/// The name of a subscription of a kind.
+pub(super) fn subscription(kind: Kind, name: &[u8]) -> String {
+    let word = match kind {
+        Kind::Channel => "channel",
+        Kind::Pattern => "pattern",
+        Kind::Shard => "shard channel",
+    };
+    format!("{word} {}", Quoted(name))
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = |pattern: &Option<ByteString>| {
+            let pattern = pattern.as_deref();
+            pattern.map(|pattern| format!(" by pattern {}", Quoted(pattern))).unwrap_or_default()
+        };
+        match self {
+            Self::Connected => f.write_str("connects"),
+            Self::Command(arguments) => {
+                for (index, argument) in arguments.iter().enumerate() {
+                    match std::str::from_utf8(argument) {
+                        Ok(name) if index == 0 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                            f.write_str(&name.to_uppercase())?;
+                        }
+                        _ if index == 0 => write!(f, "{}", Quoted(argument))?,
+                        _ => write!(f, " {}", Quoted(argument))?,
+                    }
+                }
+                Ok(())
+            }
+            Self::Reply(value) => {
+                let text = format!("{value:?}");
+                let end = text.char_indices().nth(REPLY_SHOWN).map_or(text.len(), |(end, _)| end);
+                write!(f, "=> {}{}", &text[..end], if end < text.len() { "..." } else { "" })
+            }
+            Self::Published(message) => {
+                write!(f, "publishes {message}")?;
+                message.receivers.map_or(Ok(()), |receivers| write!(f, ", to {receivers}"))
+            }
+            Self::Delivered { message, pattern } => write!(f, "gets {message}{}", by(pattern)),
+            Self::Undelivered { message, pattern } => {
+                write!(f, "does not get {message}{}: its connection is being closed", by(pattern))
+            }
+            Self::Dropped { message, pattern } => {
+                write!(f, "does not get {message}{}: dropped by a fault", by(pattern))
+            }
+            Self::Delayed { message, pattern } => {
+                write!(f, "is to get {message}{} later: delayed by a fault", by(pattern))
+            }
+            Self::FaultStruck(fault) => write!(f, "is hit by a fault: {fault}"),
+            Self::Subscribed { kind, name } => write!(f, "is subscribed to {}", subscription(*kind, name)),
+            Self::Unsubscribed { kind, name } => {
+                write!(f, "is no longer subscribed to {}", subscription(*kind, name))
+            }
+            Self::Blocked { paused: true, .. } => f.write_str("waits for the end of CLIENT PAUSE"),
+            Self::Blocked { keys, until, .. } => {
+                write!(f, "waits for {}", List(keys))?;
+                until.map_or(Ok(()), |until| write!(f, " until {}", seconds(until)))
+            }
+            Self::Unblocked(Wakeup::Key(key)) => write!(f, "is woken by {}", Quoted(key)),
+            Self::Unblocked(Wakeup::TimedOut) => f.write_str("waits no longer: its time is up"),
+            Self::Unblocked(Wakeup::Unblocked) => f.write_str("waits no longer: CLIENT UNBLOCK"),
+            Self::Unblocked(Wakeup::PauseOver) => f.write_str("goes on after CLIENT PAUSE"),
+            Self::Unblocked(Wakeup::DelayOver) => f.write_str("goes on after the delay by a fault"),
+            Self::Expired { database: 0, key } => write!(f, "{} expires", Quoted(key)),
+            Self::Expired { database, key } => write!(f, "{} of database {database} expires", Quoted(key)),
+            Self::Disconnected(ending) => write!(f, "is gone: {ending}"),
+            Self::Stopped => f.write_str("stops"),
+            Self::Restarted { kept_data: true } => f.write_str("is restarted with its data"),
+            Self::Restarted { kept_data: false } => f.write_str("is restarted without data"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>5} {:>10}  ", self.number, seconds(self.at))?;
+        match &self.client {
+            Some(client) => write!(f, "{client}  {}", self.kind),
+            None => write!(f, "the broker  {}", self.kind),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Which messages did not reach their subscribers.
+
+use crate::clients::Clients;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use super::Recorder;
+use super::event::{Ending, Event, EventKind, Message, Peer, subscription};
+use crate::clients::Close;
+use crate::clients::pubsub::Kind;
+use crate::data::pattern;
+use crate::resp::ByteString;
+
+/// What became of a message that a subscriber did not get as it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was never sent to the subscriber.
+    NotSent,
+    /// The subscriber's connection ended so before all of it had been written there.
+    NotWritten(Ending),
+    /// The subscriber's connection was being closed already. That a client misses what comes after its QUIT is no
+    /// loss.
+    NotSentClosing,
+    /// A fault has dropped it.
+    Dropped,
+    /// It was sent more than once.
+    Repeated,
+    /// It was sent behind one that was published later.
+    Late {
+        /// The one that came before.
+        behind: Arc<Message>,
+    },
+}
+
+/// A message that a subscriber did not get as it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Who should have got it.
+    pub subscriber: Peer,
+    /// By a subscription of this kind.
+    pub kind: Kind,
+    /// The channel or pattern of the subscription.
+    pub name: ByteString,
+    /// What it should have got.
+    pub message: Arc<Message>,
+    /// What happened instead.
+    pub fate: Fate,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subscriber, message, .. } = self;
+        let place = subscription(self.kind, &self.name);
+        write!(f, "{subscriber} (subscribed to {place}): {message} (event {}) ", message.number)?;
+        match &self.fate {
+            Fate::NotSent => f.write_str("was never sent"),
+            Fate::NotWritten(ending) => write!(f, "was not written before the connection ended: {ending}"),
+            Fate::NotSentClosing => f.write_str("was not sent, as the connection was being closed"),
+            Fate::Dropped => f.write_str("was dropped by a fault"),
+            Fate::Repeated => f.write_str("was sent more than once"),
+            Fate::Late { behind } => write!(f, "was sent behind {behind} (event {})", behind.number),
+        }
+    }
+}
+
+type Subscription = (Kind, ByteString);
+
+/// What a subscriber has to get by one subscription for one message.
+struct Due {
+    subscription: Subscription,
+    message: Arc<Message>,
+    /// Up to which byte of all that it is sent; none as long as it has not been sent.
+    sent: Option<u64>,
+    /// Why it has not been sent.
+    unsent: Option<Unsent>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Unsent {
+    /// The connection is being closed.
+    Closing,
+    /// A fault has dropped it.
+    Dropped,
+    /// It is on the way, delayed by a fault.
+    Delayed,
+}
+
+struct Subscriber {
+    peer: Peer,
+    subscriptions: BTreeSet<Subscription>,
+    due: Vec<Due>,
+    /// Where in `due` a message stands.
+    places: HashMap<(u64, Subscription), usize>,
+    last: Option<Arc<Message>>,
+}
+
+impl Subscriber {
+    fn new(peer: &Peer) -> Self {
+        Self {
+            peer: peer.clone(),
+            subscriptions: BTreeSet::new(),
+            due: Vec::new(),
+            places: HashMap::new(),
+            last: None,
+        }
+    }
+
+    /// A message is published.
+    fn expect(&mut self, subscription: Subscription, message: &Arc<Message>) {
+        let place = (message.number, subscription.clone());
+        self.places.insert(place, self.due.len());
+        self.due.push(Due { subscription, message: Arc::clone(message), sent: None, unsent: None });
+    }
+
+    fn lost(&self, due: &Due, fate: Fate) -> Lost {
+        let (kind, name) = due.subscription.clone();
+        Lost { subscriber: self.peer.clone(), kind, name, message: Arc::clone(&due.message), fate }
+    }
+
+    /// A message is sent, up to this byte of all, or not.
+    fn get(
+        &mut self,
+        message: &Arc<Message>,
+        pattern: Option<&[u8]>,
+        sent: Result<u64, Unsent>,
+        lost: &mut Vec<Lost>,
+    ) {
+        let subscription = match pattern {
+            Some(pattern) => (Kind::Pattern, pattern.into()),
+            None if message.shard => (Kind::Shard, message.channel.clone()),
+            None => (Kind::Channel, message.channel.clone()),
+        };
+        // Who is sent more than it is subscribed to loses nothing.
+        let Some(at) = self.places.get(&(message.number, subscription)).copied() else { return };
+        let end = match sent {
+            Ok(end) => end,
+            Err(reason) => {
+                self.due[at].unsent = Some(reason);
+                return;
+            }
+        };
+        if self.due[at].sent.replace(end).is_some() {
+            lost.push(self.lost(&self.due[at], Fate::Repeated));
+            return;
+        }
+        match &self.last {
+            Some(before) if before.number > message.number => {
+                let fate = Fate::Late { behind: Arc::clone(before) };
+                lost.push(self.lost(&self.due[at], fate));
+            }
+            _ => self.last = Some(Arc::clone(message)),
+        }
+    }
+
+    /// Looks at all that was due, now that nothing more comes: so many bytes have been written, all that will be if
+    /// the connection has ended.
+    fn end(self, ended: Option<(Ending, u64)>, lost: &mut Vec<Lost>) {
+        for due in &self.due {
+            let fate = match (due.sent, ended) {
+                (Some(end), Some((ending, written))) if end > written => Fate::NotWritten(ending),
+                (Some(_), _) => continue,
+                // It had said QUIT.
+                (None, Some((Ending::Closed, _))) if due.unsent == Some(Unsent::Closing) => continue,
+                (None, _) if due.unsent == Some(Unsent::Closing) => Fate::NotSentClosing,
+                (None, _) if due.unsent == Some(Unsent::Dropped) => Fate::Dropped,
+                (None, None) if due.unsent == Some(Unsent::Delayed) => continue,
+                (None, Some((ending, _))) if due.unsent == Some(Unsent::Delayed) => Fate::NotWritten(ending),
+                (None, _) => Fate::NotSent,
+            };
+            lost.push(self.lost(due, fate));
+        }
+    }
+}
+
+impl Recorder {
+    /// The messages that subscribers did not get exactly once, in the order of publication and while they were
+    /// subscribed, as far as the journal goes back; in the order of the messages.
+    ///
+    /// What has been written to a connection counts as got, and so does what is still to be written to one that is
+    /// there.
+    #[must_use]
+    pub fn lost_messages(&self, clients: &Clients) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        let mut subscribers: HashMap<u64, Subscriber> = HashMap::new();
+        for (Event { client, kind, .. }, extra) in self.records() {
+            if let EventKind::Published(message) = &kind {
+                for subscriber in subscribers.values_mut() {
+                    let by = subscriber.subscriptions.iter().filter(|(kind, name)| match kind {
+                        Kind::Channel => !message.shard && *name == message.channel,
+                        Kind::Shard => message.shard && *name == message.channel,
+                        Kind::Pattern => !message.shard && pattern::matches(name, &message.channel, false),
+                    });
+                    for subscription in by.cloned().collect::<Vec<_>>() {
+                        subscriber.expect(subscription, message);
+                    }
+                }
+                continue;
+            }
+            let Some(client) = client else { continue };
+            // The test itself is subscribed to nothing.
+            let Some(id) = client.id else { continue };
+            let mut get = |message: &Arc<Message>, pattern: Option<ByteString>, sent| {
+                if let Some(subscriber) = subscribers.get_mut(&id) {
+                    subscriber.get(message, pattern.as_deref(), sent, &mut lost);
+                }
+            };
+            match kind {
+                EventKind::Subscribed { kind, name } => {
+                    let subscriber = subscribers.entry(id).or_insert_with(|| Subscriber::new(&client));
+                    subscriber.subscriptions.insert((kind, name));
+                }
+                EventKind::Unsubscribed { kind, name } => {
+                    if let Some(subscriber) = subscribers.get_mut(&id) {
+                        subscriber.subscriptions.remove(&(kind, name));
+                    }
+                }
+                EventKind::Delivered { message, pattern } => get(&message, pattern, Ok(extra)),
+                EventKind::Undelivered { message, pattern } => {
+                    get(&message, pattern, Err(Unsent::Closing));
+                }
+                EventKind::Dropped { message, pattern } => {
+                    get(&message, pattern, Err(Unsent::Dropped));
+                }
+                EventKind::Delayed { message, pattern } => {
+                    get(&message, pattern, Err(Unsent::Delayed));
+                }
+                EventKind::Disconnected(ending) => {
+                    if let Some(subscriber) = subscribers.remove(&id) {
+                        subscriber.end(Some((ending, extra)), &mut lost);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // Those who are there; some of them are being cut off at this moment.
+        for (_, client) in clients.iter() {
+            if let Some(subscriber) = subscribers.remove(&client.id) {
+                let ended = match client.close {
+                    Close::No => None,
+                    Close::AfterReply => Some((Ending::of(client), u64::MAX)),
+                    Close::Now => Some((Ending::of(client), client.written())),
+                };
+                subscriber.end(ended, &mut lost);
+            }
+        }
+        lost.sort_by_key(|lost| (lost.message.number, lost.subscriber.id));
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Publishing;
+    use super::*;
+    use crate::clients::Address;
+    use crate::clients::ClientKey;
+    use crate::config::Config;
+    use crate::data::Time;
+    use crate::state::Store;
+
+    const NOW: Time = Time::from_micros(0);
+
+    /// A store with a journal and a subscriber of the channel `chat`, whose messages are sent by hand.
+    fn with_subscriber() -> (Store, ClientKey) {
+        let mut store = Store::new(Config::default(), 1, NOW);
+        store.journal = Recorder::new(64 * 1024, NOW);
+        let client = store.clients.connect(Address::default(), true, false, NOW);
+        store.subscribe(client, Kind::Channel, b"chat");
+        (store, client)
+    }
+
+    fn publish(store: &mut Store, payload: &str) -> Publishing {
+        store.journal.publishing(None, Kind::Channel, b"chat", payload.as_bytes(), NOW)
+    }
+
+    fn send(store: &mut Store, client: ClientKey, message: Publishing) {
+        let Store { journal, clients, .. } = store;
+        if let Some(owner) = clients.get(client) {
+            journal.delivered((client, owner), message, None, Some(1), NOW);
+        }
+    }
+
+    fn fates(store: &Store) -> Vec<(String, Fate)> {
+        let lost = store.journal.lost_messages(&store.clients).into_iter();
+        lost.map(|lost| (lost.message.text().into_owned(), lost.fate)).collect()
+    }
+
+    #[test]
+    fn a_message_that_is_never_sent_is_lost() {
+        let (mut store, client) = with_subscriber();
+        let one = publish(&mut store, "one");
+        publish(&mut store, "two");
+        send(&mut store, client, one);
+        assert_eq!(fates(&store), [("two".to_owned(), Fate::NotSent)]);
+        let told = store.journal.lost_messages(&store.clients)[0].to_string();
+        assert_eq!(
+            told,
+            "#1  (subscribed to channel \"chat\"): \"two\" on \"chat\" (event 3) was never sent"
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_sent_twice_is_told() {
+        let (mut store, client) = with_subscriber();
+        let one = publish(&mut store, "one");
+        send(&mut store, client, one);
+        assert_eq!(fates(&store), []);
+        send(&mut store, client, one);
+        assert_eq!(fates(&store), [("one".to_owned(), Fate::Repeated)]);
+    }
+
+    #[test]
+    fn a_message_that_is_sent_behind_a_later_one_is_told() {
+        let (mut store, client) = with_subscriber();
+        let (one, two) = (publish(&mut store, "one"), publish(&mut store, "two"));
+        send(&mut store, client, two);
+        send(&mut store, client, one);
+        let fates = fates(&store);
+        assert!(
+            matches!(&fates[..], [(late, Fate::Late { behind })] if late == "one" && behind.text() == "two"),
+            "{fates:?}"
+        );
+    }
+
+    #[test]
+    fn a_message_counts_as_got_when_its_last_byte_was_written() {
+        for (written, is_lost) in [(0, true), (1, false)] {
+            let (mut store, client) = with_subscriber();
+            let one = publish(&mut store, "one");
+            send(&mut store, client, one);
+            let Store { journal, clients, .. } = &mut store;
+            if let Some(owner) = clients.get_mut(client) {
+                owner.net_output = written;
+                journal.disconnected(owner, NOW);
+            }
+            store.clients.remove(client);
+            let wanted = [("one".to_owned(), Fate::NotWritten(Ending::Left))];
+            assert_eq!(fates(&store), wanted[..usize::from(is_lost)]);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What a test adds to a broker: the journal of all that happens, faults, conditions that a test waits for, and whether
+//! connections are accepted.
+
+pub mod availability;
+pub mod condition;
+pub mod faults;
+pub mod journal;
+
+pub use availability::Availability;
+pub use faults::Faults;
+pub use journal::Recorder;
