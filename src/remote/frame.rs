@@ -121,8 +121,9 @@ mod tests {
 
     #[test]
     fn a_reply_ends_where_it_ends_however_it_arrives() {
-        let replies: [&[u8]; 16] = [
+        let replies: [&[u8]; 18] = [
             b"+OK\r\n",
+            b"-ERR no\r\n",
             b"+a\rb\r\n",
             b":1\r\n",
             b"$5\r\na\r\nbc\r\n",
@@ -135,6 +136,7 @@ mod tests {
             b"%1\r\n+a\r\n*2\r\n:1\r\n:2\r\n",
             b"=7\r\ntxt:abc\r\n",
             b"!6\r\nERR no\r\n",
+            b"*2\r\n$1\r\na\r\n=7\r\ntxt:abc\r\n",
             b">2\r\n+a\r\n~1\r\n#t\r\n",
             b"*2\r\n|1\r\n+k\r\n:5\r\n:1\r\n|0\r\n*1\r\n|1\r\n+k\r\n*1\r\n:5\r\n,1.5\r\n",
             b">3\r\n$7\r\nmessage\r\n+a\r\n*2\r\n(1\r\n%1\r\n|1\r\n+k\r\n:5\r\n$-1\r\n*-1\r\n",
@@ -145,12 +147,21 @@ mod tests {
             assert_eq!(Scanner::default().scan(&bytes), Ok(Some(reply.len())), "{}", reply.escape_ascii());
             let mut scanner = Scanner::default();
             for length in 0..reply.len() {
-                assert_eq!(scanner.scan(&reply[..length]), Ok(None), "{}, {length}", reply.escape_ascii());
+                let part = &reply[..length];
+                assert_eq!(scanner.scan(part), Ok(None), "{}, {length}", reply.escape_ascii());
+                assert_eq!(crate::resp::Value::read(part), None, "{}, {length}", reply.escape_ascii());
             }
             assert_eq!(scanner.scan(reply), Ok(Some(reply.len())), "{}", reply.escape_ascii());
             let read = crate::resp::Value::read(reply).map(|(_, length)| length);
             assert_eq!(read, Some(reply.len()), "{}", reply.escape_ascii());
             assert_eq!(scanner.scan(b"+NEXT\r\n"), Ok(Some(7)), "after {}", reply.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_string_that_does_not_end_in_a_line_end_is_no_value() {
+        for bytes in [&b"$1\r\nabc"[..], b"!1\r\nabc", b"=5\r\ntxt:abc", b"$9223372036854775807\r\n"] {
+            assert_eq!(crate::resp::Value::read(bytes), None, "{}", bytes.escape_ascii());
         }
     }
 

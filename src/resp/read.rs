@@ -88,7 +88,11 @@ impl Value {
                 let Ok(length) = usize::try_from(length()?) else {
                     return Some((Self::Null, after));
                 };
-                let body = bytes.get(after..after + length)?;
+                let close = after.checked_add(length)?;
+                if bytes.get(close..close.checked_add(2)?)? != b"\r\n" {
+                    return None;
+                }
+                let body = bytes.get(after..close)?;
                 let value = match kind {
                     b'=' => {
                         let format = String::from_utf8_lossy(body.get(..3)?).into_owned();
@@ -97,7 +101,7 @@ impl Value {
                     b'!' => Self::Error(String::from_utf8_lossy(body).into_owned()),
                     _ => Self::Bulk(body.to_vec()),
                 };
-                return Some((value, after + length + 2));
+                return Some((value, close + 2));
             }
             b'*' | b'~' | b'>' => {
                 if length()? < 0 {

@@ -86,7 +86,7 @@ async fn ask(stream: &mut ClientStream, line: &str) -> Result<Vec<u8>, Box<dyn s
 /// Reads the next answer.
 async fn read(stream: &mut ClientStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut answer = Vec::new();
-    while Value::read(&answer).is_none_or(|(_, length)| length > answer.len()) {
+    while Value::read(&answer).is_none() {
         if stream.read_buf(&mut answer).await? == 0 {
             return Err("the broker has hung up".into());
         }
