@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::server::Place;
 use super::{Broker, Server};
-use crate::data::Time;
-use crate::engine::Engine;
+use crate::engine::{Engine, Unreachable};
 use crate::server::Shared;
 
 impl<S: Server> Broker<S> {
@@ -57,9 +56,14 @@ impl Broker {
     /// assert_eq!(broker.command(["GET", "session:ann"])?, minibroker::Value::Null);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// The clock would pass the end of the year 9999, the last time that it can show.
+    #[track_caller]
     pub fn advance(&self, by: Duration) {
         let shared = &self.server.shared;
-        shared.change(|engine, shell| engine.aim_ahead(by, shell));
+        expect_reachable(shared.change(|engine, shell| engine.aim_ahead(by, shell)));
         move_clock(shared);
     }
 
@@ -67,7 +71,8 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// The time has passed: the broker's clock never goes back, as Redis's may not either.
+    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or it lies behind the end of the
+    /// year 9999, the last time that the clock can show.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -82,19 +87,25 @@ impl Broker {
     /// ```
     #[track_caller]
     pub fn set_time(&self, time: SystemTime) {
-        let wanted = Time::from(time);
         let shared = &self.server.shared;
-        let refused = shared.change(|engine, shell| {
-            let now = engine.time(shell);
-            (!engine.aim_at(wanted, shell)).then_some(now)
-        });
-        if let Some(now) = refused {
-            let back = now.since(wanted);
+        expect_reachable(shared.change(|engine, shell| engine.aim_at(time.into(), shell)));
+        move_clock(shared);
+    }
+}
+
+/// A mistake of the test.
+#[track_caller]
+fn expect_reachable(moved: Result<(), Unreachable>) {
+    match moved {
+        Ok(()) => {}
+        Err(Unreachable::Passed(back)) => {
             panic!(
                 "the broker's clock does not go back: it is {back:?} later already than the time to be set"
-            );
+            )
         }
-        move_clock(shared);
+        Err(Unreachable::TooFar) => {
+            panic!("the broker's clock can be moved to the end of the year 9999 at most")
+        }
     }
 }
 

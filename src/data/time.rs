@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Time(u64);
 
 impl Time {
+    /// How far a clock can be moved: to the end of the year 9999, the last that ISO 8601 writes with four digits. Deadlines
+    /// behind it can still be told from each other, and every system's time holds it.
+    pub const LAST: Self = Self(253_402_300_799_999_000);
+
     /// The moment so many microseconds after the Unix epoch.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {

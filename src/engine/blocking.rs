@@ -187,7 +187,7 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let due = self.next_due().and_then(|due| self.shell_time(due));
-        due.into_iter().chain(self.store.waiters.next_impatient()).min()
+        due.into_iter().chain(self.store.waiters.next_impatient()).chain(self.next_end_of_orders()).min()
     }
 
     /// When something happens next, by the broker's clock.
@@ -230,6 +230,7 @@ impl Engine {
         }
         self.set_now(now);
         self.end_conditions();
+        self.end_orders(None);
         left == 0
     }
 

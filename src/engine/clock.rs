@@ -31,6 +31,15 @@ impl Clock {
     }
 }
 
+/// Why a clock cannot be moved to a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// It is so much later already.
+    Passed(Duration),
+    /// The time is later than [`Time::LAST`].
+    TooFar,
+}
+
 impl Engine {
     /// From now on time stands still but for [`Engine::move_clock`].
     pub fn stop_clock(&mut self) {
@@ -85,21 +94,33 @@ impl Engine {
     }
 
     /// Has the clock moved by so much, once [`Engine::move_clock`] is called. If it is being moved already both count.
-    pub fn aim_ahead(&mut self, by: Duration, shell: Time) {
-        self.aim_at(self.aim(shell) + by, shell);
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable::TooFar`].
+    pub fn aim_ahead(&mut self, by: Duration, shell: Time) -> Result<(), Unreachable> {
+        self.aim_at(self.aim(shell) + by, shell)
     }
 
-    /// Has the clock moved to a time, once [`Engine::move_clock`] is called; false if that has passed.
-    pub fn aim_at(&mut self, time: Time, shell: Time) -> bool {
-        if time < self.time(shell) {
-            return false;
+    /// Has the clock moved to a time, once [`Engine::move_clock`] is called.
+    ///
+    /// # Errors
+    ///
+    /// The time has passed, or is later than [`Time::LAST`].
+    pub fn aim_at(&mut self, time: Time, shell: Time) -> Result<(), Unreachable> {
+        let now = self.time(shell);
+        if time < now {
+            return Err(Unreachable::Passed(now.since(time)));
+        }
+        if time > Time::LAST {
+            return Err(Unreachable::TooFar);
         }
         let aim = time.max(self.aim(shell));
         match &mut self.clock {
             Clock::Running { aim: ahead, .. } => *ahead = aim.micros().saturating_sub(shell.micros()),
             Clock::Manual { aim: at } => *at = aim,
         }
-        true
+        Ok(())
     }
 
     /// Moves the clock to where it was aimed. All that time does until then happens, in the order of the deadlines, and
@@ -170,7 +191,7 @@ mod tests {
     #[test]
     fn a_running_clock_that_was_moved_goes_on_ahead_of_the_shells() -> Result<(), Error> {
         let (mut engine, client) = engine()?;
-        engine.aim_ahead(Duration::from_secs(60), after(5));
+        assert_eq!(engine.aim_ahead(Duration::from_secs(60), after(5)), Ok(()));
         engine.move_clock(after(5));
         assert_eq!(engine.store.now, after(60_005));
         assert_eq!(engine.time(after(7)), after(60_007));
@@ -181,7 +202,8 @@ mod tests {
         assert_eq!(engine.store.database().len(), 1);
         engine.tick(after(110));
         assert_eq!(engine.store.database().len(), 0);
-        assert!(!engine.aim_at(after(60_000), after(110)), "it does not go back");
+        let passed = Unreachable::Passed(Duration::from_millis(110));
+        assert_eq!(engine.aim_at(after(60_000), after(110)), Err(passed), "it does not go back");
         Ok(())
     }
 
@@ -193,11 +215,11 @@ mod tests {
         engine.tick(after(1_000_000));
         assert_eq!((engine.store.now, engine.store.real_now), (START, after(1_000_000)));
         assert_eq!((engine.store.database().len(), engine.next_deadline()), (1, None));
-        engine.aim_ahead(Duration::from_millis(60), START);
-        engine.aim_ahead(Duration::from_millis(39), START);
+        assert_eq!(engine.aim_ahead(Duration::from_millis(60), START), Ok(()));
+        assert_eq!(engine.aim_ahead(Duration::from_millis(39), START), Ok(()));
         engine.move_clock(START);
         assert_eq!((engine.store.now, engine.store.database().len()), (after(99), 1));
-        engine.aim_ahead(Duration::from_millis(1), START);
+        assert_eq!(engine.aim_ahead(Duration::from_millis(1), START), Ok(()));
         engine.move_clock(START);
         assert_eq!((engine.store.now, engine.store.database().len()), (after(100), 0));
         Ok(())
@@ -216,7 +238,7 @@ mod tests {
             }
             let waiter = engine.connect(Address::default(), START)?;
             run(&mut engine, waiter, "BLPOP list 1.5", START);
-            engine.aim_ahead(Duration::from_secs(10), START);
+            assert_eq!(engine.aim_ahead(Duration::from_secs(10), START), Ok(()));
             let mut turns = 1;
             while engine.move_clock_for_a_while(START) {
                 turns += 1;
@@ -235,20 +257,17 @@ mod tests {
     fn what_is_due_beyond_the_end_of_time_never_comes() -> Result<(), Error> {
         let lines = ["SET k v PX 100", "BLPOP list 1", "CLIENT PAUSE 100 WRITE", "CONFIG SET timeout 5"];
         for stopped in [true, false] {
-            let (mut engine, _) = engine()?;
+            // No clock is moved there; the caller's may show it.
+            let end = Time::from_micros(u64::MAX);
+            let mut engine = Engine::new(Config::default(), 1, end);
             if stopped {
                 engine.stop_clock();
             }
-            for _ in 0..2 {
-                engine.aim_ahead(Duration::MAX, START);
-                engine.move_clock(START);
-            }
-            assert_eq!(engine.time(START), Time::from_micros(u64::MAX));
             for line in lines {
-                let client = engine.connect(Address::default(), START)?;
-                run(&mut engine, client, line, START);
+                let client = engine.connect(Address::default(), end)?;
+                run(&mut engine, client, line, end);
             }
-            engine.tick(after(1_000));
+            engine.tick(end);
             assert_eq!(engine.next_deadline(), None);
         }
         Ok(())
@@ -273,6 +292,43 @@ mod tests {
                 replies.ends_with(":1\r\n+OK\r\n:0\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n200000\r\n"),
                 "{replies}"
             );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_clock_is_moved_to_the_end_of_the_year_9999_at_most() -> Result<(), Error> {
+        for stopped in [true, false] {
+            let (mut engine, client) = engine()?;
+            if stopped {
+                engine.stop_clock();
+            }
+            for by in [
+                Duration::MAX,
+                Duration::from_millis(u64::MAX),
+                Time::LAST.since(after(0)) + Duration::from_millis(1),
+            ] {
+                assert_eq!(engine.aim_ahead(by, START), Err(Unreachable::TooFar));
+            }
+            assert_eq!(engine.aim_at(Time::from_millis(i64::MAX), START), Err(Unreachable::TooFar));
+            engine.move_clock(START);
+            assert_eq!(engine.store.now, START);
+
+            assert_eq!(engine.aim_ahead(Duration::from_secs(1), START), Ok(()));
+            assert_eq!(
+                engine.aim_ahead(Time::LAST.since(after(0)), START),
+                Err(Unreachable::TooFar),
+                "both count"
+            );
+            assert_eq!(engine.aim_at(Time::LAST, START), Ok(()));
+            engine.move_clock(START);
+            assert_eq!(engine.store.now, Time::LAST);
+            // Even there keys expire in their time.
+            run(&mut engine, client, "SET k v PX 100", START);
+            let ttl = OwnedRequest::new(["PTTL", "k"]);
+            let mut reply = Vec::new();
+            engine.command(&ttl, START, &mut reply);
+            assert_eq!(reply, b":100\r\n");
         }
         Ok(())
     }

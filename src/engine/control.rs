@@ -1,5 +1,7 @@
 //! MINIBROKER: the commands of a test that is not in this process.
 
+use std::time::Duration;
+
 use super::dispatch::permit;
 use super::{Direction, Engine, Held};
 use crate::clients::ClientKey;
@@ -7,6 +9,7 @@ use crate::clients::waiters::Reason;
 use crate::commands::Context;
 use crate::commands::control::{self, Order};
 use crate::commands::table::CONTROL;
+use crate::data::Time;
 use crate::resp::{Args, Reply};
 use crate::state::Store;
 
@@ -14,7 +17,29 @@ use crate::state::Store;
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
     held: Vec<(Vec<Held>, Direction)>,
-    refuses: bool,
+    /// STOP, as long as it lasts.
+    stop: Option<Until>,
+    /// REFUSE, as long as it lasts.
+    refusal: Option<Until>,
+}
+
+/// When what keeps clients from connecting ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// When it is so late by the shell's clock: the broker's may stand still.
+    Time(Time),
+    /// When this tester has gone.
+    Gone(ClientKey),
+}
+
+impl Until {
+    fn new(tester: ClientKey, lasts: Option<Duration>, now: Time) -> Self {
+        lasts.map_or(Self::Gone(tester), |lasts| Self::Time(now + lasts))
+    }
+
+    fn time(self) -> Option<Time> {
+        if let Self::Time(time) = self { Some(time) } else { None }
+    }
 }
 
 /// True for the command of a tester; whether it may be used is a setting.
@@ -65,8 +90,10 @@ impl Engine {
         let now = self.store.real_now;
         match order {
             Order::MoveClock(time) => {
-                self.aim_at(time, now);
-                self.move_clock(now);
+                // Whether it can be moved there was asked before.
+                if self.aim_at(time, now).is_ok() {
+                    self.move_clock(now);
+                }
             }
             Order::EndFaults(faults) => {
                 for fault in faults {
@@ -75,8 +102,14 @@ impl Engine {
             }
             // The shell closes their connections, as it sees that they are cut off.
             Order::Kill(filter) => drop(self.kill_clients(&filter, now)),
-            Order::Stop => drop(self.stop_but(Some(tester), now)),
-            Order::Restart { keeps_data } => drop(self.restart_but(Some(tester), keeps_data, now)),
+            Order::Stop(lasts) => {
+                drop(self.stop_but(Some(tester), now));
+                self.ordered.stop = Some(Until::new(tester, lasts, now));
+            }
+            Order::Restart { keeps_data } => {
+                self.ordered.stop = None;
+                drop(self.restart_but(Some(tester), keeps_data, now));
+            }
             Order::Hold { filter, writing } => {
                 let direction = if writing { Direction::Writing } else { Direction::Reading };
                 let held = self.hold(&filter, direction, now);
@@ -87,25 +120,50 @@ impl Engine {
                     self.release(&held, direction, now);
                 }
             }
-            Order::Refuse => {
-                if !std::mem::replace(&mut self.ordered.refuses, true) {
+            Order::Refuse(lasts) => {
+                if self.ordered.refusal.replace(Until::new(tester, lasts, now)).is_none() {
                     self.store.availability.refuse();
                 }
             }
-            Order::Accept => {
-                if std::mem::take(&mut self.ordered.refuses) {
-                    self.store.availability.end_refusal();
-                }
-            }
+            Order::Accept => self.end_refusal(),
             Order::Reset => {
                 let faults = self.store.faults.rules().map(|(fault, ..)| fault).collect();
                 for order in [Order::EndFaults(faults), Order::Release, Order::Accept] {
                     self.obey(tester, order);
                 }
+                self.ordered.stop = None;
                 self.restart_but(Some(tester), false, now);
                 self.store.journal.clear();
             }
         }
+    }
+
+    fn end_refusal(&mut self) {
+        if self.ordered.refusal.take().is_some() {
+            self.store.availability.end_refusal();
+        }
+    }
+
+    /// Lets clients connect again when the time that testers gave has passed, or the tester has `gone` who could have said
+    /// so: nobody else can connect to say it.
+    pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
+        let now = self.store.real_now;
+        let is_over = |until: &Until| match until {
+            Until::Time(time) => *time <= now,
+            Until::Gone(tester) => Some(*tester) == gone,
+        };
+        if self.ordered.refusal.as_ref().is_some_and(is_over) {
+            self.end_refusal();
+        }
+        if self.ordered.stop.take_if(|until| is_over(until)).is_some() && self.store.availability.is_stopped()
+        {
+            drop(self.restart_but(None, true, now));
+        }
+    }
+
+    /// When what testers have ordered ends by itself next, in the shell's time.
+    pub(super) fn next_end_of_orders(&self) -> Option<Time> {
+        [self.ordered.stop, self.ordered.refusal].into_iter().flatten().filter_map(Until::time).min()
     }
 
     fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {

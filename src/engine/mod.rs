@@ -19,6 +19,7 @@ mod scripting;
 mod sleeping;
 mod transactions;
 
+pub use clock::Unreachable;
 pub use lifecycle::{Direction, Held};
 
 use std::time::Duration;
@@ -90,6 +91,9 @@ pub struct Engine {
     /// ran in a row.
     ran: Vec<(usize, u64)>,
 }
+
+/// How many requests run in a turn before it is asked whether the turn is over.
+const UNASKED: u32 = 8;
 
 impl Engine {
     /// A broker with nothing in it, whose random choices follow from `seed`.
@@ -170,6 +174,7 @@ impl Engine {
         self.store.release(client);
         self.store.faults.forget_client(client);
         self.store.clients.remove(client);
+        self.end_orders(Some(client));
         self.tell_testers();
     }
 
@@ -190,11 +195,13 @@ impl Engine {
     /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
     /// the client is resumed.
     pub fn feed(&mut self, client: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
-        self.feed_for_a_while(client, parser, bytes, usize::MAX, now)
+        self.feed_for_a_while(client, parser, bytes, usize::MAX, now, || false)
     }
 
-    /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's outbox:
-    /// short requests may have long answers.
+    /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's outbox,
+    /// or when `is_over` says that others are to have their turn: short requests may have long answers, and take long.
+    /// `is_over` is asked when the first request has run and more have arrived, and then less and less often, as reading a
+    /// clock takes as long as a short request. While it is not, at most [`UNASKED`] requests run.
     pub fn feed_for_a_while(
         &mut self,
         client: ClientKey,
@@ -202,8 +209,10 @@ impl Engine {
         bytes: &[u8],
         much: usize,
         now: Time,
+        mut is_over: impl FnMut() -> bool,
     ) -> (usize, Flow) {
         self.take_time(now);
+        let (mut unasked, mut ask_after) = (0, 1);
         let most = self.client(client).map_or(0, |owner| owner.outbox.len()).saturating_add(much);
         let mut consumed = 0;
         loop {
@@ -219,9 +228,17 @@ impl Engine {
                 owner.query_buffer = bytes.len() - consumed;
                 return (consumed, Flow::Blocked);
             }
-            if owner.outbox.len() > most && consumed < bytes.len() {
-                owner.query_buffer = bytes.len() - consumed;
-                return (consumed, Flow::Again);
+            if consumed < bytes.len() {
+                let mut stops = owner.outbox.len() > most;
+                if unasked == ask_after {
+                    unasked = 0;
+                    ask_after = UNASKED.min(2 * ask_after);
+                    stops |= is_over();
+                }
+                if stops {
+                    owner.query_buffer = bytes.len() - consumed;
+                    return (consumed, Flow::Again);
+                }
             }
             let limits =
                 Limits { bulk: config.proto_max_bulk_len, authenticated: !owner.must_authenticate(config) };
@@ -235,6 +252,7 @@ impl Engine {
                 }
                 Ok(Some(length)) => {
                     consumed += length;
+                    unasked += 1;
                     stats.net_input += length as u64;
                     owner.net_input += length as u64;
                     // While it runs, a request counts as waiting, however it has arrived.
@@ -333,7 +351,8 @@ impl Engine {
             self.record_command(client, args);
         }
         self.dispatch(client, args);
-        if self.store.waiters.has_ready() {
+        // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
+        if self.store.waiters.has_ready() && self.store.asleep_until.is_none() {
             self.serve_ready();
         }
         if self.store.waiters.pause.is_some() || self.store.waiters.has_testers() {
@@ -480,5 +499,47 @@ impl Engine {
         for (index, times) in self.ran.drain(..) {
             self.store.stats.command(index).nanos += share * times;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_ends_when_the_shell_says_so_and_the_rest_runs_in_the_next() -> Result<(), Error> {
+        const REQUESTS: usize = 100;
+        let now = Time::from_millis(0);
+        let mut engine = Engine::new(Config::default(), 1, now);
+        let client = engine.connect(Address::default(), now)?;
+        let (mut parser, request) = (Parser::new(), b"INCR n\r\n");
+        let requests = request.repeat(REQUESTS);
+        let mut left = &requests[..];
+        let mut turns = 0;
+        while !left.is_empty() {
+            let (ran, flow) = engine.feed_for_a_while(client, &mut parser, left, usize::MAX, now, || true);
+            assert_eq!(ran, request.len(), "one request in each turn");
+            left = &left[ran..];
+            turns += 1;
+            assert_eq!(flow, if left.is_empty() { Flow::Continue } else { Flow::Again });
+        }
+        assert_eq!(turns, REQUESTS);
+
+        let mut asked = 0;
+        let is_over = || {
+            asked += 1;
+            asked == 10
+        };
+        let (ran, flow) = engine.feed_for_a_while(client, &mut parser, &requests, usize::MAX, now, is_over);
+        assert_eq!((ran / request.len(), flow), (1 + 2 + 4 + 7 * UNASKED as usize, Flow::Again));
+
+        // Nothing is behind the last request that could wait for its turn.
+        let mut asked = 0;
+        engine.feed_for_a_while(client, &mut parser, request, usize::MAX, now, || {
+            asked += 1;
+            true
+        });
+        assert_eq!(asked, 0);
+        Ok(())
     }
 }

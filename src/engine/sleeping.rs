@@ -15,6 +15,7 @@ impl Engine {
         let sleeps = until > self.store.now;
         if !sleeps {
             self.wake();
+            self.serve_ready();
         }
         sleeps
     }
@@ -45,6 +46,27 @@ mod tests {
     use crate::data::Time;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
+
+    #[test]
+    fn who_waits_for_what_exec_adds_before_it_sleeps_is_served_at_the_end() -> Result<(), Error> {
+        for (lives, served) in [(1, &b""[..]), (2000, b"*2\r\n$1\r\nl\r\n$1\r\nx\r\n")] {
+            let start = Time::from_millis(0);
+            let mut engine = Engine::new(Config::default(), 1, start);
+            let waiter = engine.connect(Address::default(), start)?;
+            engine.feed(waiter, &mut Parser::new(), b"BLPOP l 0\r\n", start);
+            let sleeper = engine.connect(Address::default(), start)?;
+            let requests = format!("MULTI\r\nRPUSH l x\r\nPEXPIRE l {lives}\r\nDEBUG SLEEP 1\r\nEXEC\r\n");
+            engine.feed(sleeper, &mut Parser::new(), requests.as_bytes(), start);
+            let mut reply = Vec::new();
+            engine.take_output(waiter, &mut reply);
+            assert_eq!(reply, b"", "the broker sleeps");
+            // Another client is the first to notice that it is over.
+            engine.feed(sleeper, &mut Parser::new(), b"PING\r\n", Time::from_millis(1000));
+            engine.take_output(waiter, &mut reply);
+            assert_eq!(reply, served, "a key that lives for {lives} ms");
+        }
+        Ok(())
+    }
 
     #[test]
     fn while_it_lasts_only_the_embedding_program_is_served() -> Result<(), Error> {

@@ -12,6 +12,7 @@ use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
@@ -32,6 +33,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// How many bytes one read takes at most, and with how many the turn of a connection is over.
 const READ_SIZE: usize = 64 * 1024;
+/// After so long others have their turn, even if fewer bytes have been read: a short request may take long. Short ones run
+/// by the ten thousand in this time, so that a batch of them is not parted.
+const TURN: Duration = Duration::from_millis(5);
 /// How often a connection is looked at before others have their turn: one that is written to faster than it is
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
@@ -318,7 +322,7 @@ struct Input {
     taken: usize,
     /// So much is in the outbox that it is to be written before more is read.
     answered_much: bool,
-    /// The engine has stopped for that: it goes on with what was left over.
+    /// The engine has stopped for that, or because the turn is over: it goes on with what was left over.
     stopped: bool,
 }
 
@@ -662,7 +666,7 @@ impl Input {
 
     fn go_on(&mut self) -> Step {
         let much = std::mem::take(&mut self.answered_much);
-        if much || self.taken >= READ_SIZE { Step::Yield } else { Step::Again }
+        if much || self.stopped || self.taken >= READ_SIZE { Step::Yield } else { Step::Again }
     }
 
     /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
@@ -705,8 +709,9 @@ impl Input {
         let clock = &shared.clock;
         let started = clock.instant();
         with_spans(|spans| self.parser.borrow(spans));
-        let (consumed, flow) =
-            engine.feed_for_a_while(client, &mut self.parser, bytes, MUCH, clock.at(started));
+        let is_over = || clock.instant().saturating_duration_since(started) >= TURN;
+        let now = clock.at(started);
+        let (consumed, flow) = engine.feed_for_a_while(client, &mut self.parser, bytes, MUCH, now, is_over);
         with_spans(|spans| self.parser.give_back(spans));
         engine.account(clock.instant().saturating_duration_since(started));
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);

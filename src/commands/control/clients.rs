@@ -2,7 +2,7 @@
 
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error};
-use super::{Answered, Order, not_understood, without_value};
+use super::{Answered, Order, not_understood, time, without_value};
 use crate::clients::Filter;
 use crate::resp::Args;
 
@@ -30,9 +30,10 @@ pub fn release(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Release)
 }
 
-/// `MINIBROKER REFUSE`: connections are refused.
+/// `MINIBROKER REFUSE [time]`: connections are refused.
 pub fn refuse(ctx: &mut Context<'_>) -> Answered {
-    ordered(ctx, Order::Refuse)
+    let lasts = ctx.args.get(2).map(time::duration).transpose()?;
+    ordered(ctx, Order::Refuse(lasts))
 }
 
 /// `MINIBROKER ACCEPT`: connections are taken again.
@@ -40,9 +41,10 @@ pub fn accept(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Accept)
 }
 
-/// `MINIBROKER STOP`: everybody but the tester is cut off, and nobody can connect.
+/// `MINIBROKER STOP [time]`: everybody but the tester is cut off, and nobody can connect.
 pub fn stop(ctx: &mut Context<'_>) -> Answered {
-    ordered(ctx, Order::Stop)
+    let lasts = ctx.args.get(2).map(time::duration).transpose()?;
+    ordered(ctx, Order::Stop(lasts))
 }
 
 /// `MINIBROKER RESTART [EMPTY]`: as after a restart of the server, with its data or without.

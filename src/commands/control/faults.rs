@@ -1,11 +1,9 @@
 //! MINIBROKER FAULT: faults on purpose, as a test makes them.
 
-use std::time::Duration;
-
 use super::super::numbers::{self, is_option};
 use super::super::table;
 use super::super::{Context, Error};
-use super::{Answered, Order, not_understood, without_value};
+use super::{Answered, Order, not_understood, time, without_value};
 use crate::clients::FaultId;
 use crate::resp::{Args, parse_double};
 use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
@@ -15,9 +13,20 @@ const NO_FAULT: Error = Error::constant(&"ERR there is no such fault");
 /// A time out of every so many.
 const NOT_A_COUNT: Error = Error::constant(&"ERR NTH and EVERY count from 1");
 /// Nothing stands behind the scopes.
-const NO_ACTION: Error = Error::constant(
-    &"ERR syntax error: FAULT ADD ends with an action, such as DISCONNECT. Try MINIBROKER HELP.",
-);
+const NO_ACTION: Error =
+    Error::constant(&"ERR syntax error: FAULT ADD needs an action, such as DISCONNECT. Try MINIBROKER HELP.");
+/// The actions that have none.
+const WITHOUT_VALUE: [(&str, Action); 9] = [
+    ("DISCONNECT", Action::Disconnect),
+    ("DISCONNECTAFTER", Action::LoseReply(0)),
+    ("LOADING", Action::Pretend(Pretence::Loading)),
+    ("READONLY", Action::Pretend(Pretence::ReadOnly)),
+    ("OUTOFMEMORY", Action::Pretend(Pretence::OutOfMemory)),
+    ("NOAUTH", Action::Pretend(Pretence::NoAuth)),
+    ("BUSY", Action::Pretend(Pretence::Busy)),
+    ("DROP", Action::Drop),
+    ("DUPLICATE", Action::Duplicate),
+];
 /// The actions that have a value behind them.
 const WITH_VALUE: [&str; 4] = ["ERROR", "DELAY", "DELAYMESSAGES", "DISCONNECTINREPLY"];
 /// What is no probability.
@@ -71,19 +80,22 @@ fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
     Ok(Order::EndFaults(faults))
 }
 
-/// What stands behind `FAULT ADD`: scopes and times in any order, and the action at the end.
+/// What stands behind `FAULT ADD`: scopes, times and the action in any order.
 fn rule(args: Args<'_>) -> Result<Rule, Error> {
     let (mut scope, mut when) = (Scope::default(), When::Always);
+    let mut words = None;
     let mut at = 3;
-    loop {
-        let word = args.get(at).ok_or(NO_ACTION)?;
+    while let Some(word) = args.get(at) {
+        let is_one_of = |known: &[&str]| known.iter().any(|known| is_option(word, known));
         if is_option(word, "ONCE") {
             when = When::Nth(1);
             at += 1;
             continue;
         }
-        if let Some(action) = action(args.from(at), &scope)? {
-            return Ok(Rule { scope, when, action });
+        if words.is_none() && WITHOUT_VALUE.iter().any(|(known, _)| is_option(word, known)) {
+            words = Some(args.range(at, at + 1));
+            at += 1;
+            continue;
         }
         let value = || args.get(at + 1).ok_or_else(|| without_value(word));
         if is_option(word, "COMMAND") {
@@ -105,15 +117,16 @@ fn rule(args: Args<'_>) -> Result<Rule, Error> {
         } else if is_option(word, "PROBABILITY") {
             let probability = parse_double(value()?).filter(|number| (0.0..=1.0).contains(number));
             when = When::Probability(probability.ok_or(NOT_A_PROBABILITY)?);
-        } else if WITH_VALUE.iter().any(|known| is_option(word, known)) {
-            // An action it would be, with one value and nothing behind that.
+        } else if words.is_none() && is_one_of(&WITH_VALUE) {
             value()?;
-            return Err(not_understood(args.get(at + 2).unwrap_or(word)));
+            words = Some(args.range(at, at + 2));
         } else {
             return Err(not_understood(word));
         }
         at += 2;
     }
+    let action = action(words.ok_or(NO_ACTION)?, &scope)?.ok_or(NO_ACTION)?;
+    Ok(Rule { scope, when, action })
 }
 
 fn times(text: &[u8]) -> Result<u64, Error> {
@@ -123,27 +136,14 @@ fn times(text: &[u8]) -> Result<u64, Error> {
     }
 }
 
-/// The action that stands at the end; none if something else stands there.
+/// The action in these words; none if they are something else.
 fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
-    const WITHOUT_VALUE: [(&str, Action); 9] = [
-        ("DISCONNECT", Action::Disconnect),
-        ("DISCONNECTAFTER", Action::LoseReply(0)),
-        ("LOADING", Action::Pretend(Pretence::Loading)),
-        ("READONLY", Action::Pretend(Pretence::ReadOnly)),
-        ("OUTOFMEMORY", Action::Pretend(Pretence::OutOfMemory)),
-        ("NOAUTH", Action::Pretend(Pretence::NoAuth)),
-        ("BUSY", Action::Pretend(Pretence::Busy)),
-        ("DROP", Action::Drop),
-        ("DUPLICATE", Action::Duplicate),
-    ];
     let word = &args[0];
     let found = match WITHOUT_VALUE.into_iter().find(|(known, _)| is_option(word, known)) {
-        Some((_, action)) if args.len() == 1 => action,
-        // An action stands at the end.
-        Some(_) => return Err(not_understood(&args[1])),
+        Some((_, action)) => action,
         None if args.len() == 2 => {
             let value = &args[1];
-            let millis = || Ok::<_, Error>(Duration::from_millis(numbers::count(value)? as u64));
+            let time = || time::duration(value);
             // As in a test: with a channel and no command a delay is that of messages.
             let of_messages =
                 !scope.channels.is_empty() && scope.commands.is_empty() && scope.keys.is_empty();
@@ -152,9 +152,9 @@ fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
             } else if is_option(word, "DISCONNECTINREPLY") {
                 Action::LoseReply(numbers::count(value)?)
             } else if is_option(word, "DELAYMESSAGES") || is_option(word, "DELAY") && of_messages {
-                Action::DelayMessage(millis()?)
+                Action::DelayMessage(time()?)
             } else if is_option(word, "DELAY") {
-                Action::Delay(millis()?)
+                Action::Delay(time()?)
             } else {
                 return Ok(None);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error, Wait};
-use super::{Answered, NOTHING_RECORDED, faults};
+use super::{Answered, NOTHING_RECORDED, faults, time};
 use crate::clients::waiters::Reason;
 use crate::resp::Args;
 use crate::testing::condition::{Condition, DEFAULT_WAIT};
@@ -57,7 +57,7 @@ pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration
     let (_, names, make) = found.ok_or_else(|| Error::subcommand_syntax(word, "MINIBROKER"))?;
     let count = numbers::count(args.get(3 + names).unwrap_or_default())?;
     let within = match args.get(4 + names) {
-        Some(millis) => Duration::from_millis(numbers::count(millis)? as u64),
+        Some(within) => time::duration(within)?,
         None => DEFAULT_WAIT,
     };
     let condition = make(Names { args, database }, count)?;
