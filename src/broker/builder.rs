@@ -264,7 +264,8 @@ impl Builder {
         self.clock_at(time).manual_clock()
     }
 
-    /// The clock shows `time` at the start, in place of the system's time, and runs on from there.
+    /// The clock shows `time` at the start, in place of the system's time, and runs on from there. A time behind the end of
+    /// the year 9999 is refused when the broker starts.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -359,6 +360,13 @@ impl Builder {
         }
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let started = clock.start();
+        if started > Time::LAST {
+            return Err(StartError::Setting {
+                name: "clock_at".to_owned(),
+                value: format!("{}s", started.seconds()),
+                reason: "the clock goes to the end of the year 9999 at most".to_owned(),
+            });
+        }
         let mut engine = Engine::new(self.config, seed, started);
         engine.store_mut().journal = Recorder::new(self.journal_limit, started);
         if self.manual_clock {

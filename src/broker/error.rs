@@ -20,7 +20,8 @@ pub enum StartError {
     /// The thread or its runtime could not be made.
     #[error("cannot start the broker's thread: {0}")]
     Thread(#[source] io::Error),
-    /// A setting is unknown or its value is not valid: see [`Builder::config`](super::Builder::config).
+    /// A setting is unknown or its value is not valid: see [`Builder::config`](super::Builder::config). Or the
+    /// time at the start is behind the end of the year 9999: see [`Builder::clock_at`](super::Builder::clock_at).
     #[error("cannot set `{name}` to {value:?}: {reason}")]
     #[non_exhaustive]
     Setting {

@@ -419,6 +419,32 @@ fn a_time_that_has_passed_cannot_be_set() -> Outcome {
 }
 
 #[test]
+fn the_clock_goes_to_the_end_of_the_year_9999() -> Outcome {
+    let last = SystemTime::UNIX_EPOCH + Duration::from_millis(253_402_300_799_999);
+    for builder in [
+        Broker::builder().manual_clock_at(last + MILLISECOND),
+        Broker::builder().clock_at(last + MILLISECOND),
+    ] {
+        let refused = builder.start().expect_err("it is refused").to_string();
+        assert!(refused.contains("the end of the year 9999"), "{refused}");
+    }
+    let broker = Broker::builder().manual_clock_at(last).start()?;
+    for passed in [
+        catch_unwind(AssertUnwindSafe(|| broker.advance(MILLISECOND))),
+        catch_unwind(AssertUnwindSafe(|| broker.advance(Duration::MAX))),
+        catch_unwind(AssertUnwindSafe(|| broker.set_time(last + MILLISECOND))),
+    ] {
+        let text = passed.expect_err("it panics").downcast::<&str>().expect("a text");
+        assert!(text.contains("the end of the year 9999"), "{text}");
+    }
+    assert_eq!(broker.now(), last);
+    // Even there keys have their time.
+    broker.command(["SET", "k", "v", "PX", "100"])?;
+    assert_eq!(broker.command(["PTTL", "k"])?, 100);
+    Ok(())
+}
+
+#[test]
 fn two_who_move_the_clock_at_the_same_time_move_it_by_both() -> Outcome {
     const TIMES: u32 = 100;
     let broker = stopped()?;

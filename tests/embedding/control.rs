@@ -465,6 +465,54 @@ fn a_tester_stops_and_restarts_the_broker_and_stays_connected() -> Outcome {
 }
 
 #[test]
+fn the_broker_comes_back_when_the_tester_who_stopped_it_has_gone() -> Outcome {
+    for order in ["STOP", "REFUSE"] {
+        let broker = controlled()?;
+        broker.command(["SET", "mood", "good"])?;
+        let mut tester = connect(&broker)?;
+        assert_eq!(control::<String>(&mut tester, order)?, "OK");
+        assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{order}");
+        drop(tester);
+        broker.wait_for_clients(0).blocking()?;
+        Wire::connect(&broker)?.ask("GET mood", "$4\r\ngood\r\n")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_broker_comes_back_when_the_time_of_a_stop_has_passed() -> Outcome {
+    for order in ["STOP", "REFUSE"] {
+        let broker = controlled()?;
+        let mut tester = connect(&broker)?;
+        assert_eq!(control::<String>(&mut tester, &format!("{order} 1h"))?, "OK");
+        drop(tester);
+        broker.wait_for_clients(0).blocking()?;
+        assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{order} lasts");
+
+        let broker = controlled()?;
+        let mut tester = connect(&broker)?;
+        assert_eq!(control::<String>(&mut tester, &format!("{order} 1ms"))?, "OK");
+        while std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err() {
+            thread::yield_now();
+        }
+        assert!(refusal(control(&mut tester, &format!("{order} 1.5"))).contains("is no time"));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_stands_behind_fault_add_may_have_any_order() -> Outcome {
+    let broker = controlled()?;
+    let mut tester = connect(&broker)?;
+    control::<i64>(&mut tester, "FAULT ADD ERROR later ONCE COMMAND GET")?;
+    let mut ann = Wire::connect(&broker)?;
+    ann.ask("GET k", "-later\r\n")?;
+    ann.ask("GET k", "$-1\r\n")?;
+    assert!(refusal(control(&mut tester, "FAULT ADD DROP DISCONNECT")).contains("at 'DISCONNECT'"));
+    Ok(())
+}
+
+#[test]
 fn a_reset_leaves_nothing_of_the_last_test() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
