@@ -91,6 +91,7 @@ pub fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) ->
 const COMMANDS_SHOWN: usize = 10;
 
 /// ` (commands since: INCRBY 2)`: what a fault did not strike.
+#[must_use]
 pub fn commands(names: &[(String, usize)]) -> String {
     if names.is_empty() {
         return " (no client has sent a command since)".to_owned();
