@@ -126,21 +126,23 @@ impl<T: AsRef<[u8]>> IntoArguments for &Vec<T> {
 }
 
 macro_rules! tuples {
-    ($first:ident $($rest:ident)*) => {
-        impl<$first: Argument, $($rest: Argument),*> IntoArguments for ($first, $($rest,)*) {
-            #[allow(non_snake_case)]
+    ($first:ident $first_type:ident $($rest:ident $rest_type:ident)*) => {
+        impl<$first_type: Argument, $($rest_type: Argument),*> IntoArguments for ($first_type, $($rest_type,)*) {
             fn into_arguments(self) -> Vec<ByteString> {
                 let ($first, $($rest,)*) = self;
                 vec![$first.to_argument(), $($rest.to_argument()),*]
             }
         }
 
-        tuples!($($rest)*);
+        tuples!($($rest $rest_type)*);
     };
     () => {};
 }
 
-tuples!(A B C D E F G H I J K L M N O P);
+tuples!(
+    a T1 b T2 c T3 d T4 e T5 f T6 g T7 h T8
+    i T9 j T10 k T11 l T12 m T13 n T14 o T15 p T16
+);
 
 /// The request that is run.
 pub(super) fn request(arguments: impl IntoArguments) -> OwnedRequest {

@@ -49,6 +49,12 @@ impl Scenario {
             _ => self.title.clone(),
         }
     }
+
+    /// The line of its first step in the case file.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.steps.first().map_or(0, |step| step.line)
+    }
 }
 
 /// The title of what stands behind `==`, and the versions of the protocol in which it is played.

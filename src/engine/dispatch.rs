@@ -295,6 +295,7 @@ impl Engine {
     }
 
     /// Runs a command of a script, which gets the reply in the version that it has asked for.
+    #[cfg(feature = "scripting")]
     #[inline(never)]
     pub(super) fn run_for_script(
         &mut self,

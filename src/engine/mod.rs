@@ -86,6 +86,7 @@ pub struct Engine {
     store: Store,
     clock: clock::Clock,
     ordered: control::Ordered,
+    #[cfg(feature = "scripting")]
     scripts: scripting::Scripts,
     /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
     /// ran in a row.
@@ -103,6 +104,7 @@ impl Engine {
             store: Store::new(config, seed, now),
             clock: clock::Clock::default(),
             ordered: control::Ordered::default(),
+            #[cfg(feature = "scripting")]
             scripts: scripting::Scripts::default(),
             ran: Vec::new(),
         }

@@ -60,6 +60,7 @@ impl Engine {
     }
 
     /// Shows a command that a script has run.
+    #[cfg(feature = "scripting")]
     pub(super) fn show_command_of_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
         self.show(client, Some(command), args, is_public(command), Some("lua"));
     }

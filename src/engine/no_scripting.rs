@@ -7,10 +7,6 @@ use crate::commands::Error;
 use crate::commands::table::{Command, Script};
 use crate::resp::Args;
 
-/// Nothing is kept of scripts.
-#[derive(Debug, Default)]
-pub(super) struct Scripts;
-
 impl Engine {
     /// Answers one of the commands for scripts.
     pub(super) fn script_command(

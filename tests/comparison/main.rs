@@ -86,12 +86,14 @@ use minibroker::{
     internal::conform::{
         answers::{Answers, Witness},
         control::Control,
-        differences, markers,
+        differences::{self, Difference},
+        markers,
         run::{Outcome, Runner},
         script::{self, Protocol, Scenario, Step},
         wire,
     },
 };
+use servers::Server;
 
 macro_rules! families {
     ($($test:ident: $family:literal,)*) => {
@@ -181,7 +183,7 @@ impl Family {
             ));
         }
         let witness =
-            |server: &servers::Server| Witness { name: server.name.clone(), release: server.release.clone() };
+            |server: &Server| Witness { name: server.name.clone(), release: server.release.clone() };
         let mut answers = Answers::of(servers.iter().map(witness).collect());
         let mut runners = servers.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
         for scenario in &self.scenarios {
@@ -216,7 +218,7 @@ fn read(name: &str) -> Result<String, String> {
     fs::read_to_string(folder().join(name)).map_err(|error| format!("{name}: {error}"))
 }
 
-fn connect(server: &servers::Server) -> Result<Runner, String> {
+fn connect(server: &Server) -> Result<Runner, String> {
     let runner = Control::connect(server.addr).and_then(|control| Runner::new(&server.name, control));
     runner.map_err(|error| format!("no connection to a server: {error}"))
 }
@@ -227,162 +229,222 @@ fn compare_family(family: &str) -> Result<(), String> {
     if env::var_os("RECORD_ANSWERS").is_some() {
         return family.record(only.as_deref());
     }
-    let Family { name: family, file, scenarios, answers } = family;
-    let show = env::var_os("COMPARISON_SHOW").is_some();
-    let rows_wanted = env::var_os("COMPARISON_ROWS").is_some();
     let most = env::var("COMPARISON_MAX").ok().and_then(|most| most.parse().ok()).unwrap_or(20);
-
     let real = servers::real().collect::<Result<Vec<_>, _>>()?;
     if real.is_empty() {
         skipped::missing("redis-server");
     }
-    let names: Vec<&str> = answers
-        .witnesses
-        .iter()
-        .map(|witness| witness.name.as_str())
-        .chain(real.iter().map(|server| server.name.as_str()))
-        .collect();
-    let rows = differences::read("differences.md", &read("differences.md")?, &family, &names)?;
-    // Each server is compared with a minibroker that speaks its version.
-    let mut versions: Vec<Version> = names.iter().map(|name| servers::version_of(name)).collect();
-    versions.sort_unstable_by(|one, other| other.cmp(one));
-    versions.dedup();
-    let brokers =
-        versions.iter().map(|version| servers::minibroker(*version)).collect::<Result<Vec<_>, _>>()?;
-
-    let mut live = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
-    let subjects = versions.iter().zip(&brokers).map(|(version, broker)| Ok((*version, connect(broker)?)));
-    let mut subjects = subjects.collect::<Result<Vec<_>, String>>()?;
-    let mut found = Found::new();
-    let mut whole = only.is_none();
-    for scenario in &scenarios {
+    let mut comparison = Comparison::new(&family, &real)?;
+    for scenario in &family.scenarios {
         if only.as_ref().is_some_and(|only| !scenario.title.contains(only.as_str())) {
+            comparison.whole = false;
             continue;
         }
         for &protocol in &scenario.protocols {
-            // What each server answers: as it is recorded, and as it answers now.
-            let mut references: Vec<(&str, Vec<Outcome>)> = Vec::new();
-            for (index, witness) in answers.witnesses.iter().enumerate() {
-                if let Some(recorded) = answers.outcomes(scenario, index, protocol) {
-                    references.push((&witness.name, recorded.into_iter().cloned().collect()));
-                }
-            }
-            if references.len() < WITNESSES.len() {
-                let line = scenario.steps.first().map_or(0, |step| step.line);
-                let text = format!(
-                    "{file}:{line}: the answers to \"{}\" are not recorded: {RECORD}",
-                    scenario.title
-                );
-                found.insert(line, (text, Vec::new()));
-                whole = false;
-            }
-            for (server, runner) in real.iter().zip(&mut live) {
-                let outcomes =
-                    runner.run(scenario, protocol, None).map_err(|error| format!("{file}: {error}"))?;
-                let recorded = answers
-                    .witnesses
-                    .iter()
-                    .position(|witness| witness.name == server.name && witness.release == server.release)
-                    .and_then(|index| answers.outcomes(scenario, index, protocol));
-                let Some(recorded) = recorded else {
-                    references.push((&server.name, outcomes));
-                    continue;
-                };
-                for ((step, recorded), outcome) in scenario.steps.iter().zip(recorded).zip(&outcomes) {
-                    let (name, title) = (&server.name, &scenario.title);
-                    // What is listed as of any order is another one in each process.
-                    if !step.markers.same(recorded, outcome)
-                        && !differences::known(&rows, name, title, step, (recorded, outcome))?
-                    {
-                        let place = format!(
-                            "{} {} no longer answers as recorded (+ now), in {protocol:?}: {RECORD}",
-                            server.name, server.release
-                        );
-                        let (recorded, now) = (markers::show(recorded), markers::show(outcome));
-                        note(&mut found, &file, scenario, step, place, &recorded, &now);
-                    }
-                }
-            }
-            if let Some((_, outcomes)) = references.first().filter(|_| show) {
-                print_scenario(&file, scenario, protocol, outcomes);
-            }
-            for (version, subject) in &mut subjects {
-                let compared = references.iter().filter(|(name, _)| servers::version_of(name) == *version);
-                let hint = compared.clone().next().map(|(_, answers)| answers.as_slice());
-                match subject.run(scenario, protocol, hint) {
-                    Ok(outcomes) => {
-                        for (name, answers) in compared {
-                            for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(&outcomes)
-                            {
-                                let title = &scenario.title;
-                                if step.markers.same(answer, outcome)
-                                    || differences::known(&rows, name, title, step, (answer, outcome))?
-                                {
-                                    continue;
-                                }
-                                if rows_wanted {
-                                    println!(
-                                        "ROW | `{name}` | `{family}` | `{title}` | `{}` | TODO |",
-                                        step.text
-                                    );
-                                }
-                                let place = format!("against {name} in {protocol:?}");
-                                let (real, ours) = (markers::show(answer), markers::show(outcome));
-                                note(&mut found, &file, scenario, step, place, &real, &ours);
-                            }
-                        }
-                    }
-                    Err(error) => {
-                        let line = scenario.steps.first().map_or(0, |step| step.line);
-                        found.entry(line).or_insert_with(|| (format!("{file}: {error}"), Vec::new()));
-                        whole = false;
-                        if let Err(error) = subject.recover() {
-                            found.insert(usize::MAX, (format!("given up: {error}"), Vec::new()));
-                            return Err(report(&family, &found, most));
-                        }
-                    }
-                }
+            if !comparison.compare(scenario, protocol)? {
+                return Err(comparison.report(most));
             }
         }
-        if found.len() >= most {
-            return Err(report(&family, &found, most));
+        if comparison.found.len() >= most {
+            return Err(comparison.report(most));
         }
     }
-    if whole && found.is_empty() {
-        for row in rows.iter().filter(|row| !row.needed.get()) {
+    comparison.find_rows_without_difference();
+    if comparison.found.is_empty() { Ok(()) } else { Err(comparison.report(most)) }
+}
+
+/// What each server answers to a scenario: its name, and for each step what has come.
+type References<'a> = Vec<(&'a str, Vec<Outcome>)>;
+
+/// The comparison of a family.
+struct Comparison<'a> {
+    family: &'a Family,
+    /// The rows of `differences.md`.
+    rows: Vec<Difference>,
+    real: &'a [Server],
+    /// A runner for each real server.
+    live: Vec<Runner>,
+    /// A runner for each version of `minibroker`.
+    subjects: Vec<(Version, Runner)>,
+    _brokers: Vec<Server>,
+    found: Found,
+    /// Whether all scenarios were compared.
+    whole: bool,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(family: &'a Family, real: &'a [Server]) -> Result<Self, String> {
+        let recorded = family.answers.witnesses.iter().map(|witness| witness.name.as_str());
+        let names: Vec<&str> = recorded.chain(real.iter().map(|server| server.name.as_str())).collect();
+        let rows = differences::read("differences.md", &read("differences.md")?, &family.name, &names)?;
+        // Each server is compared with a minibroker that speaks its version.
+        let mut versions: Vec<Version> = names.iter().map(|name| servers::version_of(name)).collect();
+        versions.sort_unstable_by(|one, other| other.cmp(one));
+        versions.dedup();
+        let brokers = versions.iter().map(|version| servers::minibroker(*version));
+        let brokers = brokers.collect::<Result<Vec<_>, _>>()?;
+        let live = real.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
+        let subjects =
+            versions.iter().zip(&brokers).map(|(version, broker)| Ok((*version, connect(broker)?)));
+        let subjects = subjects.collect::<Result<Vec<_>, String>>()?;
+        Ok(Self { family, rows, real, live, subjects, _brokers: brokers, found: Found::new(), whole: true })
+    }
+
+    /// Compares all servers in a scenario, and returns whether the comparison can continue.
+    fn compare(&mut self, scenario: &Scenario, protocol: Protocol) -> Result<bool, String> {
+        let mut references = self.recorded(scenario, protocol);
+        self.ask_live(scenario, protocol, &mut references)?;
+        if let Some((_, outcomes)) = references.first().filter(|_| env::var_os("COMPARISON_SHOW").is_some()) {
+            print_scenario(&self.family.file, scenario, protocol, outcomes);
+        }
+        for index in 0..self.subjects.len() {
+            let (version, ref mut subject) = self.subjects[index];
+            let compared = references.iter().filter(|(name, _)| servers::version_of(name) == version);
+            let hint = compared.clone().next().map(|(_, answers)| answers.as_slice());
+            match subject.run(scenario, protocol, hint) {
+                Ok(outcomes) => {
+                    for (name, answers) in compared {
+                        self.hold_against(scenario, protocol, (name, answers), &outcomes)?;
+                    }
+                }
+                Err(error) => {
+                    let recovered = subject.recover();
+                    let text = format!("{}: {error}", self.family.file);
+                    self.found.entry(scenario.line()).or_insert((text, Vec::new()));
+                    self.whole = false;
+                    if let Err(error) = recovered {
+                        self.found.insert(usize::MAX, (format!("given up: {error}"), Vec::new()));
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// What is recorded of the servers' answers.
+    fn recorded(&mut self, scenario: &Scenario, protocol: Protocol) -> References<'a> {
+        let answers = &self.family.answers;
+        let mut references = References::new();
+        for (index, witness) in answers.witnesses.iter().enumerate() {
+            if let Some(recorded) = answers.outcomes(scenario, index, protocol) {
+                references.push((&witness.name, recorded.into_iter().cloned().collect()));
+            }
+        }
+        if references.len() < WITNESSES.len() {
+            let (file, line, title) = (&self.family.file, scenario.line(), &scenario.title);
+            let text = format!("{file}:{line}: the answers to \"{title}\" are not recorded: {RECORD}");
+            self.found.insert(line, (text, Vec::new()));
+            self.whole = false;
+        }
+        references
+    }
+
+    /// Asks the real servers. A server of a recorded release must answer as recorded; what another one answers is added
+    /// to the references.
+    fn ask_live(
+        &mut self,
+        scenario: &Scenario,
+        protocol: Protocol,
+        references: &mut References<'a>,
+    ) -> Result<(), String> {
+        let answers = &self.family.answers;
+        for (index, server) in self.real.iter().enumerate() {
+            let outcomes = self.live[index].run(scenario, protocol, None);
+            let outcomes = outcomes.map_err(|error| format!("{}: {error}", self.family.file))?;
+            let is_this =
+                |witness: &Witness| witness.name == server.name && witness.release == server.release;
+            let recorded = answers.witnesses.iter().position(is_this);
+            let recorded = recorded.and_then(|index| answers.outcomes(scenario, index, protocol));
+            let Some(recorded) = recorded else {
+                references.push((&server.name, outcomes));
+                continue;
+            };
+            for ((step, recorded), outcome) in scenario.steps.iter().zip(recorded).zip(&outcomes) {
+                // What is listed as of any order is another one in each process.
+                if !self.is_known(&server.name, scenario, step, (recorded, outcome))? {
+                    let place = format!(
+                        "{} {} no longer answers as recorded (+ now), in {protocol:?}: {RECORD}",
+                        server.name, server.release
+                    );
+                    self.note(scenario, step, place, (recorded, outcome));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what `minibroker` has answered with what this server has.
+    fn hold_against(
+        &mut self,
+        scenario: &Scenario,
+        protocol: Protocol,
+        (server, answers): (&str, &[Outcome]),
+        outcomes: &[Outcome],
+    ) -> Result<(), String> {
+        for ((step, answer), outcome) in scenario.steps.iter().zip(answers).zip(outcomes) {
+            if self.is_known(server, scenario, step, (answer, outcome))? {
+                continue;
+            }
+            if env::var_os("COMPARISON_ROWS").is_some() {
+                let (family, title) = (&self.family.name, &scenario.title);
+                println!("ROW | `{server}` | `{family}` | `{title}` | `{}` | TODO |", step.text);
+            }
+            self.note(scenario, step, format!("against {server} in {protocol:?}"), (answer, outcome));
+        }
+        Ok(())
+    }
+
+    /// Whether two outcomes of a step are the same, or differ as `differences.md` says.
+    fn is_known(
+        &self,
+        server: &str,
+        scenario: &Scenario,
+        step: &Step,
+        (expected, outcome): (&Outcome, &Outcome),
+    ) -> Result<bool, String> {
+        Ok(step.markers.same(expected, outcome)
+            || differences::known(&self.rows, server, &scenario.title, step, (expected, outcome))?)
+    }
+
+    /// Adds a difference; what differs at the same line already is only counted.
+    fn note(
+        &mut self,
+        scenario: &Scenario,
+        step: &Step,
+        place: String,
+        (expected, outcome): (&Outcome, &Outcome),
+    ) {
+        let file = &self.family.file;
+        let (_, places) = self.found.entry(step.line).or_insert_with(|| {
+            let mut text = format!("{file}:{} in \"{}\"\n    {}\n", step.line, scenario.title, step.text);
+            for line in wire::diff(&markers::show(expected), &markers::show(outcome)) {
+                let _ = writeln!(text, "    {line}");
+            }
+            (text, Vec::new())
+        });
+        places.push(place);
+    }
+
+    /// Adds the rows of `differences.md` that hide nothing, where all was compared.
+    fn find_rows_without_difference(&mut self) {
+        if !self.whole || !self.found.is_empty() {
+            return;
+        }
+        for row in self.rows.iter().filter(|row| !row.needed.get()) {
             let text = format!("differences.md:{}: no longer needed, nothing differs there: {row}", row.line);
-            found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
+            self.found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
         }
     }
-    if found.is_empty() { Ok(()) } else { Err(report(&family, &found, most)) }
-}
 
-/// Adds a difference; what differs at the same line already is only counted.
-fn note(
-    found: &mut Found,
-    file: &str,
-    scenario: &Scenario,
-    step: &Step,
-    place: String,
-    real: &[String],
-    ours: &[String],
-) {
-    let (_, places) = found.entry(step.line).or_insert_with(|| {
-        let mut text = format!("{file}:{} in \"{}\"\n    {}\n", step.line, scenario.title, step.text);
-        for line in wire::diff(real, ours) {
-            let _ = writeln!(text, "    {line}");
+    fn report(&self, most: usize) -> String {
+        let (family, count) = (&self.family.name, self.found.len());
+        let mut text = format!("{family}: {count} lines differ (- the real server, + minibroker)\n");
+        for (line, places) in self.found.values().take(most) {
+            let _ = writeln!(text, "\n{line}    {}", places.join(", "));
         }
-        (text, Vec::new())
-    });
-    places.push(place);
-}
-
-fn report(family: &str, found: &Found, most: usize) -> String {
-    let mut text = format!("{family}: {} lines differ (- the real server, + minibroker)\n", found.len());
-    for (line, places) in found.values().take(most) {
-        let _ = writeln!(text, "\n{line}    {}", places.join(", "));
+        text
     }
-    text
 }
 
 fn print_scenario(file: &str, scenario: &Scenario, protocol: Protocol, outcomes: &[Outcome]) {
