@@ -6,6 +6,7 @@ mod filter;
 mod output_limit;
 mod pending_fault;
 pub mod pubsub;
+mod segments;
 mod spare;
 pub mod waiters;
 pub mod watches;
@@ -17,6 +18,8 @@ pub use output_limit::{FIXED_OUTPUT, OUTPUT_BLOCK};
 use output_limit::{Over, check_output_limit, in_blocks, refuse_too_much};
 pub use pending_fault::{Consequence, FaultId, PendingFault};
 pub use pubsub::PubSub;
+use segments::Push;
+pub use segments::{Encoded, SHARED_ABOVE, Segments};
 use spare::Spare;
 pub use waiters::Waiters;
 pub use watches::Watches;
@@ -111,10 +114,15 @@ pub struct Client {
     pub db: usize,
     /// Whether it may run commands.
     pub authenticated: bool,
-    /// What the shell has not yet taken.
+    /// What the shell has not yet taken, behind the segments.
     pub outbox: Vec<u8>,
-    /// How many bytes the shell has taken and not yet written.
+    /// What the shell has not yet taken, if there is anything long that is shared with other clients. It counts as in
+    /// flight.
+    pub segments: Option<Box<Segments>>,
+    /// How many bytes have left the outbox and are not written.
     pub in_flight: usize,
+    /// A reply is being appended to its outbox, which has been taken for that.
+    answering: bool,
     /// Since when the outbox is over its soft limit.
     pub over_soft_limit: Option<Time>,
     /// The subscriptions, if it ever had one.
@@ -321,7 +329,9 @@ impl Clients {
             db: 0,
             authenticated,
             outbox: Vec::new(),
+            segments: None,
             in_flight: 0,
+            answering: false,
             over_soft_limit: None,
             subscriptions: None,
             transaction: None,
@@ -438,16 +448,39 @@ impl Clients {
     /// Appends bytes to the outbox of a client that did not ask for them, and cuts it off if it has passed
     /// the limits. Returns how many bytes it will have been sent with them; none, and nothing is done, if its
     /// connection is being closed already.
-    pub fn deliver(&mut self, key: ClientKey, bytes: &[u8], config: &Config, now: Time) -> Option<u64> {
-        self.deliver_encoded(key, |_| bytes, config, now)
+    pub fn deliver(&mut self, key: ClientKey, push: Encoded<'_>, config: &Config, now: Time) -> Option<u64> {
+        self.deliver_push(key, |_| push, config, now)
     }
 
-    /// As [`Clients::deliver`], of bytes that depend on the version of the protocol.
+    /// As [`Clients::deliver`], of bytes that depend on the version of the protocol and are copied.
     #[inline]
     pub fn deliver_encoded<'a>(
         &mut self,
         key: ClientKey,
         encode: impl FnOnce(Protocol) -> &'a [u8],
+        config: &Config,
+        now: Time,
+    ) -> Option<u64> {
+        self.deliver_push(key, encode, config, now)
+    }
+
+    /// As [`Clients::deliver_encoded`], of bytes that may be shared.
+    #[cold]
+    pub fn deliver_shared<'a>(
+        &mut self,
+        key: ClientKey,
+        encode: impl FnOnce(Protocol) -> Encoded<'a>,
+        config: &Config,
+        now: Time,
+    ) -> Option<u64> {
+        self.deliver_push(key, encode, config, now)
+    }
+
+    #[inline]
+    fn deliver_push<P: Push>(
+        &mut self,
+        key: ClientKey,
+        encode: impl FnOnce(Protocol) -> P,
         config: &Config,
         now: Time,
     ) -> Option<u64> {
@@ -460,15 +493,13 @@ impl Clients {
             self.close(key, Close::AfterReply);
             return None;
         }
-        let bytes = encode(client.protocol);
-        let end = client.net_output + (client.outbox.len() + bytes.len()) as u64;
-        let mut over = refuse_too_much(client, bytes.len(), config);
+        let push = encode(client.protocol);
+        let length = push.length();
+        let end = client.net_output + (client.outbox.len() + length) as u64;
+        let mut over = refuse_too_much(client, length, config);
         if over == Over::None {
-            if client.outbox.capacity() == 0 {
-                client.outbox = self.spare.take();
-            }
-            client.outbox.extend_from_slice(bytes);
-            over = check_output_limit(client, bytes.len(), config, now);
+            push.append(client, &mut self.spare);
+            over = check_output_limit(client, length, config, now);
         }
         if !client.dirty {
             client.dirty = true;
@@ -483,6 +514,7 @@ impl Clients {
     pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, &mut Client)> {
         let client = self.slots.get_mut(key.0)?;
         let mut outbox = std::mem::take(&mut client.outbox);
+        client.answering = true;
         if outbox.capacity() == 0 {
             outbox = self.spare.take();
         }
@@ -496,6 +528,7 @@ impl Clients {
     #[inline]
     pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
         let Some(client) = self.slots.get_mut(key.0) else { return };
+        client.answering = false;
         let is_usual = client.outbox.capacity() == 0
             && client.reply_mode == ReplyMode::On
             && client.close != Close::Now

@@ -80,6 +80,6 @@ pub(super) fn refuse_too_much(client: &mut Client, more: usize, config: &Config)
 fn cut_off(client: &mut Client) -> Over {
     client.close = Close::Now;
     client.over_output_limit = true;
-    client.outbox = Vec::new();
+    client.drop_output();
     Over::Hard
 }

@@ -25,7 +25,7 @@ pub use lifecycle::{Direction, Held};
 use std::time::Duration;
 
 use crate::clients::ClientKey;
-use crate::clients::{Address, Client, Close, FIXED_OUTPUT};
+use crate::clients::{Address, Client, Close, FIXED_OUTPUT, Segments};
 use crate::commands::Error;
 use crate::commands::table::Command;
 use crate::config::{Config, Version};
@@ -366,30 +366,44 @@ impl Engine {
     /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A
     /// buffer that is empty is exchanged, not copied.
     pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
+        let (output, segments) = self.take_output_in_segments(client, into);
+        let mut segments = segments.unwrap_or_default();
+        while let Some(segment) = segments.pop() {
+            into.extend_from_slice(&segment);
+        }
+        output
+    }
+
+    /// As [`Engine::take_output`], but if there is anything in segments, all is, and `into` stays as it is.
+    pub fn take_output_in_segments(
+        &mut self,
+        client: ClientKey,
+        into: &mut Vec<u8>,
+    ) -> (Output, Option<Box<Segments>>) {
         let clients = &mut self.store.clients;
         let Some(owner) = clients.get_mut(client) else {
-            return Output { close: Close::Now, ..Output::default() };
+            return (Output { close: Close::Now, ..Output::default() }, None);
         };
         let reading_stopped = owner.reading_stops > 0;
         if owner.writing_stops > 0 && owner.close != Close::Now {
             // Even what ends behind an answer stays until that can be written.
-            return Output {
-                resumed: std::mem::take(&mut owner.resumed),
-                reading_stopped,
-                ..Output::default()
-            };
+            let resumed = std::mem::take(&mut owner.resumed);
+            return (Output { resumed, reading_stopped, ..Output::default() }, None);
         }
         let mut taken = std::mem::take(&mut owner.outbox);
+        let segments = owner.segments.take();
+        let in_segments = segments.as_ref().map_or(0, |segments| segments.bytes());
+        let length = in_segments + taken.len();
         // While the clock stands still it may be moved before much is written, whether it can be or not: who is over its
         // soft limit stays so.
-        let counted = self.clock.is_stopped() && taken.len() > FIXED_OUTPUT;
+        let counted = self.clock.is_stopped() && length > FIXED_OUTPUT;
         if owner.in_flight > 0 {
             // All of that has been written since.
             owner.last_interaction = self.store.now;
         }
         // Of what is taken from a client that is cut off nothing is written.
-        owner.in_flight = if counted || owner.close == Close::Now { taken.len() } else { 0 };
-        if !taken.is_empty() {
+        owner.in_flight = if counted || owner.close == Close::Now { length } else { 0 };
+        if length > 0 {
             owner.last_interaction = self.store.now;
         }
         owner.net_output += taken.len() as u64;
@@ -399,19 +413,23 @@ impl Engine {
             reading_stopped,
             counted,
         };
-        self.store.stats.net_output += taken.len() as u64;
+        self.store.stats.net_output += length as u64;
+        if let Some(mut segments) = segments {
+            segments.push(taken.into());
+            return (output, Some(segments));
+        }
         if into.is_empty() {
             std::mem::swap(&mut taken, into);
         } else {
             into.append(&mut taken);
         }
         clients.put_spare(taken);
-        output
+        (output, None)
     }
 
     /// Takes the outbox of a client whose connection is full, if there is at least so much in it, to be written behind
     /// what was taken before.
-    pub fn take_part(&mut self, client: ClientKey, least: usize) -> Option<Vec<u8>> {
+    pub fn take_part(&mut self, client: ClientKey, least: usize) -> Option<Segments> {
         let owner = self.store.clients.get_mut(client)?;
         // What a part keeps is not much more than what it holds.
         if owner.close == Close::Now || owner.outbox.len() < least.max(owner.outbox.capacity() / 2) {
@@ -420,8 +438,10 @@ impl Engine {
         let taken = std::mem::take(&mut owner.outbox);
         owner.in_flight += taken.len();
         owner.net_output += taken.len() as u64;
-        self.store.stats.net_output += taken.len() as u64;
-        Some(taken)
+        let mut segments = owner.segments.take().map_or_else(Segments::default, |segments| *segments);
+        segments.push(taken.into());
+        self.store.stats.net_output += segments.bytes() as u64;
+        Some(segments)
     }
 
     /// What there is to do for a client whose outbox cannot be taken yet, because its connection is full.
@@ -438,6 +458,7 @@ impl Engine {
     /// The shell tells how many of the bytes that it took are still to be written.
     pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
         if let Some(owner) = self.store.clients.get_mut(client) {
+            let bytes = bytes + owner.segments.as_ref().map_or(0, |segments| segments.bytes());
             if bytes < owner.in_flight {
                 owner.last_interaction = self.store.now;
             }

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::blocking::command_of;
 use crate::clients::ClientKey;
+use crate::clients::Encoded;
 use crate::clients::ReplyMode;
 use crate::commands::client::printable;
 use crate::commands::table::{Command, Flags, Run, Script};
@@ -76,6 +77,7 @@ impl Engine {
         place: Option<&str>,
     ) {
         let Some(line) = self.monitor_line(client, command, args, place) else { return };
+        let line = bytes::Bytes::from(line);
         for monitor in self.store.clients.monitors.clone() {
             let Some(owner) = self.store.clients.get_mut(monitor) else { continue };
             if !(owner.internal || public && owner.reply_mode != ReplyMode::Off) {
@@ -89,9 +91,9 @@ impl Engine {
             let Store { clients, config, now, .. } = &mut self.store;
             if left_out > 0 {
                 let told = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
-                clients.deliver(monitor, told.as_bytes(), config, *now);
+                clients.deliver(monitor, Encoded::Copied(told.as_bytes()), config, *now);
             }
-            clients.deliver(monitor, &line, config, *now);
+            clients.deliver(monitor, Encoded::from(&line), config, *now);
         }
     }
 

@@ -7,7 +7,6 @@
 //! Locks are taken in this order: that of the task of a connection in memory, the connection's, the engine's.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{Shared, wait};
 use crate::clients::ClientKey;
-use crate::clients::{Address, Close};
+use crate::clients::{Address, Close, Segments};
 use crate::commands::Error;
 use crate::engine::{Engine, Flow};
 use crate::resp::{Parser, Protocol, Reply, Spans};
@@ -88,7 +87,7 @@ struct Io {
     /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
     /// What comes behind it; nothing if that is empty.
-    queue: Option<Box<Queue>>,
+    queue: Option<Box<Segments>>,
     /// The transport holds something back that was written: TLS does so when its socket is full.
     unflushed: bool,
     /// The connection's task.
@@ -181,8 +180,11 @@ impl Io {
                 return;
             }
             buffer.clear();
-            let output = shared.engine().take_output(client, buffer);
-            self.write(client, shared, buffer, output);
+            let (output, segments) = shared.engine().take_output_in_segments(client, buffer);
+            match segments {
+                None => self.write(client, shared, buffer, output),
+                Some(segments) => self.write_segments(client, shared, segments, output),
+            }
         });
     }
 
@@ -193,9 +195,9 @@ impl Io {
             return true;
         }
         let mut engine = shared.engine();
-        engine.set_in_flight(client, self.pending.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes));
+        engine.set_in_flight(client, self.left());
         if may_write && let Some(part) = engine.take_part(client, TAKEN_FROM) {
-            self.queue.get_or_insert_default().push(part);
+            self.queue.get_or_insert_default().append(part);
         }
         self.closed |= engine.closing(client) == Close::Now;
         self.resumed |= engine.take_resumed(client);
@@ -211,12 +213,7 @@ impl Io {
         buffer: &mut Vec<u8>,
         output: crate::engine::Output,
     ) {
-        self.resumed |= output.resumed;
-        self.reading_stopped = output.reading_stopped;
-        self.close = self.close.max(output.close);
-        if self.close == Close::Now {
-            self.closed = true;
-        }
+        self.note(output);
         let written = self.write_some(buffer, 0);
         if written < buffer.len() && self.closed {
             // What is lost with the connection does not count as written.
@@ -234,6 +231,35 @@ impl Io {
         }
         buffer.clear();
         buffer.shrink_to(KEPT_CAPACITY);
+    }
+
+    /// As [`Io::write`], of output in segments.
+    fn write_segments(
+        &mut self,
+        client: ClientKey,
+        shared: &Shared,
+        segments: Box<Segments>,
+        output: crate::engine::Output,
+    ) {
+        self.note(output);
+        self.queue = Some(segments);
+        if !self.write_pending() || output.counted {
+            shared.engine().set_in_flight(client, self.left());
+        }
+    }
+
+    fn note(&mut self, output: crate::engine::Output) {
+        self.resumed |= output.resumed;
+        self.reading_stopped = output.reading_stopped;
+        self.close = self.close.max(output.close);
+        if self.close == Close::Now {
+            self.closed = true;
+        }
+    }
+
+    /// How many bytes were taken from the outbox and not written.
+    fn left(&self) -> usize {
+        self.pending.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes())
     }
 
     /// Goes on writing what was left over; true if nothing is.
@@ -280,27 +306,6 @@ impl Io {
             self.closed |= matches!(flushed, Poll::Ready(Err(_)));
         }
         written
-    }
-}
-
-/// What has been taken from an outbox while nothing could be written.
-#[derive(Default)]
-struct Queue {
-    parts: VecDeque<Vec<u8>>,
-    /// How many bytes they have together.
-    bytes: usize,
-}
-
-impl Queue {
-    fn push(&mut self, part: Vec<u8>) {
-        self.bytes += part.len();
-        self.parts.push_back(part);
-    }
-
-    fn pop(&mut self) -> Option<Bytes> {
-        let part = self.parts.pop_front()?;
-        self.bytes -= part.len();
-        Some(part.into())
     }
 }
 

@@ -39,7 +39,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::clients::pubsub::Kind;
-    use crate::clients::{Address, FIXED_OUTPUT, OUTPUT_BLOCK};
+    use crate::clients::{Address, Encoded, FIXED_OUTPUT, OUTPUT_BLOCK};
     use crate::config::Config;
     use crate::config::OutputLimit;
     use crate::data::Time;
@@ -151,9 +151,10 @@ mod tests {
         let limit = OutputLimit { hard: 1, ..OutputLimit::default() };
         let mut store = store(Config { output_limit_normal: limit, ..Config::default() });
         let client = connect(&mut store);
-        store.clients.deliver(client, "x".repeat(FIXED_OUTPUT).as_bytes(), &store.config, store.now);
+        let full = "x".repeat(FIXED_OUTPUT);
+        store.clients.deliver(client, Encoded::Copied(full.as_bytes()), &store.config, store.now);
         assert!(!is_cut(&store, client));
-        store.clients.deliver(client, b"x", &store.config, store.now);
+        store.clients.deliver(client, Encoded::Copied(b"x"), &store.config, store.now);
         assert!(is_cut(&store, client));
     }
 }

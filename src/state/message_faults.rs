@@ -1,7 +1,7 @@
 //! Faults of messages: dropped, sent twice, sent later.
 
 use crate::clients::pubsub::Kind;
-use crate::clients::{ClientKey, FaultId};
+use crate::clients::{ClientKey, Encoded, FaultId};
 use crate::data::Time;
 use crate::state::Store;
 use crate::testing::Faults;
@@ -34,7 +34,7 @@ impl Store {
     fn arrive(&mut self, message: &OnTheWay) {
         let Self { clients, journal, config, now, .. } = self;
         let to = message.to;
-        let end = clients.deliver(to, &message.encoded, config, *now);
+        let end = clients.deliver(to, Encoded::from(&message.encoded), config, *now);
         if let Some(recorded) = message.message
             && let Some(client) = clients.get(to)
         {
@@ -100,7 +100,7 @@ impl Store {
                 {
                     journal.delayed_by_fault(client, message, pattern, now);
                 }
-                let (encoded, name) = (encoded.to_vec(), pattern.unwrap_or(channel).into());
+                let (encoded, name) = (encoded.to_bytes(), pattern.unwrap_or(channel).into());
                 faults.send_later(now + delay, OnTheWay { rule, to, encoded, message, kind, name });
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Subscriptions, and the delivery of messages to subscribers.
 
-use crate::clients::ClientKey;
 use crate::clients::pubsub::{Kind, Subscribers};
+use crate::clients::{ClientKey, Encoded, SHARED_ABOVE};
 use crate::data::pattern;
 use crate::resp::{Protocol, Reply};
 use crate::state::Store;
@@ -11,6 +11,9 @@ use crate::testing::{Faults, Recorder};
 
 /// So many patterns are tried one by one, which is faster than to look for those that may match.
 const FEW_PATTERNS: usize = 8;
+
+/// The most bytes that announce a part of a push, with its line end: a sign, 20 digits, CR LF twice.
+const HEADER_MAX: usize = 25;
 
 /// A buffer for pushes that has grown beyond this is given back.
 const ENCODED_KEPT: usize = 64 * 1024;
@@ -165,6 +168,8 @@ struct Push<'a> {
     kind: Kind,
     parts: &'a [&'a [u8]],
     encoded: &'a mut [Vec<u8>; 2],
+    /// What was encoded, if it is long enough to be shared.
+    shared: [Option<bytes::Bytes>; 2],
     /// The message in the journal, if there is one.
     recorded: Option<Publishing>,
     pattern: Option<&'a [u8]>,
@@ -174,7 +179,7 @@ impl<'a> Push<'a> {
     /// It is encoded into these buffers. What they hold is as good as gone.
     fn new(kind: Kind, parts: &'a [&'a [u8]], encoded: &'a mut [Vec<u8>; 2]) -> Self {
         encoded.iter_mut().for_each(Vec::clear);
-        Self { kind, parts, encoded, recorded: None, pattern: None }
+        Self { kind, parts, encoded, shared: [None, None], recorded: None, pattern: None }
     }
 
     /// The bytes for a client that speaks this version of the protocol.
@@ -191,6 +196,28 @@ impl<'a> Push<'a> {
         encoded
     }
 
+    /// True if it is shared by those who get it.
+    fn is_shared(&self) -> bool {
+        self.parts.iter().map(|part| part.len()).sum::<usize>() > SHARED_ABOVE
+    }
+
+    /// As [`Push::encoded`], of a push that may be shared.
+    fn encoded_for_all(&mut self, protocol: Protocol) -> Encoded<'_> {
+        if !self.is_shared() {
+            return Encoded::Copied(self.encoded(protocol));
+        }
+        let version = usize::from(protocol == Protocol::Resp3);
+        if self.shared[version].is_none() {
+            // So that it does not grow by halves: what it takes is kept until the last has read it.
+            let headers = HEADER_MAX * (1 + self.parts.len());
+            let length = self.parts.iter().map(|part| part.len()).sum::<usize>() + headers;
+            self.encoded[version].reserve_exact(length);
+            self.encoded(protocol);
+            self.shared[version] = Some(std::mem::take(&mut self.encoded[version]).into());
+        }
+        self.shared[version].as_ref().map_or(Encoded::Copied(&[]), Encoded::Shared)
+    }
+
     fn deliver_to_all(
         &mut self,
         subscribers: &Subscribers,
@@ -204,8 +231,9 @@ impl<'a> Push<'a> {
                 self.deliver_with_faults((clients, faults), journal, *subscriber, config, now);
             }
         } else {
+            let is_shared = self.is_shared();
             for subscriber in subscribers {
-                self.deliver(clients, journal, *subscriber, config, now);
+                self.deliver(clients, journal, *subscriber, is_shared, config, now);
             }
         }
         for buffer in &mut *self.encoded {
@@ -220,11 +248,16 @@ impl<'a> Push<'a> {
         clients: &mut crate::clients::Clients,
         journal: &mut Recorder,
         to: ClientKey,
+        is_shared: bool,
         config: &crate::config::Config,
         now: crate::data::Time,
     ) {
         let recorded = self.recorded;
-        let end = clients.deliver_encoded(to, |protocol| self.encoded(protocol), config, now);
+        let end = if is_shared {
+            clients.deliver_shared(to, |protocol| self.encoded_for_all(protocol), config, now)
+        } else {
+            clients.deliver_encoded(to, |protocol| self.encoded(protocol), config, now)
+        };
         if let Some(message) = recorded
             && let Some(client) = clients.get(to)
         {
@@ -246,7 +279,7 @@ impl<'a> Push<'a> {
         let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
         let (kind, message, pattern) = (self.kind, self.recorded, self.pattern);
         let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
-        let encoded = self.encoded(protocol);
+        let encoded = self.encoded_for_all(protocol);
         let delivery = Delivery { to, kind, channel, encoded, message, pattern };
         Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
     }

@@ -8,5 +8,6 @@ mod files;
 mod limits;
 mod peer;
 mod requests;
+mod shared_output;
 mod transports;
 mod vanishing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, Faults};
 use crate::clients::FaultId;
 use crate::clients::pubsub::Kind;
-use crate::clients::{Client, ClientKey};
+use crate::clients::{Client, ClientKey, Encoded};
 use crate::data::{Bytes, Time};
 use crate::testing::journal::Publishing;
 
@@ -29,7 +29,7 @@ pub struct OnTheWay {
     /// The rule that holds it back.
     pub rule: FaultId,
     pub(crate) to: ClientKey,
-    pub(crate) encoded: Vec<u8>,
+    pub(crate) encoded: bytes::Bytes,
     pub(crate) message: Option<Publishing>,
     /// By which subscription it is delivered.
     pub(crate) kind: Kind,
@@ -52,7 +52,7 @@ pub struct Delivery<'a> {
     /// The channel on which it was published.
     pub channel: &'a [u8],
     /// The push.
-    pub encoded: &'a [u8],
+    pub encoded: Encoded<'a>,
     /// The message in the journal, if there is one.
     pub message: Option<Publishing>,
     /// The pattern by which it is delivered; none if by its channel.
