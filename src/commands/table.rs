@@ -250,6 +250,12 @@ impl Command {
         self.first <= version
     }
 
+    /// Whether it writes, or has an effect that a server sends to its replicas. A script may do either.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.flags.intersects(Flags::WRITE.or(Flags::PROPAGATED))
+    }
+
     /// Whether it has subcommands.
     #[must_use]
     pub const fn is_container(&self) -> bool {

@@ -7,10 +7,10 @@
 //! lost, too: run again, the command says so.
 
 use super::Engine;
-use super::dispatch::may_write;
 use crate::clients::ClientKey;
 use crate::clients::waiters::{Answer, Blocked, Reason};
-use crate::commands::table::{self, Command};
+use crate::commands::table;
+use crate::commands::table::{Command, Run};
 use crate::config::Version;
 use crate::data::value::Type;
 use crate::data::{Bytes, Time};
@@ -121,11 +121,11 @@ impl Engine {
     fn may_write(&self, client: ClientKey, command: &Command) -> bool {
         let owner = self.store.clients.get(client);
         match owner.and_then(|owner| owner.transaction.as_ref()) {
-            Some(transaction) if command.name == "exec" => {
+            Some(transaction) if matches!(command.run, Run::Exec) => {
                 let mut queue = transaction.queue.iter();
-                queue.any(|request| command_of(request.args()).is_some_and(may_write))
+                queue.any(|request| command_of(request.args()).is_some_and(Command::may_write))
             }
-            _ => may_write(command),
+            _ => command.may_write(),
         }
     }
 

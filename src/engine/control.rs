@@ -1,8 +1,6 @@
 //! MINIBROKER: the commands of a test that is not in this process.
 
-use std::time::Duration;
-
-use super::dispatch::permit;
+use super::admission::check_allowed;
 use super::{Direction, Engine, Held};
 use crate::clients::ClientKey;
 use crate::clients::waiters::Reason;
@@ -12,6 +10,7 @@ use crate::commands::table::CONTROL;
 use crate::data::Time;
 use crate::resp::{Args, Reply};
 use crate::state::Store;
+use std::time::Duration;
 
 /// What testers have ordered that lasts until they order otherwise.
 #[derive(Debug, Default)]
@@ -52,7 +51,7 @@ impl Engine {
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
         let Store { clients, config, .. } = &mut self.store;
         let Some(owner) = clients.get(client) else { return };
-        if let Err(error) = permit(owner, config, &CONTROL, |_| false) {
+        if let Err(error) = check_allowed(owner, config, &CONTROL, |_| false) {
             return self.reject(client, None, args, &error);
         }
         let (database, muted) = (owner.db, owner.is_muted());

@@ -1,19 +1,15 @@
 //! One request: looked up, checked, queued or run.
 
 use super::Engine;
+use super::admission::{check_allowed, find, is_from_browser};
 use super::control::is_control;
 use crate::clients::ClientKey;
 use crate::clients::{Client, Close};
-use crate::commands::numbers::up_to_nul;
-use crate::commands::table::{self, Command, Flags, Run};
+use crate::commands::table::{Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
-use crate::config::{Config, Version};
+use crate::config::Version;
 use crate::resp::{Args, Protocol, Reply};
 use crate::state::Store;
-use crate::testing::faults::Pretence;
-
-/// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
-const UNKNOWN_SHOWN: usize = 128;
 
 /// What is to be known of a script that has run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,7 +77,7 @@ impl Engine {
         if faults.are_of_commands() {
             return self.dispatch_with_faults(client, command, args);
         }
-        if let Err(error) = permit(owner, config, command, |_| false) {
+        if let Err(error) = check_allowed(owner, config, command, |_| false) {
             return self.reject(client, Some(command), args, &error);
         }
         if owner.transaction.is_some() || self.store.waiters.pause.is_some() {
@@ -94,7 +90,7 @@ impl Engine {
     #[inline(never)]
     pub(super) fn proceed(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
-        let is_queued = in_transaction && !runs_in_transaction(command);
+        let is_queued = in_transaction && !command.flags.contains(Flags::RUNS_IN_MULTI);
         if self.store.waiters.pause.is_some() && self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
         }
@@ -239,7 +235,7 @@ impl Engine {
         let Caller { client, protocol, muted: was_muted, .. } = caller;
         self.store.db = caller.database;
         // TOUCH is what says that a key is used, whoever sends it.
-        self.store.touches = !caller.no_touch || command.name == "touch";
+        self.store.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
         let mut script = Finished::default();
         let (outcome, wait) = match command.run {
@@ -271,7 +267,8 @@ impl Engine {
         stats.calls += 1;
         // What a subscription says is a message, which CLIENT REPLY does not keep back. EXEC has written what
         // was not muted when it was written.
-        let heard = || is_subscription(command) || matches!(command.run, Run::Exec) && !was_muted;
+        let heard =
+            || command.flags.contains(Flags::PUSH_REPLY) || matches!(command.run, Run::Exec) && !was_muted;
         if let Err(error) = outcome {
             stats.failed += 1;
             if !script.counted {
@@ -343,129 +340,4 @@ impl Engine {
             blocked.wanted = wanted;
         }
     }
-}
-
-/// What keeps a command from running whatever its arguments are, in the order of redis-server. `pretends` is asked
-/// whether the server is to act as if it were in a state.
-#[inline(always)]
-#[allow(clippy::inline_always)] // See `dispatch`.
-pub(super) fn permit(
-    owner: &Client,
-    config: &Config,
-    command: &Command,
-    mut pretends: impl FnMut(Pretence) -> bool,
-) -> Result<(), Error> {
-    let must_authenticate = owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH);
-    if must_authenticate || pretends(Pretence::NoAuth) {
-        return Err(Error::new(Pretence::NoAuth.error()));
-    }
-    if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
-        return Err(Error::new("ERR Command not allowed inside a transaction"));
-    }
-    for state in [Pretence::OutOfMemory, Pretence::ReadOnly] {
-        if pretends(state) {
-            return Err(Error::new(state.error()));
-        }
-    }
-    if owner.protocol == Protocol::Resp2 && owner.is_subscribed() && !allowed_while_subscribed(command) {
-        let name = command.full_name();
-        return Err(Error::new(format!(
-            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
-             allowed in this context"
-        )));
-    }
-    for state in [Pretence::Loading, Pretence::Busy] {
-        if pretends(state) {
-            return Err(Error::new(state.error()));
-        }
-    }
-    if owner.monitor && (may_write(command) || command.flags.contains(Flags::READONLY)) {
-        // redis-server takes a monitor for a kind of replica.
-        return Err(Error::new("ERR Replica can't interact with the keyspace"));
-    }
-    Ok(())
-}
-
-/// True for the beginning of an HTTP request: a browser was tricked into talking to us, and nothing of what it
-/// sends may run.
-fn is_from_browser(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
-}
-
-/// The row for a request, or the error and the row, if any, that is charged with it.
-#[allow(clippy::type_complexity)]
-#[inline(always)]
-#[allow(clippy::inline_always)] // See `dispatch`.
-fn find(args: Args<'_>, version: Version) -> Result<&'static Command, (Option<&'static Command>, Error)> {
-    let Some(command) = table::lookup(&args[0]).filter(|command| command.is_in(version)) else {
-        return Err((None, unknown_command(args)));
-    };
-    let command = match args.get(1) {
-        Some(name) if command.is_container() => {
-            let subcommand = command.subcommand(name).filter(|subcommand| subcommand.is_in(version));
-            subcommand.ok_or_else(|| (None, unknown_subcommand(command, name)))?
-        }
-        _ => command,
-    };
-    if !command.accepts_in(version, args.len()) {
-        return Err((Some(command), Error::arity(&command.full_name())));
-    }
-    Ok(command)
-}
-
-/// Bytes up to a NUL, where redis-server's formatting stops, and not more than `max`.
-fn shown(text: &[u8], max: usize) -> &[u8] {
-    let text = up_to_nul(text);
-    &text[..text.len().min(max)]
-}
-
-#[cold]
-fn unknown_command(args: Args<'_>) -> Error {
-    let mut arguments = Vec::new();
-    for argument in args.from(1).iter() {
-        if arguments.len() >= UNKNOWN_SHOWN {
-            break;
-        }
-        let room = UNKNOWN_SHOWN - arguments.len();
-        arguments.push(b'\'');
-        arguments.extend_from_slice(shown(argument, room));
-        arguments.extend_from_slice(b"' ");
-    }
-    let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(shown(&args[0], UNKNOWN_SHOWN));
-    text.extend_from_slice(b"', with args beginning with: ");
-    text.extend_from_slice(&arguments);
-    Error::from_bytes(text)
-}
-
-#[cold]
-fn unknown_subcommand(container: &Command, name: &[u8]) -> Error {
-    let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(shown(name, UNKNOWN_SHOWN));
-    text.extend_from_slice(format!("'. Try {} HELP.", container.name.to_uppercase()).as_bytes());
-    Error::from_bytes(text)
-}
-
-/// True if a command writes, or has an effect that redis-server sends to replicas: its flag `may_replicate`,
-/// which COMMAND INFO does not show.
-pub(super) fn may_write(command: &Command) -> bool {
-    const OTHERS: [&str; 6] = ["publish", "spublish", "eval", "evalsha", "fcall", "pfcount"];
-    command.flags.contains(Flags::WRITE) || command.container().is_none() && OTHERS.contains(&command.name)
-}
-
-/// The commands whose replies are pushes.
-fn is_subscription(command: &Command) -> bool {
-    command.container().is_none() && command.name.ends_with("subscribe")
-}
-
-/// What a RESP2 client may send while it is subscribed.
-fn allowed_while_subscribed(command: &Command) -> bool {
-    is_subscription(command)
-        || command.container().is_none() && matches!(command.name, "ping" | "quit" | "reset")
-}
-
-/// What is run and not queued between MULTI and EXEC.
-fn runs_in_transaction(command: &Command) -> bool {
-    const RUN: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];
-    command.container().is_none() && RUN.contains(&command.name)
 }

@@ -5,12 +5,10 @@
 //! remembered with the client until the reply is there, however long the command waits.
 
 use super::Engine;
+use super::admission::check_allowed;
 use super::blocking::command_of;
-use super::dispatch::permit;
-use crate::clients::ClientKey;
-use crate::clients::Transaction;
 use crate::clients::waiters::Reason;
-use crate::clients::{Consequence, FaultId, PendingFault};
+use crate::clients::{ClientKey, Consequence, FaultId, PendingFault, Transaction};
 use crate::commands::Error;
 use crate::commands::table::{Command, Flags, Run};
 use crate::data::Time;
@@ -55,7 +53,7 @@ impl Engine {
         let spared = paused || owner.internal;
         let subject = subject(owner, command, args);
         let mut pretended = None;
-        let permitted = permit(owner, config, command, |state| {
+        let permitted = check_allowed(owner, config, command, |state| {
             if spared || !refuses(state, command, owner.transaction.as_deref()) {
                 return false;
             }

@@ -4,6 +4,7 @@
 //! concerned. It knows no socket, no thread and no clock, so the same calls in the same order give the same
 //! bytes, always.
 
+mod admission;
 mod blocking;
 mod clock;
 mod control;

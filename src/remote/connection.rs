@@ -1,21 +1,16 @@
 //! One connection to a server.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::dial::Socket;
+use super::dial::{Socket, in_time};
 use super::frame::Scanner;
 use super::{RemoteError, Target};
 use crate::resp::{Protocol, Value, request_bytes};
-
-/// How long a server may take to be reached, and to answer what it answers at once.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many bytes are asked for at a time.
 const READ: usize = 16 * 1024;
@@ -131,9 +126,4 @@ impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("server", &self.server).finish_non_exhaustive()
     }
-}
-
-/// Waits as long as a server may take to be reached, and to answer what it answers at once.
-pub async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent))
 }

@@ -1,15 +1,19 @@
 //! The way to a server.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::connection::in_time;
 use super::{RemoteError, Target, Transport};
+
+/// How long a server may take to be reached, and to answer what it answers at once.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection to a server, with nothing said yet.
 #[derive(Debug)]
@@ -113,4 +117,9 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(context))
     }
+}
+
+/// Waits as long as a server may take to be reached, and to answer what it answers at once.
+pub async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent))
 }

@@ -10,9 +10,9 @@ mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use connection::{Connection, PATIENCE};
+pub use connection::Connection;
 #[cfg(feature = "cli")]
-pub use dial::Socket;
+pub use dial::{PATIENCE, Socket};
 #[cfg(feature = "cli")]
 pub use frame::{DEEPEST, Scanner, line_end};
 pub use listing::{Listed, listed};

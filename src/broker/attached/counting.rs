@@ -7,12 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::asking::Asking;
-use super::observer::Facts;
 use super::server::Server;
 use crate::broker::State;
 use crate::broker::wait::{Outcome, Question, Sought};
 use crate::clients::Candidate;
-use crate::remote::{Listed, PATIENCE, RemoteError};
+use crate::remote::{PATIENCE, RemoteError};
 use crate::resp::Value;
 use crate::testing::condition::{Condition, Seen, others};
 
@@ -22,49 +21,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 const ATTEMPTS: usize = 10;
 /// For longer nobody waits.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// A client of the server.
-pub struct Client {
-    pub listed: Listed,
-    pub facts: Option<Facts>,
-    /// Its commands are seen at all.
-    pub is_known: bool,
-    /// It has sent nothing while it was asked about.
-    pub is_sure: bool,
-}
-
-impl Client {
-    /// True if its facts say so, or could not be known.
-    fn may(&self, fact: impl FnOnce(&Facts) -> bool) -> bool {
-        if self.is_known { self.facts.as_ref().is_some_and(fact) } else { true }
-    }
-}
-
-impl Candidate for Client {
-    fn id(&self) -> u64 {
-        self.listed.id
-    }
-
-    fn name(&self) -> &[u8] {
-        self.listed.name.as_bytes()
-    }
-
-    fn address(&self) -> &str {
-        &self.listed.address
-    }
-
-    fn has_channel(&self, channel: &[u8]) -> bool {
-        self.listed.channels > 0 && self.may(|facts| facts.channels.contains(channel))
-    }
-
-    fn has_pattern(&self, pattern: &[u8]) -> bool {
-        self.listed.patterns > 0 && self.may(|facts| facts.patterns.contains(pattern))
-    }
-
-    fn waits_for(&self, key: &[u8]) -> bool {
-        self.listed.blocked && self.may(|facts| facts.may_wait_for(key))
-    }
-}
 
 /// How many there are, and what explains it.
 struct Count {

@@ -2,6 +2,7 @@
 
 mod asking;
 mod claim;
+mod client;
 mod counting;
 mod line;
 mod observer;

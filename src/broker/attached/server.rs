@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::io::DuplexStream;
 
 use super::claim::{Claim, RENEWAL};
-use super::counting::Client;
+use super::client::Client;
 use super::line::Line;
 use super::observer::{NAME, Names, Observer, since};
 use crate::clients::Filter;

@@ -49,7 +49,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "ping",
         arity: -1,
-        flags: Flags::FAST,
+        flags: Flags::FAST.or(Flags::ALLOWED_SUBSCRIBED),
         since: "1.0.0",
         summary: "Answers PONG, or with the given text: the connection is alive.",
         complexity: "O(1)",
@@ -61,7 +61,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "quit",
         arity: -1,
-        flags: HANDSHAKE,
+        flags: HANDSHAKE.or(Flags::ALLOWED_SUBSCRIBED).or(Flags::RUNS_IN_MULTI),
         since: "1.0.0",
         summary: "Has the server close the connection.",
         complexity: "O(1)",
@@ -72,7 +72,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "reset",
         arity: 1,
-        flags: HANDSHAKE,
+        flags: HANDSHAKE.or(Flags::ALLOWED_SUBSCRIBED).or(Flags::RUNS_IN_MULTI),
         since: "6.2.0",
         summary: "Puts the connection back into the state in which it was opened.",
         complexity: "O(1)",

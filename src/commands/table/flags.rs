@@ -115,6 +115,20 @@ impl Flags {
     /// Not to be called from scripts before Redis 7.2. It has no name: COMMAND INFO shows the flags of Redis 8.
     pub const NOSCRIPT_IN_7_0: Self = Self(1 << 31);
 
+    // The flags from here on are rules of the server that COMMAND INFO does not show.
+
+    /// Has an effect that a server sends to its replicas although it may change no key, such as PUBLISH: CLIENT PAUSE WRITE
+    /// keeps it waiting.
+    pub const PROPAGATED: Self = Self(1 << 30);
+    /// Its replies are pushes, which CLIENT REPLY does not keep back.
+    pub const PUSH_REPLY: Self = Self(1 << 29);
+    /// May be sent by a RESP2 client that is subscribed.
+    pub const ALLOWED_SUBSCRIBED: Self = Self(1 << 28);
+    /// Runs at once between MULTI and EXEC, where others are queued.
+    pub const RUNS_IN_MULTI: Self = Self(1 << 27);
+    /// Counts as a use of its keys also for a client that has sent CLIENT NO-TOUCH.
+    pub const COUNTS_AS_USE: Self = Self(1 << 26);
+
     /// Answered at any time: while loading and by a stale replica. They mostly come together.
     pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);
 }

@@ -24,7 +24,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "pfcount",
         arity: -2,
-        flags: Flags::READONLY,
+        flags: Flags::READONLY.or(Flags::PROPAGATED),
         keys: &[KeySpec::range(1, -1, 1, "RW access").note("notes what was counted")],
         since: "2.8.9",
         summary: "Tells about how many different elements counters have seen.",

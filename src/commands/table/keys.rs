@@ -257,7 +257,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "touch",
         arity: -2,
-        flags: Flags::READONLY.or(Flags::FAST),
+        flags: Flags::READONLY.or(Flags::FAST).or(Flags::COUNTS_AS_USE),
         keys: &[KeySpec::range(1, -1, 1, "RO")],
         since: "3.2.1",
         summary: "Counts how many of the keys exist, which are used by it.",

@@ -11,7 +11,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "psubscribe",
         arity: -2,
-        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::PUBSUB
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ANYTIME)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::ALLOWED_SUBSCRIBED),
         since: "2.0.0",
         summary: "Starts listening to all channels whose names match a pattern.",
         complexity: "O(N)",
@@ -22,7 +26,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "publish",
         arity: 3,
-        flags: Flags::PUBSUB.or(Flags::ANYTIME).or(Flags::FAST),
+        flags: Flags::PUBSUB.or(Flags::ANYTIME).or(Flags::FAST).or(Flags::PROPAGATED),
         since: "2.0.0",
         summary: "Sends a message to all who listen to a channel.",
         complexity: "O(N+M)",
@@ -42,7 +46,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "punsubscribe",
         arity: -1,
-        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::PUBSUB
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ANYTIME)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::ALLOWED_SUBSCRIBED),
         since: "2.0.0",
         summary: "Stops listening to patterns, the named ones or all.",
         complexity: "O(N)",
@@ -53,7 +61,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "spublish",
         arity: 3,
-        flags: Flags::PUBSUB.or(Flags::ANYTIME).or(Flags::FAST),
+        flags: Flags::PUBSUB.or(Flags::ANYTIME).or(Flags::FAST).or(Flags::PROPAGATED),
         keys: &[KeySpec::one(1, "not_key")],
         since: "7.0.0",
         summary: "Sends a message to all who listen to a shard channel.",
@@ -65,7 +73,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "ssubscribe",
         arity: -2,
-        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::PUBSUB
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ANYTIME)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::ALLOWED_SUBSCRIBED),
         keys: &[KeySpec::range(1, -1, 1, "not_key")],
         since: "7.0.0",
         summary: "Starts listening to shard channels.",
@@ -77,7 +89,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "subscribe",
         arity: -2,
-        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::PUBSUB
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ANYTIME)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::ALLOWED_SUBSCRIBED),
         since: "2.0.0",
         summary: "Starts listening to channels.",
         complexity: "O(N)",
@@ -88,7 +104,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "sunsubscribe",
         arity: -1,
-        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::PUBSUB
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ANYTIME)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::ALLOWED_SUBSCRIBED),
         keys: &[KeySpec::range(1, -1, 1, "not_key")],
         since: "7.0.0",
         summary: "Stops listening to shard channels, the named ones or all.",
@@ -100,7 +120,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "unsubscribe",
         arity: -1,
-        flags: Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::PUBSUB
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ANYTIME)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::ALLOWED_SUBSCRIBED),
         since: "2.0.0",
         summary: "Stops listening to channels, the named ones or all.",
         complexity: "O(N)",

@@ -16,7 +16,7 @@ const NOTE_READ_ONLY: &str = "We cannot tell how the keys will be used so we ass
 /// What runs a script has in common.
 const EVAL: Command = Command {
     arity: -3,
-    flags: RUNS,
+    flags: RUNS.or(Flags::PROPAGATED),
     keys: &[KeySpec::counted(2, "RW access update")],
     complexity: "that of the script",
     ..SCRIPTING

@@ -15,7 +15,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "multi",
         arity: 1,
-        flags: STEERING,
+        flags: STEERING.or(Flags::RUNS_IN_MULTI),
         since: "1.2.0",
         summary: "Starts a transaction: commands are queued from now on.",
         complexity: "O(1)",
@@ -25,7 +25,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "exec",
         arity: 1,
-        flags: Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::SKIP_SLOWLOG),
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::SKIP_SLOWLOG).or(Flags::RUNS_IN_MULTI),
         since: "1.2.0",
         summary: "Runs the queued commands as one.",
         complexity: "that of the queued commands",
@@ -35,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "discard",
         arity: 1,
-        flags: STEERING,
+        flags: STEERING.or(Flags::RUNS_IN_MULTI),
         since: "2.0.0",
         summary: "Forgets the queued commands.",
         complexity: "O(N)",
@@ -45,7 +45,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "watch",
         arity: -2,
-        flags: STEERING,
+        flags: STEERING.or(Flags::RUNS_IN_MULTI),
         keys: &[KeySpec::range(1, -1, 1, "RO")],
         since: "2.2.0",
         summary: "Has the next transaction fail if one of these keys changes before it.",

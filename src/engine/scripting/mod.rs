@@ -24,7 +24,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Engine;
-use super::dispatch::{Finished, may_write};
+use super::dispatch::Finished;
 use crate::clients::ClientKey;
 use crate::commands::table::{self, Command, Flags, Script as Kind};
 use crate::commands::{Error, numbers as command_numbers};
@@ -228,7 +228,7 @@ impl Host for Engine {
                 self.refuse_in_script(Some(command), "ERR This Redis command is not allowed from script")
             );
         }
-        if run.read_only && may_write(command) {
+        if run.read_only && command.may_write() {
             let text = "ERR Write commands are not allowed from read-only scripts.";
             return Err(self.refuse_in_script(Some(command), text));
         }
