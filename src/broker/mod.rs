@@ -7,6 +7,7 @@ mod builder;
 mod clock;
 mod error;
 mod faults;
+mod goal;
 mod journal;
 mod lifecycle;
 mod on_runtime;
@@ -438,7 +439,7 @@ impl<S: Server> Broker<S> {
     /// ```
     #[track_caller]
     pub fn wait_until(&self, question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
-        Wait::new(self.server.place(), wait::Sought::Until(Box::new(question)))
+        Wait::new(self.server.place(), goal::Goal::Until(Box::new(question)))
     }
 }
 

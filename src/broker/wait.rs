@@ -12,10 +12,11 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::goal::{Goal, Outcome};
 use super::server::Place;
-use super::{DEFAULT_WAIT, Embedded, State};
-use crate::server::{Added, Awaited, Panicked, Shared};
-use crate::testing::condition::{Condition, Seen};
+use super::{DEFAULT_WAIT, Embedded};
+use crate::server::{Added, Panicked, Shared};
+use crate::testing::condition::Seen;
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
@@ -35,51 +36,9 @@ use crate::testing::condition::{Condition, Seen};
 #[must_use = "a wait does nothing unless it is awaited or `.blocking()` is called"]
 pub struct Wait<'a> {
     place: Place<'a>,
-    sought: Sought,
+    goal: Goal,
     within: Duration,
     caller: &'static Location<'static>,
-}
-
-/// What a test waits for.
-pub(super) enum Sought {
-    /// What can be counted.
-    Count(Condition),
-    /// Whatever it asks for.
-    Until(Question),
-}
-
-/// A question to the state.
-pub(super) type Question = Box<dyn FnMut(State<'_>) -> bool + Send>;
-
-impl From<Condition> for Sought {
-    fn from(condition: Condition) -> Self {
-        Self::Count(condition)
-    }
-}
-
-impl From<Sought> for Awaited {
-    fn from(sought: Sought) -> Self {
-        match sought {
-            Sought::Count(condition) => Self::Count(condition),
-            Sought::Until(mut question) => Self::Until(Box::new(move |store| question(State::new(store)))),
-        }
-    }
-}
-
-/// What is waited for.
-impl fmt::Display for Sought {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(condition) => fmt::Display::fmt(condition, f),
-            Self::Until(_) => f.write_str("a state"),
-        }
-    }
-}
-
-impl fmt::Debug for Sought {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 /// Time was up before the state was there. It tells what was there instead, and where the test waited. If the broker is a
@@ -114,16 +73,6 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// How a wait for a real server has ended.
-pub(super) enum Outcome {
-    Met,
-    InVain(Seen),
-    /// The server could not be asked.
-    NotAsked(String),
-    /// The question has panicked.
-    Panicked(Panicked),
-}
-
 /// The text itself: it is what a test shows that fails by `unwrap` or `?`.
 impl fmt::Debug for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,8 +94,8 @@ impl WaitError {
 
 impl<'a> Wait<'a> {
     #[track_caller]
-    pub(super) fn new(place: Place<'a>, sought: impl Into<Sought>) -> Self {
-        Self { place, sought: sought.into(), within: DEFAULT_WAIT, caller: Location::caller() }
+    pub(super) fn new(place: Place<'a>, goal: impl Into<Goal>) -> Self {
+        Self { place, goal: goal.into(), within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
     /// Gives up after this time, which begins with the wait.
@@ -181,7 +130,7 @@ impl<'a> Wait<'a> {
             Place::Embedded(broker) => broker,
             Place::Attached(server) => {
                 let end = self.end();
-                return end(server.wait(self.sought, self.within));
+                return end(server.wait(self.goal, self.within));
             }
         };
         let (tell, told) = mpsc::channel();
@@ -217,7 +166,7 @@ impl<'a> Wait<'a> {
             Place::Embedded(broker) => broker,
             Place::Attached(server) => {
                 let end = self.end();
-                let mut waiting = Task(server.begin_wait(self.sought, self.within));
+                let mut waiting = Task(server.begin_wait(self.goal, self.within));
                 let outcome = poll_fn(|context| Pin::new(&mut waiting.0).poll(context)).await;
                 // The task is ended by this one only.
                 return end(outcome.unwrap_or(Outcome::NotAsked("the broker has gone".to_owned())));
@@ -256,13 +205,13 @@ impl<'a> Wait<'a> {
 
     /// The error for what was seen.
     fn in_vain(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
-        let (wanted, within, caller) = (self.sought.to_string(), self.within, self.caller);
+        let (wanted, within, caller) = (self.goal.to_string(), self.within, self.caller);
         move |seen| WaitError { trouble: Trouble::InVain { wanted, seen, within }, starved: false, caller }
     }
 
     /// What the test gets for the end of a wait for a real server.
     fn end(&self) -> impl FnOnce(Outcome) -> Result<(), WaitError> + Send + use<> {
-        let (wanted, caller, in_vain) = (self.sought.to_string(), self.caller, self.in_vain());
+        let (wanted, caller, in_vain) = (self.goal.to_string(), self.caller, self.in_vain());
         move |outcome| match outcome {
             Outcome::Met => Ok(()),
             Outcome::InVain(seen) => Err(in_vain(seen)),
@@ -280,7 +229,7 @@ impl<'a> Wait<'a> {
         tell: impl FnOnce(Result<(), Panicked>) + Send + 'static,
     ) -> Option<Registration<'a>> {
         let shared = &*broker.shared;
-        let awaited = self.sought.into();
+        let awaited = self.goal.into();
         match shared.look(|store| shared.waits.add(store, awaited, tell)) {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),

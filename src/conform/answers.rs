@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use super::run::{Outcome, Received};
+use super::outcome::{Outcome, Received};
 use super::script::{Protocol, Scenario};
 use crate::session::Action;
 use crate::session::format::{event, logical_lines, write_event};

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::run::Outcome;
+use super::outcome::Outcome;
 use super::script::Step;
 
 /// One row: on this server these steps answer otherwise than `minibroker` does, for this reason.

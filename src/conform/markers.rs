@@ -1,6 +1,6 @@
 //! What counts as the same answer: every byte, unless the line of the case file says otherwise.
 
-use super::run::{Outcome, Received};
+use super::outcome::{Outcome, Received};
 use super::wire;
 use crate::session::frame::Frame;
 

@@ -8,6 +8,7 @@ pub mod control;
 pub mod differences;
 mod link;
 pub mod markers;
+pub mod outcome;
 pub mod run;
 pub mod script;
 pub mod wire;

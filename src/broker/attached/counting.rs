@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::asking::Asking;
 use super::server::Server;
 use crate::broker::State;
-use crate::broker::wait::{Outcome, Question, Sought};
+use crate::broker::goal::{Goal, Outcome, Question};
 use crate::clients::Candidate;
 use crate::remote::{PATIENCE, RemoteError};
 use crate::resp::Value;
@@ -129,12 +129,12 @@ fn integer(value: Option<&Value>) -> usize {
 }
 
 /// Waits until it is so, or time is up.
-pub async fn wait(server: Arc<Server>, sought: Sought, within: Duration) -> Outcome {
+pub async fn wait(server: Arc<Server>, goal: Goal, within: Duration) -> Outcome {
     let deadline = Instant::now() + within.min(FOR_EVER);
     let work = async {
-        match sought {
-            Sought::Count(condition) => wait_for_count(&server, &condition, deadline).await,
-            Sought::Until(question) => wait_until(&server, question, deadline).await,
+        match goal {
+            Goal::Count(condition) => wait_for_count(&server, &condition, deadline).await,
+            Goal::Until(question) => wait_until(&server, question, deadline).await,
         }
     };
     let outcome = timeout_at(deadline + PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent));

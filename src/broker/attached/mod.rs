@@ -25,8 +25,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::builder::OwnRuntime;
+use super::goal::{Goal, Outcome};
 use super::server::Place;
-use super::wait::{Outcome, Sought};
 use super::{AnyServer, Broker, CommandError, StartError};
 use crate::clients::Filter;
 use crate::remote::{RemoteError, Target, Transport, without_login};
@@ -317,13 +317,13 @@ impl Attached {
         self.must("kill_clients", async move { server.kill_clients(&filter).await })
     }
 
-    pub(super) fn begin_wait(&self, sought: Sought, within: Duration) -> tokio::task::JoinHandle<Outcome> {
+    pub(super) fn begin_wait(&self, goal: Goal, within: Duration) -> tokio::task::JoinHandle<Outcome> {
         let server = Arc::clone(&self.server);
-        self.runner.runtime.spawn(counting::wait(server, sought, within))
+        self.runner.runtime.spawn(counting::wait(server, goal, within))
     }
 
-    pub(super) fn wait(&self, sought: Sought, within: Duration) -> Outcome {
-        let work = counting::wait(Arc::clone(&self.server), sought, within);
+    pub(super) fn wait(&self, goal: Goal, within: Duration) -> Outcome {
+        let work = counting::wait(Arc::clone(&self.server), goal, within);
         let gone = || Outcome::NotAsked("the broker has gone".to_owned());
         wait_here(&self.runner.runtime, work).unwrap_or_else(gone)
     }
