@@ -152,6 +152,9 @@ fn memory(store: &Store, text: &mut String) -> std::fmt::Result {
     let (scripts, bytes) = store.cached_scripts;
     field!(text, "used_memory_scripts_eval", "{bytes}");
     field!(text, "number_of_cached_scripts", "{scripts}");
+    let (libraries, functions) = store.functions;
+    field!(text, "number_of_functions", "{functions}");
+    field!(text, "number_of_libraries", "{libraries}");
     constants(text, &[("maxmemory", "0"), ("maxmemory_human", "0B")])?;
     field!(text, "maxmemory_policy", "{}", store.config.maxmemory_policy.name());
     constants(text, &[("mem_replication_backlog", "0"), ("mem_clients_slaves", "0")])?;

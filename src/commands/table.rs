@@ -68,8 +68,28 @@ pub enum Script {
     Exists,
     /// SCRIPT FLUSH.
     Flush,
-    /// SCRIPT KILL.
+    /// SCRIPT KILL and FUNCTION KILL.
     Kill,
+    /// FCALL and FCALL_RO.
+    Call {
+        /// It may not write.
+        read_only: bool,
+    },
+    /// FUNCTION.
+    Functions(Functions),
+}
+
+/// The subcommands of FUNCTION that the engine runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Functions {
+    Load,
+    List,
+    Delete,
+    Dump,
+    Restore,
+    Flush,
+    Stats,
 }
 
 /// The group under which the Redis documentation lists a command.

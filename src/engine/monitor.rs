@@ -45,7 +45,11 @@ impl Engine {
         if self.store.clients.monitors.is_empty() {
             return;
         }
-        if ran && command.is_some_and(|command| matches!(command.run, Run::Script(Script::Eval { .. }))) {
+        if ran
+            && command.is_some_and(|command| {
+                matches!(command.run, Run::Script(Script::Eval { .. } | Script::Call { .. }))
+            })
+        {
             // It was shown before what it has run.
             return;
         }

@@ -76,6 +76,8 @@ pub struct Store {
     pub active_expire: bool,
     /// How many scripts are cached, and the length of their texts.
     pub cached_scripts: (usize, usize),
+    /// How many libraries of functions there are, and how many functions in them.
+    pub functions: (usize, usize),
     /// DEBUG SLEEP lasts until then: no client is served.
     pub asleep_until: Option<Time>,
 }
@@ -110,6 +112,7 @@ impl Store {
             touches: true,
             active_expire: true,
             cached_scripts: (0, 0),
+            functions: (0, 0),
             asleep_until: None,
         }
     }

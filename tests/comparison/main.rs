@@ -118,6 +118,7 @@ families! {
     connections_answer_as_redis_server_does: "connection",
     debugging_answers_as_redis_server_does: "debug",
     expiring_fields_answer_as_redis_server_does: "field_expiry",
+    functions_answer_as_redis_server_does: "functions",
     geo_answers_as_redis_server_does: "geo",
     hashes_answer_as_redis_server_does: "hashes",
     hyperloglog_answers_as_redis_server_does: "hyperloglog",

@@ -1,6 +1,6 @@
 //! Scripts.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run, Script};
+use super::{Categories, Command, Flags, Functions, Group, KeySpec, Run, Script};
 use crate::commands::scripting;
 
 /// What the rows have in common.
@@ -60,6 +60,37 @@ pub const COMMANDS: &[Command] = &[
         syntax: "sha1 numkeys:integer [key:key...] [arg...]",
         run: Run::Script(Script::Eval { by_name: true, read_only: true }),
         ..EVAL
+    },
+    Command {
+        name: "fcall",
+        keys: &[KeySpec::counted(2, "RW access update").note(NOTE)],
+        since: "7.0.0",
+        summary: "Calls a function.",
+        complexity: "that of the function",
+        syntax: "function numkeys:integer [key:key...] [arg...]",
+        run: Run::Script(Script::Call { read_only: false }),
+        ..EVAL
+    },
+    Command {
+        name: "fcall_ro",
+        flags: RUNS.or(Flags::READONLY),
+        keys: &[KeySpec::counted(2, "RO access").note(NOTE_READ_ONLY)],
+        since: "7.0.0",
+        summary: "Calls a function that does not write.",
+        complexity: "that of the function",
+        syntax: "function numkeys:integer [key:key...] [arg...]",
+        run: Run::Script(Script::Call { read_only: true }),
+        ..EVAL
+    },
+    Command {
+        name: "function",
+        arity: -2,
+        categories: Categories::NONE,
+        since: "7.0.0",
+        summary: "The libraries of functions that the server keeps.",
+        complexity: "that of the subcommand",
+        subcommands: FUNCTION_SUBCOMMANDS,
+        ..SCRIPTING
     },
     Command {
         name: "script",
@@ -140,6 +171,111 @@ const SCRIPT_SUBCOMMANDS: &[Command] = &[
         syntax: "script",
         tips: "request_policy:all_nodes response_policy:all_succeeded",
         run: Run::Script(Script::Load),
+        ..SCRIPTING
+    },
+];
+
+const FUNCTION_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "delete",
+        arity: 3,
+        flags: Flags::NOSCRIPT.or(Flags::WRITE),
+        since: "7.0.0",
+        summary: "Removes a library.",
+        complexity: "O(1)",
+        syntax: "library-name",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Script(Script::Functions(Functions::Delete)),
+        ..SCRIPTING
+    },
+    Command {
+        name: "dump",
+        arity: 2,
+        flags: Flags::NOSCRIPT,
+        since: "7.0.0",
+        summary: "Writes all libraries into one payload.",
+        complexity: "O(N)",
+        run: Run::Script(Script::Functions(Functions::Dump)),
+        ..SCRIPTING
+    },
+    Command {
+        name: "flush",
+        arity: -2,
+        flags: Flags::NOSCRIPT.or(Flags::WRITE),
+        since: "7.0.0",
+        summary: "Removes all libraries.",
+        complexity: "O(N)",
+        syntax: "[flush-type(ASYNC|SYNC)]",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Script(Script::Functions(Functions::Flush)),
+        ..SCRIPTING
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        since: "7.0.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(scripting::function_help),
+        ..SCRIPTING
+    },
+    Command {
+        name: "kill",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ALLOW_BUSY),
+        since: "7.0.0",
+        summary: "Ends the running function.",
+        complexity: "O(1)",
+        tips: "request_policy:all_shards response_policy:one_succeeded",
+        run: Run::Script(Script::Kill),
+        ..SCRIPTING
+    },
+    Command {
+        name: "list",
+        arity: -2,
+        flags: Flags::NOSCRIPT,
+        since: "7.0.0",
+        summary: "Tells which libraries there are.",
+        complexity: "O(N)",
+        syntax: "[LIBRARYNAME library-name-pattern] [withcode:WITHCODE]",
+        tips: "nondeterministic_output_order",
+        run: Run::Script(Script::Functions(Functions::List)),
+        ..SCRIPTING
+    },
+    Command {
+        name: "load",
+        arity: -3,
+        flags: Flags::NOSCRIPT.or(Flags::WRITE).or(Flags::DENYOOM),
+        since: "7.0.0",
+        summary: "Loads a library.",
+        complexity: "O(1)",
+        syntax: "[REPLACE] function-code",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Script(Script::Functions(Functions::Load)),
+        ..SCRIPTING
+    },
+    Command {
+        name: "restore",
+        arity: -3,
+        flags: Flags::NOSCRIPT.or(Flags::WRITE).or(Flags::DENYOOM),
+        since: "7.0.0",
+        summary: "Takes the libraries of a payload.",
+        complexity: "O(N)",
+        syntax: "serialized-value [policy(FLUSH|APPEND|REPLACE)]",
+        tips: "request_policy:all_shards response_policy:all_succeeded",
+        run: Run::Script(Script::Functions(Functions::Restore)),
+        ..SCRIPTING
+    },
+    Command {
+        name: "stats",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ALLOW_BUSY),
+        since: "7.0.0",
+        summary: "Tells which function is running, and how many there are.",
+        complexity: "O(1)",
+        tips: "nondeterministic_output request_policy:all_shards response_policy:special",
+        run: Run::Script(Script::Functions(Functions::Stats)),
         ..SCRIPTING
     },
 ];

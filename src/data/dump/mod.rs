@@ -8,6 +8,7 @@
 //! A payload comes from anywhere. Every length is checked against what has arrived before anything is allocated
 //! for it, and every block is checked from its first to its last byte before it is taken apart.
 
+mod functions;
 mod hash;
 mod intset;
 mod list;
@@ -25,6 +26,7 @@ use std::borrow::Cow;
 
 use crate::config::Config;
 use crate::data::{ByteString, Bytes, Value};
+pub use functions::{LibrariesError, dump_libraries, restore_libraries};
 use reader::Reader;
 use writer::Writer;
 

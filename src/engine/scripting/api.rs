@@ -108,20 +108,7 @@ pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -
         // What is no text counts as an empty one.
         Ok(super::cache::sha1(&args.text(1).unwrap_or_default()).to_string())
     })?;
-    add(lua, &redis, "log", move |_, args| {
-        if args.len() < 2 {
-            return Err(refusal("redis.log() requires two arguments or more."));
-        }
-        if !matches!(args.get(1), Some(Value::Integer(_) | Value::Number(_))) {
-            return Err(refusal("First argument must be a number (log level)."));
-        }
-        if !(0..=3).contains(&args.int(1)?) {
-            let old = version < Version::Redis7_4;
-            return Err(refusal(if old { "Invalid debug level." } else { "Invalid log level." }));
-        }
-        // The broker keeps no log.
-        Ok(())
-    })?;
+    add_log(lua, &redis, version)?;
     let own = Arc::clone(slot);
     add(lua, &redis, "setresp", move |_, args| {
         if args.len() != 1 {
@@ -147,10 +134,6 @@ pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -
         }
         Ok(())
     })?;
-    add(lua, &redis, "replicate_commands", |_, _| Ok(true))?;
-    // Nobody debugs a script here.
-    add(lua, &redis, "breakpoint", |_, _| Ok(false))?;
-    add(lua, &redis, "debug", |_, _| Ok(()))?;
     let own = Arc::clone(slot);
     add(lua, &redis, "acl_check_cmd", move |_, args| {
         let mut request = Request::default();
@@ -161,23 +144,59 @@ pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -
             Err(refusal("Invalid command passed to redis.acl_check_cmd()"))
         }
     })?;
-    add_constants(&redis, version)?;
+    for (name, value) in
+        [("REPL_NONE", 0), ("REPL_AOF", 1), ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", 3)]
+    {
+        redis.raw_set(name, value)?;
+    }
     Ok(redis)
 }
 
-fn add_constants(redis: &Table, version: Version) -> mlua::Result<()> {
-    let constants = [
-        ("LOG_DEBUG", 0),
-        ("LOG_VERBOSE", 1),
-        ("LOG_NOTICE", 2),
-        ("LOG_WARNING", 3),
-        ("REPL_NONE", 0),
-        ("REPL_AOF", 1),
-        ("REPL_SLAVE", 2),
-        ("REPL_REPLICA", 2),
-        ("REPL_ALL", 3),
-    ];
-    for (name, value) in constants {
+/// What scripts have in `redis` and functions have not.
+pub(super) fn add_replication_and_debugging(lua: &Lua, redis: &Table) -> mlua::Result<()> {
+    add(lua, redis, "replicate_commands", |_, _| Ok(true))?;
+    // Nobody debugs a script here.
+    add(lua, redis, "breakpoint", |_, _| Ok(false))?;
+    add(lua, redis, "debug", |_, _| Ok(()))
+}
+
+/// The table `os`. While a script runs the broker's clock stands still; what is asked again is a microsecond later, so that
+/// a script that waits for a time does not wait for ever.
+pub(super) fn os<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>) -> mlua::Result<Table> {
+    let os = lua.create_table()?;
+    let slot = Arc::clone(slot);
+    add(lua, &os, "clock", move |_, _| {
+        let mut inside = slot.lock();
+        inside.run.times_asked += 1;
+        Ok(inside.host.uptime() + f64::from(inside.run.times_asked) / 1e6)
+    })?;
+    Ok(os)
+}
+
+/// The table `redis` as libraries of functions find it while they are loaded, but for what registers functions.
+pub(super) fn table_for_loading(lua: &Lua, version: Version) -> mlua::Result<Table> {
+    let redis = lua.create_table()?;
+    add_log(lua, &redis, version)?;
+    Ok(redis)
+}
+
+/// `redis.log` and what goes with it.
+fn add_log(lua: &Lua, redis: &Table, version: Version) -> mlua::Result<()> {
+    add(lua, redis, "log", move |_, args| {
+        if args.len() < 2 {
+            return Err(refusal("redis.log() requires two arguments or more."));
+        }
+        if !matches!(args.get(1), Some(Value::Integer(_) | Value::Number(_))) {
+            return Err(refusal("First argument must be a number (log level)."));
+        }
+        if !(0..=3).contains(&args.int(1)?) {
+            let old = version < Version::Redis7_4;
+            return Err(refusal(if old { "Invalid debug level." } else { "Invalid log level." }));
+        }
+        // The broker keeps no log.
+        Ok(())
+    })?;
+    for (name, value) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
         redis.raw_set(name, value)?;
     }
     let release = version.release();

@@ -12,6 +12,17 @@ pub(super) struct ScriptFlags {
 }
 
 impl ScriptFlags {
+    /// All flags in the order in which FUNCTION LIST shows them.
+    const NAMES: [&'static str; 5] =
+        ["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
+
+    /// The names of those that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+        let set =
+            [self.no_writes, self.allow_oom, self.allow_stale, self.no_cluster, self.allow_cross_slot_keys];
+        Self::NAMES.into_iter().zip(set).filter_map(|(name, set)| set.then_some(name))
+    }
+
     /// Sets a flag by its name; false if there is none.
     pub fn set(&mut self, name: &[u8]) -> bool {
         let flag = match name {
@@ -37,7 +48,7 @@ pub(super) fn of_script(text: &[u8]) -> Result<(&[u8], Option<ScriptFlags>), Vec
         return Err(b"ERR Invalid script shebang".to_vec());
     };
     let (line, body) = text.split_at(end);
-    let mut words = words(line).into_iter();
+    let mut words = words(line).ok_or_else(|| b"ERR Invalid script shebang".to_vec())?.into_iter();
     let engine = words.next().unwrap_or_default();
     if engine != b"#!lua" {
         return Err([b"ERR Unexpected engine in script shebang: ", &*engine].concat());
@@ -59,8 +70,8 @@ pub(super) fn of_script(text: &[u8]) -> Result<(&[u8], Option<ScriptFlags>), Vec
     Ok((body, Some(flags)))
 }
 
-/// The words of the line; one in quotes is one.
-pub(super) fn words(line: &[u8]) -> Vec<Vec<u8>> {
+/// The words of the line; one in quotes is one. None if a quote is not closed.
+pub(super) fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
@@ -76,5 +87,5 @@ pub(super) fn words(line: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     words.extend(word);
-    words
+    quote.is_none().then_some(words)
 }

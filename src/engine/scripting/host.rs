@@ -17,9 +17,15 @@ pub(in crate::engine) trait Host: Send + 'static {
     /// Whether there is such a command.
     fn knows(&self, args: Args<'_>) -> bool;
 
+    /// How long the broker has been running, in seconds.
+    fn uptime(&self) -> f64;
+
     /// Which version of Redis is spoken.
     fn version(&self) -> Version;
 }
+
+/// So many instructions take tens of seconds.
+const LIMIT: (u64, &str) = (5_000_000_000, "ERR Script ended by minibroker after 5000000000 instructions");
 
 /// One run of a script.
 #[derive(Clone, Debug)]
@@ -32,8 +38,12 @@ pub(in crate::engine) struct Run {
     pub read_only: bool,
     /// It has written.
     pub has_written: bool,
+    /// How often it has asked for the time.
+    pub times_asked: u32,
     /// How many instructions it has run, a few more or less.
     pub instructions: u64,
+    /// After how many instructions it is ended, and what is said then.
+    pub limit: (u64, &'static str),
     /// Why and where it has failed.
     pub failure: Option<Failure>,
 }
@@ -45,7 +55,9 @@ impl Run {
             protocol: Protocol::Resp2,
             read_only,
             has_written: false,
+            times_asked: 0,
             instructions: 0,
+            limit: LIMIT,
             failure: None,
         }
     }

@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
 use mlua::debug::HookTriggers;
-use mlua::{Function, Lua, LuaString, Table, Value, VmState};
+use mlua::{Function, Lua, LuaString, MultiValue, Table, Value, VmState};
 use parking_lot::Mutex;
 
+use super::arguments::Arguments;
 use super::errors::{self, Thrown};
+use super::functions::{self, Registered};
 use super::host::{Failure, Host, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
 use super::{api, bit, cjson, cmsgpack, host, structs};
+use crate::clients::ClientKey;
 use crate::config::Version;
 use crate::resp::Protocol;
+
+/// So many instructions take about half a second, which redis-server gives a library to load.
+const LOAD_LIMIT: (u64, &str) = (50_000_000, "ERR FUNCTION LOAD timeout");
 
 /// What makes a library.
 type Library = fn(&Lua) -> mlua::Result<Table>;
@@ -25,6 +31,54 @@ pub(super) struct Interpreter<H: Host> {
     slot: Arc<Slot<H>>,
     /// Sees what a script throws where it is thrown.
     handler: Function,
+    /// What libraries of functions are loaded with.
+    loading: Option<Loading>,
+}
+
+/// What an interpreter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Scripts,
+    Functions,
+}
+
+/// What libraries are loaded with.
+struct Loading {
+    /// What they find meanwhile, in place of the globals.
+    globals: Table,
+    /// The metatable of what they see, which says where to look.
+    seen: Option<Table>,
+    /// What they have registered; none if none is being loaded.
+    registered: Arc<Mutex<Option<Vec<Registered>>>>,
+    /// Calls a function with two arguments and a handler of errors.
+    call: Function,
+}
+
+impl Loading {
+    fn new(sandbox: &mut Sandbox, version: Version) -> mlua::Result<Self> {
+        let registered: Arc<Mutex<Option<Vec<Registered>>>> = Arc::default();
+        let redis = api::table_for_loading(&sandbox.lua, version)?;
+        let into = Arc::clone(&registered);
+        let register = sandbox.lua.create_function(move |lua, values: MultiValue| {
+            let mut all = into.lock();
+            let Some(all) = all.as_mut() else {
+                let text = "redis.register_function can only be called on FUNCTION LOAD command";
+                return Err(errors::refusal(text));
+            };
+            let one = functions::registered(lua, &Arguments::new(lua, values), all)?;
+            all.push(one);
+            Ok(())
+        })?;
+        redis.raw_set("register_function", register)?;
+        let globals = sandbox.lua.create_table()?;
+        globals.raw_set("redis", sandbox.strict(redis)?)?;
+        let globals = sandbox.strict(globals)?;
+        let call = sandbox.lua.load(
+            "local call = ... return function(f, k, a, h) return call(function() return f(k, a) end, h) end",
+        );
+        let call = call.call(&sandbox.xpcall)?;
+        Ok(Self { globals, seen: None, registered, call })
+    }
 }
 
 /// How a script has ended.
@@ -44,11 +98,23 @@ pub(super) struct To {
 
 impl<H: Host> Interpreter<H> {
     /// An interpreter without scripts. `stand_in` takes the place of the host while a script runs.
-    pub fn new(stand_in: H, version: Version, random: &Arc<Mutex<Random>>) -> mlua::Result<Self> {
+    pub fn new(
+        stand_in: H,
+        version: Version,
+        random: &Arc<Mutex<Random>>,
+        purpose: Purpose,
+    ) -> mlua::Result<Self> {
         let slot = Arc::new(Slot::new(stand_in));
         let mut sandbox = Sandbox::new(&Shared { random: Arc::clone(random) })?;
         let redis = api::table(&sandbox.lua, &slot, version)?;
+        if purpose == Purpose::Scripts {
+            api::add_replication_and_debugging(&sandbox.lua, &redis)?;
+        }
         sandbox.add("redis", redis)?;
+        if version >= Version::Redis7_4 {
+            let os = api::os(&sandbox.lua, &slot)?;
+            sandbox.add("os", os)?;
+        }
         let libraries: [(&str, Library); 4] = [
             ("bit", bit::table),
             ("cjson", cjson::table),
@@ -61,8 +127,15 @@ impl<H: Host> Interpreter<H> {
         }
         let handler = handler(&sandbox, &slot)?;
         limit_instructions(&sandbox, &slot)?;
+        let mut loading = match purpose {
+            Purpose::Scripts => None,
+            Purpose::Functions => Some(Loading::new(&mut sandbox, version)?),
+        };
         sandbox.close()?;
-        Ok(Self { sandbox, slot, handler })
+        if let Some(loading) = &mut loading {
+            loading.seen = sandbox.environment.metatable();
+        }
+        Ok(Self { sandbox, slot, handler, loading })
     }
 
     /// Compiles a script.
@@ -90,6 +163,54 @@ impl<H: Host> Interpreter<H> {
             self.sandbox.xpcall.call::<(bool, Value)>((script, &self.handler))
         });
         self.end(result, to, out)
+    }
+
+    /// Calls a function of a library with its keys and arguments, and writes its result.
+    pub fn call<'a>(
+        &self,
+        host: &mut H,
+        function: &Function,
+        (keys, arguments): (impl Iterator<Item = &'a [u8]>, impl Iterator<Item = &'a [u8]>),
+        run: Run,
+        (to, out): (To, &mut Vec<u8>),
+    ) -> Ended {
+        let lua = &self.sandbox.lua;
+        let given = sequence(lua, keys).and_then(|keys| Ok((keys, sequence(lua, arguments)?)));
+        self.slot.lock().run = run;
+        let result = given.and_then(|(keys, arguments)| {
+            let call = &self.loading.as_ref().ok_or(mlua::Error::runtime("no functions"))?.call;
+            let _swapped = Swapped::new(&self.slot, host);
+            call.call::<(bool, Value)>((function, keys, arguments, &self.handler))
+        });
+        self.end(result, to, out)
+    }
+
+    /// Runs the text of a library; what it has registered, or why it has failed.
+    pub fn load_library(&self, text: &[u8]) -> Result<Vec<Registered>, Vec<u8>> {
+        let function = self
+            .compile(text, "@user_function")
+            .map_err(|message| [b"ERR Error compiling function: ", &*message].concat())?;
+        let Some((loading, seen)) =
+            self.loading.as_ref().and_then(|loading| Some((loading, loading.seen.as_ref()?)))
+        else {
+            return Ok(Vec::new());
+        };
+        let mut run = Run::new(ClientKey(usize::MAX), true);
+        run.limit = LOAD_LIMIT;
+        self.slot.lock().run = run;
+        *loading.registered.lock() = Some(Vec::new());
+        let ran = seen.raw_set("__index", &loading.globals);
+        let ran = ran.and_then(|()| self.sandbox.xpcall.call::<(bool, Value)>((function, &self.handler)));
+        let back = seen.raw_set("__index", &self.sandbox.globals);
+        let registered = loading.registered.lock().take().unwrap_or_default();
+        let failure = self.slot.lock().run.failure.take();
+        let text = match (ran, failure) {
+            (Ok((true, _)), _) if back.is_ok() => return Ok(registered),
+            (_, Some(failure)) => failure.text,
+            (Ok((_, value)), None) => replies::thrown_text(&value).unwrap_or_default().0,
+            (Err(error), None) => format!("ERR {}", Thrown::of(&error)).into_bytes(),
+        };
+        Err([b"ERR Error registering functions: ", &*text].concat())
     }
 
     fn set_globals<'a>(
@@ -139,18 +260,16 @@ impl<H: Host> Interpreter<H> {
 fn limit_instructions<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<()> {
     /// How often is looked.
     const STEP: u32 = 100_000;
-    /// So many instructions take tens of seconds.
-    const MAX: u64 = 5_000_000_000;
     let slot = Arc::clone(slot);
     let triggers = HookTriggers::new().every_nth_instruction(STEP);
     sandbox.lua.set_global_hook(triggers, move |_, _| {
         let run = &mut slot.lock().run;
         run.instructions += u64::from(STEP);
-        if run.instructions < MAX {
+        let (limit, text) = run.limit;
+        if run.instructions < limit {
             return Ok(VmState::Continue);
         }
-        Err(Thrown::Killed(format!("ERR Script ended by minibroker after {MAX} instructions").into_bytes())
-            .into())
+        Err(Thrown::Killed(text.into()).into())
     })
 }
 

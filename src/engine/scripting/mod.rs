@@ -11,8 +11,10 @@ mod cjson;
 mod cmsgpack;
 mod errors;
 mod flags;
+mod functions;
 mod host;
 mod interpreter;
+mod libraries;
 mod numbers;
 mod random;
 mod replies;
@@ -33,8 +35,9 @@ use crate::data::Time;
 use crate::resp::{Args, Protocol, Reply};
 use crate::state::Store;
 use cache::Cache;
+use functions::Libraries;
 use host::{Failure, Host, Run};
-use interpreter::{Ended, Interpreter, To};
+use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
 
 /// Everything that is kept of scripts.
@@ -42,6 +45,9 @@ use random::Random;
 pub(super) struct Scripts {
     interpreter: Option<Interpreter<Engine>>,
     cache: Cache,
+    /// Functions have an interpreter of their own: what scripts set there stays there.
+    functions: Option<Interpreter<Engine>>,
+    libraries: Libraries,
     random: Arc<Mutex<Random>>,
 }
 
@@ -52,15 +58,14 @@ impl std::fmt::Debug for Scripts {
 }
 
 impl Scripts {
-    /// Runs `work` with the interpreter, which is made if there is none.
+    /// The interpreter of scripts, which is made if there is none.
     fn interpreter(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
-        if self.interpreter.is_none() {
-            let settings = Config { databases: 1, ..Config::default() };
-            let stand_in = Engine::new(settings, 0, Time::from_micros(0));
-            let made = Interpreter::new(stand_in, config.compat, &self.random);
-            self.interpreter = Some(made.map_err(|error| Error::new(format!("ERR {error}")))?);
-        }
-        self.interpreter.as_ref().ok_or(Error::new("ERR no interpreter"))
+        made(&mut self.interpreter, config, &self.random, Purpose::Scripts)
+    }
+
+    /// The interpreter of functions, which is made if there is none.
+    fn functions(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
+        made(&mut self.functions, config, &self.random, Purpose::Functions)
     }
 
     /// Compiles a text and keeps it; the name under which it is found.
@@ -88,6 +93,21 @@ impl Scripts {
         store.cached_scripts = self.cache.size();
         self.interpreter = None;
     }
+}
+
+fn made<'a>(
+    interpreter: &'a mut Option<Interpreter<Engine>>,
+    config: &Config,
+    random: &Arc<Mutex<Random>>,
+    purpose: Purpose,
+) -> Result<&'a Interpreter<Engine>, Error> {
+    if interpreter.is_none() {
+        let settings = Config { databases: 1, ..Config::default() };
+        let stand_in = Engine::new(settings, 0, Time::from_micros(0));
+        let made = Interpreter::new(stand_in, config.compat, random, purpose);
+        *interpreter = Some(made.map_err(|error| Error::new(format!("ERR {error}")))?);
+    }
+    interpreter.as_ref().ok_or(Error::new("ERR no interpreter"))
 }
 
 impl Engine {
@@ -130,6 +150,13 @@ impl Engine {
                 self.scripts.flush(&mut self.store);
                 Reply::new(out, protocol).ok();
             }
+            Kind::Call { read_only } => {
+                self.show_script(client, command, args);
+                return self.call_function(client, args, read_only, (protocol, out), finished);
+            }
+            Kind::Functions(kind) => {
+                return self.functions_command(kind, args, &mut Reply::new(out, protocol));
+            }
             // Whoever asks has the engine, and so no script has it.
             Kind::Kill => return Err(Error::new("NOTBUSY No scripts in execution right now.")),
         }
@@ -150,7 +177,7 @@ impl Engine {
         if by_name && given.is_none() {
             return Err(Error::new(NO_SCRIPT));
         }
-        let keys = key_count(args)?;
+        let keys = key_count(command_numbers::integer(&args[2])?, args)?;
         let mut scripts = std::mem::take(&mut self.scripts);
         let result = (|| {
             let name = match given {
@@ -201,8 +228,7 @@ impl Engine {
 }
 
 /// How many of the arguments are keys.
-fn key_count(args: Args<'_>) -> Result<usize, Error> {
-    let keys = command_numbers::integer(&args[2])?;
+fn key_count(keys: i64, args: Args<'_>) -> Result<usize, Error> {
     if usize::try_from(keys).is_ok_and(|keys| keys > args.len() - 3) {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }
@@ -239,6 +265,11 @@ impl Host for Engine {
 
     fn knows(&self, args: Args<'_>) -> bool {
         find(args, self.store.config.compat).is_some()
+    }
+
+    fn uptime(&self) -> f64 {
+        let micros = self.store.now.micros().saturating_sub(self.store.stats.started.micros());
+        std::time::Duration::from_micros(micros).as_secs_f64()
     }
 
     fn version(&self) -> Version {

@@ -155,24 +155,17 @@ impl Sandbox {
         Ok(front)
     }
 
+    /// Puts an empty table in front of one that cannot be changed, and in which a name that is not there is an error.
+    pub fn strict(&mut self, behind: Table) -> mlua::Result<Table> {
+        let metatable = self.lua.create_table()?;
+        metatable.raw_set("__index", missing(&self.lua)?)?;
+        behind.set_metatable(Some(metatable))?;
+        self.protect(self.lua.create_table()?, behind, None)
+    }
+
     /// What scripts find is complete. A name that is not there is an error.
     pub fn close(&mut self) -> mlua::Result<()> {
-        let missing = self.lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
-            let args = Arguments::new(lua, args);
-            Err(match args.text(2) {
-                Ok(name) => {
-                    let name = String::from_utf8_lossy(&name).into_owned();
-                    errors::library(
-                        lua,
-                        format!("Script attempted to access nonexistent global variable '{name}'"),
-                    )
-                }
-                Err(_) => errors::library(
-                    lua,
-                    "Second argument to luaProtectedTableError must be a string or number",
-                ),
-            })
-        })?;
+        let missing = missing(&self.lua)?;
         let metatable = self.lua.create_table()?;
         metatable.raw_set("__index", &missing)?;
         let shown = self.lua.create_table()?;
@@ -448,6 +441,25 @@ impl Sandbox {
         let shown = self.protect(self.lua.create_table()?, shown, None)?;
         metatable.raw_set("__metatable", shown)
     }
+}
+
+/// What reads a global that is not there.
+fn missing(lua: &Lua) -> mlua::Result<Function> {
+    lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
+        let args = Arguments::new(lua, args);
+        Err(match args.text(2) {
+            Ok(name) => {
+                let name = String::from_utf8_lossy(&name).into_owned();
+                errors::library(
+                    lua,
+                    format!("Script attempted to access nonexistent global variable '{name}'"),
+                )
+            }
+            Err(_) => {
+                errors::library(lua, "Second argument to luaProtectedTableError must be a string or number")
+            }
+        })
+    })
 }
 
 /// The generator of redis-server in place of that of the system.

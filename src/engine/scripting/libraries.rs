@@ -1,0 +1,245 @@
+//! FUNCTION and FCALL.
+
+use super::Scripts;
+use super::functions::{self, Libraries, Library};
+use super::host::Run;
+use super::interpreter::To;
+use crate::clients::ClientKey;
+use crate::commands::Error;
+use crate::commands::table::Functions as Kind;
+use crate::config::Version;
+use crate::data::dump::{LibrariesError, dump_libraries, restore_libraries};
+use crate::data::pattern;
+use crate::engine::Engine;
+use crate::engine::dispatch::Finished;
+use crate::resp::{Args, Protocol, Reply, parse_integer};
+use crate::state::Store;
+
+impl Scripts {
+    /// Runs the text of a library.
+    fn run_library(&mut self, text: &[u8], store: &Store) -> Result<Library, Error> {
+        let (name, body) = functions::name_and_body(text)?;
+        let functions = self.functions(&store.config)?.load_library(body).map_err(Error::from_bytes)?;
+        if functions.is_empty() {
+            return Err(Error::new("ERR No functions registered"));
+        }
+        Ok(Library { name, text: text.to_vec(), functions })
+    }
+
+    /// Loads a library, in place of one of its name if `replaces`.
+    fn load_library(&mut self, text: &[u8], replaces: bool, store: &mut Store) -> Result<Vec<u8>, Error> {
+        let (name, _) = functions::name_and_body(text)?;
+        if !replaces && self.libraries.contains(&name) {
+            return Err(Error::quoting("ERR Library '", &name, "' already exists"));
+        }
+        let library = self.run_library(text, store)?;
+        self.libraries.add(library)?;
+        self.count_functions(store);
+        Ok(name)
+    }
+
+    /// Takes the libraries of a payload, all or none.
+    fn restore_libraries(&mut self, payload: &[u8], policy: Policy, store: &mut Store) -> Result<(), Error> {
+        let texts = restore_libraries(payload).map_err(|error| {
+            Error::new(match error {
+                LibrariesError::Footer => "ERR DUMP payload version or checksum are wrong",
+                LibrariesError::Early => "ERR Pre-GA function format not supported",
+                LibrariesError::Other => "ERR given type is not a function",
+                LibrariesError::Malformed => "ERR Failed loading library payload",
+            })
+        })?;
+        let mut new = Libraries::default();
+        for text in texts {
+            let (name, _) = functions::name_and_body(&text)?;
+            if new.contains(&name) {
+                return Err(Error::quoting("ERR Library '", &name, "' already exists"));
+            }
+            new.add(self.run_library(&text, store)?)?;
+        }
+        let mut all = if policy == Policy::Flush { Libraries::default() } else { self.libraries.clone() };
+        for library in new.iter() {
+            if policy == Policy::Append && all.contains(&library.name) {
+                return Err(Error::quoting("ERR Library ", &library.name, " already exists"));
+            }
+            all.add(library.clone())?;
+        }
+        self.libraries = all;
+        self.count_functions(store);
+        Ok(())
+    }
+
+    fn count_functions(&self, store: &mut Store) {
+        store.functions = self.libraries.count();
+    }
+
+    /// Forgets all libraries, and what they have left in the interpreter.
+    fn flush_libraries(&mut self, store: &mut Store) {
+        self.libraries = Libraries::default();
+        self.functions = None;
+        self.count_functions(store);
+    }
+}
+
+/// What FUNCTION RESTORE does with the libraries that there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    Append,
+    Replace,
+    Flush,
+}
+
+fn is(argument: &[u8], word: &str) -> bool {
+    argument.eq_ignore_ascii_case(word.as_bytes())
+}
+
+impl Engine {
+    /// FUNCTION.
+    pub(super) fn functions_command(
+        &mut self,
+        kind: Kind,
+        args: Args<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Error> {
+        match kind {
+            Kind::Load => {
+                let (options, text) = (args.range(2, args.len() - 1), &args[args.len() - 1]);
+                if let Some(unknown) = options.iter().find(|option| !is(option, "replace")) {
+                    return Err(Error::quoting("ERR Unknown option given: ", unknown, ""));
+                }
+                let name = self.scripts.load_library(text, !options.is_empty(), &mut self.store)?;
+                reply.bulk(&name);
+            }
+            Kind::List => return self.list_libraries(args, reply),
+            Kind::Delete => {
+                if !self.scripts.libraries.remove(&args[2]) {
+                    return Err(Error::new("ERR Library not found"));
+                }
+                self.scripts.count_functions(&mut self.store);
+                reply.ok();
+            }
+            Kind::Flush => {
+                if args.len() > 3 {
+                    return Err(Error::subcommand_syntax(&args[1], "FUNCTION"));
+                }
+                if args.get(2).is_some_and(|mode| !is(mode, "sync") && !is(mode, "async")) {
+                    return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
+                }
+                self.scripts.flush_libraries(&mut self.store);
+                reply.ok();
+            }
+            Kind::Dump => {
+                let texts = self.scripts.libraries.iter().map(|library| &*library.text);
+                reply.bulk(&dump_libraries(texts, self.store.config.compat >= Version::Redis8_0));
+            }
+            Kind::Restore => {
+                if args.len() > 4 {
+                    return Err(Error::subcommand_syntax(&args[1], "FUNCTION"));
+                }
+                let policy = match args.get(3) {
+                    None => Policy::Append,
+                    Some(word) if is(word, "append") => Policy::Append,
+                    Some(word) if is(word, "replace") => Policy::Replace,
+                    Some(word) if is(word, "flush") => Policy::Flush,
+                    Some(_) => {
+                        let text =
+                            "Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
+                        return Err(Error::new(format!("ERR {text}")));
+                    }
+                };
+                self.scripts.restore_libraries(&args[2], policy, &mut self.store)?;
+                reply.ok();
+            }
+            Kind::Stats => {
+                let (libraries, functions) = self.scripts.libraries.count();
+                reply.map(2);
+                reply.bulk(b"running_script");
+                reply.null();
+                reply.bulk(b"engines");
+                reply.map(1);
+                reply.bulk(b"LUA");
+                reply.map(2);
+                reply.bulk(b"libraries_count");
+                reply.count(libraries);
+                reply.bulk(b"functions_count");
+                reply.count(functions);
+            }
+        }
+        Ok(())
+    }
+
+    fn list_libraries(&self, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Error> {
+        let (mut with_code, mut wanted, mut at) = (false, None, 2);
+        while let Some(option) = args.get(at) {
+            at += 1;
+            if !with_code && is(option, "withcode") {
+                with_code = true;
+            } else if wanted.is_none() && is(option, "libraryname") {
+                let given = args.get(at).ok_or(Error::new("ERR library name argument was not given"))?;
+                wanted = Some(given);
+                at += 1;
+            } else {
+                return Err(Error::quoting("ERR Unknown argument ", option, ""));
+            }
+        }
+        let is_wanted =
+            |library: &&Library| wanted.is_none_or(|wanted| pattern::matches(wanted, &library.name, true));
+        let listed: Vec<_> = self.scripts.libraries.iter().filter(is_wanted).collect();
+        reply.array(listed.len());
+        for library in listed {
+            reply.map(if with_code { 4 } else { 3 });
+            reply.bulk(b"library_name");
+            reply.bulk(&library.name);
+            reply.bulk(b"engine");
+            reply.bulk(b"LUA");
+            reply.bulk(b"functions");
+            reply.array(library.functions.len());
+            for function in &library.functions {
+                reply.map(3);
+                reply.bulk(b"name");
+                reply.bulk(&function.name);
+                reply.bulk(b"description");
+                reply.bulk_or_null(function.description.as_deref());
+                reply.bulk(b"flags");
+                let flags = function.flags.names();
+                reply.set(flags.clone().count());
+                flags.for_each(|flag| reply.simple(flag));
+            }
+            if with_code {
+                reply.bulk(b"library_code");
+                reply.bulk(&library.text);
+            }
+        }
+        Ok(())
+    }
+
+    /// FCALL and FCALL_RO.
+    pub(super) fn call_function(
+        &mut self,
+        client: ClientKey,
+        args: Args<'_>,
+        read_only: bool,
+        (protocol, out): (Protocol, &mut Vec<u8>),
+        finished: &mut Finished,
+    ) -> Result<(), Error> {
+        let found = self.scripts.libraries.function(&args[1]).ok_or(Error::new("ERR Function not found"))?;
+        let (function, flags) = (found.function.clone(), found.flags);
+        let keys = parse_integer(&args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?;
+        let keys = super::key_count(keys, args)?;
+        if read_only && !flags.no_writes {
+            return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+        }
+        let mut scripts = std::mem::take(&mut self.scripts);
+        let database = self.client(client).map_or(0, |owner| owner.db);
+        let run = Run::new(client, read_only || flags.no_writes);
+        let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
+        let to = To { protocol, version: self.store.config.compat };
+        let ended = scripts
+            .functions(&self.store.config)
+            .map(|interpreter| interpreter.call(self, &function, given, run, (to, out)));
+        self.scripts = scripts;
+        if let Some(owner) = self.store.clients.get_mut(client) {
+            owner.db = database;
+        }
+        self.end_script(ended?, &String::from_utf8_lossy(&args[1]), finished)
+    }
+}
