@@ -23,6 +23,7 @@ pub enum LibrariesError {
 }
 
 /// Writes libraries, in the format of Redis 8 or of 7.0.
+#[must_use]
 pub fn dump_libraries<'a>(libraries: impl Iterator<Item = &'a [u8]>, newest: bool) -> Vec<u8> {
     let mut writer = Writer::default();
     for text in libraries {
