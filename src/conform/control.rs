@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::link::{self, Arrived, Link};
-use crate::remote::{RemoteError, Scanner, Target};
+use crate::remote::{NoReply, RemoteError, Scanner, Target};
 use crate::resp::request_bytes;
 use crate::session::frame::Frame;
 
@@ -215,6 +215,7 @@ fn told(error: io::Error) -> RemoteError {
     match error.kind() {
         io::ErrorKind::TimedOut => RemoteError::Silent,
         io::ErrorKind::InvalidData => RemoteError::NotRedis,
+        io::ErrorKind::FileTooLarge => RemoteError::TooLarge,
         io::ErrorKind::UnexpectedEof => RemoteError::Closed,
         _ => error.into(),
     }
@@ -228,8 +229,12 @@ pub(super) fn once<T: AsRef<[u8]>>(link: &mut Link, arguments: &[T]) -> io::Resu
         if link.read(&mut bytes, PATIENCE)? == Arrived::End {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        let refused = |reason: NoReply| match reason {
+            NoReply::Malformed => io::ErrorKind::InvalidData,
+            NoReply::TooLarge => io::ErrorKind::FileTooLarge,
+        };
         let no_reply = || io::Error::new(io::ErrorKind::InvalidData, RemoteError::NotRedis);
-        if let Some(length) = scanner.scan(&bytes).map_err(|_| no_reply())? {
+        if let Some(length) = scanner.scan(&bytes).map_err(refused)? {
             return bytes.get(..length).and_then(Frame::read).ok_or_else(no_reply);
         }
     }

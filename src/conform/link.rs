@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::remote::{RemoteError, Socket, Target};
+use crate::remote::{LARGEST_REPLY, RemoteError, Socket, Target};
 
 /// How many bytes are read at a time.
 const READ: usize = 64 * 1024;
@@ -89,6 +89,10 @@ impl Link {
 }
 
 async fn read(socket: &mut Socket, into: &mut Vec<u8>, waits: bool) -> io::Result<Arrived> {
+    // The server never stops, or answers more than the cases of a family ask for.
+    if into.len() as u64 > LARGEST_REPLY {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     into.reserve(READ);
     let mut reading = pin!(socket.read_buf(into));
     poll_fn(|context| match reading.as_mut().poll(context) {

@@ -8,14 +8,31 @@ use crate::resp::parse_integer;
 pub const DEEPEST: usize = 64;
 /// The longest line that announces a length: a sign and as many digits as 64 bits have.
 const LONGEST_LENGTH: usize = 32;
+/// The longest bulk string: what Redis takes of a client by default, `proto-max-bulk-len`.
+pub const LONGEST_BULK: u64 = 512 * 1024 * 1024;
+/// The longest line. Status replies and errors are short, but a line of MONITOR holds a whole request, each byte as up to
+/// four: this has room for 16 MB of any bytes.
+const LONGEST_LINE: usize = 64 * 1024 * 1024;
+/// How much memory one reply may take: what Redis takes of a client's requests by default, `client-query-buffer-limit`.
+pub const LARGEST_REPLY: u64 = 1024 * 1024 * 1024;
+/// How much memory a value takes beside its bytes when it is read, at most. The shortest has four bytes on the wire.
+pub const PER_VALUE: u64 = 64;
 
-/// The bytes are no reply of Redis.
+/// Why bytes are not read as a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoReply;
+pub enum NoReply {
+    /// They are no reply of Redis.
+    Malformed,
+    /// The reply would take more memory than [`LARGEST_REPLY`], or a part of it is longer than any of Redis.
+    TooLarge,
+}
 
 impl From<NoReply> for RemoteError {
-    fn from(_: NoReply) -> Self {
-        Self::NotRedis
+    fn from(reason: NoReply) -> Self {
+        match reason {
+            NoReply::Malformed => Self::NotRedis,
+            NoReply::TooLarge => Self::TooLarge,
+        }
     }
 }
 
@@ -26,6 +43,8 @@ pub struct Scanner {
     at: usize,
     /// How far a line's end has been looked for in vain.
     searched: usize,
+    /// How many values the reply has so far.
+    values: u64,
     /// What has begun and not ended.
     open: Vec<Open>,
 }
@@ -47,41 +66,55 @@ impl Scanner {
             let Some(kind) = bytes.get(self.at) else { return Ok(None) };
             let has_length = b"$=!*~>%|".contains(kind);
             if !has_length && !b"+-:,#(_".contains(kind) {
-                return Err(NoReply);
+                return Err(NoReply::Malformed);
             }
             let Some(end) = line_end(bytes, self.searched.max(self.at)) else {
                 // The last byte may be the first of the two.
                 self.searched = bytes.len().saturating_sub(1);
-                let is_endless = has_length && bytes.len() - self.at > LONGEST_LENGTH;
-                return if is_endless { Err(NoReply) } else { Ok(None) };
+                let length = bytes.len() - self.at;
+                return if has_length && length > LONGEST_LENGTH {
+                    Err(NoReply::Malformed)
+                } else if length > LONGEST_LINE {
+                    Err(NoReply::TooLarge)
+                } else {
+                    Ok(None)
+                };
             };
             let mut after = end + 2;
             let mut values = 0;
             if has_length {
                 let line = bytes.get(self.at + 1..end).unwrap_or_default();
                 // Below zero it is a null.
-                let length = u64::try_from(parse_integer(line).ok_or(NoReply)?).ok();
+                let length = u64::try_from(parse_integer(line).ok_or(NoReply::Malformed)?).ok();
                 match (kind, length) {
                     (_, None) => {}
                     (b'$' | b'=' | b'!', Some(length)) => {
-                        let length = usize::try_from(length).map_err(|_| NoReply)?;
-                        let close = after.checked_add(length).ok_or(NoReply)?;
-                        match bytes.get(close..close.checked_add(2).ok_or(NoReply)?) {
+                        if length > LONGEST_BULK {
+                            return Err(NoReply::TooLarge);
+                        }
+                        let length = usize::try_from(length).map_err(|_| NoReply::TooLarge)?;
+                        let close = after.checked_add(length).ok_or(NoReply::Malformed)?;
+                        match bytes.get(close..close.checked_add(2).ok_or(NoReply::Malformed)?) {
                             // The line is short: it may be read again.
-                            None => return Ok(None),
+                            None => {
+                                self.check_size(close, 0)?;
+                                return Ok(None);
+                            }
                             Some(b"\r\n") => after = close + 2,
-                            Some(_) => return Err(NoReply),
+                            Some(_) => return Err(NoReply::Malformed),
                         }
                     }
-                    (b'%' | b'|', Some(pairs)) => values = pairs.checked_mul(2).ok_or(NoReply)?,
+                    (b'%' | b'|', Some(pairs)) => values = pairs.checked_mul(2).ok_or(NoReply::Malformed)?,
                     (_, Some(elements)) => values = elements,
                 }
             }
+            self.check_size(after, values)?;
+            self.values += 1;
             (self.at, self.searched) = (after, after);
             let mut counts = *kind != b'|';
             if values > 0 {
                 if self.open.len() == DEEPEST {
-                    return Err(NoReply);
+                    return Err(NoReply::Malformed);
                 }
                 self.open.push(Open { left: values, counts });
                 continue;
@@ -96,10 +129,16 @@ impl Scanner {
                 self.open.pop();
             }
             if self.open.is_empty() {
-                self.searched = 0;
+                (self.searched, self.values) = (0, 0);
                 return Ok(Some(std::mem::take(&mut self.at)));
             }
         }
+    }
+
+    /// Whether a reply with so many bytes, and so many values more than there are, is small enough.
+    fn check_size(&self, bytes: usize, more: u64) -> Result<(), NoReply> {
+        let memory = self.values.saturating_add(more).saturating_mul(PER_VALUE).saturating_add(bytes as u64);
+        if memory > LARGEST_REPLY { Err(NoReply::TooLarge) } else { Ok(()) }
     }
 }
 
@@ -188,10 +227,42 @@ mod tests {
             b"%9223372036854775808\r\n",
             &deep,
         ] {
-            assert_eq!(Scanner::default().scan(bytes), Err(NoReply), "{}", bytes.escape_ascii());
+            assert_eq!(Scanner::default().scan(bytes), Err(NoReply::Malformed), "{}", bytes.escape_ascii());
         }
         assert_eq!(Scanner::default().scan(&deep[4..]), Ok(None));
-        // A length that nobody can have is one that never arrives.
-        assert_eq!(Scanner::default().scan(b"$9223372036854775807\r\n"), Ok(None));
+    }
+
+    #[test]
+    fn a_reply_that_is_too_large_is_refused_before_it_has_arrived() {
+        let too_large = Err(NoReply::TooLarge);
+        for announced in
+            ["$9223372036854775807\r\n", "=536870913\r\n", "!536870913\r\n", "*16777217\r\n", "%8388609\r\n"]
+        {
+            assert_eq!(Scanner::default().scan(announced.as_bytes()), too_large, "{announced}");
+        }
+        for possible in ["$536870912\r\n", "*16777215\r\n", "%8388607\r\n"] {
+            assert_eq!(Scanner::default().scan(possible.as_bytes()), Ok(None), "{possible}");
+        }
+        // What has been read of the same reply counts.
+        let mut scanner = Scanner { values: 16_777_000, ..Scanner::default() };
+        assert_eq!(scanner.scan(b"*100\r\n"), Ok(None));
+        assert_eq!(scanner.scan(b"*100\r\n*1000\r\n"), too_large);
+        let mut bytes = b"*2\r\n+OK\r\n$536870912\r\n".to_vec();
+        let mut scanner = Scanner::default();
+        assert_eq!(scanner.scan(&bytes), Ok(None));
+        scanner.values += LARGEST_REPLY / 2 / PER_VALUE;
+        bytes.push(b'x');
+        assert_eq!(scanner.scan(&bytes), too_large);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused() {
+        let mut line = vec![b'+'; LONGEST_LINE];
+        assert_eq!(Scanner { searched: LONGEST_LINE - 1, ..Scanner::default() }.scan(&line), Ok(None));
+        line.push(b'+');
+        assert_eq!(
+            Scanner { searched: LONGEST_LINE - 1, ..Scanner::default() }.scan(&line),
+            Err(NoReply::TooLarge)
+        );
     }
 }

@@ -14,7 +14,7 @@ pub use connection::Connection;
 #[cfg(feature = "cli")]
 pub use dial::{PATIENCE, Socket};
 #[cfg(feature = "cli")]
-pub use frame::{DEEPEST, Scanner, line_end};
+pub use frame::{DEEPEST, LARGEST_REPLY, LONGEST_BULK, NoReply, PER_VALUE, Scanner, line_end};
 pub use listing::{Listed, listed};
 pub use monitor::{Source, Spoken};
 pub use target::{Target, Transport, UrlError, percent_encoded, percent_encoded_path, without_login};
@@ -41,6 +41,9 @@ pub enum RemoteError {
     /// What it says is no reply.
     #[error("it does not speak the Redis protocol")]
     NotRedis,
+    /// What it says has no end, or nearly none.
+    #[error("its answer is larger than any of Redis")]
+    TooLarge,
     /// It answers with an error.
     #[error("{0}")]
     Refused(String),

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::format::{Action, Argument, write_event};
 use super::pass::{BEHIND_MAX, Note, Passing, Shared, Way, What};
 use super::server::{Received, Server, ServerError, split};
-use crate::remote::{Scanner, Socket, Target};
+use crate::remote::{LARGEST_REPLY, LONGEST_BULK, Scanner, Socket, Target};
 use crate::resp::{Limits, Parser, request_bytes};
 
 /// How often what has passed is written to the file.
@@ -257,10 +257,10 @@ impl Talk {
             return;
         }
         self.up.extend_from_slice(piece);
-        let limits = Limits { bulk: u64::MAX, authenticated: true };
+        let limits = Limits { bulk: LONGEST_BULK, authenticated: true };
         while let Some(parser) = &mut self.parser {
             match parser.parse(&self.up, &limits) {
-                Ok(None) => return,
+                Ok(None) if self.up.len() as u64 <= LARGEST_REPLY => return,
                 Ok(Some(length)) => {
                     let arguments: Vec<&[u8]> = parser.args(&self.up).iter().collect();
                     let bytes = self.up.get(..length).unwrap_or_default();
@@ -274,7 +274,8 @@ impl Talk {
                     write(text, number, &action);
                     self.up.advance(length);
                 }
-                Err(_) => self.parser = None,
+                // It is no request, or larger than any of a client that keeps to the rules.
+                Ok(None) | Err(_) => self.parser = None,
             }
         }
         if !self.up.is_empty() {
@@ -370,6 +371,24 @@ mod tests {
             (Way::Down, b":1\r\n"),
         ]);
         let wanted = "c1 connect\nc1 >> \"PING\\r\\n\"\nc1 < +PONG\nc1 > PING\nc1 >> \"*1\\r\\n+no\\r\\nmore\"\nc1 << \"what\\r\\n\"\nc1 << \":1\\r\\n\"\n";
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn what_is_larger_than_redis_has_it_is_written_as_it_comes() {
+        let (mut recording, mut text) = (Recording::default(), String::new());
+        let mut pass = |way, bytes: &[u8]| {
+            let note = Note { connection: 0, at: Instant::now(), what: What::Pass(way, bytes.len()) };
+            recording.add(&[note], bytes, &mut text);
+            let talk = &recording.connections[&0];
+            assert!(talk.up.is_empty() && talk.down.is_empty());
+        };
+        pass(Way::Up, b"*1\r\n$536870913\r\n");
+        pass(Way::Up, b"abc");
+        pass(Way::Down, b"$536870913\r\n");
+        pass(Way::Down, b"abc");
+        let wanted =
+            "c1 >> \"*1\\r\\n$536870913\\r\\n\"\nc1 >> \"abc\"\nc1 << \"$536870913\\r\\n\"\nc1 << \"abc\"\n";
         assert_eq!(text, wanted);
     }
 

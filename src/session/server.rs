@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::frame::Frame;
 use crate::Broker;
-use crate::remote::{RemoteError, Scanner, Socket, Target};
+use crate::remote::{PER_VALUE, RemoteError, Scanner, Socket, Target};
 use crate::resp::request_bytes;
 
 /// How long a server may take to answer what it always answers at once; to empty a database takes a while.
@@ -28,6 +28,9 @@ const TURNS: usize = 8;
 /// How long a server that ends may take from its first connection to its last.
 const GOING: Duration = Duration::from_millis(200);
 const READ_BUFFER: usize = 64 * 1024;
+/// How much memory what has come to a connection and was not taken may take: the largest limit that Redis has by default for
+/// what waits for a reader, `client-output-buffer-limit replica 256mb`.
+const UNTAKEN: u64 = 256 * 1024 * 1024;
 
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +74,21 @@ pub(super) enum Received {
     Closed,
 }
 
+impl Received {
+    /// How much memory it takes, about.
+    fn memory(&self) -> u64 {
+        match self {
+            Self::Frame(frame) => {
+                let mut memory = 0;
+                frame.each(&mut |part| memory += PER_VALUE + part.text().map_or(0, <[u8]>::len) as u64);
+                memory
+            }
+            Self::Bytes(bytes) => PER_VALUE + bytes.len() as u64,
+            Self::Closed => PER_VALUE,
+        }
+    }
+}
+
 /// A connection to whatever server.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -78,7 +96,27 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 #[derive(Default)]
 struct Inbox {
     queue: VecDeque<Received>,
+    /// How much memory the queue takes.
+    memory: u64,
     closed: bool,
+}
+
+impl Inbox {
+    fn push(&mut self, received: Received) {
+        self.memory += received.memory();
+        self.queue.push_back(received);
+    }
+
+    fn pop(&mut self) -> Option<Received> {
+        let received = self.queue.pop_front()?;
+        self.memory -= received.memory();
+        Some(received)
+    }
+
+    fn put_back(&mut self, received: Received) {
+        self.memory += received.memory();
+        self.queue.push_front(received);
+    }
 }
 
 /// Tells the one who waits that something has come.
@@ -105,7 +143,7 @@ impl Connection {
     fn new(stream: Box<dyn Stream>, activity: &Arc<Activity>) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let inbox = Arc::<Mutex<Inbox>>::default();
-        let reader = tokio::spawn(receive(reader, Arc::clone(&inbox), Arc::clone(activity)));
+        let reader = tokio::spawn(receive(reader, Arc::clone(&inbox), Arc::clone(activity), UNTAKEN));
         Self { writer, inbox, reader }
     }
 
@@ -120,26 +158,32 @@ impl Connection {
     }
 }
 
-/// Takes frames from the stream until it ends.
-async fn receive(mut stream: ReadHalf<Box<dyn Stream>>, inbox: Arc<Mutex<Inbox>>, activity: Arc<Activity>) {
+/// Takes frames from the stream until it ends. When more than `untaken` waits to be taken it counts as ended.
+async fn receive(
+    mut stream: ReadHalf<Box<dyn Stream>>,
+    inbox: Arc<Mutex<Inbox>>,
+    activity: Arc<Activity>,
+    untaken: u64,
+) {
     let mut buffer = BytesMut::new();
     let mut scanner = Some(Scanner::default());
     loop {
         buffer.reserve(READ_BUFFER / 4);
         let read = stream.read_buf(&mut buffer).await.unwrap_or(0);
         let mut inbox = inbox.lock();
-        split(&mut buffer, &mut scanner, |received| inbox.queue.push_back(received));
-        if read == 0 {
+        split(&mut buffer, &mut scanner, |received| inbox.push(received));
+        let ends = read == 0 || inbox.memory > untaken;
+        if ends {
             if !buffer.is_empty() {
-                inbox.queue.push_back(Received::Bytes(buffer.to_vec()));
+                inbox.push(Received::Bytes(buffer.to_vec()));
             }
-            inbox.queue.push_back(Received::Closed);
+            inbox.push(Received::Closed);
             inbox.closed = true;
         }
         drop(inbox);
         activity.count.fetch_add(1, Ordering::Relaxed);
         activity.changed.notify_one();
-        if read == 0 {
+        if ends {
             return;
         }
     }
@@ -269,9 +313,10 @@ impl Server {
         let inbox = Arc::clone(&control.inbox);
         match received(&inbox, &self.activity, deadline).await {
             Some(Received::Frame(frame)) => Ok(frame),
-            Some(Received::Bytes(bytes)) if Scanner::default().scan(&bytes).is_err() => {
-                Err(unreachable(&self.target, RemoteError::NotRedis))
-            }
+            Some(Received::Bytes(bytes)) => match Scanner::default().scan(&bytes) {
+                Err(reason) => Err(unreachable(&self.target, reason.into())),
+                Ok(_) => Err(self.gone()),
+            },
             _ => Err(self.gone()),
         }
     }
@@ -332,7 +377,7 @@ impl Server {
                 Some(Received::Frame(frame))
                     if frame.text().is_some_and(|text| text.starts_with(b"NOAUTH")) => {}
                 Some(Received::Frame(frame)) if !log_in || frame.kind() != b'-' => {
-                    connection.inbox.lock().queue.push_front(Received::Frame(frame));
+                    connection.inbox.lock().put_back(Received::Frame(frame));
                     break;
                 }
                 Some(Received::Frame(frame)) => {
@@ -379,7 +424,7 @@ impl Server {
     /// Takes what has come first.
     pub(super) fn take(&mut self, number: usize) -> Option<Received> {
         match self.connections.get(number) {
-            Some(Some(connection)) => connection.inbox.lock().queue.pop_front(),
+            Some(Some(connection)) => connection.inbox.lock().pop(),
             _ => None,
         }
     }
@@ -410,13 +455,46 @@ async fn received(inbox: &Mutex<Inbox>, activity: &Activity, deadline: Instant) 
     loop {
         {
             let mut inbox = inbox.lock();
-            let next = inbox.queue.pop_front();
+            let next = inbox.pop();
             if next.is_some() || inbox.closed {
                 return next;
             }
         }
         if timeout_at(deadline, activity.changed.notified()).await.is_err() {
             return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has come when a server that writes this again and again is cut off.
+    async fn flooded(piece: &'static [u8], untaken: u64) -> (Inbox, usize) {
+        let (ours, mut theirs) = tokio::io::duplex(READ_BUFFER);
+        let inbox = Arc::<Mutex<Inbox>>::default();
+        let (ours, _) = tokio::io::split(Box::new(ours) as Box<dyn Stream>);
+        let reading = tokio::spawn(receive(ours, Arc::clone(&inbox), Arc::default(), untaken));
+        let mut written = 0;
+        while theirs.write_all(piece).await.is_ok() {
+            written += piece.len();
+        }
+        assert!(reading.await.is_ok());
+        (std::mem::take(&mut inbox.lock()), written)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_stops_is_cut_off() {
+        const UNTAKEN: u64 = 1024 * 1024;
+        for piece in [&b"+OK\r\n"[..], b"no reply of Redis", b">2\r\n$2\r\nno\r\n*0\r\n"] {
+            let (mut inbox, _) = flooded(piece, UNTAKEN).await;
+            assert!(inbox.closed);
+            assert_eq!(inbox.queue.back(), Some(&Received::Closed));
+            // What one read brings more has no more bytes than that.
+            assert!((UNTAKEN..UNTAKEN + READ_BUFFER as u64 * PER_VALUE).contains(&inbox.memory));
+            while inbox.pop().is_some() {}
+            assert_eq!(inbox.memory, 0);
         }
     }
 }

@@ -164,6 +164,44 @@ fn what_is_no_redis() -> Tested {
 }
 
 #[test]
+fn a_server_whose_answer_has_no_end() -> Tested {
+    const PIECE: usize = 1024 * 1024;
+    let folder = Folder::new()?;
+    let (file, out) = (folder.with("a.session", "a > PING\n")?, folder.file("new.session"));
+    // An endless line, and announcements of what no memory holds.
+    for (begin, more) in [
+        ("+", vec![b'x'; PIECE]),
+        ("$9223372036854775807\r\n", vec![]),
+        ("*1000000000\r\n", b":1\r\n".repeat(PIECE)),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("redis://{}", listener.local_addr()?);
+        let server = thread::spawn(move || -> std::io::Result<()> {
+            for _ in 0..4 {
+                let (mut stream, _) = listener.accept()?;
+                let _ = stream.read(&mut [0; 1024])?;
+                // Until the client closes, at once if there is nothing to be written without an end.
+                let mut written = stream.write_all(begin.as_bytes());
+                while written.is_ok() && !more.is_empty() {
+                    written = stream.write_all(&more);
+                }
+                let _ = stream.read(&mut [0]);
+            }
+            Ok(())
+        });
+        let wanted = ": its answer is larger than any of Redis";
+        refused(replay(&file, &url, &[])?, &[&url, wanted]);
+        refused(compare(&file, &url, &[])?, &[&url, wanted]);
+        refused(record(&url, "0", &out)?, &[&url, wanted]);
+        let attached = Broker::attach(&url).expect_err("it is refused").to_string();
+        assert!(attached.ends_with(wanted), "{attached}");
+        server.join().map_err(|_| "the server panics")??;
+    }
+    assert_eq!(folder.files()?.len(), 1);
+    Ok(())
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_recording_that_cannot_be_written_any_more_ends_with_that_and_its_clients_go_on() -> Tested {
     let broker = Broker::start()?;
