@@ -1,4 +1,4 @@
-//! Scripts, as far as they need no interpreter; EVAL and what else does is in [`crate::engine`], because it calls back
+//! Scripts, as far as they need no interpreter; EVAL and what else does is in `crate::engine`, because it calls back
 //! into the dispatcher.
 
 use super::{Context, Error, Outcome};

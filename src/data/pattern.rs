@@ -12,7 +12,7 @@ const STARS_MAX: usize = 1000;
 /// True if the whole text matches the pattern; with `nocase` ASCII letters match in either case.
 ///
 /// ```
-/// use minibroker::internal::store::pattern::matches;
+/// use minibroker::internal::data::pattern::matches;
 ///
 /// assert!(matches(b"room:*", b"room:chatty", false));
 /// assert!(!matches(b"room:[^a-c]?", b"room:b1", false));

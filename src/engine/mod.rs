@@ -69,9 +69,10 @@ pub struct Output {
 /// [`Engine::stop_clock`] and [`Engine::move_clock`].
 ///
 /// ```
+/// use minibroker::internal::config::Config;
+/// use minibroker::internal::data::Time;
 /// use minibroker::internal::engine::Engine;
 /// use minibroker::internal::resp::Parser;
-/// use minibroker::internal::store::{Config, Time};
 ///
 /// let now = Time::from_millis(1_700_000_000_000);
 /// let mut engine = Engine::new(Config::default(), 1, now);
