@@ -181,6 +181,31 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The error of a command inside of a script that a simulated state refuses. What the script has written before it
+    /// is not left half done, as in redis-server: then nothing is refused any more.
+    #[cfg(feature = "scripting")]
+    pub(super) fn refused_in_script(
+        &mut self,
+        client: ClientKey,
+        command: &Command,
+        args: Args<'_>,
+    ) -> Option<Error> {
+        let Store { clients, faults, .. } = &mut self.store;
+        let owner = clients.get(client).filter(|owner| !owner.internal)?;
+        let subject = subject(owner, command, args);
+        for state in [Pretence::OutOfMemory, Pretence::ReadOnly] {
+            if refuses(state, command, None)
+                && let Some(fault) = faults.pretends(state, &subject)
+            {
+                self.store.note_fault(client, fault);
+                return Some(Error::new(state.error()));
+            }
+        }
+        None
+    }
+}
+
 /// What the scopes of faults are asked about.
 fn subject<'a>(owner: &'a crate::clients::Client, command: &Command, args: Args<'a>) -> Subject<'a> {
     let keys = command.keys(args).unwrap_or_default();

@@ -54,8 +54,9 @@ const OUT_OF_MEMORY_REFUSES: &str = "\
 const NOT_ASKED: &str = "\
     acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log \
     acl|save acl|setuser acl|users acl|whoami client|kill client|pause client|reply \
-    client|unpause config|resetstat config|rewrite config|set debug failover monitor psync quit \
-    replconf replicaof restore-asking script|debug script|exists script|flush script|help \
+    client|unpause config|resetstat config|rewrite config|set debug failover function|delete \
+    function|dump function|flush function|help function|kill function|list function|load \
+    function|restore function|stats monitor psync quit replconf replicaof restore-asking script|debug script|exists script|flush script|help \
     script|kill script|load shutdown slaveof sync wait waitaof";
 
 /// The commands that are refused in a state, or those that are answered, among those of which redis-server was asked.

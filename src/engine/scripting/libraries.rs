@@ -73,7 +73,7 @@ impl Scripts {
     }
 
     /// Forgets all libraries, and what they have left in the interpreter.
-    fn flush_libraries(&mut self, store: &mut Store) {
+    pub(super) fn flush_libraries(&mut self, store: &mut Store) {
         self.libraries = Libraries::default();
         self.functions = None;
         self.count_functions(store);

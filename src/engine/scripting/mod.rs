@@ -87,6 +87,14 @@ impl Scripts {
         Ok(name)
     }
 
+    /// What a restart of the server leaves: functions with the data, scripts never.
+    pub(super) fn restart(&mut self, keeps_data: bool, store: &mut Store) {
+        self.flush(store);
+        if !keeps_data {
+            self.flush_libraries(store);
+        }
+    }
+
     /// Forgets all scripts, and what they have left in the interpreter.
     fn flush(&mut self, store: &mut Store) {
         self.cache = Cache::default();
@@ -258,6 +266,14 @@ impl Host for Engine {
             let text = "ERR Write commands are not allowed from read-only scripts.";
             return Err(self.refuse_in_script(Some(command), text));
         }
+        if self.store.faults.are_of_commands()
+            && !run.has_written
+            && let Some(error) = self.refused_in_script(run.client, command, args)
+        {
+            self.store.stats.command(command.index()).rejected += 1;
+            self.store.stats.error(error.text());
+            return Err(error);
+        }
         run.has_written |= command.flags.contains(Flags::WRITE);
         self.run_for_script(run.client, run.protocol, (command, args), reply);
         Ok(())
@@ -294,5 +310,39 @@ fn find(args: Args<'_>, version: Version) -> Option<&'static Command> {
     match args.get(1) {
         Some(name) if command.is_container() => command.subcommand(name).filter(|found| found.is_in(version)),
         _ => Some(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Address;
+    use crate::resp::OwnedRequest;
+
+    fn ask(engine: &mut Engine, client: ClientKey, request: &[&str]) -> String {
+        engine.execute(client, OwnedRequest::new(request).args(), Time::from_micros(0));
+        let mut reply = Vec::new();
+        engine.take_output(client, &mut reply);
+        String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    #[test]
+    fn a_restart_forgets_scripts_and_keeps_functions_with_the_data() -> Result<(), Error> {
+        let now = Time::from_micros(0);
+        for keeps_data in [true, false] {
+            let mut engine = Engine::new(Config::default(), 1, now);
+            let client = engine.connect(Address::default(), now)?;
+            ask(&mut engine, client, &["EVAL", "return 1", "0"]);
+            let library = "#!lua name=a\nredis.register_function('f', function() return 2 end)";
+            ask(&mut engine, client, &["FUNCTION", "LOAD", library]);
+            assert_eq!(ask(&mut engine, client, &["FCALL", "f", "0"]), ":2\r\n");
+            engine.restart(keeps_data, now);
+            let client = engine.connect(Address::default(), now)?;
+            let name = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+            assert_eq!(ask(&mut engine, client, &["SCRIPT", "EXISTS", name]), "*1\r\n:0\r\n");
+            let called = ask(&mut engine, client, &["FCALL", "f", "0"]);
+            assert_eq!(called, if keeps_data { ":2\r\n" } else { "-ERR Function not found\r\n" });
+        }
+        Ok(())
     }
 }
