@@ -118,6 +118,7 @@ impl Push for Encoded<'_> {
 
 impl Client {
     /// Moves what is in the outbox to the segments, and appends one.
+    #[cold]
     fn append_shared(&mut self, shared: Bytes, spare: &mut Spare) {
         let outbox = std::mem::take(&mut self.outbox);
         let segments = self.segments.get_or_insert_default();

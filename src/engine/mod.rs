@@ -369,14 +369,16 @@ impl Engine {
     /// buffer that is empty is exchanged, not copied.
     pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
         let (output, segments) = self.take_output_in_segments(client, into);
-        let mut segments = segments.unwrap_or_default();
-        while let Some(segment) = segments.pop() {
-            into.extend_from_slice(&segment);
+        if let Some(mut segments) = segments {
+            while let Some(segment) = segments.pop() {
+                into.extend_from_slice(&segment);
+            }
         }
         output
     }
 
     /// As [`Engine::take_output`], but if there is anything in segments, all is, and `into` stays as it is.
+    #[inline]
     pub fn take_output_in_segments(
         &mut self,
         client: ClientKey,
