@@ -151,6 +151,25 @@ impl std::fmt::Debug for AnyServer {
     }
 }
 
+impl<S: Server> super::Broker<S> {
+    /// A name for a channel that no other test uses, for tests that run at the same time on one
+    /// [real server](Broker::attach): there something is added to the name. An embedded broker has its channels for
+    /// itself: there it is the name.
+    ///
+    /// ```
+    /// let broker = minibroker::Broker::start()?;
+    /// assert_eq!(broker.unique("chat"), "chat");
+    /// # Ok::<(), minibroker::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn unique(&self, name: &str) -> String {
+        match self.server.place() {
+            Place::Embedded(_) => name.to_owned(),
+            Place::Attached(server) => format!("{name}:{}", server.token()),
+        }
+    }
+}
+
 impl Place<'_> {
     /// Prints what happened before a failure, if the test wants that.
     pub(super) fn print_if_wanted(self) {

@@ -26,7 +26,6 @@ use tokio::sync::Notify;
 
 use super::builder::OwnRuntime;
 use super::goal::{Goal, Outcome};
-use super::server::Place;
 use super::{AnyServer, Broker, CommandError, StartError};
 use crate::clients::Filter;
 use crate::remote::{RemoteError, Target, Transport, without_login};
@@ -131,25 +130,6 @@ impl Broker<AnyServer> {
     }
 }
 
-impl<S: super::Server> Broker<S> {
-    /// A name for a channel that no other test uses, for tests that run at the same time on one
-    /// [real server](Broker::attach): there something is added to the name. An embedded broker has its channels for
-    /// itself: there it is the name.
-    ///
-    /// ```
-    /// let broker = minibroker::Broker::start()?;
-    /// assert_eq!(broker.unique("chat"), "chat");
-    /// # Ok::<(), minibroker::StartError>(())
-    /// ```
-    #[must_use]
-    pub fn unique(&self, name: &str) -> String {
-        match self.server.place() {
-            Place::Embedded(_) => name.to_owned(),
-            Place::Attached(server) => format!("{name}:{}", server.server.token()),
-        }
-    }
-}
-
 /// A real server, and the thread that speaks to it.
 pub struct Attached {
     server: Arc<Server>,
@@ -211,6 +191,11 @@ impl Drop for Runner {
 }
 
 impl Attached {
+    /// What makes the names of this test its own.
+    pub fn token(&self) -> &str {
+        self.server.token()
+    }
+
     fn new(url: &str, flushes: bool) -> Result<Self, StartError> {
         let cannot = |url: String, error: &RemoteError| StartError::Attach { url, reason: error.to_string() };
         let parsed = url.parse::<Target>();

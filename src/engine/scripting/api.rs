@@ -6,21 +6,13 @@ use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown, refusal, reply_table};
-use super::host::{Host, Slot};
+use super::host::{Host, Request, Slot};
 use super::replies;
 use crate::config::Version;
 use crate::resp::{Args, Protocol, Span, print_double, print_double_in_full};
 
 const NOT_TEXT: &str = "Lua redis lib command arguments must be strings or integers";
 const NO_ARGUMENT: &str = "Please specify at least one argument for this redis lib call";
-
-/// The request that a script is making, in buffers that stay.
-#[derive(Debug, Default)]
-pub(super) struct Request {
-    bytes: Vec<u8>,
-    spans: Vec<Span>,
-    reply: Vec<u8>,
-}
 
 /// How much of the buffers stays after a long request or reply.
 const KEPT: usize = 16 * 1024;

@@ -2,11 +2,19 @@
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::api::Request;
 use crate::clients::ClientKey;
 use crate::commands::Error;
 use crate::config::Version;
+use crate::resp::Span;
 use crate::resp::{Args, Protocol};
+
+/// The request that a script is making, in buffers that stay.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    pub bytes: Vec<u8>,
+    pub spans: Vec<Span>,
+    pub reply: Vec<u8>,
+}
 
 /// Who runs the commands of a script.
 pub(in crate::engine) trait Host: Send + 'static {
