@@ -13,7 +13,7 @@ use super::functions::{self, Registered};
 use super::host::{Failure, Host, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
-use super::sandbox::{Sandbox, Shared};
+use super::sandbox::{MEMORY, Sandbox, Shared};
 use super::{api, bit, cjson, cmsgpack, host, structs};
 use crate::clients::ClientKey;
 use crate::config::Version;
@@ -223,6 +223,15 @@ impl<H: Host> Interpreter<H> {
         globals.raw_set(&self.sandbox.argv, sequence(lua, arguments)?)
     }
 
+    /// Collects what a script that has used much memory has left: Lua 5.1 does not collect when memory is short, so that
+    /// the next script would find none.
+    fn collect_much(&self) {
+        let Sandbox { lua, .. } = &self.sandbox;
+        if lua.used_memory() > MEMORY / 4 && lua.gc_collect().and_then(|()| lua.gc_collect()).is_err() {
+            debug_assert!(false, "no finalizer of a script can fail");
+        }
+    }
+
     /// Writes what a script has returned, or tells what it has thrown.
     fn end(&self, result: mlua::Result<(bool, Value)>, to: To, out: &mut Vec<u8>) -> Ended {
         let (script, failure) = {
@@ -236,6 +245,7 @@ impl<H: Host> Interpreter<H> {
             let in_full = to.version < Version::Redis7_4;
             Writer { out, client: to.protocol, script, in_full }.write(value).map(Ok)
         });
+        self.collect_much();
         match (written, failure) {
             (Ok(Ok(written)), _) => Ended::Replied(written),
             (Ok(Err(_)), Some(failure)) => Ended::Failed(failure),

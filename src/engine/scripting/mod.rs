@@ -327,6 +327,18 @@ mod tests {
     }
 
     #[test]
+    fn a_script_that_has_used_all_memory_leaves_enough_for_the_next() -> Result<(), Error> {
+        let now = Time::from_micros(0);
+        let mut engine = Engine::new(Config::default(), 1, now);
+        let client = engine.connect(Address::default(), now)?;
+        let greedy = "local s = 'x' for i = 1, 40 do s = s..s end return 1";
+        let failed = ask(&mut engine, client, &["EVAL", greedy, "0"]);
+        assert_eq!(failed, "-ERR not enough memory\r\n");
+        assert_eq!(ask(&mut engine, client, &["EVAL", "return 2", "0"]), ":2\r\n");
+        Ok(())
+    }
+
+    #[test]
     fn a_restart_forgets_scripts_and_keeps_functions_with_the_data() -> Result<(), Error> {
         let now = Time::from_micros(0);
         for keeps_data in [true, false] {

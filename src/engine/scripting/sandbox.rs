@@ -14,7 +14,7 @@ use super::errors::{self, Thrown};
 use super::random::Random;
 
 /// How much memory all scripts together may hold: as much as one string may be long by default (`proto-max-bulk-len`).
-const MEMORY: usize = 512 * 1024 * 1024;
+pub(super) const MEMORY: usize = 512 * 1024 * 1024;
 
 const READ_ONLY: &str = "Attempt to modify a readonly table";
 
