@@ -75,6 +75,31 @@ fn a_long_message_to_many_who_do_not_read_is_kept_once() {
 }
 
 #[test]
+fn a_short_message_is_sent_without_an_allocation() {
+    let mut engine = engine();
+    let receivers = clients(&mut engine, &["SUBSCRIBE", "chat"]);
+    let publisher = engine.connect(Address::default(), NOW).unwrap();
+    let request = encode(&["PUBLISH", "chat", "hello"]);
+    let (mut parser, mut written, mut dirty) = (Parser::new(), Vec::new(), Vec::new());
+    let mut publish = || {
+        engine.feed(publisher, &mut parser, &request, NOW);
+        for client in receivers.iter().chain([&publisher]) {
+            written.clear();
+            engine.take_output(*client, &mut written);
+            assert!(!written.is_empty());
+        }
+        dirty.clear();
+        engine.take_dirty(&mut dirty);
+    };
+    // Buffers are made.
+    publish();
+    publish();
+    let info = allocation_counter::measure(|| (0..100).for_each(|_| publish()));
+    // Fewer than one for each message: only what grows now and then.
+    assert!(info.count_total < 10, "{} allocations", info.count_total);
+}
+
+#[test]
 fn long_messages_stand_between_replies_and_short_messages_in_their_order() {
     let mut engine = engine();
     let client = engine.connect(Address::default(), NOW).unwrap();
