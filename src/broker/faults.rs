@@ -543,7 +543,7 @@ impl Fault {
 
 impl Drop for Fault {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.kept && !self.shared.is_forked() {
             self.shared.change(|engine: &mut Engine, now| engine.end_fault(self.id, now));
         }
     }

@@ -271,7 +271,9 @@ impl fmt::Debug for Refusal {
 
 impl Drop for Refusal {
     fn drop(&mut self) {
-        self.shared.end_refusal();
+        if !self.shared.is_forked() {
+            self.shared.end_refusal();
+        }
     }
 }
 
@@ -305,6 +307,8 @@ impl fmt::Debug for Stall {
 
 impl Drop for Stall {
     fn drop(&mut self) {
-        self.shared.release(&self.held, self.direction);
+        if !self.shared.is_forked() {
+            self.shared.release(&self.held, self.direction);
+        }
     }
 }

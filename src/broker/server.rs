@@ -191,6 +191,12 @@ impl std::fmt::Debug for Place<'_> {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
+        if self.shared.is_forked() {
+            // It is the parent's. What would be dropped here writes to its events, and removes its socket's file.
+            std::mem::forget(Arc::clone(&self.shared));
+            std::mem::forget((self.thread.take(), self.tasks.take(), std::mem::take(&mut self.alive)));
+            return;
+        }
         if std::thread::panicking() {
             self.print_if_wanted();
         }

@@ -9,6 +9,7 @@ mod connection;
 mod in_memory;
 mod lifecycle;
 mod listener;
+mod process;
 mod wait;
 
 pub use clock::Clock;
@@ -16,6 +17,7 @@ pub use connection::{Connection, Transport};
 pub use in_memory::ClientStream;
 pub use lifecycle::ListenError;
 pub use listener::Listener;
+pub use process::Process;
 use wait::Told;
 pub use wait::{Added, Awaited, Panicked, Waits};
 
@@ -48,6 +50,7 @@ pub struct Shared {
     /// lock held.
     is_dirty: AtomicBool,
     listening: lifecycle::Listening,
+    process: Process,
 }
 
 /// How many connections are written to before others have their turn: it cuts the latency of bystanders while a
@@ -55,6 +58,12 @@ pub struct Shared {
 const WRITES_IN_A_ROW: usize = 64;
 
 impl Shared {
+    /// True in a child that was forked from the process with the broker: there it must not be touched.
+    #[must_use]
+    pub fn is_forked(&self) -> bool {
+        self.process.is_another()
+    }
+
     /// Around an engine.
     #[must_use]
     pub fn new(engine: Engine, clock: Clock) -> Self {
@@ -62,6 +71,7 @@ impl Shared {
             engine: Mutex::new(engine),
             connections: DashMap::default(),
             clock,
+            process: Process::this(),
             waits: Waits::default(),
             armed: AtomicU64::new(u64::MAX),
             earlier_deadline: Notify::new(),

@@ -7,6 +7,8 @@ mod compat;
 mod control;
 mod determinism;
 mod faults;
+#[cfg(unix)]
+mod forked;
 mod journal;
 mod lifecycle;
 mod lifetime;

@@ -30,6 +30,7 @@ use super::{AnyServer, Broker, CommandError, StartError};
 use crate::clients::Filter;
 use crate::remote::{RemoteError, Target, Transport, without_login};
 use crate::resp::{OwnedRequest, Value};
+use crate::server::Process;
 use crate::testing::journal::Message;
 use server::Server;
 
@@ -143,6 +144,7 @@ struct Runner {
     runtime: Handle,
     stop: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
+    process: Process,
 }
 
 impl Runner {
@@ -155,7 +157,7 @@ impl Runner {
             .name("minibroker:attached".to_owned())
             .spawn(move || runtime.get().block_on(stopped.notified()))
             .map_err(StartError::Thread)?;
-        Ok(Self { runtime: handle, stop, thread: Some(thread) })
+        Ok(Self { runtime: handle, stop, thread: Some(thread), process: Process::this() })
     }
 
     /// Has something done there, and waits for it here.
@@ -182,6 +184,10 @@ fn wait_here<T: Send + 'static>(
 
 impl Drop for Runner {
     fn drop(&mut self) {
+        if self.process.is_another() {
+            std::mem::forget(self.thread.take());
+            return;
+        }
         self.stop.notify_one();
         if let Some(thread) = self.thread.take() {
             // A panic of that thread has been reported there.
@@ -328,6 +334,11 @@ async fn ask(server: Arc<Server>, request: OwnedRequest) -> Result<Value, Comman
 
 impl Drop for Attached {
     fn drop(&mut self) {
+        if self.runner.process.is_another() {
+            // Its sockets are the parent's: whoever closes them here ends the parent's wait for them.
+            std::mem::forget(Arc::clone(&self.server));
+            return;
+        }
         if std::thread::panicking() {
             self.print_if_wanted();
         }

@@ -1,0 +1,32 @@
+//! In which process something was made.
+
+/// The process in which this was made. A child that is forked gets a copy of everything, but none of the threads: nobody there
+/// serves, and locks that another thread held stay locked. Its sockets and the queue of events that the runtime waits on are
+/// the parent's as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(u32);
+
+impl Process {
+    /// This one.
+    #[must_use]
+    pub fn this() -> Self {
+        Self(std::process::id())
+    }
+
+    /// True in a child that was forked since.
+    #[must_use]
+    pub fn is_another(self) -> bool {
+        self.0 != std::process::id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_the_one_that_it_was_forked_from() {
+        assert!(!Process::this().is_another());
+        assert!(Process(std::process::id() + 1).is_another());
+    }
+}
