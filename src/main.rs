@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use minibroker::internal::commands::config;
-use minibroker::internal::session::cli::Tool;
+use minibroker::internal::conform::cli::Tool;
 use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version, Watch};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -40,7 +40,7 @@ everything in memory and forgets it at the end, which is Ctrl-C or SIGTERM.";
 const USAGE: &str = "\
 minibroker [OPTIONS]
        minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...
-       minibroker record|replay|compare --help";
+       minibroker record|replay|compare|conform --help";
 const ABOUT_RUN: &str = "\
 Starts a broker, on a free port unless told otherwise, for the time of one command, which finds it by REDIS_URL, \
 REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 and the number of the signal that has ended it; \
@@ -176,7 +176,7 @@ fn with_broker() -> Result<ExitCode, Failure> {
     }
 }
 
-/// `minibroker record`, `replay` and `compare`, which have flags of their own.
+/// `minibroker record`, `replay`, `compare` and `conform`, which have flags of their own.
 fn with_sessions(tool: Tool) -> Result<ExitCode, Failure> {
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;

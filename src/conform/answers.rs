@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use super::differences::{self, Difference};
 use super::outcome::{Outcome, Received};
 use super::script::{Protocol, Scenario};
 use crate::session::Action;
@@ -99,29 +100,38 @@ impl Answers {
         recorded.steps.iter().map(|step| step.outcomes.get(&(witness, protocol))).collect()
     }
 
-    /// Adds what a server has answered to each step of a scenario. What `before` has stays as it is where the markers
-    /// allow the difference.
+    /// Adds what a server has answered to each step of a scenario. What `before` has stays as it is where the markers, or
+    /// what is known of the server, allow the difference.
+    ///
+    /// # Errors
+    ///
+    /// A row of what is known has a marker that is none.
     pub fn add(
         &mut self,
         scenario: &Scenario,
         (witness, protocol): Way,
         outcomes: &[Outcome],
         before: Option<&[&Outcome]>,
-    ) {
+        rows: &[Difference],
+    ) -> Result<(), String> {
+        let name = self.witnesses.get(witness).map_or("", |witness| witness.name.as_str());
         let at = self.scenarios.iter().position(|recorded| recorded.is_of(scenario)).unwrap_or_else(|| {
             self.scenarios.push(Recorded::new(scenario));
             self.scenarios.len() - 1
         });
-        let Some(recorded) = self.scenarios.get_mut(at) else { return };
+        let Some(recorded) = self.scenarios.get_mut(at) else { return Ok(()) };
         let steps = recorded.steps.iter_mut().zip(&scenario.steps).zip(outcomes).enumerate();
         for (index, ((into, step), outcome)) in steps {
+            let allowed = differences::allowed(rows, name, &scenario.title, step)?;
             // What counts as the same stands once, whether another server or an earlier recording has it.
             let before = before.and_then(|before| before.get(index)).copied();
-            let known = before.into_iter().chain(into.outcomes.values());
-            let kept = known.into_iter().find(|known| step.markers.same(known, outcome)).cloned();
-            let outcome = kept.unwrap_or_else(|| step.markers.canonical(outcome));
+            let before = before.filter(|before| allowed.same(before, outcome));
+            let kept =
+                before.or_else(|| into.outcomes.values().find(|known| step.markers.same(known, outcome)));
+            let outcome = kept.cloned().unwrap_or_else(|| allowed.recorded(outcome));
             into.outcomes.insert((witness, protocol), outcome);
         }
+        Ok(())
     }
 }
 

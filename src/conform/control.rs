@@ -114,6 +114,34 @@ impl Control {
         Ok(())
     }
 
+    /// Asks whether the server speaks the protocol, and answers those who have not logged in.
+    ///
+    /// # Errors
+    ///
+    /// It does not, or answers with an error.
+    pub(super) fn ping(&mut self) -> Result<(), RemoteError> {
+        match once(&mut self.link, &["PING"]).map_err(told)? {
+            Frame::Text { kind: b'-', text } => {
+                Err(RemoteError::Refused(String::from_utf8_lossy(&text).into_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many keys all databases have; none where the server does not say.
+    pub(super) fn keys(&mut self) -> io::Result<Option<u64>> {
+        let size = match self.command(&["DBSIZE"])? {
+            Frame::Text { kind: b':', text } => str::from_utf8(&text).ok().and_then(|size| size.parse().ok()),
+            _ => None,
+        };
+        // db0:keys=1,expires=0,avg_ttl=0
+        let keyspace = self.info("keyspace")?;
+        let sizes = keyspace
+            .lines()
+            .filter_map(|line| line.split_once(":keys=")?.1.split(',').next()?.trim().parse::<u64>().ok());
+        Ok(size.map(|size: u64| size.max(sizes.sum())))
+    }
+
     fn text<T: AsRef<[u8]>>(&mut self, arguments: &[T]) -> io::Result<String> {
         match self.command(arguments)? {
             Frame::Text { kind, text } if kind != b'-' => Ok(String::from_utf8_lossy(&text).into_owned()),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::markers::Markers;
 use super::outcome::Outcome;
 use super::script::Step;
 
@@ -13,6 +14,8 @@ pub struct Difference {
     server: String,
     /// Within what they may differ, as the markers of the case files; without any they may answer anything.
     markers: Vec<String>,
+    /// Whether the markers say how the server differs from itself, from one start to the next, and not from `minibroker`.
+    of_itself: bool,
     family: String,
     scenario: String,
     step: String,
@@ -45,18 +48,21 @@ pub fn read(name: &str, text: &str, family: &str, servers: &[&str]) -> Result<Ve
         if reason.is_empty() {
             return Err(format!("{name}:{}: no reason is given", index + 1));
         }
-        let mut words = server.split_whitespace();
+        let mut words = server.split_whitespace().peekable();
         let server = words.next().unwrap_or_default();
+        let of_itself = words.next_if_eq(&"itself").is_some();
         if of == family && servers.iter().any(|name| matches(server, name)) {
             rows.push(Difference {
                 line: index + 1,
                 server: server.to_owned(),
                 markers: words.map(|word| word.trim_start_matches('~').to_owned()).collect(),
+                of_itself,
                 family: of.to_owned(),
                 scenario: scenario.to_owned(),
                 step: step.to_owned(),
                 reason: reason.to_owned(),
-                needed: Cell::new(false),
+                // Only some of its starts show that it differs from itself.
+                needed: Cell::new(of_itself),
             });
         }
     }
@@ -74,8 +80,7 @@ pub fn known(
 ) -> Result<bool, String> {
     let mut found = false;
     for row in rows {
-        if matches(&row.server, server) && matches(&row.scenario, scenario) && matches(&row.step, &step.text)
-        {
+        if !row.of_itself && row.is_of(server, scenario, step) {
             let mut allowed = step.markers.clone();
             row.markers.iter().try_for_each(|marker| allowed.add(marker))?;
             if row.markers.is_empty() || allowed.same(real, ours) {
@@ -85,6 +90,26 @@ pub fn known(
         }
     }
     Ok(found)
+}
+
+/// In what the answers of a server to a step may differ from one start of it to the next: what the step allows, and the rows
+/// with markers.
+///
+/// # Errors
+///
+/// A row has a marker that is none.
+pub fn allowed(rows: &[Difference], server: &str, scenario: &str, step: &Step) -> Result<Markers, String> {
+    let mut allowed = step.markers.clone();
+    for row in rows.iter().filter(|row| row.is_of(server, scenario, step)) {
+        row.markers.iter().try_for_each(|marker| allowed.add(marker))?;
+    }
+    Ok(allowed)
+}
+
+impl Difference {
+    fn is_of(&self, server: &str, scenario: &str, step: &Step) -> bool {
+        matches(&self.server, server) && matches(&self.scenario, scenario) && matches(&self.step, &step.text)
+    }
 }
 
 impl std::fmt::Display for Difference {

@@ -79,6 +79,17 @@ impl Markers {
         Outcome { received, note: outcome.note.clone(), ..Outcome::default() }
     }
 
+    /// The same, as it is recorded: times are rounded, so that to record again changes as little as can be.
+    #[must_use]
+    pub fn recorded(&self, outcome: &Outcome) -> Outcome {
+        let mut outcome = self.canonical(outcome);
+        if let Some(distance) = self.within {
+            let frames = outcome.received.iter_mut().flat_map(|received| &mut received.frames);
+            frames.for_each(|frame| round_times(frame, (distance / 4).max(1)));
+        }
+        outcome
+    }
+
     /// Whether two texts of replies count as the same.
     #[must_use]
     pub fn same_bytes(&self, left: &[u8], right: &[u8]) -> bool {
@@ -208,6 +219,42 @@ fn with_times(value: Frame, now: i64) -> Frame {
     }
 }
 
+/// Rounds times, and spans of time of which it is known where they stand: in XINFO and XPENDING.
+fn round_times(frame: &mut Frame, unit: u64) {
+    match frame {
+        Frame::Text { kind: b':', text } => {
+            if let Some((point, distance)) = number(text).filter(|(point, _)| !point.is_empty()) {
+                *text = format!("{{{point}{:+}}}", rounded(distance, unit)).into_bytes();
+            }
+        }
+        Frame::Nest { items, .. } => {
+            let pending = matches!(items.as_slice(), [id, consumer, idle, count]
+                if [id, consumer].iter().all(|it| it.kind() == b'$') && [idle, count].iter().all(|it| it.kind() == b':'));
+            let names: Vec<bool> = items
+                .iter()
+                .map(|item| item.text().is_some_and(|text| [b"idle".as_slice(), b"inactive"].contains(&text)))
+                .collect();
+            for (index, item) in items.iter_mut().enumerate() {
+                let is_span = (pending && index == 2)
+                    || index.checked_sub(1).and_then(|before| names.get(before)).is_some_and(|is| *is);
+                let span = item.text().filter(|_| is_span).and_then(integer);
+                match (item, span) {
+                    (Frame::Text { text, .. }, Some(span)) if span > 0 => {
+                        *text = rounded(span, unit).to_string().into_bytes();
+                    }
+                    (item, _) => round_times(item, unit),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn rounded(number: i64, unit: u64) -> i64 {
+    let unit = i64::try_from(unit).unwrap_or(i64::MAX);
+    number.saturating_add(unit / 2).div_euclid(unit) * unit
+}
+
 /// A number, or a time from one of the points of [`with_times`].
 fn number(text: &[u8]) -> Option<(&'static str, i64)> {
     let from = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}"));
@@ -260,12 +307,21 @@ fn kept_fields(text: &str, fields: &[String], control: &str) -> String {
         let name = field.split(['=', ':']).next().unwrap_or_default();
         fields.iter().any(|wanted| wanted == name)
     };
-    text.lines()
+    let mut lines: Vec<String> = text
+        .lines()
         .filter(|line| !line.split(' ').any(|field| own.as_deref() == Some(field)))
         .map(|line| line.split(' ').filter(wanted).collect::<Vec<_>>().join(" "))
         .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n")
+        .collect();
+    if text.strip_prefix("txt:").unwrap_or(text).starts_with("id=") {
+        // Real servers look after their clients in turn, and put the last one in front each time.
+        let first = (0..lines.len()).min_by(|one, other| {
+            let turned = |by: usize| lines.iter().cycle().skip(by).take(lines.len());
+            turned(*one).cmp(turned(*other))
+        });
+        lines.rotate_left(first.unwrap_or(0));
+    }
+    lines.join("\n")
 }
 
 /// An outcome in readable form.

@@ -1,6 +1,5 @@
 //! Plays a scenario on one server and returns what every connection receives.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,6 +13,9 @@ use crate::session::frame::Frame;
 
 /// How long a server that owes bytes which the reference has sent is waited for.
 const LATE: Duration = Duration::from_millis(300);
+
+/// The field of INFO that counts since the server was started, which the outcomes have since the scenario began.
+const CHANGES: &str = "rdb_changes_since_last_save";
 
 /// What a server reads at least in one turn.
 const PIECE: usize = 8 * 1024;
@@ -37,8 +39,10 @@ pub struct Runner {
     others: usize,
     control: Control,
     connections: Vec<Connection>,
-    /// What to give back to CONFIG SET when the scenario is over.
-    changed: BTreeMap<String, Vec<u8>>,
+    /// What to give back to CONFIG SET when the scenario is over, last things first: a setting may have two names.
+    changed: Vec<(String, Vec<u8>)>,
+    /// What [`CHANGES`] was when the scenario began, where it asks for it.
+    changes: Option<i64>,
     paused: bool,
 }
 
@@ -50,8 +54,17 @@ impl Runner {
     /// The server is gone.
     pub fn new(name: impl Into<String>, mut control: Control) -> io::Result<Self> {
         let (name, others) = (name.into(), control.clients()?);
-        let (connections, changed) = (Vec::new(), BTreeMap::new());
-        Ok(Self { name, others, control, connections, changed, paused: false })
+        let (connections, changed) = (Vec::new(), Vec::new());
+        Ok(Self { name, others, control, connections, changed, changes: None, paused: false })
+    }
+
+    /// What the server answers to HELLO 3 where it refuses it.
+    pub(super) fn refuses_resp3(&mut self) -> io::Result<Option<String>> {
+        let mut link = self.control.another()?;
+        Ok(match control::once(&mut link, &["HELLO", "3"])? {
+            Frame::Text { kind: b'-', text } => Some(String::from_utf8_lossy(&text).into_owned()),
+            _ => None,
+        })
     }
 
     /// Runs a scenario. `hint` is what the reference answered; a server that is late gets a little time
@@ -67,11 +80,17 @@ impl Runner {
         hint: Option<&[Outcome]>,
     ) -> Result<Vec<Outcome>, String> {
         let mut outcomes = Vec::new();
+        self.changes = None;
+        if scenario.steps.iter().any(|step| step.text.contains(CHANGES)) {
+            let info = self.control.info("persistence");
+            let info = info.map_err(|error| format!("{} no longer answers: {error}", self.name))?;
+            self.changes = info.lines().find_map(changes_of);
+        }
         for (index, step) in scenario.steps.iter().enumerate() {
             let hint = hint.and_then(|hint| hint.get(index));
-            let outcome = self.step(step, protocol, hint).map_err(|error| {
-                format!("line {}: {} answers the harness no more: {error}", step.line, self.name)
-            })?;
+            let outcome = self
+                .step(step, protocol, hint)
+                .map_err(|error| format!("line {}: {} no longer answers: {error}", step.line, self.name))?;
             outcomes.push(outcome);
         }
         self.clean().map_err(|error| format!("after \"{}\": {}: {error}", scenario.title, self.name))?;
@@ -178,6 +197,10 @@ impl Runner {
             found = self.received(&was_closed);
         }
         found.retain(|found| !found.is_nothing());
+        if let Some(before) = self.changes {
+            let frames = found.iter_mut().flat_map(|found| &mut found.frames);
+            frames.for_each(|frame| count_from(before, frame));
+        }
         outcome.received = found;
         Ok(())
     }
@@ -292,11 +315,11 @@ impl Runner {
         if is(0, "CONFIG") && is(1, "SET") {
             for name in arguments[2..].iter().step_by(2) {
                 let name = String::from_utf8_lossy(name).to_lowercase();
-                if !self.changed.contains_key(&name)
+                if !self.changed.iter().any(|(changed, _)| *changed == name)
                     && !name.contains(['*', '?', '['])
                     && let Some(value) = self.control.config(&name)?
                 {
-                    self.changed.insert(name, value);
+                    self.changed.push((name, value));
                 }
             }
         }
@@ -309,7 +332,7 @@ impl Runner {
         if std::mem::take(&mut self.paused) {
             self.control.command(&["CLIENT", "UNPAUSE"])?;
         }
-        for (name, value) in std::mem::take(&mut self.changed) {
+        for (name, value) in std::mem::take(&mut self.changed).into_iter().rev() {
             self.control.command(&[b"CONFIG".as_slice(), b"SET", name.as_bytes(), &value])?;
         }
         let others = self.others;
@@ -326,8 +349,25 @@ impl Runner {
     ///
     /// The server is gone.
     pub fn recover(&mut self) -> io::Result<()> {
+        self.connections.clear();
         self.control.reconnect()?;
+        // Clients of others that have come since then stay.
+        self.others = self.others.max(self.control.clients()?);
         self.clean()
+    }
+}
+
+fn changes_of(line: &str) -> Option<i64> {
+    line.strip_prefix(CHANGES)?.strip_prefix(':')?.trim().parse().ok()
+}
+
+/// Has [`CHANGES`] count from here.
+fn count_from(before: i64, frame: &mut Frame) {
+    if let Frame::Text { text, .. } = frame
+        && let Ok(info) = str::from_utf8(text)
+        && let Some((line, count)) = info.lines().find_map(|line| Some((line, changes_of(line)?)))
+    {
+        *text = info.replace(line, &format!("{CHANGES}:{}", count - before)).into_bytes();
     }
 }
 

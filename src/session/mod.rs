@@ -82,7 +82,6 @@
 //!
 //! Both compare byte by byte, but for [what differs by nature](rules).
 
-pub mod cli;
 mod compare;
 pub mod conversation;
 pub mod format;
@@ -103,3 +102,9 @@ pub use play::{Options, Outcome, PlayError};
 pub use record::{RecordError, record};
 pub use replay::replay;
 pub use server::ServerError;
+
+/// What a server calls itself in this section of INFO, as `Redis 7.0.15`.
+#[must_use]
+pub(crate) fn server_name(info: &str) -> String {
+    peer::Peer::read(info).name
+}

@@ -20,7 +20,7 @@ impl Peer {
     }
 
     /// Reads INFO.
-    fn read(info: &str) -> Self {
+    pub(super) fn read(info: &str) -> Self {
         let field = |name: &str| {
             info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
         };

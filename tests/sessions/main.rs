@@ -1,4 +1,4 @@
-//! `minibroker record`, `replay` and `compare` from their user's side: sessions of real clients, on embedded brokers and
+//! `minibroker record`, `replay`, `compare` and `conform` from their user's side: sessions of real clients, on embedded brokers and
 //! on every real server that this machine has (found as the comparison finds them).
 
 #[cfg(feature = "tls")]
@@ -10,6 +10,7 @@ mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;
 
+mod conforming;
 mod passing;
 mod playing;
 mod program;

@@ -12,7 +12,7 @@ use crate::Tested;
 use crate::program::{Ended, Folder, Recorder, compare, ended, replay, started, url};
 
 #[track_caller]
-fn refused(ended: Ended, parts: &[&str]) {
+pub fn refused(ended: Ended, parts: &[&str]) {
     let ended = ended.with(2);
     assert_eq!(ended.out, "");
     assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
@@ -23,7 +23,7 @@ fn refused(ended: Ended, parts: &[&str]) {
 }
 
 /// A port where nobody listens.
-fn nobody() -> std::io::Result<String> {
+pub fn nobody() -> std::io::Result<String> {
     Ok(format!("redis://{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?))
 }
 

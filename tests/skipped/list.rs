@@ -17,10 +17,15 @@ pub struct Missing {
 const SERVERS: &str = "MINIBROKER_REQUIRE_SERVERS";
 
 /// All of it, in the order of the summary.
-pub const ALL: [Missing; 7] = [
+pub const ALL: [Missing; 8] = [
     Missing {
         name: "redis-server",
         told: "no redis-server on the PATH and none in $MINIBROKER_PEERS (Debian: apt install redis-server)",
+        required: SERVERS,
+    },
+    Missing {
+        name: "a server beside the recorded answers",
+        told: "compared with the recorded answers only: no redis-server on the PATH and none in $MINIBROKER_PEERS",
         required: SERVERS,
     },
     Missing {

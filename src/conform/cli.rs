@@ -1,4 +1,4 @@
-//! `minibroker record`, `minibroker replay` and `minibroker compare`: their flags, and what they print.
+//! `minibroker record`, `replay`, `compare` and `conform`: their flags, and what they print.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -6,21 +6,25 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{Options, Outcome, RecordError, Session, Target, compare, record, replay};
+use super::play::{self, Like, conform};
 use crate::Version;
 use crate::remote::without_login;
+use crate::session::{Options, Outcome, PlayError, RecordError, Session, Target, compare, record, replay};
 
 /// The exit status where answers differ, as diff's.
 const DIFFERENT: u8 = 1;
 
-const TOOLS: [(&str, &str); 3] = [
+const TOOLS: [(&str, &str); 4] = [
     ("record", "Write down what clients and a server say to each other"),
     ("replay", "Play a session on a server, which has to answer the same again"),
     ("compare", "Play a session on minibroker and on another server, which have to answer the same"),
+    ("conform", "Count how many answers of a server are as those of Redis and Valkey"),
 ];
 const VERBOSE: &str =
     "Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature";
@@ -41,6 +45,12 @@ The broker speaks the version of Redis that is nearest to what the server says i
 7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output tells which; --compat chooses another.\n\n\
 The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
 with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
+const ABOUT_CONFORM: &str = "\
+Plays the cases with which minibroker is tested on a server, in RESP2 and RESP3, and prints for each family of commands how \
+many answers are as those of Redis 7.0.15, 8.0.6 and 8.2.3 and Valkey 9.1.2, which the program has with it. An answer is all that \
+the clients receive in one step of a case. The exit status is 0 if all cases could be played, whatever the answers are, or else 2.\n\n\
+All databases are flushed, again and again; settings are changed and set back. A server that is not empty is refused without \
+--flush. Nobody else should use it meanwhile. The recorded servers had --enable-debug-command yes.";
 const FORMAT: &str = "\
 A session is text, a line an event. # begins a comment; a line that begins with a space goes on
 with the one before.
@@ -119,6 +129,25 @@ pub enum Tool {
         /// Version of Redis that minibroker speaks: 7.0, 7.4 or 8.0 [default: the nearest to what the server is]
         #[arg(long, value_name = "VERSION")]
         compat: Option<Version>,
+    },
+    /// Count how many answers of a server are as those of Redis and Valkey.
+    #[command(about = ABOUT_CONFORM)]
+    Conform {
+        /// The server.
+        #[arg(value_name = "URL", help = SERVER)]
+        url: String,
+        /// Remove all keys that are on the server.
+        #[arg(long)]
+        flush: bool,
+        /// Play only this family of commands, as `lists`.
+        #[arg(long, value_name = "NAME")]
+        family: Option<String>,
+        /// Play only the scenarios with this text in their titles.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Print what differs from a recorded server: redis-7.0, redis-8.0, redis-8.2 or valkey-9.1 [default: the nearest]
+        #[arg(long, value_name = "SERVER", num_args = 0..=1, require_equals = true)]
+        differences: Option<Option<String>>,
     },
 }
 
@@ -199,8 +228,36 @@ impl Tool {
                 let outcome = compared.map_err(|error| failed(&file, &error))?;
                 Ok(concluded(out, outcome))
             }
+            Self::Conform { url, flush, family, only, differences } => {
+                let target = target("URL", &url)?;
+                let differences = differences.map(|name| name.map_or(Like::Nearest, Like::Named));
+                played(target, play::Options { flush, family, only, differences }, ended).await?;
+                Ok(ExitCode::SUCCESS)
+            }
         }
     }
+}
+
+/// Plays the cases in a thread, for they block. What ends it early ends it behind a scenario, when settings are as they were.
+async fn played(
+    target: Target,
+    options: play::Options,
+    ended: impl Future<Output = ()>,
+) -> Result<(), String> {
+    let is_ended = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&is_ended);
+    let mut playing = tokio::task::spawn_blocking(move || {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        conform(&target, &options, &mut out, &until)
+    });
+    let played = tokio::select! {
+        played = &mut playing => played,
+        () = ended => {
+            is_ended.store(true, Ordering::Relaxed);
+            playing.await
+        }
+    };
+    played.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 impl Flags {
@@ -237,9 +294,9 @@ fn read(file: &Path) -> Result<Session, String> {
     Ok(session)
 }
 
-fn failed(file: &Path, error: &super::PlayError) -> String {
+fn failed(file: &Path, error: &PlayError) -> String {
     match error {
-        super::PlayError::At { line, source } => format!("{}:{line}: {source}", file.display()),
+        PlayError::At { line, source } => format!("{}:{line}: {source}", file.display()),
         other => other.to_string(),
     }
 }

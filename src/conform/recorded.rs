@@ -1,0 +1,100 @@
+//! The answers of real servers that the program brings with it.
+
+use super::answers::Answers;
+use super::differences::{self, Difference};
+use super::script::{self, Scenario};
+
+/// The files by the names of the families.
+const FILES: [(&str, &str); 30] = [
+    ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
+    ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
+    ("blocking", include_str!("../../tests/comparison/answers/blocking.txt")),
+    ("blocking_sorted_sets", include_str!("../../tests/comparison/answers/blocking_sorted_sets.txt")),
+    ("cjson", include_str!("../../tests/comparison/answers/cjson.txt")),
+    ("client", include_str!("../../tests/comparison/answers/client.txt")),
+    ("cmsgpack", include_str!("../../tests/comparison/answers/cmsgpack.txt")),
+    ("connection", include_str!("../../tests/comparison/answers/connection.txt")),
+    ("debug", include_str!("../../tests/comparison/answers/debug.txt")),
+    ("field_expiry", include_str!("../../tests/comparison/answers/field_expiry.txt")),
+    ("functions", include_str!("../../tests/comparison/answers/functions.txt")),
+    ("geo", include_str!("../../tests/comparison/answers/geo.txt")),
+    ("hashes", include_str!("../../tests/comparison/answers/hashes.txt")),
+    ("hyperloglog", include_str!("../../tests/comparison/answers/hyperloglog.txt")),
+    ("keys", include_str!("../../tests/comparison/answers/keys.txt")),
+    ("lists", include_str!("../../tests/comparison/answers/lists.txt")),
+    ("objects", include_str!("../../tests/comparison/answers/objects.txt")),
+    ("protocol", include_str!("../../tests/comparison/answers/protocol.txt")),
+    ("pubsub", include_str!("../../tests/comparison/answers/pubsub.txt")),
+    ("scripting", include_str!("../../tests/comparison/answers/scripting.txt")),
+    ("serialization", include_str!("../../tests/comparison/answers/serialization.txt")),
+    ("server", include_str!("../../tests/comparison/answers/server.txt")),
+    ("sets", include_str!("../../tests/comparison/answers/sets.txt")),
+    ("sorted_sets", include_str!("../../tests/comparison/answers/sorted_sets.txt")),
+    ("sorting", include_str!("../../tests/comparison/answers/sorting.txt")),
+    ("stream_groups", include_str!("../../tests/comparison/answers/stream_groups.txt")),
+    ("streams", include_str!("../../tests/comparison/answers/streams.txt")),
+    ("strings", include_str!("../../tests/comparison/answers/strings.txt")),
+    ("struct", include_str!("../../tests/comparison/answers/struct.txt")),
+    ("transactions", include_str!("../../tests/comparison/answers/transactions.txt")),
+];
+
+/// What is known to differ, which has the markers for answers that differ on one server from one start to the next.
+const DIFFERENCES: &str = include_str!("../../tests/comparison/differences.md");
+
+/// The cases of a family, and what real servers answered to them.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// The cases.
+    pub scenarios: Vec<Scenario>,
+    /// The answers.
+    pub answers: Answers,
+    /// What is known of them.
+    pub rows: Vec<Difference>,
+}
+
+/// The names of all families.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(name, _)| *name)
+}
+
+/// Reads the families that have this name, or all.
+///
+/// # Errors
+///
+/// A file is not what the formats say.
+pub fn families(wanted: Option<&str>) -> Result<Vec<Family>, String> {
+    let files = FILES.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+    let read = |(name, text): &(&'static str, &str)| {
+        let answers = Answers::read(name, text)?;
+        let scenarios = script::read(name, &answers.cases())?;
+        let servers: Vec<&str> = answers.witnesses.iter().map(|witness| witness.name.as_str()).collect();
+        let rows = differences::read("differences.md", DIFFERENCES, name, &servers)?;
+        Ok(Family { name, scenarios, answers, rows })
+    };
+    files.map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn all_answers_are_there_and_can_be_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/comparison/answers");
+        let mut files: Vec<String> = fs::read_dir(folder)
+            .expect("the folder is there")
+            .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
+            .collect();
+        files.sort();
+        assert_eq!(names().map(|name| format!("{name}.txt")).collect::<Vec<_>>(), files);
+        let families = families(None).expect("they are well formed");
+        for family in &families {
+            assert_eq!(family.answers.witnesses, families[0].answers.witnesses, "{}", family.name);
+        }
+    }
+}
