@@ -13,8 +13,9 @@ use crate::remote::{NoReply, RemoteError, Scanner, Target};
 use crate::resp::request_bytes;
 use crate::session::frame::Frame;
 
-/// How long anything that must happen may take before it counts as missing.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long anything that must happen may take before it counts as missing. Only a bound: on a busy machine
+/// everything takes long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long an event that a server reports may take. Real servers answer otherwise than they should as well,
 /// so this is also what such an answer costs.

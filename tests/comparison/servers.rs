@@ -13,6 +13,9 @@ use std::{
 use minibroker::Version;
 use minibroker::internal::conform::control::Control;
 
+/// How long a server may take to start. Only a bound: on a busy machine everything takes long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A running server, real or `minibroker`; it ends with the value.
 #[derive(Debug)]
 pub struct Server {
@@ -128,6 +131,12 @@ pub fn all_recorded() -> Result<Vec<Server>, String> {
 
 /// Starts one of them, with more settings.
 pub fn start(program: &Path, settings: &[String]) -> io::Result<Server> {
+    // The connection that asks it blocks, which a thread that drives asynchronous tasks must not do.
+    let started = thread::scope(|scope| scope.spawn(|| try_often(program, settings)).join());
+    started.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn try_often(program: &Path, settings: &[String]) -> io::Result<Server> {
     let mut last = io::Error::other("no attempt");
     for _ in 0..5 {
         match attempt(program, settings) {
@@ -156,7 +165,7 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
         .stderr(Stdio::null())
         .spawn()?;
     let mut process = Process { child, folder };
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = process.child.try_wait()? {
             return Err(io::Error::other(format!("it ended at once: {status}")));
@@ -173,7 +182,7 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
             return Ok(Server { name, release, addr, keep: Keep::Process { process } });
         }
         if Instant::now() > deadline {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG within 20 s"));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG in time"));
         }
         // Between two attempts to connect; nothing is measured by it.
         thread::sleep(Duration::from_millis(3));

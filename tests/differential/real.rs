@@ -15,7 +15,7 @@ use crate::program::{Moment, Program};
 use crate::servers::{self, Server};
 
 /// How long a server may take for what it always does at once.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a server may take to end that has closed all connections.
 const CRASH: Duration = Duration::from_secs(3);
 /// What a server reads at least in one turn of its loop.
