@@ -32,8 +32,9 @@ pub(in crate::engine) trait Host: Send + 'static {
     fn version(&self) -> Version;
 }
 
-/// So many instructions take tens of seconds.
-const LIMIT: (u64, &str) = (5_000_000_000, "ERR Script ended by minibroker after 5000000000 instructions");
+/// How many instructions a script may take, and the error that ends it. It keeps everybody waiting meanwhile: this is some
+/// seconds, about the five after which redis-server calls a script busy.
+const LIMIT: (u64, &str) = (500_000_000, "ERR Script ended by minibroker after 500000000 instructions");
 
 /// One run of a script.
 #[derive(Clone, Debug)]
