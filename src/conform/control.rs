@@ -17,9 +17,13 @@ use crate::session::frame::Frame;
 /// everything takes long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long an event that a server reports may take. Real servers answer otherwise than they should as well,
-/// so this is also what such an answer costs.
+/// How long an event that a server reports may take, where nothing says whether it comes. Real servers answer otherwise
+/// than they should as well, so this is also what such an answer costs.
 const EVENT: Duration = Duration::from_millis(1500);
+/// How long an event may take that the reference has reported: only a bound, for a busy machine.
+const EXPECTED: Duration = Duration::from_secs(10);
+/// How long an event is waited for that the reference has not reported.
+const UNEXPECTED: Duration = Duration::from_millis(500);
 /// How long it may take on a server that has reported no event yet but missed [`MISSED`] of them: it cannot tell.
 const UNREPORTED: Duration = Duration::from_millis(20);
 /// How many events a server may miss before it counts as one that reports none.
@@ -203,13 +207,22 @@ impl Control {
         Ok(answer.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec))
     }
 
-    /// Asks until the answer is yes. `false`: it never was.
+    /// Asks until the answer is yes. `false`: it never was. `expected` is what the reference has seen, where there is one.
     ///
     /// # Errors
     ///
     /// What asking fails with.
-    pub fn until(&mut self, mut asks: impl FnMut(&mut Self) -> io::Result<bool>) -> io::Result<bool> {
-        let limit = if self.reported == 0 && self.missed >= MISSED { UNREPORTED } else { EVENT };
+    pub fn until(
+        &mut self,
+        expected: Option<bool>,
+        mut asks: impl FnMut(&mut Self) -> io::Result<bool>,
+    ) -> io::Result<bool> {
+        let limit = match expected {
+            _ if self.reported == 0 && self.missed >= MISSED => UNREPORTED,
+            Some(true) => EXPECTED,
+            Some(false) => UNEXPECTED,
+            None => EVENT,
+        };
         let deadline = Instant::now() + limit;
         let mut is_late = false;
         while !asks(self)? {

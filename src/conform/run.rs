@@ -100,6 +100,7 @@ impl Runner {
     fn step(&mut self, step: &Step, protocol: Protocol, hint: Option<&Outcome>) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         let (mut sent, mut waits_for) = (0, None);
+        let expected = hint.map(|hint| hint.note.is_none());
         match &step.action {
             Action::Send { client, requests, blocks, waits } => {
                 let index = self.connection(client, protocol)?;
@@ -112,7 +113,7 @@ impl Runner {
                 let before = if *blocks { self.control.blocked()? } else { 0 };
                 self.send(index, &bytes);
                 (sent, waits_for) = (bytes.len(), waits.then_some(index));
-                if *blocks && !self.control.until(|control| Ok(control.blocked()? > before))? {
+                if *blocks && !self.control.until(expected, |control| Ok(control.blocked()? > before))? {
                     outcome.note = Some("it does not block".into());
                 }
             }
@@ -129,7 +130,10 @@ impl Runner {
                 if let Some(index) = self.connections.iter().position(|one| one.client == *client) {
                     let closed = self.connections.remove(index);
                     drop(closed.link);
-                    if !self.control.until(|control| Ok(control.client_id(&closed.addr)?.is_none()))? {
+                    if !self
+                        .control
+                        .until(expected, |control| Ok(control.client_id(&closed.addr)?.is_none()))?
+                    {
                         outcome.note = Some("the server does not notice that it is gone".into());
                     }
                 }
@@ -138,7 +142,7 @@ impl Runner {
                 waits_for = self.connections.iter().position(|one| one.client == *client);
             }
             Action::Gone { key } => {
-                let gone = self.control.until(|control| {
+                let gone = self.control.until(expected, |control| {
                     Ok(control.command(&[b"EXISTS".as_slice(), key.as_slice()])?
                         == Frame::Text { kind: b':', text: b"0".to_vec() })
                 })?;
@@ -336,7 +340,7 @@ impl Runner {
             self.control.command(&[b"CONFIG".as_slice(), b"SET", name.as_bytes(), &value])?;
         }
         let others = self.others;
-        if !self.control.until(|control| Ok(control.clients()? <= others))? {
+        if !self.control.until(Some(true), |control| Ok(control.clients()? <= others))? {
             return Err(io::Error::other("closed connections stay in CLIENT LIST"));
         }
         self.control.command(&["FLUSHALL"])?;

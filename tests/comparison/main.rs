@@ -353,7 +353,9 @@ impl<'a> Comparison<'a> {
     ) -> Result<(), String> {
         let answers = &self.family.answers;
         for (index, server) in self.real.iter().enumerate() {
-            let outcomes = self.live[index].run(scenario, protocol, None);
+            let hint = references.iter().find(|(name, _)| *name == server.name);
+            let outcomes =
+                self.live[index].run(scenario, protocol, hint.map(|(_, answers)| answers.as_slice()));
             let outcomes = outcomes.map_err(|error| format!("{}: {error}", self.family.file))?;
             let is_this =
                 |witness: &Witness| witness.name == server.name && witness.release == server.release;

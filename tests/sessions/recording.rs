@@ -29,7 +29,7 @@ fn chat(proxy: SocketAddr, server: SocketAddr) -> Tested {
         Ok(said)
     });
     let mut control = Control::connect(server)?;
-    assert!(control.until(|control| Ok(control.blocked()? == 1))?);
+    assert!(control.until(Some(true), |control| Ok(control.blocked()? == 1))?);
     let _: i64 = ann.rpush("queue", "hello \u{e9} \u{0} \"you\"")?;
     assert_eq!(channel.get_message()?.get_payload::<String>()?, "hello \u{e9} \u{0} \"you\"");
     assert_eq!(working.join().map_err(|_| "the worker panics")??, "hello \u{e9} \u{0} \"you\"");
