@@ -109,6 +109,7 @@ impl Engine {
     ) -> Vec<ClientKey> {
         let cut = self.stop_but(spared, now);
         self.store.restart(keeps_data);
+        #[cfg(feature = "scripting")]
         self.scripts.restart(keeps_data, &mut self.store);
         self.store.availability.restart();
         if self.store.journal.is_on() {

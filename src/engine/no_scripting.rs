@@ -6,12 +6,6 @@ use crate::clients::ClientKey;
 use crate::commands::Error;
 use crate::commands::table::{Command, Script};
 use crate::resp::Args;
-use crate::state::Store;
-
-impl Scripts {
-    /// Nothing is forgotten.
-    pub(super) fn restart(&mut self, _: bool, _: &mut Store) {}
-}
 
 impl Engine {
     /// Answers one of the commands for scripts.

@@ -11,8 +11,9 @@ mod target;
 mod tls;
 
 pub use connection::Connection;
+pub use dial::PATIENCE;
 #[cfg(feature = "cli")]
-pub use dial::{PATIENCE, Socket};
+pub use dial::Socket;
 #[cfg(feature = "cli")]
 pub use frame::{DEEPEST, LARGEST_REPLY, LONGEST_BULK, NoReply, PER_VALUE, Scanner, line_end};
 pub use listing::{Listed, listed};
