@@ -8,8 +8,6 @@ mod files;
 mod limits;
 mod peer;
 mod requests;
-#[cfg(feature = "scripting")]
-mod scripts;
 mod shared_output;
 mod transports;
 mod vanishing;

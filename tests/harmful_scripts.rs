@@ -1,4 +1,6 @@
-//! Scripts that do harm: each ends with an error, and the next request is served.
+//! Scripts that do harm: each ends with an error, and the next request is served. They take much memory, and so have a process
+//! of their own.
+#![cfg(feature = "scripting")]
 
 use minibroker::Broker;
 
