@@ -157,7 +157,7 @@ impl Recordings {
 
     pub fn write(&self, cases: &[Case]) -> Result<(), String> {
         let mut text = String::from(
-            "# What real servers dump of the values of dump.rs; dump/recorded.rs tells the format.\n\
+            "# What real servers dump of the values of dump/mod.rs; dump/recorded.rs tells the format.\n\
              # RECORD=1 cargo test --test comparison dump\n",
         );
         for (server, version) in &self.versions {
