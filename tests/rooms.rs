@@ -34,7 +34,7 @@ fn source_files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// `store/list/mod.rs` as `store/list`, `store/list/nodes.rs` as `store/list/nodes`.
+/// `data/list/mod.rs` as `data/list`, `data/list/nodes.rs` as `data/list/nodes`.
 fn module_of(file: &Path, source: &Path) -> String {
     let path = file.strip_prefix(source).expect("it is below").with_extension("");
     let path = path.to_str().expect("names are text").replace('\\', "/");

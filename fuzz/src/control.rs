@@ -149,7 +149,7 @@ impl Run {
     fn settle(&mut self) {
         let mut dirty = Vec::new();
         loop {
-            if let Some(until) = self.engine.store().asleep_until {
+            if let Some(until) = self.engine.state().asleep_until {
                 self.now = self.now.max(until);
                 self.engine.tick(self.now);
             }
@@ -203,15 +203,15 @@ impl Run {
             self.engine.take_output(tester.key, &mut reply);
             assert!(judge::replies(&reply, Protocol::Resp2).is_ok(), "{line}: {}", reply.escape_ascii());
         }
-        let store = self.engine.store();
-        assert_eq!(store.clients.len(), 1);
-        assert_eq!(store.waiters.blocked() + store.waiters.keys() + store.waiters.timeouts(), 0);
-        assert_eq!((store.faults.rules().count(), store.faults.on_the_way()), (0, 0));
-        assert!(store.databases.iter().all(Database::is_empty));
-        assert!(store.availability.accepts() && store.watches.is_empty());
+        let state = self.engine.state();
+        assert_eq!(state.clients.len(), 1);
+        assert_eq!(state.waiters.blocked() + state.waiters.keys() + state.waiters.timeouts(), 0);
+        assert_eq!((state.faults.rules().count(), state.faults.on_the_way()), (0, 0));
+        assert!(state.databases.iter().all(Database::is_empty));
+        assert!(state.availability.accepts() && state.watches.is_empty());
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
-            assert_eq!(store.pubsub.names(kind).len(), 0);
+            assert_eq!(state.pubsub.names(kind).len(), 0);
         }
-        assert!(store.journal.events().is_empty());
+        assert!(state.journal.events().is_empty());
     }
 }

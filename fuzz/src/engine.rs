@@ -216,7 +216,7 @@ impl Run {
     /// The length of the first request, or of everything if there is no complete one.
     fn first_request(&self, client: usize, bytes: &[u8]) -> usize {
         let connection = &self.connections[client];
-        let config = &self.engine.store().config;
+        let config = &self.engine.state().config;
         let owner = self.engine.client(connection.key);
         let authenticated = owner.is_some_and(|owner| !owner.must_authenticate(config));
         let limits = Limits { bulk: config.proto_max_bulk_len, authenticated };
@@ -295,7 +295,7 @@ impl Run {
         let mut dirty = Vec::new();
         loop {
             // As long as the broker sleeps nobody is written to: its time comes at once.
-            if let Some(until) = self.engine.store().asleep_until {
+            if let Some(until) = self.engine.state().asleep_until {
                 self.now = self.now.max(until);
                 self.engine.tick(self.now);
                 if self.delivery == Delivery::Request {
@@ -369,14 +369,14 @@ impl Run {
 
     /// What must hold between any two lines.
     fn check_state(&mut self) {
-        let store = self.engine.store();
-        let waiting = store.clients.iter().filter(|(_, client)| {
+        let state = self.engine.state();
+        let waiting = state.clients.iter().filter(|(_, client)| {
             client.blocked.as_ref().is_some_and(|blocked| blocked.reason != Reason::Pause)
         });
-        assert_eq!(store.waiters.blocked(), waiting.count());
-        assert!(!store.waiters.has_ready(), "a key is ready and nobody looks");
+        assert_eq!(state.waiters.blocked(), waiting.count());
+        assert!(!state.waiters.has_ready(), "a key is ready and nobody looks");
         let (mut channels, mut patterns, mut shard_channels, mut watched) = (0, 0, 0, 0);
-        for (_, client) in store.clients.iter() {
+        for (_, client) in state.clients.iter() {
             watched += client.watched.as_ref().map_or(0, |keys| keys.len());
             if let Some(subscriptions) = &client.subscriptions {
                 channels += subscriptions.channels.len();
@@ -387,17 +387,17 @@ impl Run {
         for (kind, count) in
             [(Kind::Channel, channels), (Kind::Pattern, patterns), (Kind::Shard, shard_channels)]
         {
-            let subscribers = store.pubsub.names(kind).map(|name| store.pubsub.subscribers(kind, name));
+            let subscribers = state.pubsub.names(kind).map(|name| state.pubsub.subscribers(kind, name));
             assert_eq!(subscribers.sum::<usize>(), count, "{kind:?}");
-            assert!(store.pubsub.names(kind).all(|name| store.pubsub.subscribers(kind, name) > 0));
+            assert!(state.pubsub.names(kind).all(|name| state.pubsub.subscribers(kind, name) > 0));
         }
-        assert_eq!(store.watches.len(), watched);
+        assert_eq!(state.watches.len(), watched);
         self.check_keys();
     }
 
     /// No collection is kept that has become empty, and what expires is known.
     fn check_keys(&mut self) {
-        for database in &self.engine.store().databases {
+        for database in &self.engine.state().databases {
             let expiring = database.iter().filter(|(_, entry)| entry.expires().is_some());
             assert_eq!(database.expiring(), expiring.count());
             let hashes = database.iter().filter_map(|(_, entry)| Hash::of(&entry.value));
@@ -409,7 +409,7 @@ impl Run {
 
     /// What a value holds, its length and its order are of one mind, and nothing is kept that has become empty.
     fn check_values(&mut self) {
-        let database = &self.engine.store().databases[0];
+        let database = &self.engine.state().databases[0];
         let keys: Vec<_> = database.iter().map(|(key, entry)| (key.clone(), entry.value.kind())).collect();
         for (key, kind) in keys {
             let (length, all): (&str, &[&str]) = match kind {
@@ -423,7 +423,7 @@ impl Run {
             let arguments = all.iter().map(|text| if text.is_empty() { &*key } else { text.as_bytes() });
             let elements = self.ask(arguments.collect());
             // A key that has just expired is none.
-            let gone = !self.engine.store().databases[0].has(&key);
+            let gone = !self.engine.state().databases[0].has(&key);
             let count = match &elements {
                 Value::Array(elements) | Value::Set(elements) => elements.len(),
                 Value::Map(elements) => elements.len(),
@@ -456,17 +456,17 @@ impl Run {
 
     /// What must hold when everybody has gone.
     fn check_emptiness(&self) {
-        let store = self.engine.store();
-        assert!(store.clients.is_empty());
-        assert!(store.clients.monitors.is_empty());
-        assert!(!store.clients.has_dirty());
-        assert_eq!(store.waiters.blocked(), 0);
-        assert_eq!(store.waiters.keys(), 0);
-        assert_eq!(store.waiters.next_deadline(), None);
-        assert!(store.waiters.paused().is_empty());
-        assert!(store.watches.is_empty());
+        let state = self.engine.state();
+        assert!(state.clients.is_empty());
+        assert!(state.clients.monitors.is_empty());
+        assert!(!state.clients.has_dirty());
+        assert_eq!(state.waiters.blocked(), 0);
+        assert_eq!(state.waiters.keys(), 0);
+        assert_eq!(state.waiters.next_deadline(), None);
+        assert!(state.waiters.paused().is_empty());
+        assert!(state.watches.is_empty());
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
-            assert_eq!(store.pubsub.names(kind).len(), 0);
+            assert_eq!(state.pubsub.names(kind).len(), 0);
         }
     }
 }

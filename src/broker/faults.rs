@@ -532,7 +532,7 @@ impl Fault {
     /// when the reply is there.
     #[must_use]
     pub fn hits(&self) -> u64 {
-        self.shared.look(|store| store.faults.hits(self.id)).unwrap_or_default()
+        self.shared.look(|state| state.faults.hits(self.id)).unwrap_or_default()
     }
 
     /// Leaves it in force for as long as the broker lives.

@@ -27,7 +27,7 @@ impl From<Goal> for Awaited {
     fn from(goal: Goal) -> Self {
         match goal {
             Goal::Count(condition) => Self::Count(condition),
-            Goal::Until(mut question) => Self::Until(Box::new(move |store| question(State::new(store)))),
+            Goal::Until(mut question) => Self::Until(Box::new(move |state| question(State::new(state)))),
         }
     }
 }

@@ -198,7 +198,7 @@ impl Broker {
         self.server.assert_recording();
         let shared = &self.server.shared;
         let (lost, dropped) =
-            shared.look(|store| (store.journal.lost_messages(&store.clients), store.journal.dropped()));
+            shared.look(|state| (state.journal.lost_messages(&state.clients), state.journal.dropped()));
         if dropped == 0 && lost.is_empty() {
             return;
         }
@@ -243,7 +243,7 @@ impl<S: Server> Broker<S> {
         match self.server.place() {
             Place::Embedded(broker) => {
                 broker.assert_recording();
-                broker.shared.look(|store| store.journal.published_messages(Some(channel.as_ref())))
+                broker.shared.look(|state| state.journal.published_messages(Some(channel.as_ref())))
             }
             Place::Attached(server) => server.published(channel.as_ref()),
         }
@@ -292,8 +292,8 @@ impl<S: Server> Broker<S> {
         });
         add_lines(&mut text, "published there", lines);
         if published.is_empty() {
-            let (channels, dropped) = embedded.shared.look(|store| {
-                let journal = &store.journal;
+            let (channels, dropped) = embedded.shared.look(|state| {
+                let journal = &state.journal;
                 let channels = journal.channels().map(|(name, count)| format!("{}: {count}", Quoted(name)));
                 (channels.collect::<Vec<_>>(), journal.dropped())
             });
@@ -334,7 +334,7 @@ impl<S: Server> Broker<S> {
 impl Embedded {
     /// The events are read from a copy: nobody waits for it but the test.
     fn journal_now(&self) -> Journal {
-        let recorder = self.shared.look(|store| store.journal.clone());
+        let recorder = self.shared.look(|state| state.journal.clone());
         Journal { events: recorder.events(), dropped: recorder.dropped() }
     }
 
@@ -371,7 +371,7 @@ impl Embedded {
     /// Panics if nothing is recorded.
     #[track_caller]
     pub(super) fn assert_recording(&self) {
-        let is_on = self.shared.look(|store| store.journal.is_on());
+        let is_on = self.shared.look(|state| state.journal.is_on());
         assert!(is_on, "this broker records nothing: its builder was given `journal_limit(0)`");
     }
 }

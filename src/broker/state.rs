@@ -6,7 +6,7 @@ use super::attached::Asking;
 use crate::clients::pubsub::Kind;
 use crate::keyspace::Entry;
 use crate::resp::Value;
-use crate::state::Store;
+use crate::state::State as EngineState;
 use crate::state::conditions::summary;
 use crate::testing::condition::Condition;
 
@@ -26,13 +26,13 @@ pub struct State<'a> {
 
 #[derive(Clone, Copy)]
 enum View<'a> {
-    Store(&'a Store),
+    Engine(&'a EngineState),
     Server(&'a Asking),
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(store: &'a Store) -> Self {
-        Self { view: View::Store(store), database: None }
+    pub(super) fn new(state: &'a EngineState) -> Self {
+        Self { view: View::Engine(state), database: None }
     }
 
     pub(super) fn of_server(asking: &'a Asking) -> Self {
@@ -46,15 +46,15 @@ impl<'a> State<'a> {
     }
 
     /// What an embedded broker and a real server each know.
-    fn either<T>(self, store: impl FnOnce(&'a Store) -> T, server: impl FnOnce(&'a Asking) -> T) -> T {
+    fn either<T>(self, state: impl FnOnce(&'a EngineState) -> T, server: impl FnOnce(&'a Asking) -> T) -> T {
         match self.view {
-            View::Store(broker) => store(broker),
+            View::Engine(broker) => state(broker),
             View::Server(asking) => server(asking),
         }
     }
 
-    fn entry(self, store: &'a Store, key: &[u8]) -> Option<&'a Entry> {
-        store.databases.get(self.database.unwrap_or_default())?.look(key, store.now.millis())
+    fn entry(self, state: &'a EngineState, key: &[u8]) -> Option<&'a Entry> {
+        state.databases.get(self.database.unwrap_or_default())?.look(key, state.now.millis())
     }
 
     /// What a command about keys answers; null for an error, as of a key of another type.
@@ -68,7 +68,7 @@ impl<'a> State<'a> {
     /// How many clients are connected.
     #[must_use]
     pub fn clients(self) -> usize {
-        self.either(|store| store.clients.len(), |asking| asking.count(Condition::Clients { count: 0 }))
+        self.either(|state| state.clients.len(), |asking| asking.count(Condition::Clients { count: 0 }))
     }
 
     /// How many clients have given themselves this name, by CLIENT SETNAME or HELLO.
@@ -76,7 +76,7 @@ impl<'a> State<'a> {
     pub fn clients_named(self, name: impl AsRef<[u8]>) -> usize {
         let name = name.as_ref();
         self.either(
-            |store| store.clients.iter().filter(|(_, client)| *client.name == *name).count(),
+            |state| state.clients.iter().filter(|(_, client)| *client.name == *name).count(),
             |asking| asking.clients().iter().filter(|client| client.name.as_bytes() == name).count(),
         )
     }
@@ -86,7 +86,7 @@ impl<'a> State<'a> {
     pub fn subscribers(self, channel: impl AsRef<[u8]>) -> usize {
         let channel = channel.as_ref();
         self.either(
-            |store| store.pubsub.subscribers(Kind::Channel, channel),
+            |state| state.pubsub.subscribers(Kind::Channel, channel),
             |asking| asking.count(Condition::Subscribers { channel: channel.to_vec(), count: 0 }),
         )
     }
@@ -96,7 +96,7 @@ impl<'a> State<'a> {
     pub fn pattern_subscribers(self, pattern: impl AsRef<[u8]>) -> usize {
         let pattern = pattern.as_ref();
         self.either(
-            |store| store.pubsub.subscribers(Kind::Pattern, pattern),
+            |state| state.pubsub.subscribers(Kind::Pattern, pattern),
             |asking| asking.count(Condition::PatternSubscribers { pattern: pattern.to_vec(), count: 0 }),
         )
     }
@@ -106,7 +106,7 @@ impl<'a> State<'a> {
     pub fn published(self, channel: impl AsRef<[u8]>) -> usize {
         let channel = channel.as_ref();
         self.either(
-            |store| store.journal.messages(channel),
+            |state| state.journal.messages(channel),
             |asking| asking.count(Condition::Published { channel: channel.to_vec(), count: 0 }),
         )
     }
@@ -116,7 +116,7 @@ impl<'a> State<'a> {
     pub fn blocked(self, key: impl AsRef<[u8]>) -> usize {
         let key = key.as_ref();
         self.either(
-            |store| store.waiters.count(key),
+            |state| state.waiters.count(key),
             |asking| asking.count(Condition::Blocked { key: key.to_vec(), count: 0 }),
         )
     }
@@ -125,7 +125,7 @@ impl<'a> State<'a> {
     #[must_use]
     pub fn blocked_clients(self) -> usize {
         self.either(
-            |store| store.waiters.blocked(),
+            |state| state.waiters.blocked(),
             |asking| asking.clients().iter().filter(|client| client.blocked).count(),
         )
     }
@@ -136,8 +136,8 @@ impl<'a> State<'a> {
     pub fn pending(self, stream: impl AsRef<[u8]>, group: impl AsRef<[u8]>) -> usize {
         let (stream, group) = (stream.as_ref(), group.as_ref());
         self.either(
-            |store| {
-                let entry = self.entry(store, stream);
+            |state| {
+                let entry = self.entry(state, stream);
                 let stream =
                     entry.and_then(|entry| <crate::data::Stream as crate::data::Typed>::of(&entry.value));
                 let group = stream.and_then(|stream| stream.groups().get(group));
@@ -155,9 +155,9 @@ impl<'a> State<'a> {
     #[must_use]
     pub fn keys(self) -> Vec<Vec<u8>> {
         self.either(
-            |store| {
-                let now = store.now.millis();
-                let database = store.databases.get(self.database.unwrap_or_default());
+            |state| {
+                let now = state.now.millis();
+                let database = state.databases.get(self.database.unwrap_or_default());
                 let keys = database.into_iter().flat_map(crate::keyspace::Database::iter);
                 let live = keys.filter(|(_, entry)| entry.expires().is_none_or(|at| at > now));
                 live.map(|(key, _)| key.to_vec()).collect()
@@ -175,7 +175,7 @@ impl<'a> State<'a> {
     pub fn exists(self, key: impl AsRef<[u8]>) -> bool {
         let key = key.as_ref();
         self.either(
-            |store| self.entry(store, key).is_some(),
+            |state| self.entry(state, key).is_some(),
             |asking| self.asked(asking, [b"EXISTS", key]) == 1,
         )
     }
@@ -185,7 +185,7 @@ impl<'a> State<'a> {
     pub fn length(self, key: impl AsRef<[u8]>) -> usize {
         let key = key.as_ref();
         self.either(
-            |store| self.entry(store, key).map_or(0, |entry| entry.value.len()),
+            |state| self.entry(state, key).map_or(0, |entry| entry.value.len()),
             |asking| {
                 let kind = self.asked(asking, [b"TYPE", key]);
                 let command: &[u8] = match kind.as_str() {
@@ -207,7 +207,7 @@ impl<'a> State<'a> {
     pub fn get(self, key: impl AsRef<[u8]>) -> Value {
         let key = key.as_ref();
         self.either(
-            |store| match self.entry(store, key).map(|entry| &entry.value) {
+            |state| match self.entry(state, key).map(|entry| &entry.value) {
                 Some(crate::data::Value::String(string)) => Value::Bulk(string.bytes().to_vec()),
                 _ => Value::Null,
             },
@@ -220,8 +220,8 @@ impl<'a> State<'a> {
     pub fn field(self, key: impl AsRef<[u8]>, field: impl AsRef<[u8]>) -> Value {
         let (key, field) = (key.as_ref(), field.as_ref());
         self.either(
-            |store| {
-                let value = match self.entry(store, key).map(|entry| &entry.value) {
+            |state| {
+                let value = match self.entry(state, key).map(|entry| &entry.value) {
                     Some(crate::data::Value::Hash(hash)) => hash.get(field),
                     _ => None,
                 };
@@ -236,7 +236,7 @@ impl<'a> State<'a> {
     pub fn has_member(self, key: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> bool {
         let (key, member) = (key.as_ref(), member.as_ref());
         self.either(
-            |store| match self.entry(store, key).map(|entry| &entry.value) {
+            |state| match self.entry(state, key).map(|entry| &entry.value) {
                 Some(crate::data::Value::Set(set)) => set.contains(member),
                 Some(crate::data::Value::SortedSet(set)) => set.score(member).is_some(),
                 _ => false,

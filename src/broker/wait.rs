@@ -230,7 +230,7 @@ impl<'a> Wait<'a> {
     ) -> Option<Registration<'a>> {
         let shared = &*broker.shared;
         let awaited = self.goal.into();
-        match shared.look(|store| shared.waits.add(store, awaited, tell)) {
+        match shared.look(|state| shared.waits.add(state, awaited, tell)) {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),
         }
@@ -287,7 +287,7 @@ impl Registration<'_> {
     /// What there is, unless the state was there.
     fn give_up(&self) -> Option<Seen> {
         let engine = self.shared.engine();
-        self.shared.waits.give_up(engine.store(), self.id)
+        self.shared.waits.give_up(engine.state(), self.id)
     }
 }
 

@@ -217,32 +217,32 @@ mod tests {
     use crate::data::Time;
     use crate::data::value::Type;
     use crate::resp::OwnedRequest;
-    use crate::state::Store;
+    use crate::state::State;
 
     #[test]
     fn a_filter_chooses_who_is_meant_in_the_order_in_which_they_came() {
-        let mut store = Store::new(Config::default(), 1, Time::from_millis(0));
+        let mut state = State::new(Config::default(), 1, Time::from_millis(0));
         let clients: Vec<_> = (0..4)
             .map(|number| {
                 let address = Address { peer: format!("127.0.0.1:{number}").into(), ..Address::default() };
-                store.clients.connect(address, true, false, store.now)
+                state.clients.connect(address, true, false, state.now)
             })
             .collect();
-        store.clients.connect(Address::default(), true, true, store.now);
-        store.subscribe(clients[0], Kind::Channel, b"chat");
-        store.subscribe(clients[1], Kind::Pattern, b"chat");
-        store.subscribe(clients[2], Kind::Channel, b"chat");
+        state.clients.connect(Address::default(), true, true, state.now);
+        state.subscribe(clients[0], Kind::Channel, b"chat");
+        state.subscribe(clients[1], Kind::Pattern, b"chat");
+        state.subscribe(clients[2], Kind::Channel, b"chat");
         let request = OwnedRequest::new(["BLPOP", "queue", "0"]);
         let keys = vec![Bytes::from(&b"queue"[..])];
-        let blocked = store.waiters.add(clients[3], Reason::Key(Type::List), 0, keys, None, request);
-        if let Some(client) = store.clients.get_mut(clients[3]) {
+        let blocked = state.waiters.add(clients[3], Reason::Key(Type::List), 0, keys, None, request);
+        if let Some(client) = state.clients.get_mut(clients[3]) {
             client.blocked = Some(blocked);
         }
-        if let Some(client) = store.clients.get_mut(clients[2]) {
+        if let Some(client) = state.clients.get_mut(clients[2]) {
             client.name = b"ann"[..].into();
         }
         let chosen = |filter: Filter| -> Vec<usize> {
-            let places = store.clients_of(&filter).into_iter();
+            let places = state.clients_of(&filter).into_iter();
             places.filter_map(|key| clients.iter().position(|client| *client == key)).collect()
         };
         let chat = || Filter::subscribed_to("chat");
@@ -257,8 +257,8 @@ mod tests {
         assert_eq!(chosen(chat().or(Filter::id(4))), [0, 2, 3]);
         assert_eq!(chosen(chat().except(Filter::name("ann"))), [0]);
         assert_eq!(chosen(Filter::all().except(chat())), [1, 3]);
-        store.kill(clients[1]);
-        assert_eq!(store.clients_of(&Filter::all().except(chat())), [clients[3]]);
+        state.kill(clients[1]);
+        assert_eq!(state.clients_of(&Filter::all().except(chat())), [clients[3]]);
     }
 
     #[test]

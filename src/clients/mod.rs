@@ -598,7 +598,7 @@ impl Clients {
         }
     }
 
-    /// When [`Store::check_clients`] may have something to do, in milliseconds since the Unix epoch.
+    /// When [`State::check_clients`] may have something to do, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_check(&self, config: &Config, now: Time) -> Option<i64> {
         let idle = self.next_idle_check(config, now);

@@ -10,7 +10,7 @@ use crate::data::bits::{Field, Operation, Overflow};
 use crate::data::string::View;
 use crate::data::{ByteString, Value};
 use crate::resp::parse_integer;
-use crate::state::Store;
+use crate::state::State;
 
 /// The number of a bit, which must lie in what a string may be long.
 fn bit_offset(ctx: &Context<'_>, text: &[u8]) -> Result<u64, Error> {
@@ -19,23 +19,23 @@ fn bit_offset(ctx: &Context<'_>, text: &[u8]) -> Result<u64, Error> {
 
 fn checked_offset(ctx: &Context<'_>, offset: Option<i64>) -> Result<u64, Error> {
     let offset = offset.and_then(|offset| u64::try_from(offset).ok());
-    let offset = offset.filter(|offset| offset / 8 < ctx.store.config.proto_max_bulk_len);
+    let offset = offset.filter(|offset| offset / 8 < ctx.state.config.proto_max_bulk_len);
     offset.ok_or(Error::new("ERR bit offset is not an integer or out of range"))
 }
 
 /// The bytes of a key that a command reads; none, if it is not there.
-fn read<'a>(store: &'a mut Store, key: &[u8]) -> Result<Option<View<'a>>, Error> {
-    Ok(store.get::<ByteString>(key)?.map(ByteString::bytes))
+fn read<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
+    Ok(state.get::<ByteString>(key)?.map(ByteString::bytes))
 }
 
 /// Changes the bytes of a key, which is made if it is not there, and then has at least so many.
 fn edit<R>(
-    store: &mut Store,
+    state: &mut State,
     key: &[u8],
     len: usize,
     change: impl FnOnce(&mut Vec<u8>) -> R,
 ) -> Result<R, Error> {
-    if let Some(string) = store.get_mut::<ByteString>(key)? {
+    if let Some(string) = state.get_mut::<ByteString>(key)? {
         return Ok(string.edit(|bytes| {
             if bytes.len() < len {
                 bytes.resize(len, 0);
@@ -45,7 +45,7 @@ fn edit<R>(
     }
     let mut bytes = vec![0; len];
     let result = change(&mut bytes);
-    store.insert(key, Value::String(ByteString::raw(bytes)), None);
+    state.insert(key, Value::String(ByteString::raw(bytes)), None);
     Ok(result)
 }
 
@@ -66,10 +66,10 @@ pub fn setbit(ctx: &mut Context<'_>) -> Outcome {
         _ => return Err(Error::new("ERR bit is not an integer or out of range")),
     };
     let len = bytes_for(offset);
-    let before = ctx.store.get_mut::<ByteString>(key)?.map(|string| string.len());
-    let old = edit(ctx.store, key, len, |bytes| bits::set(bytes, offset, bit))?;
+    let before = ctx.state.get_mut::<ByteString>(key)?.map(|string| string.len());
+    let old = edit(ctx.state, key, len, |bytes| bits::set(bytes, offset, bit))?;
     if old != bit || before.is_none_or(|before| before < len) {
-        ctx.store.modified(Class::STRING, "setbit", key);
+        ctx.state.modified(Class::STRING, "setbit", key);
     }
     ctx.reply.integer(old.into());
     Ok(())
@@ -83,7 +83,7 @@ pub fn setbit(ctx: &mut Context<'_>) -> Outcome {
 pub fn getbit(ctx: &mut Context<'_>) -> Outcome {
     let offset = bit_offset(ctx, &ctx.args[2])?;
     let key = &ctx.args[1];
-    let bit = read(ctx.store, key)?.is_some_and(|bytes| bits::get(&bytes, offset));
+    let bit = read(ctx.state, key)?.is_some_and(|bytes| bits::get(&bytes, offset));
     ctx.reply.integer(bit.into());
     Ok(())
 }
@@ -108,7 +108,7 @@ fn bit_range(in_bits: bool, len: usize, choose: impl Fn(usize) -> Range<usize>) 
 
 /// Whether BITCOUNT and BITPOS answer for a missing key or another type before they look at the range.
 fn looks_at_key_first(ctx: &Context<'_>) -> bool {
-    ctx.store.config.compat < Version::Redis7_4
+    ctx.state.config.compat < Version::Redis7_4
 }
 
 /// `BITCOUNT key [start end [BYTE|BIT]]`.
@@ -118,7 +118,7 @@ fn looks_at_key_first(ctx: &Context<'_>) -> bool {
 /// Indices that are none, or the key holds another type.
 pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    if looks_at_key_first(ctx) && read(ctx.store, &args[1])?.is_none() {
+    if looks_at_key_first(ctx) && read(ctx.state, &args[1])?.is_none() {
         ctx.reply.integer(0);
         return Ok(());
     }
@@ -136,7 +136,7 @@ pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
         }
         _ => return Err(Error::SYNTAX),
     };
-    let bytes = read(ctx.store, &args[1])?;
+    let bytes = read(ctx.state, &args[1])?;
     let bytes = bytes.as_deref().unwrap_or_default();
     let count = bits::count(bytes, bit_range(in_bits, bytes.len(), |len| string_range(start, end, len)));
     ctx.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
@@ -154,7 +154,7 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
         bit @ 0..=1 => bit == 1,
         _ => return Err(Error::new("ERR The bit argument must be 1 or 0.")),
     };
-    if looks_at_key_first(ctx) && read(ctx.store, &args[1])?.is_none() {
+    if looks_at_key_first(ctx) && read(ctx.state, &args[1])?.is_none() {
         ctx.reply.integer(-i64::from(bit));
         return Ok(());
     }
@@ -164,7 +164,7 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
     let start = args.get(3).map_or(Ok(0), integer)?;
     let in_bits = args.get(5).map_or(Ok(false), in_bits)?;
     let end = args.get(4).map(integer).transpose()?;
-    let bytes = read(ctx.store, &args[1])?;
+    let bytes = read(ctx.state, &args[1])?;
     let place = if let Some(bytes) = &bytes {
         let range = bit_range(in_bits, bytes.len(), |len| clamped_range(start, end.unwrap_or(-1), len));
         // Behind a string without an end there are zeros.
@@ -191,12 +191,12 @@ pub fn bitop(ctx: &mut Context<'_>) -> Outcome {
     if operation == Operation::Not && keys.len() != 1 {
         return Err(Error::new("ERR BITOP NOT must be called with a single source key."));
     }
-    let strings = ctx.store.get_all::<ByteString>(keys.iter())?;
+    let strings = ctx.state.get_all::<ByteString>(keys.iter())?;
     let views: Vec<_> = strings.into_iter().map(|string| string.map(ByteString::bytes)).collect();
     let bytes: Vec<&[u8]> = views.iter().map(|view| view.as_deref().unwrap_or_default()).collect();
     let result = bits::join(operation, &bytes);
     let len = result.len();
-    ctx.store.put_result(destination, Value::String(ByteString::raw(result)), 1, Class::STRING, "set");
+    ctx.state.put_result(destination, Value::String(ByteString::raw(result)), 1, Class::STRING, "set");
     ctx.reply.count(len);
     Ok(())
 }
@@ -301,7 +301,7 @@ pub fn bitfield_ro(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn get_fields(ctx: &mut Context<'_>, parts: &[Part]) -> Outcome {
-    let bytes = read(ctx.store, &ctx.args[1])?;
+    let bytes = read(ctx.state, &ctx.args[1])?;
     let bytes = bytes.as_deref().unwrap_or_default();
     ctx.reply.array(parts.len());
     for part in parts {
@@ -315,10 +315,10 @@ fn change_fields(ctx: &mut Context<'_>, parts: &[Part]) -> Outcome {
     let written = parts.iter().filter(|part| !matches!(part.action, Action::Get));
     let len =
         written.map(|part| bytes_for(part.at + u64::from(part.field.bits) - 1)).max().unwrap_or_default();
-    let before = ctx.store.get_mut::<ByteString>(key)?.map(|string| string.len());
+    let before = ctx.state.get_mut::<ByteString>(key)?.map(|string| string.len());
     let grown = before.is_none_or(|before| before < len);
     let mut changes = 0;
-    let answers: Vec<Option<i64>> = edit(ctx.store, key, len, |bytes| {
+    let answers: Vec<Option<i64>> = edit(ctx.state, key, len, |bytes| {
         let mut answer = |part: &Part| {
             let old = part.field.get(bytes, part.at);
             let (new, answers_new) = match part.action {
@@ -341,7 +341,7 @@ fn change_fields(ctx: &mut Context<'_>, parts: &[Part]) -> Outcome {
         }
     }
     if changes > 0 {
-        ctx.store.modified_by(changes, Class::STRING, "setbit", key);
+        ctx.state.modified_by(changes, Class::STRING, "setbit", key);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
 use crate::commands::table;
 use crate::config::Version;
 use crate::resp::{Args, Protocol, parse_integer};
-use crate::state::Store;
+use crate::state::State;
 
 /// `CLIENT ID`.
 ///
@@ -42,12 +42,12 @@ pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let option = |name: &[u8]| args[2].eq_ignore_ascii_case(name);
     let clients = match args.len() {
-        2 => connections(ctx.store, |_| true),
+        2 => connections(ctx.state, |_| true),
         4 if option(b"type") => {
             let kind = Kind::parse(&args[3])?;
-            connections(ctx.store, |client| kind.is(client))
+            connections(ctx.state, |client| kind.is(client))
         }
-        4.. if option(b"id") => by_ids(ctx.store, args.from(3))?,
+        4.. if option(b"id") => by_ids(ctx.state, args.from(3))?,
         _ => return Err(Error::SYNTAX),
     };
     let mut text = Vec::new();
@@ -60,17 +60,17 @@ pub fn list(ctx: &mut Context<'_>) -> Outcome {
 
 /// The connections that are wanted, in the order in which they came. Those that are being cut off are gone
 /// already, as redis-server sees it.
-fn connections(store: &Store, wanted: impl Fn(&Client) -> bool) -> Vec<ClientKey> {
-    let alive = store.clients.iter().filter(|(_, client)| client.close != Close::Now && wanted(client));
+fn connections(state: &State, wanted: impl Fn(&Client) -> bool) -> Vec<ClientKey> {
+    let alive = state.clients.iter().filter(|(_, client)| client.close != Close::Now && wanted(client));
     let mut found: Vec<_> = alive.map(|(key, client)| (client.id, key)).collect();
     found.sort_unstable_by_key(|(id, _)| *id);
     found.into_iter().map(|(_, key)| key).collect()
 }
 
 /// The connections of these numbers, as far as there are such, in the order of the numbers.
-fn by_ids(store: &Store, ids: Args<'_>) -> Result<Vec<ClientKey>, Error> {
-    let clients = connections(store, |_| true);
-    let id_of = |key: &ClientKey| store.clients.get(*key).map_or(0, |client| client.id);
+fn by_ids(state: &State, ids: Args<'_>) -> Result<Vec<ClientKey>, Error> {
+    let clients = connections(state, |_| true);
+    let id_of = |key: &ClientKey| state.clients.get(*key).map_or(0, |client| client.id);
     let mut found = Vec::new();
     for id in ids.iter() {
         let id = parse_integer(id).ok_or(Error::new("ERR Invalid client ID"))?;
@@ -110,9 +110,9 @@ impl Kind {
 /// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as there of
 /// clients without a socket: the engine knows none. `qbuf-free` is 0, because a connection owns no read buffer.
 fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
-    let Some(client) = ctx.store.clients.get(key) else { return };
-    let now = ctx.store.now.seconds();
-    let version = ctx.store.config.compat;
+    let Some(client) = ctx.state.clients.get(key) else { return };
+    let now = ctx.state.now.seconds();
+    let version = ctx.state.config.compat;
     let subscriptions = client.subscriptions.as_deref();
     let (channels, patterns, shard_channels) = subscriptions
         .map_or((0, 0, 0), |all| (all.channels.len(), all.patterns.len(), all.shard_channels.len()));
@@ -207,7 +207,7 @@ fn flags(client: &Client) -> String {
 /// A name with spaces or special characters.
 pub fn setname(ctx: &mut Context<'_>) -> Outcome {
     let name = ctx.args.get(2).unwrap_or_default();
-    if !printable(name, ctx.store.config.compat) {
+    if !printable(name, ctx.state.config.compat) {
         return Err(Error::CLIENT_NAME);
     }
     ctx.client()?.name = name.into();
@@ -242,7 +242,7 @@ pub fn getname(ctx: &mut Context<'_>) -> Outcome {
 pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
     let attribute = ctx.args.get(2).unwrap_or_default();
     let value = ctx.args.get(3).unwrap_or_default();
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let client = ctx.client()?;
     let place = match attribute.to_ascii_lowercase().as_slice() {
         b"lib-name" => &mut client.library,
@@ -328,18 +328,18 @@ pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     let filter = if old_form {
         KillFilter { address: args.get(2), ..KillFilter::default() }
     } else {
-        KillFilter::parse(args.from(2), ctx.store.config.compat)?
+        KillFilter::parse(args.from(2), ctx.state.config.compat)?
     };
-    let now = ctx.store.now.seconds();
-    let killed = connections(ctx.store, |client| filter.matches(client, now));
+    let now = ctx.state.now.seconds();
+    let killed = connections(ctx.state, |client| filter.matches(client, now));
     let mut count = 0;
     for client in killed {
         if client != ctx.client {
-            ctx.store.kill(client);
+            ctx.state.kill(client);
         } else if filter.skip_me {
             continue;
         } else {
-            ctx.store.clients.close(client, Close::AfterReply);
+            ctx.state.clients.close(client, Close::AfterReply);
         }
         count += 1;
     }
@@ -366,8 +366,8 @@ pub fn unblock(ctx: &mut Context<'_>) -> Outcome {
         Some(_) => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
     let id = u64::try_from(numbers::integer(&args[2])?).ok();
-    let client = id.and_then(|id| ctx.store.clients.by_id(id));
-    let unblocked = client.is_some_and(|client| ctx.store.unblock(client, answer));
+    let client = id.and_then(|id| ctx.state.clients.by_id(id));
+    let unblocked = client.is_some_and(|client| ctx.state.unblock(client, answer));
     ctx.reply.integer(unblocked.into());
     Ok(())
 }
@@ -386,13 +386,13 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
         Some(mode) if mode.eq_ignore_ascii_case(b"write") => true,
         Some(_) => return Err(Error::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let now = ctx.store.now;
+    let now = ctx.state.now;
     let mut until = numbers::deadline_from_millis(&args[2], now)?.unwrap_or_else(|| now.millis());
-    if let Some(pause) = ctx.store.waiters.pause.filter(|pause| pause.until > now.millis()) {
+    if let Some(pause) = ctx.state.waiters.pause.filter(|pause| pause.until > now.millis()) {
         until = until.max(pause.until);
         writes_only &= pause.writes_only;
     }
-    ctx.store.waiters.pause = Some(Pause { until, writes_only });
+    ctx.state.waiters.pause = Some(Pause { until, writes_only });
     ctx.reply.ok();
     Ok(())
 }
@@ -403,8 +403,8 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
-    let now = ctx.store.now.millis();
-    if let Some(pause) = &mut ctx.store.waiters.pause {
+    let now = ctx.state.now.millis();
+    if let Some(pause) = &mut ctx.state.waiters.pause {
         pause.until = now;
     }
     ctx.reply.ok();

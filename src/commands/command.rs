@@ -26,18 +26,18 @@ pub fn command(ctx: &mut Context<'_>) -> Outcome {
 
 /// All commands of the version that is spoken, without subcommands.
 fn commands(ctx: &Context<'_>) -> Vec<&'static Command> {
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     table::commands().filter(|command| command.is_in(version)).collect()
 }
 
 /// The command or subcommand of this full name, if the version that is spoken has it.
 fn lookup(ctx: &Context<'_>, name: &[u8]) -> Option<&'static Command> {
-    table::lookup_full(name).filter(|command| command.is_in(ctx.store.config.compat))
+    table::lookup_full(name).filter(|command| command.is_in(ctx.state.config.compat))
 }
 
 /// The subcommands of a container that the version which is spoken has.
 fn subcommands(ctx: &Context<'_>, container: &'static Command) -> Vec<&'static Command> {
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     container.subcommands().iter().filter(|command| command.is_in(version)).collect()
 }
 
@@ -101,7 +101,7 @@ pub fn docs(ctx: &mut Context<'_>) -> Outcome {
 pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let filter = if args.len() == 2 { None } else { Some(filter(args.from(2))?) };
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let rows = table::all().iter().filter(|row| row.is_in(version));
     let rows = rows.filter(|row| filter.as_ref().is_none_or(|filter| filter.accepts(row)));
     let names: Vec<_> = rows.map(Command::full_name).collect();
@@ -175,7 +175,7 @@ pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
 /// Answers with an array: each key in the call that is given, written by `write`.
 fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &'static str)) -> Outcome {
     let call = ctx.args.from(2);
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let command = call.get(0).and_then(table::lookup);
     let command = match (command, call.get(1)) {
         (Some(container), Some(name)) if container.is_container() => container.subcommand(name),
@@ -251,7 +251,7 @@ fn write_number(ctx: &mut Context<'_>, name: &str, number: i64) {
 fn write_info(ctx: &mut Context<'_>, command: &'static Command) {
     ctx.reply.array(10);
     ctx.reply.bulk(command.full_name().as_bytes());
-    ctx.reply.integer(command.arity_in(ctx.store.config.compat).into());
+    ctx.reply.integer(command.arity_in(ctx.state.config.compat).into());
     write_flags(ctx, &command.flags.names().collect::<Vec<_>>());
     let (first, last, step) = command.legacy_keys();
     for number in [first, last, step] {
@@ -338,7 +338,7 @@ fn write_unknown(ctx: &mut Context<'_>) {
 fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     let arguments = syntax::parse(command.syntax);
     let subcommands = subcommands(ctx, command);
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let deprecated = command.deprecated.filter(|deprecated| Version::having(deprecated.since) <= version);
     let costs = !command.complexity.is_empty();
     ctx.reply.map(
@@ -380,7 +380,7 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
 
 /// Arguments as `COMMAND DOCS` shows them. The nesting is that of the table, a few levels at most.
 fn write_arguments(ctx: &mut Context<'_>, arguments: &[Argument]) {
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let is_in = |argument: &&Argument| argument.since.is_none_or(|since| Version::having(since) <= version);
     ctx.reply.array(arguments.iter().filter(is_in).count());
     for argument in arguments.iter().filter(is_in) {

@@ -395,7 +395,7 @@ fn set_output_limits(config: &mut Config, text: &[u8]) -> Result<(), String> {
 /// None: the type is that of all commands.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let mut found: Vec<(&[u8], &Parameter)> = Vec::new();
     let add = |found: &mut Vec<_>, name, parameter| {
         if !found.iter().any(|(known, _): &(&[u8], _)| known.eq_ignore_ascii_case(name)) {
@@ -418,7 +418,7 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.map(found.len());
     for (name, parameter) in found {
         ctx.reply.bulk(name);
-        ctx.reply.bulk(&parameter.get(&ctx.store.config));
+        ctx.reply.bulk(&parameter.get(&ctx.state.config));
     }
     Ok(())
 }
@@ -441,7 +441,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     let mut settings: Vec<(&[u8], &[u8], &Parameter)> = Vec::new();
     for at in (0..pairs.len()).step_by(2) {
         let (name, value) = (pairs.get(at).unwrap_or_default(), pairs.get(at + 1).unwrap_or_default());
-        let Some(parameter) = lookup(name, ctx.store.config.compat) else {
+        let Some(parameter) = lookup(name, ctx.state.config.compat) else {
             let unknown = "ERR Unknown option or number of arguments for CONFIG SET - '";
             return Err(Error::quoting(unknown, name, "'"));
         };
@@ -455,18 +455,18 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         }
         settings.push((name, value, parameter));
     }
-    let mut config = ctx.store.config.clone();
+    let mut config = ctx.state.config.clone();
     for (name, value, parameter) in settings {
         parameter.set(&mut config, value).map_err(|problem| failed(name, &problem))?;
     }
-    let now = ctx.store.config.maxclients;
+    let now = ctx.state.config.maxclients;
     if config.maxclients != now && config.maxclients > config.maxclients_possible {
         let possible = config.maxclients_possible;
         let problem = "The operating system is not able to handle the specified number of clients, try with";
         return Err(failed(b"maxclients", &format!("{problem} {possible}")));
     }
-    ctx.store.config = config;
-    ctx.store.clients.forget_idle_check();
+    ctx.state.config = config;
+    ctx.state.clients.forget_idle_check();
     ctx.reply.ok();
     Ok(())
 }
@@ -490,8 +490,8 @@ pub fn change(config: &mut Config, name: &str, value: &str) -> Result<(), String
 ///
 /// None: the type is that of all commands.
 pub fn resetstat(ctx: &mut Context<'_>) -> Outcome {
-    ctx.store.stats.reset();
-    ctx.store.clients.output_limit_disconnections = 0;
+    ctx.state.stats.reset();
+    ctx.state.clients.output_limit_disconnections = 0;
     ctx.reply.ok();
     Ok(())
 }

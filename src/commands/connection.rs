@@ -20,7 +20,7 @@ const DEFAULT_USER: &[u8] = b"default";
 pub fn auth(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (user, password) = match args.len() {
-        2 if ctx.store.config.requirepass.is_empty() => {
+        2 if ctx.state.config.requirepass.is_empty() => {
             return Err(Error::new(
                 "ERR AUTH <password> called without any password configured for the default user. Are you \
                  sure your configuration is correct?",
@@ -37,7 +37,7 @@ pub fn auth(ctx: &mut Context<'_>) -> Outcome {
 
 /// Checks a user and a password; without a configured password any will do.
 fn log_in(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
-    let wanted = &ctx.store.config.requirepass;
+    let wanted = &ctx.state.config.requirepass;
     let right = wanted.is_empty() || wanted == password;
     if user != DEFAULT_USER || !right {
         return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
@@ -82,7 +82,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
             at += 3;
         } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
             name = Some(&args[at + 1]);
-            if !printable(&args[at + 1], ctx.store.config.compat) {
+            if !printable(&args[at + 1], ctx.state.config.compat) {
                 return Err(Error::CLIENT_NAME);
             }
             at += 2;
@@ -93,7 +93,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     if let Some((user, password)) = login {
         log_in(ctx, user, password)?;
     }
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let client = ctx.client()?;
     if !client.authenticated {
         let hint = if version < Version::Redis7_4 { "HELLO AUTH" } else { "HELLO <proto> AUTH" };
@@ -166,7 +166,7 @@ pub fn quit(ctx: &mut Context<'_>) -> Outcome {
         // client to go.
         client.ignored = true;
     } else {
-        ctx.store.clients.close(ctx.client, Close::AfterReply);
+        ctx.state.clients.close(ctx.client, Close::AfterReply);
     }
     Ok(())
 }
@@ -177,10 +177,10 @@ pub fn quit(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn reset(ctx: &mut Context<'_>) -> Outcome {
-    ctx.store.release(ctx.client);
-    ctx.store.faults.forget_client(ctx.client);
-    ctx.store.clients.monitors.retain(|monitor| *monitor != ctx.client);
-    let authenticated = ctx.store.config.requirepass.is_empty();
+    ctx.state.release(ctx.client);
+    ctx.state.faults.forget_client(ctx.client);
+    ctx.state.clients.monitors.retain(|monitor| *monitor != ctx.client);
+    let authenticated = ctx.state.config.requirepass.is_empty();
     let client = ctx.client()?;
     client.monitor = false;
     client.db = 0;
@@ -217,6 +217,6 @@ pub fn select(ctx: &mut Context<'_>) -> Outcome {
 pub(super) fn database(ctx: &Context<'_>, index: i32) -> Result<usize, Error> {
     usize::try_from(index)
         .ok()
-        .filter(|index| *index < ctx.store.databases.len())
+        .filter(|index| *index < ctx.state.databases.len())
         .ok_or(Error::new("ERR DB index is out of range"))
 }

@@ -53,19 +53,19 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     let micros = number.unwrap_or_default() * 1e6;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let micros = micros.max(0.0) as u64;
-    if micros > 0 && ctx.store.clock_stands_still && ctx.store.config.control {
+    if micros > 0 && ctx.state.clock_stands_still && ctx.state.config.control {
         // Whoever could move the clock would be asleep as well.
         return Err(Error::new("ERR the clock stands still, and MINIBROKER ADVANCE could not be heard"));
     }
     if micros > 0 {
-        ctx.store.asleep_until = Some(ctx.store.now + Duration::from_micros(micros));
+        ctx.state.asleep_until = Some(ctx.state.now + Duration::from_micros(micros));
     }
     ok(ctx)
 }
 
 /// `DEBUG SET-ACTIVE-EXPIRE 0|1`: whether keys vanish by themselves when their time has come.
 fn set_active_expire(ctx: &mut Context<'_>) -> Outcome {
-    ctx.store.active_expire = lenient_integer(&ctx.args[2]) != 0;
+    ctx.state.active_expire = lenient_integer(&ctx.args[2]) != 0;
     ok(ctx)
 }
 
@@ -91,7 +91,7 @@ fn quicklist_packed_threshold(ctx: &mut Context<'_>) -> Outcome {
     let size = parse_memory(&ctx.args[2]).ok().filter(|size| (0..=MAX).contains(size));
     let size =
         size.ok_or(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
-    ctx.store.config.quicklist_packed_threshold = usize::try_from(size).unwrap_or(usize::MAX);
+    ctx.state.config.quicklist_packed_threshold = usize::try_from(size).unwrap_or(usize::MAX);
     ok(ctx)
 }
 
@@ -107,9 +107,9 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::subcommand_syntax(&ctx.args[1], "DEBUG"));
     }
     let key = &ctx.args[2];
-    let now = ctx.store.now;
-    let version = ctx.store.config.compat;
-    let entry = ctx.store.peek(key).ok_or(Error::NO_SUCH_KEY)?;
+    let now = ctx.state.now;
+    let version = ctx.state.config.compat;
+    let entry = ctx.state.peek(key).ok_or(Error::NO_SUCH_KEY)?;
     let (value, access) = (&entry.value, entry.access);
     let count = if is_shared(value) { i32::MAX } else { 1 };
     // An address would not be the same in two runs.
@@ -125,8 +125,8 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
 
 /// `DEBUG LISTPACK key`: redis-server prints the listpack on its terminal.
 fn listpack(ctx: &mut Context<'_>) -> Outcome {
-    let version = ctx.store.config.compat;
-    let entry = ctx.store.peek(&ctx.args[2]).ok_or(Error::NO_SUCH_KEY)?;
+    let version = ctx.state.config.compat;
+    let entry = ctx.state.peek(&ctx.args[2]).ok_or(Error::NO_SUCH_KEY)?;
     if entry.value.encoding(version) != "listpack" {
         return Err(Error::new("ERR Not a listpack encoded object."));
     }

@@ -53,7 +53,7 @@ pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
     let triples = (0..places.len()).step_by(3);
     let scored = triples.map(|at| Ok((place(&places[at], &places[at + 1])?.score(), &places[at + 2])));
     let scored: Vec<(f64, &[u8])> = scored.collect::<Result<_, Error>>()?;
-    let added = add_scored(ctx.store, key, options, scored.into_iter().map(Ok))?;
+    let added = add_scored(ctx.state, key, options, scored.into_iter().map(Ok))?;
     ctx.reply.count(added.counted);
     Ok(())
 }
@@ -64,8 +64,8 @@ pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn geopos(ctx: &mut Context<'_>) -> Outcome {
-    let version = ctx.store.config.compat;
-    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let version = ctx.state.config.compat;
+    let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
     let members = ctx.args.from(2);
     ctx.reply.array(members.len());
     for member in members.iter() {
@@ -96,7 +96,7 @@ fn write_place(reply: &mut Reply<'_>, place: Place, version: Version) {
 ///
 /// The key holds another type.
 pub fn geohash(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
     let members = ctx.args.from(2);
     ctx.reply.array(members.len());
     for member in members.iter() {
@@ -119,7 +119,7 @@ pub fn geodist(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::SYNTAX);
     }
     let metres = args.get(4).map_or(Ok(1.0), unit)?;
-    let set: Option<&SortedSet> = ctx.store.get(&args[1])?;
+    let set: Option<&SortedSet> = ctx.state.get(&args[1])?;
     let place = |member: &[u8]| set?.score(member).map(Place::of_score);
     match (place(&args[2]), place(&args[3])) {
         (Some(one), Some(other)) => write_distance(&mut ctx.reply, one.distance(other) / metres),
@@ -395,9 +395,9 @@ fn place_of_member(set: &SortedSet, member: &[u8]) -> Result<Place, Error> {
 fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
     let args = ctx.args;
     let source = if form == Form::SearchAndStore { &args[2] } else { &args[1] };
-    let limits = Limits::from(&ctx.store.config);
-    let version = ctx.store.config.compat;
-    let set: Option<&SortedSet> = ctx.store.get(source)?;
+    let limits = Limits::from(&ctx.state.config);
+    let version = ctx.state.config.compat;
+    let set: Option<&SortedSet> = ctx.state.get(source)?;
     let query = Query::parse(args, set, form, may_store)?;
     let found = set.map(|set| query.find(set)).unwrap_or_default();
     let Some(destination) = query.destination else {
@@ -411,7 +411,7 @@ fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
     }
     let len = result.len();
     let event = if form == Form::SearchAndStore { "geosearchstore" } else { "georadiusstore" };
-    ctx.store.put_result(destination, result.into_value(), len, Class::SORTED_SET, event);
+    ctx.state.put_result(destination, result.into_value(), len, Class::SORTED_SET, event);
     ctx.reply.count(len);
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::data::hyperloglog;
 use crate::data::hyperloglog::{Corrupted, Union};
 use crate::data::string::View;
 use crate::data::{ByteString, Value};
-use crate::state::Store;
+use crate::state::State;
 
 const CORRUPTED: &str = "INVALIDOBJ Corrupted HLL object detected";
 const NO_COUNTER: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";
@@ -19,14 +19,14 @@ impl From<Corrupted> for Error {
 }
 
 /// The counter of a key, if it is there. Not counted as a hit or miss.
-fn peek<'a>(store: &'a mut Store, key: &[u8]) -> Result<Option<View<'a>>, Error> {
-    let string = store.get_mut::<ByteString>(key)?;
+fn peek<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
+    let string = state.get_mut::<ByteString>(key)?;
     checked(string.map(|string| string.bytes()))
 }
 
 /// The counter of a key, for a command that reads.
-fn read<'a>(store: &'a mut Store, key: &[u8]) -> Result<Option<View<'a>>, Error> {
-    checked(store.get::<ByteString>(key)?.map(ByteString::bytes))
+fn read<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
+    checked(state.get::<ByteString>(key)?.map(ByteString::bytes))
 }
 
 fn checked(bytes: Option<View<'_>>) -> Result<Option<View<'_>>, Error> {
@@ -37,11 +37,11 @@ fn checked(bytes: Option<View<'_>>) -> Result<Option<View<'_>>, Error> {
 }
 
 /// Changes the counter of a key, which is made if it is not there.
-fn edit<R>(store: &mut Store, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, Error> {
-    if peek(store, key)?.is_none() {
-        store.insert(key, Value::String(ByteString::raw(hyperloglog::new())), None);
+fn edit<R>(state: &mut State, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, Error> {
+    if peek(state, key)?.is_none() {
+        state.insert(key, Value::String(ByteString::raw(hyperloglog::new())), None);
     }
-    let string = store.get_or_create::<ByteString>(key)?;
+    let string = state.get_or_create::<ByteString>(key)?;
     Ok(string.edit(change))
 }
 
@@ -52,9 +52,9 @@ fn edit<R>(store: &mut Store, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R
 /// The key holds something else, or the counter is corrupted.
 pub fn pfadd(ctx: &mut Context<'_>) -> Outcome {
     let (key, elements) = (&ctx.args[1], ctx.args.from(2));
-    let sparse_max = ctx.store.config.hll_sparse_max_bytes;
-    let created = peek(ctx.store, key)?.is_none();
-    let changes = edit(ctx.store, key, |counter| {
+    let sparse_max = ctx.state.config.hll_sparse_max_bytes;
+    let created = peek(ctx.state, key)?.is_none();
+    let changes = edit(ctx.state, key, |counter| {
         let mut changes = usize::from(created);
         for element in elements.iter() {
             changes += usize::from(hyperloglog::add(counter, element, sparse_max)?);
@@ -65,7 +65,7 @@ pub fn pfadd(ctx: &mut Context<'_>) -> Outcome {
         Ok::<_, Corrupted>(changes)
     })??;
     if changes > 0 {
-        ctx.store.modified_by(changes, Class::STRING, "pfadd", key);
+        ctx.state.modified_by(changes, Class::STRING, "pfadd", key);
     }
     ctx.reply.integer((changes > 0).into());
     Ok(())
@@ -80,22 +80,22 @@ pub fn pfcount(ctx: &mut Context<'_>) -> Outcome {
     let keys = ctx.args.from(1);
     let count = if keys.len() == 1 {
         let key = &ctx.args[1];
-        let cached = match read(ctx.store, key)? {
+        let cached = match read(ctx.state, key)? {
             None => Some(0),
             Some(counter) => hyperloglog::cached_count(&counter),
         };
         if let Some(count) = cached {
             count
         } else {
-            let count = edit(ctx.store, key, |counter| hyperloglog::count(counter))??;
+            let count = edit(ctx.state, key, |counter| hyperloglog::count(counter))??;
             // The number that was noted is a change of the string.
-            ctx.store.touched(key);
+            ctx.state.touched(key);
             count
         }
     } else {
         let mut union = Union::default();
         for key in keys.iter() {
-            if let Some(counter) = read(ctx.store, key)? {
+            if let Some(counter) = read(ctx.state, key)? {
                 union.add(&counter)?;
             }
         }
@@ -115,19 +115,19 @@ pub fn pfmerge(ctx: &mut Context<'_>) -> Outcome {
     let mut union = Union::default();
     let mut dense = false;
     for key in keys.iter() {
-        if let Some(counter) = read(ctx.store, key)? {
+        if let Some(counter) = read(ctx.state, key)? {
             dense |= hyperloglog::is_dense(&counter);
             union.add(&counter)?;
         }
     }
-    let sparse_max = ctx.store.config.hll_sparse_max_bytes;
-    edit(ctx.store, destination, |counter| {
+    let sparse_max = ctx.state.config.hll_sparse_max_bytes;
+    edit(ctx.state, destination, |counter| {
         if dense {
             hyperloglog::make_dense(counter)?;
         }
         union.write(counter, sparse_max)
     })??;
-    ctx.store.modified(Class::STRING, "pfadd", destination);
+    ctx.state.modified(Class::STRING, "pfadd", destination);
     ctx.reply.ok();
     Ok(())
 }
@@ -141,7 +141,7 @@ pub fn pfmerge(ctx: &mut Context<'_>) -> Outcome {
 pub fn pfdebug(ctx: &mut Context<'_>) -> Outcome {
     let (subcommand, key) = (&ctx.args[1], &ctx.args[2]);
     let missing = || Error::new("ERR The specified key does not exist");
-    let counter = peek(ctx.store, key)?.ok_or_else(missing)?.to_vec();
+    let counter = peek(ctx.state, key)?.ok_or_else(missing)?.to_vec();
     let dense = hyperloglog::is_dense(&counter);
     if is_option(subcommand, "GETREG") {
         let registers = hyperloglog::registers(&counter)?;
@@ -168,8 +168,8 @@ pub fn pfdebug(ctx: &mut Context<'_>) -> Outcome {
 
 /// Makes a counter dense and counts that as a change.
 fn to_dense(ctx: &mut Context<'_>) -> Result<bool, Error> {
-    let changed = edit(ctx.store, &ctx.args[2], hyperloglog::make_dense)??;
-    ctx.store.stats.dirty += u64::from(changed);
+    let changed = edit(ctx.state, &ctx.args[2], hyperloglog::make_dense)??;
+    ctx.state.stats.dirty += u64::from(changed);
     Ok(changed)
 }
 
@@ -189,7 +189,7 @@ fn decoded(counter: &[u8]) -> Vec<u8> {
 ///
 /// The counts are wrong.
 pub fn pfselftest(ctx: &mut Context<'_>) -> Outcome {
-    if let Some(text) = hyperloglog::self_test(&mut ctx.store.random.fork()) {
+    if let Some(text) = hyperloglog::self_test(&mut ctx.state.random.fork()) {
         return Err(Error::new(format!("TESTFAILED {text}")));
     }
     ctx.reply.ok();

@@ -11,8 +11,8 @@ use crate::keyspace::Entry;
 pub fn del(ctx: &mut Context<'_>) -> Outcome {
     let mut removed = 0;
     for key in ctx.args.from(1).iter() {
-        if ctx.store.remove(key).is_some() {
-            ctx.store.modified(Class::GENERIC, "del", key);
+        if ctx.state.remove(key).is_some() {
+            ctx.state.modified(Class::GENERIC, "del", key);
             removed += 1;
         }
     }
@@ -27,21 +27,21 @@ pub fn unlink(ctx: &mut Context<'_>) -> Outcome {
 
 /// `EXISTS key [key ...]`: how many there are, a key that is named twice counted twice.
 pub fn exists(ctx: &mut Context<'_>) -> Outcome {
-    let found = ctx.args.from(1).iter().filter(|key| ctx.store.inspect(key).is_some()).count();
+    let found = ctx.args.from(1).iter().filter(|key| ctx.state.inspect(key).is_some()).count();
     ctx.reply.count(found);
     Ok(())
 }
 
 /// `TOUCH key [key ...]`: how many of the keys there are; they are used now.
 pub fn touch(ctx: &mut Context<'_>) -> Outcome {
-    let found = ctx.args.from(1).iter().filter(|key| ctx.store.read(key).is_some()).count();
+    let found = ctx.args.from(1).iter().filter(|key| ctx.state.read(key).is_some()).count();
     ctx.reply.count(found);
     Ok(())
 }
 
 /// `TYPE key`.
 pub fn type_(ctx: &mut Context<'_>) -> Outcome {
-    let entry = ctx.store.inspect(&ctx.args[1]);
+    let entry = ctx.state.inspect(&ctx.args[1]);
     ctx.reply.simple(entry.map_or("none", |entry| entry.value.kind().name()));
     Ok(())
 }
@@ -104,17 +104,17 @@ fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let key = &ctx.args[1];
     let conditions = conditions(ctx)?;
     let value = integer(&ctx.args[2])?;
-    let at = form.deadline(value, ctx.store.now);
+    let at = form.deadline(value, ctx.state.now);
     let at = at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))?;
-    ctx.store.touch(key);
-    let old = ctx.store.peek(key).map(Entry::expires);
+    ctx.state.touch(key);
+    let old = ctx.state.peek(key).map(Entry::expires);
     let allowed = old.is_some_and(|old| conditions.iter().all(|condition| condition.is_met(old, at)));
-    if allowed && at <= ctx.store.now.millis() {
-        ctx.store.remove(key);
-        ctx.store.modified(Class::GENERIC, "del", key);
+    if allowed && at <= ctx.state.now.millis() {
+        ctx.state.remove(key);
+        ctx.state.modified(Class::GENERIC, "del", key);
     } else if allowed {
-        ctx.store.set_expiry(key, Some(at));
-        ctx.store.modified(Class::GENERIC, "expire", key);
+        ctx.state.set_expiry(key, Some(at));
+        ctx.state.modified(Class::GENERIC, "expire", key);
     }
     ctx.reply.integer(i64::from(allowed));
     Ok(())
@@ -149,8 +149,8 @@ fn rounded_seconds(millis: i64) -> i64 {
 }
 
 fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
-    let now = ctx.store.now.millis();
-    let answer = match ctx.store.inspect(&ctx.args[1]).map(Entry::expires) {
+    let now = ctx.state.now.millis();
+    let answer = match ctx.state.inspect(&ctx.args[1]).map(Entry::expires) {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => tell(at, now),
@@ -161,9 +161,9 @@ fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
 /// `PERSIST key`: 1 if the key would have expired.
 pub fn persist(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let persisted = ctx.store.touch(key) && ctx.store.set_expiry(key, None).is_some();
+    let persisted = ctx.state.touch(key) && ctx.state.set_expiry(key, None).is_some();
     if persisted {
-        ctx.store.modified(Class::GENERIC, "persist", key);
+        ctx.state.modified(Class::GENERIC, "persist", key);
     }
     ctx.reply.integer(i64::from(persisted));
     Ok(())
@@ -177,7 +177,7 @@ pub fn persist(ctx: &mut Context<'_>) -> Outcome {
 pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (from, to) = (&args[1], &args[2]);
-    let (mut db, mut replaces) = (ctx.store.db, false);
+    let (mut db, mut replaces) = (ctx.state.db, false);
     let mut at = 3;
     while let Some(option) = args.get(at) {
         at += 1;
@@ -192,18 +192,18 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
             return Err(Error::SYNTAX);
         }
     }
-    if db == ctx.store.db && from == to {
+    if db == ctx.state.db && from == to {
         return Err(Error::SAME_OBJECT);
     }
     let copies =
-        ctx.store.read(from).is_some() && (!ctx.store.in_database(db, |store| store.touch(to)) || replaces);
-    if copies && let Some(entry) = ctx.store.peek(from) {
+        ctx.state.read(from).is_some() && (!ctx.state.in_database(db, |state| state.touch(to)) || replaces);
+    if copies && let Some(entry) = ctx.state.peek(from) {
         let (value, expires) = (entry.value.clone(), entry.expires());
-        ctx.store.in_database(db, |store| {
+        ctx.state.in_database(db, |state| {
             // Removed first: it is a new key even where there was one.
-            store.remove(to);
-            store.insert(to, value, expires);
-            store.modified(Class::GENERIC, "copy_to", to);
+            state.remove(to);
+            state.insert(to, value, expires);
+            state.modified(Class::GENERIC, "copy_to", to);
         });
     }
     ctx.reply.integer(i64::from(copies));
@@ -219,18 +219,18 @@ pub fn move_(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let db = integer_of_32_bits(&ctx.args[2])?;
     let db = database(ctx, db)?;
-    if db == ctx.store.db {
+    if db == ctx.state.db {
         return Err(Error::SAME_OBJECT);
     }
-    let moves = ctx.store.touch(key) && !ctx.store.in_database(db, |store| store.touch(key));
-    if moves && let Some(entry) = ctx.store.remove(key) {
+    let moves = ctx.state.touch(key) && !ctx.state.in_database(db, |state| state.touch(key));
+    if moves && let Some(entry) = ctx.state.remove(key) {
         let expires = entry.expires();
-        ctx.store.in_database(db, |store| {
-            store.insert(key, entry.value, expires);
-            store.watches.touch(&mut store.clients, db, key);
+        ctx.state.in_database(db, |state| {
+            state.insert(key, entry.value, expires);
+            state.watches.touch(&mut state.clients, db, key);
         });
-        ctx.store.modified(Class::GENERIC, "move_from", key);
-        ctx.store.in_database(db, |store| store.event(Class::GENERIC, "move_to", key));
+        ctx.state.modified(Class::GENERIC, "move_from", key);
+        ctx.state.in_database(db, |state| state.event(Class::GENERIC, "move_to", key));
     }
     ctx.reply.integer(i64::from(moves));
     Ok(())
@@ -238,7 +238,7 @@ pub fn move_(ctx: &mut Context<'_>) -> Outcome {
 
 /// `RANDOMKEY`: the name of some key.
 pub fn randomkey(ctx: &mut Context<'_>) -> Outcome {
-    let key = ctx.store.random_key();
+    let key = ctx.state.random_key();
     ctx.reply.bulk_or_null(key.as_deref());
     Ok(())
 }
@@ -246,10 +246,10 @@ pub fn randomkey(ctx: &mut Context<'_>) -> Outcome {
 /// `KEYS pattern`.
 pub fn keys(ctx: &mut Context<'_>) -> Outcome {
     let wanted = &ctx.args[1];
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     let start = ctx.reply.position();
     let mut found = 0;
-    for (key, entry) in ctx.store.database().iter() {
+    for (key, entry) in ctx.state.database().iter() {
         if scan::matches(wanted, key) && entry.expires().is_none_or(|at| at > now) {
             ctx.reply.bulk(key);
             found += 1;
@@ -266,11 +266,11 @@ pub fn keys(ctx: &mut Context<'_>) -> Outcome {
 /// The cursor is none, unknown options, or a count that is none.
 pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let cursor = numbers::cursor(&args[1], version)?;
     let options = Options::read(args.from(2), Over::Keys, version)?;
-    let (next, places) = ctx.store.scan(cursor, options.count);
-    let (database, now) = (ctx.store.database(), ctx.store.now.millis());
+    let (next, places) = ctx.state.scan(cursor, options.count);
+    let (database, now) = (ctx.state.database(), ctx.state.now.millis());
     scan::answer(&mut ctx.reply, next, |reply| {
         let mut found = 0;
         for (key, entry) in places.filter_map(|place| database.at(place)) {
@@ -294,11 +294,11 @@ pub fn scan(ctx: &mut Context<'_>) -> Outcome {
 /// There is no such key.
 pub fn rename(ctx: &mut Context<'_>) -> Outcome {
     let (from, to) = (&ctx.args[1], &ctx.args[2]);
-    if !ctx.store.contains(from) {
+    if !ctx.state.contains(from) {
         return Err(Error::NO_SUCH_KEY);
     }
     if from != to {
-        ctx.store.rename(from, to);
+        ctx.state.rename(from, to);
     }
     ctx.reply.ok();
     Ok(())
@@ -307,10 +307,10 @@ pub fn rename(ctx: &mut Context<'_>) -> Outcome {
 /// `RENAMENX key newkey`
 pub fn renamenx(ctx: &mut Context<'_>) -> Outcome {
     let (from, to) = (&ctx.args[1], &ctx.args[2]);
-    if !ctx.store.contains(from) {
+    if !ctx.state.contains(from) {
         return Err(Error::NO_SUCH_KEY);
     }
-    let renamed = !ctx.store.contains(to) && ctx.store.rename(from, to);
+    let renamed = !ctx.state.contains(to) && ctx.state.rename(from, to);
     ctx.reply.integer(i64::from(renamed));
     Ok(())
 }

@@ -24,9 +24,9 @@ pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
         for row in 0..rows {
             for _ in 0..columns {
                 // More drops below than above.
-                let drop = ctx.store.random.usize(0..rows * 2) <= row;
+                let drop = ctx.state.random.usize(0..rows * 2) <= row;
                 text.push(if drop {
-                    ctx.store.random.choice(['.', ':', '\'', 'o']).unwrap_or('.')
+                    ctx.state.random.choice(['.', ':', '\'', 'o']).unwrap_or('.')
                 } else {
                     ' '
                 });
@@ -37,7 +37,7 @@ pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
         text.push_str("\nRain on a window. ");
     }
     text.push_str("Redis ver. ");
-    text.push_str(ctx.store.config.compat.release());
+    text.push_str(ctx.state.config.compat.release());
     text.push('\n');
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())

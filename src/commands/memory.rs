@@ -21,7 +21,7 @@ pub fn usage(ctx: &mut Context<'_>) -> Outcome {
         at += 2;
     }
     let samples = if samples == 0 { usize::MAX } else { samples };
-    match ctx.store.database().memory_of(&args[2], samples) {
+    match ctx.state.database().memory_of(&args[2], samples) {
         Some(bytes) => ctx.reply.count(bytes),
         None => ctx.reply.null(),
     }
@@ -30,7 +30,7 @@ pub fn usage(ctx: &mut Context<'_>) -> Outcome {
 
 /// `MEMORY DOCTOR`: there is nothing that could be ill.
 pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
-    let total = ctx.store.memory().total();
+    let total = ctx.state.memory().total();
     let text = format!("About {total} bytes are held, without a limit. MEMORY STATS tells what for.\n");
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())
@@ -38,9 +38,9 @@ pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
 
 /// `MEMORY STATS`: the fields of redis-server's answer of which something is known here.
 pub fn stats(ctx: &mut Context<'_>) -> Outcome {
-    let memory = ctx.store.memory();
+    let memory = ctx.state.memory();
     let (total, overhead) = (memory.total(), memory.clients + memory.pubsub);
-    let keys: usize = ctx.store.databases.iter().map(crate::keyspace::Database::len).sum();
+    let keys: usize = ctx.state.databases.iter().map(crate::keyspace::Database::len).sum();
     let fields = [
         ("total.allocated", total),
         ("startup.allocated", 0),

@@ -1,6 +1,6 @@
 //! The commands, one file a family, called through one declarative [`table`].
 //!
-//! A command is a function of a [`Context`]: it reads its arguments, changes the store, writes one reply. It
+//! A command is a function of a [`Context`]: it reads its arguments, changes the state, writes one reply. It
 //! returns an [`Error`] instead where redis-server answers with one; then nothing has been changed and nothing
 //! of a reply has been left.
 
@@ -50,7 +50,7 @@ use crate::config::Version;
 use crate::data::Bytes;
 use crate::data::value::Type;
 use crate::resp::{Args, OwnedRequest, Reply};
-use crate::state::Store;
+use crate::state::State;
 
 /// What a command returns: nothing, as its reply is written, or the error that is its reply.
 pub type Outcome = Result<(), Error>;
@@ -61,8 +61,8 @@ pub struct Context<'a> {
     pub args: Args<'a>,
     /// Where the reply goes.
     pub reply: Reply<'a>,
-    /// All state. [`Store::db`] is the client's database.
-    pub store: &'a mut Store,
+    /// All state. [`State::db`] is the client's database.
+    pub state: &'a mut State,
     /// Who has sent the request.
     pub client: ClientKey,
     /// The row of the table.
@@ -96,7 +96,7 @@ impl Context<'_> {
     ///
     /// Never while a command runs; the error keeps a mistake of ours from becoming a panic.
     pub fn client(&mut self) -> Result<&mut Client, Error> {
-        self.store.clients.get_mut(self.client).ok_or(Error::new("ERR no such client"))
+        self.state.clients.get_mut(self.client).ok_or(Error::new("ERR no such client"))
     }
 
     /// Answers with the lines of a HELP subcommand.
@@ -106,7 +106,7 @@ impl Context<'_> {
         const OLD: &str = "    Prints this help.";
         self.reply.array(lines.len());
         for line in lines {
-            let is_old = self.store.config.compat < Version::Redis7_4;
+            let is_old = self.state.config.compat < Version::Redis7_4;
             self.reply.simple(if is_old && *line == NEW { OLD } else { line });
         }
     }
@@ -137,6 +137,6 @@ impl Context<'_> {
     ///
     /// Not a number, negative, or out of range.
     pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<i64>, Error> {
-        numbers::deadline_from_seconds(text, self.store.now, self.store.config.compat)
+        numbers::deadline_from_seconds(text, self.state.now, self.state.config.compat)
     }
 }

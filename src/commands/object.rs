@@ -6,7 +6,7 @@ use crate::keyspace::Entry;
 
 /// `OBJECT ENCODING key`: in which form redis-server would keep the value.
 pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let encoding = look_at(ctx).map(|entry| entry.value.encoding(version));
     ctx.reply.bulk_or_null(encoding.map(str::as_bytes));
     Ok(())
@@ -29,7 +29,7 @@ pub fn refcount(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The policy notes how often keys are used, and not when.
 pub fn idletime(ctx: &mut Context<'_>) -> Outcome {
-    let now = ctx.store.now;
+    let now = ctx.state.now;
     let idle = look_at(ctx).map(|entry| entry.access.idle(now));
     answer(ctx, idle, false)
 }
@@ -41,7 +41,7 @@ pub fn idletime(ctx: &mut Context<'_>) -> Outcome {
 /// The policy notes when keys are used, and not how often.
 pub fn freq(ctx: &mut Context<'_>) -> Outcome {
     let access = look_at(ctx).map(|entry| entry.access);
-    let count = access.map(|access| access.count(&ctx.store.config, ctx.store.now).into());
+    let count = access.map(|access| access.count(&ctx.state.config, ctx.state.now).into());
     answer(ctx, count, true)
 }
 
@@ -53,7 +53,7 @@ fn answer(ctx: &mut Context<'_>, value: Option<u32>, counts: bool) -> Outcome {
         ctx.reply.null();
         return Ok(());
     };
-    if ctx.store.config.maxmemory_policy.counts() != counts {
+    if ctx.state.config.maxmemory_policy.counts() != counts {
         let text = if counts {
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked."
         } else {
@@ -68,12 +68,12 @@ fn answer(ctx: &mut Context<'_>, value: Option<u32>, counts: bool) -> Outcome {
 /// The entry of the key, counted as a hit or miss, but without notification and without being used.
 fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
     let key = &ctx.args[2];
-    if ctx.store.contains(key) {
-        ctx.store.stats.keyspace_hits += 1;
+    if ctx.state.contains(key) {
+        ctx.state.stats.keyspace_hits += 1;
     } else {
-        ctx.store.stats.keyspace_misses += 1;
+        ctx.state.stats.keyspace_misses += 1;
     }
-    ctx.store.peek(key)
+    ctx.state.peek(key)
 }
 
 /// True for the integers that redis-server has once only.

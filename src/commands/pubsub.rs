@@ -41,20 +41,20 @@ pub fn sunsubscribe(ctx: &mut Context<'_>) -> Outcome {
 
 /// `PUBLISH channel message`
 pub fn publish(ctx: &mut Context<'_>) -> Outcome {
-    let receivers = ctx.store.publish(&ctx.args[1], &ctx.args[2]);
+    let receivers = ctx.state.publish(&ctx.args[1], &ctx.args[2]);
     answer_publish(ctx, receivers)
 }
 
 /// `SPUBLISH shardchannel message`
 pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
-    let receivers = ctx.store.publish_to_shard(&ctx.args[1], &ctx.args[2]);
+    let receivers = ctx.state.publish_to_shard(&ctx.args[1], &ctx.args[2]);
     answer_publish(ctx, receivers)
 }
 
 /// Answers how many got the message. Before Redis 7.2 what the publisher itself gets stands in front of the answer.
 fn answer_publish(ctx: &mut Context<'_>, receivers: usize) -> Outcome {
     // An answer that is not wanted takes nothing along.
-    if ctx.store.config.compat < Version::Redis7_4 && !ctx.client()?.is_muted() {
+    if ctx.state.config.compat < Version::Redis7_4 && !ctx.client()?.is_muted() {
         let pushes = std::mem::take(&mut ctx.client()?.outbox);
         ctx.reply.written(&pushes);
     }
@@ -86,7 +86,7 @@ pub fn pubsub_shardnumsub(ctx: &mut Context<'_>) -> Outcome {
 
 /// `PUBSUB NUMPAT`
 pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.count(ctx.store.pubsub.names(Kind::Pattern).len());
+    ctx.reply.count(ctx.state.pubsub.names(Kind::Pattern).len());
     Ok(())
 }
 
@@ -118,7 +118,7 @@ fn subscribe_to(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
         return Err(Error::new(format!("ERR {command} isn't allowed for a DENY BLOCKING client")));
     }
     for name in ctx.args.from(1).iter() {
-        ctx.store.subscribe(ctx.client, kind, name);
+        ctx.state.subscribe(ctx.client, kind, name);
         confirm(ctx, kind, word, Some(name))?;
     }
     Ok(())
@@ -137,7 +137,7 @@ fn unsubscribe_from(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
         return confirm(ctx, kind, word, None);
     }
     for name in subscribed {
-        ctx.store.unsubscribe(ctx.client, kind, &name);
+        ctx.state.unsubscribe(ctx.client, kind, &name);
         confirm(ctx, kind, word, Some(&name))?;
     }
     Ok(())
@@ -145,7 +145,7 @@ fn unsubscribe_from(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
 
 fn leave(ctx: &mut Context<'_>, kind: Kind, word: &str, names: Args<'_>) -> Outcome {
     for name in names.iter() {
-        ctx.store.unsubscribe(ctx.client, kind, name);
+        ctx.state.unsubscribe(ctx.client, kind, name);
         confirm(ctx, kind, word, Some(name))?;
     }
     Ok(())
@@ -171,7 +171,7 @@ fn names(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
     let wanted = ctx.args.get(2);
     let start = ctx.reply.position();
     let mut count = 0;
-    for name in ctx.store.pubsub.names(kind) {
+    for name in ctx.state.pubsub.names(kind) {
         if wanted.is_none_or(|wanted| pattern::matches(wanted, name, false)) {
             ctx.reply.bulk(name);
             count += 1;
@@ -186,6 +186,6 @@ fn counts(ctx: &mut Context<'_>, kind: Kind) {
     ctx.reply.array(channels.len() * 2);
     for channel in channels.iter() {
         ctx.reply.bulk(channel);
-        ctx.reply.count(ctx.store.pubsub.subscribers(kind, channel));
+        ctx.reply.count(ctx.state.pubsub.subscribers(kind, channel));
     }
 }

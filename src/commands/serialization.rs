@@ -9,7 +9,7 @@ use crate::keyspace::Access;
 
 /// `DUMP key`.
 pub fn dump(ctx: &mut Context<'_>) -> Outcome {
-    match ctx.store.read(&ctx.args[1]) {
+    match ctx.state.read(&ctx.args[1]) {
         Some(entry) => ctx.reply.bulk(&dump::dump(&entry.value)),
         None => ctx.reply.null(),
     }
@@ -67,43 +67,43 @@ impl Options {
 pub fn restore(ctx: &mut Context<'_>) -> Outcome {
     let options = Options::read(ctx)?;
     let key = &ctx.args[1];
-    if !options.replace && ctx.store.contains(key) {
+    if !options.replace && ctx.state.contains(key) {
         return Err(Error::new("BUSYKEY Target key name already exists."));
     }
     let ttl = integer(&ctx.args[2])?;
     if ttl < 0 {
         return Err(Error::new("ERR Invalid TTL value, must be >= 0"));
     }
-    let now = ctx.store.now;
+    let now = ctx.state.now;
     let expires = match ttl {
         0 => None,
         ttl if options.absolute => Some(ttl),
         ttl => Some(now.millis().saturating_add(ttl)),
     };
-    let value = dump::restore(&ctx.args[3], &ctx.store.config).map_err(|error| {
+    let value = dump::restore(&ctx.args[3], &ctx.state.config).map_err(|error| {
         Error::new(match error {
             RestoreError::Footer => "ERR DUMP payload version or checksum are wrong",
             RestoreError::Malformed => "ERR Bad data format",
         })
     })?;
     // Removed first: the key is a new one even where it was taken.
-    let removed = ctx.store.remove(key).is_some();
+    let removed = ctx.state.remove(key).is_some();
     if expires.is_some_and(|at| at <= now.millis()) {
         if removed {
-            ctx.store.modified(Class::GENERIC, "del", key);
+            ctx.state.modified(Class::GENERIC, "del", key);
         }
     } else {
-        ctx.store.insert(key, value, expires);
-        let counts = ctx.store.config.maxmemory_policy.counts();
+        ctx.state.insert(key, value, expires);
+        let counts = ctx.state.config.maxmemory_policy.counts();
         let access = match (options.idle, options.frequency) {
             (_, Some(frequency)) if counts => Some(Access::counted(frequency, now)),
             (Some(idle), _) if !counts => Some(Access::idle_for(idle, now)),
             _ => None,
         };
-        if let (Some(access), Some(entry)) = (access, ctx.store.peek_mut(key)) {
+        if let (Some(access), Some(entry)) = (access, ctx.state.peek_mut(key)) {
             entry.access = access;
         }
-        ctx.store.modified(Class::GENERIC, "restore", key);
+        ctx.state.modified(Class::GENERIC, "restore", key);
     }
     ctx.reply.ok();
     Ok(())

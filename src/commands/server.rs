@@ -10,7 +10,7 @@ use super::{Context, Error, Outcome};
 ///
 /// None: the type is that of all commands.
 pub fn dbsize(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.count(ctx.store.database().len());
+    ctx.reply.count(ctx.state.database().len());
     Ok(())
 }
 
@@ -21,8 +21,8 @@ pub fn dbsize(ctx: &mut Context<'_>) -> Outcome {
 /// Another option.
 pub fn flushall(ctx: &mut Context<'_>) -> Outcome {
     check_flush_type(ctx)?;
-    for db in 0..ctx.store.databases.len() {
-        ctx.store.flush(db);
+    for db in 0..ctx.state.databases.len() {
+        ctx.state.flush(db);
     }
     ctx.reply.ok();
     Ok(())
@@ -35,7 +35,7 @@ pub fn flushall(ctx: &mut Context<'_>) -> Outcome {
 /// Another option.
 pub fn flushdb(ctx: &mut Context<'_>) -> Outcome {
     check_flush_type(ctx)?;
-    ctx.store.flush(ctx.store.db);
+    ctx.state.flush(ctx.state.db);
     ctx.reply.ok();
     Ok(())
 }
@@ -68,7 +68,7 @@ pub fn role(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn lastsave(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.integer(ctx.store.stats.started.seconds());
+    ctx.reply.integer(ctx.state.stats.started.seconds());
     Ok(())
 }
 
@@ -87,7 +87,7 @@ pub fn monitor(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     }
     client.monitor = true;
-    ctx.store.clients.monitors.push(ctx.client);
+    ctx.state.clients.monitors.push(ctx.client);
     ctx.reply.ok();
     Ok(())
 }
@@ -102,9 +102,9 @@ pub fn swapdb(ctx: &mut Context<'_>) -> Outcome {
     let second = integer_of_32_bits(&ctx.args[2]).map_err(|_| Error::new("ERR invalid second DB index"))?;
     let (first, second) = (database(ctx, first)?, database(ctx, second)?);
     if first != second {
-        ctx.store.swap(first, second);
+        ctx.state.swap(first, second);
     }
-    ctx.store.stats.dirty += 1;
+    ctx.state.stats.dirty += 1;
     ctx.reply.ok();
     Ok(())
 }
@@ -115,7 +115,7 @@ pub fn swapdb(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn time(ctx: &mut Context<'_>) -> Outcome {
-    let micros = ctx.store.now.micros();
+    let micros = ctx.state.now.micros();
     ctx.reply.array(2);
     for part in [micros / 1_000_000, micros % 1_000_000] {
         ctx.reply.bulk_integer(i64::try_from(part).unwrap_or(i64::MAX));

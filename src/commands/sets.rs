@@ -8,7 +8,7 @@ use crate::data::set;
 use crate::data::set::{Member, SetLimits};
 use crate::data::{Set, Typed, WrongType};
 use crate::resp::{Args, Reply};
-use crate::state::Store;
+use crate::state::State;
 
 /// `SADD key member [member ...]`: how many of the members are new.
 ///
@@ -18,12 +18,12 @@ use crate::state::Store;
 pub fn sadd(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let members = ctx.args.from(2);
-    let limits = SetLimits::of(&ctx.store.config);
-    let set: &mut Set = ctx.store.get_or_create(key)?;
+    let limits = SetLimits::of(&ctx.state.config);
+    let set: &mut Set = ctx.state.get_or_create(key)?;
     set.expect(members.len(), &members[0], limits);
     let added = members.iter().filter(|member| set.add(member, limits)).count();
     if added > 0 {
-        ctx.store.modified_by(added, Class::SET, "sadd", key);
+        ctx.state.modified_by(added, Class::SET, "sadd", key);
     }
     ctx.reply.count(added);
     Ok(())
@@ -37,14 +37,14 @@ pub fn sadd(ctx: &mut Context<'_>) -> Outcome {
 pub fn srem(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let mut removed = 0;
-    if let Some(set) = ctx.store.get_mut::<Set>(key)? {
+    if let Some(set) = ctx.state.get_mut::<Set>(key)? {
         removed = ctx.args.from(2).iter().filter(|member| set.remove(member)).count();
         let emptied = set.is_empty();
         if removed > 0 {
-            ctx.store.modified_by(removed, Class::SET, "srem", key);
+            ctx.state.modified_by(removed, Class::SET, "srem", key);
         }
         if emptied {
-            ctx.store.remove_empty(key);
+            ctx.state.remove_empty(key);
         }
     }
     ctx.reply.count(removed);
@@ -57,7 +57,7 @@ pub fn srem(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn sismember(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&Set> = ctx.state.get(&ctx.args[1])?;
     let found = set.is_some_and(|set| set.contains(&ctx.args[2]));
     ctx.reply.integer(i64::from(found));
     Ok(())
@@ -69,7 +69,7 @@ pub fn sismember(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn smismember(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&Set> = ctx.state.get(&ctx.args[1])?;
     let members = ctx.args.from(2);
     ctx.reply.array(members.len());
     for member in members.iter() {
@@ -85,7 +85,7 @@ pub fn smismember(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn smembers(ctx: &mut Context<'_>) -> Outcome {
-    let Some(set) = ctx.store.get::<Set>(&ctx.args[1])? else {
+    let Some(set) = ctx.state.get::<Set>(&ctx.args[1])? else {
         ctx.reply.set(0);
         return Ok(());
     };
@@ -111,7 +111,7 @@ fn write(reply: &mut Reply<'_>, member: Member<'_>) {
 ///
 /// The key holds another type.
 pub fn scard(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&Set> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.count(set.map_or(0, Set::len));
     Ok(())
 }
@@ -124,32 +124,32 @@ pub fn scard(ctx: &mut Context<'_>) -> Outcome {
 pub fn smove(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (source, destination, member) = (&args[1], &args[2], &args[3]);
-    let limits = SetLimits::of(&ctx.store.config);
-    let moved = ctx.store.contains(source) && {
-        if let Some(entry) = ctx.store.peek(destination) {
+    let limits = SetLimits::of(&ctx.state.config);
+    let moved = ctx.state.contains(source) && {
+        if let Some(entry) = ctx.state.peek(destination) {
             Set::of(&entry.value).ok_or(WrongType)?;
         }
-        let set: Option<&mut Set> = ctx.store.get_mut(source)?;
+        let set: Option<&mut Set> = ctx.state.get_mut(source)?;
         set.is_some_and(|set| if source == destination { set.contains(member) } else { set.remove(member) })
     };
     if moved && source != destination {
-        ctx.store.modified(Class::SET, "srem", source);
-        remove_if_empty(ctx.store, source)?;
-        let set: &mut Set = ctx.store.get_or_create(destination)?;
+        ctx.state.modified(Class::SET, "srem", source);
+        remove_if_empty(ctx.state, source)?;
+        let set: &mut Set = ctx.state.get_or_create(destination)?;
         if set.is_empty() {
             set.expect(1, member, limits);
         }
         if set.add(member, limits) {
-            ctx.store.modified(Class::SET, "sadd", destination);
+            ctx.state.modified(Class::SET, "sadd", destination);
         }
     }
     ctx.reply.integer(i64::from(moved));
     Ok(())
 }
 
-fn remove_if_empty(store: &mut Store, key: &[u8]) -> Outcome {
-    if store.get_mut::<Set>(key)?.is_some_and(|set| set.is_empty()) {
-        store.remove_empty(key);
+fn remove_if_empty(state: &mut State, key: &[u8]) -> Outcome {
+    if state.get_mut::<Set>(key)?.is_some_and(|set| set.is_empty()) {
+        state.remove_empty(key);
     }
     Ok(())
 }
@@ -165,9 +165,9 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::SYNTAX);
     }
     let count = ctx.args.get(2).map(numbers::count).transpose()?;
-    let limits = SetLimits::of(&ctx.store.config);
-    let mut random = ctx.store.random.fork();
-    let Some(set) = ctx.store.get_mut::<Set>(key)? else {
+    let limits = SetLimits::of(&ctx.state.config);
+    let mut random = ctx.state.random.fork();
+    let Some(set) = ctx.state.get_mut::<Set>(key)? else {
         match count {
             Some(_) => ctx.reply.set(0),
             None => ctx.reply.null(),
@@ -183,7 +183,7 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
         Some(count) if count >= set.len() => {
             let set = std::mem::take(set);
             // redis-server reads it once more, as SUNION does.
-            ctx.store.stats.keyspace_hits += 1;
+            ctx.state.stats.keyspace_hits += 1;
             write_set(&mut ctx.reply, &set);
             set.len()
         }
@@ -196,8 +196,8 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
         }
     };
     if popped > 0 {
-        ctx.store.modified_by(popped, Class::SET, "spop", key);
-        remove_if_empty(ctx.store, key)?;
+        ctx.state.modified_by(popped, Class::SET, "spop", key);
+        remove_if_empty(ctx.state, key)?;
     }
     Ok(())
 }
@@ -212,8 +212,8 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::SYNTAX);
     }
     let count = ctx.args.get(2).map(Count::read).transpose()?;
-    let mut random = ctx.store.random.fork();
-    let set: Option<&Set> = ctx.store.get(&ctx.args[1])?;
+    let mut random = ctx.state.random.fork();
+    let set: Option<&Set> = ctx.state.get(&ctx.args[1])?;
     let Some(count) = count else {
         match set.and_then(|set| set.random(&mut random)) {
             Some(member) => write(&mut ctx.reply, member),
@@ -241,7 +241,7 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
 /// Puts a result into the place of what the command's first key held, or removes that if the result is empty.
 fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
     let len = set.len();
-    ctx.store.put_result(&ctx.args[1], set.into_value(), 1, Class::SET, event);
+    ctx.state.put_result(&ctx.args[1], set.into_value(), 1, Class::SET, event);
     ctx.reply.count(len);
 }
 
@@ -251,7 +251,7 @@ fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
 ///
 /// One of the keys holds another type.
 pub fn sinter(ctx: &mut Context<'_>) -> Outcome {
-    let sets: Option<Vec<&Set>> = ctx.store.get_all(ctx.args.from(1).iter())?.into_iter().collect();
+    let sets: Option<Vec<&Set>> = ctx.state.get_all(ctx.args.from(1).iter())?.into_iter().collect();
     let members: Vec<_> = sets.into_iter().flat_map(set::intersection).collect();
     ctx.reply.set(members.len());
     for member in members {
@@ -266,8 +266,8 @@ pub fn sinter(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// One of the keys holds another type; what the destination holds does not matter.
 pub fn sinterstore(ctx: &mut Context<'_>) -> Outcome {
-    let limits = SetLimits::of(&ctx.store.config);
-    let sets: Option<Vec<&Set>> = ctx.store.get_all(ctx.args.from(2).iter())?.into_iter().collect();
+    let limits = SetLimits::of(&ctx.state.config);
+    let sets: Option<Vec<&Set>> = ctx.state.get_all(ctx.args.from(2).iter())?.into_iter().collect();
     let result = sets.map(|sets| Set::of_intersection(sets, limits)).unwrap_or_default();
     store(ctx, result, "sinterstore");
     Ok(())
@@ -290,7 +290,7 @@ pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
         let value = options.next().filter(|_| is_option(option, "LIMIT")).ok_or(Error::SYNTAX)?;
         limit = numbers::limit(value)?;
     }
-    let sets: Option<Vec<&Set>> = ctx.store.get_all(args.range(2, 2 + keys).iter())?.into_iter().collect();
+    let sets: Option<Vec<&Set>> = ctx.state.get_all(args.range(2, 2 + keys).iter())?.into_iter().collect();
     let members = sets.into_iter().flat_map(set::intersection);
     let count = members.take(limit).count();
     ctx.reply.count(count);
@@ -299,8 +299,8 @@ pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
 
 /// The union of the sets at these keys.
 fn union(ctx: &mut Context<'_>, keys: Args<'_>) -> Result<Set, Error> {
-    let limits = SetLimits::of(&ctx.store.config);
-    Ok(set::union(ctx.store.get_all(keys.iter())?.into_iter().flatten(), limits))
+    let limits = SetLimits::of(&ctx.state.config);
+    Ok(set::union(ctx.state.get_all(keys.iter())?.into_iter().flatten(), limits))
 }
 
 /// `SUNION key [key ...]`
@@ -327,8 +327,8 @@ pub fn sunionstore(ctx: &mut Context<'_>) -> Outcome {
 
 /// The first of the sets at these keys without the members of the others.
 fn difference(ctx: &mut Context<'_>, keys: Args<'_>) -> Result<Set, Error> {
-    let limits = SetLimits::of(&ctx.store.config);
-    let mut sets = ctx.store.get_all(keys.iter())?.into_iter();
+    let limits = SetLimits::of(&ctx.state.config);
+    let mut sets = ctx.state.get_all(keys.iter())?.into_iter();
     let Some(first) = sets.next().flatten() else { return Ok(Set::default()) };
     let others: Vec<&Set> = sets.flatten().collect();
     Ok(set::difference(first, &others, limits))
@@ -363,9 +363,9 @@ pub fn sdiffstore(ctx: &mut Context<'_>) -> Outcome {
 /// The cursor is none, the key holds another type, or, if it is there, the options are wrong.
 pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let cursor = numbers::cursor(&args[2], version)?;
-    let Some(set) = ctx.store.get_to_walk::<Set>(&args[1])? else {
+    let Some(set) = ctx.state.get_to_walk::<Set>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };

@@ -12,7 +12,7 @@ use crate::data::value::Value;
 use crate::data::{Bytes, Hash, List, Typed};
 use crate::keyspace::Entry;
 use crate::resp::{parse_decimal, parse_double};
-use crate::state::Store;
+use crate::state::State;
 
 /// What the options say.
 struct Options<'a> {
@@ -54,12 +54,12 @@ impl<'a> Pattern<'a> {
     }
 
     /// What it finds for an element.
-    fn look_up<'s>(&self, store: &'s mut Store, element: &'s [u8]) -> Option<View<'s>> {
+    fn look_up<'s>(&self, state: &'s mut State, element: &'s [u8]) -> Option<View<'s>> {
         if self.is_element {
             return Some(View::Bytes(element));
         }
         let key = self.key(element)?;
-        self.value(store.read(&key)?)
+        self.value(state.read(&key)?)
     }
 
     /// The key that it asks for an element.
@@ -171,18 +171,18 @@ pub fn sort_ro(ctx: &mut Context<'_>) -> Outcome {
 fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     let mut options = Options::read(ctx, may_store)?;
     let key = &ctx.args[1];
-    let entry = ctx.store.read(key);
+    let entry = ctx.state.read(key);
     let kind = entry.map(|entry| &entry.value);
     if options.keeps_order && options.store.is_some() && matches!(kind, Some(Value::Set(_))) {
         // A set has no order of its own that a list made of it could keep.
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
     }
     let elements = load(kind, &options)?;
-    if let Some(Value::SortedSet(set)) = ctx.store.peek_mut(key).map(|entry| &mut entry.value) {
+    if let Some(Value::SortedSet(set)) = ctx.state.peek_mut(key).map(|entry| &mut entry.value) {
         // redis-server sorts the large form only, and leaves it so.
         set.index();
     }
-    let elements = if options.keeps_order { elements } else { sorted(ctx.store, elements, &options)? };
+    let elements = if options.keeps_order { elements } else { sorted(ctx.state, elements, &options)? };
     answer(ctx, &elements, &options);
     Ok(())
 }
@@ -220,8 +220,8 @@ fn member(member: Member<'_>) -> Bytes {
 }
 
 /// The elements of the answer, in their order.
-fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Bytes>, Error> {
-    let version = store.config.compat;
+fn sorted(state: &mut State, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Bytes>, Error> {
+    let version = state.config.compat;
     let mut items = Vec::with_capacity(elements.len());
     let mut all_numbers = true;
     for element in elements {
@@ -229,7 +229,7 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
             None if options.alphabetic => Weight::Own,
             None => Weight::Number(number(&element, version, &mut all_numbers)),
             Some(by) => {
-                let found = by.look_up(store, &element);
+                let found = by.look_up(state, &element);
                 if options.alphabetic {
                     Weight::Text(None)
                 } else {
@@ -240,11 +240,11 @@ fn sorted(store: &mut Store, elements: Vec<Bytes>, options: &Options<'_>) -> Res
         };
         items.push(Item { element, weight });
     }
-    // All keys have been read. Now their texts are borrowed from the store, which does not change any more.
-    let store: &Store = store;
+    // All keys have been read. Now their texts are borrowed from the state, which does not change any more.
+    let state: &State = state;
     if let Some(by) = options.by.as_ref().filter(|_| options.alphabetic) {
         for item in &mut items {
-            let entry = by.key(&item.element).and_then(|key| store.glimpse(&key));
+            let entry = by.key(&item.element).and_then(|key| state.glimpse(&key));
             item.weight = Weight::Text(entry.and_then(|entry| by.value(entry)));
         }
     }
@@ -305,11 +305,11 @@ fn answer(ctx: &mut Context<'_>, elements: &[Bytes], options: &Options<'_>) {
                 list.push(element.clone());
             }
             for pattern in &options.get {
-                let found = pattern.look_up(ctx.store, element);
+                let found = pattern.look_up(ctx.state, element);
                 list.push(found.as_deref().unwrap_or_default().into());
             }
         }
-        store(ctx.store, destination, list);
+        store(ctx.state, destination, list);
         ctx.reply.count(count);
         return;
     }
@@ -319,15 +319,15 @@ fn answer(ctx: &mut Context<'_>, elements: &[Bytes], options: &Options<'_>) {
             ctx.reply.bulk(element);
         }
         for pattern in &options.get {
-            let found = pattern.look_up(ctx.store, element);
+            let found = pattern.look_up(ctx.state, element);
             ctx.reply.bulk_or_null(found.as_deref());
         }
     }
 }
 
 /// Puts the answer into a key, or removes it if there is no answer.
-fn store(store: &mut Store, key: &[u8], list: Vec<Bytes>) {
+fn store(state: &mut State, key: &[u8], list: Vec<Bytes>) {
     let count = list.len();
-    let limits = ListLimits::of(&store.config);
-    store.put_result(key, List::from_elements(list, limits).into_value(), count, Class::LIST, "sortstore");
+    let limits = ListLimits::of(&state.config);
+    state.put_result(key, List::from_elements(list, limits).into_value(), count, Class::LIST, "sortstore");
 }

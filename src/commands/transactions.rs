@@ -18,7 +18,7 @@ pub fn discard(ctx: &mut Context<'_>) -> Outcome {
     if ctx.client()?.transaction.take().is_none() {
         return Err(Error::new("ERR DISCARD without MULTI"));
     }
-    ctx.store.unwatch(ctx.client);
+    ctx.state.unwatch(ctx.client);
     ctx.reply.ok();
     Ok(())
 }
@@ -29,7 +29,7 @@ pub fn watch(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
     }
     for key in ctx.args.from(1).iter() {
-        ctx.store.watch(ctx.client, key);
+        ctx.state.watch(ctx.client, key);
     }
     ctx.reply.ok();
     Ok(())
@@ -37,7 +37,7 @@ pub fn watch(ctx: &mut Context<'_>) -> Outcome {
 
 /// `UNWATCH`
 pub fn unwatch(ctx: &mut Context<'_>) -> Outcome {
-    ctx.store.unwatch(ctx.client);
+    ctx.state.unwatch(ctx.client);
     ctx.reply.ok();
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::config::Version;
 use crate::data::value::Type;
 use crate::data::{Bytes, Time};
 use crate::resp::{Args, OwnedRequest};
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::journal::Wakeup;
 
 impl Engine {
@@ -28,21 +28,21 @@ impl Engine {
         deadline: Option<i64>,
         request: OwnedRequest,
     ) {
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
-        if self.store.journal.is_on() {
-            self.store.journal.blocked(owner, reason, &keys, deadline, self.store.now);
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
+        if self.state.journal.is_on() {
+            self.state.journal.blocked(owner, reason, &keys, deadline, self.state.now);
         }
-        let blocked = self.store.waiters.add(client, reason, owner.db, keys, deadline, request);
+        let blocked = self.state.waiters.add(client, reason, owner.db, keys, deadline, request);
         owner.blocked = Some(blocked);
     }
 
     /// Serves everybody whose key has got a value.
     pub(super) fn serve_ready(&mut self) {
-        while let Some((db, key)) = self.store.waiters.take_ready() {
-            let until = self.store.waiters.last_arrival();
+        while let Some((db, key)) = self.state.waiters.take_ready() {
+            let until = self.state.waiters.last_arrival();
             let mut last = 0;
             loop {
-                let next = self.store.next_to_serve(db, &key, last, until);
+                let next = self.state.next_to_serve(db, &key, last, until);
                 let Some((arrival, client)) = next else { break };
                 last = arrival;
                 self.retry(client, &key, arrival);
@@ -53,18 +53,18 @@ impl Engine {
     /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it finds nothing still,
     /// it waits on, with the deadline that it had.
     fn retry(&mut self, client: ClientKey, key: &[u8], arrival: u64) {
-        let Some(blocked) = self.store.resume(client) else { return };
+        let Some(blocked) = self.state.resume(client) else { return };
         self.note_wakeup(client, || Wakeup::Key(key.into()));
         let Blocked { request, deadline, reason, keys, wanted, .. } = *blocked;
         let Some(command) = command_of(request.args()) else { return };
-        let is_old = self.store.config.compat < Version::Redis7_4;
+        let is_old = self.state.config.compat < Version::Redis7_4;
         let narrowed =
             if is_old { narrowed(command, request.args(), (reason, keys.len()), key) } else { None };
         let args = narrowed.as_ref().unwrap_or(&request).args();
         // Before Redis 7.2 a pause does not keep a waiter from being served.
         if !is_old && self.must_pause(client, command) {
             // Faults have looked at it when it came.
-            if let Some(owner) = self.store.clients.get_mut(client) {
+            if let Some(owner) = self.state.clients.get_mut(client) {
                 owner.strike.get_or_insert_default();
             }
             self.wait_for_pause(client, args);
@@ -72,23 +72,23 @@ impl Engine {
             self.call_again_with_faults(client, command, args);
         }
         self.end_wait(client);
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
         if let Some(blocked) = &mut owner.blocked {
             if narrowed.is_some() && blocked.reason != Reason::Delay {
                 // It waits on for all that it has asked for.
                 if let Some(blocked) = owner.blocked.take() {
-                    self.store.waiters.remove(client, &blocked);
+                    self.state.waiters.remove(client, &blocked);
                 }
                 self.block(client, reason, keys, deadline, request);
-                let owner = self.store.clients.get_mut(client);
+                let owner = self.state.clients.get_mut(client);
                 if let Some(blocked) = owner.and_then(|owner| owner.blocked.as_mut()) {
                     blocked.wanted = wanted;
                 }
             } else if blocked.reason != Reason::Pause {
-                self.store.waiters.set_deadline(client, blocked, deadline);
+                self.state.waiters.set_deadline(client, blocked, deadline);
             }
             // Those who were passed over have kept their places.
-            let Store { clients, waiters, .. } = &mut self.store;
+            let State { clients, waiters, .. } = &mut self.state;
             if let Some(blocked) = clients.get_mut(client).and_then(|owner| owner.blocked.as_mut())
                 && blocked.wanted.is_some()
             {
@@ -99,7 +99,7 @@ impl Engine {
 
     /// Tells the journal, if there is one, why a client waits no longer.
     pub(super) fn note_wakeup(&mut self, client: ClientKey, wakeup: impl FnOnce() -> Wakeup) {
-        let Store { journal, clients, now, .. } = &mut self.store;
+        let State { journal, clients, now, .. } = &mut self.state;
         if journal.is_on()
             && let Some(owner) = clients.get(client)
         {
@@ -110,16 +110,16 @@ impl Engine {
     /// True if CLIENT PAUSE keeps this command waiting, even if it would only be queued. Monitors are not kept
     /// waiting, as they count as replicas.
     pub(super) fn must_pause(&self, client: ClientKey, command: &Command) -> bool {
-        let Some(pause) = self.store.waiters.pause else { return false };
-        let exempt = self.store.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
-        pause.until > self.store.now.millis()
+        let Some(pause) = self.state.waiters.pause else { return false };
+        let exempt = self.state.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
+        pause.until > self.state.now.millis()
             && !exempt
             && (!pause.writes_only || self.may_write(client, command))
     }
 
     /// True if a command writes, publishes, or runs a transaction that does.
     fn may_write(&self, client: ClientKey, command: &Command) -> bool {
-        let owner = self.store.clients.get(client);
+        let owner = self.state.clients.get(client);
         match owner.and_then(|owner| owner.transaction.as_ref()) {
             Some(transaction) if matches!(command.run, Run::Exec) => {
                 let mut queue = transaction.queue.iter();
@@ -136,17 +136,17 @@ impl Engine {
 
     /// Ends a pause whose time has come, or that CLIENT UNPAUSE has cut short.
     pub(super) fn end_pause_if_over(&mut self) {
-        if self.store.waiters.pause.is_some() && !self.is_paused() {
+        if self.state.waiters.pause.is_some() && !self.is_paused() {
             self.end_pause();
         }
     }
 
     /// Runs the requests that CLIENT PAUSE has kept, once it is over.
     pub fn end_pause(&mut self) {
-        self.store.waiters.pause = None;
-        self.store.keeps_expired = false;
-        for client in self.store.waiters.paused() {
-            if let Some(blocked) = self.store.resume(client) {
+        self.state.waiters.pause = None;
+        self.state.keeps_expired = false;
+        for client in self.state.waiters.paused() {
+            if let Some(blocked) = self.state.resume(client) {
                 self.note_wakeup(client, || Wakeup::PauseOver);
                 self.runs_for_the_first_time(client);
                 self.go_on_after_pause(client, blocked.request.args());
@@ -158,28 +158,28 @@ impl Engine {
 
     /// What a client has waited to run, it has not run before.
     pub(super) fn runs_for_the_first_time(&mut self, client: ClientKey) {
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        if let Some(owner) = self.state.clients.get_mut(client) {
             owner.resumed = false;
         }
     }
 
     /// Lets a client go on whose wait has ended, unless it waits again.
     pub(super) fn end_wait(&mut self, client: ClientKey) {
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
         owner.resumed = owner.blocked.is_none();
         if owner.resumed {
-            self.store.clients.mark_resumed(client);
+            self.state.clients.mark_resumed(client);
         }
     }
 
     /// True as long as CLIENT PAUSE lasts.
     pub(super) fn is_paused(&self) -> bool {
-        self.store.waiters.pause.is_some_and(|pause| pause.until > self.store.now.millis())
+        self.state.waiters.pause.is_some_and(|pause| pause.until > self.state.now.millis())
     }
 
     /// When the next key expires, in milliseconds since the Unix epoch. None does while CLIENT PAUSE lasts.
     fn next_expiry(&self) -> Option<i64> {
-        if self.is_paused() { None } else { self.store.next_expiry() }
+        if self.is_paused() { None } else { self.state.next_expiry() }
     }
 
     /// When [`Engine::tick`] has something to do next, in the caller's time. While the clock stands still time brings
@@ -187,22 +187,22 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let due = self.next_due().and_then(|due| self.shell_time(due));
-        due.into_iter().chain(self.store.waiters.next_impatient()).chain(self.next_end_of_orders()).min()
+        due.into_iter().chain(self.state.waiters.next_impatient()).chain(self.next_end_of_orders()).min()
     }
 
     /// When something happens next, by the broker's clock.
     pub(super) fn next_due(&self) -> Option<Time> {
-        if self.store.asleep_until.is_some() {
-            return self.store.asleep_until;
+        if self.state.asleep_until.is_some() {
+            return self.state.asleep_until;
         }
         [self.next_expiry(), self.next_due_of_clients()].into_iter().flatten().min().and_then(moment)
     }
 
     fn next_due_of_clients(&self) -> Option<i64> {
-        let pause = self.store.waiters.pause.map(|pause| pause.until);
-        let clients = self.store.clients.next_check(&self.store.config, self.store.now);
-        let message = self.store.faults.next_arrival();
-        [self.store.waiters.next_deadline(), pause, clients, message].into_iter().flatten().min()
+        let pause = self.state.waiters.pause.map(|pause| pause.until);
+        let clients = self.state.clients.next_check(&self.state.config, self.state.now);
+        let message = self.state.faults.next_arrival();
+        [self.state.waiters.next_deadline(), pause, clients, message].into_iter().flatten().min()
     }
 
     /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
@@ -220,7 +220,7 @@ impl Engine {
         let now = self.time(now);
         let mut left = KEYS;
         loop {
-            let next = if left > 0 || self.store.asleep_until.is_some() {
+            let next = if left > 0 || self.state.asleep_until.is_some() {
                 self.next_due()
             } else {
                 self.next_due_of_clients().and_then(moment)
@@ -238,20 +238,20 @@ impl Engine {
     pub(super) fn let_happen(&mut self, next: Time, keys: &mut usize) {
         self.set_now(next);
         let millis = next.millis();
-        if self.store.asleep_until.is_some() {
+        if self.state.asleep_until.is_some() {
             self.wake();
         } else if *keys > 0 && self.next_expiry().is_some_and(|at| at <= millis) {
-            *keys -= self.store.expire_due(*keys);
-        } else if let Some(client) = self.store.waiters.first_due(millis) {
+            *keys -= self.state.expire_due(*keys);
+        } else if let Some(client) = self.state.waiters.first_due(millis) {
             if !self.end_delay(client) {
-                self.store.unblock(client, Answer::TimedOut);
+                self.state.unblock(client, Answer::TimedOut);
             }
-        } else if self.store.deliver_delayed(millis) {
+        } else if self.state.deliver_delayed(millis) {
             // And the next in the next turn.
-        } else if self.store.waiters.pause.is_some_and(|pause| pause.until <= millis) {
+        } else if self.state.waiters.pause.is_some_and(|pause| pause.until <= millis) {
             self.end_pause();
         } else {
-            self.store.check_clients();
+            self.state.check_clients();
         }
         self.serve_ready();
         self.tell_testers();
@@ -325,7 +325,7 @@ mod tests {
 
     fn calls(engine: &mut Engine, name: &str) -> (u64, u64) {
         let index = table::lookup(name.as_bytes()).map_or(0, Command::index);
-        let stats = engine.store.stats.command(index);
+        let stats = engine.state.stats.command(index);
         (stats.calls, stats.failed)
     }
 
@@ -335,12 +335,12 @@ mod tests {
         assert_eq!(calls(&mut engine, "blpop"), (1, 0));
         engine.tick(Time::from_millis(1000));
         assert_eq!(calls(&mut engine, "blpop"), (2, 0));
-        engine.store.unblock(clients[2], Answer::Unblocked);
+        engine.state.unblock(clients[2], Answer::Unblocked);
         assert_eq!(calls(&mut engine, "blpop"), (3, 1));
         engine.disconnect(clients[3], Time::from_millis(1000));
         assert_eq!(calls(&mut engine, "blpop"), (3, 1));
-        assert_eq!(engine.store.waiters.blocked(), 0);
-        assert_eq!(engine.store.waiters.keys(), 0);
+        assert_eq!(engine.state.waiters.blocked(), 0);
+        assert_eq!(engine.state.waiters.keys(), 0);
         Ok(())
     }
 
@@ -349,7 +349,7 @@ mod tests {
         const KEYS: usize = 5_000;
         let (mut engine, clients) = ran(&["BLPOP k 0.001", "PING"])?;
         for key in 0..KEYS {
-            engine.store.set_string(format!("{key}").as_bytes(), b"", Some(1));
+            engine.state.set_string(format!("{key}").as_bytes(), b"", Some(1));
         }
         let now = Time::from_millis(1);
         let mut turns = 1;
@@ -366,7 +366,7 @@ mod tests {
             turns += 1;
         }
         assert!((8..=12).contains(&turns), "{turns}");
-        assert_eq!((engine.store.database().len(), engine.store.stats.expired_keys), (0, KEYS as u64));
+        assert_eq!((engine.state.database().len(), engine.state.stats.expired_keys), (0, KEYS as u64));
         assert_eq!(engine.next_deadline(), None);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The broker's clock: it follows the shell's time, ahead of it by as much as it was moved, or it stands still until
 //! it is moved. All that has a deadline goes by it, but for what is said to wait in the shell's own time,
-//! [`Store::real_now`](crate::state::Store::real_now).
+//! [`State::real_now`](crate::state::State::real_now).
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::data::Time;
 pub(super) enum Clock {
     /// It is so many microseconds ahead of the shell's.
     Running { ahead: u64, aim: u64 },
-    /// It stands still, at [`Store::now`](crate::state::Store::now).
+    /// It stands still, at [`State::now`](crate::state::State::now).
     Manual { aim: Time },
 }
 
@@ -43,16 +43,16 @@ pub enum Unreachable {
 impl Engine {
     /// From now on time stands still but for [`Engine::move_clock`].
     pub fn stop_clock(&mut self) {
-        self.store.clock_stands_still = true;
-        self.clock = Clock::Manual { aim: self.store.now };
+        self.state.clock_stands_still = true;
+        self.clock = Clock::Manual { aim: self.state.now };
     }
 
     /// The broker's time, when it is `shell` for the shell. It never goes back, whatever the shell's clock does.
     #[must_use]
     pub fn time(&self, shell: Time) -> Time {
         match self.clock {
-            Clock::Running { ahead, .. } => self.store.now.max(later(shell, ahead)),
-            Clock::Manual { .. } => self.store.now,
+            Clock::Running { ahead, .. } => self.state.now.max(later(shell, ahead)),
+            Clock::Manual { .. } => self.state.now,
         }
     }
 
@@ -61,19 +61,19 @@ impl Engine {
     #[inline]
     pub(super) fn take_time(&mut self, shell: Time) {
         // As for all requests of a batch but the first.
-        if shell != self.store.real_now {
+        if shell != self.state.real_now {
             self.take_real_time(shell);
             self.set_now(self.time(shell));
         }
     }
 
     pub(super) fn take_real_time(&mut self, shell: Time) {
-        self.store.real_now = self.store.real_now.max(shell);
+        self.state.real_now = self.state.real_now.max(shell);
     }
 
     pub(super) fn set_now(&mut self, now: Time) {
-        self.store.now = self.store.now.max(now);
-        self.store.stats.sample(self.store.now);
+        self.state.now = self.state.now.max(now);
+        self.state.stats.sample(self.state.now);
     }
 
     /// When it is so late by the broker's clock, how late it is for the shell; never, if the clock stands still.
@@ -152,7 +152,7 @@ impl Engine {
             self.set_now(aim);
         }
         if let Clock::Running { ahead, .. } = &mut self.clock {
-            *ahead = (*ahead).max(self.store.now.micros().saturating_sub(shell.micros()));
+            *ahead = (*ahead).max(self.state.now.micros().saturating_sub(shell.micros()));
         }
         !arrived
     }
@@ -193,15 +193,15 @@ mod tests {
         let (mut engine, client) = engine()?;
         assert_eq!(engine.aim_ahead(Duration::from_secs(60), after(5)), Ok(()));
         engine.move_clock(after(5));
-        assert_eq!(engine.store.now, after(60_005));
+        assert_eq!(engine.state.now, after(60_005));
         assert_eq!(engine.time(after(7)), after(60_007));
         run(&mut engine, client, "SET k v PX 100", after(10));
-        assert_eq!(engine.store.now, after(60_010));
+        assert_eq!(engine.state.now, after(60_010));
         assert_eq!(engine.next_deadline(), Some(after(110)), "in the shell's time");
         engine.tick(after(109));
-        assert_eq!(engine.store.database().len(), 1);
+        assert_eq!(engine.state.database().len(), 1);
         engine.tick(after(110));
-        assert_eq!(engine.store.database().len(), 0);
+        assert_eq!(engine.state.database().len(), 0);
         let passed = Unreachable::Passed(Duration::from_millis(110));
         assert_eq!(engine.aim_at(after(60_000), after(110)), Err(passed), "it does not go back");
         Ok(())
@@ -213,15 +213,15 @@ mod tests {
         engine.stop_clock();
         run(&mut engine, client, "SET k v PX 100", after(50));
         engine.tick(after(1_000_000));
-        assert_eq!((engine.store.now, engine.store.real_now), (START, after(1_000_000)));
-        assert_eq!((engine.store.database().len(), engine.next_deadline()), (1, None));
+        assert_eq!((engine.state.now, engine.state.real_now), (START, after(1_000_000)));
+        assert_eq!((engine.state.database().len(), engine.next_deadline()), (1, None));
         assert_eq!(engine.aim_ahead(Duration::from_millis(60), START), Ok(()));
         assert_eq!(engine.aim_ahead(Duration::from_millis(39), START), Ok(()));
         engine.move_clock(START);
-        assert_eq!((engine.store.now, engine.store.database().len()), (after(99), 1));
+        assert_eq!((engine.state.now, engine.state.database().len()), (after(99), 1));
         assert_eq!(engine.aim_ahead(Duration::from_millis(1), START), Ok(()));
         engine.move_clock(START);
-        assert_eq!((engine.store.now, engine.store.database().len()), (after(100), 0));
+        assert_eq!((engine.state.now, engine.state.database().len()), (after(100), 0));
         Ok(())
     }
 
@@ -242,13 +242,13 @@ mod tests {
             let mut turns = 1;
             while engine.move_clock_for_a_while(START) {
                 turns += 1;
-                let passed = engine.store.now.since(START).as_millis();
-                assert_eq!(passed, u128::from(KEYS) - engine.store.database().len() as u128);
+                let passed = engine.state.now.since(START).as_millis();
+                assert_eq!(passed, u128::from(KEYS) - engine.state.database().len() as u128);
                 let waits = engine.client(waiter).is_some_and(|owner| owner.blocked.is_some());
                 assert!(passed == 1500 || waits == (passed < 1500), "{passed}");
             }
             assert!(turns > 3, "{turns}");
-            assert_eq!((engine.store.now, engine.time(START)), (after(10_000), after(10_000)));
+            assert_eq!((engine.state.now, engine.time(START)), (after(10_000), after(10_000)));
         }
         Ok(())
     }
@@ -277,7 +277,7 @@ mod tests {
     fn the_requests_behind_one_that_moves_the_clock_see_the_time_that_it_has_set() -> Result<(), Error> {
         for stopped in [true, false] {
             let (mut engine, client) = engine()?;
-            engine.store.config.control = true;
+            engine.state.config.control = true;
             if stopped {
                 engine.stop_clock();
             }
@@ -312,7 +312,7 @@ mod tests {
             }
             assert_eq!(engine.aim_at(Time::from_millis(i64::MAX), START), Err(Unreachable::TooFar));
             engine.move_clock(START);
-            assert_eq!(engine.store.now, START);
+            assert_eq!(engine.state.now, START);
 
             assert_eq!(engine.aim_ahead(Duration::from_secs(1), START), Ok(()));
             assert_eq!(
@@ -322,7 +322,7 @@ mod tests {
             );
             assert_eq!(engine.aim_at(Time::LAST, START), Ok(()));
             engine.move_clock(START);
-            assert_eq!(engine.store.now, Time::LAST);
+            assert_eq!(engine.state.now, Time::LAST);
             // Even there keys expire in their time.
             run(&mut engine, client, "SET k v PX 100", START);
             let ttl = OwnedRequest::new(["PTTL", "k"]);

@@ -9,7 +9,7 @@ use crate::commands::control::{self, Order};
 use crate::commands::table::CONTROL;
 use crate::data::Time;
 use crate::resp::{Args, Reply};
-use crate::state::Store;
+use crate::state::State;
 use std::time::Duration;
 
 /// What testers have ordered that lasts until they order otherwise.
@@ -49,7 +49,7 @@ pub(super) fn is_control(args: Args<'_>) -> bool {
 impl Engine {
     /// Answers a tester. Nothing of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
-        let Store { clients, config, .. } = &mut self.store;
+        let State { clients, config, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
         if let Err(error) = check_allowed(owner, config, &CONTROL, |_| false) {
             return self.reject(client, None, args, &error);
@@ -61,9 +61,9 @@ impl Engine {
         let protocol = owner.protocol;
         let start = out.len();
         let reply = Reply::new(&mut out, protocol);
-        let store = &mut self.store;
-        store.db = database;
-        let mut context = Context { args, reply, store, client, command: &CONTROL, may_block, wait: None };
+        let state = &mut self.state;
+        state.db = database;
+        let mut context = Context { args, reply, state, client, command: &CONTROL, may_block, wait: None };
         let outcome = control::minibroker(&mut context);
         let waits = context.wait.is_some();
         let order = outcome.unwrap_or_else(|error| {
@@ -74,7 +74,7 @@ impl Engine {
         if muted {
             out.truncate(start);
         }
-        let Store { clients, config, now, .. } = &mut self.store;
+        let State { clients, config, now, .. } = &mut self.state;
         clients.put_reply(client, out, start, config, *now);
         if waits {
             self.wait_for_condition(client, args);
@@ -86,7 +86,7 @@ impl Engine {
 
     /// Does what a tester has ordered. What is done to clients is not done to the tester: it goes on to ask.
     fn obey(&mut self, tester: ClientKey, order: Order) {
-        let now = self.store.real_now;
+        let now = self.state.real_now;
         match order {
             Order::MoveClock(time) => {
                 // Whether it can be moved there was asked before.
@@ -121,32 +121,32 @@ impl Engine {
             }
             Order::Refuse(lasts) => {
                 if self.ordered.refusal.replace(Until::new(tester, lasts, now)).is_none() {
-                    self.store.availability.refuse();
+                    self.state.availability.refuse();
                 }
             }
             Order::Accept => self.end_refusal(),
             Order::Reset => {
-                let faults = self.store.faults.rules().map(|(fault, ..)| fault).collect();
+                let faults = self.state.faults.rules().map(|(fault, ..)| fault).collect();
                 for order in [Order::EndFaults(faults), Order::Release, Order::Accept] {
                     self.obey(tester, order);
                 }
                 self.ordered.stop = None;
                 self.restart_but(Some(tester), false, now);
-                self.store.journal.clear();
+                self.state.journal.clear();
             }
         }
     }
 
     fn end_refusal(&mut self) {
         if self.ordered.refusal.take().is_some() {
-            self.store.availability.end_refusal();
+            self.state.availability.end_refusal();
         }
     }
 
     /// Lets clients connect again when the time that testers gave has passed, or the tester has `gone` who could have said
     /// so: nobody else can connect to say it.
     pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
-        let now = self.store.real_now;
+        let now = self.state.real_now;
         let is_over = |until: &Until| match until {
             Until::Time(time) => *time <= now,
             Until::Gone(tester) => Some(*tester) == gone,
@@ -154,7 +154,7 @@ impl Engine {
         if self.ordered.refusal.as_ref().is_some_and(is_over) {
             self.end_refusal();
         }
-        if self.ordered.stop.take_if(|until| is_over(until)).is_some() && self.store.availability.is_stopped()
+        if self.ordered.stop.take_if(|until| is_over(until)).is_some() && self.state.availability.is_stopped()
         {
             drop(self.restart_but(None, true, now));
         }
@@ -166,10 +166,10 @@ impl Engine {
     }
 
     fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
         let Ok((_, within)) = control::condition(args, owner.db) else { return };
-        let until = self.store.real_now + within;
-        let waiters = &mut self.store.waiters;
+        let until = self.state.real_now + within;
+        let waiters = &mut self.state.waiters;
         owner.blocked =
             Some(waiters.add(client, Reason::Condition, owner.db, Vec::new(), None, args.to_owned()));
         waiters.set_patience(client, until);
@@ -177,18 +177,18 @@ impl Engine {
 
     /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
     pub(super) fn tell_testers(&mut self) {
-        if self.store.waiters.has_testers() {
+        if self.state.waiters.has_testers() {
             self.serve_conditions();
         }
     }
 
     /// Answers the testers whose state is there.
     fn serve_conditions(&mut self) {
-        for client in self.store.waiters.testers() {
-            let met = self.store.clients.get(client).and_then(|owner| owner.blocked.as_ref()).is_some_and(
+        for client in self.state.waiters.testers() {
+            let met = self.state.clients.get(client).and_then(|owner| owner.blocked.as_ref()).is_some_and(
                 |blocked| {
                     control::condition(blocked.request.args(), blocked.db)
-                        .is_ok_and(|(condition, _)| self.store.meets(&condition))
+                        .is_ok_and(|(condition, _)| self.state.meets(&condition))
                 },
             );
             if met {
@@ -200,13 +200,13 @@ impl Engine {
     /// Tells testers that wait in vain what there is instead. They wait in the shell's time: the broker's may stand
     /// still.
     pub(super) fn end_conditions(&mut self) {
-        for client in self.store.waiters.impatient(self.store.real_now) {
+        for client in self.state.waiters.impatient(self.state.real_now) {
             self.end_condition(client);
         }
     }
 
     fn end_condition(&mut self, client: ClientKey) {
-        if let Some(blocked) = self.store.resume(client) {
+        if let Some(blocked) = self.state.resume(client) {
             self.control(client, blocked.request.args(), false);
             self.end_wait(client);
         }

@@ -9,7 +9,7 @@ use crate::commands::table::{Command, Flags, Run};
 use crate::commands::{Context, Error, Wait};
 use crate::config::Version;
 use crate::resp::{Args, Protocol, Reply};
-use crate::state::Store;
+use crate::state::State;
 
 /// What is to be known of a script that has run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,13 +60,13 @@ impl Engine {
     #[allow(clippy::inline_always)]
     pub(super) fn dispatch(&mut self, client: ClientKey, args: Args<'_>) {
         let paused = self.is_paused();
-        let Store { clients, config, now, keeps_expired, faults, .. } = &mut self.store;
+        let State { clients, config, now, keeps_expired, faults, .. } = &mut self.state;
         let Some(owner) = clients.get_mut(client) else { return };
         owner.last_interaction = *now;
         *keeps_expired = paused && !owner.internal;
         let command = match find(args, config.compat) {
             Ok(command) => command,
-            Err((None, _)) if is_from_browser(&args[0]) => return self.store.kill(client),
+            Err((None, _)) if is_from_browser(&args[0]) => return self.state.kill(client),
             Err((None, _)) if config.control && is_control(args) => return self.control(client, args, true),
             Err((command, error)) => {
                 owner.last_command = command.map(Command::index);
@@ -80,7 +80,7 @@ impl Engine {
         if let Err(error) = check_allowed(owner, config, command, |_| false) {
             return self.reject(client, Some(command), args, &error);
         }
-        if owner.transaction.is_some() || self.store.waiters.pause.is_some() {
+        if owner.transaction.is_some() || self.state.waiters.pause.is_some() {
             return self.proceed(client, command, args);
         }
         self.call(client, command, args);
@@ -89,9 +89,9 @@ impl Engine {
     /// Runs, queues or pauses a command that may run.
     #[inline(never)]
     pub(super) fn proceed(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        let in_transaction = self.store.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
+        let in_transaction = self.state.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
         let is_queued = in_transaction && !command.flags.contains(Flags::RUNS_IN_MULTI);
-        if self.store.waiters.pause.is_some() && self.must_pause(client, command) {
+        if self.state.waiters.pause.is_some() && self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
         }
         if is_queued {
@@ -113,19 +113,19 @@ impl Engine {
         self.feed_monitors(client, command, args, false);
         let mut text = error.text().to_vec();
         if let Some(command) = command {
-            self.store.stats.command(command.index()).rejected += 1;
+            self.state.stats.command(command.index()).rejected += 1;
         }
         if command.is_some_and(|command| matches!(command.run, Run::Exec)) {
             self.discard(client);
             let cause = String::from_utf8_lossy(text.strip_prefix(b"ERR ").unwrap_or(&text)).into_owned();
             text = format!("EXECABORT Transaction discarded because of: {cause}").into_bytes();
         }
-        if let Some(owner) = self.store.clients.get_mut(client)
+        if let Some(owner) = self.state.clients.get_mut(client)
             && let Some(transaction) = &mut owner.transaction
         {
             transaction.failed = true;
         }
-        self.store.stats.error(&text);
+        self.state.stats.error(&text);
         self.with_reply(client, |engine, out, protocol| {
             if !engine.is_muted(client) {
                 Reply::new(out, protocol).error(&text);
@@ -135,7 +135,7 @@ impl Engine {
 
     fn enqueue(&mut self, client: ClientKey, args: Args<'_>) {
         self.with_reply(client, |engine, out, protocol| {
-            if let Some(owner) = engine.store.clients.get_mut(client)
+            if let Some(owner) = engine.state.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
                 transaction.bytes += args.bytes();
@@ -148,28 +148,28 @@ impl Engine {
     }
 
     fn is_muted(&self, client: ClientKey) -> bool {
-        self.store.clients.get(client).is_some_and(Client::is_muted)
+        self.state.clients.get(client).is_some_and(Client::is_muted)
     }
 
     /// Runs a command of a client that is not in the middle of EXEC.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `dispatch`.
     pub(super) fn call(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        if self.store.journal.is_on() {
+        if self.state.journal.is_on() {
             return self.call_for_journal(client, command, args);
         }
-        let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = self.state.clients.take_outbox(client) else { return };
         let caller = Caller::new(client, owner);
         let start = out.len();
         // The embedding program is no connection that could wait.
         let wait = self.run_here(caller, command, args, !caller.internal, &mut out);
-        if !self.store.clients.monitors.is_empty() {
+        if !self.state.clients.monitors.is_empty() {
             self.feed_monitors(client, Some(command), args, true);
         }
         if let Some(wait) = wait {
             self.begin_wait(client, args, *wait);
         }
-        let Store { clients, config, now, .. } = &mut self.store;
+        let State { clients, config, now, .. } = &mut self.state;
         clients.put_reply(client, out, start, config, *now);
     }
 
@@ -178,7 +178,7 @@ impl Engine {
     #[inline(never)]
     fn call_for_journal(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         self.with_reply(client, |engine, out, _| {
-            let may_block = engine.store.clients.get(client).is_some_and(|owner| !owner.internal);
+            let may_block = engine.state.clients.get(client).is_some_and(|owner| !owner.internal);
             if let Some(wait) = engine.run(client, command, args, may_block, out) {
                 engine.begin_wait(client, args, *wait);
             }
@@ -204,7 +204,7 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> Option<Box<Wait>> {
         let wait = self.run_unseen(client, command, args, may_block, out);
-        if !self.store.clients.monitors.is_empty() {
+        if !self.state.clients.monitors.is_empty() {
             self.feed_monitors(client, Some(command), args, true);
         }
         wait
@@ -218,7 +218,7 @@ impl Engine {
         may_block: bool,
         out: &mut Vec<u8>,
     ) -> Option<Box<Wait>> {
-        let caller = Caller::new(client, self.store.clients.get(client)?);
+        let caller = Caller::new(client, self.state.clients.get(client)?);
         self.run_here(caller, command, args, may_block, out)
     }
 
@@ -233,17 +233,17 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> Option<Box<Wait>> {
         let Caller { client, protocol, muted: was_muted, .. } = caller;
-        self.store.db = caller.database;
+        self.state.db = caller.database;
         // TOUCH is what says that a key is used, whoever sends it.
-        self.store.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
+        self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
         let mut script = Finished::default();
         let (outcome, wait) = match command.run {
             Run::Command(function) => {
-                let in_full = self.store.config.compat < Version::Redis7_4;
+                let in_full = self.state.config.compat < Version::Redis7_4;
                 let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
                 let mut context =
-                    Context { args, reply, store: &mut self.store, client, command, may_block, wait: None };
+                    Context { args, reply, state: &mut self.state, client, command, may_block, wait: None };
                 let outcome = function(&mut context);
                 (outcome, context.wait)
             }
@@ -257,13 +257,13 @@ impl Engine {
         if wait.is_some() {
             return wait;
         }
-        self.store.stats.commands += 1;
+        self.state.stats.commands += 1;
         let mut muted = false;
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        if let Some(owner) = self.state.clients.get_mut(client) {
             owner.commands += u64::from(!caller.nested);
             muted = owner.is_muted() && !caller.nested;
         }
-        let stats = self.store.stats.command(command.index());
+        let stats = self.state.stats.command(command.index());
         stats.calls += 1;
         // What a subscription says is a message, which CLIENT REPLY does not keep back. EXEC has written what
         // was not muted when it was written.
@@ -272,7 +272,7 @@ impl Engine {
         if let Err(error) = outcome {
             stats.failed += 1;
             if !script.counted {
-                self.store.stats.error(error.text());
+                self.state.stats.error(error.text());
             }
             out.truncate(start);
             if !muted {
@@ -301,13 +301,13 @@ impl Engine {
         (command, args): (&'static Command, Args<'_>),
         reply: &mut Vec<u8>,
     ) {
-        let Some(owner) = self.store.clients.get(client) else { return };
+        let Some(owner) = self.state.clients.get(client) else { return };
         let caller = Caller { protocol, nested: true, ..Caller::new(client, owner) };
-        if self.store.journal.is_on() {
+        if self.state.journal.is_on() {
             self.record_command(client, args);
         }
         self.run_here(caller, command, args, false, reply);
-        if !self.store.clients.monitors.is_empty() {
+        if !self.state.clients.monitors.is_empty() {
             self.show_command_of_script(client, command, args);
         }
     }
@@ -315,15 +315,15 @@ impl Engine {
     /// Lets `write` append to the client's outbox, see [`put_reply`](crate::clients::Clients::put_reply) for what follows.
     #[inline]
     fn with_reply(&mut self, client: ClientKey, write: impl FnOnce(&mut Self, &mut Vec<u8>, Protocol)) {
-        let Some((mut out, owner)) = self.store.clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = self.state.clients.take_outbox(client) else { return };
         let protocol = owner.protocol;
         let start = out.len();
-        let recording = self.store.journal.is_on();
+        let recording = self.state.journal.is_on();
         if recording {
-            self.store.journal.begin_answer(client);
+            self.state.journal.begin_answer(client);
         }
         write(self, &mut out, protocol);
-        let Store { clients, config, now, journal, .. } = &mut self.store;
+        let State { clients, config, now, journal, .. } = &mut self.state;
         if recording {
             let owner = clients.get(client).filter(|owner| owner.close != Close::Now);
             journal.end_answer(owner, &out[start..], out.len(), *now);
@@ -336,7 +336,7 @@ impl Engine {
     fn begin_wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let Wait { reason, keys, deadline, request, wanted } = wait;
         self.block(client, reason, keys, deadline, request.unwrap_or_else(|| args.to_owned()));
-        if let Some(blocked) = self.store.clients.get_mut(client).and_then(|owner| owner.blocked.as_mut()) {
+        if let Some(blocked) = self.state.clients.get_mut(client).and_then(|owner| owner.blocked.as_mut()) {
             blocked.wanted = wanted;
         }
     }

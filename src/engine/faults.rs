@@ -13,22 +13,22 @@ use crate::commands::Error;
 use crate::commands::table::{Command, Flags, Run};
 use crate::data::Time;
 use crate::resp::Args;
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::faults::{Pretence, Rule, Subject};
 use crate::testing::journal::Wakeup;
 
 impl Engine {
     /// Puts a fault in force.
     pub fn add_fault(&mut self, rule: Rule) -> FaultId {
-        let since = self.store.journal.last_number();
-        self.store.faults.add(rule, since)
+        let since = self.state.journal.last_number();
+        self.state.faults.add(rule, since)
     }
 
     /// Ends a fault. What it holds goes on at once, in the order in which it came; replies that it was to cut off are
     /// not.
     pub fn end_fault(&mut self, fault: FaultId, now: Time) {
         self.take_time(now);
-        for client in self.store.end_fault(fault) {
+        for client in self.state.end_fault(fault) {
             self.end_delay(client);
             self.serve_ready();
         }
@@ -48,7 +48,7 @@ impl Engine {
     ) {
         // After the end of a pause it comes here once more, and is looked at then.
         let paused = self.must_pause(client, command);
-        let Store { clients, config, faults, .. } = &mut self.store;
+        let State { clients, config, faults, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
         let spared = paused || owner.internal;
         let subject = subject(owner, command, args);
@@ -62,7 +62,7 @@ impl Engine {
         });
         if let Err(error) = permitted {
             if let Some(fault) = pretended {
-                self.store.note_fault(client, fault);
+                self.state.note_fault(client, fault);
             }
             return self.reject(client, Some(command), args, &error);
         }
@@ -76,14 +76,14 @@ impl Engine {
         let Some((fault, delay)) = strike.hold else {
             return self.strike(client, command, args, strike);
         };
-        self.store.note_fault(client, fault);
-        let until = self.store.now + delay;
+        self.state.note_fault(client, fault);
+        let until = self.state.now + delay;
         self.hold_command(client, args, strike, until.whole_millis());
     }
 
     /// Makes a client wait before its command runs.
     fn hold_command(&mut self, client: ClientKey, args: Args<'_>, strike: PendingFault, until: i64) {
-        let Store { clients, waiters, .. } = &mut self.store;
+        let State { clients, waiters, .. } = &mut self.state;
         let Some(owner) = clients.get_mut(client) else { return };
         owner.strike = Some(Box::new(strike));
         let request = args.to_owned();
@@ -92,12 +92,12 @@ impl Engine {
 
     /// Lets a command run that a fault has held; false if none has held a command of this client.
     pub(super) fn end_delay(&mut self, client: ClientKey) -> bool {
-        let owner = self.store.clients.get(client);
+        let owner = self.state.clients.get(client);
         let blocked = owner.and_then(|owner| owner.blocked.as_ref());
         if blocked.is_none_or(|blocked| blocked.reason != Reason::Delay) {
             return false;
         }
-        let Some(blocked) = self.store.resume(client) else { return false };
+        let Some(blocked) = self.state.resume(client) else { return false };
         self.runs_for_the_first_time(client);
         self.run_delayed(client, blocked.request.args());
         self.end_wait(client);
@@ -107,11 +107,11 @@ impl Engine {
     /// Runs a command that a fault has held.
     fn run_delayed(&mut self, client: ClientKey, args: Args<'_>) {
         let Some(command) = command_of(args) else { return };
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
         // The delay is over, whatever the command waits for next.
         owner.strike.get_or_insert_default().hold = None;
         self.note_wakeup(client, || Wakeup::DelayOver);
-        self.store.keeps_expired = self.is_paused();
+        self.state.keeps_expired = self.is_paused();
         self.go_on_after_fault(client, command, args);
     }
 
@@ -120,14 +120,14 @@ impl Engine {
         if self.must_pause(client, command) {
             return self.wait_for_pause(client, args);
         }
-        let owner = self.store.clients.get_mut(client);
+        let owner = self.state.clients.get_mut(client);
         let strike = owner.and_then(|owner| owner.strike.take()).map(|strike| *strike).unwrap_or_default();
         self.strike(client, command, args, strike);
     }
 
     /// Runs a command that CLIENT PAUSE has kept. One that was looked at before is not looked at once more.
     pub(super) fn go_on_after_pause(&mut self, client: ClientKey, args: Args<'_>) {
-        let looked_at = self.store.clients.get(client).is_some_and(|owner| owner.strike.is_some());
+        let looked_at = self.state.clients.get(client).is_some_and(|owner| owner.strike.is_some());
         match command_of(args).filter(|_| looked_at) {
             Some(command) => self.go_on_after_fault(client, command, args),
             None => self.dispatch(client, args),
@@ -139,12 +139,12 @@ impl Engine {
         match strike.then {
             None => self.proceed(client, command, args),
             Some((fault, Consequence::Error(text))) => {
-                self.store.note_fault(client, fault);
+                self.state.note_fault(client, fault);
                 self.reject(client, Some(command), args, &Error::from_bytes(text.into()));
             }
-            Some((fault, Consequence::Disconnect)) => self.store.disconnect_by_fault(client, fault),
+            Some((fault, Consequence::Disconnect)) => self.state.disconnect_by_fault(client, fault),
             Some((_, Consequence::LoseReply(_))) => {
-                if let Some(owner) = self.store.clients.get_mut(client) {
+                if let Some(owner) = self.state.clients.get_mut(client) {
                     owner.strike = Some(Box::new(strike));
                 }
                 let start = self.outbox_length(client);
@@ -161,7 +161,7 @@ impl Engine {
         command: &'static Command,
         args: Args<'_>,
     ) {
-        if self.store.clients.get(client).is_none_or(|owner| owner.strike.is_none()) {
+        if self.state.clients.get(client).is_none_or(|owner| owner.strike.is_none()) {
             return self.call_again(client, command, args);
         }
         let start = self.outbox_length(client);
@@ -170,13 +170,13 @@ impl Engine {
     }
 
     fn outbox_length(&self, client: ClientKey) -> usize {
-        self.store.clients.get(client).map_or(0, |owner| owner.outbox.len())
+        self.state.clients.get(client).map_or(0, |owner| owner.outbox.len())
     }
 
     /// The reply of a client is lost if a fault says so, once it is there.
     fn lose_reply(&mut self, client: ClientKey, start: usize) {
-        if self.store.clients.get(client).is_some_and(|owner| owner.blocked.is_none()) {
-            self.store.lose_reply(client, start);
+        if self.state.clients.get(client).is_some_and(|owner| owner.blocked.is_none()) {
+            self.state.lose_reply(client, start);
         }
     }
 }
@@ -191,14 +191,14 @@ impl Engine {
         command: &Command,
         args: Args<'_>,
     ) -> Option<Error> {
-        let Store { clients, faults, .. } = &mut self.store;
+        let State { clients, faults, .. } = &mut self.state;
         let owner = clients.get(client).filter(|owner| !owner.internal)?;
         let subject = subject(owner, command, args);
         for state in [Pretence::OutOfMemory, Pretence::ReadOnly] {
             if refuses(state, command, None)
                 && let Some(fault) = faults.pretends(state, &subject)
             {
-                self.store.note_fault(client, fault);
+                self.state.note_fault(client, fault);
                 return Some(Error::new(state.error()));
             }
         }

@@ -8,7 +8,7 @@ use super::Engine;
 use crate::clients::ClientKey;
 use crate::clients::{Client, Filter};
 use crate::data::Time;
-use crate::state::Store;
+use crate::state::State;
 
 /// What is withheld from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Engine {
     /// Cuts off the clients that are meant. They are returned: their connections are still to be closed.
     pub fn kill_clients(&mut self, filter: &Filter, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
-        let killed = self.store.clients_of(filter);
+        let killed = self.state.clients_of(filter);
         for client in &killed {
             self.cut(*client);
         }
@@ -52,8 +52,8 @@ impl Engine {
 
     /// A client is gone from now on.
     fn cut(&mut self, client: ClientKey) {
-        self.store.kill(client);
-        let Store { journal, clients, now, .. } = &mut self.store;
+        self.state.kill(client);
+        let State { journal, clients, now, .. } = &mut self.state;
         if journal.is_on()
             && let Some(owner) = clients.get(client)
         {
@@ -71,15 +71,15 @@ impl Engine {
     /// As [`Engine::stop`], but one client stays.
     pub(super) fn stop_but(&mut self, spared: Option<ClientKey>, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
-        if self.store.availability.is_stopped() {
+        if self.state.availability.is_stopped() {
             return Vec::new();
         }
-        self.store.availability.stop();
-        self.store.end_pauses();
-        if self.store.journal.is_on() {
-            self.store.journal.stopped(self.store.now);
+        self.state.availability.stop();
+        self.state.end_pauses();
+        if self.state.journal.is_on() {
+            self.state.journal.stopped(self.state.now);
         }
-        let others = self.store.clients.iter().filter(|(key, _)| Some(*key) != spared);
+        let others = self.state.clients.iter().filter(|(key, _)| Some(*key) != spared);
         let everybody: Vec<ClientKey> = others.map(|(key, _)| key).collect();
         let spared = spared.and_then(|spared| self.client(spared)).map(|spared| Filter::id(spared.id));
         let meant = spared.into_iter().fold(Filter::all(), Filter::except);
@@ -108,12 +108,12 @@ impl Engine {
         now: Time,
     ) -> Vec<ClientKey> {
         let cut = self.stop_but(spared, now);
-        self.store.restart(keeps_data);
+        self.state.restart(keeps_data);
         #[cfg(feature = "scripting")]
-        self.scripts.restart(keeps_data, &mut self.store);
-        self.store.availability.restart();
-        if self.store.journal.is_on() {
-            self.store.journal.restarted(keeps_data, self.store.now);
+        self.scripts.restart(keeps_data, &mut self.state);
+        self.state.availability.restart();
+        if self.state.journal.is_on() {
+            self.state.journal.restarted(keeps_data, self.state.now);
         }
         cut
     }
@@ -122,12 +122,12 @@ impl Engine {
     pub fn hold(&mut self, filter: &Filter, direction: Direction, now: Time) -> Vec<Held> {
         self.take_time(now);
         let mut held = Vec::new();
-        for client in self.store.clients_of(filter) {
-            if let Some(owner) = self.store.clients.get_mut(client) {
+        for client in self.state.clients_of(filter) {
+            if let Some(owner) = self.state.clients.get_mut(client) {
                 *direction.stops(owner) += 1;
                 held.push(Held { client, id: owner.id });
             }
-            self.store.clients.mark(client);
+            self.state.clients.mark(client);
         }
         held
     }
@@ -148,7 +148,7 @@ impl Engine {
     pub fn release(&mut self, held: &[Held], direction: Direction, now: Time) {
         self.take_time(now);
         for held in held {
-            let Some(owner) = self.store.clients.get_mut(held.client).filter(|owner| owner.id == held.id)
+            let Some(owner) = self.state.clients.get_mut(held.client).filter(|owner| owner.id == held.id)
             else {
                 continue;
             };
@@ -157,7 +157,7 @@ impl Engine {
             if owner.reading_stops == 0 && std::mem::take(&mut owner.stalled) {
                 owner.resumed = true;
             }
-            self.store.clients.mark(held.client);
+            self.state.clients.mark(held.client);
         }
     }
 }
@@ -190,12 +190,12 @@ mod tests {
             [engine.connect(Address::default(), START)?, engine.connect(Address::default(), START)?];
         assert_eq!(engine.kill_clients(&Filter::id(1), START), [one]);
         assert_eq!(engine.kill_clients(&Filter::id(1), START), []);
-        assert_eq!(engine.store().clients.len(), 1);
+        assert_eq!(engine.state().clients.len(), 1);
         assert_eq!(engine.take_output(one, &mut Vec::new()).close, Close::Now);
         // Whoever comes next is not taken for it when its connection is closed.
         let three = engine.connect(Address::default(), START)?;
         engine.disconnect(one, START);
-        assert_eq!(engine.store().clients.len(), 2);
+        assert_eq!(engine.state().clients.len(), 2);
         assert!(engine.client(two).is_some() && engine.client(three).is_some());
         Ok(())
     }
@@ -210,23 +210,23 @@ mod tests {
             ask(&mut engine, &["CONFIG", "SET", "maxclients", "5", "notify-keyspace-events", "KEA"], START);
             ask(&mut engine, &["CLIENT", "PAUSE", "1000000"], START);
             ask(&mut engine, &["DEBUG", "SET-ACTIVE-EXPIRE", "0"], START);
-            let run_id = engine.store().stats.run_id.clone();
+            let run_id = engine.state().stats.run_id.clone();
             engine.store_mut().availability.refuse();
             let later = Time::from_millis(20);
             assert_eq!(engine.stop(later).len(), 1);
             assert_eq!(engine.stop(later), []);
             assert!(engine.restart(keeps_data, later).is_empty());
-            let store = engine.store();
-            assert!(!store.availability.accepts() && !store.availability.is_stopped());
-            assert_eq!((store.stats.connections, store.stats.started), (0, later));
-            assert_ne!(store.stats.run_id, run_id);
-            assert_eq!(store.config.maxclients, Config::default().maxclients);
-            assert_eq!(store.waiters.pause, None);
+            let state = engine.state();
+            assert!(!state.availability.accepts() && !state.availability.is_stopped());
+            assert_eq!((state.stats.connections, state.stats.started), (0, later));
+            assert_ne!(state.stats.run_id, run_id);
+            assert_eq!(state.config.maxclients, Config::default().maxclients);
+            assert_eq!(state.waiters.pause, None);
             assert_eq!(engine.next_deadline(), keeps_data.then_some(Time::from_millis(10)));
             engine.tick(later);
             assert_eq!(ask(&mut engine, &["DBSIZE"], later), if keeps_data { ":1\r\n" } else { ":0\r\n" });
             engine.store_mut().availability.end_refusal();
-            assert!(engine.store().availability.accepts());
+            assert!(engine.state().availability.accepts());
             let client = engine.connect(Address::default(), later)?;
             assert_eq!(engine.client(client).map(|client| client.id), Some(2));
         }

@@ -32,7 +32,7 @@ use crate::commands::table::Command;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::state::Store;
+use crate::state::State;
 
 /// How many bytes of a client that has not logged in may wait to be run: `readQueryFromClient` of redis-server has the
 /// same limit since 7.2.
@@ -85,7 +85,7 @@ pub struct Output {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    store: Store,
+    state: State,
     clock: clock::Clock,
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
@@ -103,7 +103,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Time) -> Self {
         Self {
-            store: Store::new(config, seed, now),
+            state: State::new(config, seed, now),
             clock: clock::Clock::default(),
             ordered: control::Ordered::default(),
             #[cfg(feature = "scripting")]
@@ -114,13 +114,13 @@ impl Engine {
 
     /// All state, to look at.
     #[must_use]
-    pub fn store(&self) -> &Store {
-        &self.store
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// All state, to change from outside of any command.
-    pub fn store_mut(&mut self) -> &mut Store {
-        &mut self.store
+    pub fn store_mut(&mut self) -> &mut State {
+        &mut self.state
     }
 
     /// A client connects.
@@ -129,14 +129,14 @@ impl Engine {
     ///
     /// There are `maxclients` already; the error is what redis-server says before it closes the connection.
     pub fn connect(&mut self, address: Address, now: Time) -> Result<ClientKey, Error> {
-        if self.store.clients.len() >= self.store.config.maxclients {
+        if self.state.clients.len() >= self.state.config.maxclients {
             return Err(self.refuse(now));
         }
         self.take_time(now);
-        self.store.stats.connections += 1;
-        let authenticated = self.store.config.requirepass.is_empty();
-        let client = self.store.clients.connect(address, authenticated, false, self.store.now);
-        let Store { journal, clients, now, .. } = &mut self.store;
+        self.state.stats.connections += 1;
+        let authenticated = self.state.config.requirepass.is_empty();
+        let client = self.state.clients.connect(address, authenticated, false, self.state.now);
+        let State { journal, clients, now, .. } = &mut self.state;
         if journal.is_on()
             && let Some(owner) = clients.get(client)
         {
@@ -150,23 +150,23 @@ impl Engine {
     /// error is what redis-server says before it closes it.
     pub fn refuse(&mut self, now: Time) -> Error {
         self.take_time(now);
-        self.store.stats.connections += 1;
-        self.store.stats.rejected_connections += 1;
+        self.state.stats.connections += 1;
+        self.state.stats.rejected_connections += 1;
         Error::new("ERR max number of clients reached")
     }
 
     /// Somebody of the embedding program begins to read all commands.
     pub fn connect_observer(&mut self, now: Time) -> ClientKey {
         self.take_time(now);
-        let client = self.store.clients.connect(Address::default(), true, true, self.store.now);
-        self.store.clients.monitors.push(client);
+        let client = self.state.clients.connect(Address::default(), true, true, self.state.now);
+        self.state.clients.monitors.push(client);
         client
     }
 
     /// A client has gone.
     pub fn disconnect(&mut self, client: ClientKey, now: Time) {
         self.take_time(now);
-        let Store { journal, clients, now, .. } = &mut self.store;
+        let State { journal, clients, now, .. } = &mut self.state;
         if journal.is_on()
             && let Some(owner) = clients.get(client).filter(|owner| owner.is_listed())
         {
@@ -174,10 +174,10 @@ impl Engine {
         }
         // What was taken for it and is lost with its connection has not been sent.
         let lost = clients.get(client).map_or(0, |owner| owner.in_flight as u64);
-        self.store.stats.net_output = self.store.stats.net_output.saturating_sub(lost);
-        self.store.release(client);
-        self.store.faults.forget_client(client);
-        self.store.clients.remove(client);
+        self.state.stats.net_output = self.state.stats.net_output.saturating_sub(lost);
+        self.state.release(client);
+        self.state.faults.forget_client(client);
+        self.state.clients.remove(client);
         self.end_orders(Some(client));
         self.tell_testers();
     }
@@ -186,8 +186,8 @@ impl Engine {
     /// connection: it may not wait, and it leaves no client behind.
     pub fn command(&mut self, request: &OwnedRequest, now: Time, out: &mut Vec<u8>) {
         self.take_time(now);
-        let client = self.store.clients.connect(Address::default(), true, true, self.store.now);
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        let client = self.state.clients.connect(Address::default(), true, true, self.state.now);
+        if let Some(owner) = self.state.clients.get_mut(client) {
             owner.protocol = crate::resp::Protocol::Resp3;
         }
         self.execute(client, request.args(), now);
@@ -221,7 +221,7 @@ impl Engine {
         let mut consumed = 0;
         loop {
             let asleep = self.sleeps();
-            let Store { clients, config, stats, .. } = &mut self.store;
+            let State { clients, config, stats, .. } = &mut self.state;
             let Some(owner) = clients.get_mut(client) else { return (consumed, Flow::Closed) };
             if owner.close != Close::No || owner.ignored {
                 return (bytes.len(), Flow::Closed);
@@ -280,8 +280,8 @@ impl Engine {
     /// What asks for nothing is not answered. Before Redis 8 it is the request whose answer CLIENT REPLY SKIP keeps back.
     #[cold]
     fn pass_empty_request(&mut self, client: ClientKey) {
-        if self.store.config.compat < Version::Redis8_0
-            && let Some(owner) = self.store.clients.get_mut(client)
+        if self.state.config.compat < Version::Redis8_0
+            && let Some(owner) = self.state.clients.get_mut(client)
         {
             owner.end_reply();
         }
@@ -292,11 +292,11 @@ impl Engine {
     /// [`QUERY_BUFFER_BEFORE_LOGIN`].
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
         self.set_waiting_input(client, bytes);
-        let config = &self.store.config;
+        let config = &self.state.config;
         let mut limit = config.client_query_buffer_limit;
         let mut waiting = bytes;
         if config.compat >= Version::Redis7_4
-            && let Some(owner) = self.store.clients.get(client)
+            && let Some(owner) = self.state.clients.get(client)
         {
             waiting = waiting.saturating_add(owner.transaction.as_ref().map_or(0, |all| all.bytes));
             if owner.must_authenticate(config) {
@@ -305,15 +305,15 @@ impl Engine {
         }
         let exceeded = waiting > limit;
         if exceeded {
-            self.store.stats.query_limit_disconnections += 1;
-            self.store.kill(client);
+            self.state.stats.query_limit_disconnections += 1;
+            self.state.kill(client);
         }
         exceeded
     }
 
     /// Notes how many bytes of a client cannot be run yet.
     fn set_waiting_input(&mut self, client: ClientKey, bytes: usize) {
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        if let Some(owner) = self.state.clients.get_mut(client) {
             owner.query_buffer = bytes;
         }
     }
@@ -321,25 +321,25 @@ impl Engine {
     fn protocol_error(&mut self, client: ClientKey, error: ProtocolError) {
         let mut text = b"ERR Protocol error: ".to_vec();
         error.write(&mut text);
-        self.store.stats.error(&text);
-        let Some(owner) = self.store.clients.get_mut(client) else { return };
+        self.state.stats.error(&text);
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
         if owner.is_muted() {
             // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits
             // for the client to go.
             if owner.outbox.is_empty() && owner.in_flight == 0 {
                 owner.ignored = true;
             } else {
-                self.store.clients.close(client, Close::AfterReply);
+                self.state.clients.close(client, Close::AfterReply);
             }
             return;
         }
         let protocol = owner.protocol;
         let start = owner.outbox.len();
         Reply::new(&mut owner.outbox, protocol).error(&text);
-        if self.store.journal.is_on() {
-            self.store.journal.reply(owner, &owner.outbox[start..], self.store.now);
+        if self.state.journal.is_on() {
+            self.state.journal.reply(owner, &owner.outbox[start..], self.state.now);
         }
-        self.store.clients.close(client, Close::AfterReply);
+        self.state.clients.close(client, Close::AfterReply);
     }
 
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
@@ -351,15 +351,15 @@ impl Engine {
     #[allow(clippy::inline_always)] // See `dispatch`.
     fn execute_here(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
-        if self.store.journal.is_on() && !(self.store.config.control && control::is_control(args)) {
+        if self.state.journal.is_on() && !(self.state.config.control && control::is_control(args)) {
             self.record_command(client, args);
         }
         self.dispatch(client, args);
         // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
-        if self.store.waiters.has_ready() && self.store.asleep_until.is_none() {
+        if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
         }
-        if self.store.waiters.pause.is_some() || self.store.waiters.has_testers() {
+        if self.state.waiters.pause.is_some() || self.state.waiters.has_testers() {
             self.end_pause_if_over();
             self.tell_testers();
         }
@@ -384,7 +384,7 @@ impl Engine {
         client: ClientKey,
         into: &mut Vec<u8>,
     ) -> (Output, Option<Box<Segments>>) {
-        let clients = &mut self.store.clients;
+        let clients = &mut self.state.clients;
         let Some(owner) = clients.get_mut(client) else {
             return (Output { close: Close::Now, ..Output::default() }, None);
         };
@@ -403,12 +403,12 @@ impl Engine {
         let counted = self.clock.is_stopped() && length > FIXED_OUTPUT;
         if owner.in_flight > 0 {
             // All of that has been written since.
-            owner.last_interaction = self.store.now;
+            owner.last_interaction = self.state.now;
         }
         // Of what is taken from a client that is cut off nothing is written.
         owner.in_flight = if counted || owner.close == Close::Now { length } else { 0 };
         if length > 0 {
-            owner.last_interaction = self.store.now;
+            owner.last_interaction = self.state.now;
         }
         owner.net_output += taken.len() as u64;
         let output = Output {
@@ -417,7 +417,7 @@ impl Engine {
             reading_stopped,
             counted,
         };
-        self.store.stats.net_output += length as u64;
+        self.state.stats.net_output += length as u64;
         if let Some(mut segments) = segments {
             segments.push(taken.into());
             return (output, Some(segments));
@@ -434,7 +434,7 @@ impl Engine {
     /// Takes the outbox of a client whose connection is full, if there is at least so much in it, to be written behind
     /// what was taken before.
     pub fn take_part(&mut self, client: ClientKey, least: usize) -> Option<Segments> {
-        let owner = self.store.clients.get_mut(client)?;
+        let owner = self.state.clients.get_mut(client)?;
         // What a part keeps is not much more than what it holds.
         if owner.close == Close::Now || owner.outbox.len() < least.max(owner.outbox.capacity() / 2) {
             return None;
@@ -444,27 +444,27 @@ impl Engine {
         owner.net_output += taken.len() as u64;
         let mut segments = owner.segments.take().map_or_else(Segments::default, |segments| *segments);
         segments.push(taken.into());
-        self.store.stats.net_output += segments.bytes() as u64;
+        self.state.stats.net_output += segments.bytes() as u64;
         Some(segments)
     }
 
     /// What there is to do for a client whose outbox cannot be taken yet, because its connection is full.
     #[must_use]
     pub fn closing(&self, client: ClientKey) -> Close {
-        self.store.clients.get(client).map_or(Close::Now, |owner| owner.close)
+        self.state.clients.get(client).map_or(Close::Now, |owner| owner.close)
     }
 
     /// True if the client may go on with its requests since this was asked last, or its output was taken.
     pub fn take_resumed(&mut self, client: ClientKey) -> bool {
-        self.store.clients.get_mut(client).is_some_and(|owner| std::mem::take(&mut owner.resumed))
+        self.state.clients.get_mut(client).is_some_and(|owner| std::mem::take(&mut owner.resumed))
     }
 
     /// The shell tells how many of the bytes that it took are still to be written.
     pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        if let Some(owner) = self.state.clients.get_mut(client) {
             let bytes = bytes + owner.segments.as_ref().map_or(0, |segments| segments.bytes());
             if bytes < owner.in_flight {
-                owner.last_interaction = self.store.now;
+                owner.last_interaction = self.state.now;
             }
             owner.in_flight = bytes;
         }
@@ -473,7 +473,7 @@ impl Engine {
     /// True if there is something to do for a client. There is not as long as DEBUG SLEEP lasts.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
-        self.store.asleep_until.is_none() && self.store.clients.has_dirty()
+        self.state.asleep_until.is_none() && self.state.clients.has_dirty()
     }
 
     /// Appends the clients for which there is something to do since the last call.
@@ -483,8 +483,8 @@ impl Engine {
 
     /// As [`Engine::take_dirty`], but of those who were not answered and do not go on not more than `max`.
     pub fn take_some_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
-        if self.store.asleep_until.is_none() {
-            self.store.clients.take_dirty(into, max);
+        if self.state.asleep_until.is_none() {
+            self.state.clients.take_dirty(into, max);
         }
     }
 
@@ -495,15 +495,15 @@ impl Engine {
         max: usize,
         find: impl Fn(ClientKey) -> Option<T>,
     ) {
-        if self.store.asleep_until.is_none() {
-            self.store.clients.take_dirty_found(into, max, find);
+        if self.state.asleep_until.is_none() {
+            self.state.clients.take_dirty_found(into, max, find);
         }
     }
 
     /// The client at this place.
     #[must_use]
     pub fn client(&self, client: ClientKey) -> Option<&Client> {
-        self.store.clients.get(client)
+        self.state.clients.get(client)
     }
 
     /// A command has run.
@@ -524,7 +524,7 @@ impl Engine {
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
         for (index, times) in self.ran.drain(..) {
-            self.store.stats.command(index).nanos += share * times;
+            self.state.stats.command(index).nanos += share * times;
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::commands::client::printable;
 use crate::commands::table::{Command, Flags, Run, Script};
 use crate::config::Version;
 use crate::resp::Args;
-use crate::state::Store;
+use crate::state::State;
 
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";
@@ -21,7 +21,7 @@ impl Engine {
     /// Tells the journal of a command; passwords never.
     pub(super) fn record_command(&mut self, client: ClientKey, args: Args<'_>) {
         const WITH_SECRETS: [&[u8]; 3] = [b"auth", b"hello", b"config"];
-        let Store { journal, clients, now, .. } = &mut self.store;
+        let State { journal, clients, now, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
         if !WITH_SECRETS.iter().any(|name| args[0].eq_ignore_ascii_case(name)) {
             return journal.command(owner, args.iter(), *now);
@@ -42,7 +42,7 @@ impl Engine {
         args: Args<'_>,
         ran: bool,
     ) {
-        if self.store.clients.monitors.is_empty() {
+        if self.state.clients.monitors.is_empty() {
             return;
         }
         if ran
@@ -59,7 +59,7 @@ impl Engine {
 
     /// Shows a command that runs a script, before it does.
     pub(super) fn show_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
-        if !self.store.clients.monitors.is_empty() {
+        if !self.state.clients.monitors.is_empty() {
             self.show(client, Some(command), args, true, None);
         }
     }
@@ -82,8 +82,8 @@ impl Engine {
     ) {
         let Some(line) = self.monitor_line(client, command, args, place) else { return };
         let line = bytes::Bytes::from(line);
-        for monitor in self.store.clients.monitors.clone() {
-            let Some(owner) = self.store.clients.get_mut(monitor) else { continue };
+        for monitor in self.state.clients.monitors.clone() {
+            let Some(owner) = self.state.clients.get_mut(monitor) else { continue };
             if !(owner.internal || public && owner.reply_mode != ReplyMode::Off) {
                 continue;
             }
@@ -92,7 +92,7 @@ impl Engine {
                 continue;
             }
             let left_out = std::mem::take(&mut owner.left_out);
-            let Store { clients, config, now, .. } = &mut self.store;
+            let State { clients, config, now, .. } = &mut self.state;
             if left_out > 0 {
                 let told = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
                 clients.deliver(monitor, Encoded::Copied(told.as_bytes()), config, *now);
@@ -108,12 +108,12 @@ impl Engine {
         args: Args<'_>,
         place: Option<&str>,
     ) -> Option<Vec<u8>> {
-        let owner = self.store.clients.get(client)?;
-        let micros = self.store.now.micros();
+        let owner = self.state.clients.get(client)?;
+        let micros = self.state.now.micros();
         let place = if let Some(place) = place {
             place.to_owned()
         } else if owner.address.unix {
-            format!("unix:{}", self.store.config.unixsocket)
+            format!("unix:{}", self.state.config.unixsocket)
         } else {
             owner.address.peer.to_string()
         };

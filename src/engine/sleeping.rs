@@ -11,8 +11,8 @@ impl Engine {
     /// True if the broker sleeps now; it wakes when its time has come.
     #[inline]
     pub(super) fn sleeps(&mut self) -> bool {
-        let Some(until) = self.store.asleep_until else { return false };
-        let sleeps = until > self.store.now;
+        let Some(until) = self.state.asleep_until else { return false };
+        let sleeps = until > self.state.now;
         if !sleeps {
             self.wake();
             self.serve_ready();
@@ -23,8 +23,8 @@ impl Engine {
     /// Whoever has sent something meanwhile has its turn.
     #[cold]
     pub(super) fn wake(&mut self) {
-        self.store.asleep_until = None;
-        let clients = &mut self.store.clients;
+        self.state.asleep_until = None;
+        let clients = &mut self.state.clients;
         let stalled: Vec<ClientKey> =
             clients.iter().filter(|(_, client)| client.stalled).map(|(key, _)| key).collect();
         for key in stalled {

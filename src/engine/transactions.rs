@@ -9,23 +9,23 @@ use crate::resp::Reply;
 impl Engine {
     /// Ends a transaction without running it.
     pub(super) fn discard(&mut self, client: ClientKey) {
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        if let Some(owner) = self.state.clients.get_mut(client) {
             owner.transaction = None;
         }
-        self.store.unwatch(client);
+        self.state.unwatch(client);
     }
 
     /// Runs what was queued since MULTI, unless something could not be queued or a watched key has changed.
     pub(super) fn exec(&mut self, client: ClientKey, out: &mut Vec<u8>) -> Result<(), Error> {
         let changed = self.watched_key_expired(client);
-        let owner = self.store.clients.get_mut(client).ok_or(Error::new("ERR no such client"))?;
+        let owner = self.state.clients.get_mut(client).ok_or(Error::new("ERR no such client"))?;
         let protocol = owner.protocol;
         let changed = changed || owner.watched_key_changed;
         let Some(transaction) = owner.transaction.take() else {
             return Err(Error::new("ERR EXEC without MULTI"));
         };
         // Inside of EXEC nothing is watched: what it changes itself does not fail it.
-        self.store.unwatch(client);
+        self.state.unwatch(client);
         if transaction.failed {
             return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
         }
@@ -45,12 +45,12 @@ impl Engine {
     /// True if a key that is watched has passed its time since, noticed or not. One that had passed it already
     /// when WATCH came does not count.
     fn watched_key_expired(&mut self, client: ClientKey) -> bool {
-        let Some(owner) = self.store.clients.get(client) else { return false };
-        let now = self.store.now.millis();
+        let Some(owner) = self.state.clients.get(client) else { return false };
+        let now = self.state.now.millis();
         owner
             .watched
             .iter()
             .flat_map(|keys| keys.iter())
-            .any(|((db, key), was_expired)| !was_expired && self.store.databases[*db].expired(key, now))
+            .any(|((db, key), was_expired)| !was_expired && self.state.databases[*db].expired(key, now))
     }
 }

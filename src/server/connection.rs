@@ -393,7 +393,7 @@ impl Shared {
         make: impl FnOnce(T, ClientKey) -> Task,
     ) -> Admission<T> {
         self.change(|engine, now| {
-            if !admits(engine.store().availability) {
+            if !admits(engine.state().availability) {
                 return Admission::Refused;
             }
             match engine.connect(address, now) {

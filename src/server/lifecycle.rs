@@ -53,7 +53,7 @@ impl Listening {
     /// Opens or closes the sockets, if the engine was told something. It is locked meanwhile, so that this happens in
     /// the order in which it was told.
     pub fn follow(&self, engine: &Engine) {
-        let availability = engine.store().availability;
+        let availability = engine.state().availability;
         if state_of(availability) != self.followed.load(Ordering::Relaxed) {
             self.change(availability);
         }
@@ -105,7 +105,7 @@ impl Shared {
     /// Cuts off the clients that are meant and returns how many they were. What they have been sent before has been
     /// written, as far as their sockets take it. When this returns their sockets are closed.
     pub fn kill_clients(&self, filter: &Filter) -> usize {
-        let killed = self.look(|store| store.clients_of(filter));
+        let killed = self.look(|state| state.clients_of(filter));
         self.finish(killed);
         self.cut_off(|engine, now| engine.kill_clients(filter, now))
     }
@@ -147,7 +147,7 @@ impl Shared {
     /// written, as far as their sockets take it.
     pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<Held> {
         if direction == Direction::Writing {
-            self.finish(self.look(|store| store.clients_of(filter)));
+            self.finish(self.look(|state| state.clients_of(filter)));
         }
         let held = self.change(|engine, now| engine.hold(filter, direction, now));
         if direction == Direction::Writing {
@@ -184,7 +184,7 @@ impl Shared {
     /// Writes what the outboxes of these clients hold, as far as their sockets take it, before that is over. A
     /// broker that sleeps (DEBUG SLEEP) writes nothing.
     fn finish(&self, clients: Vec<ClientKey>) {
-        if self.look(|store| store.asleep_until.is_some()) {
+        if self.look(|state| state.asleep_until.is_some()) {
             return;
         }
         // Whoever calls this may do so in a task of a runtime, whose turns are none of ours.

@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use crate::clients::ClientKey;
 use crate::data::Time;
 use crate::engine::Engine;
-use crate::state::Store;
+use crate::state::State;
 
 /// What the connections, the timer and the handle share.
 #[derive(Debug)]
@@ -92,9 +92,9 @@ impl Shared {
     /// # Panics
     ///
     /// Within the predicate of a wait, which holds the lock already.
-    pub fn look<R>(&self, look: impl FnOnce(&Store) -> R) -> R {
+    pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         wait::assert_not_looking();
-        look(self.engine().store())
+        look(self.engine().state())
     }
 
     /// The shell's time.
@@ -136,7 +136,7 @@ impl Shared {
             self.dirty.notify_one();
         }
         self.listening.follow(engine);
-        let met = self.waits.check(engine.store());
+        let met = self.waits.check(engine.state());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
         {

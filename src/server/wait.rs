@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::state::Store;
+use crate::state::State;
 use crate::state::conditions::summary;
 use crate::testing::condition::{Condition, Seen};
 
 /// A question to the state. It is asked with the engine's lock held, by whoever has changed something.
-pub type Predicate = Box<dyn FnMut(&Store) -> bool + Send>;
+pub type Predicate = Box<dyn FnMut(&State) -> bool + Send>;
 
 /// What somebody waits for.
 pub enum Awaited {
@@ -24,20 +24,20 @@ pub enum Awaited {
 }
 
 impl Awaited {
-    fn is_met(&mut self, store: &Store) -> bool {
+    fn is_met(&mut self, state: &State) -> bool {
         match self {
-            Self::Count(condition) => store.meets(condition),
+            Self::Count(condition) => state.meets(condition),
             Self::Until(predicate) => {
                 let _end = Looking::begin();
-                predicate(store)
+                predicate(state)
             }
         }
     }
 
-    fn seen(&self, store: &Store) -> Seen {
+    fn seen(&self, state: &State) -> Seen {
         match self {
-            Self::Count(condition) => store.seen(condition),
-            Self::Until(_) => Seen { count: None, text: summary(store) },
+            Self::Count(condition) => state.seen(condition),
+            Self::Until(_) => Seen { count: None, text: summary(state) },
         }
     }
 }
@@ -153,14 +153,14 @@ impl Waits {
     /// held, so that nothing happens in between.
     pub fn add(
         &self,
-        store: &Store,
+        state: &State,
         awaited: Awaited,
         tell: impl FnOnce(Result<(), Panicked>) + Send + 'static,
     ) -> Added {
         let _end = Looking::begin();
         // Dropped before that, whether it is met at once or panics.
         let mut awaited = awaited;
-        if awaited.is_met(store) {
+        if awaited.is_met(state) {
             return Added::Met;
         }
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +173,7 @@ impl Waits {
     /// Takes out those whose condition is met, in the order in which they came; they are to be told when no lock is
     /// held any more. A predicate that panics ends its own wait and nothing else.
     #[must_use]
-    pub fn check(&self, store: &Store) -> Vec<Told> {
+    pub fn check(&self, state: &State) -> Vec<Told> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
@@ -181,7 +181,7 @@ impl Waits {
         let mut waiting = self.waiting.lock();
         let mut at = 0;
         while let Some(wait) = waiting.get_mut(at) {
-            let outcome = match catch_unwind(AssertUnwindSafe(|| wait.awaited.is_met(store))) {
+            let outcome = match catch_unwind(AssertUnwindSafe(|| wait.awaited.is_met(state))) {
                 Ok(true) => Ok(()),
                 Err(panic) => Err(panic),
                 Ok(false) => {
@@ -198,12 +198,12 @@ impl Waits {
     }
 
     /// Ends a wait and returns what there is now; none if its condition was met or its predicate has panicked.
-    pub fn give_up(&self, store: &Store, id: u64) -> Option<Seen> {
+    pub fn give_up(&self, state: &State, id: u64) -> Option<Seen> {
         let mut waiting = self.waiting.lock();
         let index = waiting.iter().position(|wait| wait.id == id)?;
         let wait = waiting.remove(index);
         self.count.store(waiting.len(), Ordering::Release);
-        let seen = wait.awaited.seen(store);
+        let seen = wait.awaited.seen(state);
         drop_locked(wait);
         Some(seen)
     }

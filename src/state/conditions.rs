@@ -2,13 +2,13 @@
 
 use crate::clients::pubsub::Kind;
 use crate::data::Stream;
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::condition::{Condition, NAMES_SHOWN, Seen, commands, others};
 use std::fmt::Write;
 
 use crate::data::Typed;
 
-impl Store {
+impl State {
     /// How many there are now.
     fn count(&self, condition: &Condition) -> usize {
         match condition {
@@ -63,9 +63,9 @@ impl Store {
 
 /// How many pending entries a group of a stream has, in all databases; none if there is no such group.
 #[must_use]
-pub fn pending(store: &Store, stream: &[u8], group: &[u8]) -> Option<usize> {
-    let now = store.now.millis();
-    let groups = store.databases.iter().filter_map(|database| {
+pub fn pending(state: &State, stream: &[u8], group: &[u8]) -> Option<usize> {
+    let now = state.now.millis();
+    let groups = state.databases.iter().filter_map(|database| {
         let entry = database.look(stream, now)?;
         Some(Stream::of(&entry.value)?.groups().get(group)?.pending().len())
     });
@@ -74,9 +74,9 @@ pub fn pending(store: &Store, stream: &[u8], group: &[u8]) -> Option<usize> {
 
 /// The state in a line: `2 clients, 1 blocked; 3 keys; subscribers: "chat" 2`.
 #[must_use]
-pub fn summary(store: &Store) -> String {
-    let now = store.now.millis();
-    let keys: usize = store
+pub fn summary(state: &State) -> String {
+    let now = state.now.millis();
+    let keys: usize = state
         .databases
         .iter()
         .map(|database| {
@@ -84,9 +84,9 @@ pub fn summary(store: &Store) -> String {
         })
         .sum();
     let mut text =
-        format!("{} clients, {} blocked; {keys} keys", store.clients.len(), store.waiters.blocked());
+        format!("{} clients, {} blocked; {keys} keys", state.clients.len(), state.waiters.blocked());
     for (kind, what) in [(Kind::Channel, "subscribers"), (Kind::Pattern, "pattern subscribers")] {
-        let pubsub = &store.pubsub;
+        let pubsub = &state.pubsub;
         let names = pubsub.names(kind).map(|name| (name, pubsub.subscribers(kind, name)));
         let counts: Vec<_> = names
             .take(NAMES_SHOWN)

@@ -1,9 +1,9 @@
 //! Connections that are closed because they are idle or slow, and those that a filter chooses.
 
 use crate::clients::{ClientKey, Close, Filter};
-use crate::state::Store;
+use crate::state::State;
 
-impl Store {
+impl State {
     /// Closes the connections of those who have been idle for more than `timeout`, or whose outbox has been
     /// over its soft limit for too long.
     pub fn check_clients(&mut self) {
@@ -20,7 +20,7 @@ impl Store {
     }
 }
 
-impl Store {
+impl State {
     /// The clients that are meant, in the order in which they came. Those that are being cut off already are not among
     /// them.
     #[must_use]
@@ -44,93 +44,93 @@ mod tests {
     use crate::config::OutputLimit;
     use crate::data::Time;
 
-    fn store(config: Config) -> Store {
-        Store::new(config, 1, Time::from_millis(0))
+    fn state(config: Config) -> State {
+        State::new(config, 1, Time::from_millis(0))
     }
 
-    fn connect(store: &mut Store) -> ClientKey {
-        store.clients.connect(Address::default(), true, false, store.now)
+    fn connect(state: &mut State) -> ClientKey {
+        state.clients.connect(Address::default(), true, false, state.now)
     }
 
     /// Goes to the next check of the clients; when that is, in milliseconds.
-    fn check(store: &mut Store) -> Option<i64> {
-        let next = store.clients.next_check(&store.config, store.now)?;
-        store.now = store.now.max(Time::from_millis(next));
-        store.check_clients();
+    fn check(state: &mut State) -> Option<i64> {
+        let next = state.clients.next_check(&state.config, state.now)?;
+        state.now = state.now.max(Time::from_millis(next));
+        state.check_clients();
         Some(next)
     }
 
-    fn is_cut(store: &Store, client: ClientKey) -> bool {
-        store.clients.get(client).is_none_or(|client| client.close == Close::Now)
+    fn is_cut(state: &State, client: ClientKey) -> bool {
+        state.clients.get(client).is_none_or(|client| client.close == Close::Now)
     }
 
     #[test]
     fn an_idle_client_is_closed_in_the_second_after_its_timeout() {
-        let mut store = store(Config { timeout: 5, ..Config::default() });
-        let (idle, busy, listener) = (connect(&mut store), connect(&mut store), connect(&mut store));
-        store.subscribe(listener, Kind::Channel, b"chat");
-        assert_eq!(check(&mut store), Some(0));
-        if let Some(client) = store.clients.get_mut(busy) {
+        let mut state = state(Config { timeout: 5, ..Config::default() });
+        let (idle, busy, listener) = (connect(&mut state), connect(&mut state), connect(&mut state));
+        state.subscribe(listener, Kind::Channel, b"chat");
+        assert_eq!(check(&mut state), Some(0));
+        if let Some(client) = state.clients.get_mut(busy) {
             client.last_interaction = Time::from_millis(3999);
         }
-        assert_eq!(check(&mut store), Some(6000));
-        assert_eq!([idle, busy, listener].map(|client| is_cut(&store, client)), [true, false, false]);
-        assert_eq!(check(&mut store), Some(9000));
-        assert_eq!([busy, listener].map(|client| is_cut(&store, client)), [true, false]);
+        assert_eq!(check(&mut state), Some(6000));
+        assert_eq!([idle, busy, listener].map(|client| is_cut(&state, client)), [true, false, false]);
+        assert_eq!(check(&mut state), Some(9000));
+        assert_eq!([busy, listener].map(|client| is_cut(&state, client)), [true, false]);
     }
 
     #[test]
     fn without_a_timeout_nobody_is_looked_at() {
-        let mut store = store(Config::default());
-        connect(&mut store);
-        assert_eq!(check(&mut store), None);
+        let mut state = state(Config::default());
+        connect(&mut state);
+        assert_eq!(check(&mut state), None);
     }
 
     #[test]
     fn a_slow_reader_is_cut_off_once_the_soft_limit_has_lasted() {
         let limit = OutputLimit { hard: 0, soft: 50_000, soft_seconds: 2 };
-        let mut store = store(Config { output_limit_pubsub: limit, ..Config::default() });
-        let (slow, quick) = (connect(&mut store), connect(&mut store));
+        let mut state = state(Config { output_limit_pubsub: limit, ..Config::default() });
+        let (slow, quick) = (connect(&mut state), connect(&mut state));
         for client in [slow, quick] {
-            store.subscribe(client, Kind::Channel, b"chat");
+            state.subscribe(client, Kind::Channel, b"chat");
         }
         // The fixed buffer does not count, and what goes beyond it takes whole blocks.
-        store.publish(b"chat", "x".repeat(57_000).as_bytes());
-        assert_eq!(store.clients.next_check(&store.config, store.now), None);
-        store.publish(b"chat", "x".repeat(1_000).as_bytes());
-        assert_eq!(store.clients.next_check(&store.config, store.now), Some(3000));
-        if let Some(client) = store.clients.get_mut(quick) {
+        state.publish(b"chat", "x".repeat(57_000).as_bytes());
+        assert_eq!(state.clients.next_check(&state.config, state.now), None);
+        state.publish(b"chat", "x".repeat(1_000).as_bytes());
+        assert_eq!(state.clients.next_check(&state.config, state.now), Some(3000));
+        if let Some(client) = state.clients.get_mut(quick) {
             client.outbox.clear();
         }
-        assert_eq!(check(&mut store), Some(3000));
-        assert_eq!([slow, quick].map(|client| is_cut(&store, client)), [true, false]);
-        assert_eq!(check(&mut store), None);
-        assert_eq!(store.clients.output_limit_disconnections, 1);
+        assert_eq!(check(&mut state), Some(3000));
+        assert_eq!([slow, quick].map(|client| is_cut(&state, client)), [true, false]);
+        assert_eq!(check(&mut state), None);
+        assert_eq!(state.clients.output_limit_disconnections, 1);
     }
 
     #[test]
     fn a_message_over_the_hard_limit_is_not_copied_first() {
         let limit = OutputLimit { hard: 100_000, ..OutputLimit::default() };
-        let mut store = store(Config { output_limit_pubsub: limit, ..Config::default() });
-        let clients: Vec<_> = (0..10).map(|_| connect(&mut store)).collect();
+        let mut state = state(Config { output_limit_pubsub: limit, ..Config::default() });
+        let clients: Vec<_> = (0..10).map(|_| connect(&mut state)).collect();
         for client in &clients {
-            store.subscribe(*client, Kind::Channel, b"chat");
+            state.subscribe(*client, Kind::Channel, b"chat");
         }
         let message = vec![b'x'; 10_000_000];
         let info = allocation_counter::measure(|| {
-            assert_eq!(store.publish(b"chat", &message), clients.len());
+            assert_eq!(state.publish(b"chat", &message), clients.len());
         });
-        assert!(clients.iter().all(|client| is_cut(&store, *client)));
-        assert_eq!(store.clients.output_limit_disconnections, 10);
+        assert!(clients.iter().all(|client| is_cut(&state, *client)));
+        assert_eq!(state.clients.output_limit_disconnections, 10);
         // The message is put together once, in a buffer that grows.
         assert!(info.bytes_max < 4 * message.len() as u64, "{} bytes", info.bytes_max);
     }
 
     #[test]
     fn what_is_told_of_the_output_fits_together() {
-        let mut store = store(Config::default());
-        let client = connect(&mut store);
-        let Some(owner) = store.clients.get_mut(client) else { panic!("it is there") };
+        let mut state = state(Config::default());
+        let client = connect(&mut state);
+        let Some(owner) = state.clients.get_mut(client) else { panic!("it is there") };
         for pending in [0, 1, 16_000, FIXED_OUTPUT, FIXED_OUTPUT + 1, 100_000, 10_000_000] {
             for in_flight in [0, pending / 2, pending] {
                 owner.outbox = vec![b'x'; pending - in_flight];
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn one_byte_more_than_the_hard_limit_is_too_many() {
         let limit = OutputLimit { hard: 1, ..OutputLimit::default() };
-        let mut store = store(Config { output_limit_normal: limit, ..Config::default() });
-        let client = connect(&mut store);
+        let mut state = state(Config { output_limit_normal: limit, ..Config::default() });
+        let client = connect(&mut state);
         let full = "x".repeat(FIXED_OUTPUT);
-        store.clients.deliver(client, Encoded::Copied(full.as_bytes()), &store.config, store.now);
-        assert!(!is_cut(&store, client));
-        store.clients.deliver(client, Encoded::Copied(b"x"), &store.config, store.now);
-        assert!(is_cut(&store, client));
+        state.clients.deliver(client, Encoded::Copied(full.as_bytes()), &state.config, state.now);
+        assert!(!is_cut(&state, client));
+        state.clients.deliver(client, Encoded::Copied(b"x"), &state.config, state.now);
+        assert!(is_cut(&state, client));
     }
 }

@@ -4,10 +4,10 @@ use crate::clients::ClientKey;
 use crate::clients::Close;
 use crate::clients::waiters::Reason;
 use crate::clients::{Consequence, FaultId};
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::faults::Scope;
 
-impl Store {
+impl State {
     /// A rule strikes a client: it is counted and told to the journal.
     pub fn note_fault(&mut self, client: ClientKey, rule: FaultId) {
         self.faults.hit(rule);

@@ -3,9 +3,9 @@
 use crate::config::Class;
 use crate::data::Hash;
 use crate::data::Typed;
-use crate::state::Store;
+use crate::state::State;
 
-impl Store {
+impl State {
     /// A command may have moved the first deadline in a hash to an earlier time, or has removed fields with
     /// deadlines.
     pub fn file_fields(&mut self, key: &[u8]) {
@@ -45,11 +45,11 @@ impl Store {
         deadlines.follow(key, hash);
         if removed > 0 {
             self.stats.expired_fields += removed as u64;
-            self.in_database(db, |store| {
-                store.watches.touch(&mut store.clients, db, key);
-                store.event(Class::HASH, "hexpired", key);
+            self.in_database(db, |state| {
+                state.watches.touch(&mut state.clients, db, key);
+                state.event(Class::HASH, "hexpired", key);
                 if emptied {
-                    store.remove_empty(key);
+                    state.remove_empty(key);
                 }
             });
         }
@@ -86,59 +86,59 @@ mod tests {
     use crate::data::Time;
     use crate::data::hash::HashLimits;
 
-    fn store() -> Store {
-        Store::new(Config::default(), 1, Time::from_millis(1000))
+    fn state() -> State {
+        State::new(Config::default(), 1, Time::from_millis(1000))
     }
 
     /// Sets a field with a deadline, as HSETEX does.
-    fn set(store: &mut Store, key: &[u8], field: &str, deadline: Option<i64>) {
-        let limits = HashLimits::of(&store.config);
-        if let Ok(hash) = store.get_or_create::<Hash>(key) {
+    fn set(state: &mut State, key: &[u8], field: &str, deadline: Option<i64>) {
+        let limits = HashLimits::of(&state.config);
+        if let Ok(hash) = state.get_or_create::<Hash>(key) {
             hash.set(field.as_bytes(), b"", limits);
             hash.set_deadline(field.as_bytes(), deadline);
         }
-        store.file_fields(key);
+        state.file_fields(key);
     }
 
-    fn fields(store: &mut Store, key: &[u8]) -> usize {
-        store.get::<Hash>(key).ok().flatten().map_or(0, Hash::len)
+    fn fields(state: &mut State, key: &[u8]) -> usize {
+        state.get::<Hash>(key).ok().flatten().map_or(0, Hash::len)
     }
 
     #[test]
     fn fields_expire_in_time_and_the_hash_with_the_last_of_them() {
-        let mut store = store();
-        set(&mut store, b"k", "a", Some(2000));
-        set(&mut store, b"k", "b", Some(3000));
-        assert_eq!(store.next_expiry(), Some(2000));
-        store.now = Time::from_millis(2000);
-        assert_eq!((store.expire_due(10), store.next_expiry()), (1, Some(3000)));
-        assert_eq!((fields(&mut store, b"k"), store.stats.expired_fields), (1, 1));
-        store.now = Time::from_millis(3000);
-        assert!(!store.contains(b"k"));
-        assert_eq!((store.database().len(), store.next_expiry(), store.stats.expired_fields), (0, None, 2));
+        let mut state = state();
+        set(&mut state, b"k", "a", Some(2000));
+        set(&mut state, b"k", "b", Some(3000));
+        assert_eq!(state.next_expiry(), Some(2000));
+        state.now = Time::from_millis(2000);
+        assert_eq!((state.expire_due(10), state.next_expiry()), (1, Some(3000)));
+        assert_eq!((fields(&mut state, b"k"), state.stats.expired_fields), (1, 1));
+        state.now = Time::from_millis(3000);
+        assert!(!state.contains(b"k"));
+        assert_eq!((state.database().len(), state.next_expiry(), state.stats.expired_fields), (0, None, 2));
     }
 
     #[test]
     fn a_great_many_fields_expire_in_portions() {
-        let mut store = store();
+        let mut state = state();
         for number in 0..1000 {
-            set(&mut store, b"one", &number.to_string(), Some(2000));
-            set(&mut store, number.to_string().as_bytes(), "a", Some(2000));
+            set(&mut state, b"one", &number.to_string(), Some(2000));
+            set(&mut state, number.to_string().as_bytes(), "a", Some(2000));
         }
-        store.now = Time::from_millis(2000);
+        state.now = Time::from_millis(2000);
         let mut total = 0;
-        while store.next_expiry().is_some() {
-            let removed = store.expire_due(100);
+        while state.next_expiry().is_some() {
+            let removed = state.expire_due(100);
             assert!((1..=100).contains(&removed));
             total += removed;
         }
-        assert_eq!((total, store.database().len(), store.stats.expired_fields), (2000, 0, 2000));
+        assert_eq!((total, state.database().len(), state.stats.expired_fields), (2000, 0, 2000));
     }
 
     #[test]
     fn every_hash_is_found_when_its_first_field_expires_wherever_it_has_gone() {
         for seed in 0..200 {
-            let mut store = store();
+            let mut state = state();
             let mut random = fastrand::Rng::with_seed(seed);
             for _ in 0..100 {
                 let key = [b'a' + random.u8(0..4)];
@@ -146,34 +146,34 @@ mod tests {
                 let field = random.u8(0..4).to_string();
                 match random.u8(0..8) {
                     0..=2 => {
-                        let deadline = store.now.millis() + random.i64(1..50);
-                        set(&mut store, &key, &field, random.bool().then_some(deadline));
+                        let deadline = state.now.millis() + random.i64(1..50);
+                        set(&mut state, &key, &field, random.bool().then_some(deadline));
                     }
-                    3 => drop(store.remove(&key)),
-                    4 => drop(store.rename(&key, &other)),
+                    3 => drop(state.remove(&key)),
+                    4 => drop(state.rename(&key, &other)),
                     5 => {
-                        if let Some(value) = store.peek(&key).map(|entry| entry.value.clone()) {
-                            store.insert(&other, value, None);
+                        if let Some(value) = state.peek(&key).map(|entry| entry.value.clone()) {
+                            state.insert(&other, value, None);
                         }
                     }
                     6 => {
-                        if let Ok(Some(hash)) = store.get_mut::<Hash>(&key) {
+                        if let Ok(Some(hash)) = state.get_mut::<Hash>(&key) {
                             // As HPERSIST: the keyspace is not told.
                             hash.set_deadline(field.as_bytes(), None);
                         }
                     }
-                    _ => store.now = Time::from_millis(store.now.millis() + random.i64(1..20)),
+                    _ => state.now = Time::from_millis(state.now.millis() + random.i64(1..20)),
                 }
-                let first = |store: &Store| {
-                    let values = store.database().iter().map(|(_, entry)| &entry.value);
+                let first = |state: &State| {
+                    let values = state.database().iter().map(|(_, entry)| &entry.value);
                     values.filter_map(|value| Hash::of(value)?.next_expiry()).min()
                 };
-                assert!(store.next_expiry() <= first(&store) || first(&store).is_none(), "seed {seed}");
-                assert!(store.next_expiry().is_some() || first(&store).is_none(), "seed {seed}");
-                assert!(store.database().with_expiring_fields() <= store.database().len(), "seed {seed}");
+                assert!(state.next_expiry() <= first(&state) || first(&state).is_none(), "seed {seed}");
+                assert!(state.next_expiry().is_some() || first(&state).is_none(), "seed {seed}");
+                assert!(state.database().with_expiring_fields() <= state.database().len(), "seed {seed}");
                 if random.u8(0..8) == 0 {
-                    store.expire_due(usize::MAX);
-                    assert!(first(&store).is_none_or(|at| at > store.now.millis()), "seed {seed}");
+                    state.expire_due(usize::MAX);
+                    assert!(first(&state).is_none_or(|at| at > state.now.millis()), "seed {seed}");
                 }
             }
         }

@@ -3,9 +3,9 @@
 use crate::config::Class;
 use crate::data::{ByteString, Bytes, Typed, Value, WrongType};
 use crate::keyspace::{Access, Database, Entry};
-use crate::state::Store;
+use crate::state::State;
 
-impl Store {
+impl State {
     /// The database that the running command sees.
     #[must_use]
     pub fn database(&self) -> &Database {
@@ -30,7 +30,7 @@ impl Store {
         Some(place)
     }
 
-    /// As [`Store::live`], and the key is used.
+    /// As [`State::live`], and the key is used.
     fn used(&mut self, key: &[u8]) -> Option<usize> {
         let place = self.live(key)?;
         self.use_at(place);
@@ -46,7 +46,7 @@ impl Store {
     }
 
     /// Notes that a key is used; true if it is there. Every command that reads or changes a value does, by the
-    /// functions below; those that only look at a key ([`Store::peek`]) do not.
+    /// functions below; those that only look at a key ([`State::peek`]) do not.
     pub fn touch(&mut self, key: &[u8]) -> bool {
         self.used(key).is_some()
     }
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// The entry of a key to change, without counting it as a hit or miss or as used. Its expiry is changed with
-    /// [`Store::set_expiry`].
+    /// [`State::set_expiry`].
     pub fn peek_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let index = self.live(key)?;
         self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
@@ -103,7 +103,7 @@ impl Store {
         left.next().map(|(key, _)| key.clone())
     }
 
-    /// As [`Store::read`], for a command that asks for other things than the value: the key does not count as used.
+    /// As [`State::read`], for a command that asks for other things than the value: the key does not count as used.
     pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
         let place = self.look_up(key)?;
         self.database().at(place).map(|(_, entry)| entry)
@@ -130,7 +130,7 @@ impl Store {
         self.read(key).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
     }
 
-    /// As [`Store::get`], for a command that walks over the value: it changes nothing but what the value knows of
+    /// As [`State::get`], for a command that walks over the value: it changes nothing but what the value knows of
     /// those who do.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl Store {
         Ok(self.glimpse_all(keys))
     }
 
-    /// The values of several keys as they are, see [`Store::glimpse`]; none where a key holds another type.
+    /// The values of several keys as they are, see [`State::glimpse`]; none where a key holds another type.
     pub fn glimpse_all<'k, T: Typed>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Option<&T>> {
         keys.map(|key| T::of(&self.glimpse(key)?.value)).collect()
     }
@@ -194,7 +194,7 @@ impl Store {
 
     /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
     /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
-    /// [`Store::modified`].
+    /// [`State::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         let place = self.used(key);
         self.put(place, key, value, expires)
@@ -218,7 +218,7 @@ impl Store {
         None
     }
 
-    /// Sets a key to [`ByteString::new`] of these bytes, as [`Store::insert`]. A string that is there already
+    /// Sets a key to [`ByteString::new`] of these bytes, as [`State::insert`]. A string that is there already
     /// lends its memory.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
         let place = self.used(key);
@@ -242,7 +242,7 @@ impl Store {
         result
     }
 
-    /// Removes a key; the caller tells watchers and events by [`Store::modified`].
+    /// Removes a key; the caller tells watchers and events by [`State::modified`].
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         self.live(key)?;
         let removed = self.databases[self.db].remove(key);
@@ -312,9 +312,9 @@ impl Store {
                 self.journal.expired(db, &key, self.now);
             }
             self.waiters.lost(db, &key);
-            self.in_database(db, |store| {
-                store.watches.expired(&mut store.clients, db, &key);
-                store.event(Class::EXPIRED, "expired", &key);
+            self.in_database(db, |state| {
+                state.watches.expired(&mut state.clients, db, &key);
+                state.event(Class::EXPIRED, "expired", &key);
             });
         }
     }
@@ -399,22 +399,22 @@ mod tests {
     #[test]
     fn scan_returns_every_key_that_stays_and_none_twice() {
         for seed in 0..200 {
-            let mut store = Store::new(Config::default(), seed, Time::from_millis(1000));
+            let mut state = State::new(Config::default(), seed, Time::from_millis(1000));
             let mut random = fastrand::Rng::with_seed(seed);
             let total = random.usize(1..80);
             for key in 0..total {
                 let expires = if random.u8(0..8) == 0 { Some(random.i64(1001..1040)) } else { None };
-                store.set_string(format!("{key}").as_bytes(), b"", expires);
+                state.set_string(format!("{key}").as_bytes(), b"", expires);
             }
-            let mut staying: HashSet<Bytes> = store.database().iter().map(|(key, _)| key.clone()).collect();
+            let mut staying: HashSet<Bytes> = state.database().iter().map(|(key, _)| key.clone()).collect();
             let mut returned = HashSet::new();
             let mut cursor = 0;
             for step in 0.. {
-                let (next, range) = store.scan(cursor, random.u64(1..12));
+                let (next, range) = state.scan(cursor, random.u64(1..12));
                 cursor = next;
                 for index in range {
-                    let Some((key, entry)) = store.database().at(index) else { panic!("no key at {index}") };
-                    if entry.expired(store.now.millis()) {
+                    let Some((key, entry)) = state.database().at(index) else { panic!("no key at {index}") };
+                    if entry.expired(state.now.millis()) {
                         continue;
                     }
                     assert!(returned.insert(key.clone()), "seed {seed}: returned twice");
@@ -425,37 +425,37 @@ mod tests {
                 for change in 0..random.u8(0..6) {
                     let key = random.usize(0..total).to_string();
                     match random.u8(0..4) {
-                        0 => store.set_string(format!("new {step} {change}").as_bytes(), b"", None),
+                        0 => state.set_string(format!("new {step} {change}").as_bytes(), b"", None),
                         1 => {
                             staying.remove(key.as_bytes());
-                            store.rename(key.as_bytes(), format!("renamed {step} {change}").as_bytes());
+                            state.rename(key.as_bytes(), format!("renamed {step} {change}").as_bytes());
                         }
                         _ => {
                             staying.remove(key.as_bytes());
-                            store.remove(key.as_bytes());
+                            state.remove(key.as_bytes());
                         }
                     }
                 }
-                store.now = Time::from_millis(store.now.millis() + 1);
+                state.now = Time::from_millis(state.now.millis() + 1);
             }
-            staying.retain(|key| store.contains(key));
+            staying.retain(|key| state.contains(key));
             assert!(staying.is_subset(&returned), "seed {seed}");
         }
     }
 
     #[test]
     fn a_deadline_follows_its_key() {
-        let mut store = Store::new(Config::default(), 1, Time::from_millis(1000));
-        store.set_string(b"a", b"1", Some(2000));
-        store.set_string(b"a", b"1", Some(3000));
-        assert_eq!(store.next_expiry(), Some(3000));
-        assert!(store.rename(b"a", b"b"));
-        assert_eq!((store.next_expiry(), store.database().expiring()), (Some(3000), 1));
-        assert_eq!(store.set_expiry(b"b", None), Some(3000));
-        assert_eq!(store.next_expiry(), None);
-        store.set_string(b"b", b"1", Some(1500));
-        store.now = Time::from_millis(1500);
-        assert!(!store.contains(b"b"));
-        assert_eq!((store.next_expiry(), store.database().len()), (None, 0));
+        let mut state = State::new(Config::default(), 1, Time::from_millis(1000));
+        state.set_string(b"a", b"1", Some(2000));
+        state.set_string(b"a", b"1", Some(3000));
+        assert_eq!(state.next_expiry(), Some(3000));
+        assert!(state.rename(b"a", b"b"));
+        assert_eq!((state.next_expiry(), state.database().expiring()), (Some(3000), 1));
+        assert_eq!(state.set_expiry(b"b", None), Some(3000));
+        assert_eq!(state.next_expiry(), None);
+        state.set_string(b"b", b"1", Some(1500));
+        state.now = Time::from_millis(1500);
+        assert!(!state.contains(b"b"));
+        assert_eq!((state.next_expiry(), state.database().len()), (None, 0));
     }
 }

@@ -10,7 +10,7 @@ use crate::clients::{Client, Subscriptions};
 use crate::data::set::Member;
 use crate::data::{Bytes, Hash, IndexSet, List, Set, Stream, Value};
 use crate::keyspace::{Database, Entry};
-use crate::state::Store;
+use crate::state::State;
 
 /// What a hash table keeps for an entry besides it: its hash, a place in the table, and room to grow.
 const TABLE_ENTRY: usize = 24;
@@ -34,7 +34,7 @@ impl Memory {
     }
 }
 
-impl Store {
+impl State {
     /// How many bytes everything takes. It looks at every key and every client.
     #[must_use]
     pub fn memory(&self) -> Memory {

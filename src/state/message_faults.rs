@@ -3,11 +3,11 @@
 use crate::clients::pubsub::Kind;
 use crate::clients::{ClientKey, Encoded, FaultId};
 use crate::data::Time;
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::Faults;
 use crate::testing::faults::{Delivery, MessageFate, OnTheWay};
 
-impl Store {
+impl State {
     /// The first delayed message that has arrived at `millis` goes to its subscriber; false if there is none.
     pub fn deliver_delayed(&mut self, millis: i64) -> bool {
         if self.faults.next_arrival().is_none_or(|at| at > millis) {

@@ -1,6 +1,6 @@
 //! What is kept: the keyspace, values, expiry, the Pub/Sub registry, waiters, watches and clients.
 //!
-//! Everything here is plain data in one [`Store`]; nothing knows a command's syntax, a socket or the
+//! Everything here is plain data in one [`State`]; nothing knows a command's syntax, a socket or the
 //! system's clock.
 
 pub mod conditions;
@@ -29,7 +29,7 @@ use crate::testing::{Availability, Faults, Recorder};
 #[derive(Debug)]
 // Each is a state of its own.
 #[allow(clippy::struct_excessive_bools)]
-pub struct Store {
+pub struct State {
     /// The databases.
     pub databases: Vec<Database>,
     /// No key expires in the databases from this one on, so that nobody has to look there after every batch.
@@ -82,8 +82,8 @@ pub struct Store {
     pub asleep_until: Option<Time>,
 }
 
-impl Store {
-    /// An empty store at the time `now`, whose random choices follow from `seed`.
+impl State {
+    /// An empty state at the time `now`, whose random choices follow from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Time) -> Self {
         let databases = config.databases;

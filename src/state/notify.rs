@@ -2,9 +2,9 @@
 
 use crate::config::Class;
 use crate::data::Value;
-use crate::state::Store;
+use crate::state::State;
 
-impl Store {
+impl State {
     /// A command has changed a key of the current database: watchers are told, the change is counted, and the
     /// notification goes out. The event's name is redis-server's, which the comparison proves.
     pub fn modified(&mut self, class: Class, event: &str, key: &[u8]) {
@@ -12,7 +12,7 @@ impl Store {
         self.event(class, event, key);
     }
 
-    /// As [`Store::modified`], for what counts as several changes, as adding several members does, or as none.
+    /// As [`State::modified`], for what counts as several changes, as adding several members does, or as none.
     pub fn modified_by(&mut self, changes: usize, class: Class, event: &str, key: &[u8]) {
         self.stats.dirty += changes as u64;
         self.watches.touch(&mut self.clients, self.db, key);

@@ -4,7 +4,7 @@ use crate::clients::pubsub::{Kind, Subscribers};
 use crate::clients::{ClientKey, Encoded, SHARED_ABOVE};
 use crate::data::pattern;
 use crate::resp::{Protocol, Reply};
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::faults::Delivery;
 use crate::testing::journal::Publishing;
 use crate::testing::{Faults, Recorder};
@@ -18,7 +18,7 @@ const HEADER_MAX: usize = 25;
 /// A buffer for pushes that has grown beyond this is given back.
 const ENCODED_KEPT: usize = 64 * 1024;
 
-impl Store {
+impl State {
     /// Subscribes a client; false if it was subscribed already.
     pub fn subscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
         let Some(owner) = self.clients.get_mut(client) else { return false };
@@ -281,6 +281,6 @@ impl<'a> Push<'a> {
         let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
         let encoded = self.encoded_for_all(protocol);
         let delivery = Delivery { to, kind, channel, encoded, message, pattern };
-        Store::deliver_with_faults((faults, clients), journal, delivery, config, now);
+        State::deliver_with_faults((faults, clients), journal, delivery, config, now);
     }
 }

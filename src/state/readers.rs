@@ -11,7 +11,7 @@ use crate::data::stream::ConsumerKey;
 use crate::data::value::Type;
 use crate::data::{Stream, StreamId, Typed};
 use crate::keyspace::Database;
-use crate::state::Store;
+use crate::state::State;
 
 /// How often a command that is run again looks each of its keys up, which counts as a hit or a miss.
 const LOOKUPS: u64 = 2;
@@ -27,7 +27,7 @@ enum Stop {
     SeveralKeys(Next),
 }
 
-impl Store {
+impl State {
     /// The first client whose command is to be run again now that `key` may have what it waits for, among those that came
     /// after arrival `after`, not after `until`. Readers of a stream that has nothing for them are passed over.
     pub fn next_to_serve(&mut self, db: usize, key: &[u8], after: u64, until: u64) -> Option<Next> {

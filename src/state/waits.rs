@@ -3,10 +3,10 @@
 use crate::clients::waiters::{Answer, Blocked, Reason};
 use crate::clients::{ClientKey, Close};
 use crate::resp::Reply;
-use crate::state::Store;
+use crate::state::State;
 use crate::testing::journal::Wakeup;
 
-impl Store {
+impl State {
     /// Ends the wait of a client; what it waited for is returned. It goes on with its requests when that has been seen to,
     /// which [`Clients::mark_resumed`](crate::clients::Clients::mark_resumed) tells.
     pub fn resume(&mut self, client: ClientKey) -> Option<Box<Blocked>> {

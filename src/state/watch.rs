@@ -2,10 +2,10 @@
 
 use crate::clients::ClientKey;
 use crate::data::Bytes;
-use crate::state::Store;
+use crate::state::State;
 use indexmap::map::Entry;
 
-impl Store {
+impl State {
     /// A client watches a key of the current database, once however often it says so.
     pub fn watch(&mut self, client: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());

@@ -162,7 +162,7 @@ async fn a_client_that_is_full_and_asks_for_more_than_its_limit_is_cut_off_thoug
     let asks = Odd { takes: false, piece: 20_000, ..odd("ECHO x\r\n".repeat(5000)) };
     let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
     tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
-    assert!(shared.engine().store().clients.is_empty());
+    assert!(shared.engine().state().clients.is_empty());
 }
 
 #[tokio::test]

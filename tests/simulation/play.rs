@@ -311,8 +311,8 @@ impl<'a> Play<'a> {
         for client in 0..self.connections.len() {
             self.disconnect(client);
         }
-        let store = self.engine.store();
-        let left = [store.waiters.blocked(), store.waiters.keys(), store.watches.len(), store.clients.len()];
+        let state = self.engine.state();
+        let left = [state.waiters.blocked(), state.waiters.keys(), state.watches.len(), state.clients.len()];
         if left != [0; 4] {
             return Err(format!(
                 "of those who are gone there is left (waits, keys, watches, clients): {left:?}"

@@ -9,7 +9,7 @@ use crate::resp::Args;
 /// `MINIBROKER KILL filter`: the clients that are meant are cut off; how many they were.
 pub fn kill(ctx: &mut Context<'_>) -> Answered {
     let filter = filter(ctx, ctx.args.from(2))?;
-    ctx.reply.count(ctx.store.clients_of(&filter).len());
+    ctx.reply.count(ctx.state.clients_of(&filter).len());
     Ok(Some(Order::Kill(filter)))
 }
 
@@ -21,7 +21,7 @@ pub fn hold(ctx: &mut Context<'_>) -> Answered {
         return Err(not_understood(word));
     }
     let filter = filter(ctx, ctx.args.from(3))?;
-    ctx.reply.count(ctx.store.clients_of(&filter).len());
+    ctx.reply.count(ctx.state.clients_of(&filter).len());
     Ok(Some(Order::Hold { filter, writing }))
 }
 

@@ -15,7 +15,7 @@ const TOO_FAR: Error = Error::constant(
 /// `MINIBROKER ADVANCE time`: all that this time brings has happened when the answer comes.
 pub fn advance(ctx: &mut Context<'_>) -> Answered {
     let by = time::duration(&ctx.args[2])?;
-    move_to(ctx, ctx.store.now + by)
+    move_to(ctx, ctx.state.now + by)
 }
 
 /// `MINIBROKER SETTIME milliseconds`, since the Unix epoch.
@@ -32,7 +32,7 @@ pub fn settime(ctx: &mut Context<'_>) -> Answered {
 }
 
 fn move_to(ctx: &mut Context<'_>, time: Time) -> Answered {
-    if time < ctx.store.now {
+    if time < ctx.state.now {
         return Err(PASSED);
     }
     if time > Time::LAST {

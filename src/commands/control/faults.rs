@@ -39,12 +39,12 @@ pub fn fault(ctx: &mut Context<'_>) -> Answered {
     let count = args.len();
     if is_option(word, "ADD") && count > 3 {
         let rule = rule(args)?;
-        let fault = ctx.store.faults.add(rule, ctx.store.journal.last_number());
+        let fault = ctx.state.faults.add(rule, ctx.state.journal.last_number());
         ctx.reply.integer(i64::try_from(fault.number()).unwrap_or(i64::MAX));
     } else if is_option(word, "LIST") && count == 3 {
         list(ctx);
     } else if is_option(word, "HITS") && count == 4 {
-        let hits = ctx.store.faults.hits(number(&args[3])?).ok_or(NO_FAULT)?;
+        let hits = ctx.state.faults.hits(number(&args[3])?).ok_or(NO_FAULT)?;
         ctx.reply.integer(i64::try_from(hits).unwrap_or(i64::MAX));
     } else if is_option(word, "END") && count == 4 {
         return end(ctx).map(Some);
@@ -62,7 +62,7 @@ pub fn number(text: &[u8]) -> Result<FaultId, Error> {
 fn list(ctx: &mut Context<'_>) {
     let line =
         |(fault, rule, hits): (FaultId, &Rule, u64)| format!("{} {rule} (hits: {hits})", fault.number());
-    let lines: Vec<String> = ctx.store.faults.rules().map(line).collect();
+    let lines: Vec<String> = ctx.state.faults.rules().map(line).collect();
     super::write_lines(&mut ctx.reply, &lines);
 }
 
@@ -70,10 +70,10 @@ fn list(ctx: &mut Context<'_>) {
 fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
     let which = &ctx.args[3];
     let faults: Vec<FaultId> = if is_option(which, "ALL") {
-        ctx.store.faults.rules().map(|(fault, ..)| fault).collect()
+        ctx.state.faults.rules().map(|(fault, ..)| fault).collect()
     } else {
         let fault = number(which)?;
-        ctx.store.faults.hits(fault).ok_or(NO_FAULT)?;
+        ctx.state.faults.hits(fault).ok_or(NO_FAULT)?;
         vec![fault]
     };
     ctx.reply.count(faults.len());

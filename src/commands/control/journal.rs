@@ -14,7 +14,7 @@ const FORGOTTEN: Error = Error::constant(&"ERR the journal has given up its olde
 pub fn journal(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
     let filter = Filter::read(ctx.args)?;
-    let events = ctx.store.journal.events();
+    let events = ctx.state.journal.events();
     let mut lines: Vec<String> =
         events.iter().filter(|event| filter.passes(event)).map(ToString::to_string).collect();
     if let Some(count) = filter.count {
@@ -32,7 +32,7 @@ pub fn published(ctx: &mut Context<'_>) -> Answered {
         Some(word) => return Err(not_understood(word)),
         None => false,
     };
-    let messages = ctx.store.journal.published_messages(ctx.args.get(2));
+    let messages = ctx.state.journal.published_messages(ctx.args.get(2));
     ctx.reply.array(messages.len());
     for message in &messages {
         if full { write_message(&mut ctx.reply, message) } else { ctx.reply.bulk(&message.payload) }
@@ -43,17 +43,17 @@ pub fn published(ctx: &mut Context<'_>) -> Answered {
 /// `MINIBROKER LOST`
 pub fn lost(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
-    if ctx.store.journal.dropped() > 0 {
+    if ctx.state.journal.dropped() > 0 {
         return Err(FORGOTTEN);
     }
     let lines: Vec<String> =
-        ctx.store.journal.lost_messages(&ctx.store.clients).iter().map(ToString::to_string).collect();
+        ctx.state.journal.lost_messages(&ctx.state.clients).iter().map(ToString::to_string).collect();
     write_lines(&mut ctx.reply, &lines);
     Ok(None)
 }
 
 fn assert_recording(ctx: &Context<'_>) -> Outcome {
-    if ctx.store.journal.is_on() { Ok(()) } else { Err(NOTHING_RECORDED) }
+    if ctx.state.journal.is_on() { Ok(()) } else { Err(NOTHING_RECORDED) }
 }
 
 fn write_message(reply: &mut Reply<'_>, message: &Message) {

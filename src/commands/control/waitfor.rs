@@ -66,11 +66,11 @@ pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration
 
 /// `MINIBROKER WAITFOR what [name ...] count [milliseconds]`
 pub fn waitfor(ctx: &mut Context<'_>) -> Answered {
-    let (condition, within) = condition(ctx.args, ctx.store.db)?;
-    if matches!(condition, Condition::Published { .. }) && !ctx.store.journal.is_on() {
+    let (condition, within) = condition(ctx.args, ctx.state.db)?;
+    if matches!(condition, Condition::Published { .. }) && !ctx.state.journal.is_on() {
         return Err(NOTHING_RECORDED);
     }
-    if ctx.store.meets(&condition) {
+    if ctx.state.meets(&condition) {
         ctx.reply.ok();
     } else if ctx.may_block && !within.is_zero() {
         ctx.wait = Some(Box::new(Wait {
@@ -81,7 +81,7 @@ pub fn waitfor(ctx: &mut Context<'_>) -> Answered {
             wanted: None,
         }));
     } else {
-        let seen = ctx.store.seen(&condition).text;
+        let seen = ctx.state.seen(&condition).text;
         return Err(Error::new(format!("ERR waited {within:?} for {condition}, saw {seen}")));
     }
     Ok(None)

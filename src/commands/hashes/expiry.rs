@@ -54,9 +54,9 @@ pub fn hpexpireat(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn set_deadlines(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
-    let (args, now) = (ctx.args, ctx.store.now);
+    let (args, now) = (ctx.args, ctx.state.now);
     let key = &args[1];
-    let hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
+    let hash: Option<&mut Hash> = ctx.state.get_mut(key)?;
     let deadline = read_deadline(&args[2], form, now, ctx.command.name)?;
     let condition = ExpiryCondition::by_option(&args[3]);
     let fields = field_list(args, if condition.is_some() { 4 } else { 3 }, &Error::FIELDS_TO_EXPIRE)?;
@@ -92,24 +92,24 @@ fn set_deadlines(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
 /// their deadline has passed.
 fn finish(ctx: &mut Context<'_>, key: &[u8], set: usize, removed: usize) {
     if set > 0 {
-        ctx.store.modified_by(set, Class::HASH, "hexpire", key);
-        ctx.store.file_fields(key);
+        ctx.state.modified_by(set, Class::HASH, "hexpire", key);
+        ctx.state.file_fields(key);
     }
     if removed > 0 {
-        ctx.store.stats.expired_fields += removed as u64;
-        finish_removal(ctx.store, key, removed);
+        ctx.state.stats.expired_fields += removed as u64;
+        finish_removal(ctx.state, key, removed);
     }
 }
 
 /// `HTTL key FIELDS numfields field [field ...]`
 pub fn httl(ctx: &mut Context<'_>) -> Outcome {
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     tell_deadlines(ctx, |at| seconds(at - now))
 }
 
 /// `HPTTL key FIELDS numfields field [field ...]`
 pub fn hpttl(ctx: &mut Context<'_>) -> Outcome {
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     tell_deadlines(ctx, |at| at - now)
 }
 
@@ -129,7 +129,7 @@ fn seconds(millis: i64) -> i64 {
 }
 
 fn tell_deadlines(ctx: &mut Context<'_>, tell: impl Fn(i64) -> i64) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     let fields = field_list(ctx.args, 2, &Error::NUMBER_OF_FIELDS)?;
     ctx.reply.array(fields.len());
     for field in fields.iter() {
@@ -142,7 +142,7 @@ fn tell_deadlines(ctx: &mut Context<'_>, tell: impl Fn(i64) -> i64) -> Outcome {
 /// `HPERSIST key FIELDS numfields field [field ...]`
 pub fn hpersist(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let mut hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
+    let mut hash: Option<&mut Hash> = ctx.state.get_mut(key)?;
     let fields = field_list(ctx.args, 2, &Error::NUMBER_OF_FIELDS)?;
     ctx.reply.array(fields.len());
     let mut persisted = 0;
@@ -158,7 +158,7 @@ pub fn hpersist(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.integer(outcome);
     }
     if persisted > 0 {
-        ctx.store.modified_by(persisted, Class::HASH, "hpersist", key);
+        ctx.state.modified_by(persisted, Class::HASH, "hpersist", key);
     }
     Ok(())
 }
@@ -182,9 +182,9 @@ enum Change {
 
 /// `HGETEX key [EX seconds|PX milliseconds|EXAT time|PXAT time|PERSIST] FIELDS numfields field [field ...]`
 pub fn hgetex(ctx: &mut Context<'_>) -> Outcome {
-    let (args, now) = (ctx.args, ctx.store.now);
+    let (args, now) = (ctx.args, ctx.state.now);
     let key = &args[1];
-    let mut hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
+    let mut hash: Option<&mut Hash> = ctx.state.get_mut(key)?;
     let (change, at) = if let Some(form) = ExpiryForm::by_option(&args[2]) {
         let deadline = read_deadline(&args[3], form, now, ctx.command.name)?;
         if args.len() < 6 {
@@ -224,7 +224,7 @@ pub fn hgetex(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     if persisted > 0 {
-        ctx.store.modified_by(persisted, Class::HASH, "hpersist", key);
+        ctx.state.modified_by(persisted, Class::HASH, "hpersist", key);
     }
     finish(ctx, key, set, removed);
     Ok(())
@@ -285,10 +285,10 @@ fn read_set<'a>(args: Args<'a>, now: Time, command: &str) -> Result<(SetOptions,
 /// `HSETEX key [FNX|FXX] [EX seconds|PX milliseconds|EXAT time|PXAT time|KEEPTTL] FIELDS numfields field value
 /// [field value ...]`: 1, or 0 if the condition is not met.
 pub fn hsetex(ctx: &mut Context<'_>) -> Outcome {
-    let (key, now) = (&ctx.args[1], ctx.store.now);
+    let (key, now) = (&ctx.args[1], ctx.state.now);
     let (options, pairs) = read_set(ctx.args, now, ctx.command.name)?;
-    let limits = HashLimits::of(&ctx.store.config);
-    let hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
+    let limits = HashLimits::of(&ctx.state.config);
+    let hash: Option<&mut Hash> = ctx.state.get_mut(key)?;
     let number = pairs.len() / 2;
     let fields = || (0..number).map(|nth| &pairs[2 * nth]);
     if let Some(wanted) = options.must_exist {
@@ -298,7 +298,7 @@ pub fn hsetex(ctx: &mut Context<'_>) -> Outcome {
             return Ok(());
         }
     }
-    let hash: &mut Hash = ctx.store.get_or_create(key)?;
+    let hash: &mut Hash = ctx.state.get_or_create(key)?;
     hash.expect(number, limits);
     let kept = if options.keep { Deadline::Keep } else { Deadline::Clear };
     for nth in 0..number {
@@ -316,15 +316,15 @@ pub fn hsetex(ctx: &mut Context<'_>) -> Outcome {
             }
         }
     }
-    ctx.store.modified_by(number, Class::HASH, "hset", key);
+    ctx.state.modified_by(number, Class::HASH, "hset", key);
     // The change has been counted.
     if set > 0 {
-        ctx.store.modified_by(0, Class::HASH, "hexpire", key);
-        ctx.store.file_fields(key);
+        ctx.state.modified_by(0, Class::HASH, "hexpire", key);
+        ctx.state.file_fields(key);
     }
     if removed > 0 {
-        ctx.store.stats.expired_fields += removed as u64;
-        finish_removal(ctx.store, key, 0);
+        ctx.state.stats.expired_fields += removed as u64;
+        finish_removal(ctx.state, key, 0);
     }
     ctx.reply.integer(1);
     Ok(())

@@ -15,7 +15,7 @@ use crate::config::Class;
 use crate::data::Hash;
 use crate::data::hash::{Deadline, HashLimits};
 use crate::resp::{Args, LongDouble, parse_integer};
-use crate::state::Store;
+use crate::state::State;
 
 /// `HSET key field value [field value ...]`: how many of the fields are new.
 pub fn hset(ctx: &mut Context<'_>) -> Outcome {
@@ -38,28 +38,28 @@ fn set_pairs(ctx: &mut Context<'_>) -> Result<usize, Error> {
     }
     let key = &ctx.args[1];
     let pairs = (ctx.args.len() - 2) / 2;
-    let limits = HashLimits::of(&ctx.store.config);
-    let hash: &mut Hash = ctx.store.get_or_create(key)?;
+    let limits = HashLimits::of(&ctx.state.config);
+    let hash: &mut Hash = ctx.state.get_or_create(key)?;
     hash.expect(pairs, limits);
     let mut created = 0;
     for pair in 0..pairs {
         let at = 2 + 2 * pair;
         created += usize::from(hash.set(&ctx.args[at], &ctx.args[at + 1], limits));
     }
-    ctx.store.modified_by(pairs, Class::HASH, "hset", key);
+    ctx.state.modified_by(pairs, Class::HASH, "hset", key);
     Ok(created)
 }
 
 /// `HSETNX key field value`: 1 if the field was not there and is set.
 pub fn hsetnx(ctx: &mut Context<'_>) -> Outcome {
     let (key, field) = (&ctx.args[1], &ctx.args[2]);
-    let limits = HashLimits::of(&ctx.store.config);
-    let hash: &mut Hash = ctx.store.get_or_create(key)?;
+    let limits = HashLimits::of(&ctx.state.config);
+    let hash: &mut Hash = ctx.state.get_or_create(key)?;
     let is_new = !hash.contains(field);
     if is_new {
         hash.expect(1, limits);
         hash.set(field, &ctx.args[3], limits);
-        ctx.store.modified(Class::HASH, "hset", key);
+        ctx.state.modified(Class::HASH, "hset", key);
     }
     ctx.reply.integer(i64::from(is_new));
     Ok(())
@@ -69,27 +69,27 @@ pub fn hsetnx(ctx: &mut Context<'_>) -> Outcome {
 pub fn hincrby(ctx: &mut Context<'_>) -> Outcome {
     let (key, field) = (&ctx.args[1], &ctx.args[2]);
     let increment = integer(&ctx.args[3])?;
-    let limits = HashLimits::of(&ctx.store.config);
-    let hash: &mut Hash = ctx.store.get_or_create(key)?;
+    let limits = HashLimits::of(&ctx.state.config);
+    let hash: &mut Hash = ctx.state.get_or_create(key)?;
     let old = hash.get(field).map_or(Some(0), parse_integer);
     let old = old.ok_or(Error::new("ERR hash value is not an integer"))?;
     let sum = old.checked_add(increment).ok_or(Error::new("ERR increment or decrement would overflow"))?;
     hash.set_with(field, itoa::Buffer::new().format(sum).as_bytes(), Deadline::Keep, limits);
-    ctx.store.modified(Class::HASH, "hincrby", key);
+    ctx.state.modified(Class::HASH, "hincrby", key);
     ctx.reply.integer(sum);
     Ok(())
 }
 
 /// `HGET key field`.
 pub fn hget(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.bulk_or_null(hash.and_then(|hash| hash.get(&ctx.args[2])));
     Ok(())
 }
 
 /// `HMGET key field [field ...]`.
 pub fn hmget(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     let fields = ctx.args.from(2);
     ctx.reply.array(fields.len());
     for field in fields.iter() {
@@ -100,7 +100,7 @@ pub fn hmget(ctx: &mut Context<'_>) -> Outcome {
 
 /// `HGETALL key`.
 pub fn hgetall(ctx: &mut Context<'_>) -> Outcome {
-    let Some(hash) = ctx.store.get::<Hash>(&ctx.args[1])? else {
+    let Some(hash) = ctx.state.get::<Hash>(&ctx.args[1])? else {
         ctx.reply.map(0);
         return Ok(());
     };
@@ -119,22 +119,22 @@ pub fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     if !increment.is_finite() {
         return Err(Error::new("ERR value is NaN or Infinity"));
     }
-    let limits = HashLimits::of(&ctx.store.config);
-    let hash: &mut Hash = ctx.store.get_or_create(key)?;
+    let limits = HashLimits::of(&ctx.state.config);
+    let hash: &mut Hash = ctx.state.get_or_create(key)?;
     let old = LongDouble::parse(hash.get(field).unwrap_or(b"0"));
     let old = old.ok_or(Error::new("ERR hash value is not a float"))?;
     let sum = (old + increment).filter(|sum| sum.is_finite());
     let mut text = Vec::new();
     sum.ok_or(Error::new("ERR increment would produce NaN or Infinity"))?.print(&mut text);
     hash.set_with(field, &text, Deadline::Keep, limits);
-    ctx.store.modified(Class::HASH, "hincrbyfloat", key);
+    ctx.state.modified(Class::HASH, "hincrbyfloat", key);
     ctx.reply.bulk(&text);
     Ok(())
 }
 
 /// `HKEYS key`
 pub fn hkeys(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.array(hash.map_or(0, Hash::seen));
     hash.iter().flat_map(|hash| hash.iter()).for_each(|(field, _)| ctx.reply.bulk(field));
     Ok(())
@@ -142,7 +142,7 @@ pub fn hkeys(ctx: &mut Context<'_>) -> Outcome {
 
 /// `HVALS key`
 pub fn hvals(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.array(hash.map_or(0, Hash::seen));
     hash.iter().flat_map(|hash| hash.iter()).for_each(|(_, value)| ctx.reply.bulk(value));
     Ok(())
@@ -150,21 +150,21 @@ pub fn hvals(ctx: &mut Context<'_>) -> Outcome {
 
 /// `HLEN key`
 pub fn hlen(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.count(hash.map_or(0, Hash::len));
     Ok(())
 }
 
 /// `HSTRLEN key field`: the length of the value, 0 if there is none.
 pub fn hstrlen(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.count(hash.and_then(|hash| hash.get(&ctx.args[2])).map_or(0, <[u8]>::len));
     Ok(())
 }
 
 /// `HEXISTS key field`
 pub fn hexists(ctx: &mut Context<'_>) -> Outcome {
-    let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+    let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.integer(i64::from(hash.is_some_and(|hash| hash.contains(&ctx.args[2]))));
     Ok(())
 }
@@ -173,11 +173,11 @@ pub fn hexists(ctx: &mut Context<'_>) -> Outcome {
 pub fn hdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let mut removed = 0;
-    if let Some(hash) = ctx.store.get_mut::<Hash>(key)? {
+    if let Some(hash) = ctx.state.get_mut::<Hash>(key)? {
         let fields = ctx.args.from(2);
         removed = fields.iter().filter(|field| hash.remove(field).is_some()).count();
         if removed > 0 {
-            finish_removal(ctx.store, key, removed);
+            finish_removal(ctx.state, key, removed);
         }
     }
     ctx.reply.count(removed);
@@ -187,7 +187,7 @@ pub fn hdel(ctx: &mut Context<'_>) -> Outcome {
 /// `HGETDEL key FIELDS numfields field [field ...]`: the values, of fields that are gone afterwards.
 pub fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let mut hash: Option<&mut Hash> = ctx.store.get_mut(key)?;
+    let mut hash: Option<&mut Hash> = ctx.state.get_mut(key)?;
     let fields = field_list(ctx.args, 2, &Error::NUMBER_OF_FIELDS)?;
     ctx.reply.array(fields.len());
     let mut removed = 0;
@@ -197,19 +197,19 @@ pub fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
         removed += usize::from(value.is_some());
     }
     if removed > 0 {
-        finish_removal(ctx.store, key, removed);
+        finish_removal(ctx.state, key, removed);
     }
     Ok(())
 }
 
 /// What follows when fields have been removed, so many of them counted as changes.
-fn finish_removal(store: &mut Store, key: &[u8], changes: usize) {
-    store.modified_by(changes, Class::HASH, "hdel", key);
-    let emptied = matches!(store.get_mut::<Hash>(key), Ok(Some(hash)) if hash.is_empty());
+fn finish_removal(state: &mut State, key: &[u8], changes: usize) {
+    state.modified_by(changes, Class::HASH, "hdel", key);
+    let emptied = matches!(state.get_mut::<Hash>(key), Ok(Some(hash)) if hash.is_empty());
     if emptied {
-        store.remove_empty(key);
+        state.remove_empty(key);
     } else {
-        store.file_fields(key);
+        state.file_fields(key);
     }
 }
 

@@ -9,9 +9,9 @@ use crate::resp::Reply;
 /// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
 pub fn hscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let cursor = numbers::cursor(&args[2], version)?;
-    let Some(hash) = ctx.store.get_to_walk::<Hash>(&args[1])? else {
+    let Some(hash) = ctx.state.get_to_walk::<Hash>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };
@@ -36,16 +36,16 @@ pub fn hscan(ctx: &mut Context<'_>) -> Outcome {
 
 /// `HRANDFIELD key [count [WITHVALUES]]`
 pub fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
-    let mut random = ctx.store.random.fork();
+    let mut random = ctx.state.random.fork();
     if ctx.args.len() == 2 {
-        let hash: Option<&Hash> = ctx.store.get(&ctx.args[1])?;
+        let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
         let seen = hash.filter(|hash| hash.seen() > 0).map(Seen::of);
         let field = seen.and_then(|seen| seen.at(random.usize(..seen.len())));
         ctx.reply.bulk_or_null(field.map(|(field, _)| field));
         return Ok(());
     }
     let (count, with_values) = Count::read_with(ctx.args.from(2), "WITHVALUES")?;
-    let Some(hash) = ctx.store.get::<Hash>(&ctx.args[1])?.filter(|hash| hash.seen() > 0) else {
+    let Some(hash) = ctx.state.get::<Hash>(&ctx.args[1])?.filter(|hash| hash.seen() > 0) else {
         ctx.reply.array(0);
         return Ok(());
     };

@@ -24,11 +24,11 @@ fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
     let keys = ctx.args.range(1, timeout);
     let deadline = ctx.deadline_from_seconds(&ctx.args[timeout])?;
     for key in keys.iter() {
-        let Some(list) = ctx.store.get_mut::<List>(key)? else { continue };
+        let Some(list) = ctx.state.get_mut::<List>(key)? else { continue };
         ctx.reply.array(2);
         ctx.reply.bulk(key);
         let left = pop_into(&mut ctx.reply, list, end, 1);
-        removed(ctx.store, key, end.popped(), 1, left);
+        removed(ctx.state, key, end.popped(), 1, left);
         return Ok(());
     }
     ctx.block(Type::List, keys.iter(), deadline);

@@ -14,7 +14,7 @@ use crate::data::list;
 use crate::data::list::{End, ListLimits};
 use crate::data::{List, Value};
 use crate::resp::Reply;
-use crate::state::Store;
+use crate::state::State;
 
 impl End {
     /// The end that LEFT or RIGHT names.
@@ -46,13 +46,13 @@ impl End {
 }
 
 /// Tells of `count` elements that were removed from a list of which `left` are left.
-fn removed(store: &mut Store, key: &[u8], event: &str, count: usize, left: usize) {
-    store.modified_by(count, Class::LIST, event, key);
+fn removed(state: &mut State, key: &[u8], event: &str, count: usize, left: usize) {
+    state.modified_by(count, Class::LIST, event, key);
     if left == 0 {
-        return store.remove_empty(key);
+        return state.remove_empty(key);
     }
-    let limits = ListLimits::of(&store.config);
-    if let Some(Value::List(list)) = store.peek_mut(key).map(|entry| &mut entry.value) {
+    let limits = ListLimits::of(&state.config);
+    if let Some(Value::List(list)) = state.peek_mut(key).map(|entry| &mut entry.value) {
         list.settle(limits);
     }
 }
@@ -89,8 +89,8 @@ pub fn rpushx(ctx: &mut Context<'_>) -> Outcome {
 
 fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
     let key = &ctx.args[1];
-    let limits = ListLimits::of(&ctx.store.config);
-    let list = if creates { Some(ctx.store.get_or_create(key)?) } else { ctx.store.get_mut::<List>(key)? };
+    let limits = ListLimits::of(&ctx.state.config);
+    let list = if creates { Some(ctx.state.get_or_create(key)?) } else { ctx.state.get_mut::<List>(key)? };
     let Some(list) = list else {
         ctx.reply.integer(0);
         return Ok(());
@@ -101,7 +101,7 @@ fn push(ctx: &mut Context<'_>, end: End, creates: bool) -> Outcome {
         list.push(end, element.into(), limits);
     }
     ctx.reply.count(list.len());
-    ctx.store.modified_by(elements.len(), Class::LIST, end.pushed(), key);
+    ctx.state.modified_by(elements.len(), Class::LIST, end.pushed(), key);
     Ok(())
 }
 
@@ -121,7 +121,7 @@ fn pop(ctx: &mut Context<'_>, end: End) -> Outcome {
     }
     let key = &ctx.args[1];
     let count = ctx.args.get(2).map(numbers::count).transpose()?;
-    let Some(list) = ctx.store.get_mut::<List>(key)? else {
+    let Some(list) = ctx.state.get_mut::<List>(key)? else {
         if count.is_some() {
             ctx.reply.null_array();
         } else {
@@ -135,14 +135,14 @@ fn pop(ctx: &mut Context<'_>, end: End) -> Outcome {
     }
     if taken > 0 {
         let left = pop_into(&mut ctx.reply, list, end, taken);
-        removed(ctx.store, key, end.popped(), taken, left);
+        removed(ctx.state, key, end.popped(), taken, left);
     }
     Ok(())
 }
 
 /// `LLEN key`
 pub fn llen(ctx: &mut Context<'_>) -> Outcome {
-    let list = ctx.store.get::<List>(&ctx.args[1])?;
+    let list = ctx.state.get::<List>(&ctx.args[1])?;
     ctx.reply.count(list.map_or(0, |list| list.len()));
     Ok(())
 }
@@ -150,7 +150,7 @@ pub fn llen(ctx: &mut Context<'_>) -> Outcome {
 /// `LRANGE key start stop`
 pub fn lrange(ctx: &mut Context<'_>) -> Outcome {
     let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);
-    let Some(list) = ctx.store.get::<List>(&ctx.args[1])? else {
+    let Some(list) = ctx.state.get::<List>(&ctx.args[1])? else {
         ctx.reply.array(0);
         return Ok(());
     };
@@ -164,7 +164,7 @@ pub fn lrange(ctx: &mut Context<'_>) -> Outcome {
 
 /// `LINDEX key index`
 pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
-    let Some(list) = ctx.store.get::<List>(&ctx.args[1])? else {
+    let Some(list) = ctx.state.get::<List>(&ctx.args[1])? else {
         ctx.reply.null();
         return Ok(());
     };
@@ -177,9 +177,9 @@ pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
 /// `LSET key index element`
 pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let limits = ListLimits::of(&ctx.store.config);
-    let version = ctx.store.config.compat;
-    let list = ctx.store.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
+    let limits = ListLimits::of(&ctx.state.config);
+    let version = ctx.state.config.compat;
+    let list = ctx.state.get_mut::<List>(key)?.ok_or(Error::NO_SUCH_KEY)?;
     let mut index = numbers::integer(&ctx.args[2])?;
     if version >= Version::Redis7_4 {
         // redis-server from 7.2 on looks at the lower 32 bits only.
@@ -193,7 +193,7 @@ pub fn lset(ctx: &mut Context<'_>) -> Outcome {
     }
     list.settle(limits);
     ctx.reply.ok();
-    ctx.store.modified(Class::LIST, "lset", key);
+    ctx.state.modified(Class::LIST, "lset", key);
     Ok(())
 }
 
@@ -204,8 +204,8 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
     if !behind && !numbers::is_option(side, "BEFORE") {
         return Err(Error::SYNTAX);
     }
-    let limits = ListLimits::of(&ctx.store.config);
-    let Some(list) = ctx.store.get_mut::<List>(key)? else {
+    let limits = ListLimits::of(&ctx.state.config);
+    let Some(list) = ctx.state.get_mut::<List>(key)? else {
         ctx.reply.integer(0);
         return Ok(());
     };
@@ -214,7 +214,7 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
     list.expect([element], limits);
     if list.insert_beside(&ctx.args[3], behind, element, limits) {
         ctx.reply.count(list.len());
-        ctx.store.modified(Class::LIST, "linsert", key);
+        ctx.state.modified(Class::LIST, "linsert", key);
     } else {
         ctx.reply.integer(-1);
     }
@@ -224,8 +224,8 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
 /// `LREM key count element`
 pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let count = numbers::negated(&ctx.args[2], -i64::MAX, ctx.store.config.compat)?;
-    let Some(list) = ctx.store.get_mut::<List>(key)? else {
+    let count = numbers::negated(&ctx.args[2], -i64::MAX, ctx.state.config.compat)?;
+    let Some(list) = ctx.state.get_mut::<List>(key)? else {
         ctx.reply.integer(0);
         return Ok(());
     };
@@ -236,7 +236,7 @@ pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.count(found);
     if found > 0 {
         let left = list.len();
-        removed(ctx.store, key, "lrem", found, left);
+        removed(ctx.state, key, "lrem", found, left);
     }
     Ok(())
 }
@@ -245,12 +245,12 @@ pub fn lrem(ctx: &mut Context<'_>) -> Outcome {
 pub fn ltrim(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let (start, stop) = (numbers::integer(&ctx.args[2])?, numbers::integer(&ctx.args[3])?);
-    if let Some(list) = ctx.store.get_mut::<List>(key)? {
+    if let Some(list) = ctx.state.get_mut::<List>(key)? {
         let kept = numbers::range(start, stop, list.len());
         let count = list.keep(kept);
         let left = list.len();
         // Told even if there was nothing to remove.
-        removed(ctx.store, key, "ltrim", count, left);
+        removed(ctx.state, key, "ltrim", count, left);
     }
     ctx.reply.ok();
     Ok(())

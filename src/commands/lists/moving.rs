@@ -7,7 +7,7 @@ use crate::config::Class;
 use crate::data::list::{End, ListLimits};
 use crate::data::{List, Typed};
 use crate::keyspace::Entry;
-use crate::state::Store;
+use crate::state::State;
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
 pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
@@ -30,30 +30,30 @@ pub fn rpoplpush(ctx: &mut Context<'_>) -> Outcome {
 /// False if there is none.
 pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<bool, Error> {
     let (source, destination) = (&ctx.args[1], &ctx.args[2]);
-    if length(ctx.store, source)?.is_none() {
+    if length(ctx.state, source)?.is_none() {
         return Ok(false);
     }
     // Nothing is taken that could not be put.
-    length(ctx.store, destination)?;
-    let Some(element) = ctx.store.get_mut::<List>(source)?.and_then(|list| list.pop(from)) else {
+    length(ctx.state, destination)?;
+    let Some(element) = ctx.state.get_mut::<List>(source)?.and_then(|list| list.pop(from)) else {
         return Ok(false);
     };
     ctx.reply.bulk(&element);
-    let limits = ListLimits::of(&ctx.store.config);
-    let list = ctx.store.get_or_create::<List>(destination)?;
+    let limits = ListLimits::of(&ctx.state.config);
+    let list = ctx.state.get_or_create::<List>(destination)?;
     list.expect([&*element], limits);
     list.push(to, element, limits);
     // One change, with two events.
-    ctx.store.modified_by(0, Class::LIST, to.pushed(), destination);
-    let left = length(ctx.store, source)?.unwrap_or_default();
-    removed(ctx.store, source, from.popped(), 1, left);
+    ctx.state.modified_by(0, Class::LIST, to.pushed(), destination);
+    let left = length(ctx.state, source)?.unwrap_or_default();
+    removed(ctx.state, source, from.popped(), 1, left);
     Ok(true)
 }
 
 /// The length of a list, if there is one; asking does not count as use.
-fn length(store: &mut Store, key: &[u8]) -> Result<Option<usize>, Error> {
+fn length(state: &mut State, key: &[u8]) -> Result<Option<usize>, Error> {
     let list = |entry: &Entry| List::of(&entry.value).map(|list| list.len()).ok_or(Error::WRONG_TYPE);
-    store.peek(key).map(list).transpose()
+    state.peek(key).map(list).transpose()
 }
 
 /// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`
@@ -70,13 +70,13 @@ impl Many<'_, End> {
     /// none.
     pub(super) fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
         for key in self.keys.iter() {
-            let Some(list) = ctx.store.get_mut::<List>(key)? else { continue };
+            let Some(list) = ctx.state.get_mut::<List>(key)? else { continue };
             let taken = self.max.min(list.len());
             ctx.reply.array(2);
             ctx.reply.bulk(key);
             ctx.reply.array(taken);
             let left = pop_into(&mut ctx.reply, list, self.from, taken);
-            removed(ctx.store, key, self.from.popped(), taken, left);
+            removed(ctx.state, key, self.from.popped(), taken, left);
             return Ok(true);
         }
         Ok(false)

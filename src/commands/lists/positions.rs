@@ -31,7 +31,7 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
         let value = options.next().ok_or(Error::SYNTAX)?;
         if numbers::is_option(option, "RANK") {
             // The smallest is any match from the end.
-            rank = numbers::negated(value, -1, ctx.store.config.compat)?;
+            rank = numbers::negated(value, -1, ctx.state.config.compat)?;
             if rank == 0 {
                 return Err(Error::new(
                     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use \
@@ -55,7 +55,7 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
         looked_at: limit(looked_at),
     };
     let empty = List::default();
-    let list = ctx.store.get::<List>(&ctx.args[1])?.unwrap_or(&empty);
+    let list = ctx.state.get::<List>(&ctx.args[1])?.unwrap_or(&empty);
     let places = list.iter().enumerate();
     let mut forwards = search.matches(places.clone());
     let mut backwards = search.matches(places.rev());

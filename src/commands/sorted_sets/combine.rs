@@ -11,7 +11,7 @@ use crate::data::sorted_set::combine::{
     Aggregate, Combined, Members, Source, difference, intersection, intersection_len, union,
 };
 use crate::resp::Args;
-use crate::state::Store;
+use crate::state::State;
 
 /// What is made of the sources.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Operation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Reply,
-    Store,
+    State,
     Count,
 }
 
@@ -111,7 +111,7 @@ fn read<'a>(
     }
     let keys = args.range(1, count + 1);
     for key in keys.iter() {
-        if ctx.store.read(key).is_some_and(|entry| Members::of(&entry.value).is_none()) {
+        if ctx.state.read(key).is_some_and(|entry| Members::of(&entry.value).is_none()) {
             return Err(Error::WRONG_TYPE);
         }
     }
@@ -120,9 +120,9 @@ fn read<'a>(
 }
 
 /// The values of the keys.
-fn sources<'s>(store: &'s Store, keys: Args<'_>, options: &Options<'_>) -> Result<Vec<Source<'s>>, Error> {
+fn sources<'s>(state: &'s State, keys: Args<'_>, options: &Options<'_>) -> Result<Vec<Source<'s>>, Error> {
     let source = |(index, key)| {
-        let entry = store.glimpse(key);
+        let entry = state.glimpse(key);
         let members = entry.and_then(|entry| Members::of(&entry.value)).unwrap_or(Members::None);
         Ok(Source { members, weight: options.weight(index)? })
     };
@@ -131,7 +131,7 @@ fn sources<'s>(store: &'s Store, keys: Args<'_>, options: &Options<'_>) -> Resul
 
 fn answer(ctx: &mut Context<'_>, operation: Operation) -> Outcome {
     let (keys, options) = read(ctx, 1, operation, Use::Reply)?;
-    let result = operation.run(&sources(ctx.store, keys, &options)?, options.aggregate);
+    let result = operation.run(&sources(ctx.state, keys, &options)?, options.aggregate);
     let listing = Listing::begin(&mut ctx.reply, result.len(), options.with_scores);
     for (score, member) in &result {
         listing.write(&mut ctx.reply, member, *score);
@@ -140,9 +140,9 @@ fn answer(ctx: &mut Context<'_>, operation: Operation) -> Outcome {
 }
 
 fn store_result(ctx: &mut Context<'_>, operation: Operation, event: &str) -> Outcome {
-    let (keys, options) = read(ctx, 2, operation, Use::Store)?;
-    let limits = Limits::from(&ctx.store.config);
-    let result = operation.run(&sources(ctx.store, keys, &options)?, options.aggregate);
+    let (keys, options) = read(ctx, 2, operation, Use::State)?;
+    let limits = Limits::from(&ctx.state.config);
+    let result = operation.run(&sources(ctx.state, keys, &options)?, options.aggregate);
     let owned = |(score, member): (f64, Cow<'_, [u8]>)| (score, member.into_owned().into());
     let set = SortedSet::from_sorted(result.into_iter().map(owned).collect(), limits);
     let args = ctx.args;
@@ -183,7 +183,7 @@ pub fn zdiffstore(ctx: &mut Context<'_>) -> Outcome {
 /// `ZINTERCARD numkeys key [key ...] [LIMIT limit]`
 pub fn zintercard(ctx: &mut Context<'_>) -> Outcome {
     let (keys, options) = read(ctx, 1, Operation::Intersection, Use::Count)?;
-    let found = intersection_len(&sources(ctx.store, keys, &options)?, options.limit);
+    let found = intersection_len(&sources(ctx.state, keys, &options)?, options.limit);
     ctx.reply.count(found);
     Ok(())
 }

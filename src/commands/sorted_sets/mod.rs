@@ -21,7 +21,7 @@ use crate::config::Class;
 use crate::data::sorted_set::{Inserted, Limits};
 use crate::data::{SortedSet, Typed};
 use crate::resp::Reply;
-use crate::state::Store;
+use crate::state::State;
 
 /// The options of ZADD.
 #[allow(clippy::struct_excessive_bools)]
@@ -114,7 +114,7 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
     }
 
     let pair = |at: usize| Ok((numbers::float(&pairs[at])?, &pairs[at + 1]));
-    let added = add_scored(ctx.store, key, options, (0..pairs.len()).step_by(2).map(pair))?;
+    let added = add_scored(ctx.state, key, options, (0..pairs.len()).step_by(2).map(pair))?;
     if options.increment {
         score_or_null(&mut ctx.reply, added.last_score);
     } else {
@@ -134,14 +134,14 @@ pub(super) struct Added {
 /// Adds members with their scores to a sorted set, as far as the options allow. An error in the middle leaves what was
 /// done before.
 pub(super) fn add_scored<'m>(
-    store: &mut Store,
+    state: &mut State,
     key: &[u8],
     options: AddOptions,
     members: impl ExactSizeIterator<Item = Result<(f64, &'m [u8]), Error>>,
 ) -> Result<Added, Error> {
-    let limits = Limits::from(&store.config);
+    let limits = Limits::from(&state.config);
     let set: Option<&mut SortedSet> =
-        if options.only_existing { store.get_mut(key)? } else { Some(store.get_or_create(key)?) };
+        if options.only_existing { state.get_mut(key)? } else { Some(state.get_or_create(key)?) };
     let (mut added, mut updated, mut last_score) = (0, 0, None);
     if let Some(set) = set {
         set.expect(members.len(), limits);
@@ -159,7 +159,7 @@ pub(super) fn add_scored<'m>(
     }
     if added + updated > 0 {
         let event = if options.increment { "zincr" } else { "zadd" };
-        store.modified_by(added + updated, Class::SORTED_SET, event, key);
+        state.modified_by(added + updated, Class::SORTED_SET, event, key);
     }
     Ok(Added { counted: if options.count_changed { added + updated } else { added }, last_score })
 }
@@ -173,14 +173,14 @@ fn score_or_null(reply: &mut Reply<'_>, score: Option<f64>) {
 
 /// `ZSCORE key member`
 pub fn zscore(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
     score_or_null(&mut ctx.reply, set.and_then(|set| set.score(&ctx.args[2])));
     Ok(())
 }
 
 /// `ZMSCORE key member [member ...]`
 pub fn zmscore(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
     let members = ctx.args.from(2);
     ctx.reply.array(members.len());
     for member in members.iter() {
@@ -209,7 +209,7 @@ fn rank(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
         None => false,
     };
     let member = &ctx.args[2];
-    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
     let found = set.and_then(|set| {
         let rank = set.rank(member)?;
         Some((if reverse { set.len() - 1 - rank } else { rank }, set.score(member)?))
@@ -257,13 +257,13 @@ impl Listing {
 /// how many members there are.
 fn store(ctx: &mut Context<'_>, key: &[u8], set: SortedSet, event: &str) {
     let len = set.len();
-    ctx.store.put_result(key, set.into_value(), 1, Class::SORTED_SET, event);
+    ctx.state.put_result(key, set.into_value(), 1, Class::SORTED_SET, event);
     ctx.reply.count(len);
 }
 
 /// `ZCARD key`
 pub fn zcard(ctx: &mut Context<'_>) -> Outcome {
-    let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+    let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.count(set.map_or(0, SortedSet::len));
     Ok(())
 }
@@ -277,17 +277,17 @@ pub fn zrem(ctx: &mut Context<'_>) -> Outcome {
 /// Removes members of the sorted set at the command's first key, if it is there, and answers how many they were.
 fn remove(ctx: &mut Context<'_>, event: &str, from: impl FnOnce(&mut SortedSet) -> usize) -> Outcome {
     let key = &ctx.args[1];
-    let Some(set) = ctx.store.get_mut::<SortedSet>(key)? else {
+    let Some(set) = ctx.state.get_mut::<SortedSet>(key)? else {
         ctx.reply.count(0);
         return Ok(());
     };
     let removed = from(set);
     let is_empty = set.is_empty();
     if removed > 0 {
-        ctx.store.modified_by(removed, Class::SORTED_SET, event, key);
+        ctx.state.modified_by(removed, Class::SORTED_SET, event, key);
     }
     if is_empty {
-        ctx.store.remove_empty(key);
+        ctx.state.remove_empty(key);
     }
     ctx.reply.count(removed);
     Ok(())

@@ -9,7 +9,7 @@ use crate::config::Class;
 use crate::data::SortedSet;
 use crate::data::value::Type;
 use crate::resp::Reply;
-use crate::state::Store;
+use crate::state::State;
 
 /// From where members are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,14 +47,14 @@ impl Edge {
     }
 
     /// Tells of members that were taken from here.
-    fn popped(self, store: &mut Store, key: &[u8], count: usize, is_empty: bool) {
+    fn popped(self, state: &mut State, key: &[u8], count: usize, is_empty: bool) {
         let event = match self {
             Self::Min => "zpopmin",
             Self::Max => "zpopmax",
         };
-        store.modified_by(count, Class::SORTED_SET, event, key);
+        state.modified_by(count, Class::SORTED_SET, event, key);
         if is_empty {
-            store.remove_empty(key);
+            state.remove_empty(key);
         }
     }
 }
@@ -75,7 +75,7 @@ fn pop(ctx: &mut Context<'_>, edge: Edge) -> Outcome {
     }
     let key = &ctx.args[1];
     let count = ctx.args.get(2).map(numbers::count).transpose()?;
-    let Some(set) = ctx.store.get_mut::<SortedSet>(key)? else {
+    let Some(set) = ctx.state.get_mut::<SortedSet>(key)? else {
         ctx.reply.array(0);
         return Ok(());
     };
@@ -90,7 +90,7 @@ fn pop(ctx: &mut Context<'_>, edge: Edge) -> Outcome {
     }
     let is_empty = set.is_empty();
     if taken > 0 {
-        edge.popped(ctx.store, key, taken, is_empty);
+        edge.popped(ctx.state, key, taken, is_empty);
     }
     Ok(())
 }
@@ -115,13 +115,13 @@ fn pop_or_wait(ctx: &mut Context<'_>, edge: Edge) -> Outcome {
     let keys = ctx.args.range(1, timeout);
     let deadline = ctx.deadline_from_seconds(&ctx.args[timeout])?;
     for key in keys.iter() {
-        let Some(set) = ctx.store.get_mut::<SortedSet>(key)? else { continue };
+        let Some(set) = ctx.state.get_mut::<SortedSet>(key)? else { continue };
         let reply = &mut ctx.reply;
         reply.array(3);
         reply.bulk(key);
         let count = edge.pop(set, 1, |member, score| write_flat(reply, member, score));
         let is_empty = set.is_empty();
-        edge.popped(ctx.store, key, count, is_empty);
+        edge.popped(ctx.state, key, count, is_empty);
         return Ok(());
     }
     ctx.block(Type::SortedSet, keys.iter(), deadline);
@@ -152,7 +152,7 @@ impl Many<'_, Edge> {
     /// either version of the protocol. False if there is none.
     fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
         for key in self.keys.iter() {
-            let Some(set) = ctx.store.get_mut::<SortedSet>(key)? else { continue };
+            let Some(set) = ctx.state.get_mut::<SortedSet>(key)? else { continue };
             let reply = &mut ctx.reply;
             reply.array(2);
             reply.bulk(key);
@@ -162,7 +162,7 @@ impl Many<'_, Edge> {
                 write_flat(reply, member, score);
             });
             let is_empty = set.is_empty();
-            self.from.popped(ctx.store, key, count, is_empty);
+            self.from.popped(ctx.state, key, count, is_empty);
             return Ok(true);
         }
         Ok(false)

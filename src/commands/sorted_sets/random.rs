@@ -7,15 +7,15 @@ use crate::data::SortedSet;
 
 /// `ZRANDMEMBER key [count [WITHSCORES]]`
 pub fn zrandmember(ctx: &mut Context<'_>) -> Outcome {
-    let mut random = ctx.store.random.fork();
+    let mut random = ctx.state.random.fork();
     if ctx.args.len() == 2 {
-        let set: Option<&SortedSet> = ctx.store.get(&ctx.args[1])?;
+        let set: Option<&SortedSet> = ctx.state.get(&ctx.args[1])?;
         let member = set.and_then(|set| set.at(random.usize(..set.len())));
         ctx.reply.bulk_or_null(member.map(|(member, _)| member));
         return Ok(());
     }
     let (count, with_scores) = Count::read_with(ctx.args.from(2), "WITHSCORES")?;
-    let Some(set) = ctx.store.get::<SortedSet>(&ctx.args[1])? else {
+    let Some(set) = ctx.state.get::<SortedSet>(&ctx.args[1])? else {
         ctx.reply.array(0);
         return Ok(());
     };

@@ -188,8 +188,8 @@ impl Query<'_> {
 
 /// Answers with the members that are asked for.
 fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Outcome {
-    let query = Query::parse(ctx.args.from(2), kind, reverse, true, ctx.store.config.compat)?;
-    let Some(set) = ctx.store.get::<SortedSet>(&ctx.args[1])? else {
+    let query = Query::parse(ctx.args.from(2), kind, reverse, true, ctx.state.config.compat)?;
+    let Some(set) = ctx.state.get::<SortedSet>(&ctx.args[1])? else {
         ctx.reply.array(0);
         return Ok(());
     };
@@ -232,10 +232,10 @@ pub fn zrevrangebylex(ctx: &mut Context<'_>) -> Outcome {
 /// `ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]`
 pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let query = Query::parse(args.from(3), None, None, false, ctx.store.config.compat)?;
-    let limits = Limits::from(&ctx.store.config);
+    let query = Query::parse(args.from(3), None, None, false, ctx.state.config.compat)?;
+    let limits = Limits::from(&ctx.state.config);
     let mut stored = SortedSet::default();
-    if let Some(set) = ctx.store.get::<SortedSet>(&args[2])? {
+    if let Some(set) = ctx.state.get::<SortedSet>(&args[2])? {
         let ranks = query.ranks(set);
         if matches!(query.span, Span::Rank(..)) {
             // Only there redis-server knows beforehand how many they will be.
@@ -252,8 +252,8 @@ pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
 /// Answers how many members there are.
 fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
     let args = ctx.args;
-    let span = Span::parse(kind, &args[2], &args[3], ctx.store.config.compat)?;
-    let set: Option<&SortedSet> = ctx.store.get(&args[1])?;
+    let span = Span::parse(kind, &args[2], &args[3], ctx.state.config.compat)?;
+    let set: Option<&SortedSet> = ctx.state.get(&args[1])?;
     ctx.reply.count(set.map_or(0, |set| span.ranks(set, false).len()));
     Ok(())
 }
@@ -271,7 +271,7 @@ pub fn zlexcount(ctx: &mut Context<'_>) -> Outcome {
 /// Removes the members.
 fn remove_range(ctx: &mut Context<'_>, kind: Kind, event: &str) -> Outcome {
     let args = ctx.args;
-    let span = Span::parse(kind, &args[2], &args[3], ctx.store.config.compat)?;
+    let span = Span::parse(kind, &args[2], &args[3], ctx.state.config.compat)?;
     remove(ctx, event, |set| {
         let ranks = span.ranks(set, false);
         set.remove_range(ranks.clone());

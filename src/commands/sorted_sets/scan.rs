@@ -16,9 +16,9 @@ fn is_kept_as_integer(score: f64) -> bool {
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
 pub fn zscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let cursor = numbers::cursor(&args[2], version)?;
-    let Some(set) = ctx.store.get_to_walk::<SortedSet>(&args[1])? else {
+    let Some(set) = ctx.state.get_to_walk::<SortedSet>(&args[1])? else {
         scan::answer_nothing(&mut ctx.reply);
         return Ok(());
     };

@@ -9,7 +9,7 @@ use crate::data::stream::{Claim, Claimed, Deliveries};
 use crate::data::value::Typed;
 use crate::data::{Stream, StreamId};
 use crate::resp::parse_integer;
-use crate::state::Store;
+use crate::state::State;
 
 /// How many pending entries XAUTOCLAIM looks at for each that it may return.
 const ATTEMPTS: usize = 10;
@@ -26,11 +26,11 @@ fn number(text: &[u8], what: &str) -> Result<i64, Error> {
 
 /// Before Redis 7.2 who claims something is made a consumer where there is something to claim only.
 fn makes_consumers_always(ctx: &Context<'_>) -> bool {
-    ctx.store.config.compat >= Version::Redis7_4
+    ctx.state.config.compat >= Version::Redis7_4
 }
 
-fn stream_there<'a>(store: &'a Store, key: &[u8]) -> Option<&'a Stream> {
-    store.glimpse(key).and_then(|entry| Stream::of(&entry.value))
+fn stream_there<'a>(state: &'a State, key: &[u8]) -> Option<&'a Stream> {
+    state.glimpse(key).and_then(|entry| Stream::of(&entry.value))
 }
 
 /// What follows the ids of XCLAIM.
@@ -45,7 +45,7 @@ struct Options {
 
 impl Options {
     fn read(ctx: &Context<'_>, at: usize) -> Result<Self, Error> {
-        let (args, now) = (ctx.args, ctx.store.now.millis());
+        let (args, now) = (ctx.args, ctx.state.now.millis());
         let mut found =
             Self { delivered: None, deliveries: None, force: false, just_id: false, last_id: StreamId::MIN };
         let mut options = args.from(at).iter();
@@ -81,7 +81,7 @@ impl Options {
 pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (key, name) = (&args[1], &args[2]);
-    let stream = ctx.store.get::<Stream>(key)?;
+    let stream = ctx.state.get::<Stream>(key)?;
     if stream.is_none_or(|stream| !stream.groups().contains_key(name)) {
         return Err(no_group(key, name, ""));
     }
@@ -90,9 +90,9 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
     let claimed: Vec<StreamId> = args.from(5).iter().map_while(|text| ids::strict(text, 0).ok()).collect();
     let options = Options::read(ctx, 5 + claimed.len())?;
 
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     let mut changes = 0;
-    if let Some(stream) = ctx.store.get_mut::<Stream>(key)?
+    if let Some(stream) = ctx.state.get_mut::<Stream>(key)?
         && let Some(group) = stream.groups_mut().get_mut(name)
         && options.last_id > group.last_id
     {
@@ -113,13 +113,13 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         force: options.force,
     };
     let finds = |stream: &Stream| claimed.iter().any(|id| stream.may_claim(name, *id, &claim));
-    if makes_consumers_always(ctx) || stream_there(ctx.store, key).is_some_and(finds) {
-        claim.consumer = consumer_for(ctx.store, key, name, &args[3])?;
+    if makes_consumers_always(ctx) || stream_there(ctx.state, key).is_some_and(finds) {
+        claim.consumer = consumer_for(ctx.state, key, name, &args[3])?;
     }
     let begin = ctx.reply.position();
     let mut len = 0;
     let mut done = 0;
-    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(()) };
+    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { return Ok(()) };
     for id in claimed {
         match stream.claim(name, id, &claim) {
             Claimed::No => continue,
@@ -139,7 +139,7 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
     }
     ctx.reply.insert_array(begin, len);
     // A new last id is a change by itself only where nothing else is.
-    ctx.store.stats.dirty += if done > 0 { done } else { changes };
+    ctx.state.stats.dirty += if done > 0 { done } else { changes };
     Ok(())
 }
 
@@ -169,7 +169,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     let (key, name) = (&args[1], &args[2]);
-    let stream = ctx.store.get::<Stream>(key)?;
+    let stream = ctx.state.get::<Stream>(key)?;
     if stream.is_none_or(|stream| !stream.groups().contains_key(name)) {
         return Err(no_group(key, name, ""));
     }
@@ -178,7 +178,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
             "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
         ));
     }
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     let deliveries = if just_id { Deliveries::Same } else { Deliveries::OneMore };
     let mut claim = Claim { consumer: None, min_idle, now, delivered: now, deliveries, force: false };
     let next_from = |stream: &Stream, from: StreamId| {
@@ -196,12 +196,12 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         })
         .is_some_and(|id| stream.may_claim(name, id, &claim))
     };
-    if makes_consumers_always(ctx) || stream_there(ctx.store, key).is_some_and(finds) {
-        claim.consumer = consumer_for(ctx.store, key, name, &args[3])?;
+    if makes_consumers_always(ctx) || stream_there(ctx.state, key).is_some_and(finds) {
+        claim.consumer = consumer_for(ctx.state, key, name, &args[3])?;
     }
 
     let reply = &mut ctx.reply;
-    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(()) };
+    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { return Ok(()) };
     reply.array(3);
     let begin = reply.position();
     let (mut len, mut vanished) = (0, Vec::new());
@@ -230,6 +230,6 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
     for id in &vanished {
         ids::write(reply, *id);
     }
-    ctx.store.stats.dirty += (len + vanished.len()) as u64;
+    ctx.state.stats.dirty += (len + vanished.len()) as u64;
     Ok(())
 }

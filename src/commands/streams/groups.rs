@@ -7,7 +7,7 @@ use crate::config::Class;
 use crate::data::stream::{ConsumerKey, Group};
 use crate::data::{Stream, StreamId, Typed, WrongType};
 use crate::resp::Args;
-use crate::state::Store;
+use crate::state::State;
 
 /// The stream or its group is not there.
 pub(super) fn no_group(key: &[u8], group: &[u8], where_said: &str) -> Error {
@@ -31,16 +31,16 @@ pub(super) fn no_group_of(key: &[u8], group: &[u8]) -> Error {
 
 /// The consumer that asks for something, made if the group does not have it; none without the group.
 pub(super) fn consumer_for(
-    store: &mut Store,
+    state: &mut State,
     key: &[u8],
     group: &[u8],
     name: &[u8],
 ) -> Result<Option<ConsumerKey>, WrongType> {
-    let now = store.now.millis();
-    let Some(stream) = store.get_mut::<Stream>(key)? else { return Ok(None) };
+    let now = state.now.millis();
+    let Some(stream) = state.get_mut::<Stream>(key)? else { return Ok(None) };
     let Some(group) = stream.groups_mut().get_mut(group) else { return Ok(None) };
     if let Some(consumer) = group.add_consumer(name, now) {
-        consumer_created(store, key);
+        consumer_created(state, key);
         return Ok(Some(consumer));
     }
     let known = group.find(name);
@@ -50,9 +50,9 @@ pub(super) fn consumer_for(
     Ok(known)
 }
 
-fn consumer_created(store: &mut Store, key: &[u8]) {
-    store.stats.dirty += 1;
-    store.event(Class::STREAM, "xgroup-createconsumer", key);
+fn consumer_created(state: &mut State, key: &[u8]) {
+    state.stats.dirty += 1;
+    state.event(Class::STREAM, "xgroup-createconsumer", key);
 }
 
 /// What may follow the id of `XGROUP CREATE` and `XGROUP SETID`.
@@ -91,7 +91,7 @@ const NO_STREAM: &str = "ERR The XGROUP subcommand requires the key to exist. No
 /// The group that a subcommand works on.
 fn group<'s>(ctx: &'s mut Context<'_>) -> Result<&'s mut Group, Error> {
     let (key, name) = (&ctx.args[2], &ctx.args[3]);
-    let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::new(NO_STREAM))?;
+    let stream = ctx.state.get_mut::<Stream>(key)?.ok_or(Error::new(NO_STREAM))?;
     stream.groups_mut().get_mut(name).ok_or_else(|| no_group_of(key, name))
 }
 
@@ -104,7 +104,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let options = Options::read(args, true)?;
     let (key, name) = (&args[2], &args[3]);
-    let stream = ctx.store.get_mut::<Stream>(key)?;
+    let stream = ctx.state.get_mut::<Stream>(key)?;
     if stream.is_none() && !options.make_stream {
         return Err(Error::new(NO_STREAM));
     }
@@ -126,14 +126,14 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
     let entries_read = options.entries_read;
     stream.groups_mut().insert(name.into(), Group::new(id, entries_read));
     if let Some(stream) = new {
-        ctx.store.insert(key, stream.into_value(), None);
+        ctx.state.insert(key, stream.into_value(), None);
     }
     // Watchers do not notice a new group, but they do notice a new stream.
     if created {
-        ctx.store.modified(Class::STREAM, "xgroup-create", key);
+        ctx.state.modified(Class::STREAM, "xgroup-create", key);
     } else {
-        ctx.store.stats.dirty += 1;
-        ctx.store.event(Class::STREAM, "xgroup-create", key);
+        ctx.state.stats.dirty += 1;
+        ctx.state.event(Class::STREAM, "xgroup-create", key);
     }
     ctx.reply.ok();
     Ok(())
@@ -152,13 +152,13 @@ pub fn set_id(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
     }
     let key = &args[2];
-    let last = ctx.store.get_mut::<Stream>(key)?.map_or(StreamId::MIN, |stream| stream.last_id());
+    let last = ctx.state.get_mut::<Stream>(key)?.map_or(StreamId::MIN, |stream| stream.last_id());
     let id = if ids::is_sign(&args[4], b'$') { last } else { ids::loose(&args[4], 0)? };
     let group = group(ctx)?;
     group.last_id = id;
     group.entries_read = options.entries_read;
-    ctx.store.stats.dirty += 1;
-    ctx.store.event(Class::STREAM, "xgroup-setid", key);
+    ctx.state.stats.dirty += 1;
+    ctx.state.event(Class::STREAM, "xgroup-setid", key);
     ctx.reply.ok();
     Ok(())
 }
@@ -170,13 +170,13 @@ pub fn set_id(ctx: &mut Context<'_>) -> Outcome {
 /// The key is missing or holds another type.
 pub fn destroy(ctx: &mut Context<'_>) -> Outcome {
     let (key, name) = (&ctx.args[2], &ctx.args[3]);
-    let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::new(NO_STREAM))?;
+    let stream = ctx.state.get_mut::<Stream>(key)?.ok_or(Error::new(NO_STREAM))?;
     let destroyed = stream.groups_mut().remove(name).is_some();
     if destroyed {
-        ctx.store.stats.dirty += 1;
-        ctx.store.event(Class::STREAM, "xgroup-destroy", key);
+        ctx.state.stats.dirty += 1;
+        ctx.state.event(Class::STREAM, "xgroup-destroy", key);
         // Who waits for the group is told that it is gone.
-        ctx.store.waiters.ready(ctx.store.db, key);
+        ctx.state.waiters.ready(ctx.state.db, key);
     }
     ctx.reply.count(destroyed.into());
     Ok(())
@@ -189,10 +189,10 @@ pub fn destroy(ctx: &mut Context<'_>) -> Outcome {
 /// The stream or its group is not there.
 pub fn create_consumer(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     let created = group(ctx)?.add_consumer(&args[4], now).is_some();
     if created {
-        consumer_created(ctx.store, &args[2]);
+        consumer_created(ctx.state, &args[2]);
     }
     ctx.reply.count(created.into());
     Ok(())
@@ -207,8 +207,8 @@ pub fn delete_consumer(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let pending = group(ctx)?.remove_consumer(&args[4]);
     if pending.is_some() {
-        ctx.store.stats.dirty += 1;
-        ctx.store.event(Class::STREAM, "xgroup-delconsumer", &args[2]);
+        ctx.state.stats.dirty += 1;
+        ctx.state.event(Class::STREAM, "xgroup-delconsumer", &args[2]);
     }
     ctx.reply.count(pending.unwrap_or_default());
     Ok(())
@@ -250,15 +250,15 @@ pub fn group_help(ctx: &mut Context<'_>) -> Outcome {
 pub fn xack(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     // Looked up for reading, which counts as a hit or a miss.
-    ctx.store.get::<Stream>(&args[1])?;
-    let stream = ctx.store.get_mut::<Stream>(&args[1])?;
+    ctx.state.get::<Stream>(&args[1])?;
+    let stream = ctx.state.get_mut::<Stream>(&args[1])?;
     let Some(group) = stream.and_then(|stream| stream.groups_mut().get_mut(&args[2])) else {
         ctx.reply.integer(0);
         return Ok(());
     };
     let ids = args.from(3).iter().map(|text| ids::strict(text, 0)).collect::<Result<Vec<_>, Error>>()?;
     let acknowledged = ids.into_iter().filter(|id| group.acknowledge(*id)).count();
-    ctx.store.stats.dirty += acknowledged as u64;
+    ctx.state.stats.dirty += acknowledged as u64;
     ctx.reply.count(acknowledged);
     Ok(())
 }

@@ -19,8 +19,8 @@ const SHOWN: usize = 10;
 /// The options are wrong, the key is missing or holds another type.
 pub fn stream(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
-    let version = ctx.store.config.compat;
-    let stream = ctx.store.get::<Stream>(&args[2])?.ok_or(Error::NO_SUCH_KEY)?;
+    let version = ctx.state.config.compat;
+    let stream = ctx.state.get::<Stream>(&args[2])?.ok_or(Error::NO_SUCH_KEY)?;
     let options = args.from(3);
     let full = match options.len() {
         0 => None,
@@ -130,7 +130,7 @@ fn write_full_consumer(
 ///
 /// The key is missing or holds another type.
 pub fn groups(ctx: &mut Context<'_>) -> Outcome {
-    let stream = ctx.store.get::<Stream>(&ctx.args[2])?.ok_or(Error::NO_SUCH_KEY)?;
+    let stream = ctx.state.get::<Stream>(&ctx.args[2])?.ok_or(Error::NO_SUCH_KEY)?;
     let reply = &mut ctx.reply;
     reply.array(stream.groups().len());
     for (name, group) in stream.groups() {
@@ -151,9 +151,9 @@ pub fn groups(ctx: &mut Context<'_>) -> Outcome {
 /// The key or the group is missing, or the key holds another type.
 pub fn consumers(ctx: &mut Context<'_>) -> Outcome {
     let (key, name) = (&ctx.args[2], &ctx.args[3]);
-    let now = ctx.store.now.millis();
-    let tells_active = ctx.store.config.compat >= Version::Redis7_4;
-    let stream = ctx.store.get::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
+    let now = ctx.state.now.millis();
+    let tells_active = ctx.state.config.compat >= Version::Redis7_4;
+    let stream = ctx.state.get::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
     let group = stream.groups().get(name).ok_or_else(|| no_group_of(key, name))?;
     let reply = &mut ctx.reply;
     reply.array(group.consumers().len());

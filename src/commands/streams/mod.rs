@@ -42,7 +42,7 @@ impl From<AddError> for Error {
 ///
 /// The options, the id or the type of the value are wrong.
 pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
-    let config = &ctx.store.config;
+    let config = &ctx.state.config;
     let limits = NodeLimits { bytes: config.stream_node_max_bytes, entries: config.stream_node_max_entries };
     let options = trim::read_xadd(ctx.args, limits.entries, || Error::arity("xadd"))?;
     if options.id == NewId::Exact(StreamId::MIN) {
@@ -50,9 +50,9 @@ pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
     }
     let key = &ctx.args[1];
     let fields = ctx.args.from(options.fields);
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     let mut new = None;
-    let stream = match ctx.store.get_mut::<Stream>(key)? {
+    let stream = match ctx.state.get_mut::<Stream>(key)? {
         Some(stream) => stream,
         None if options.no_mkstream => {
             ctx.reply.null();
@@ -63,13 +63,13 @@ pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
     let id = stream.add(options.id, fields, now, limits)?;
     let trimmed = options.trim.map_or(0, |trim| stream.trim(&trim));
     if let Some(stream) = new {
-        ctx.store.insert(key, stream.into_value(), None);
+        ctx.state.insert(key, stream.into_value(), None);
     }
-    ctx.store.modified(Class::STREAM, "xadd", key);
+    ctx.state.modified(Class::STREAM, "xadd", key);
     if trimmed > 0 {
-        ctx.store.event(Class::STREAM, "xtrim", key);
+        ctx.state.event(Class::STREAM, "xtrim", key);
     }
-    ctx.store.waiters.ready(ctx.store.db, key);
+    ctx.state.waiters.ready(ctx.state.db, key);
     ids::write(&mut ctx.reply, id);
     Ok(())
 }
@@ -105,8 +105,8 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
     }
     let key = &ctx.args[1];
     // Before Redis 7.2 nobody asks.
-    let looks_at_deleted = ctx.store.config.compat >= Version::Redis7_4;
-    let stream = ctx.store.get_mut::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
+    let looks_at_deleted = ctx.state.config.compat >= Version::Redis7_4;
+    let stream = ctx.state.get_mut::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
     if looks_at_deleted && last < stream.max_deleted_id() {
         return Err(Error::new(
             "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
@@ -126,8 +126,8 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
     }
     stream.set_last_id(last, added, max_deleted);
     // Watchers do not notice.
-    ctx.store.stats.dirty += 1;
-    ctx.store.event(Class::STREAM, "xsetid", key);
+    ctx.state.stats.dirty += 1;
+    ctx.state.event(Class::STREAM, "xsetid", key);
     ctx.reply.ok();
     Ok(())
 }
@@ -138,12 +138,12 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The options or the type of the value are wrong.
 pub fn xtrim(ctx: &mut Context<'_>) -> Outcome {
-    let trim = trim::read_xtrim(ctx.args, ctx.store.config.stream_node_max_entries)?;
+    let trim = trim::read_xtrim(ctx.args, ctx.state.config.stream_node_max_entries)?;
     let key = &ctx.args[1];
-    let removed = ctx.store.get_mut::<Stream>(key)?.map_or(0, |stream| stream.trim(&trim));
+    let removed = ctx.state.get_mut::<Stream>(key)?.map_or(0, |stream| stream.trim(&trim));
     if removed > 0 {
-        ctx.store.modified(Class::STREAM, "xtrim", key);
-        ctx.store.stats.dirty += removed as u64 - 1;
+        ctx.state.modified(Class::STREAM, "xtrim", key);
+        ctx.state.stats.dirty += removed as u64 - 1;
     }
     ctx.reply.count(removed);
     Ok(())
@@ -156,7 +156,7 @@ pub fn xtrim(ctx: &mut Context<'_>) -> Outcome {
 /// The type of the value is wrong, or something is not an id.
 pub fn xdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else {
+    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else {
         ctx.reply.integer(0);
         return Ok(());
     };
@@ -164,8 +164,8 @@ pub fn xdel(ctx: &mut Context<'_>) -> Outcome {
     let ids = ctx.args.from(2).iter().map(|text| ids::strict(text, 0)).collect::<Result<Vec<_>, Error>>()?;
     let deleted = ids.into_iter().filter(|id| stream.delete(*id)).count();
     if deleted > 0 {
-        ctx.store.modified(Class::STREAM, "xdel", key);
-        ctx.store.stats.dirty += deleted as u64 - 1;
+        ctx.state.modified(Class::STREAM, "xdel", key);
+        ctx.state.stats.dirty += deleted as u64 - 1;
     }
     ctx.reply.count(deleted);
     Ok(())
@@ -177,7 +177,7 @@ pub fn xdel(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The type of the value is wrong.
 pub fn xlen(ctx: &mut Context<'_>) -> Outcome {
-    let len = ctx.store.get::<Stream>(&ctx.args[1])?.map_or(0, Stream::len);
+    let len = ctx.state.get::<Stream>(&ctx.args[1])?.map_or(0, Stream::len);
     ctx.reply.count(len);
     Ok(())
 }
@@ -216,7 +216,7 @@ fn range(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
             _ => return Err(Error::SYNTAX),
         }
     }
-    let Some(stream) = ctx.store.get::<Stream>(&args[1])? else {
+    let Some(stream) = ctx.state.get::<Stream>(&args[1])? else {
         ctx.reply.array(0);
         return Ok(());
     };

@@ -48,8 +48,8 @@ impl<'a> Query<'a> {
 pub fn xpending(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let query = Query::read(args)?;
-    let now = ctx.store.now.millis();
-    let stream = ctx.store.get::<Stream>(&args[1])?;
+    let now = ctx.state.now.millis();
+    let stream = ctx.state.get::<Stream>(&args[1])?;
     let group = stream.and_then(|stream| stream.groups().get(&args[2]));
     let group = group.ok_or_else(|| no_group(&args[1], &args[2], ""))?;
     let reply = &mut ctx.reply;

@@ -23,7 +23,7 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
     let start = ctx.reply.position();
     let mut found = 0;
     for (key, after) in keys.iter().zip(&after) {
-        let Some(stream) = ctx.store.get::<Stream>(key)? else { continue };
+        let Some(stream) = ctx.state.get::<Stream>(key)? else { continue };
         let Some(first) = after.next() else { continue };
         let mut entries = stream.range(first, StreamId::MAX).peekable();
         if entries.peek().is_none() {
@@ -64,28 +64,28 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let options = ReadOptions::read(ctx, true)?;
     let (group, name) = options.group.ok_or(Error::new("ERR Missing GROUP option for XREADGROUP"))?;
     let (keys, texts) = options.streams(ctx.args);
-    let is_old = ctx.store.config.compat < Version::Redis7_4;
+    let is_old = ctx.state.config.compat < Version::Redis7_4;
     if is_old && ctx.client()?.resumed {
         keys.iter().try_for_each(|key| still_there(ctx, key, group))?;
     }
     let after = keys.iter().zip(texts.iter()).map(|(key, id)| start_of_history(ctx, key, group, id));
     let after = after.collect::<Result<Vec<_>, Error>>()?;
 
-    let now = ctx.store.now.millis();
+    let now = ctx.state.now.millis();
     let start = ctx.reply.position();
     let mut found = 0;
     for (key, after) in keys.iter().zip(after) {
         // Looked up once more, which counts as a hit.
-        ctx.store.get::<Stream>(key)?;
+        ctx.state.get::<Stream>(key)?;
         // Before Redis 7.2 who gets nothing is not noted as a consumer.
         if is_old && after.is_none() && !has_news(ctx, key, group)? {
             continue;
         }
-        let Some(consumer) = consumer_for(ctx.store, key, group, name)? else { continue };
+        let Some(consumer) = consumer_for(ctx.state, key, group, name)? else { continue };
         if after.is_none() && !has_news(ctx, key, group)? {
             continue;
         }
-        let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { continue };
+        let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { continue };
         found += 1;
         let reply = &mut ctx.reply;
         if !reply.is_resp3() {
@@ -113,7 +113,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
         }
         reply.insert_array(begin, len);
         // What is delivered once more is no change.
-        ctx.store.stats.dirty += u64::from(after.is_none());
+        ctx.state.stats.dirty += u64::from(after.is_none());
     }
     finish(ctx, &options, start, found);
     if let Some(wait) = &mut ctx.wait {
@@ -127,7 +127,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
 /// What a reader that has waited is told before Redis 7.2, where the command is not run again, if the stream or the group
 /// has gone meanwhile.
 fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
-    let Some(Value::Stream(stream)) = ctx.store.peek(key).map(|entry| &entry.value) else {
+    let Some(Value::Stream(stream)) = ctx.state.peek(key).map(|entry| &entry.value) else {
         return Err(Error::new("UNBLOCKED the stream key no longer exists"));
     };
     if !stream.groups().contains_key(group) {
@@ -139,7 +139,7 @@ fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Er
 
 /// Whether a stream has entries that its group has not read.
 fn has_news(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<bool, Error> {
-    let Some(stream) = ctx.store.get_mut::<Stream>(key)? else { return Ok(false) };
+    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { return Ok(false) };
     let read = stream.groups().get(group).map(|group| group.last_id);
     Ok(stream.last().map(|entry| entry.id) > read)
 }
@@ -197,7 +197,7 @@ impl<'a> ReadOptions<'a> {
             match args.get(at + 1) {
                 Some(millis) if is("BLOCK") => {
                     options.block = true;
-                    options.deadline = numbers::deadline_from_millis(millis, ctx.store.now)?;
+                    options.deadline = numbers::deadline_from_millis(millis, ctx.state.now)?;
                     at += 2;
                 }
                 Some(text) if is("COUNT") => {
@@ -212,7 +212,7 @@ impl<'a> ReadOptions<'a> {
                     options.keys = at + 1;
                     let given = args.len() - options.keys;
                     if !given.is_multiple_of(2) {
-                        return Err(Error::new(if ctx.store.config.compat < Version::Redis7_4 {
+                        return Err(Error::new(if ctx.state.config.compat < Version::Redis7_4 {
                             "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
                         } else if for_group {
                             "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' \
@@ -257,8 +257,8 @@ impl<'a> ReadOptions<'a> {
 
 /// The id behind which XREAD begins: `$` is the last one that was ever given, `+` the one before the last entry.
 fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<StreamId, Error> {
-    let has_plus = ctx.store.config.compat >= Version::Redis7_4;
-    let stream = ctx.store.get::<Stream>(key)?;
+    let has_plus = ctx.state.config.compat >= Version::Redis7_4;
+    let stream = ctx.state.get::<Stream>(key)?;
     if ids::is_sign(id, b'$') {
         Ok(stream.map_or(StreamId::MIN, Stream::last_id))
     } else if has_plus && ids::is_sign(id, b'+') {
@@ -281,8 +281,8 @@ fn start_of_history(
     group: &[u8],
     id: &[u8],
 ) -> Result<Option<StreamId>, Error> {
-    let has_plus = ctx.store.config.compat >= Version::Redis7_4;
-    let stream = ctx.store.get::<Stream>(key)?;
+    let has_plus = ctx.state.config.compat >= Version::Redis7_4;
+    let stream = ctx.state.get::<Stream>(key)?;
     if stream.is_none_or(|stream| !stream.groups().contains_key(group)) {
         return Err(no_group(key, group, " in XREADGROUP with GROUP option"));
     }

@@ -50,12 +50,12 @@ impl Options {
 /// longer than `proto-max-bulk-len`.
 pub fn lcs(ctx: &mut Context<'_>) -> Outcome {
     let wrong_type = |_| Error::new("ERR The specified keys must contain string values");
-    let longest = ctx.store.config.proto_max_bulk_len;
+    let longest = ctx.state.config.proto_max_bulk_len;
     // Both keys are looked up before either is refused.
-    let [one, other] = [1, 2].map(|at| ctx.store.get::<ByteString>(&ctx.args[at]).map(|_| ()));
+    let [one, other] = [1, 2].map(|at| ctx.state.get::<ByteString>(&ctx.args[at]).map(|_| ()));
     one.and(other).map_err(wrong_type)?;
     let options = Options::read(ctx)?;
-    let strings = ctx.store.glimpse_all::<ByteString>(ctx.args.range(1, 3).iter());
+    let strings = ctx.state.glimpse_all::<ByteString>(ctx.args.range(1, 3).iter());
     let [one, other] = [0, 1].map(|at| strings[at].map(ByteString::bytes));
     let (one, other) = (one.as_deref().unwrap_or_default(), other.as_deref().unwrap_or_default());
     if one.len().max(other.len()) >= u32::MAX as usize - 1 {

@@ -79,7 +79,7 @@ impl<'a> Options<'a> {
 /// When a value of `EX`, `PX`, `EXAT` or `PXAT` comes to be, in milliseconds since the Unix epoch.
 fn deadline(ctx: &Context<'_>, form: ExpiryForm, value: &[u8]) -> Result<i64, Error> {
     let value = integer(value)?;
-    let at = form.deadline(value, ctx.store.now).filter(|_| value > 0);
+    let at = form.deadline(value, ctx.state.now).filter(|_| value > 0);
     at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))
 }
 
@@ -92,8 +92,8 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (key, value) = (&args[1], &args[2]);
     if args.len() == 3 {
-        ctx.store.set_string(key, value, None);
-        ctx.store.modified(Class::STRING, "set", key);
+        ctx.state.set_string(key, value, None);
+        ctx.state.modified(Class::STRING, "set", key);
         ctx.reply.ok();
         return Ok(());
     }
@@ -103,10 +103,10 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         _ => None,
     };
     if options.get {
-        let old: Option<&ByteString> = ctx.store.get(key)?;
+        let old: Option<&ByteString> = ctx.state.get(key)?;
         ctx.reply.bulk_or_null(old.map(ByteString::bytes).as_deref());
     }
-    let old = ctx.store.peek(key);
+    let old = ctx.state.peek(key);
     if options.if_missing && old.is_some() || options.if_there && old.is_none() {
         if !options.get {
             ctx.reply.null();
@@ -116,10 +116,10 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     if options.expiry == Expiry::Keep {
         expires = old.and_then(crate::keyspace::Entry::expires);
     }
-    ctx.store.set_string(key, value, expires);
-    ctx.store.modified(Class::STRING, "set", key);
+    ctx.state.set_string(key, value, expires);
+    ctx.state.modified(Class::STRING, "set", key);
     if matches!(options.expiry, Expiry::Set(..)) {
-        ctx.store.event(Class::GENERIC, "expire", key);
+        ctx.state.event(Class::GENERIC, "expire", key);
     }
     if !options.get {
         ctx.reply.ok();
@@ -148,9 +148,9 @@ pub fn psetex(ctx: &mut Context<'_>) -> Outcome {
 fn set_with_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let (key, time, value) = (&ctx.args[1], &ctx.args[2], &ctx.args[3]);
     let expires = deadline(ctx, form, time)?;
-    ctx.store.set_string(key, value, Some(expires));
-    ctx.store.modified(Class::STRING, "set", key);
-    ctx.store.event(Class::GENERIC, "expire", key);
+    ctx.state.set_string(key, value, Some(expires));
+    ctx.state.modified(Class::STRING, "set", key);
+    ctx.state.event(Class::GENERIC, "expire", key);
     ctx.reply.ok();
     Ok(())
 }
@@ -158,10 +158,10 @@ fn set_with_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
 /// `SETNX key value`: whether the key was set.
 pub fn setnx(ctx: &mut Context<'_>) -> Outcome {
     let (key, value) = (&ctx.args[1], &ctx.args[2]);
-    let missing = !ctx.store.contains(key);
+    let missing = !ctx.state.contains(key);
     if missing {
-        ctx.store.set_string(key, value, None);
-        ctx.store.modified(Class::STRING, "set", key);
+        ctx.state.set_string(key, value, None);
+        ctx.state.modified(Class::STRING, "set", key);
     }
     ctx.reply.integer(missing.into());
     Ok(())
@@ -174,10 +174,10 @@ pub fn setnx(ctx: &mut Context<'_>) -> Outcome {
 /// The key holds another type.
 pub fn getset(ctx: &mut Context<'_>) -> Outcome {
     let (key, value) = (&ctx.args[1], &ctx.args[2]);
-    let old: Option<&ByteString> = ctx.store.get(key)?;
+    let old: Option<&ByteString> = ctx.state.get(key)?;
     ctx.reply.bulk_or_null(old.map(ByteString::bytes).as_deref());
-    ctx.store.set_string(key, value, None);
-    ctx.store.modified(Class::STRING, "set", key);
+    ctx.state.set_string(key, value, None);
+    ctx.state.modified(Class::STRING, "set", key);
     Ok(())
 }
 
@@ -187,7 +187,7 @@ pub fn getset(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
-    let value: Option<&ByteString> = ctx.store.get(&ctx.args[1])?;
+    let value: Option<&ByteString> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.bulk_or_null(value.map(ByteString::bytes).as_deref());
     Ok(())
 }
@@ -197,7 +197,7 @@ pub fn mget(ctx: &mut Context<'_>) -> Outcome {
     let keys = ctx.args.from(1);
     ctx.reply.array(keys.len());
     for key in keys.iter() {
-        let value = ctx.store.get::<ByteString>(key).unwrap_or_default();
+        let value = ctx.state.get::<ByteString>(key).unwrap_or_default();
         ctx.reply.bulk_or_null(value.map(ByteString::bytes).as_deref());
     }
     Ok(())
@@ -227,7 +227,7 @@ pub fn msetnx(ctx: &mut Context<'_>) -> Outcome {
     if args.len().is_multiple_of(2) {
         return Err(Error::arity(&ctx.command.full_name()));
     }
-    let missing = args.from(1).iter().step_by(2).all(|key| !ctx.store.contains(key));
+    let missing = args.from(1).iter().step_by(2).all(|key| !ctx.state.contains(key));
     if missing {
         set_all(ctx);
     }
@@ -239,8 +239,8 @@ fn set_all(ctx: &mut Context<'_>) {
     let args = ctx.args;
     for at in (1..args.len()).step_by(2) {
         let key = &args[at];
-        ctx.store.set_string(key, &args[at + 1], None);
-        ctx.store.modified(Class::STRING, "set", key);
+        ctx.state.set_string(key, &args[at + 1], None);
+        ctx.state.modified(Class::STRING, "set", key);
     }
 }
 
@@ -289,7 +289,7 @@ pub fn decrby(ctx: &mut Context<'_>) -> Outcome {
 /// The value or the increment is no number, the sum would be infinite, or the key holds another type.
 pub fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     let (key, increment) = (&ctx.args[1], &ctx.args[2]);
-    let value = ctx.store.get_mut::<ByteString>(key)?;
+    let value = ctx.state.get_mut::<ByteString>(key)?;
     let number = |bytes: &[u8]| LongDouble::parse(bytes).ok_or(Error::NOT_FLOAT);
     let old = value.as_deref().map_or(Ok(LongDouble::from(0)), |value| number(&value.bytes()))?;
     let sum = (old + number(increment)?).filter(|sum| sum.is_finite());
@@ -301,16 +301,16 @@ pub fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     match value {
         Some(value) => *value = text,
         None => {
-            ctx.store.insert(key, Value::String(text), None);
+            ctx.state.insert(key, Value::String(text), None);
         }
     }
-    ctx.store.modified(Class::STRING, "incrbyfloat", key);
+    ctx.state.modified(Class::STRING, "incrbyfloat", key);
     Ok(())
 }
 
 fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     let key = &ctx.args[1];
-    let sum = if let Some(value) = ctx.store.get_mut::<ByteString>(key)? {
+    let sum = if let Some(value) = ctx.state.get_mut::<ByteString>(key)? {
         let sum = value.integer().ok_or(Error::NOT_INTEGER)?.checked_add(by);
         let sum = sum.ok_or(Error::new("ERR increment or decrement would overflow"))?;
         value.set_integer(sum);
@@ -318,10 +318,10 @@ fn increment(ctx: &mut Context<'_>, by: i64) -> Outcome {
     } else {
         let mut value = ByteString::default();
         value.set_integer(by);
-        ctx.store.insert(key, Value::String(value), None);
+        ctx.state.insert(key, Value::String(value), None);
         by
     };
-    ctx.store.modified(Class::STRING, "incrby", key);
+    ctx.state.modified(Class::STRING, "incrby", key);
     ctx.reply.integer(sum);
     Ok(())
 }
@@ -340,18 +340,18 @@ fn check_length(before: usize, more: &[u8], max: u64) -> Result<(), Error> {
 /// The string would be longer than `proto-max-bulk-len`, or the key holds another type.
 pub fn append(ctx: &mut Context<'_>) -> Outcome {
     let (key, more) = (&ctx.args[1], &ctx.args[2]);
-    let max = ctx.store.config.proto_max_bulk_len;
-    let len = if let Some(value) = ctx.store.get_mut::<ByteString>(key)? {
+    let max = ctx.state.config.proto_max_bulk_len;
+    let len = if let Some(value) = ctx.state.get_mut::<ByteString>(key)? {
         check_length(value.len(), more, max)?;
         value.edit(|bytes| {
             bytes.extend_from_slice(more);
             bytes.len()
         })
     } else {
-        ctx.store.set_string(key, more, None);
+        ctx.state.set_string(key, more, None);
         more.len()
     };
-    ctx.store.modified(Class::STRING, "append", key);
+    ctx.state.modified(Class::STRING, "append", key);
     ctx.reply.count(len);
     Ok(())
 }
@@ -362,7 +362,7 @@ pub fn append(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The key holds another type.
 pub fn strlen(ctx: &mut Context<'_>) -> Outcome {
-    let value: Option<&ByteString> = ctx.store.get(&ctx.args[1])?;
+    let value: Option<&ByteString> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.count(value.map_or(0, ByteString::len));
     Ok(())
 }
@@ -376,8 +376,8 @@ pub fn setrange(ctx: &mut Context<'_>) -> Outcome {
     let (key, part) = (&ctx.args[1], &ctx.args[3]);
     let offset = usize::try_from(integer(&ctx.args[2])?);
     let offset = offset.map_err(|_| Error::new("ERR offset is out of range"))?;
-    let max = ctx.store.config.proto_max_bulk_len;
-    let value = ctx.store.get_mut::<ByteString>(key)?;
+    let max = ctx.state.config.proto_max_bulk_len;
+    let value = ctx.state.get_mut::<ByteString>(key)?;
     if part.is_empty() {
         ctx.reply.count(value.map_or(0, |value| value.len()));
         return Ok(());
@@ -395,10 +395,10 @@ pub fn setrange(ctx: &mut Context<'_>) -> Outcome {
     } else {
         let mut bytes = vec![0; end];
         bytes[offset..].copy_from_slice(part);
-        ctx.store.insert(key, Value::String(ByteString::raw(bytes)), None);
+        ctx.state.insert(key, Value::String(ByteString::raw(bytes)), None);
         end
     };
-    ctx.store.modified(Class::STRING, "setrange", key);
+    ctx.state.modified(Class::STRING, "setrange", key);
     ctx.reply.count(len);
     Ok(())
 }
@@ -410,7 +410,7 @@ pub fn setrange(ctx: &mut Context<'_>) -> Outcome {
 /// Indices that are none, or the key holds another type.
 pub fn getrange(ctx: &mut Context<'_>) -> Outcome {
     let (start, end) = (integer(&ctx.args[2])?, integer(&ctx.args[3])?);
-    let value = ctx.store.get::<ByteString>(&ctx.args[1])?.map(ByteString::bytes);
+    let value = ctx.state.get::<ByteString>(&ctx.args[1])?.map(ByteString::bytes);
     let bytes = value.as_deref().unwrap_or_default();
     let part = string_range(start, end, bytes.len());
     ctx.reply.bulk(bytes.get(part).unwrap_or_default());
@@ -424,13 +424,13 @@ pub fn getrange(ctx: &mut Context<'_>) -> Outcome {
 /// The key holds another type.
 pub fn getdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
-    let Some(value) = ctx.store.get::<ByteString>(key)? else {
+    let Some(value) = ctx.state.get::<ByteString>(key)? else {
         ctx.reply.null();
         return Ok(());
     };
     ctx.reply.bulk(&value.bytes());
-    ctx.store.remove(key);
-    ctx.store.modified(Class::GENERIC, "del", key);
+    ctx.state.remove(key);
+    ctx.state.modified(Class::GENERIC, "del", key);
     Ok(())
 }
 
@@ -443,7 +443,7 @@ pub fn getdel(ctx: &mut Context<'_>) -> Outcome {
 pub fn getex(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let options = Options::read(ctx, 2, false)?;
-    let Some(value) = ctx.store.get::<ByteString>(key)? else {
+    let Some(value) = ctx.state.get::<ByteString>(key)? else {
         ctx.reply.null();
         return Ok(());
     };
@@ -451,17 +451,17 @@ pub fn getex(ctx: &mut Context<'_>) -> Outcome {
     match options.expiry {
         Expiry::Set(form, time) => {
             let at = deadline(ctx, form, time)?;
-            if form.is_absolute() && at <= ctx.store.now.millis() {
-                ctx.store.remove(key);
-                ctx.store.modified(Class::GENERIC, "del", key);
+            if form.is_absolute() && at <= ctx.state.now.millis() {
+                ctx.state.remove(key);
+                ctx.state.modified(Class::GENERIC, "del", key);
             } else {
-                ctx.store.set_expiry(key, Some(at));
-                ctx.store.modified(Class::GENERIC, "expire", key);
+                ctx.state.set_expiry(key, Some(at));
+                ctx.state.modified(Class::GENERIC, "expire", key);
             }
         }
         Expiry::Persist => {
-            if ctx.store.set_expiry(key, None).is_some() {
-                ctx.store.modified(Class::GENERIC, "persist", key);
+            if ctx.state.set_expiry(key, None).is_some() {
+                ctx.state.modified(Class::GENERIC, "persist", key);
             }
         }
         Expiry::Unsaid | Expiry::Keep => {}

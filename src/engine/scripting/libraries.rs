@@ -13,13 +13,13 @@ use crate::data::pattern;
 use crate::engine::Engine;
 use crate::engine::dispatch::Finished;
 use crate::resp::{Args, Protocol, Reply, parse_integer};
-use crate::state::Store;
+use crate::state::State;
 
 impl Scripts {
     /// Runs the text of a library.
-    fn run_library(&mut self, text: &[u8], store: &Store) -> Result<Library, Error> {
+    fn run_library(&mut self, text: &[u8], state: &State) -> Result<Library, Error> {
         let (name, body) = functions::name_and_body(text)?;
-        let functions = self.functions(&store.config)?.load_library(body).map_err(Error::from_bytes)?;
+        let functions = self.functions(&state.config)?.load_library(body).map_err(Error::from_bytes)?;
         if functions.is_empty() {
             return Err(Error::new("ERR No functions registered"));
         }
@@ -27,19 +27,19 @@ impl Scripts {
     }
 
     /// Loads a library, in place of one of its name if `replaces`.
-    fn load_library(&mut self, text: &[u8], replaces: bool, store: &mut Store) -> Result<Vec<u8>, Error> {
+    fn load_library(&mut self, text: &[u8], replaces: bool, state: &mut State) -> Result<Vec<u8>, Error> {
         let (name, _) = functions::name_and_body(text)?;
         if !replaces && self.libraries.contains(&name) {
             return Err(Error::quoting("ERR Library '", &name, "' already exists"));
         }
-        let library = self.run_library(text, store)?;
+        let library = self.run_library(text, state)?;
         self.libraries.add(library)?;
-        self.count_functions(store);
+        self.count_functions(state);
         Ok(name)
     }
 
     /// Takes the libraries of a payload, all or none.
-    fn restore_libraries(&mut self, payload: &[u8], policy: Policy, store: &mut Store) -> Result<(), Error> {
+    fn restore_libraries(&mut self, payload: &[u8], policy: Policy, state: &mut State) -> Result<(), Error> {
         let texts = restore_libraries(payload).map_err(|error| {
             Error::new(match error {
                 LibrariesError::Footer => "ERR DUMP payload version or checksum are wrong",
@@ -54,7 +54,7 @@ impl Scripts {
             if new.contains(&name) {
                 return Err(Error::quoting("ERR Library '", &name, "' already exists"));
             }
-            new.add(self.run_library(&text, store)?)?;
+            new.add(self.run_library(&text, state)?)?;
         }
         let mut all = if policy == Policy::Flush { Libraries::default() } else { self.libraries.clone() };
         for library in new.iter() {
@@ -64,19 +64,19 @@ impl Scripts {
             all.add(library.clone())?;
         }
         self.libraries = all;
-        self.count_functions(store);
+        self.count_functions(state);
         Ok(())
     }
 
-    fn count_functions(&self, store: &mut Store) {
-        store.functions = self.libraries.count();
+    fn count_functions(&self, state: &mut State) {
+        state.functions = self.libraries.count();
     }
 
     /// Forgets all libraries, and what they have left in the interpreter.
-    pub(super) fn flush_libraries(&mut self, store: &mut Store) {
+    pub(super) fn flush_libraries(&mut self, state: &mut State) {
         self.libraries = Libraries::default();
         self.functions = None;
-        self.count_functions(store);
+        self.count_functions(state);
     }
 }
 
@@ -106,7 +106,7 @@ impl Engine {
                 if let Some(unknown) = options.iter().find(|option| !is(option, "replace")) {
                     return Err(Error::quoting("ERR Unknown option given: ", unknown, ""));
                 }
-                let name = self.scripts.load_library(text, !options.is_empty(), &mut self.store)?;
+                let name = self.scripts.load_library(text, !options.is_empty(), &mut self.state)?;
                 reply.bulk(&name);
             }
             Kind::List => return self.list_libraries(args, reply),
@@ -114,7 +114,7 @@ impl Engine {
                 if !self.scripts.libraries.remove(&args[2]) {
                     return Err(Error::new("ERR Library not found"));
                 }
-                self.scripts.count_functions(&mut self.store);
+                self.scripts.count_functions(&mut self.state);
                 reply.ok();
             }
             Kind::Flush => {
@@ -124,12 +124,12 @@ impl Engine {
                 if args.get(2).is_some_and(|mode| !is(mode, "sync") && !is(mode, "async")) {
                     return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
                 }
-                self.scripts.flush_libraries(&mut self.store);
+                self.scripts.flush_libraries(&mut self.state);
                 reply.ok();
             }
             Kind::Dump => {
                 let texts = self.scripts.libraries.iter().map(|library| &*library.text);
-                reply.bulk(&dump_libraries(texts, self.store.config.compat >= Version::Redis8_0));
+                reply.bulk(&dump_libraries(texts, self.state.config.compat >= Version::Redis8_0));
             }
             Kind::Restore => {
                 if args.len() > 4 {
@@ -146,7 +146,7 @@ impl Engine {
                         return Err(Error::new(format!("ERR {text}")));
                     }
                 };
-                self.scripts.restore_libraries(&args[2], policy, &mut self.store)?;
+                self.scripts.restore_libraries(&args[2], policy, &mut self.state)?;
                 reply.ok();
             }
             Kind::Stats => {
@@ -232,12 +232,12 @@ impl Engine {
         let database = self.client(client).map_or(0, |owner| owner.db);
         let run = Run::new(client, read_only || flags.no_writes);
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
-        let to = To { protocol, version: self.store.config.compat };
+        let to = To { protocol, version: self.state.config.compat };
         let ended = scripts
-            .functions(&self.store.config)
+            .functions(&self.state.config)
             .map(|interpreter| interpreter.call(self, &function, given, run, (to, out)));
         self.scripts = scripts;
-        if let Some(owner) = self.store.clients.get_mut(client) {
+        if let Some(owner) = self.state.clients.get_mut(client) {
             owner.db = database;
         }
         self.end_script(ended?, &String::from_utf8_lossy(&args[1]), finished)

@@ -33,7 +33,7 @@ use crate::commands::{Error, numbers as command_numbers};
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::resp::{Args, Protocol, Reply};
-use crate::state::Store;
+use crate::state::State;
 use cache::Cache;
 use functions::Libraries;
 use host::{Failure, Host, Run};
@@ -69,36 +69,36 @@ impl Scripts {
     }
 
     /// Compiles a text and keeps it; the name under which it is found.
-    fn load(&mut self, text: &[u8], keep: bool, store: &mut Store) -> Result<cache::Name, Error> {
+    fn load(&mut self, text: &[u8], keep: bool, state: &mut State) -> Result<cache::Name, Error> {
         let name = cache::name_of(text);
         if if keep { self.cache.keep(&name) } else { self.cache.contains(&name) } {
             return Ok(name);
         }
         let (body, flags) = flags::of_script(text).map_err(Error::from_bytes)?;
-        let compiled = self.interpreter(&store.config)?.compile(body, "@user_script");
+        let compiled = self.interpreter(&state.config)?.compile(body, "@user_script");
         let function = compiled.map_err(|message| {
             Error::from_bytes([b"ERR Error compiling script (new function): ", &*message].concat())
         })?;
-        let evicts = store.config.compat >= Version::Redis7_4;
+        let evicts = state.config.compat >= Version::Redis7_4;
         if self.cache.insert(name, (function, flags, text.len()), keep, evicts) {
-            store.stats.evicted_scripts += 1;
+            state.stats.evicted_scripts += 1;
         }
-        store.cached_scripts = self.cache.size();
+        state.cached_scripts = self.cache.size();
         Ok(name)
     }
 
     /// What a restart of the server leaves: functions with the data, scripts never.
-    pub(super) fn restart(&mut self, keeps_data: bool, store: &mut Store) {
-        self.flush(store);
+    pub(super) fn restart(&mut self, keeps_data: bool, state: &mut State) {
+        self.flush(state);
         if !keeps_data {
-            self.flush_libraries(store);
+            self.flush_libraries(state);
         }
     }
 
     /// Forgets all scripts, and what they have left in the interpreter.
-    fn flush(&mut self, store: &mut Store) {
+    fn flush(&mut self, state: &mut State) {
         self.cache = Cache::default();
-        store.cached_scripts = self.cache.size();
+        state.cached_scripts = self.cache.size();
         self.interpreter = None;
     }
 }
@@ -135,7 +135,7 @@ impl Engine {
                 return self.eval(client, args, (by_name, read_only), (protocol, out), finished);
             }
             Kind::Load => {
-                let name = self.scripts.load(&args[2], true, &mut self.store)?;
+                let name = self.scripts.load(&args[2], true, &mut self.state)?;
                 Reply::new(out, protocol).bulk(&name);
             }
             Kind::Exists => {
@@ -155,7 +155,7 @@ impl Engine {
                 if args.len() > 3 || mode.is_some_and(|mode| !is_known(mode)) {
                     return Err(Error::new("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
                 }
-                self.scripts.flush(&mut self.store);
+                self.scripts.flush(&mut self.state);
                 Reply::new(out, protocol).ok();
             }
             Kind::Call { read_only } => {
@@ -190,7 +190,7 @@ impl Engine {
         let result = (|| {
             let name = match given {
                 Some(name) => name,
-                None => scripts.load(&args[1], false, &mut self.store)?,
+                None => scripts.load(&args[1], false, &mut self.state)?,
             };
             let script = scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
             let flags = script.flags;
@@ -199,13 +199,13 @@ impl Engine {
             }
             let read_only = read_only || flags.is_some_and(|flags| flags.no_writes);
             let function = script.function.clone();
-            let interpreter = scripts.interpreter(&self.store.config)?;
+            let interpreter = scripts.interpreter(&self.state.config)?;
             let database = self.client(client).map_or(0, |owner| owner.db);
             let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
-            let to = To { protocol, version: self.store.config.compat };
+            let to = To { protocol, version: self.state.config.compat };
             let ended = interpreter.eval(self, &function, given, Run::new(client, read_only), (to, out));
             // What the script has selected is forgotten with it.
-            if let Some(owner) = self.store.clients.get_mut(client) {
+            if let Some(owner) = self.state.clients.get_mut(client) {
                 owner.db = database;
             }
             Ok((ended, name))
@@ -219,7 +219,7 @@ impl Engine {
         match ended {
             Ended::Replied(written) => {
                 for error in &written.errors {
-                    self.store.stats.error(error);
+                    self.state.stats.error(error);
                 }
                 finished.failed = written.failed;
                 Ok(())
@@ -245,7 +245,7 @@ fn key_count(keys: i64, args: Args<'_>) -> Result<usize, Error> {
 
 impl Host for Engine {
     fn call(&mut self, args: Args<'_>, run: &mut Run, reply: &mut Vec<u8>) -> Result<(), Error> {
-        let version = self.store.config.compat;
+        let version = self.state.config.compat;
         let command = match find(args, version) {
             Some(command) if command.accepts_in(version, args.len()) => command,
             Some(command) => {
@@ -266,12 +266,12 @@ impl Host for Engine {
             let text = "ERR Write commands are not allowed from read-only scripts.";
             return Err(self.refuse_in_script(Some(command), text));
         }
-        if self.store.faults.are_of_commands()
+        if self.state.faults.are_of_commands()
             && !run.has_written
             && let Some(error) = self.refused_in_script(run.client, command, args)
         {
-            self.store.stats.command(command.index()).rejected += 1;
-            self.store.stats.error(error.text());
+            self.state.stats.command(command.index()).rejected += 1;
+            self.state.stats.error(error.text());
             return Err(error);
         }
         run.has_written |= command.flags.contains(Flags::WRITE);
@@ -280,16 +280,16 @@ impl Host for Engine {
     }
 
     fn knows(&self, args: Args<'_>) -> bool {
-        find(args, self.store.config.compat).is_some()
+        find(args, self.state.config.compat).is_some()
     }
 
     fn uptime(&self) -> f64 {
-        let micros = self.store.now.micros().saturating_sub(self.store.stats.started.micros());
+        let micros = self.state.now.micros().saturating_sub(self.state.stats.started.micros());
         std::time::Duration::from_micros(micros).as_secs_f64()
     }
 
     fn version(&self) -> Version {
-        self.store.config.compat
+        self.state.config.compat
     }
 }
 
@@ -297,9 +297,9 @@ impl Engine {
     #[cold]
     fn refuse_in_script(&mut self, command: Option<&Command>, text: &'static str) -> Error {
         if let Some(command) = command {
-            self.store.stats.command(command.index()).rejected += 1;
+            self.state.stats.command(command.index()).rejected += 1;
         }
-        self.store.stats.error(text.as_bytes());
+        self.state.stats.error(text.as_bytes());
         Error::new(text)
     }
 }

@@ -230,7 +230,7 @@ impl Faults {
         if rule.action.is_of_messages() { &mut self.of_messages } else { &mut self.of_commands }
     }
 
-    /// Takes a rule out, see [`Store::end_fault`](crate::state::Store::end_fault).
+    /// Takes a rule out, see [`State::end_fault`](crate::state::State::end_fault).
     pub(crate) fn remove(&mut self, id: FaultId) -> Option<Rule> {
         let place = self.rules.iter().position(|active| active.id == id)?;
         let rule = self.rules.remove(place).rule;

@@ -257,43 +257,43 @@ mod tests {
     use crate::clients::ClientKey;
     use crate::config::Config;
     use crate::data::Time;
-    use crate::state::Store;
+    use crate::state::State;
 
     const NOW: Time = Time::from_micros(0);
 
-    /// A store with a journal and a subscriber of the channel `chat`, whose messages are sent by hand.
-    fn with_subscriber() -> (Store, ClientKey) {
-        let mut store = Store::new(Config::default(), 1, NOW);
-        store.journal = Recorder::new(64 * 1024, NOW);
-        let client = store.clients.connect(Address::default(), true, false, NOW);
-        store.subscribe(client, Kind::Channel, b"chat");
-        (store, client)
+    /// A state with a journal and a subscriber of the channel `chat`, whose messages are sent by hand.
+    fn with_subscriber() -> (State, ClientKey) {
+        let mut state = State::new(Config::default(), 1, NOW);
+        state.journal = Recorder::new(64 * 1024, NOW);
+        let client = state.clients.connect(Address::default(), true, false, NOW);
+        state.subscribe(client, Kind::Channel, b"chat");
+        (state, client)
     }
 
-    fn publish(store: &mut Store, payload: &str) -> Publishing {
-        store.journal.publishing(None, Kind::Channel, b"chat", payload.as_bytes(), NOW)
+    fn publish(state: &mut State, payload: &str) -> Publishing {
+        state.journal.publishing(None, Kind::Channel, b"chat", payload.as_bytes(), NOW)
     }
 
-    fn send(store: &mut Store, client: ClientKey, message: Publishing) {
-        let Store { journal, clients, .. } = store;
+    fn send(state: &mut State, client: ClientKey, message: Publishing) {
+        let State { journal, clients, .. } = state;
         if let Some(owner) = clients.get(client) {
             journal.delivered((client, owner), message, None, Some(1), NOW);
         }
     }
 
-    fn fates(store: &Store) -> Vec<(String, Fate)> {
-        let lost = store.journal.lost_messages(&store.clients).into_iter();
+    fn fates(state: &State) -> Vec<(String, Fate)> {
+        let lost = state.journal.lost_messages(&state.clients).into_iter();
         lost.map(|lost| (lost.message.text().into_owned(), lost.fate)).collect()
     }
 
     #[test]
     fn a_message_that_is_never_sent_is_lost() {
-        let (mut store, client) = with_subscriber();
-        let one = publish(&mut store, "one");
-        publish(&mut store, "two");
-        send(&mut store, client, one);
-        assert_eq!(fates(&store), [("two".to_owned(), Fate::NotSent)]);
-        let told = store.journal.lost_messages(&store.clients)[0].to_string();
+        let (mut state, client) = with_subscriber();
+        let one = publish(&mut state, "one");
+        publish(&mut state, "two");
+        send(&mut state, client, one);
+        assert_eq!(fates(&state), [("two".to_owned(), Fate::NotSent)]);
+        let told = state.journal.lost_messages(&state.clients)[0].to_string();
         assert_eq!(
             told,
             "#1  (subscribed to channel \"chat\"): \"two\" on \"chat\" (event 3) was never sent"
@@ -302,21 +302,21 @@ mod tests {
 
     #[test]
     fn a_message_that_is_sent_twice_is_told() {
-        let (mut store, client) = with_subscriber();
-        let one = publish(&mut store, "one");
-        send(&mut store, client, one);
-        assert_eq!(fates(&store), []);
-        send(&mut store, client, one);
-        assert_eq!(fates(&store), [("one".to_owned(), Fate::Repeated)]);
+        let (mut state, client) = with_subscriber();
+        let one = publish(&mut state, "one");
+        send(&mut state, client, one);
+        assert_eq!(fates(&state), []);
+        send(&mut state, client, one);
+        assert_eq!(fates(&state), [("one".to_owned(), Fate::Repeated)]);
     }
 
     #[test]
     fn a_message_that_is_sent_behind_a_later_one_is_told() {
-        let (mut store, client) = with_subscriber();
-        let (one, two) = (publish(&mut store, "one"), publish(&mut store, "two"));
-        send(&mut store, client, two);
-        send(&mut store, client, one);
-        let fates = fates(&store);
+        let (mut state, client) = with_subscriber();
+        let (one, two) = (publish(&mut state, "one"), publish(&mut state, "two"));
+        send(&mut state, client, two);
+        send(&mut state, client, one);
+        let fates = fates(&state);
         assert!(
             matches!(&fates[..], [(late, Fate::Late { behind })] if late == "one" && behind.text() == "two"),
             "{fates:?}"
@@ -326,17 +326,17 @@ mod tests {
     #[test]
     fn a_message_counts_as_got_when_its_last_byte_was_written() {
         for (written, is_lost) in [(0, true), (1, false)] {
-            let (mut store, client) = with_subscriber();
-            let one = publish(&mut store, "one");
-            send(&mut store, client, one);
-            let Store { journal, clients, .. } = &mut store;
+            let (mut state, client) = with_subscriber();
+            let one = publish(&mut state, "one");
+            send(&mut state, client, one);
+            let State { journal, clients, .. } = &mut state;
             if let Some(owner) = clients.get_mut(client) {
                 owner.net_output = written;
                 journal.disconnected(owner, NOW);
             }
-            store.clients.remove(client);
+            state.clients.remove(client);
             let wanted = [("one".to_owned(), Fate::NotWritten(Ending::Left))];
-            assert_eq!(fates(&store), wanted[..usize::from(is_lost)]);
+            assert_eq!(fates(&state), wanted[..usize::from(is_lost)]);
         }
     }
 }
