@@ -91,7 +91,10 @@
 //!
 //! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it off:
 //!   `minibroker = { version = "0.2", default-features = false }`.
+//! - `scripting` (default): EVAL, functions and their relatives, by a Lua interpreter that needs a C compiler.
 //! - `tls`: real servers behind `rediss://`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod broker;
 mod clients;

@@ -1,5 +1,8 @@
-//! What a test that embeds the broker has to compile.
+//! What a test that embeds the broker has to compile, and what is published.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// What `cargo tree` lists, without versions.
@@ -69,4 +72,59 @@ fn the_library_alone_brings_nothing_that_only_the_program_needs() {
         assert!(!all.iter().any(|name| name == program_only), "{program_only} in {all:?}");
         assert!(tree(&[]).iter().any(|name| name == program_only), "{program_only} is the program's");
     }
+}
+
+/// The files that `text`, of a file in `folder`, includes from outside of `src`.
+fn included(text: &str, folder: &str) -> Vec<String> {
+    let names = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let paths = names.map(|name| {
+        let mut path: Vec<&str> = folder.split('/').collect();
+        for step in name.split('/') {
+            if step == ".." {
+                path.pop();
+            } else {
+                path.push(step);
+            }
+        }
+        path.join("/")
+    });
+    paths.filter(|path| !path.starts_with("src/")).collect()
+}
+
+/// The paths of a folder's source files, from the root on.
+fn sources(folder: &str, into: &mut Vec<String>) {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("it can be read") {
+        let entry = entry.expect("it can be read");
+        let path = format!("{folder}/{}", entry.file_name().to_str().expect("names are text"));
+        if entry.path().is_dir() {
+            sources(&path, into);
+        } else if path.ends_with(".rs") {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_package_has_every_file_that_the_library_includes() {
+    let output = Command::new(env!("CARGO"))
+        .args(["package", "--list", "--offline", "--allow-dirty"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let packaged = String::from_utf8(output.stdout).expect("names are text").replace('\\', "/");
+    let packaged: BTreeSet<&str> = packaged.lines().collect();
+    let mut files = Vec::new();
+    sources("src", &mut files);
+    let mut wanted = BTreeSet::new();
+    for file in files {
+        let text =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).expect("it can be read");
+        let (folder, _) = file.rsplit_once('/').expect("it is below src");
+        wanted.extend(included(&text, folder));
+        wanted.insert(file);
+    }
+    assert!(wanted.contains("tests/comparison/differences.md"), "{wanted:?}");
+    let missing: Vec<_> = wanted.iter().filter(|file| !packaged.contains(file.as_str())).collect();
+    assert!(missing.is_empty(), "`include` of Cargo.toml leaves out {missing:?}");
 }
