@@ -75,15 +75,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(out_of_memory);
 
     // The connection breaks before the command is run. The sender connects again, and nothing is sent twice.
-    let broken = broker.faults().on_command("RPUSH").once().disconnect();
+    let fault = broker.faults().on_command("RPUSH").once().disconnect();
     assert_eq!(sender.send("once")?, 3);
-    assert_eq!((broken.hits(), sender.attempts), (1, 2));
+    assert_eq!((fault.hits(), sender.attempts), (1, 2));
 
     // It breaks after the command was run. The sender cannot know, tries again, and sends twice: a test that shows what
     // "at least once" means.
-    let unanswered = broker.faults().on_command("RPUSH").once().disconnect_after();
+    let fault = broker.faults().on_command("RPUSH").once().disconnect_after();
     assert_eq!(sender.send("twice")?, 5);
-    drop(unanswered);
+    drop(fault);
 
     // The server is away. The sender gives up after some attempts, and goes on when the server is back.
     broker.stop()?;

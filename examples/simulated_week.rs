@@ -16,6 +16,8 @@ use redis::{Commands, ExpireOption, RedisResult};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a message stays, in the form that HEXPIRE takes.
+const TWO_DAYS: i64 = 2 * 24 * 60 * 60;
 
 /// A user does something: it is online for a minute from now on, and its session lasts for a week.
 fn shows_up(connection: &mut redis::Connection, user: &str) -> RedisResult<()> {
@@ -34,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Monday: Ann is online until she has been quiet for a minute, to the millisecond.
     shows_up(&mut connection, "ann")?;
-    broker.advance(MINUTE - Duration::from_millis(1));
+    broker.advance(Duration::from_millis(59_999));
     assert!(connection.exists::<_, bool>("online:ann")?);
     broker.advance(Duration::from_millis(1));
     assert!(!connection.exists::<_, bool>("online:ann")?);
@@ -55,12 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let id: String = connection.xadd("log", "*", &[("text", format!("day {day}"))])?;
         assert_eq!(id, format!("{}-0", 1_772_409_600_000 + 86_400_000 * (u64::from(day) + 1)));
         let _: () = connection.hset("board", format!("day {day}"), "a message")?;
-        let _: Vec<i32> = connection.hexpire(
-            "board",
-            2 * DAY.as_secs() as i64,
-            ExpireOption::NONE,
-            format!("day {day}"),
-        )?;
+        let _: Vec<i32> = connection.hexpire("board", TWO_DAYS, ExpireOption::NONE, format!("day {day}"))?;
     }
     // Saturday: what was written on Friday and Saturday is on the board still.
     let mut left: Vec<String> = connection.hkeys("board")?;
