@@ -98,7 +98,7 @@ fn sources(folder: &str, into: &mut Vec<String>) {
         let path = format!("{folder}/{}", entry.file_name().to_str().expect("names are text"));
         if entry.path().is_dir() {
             sources(&path, into);
-        } else if path.ends_with(".rs") {
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
             into.push(path);
         }
     }
