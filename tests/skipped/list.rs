@@ -15,9 +15,10 @@ pub struct Missing {
 }
 
 const SERVERS: &str = "MINIBROKER_REQUIRE_SERVERS";
+const PROGRAMS: &str = "MINIBROKER_REQUIRE_PROGRAMS";
 
 /// All of it, in the order of the summary.
-pub const ALL: [Missing; 8] = [
+pub const ALL: [Missing; 11] = [
     Missing {
         name: "redis-server",
         told: "no redis-server on the PATH and none in $MINIBROKER_PEERS (Debian: apt install redis-server)",
@@ -52,6 +53,21 @@ pub const ALL: [Missing; 8] = [
         name: "redis-py",
         told: "no Python with redis-py and pytest in target/python (tests/documents/setup-python makes it)",
         required: "MINIBROKER_REQUIRE_PYTHON",
+    },
+    Missing {
+        name: "programs in Python",
+        told: "no Python libraries in target/programs, or not these versions (tests/programs/setup installs them)",
+        required: PROGRAMS,
+    },
+    Missing {
+        name: "programs in Node",
+        told: "no Node packages in target/programs, or not these versions (tests/programs/setup installs them)",
+        required: PROGRAMS,
+    },
+    Missing {
+        name: "programs in Ruby",
+        told: "no Ruby with Sidekiq 6 (Debian 12: apt install ruby-sidekiq)",
+        required: PROGRAMS,
     },
     Missing {
         name: "documents",

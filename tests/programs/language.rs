@@ -1,0 +1,124 @@
+//! The languages of the programs, and where their libraries are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::{env, fs};
+
+use crate::folder;
+
+/// What a program is written in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Language {
+    Python,
+    Node,
+    Ruby,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Language; 3] = [Language::Python, Language::Node, Language::Ruby];
+
+    /// The folder of its programs, and that of its libraries.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Language::Python => "python",
+            Language::Node => "node",
+            Language::Ruby => "ruby",
+        }
+    }
+
+    /// How the files of its programs end.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Language::Python => ".py",
+            Language::Node => ".js",
+            Language::Ruby => ".rb",
+        }
+    }
+
+    /// What `skipped` calls its libraries.
+    pub fn missing(self) -> &'static str {
+        match self {
+            Language::Python => "programs in Python",
+            Language::Node => "programs in Node",
+            Language::Ruby => "programs in Ruby",
+        }
+    }
+
+    /// Whether its libraries are there, in the versions that are written down.
+    pub fn is_there(self) -> bool {
+        static THERE: [OnceLock<bool>; Language::ALL.len()] =
+            [const { OnceLock::new() }; Language::ALL.len()];
+        *THERE[self as usize].get_or_init(|| match self {
+            Language::Python => {
+                is_made_from(self, &["python/requirements.txt"]) && runs(&mut self.program(), &["-V"])
+            }
+            Language::Node => {
+                is_made_from(self, &["node/package-lock.json"]) && runs(&mut self.program(), &["-v"])
+            }
+            // Version 7 is configured in another way.
+            Language::Ruby => {
+                let of_version_6 = "require 'sidekiq'; exit Sidekiq::VERSION.start_with?('6.')";
+                runs(&mut self.program(), &["-e", of_version_6])
+            }
+        })
+    }
+
+    /// A command that runs a program.
+    pub fn command(self, name: &str) -> Command {
+        let mut command = self.program();
+        command.arg(folder().join(self.folder()).join(format!("{name}{}", self.suffix())));
+        command
+    }
+
+    /// What runs its programs, in an environment that finds the libraries.
+    fn program(self) -> Command {
+        let libraries = libraries().join(self.folder());
+        match self {
+            Language::Python => {
+                let mut command = Command::new(libraries.join("bin/python"));
+                command
+                    .env_remove("PYTHONHOME")
+                    .env_remove("PYTHONPATH")
+                    .env_remove("PYTHONSTARTUP")
+                    .env("PYTHONDONTWRITEBYTECODE", "1")
+                    .env("PYTHONIOENCODING", "utf-8")
+                    // Sets print their members in the same order every time.
+                    .env("PYTHONHASHSEED", "0");
+                command
+            }
+            Language::Node => {
+                let mut command = Command::new(libraries.join("bin/node"));
+                command.env_remove("NODE_OPTIONS").env("NODE_PATH", libraries.join("node_modules"));
+                command
+            }
+            Language::Ruby => {
+                let mut command = Command::new("ruby");
+                // The libraries warn of calls among themselves.
+                command.arg("-W0").env_remove("RUBYOPT").env_remove("RUBYLIB");
+                command
+            }
+        }
+    }
+}
+
+/// Where `setup` has put the libraries.
+fn libraries() -> PathBuf {
+    match env::var_os("MINIBROKER_PROGRAMS") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/programs"),
+    }
+}
+
+/// Whether `setup` has made a language's folder from these files as they are now.
+fn is_made_from(language: Language, files: &[&str]) -> bool {
+    let made_from = fs::read(libraries().join(language.folder()).join("made-from"));
+    let now = files.iter().map(|file| fs::read(folder().join(file))).collect::<Result<Vec<_>, _>>();
+    made_from.is_ok_and(|made_from| now.is_ok_and(|now| now.concat() == made_from))
+}
+
+fn runs(command: &mut Command, arguments: &[&str]) -> bool {
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

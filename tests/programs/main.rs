@@ -1,0 +1,87 @@
+//! Released libraries run on minibroker as they are: queues, locks, rate limiters, sessions and channel layers, most of which
+//! live by Lua scripts.
+//!
+//! Each program of this folder uses one library, and prints what comes of it: no times, no ids, and in an order of its own. It
+//! is run on minibroker and, where it is there, on redis-server, and prints what is recorded in `expected`, which is what it
+//! prints on redis-server. `UPDATE_EXPECTED=1 cargo test --test programs` records it anew.
+//!
+//! The libraries come from `tests/programs/setup`, into `target/programs` or where MINIBROKER_PROGRAMS says; without them the
+//! tests are skipped, or fail where MINIBROKER_REQUIRE_PROGRAMS is 1.
+
+mod language;
+mod run;
+#[path = "../comparison/servers.rs"]
+mod servers;
+#[path = "../skipped/mod.rs"]
+mod skipped;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use language::Language;
+use run::has_the_same_outcome;
+
+macro_rules! programs {
+    ($($language:ident { $($test:ident: $program:literal,)* })*) => {
+        $($(
+            #[test]
+            fn $test() {
+                has_the_same_outcome(Language::$language, $program);
+            }
+        )*)*
+
+        /// All of them.
+        const PROGRAMS: &[(Language, &str)] = &[$($((Language::$language, $program),)*)*];
+    };
+}
+
+programs! {
+    Python {
+        locks_and_scripts_of_redis_py: "redis_py",
+        celery_tasks: "celery_tasks",
+        rq_jobs: "rq_jobs",
+        dramatiq_messages: "dramatiq_actors",
+        huey_tasks: "huey_tasks",
+        channels_layers: "channels_chat",
+        rate_limits_of_limits: "limits_strategies",
+        the_cache_and_sessions_of_django: "django_cache",
+    }
+    Node {
+        bullmq_jobs: "bullmq",
+        bull_jobs: "bull",
+        bee_queue_jobs: "bee_queue",
+        redlock_locks: "redlock",
+        rate_limits_of_rate_limiter_flexible: "rate_limiter_flexible",
+        scripts_as_commands_of_ioredis: "ioredis",
+        scripts_and_functions_of_node_redis: "node_redis",
+        sessions_of_connect_redis: "connect_redis",
+    }
+    Ruby {
+        sidekiq_jobs: "sidekiq_jobs",
+    }
+}
+
+/// This folder.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
+}
+
+/// The names of the files in a folder of this one that end so, without the end.
+fn files(folder: &Path, end: &str) -> BTreeSet<String> {
+    let names =
+        fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("it can be read").file_name());
+    names.filter_map(|name| name.to_str()?.strip_suffix(end).map(str::to_owned)).collect()
+}
+
+#[test]
+fn each_program_is_run() {
+    for language in Language::ALL {
+        let mut there = files(&folder().join(language.folder()), language.suffix());
+        there.remove("connection");
+        let run = PROGRAMS.iter().filter(|(of, _)| *of == language).map(|(_, name)| (*name).to_owned());
+        assert_eq!(there, run.collect(), "the programs in {language:?}, and those that are run");
+    }
+    let run: BTreeSet<_> = PROGRAMS.iter().map(|(_, name)| (*name).to_owned()).collect();
+    assert_eq!(files(&folder().join("expected"), ".txt"), run, "what is recorded, and what is run");
+}

@@ -1,0 +1,109 @@
+//! Running a program on a server.
+
+use std::env;
+use std::fs;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::panic::resume_unwind;
+use std::process::{Child, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use minibroker::Version;
+
+use crate::language::Language;
+use crate::{folder, servers, skipped};
+
+/// How long a program may take. Only a bound: it takes seconds, on a busy machine longer.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// Runs a program on minibroker and on a real server at once: both times it prints what is recorded.
+pub fn has_the_same_outcome(language: Language, name: &str) {
+    if !language.is_there() {
+        skipped::missing(language.missing());
+        return;
+    }
+    let expected = folder().join("expected").join(format!("{name}.txt"));
+    let real = servers::programs().next();
+    let (ours, theirs) = thread::scope(|scope| {
+        let theirs = real.as_ref().map(|program| {
+            scope.spawn(|| {
+                let server = servers::start(program, &[]).expect("the server starts");
+                (server.name.clone(), outcome(language, name, server.addr))
+            })
+        });
+        let broker = servers::minibroker(Version::default()).expect("it starts");
+        let ours = outcome(language, name, broker.addr);
+        (ours, theirs.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    });
+    match theirs {
+        Some((server, theirs)) => {
+            if env::var_os("UPDATE_EXPECTED").is_some() {
+                fs::write(&expected, &theirs.out).expect("it can be written");
+            }
+            theirs.is(&fs::read_to_string(&expected).unwrap_or_default(), &server);
+        }
+        None => skipped::missing("a server beside the recorded answers"),
+    }
+    ours.is(&fs::read_to_string(&expected).unwrap_or_default(), "minibroker");
+}
+
+/// What a program has printed, and how it ended.
+struct Outcome {
+    out: String,
+    err: String,
+    end: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    fn is(&self, expected: &str, server: &str) {
+        let Outcome { out, err, end } = self;
+        assert!(
+            out == expected && end == "exit status: 0",
+            "expected is\n{expected}\nbut on {server} it prints\n{out}\nand ends with {end}; on standard error\n{err}",
+        );
+    }
+}
+
+fn outcome(language: Language, name: &str, server: SocketAddr) -> Outcome {
+    let mut command = language.command(name);
+    command
+        .env("REDIS_URL", format!("redis://{server}"))
+        .env("LC_ALL", "C.UTF-8")
+        .env("TZ", "UTC")
+        .env_remove("REDISCLI_AUTH")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let out = read(child.stdout.take().expect("it is a pipe"));
+    let err = read(child.stderr.take().expect("it is a pipe"));
+    let end = end(&mut child);
+    let text = |reader: JoinHandle<String>| reader.join().expect("it only reads");
+    Outcome { out: text(out), err: text(err), end }
+}
+
+/// How it ends. One that does not end is ended.
+fn end(child: &mut Child) -> String {
+    let deadline = Instant::now() + DEADLINE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("it is a child") {
+            return status.to_string();
+        }
+        // Between two questions; nothing is measured by it.
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    format!("nothing: it still ran after {DEADLINE:?}")
+}
+
+/// Reads a stream to its end, beside the others.
+fn read(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
