@@ -10,6 +10,7 @@
 
 mod language;
 mod run;
+#[allow(dead_code)]
 #[path = "../comparison/servers.rs"]
 mod servers;
 #[path = "../skipped/mod.rs"]
