@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::server::sealed::Sealed;
 use super::{Broker, Wait};
 use crate::clients::FaultId;
+use crate::clients::condition::Condition;
 use crate::commands::table;
 use crate::engine::Engine;
 use crate::server::Shared;
-use crate::testing::condition::Condition;
 use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
 
 /// [`Faults`] of which nothing has been said yet, or only whom they strike.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::State;
+use crate::clients::condition::{Condition, Seen};
 use crate::server::{Awaited, Panicked};
-use crate::testing::condition::{Condition, Seen};
 
 /// What a test waits for.
 pub(super) enum Goal {

@@ -17,7 +17,7 @@ mod wait;
 mod watch;
 
 pub use crate::clients::Filter;
-pub use crate::testing::condition::DEFAULT_WAIT;
+pub use crate::clients::condition::DEFAULT_WAIT;
 pub use crate::testing::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use arguments::{Argument, IntoArguments};
 pub use attached::{FLUSH_VARIABLE, URL_VARIABLE};
@@ -38,10 +38,10 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clients::Address;
+use crate::clients::condition::Condition;
 use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{ClientStream, Shared};
-use crate::testing::condition::Condition;
 use server::Place;
 
 /// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::attached::Asking;
+use crate::clients::condition::Condition;
 use crate::clients::pubsub::Kind;
 use crate::keyspace::Entry;
 use crate::resp::Value;
 use crate::state::State as EngineState;
 use crate::state::conditions::summary;
-use crate::testing::condition::Condition;
 
 /// The state of a broker at one moment, between two commands: what [`Broker::wait_until`](super::Broker::wait_until)
 /// asks its questions to. It can be looked at and not changed, and looking counts nowhere: no hit, no access time.

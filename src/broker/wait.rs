@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use super::goal::{Goal, Outcome};
 use super::server::Place;
 use super::{DEFAULT_WAIT, Embedded};
+use crate::clients::condition::Seen;
 use crate::server::{Added, Panicked, Shared};
-use crate::testing::condition::Seen;
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
 /// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after

@@ -2,6 +2,7 @@
 
 use crate::config::OutputClass;
 
+pub mod condition;
 mod filter;
 mod output_limit;
 mod pending_fault;

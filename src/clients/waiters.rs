@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use foldhash::fast::RandomState;
 
 use crate::clients::ClientKey;
+use crate::clients::condition::Condition;
 use crate::data::stream::ConsumerKey;
 use crate::data::value::Type;
 use crate::data::{Bytes, StreamId, Time};
@@ -129,14 +130,21 @@ impl Queues {
 
 type ByKey = HashMap<Bytes, Queues, RandomState>;
 
+/// A client that waits for a state.
+#[derive(Debug)]
+struct Tester {
+    condition: Condition,
+    /// When it gives up.
+    until: Time,
+}
+
 /// Who waits for what.
 #[derive(Debug)]
 pub struct Waiters {
     by_key: Vec<ByKey>,
     deadlines: BTreeSet<(i64, u64, ClientKey)>,
     paused: BTreeMap<u64, ClientKey>,
-    /// Who waits for a state, and until when.
-    testers: BTreeMap<ClientKey, Time>,
+    testers: BTreeMap<ClientKey, Tester>,
     arrivals: u64,
     blocked: usize,
     /// How many of the blocked read for a group.
@@ -383,9 +391,9 @@ impl Waiters {
         self.paused.values().copied().collect()
     }
 
-    /// A tester that has begun to wait for a state does so until then, on the clock of the shell.
-    pub fn set_patience(&mut self, tester: ClientKey, until: Time) {
-        self.testers.insert(tester, until);
+    /// A tester waits for the state, until then on the clock of the shell.
+    pub fn add_tester(&mut self, tester: ClientKey, condition: Condition, until: Time) {
+        self.testers.insert(tester, Tester { condition, until });
     }
 
     /// True if a tester waits for a state.
@@ -394,22 +402,27 @@ impl Waiters {
         !self.testers.is_empty()
     }
 
-    /// The testers that wait for a state.
+    /// The testers, each with the state that it waits for.
+    pub fn testers(&self) -> impl Iterator<Item = (ClientKey, &Condition)> {
+        self.testers.iter().map(|(tester, waits)| (*tester, &waits.condition))
+    }
+
+    /// The state that this tester waits for.
     #[must_use]
-    pub fn testers(&self) -> Vec<ClientKey> {
-        self.testers.keys().copied().collect()
+    pub fn awaited(&self, tester: ClientKey) -> Option<&Condition> {
+        self.testers.get(&tester).map(|waits| &waits.condition)
     }
 
     /// The testers that wait for a state no longer than until then.
     #[must_use]
     pub fn impatient(&self, now: Time) -> Vec<ClientKey> {
-        self.testers.iter().filter(|(_, until)| **until <= now).map(|(tester, _)| *tester).collect()
+        self.testers.iter().filter(|(_, waits)| waits.until <= now).map(|(tester, _)| *tester).collect()
     }
 
     /// When the next tester gives up.
     #[must_use]
     pub fn next_impatient(&self) -> Option<Time> {
-        self.testers.values().min().copied()
+        self.testers.values().map(|waits| waits.until).min()
     }
 
     /// When the next waiter gives up, in milliseconds since the Unix epoch.

@@ -61,7 +61,7 @@ pub fn echo(ctx: &mut Context<'_>) -> Outcome {
 /// # Errors
 ///
 /// A version other than 2 and 3, options that are none, a name with spaces, a wrong password, or none given
-/// where one is required. Nothing has changed then.
+/// where one is required. Nothing has changed then, but in 7.0, which does what each option says as it reads it.
 pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let protocol = match args.get(1) {
@@ -73,17 +73,25 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
             None => return Err(Error::new("ERR Protocol version is not an integer or out of range")),
         }),
     };
+    let version = ctx.store.config.compat;
+    let at_once = version < Version::Redis7_4;
     let (mut login, mut name) = (None, None);
     let mut at = 2;
     while let Some(option) = args.get(at) {
         let left = args.len() - 1 - at;
         if option.eq_ignore_ascii_case(b"auth") && left >= 2 {
             login = args.get(at + 1).zip(args.get(at + 2));
+            if let Some((user, password)) = login.take_if(|_| at_once) {
+                log_in(ctx, user, password)?;
+            }
             at += 3;
         } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
             name = Some(&args[at + 1]);
-            if !printable(&args[at + 1], ctx.state.config.compat) {
+            if !printable(&args[at + 1], version) {
                 return Err(Error::CLIENT_NAME);
+            }
+            if let Some(name) = name.take_if(|_| at_once) {
+                ctx.client()?.name = name.into();
             }
             at += 2;
         } else {
@@ -93,7 +101,6 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     if let Some((user, password)) = login {
         log_in(ctx, user, password)?;
     }
-    let version = ctx.state.config.compat;
     let client = ctx.client()?;
     if !client.authenticated {
         let hint = if version < Version::Redis7_4 { "HELLO AUTH" } else { "HELLO <proto> AUTH" };

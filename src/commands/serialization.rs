@@ -24,7 +24,7 @@ struct Options {
     /// `ABSTTL`: the expiry is a point in time.
     absolute: bool,
     /// `IDLETIME seconds`.
-    idle: Option<u32>,
+    idle: Option<i64>,
     /// `FREQ frequency`.
     frequency: Option<u8>,
 }
@@ -43,8 +43,7 @@ impl Options {
                 if idle < 0 {
                     return Err(Error::new("ERR Invalid IDLETIME value, must be >= 0"));
                 }
-                // Of as many bits as there are for the time of the last use.
-                options.idle = u32::try_from(idle & 0xff_ffff).ok();
+                options.idle = Some(idle);
             } else if is_option(option, "FREQ") && options.idle.is_none() {
                 let frequency = integer(arguments.next().ok_or(Error::SYNTAX)?)?;
                 let frequency = u8::try_from(frequency)
@@ -78,7 +77,8 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
     let expires = match ttl {
         0 => None,
         ttl if options.absolute => Some(ttl),
-        ttl => Some(now.millis().saturating_add(ttl)),
+        // A sum that no 64 bits hold is negative, as in redis-server: a time long past.
+        ttl => Some(now.millis().wrapping_add(ttl)),
     };
     let value = dump::restore(&ctx.args[3], &ctx.state.config).map_err(|error| {
         Error::new(match error {

@@ -3,6 +3,7 @@
 use super::admission::check_allowed;
 use super::{Direction, Engine, Held};
 use crate::clients::ClientKey;
+use crate::clients::condition::Condition;
 use crate::clients::waiters::Reason;
 use crate::commands::Context;
 use crate::commands::control::{self, Order};
@@ -167,12 +168,12 @@ impl Engine {
 
     fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {
         let Some(owner) = self.state.clients.get_mut(client) else { return };
-        let Ok((_, within)) = control::condition(args, owner.db) else { return };
+        let Ok((condition, within)) = control::condition(args, owner.db) else { return };
         let until = self.state.real_now + within;
         let waiters = &mut self.state.waiters;
         owner.blocked =
             Some(waiters.add(client, Reason::Condition, owner.db, Vec::new(), None, args.to_owned()));
-        waiters.set_patience(client, until);
+        waiters.add_tester(client, condition, until);
     }
 
     /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
@@ -184,15 +185,13 @@ impl Engine {
 
     /// Answers the testers whose state is there.
     fn serve_conditions(&mut self) {
-        for client in self.state.waiters.testers() {
-            let met = self.state.clients.get(client).and_then(|owner| owner.blocked.as_ref()).is_some_and(
-                |blocked| {
-                    control::condition(blocked.request.args(), blocked.db)
-                        .is_ok_and(|(condition, _)| self.state.meets(&condition))
-                },
-            );
-            if met {
-                self.end_condition(client);
+        let state = &self.state;
+        let is_met = |(_, condition): &(ClientKey, &Condition)| state.meets(condition);
+        let met: Vec<ClientKey> = state.waiters.testers().filter(is_met).map(|(tester, _)| tester).collect();
+        for tester in met {
+            // A tester that was answered may have changed it by its next request.
+            if self.state.waiters.awaited(tester).is_some_and(|condition| self.state.meets(condition)) {
+                self.end_condition(tester);
             }
         }
     }

@@ -43,8 +43,12 @@ impl Access {
 
     /// So many seconds ago, for the other policies.
     #[must_use]
-    pub fn idle_for(idle: u32, now: Time) -> Self {
-        Self(seconds(now).wrapping_sub(idle) & SECONDS_MASK)
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn idle_for(idle: i64, now: Time) -> Self {
+        // redis-server computes with milliseconds in 64 bits, which wrap.
+        let then = i64::from(seconds(now)) - idle.wrapping_mul(1_000) / 1_000;
+        let then = if then < 0 { then + i64::from(SECONDS_MASK) } else { then };
+        Self(then as u32 & SECONDS_MASK)
     }
 
     /// The key is used.
@@ -75,7 +79,9 @@ impl Access {
     /// The seconds since the last use.
     #[must_use]
     pub fn idle(self, now: Time) -> u32 {
-        seconds(now).wrapping_sub(self.0) & SECONDS_MASK
+        // The clock counts as starting again at 0 behind the last but one second of its bits, as in redis-server.
+        let now = seconds(now);
+        if now >= self.0 { now - self.0 } else { SECONDS_MASK - self.0 + now }
     }
 
     /// How often the key was used, as a logarithm, less what time has taken off.

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::clients::condition::{Condition, Seen};
 use crate::state::State;
 use crate::state::conditions::summary;
-use crate::testing::condition::{Condition, Seen};
 
 /// A question to the state. It is asked with the engine's lock held, by whoever has changed something.
 pub type Predicate = Box<dyn FnMut(&State) -> bool + Send>;

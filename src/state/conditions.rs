@@ -1,9 +1,9 @@
 //! Conditions that a test waits for, held against the state; and the state in words.
 
+use crate::clients::condition::{Condition, NAMES_SHOWN, Seen, commands, others};
 use crate::clients::pubsub::Kind;
 use crate::data::Stream;
 use crate::state::State;
-use crate::testing::condition::{Condition, NAMES_SHOWN, Seen, commands, others};
 use std::fmt::Write;
 
 use crate::data::Typed;

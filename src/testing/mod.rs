@@ -2,7 +2,6 @@
 //! connections are accepted.
 
 pub mod availability;
-pub mod condition;
 pub mod faults;
 pub mod journal;
 

@@ -8,9 +8,9 @@ use tokio::runtime::Handle;
 
 use super::server::Server;
 use super::wait_here;
+use crate::clients::condition::Condition;
 use crate::remote::{Listed, RemoteError};
 use crate::resp::{OwnedRequest, Value};
-use crate::testing::condition::Condition;
 
 /// Asks a server from a thread that waits for the answers. Where there is none everything is empty, and
 /// [`Asking::failed`] tells why.

@@ -11,9 +11,9 @@ use super::server::Server;
 use crate::broker::State;
 use crate::broker::goal::{Goal, Outcome, Question};
 use crate::clients::Candidate;
+use crate::clients::condition::{Condition, Seen, others};
 use crate::remote::{PATIENCE, RemoteError};
 use crate::resp::Value;
-use crate::testing::condition::{Condition, Seen, others};
 
 /// How long it is until a server is asked again.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::numbers::{self, is_option};
 use super::super::{Context, Error, Wait};
 use super::{Answered, NOTHING_RECORDED, faults, time};
+use crate::clients::condition::{Condition, DEFAULT_WAIT};
 use crate::clients::waiters::Reason;
 use crate::resp::Args;
-use crate::testing::condition::{Condition, DEFAULT_WAIT};
 
 /// What stands between the word and the count.
 struct Names<'a> {
