@@ -123,6 +123,6 @@ mod tests {
         let day = 86_400;
         let (then, now) = (Time::from_millis(16_777_215_000), Time::from_millis(16_777_218_000));
         assert_eq!(Access::first(&Config::default(), then).idle(now), 3);
-        assert_eq!(Access::idle_for(10 * day, now).idle(now), 10 * day);
+        assert_eq!(Access::idle_for(i64::from(10 * day), now).idle(now), 10 * day);
     }
 }
