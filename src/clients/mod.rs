@@ -67,7 +67,7 @@ pub enum ReplyMode {
 pub struct Transaction {
     /// The commands that EXEC will run.
     pub queue: Vec<OwnedRequest>,
-    /// The bytes of their arguments.
+    /// What `client-query-buffer-limit` counts of them.
     pub bytes: usize,
     /// A command could not be queued: EXEC will refuse.
     pub failed: bool,

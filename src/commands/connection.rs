@@ -73,7 +73,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
             None => return Err(Error::new("ERR Protocol version is not an integer or out of range")),
         }),
     };
-    let version = ctx.store.config.compat;
+    let version = ctx.state.config.compat;
     let at_once = version < Version::Redis7_4;
     let (mut login, mut name) = (None, None);
     let mut at = 2;

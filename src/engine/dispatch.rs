@@ -11,6 +11,9 @@ use crate::config::Version;
 use crate::resp::{Args, Protocol, Reply};
 use crate::state::State;
 
+/// What redis-server counts for each queued argument beside its bytes: a pointer.
+const COUNTED_ARGUMENT: usize = 8;
+
 /// What is to be known of a script that has run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Finished {
@@ -138,7 +141,7 @@ impl Engine {
             if let Some(owner) = engine.state.clients.get_mut(client)
                 && let Some(transaction) = &mut owner.transaction
             {
-                transaction.bytes += args.bytes();
+                transaction.bytes += args.bytes() + args.len() * COUNTED_ARGUMENT;
                 transaction.queue.push(args.to_owned());
             }
             if !engine.is_muted(client) {

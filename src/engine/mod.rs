@@ -38,6 +38,12 @@ use crate::state::State;
 /// same limit since 7.2.
 const QUERY_BUFFER_BEFORE_LOGIN: usize = 1024 * 1024;
 
+/// How many bytes redis-server reads at a time, its `PROTO_IOBUF_LEN`; it looks at `client-query-buffer-limit` after each.
+const READ_AT_ONCE: usize = 16 * 1024;
+
+/// The length from which redis-server reads an argument into a buffer of its own, its `PROTO_MBULK_BIG_ARG`.
+const LONG_ARGUMENT: usize = 32 * 1024;
+
 /// What a client may do after a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
@@ -218,6 +224,11 @@ impl Engine {
         self.take_time(now);
         let (mut unasked, mut ask_after) = (0, 1);
         let most = self.client(client).map_or(0, |owner| owner.outbox.len()).saturating_add(much);
+        let queues =
+            self.client(client).is_some_and(|owner| owner.transaction.is_some() && owner.blocked.is_none());
+        if queues && self.check_query_limit(client, bytes.len().min(READ_AT_ONCE)) {
+            return (bytes.len(), Flow::Closed);
+        }
         let mut consumed = 0;
         loop {
             let asleep = self.sleeps();
@@ -262,6 +273,9 @@ impl Engine {
                     // While it runs, a request counts as waiting, however it has arrived.
                     owner.query_buffer = length;
                     let args = parser.args(rest);
+                    if length > LONG_ARGUMENT && self.check_long_arguments(client, args) {
+                        return (bytes.len(), Flow::Closed);
+                    }
                     if args.is_empty() {
                         self.pass_empty_request(client);
                     } else {
@@ -288,14 +302,15 @@ impl Engine {
     }
 
     /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet; true if so.
-    /// From Redis 7.2 on the queue of a transaction counts, and before login the limit is at most
+    /// From Redis 7.2 on the queue of a transaction counts, when more comes, and before login the limit is at most
     /// [`QUERY_BUFFER_BEFORE_LOGIN`].
     pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
         self.set_waiting_input(client, bytes);
         let config = &self.state.config;
         let mut limit = config.client_query_buffer_limit;
         let mut waiting = bytes;
-        if config.compat >= Version::Redis7_4
+        if bytes > 0
+            && config.compat >= Version::Redis7_4
             && let Some(owner) = self.state.clients.get(client)
         {
             waiting = waiting.saturating_add(owner.transaction.as_ref().map_or(0, |all| all.bytes));
@@ -308,6 +323,17 @@ impl Engine {
             self.state.stats.query_limit_disconnections += 1;
             self.state.kill(client);
         }
+        exceeded
+    }
+
+    /// As [`Engine::check_query_limit`], for a request that is complete: redis-server has looked at the limit when the last
+    /// byte of a long argument came, which stands alone in its buffer by then, with its line end.
+    #[cold]
+    fn check_long_arguments(&mut self, client: ClientKey, args: Args<'_>) -> bool {
+        let longest = args.iter().map(<[u8]>::len).max().unwrap_or_default();
+        let running = self.client(client).map_or(0, |owner| owner.query_buffer);
+        let exceeded = longest >= LONG_ARGUMENT && self.check_query_limit(client, longest + 2);
+        self.set_waiting_input(client, running);
         exceeded
     }
 
