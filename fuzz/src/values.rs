@@ -139,7 +139,14 @@ pub fn check(data: &[u8]) {
     let again = restore(&written, &config).expect("what was written is read");
     assert_eq!(read_out(&value), read_out(&again));
     let twice = dump(&again);
-    assert_eq!(restore(&twice, &config).map(|value| dump(&value)), Ok(twice));
+    let thrice = restore(&twice, &config).expect("what was written is read");
+    if matches!(&again, Value::Hash(hash) if hash.next_expiry().is_some()) {
+        // Fields with the same deadline change their order each time they are read, as in redis-server, where the one that
+        // gets its deadline last comes first.
+        assert_eq!(read_out(&thrice), read_out(&again));
+    } else {
+        assert_eq!(dump(&thrice), twice);
+    }
     use_up(&mut value, &config);
 }
 
