@@ -7,11 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, the lowest first.
-const ROOMS: [&str; 14] = [
-    "resp", "config", "data", "keyspace", "clients", "testing", "state", "commands", "engine", "server",
-    "remote", "broker", "session", "conform",
-];
+/// The table of rooms and the picture of their arrows are in ARCHITECTURE.md.
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
 /// Files that stand above all rooms, or hold documentation only.
 const OUTSIDE: [&str; 4] = ["lib", "main", "differences", "testing_a_chat"];
@@ -22,6 +19,27 @@ const KNOWN_CIRCLES: [&str; 1] = ["commands/table"];
 
 /// A module with the modules that its file names.
 type Uses = BTreeMap<String, BTreeSet<String>>;
+
+fn architecture() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(ARCHITECTURE);
+    fs::read_to_string(path).expect("it can be read").replace("\r\n", "\n")
+}
+
+/// The rooms as the table lists them, the lowest first.
+fn rooms() -> Vec<String> {
+    let text = architecture();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("/` |"));
+    let mut rooms: Vec<String> = rows.map(|(room, _)| room.to_owned()).collect();
+    rooms.reverse();
+    rooms
+}
+
+/// The lines between the fences of the picture.
+fn picture() -> String {
+    let text = architecture();
+    let (_, picture) = text.split_once("```mermaid\n").expect("there is a picture");
+    picture.split_once("```").expect("it ends").0.to_owned()
+}
 
 fn source_files(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
@@ -152,16 +170,22 @@ fn room(module: &str) -> &str {
 }
 
 #[test]
-fn every_file_is_in_a_room_that_has_its_place() {
-    for module in uses().keys() {
-        let room = room(module);
-        assert!(ROOMS.contains(&room) || OUTSIDE.contains(&room), "{room} has no place among the rooms");
-    }
+fn the_table_of_rooms_names_every_folder_and_no_other() {
+    let rooms: BTreeSet<String> = rooms().into_iter().collect();
+    let uses = uses();
+    let found: BTreeSet<String> = uses
+        .keys()
+        .map(|module| room(module))
+        .filter(|room| !OUTSIDE.contains(room))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(rooms, found, "the rooms in {ARCHITECTURE}, and the folders of src");
 }
 
 #[test]
 fn a_room_uses_only_those_below_it() {
-    let place = |room: &str| ROOMS.iter().position(|other| *other == room);
+    let rooms = rooms();
+    let place = |room: &str| rooms.iter().position(|other| other == room);
     let mut wrong = Vec::new();
     for (module, others) in uses() {
         let Some(own) = place(room(&module)) else { continue };
@@ -171,8 +195,8 @@ fn a_room_uses_only_those_below_it() {
     assert!(wrong.is_empty(), "arrows that run up:\n{}", wrong.join("\n"));
 }
 
-/// A module is in a circle if it reaches itself. A module that only gathers those below it (`mod.rs`) counts as its items.
-fn circles(uses: &Uses) -> Vec<Vec<String>> {
+/// All that each module or room reaches by its arrows.
+fn reached(uses: &Uses) -> Uses {
     let reach = |from: &String| {
         let mut seen = BTreeSet::new();
         let mut open = vec![from];
@@ -185,8 +209,38 @@ fn circles(uses: &Uses) -> Vec<Vec<String>> {
         }
         seen
     };
-    let reached: BTreeMap<&String, BTreeSet<String>> =
-        uses.keys().map(|module| (module, reach(module))).collect();
+    uses.keys().map(|module| (module.clone(), reach(module))).collect()
+}
+
+#[test]
+fn the_picture_of_the_rooms_has_every_arrow_and_no_other() {
+    let mut arrows = Uses::new();
+    for (module, others) in uses() {
+        let from = room(&module).to_owned();
+        if OUTSIDE.contains(&from.as_str()) {
+            continue;
+        }
+        let to = others.iter().map(|other| room(other)).filter(|to| *to != from && !OUTSIDE.contains(to));
+        arrows.entry(from.clone()).or_default().extend(to.map(str::to_owned));
+    }
+    // An arrow that a way over other rooms replaces is left out, so that the picture can be read.
+    let reached = reached(&arrows);
+    let mut drawn = String::from("flowchart TD\n");
+    for from in rooms().iter().rev() {
+        let others = arrows.get(from).into_iter().flatten();
+        for to in others.clone() {
+            let by_another = others.clone().any(|over| over != to && reached[over].contains(to));
+            if !by_another {
+                drawn += &format!("    {from} --> {to}\n");
+            }
+        }
+    }
+    assert_eq!(picture(), drawn, "the picture in {ARCHITECTURE} is not this:\n{drawn}");
+}
+
+/// A module is in a circle if it reaches itself. A module that only gathers those below it (`mod.rs`) counts as its items.
+fn circles(uses: &Uses) -> Vec<Vec<String>> {
+    let reached = reached(uses);
     let mut found: Vec<Vec<String>> = Vec::new();
     for module in uses.keys() {
         if found.iter().flatten().any(|other| other == module) {
@@ -196,7 +250,7 @@ fn circles(uses: &Uses) -> Vec<Vec<String>> {
             .keys()
             .filter(|other| {
                 reached[module].contains(*other)
-                    && reached.get(other).is_some_and(|from_other| from_other.contains(module))
+                    && reached.get(*other).is_some_and(|from_other| from_other.contains(module))
             })
             .cloned()
             .collect();
