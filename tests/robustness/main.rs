@@ -3,6 +3,7 @@
 
 mod allocations;
 mod before_login;
+mod documented;
 #[cfg(unix)]
 mod files;
 mod limits;
