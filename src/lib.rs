@@ -112,7 +112,9 @@ mod resp;
 mod server;
 #[cfg(feature = "cli")]
 mod session;
+mod spec;
 mod state;
+mod table;
 mod testing;
 pub mod testing_a_chat;
 
@@ -161,6 +163,12 @@ pub mod internal {
     }
     pub mod keyspace {
         pub use crate::keyspace::*;
+    }
+    pub mod spec {
+        pub use crate::spec::*;
+    }
+    pub mod table {
+        pub use crate::table::*;
     }
     pub mod state {
         pub use crate::state::*;

@@ -1,8 +1,9 @@
 //! Commands made up from bytes, by the syntax that the command table gives: most are well-formed, many nearly so.
 
-use minibroker::internal::commands::table::syntax::{Argument, Kind, parse};
-use minibroker::internal::commands::table::{self, Command, Group, Run};
 use minibroker::internal::data::dump::signed;
+use minibroker::internal::spec::syntax::{Argument, Kind, parse};
+use minibroker::internal::spec::{Command, Group, Run};
+use minibroker::internal::table::TABLE;
 
 /// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
 /// is optional or repeated comes to an end.
@@ -126,7 +127,7 @@ fn payload(choices: &mut Choices<'_>) -> Vec<u8> {
 #[must_use]
 pub fn make(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut choices = Choices::new(bytes);
-    let rows: Vec<&Command> = table::all().iter().filter(|row| !matches!(row.run, Run::Container)).collect();
+    let rows: Vec<&Command> = TABLE.all().iter().filter(|row| !matches!(row.run, Run::Container)).collect();
     // Two bytes, as there may be more commands than one tells apart.
     let row = rows[(choices.next() * 256 + choices.next()) % rows.len()];
     let mut command = Made { group: row.group, out: Vec::new(), keys: 0, counted: None };

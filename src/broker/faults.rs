@@ -9,9 +9,9 @@ use super::server::sealed::Sealed;
 use super::{Broker, Wait};
 use crate::clients::FaultId;
 use crate::clients::condition::Condition;
-use crate::commands::table;
 use crate::engine::Engine;
 use crate::server::Shared;
+use crate::table::TABLE;
 use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
 
 /// [`Faults`] of which nothing has been said yet, or only whom they strike.
@@ -222,7 +222,7 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
     #[track_caller]
     pub fn on_command(mut self, name: impl AsRef<str>) -> Faults<'a, Commands> {
         let name = name.as_ref();
-        let Some(command) = table::named(name) else { panic!("`on_command({name:?})`: no such command") };
+        let Some(command) = TABLE.named(name) else { panic!("`on_command({name:?})`: no such command") };
         self.scope.commands.push(command);
         self.now_of()
     }

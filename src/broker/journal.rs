@@ -8,6 +8,7 @@ use super::server::Place;
 use super::{Broker, Embedded, Server};
 use crate::commands::control;
 use crate::data::Quoted;
+use crate::table::TABLE;
 use crate::testing::journal::{Event, Message};
 
 /// How much memory the journal of an embedded broker takes at most, unless
@@ -91,7 +92,7 @@ impl Journal {
     /// The commands that name the key, who waited for it, and its expiry.
     #[must_use]
     pub fn of_key(self, key: impl AsRef<[u8]>) -> Self {
-        self.filter(|event| control::is_of_key(event, key.as_ref()))
+        self.filter(|event| control::is_of_key(event, key.as_ref(), &TABLE))
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::numbers::{clamped_range, integer, is_option, string_range};
-use super::{Context, Error, Outcome};
 use crate::config::{Class, Version};
 use crate::data::bits;
 use crate::data::bits::{Field, Operation, Overflow};
 use crate::data::string::View;
 use crate::data::{ByteString, Value};
-use crate::resp::parse_integer;
+use crate::resp::{parse_integer, up_to_nul};
+use crate::spec::numbers::{clamped_range, integer, is_option, string_range};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// The number of a bit, which must lie in what a string may be long.
@@ -224,7 +224,7 @@ fn field(text: &[u8]) -> Result<Field, Error> {
         [b'u', digits @ ..] => (false, 63, digits),
         _ => return Err(Error::new(INVALID)),
     };
-    let digits = super::numbers::up_to_nul(digits);
+    let digits = up_to_nul(digits);
     let bits = parse_integer(digits).and_then(|bits| u32::try_from(bits).ok());
     let bits = bits.filter(|bits| (1..=most).contains(bits)).ok_or(Error::new(INVALID))?;
     Ok(Field { signed, bits })

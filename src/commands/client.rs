@@ -1,13 +1,11 @@
 //! CLIENT: what is known about connections, and what can be done to them.
 
-use super::numbers::up_to_nul;
-use super::{Context, Error, Outcome, numbers};
 use crate::clients::ClientKey;
 use crate::clients::waiters::{Answer, Pause};
 use crate::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
-use crate::commands::table;
 use crate::config::Version;
-use crate::resp::{Args, Protocol, parse_integer};
+use crate::resp::{Args, Protocol, parse_integer, up_to_nul};
+use crate::spec::{Command, Context, Error, Outcome, numbers};
 use crate::state::State;
 
 /// `CLIENT ID`.
@@ -127,8 +125,8 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     let (fixed_output, output_blocks) = client.output_in_blocks();
     let reply_buffer = client.reply_buffer();
     let events = if client.in_flight > 0 { "rw" } else { "r" };
-    let command = client.last_command.and_then(|index| table::all().get(index));
-    let command = command.map_or("NULL".into(), table::Command::full_name);
+    let command = client.last_command.and_then(|index| ctx.table().all().get(index));
+    let command = command.map_or("NULL".into(), Command::full_name);
     let protocol = if client.protocol == Protocol::Resp3 { 3 } else { 2 };
     let mut add = |name: &str, value: &[u8]| {
         if !name.starts_with("id=") {

@@ -2,13 +2,11 @@
 //!
 //! Client libraries ask when they connect: redis-cli for its hints, cluster clients for the places of keys.
 
-use super::Error;
-use super::table::syntax::{self, Argument};
-use super::table::{self, Begin, Categories, Command, Find, KeySpec};
-use super::{Context, Outcome};
 use crate::config::Version;
 use crate::data::pattern;
 use crate::resp::Args;
+use crate::spec::syntax::{self, Argument};
+use crate::spec::{Begin, Categories, Command, Context, Error, Find, KeySpec, Outcome};
 
 /// `COMMAND`: describes every command.
 ///
@@ -27,18 +25,18 @@ pub fn command(ctx: &mut Context<'_>) -> Outcome {
 /// All commands of the version that is spoken, without subcommands.
 fn commands(ctx: &Context<'_>) -> Vec<&'static Command> {
     let version = ctx.state.config.compat;
-    table::commands().filter(|command| command.is_in(version)).collect()
+    ctx.table().commands().filter(|command| command.is_in(version)).collect()
 }
 
 /// The command or subcommand of this full name, if the version that is spoken has it.
 fn lookup(ctx: &Context<'_>, name: &[u8]) -> Option<&'static Command> {
-    table::lookup_full(name).filter(|command| command.is_in(ctx.state.config.compat))
+    ctx.table().lookup_full(name).filter(|command| command.is_in(ctx.state.config.compat))
 }
 
 /// The subcommands of a container that the version which is spoken has.
 fn subcommands(ctx: &Context<'_>, container: &'static Command) -> Vec<&'static Command> {
     let version = ctx.state.config.compat;
-    container.subcommands().iter().filter(|command| command.is_in(version)).collect()
+    container.subcommands.iter().filter(|command| command.is_in(version)).collect()
 }
 
 /// `COMMAND COUNT`: how many commands there are, subcommands not counted.
@@ -102,7 +100,7 @@ pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let filter = if args.len() == 2 { None } else { Some(filter(args.from(2))?) };
     let version = ctx.state.config.compat;
-    let rows = table::all().iter().filter(|row| row.is_in(version));
+    let rows = ctx.table().all().iter().filter(|row| row.is_in(version));
     let rows = rows.filter(|row| filter.as_ref().is_none_or(|filter| filter.accepts(row)));
     let names: Vec<_> = rows.map(Command::full_name).collect();
     ctx.reply.array(names.len());
@@ -176,7 +174,7 @@ pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
 fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &'static str)) -> Outcome {
     let call = ctx.args.from(2);
     let version = ctx.state.config.compat;
-    let command = call.get(0).and_then(table::lookup);
+    let command = call.get(0).and_then(|name| ctx.table().lookup(name));
     let command = match (command, call.get(1)) {
         (Some(container), Some(name)) if container.is_container() => container.subcommand(name),
         _ => command,

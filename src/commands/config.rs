@@ -4,12 +4,12 @@
 //! follows from what this broker is (`save`, `appendonly`, `maxmemory`). The latter can be set to that value
 //! only: nothing is accepted and then ignored. What is not in the table is unknown.
 
-use super::{Context, Error, Outcome};
 use crate::config::OutputLimit;
 use crate::config::Policy;
 use crate::config::{Class, Config, Version};
 use crate::data::pattern;
 use crate::resp::parse_integer;
+use crate::spec::{Context, Error, Outcome};
 
 /// One setting.
 struct Parameter {

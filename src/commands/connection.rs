@@ -1,12 +1,12 @@
 //! Connections: AUTH, HELLO, PING, ECHO, SELECT, RESET, QUIT.
 
 use super::client::printable;
-use super::numbers::integer_of_32_bits;
-use super::{Context, Error, Outcome};
 use crate::clients::{Close, ReplyMode};
 use crate::config::Version;
 use crate::data::Bytes;
 use crate::resp::{Protocol, parse_integer};
+use crate::spec::numbers::integer_of_32_bits;
+use crate::spec::{Context, Error, Outcome};
 
 /// The only user there is.
 const DEFAULT_USER: &[u8] = b"default";

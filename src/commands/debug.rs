@@ -7,10 +7,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::config::parse_memory;
-use super::numbers::{is_option, lenient_integer, up_to_nul};
 use super::object::is_shared;
-use super::{Context, Error, Outcome};
-use crate::resp::parse_decimal;
+use crate::resp::{parse_decimal, up_to_nul};
+use crate::spec::numbers::{is_option, lenient_integer};
+use crate::spec::{Context, Error, Outcome};
 
 /// `DEBUG subcommand [argument ...]`.
 ///

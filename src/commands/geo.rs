@@ -1,15 +1,15 @@
 //! Places on the earth, kept in sorted sets.
 
-use super::numbers::{self, is_option, up_to_nul};
 use super::sorted_sets::{AddOptions, add_scored};
-use super::{Context, Error, Outcome};
 use crate::config::{Class, Version};
 use crate::data::geo;
 use crate::data::geo::{Found, Place, Shape};
 use crate::data::partial_sort::partial_sort;
 use crate::data::sorted_set::Limits;
 use crate::data::{SortedSet, Typed};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, up_to_nul};
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// A longitude and a latitude.
 fn place(longitude: &[u8], latitude: &[u8]) -> Result<Place, Error> {

@@ -1,12 +1,12 @@
 //! HyperLogLog: strings that count different elements.
 
-use super::numbers::is_option;
-use super::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::hyperloglog;
 use crate::data::hyperloglog::{Corrupted, Union};
 use crate::data::string::View;
 use crate::data::{ByteString, Value};
+use crate::spec::numbers::is_option;
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 const CORRUPTED: &str = "INVALIDOBJ Corrupted HLL object detected";

@@ -5,13 +5,12 @@
 
 use std::fmt::Write;
 
-use super::{Context, Outcome, table};
 use crate::clients::pubsub::Kind;
 use crate::config::Version;
-use crate::state::State;
+use crate::spec::{Context, Outcome};
 
 /// Writes the fields of a section.
-type WriteSection = fn(&State, &mut String) -> std::fmt::Result;
+type WriteSection = fn(&Context<'_>, &mut String) -> std::fmt::Result;
 
 /// A section of INFO.
 struct Section {
@@ -61,7 +60,7 @@ pub fn info(ctx: &mut Context<'_>) -> Outcome {
         }
         // Writing to a String cannot fail.
         let _ = write!(text, "# {}\r\n", section.title);
-        let _ = (section.write)(ctx.state, &mut text);
+        let _ = (section.write)(ctx, &mut text);
     }
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())
@@ -79,18 +78,18 @@ fn constants(text: &mut String, fields: &[(&str, &str)]) -> std::fmt::Result {
     fields.iter().try_for_each(|(name, value)| write!(text, "{name}:{value}\r\n"))
 }
 
-fn server(state: &State, text: &mut String) -> std::fmt::Result {
-    let config = &state.config;
-    let uptime = state.now.since(state.stats.started).as_secs();
+fn server(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    let config = &ctx.state.config;
+    let uptime = ctx.state.now.since(ctx.state.stats.started).as_secs();
     // Clients choose by it which commands they may use.
     field!(text, "redis_version", "{}", config.compat.release());
     field!(text, "minibroker_version", "{}", env!("CARGO_PKG_VERSION"));
     field!(text, "redis_mode", "standalone");
     field!(text, "os", "{} {}", system(), std::env::consts::ARCH);
     field!(text, "arch_bits", "{}", usize::BITS);
-    field!(text, "run_id", "{}", state.stats.run_id);
+    field!(text, "run_id", "{}", ctx.state.stats.run_id);
     field!(text, "tcp_port", "{}", config.port);
-    field!(text, "server_time_usec", "{}", state.now.micros());
+    field!(text, "server_time_usec", "{}", ctx.state.now.micros());
     field!(text, "uptime_in_seconds", "{uptime}");
     field!(text, "uptime_in_days", "{}", uptime / 86_400);
     field!(text, "config_file", "");
@@ -120,43 +119,43 @@ fn system() -> &'static str {
     }
 }
 
-fn clients(state: &State, text: &mut String) -> std::fmt::Result {
-    let all = || state.clients.iter().map(|(_, client)| client);
-    field!(text, "connected_clients", "{}", state.clients.len());
+fn clients(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    let all = || ctx.state.clients.iter().map(|(_, client)| client);
+    field!(text, "connected_clients", "{}", ctx.state.clients.len());
     field!(text, "cluster_connections", "0");
-    field!(text, "maxclients", "{}", state.config.maxclients);
+    field!(text, "maxclients", "{}", ctx.state.config.maxclients);
     field!(text, "blocked_clients", "{}", all().filter(|client| client.blocked.is_some()).count());
     field!(text, "tracking_clients", "0");
-    let is_old = state.config.compat < Version::Redis7_4;
+    let is_old = ctx.state.config.compat < Version::Redis7_4;
     if !is_old {
         field!(text, "pubsub_clients", "{}", all().filter(|client| client.is_subscribed()).count());
         field!(text, "watching_clients", "{}", all().filter(|client| client.watches() > 0).count());
     }
-    field!(text, "clients_in_timeout_table", "{}", state.waiters.timeouts());
+    field!(text, "clients_in_timeout_table", "{}", ctx.state.waiters.timeouts());
     if is_old {
         return Ok(());
     }
-    field!(text, "total_watched_keys", "{}", state.watches.keys());
-    field!(text, "total_blocking_keys", "{}", state.waiters.keys());
-    field!(text, "total_blocking_keys_on_nokey", "{}", state.waiters.keys_of_groups());
+    field!(text, "total_watched_keys", "{}", ctx.state.watches.keys());
+    field!(text, "total_blocking_keys", "{}", ctx.state.waiters.keys());
+    field!(text, "total_blocking_keys_on_nokey", "{}", ctx.state.waiters.keys_of_groups());
     Ok(())
 }
 
-fn memory(state: &State, text: &mut String) -> std::fmt::Result {
-    let memory = state.memory();
+fn memory(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    let memory = ctx.state.memory();
     let (total, overhead) = (memory.total(), memory.clients + memory.pubsub);
     field!(text, "used_memory", "{total}");
     field!(text, "used_memory_human", "{}", human(total));
     field!(text, "used_memory_overhead", "{overhead}");
     field!(text, "used_memory_dataset", "{}", memory.dataset);
-    let (scripts, bytes) = state.cached_scripts;
+    let (scripts, bytes) = ctx.state.cached_scripts;
     field!(text, "used_memory_scripts_eval", "{bytes}");
     field!(text, "number_of_cached_scripts", "{scripts}");
-    let (libraries, functions) = state.functions;
+    let (libraries, functions) = ctx.state.functions;
     field!(text, "number_of_functions", "{functions}");
     field!(text, "number_of_libraries", "{libraries}");
     constants(text, &[("maxmemory", "0"), ("maxmemory_human", "0B")])?;
-    field!(text, "maxmemory_policy", "{}", state.config.maxmemory_policy.name());
+    field!(text, "maxmemory_policy", "{}", ctx.state.config.maxmemory_policy.name());
     constants(text, &[("mem_replication_backlog", "0"), ("mem_clients_slaves", "0")])?;
     field!(text, "mem_clients_normal", "{}", memory.clients);
     constants(text, &[("mem_cluster_links", "0"), ("mem_aof_buffer", "0"), ("active_defrag_running", "0")])
@@ -178,12 +177,12 @@ fn human(bytes: usize) -> String {
     format!("{size:.2}{}", UNITS[unit])
 }
 
-fn persistence(state: &State, text: &mut String) -> std::fmt::Result {
+fn persistence(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     constants(text, &[("loading", "0"), ("async_loading", "0")])?;
-    field!(text, "rdb_changes_since_last_save", "{}", state.stats.dirty);
+    field!(text, "rdb_changes_since_last_save", "{}", ctx.state.stats.dirty);
     constants(text, &[("rdb_bgsave_in_progress", "0")])?;
     // Until the first save this is when the server was started.
-    field!(text, "rdb_last_save_time", "{}", state.stats.started.seconds());
+    field!(text, "rdb_last_save_time", "{}", ctx.state.stats.started.seconds());
     constants(
         text,
         &[
@@ -203,9 +202,9 @@ fn persistence(state: &State, text: &mut String) -> std::fmt::Result {
     )
 }
 
-fn stats(state: &State, text: &mut String) -> std::fmt::Result {
-    let counters = &state.stats;
-    let rates = counters.per_second(state.now);
+fn stats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    let counters = &ctx.state.stats;
+    let rates = counters.per_second(ctx.state.now);
     field!(text, "total_connections_received", "{}", counters.connections);
     field!(text, "total_commands_processed", "{}", counters.commands);
     field!(text, "instantaneous_ops_per_sec", "{}", rates.commands);
@@ -215,26 +214,26 @@ fn stats(state: &State, text: &mut String) -> std::fmt::Result {
     field!(text, "instantaneous_output_kbps", "{}", kilobytes(rates.output));
     field!(text, "rejected_connections", "{}", counters.rejected_connections);
     constants(text, &[("sync_full", "0"), ("sync_partial_ok", "0"), ("sync_partial_err", "0")])?;
-    if state.config.compat >= Version::Redis7_4 {
+    if ctx.state.config.compat >= Version::Redis7_4 {
         field!(text, "expired_subkeys", "{}", counters.expired_fields);
     }
     field!(text, "expired_keys", "{}", counters.expired_keys);
     constants(text, &[("evicted_keys", "0"), ("evicted_clients", "0")])?;
-    if state.config.compat >= Version::Redis7_4 {
+    if ctx.state.config.compat >= Version::Redis7_4 {
         field!(text, "evicted_scripts", "{}", counters.evicted_scripts);
     }
     field!(text, "keyspace_hits", "{}", counters.keyspace_hits);
     field!(text, "keyspace_misses", "{}", counters.keyspace_misses);
-    field!(text, "pubsub_channels", "{}", state.pubsub.names(Kind::Channel).len());
-    field!(text, "pubsub_patterns", "{}", state.pubsub.names(Kind::Pattern).len());
-    field!(text, "pubsubshard_channels", "{}", state.pubsub.names(Kind::Shard).len());
+    field!(text, "pubsub_channels", "{}", ctx.state.pubsub.names(Kind::Channel).len());
+    field!(text, "pubsub_patterns", "{}", ctx.state.pubsub.names(Kind::Pattern).len());
+    field!(text, "pubsubshard_channels", "{}", ctx.state.pubsub.names(Kind::Shard).len());
     constants(text, &[("latest_fork_usec", "0"), ("total_forks", "0"), ("tracking_total_keys", "0")])?;
     field!(text, "total_error_replies", "{}", counters.error_replies);
-    if state.config.compat < Version::Redis7_4 {
+    if ctx.state.config.compat < Version::Redis7_4 {
         return Ok(());
     }
     field!(text, "client_query_buffer_limit_disconnections", "{}", counters.query_limit_disconnections);
-    let slow = state.clients.output_limit_disconnections;
+    let slow = ctx.state.clients.output_limit_disconnections;
     field!(text, "client_output_buffer_limit_disconnections", "{slow}");
     Ok(())
 }
@@ -245,7 +244,7 @@ fn kilobytes(bytes: u64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-fn replication(_: &State, text: &mut String) -> std::fmt::Result {
+fn replication(_: &Context<'_>, text: &mut String) -> std::fmt::Result {
     constants(
         text,
         &[
@@ -259,8 +258,8 @@ fn replication(_: &State, text: &mut String) -> std::fmt::Result {
     )
 }
 
-fn commandstats(state: &State, text: &mut String) -> std::fmt::Result {
-    for (command, stats) in table::all().iter().zip(&state.stats.by_command) {
+fn commandstats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    for (command, stats) in ctx.table().all().iter().zip(&ctx.state.stats.by_command) {
         if stats.calls + stats.rejected + stats.failed == 0 {
             continue;
         }
@@ -280,27 +279,28 @@ fn commandstats(state: &State, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn errorstats(state: &State, text: &mut String) -> std::fmt::Result {
-    let mut errors: Vec<_> = state.stats.errors.iter().collect();
+fn errorstats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    let mut errors: Vec<_> = ctx.state.stats.errors.iter().collect();
     errors.sort_unstable();
     errors.into_iter().try_for_each(|(code, count)| write!(text, "errorstat_{code}:count={count}\r\n"))
 }
 
-fn cluster(_: &State, text: &mut String) -> std::fmt::Result {
+fn cluster(_: &Context<'_>, text: &mut String) -> std::fmt::Result {
     constants(text, &[("cluster_enabled", "0")])
 }
 
-fn keyspace(state: &State, text: &mut String) -> std::fmt::Result {
-    for (number, database) in state.databases.iter().enumerate().filter(|(_, database)| !database.is_empty())
+fn keyspace(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    for (number, database) in
+        ctx.state.databases.iter().enumerate().filter(|(_, database)| !database.is_empty())
     {
         write!(
             text,
             "db{number}:keys={},expires={},avg_ttl={}",
             database.len(),
             database.expiring(),
-            database.mean_ttl(state.now),
+            database.mean_ttl(ctx.state.now),
         )?;
-        if state.config.compat >= Version::Redis7_4 {
+        if ctx.state.config.compat >= Version::Redis7_4 {
             write!(text, ",subexpiry={}", database.with_expiring_fields())?;
         }
         text.push_str("\r\n");

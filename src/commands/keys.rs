@@ -1,11 +1,12 @@
 //! Keys, whatever they hold.
 
 use super::connection::database;
-use super::numbers::{self, ExpiryCondition, ExpiryForm, integer, integer_of_32_bits, is_option, up_to_nul};
 use super::scan::{self, Options, Over};
-use super::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::keyspace::Entry;
+use crate::resp::up_to_nul;
+use crate::spec::numbers::{self, ExpiryCondition, ExpiryForm, integer, integer_of_32_bits, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// `DEL key [key ...]`: how many of the keys there were.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {

@@ -1,7 +1,7 @@
 //! LOLWUT: a picture, another each time, and the version.
 
-use super::numbers::{integer, is_option};
-use super::{Context, Outcome};
+use crate::spec::numbers::{integer, is_option};
+use crate::spec::{Context, Outcome};
 
 /// `LOLWUT [VERSION version [columns [rows]]]`: dots as on a pane in the rain; no picture with a version of Redis that
 /// has none.

@@ -1,8 +1,8 @@
 //! `numkeys key [key ...] WHERE [COUNT count]`: what the commands are asked for that take several elements from
 //! the first of several keys.
 
-use super::{Error, numbers};
 use crate::resp::Args;
+use crate::spec::{Error, numbers};
 
 /// What such a command is asked for.
 #[derive(Clone, Copy)]

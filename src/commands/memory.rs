@@ -1,7 +1,7 @@
 //! MEMORY: how much is held, as an estimate made when it is asked for.
 
-use super::numbers::{integer, is_option};
-use super::{Context, Error, Outcome};
+use crate::spec::numbers::{integer, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// `MEMORY USAGE key [SAMPLES count]`: the bytes that the key and its value take. Of a collection `count` elements are
 /// looked at, 5 if nothing is said and all with 0, and the others are taken to be like them.

@@ -1,8 +1,8 @@
-//! The commands, one file a family, called through one declarative [`table`].
+//! The commands, one file a family, called through the rows of the [`table`](crate::table).
 //!
-//! A command is a function of a [`Context`]: it reads its arguments, changes the state, writes one reply. It
-//! returns an [`Error`] instead where redis-server answers with one; then nothing has been changed and nothing
-//! of a reply has been left.
+//! A command is a function of a [`Context`](crate::spec::Context): it reads its arguments, changes the state, writes one
+//! reply. It returns an [`Error`](crate::spec::Error) instead where redis-server answers with one; then nothing has been
+//! changed and nothing of a reply has been left.
 
 // Every command answers with the errors of redis-server, which the comparison suite proves.
 #![allow(clippy::missing_errors_doc)]
@@ -14,7 +14,6 @@ pub mod config;
 pub mod connection;
 pub mod control;
 pub mod debug;
-mod error;
 pub mod geo;
 pub mod hashes;
 pub mod hyperloglog;
@@ -24,7 +23,6 @@ pub mod lists;
 pub mod lolwut;
 mod many;
 pub mod memory;
-pub mod numbers;
 pub mod object;
 pub mod pubsub;
 mod random;
@@ -38,105 +36,4 @@ pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
-pub mod table;
 pub mod transactions;
-
-pub use error::Error;
-
-use crate::clients::Client;
-use crate::clients::ClientKey;
-use crate::clients::waiters::{Reason, Wanted};
-use crate::config::Version;
-use crate::data::Bytes;
-use crate::data::value::Type;
-use crate::resp::{Args, OwnedRequest, Reply};
-use crate::state::State;
-
-/// What a command returns: nothing, as its reply is written, or the error that is its reply.
-pub type Outcome = Result<(), Error>;
-
-/// What a command works with.
-pub struct Context<'a> {
-    /// The request; the command's name is argument 0.
-    pub args: Args<'a>,
-    /// Where the reply goes.
-    pub reply: Reply<'a>,
-    /// All state. [`State::db`] is the client's database.
-    pub state: &'a mut State,
-    /// Who has sent the request.
-    pub client: ClientKey,
-    /// The row of the table.
-    pub command: &'static table::Command,
-    /// False in a transaction, where a command that finds nothing answers as if its time were up.
-    pub may_block: bool,
-    /// Set by [`Context::block`].
-    pub wait: Option<Box<Wait>>,
-}
-
-/// What a command that found nothing waits for.
-#[derive(Debug)]
-pub struct Wait {
-    /// What it waits for.
-    pub reason: Reason,
-    /// The keys.
-    pub keys: Vec<Bytes>,
-    /// When to give up, in milliseconds since the Unix epoch; never, if none. A command that is run again after
-    /// waiting keeps the deadline of its first run.
-    pub deadline: Option<i64>,
-    /// What to run when a key is ready, if not the request itself.
-    pub request: Option<OwnedRequest>,
-    /// What it waits for, if it reads streams and waits for nothing but new entries.
-    pub wanted: Option<Wanted>,
-}
-
-impl Context<'_> {
-    /// The client that has sent the request.
-    ///
-    /// # Errors
-    ///
-    /// Never while a command runs; the error keeps a mistake of ours from becoming a panic.
-    pub fn client(&mut self) -> Result<&mut Client, Error> {
-        self.state.clients.get_mut(self.client).ok_or(Error::new("ERR no such client"))
-    }
-
-    /// Answers with the lines of a HELP subcommand.
-    pub fn help(&mut self, lines: &[&str]) {
-        /// How redis-server says what HELP does, and how it did before 7.2.
-        const NEW: &str = "    Print this help.";
-        const OLD: &str = "    Prints this help.";
-        self.reply.array(lines.len());
-        for line in lines {
-            let is_old = self.state.config.compat < Version::Redis7_4;
-            self.reply.simple(if is_old && *line == NEW { OLD } else { line });
-        }
-    }
-
-    /// The command waits for one of these keys to hold a value of this type: it is run again when one does, and
-    /// answers the null array at the deadline (milliseconds since the Unix epoch). Where it may not wait, in a
-    /// transaction, it answers so at once. Nothing may have been written to the reply, and the command returns
-    /// directly afterwards.
-    pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
-        if self.may_block {
-            let keys = keys.into_iter().map(Bytes::from).collect();
-            self.wait = Some(Box::new(Wait {
-                reason: Reason::Key(kind),
-                keys,
-                deadline,
-                request: None,
-                wanted: None,
-            }));
-        } else {
-            self.reply.null_array();
-        }
-    }
-
-    /// Reads the timeout of a blocking command, in seconds as a decimal number, and returns the deadline; none
-    /// for 0, which is for ever.
-    ///
-    /// # Errors
-    ///
-    /// Not a number, negative, or out of range.
-    pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<i64>, Error> {
-        numbers::deadline_from_seconds(text, self.state.now, self.state.config.compat)
-    }
-}

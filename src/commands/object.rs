@@ -1,8 +1,8 @@
 //! OBJECT: what is known of a value besides what it holds.
 
-use super::{Context, Error, Outcome};
 use crate::data::value::Value;
 use crate::keyspace::Entry;
+use crate::spec::{Context, Error, Outcome};
 
 /// `OBJECT ENCODING key`: in which form redis-server would keep the value.
 pub fn encoding(ctx: &mut Context<'_>) -> Outcome {

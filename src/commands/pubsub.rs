@@ -3,11 +3,11 @@
 //! A confirmation is a push of three elements: what happened, to which channel, and how many subscriptions are
 //! left. It stands in the outbox before any message of the new subscription can.
 
-use super::{Context, Error, Outcome};
 use crate::clients::pubsub::Kind;
 use crate::config::Version;
 use crate::data::pattern;
 use crate::resp::Args;
+use crate::spec::{Context, Error, Outcome};
 
 /// SUBSCRIBE channel...
 pub fn subscribe(ctx: &mut Context<'_>) -> Outcome {

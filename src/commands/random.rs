@@ -1,8 +1,8 @@
 //! How many elements SRANDMEMBER, HRANDFIELD and ZRANDMEMBER are asked for.
 
-use super::Error;
-use super::numbers::{self, is_option};
 use crate::resp::Args;
+use crate::spec::Error;
+use crate::spec::numbers::{self, is_option};
 
 /// The most elements with repetitions. redis-server tries to answer with 2^63, and dies.
 const MOST: u64 = 1 << 24;

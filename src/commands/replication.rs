@@ -1,8 +1,8 @@
 //! Waiting for replicas, of which there are none.
 
-use super::numbers::{self, deadline_from_millis, integer};
-use super::{Context, Error, Outcome, Wait};
 use crate::clients::waiters::Reason;
+use crate::spec::numbers::{self, deadline_from_millis, integer};
+use crate::spec::{Context, Error, Outcome, Wait};
 
 /// `WAIT numreplicas timeout`: the number of replicas that have everything, which is 0; at once if no more are
 /// wanted, and else at the timeout.

@@ -1,10 +1,10 @@
 //! What SCAN and its relatives have in common: the options, and how a step is answered.
 
-use super::Error;
-use super::numbers::{self, is_option};
 use crate::config::Version;
 use crate::data::pattern;
 use crate::resp::{Args, Reply};
+use crate::spec::Error;
+use crate::spec::numbers::{self, is_option};
 
 /// Which of the commands it is: each has options that the others do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

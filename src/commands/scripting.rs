@@ -1,7 +1,7 @@
 //! Scripts, as far as they need no interpreter; EVAL and what else does is in `crate::engine`, because it calls back
 //! into the dispatcher.
 
-use super::{Context, Error, Outcome};
+use crate::spec::{Context, Error, Outcome};
 
 /// SCRIPT DEBUG YES|SYNC|NO
 pub fn debug(ctx: &mut Context<'_>) -> Outcome {

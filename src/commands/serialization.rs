@@ -1,11 +1,11 @@
 //! DUMP and RESTORE: values as bytes that every server of the family reads.
 
-use super::numbers::{integer, is_option};
-use super::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::dump;
 use crate::data::dump::RestoreError;
 use crate::keyspace::Access;
+use crate::spec::numbers::{integer, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// `DUMP key`.
 pub fn dump(ctx: &mut Context<'_>) -> Outcome {

@@ -1,8 +1,8 @@
 //! The server itself: its keys in all, its time, its monitors.
 
 use super::connection::database;
-use super::numbers::integer_of_32_bits;
-use super::{Context, Error, Outcome};
+use crate::spec::numbers::integer_of_32_bits;
+use crate::spec::{Context, Error, Outcome};
 
 /// `DBSIZE`.
 ///

@@ -1,13 +1,14 @@
 //! Sets.
 
-use super::numbers::{self, is_option};
 use super::random::{Choice, Count};
-use super::{Context, Error, Outcome, scan};
+use super::scan;
 use crate::config::Class;
 use crate::data::set;
 use crate::data::set::{Member, SetLimits};
 use crate::data::{Set, Typed, WrongType};
 use crate::resp::{Args, Reply};
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// `SADD key member [member ...]`: how many of the members are new.

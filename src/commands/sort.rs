@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::numbers::{integer, is_option, up_to_nul, without_space_in_front};
-use super::{Context, Error, Outcome};
 use crate::config::{Class, Version};
 use crate::data::list::ListLimits;
 use crate::data::set::Member;
@@ -11,7 +9,9 @@ use crate::data::string::View;
 use crate::data::value::Value;
 use crate::data::{Bytes, Hash, List, Typed};
 use crate::keyspace::Entry;
-use crate::resp::{parse_decimal, parse_double};
+use crate::resp::{parse_decimal, parse_double, up_to_nul};
+use crate::spec::numbers::{integer, is_option, without_space_in_front};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// What the options say.

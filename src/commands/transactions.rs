@@ -1,6 +1,6 @@
 //! Transactions; EXEC itself is in `engine`, because it calls back into the dispatcher.
 
-use super::{Context, Error, Outcome};
+use crate::spec::{Context, Error, Outcome};
 
 /// `MULTI`
 pub fn multi(ctx: &mut Context<'_>) -> Outcome {

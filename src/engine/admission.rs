@@ -1,11 +1,11 @@
 //! Whether a request may run: is there such a command, and is it allowed now.
 
 use crate::clients::Client;
-use crate::commands::Error;
-use crate::commands::numbers::up_to_nul;
-use crate::commands::table::{self, Command, Flags};
 use crate::config::{Config, Version};
-use crate::resp::{Args, Protocol};
+use crate::resp::{Args, Protocol, up_to_nul};
+use crate::spec::Error;
+use crate::spec::{Command, Flags};
+use crate::table::TABLE;
 use crate::testing::faults::Pretence;
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
@@ -69,7 +69,7 @@ pub(super) fn find(
     args: Args<'_>,
     version: Version,
 ) -> Result<&'static Command, (Option<&'static Command>, Error)> {
-    let Some(command) = table::lookup(&args[0]).filter(|command| command.is_in(version)) else {
+    let Some(command) = TABLE.lookup(&args[0]).filter(|command| command.is_in(version)) else {
         return Err((None, unknown_command(args)));
     };
     let command = match args.get(1) {

@@ -9,13 +9,13 @@
 use super::Engine;
 use crate::clients::ClientKey;
 use crate::clients::waiters::{Answer, Blocked, Reason};
-use crate::commands::table;
-use crate::commands::table::{Command, Run};
 use crate::config::Version;
 use crate::data::value::Type;
 use crate::data::{Bytes, Time};
 use crate::resp::{Args, OwnedRequest};
+use crate::spec::{Command, Run};
 use crate::state::State;
+use crate::table::TABLE;
 use crate::testing::journal::Wakeup;
 
 impl Engine {
@@ -297,9 +297,9 @@ fn narrowed(
 
 /// The row for a request that was found good once.
 pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
-    let command = table::lookup(&args[0])?;
+    let command = TABLE.lookup(&args[0])?;
     match args.get(1) {
-        Some(name) if !command.subcommands().is_empty() => command.subcommand(name),
+        Some(name) if !command.subcommands.is_empty() => command.subcommand(name),
         _ => Some(command),
     }
 }
@@ -307,8 +307,8 @@ pub(super) fn command_of(args: Args<'_>) -> Option<&'static Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::Error;
     use crate::config::Config;
+    use crate::spec::Error;
 
     /// An engine at time 0 with clients that run these commands one after the other, each at its own.
     fn ran(commands: &[&str]) -> Result<(Engine, Vec<ClientKey>), Error> {
@@ -324,7 +324,7 @@ mod tests {
     }
 
     fn calls(engine: &mut Engine, name: &str) -> (u64, u64) {
-        let index = table::lookup(name.as_bytes()).map_or(0, Command::index);
+        let index = TABLE.lookup(name.as_bytes()).map_or(0, Command::index);
         let stats = engine.state.stats.command(index);
         (stats.calls, stats.failed)
     }

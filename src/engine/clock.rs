@@ -167,10 +167,10 @@ mod tests {
     use super::*;
     use crate::clients::Address;
     use crate::clients::ClientKey;
-    use crate::commands::Error;
     use crate::config::Config;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
+    use crate::spec::Error;
 
     const START: Time = Time::from_micros(1_700_000_000_000_000);
 

@@ -5,12 +5,12 @@ use super::{Direction, Engine, Held};
 use crate::clients::ClientKey;
 use crate::clients::condition::Condition;
 use crate::clients::waiters::Reason;
-use crate::commands::Context;
 use crate::commands::control::{self, Order};
-use crate::commands::table::CONTROL;
 use crate::data::Time;
 use crate::resp::{Args, Reply};
+use crate::spec::Context;
 use crate::state::State;
+use crate::table::CONTROL;
 use std::time::Duration;
 
 /// What testers have ordered that lasts until they order otherwise.

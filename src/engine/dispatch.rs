@@ -5,10 +5,10 @@ use super::admission::{check_allowed, find, is_from_browser};
 use super::control::is_control;
 use crate::clients::ClientKey;
 use crate::clients::{Client, Close};
-use crate::commands::table::{Command, Flags, Run};
-use crate::commands::{Context, Error, Wait};
 use crate::config::Version;
 use crate::resp::{Args, Protocol, Reply};
+use crate::spec::{Command, Flags, Run};
+use crate::spec::{Context, Error, Wait};
 use crate::state::State;
 
 /// What redis-server counts for each queued argument beside its bytes: a pointer.

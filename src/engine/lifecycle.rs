@@ -166,10 +166,10 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::clients::{Address, Close};
-    use crate::commands::Error;
     use crate::config::Config;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
+    use crate::spec::Error;
 
     const START: Time = Time::from_micros(0);
 

@@ -27,11 +27,11 @@ use std::time::Duration;
 
 use crate::clients::ClientKey;
 use crate::clients::{Address, Client, Close, FIXED_OUTPUT, Segments};
-use crate::commands::Error;
-use crate::commands::table::Command;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
+use crate::spec::Command;
+use crate::spec::Error;
 use crate::state::State;
 
 /// How many bytes of a client that has not logged in may wait to be run: `readQueryFromClient` of redis-server has the
@@ -87,7 +87,7 @@ pub struct Output {
 /// let mut written = Vec::new();
 /// engine.take_output(client, &mut written);
 /// assert_eq!(written, b"+PONG\r\n");
-/// # Ok::<(), minibroker::internal::commands::Error>(())
+/// # Ok::<(), minibroker::internal::spec::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Engine {

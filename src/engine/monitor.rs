@@ -6,9 +6,9 @@ use crate::clients::ClientKey;
 use crate::clients::Encoded;
 use crate::clients::ReplyMode;
 use crate::commands::client::printable;
-use crate::commands::table::{Command, Flags, Run, Script};
 use crate::config::Version;
 use crate::resp::Args;
+use crate::spec::{Command, Flags, Run, Script};
 use crate::state::State;
 
 /// What is shown in place of a password.

@@ -3,9 +3,9 @@
 use super::Engine;
 use super::dispatch::Finished;
 use crate::clients::ClientKey;
-use crate::commands::Error;
-use crate::commands::table::{Command, Script};
 use crate::resp::Args;
+use crate::spec::Error;
+use crate::spec::{Command, Script};
 
 impl Engine {
     /// Answers one of the commands for scripts.

@@ -41,11 +41,11 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::clients::Address;
-    use crate::commands::Error;
     use crate::config::Config;
     use crate::data::Time;
     use crate::engine::Flow;
     use crate::resp::{OwnedRequest, Parser};
+    use crate::spec::Error;
 
     #[test]
     fn who_waits_for_what_exec_adds_before_it_sleeps_is_served_at_the_end() -> Result<(), Error> {

@@ -3,8 +3,8 @@
 use super::Engine;
 use super::blocking::command_of;
 use crate::clients::ClientKey;
-use crate::commands::Error;
 use crate::resp::Reply;
+use crate::spec::Error;
 
 impl Engine {
     /// Ends a transaction without running it.

@@ -131,3 +131,9 @@ pub fn request_bytes<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
     }
     out
 }
+
+/// What stands before the first NUL: redis-server treats words that it compares or repeats as C strings.
+#[must_use]
+pub fn up_to_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}

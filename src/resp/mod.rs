@@ -9,7 +9,7 @@ pub mod parse;
 pub mod read;
 pub mod write;
 
-pub use args::{Args, OwnedRequest, Span, request_bytes};
+pub use args::{Args, OwnedRequest, Span, request_bytes, up_to_nul};
 pub use byte_string::ByteString;
 pub use long_double::LongDouble;
 pub use number::{parse_decimal, parse_double, parse_integer, print_double, print_double_in_full};

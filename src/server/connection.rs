@@ -20,9 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use super::{Shared, wait};
 use crate::clients::ClientKey;
 use crate::clients::{Address, Close, Segments};
-use crate::commands::Error;
 use crate::engine::{Engine, Flow};
 use crate::resp::{Parser, Protocol, Reply, Spans};
+use crate::spec::Error;
 use crate::testing::Availability;
 
 /// What a connection runs over: a TCP or Unix socket, a stream in memory, TLS.

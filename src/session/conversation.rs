@@ -4,7 +4,8 @@ use std::collections::{HashSet, VecDeque};
 
 use super::format::Argument;
 use super::frame::Frame;
-use crate::commands::table::{Command, lookup};
+use crate::spec::Command;
+use crate::table::TABLE;
 
 /// A request, as far as it matters to its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Request {
             arguments.get(index).map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default()
         };
         let mut name = lower(0);
-        if arguments.len() > 1 && lookup(name.as_bytes()).is_some_and(Command::is_container) {
+        if arguments.len() > 1 && TABLE.lookup(name.as_bytes()).is_some_and(Command::is_container) {
             name = format!("{name}|{}", lower(1));
         }
         Self { name, arguments, event, queued: Vec::new(), confirmations: None }

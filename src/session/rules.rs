@@ -21,8 +21,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::conversation::{Heard, Request};
 use super::frame::{Frame, Placeholder, PlaceholderKind, stream_id};
-use crate::commands::table::lookup_full;
 use crate::resp::parse_integer;
+use crate::table::TABLE;
 
 /// Ids of streams with a greater time come from a clock: 2001, in milliseconds.
 const CLOCK_MIN: u64 = 1_000_000_000_000;
@@ -204,7 +204,7 @@ fn rule(request: &Request) -> Rule {
         "hgetall" => Rule::Order { pairs: true },
         "pubsub|channels" | "pubsub|shardchannels" => Rule::Order { pairs: false },
         name => {
-            let tips = lookup_full(name.as_bytes()).map_or("", |command| command.tips);
+            let tips = TABLE.lookup_full(name.as_bytes()).map_or("", |command| command.tips);
             let has = |tip: &str| tips.split(' ').any(|word| word == tip);
             if has("nondeterministic_output") {
                 Rule::Any

@@ -11,7 +11,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use minibroker::internal::commands::table::{self, Group};
+use minibroker::internal::spec::Group;
+use minibroker::internal::table::TABLE;
 
 const README: &str = include_str!("../../README.md");
 
@@ -44,7 +45,7 @@ fn command_list() -> String {
     let mut listed = 0;
     for (group, family) in FAMILIES.into_iter().chain([(Group::Server, "Server")]) {
         let mut names: Vec<String> = Vec::new();
-        for command in table::commands().filter(|command| command.group == group) {
+        for command in TABLE.commands().filter(|command| command.group == group) {
             listed += 1;
             let mut name = command.name.to_uppercase();
             let subcommands: Vec<_> =
@@ -57,7 +58,7 @@ fn command_list() -> String {
         names.sort();
         let _ = writeln!(list, "| {family} | {} |", names.join(", "));
     }
-    assert_eq!(listed, table::commands().count(), "a family is missing from the README's list");
+    assert_eq!(listed, TABLE.commands().count(), "a family is missing from the README's list");
     list
 }
 

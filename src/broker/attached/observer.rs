@@ -14,9 +14,10 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::broker::DEFAULT_JOURNAL_LIMIT;
-use crate::commands::table::{self, Flags};
 use crate::remote::{Connection, PATIENCE, RemoteError, Source, Spoken};
 use crate::resp::{OwnedRequest, Value};
+use crate::spec::Flags;
+use crate::table::TABLE;
 
 /// With this the names begin of all connections of brokers that are attached.
 pub const NAME: &str = "minibroker:";
@@ -74,7 +75,7 @@ impl Facts {
         self.blocking.iter().any(|arguments| {
             let request = OwnedRequest::new(arguments);
             let args = request.args();
-            let command = args.get(0).and_then(table::lookup);
+            let command = args.get(0).and_then(|name| TABLE.lookup(name));
             let keys = command.and_then(|command| command.keys(args).ok()).unwrap_or_default();
             keys.iter().any(|(place, _)| args.get(*place) == Some(key))
         })
@@ -217,7 +218,7 @@ impl Log {
                 facts.patterns.clear();
             }
             _ => {
-                let command = table::lookup(name.as_bytes());
+                let command = TABLE.lookup(name.as_bytes());
                 if command.is_some_and(|command| command.flags.contains(Flags::BLOCKING)) {
                     facts.blocking.insert(spoken.arguments);
                 }

@@ -11,9 +11,10 @@ use super::client::Client;
 use super::line::Line;
 use super::observer::{NAME, Names, Observer, since};
 use crate::clients::Filter;
-use crate::commands::table::{self, Flags};
 use crate::remote::{Connection, Listed, PATIENCE, RemoteError, Source, Target, listed};
 use crate::resp::{OwnedRequest, Protocol, Value};
+use crate::spec::Flags;
+use crate::table::TABLE;
 use crate::testing::journal::{Message, Peer};
 
 /// How long a command of the test may take.
@@ -145,7 +146,7 @@ impl Server {
             let mut connection = self.test.open(self.database).await?;
             return connection.ask(request.args().iter()).await;
         }
-        let waits = table::lookup(&name).is_some_and(|command| command.flags.contains(Flags::BLOCKING));
+        let waits = TABLE.lookup(&name).is_some_and(|command| command.flags.contains(Flags::BLOCKING));
         if !waits {
             let replies = self.test.ask_all(self.database, &[request], PATIENCE_WITH_COMMANDS).await?;
             return replies.into_iter().next().ok_or(RemoteError::Closed);

@@ -1,10 +1,10 @@
 //! What a test does to connections and to the whole broker.
 
-use super::super::numbers::{self, is_option};
-use super::super::{Context, Error};
 use super::{Answered, Order, not_understood, time, without_value};
 use crate::clients::Filter;
 use crate::resp::Args;
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error};
 
 /// `MINIBROKER KILL filter`: the clients that are meant are cut off; how many they were.
 pub fn kill(ctx: &mut Context<'_>) -> Answered {

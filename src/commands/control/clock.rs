@@ -1,9 +1,9 @@
 //! MINIBROKER ADVANCE and SETTIME: the broker's clock is moved.
 
-use super::super::numbers;
-use super::super::{Context, Error};
 use super::{Answered, Order, time};
 use crate::data::Time;
+use crate::spec::numbers;
+use crate::spec::{Context, Error};
 
 /// A time that has passed.
 const PASSED: Error = Error::constant(&"ERR the time has passed, and the clock never goes back");

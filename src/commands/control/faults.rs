@@ -1,11 +1,10 @@
 //! MINIBROKER FAULT: faults on purpose, as a test makes them.
 
-use super::super::numbers::{self, is_option};
-use super::super::table;
-use super::super::{Context, Error};
 use super::{Answered, Order, not_understood, time, without_value};
 use crate::clients::FaultId;
 use crate::resp::{Args, parse_double};
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Table};
 use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
 
 /// A fault that has ended, or never was.
@@ -38,7 +37,7 @@ pub fn fault(ctx: &mut Context<'_>) -> Answered {
     let word = args.get(2).unwrap_or_default();
     let count = args.len();
     if is_option(word, "ADD") && count > 3 {
-        let rule = rule(args)?;
+        let rule = rule(args, ctx.table())?;
         let fault = ctx.state.faults.add(rule, ctx.state.journal.last_number());
         ctx.reply.integer(i64::try_from(fault.number()).unwrap_or(i64::MAX));
     } else if is_option(word, "LIST") && count == 3 {
@@ -81,7 +80,7 @@ fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
 }
 
 /// What stands behind `FAULT ADD`: scopes, times and the action in any order.
-fn rule(args: Args<'_>) -> Result<Rule, Error> {
+fn rule(args: Args<'_>, table: &Table) -> Result<Rule, Error> {
     let (mut scope, mut when) = (Scope::default(), When::Always);
     let mut words = None;
     let mut at = 3;
@@ -101,7 +100,7 @@ fn rule(args: Args<'_>) -> Result<Rule, Error> {
         if is_option(word, "COMMAND") {
             let name = String::from_utf8_lossy(value()?);
             let unknown = || Error::new(format!("ERR there is no command '{name}'"));
-            scope.commands.push(table::named(&name).ok_or_else(unknown)?);
+            scope.commands.push(table.named(&name).ok_or_else(unknown)?);
         } else if is_option(word, "CLIENT") {
             scope.clients.push(String::from_utf8_lossy(value()?).into_owned());
         } else if is_option(word, "KEY") {

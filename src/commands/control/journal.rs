@@ -1,10 +1,9 @@
 //! Looking back: MINIBROKER JOURNAL, PUBLISHED and LOST.
 
-use super::super::numbers::{self, is_option};
-use super::super::table;
-use super::super::{Context, Error, Outcome};
 use super::{Answered, NOTHING_RECORDED, not_understood, without_value, write_lines};
 use crate::resp::{Args, ByteString, OwnedRequest, Reply};
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome, Table};
 use crate::testing::journal::{Event, EventKind, Message, Wakeup};
 
 /// What would be told is not the whole.
@@ -14,9 +13,10 @@ const FORGOTTEN: Error = Error::constant(&"ERR the journal has given up its olde
 pub fn journal(ctx: &mut Context<'_>) -> Answered {
     assert_recording(ctx)?;
     let filter = Filter::read(ctx.args)?;
+    let table = ctx.table();
     let events = ctx.state.journal.events();
     let mut lines: Vec<String> =
-        events.iter().filter(|event| filter.passes(event)).map(ToString::to_string).collect();
+        events.iter().filter(|event| filter.passes(event, table)).map(ToString::to_string).collect();
     if let Some(count) = filter.count {
         lines.drain(..lines.len().saturating_sub(count));
     }
@@ -109,19 +109,19 @@ impl Filter {
         Ok(filter)
     }
 
-    fn passes(&self, event: &Event) -> bool {
+    fn passes(&self, event: &Event, table: &Table) -> bool {
         self.client.as_ref().is_none_or(|client| event.is_of_client(client))
             && self.command.as_ref().is_none_or(|name| event.is_command(name))
             && self.channel.as_ref().is_none_or(|channel| event.is_on_channel(channel))
-            && self.key.as_ref().is_none_or(|key| is_of_key(event, key))
+            && self.key.as_ref().is_none_or(|key| is_of_key(event, key, table))
     }
 }
 
 /// True for commands that name the key, for who waits for it, and for its expiry.
 #[must_use]
-pub fn is_of_key(event: &Event, wanted: &[u8]) -> bool {
+pub fn is_of_key(event: &Event, wanted: &[u8], table: &Table) -> bool {
     match &event.kind {
-        EventKind::Command(arguments) => names_key(arguments, wanted),
+        EventKind::Command(arguments) => names_key(arguments, wanted, table),
         EventKind::Blocked { keys, .. } => keys.iter().any(|key| key == wanted),
         EventKind::Unblocked(Wakeup::Key(key)) | EventKind::Expired { key, .. } => key == wanted,
         _ => false,
@@ -129,10 +129,10 @@ pub fn is_of_key(event: &Event, wanted: &[u8]) -> bool {
 }
 
 /// True if one of the keys of a command is this one.
-fn names_key(arguments: &[ByteString], key: &[u8]) -> bool {
+fn names_key(arguments: &[ByteString], key: &[u8], table: &Table) -> bool {
     let request = OwnedRequest::new(arguments);
     let args = request.args();
-    let Some(command) = table::lookup(&args[0]) else { return false };
+    let Some(command) = table.lookup(&args[0]) else { return false };
     let subcommand = args.get(1).and_then(|name| command.subcommand(name));
     let keys = subcommand.unwrap_or(command).keys(args).unwrap_or_default();
     keys.iter().any(|(place, _)| args.get(*place) == Some(key))

@@ -10,14 +10,14 @@ mod journal;
 mod time;
 mod waitfor;
 
+use crate::spec::{Context, Error};
 use std::time::Duration;
 
-use super::{Context, Error};
 use crate::clients::FaultId;
 use crate::clients::Filter;
-use crate::commands::numbers::is_option;
 use crate::data::Time;
 use crate::resp::Reply;
+use crate::spec::numbers::is_option;
 
 pub use journal::is_of_key;
 pub use waitfor::condition;

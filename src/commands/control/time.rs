@@ -1,8 +1,7 @@
 //! Times as a tester writes them.
 
+use crate::spec::Error;
 use std::time::Duration;
-
-use crate::commands::Error;
 
 /// The units, in microseconds.
 const UNITS: [(&str, u64); 5] =

@@ -1,13 +1,13 @@
 //! MINIBROKER WAITFOR: the answer comes when a state is there.
 
+use super::{Answered, NOTHING_RECORDED, faults, time};
+use crate::spec::{Context, Error, Wait};
 use std::time::Duration;
 
-use super::super::numbers::{self, is_option};
-use super::super::{Context, Error, Wait};
-use super::{Answered, NOTHING_RECORDED, faults, time};
 use crate::clients::condition::{Condition, DEFAULT_WAIT};
 use crate::clients::waiters::Reason;
 use crate::resp::Args;
+use crate::spec::numbers::{self, is_option};
 
 /// What stands between the word and the count.
 struct Names<'a> {

@@ -1,12 +1,12 @@
 //! Fields that expire: HEXPIRE and its relatives, HTTL and its relatives, HPERSIST, HGETEX, HSETEX.
 
 use super::{field_list, finish_removal};
-use crate::commands::numbers::{self, ExpiryCondition, ExpiryForm, integer, is_option};
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::hash::{Deadline, HashLimits};
 use crate::data::{Hash, Time};
 use crate::resp::Args;
+use crate::spec::numbers::{self, ExpiryCondition, ExpiryForm, integer, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// The latest deadline of a field: redis-server keeps 46 bits of it.
 const LATEST: i64 = (1 << 46) - 1;

@@ -9,12 +9,12 @@ pub use expiry::{
 };
 pub use sampling::{hrandfield, hscan};
 
-use super::numbers::{at_least, integer, is_option};
-use super::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::Hash;
 use crate::data::hash::{Deadline, HashLimits};
 use crate::resp::{Args, LongDouble, parse_integer};
+use crate::spec::numbers::{at_least, integer, is_option};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// `HSET key field value [field value ...]`: how many of the fields are new.

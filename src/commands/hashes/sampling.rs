@@ -2,9 +2,9 @@
 
 use crate::commands::random::{Choice, Count};
 use crate::commands::scan::{self, Options, Over};
-use crate::commands::{Context, Outcome, numbers};
 use crate::data::{Hash, sample};
 use crate::resp::Reply;
+use crate::spec::{Context, Outcome, numbers};
 
 /// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
 pub fn hscan(ctx: &mut Context<'_>) -> Outcome {

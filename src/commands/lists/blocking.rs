@@ -4,10 +4,10 @@
 use super::moving::move_element;
 use super::{pop_into, removed};
 use crate::commands::many::Many;
-use crate::commands::{Context, Outcome};
 use crate::data::List;
 use crate::data::list::End;
 use crate::data::value::Type;
+use crate::spec::{Context, Outcome};
 
 /// `BLPOP key [key ...] timeout`
 pub fn blpop(ctx: &mut Context<'_>) -> Outcome {

@@ -8,12 +8,12 @@ pub use blocking::{blmove, blmpop, blpop, brpop, brpoplpush};
 pub use moving::{lmove, lmpop, rpoplpush};
 pub use positions::lpos;
 
-use super::{Context, Error, Outcome, numbers};
 use crate::config::{Class, Version};
 use crate::data::list;
 use crate::data::list::{End, ListLimits};
 use crate::data::{List, Value};
 use crate::resp::Reply;
+use crate::spec::{Context, Error, Outcome, numbers};
 use crate::state::State;
 
 impl End {

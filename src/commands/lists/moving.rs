@@ -2,11 +2,11 @@
 
 use super::{pop_into, removed};
 use crate::commands::many::Many;
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::list::{End, ListLimits};
 use crate::data::{List, Typed};
 use crate::keyspace::Entry;
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`

@@ -1,7 +1,7 @@
 //! LPOS.
 
-use crate::commands::{Context, Error, Outcome, numbers};
 use crate::data::{Bytes, List};
+use crate::spec::{Context, Error, Outcome, numbers};
 
 /// What to look for.
 struct Search<'a> {

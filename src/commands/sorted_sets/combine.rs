@@ -1,16 +1,16 @@
 //! Unions, intersections and differences.
 
+use crate::spec::{Context, Error, Outcome};
 use std::borrow::Cow;
 
-use crate::commands::numbers::{self, is_option};
 use crate::commands::sorted_sets::{Listing, store};
-use crate::commands::{Context, Error, Outcome};
 use crate::data::SortedSet;
 use crate::data::sorted_set::Limits;
 use crate::data::sorted_set::combine::{
     Aggregate, Combined, Members, Source, difference, intersection, intersection_len, union,
 };
 use crate::resp::Args;
+use crate::spec::numbers::{self, is_option};
 use crate::state::State;
 
 /// What is made of the sources.

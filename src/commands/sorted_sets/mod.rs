@@ -15,12 +15,12 @@ pub use range::{
 };
 pub use scan::zscan;
 
-use super::numbers::{self, is_option};
-use super::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::sorted_set::{Inserted, Limits};
 use crate::data::{SortedSet, Typed};
 use crate::resp::Reply;
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// The options of ZADD.

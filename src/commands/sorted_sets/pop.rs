@@ -3,12 +3,12 @@
 
 use super::Listing;
 use crate::commands::many::Many;
-use crate::commands::numbers::{self, is_option};
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::SortedSet;
 use crate::data::value::Type;
 use crate::resp::Reply;
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// From where members are taken.

@@ -2,8 +2,8 @@
 
 use super::Listing;
 use crate::commands::random::{Choice, Count};
-use crate::commands::{Context, Outcome};
 use crate::data::SortedSet;
+use crate::spec::{Context, Outcome};
 
 /// `ZRANDMEMBER key [count [WITHSCORES]]`
 pub fn zrandmember(ctx: &mut Context<'_>) -> Outcome {

@@ -1,15 +1,15 @@
 //! Parts of sorted sets, chosen by rank, by score or by the members' bytes: one parser and one selection for all
 //! commands that have ranges.
 
+use crate::spec::{Context, Error, Outcome};
 use std::ops::{Bound, Range};
 
-use crate::commands::numbers::{self, is_option, up_to_nul};
 use crate::commands::sorted_sets::{Listing, remove, store};
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Version;
 use crate::data::SortedSet;
 use crate::data::sorted_set::{LexBound, LexRange, Limits, ScoreRange};
-use crate::resp::Args;
+use crate::resp::{Args, up_to_nul};
+use crate::spec::numbers::{self, is_option};
 
 /// By what members are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,10 +1,10 @@
 //! ZSCAN.
 
 use crate::commands::scan::{self, Options, Over};
-use crate::commands::{Context, Outcome, numbers};
 use crate::config::Version;
 use crate::data::SortedSet;
 use crate::resp::{print_double, print_double_in_full};
+use crate::spec::{Context, Outcome, numbers};
 
 /// Whether a listpack holds an integer in the place of a score.
 fn is_kept_as_integer(score: f64) -> bool {

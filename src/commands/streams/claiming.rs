@@ -2,13 +2,13 @@
 
 use super::groups::{consumer_for, no_group};
 use super::{ids, write_entry};
-use crate::commands::numbers::{at_least, is_option};
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Version;
 use crate::data::stream::{Claim, Claimed, Deliveries};
 use crate::data::value::Typed;
 use crate::data::{Stream, StreamId};
 use crate::resp::parse_integer;
+use crate::spec::numbers::{at_least, is_option};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// How many pending entries XAUTOCLAIM looks at for each that it may return.

@@ -1,12 +1,12 @@
 //! XGROUP and XACK: groups, their consumers, and what they have done with.
 
 use super::ids;
-use crate::commands::numbers::{self, is_option, up_to_nul};
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::stream::{ConsumerKey, Group};
 use crate::data::{Stream, StreamId, Typed, WrongType};
-use crate::resp::Args;
+use crate::resp::{Args, up_to_nul};
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
 /// The stream or its group is not there.

@@ -1,10 +1,9 @@
 //! Ids of entries as clients write them.
 
-use crate::commands::Error;
-use crate::commands::numbers::up_to_nul;
 use crate::data::StreamId;
 use crate::data::stream::NewId;
-use crate::resp::{Reply, parse_integer};
+use crate::resp::{Reply, parse_integer, up_to_nul};
+use crate::spec::Error;
 
 const INVALID: &str = "ERR Invalid stream ID specified as stream command argument";
 

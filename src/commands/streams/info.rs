@@ -2,12 +2,12 @@
 
 use super::groups::no_group_of;
 use super::{ids, write_entries, write_entry};
-use crate::commands::numbers::{self, is_option};
-use crate::commands::{Context, Error, Outcome};
 use crate::config::Version;
 use crate::data::stream::{Consumer, ConsumerKey, Group};
 use crate::data::{Stream, StreamId};
 use crate::resp::Reply;
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// How many entries and pending entries `XINFO STREAM FULL` shows if it is not told.
 const SHOWN: usize = 10;

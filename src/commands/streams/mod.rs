@@ -16,11 +16,11 @@ pub use info::{consumers, groups, info_help, stream};
 pub use pending::xpending;
 pub use reading::{xread, xreadgroup};
 
-use super::{Context, Error, Outcome, numbers};
 use crate::config::{Class, Version};
 use crate::data::stream::{AddError, Entry, NewId, NodeLimits};
 use crate::data::{Stream, StreamId, Typed};
 use crate::resp::Reply;
+use crate::spec::{Context, Error, Outcome, numbers};
 
 impl From<AddError> for Error {
     fn from(error: AddError) -> Self {

@@ -2,10 +2,10 @@
 
 use super::groups::no_group;
 use super::ids;
-use crate::commands::numbers::{self, is_option};
-use crate::commands::{Context, Error, Outcome};
 use crate::data::{Stream, StreamId};
 use crate::resp::Args;
+use crate::spec::numbers::{self, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// What the longer form of XPENDING asks for.
 struct Query<'a> {

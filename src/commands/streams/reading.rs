@@ -3,11 +3,11 @@
 use super::groups::{consumer_for, no_group};
 use super::{ids, write_entries, write_entry};
 use crate::clients::waiters::{Reason, Wanted};
-use crate::commands::{Context, Error, Outcome, numbers};
 use crate::config::Version;
 use crate::data::value::Type;
 use crate::data::{Stream, StreamId, Value};
 use crate::resp::{Args, OwnedRequest};
+use crate::spec::{Context, Error, Outcome, numbers};
 
 /// `XREAD`
 ///

@@ -1,9 +1,9 @@
 //! The options of XADD and XTRIM.
 
 use super::ids;
-use crate::commands::{Error, numbers};
 use crate::data::stream::{Keep, NewId, Trim};
 use crate::resp::Args;
+use crate::spec::{Error, numbers};
 
 /// Without LIMIT, approximate trimming stops after so many full nodes.
 const NODES_AT_ONCE: usize = 100;

@@ -1,10 +1,10 @@
 //! LCS.
 
-use crate::commands::numbers::{integer, is_option};
-use crate::commands::{Context, Error, Outcome};
 use crate::data::ByteString;
 use crate::data::lcs::Lcs;
 use crate::resp::Reply;
+use crate::spec::numbers::{integer, is_option};
+use crate::spec::{Context, Error, Outcome};
 
 /// The options of LCS.
 #[derive(Default)]

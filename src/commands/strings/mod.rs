@@ -2,11 +2,11 @@
 
 mod lcs;
 
-use super::numbers::{ExpiryForm, integer, is_option, string_range};
-use super::{Context, Error, Outcome};
 use crate::config::Class;
 use crate::data::{ByteString, Value};
 use crate::resp::LongDouble;
+use crate::spec::numbers::{ExpiryForm, integer, is_option, string_range};
+use crate::spec::{Context, Error, Outcome};
 
 pub use lcs::lcs;
 

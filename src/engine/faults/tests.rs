@@ -1,7 +1,7 @@
 //! Which commands redis-server refuses in which state.
 
 use super::*;
-use crate::commands::table;
+use crate::table::TABLE;
 
 // What Redis 8.0.6 has answered when every command was sent to it in that state, each with as many arguments as it
 // needs.
@@ -62,7 +62,7 @@ const NOT_ASKED: &str = "\
 /// The commands that are refused in a state, or those that are answered, among those of which redis-server was asked.
 fn ours(state: Pretence, refused: bool) -> Vec<String> {
     let not_asked: Vec<&str> = NOT_ASKED.split(' ').collect();
-    let asked = table::all().iter().filter(|row| {
+    let asked = TABLE.all().iter().filter(|row| {
         let name = row.full_name();
         let family = name.split('|').next().unwrap_or_default();
         !row.is_container() && !not_asked.contains(&&*name) && !not_asked.contains(&family)
@@ -77,7 +77,7 @@ fn ours(state: Pretence, refused: bool) -> Vec<String> {
 
 /// Of what redis-server has answered so, what is built here.
 fn theirs(names: &str) -> Vec<String> {
-    let is_built = |name: &&str| table::lookup_full(name.as_bytes()).is_some();
+    let is_built = |name: &&str| TABLE.lookup_full(name.as_bytes()).is_some();
     names.split(' ').filter(is_built).map(str::to_owned).collect()
 }
 

@@ -7,7 +7,7 @@ use mlua::{Function, Lua, Table, Value};
 use super::arguments::Arguments;
 use super::errors::refusal;
 use super::flags::{ScriptFlags, words};
-use crate::commands::Error;
+use crate::spec::Error;
 
 const NAMES: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at \
                      least one character long";

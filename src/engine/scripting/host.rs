@@ -3,10 +3,10 @@
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::clients::ClientKey;
-use crate::commands::Error;
 use crate::config::Version;
 use crate::resp::Span;
 use crate::resp::{Args, Protocol};
+use crate::spec::Error;
 
 /// The request that a script is making, in buffers that stay.
 #[derive(Debug, Default)]

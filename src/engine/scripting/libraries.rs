@@ -5,14 +5,14 @@ use super::functions::{self, Libraries, Library};
 use super::host::Run;
 use super::interpreter::To;
 use crate::clients::ClientKey;
-use crate::commands::Error;
-use crate::commands::table::Functions as Kind;
 use crate::config::Version;
 use crate::data::dump::{LibrariesError, dump_libraries, restore_libraries};
 use crate::data::pattern;
 use crate::engine::Engine;
 use crate::engine::dispatch::Finished;
 use crate::resp::{Args, Protocol, Reply, parse_integer};
+use crate::spec::Error;
+use crate::spec::Functions as Kind;
 use crate::state::State;
 
 impl Scripts {

@@ -28,12 +28,13 @@ use parking_lot::Mutex;
 use super::Engine;
 use super::dispatch::Finished;
 use crate::clients::ClientKey;
-use crate::commands::table::{self, Command, Flags, Script as Kind};
-use crate::commands::{Error, numbers as command_numbers};
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::resp::{Args, Protocol, Reply};
+use crate::spec::{Command, Flags, Script as Kind};
+use crate::spec::{Error, numbers as command_numbers};
 use crate::state::State;
+use crate::table::TABLE;
 use cache::Cache;
 use functions::Libraries;
 use host::{Failure, Host, Run};
@@ -306,7 +307,7 @@ impl Engine {
 
 /// The row that scripts mean; of a container with an argument behind it the subcommand.
 fn find(args: Args<'_>, version: Version) -> Option<&'static Command> {
-    let command = table::lookup(&args[0]).filter(|command| command.is_in(version))?;
+    let command = TABLE.lookup(&args[0]).filter(|command| command.is_in(version))?;
     match args.get(1) {
         Some(name) if command.is_container() => command.subcommand(name).filter(|found| found.is_in(version)),
         _ => Some(command),

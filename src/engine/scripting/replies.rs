@@ -3,7 +3,7 @@
 use mlua::{Lua, LuaString, Table, Value};
 
 use super::errors::{Thrown, reply_table};
-use crate::resp::{Protocol, Reply};
+use crate::resp::{Protocol, Reply, up_to_nul};
 
 /// How deep a reply of a script may be nested: as deep as the stack allows that the interpreter keeps values on for us,
 /// which is a little less than that of redis-server.
@@ -359,11 +359,6 @@ fn number_of(value: &Value) -> Option<f64> {
         Value::Number(number) => Some(*number),
         _ => None,
     }
-}
-
-/// Texts that redis-server hands on as C strings.
-fn up_to_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 fn without_line_breaks(text: &[u8]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Key specs: where the keys of a command are, and how they are found in a call of it.
 
+use super::numbers::lenient_integer;
 use super::{Command, Flags};
-use crate::commands::numbers::lenient_integer;
 use crate::resp::{Args, parse_integer};
 
 /// Where the first key of a [`KeySpec`] is found.
@@ -44,41 +44,41 @@ pub struct KeySpec {
 
 impl KeySpec {
     /// One key, at this argument.
-    pub(super) const fn one(index: i32, flags: &'static str) -> Self {
+    pub(crate) const fn one(index: i32, flags: &'static str) -> Self {
         Self::range(index, 0, 1, flags)
     }
 
     /// From this argument to `last` (negative: counted from the end), every `step`th.
-    pub(super) const fn range(index: i32, last: i32, step: i32, flags: &'static str) -> Self {
+    pub(crate) const fn range(index: i32, last: i32, step: i32, flags: &'static str) -> Self {
         let find = Find::Range { last, step, limit: 0 };
         Self { flags, begin: Begin::Index(index), find, note: "" }
     }
 
     /// As many keys as this argument says, which they follow.
-    pub(super) const fn counted(index: i32, flags: &'static str) -> Self {
+    pub(crate) const fn counted(index: i32, flags: &'static str) -> Self {
         let find = Find::Count { count: 0, first: 1, step: 1 };
         Self { flags, begin: Begin::Index(index), find, note: "" }
     }
 
     /// The first half of what follows the keyword; the other half belongs to the keys one by one.
-    pub(super) const fn first_half_after(keyword: &'static str, flags: &'static str) -> Self {
+    pub(crate) const fn first_half_after(keyword: &'static str, flags: &'static str) -> Self {
         let find = Find::Range { last: -1, step: 1, limit: 2 };
         Self { flags, begin: Begin::Keyword(keyword, 1), find, note: "" }
     }
 
     /// Keys that cannot be told in this way.
-    pub(super) const fn unknown(flags: &'static str) -> Self {
+    pub(crate) const fn unknown(flags: &'static str) -> Self {
         Self { flags, begin: Begin::Unknown, find: Find::Unknown, note: "" }
     }
 
     /// One key, after this keyword, looked for from this argument on.
-    pub(super) const fn after(keyword: &'static str, from: i32, flags: &'static str) -> Self {
+    pub(crate) const fn after(keyword: &'static str, from: i32, flags: &'static str) -> Self {
         let find = Find::Range { last: 0, step: 1, limit: 0 };
         Self { flags, begin: Begin::Keyword(keyword, from), find, note: "" }
     }
 
     /// The same with a remark.
-    pub(super) const fn note(self, note: &'static str) -> Self {
+    pub(crate) const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
     }
 

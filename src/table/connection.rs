@@ -1,7 +1,7 @@
 //! Connections: who is there, which protocol and which database.
 
-use super::{Categories, Command, Deprecated, Flags, Group, Run};
 use crate::commands::{client, connection};
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, Run};
 
 /// What the rows have in common.
 const CONNECTION: Command =

@@ -1,9 +1,9 @@
 //! The readings of arguments that many commands share, with redis-server's errors.
 
-use super::Error;
+use super::error::Error;
 use crate::config::Version;
 use crate::data::Time;
-use crate::resp::{parse_decimal, parse_double, parse_integer};
+use crate::resp::{parse_decimal, parse_double, parse_integer, up_to_nul};
 
 /// A signed integer of 64 bits.
 ///
@@ -179,18 +179,20 @@ pub fn lenient_integer(text: &[u8]) -> i32 {
     value
 }
 
-/// What stands before the first NUL: redis-server treats words that it compares or repeats as C strings.
-#[must_use]
-pub fn up_to_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 /// `numkeys` of LMPOP, SINTERCARD and their relatives, 1 at least. ZUNION and its relatives have other errors.
+///
+/// # Errors
+///
+/// Not a number, or below 1.
 pub fn numkeys(text: &[u8]) -> Result<usize, Error> {
     at_least(text, 1).ok_or(Error::new("ERR numkeys should be greater than 0"))
 }
 
 /// `LIMIT` of SINTERCARD and ZINTERCARD; 0 is none.
+///
+/// # Errors
+///
+/// Not a number, or negative.
 pub fn limit(text: &[u8]) -> Result<usize, Error> {
     let limit = at_least(text, 0).ok_or(Error::new("ERR LIMIT can't be negative"))?;
     Ok(if limit == 0 { usize::MAX } else { limit })

@@ -1,7 +1,7 @@
 //! Streams.
 
-use super::{Begin, Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::streams;
+use crate::spec::{Begin, Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const STREAM: Command = Command { group: Group::Stream, categories: Categories::STREAM, ..Command::EMPTY };

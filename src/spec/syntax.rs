@@ -237,11 +237,11 @@ fn pure_token(name: Cow<'static, str>, token: &'static str) -> Argument {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::table;
+    use crate::table::TABLE;
 
     #[test]
     fn every_row_can_be_read_to_its_end() {
-        for row in table::all() {
+        for row in TABLE.all() {
             let mut parser = Parser { rest: row.syntax };
             parser.list();
             assert_eq!(parser.rest, "", "{}: {}", row.full_name(), row.syntax);

@@ -1,7 +1,7 @@
 //! Transactions.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::transactions;
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const TRANSACTION: Command =

@@ -1,7 +1,8 @@
 //! The command of a tester, which stands beside the table: no list names it.
 
-use super::{COUNT, Command, Flags, Group};
+use super::{COUNT, TABLE};
 use crate::commands::control;
+use crate::spec::{Command, Flags, Group};
 
 /// MINIBROKER, where the broker may be controlled.
 pub static CONTROL: Command = Command {
@@ -13,4 +14,4 @@ pub static CONTROL: Command = Command {
     summary: "Waits, looks back, moves the time and breaks things for a test.",
     ..Command::EMPTY
 }
-.placed(COUNT, None);
+.placed(&TABLE, COUNT, None, &[]);

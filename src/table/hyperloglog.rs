@@ -1,7 +1,7 @@
 //! HyperLogLog.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::hyperloglog;
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const HYPERLOGLOG: Command =

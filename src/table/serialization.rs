@@ -1,7 +1,7 @@
 //! Values as bytes.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::serialization;
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const KEYSPACE: Command =

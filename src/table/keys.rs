@@ -1,7 +1,7 @@
 //! Keys, whatever they hold.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::{keys, object, replication, sort};
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const KEYSPACE: Command =

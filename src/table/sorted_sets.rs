@@ -1,7 +1,7 @@
 //! Sorted sets.
 
-use super::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 use crate::commands::sorted_sets;
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const SORTED_SET: Command =

@@ -1,7 +1,7 @@
 //! Lists.
 
-use super::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 use crate::commands::lists;
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const LIST: Command = Command { group: Group::List, categories: Categories::LIST, ..Command::EMPTY };

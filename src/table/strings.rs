@@ -1,7 +1,7 @@
 //! Strings.
 
-use super::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 use crate::commands::strings;
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const STRING: Command = Command { group: Group::String, categories: Categories::STRING, ..Command::EMPTY };

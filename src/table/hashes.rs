@@ -1,7 +1,7 @@
 //! Hashes.
 
-use super::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 use crate::commands::hashes;
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const HASH: Command = Command { group: Group::Hash, categories: Categories::HASH, ..Command::EMPTY };

@@ -1,7 +1,7 @@
 //! Bitmaps.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::bitmaps;
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const BITMAP: Command = Command { group: Group::Bitmap, categories: Categories::BITMAP, ..Command::EMPTY };

@@ -1,7 +1,7 @@
 //! Pub/Sub.
 
-use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::pubsub;
+use crate::spec::{Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const PUBSUB: Command = Command { group: Group::Pubsub, ..Command::EMPTY };

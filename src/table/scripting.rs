@@ -1,7 +1,7 @@
 //! Scripts.
 
-use super::{Categories, Command, Flags, Functions, Group, KeySpec, Run, Script};
 use crate::commands::scripting;
+use crate::spec::{Categories, Command, Flags, Functions, Group, KeySpec, Run, Script};
 
 /// What the rows have in common.
 const SCRIPTING: Command =

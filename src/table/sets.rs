@@ -1,7 +1,7 @@
 //! Sets.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::sets;
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const SET: Command = Command { group: Group::Set, categories: Categories::SET, ..Command::EMPTY };

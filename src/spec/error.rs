@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::numbers::up_to_nul;
 use crate::data::WrongType;
+use crate::resp::up_to_nul;
 
 /// An error reply without the leading `-`: a code and a text. Bytes, because some errors repeat what the client
 /// has sent.
@@ -51,7 +51,7 @@ impl Error {
     /// The same for HEXPIRE and its relatives.
     pub const FIELDS_TO_EXPIRE: Self = Self::constant(&"ERR Parameter `numFields` should be greater than 0");
 
-    pub(super) const fn constant(text: &'static &'static str) -> Self {
+    pub(crate) const fn constant(text: &'static &'static str) -> Self {
         Self(Text::Constant(text))
     }
 

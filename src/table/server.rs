@@ -1,7 +1,7 @@
 //! The server itself.
 
-use super::{Categories, Command, Flags, Group, KeySpec, Run};
 use crate::commands::{command, config, debug, info, lolwut, memory, server};
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };

@@ -1,7 +1,7 @@
 //! Places on the earth.
 
-use super::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 use crate::commands::geo;
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const GEO: Command = Command { group: Group::Geo, categories: Categories::GEO, ..Command::EMPTY };

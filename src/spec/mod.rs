@@ -1,0 +1,319 @@
+//! What a command is: the row of the table that describes it, and what its function works with.
+//!
+//! The rows are in [`table`](crate::table), the functions in [`commands`](crate::commands); both are built of what is here.
+
+use std::borrow::Cow;
+
+use crate::config::Version;
+
+mod context;
+mod error;
+mod flags;
+mod key_spec;
+pub mod numbers;
+pub mod syntax;
+mod table;
+
+pub use context::{Context, Outcome, Wait};
+pub use error::Error;
+pub use flags::{Categories, Flags};
+pub use key_spec::{Begin, Find, KeySpec, KeysError};
+pub use table::{Names, Table};
+
+/// What runs when a command is called.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// A function of one of the families.
+    Command(fn(&mut Context<'_>) -> Outcome),
+    /// EXEC: it calls back into the dispatcher and so is run by the engine.
+    Exec,
+    /// A command for scripts: they call back into the dispatcher, too.
+    Script(Script),
+    /// A container such as `CLIENT`, of which only the subcommands run.
+    Container,
+}
+
+/// The commands for scripts that the engine runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Script {
+    /// EVAL and its relatives.
+    Eval {
+        /// The script is given by its SHA-1.
+        by_name: bool,
+        /// It may not write.
+        read_only: bool,
+    },
+    /// SCRIPT LOAD.
+    Load,
+    /// SCRIPT EXISTS.
+    Exists,
+    /// SCRIPT FLUSH.
+    Flush,
+    /// SCRIPT KILL and FUNCTION KILL.
+    Kill,
+    /// FCALL and FCALL_RO.
+    Call {
+        /// It may not write.
+        read_only: bool,
+    },
+    /// FUNCTION.
+    Functions(Functions),
+}
+
+/// The subcommands of FUNCTION that the engine runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Functions {
+    Load,
+    List,
+    Delete,
+    Dump,
+    Restore,
+    Flush,
+    Stats,
+}
+
+/// The group under which the Redis documentation lists a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Group {
+    Generic,
+    String,
+    List,
+    Set,
+    SortedSet,
+    Hash,
+    Pubsub,
+    Transactions,
+    Connection,
+    Server,
+    Stream,
+    Bitmap,
+    HyperLogLog,
+    Geo,
+    Scripting,
+}
+
+impl Group {
+    /// The name of the group in `COMMAND DOCS`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Hash => "hash",
+            Self::Pubsub => "pubsub",
+            Self::Transactions => "transactions",
+            Self::Connection => "connection",
+            Self::Server => "server",
+            Self::Stream => "stream",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
+            Self::Geo => "geo",
+            Self::Scripting => "scripting",
+        }
+    }
+}
+
+/// That a command is out of favour.
+#[derive(Clone, Copy, Debug)]
+pub struct Deprecated {
+    /// Since which version of Redis.
+    pub since: &'static str,
+    /// What is recommended in its place.
+    pub instead: &'static str,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// The name in lower case; of a subcommand its own name only (`list`, not `client|list`).
+    pub name: &'static str,
+    /// The number of arguments with the name; negative: at least so many. A subcommand counts its container.
+    pub arity: i32,
+    /// The same before Redis 7.2 where it was another one, and else 0.
+    pub arity_in_7_0: i32,
+    /// What the command is like.
+    pub flags: Flags,
+    /// The ACL categories. A row gives those that do not follow from the flags; the table has all.
+    pub categories: Categories,
+    /// Where its keys are.
+    pub keys: &'static [KeySpec],
+    /// The chapter of the documentation.
+    pub group: Group,
+    /// The version of Redis that brought it.
+    pub since: &'static str,
+    /// One sentence, in our own words.
+    pub summary: &'static str,
+    /// The cost, as in `O(1)`; empty where there is nothing to say.
+    pub complexity: &'static str,
+    /// Whether it is out of favour.
+    pub deprecated: Option<Deprecated>,
+    /// For those who work on servers, not for clients, as COMMAND DOCS tells.
+    pub for_operators: bool,
+    /// The arguments in the notation that `COMMAND DOCS` is derived from (see [`syntax`]).
+    pub syntax: &'static str,
+    /// The tips of `COMMAND INFO`, such as `nondeterministic_output`, separated by spaces.
+    pub tips: &'static str,
+    /// What runs.
+    pub run: Run,
+    /// The subcommands of a container. A row gives them as they are; in the table they are those of the table.
+    pub subcommands: &'static [Command],
+    /// What follows from the others, and from the place in the table.
+    pub derived: Derived,
+}
+
+/// What a row does not say: the table adds it.
+#[derive(Clone, Copy)]
+pub struct Derived {
+    /// The first of the versions that we speak which has it.
+    first: Version,
+    /// The place in the table.
+    index: usize,
+    /// First key, last key and step, as far as one range can tell.
+    legacy_keys: (i32, i32, i32),
+    /// The container of a subcommand.
+    container: Option<&'static Command>,
+    /// The table.
+    table: &'static Table,
+}
+
+impl Command {
+    /// What a row starts from.
+    pub const EMPTY: Self = Self {
+        name: "",
+        arity: 1,
+        arity_in_7_0: 0,
+        flags: Flags::NONE,
+        categories: Categories::NONE,
+        keys: &[],
+        group: Group::Generic,
+        since: "1.0.0",
+        summary: "",
+        complexity: "",
+        deprecated: None,
+        for_operators: false,
+        syntax: "",
+        tips: "",
+        run: Run::Container,
+        subcommands: &[],
+        derived: Derived {
+            first: Version::Redis7_0,
+            index: 0,
+            legacy_keys: (0, 0, 0),
+            container: None,
+            table: Table::EMPTY,
+        },
+    };
+
+    /// The row in its place in the table, with everything that follows from what it says. `subcommands` are those in the
+    /// table.
+    #[must_use]
+    pub const fn placed(
+        mut self,
+        table: &'static Table,
+        index: usize,
+        container: Option<&'static Self>,
+        subcommands: &'static [Self],
+    ) -> Self {
+        let (legacy_keys, movable) = Self::legacy_range(self.keys);
+        if movable {
+            self.flags = self.flags.or(Flags::MOVABLE_KEYS);
+        }
+        self.categories = self.categories.with_implied(self.flags);
+        self.subcommands = subcommands;
+        let first = Version::having(self.since);
+        self.derived = Derived { first, index, legacy_keys, container, table };
+        self
+    }
+
+    /// A number of its own for each command and subcommand, below the number of all.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.derived.index
+    }
+
+    /// The name as the server writes it: `get`, and `client|list` of a subcommand.
+    #[must_use]
+    pub fn full_name(&self) -> Cow<'static, str> {
+        match self.container() {
+            Some(container) => Cow::Owned(format!("{}|{}", container.name, self.name)),
+            None => Cow::Borrowed(self.name),
+        }
+    }
+
+    /// The container of a subcommand.
+    #[must_use]
+    pub const fn container(&self) -> Option<&'static Self> {
+        self.derived.container
+    }
+
+    /// The table that it is a row of.
+    #[must_use]
+    pub const fn table(&self) -> &'static Table {
+        self.derived.table
+    }
+
+    /// The subcommand of this name, in either case.
+    #[must_use]
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        self.subcommands.iter().find(|known| known.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this version of Redis has it.
+    #[must_use]
+    #[inline]
+    pub fn is_in(&self, version: Version) -> bool {
+        self.derived.first <= version
+    }
+
+    /// Whether it writes, or has an effect that a server sends to its replicas. A script may do either.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.flags.intersects(Flags::WRITE.or(Flags::PROPAGATED))
+    }
+
+    /// Whether it has subcommands.
+    #[must_use]
+    pub const fn is_container(&self) -> bool {
+        !self.subcommands.is_empty()
+    }
+
+    /// Whether it may be called with so many arguments, its name included.
+    #[must_use]
+    pub fn accepts(&self, arguments: usize) -> bool {
+        accepts(self.arity, arguments)
+    }
+
+    /// As [`Command::accepts`], in this version of Redis.
+    #[must_use]
+    #[inline]
+    pub fn accepts_in(&self, version: Version, arguments: usize) -> bool {
+        accepts(self.arity_in(version), arguments)
+    }
+
+    /// The arity in this version of Redis.
+    #[must_use]
+    #[inline]
+    pub fn arity_in(&self, version: Version) -> i32 {
+        if version < Version::Redis7_4 && self.arity_in_7_0 != 0 { self.arity_in_7_0 } else { self.arity }
+    }
+
+    /// The first key, the last (negative: counted from the end) and the step, as `COMMAND INFO` shows them;
+    /// three times 0 if there are none or they have to be found otherwise.
+    #[must_use]
+    pub const fn legacy_keys(&self) -> (i32, i32, i32) {
+        self.derived.legacy_keys
+    }
+}
+
+/// Whether an arity allows so many arguments.
+fn accepts(arity: i32, arguments: usize) -> bool {
+    match usize::try_from(arity) {
+        Ok(exactly) => arguments == exactly,
+        Err(_) => i32::try_from(arguments).is_ok_and(|arguments| arguments >= -arity),
+    }
+}
