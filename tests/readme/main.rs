@@ -49,7 +49,7 @@ fn command_list() -> String {
             listed += 1;
             let mut name = command.name.to_uppercase();
             let subcommands: Vec<_> =
-                command.subcommands().iter().map(|subcommand| subcommand.name.to_uppercase()).collect();
+                command.subcommands.iter().map(|subcommand| subcommand.name.to_uppercase()).collect();
             if !subcommands.is_empty() {
                 name = format!("{name} ({})", subcommands.join(" "));
             }
