@@ -33,6 +33,14 @@ pub enum Reason {
     Condition,
 }
 
+impl Reason {
+    /// True for what a command of Redis waits for, which CLIENT UNBLOCK ends.
+    #[must_use]
+    pub const fn is_of_command(self) -> bool {
+        !matches!(self, Self::Pause | Self::Delay | Self::Condition)
+    }
+}
+
 /// What CLIENT PAUSE has ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
@@ -431,9 +439,9 @@ impl Waiters {
         self.deadlines.first().map(|(at, ..)| *at)
     }
 
-    /// The first waiter whose time is up at `millis`.
+    /// The waiter whose time is up next.
     #[must_use]
-    pub fn first_due(&self, millis: i64) -> Option<ClientKey> {
-        self.deadlines.first().filter(|(at, ..)| *at <= millis).map(|(.., client)| *client)
+    pub fn first_due(&self) -> Option<ClientKey> {
+        self.deadlines.first().map(|(.., client)| *client)
     }
 }

@@ -349,13 +349,12 @@ pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: 1 if the client waited for a key.
+/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: who is meant, and with what answer its command gives up. The engine does it.
 ///
 /// # Errors
 ///
 /// Another reason, or an id that is no number.
-pub fn unblock(ctx: &mut Context<'_>) -> Outcome {
-    let args = ctx.args;
+pub fn unblock(args: Args<'_>) -> Result<(Option<u64>, Answer), Error> {
     let answer = match args.get(3) {
         _ if args.len() > 4 => return Err(Error::subcommand_syntax(&args[1], "CLIENT")),
         None => Answer::TimedOut,
@@ -363,11 +362,7 @@ pub fn unblock(ctx: &mut Context<'_>) -> Outcome {
         Some(reason) if reason.eq_ignore_ascii_case(b"error") => Answer::Unblocked,
         Some(_) => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
-    let id = u64::try_from(numbers::integer(&args[2])?).ok();
-    let client = id.and_then(|id| ctx.state.clients.by_id(id));
-    let unblocked = client.is_some_and(|client| ctx.state.unblock(client, answer));
-    ctx.reply.integer(unblocked.into());
-    Ok(())
+    Ok((u64::try_from(numbers::integer(&args[2])?).ok(), answer))
 }
 
 /// `CLIENT PAUSE timeout [WRITE | ALL]`. Of two pauses the longer and the stricter counts.

@@ -143,7 +143,7 @@ impl Engine {
                 break false;
             }
             let keys = left;
-            self.let_happen(next, &mut left);
+            self.fire_next_timer(next, &mut left);
             if left == keys {
                 left -= 1;
             }

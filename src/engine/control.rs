@@ -1,6 +1,7 @@
 //! MINIBROKER: the commands of a test that is not in this process.
 
 use super::admission::check_allowed;
+use super::life::WaitEnd;
 use super::{Direction, Engine, Held};
 use crate::clients::ClientKey;
 use crate::clients::condition::Condition;
@@ -8,7 +9,7 @@ use crate::clients::waiters::Reason;
 use crate::commands::control::{self, Order};
 use crate::data::Time;
 use crate::resp::{Args, Reply};
-use crate::spec::Context;
+use crate::spec::{Context, Wait};
 use crate::state::State;
 use crate::table::CONTROL;
 use std::time::Duration;
@@ -42,18 +43,13 @@ impl Until {
     }
 }
 
-/// True for the command of a tester; whether it may be used is a setting.
-pub(super) fn is_control(args: Args<'_>) -> bool {
-    args[0].eq_ignore_ascii_case(control::NAME.as_bytes())
-}
-
 impl Engine {
     /// Answers a tester. Nothing of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
         let State { clients, config, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
         if let Err(error) = check_allowed(owner, config, &CONTROL, |_| false) {
-            return self.reject(client, None, args, &error);
+            return self.refuse_command(client, None, args, &error);
         }
         let (database, muted) = (owner.db, owner.is_muted());
         // The embedding program is no connection that could wait.
@@ -170,10 +166,8 @@ impl Engine {
         let Some(owner) = self.state.clients.get_mut(client) else { return };
         let Ok((condition, within)) = control::condition(args, owner.db) else { return };
         let until = self.state.real_now + within;
-        let waiters = &mut self.state.waiters;
-        owner.blocked =
-            Some(waiters.add(client, Reason::Condition, owner.db, Vec::new(), None, args.to_owned()));
-        waiters.add_tester(client, condition, until);
+        self.wait(client, args, Wait::without_keys(Reason::Condition, None));
+        self.state.waiters.add_tester(client, condition, until);
     }
 
     /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
@@ -191,7 +185,7 @@ impl Engine {
         for tester in met {
             // A tester that was answered may have changed it by its next request.
             if self.state.waiters.awaited(tester).is_some_and(|condition| self.state.meets(condition)) {
-                self.end_condition(tester);
+                self.end_wait(tester, WaitEnd::Condition);
             }
         }
     }
@@ -200,14 +194,7 @@ impl Engine {
     /// still.
     pub(super) fn end_conditions(&mut self) {
         for client in self.state.waiters.impatient(self.state.real_now) {
-            self.end_condition(client);
-        }
-    }
-
-    fn end_condition(&mut self, client: ClientKey) {
-        if let Some(blocked) = self.state.resume(client) {
-            self.control(client, blocked.request.args(), false);
-            self.end_wait(client);
+            self.end_wait(client, WaitEnd::Condition);
         }
     }
 }

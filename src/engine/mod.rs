@@ -5,19 +5,20 @@
 //! bytes, always.
 
 mod admission;
-mod blocking;
 mod clock;
 mod control;
-mod dispatch;
 mod faults;
+mod life;
 mod lifecycle;
 mod monitor;
+mod narrowed;
 #[cfg(feature = "scripting")]
 mod scripting;
 #[cfg(not(feature = "scripting"))]
 #[path = "no_scripting.rs"]
 mod scripting;
 mod sleeping;
+mod timers;
 mod transactions;
 
 pub use clock::Unreachable;
@@ -279,7 +280,7 @@ impl Engine {
                     if args.is_empty() {
                         self.pass_empty_request(client);
                     } else {
-                        self.execute_here(client, args, now);
+                        self.receive(client, args, now);
                     }
                 }
                 Err(error) => {
@@ -370,25 +371,7 @@ impl Engine {
 
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
     pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
-        self.execute_here(client, args, now);
-    }
-
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // See `dispatch`.
-    fn execute_here(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
-        self.take_time(now);
-        if self.state.journal.is_on() && !(self.state.config.control && control::is_control(args)) {
-            self.record_command(client, args);
-        }
-        self.dispatch(client, args);
-        // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
-        if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
-            self.serve_ready();
-        }
-        if self.state.waiters.pause.is_some() || self.state.waiters.has_testers() {
-            self.end_pause_if_over();
-            self.tell_testers();
-        }
+        self.receive(client, args, now);
     }
 
     /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A

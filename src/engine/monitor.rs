@@ -1,7 +1,6 @@
 //! MONITOR: who asked to see all commands sees them.
 
 use super::Engine;
-use super::blocking::command_of;
 use crate::clients::ClientKey;
 use crate::clients::Encoded;
 use crate::clients::ReplyMode;
@@ -10,6 +9,7 @@ use crate::config::Version;
 use crate::resp::Args;
 use crate::spec::{Command, Flags, Run, Script};
 use crate::state::State;
+use crate::table::TABLE;
 
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";
@@ -21,12 +21,12 @@ impl Engine {
     /// Tells the journal of a command; passwords never.
     pub(super) fn record_command(&mut self, client: ClientKey, args: Args<'_>) {
         const WITH_SECRETS: [&[u8]; 3] = [b"auth", b"hello", b"config"];
-        let State { journal, clients, now, .. } = &mut self.state;
+        let State { journal, clients, config, now, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
         if !WITH_SECRETS.iter().any(|name| args[0].eq_ignore_ascii_case(name)) {
             return journal.command(owner, args.iter(), *now);
         }
-        let command = command_of(args);
+        let command = TABLE.find(args, config.compat);
         let shown: Vec<&[u8]> = (args.iter().enumerate())
             .map(|(index, argument)| if is_secret(command, args, index) { REDACTED } else { argument })
             .collect();
@@ -65,7 +65,6 @@ impl Engine {
     }
 
     /// Shows a command that a script has run.
-    #[cfg(feature = "scripting")]
     pub(super) fn show_command_of_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
         self.show(client, Some(command), args, is_public(command), Some("lua"));
     }

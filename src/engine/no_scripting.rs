@@ -1,7 +1,7 @@
 //! What is there of scripts when the feature `scripting` is off: the commands, which say so.
 
 use super::Engine;
-use super::dispatch::Finished;
+use super::life::Finished;
 use crate::clients::ClientKey;
 use crate::resp::Args;
 use crate::spec::Error;

@@ -1,10 +1,11 @@
-//! EXEC, which calls back into the dispatcher.
+//! EXEC, which runs commands itself.
 
 use super::Engine;
-use super::blocking::command_of;
+use super::life::{Caller, Origin};
 use crate::clients::ClientKey;
 use crate::resp::Reply;
 use crate::spec::Error;
+use crate::table::TABLE;
 
 impl Engine {
     /// Ends a transaction without running it.
@@ -36,8 +37,10 @@ impl Engine {
         Reply::new(out, protocol).array(transaction.queue.len());
         for request in &transaction.queue {
             let args = request.args();
-            let Some(command) = command_of(args) else { continue };
-            self.run(client, command, args, false, out);
+            let command = TABLE.find(args, self.state.config.compat);
+            if let (Some(command), Some(owner)) = (command, self.state.clients.get(client)) {
+                self.run_within(Caller::new(client, Origin::Transaction, owner), command, args, out);
+            }
         }
         Ok(())
     }

@@ -47,6 +47,14 @@ pub struct Wait {
     pub wanted: Option<Wanted>,
 }
 
+impl Wait {
+    /// A wait for something else than a key.
+    #[must_use]
+    pub const fn without_keys(reason: Reason, deadline: Option<i64>) -> Self {
+        Self { reason, keys: Vec::new(), deadline, request: None, wanted: None }
+    }
+}
+
 impl Context<'_> {
     /// The client that has sent the request.
     ///

@@ -27,6 +27,8 @@ pub enum Run {
     Command(fn(&mut Context<'_>) -> Outcome),
     /// EXEC: it calls back into the dispatcher and so is run by the engine.
     Exec,
+    /// CLIENT UNBLOCK: it answers another client and so is run by the engine.
+    Unblock,
     /// A command for scripts: they call back into the dispatcher, too.
     Script(Script),
     /// A container such as `CLIENT`, of which only the subcommands run.

@@ -1,6 +1,8 @@
 //! The table: the rows of all commands, found by their names.
 
 use super::Command;
+use crate::config::Version;
+use crate::resp::Args;
 use crate::testing::faults::CommandName;
 
 /// All rows with what finds them.
@@ -53,6 +55,21 @@ impl Table {
                 return None;
             }
             at += 1;
+        }
+    }
+
+    /// The row that a request names: of a container with an argument behind it the subcommand. None if this version of
+    /// Redis does not have it.
+    #[must_use]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `lookup`.
+    pub fn find(&self, args: Args<'_>, version: Version) -> Option<&'static Command> {
+        let command = self.lookup(&args[0]).filter(|command| command.is_in(version))?;
+        match args.get(1) {
+            Some(name) if command.is_container() => {
+                command.subcommand(name).filter(|found| found.is_in(version))
+            }
+            _ => Some(command),
         }
     }
 

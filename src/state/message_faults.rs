@@ -8,15 +8,11 @@ use crate::testing::Faults;
 use crate::testing::faults::{Delivery, MessageFate, OnTheWay};
 
 impl State {
-    /// The first delayed message that has arrived at `millis` goes to its subscriber; false if there is none.
-    pub fn deliver_delayed(&mut self, millis: i64) -> bool {
-        if self.faults.next_arrival().is_none_or(|at| at > millis) {
-            return false;
-        }
+    /// The delayed message that is due first goes to its subscriber.
+    pub fn deliver_delayed(&mut self) {
         if let Some((_, message)) = self.faults.on_the_way.pop_first() {
             self.arrive(&message);
         }
-        true
     }
 
     /// All messages that a rule holds back arrive now, in their order.

@@ -190,7 +190,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         summary: "Ends the waiting of a blocked client.",
         complexity: "O(log(N))",
         syntax: "client-id:integer [unblock-type(TIMEOUT|ERROR)]",
-        run: Run::Command(client::unblock),
+        run: Run::Unblock,
         ..CONNECTION
     },
     Command {

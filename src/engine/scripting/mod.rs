@@ -26,7 +26,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Engine;
-use super::dispatch::Finished;
+use super::life::{Caller, Finished, Origin};
 use crate::clients::ClientKey;
 use crate::config::{Config, Version};
 use crate::data::Time;
@@ -247,7 +247,7 @@ fn key_count(keys: i64, args: Args<'_>) -> Result<usize, Error> {
 impl Host for Engine {
     fn call(&mut self, args: Args<'_>, run: &mut Run, reply: &mut Vec<u8>) -> Result<(), Error> {
         let version = self.state.config.compat;
-        let command = match find(args, version) {
+        let command = match TABLE.find(args, version) {
             Some(command) if command.accepts_in(version, args.len()) => command,
             Some(command) => {
                 return Err(self.refuse_in_script(
@@ -276,12 +276,17 @@ impl Host for Engine {
             return Err(error);
         }
         run.has_written |= command.flags.contains(Flags::WRITE);
-        self.run_for_script(run.client, run.protocol, (command, args), reply);
+        let Some(owner) = self.state.clients.get(run.client) else { return Ok(()) };
+        let caller = Caller::new(run.client, Origin::Script, owner).with_protocol(run.protocol);
+        if self.state.journal.is_on() {
+            self.record_command(run.client, args);
+        }
+        self.run_within(caller, command, args, reply);
         Ok(())
     }
 
     fn knows(&self, args: Args<'_>) -> bool {
-        find(args, self.state.config.compat).is_some()
+        TABLE.find(args, self.state.config.compat).is_some()
     }
 
     fn uptime(&self) -> f64 {
@@ -302,15 +307,6 @@ impl Engine {
         }
         self.state.stats.error(text.as_bytes());
         Error::new(text)
-    }
-}
-
-/// The row that scripts mean; of a container with an argument behind it the subcommand.
-fn find(args: Args<'_>, version: Version) -> Option<&'static Command> {
-    let command = TABLE.lookup(&args[0]).filter(|command| command.is_in(version))?;
-    match args.get(1) {
-        Some(name) if command.is_container() => command.subcommand(name).filter(|found| found.is_in(version)),
-        _ => Some(command),
     }
 }
 

@@ -231,16 +231,30 @@ impl Recorder {
 
     /// The command of a client runs: what is published comes from it, and what it gets itself comes behind its
     /// answer.
-    pub fn begin_answer(&mut self, client: ClientKey) {
-        self.answering = Some(client);
+    ///
+    /// Returns whose command runs already, as CLIENT UNBLOCK does while another client is answered, for
+    /// [`Recorder::end_answer`].
+    pub fn begin_answer(&mut self, client: ClientKey) -> Option<ClientKey> {
+        self.answering.replace(client)
     }
 
     /// The command has run. Its answer ends `shift` bytes behind what the client's connection had got before.
-    pub fn end_answer(&mut self, client: Option<&Client>, reply: &[u8], shift: usize, now: Time) {
-        self.answering = None;
-        let Some(client) = client else { return self.own.clear() };
+    pub fn end_answer(
+        &mut self,
+        outer: Option<ClientKey>,
+        client: Option<&Client>,
+        (reply, shift): (&[u8], usize),
+        now: Time,
+    ) {
+        self.answering = outer;
+        let Some(client) = client else {
+            if outer.is_none() {
+                self.own.clear();
+            }
+            return;
+        };
         self.reply(client, reply, now);
-        if !self.own.is_empty() {
+        if outer.is_none() && !self.own.is_empty() {
             for own in std::mem::take(&mut self.own) {
                 let end = own.end + shift as u64;
                 let pattern = own.pattern.as_deref();

@@ -1,12 +1,12 @@
-//! Whether a request may run: is there such a command, and is it allowed now.
+//! The rules by which a request is admitted: what is allowed when, and what is said of a command that does not exist.
 
-use crate::clients::Client;
+use crate::clients::{Client, Transaction};
+use crate::commands::control;
 use crate::config::{Config, Version};
-use crate::resp::{Args, Protocol, up_to_nul};
-use crate::spec::Error;
-use crate::spec::{Command, Flags};
+use crate::resp::{Args, OwnedRequest, Protocol, up_to_nul};
+use crate::spec::{Command, Error, Flags, Run};
 use crate::table::TABLE;
-use crate::testing::faults::Pretence;
+use crate::testing::faults::{Pretence, Subject};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
@@ -14,7 +14,7 @@ const UNKNOWN_SHOWN: usize = 128;
 /// What keeps a command from running whatever its arguments are, in the order of redis-server. `pretends` is asked
 /// whether the server is to act as if it were in a state.
 #[inline(always)]
-#[allow(clippy::inline_always)] // See `dispatch`.
+#[allow(clippy::inline_always)] // See `receive` in `life.rs`.
 pub(super) fn check_allowed(
     owner: &Client,
     config: &Config,
@@ -61,28 +61,53 @@ pub(super) fn is_from_browser(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// The row for a request, or the error and the row, if any, that is charged with it.
-#[allow(clippy::type_complexity)]
-#[inline(always)]
-#[allow(clippy::inline_always)] // See `dispatch`.
-pub(super) fn find(
-    args: Args<'_>,
+/// True for the command of a tester; whether it may be used is a setting.
+pub(super) fn is_control(args: Args<'_>) -> bool {
+    args[0].eq_ignore_ascii_case(control::NAME.as_bytes())
+}
+
+/// What the scopes of faults are asked about.
+pub(super) fn subject<'a>(owner: &'a Client, command: &Command, args: Args<'a>) -> Subject<'a> {
+    let keys = command.keys(args).unwrap_or_default();
+    let keys = keys.iter().filter_map(|(place, _)| args.get(*place)).collect();
+    let channels: Vec<&[u8]> = match command.name {
+        _ if command.container().is_some() => Vec::new(),
+        "publish" | "spublish" => args.get(1).into_iter().collect(),
+        "subscribe" | "ssubscribe" | "unsubscribe" | "sunsubscribe" => args.from(1).iter().collect(),
+        _ => Vec::new(),
+    };
+    Subject { command: command.index(), client: owner, keys, channels }
+}
+
+/// True if redis-server refuses a command in this state. EXEC stands for all that it would run.
+pub(super) fn refuses(
+    state: Pretence,
+    command: &Command,
+    transaction: Option<&Transaction>,
     version: Version,
-) -> Result<&'static Command, (Option<&'static Command>, Error)> {
-    let Some(command) = TABLE.lookup(&args[0]).filter(|command| command.is_in(version)) else {
-        return Err((None, unknown_command(args)));
+) -> bool {
+    let queued = |test: fn(Flags) -> bool| {
+        let queue = transaction.filter(|_| matches!(command.run, Run::Exec)).map(|all| all.queue.iter());
+        let flags = |request: &OwnedRequest| TABLE.find(request.args(), version).map(|row| row.flags);
+        queue.into_iter().flatten().filter_map(flags).any(test)
     };
-    let command = match args.get(1) {
-        Some(name) if command.is_container() => {
-            let subcommand = command.subcommand(name).filter(|subcommand| subcommand.is_in(version));
-            subcommand.ok_or_else(|| (None, unknown_subcommand(command, name)))?
-        }
-        _ => command,
-    };
-    if !command.accepts_in(version, args.len()) {
-        return Err((Some(command), Error::arity(&command.full_name())));
+    let with_queue = |test: fn(Flags) -> bool| test(command.flags) || queued(test);
+    match state {
+        Pretence::NoAuth => !command.flags.contains(Flags::NO_AUTH),
+        Pretence::OutOfMemory => with_queue(|flags| flags.contains(Flags::DENYOOM)),
+        Pretence::ReadOnly => with_queue(|flags| flags.contains(Flags::WRITE)),
+        Pretence::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
+        Pretence::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
     }
-    Ok(command)
+}
+
+/// The error for a request that names no command.
+#[cold]
+pub(super) fn explain_unknown(args: Args<'_>, version: Version) -> Error {
+    match (TABLE.lookup(&args[0]).filter(|command| command.is_in(version)), args.get(1)) {
+        (Some(container), Some(name)) => unknown_subcommand(container, name),
+        _ => unknown_command(args),
+    }
 }
 
 /// Bytes up to a NUL, where redis-server's formatting stops, and not more than `max`.
@@ -91,7 +116,6 @@ fn shown(text: &[u8], max: usize) -> &[u8] {
     &text[..text.len().min(max)]
 }
 
-#[cold]
 fn unknown_command(args: Args<'_>) -> Error {
     let mut arguments = Vec::new();
     for argument in args.from(1).iter() {
@@ -110,10 +134,12 @@ fn unknown_command(args: Args<'_>) -> Error {
     Error::from_bytes(text)
 }
 
-#[cold]
 fn unknown_subcommand(container: &Command, name: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
     text.extend_from_slice(shown(name, UNKNOWN_SHOWN));
     text.extend_from_slice(format!("'. Try {} HELP.", container.name.to_uppercase()).as_bytes());
     Error::from_bytes(text)
 }
+
+#[cfg(test)]
+mod tests;

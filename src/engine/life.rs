@@ -1,0 +1,686 @@
+//! The life of a command, from its arrival to its reply, in the order in which it happens:
+//!
+//! 1. it [arrives](Engine::receive),
+//! 2. is [admitted](Engine::admit), or [refused](Engine::refuse_command),
+//! 3. is [held](Engine::hold_command) by a fault or by CLIENT PAUSE,
+//! 4. is [queued or run](Engine::run_or_queue),
+//! 5. [waits](Engine::wait) if it finds nothing, until its [wait ends](Engine::end_wait) and it [runs
+//!    again](Engine::run_again) or [gives up](Engine::give_up),
+//! 6. is [accounted for](Engine::account_for), and
+//! 7. its [reply](Engine::reply) is put into the client's output buffer.
+//!
+//! EXEC, scripts, faults, timers and testers take these steps too, and no others. The rules of waiting are redis-server's. A
+//! key becomes ready when a command gives it a value. When that command is done, EXEC as a whole counting as one, its
+//! waiters are served in the order in which they came, each by running its command again; what that makes ready is served
+//! next. So an element goes to one waiter only, and one that has gone meanwhile loses none. For readers of a group of a
+//! stream, a key becomes ready when it is lost, too: run again, the command says so.
+
+use super::Engine;
+use super::admission::{check_allowed, explain_unknown, is_control, is_from_browser, refuses, subject};
+use super::narrowed::narrowed;
+use crate::clients::waiters::{Answer, Blocked, Reason};
+use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault};
+use crate::commands::client;
+use crate::config::Version;
+use crate::data::Time;
+use crate::resp::{Args, Protocol, Reply};
+use crate::spec::{Command, Context, Error, Flags, Outcome, Run, Wait};
+use crate::state::State;
+use crate::table::TABLE;
+use crate::testing::journal::Wakeup;
+
+/// What redis-server counts for each queued argument beside its bytes: a pointer.
+const COUNTED_ARGUMENT: usize = 8;
+
+/// Who runs a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    /// The client, with a request.
+    Request,
+    /// The client, whose wait for a key has ended. Monitors have been shown the command when it came.
+    Again,
+    /// EXEC.
+    Transaction,
+    /// A script, which gets the reply.
+    #[cfg_attr(not(feature = "scripting"), allow(dead_code))]
+    Script,
+}
+
+/// What a command heeds of the client that has sent it, as it was before.
+#[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // Each is a state of its own.
+pub(super) struct Caller {
+    client: ClientKey,
+    origin: Origin,
+    protocol: Protocol,
+    database: usize,
+    muted: bool,
+    /// Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
+    closing: bool,
+    no_touch: bool,
+    internal: bool,
+}
+
+impl Caller {
+    #[inline]
+    pub(super) fn new(client: ClientKey, origin: Origin, owner: &Client) -> Self {
+        Self {
+            client,
+            origin,
+            protocol: owner.protocol,
+            database: owner.db,
+            muted: owner.is_muted(),
+            closing: owner.close != Close::No,
+            no_touch: owner.no_touch,
+            internal: owner.internal,
+        }
+    }
+
+    /// The same, but the reply is in the version of the protocol that a script has asked for.
+    #[cfg(feature = "scripting")]
+    pub(super) fn with_protocol(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
+    /// Whether a command that finds nothing waits. The embedding program is no connection that could.
+    #[inline]
+    fn may_block(&self) -> bool {
+        match self.origin {
+            Origin::Request => !self.internal,
+            Origin::Again => true,
+            Origin::Transaction | Origin::Script => false,
+        }
+    }
+}
+
+/// What is to be known of a script that has run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Finished {
+    /// There is an error in what it has returned.
+    pub failed: bool,
+    /// The error that has ended it is in the statistics already.
+    pub counted: bool,
+}
+
+/// How the wait of a client ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WaitEnd<'a> {
+    /// This key may have what it waits for. It has the place among those who wait for it.
+    Ready { key: &'a [u8], arrival: u64 },
+    /// CLIENT PAUSE is over.
+    PauseOver,
+    /// The delay by a fault is over.
+    DelayOver,
+    /// The state that a tester waits for is there, or the tester's time is up.
+    Condition,
+    /// Its time is up, or CLIENT UNBLOCK has ended it.
+    GivenUp(Answer),
+}
+
+impl Engine {
+    /// A request arrives: it runs, and then those are served who waited for what it has brought.
+    // From here to the command's function all is one function: arguments that are handed on by way of the stack are
+    // read there before they have been written, which costs as much as a short command.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    pub(super) fn receive(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
+        self.take_time(now);
+        if self.state.journal.is_on() && !(self.state.config.control && is_control(args)) {
+            self.record_command(client, args);
+        }
+        self.begin(client, args);
+        // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
+        if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
+            self.serve_ready();
+        }
+        if self.state.waiters.pause.is_some() || self.state.waiters.has_testers() {
+            self.end_pause_if_over();
+            self.tell_testers();
+        }
+    }
+
+    /// The first steps of a request, in the order of redis-server's `processCommand`.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn begin(&mut self, client: ClientKey, args: Args<'_>) {
+        match self.admit(client, args) {
+            None => {}
+            Some((command, true)) => self.run_request(client, Origin::Request, command, args),
+            Some((command, false)) => self.hold_or_run(client, command, args),
+        }
+    }
+
+    /// The row of a command that may run; anything else is answered. True if there is nothing that could keep it from
+    /// running at once: no fault, pause or transaction.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn admit(&mut self, client: ClientKey, args: Args<'_>) -> Option<(&'static Command, bool)> {
+        let paused = self.is_paused();
+        let State { clients, config, now, keeps_expired, faults, waiters, .. } = &mut self.state;
+        let owner = clients.get_mut(client)?;
+        owner.last_interaction = *now;
+        *keeps_expired = paused && !owner.internal;
+        let Some(command) = TABLE.find(args, config.compat) else {
+            self.refuse_unknown(client, args);
+            return None;
+        };
+        owner.last_command = Some(command.index());
+        if !command.accepts_in(config.compat, args.len()) {
+            self.refuse_command(client, Some(command), args, &Error::arity(&command.full_name()));
+            return None;
+        }
+        if faults.are_of_commands() {
+            return self.admit_with_faults(client, command, args);
+        }
+        if let Err(error) = check_allowed(owner, config, command, |_| false) {
+            self.refuse_command(client, Some(command), args, &error);
+            return None;
+        }
+        Some((command, owner.transaction.is_none() && waiters.pause.is_none()))
+    }
+
+    /// As [`Engine::admit`] as long as there are faults, for a command that is there and has as many arguments as it needs.
+    /// What they do to it is noted with the client.
+    // Not in the way of those without.
+    #[cold]
+    #[inline(never)]
+    fn admit_with_faults(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+    ) -> Option<(&'static Command, bool)> {
+        // After the end of a pause it comes here once more, and is looked at then.
+        let paused = self.must_pause(client, command);
+        let State { clients, config, faults, .. } = &mut self.state;
+        let owner = clients.get(client)?;
+        let spared = paused || owner.internal;
+        let subject = subject(owner, command, args);
+        let mut pretended = None;
+        let allowed = check_allowed(owner, config, command, |state| {
+            let transaction = owner.transaction.as_deref();
+            if !spared && refuses(state, command, transaction, config.compat) {
+                pretended = faults.pretends(state, &subject);
+            }
+            pretended.is_some()
+        });
+        if let Err(error) = allowed {
+            if let Some(fault) = pretended {
+                self.state.note_fault(client, fault);
+            }
+            self.refuse_command(client, Some(command), args, &error);
+            return None;
+        }
+        let pending = if spared { PendingFault::default() } else { faults.strike(&subject) };
+        if !pending.is_nothing()
+            && let Some(owner) = clients.get_mut(client)
+        {
+            owner.strike = Some(Box::new(pending));
+        }
+        Some((command, false))
+    }
+
+    /// Answers a request that names no command.
+    #[cold]
+    #[inline(never)]
+    fn refuse_unknown(&mut self, client: ClientKey, args: Args<'_>) {
+        if is_from_browser(&args[0]) {
+            return self.state.kill(client);
+        }
+        if self.state.config.control && is_control(args) {
+            return self.control(client, args, true);
+        }
+        if let Some(owner) = self.state.clients.get_mut(client) {
+            owner.last_command = None;
+        }
+        let error = explain_unknown(args, self.state.config.compat);
+        self.refuse_command(client, None, args, &error);
+    }
+
+    /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse_command(
+        &mut self,
+        client: ClientKey,
+        command: Option<&Command>,
+        args: Args<'_>,
+        error: &Error,
+    ) {
+        self.feed_monitors(client, command, args, false);
+        let mut text = error.text().to_vec();
+        if let Some(command) = command {
+            self.state.stats.command(command.index()).rejected += 1;
+        }
+        if command.is_some_and(|command| matches!(command.run, Run::Exec)) {
+            self.discard(client);
+            let cause = String::from_utf8_lossy(text.strip_prefix(b"ERR ").unwrap_or(&text)).into_owned();
+            text = format!("EXECABORT Transaction discarded because of: {cause}").into_bytes();
+        }
+        if let Some(owner) = self.state.clients.get_mut(client)
+            && let Some(transaction) = &mut owner.transaction
+        {
+            transaction.failed = true;
+        }
+        self.state.stats.error(&text);
+        self.reply(client, Origin::Request, |_, caller, out| {
+            if !caller.muted {
+                Reply::new(out, caller.protocol).error(&text);
+            }
+        });
+    }
+
+    /// What follows the admission of a command that something may keep from running at once, and what follows a delay or a
+    /// pause.
+    #[inline(never)]
+    fn hold_or_run(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        if self.hold_command(client, command, args) || self.end_by_fault(client, command, args) {
+            return;
+        }
+        self.run_or_queue(client, command, args);
+    }
+
+    /// A fault delays a command, and then CLIENT PAUSE keeps it waiting, even if it would only be queued; true if so.
+    fn hold_command(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
+        let Some(owner) = self.state.clients.get(client) else { return false };
+        let delay = owner.strike.as_ref().and_then(|pending| pending.hold);
+        let (reason, deadline) = if let Some((fault, delay)) = delay {
+            self.state.note_fault(client, fault);
+            (Reason::Delay, Some((self.state.now + delay).whole_millis()))
+        } else if self.must_pause(client, command) {
+            (Reason::Pause, None)
+        } else {
+            return false;
+        };
+        self.wait(client, args, Wait::without_keys(reason, deadline));
+        true
+    }
+
+    /// True if CLIENT PAUSE keeps this command waiting. Monitors are not kept waiting, as they count as replicas.
+    fn must_pause(&self, client: ClientKey, command: &Command) -> bool {
+        let Some(pause) = self.state.waiters.pause else { return false };
+        let exempt = self.state.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
+        pause.until > self.state.now.millis()
+            && !exempt
+            && (!pause.writes_only || self.may_write(client, command))
+    }
+
+    /// True if a command writes, publishes, or runs a transaction that does.
+    fn may_write(&self, client: ClientKey, command: &Command) -> bool {
+        let State { clients, config, .. } = &self.state;
+        match clients.get(client).and_then(|owner| owner.transaction.as_ref()) {
+            Some(transaction) if matches!(command.run, Run::Exec) => {
+                let mut queue = transaction.queue.iter();
+                queue.any(|request| TABLE.find(request.args(), config.compat).is_some_and(Command::may_write))
+            }
+            _ => command.may_write(),
+        }
+    }
+
+    /// A fault refuses a command that is not held, or no longer, or closes the connection; true if so. What it does to the
+    /// reply it does when that is complete.
+    fn end_by_fault(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
+        let Some(owner) = self.state.clients.get_mut(client) else { return true };
+        match owner.strike.take().and_then(|pending| pending.then) {
+            None => false,
+            Some((fault, Consequence::Error(text))) => {
+                self.state.note_fault(client, fault);
+                self.refuse_command(client, Some(command), args, &Error::from_bytes(text.into()));
+                true
+            }
+            Some((fault, Consequence::Disconnect)) => {
+                self.state.disconnect_by_fault(client, fault);
+                true
+            }
+            lost @ Some((_, Consequence::LoseReply(_))) => {
+                owner.strike = Some(Box::new(PendingFault { hold: None, then: lost }));
+                false
+            }
+        }
+    }
+
+    /// Between MULTI and EXEC a command is queued; else it runs.
+    fn run_or_queue(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+        let in_transaction = self.state.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
+        if !in_transaction || command.flags.contains(Flags::RUNS_IN_MULTI) {
+            return self.run_request(client, Origin::Request, command, args);
+        }
+        self.reply(client, Origin::Request, |engine, caller, out| {
+            if let Some(owner) = engine.state.clients.get_mut(client)
+                && let Some(transaction) = &mut owner.transaction
+            {
+                transaction.bytes += args.bytes() + args.len() * COUNTED_ARGUMENT;
+                transaction.queue.push(args.to_owned());
+            }
+            if !caller.muted {
+                Reply::new(out, caller.protocol).simple("QUEUED");
+            }
+        });
+    }
+
+    /// Runs a command of a client that is not in the middle of EXEC, and has the client wait if it finds nothing.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn run_request(&mut self, client: ClientKey, origin: Origin, command: &'static Command, args: Args<'_>) {
+        self.reply(client, origin, |engine, caller, out| {
+            if let Some(wait) = engine.run(caller, command, args, out) {
+                engine.wait(client, args, *wait);
+            }
+        });
+    }
+
+    /// As [`Engine::run`], for a command of EXEC or of a script.
+    #[inline(never)]
+    pub(super) fn run_within(
+        &mut self,
+        caller: Caller,
+        command: &'static Command,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let wait = self.run(caller, command, args, out);
+        debug_assert!(wait.is_none(), "nothing waits in a transaction or script");
+    }
+
+    /// Runs a command and appends its reply to `out`; returns what it waits for, if it does.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn run(
+        &mut self,
+        caller: Caller,
+        command: &'static Command,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<Box<Wait>> {
+        let Caller { client, protocol, .. } = caller;
+        self.state.db = caller.database;
+        // TOUCH is what says that a key is used, whoever sends it.
+        self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
+        let start = out.len();
+        let mut script = Finished::default();
+        let mut wait = None;
+        let outcome = match command.run {
+            Run::Command(function) => {
+                let in_full = self.state.config.compat < Version::Redis7_4;
+                let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
+                let may_block = caller.may_block();
+                let mut context =
+                    Context { args, reply, state: &mut self.state, client, command, may_block, wait: None };
+                let outcome = function(&mut context);
+                wait = context.wait;
+                outcome
+            }
+            Run::Exec => self.exec(client, out),
+            Run::Unblock => self.unblock(args, &mut Reply::new(out, protocol)),
+            Run::Script(kind) => self.script_command(kind, client, (command, args), (out, &mut script)),
+            Run::Container => Err(Error::arity(&command.full_name())),
+        };
+        if wait.is_none() {
+            self.account_for(caller, command, (outcome, script), (start, out));
+            self.count_run(command);
+        }
+        if !self.state.clients.monitors.is_empty() {
+            match caller.origin {
+                Origin::Request | Origin::Transaction => {
+                    self.feed_monitors(client, Some(command), args, true);
+                }
+                Origin::Script => self.show_command_of_script(client, command, args),
+                Origin::Again => {}
+            }
+        }
+        wait
+    }
+
+    /// Accounts for a command that has run or given up: it is counted, and its reply, which stands in the output from
+    /// `start` on, becomes what the client gets.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn account_for(
+        &mut self,
+        caller: Caller,
+        command: &Command,
+        (outcome, script): (Outcome, Finished),
+        (start, out): (usize, &mut Vec<u8>),
+    ) {
+        let nested = caller.origin == Origin::Script;
+        self.state.stats.commands += 1;
+        let mut muted = false;
+        if let Some(owner) = self.state.clients.get_mut(caller.client) {
+            owner.commands += u64::from(!nested);
+            muted = owner.is_muted() && !nested;
+        }
+        let stats = self.state.stats.command(command.index());
+        stats.calls += 1;
+        // What a subscription says is a message, which CLIENT REPLY does not keep back. EXEC has written what
+        // was not muted when it was written.
+        let heard =
+            || command.flags.contains(Flags::PUSH_REPLY) || matches!(command.run, Run::Exec) && !caller.muted;
+        if let Err(error) = outcome {
+            stats.failed += 1;
+            if !script.counted {
+                self.state.stats.error(error.text());
+            }
+            out.truncate(start);
+            if !muted {
+                Reply::new(out, caller.protocol).error(error.text());
+            }
+        } else {
+            stats.failed += u64::from(script.failed);
+            if muted && !heard() {
+                out.truncate(start);
+            }
+        }
+        if caller.closing && !nested {
+            out.truncate(start);
+        }
+    }
+
+    /// A client waits from now on, with a command that is run when the wait ends.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
+        let Wait { reason, keys, deadline, request, wanted } = wait;
+        let State { clients, waiters, journal, now, .. } = &mut self.state;
+        let Some(owner) = clients.get_mut(client) else { return };
+        // What a fault or a tester does is recorded as such.
+        if journal.is_on() && !matches!(reason, Reason::Delay | Reason::Condition) {
+            journal.blocked(owner, reason, &keys, deadline, *now);
+        }
+        let request = request.unwrap_or_else(|| args.to_owned());
+        let mut blocked = waiters.add(client, reason, owner.db, keys, deadline, request);
+        blocked.wanted = wanted;
+        owner.blocked = Some(blocked);
+    }
+
+    /// Serves everybody whose key has got a value.
+    pub(super) fn serve_ready(&mut self) {
+        while let Some((db, key)) = self.state.waiters.take_ready() {
+            let until = self.state.waiters.last_arrival();
+            let mut last = 0;
+            while let Some((arrival, client)) = self.state.next_to_serve(db, &key, last, until) {
+                last = arrival;
+                self.end_wait(client, WaitEnd::Ready { key: &key, arrival });
+            }
+        }
+    }
+
+    /// Ends the wait of a client: its command runs, runs again, or is answered without. Then the client goes on with its
+    /// requests, unless it waits again.
+    pub(super) fn end_wait(&mut self, client: ClientKey, end: WaitEnd<'_>) {
+        let Some(blocked) = self.state.resume(client) else { return };
+        self.note_wakeup(client, end);
+        match end {
+            WaitEnd::Ready { key, arrival } => self.run_again(client, *blocked, (key, arrival)),
+            WaitEnd::PauseOver | WaitEnd::DelayOver => self.run_held(client, blocked.request.args(), end),
+            WaitEnd::Condition => self.control(client, blocked.request.args(), false),
+            WaitEnd::GivenUp(answer) => self.give_up(client, &blocked, answer),
+        }
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
+        owner.resumed = owner.blocked.is_none();
+        if owner.resumed {
+            self.state.clients.mark_resumed(client);
+        }
+    }
+
+    /// Tells the journal, if there is one, why a client waits no longer.
+    fn note_wakeup(&mut self, client: ClientKey, end: WaitEnd<'_>) {
+        let State { journal, clients, now, .. } = &mut self.state;
+        let Some(owner) = clients.get(client).filter(|_| journal.is_on()) else { return };
+        let wakeup = match end {
+            WaitEnd::Ready { key, .. } => Wakeup::Key(key.into()),
+            WaitEnd::PauseOver => Wakeup::PauseOver,
+            WaitEnd::DelayOver => Wakeup::DelayOver,
+            WaitEnd::GivenUp(Answer::TimedOut) => Wakeup::TimedOut,
+            WaitEnd::GivenUp(Answer::Unblocked) => Wakeup::Unblocked,
+            WaitEnd::Condition => return,
+        };
+        journal.unblocked(owner, &wakeup, *now);
+    }
+
+    /// Runs a command that a fault or CLIENT PAUSE has held, for the first time.
+    fn run_held(&mut self, client: ClientKey, args: Args<'_>, end: WaitEnd<'_>) {
+        let after_delay = matches!(end, WaitEnd::DelayOver);
+        let paused = self.is_paused();
+        let Some(owner) = self.state.clients.get_mut(client) else { return };
+        owner.resumed = false;
+        if after_delay {
+            // The delay is over, whatever the command waits for next.
+            owner.strike.get_or_insert_default().hold = None;
+            self.state.keeps_expired = paused;
+        }
+        // What faults have looked at before is not looked at once more.
+        if owner.strike.is_none() {
+            return self.begin(client, args);
+        }
+        if let Some(command) = TABLE.find(args, self.state.config.compat) {
+            self.hold_or_run(client, command, args);
+        }
+    }
+
+    /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it finds nothing
+    /// still, it waits on, with the deadline that it had.
+    fn run_again(&mut self, client: ClientKey, blocked: Blocked, (key, arrival): (&[u8], u64)) {
+        let Blocked { request, deadline, reason, keys, wanted, .. } = blocked;
+        let version = self.state.config.compat;
+        let Some(command) = TABLE.find(request.args(), version) else { return };
+        let is_old = version < Version::Redis7_4;
+        let narrowed =
+            if is_old { narrowed(command, request.args(), (reason, keys.len()), key) } else { None };
+        let args = narrowed.as_ref().unwrap_or(&request).args();
+        // Before Redis 7.2 a pause does not keep a waiter from being served.
+        if !is_old && self.must_pause(client, command) {
+            // Faults have looked at it when it came.
+            if let Some(owner) = self.state.clients.get_mut(client) {
+                owner.strike.get_or_insert_default();
+            }
+            return self.wait(client, args, Wait::without_keys(Reason::Pause, None));
+        }
+        self.run_request(client, Origin::Again, command, args);
+        let State { clients, waiters, .. } = &mut self.state;
+        let Some(owner) = clients.get_mut(client) else { return };
+        let Some(blocked) = &mut owner.blocked else { return };
+        if narrowed.is_some() {
+            // It waits on for all that it has asked for.
+            if let Some(blocked) = owner.blocked.take() {
+                waiters.remove(client, &blocked);
+            }
+            let args = request.args();
+            self.wait(client, args, Wait { reason, keys, deadline, request: None, wanted });
+        } else {
+            waiters.set_deadline(client, blocked, deadline);
+        }
+        // Those who were passed over have kept their places.
+        let State { clients, waiters, .. } = &mut self.state;
+        if let Some(blocked) = clients.get_mut(client).and_then(|owner| owner.blocked.as_mut())
+            && blocked.wanted.is_some()
+        {
+            waiters.keep_place(client, blocked, key, arrival);
+        }
+    }
+
+    /// Answers the command of a client that waits no longer without having got anything.
+    fn give_up(&mut self, client: ClientKey, blocked: &Blocked, answer: Answer) {
+        let Some(command) = TABLE.find(blocked.request.args(), self.state.config.compat) else { return };
+        self.reply(client, Origin::Again, |engine, caller, out| {
+            let start = out.len();
+            let mut reply = Reply::new(out, caller.protocol);
+            let outcome = match (answer, blocked.reason) {
+                (Answer::Unblocked, _) => Err(Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
+                (Answer::TimedOut, Reason::Replicas) => {
+                    reply.integer(0);
+                    Ok(())
+                }
+                (Answer::TimedOut, Reason::Disks) => {
+                    reply.array(2);
+                    reply.integer(0);
+                    reply.integer(0);
+                    Ok(())
+                }
+                (Answer::TimedOut, _) => {
+                    reply.null_array();
+                    Ok(())
+                }
+            };
+            engine.account_for(caller, command, (outcome, Finished::default()), (start, out));
+        });
+    }
+
+    /// CLIENT UNBLOCK, which has another client give up.
+    fn unblock(&mut self, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        let (id, answer) = client::unblock(args)?;
+        let clients = &self.state.clients;
+        let waits = |client: &ClientKey| {
+            let blocked = clients.get(*client).and_then(|owner| owner.blocked.as_ref());
+            blocked.is_some_and(|blocked| blocked.reason.is_of_command())
+        };
+        let found = id.and_then(|id| clients.by_id(id)).filter(waits);
+        if let Some(client) = found {
+            self.end_wait(client, WaitEnd::GivenUp(answer));
+        }
+        reply.integer(found.is_some().into());
+        Ok(())
+    }
+
+    /// Whether a fault delays a command of this client.
+    pub(super) fn is_delayed(&self, client: ClientKey) -> bool {
+        let blocked = self.state.clients.get(client).and_then(|owner| owner.blocked.as_ref());
+        blocked.is_some_and(|blocked| blocked.reason == Reason::Delay)
+    }
+
+    /// Lets `write` append to the client's output buffer, and does what follows every reply, see
+    /// [`put_reply`](crate::clients::Clients::put_reply); then it is lost if a fault says so.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    pub(super) fn reply(
+        &mut self,
+        client: ClientKey,
+        origin: Origin,
+        write: impl FnOnce(&mut Self, Caller, &mut Vec<u8>),
+    ) {
+        let State { clients, journal, .. } = &mut self.state;
+        let Some((mut out, owner)) = clients.take_outbox(client) else { return };
+        let caller = Caller::new(client, origin, owner);
+        let start = out.len();
+        let outer = if journal.is_on() { journal.begin_answer(client) } else { None };
+        write(self, caller, &mut out);
+        let State { clients, config, now, journal, faults, .. } = &mut self.state;
+        if journal.is_on() {
+            let owner = clients.get(client).filter(|owner| owner.close != Close::Now);
+            journal.end_answer(outer, owner, (&out[start..], out.len()), *now);
+        }
+        clients.put_reply(client, out, start, config, *now);
+        if faults.are_of_commands() {
+            self.lose_reply(client, start);
+        }
+    }
+
+    /// Cuts off the reply of a client if a fault says so, once it is there.
+    #[cold]
+    #[inline(never)]
+    fn lose_reply(&mut self, client: ClientKey, start: usize) {
+        let owner = self.state.clients.get(client);
+        if owner.is_some_and(|owner| owner.blocked.is_none() && owner.strike.is_some()) {
+            self.state.lose_reply(client, start);
+        }
+    }
+}

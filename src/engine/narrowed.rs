@@ -1,0 +1,36 @@
+//! How Redis served a waiter before 7.2.
+
+use crate::clients::waiters::Reason;
+use crate::data::value::Type;
+use crate::resp::{Args, OwnedRequest};
+use crate::spec::Command;
+
+/// The request as if it had named this key only; none if it has. So Redis serves a waiter before 7.2: with what has become
+/// ready, and not with the first of its keys that holds something.
+pub(super) fn narrowed(
+    command: &Command,
+    args: Args<'_>,
+    (reason, waits_for): (Reason, usize),
+    key: &[u8],
+) -> Option<OwnedRequest> {
+    let keys = command.keys(args).unwrap_or_default();
+    if keys.len() < 2 {
+        return None;
+    }
+    match reason {
+        // In the place of each of its keys.
+        Reason::Key(Type::List | Type::SortedSet) if waits_for > 1 => {
+            let is_key = |place: usize| keys.iter().any(|(key, _)| *key == place);
+            let only = |(place, argument)| if is_key(place) { key } else { argument };
+            Some(OwnedRequest::new(args.iter().enumerate().map(only)))
+        }
+        // With the first of its ids.
+        Reason::Key(Type::Stream) | Reason::Group => {
+            let (first, _) = *keys.first()?;
+            let place = keys.iter().map(|(place, _)| *place).find(|place| &args[*place] == key)?;
+            let id = args.get(place + keys.len())?;
+            Some(OwnedRequest::new(args.range(0, first).iter().chain([key, id])))
+        }
+        _ => None,
+    }
+}
