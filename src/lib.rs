@@ -70,7 +70,7 @@
 //!
 //! **Faults.** [`Broker::faults`] begins [`Faults`] of [`AnyFault`], [`CommandFaults`] or [`MessageFaults`] kind, and ends in a
 //! [`Fault`]. [`Broker::kill_clients`] takes a [`Filter`]; [`Broker::stop_reading`] and [`Broker::stop_writing`] give a
-//! [`Stall`], [`Broker::refuse_connections`] a [`Refusal`]; [`Broker::stop`] and [`Broker::restart`].
+//! [`PauseGuard`], [`Broker::refuse_connections`] a [`RefuseGuard`]; [`Broker::stop`] and [`Broker::restart`].
 //!
 //! **Real servers.** [`Broker::from_env`] ([`URL_VARIABLE`], [`FLUSH_VARIABLE`]) and [`Broker::attach`] give a broker of
 //! [`AnyServer`]; [`Embedded`] is the other [`Server`]. [`differences`] tells what is known to differ.
@@ -122,8 +122,8 @@ pub use crate::config::{UnknownVersion, Version};
 pub use broker::{
     AnyServer, Anything as AnyFault, Argument, Broker, Builder, CommandError, Commands as CommandFaults,
     DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded, Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE,
-    Fault, Faults, Filter, IntoArguments, Journal, Message, Messages as MessageFaults, Peer, Refusal, Server,
-    Stall, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch, WatchedCommand,
+    Fault, Faults, Filter, IntoArguments, Journal, Message, Messages as MessageFaults, PauseGuard, Peer,
+    RefuseGuard, Server, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch, WatchedCommand,
 };
 pub use clients::pubsub::Kind as SubscriptionKind;
 pub use resp::{ByteString, Value};

@@ -48,7 +48,7 @@ fn source_files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// `data/list/mod.rs` as `data/list`, `data/list/nodes.rs` as `data/list/nodes`.
+/// `state/list/mod.rs` as `state/list`, `state/list/nodes.rs` as `state/list/nodes`.
 fn module_of(file: &Path, source: &Path) -> String {
     let path = file.strip_prefix(source).expect("it is below").with_extension("");
     let path = path.to_str().expect("names are text").replace('\\', "/");

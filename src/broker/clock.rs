@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::server::Place;
+use super::server::Backend;
 use super::{Broker, Server};
 use crate::engine::{Engine, Unreachable};
 use crate::server::Shared;
@@ -26,9 +26,9 @@ impl<S: Server> Broker<S> {
     #[must_use]
     #[track_caller]
     pub fn now(&self) -> SystemTime {
-        match self.server.place() {
-            Place::Embedded(broker) => broker.shared.time().into(),
-            Place::Attached(server) => server.now(),
+        match self.server.backend() {
+            Backend::Embedded(broker) => broker.shared.time().into(),
+            Backend::Attached(server) => server.now(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clients::condition::Condition;
 use crate::engine::Engine;
 use crate::server::Shared;
 use crate::table::TABLE;
-use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
+use crate::testing::faults::{Action, Channel, Rule, Scope, SimulatedState, When};
 
 /// [`Faults`] of which nothing has been said yet, or only whom they strike.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Broker {
     #[track_caller]
     pub fn wait_for_fault(&self, fault: &Fault, count: usize) -> Wait<'_> {
         Wait::new(
-            self.server.place(),
+            self.server.backend(),
             Condition::Fault { fault: fault.id, words: fault.words.clone(), count },
         )
     }
@@ -340,30 +340,30 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn loading(self) -> Fault {
-        self.put(Action::Pretend(Pretence::Loading))
+        self.put(Action::Simulate(SimulatedState::Loading))
     }
 
     /// Answers commands that write with `READONLY`, as a server does that has become a replica: what a client sees after a
     /// failover that it has missed.
     pub fn read_only(self) -> Fault {
-        self.put(Action::Pretend(Pretence::ReadOnly))
+        self.put(Action::Simulate(SimulatedState::ReadOnly))
     }
 
     /// Answers commands that may need memory with `OOM`, as a server that has reached `maxmemory`.
     pub fn out_of_memory(self) -> Fault {
-        self.put(Action::Pretend(Pretence::OutOfMemory))
+        self.put(Action::Simulate(SimulatedState::OutOfMemory))
     }
 
     /// Answers `NOAUTH` to all but AUTH, HELLO, QUIT and RESET, as a server that does not know the client any more. Those
     /// four answer as ever.
     pub fn no_auth(self) -> Fault {
-        self.put(Action::Pretend(Pretence::NoAuth))
+        self.put(Action::Simulate(SimulatedState::NoAuth))
     }
 
     /// Answers `BUSY` as a server that runs a script which does not end. MULTI, WATCH, HELLO and a few others are answered
     /// meanwhile.
     pub fn busy(self) -> Fault {
-        self.put(Action::Pretend(Pretence::Busy))
+        self.put(Action::Simulate(SimulatedState::Busy))
     }
 }
 

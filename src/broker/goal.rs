@@ -51,9 +51,9 @@ impl fmt::Debug for Goal {
 /// How a wait for a real server has ended.
 pub(super) enum Outcome {
     Met,
-    InVain(Seen),
+    TimedOut(Seen),
     /// The server could not be asked.
-    NotAsked(String),
+    Unavailable(String),
     /// The question has panicked.
     Panicked(Panicked),
 }

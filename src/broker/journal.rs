@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
 
-use super::server::Place;
+use super::server::Backend;
 use super::{Broker, Embedded, Server};
 use crate::commands::control;
 use crate::data::Quoted;
@@ -241,12 +241,12 @@ impl<S: Server> Broker<S> {
     #[must_use]
     #[track_caller]
     pub fn published(&self, channel: impl AsRef<[u8]>) -> Vec<Message> {
-        match self.server.place() {
-            Place::Embedded(broker) => {
+        match self.server.backend() {
+            Backend::Embedded(broker) => {
                 broker.assert_recording();
                 broker.shared.look(|state| state.journal.published_messages(Some(channel.as_ref())))
             }
-            Place::Attached(server) => server.published(channel.as_ref()),
+            Backend::Attached(server) => server.published(channel.as_ref()),
         }
     }
 
@@ -274,9 +274,9 @@ impl<S: Server> Broker<S> {
             Some(client) => format!("by {client}"),
             None => "by the broker".to_owned(),
         };
-        let embedded = match self.server.place() {
-            Place::Embedded(broker) => broker,
-            Place::Attached(server) => {
+        let embedded = match self.server.backend() {
+            Backend::Embedded(broker) => broker,
+            Backend::Attached(server) => {
                 let lines = published.iter().map(|message| Quoted(&message.payload).to_string());
                 add_lines(&mut text, "published there", lines);
                 if published.is_empty() {
@@ -321,12 +321,12 @@ impl<S: Server> Broker<S> {
     /// Nothing is recorded, because the limit is 0.
     #[track_caller]
     pub fn print_journal_on_panic(&self) {
-        let prints = match self.server.place() {
-            Place::Embedded(broker) => {
+        let prints = match self.server.backend() {
+            Backend::Embedded(broker) => {
                 broker.assert_recording();
                 &broker.prints_on_panic
             }
-            Place::Attached(server) => server.prints_on_panic(),
+            Backend::Attached(server) => server.prints_on_panic(),
         };
         prints.store(true, Ordering::Relaxed);
     }
@@ -356,8 +356,8 @@ impl Embedded {
     /// The last events of the journal, a line each.
     fn text_of_last(&self, journal: &Journal, count: usize) -> String {
         let shown = &journal[journal.len().saturating_sub(count)..];
-        let place = self.addr().map(|addr| format!(" on {addr}")).unwrap_or_default();
-        let mut text = format!("the last events of the broker{place}:\n");
+        let address = self.addr().map(|addr| format!(" on {addr}")).unwrap_or_default();
+        let mut text = format!("the last events of the broker{address}:\n");
         let before = journal.dropped() + (journal.len() - shown.len()) as u64;
         if before > 0 {
             // Writing into a string does not fail.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::server::Place;
+use super::server::Backend;
 use super::{Broker, Embedded, Server, StartError};
 use crate::clients::Filter;
 use crate::engine::{Direction, Held};
@@ -57,9 +57,9 @@ impl<S: Server> Broker<S> {
     #[allow(clippy::needless_pass_by_value)]
     #[track_caller]
     pub fn kill_clients(&self, filter: Filter) -> usize {
-        match self.server.place() {
-            Place::Embedded(broker) => broker.shared.kill_clients(&filter),
-            Place::Attached(server) => server.kill_clients(&filter),
+        match self.server.backend() {
+            Backend::Embedded(broker) => broker.shared.kill_clients(&filter),
+            Backend::Attached(server) => server.kill_clients(&filter),
         }
     }
 }
@@ -175,10 +175,10 @@ impl Broker {
     /// client.get_connection()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn refuse_connections(&self) -> Refusal {
+    pub fn refuse_connections(&self) -> RefuseGuard {
         let shared = &self.server.shared;
         shared.refuse_connections();
-        Refusal { shared: Arc::clone(shared) }
+        RefuseGuard { shared: Arc::clone(shared) }
     }
 
     /// Handles nothing that these clients send until what is returned is dropped, as a server that hangs: their
@@ -213,7 +213,7 @@ impl Broker {
     /// ```
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
-    pub fn stop_reading(&self, filter: Filter) -> Stall {
+    pub fn stop_reading(&self, filter: Filter) -> PauseGuard {
         self.server.stall(&filter, Direction::Reading)
     }
 
@@ -245,34 +245,34 @@ impl Broker {
     /// ```
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
-    pub fn stop_writing(&self, filter: Filter) -> Stall {
+    pub fn stop_writing(&self, filter: Filter) -> PauseGuard {
         self.server.stall(&filter, Direction::Writing)
     }
 }
 
 impl Embedded {
-    fn stall(&self, filter: &Filter, direction: Direction) -> Stall {
+    fn stall(&self, filter: &Filter, direction: Direction) -> PauseGuard {
         let held = self.shared.hold(filter, direction);
-        Stall { shared: Arc::clone(&self.shared), held, direction }
+        PauseGuard { shared: Arc::clone(&self.shared), held, direction }
     }
 }
 
 /// As long as it is there new connections are refused, see [`Broker::refuse_connections`]. It may outlive the broker.
 #[must_use = "connections are taken again when this is dropped"]
-pub struct Refusal {
+pub struct RefuseGuard {
     shared: Arc<Shared>,
 }
 
-impl fmt::Debug for Refusal {
+impl fmt::Debug for RefuseGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal").finish_non_exhaustive()
+        f.debug_struct("RefuseGuard").finish_non_exhaustive()
     }
 }
 
-impl Drop for Refusal {
+impl Drop for RefuseGuard {
     fn drop(&mut self) {
         if !self.shared.is_forked() {
-            self.shared.end_refusal();
+            self.shared.end_refusing();
         }
     }
 }
@@ -281,13 +281,13 @@ impl Drop for Refusal {
 /// [`Broker::stop_writing`]. Where several are there for one client, it goes on when the last is dropped. It may outlive
 /// its clients and the broker.
 #[must_use = "the broker goes on when this is dropped"]
-pub struct Stall {
+pub struct PauseGuard {
     shared: Arc<Shared>,
     held: Vec<Held>,
     direction: Direction,
 }
 
-impl Stall {
+impl PauseGuard {
     /// How many clients were meant.
     #[must_use]
     pub fn clients(&self) -> usize {
@@ -295,17 +295,17 @@ impl Stall {
     }
 }
 
-impl fmt::Debug for Stall {
+impl fmt::Debug for PauseGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clients = self.held.len();
-        f.debug_struct("Stall")
+        f.debug_struct("PauseGuard")
             .field("direction", &self.direction)
             .field("clients", &clients)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Stall {
+impl Drop for PauseGuard {
     fn drop(&mut self) {
         if !self.shared.is_forked() {
             self.shared.release(&self.held, self.direction);

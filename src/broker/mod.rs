@@ -25,7 +25,7 @@ pub use builder::Builder;
 pub use error::{CommandError, ErrorReply, StartError};
 pub use faults::{Anything, Commands, Fault, Faults, Messages};
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
-pub use lifecycle::{Refusal, Stall};
+pub use lifecycle::{PauseGuard, RefuseGuard};
 pub use server::{AnyServer, Embedded, Server};
 pub use state::State;
 pub use wait::{Wait, WaitError};
@@ -42,7 +42,7 @@ use crate::clients::condition::Condition;
 use crate::remote::{percent_encoded, percent_encoded_path};
 use crate::resp::{OwnedRequest, Value};
 use crate::server::{ClientStream, Shared};
-use server::Place;
+use server::Backend;
 
 /// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the
 /// buffers of a socket.
@@ -119,12 +119,12 @@ impl<S: Server> Broker<S> {
     #[must_use]
     #[track_caller]
     pub fn url(&self) -> String {
-        match self.server.place() {
-            Place::Embedded(broker) => match broker.url() {
+        match self.server.backend() {
+            Backend::Embedded(broker) => match broker.url() {
                 Some(url) => url,
                 None => panic!("{}", listens_nowhere("url")),
             },
-            Place::Attached(server) => server.url(),
+            Backend::Attached(server) => server.url(),
         }
     }
 
@@ -133,9 +133,9 @@ impl<S: Server> Broker<S> {
     /// [`Builder::start_on_this_runtime`] as long as there is no [`serve_listener`](Broker::serve_listener).
     #[must_use]
     pub fn addr(&self) -> Option<SocketAddr> {
-        match self.server.place() {
-            Place::Embedded(broker) => broker.addr(),
-            Place::Attached(server) => server.addr(),
+        match self.server.backend() {
+            Backend::Embedded(broker) => broker.addr(),
+            Backend::Attached(server) => server.addr(),
         }
     }
 
@@ -156,9 +156,9 @@ impl<S: Server> Broker<S> {
     /// The path of the Unix socket, if there is one.
     #[must_use]
     pub fn unix_socket(&self) -> Option<&std::path::Path> {
-        match self.server.place() {
-            Place::Embedded(broker) => broker.unix_socket.as_deref(),
-            Place::Attached(server) => server.unix_socket(),
+        match self.server.backend() {
+            Backend::Embedded(broker) => broker.unix_socket.as_deref(),
+            Backend::Attached(server) => server.unix_socket(),
         }
     }
 
@@ -186,15 +186,15 @@ impl<S: Server> Broker<S> {
     /// database of the test. What cannot be reached ends at once.
     #[must_use]
     pub fn connect(&self) -> ClientStream {
-        match self.server.place() {
-            Place::Embedded(broker) => {
+        match self.server.backend() {
+            Backend::Embedded(broker) => {
                 let (stream, driver) = broker.shared.connect(broker.address_in_memory(), STREAM_BUFFER);
                 if let Some(driver) = driver {
                     broker.runtime.spawn(driver);
                 }
                 stream
             }
-            Place::Attached(server) => {
+            Backend::Attached(server) => {
                 let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
                 server.connect(theirs);
                 ClientStream::of_pipe(ours)
@@ -228,11 +228,11 @@ impl<S: Server> Broker<S> {
     #[track_caller]
     pub fn watch_commands(&self) -> Watch {
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        match self.server.place() {
-            Place::Embedded(broker) => {
-                broker.runtime.spawn(Arc::clone(&broker.shared).tell_commands(theirs));
+        match self.server.backend() {
+            Backend::Embedded(broker) => {
+                broker.runtime.spawn(Arc::clone(&broker.shared).send_commands(theirs));
             }
-            Place::Attached(server) => server.tell_commands(theirs),
+            Backend::Attached(server) => server.send_commands(theirs),
         }
         Watch::new(ours)
     }
@@ -262,9 +262,9 @@ impl<S: Server> Broker<S> {
     /// ```
     pub fn command(&self, arguments: impl IntoArguments) -> Result<Value, CommandError> {
         let request = arguments::request(arguments);
-        match self.server.place() {
-            Place::Embedded(broker) => answer(&broker.shared, &request),
-            Place::Attached(server) => server.command(request),
+        match self.server.backend() {
+            Backend::Embedded(broker) => answer(&broker.shared, &request),
+            Backend::Attached(server) => server.command(request),
         }
     }
 
@@ -290,12 +290,12 @@ impl<S: Server> Broker<S> {
         arguments: impl IntoArguments,
     ) -> impl Future<Output = Result<Value, CommandError>> + Send {
         let request = arguments::request(arguments);
-        let running = match self.server.place() {
-            Place::Embedded(broker) => {
+        let running = match self.server.backend() {
+            Backend::Embedded(broker) => {
                 let shared = Arc::clone(&broker.shared);
                 broker.runtime.spawn(async move { answer(&shared, &request) })
             }
-            Place::Attached(server) => server.begin_command(request),
+            Backend::Attached(server) => server.begin_command(request),
         };
         async move {
             match running.await {
@@ -331,14 +331,14 @@ impl<S: Server> Broker<S> {
     /// ```
     #[track_caller]
     pub fn wait_for_subscribers(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        Wait::new(self.server.place(), Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
+        Wait::new(self.server.backend(), Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
     }
 
     /// Waits until `count` clients or more are subscribed to this very pattern; with 0 until nobody is.
     #[track_caller]
     pub fn wait_for_pattern_subscribers(&self, pattern: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
         Wait::new(
-            self.server.place(),
+            self.server.backend(),
             Condition::PatternSubscribers { pattern: pattern.as_ref().to_vec(), count },
         )
     }
@@ -359,7 +359,7 @@ impl<S: Server> Broker<S> {
     /// ```
     #[track_caller]
     pub fn wait_for_blocked(&self, key: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        Wait::new(self.server.place(), Condition::Blocked { key: key.as_ref().to_vec(), count })
+        Wait::new(self.server.backend(), Condition::Blocked { key: key.as_ref().to_vec(), count })
     }
 
     /// Waits until `count` messages or more have been published on the channel since the start, whoever got them: until
@@ -382,16 +382,16 @@ impl<S: Server> Broker<S> {
     /// ```
     #[track_caller]
     pub fn wait_for_published(&self, channel: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
-        if let Place::Embedded(broker) = self.server.place() {
+        if let Backend::Embedded(broker) = self.server.backend() {
             broker.assert_recording();
         }
-        Wait::new(self.server.place(), Condition::Published { channel: channel.as_ref().to_vec(), count })
+        Wait::new(self.server.backend(), Condition::Published { channel: channel.as_ref().to_vec(), count })
     }
 
     /// Waits until `count` clients or more are connected; with 0 until nobody is.
     #[track_caller]
     pub fn wait_for_clients(&self, count: usize) -> Wait<'_> {
-        Wait::new(self.server.place(), Condition::Clients { count })
+        Wait::new(self.server.backend(), Condition::Clients { count })
     }
 
     /// Waits until `count` entries of the stream or more have been delivered to consumers of the group and are not
@@ -413,7 +413,7 @@ impl<S: Server> Broker<S> {
         count: usize,
     ) -> Wait<'_> {
         let (stream, group) = (stream.as_ref().to_vec(), group.as_ref().to_vec());
-        Wait::new(self.server.place(), Condition::Pending { stream, group, count })
+        Wait::new(self.server.backend(), Condition::Pending { stream, group, count })
     }
 
     /// Waits until a question about the state is answered with yes. It is asked at once and after every change, between
@@ -439,7 +439,7 @@ impl<S: Server> Broker<S> {
     /// ```
     #[track_caller]
     pub fn wait_until(&self, question: impl FnMut(State<'_>) -> bool + Send + 'static) -> Wait<'_> {
-        Wait::new(self.server.place(), goal::Goal::Until(Box::new(question)))
+        Wait::new(self.server.backend(), goal::Goal::Until(Box::new(question)))
     }
 }
 

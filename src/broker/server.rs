@@ -30,13 +30,13 @@ pub trait Server: sealed::Sealed {}
 pub(super) mod sealed {
     /// Where a broker is.
     pub trait Sealed {
-        fn place(&self) -> super::Place<'_>;
+        fn backend(&self) -> super::Backend<'_>;
     }
 }
 
 /// Where a broker is.
 #[derive(Clone, Copy)]
-pub enum Place<'a> {
+pub enum Backend<'a> {
     /// In this process.
     Embedded(&'a Embedded),
     /// It is a server that somebody else has started.
@@ -49,7 +49,7 @@ pub struct Embedded {
     pub(super) runtime: Handle,
     pub(super) stop: Arc<Notify>,
     pub(super) thread: Option<JoinHandle<()>>,
-    /// In place of the thread.
+    /// In backend of the thread.
     pub(super) tasks: Option<on_runtime::Tasks>,
     /// What it listens on.
     pub(super) addr: OnceLock<std::net::SocketAddr>,
@@ -65,8 +65,8 @@ pub struct Embedded {
 impl Server for Embedded {}
 
 impl sealed::Sealed for Embedded {
-    fn place(&self) -> Place<'_> {
-        Place::Embedded(self)
+    fn backend(&self) -> Backend<'_> {
+        Backend::Embedded(self)
     }
 }
 
@@ -87,10 +87,10 @@ enum Either {
 impl Server for AnyServer {}
 
 impl sealed::Sealed for AnyServer {
-    fn place(&self) -> Place<'_> {
+    fn backend(&self) -> Backend<'_> {
         match &self.0 {
-            Either::Embedded(broker) => Place::Embedded(&broker.server),
-            Either::Attached(server) => Place::Attached(server),
+            Either::Embedded(broker) => Backend::Embedded(&broker.server),
+            Either::Attached(server) => Backend::Attached(server),
         }
     }
 }
@@ -163,14 +163,14 @@ impl<S: Server> super::Broker<S> {
     /// ```
     #[must_use]
     pub fn unique(&self, name: &str) -> String {
-        match self.server.place() {
-            Place::Embedded(_) => name.to_owned(),
-            Place::Attached(server) => format!("{name}:{}", server.token()),
+        match self.server.backend() {
+            Backend::Embedded(_) => name.to_owned(),
+            Backend::Attached(server) => format!("{name}:{}", server.token()),
         }
     }
 }
 
-impl Place<'_> {
+impl Backend<'_> {
     /// Prints what happened before a failure, if the test wants that.
     pub(super) fn print_if_wanted(self) {
         match self {
@@ -180,7 +180,7 @@ impl Place<'_> {
     }
 }
 
-impl std::fmt::Debug for Place<'_> {
+impl std::fmt::Debug for Backend<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Embedded(_) => "Embedded",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::attached::Asking;
+use super::attached::BlockingQuery;
 use crate::clients::condition::Condition;
 use crate::clients::pubsub::Kind;
 use crate::keyspace::Entry;
@@ -27,7 +27,7 @@ pub struct State<'a> {
 #[derive(Clone, Copy)]
 enum View<'a> {
     Engine(&'a EngineState),
-    Server(&'a Asking),
+    Server(&'a BlockingQuery),
 }
 
 impl<'a> State<'a> {
@@ -35,8 +35,8 @@ impl<'a> State<'a> {
         Self { view: View::Engine(state), database: None }
     }
 
-    pub(super) fn of_server(asking: &'a Asking) -> Self {
-        Self { view: View::Server(asking), database: None }
+    pub(super) fn of_server(query: &'a BlockingQuery) -> Self {
+        Self { view: View::Server(query), database: None }
     }
 
     /// The same with the keys of another database. One that is not there has no keys.
@@ -46,20 +46,24 @@ impl<'a> State<'a> {
     }
 
     /// What an embedded broker and a real server each know.
-    fn either<T>(self, state: impl FnOnce(&'a EngineState) -> T, server: impl FnOnce(&'a Asking) -> T) -> T {
+    fn either<T>(
+        self,
+        state: impl FnOnce(&'a EngineState) -> T,
+        server: impl FnOnce(&'a BlockingQuery) -> T,
+    ) -> T {
         match self.view {
             View::Engine(broker) => state(broker),
-            View::Server(asking) => server(asking),
+            View::Server(query) => server(query),
         }
     }
 
     fn entry(self, state: &'a EngineState, key: &[u8]) -> Option<&'a Entry> {
-        state.databases.get(self.database.unwrap_or_default())?.look(key, state.now.millis())
+        state.databases.get(self.database.unwrap_or_default())?.get_live(key, state.now.millis())
     }
 
     /// What a command about keys answers; null for an error, as of a key of another type.
-    fn asked<const N: usize>(self, asking: &Asking, arguments: [&[u8]; N]) -> Value {
-        match asking.ask(self.database, &arguments) {
+    fn asked<const N: usize>(self, query: &BlockingQuery, arguments: [&[u8]; N]) -> Value {
+        match query.ask(self.database, &arguments) {
             Value::Error(_) => Value::Null,
             value => value,
         }
@@ -68,7 +72,7 @@ impl<'a> State<'a> {
     /// How many clients are connected.
     #[must_use]
     pub fn clients(self) -> usize {
-        self.either(|state| state.clients.len(), |asking| asking.count(Condition::Clients { count: 0 }))
+        self.either(|state| state.clients.len(), |query| query.count(Condition::Clients { count: 0 }))
     }
 
     /// How many clients have given themselves this name, by CLIENT SETNAME or HELLO.
@@ -77,7 +81,7 @@ impl<'a> State<'a> {
         let name = name.as_ref();
         self.either(
             |state| state.clients.iter().filter(|(_, client)| *client.name == *name).count(),
-            |asking| asking.clients().iter().filter(|client| client.name.as_bytes() == name).count(),
+            |query| query.clients().iter().filter(|client| client.name.as_bytes() == name).count(),
         )
     }
 
@@ -87,7 +91,7 @@ impl<'a> State<'a> {
         let channel = channel.as_ref();
         self.either(
             |state| state.pubsub.subscribers(Kind::Channel, channel),
-            |asking| asking.count(Condition::Subscribers { channel: channel.to_vec(), count: 0 }),
+            |query| query.count(Condition::Subscribers { channel: channel.to_vec(), count: 0 }),
         )
     }
 
@@ -97,7 +101,7 @@ impl<'a> State<'a> {
         let pattern = pattern.as_ref();
         self.either(
             |state| state.pubsub.subscribers(Kind::Pattern, pattern),
-            |asking| asking.count(Condition::PatternSubscribers { pattern: pattern.to_vec(), count: 0 }),
+            |query| query.count(Condition::PatternSubscribers { pattern: pattern.to_vec(), count: 0 }),
         )
     }
 
@@ -107,7 +111,7 @@ impl<'a> State<'a> {
         let channel = channel.as_ref();
         self.either(
             |state| state.journal.messages(channel),
-            |asking| asking.count(Condition::Published { channel: channel.to_vec(), count: 0 }),
+            |query| query.count(Condition::Published { channel: channel.to_vec(), count: 0 }),
         )
     }
 
@@ -117,7 +121,7 @@ impl<'a> State<'a> {
         let key = key.as_ref();
         self.either(
             |state| state.waiters.count(key),
-            |asking| asking.count(Condition::Blocked { key: key.to_vec(), count: 0 }),
+            |query| query.count(Condition::Blocked { key: key.to_vec(), count: 0 }),
         )
     }
 
@@ -126,7 +130,7 @@ impl<'a> State<'a> {
     pub fn blocked_clients(self) -> usize {
         self.either(
             |state| state.waiters.blocked(),
-            |asking| asking.clients().iter().filter(|client| client.blocked).count(),
+            |query| query.clients().iter().filter(|client| client.blocked).count(),
         )
     }
 
@@ -143,8 +147,8 @@ impl<'a> State<'a> {
                 let group = stream.and_then(|stream| stream.groups().get(group));
                 group.map_or(0, |group| group.pending().len())
             },
-            |asking| {
-                let summary = self.asked(asking, [b"XPENDING", stream, group]);
+            |query| {
+                let summary = self.asked(query, [b"XPENDING", stream, group]);
                 let count = summary.as_slice().and_then(|summary| summary.first()?.as_integer());
                 number(count)
             },
@@ -162,8 +166,8 @@ impl<'a> State<'a> {
                 let live = keys.filter(|(_, entry)| entry.expires().is_none_or(|at| at > now));
                 live.map(|(key, _)| key.to_vec()).collect()
             },
-            |asking| {
-                let keys = self.asked(asking, [b"KEYS", b"*"]);
+            |query| {
+                let keys = self.asked(query, [b"KEYS", b"*"]);
                 let keys = keys.as_slice().unwrap_or_default().iter();
                 keys.filter_map(|key| key.as_bytes().map(<[u8]>::to_vec)).collect()
             },
@@ -176,7 +180,7 @@ impl<'a> State<'a> {
         let key = key.as_ref();
         self.either(
             |state| self.entry(state, key).is_some(),
-            |asking| self.asked(asking, [b"EXISTS", key]) == 1,
+            |query| self.asked(query, [b"EXISTS", key]) == 1,
         )
     }
 
@@ -186,8 +190,8 @@ impl<'a> State<'a> {
         let key = key.as_ref();
         self.either(
             |state| self.entry(state, key).map_or(0, |entry| entry.value.len()),
-            |asking| {
-                let kind = self.asked(asking, [b"TYPE", key]);
+            |query| {
+                let kind = self.asked(query, [b"TYPE", key]);
                 let command: &[u8] = match kind.as_str() {
                     Some("string") => b"STRLEN",
                     Some("list") => b"LLEN",
@@ -197,7 +201,7 @@ impl<'a> State<'a> {
                     Some("stream") => b"XLEN",
                     _ => return 0,
                 };
-                number(self.asked(asking, [command, key]).as_integer())
+                number(self.asked(query, [command, key]).as_integer())
             },
         )
     }
@@ -211,7 +215,7 @@ impl<'a> State<'a> {
                 Some(crate::data::Value::String(string)) => Value::Bulk(string.bytes().to_vec()),
                 _ => Value::Null,
             },
-            |asking| self.asked(asking, [b"GET", key]),
+            |query| self.asked(query, [b"GET", key]),
         )
     }
 
@@ -227,7 +231,7 @@ impl<'a> State<'a> {
                 };
                 value.map_or(Value::Null, |value| Value::Bulk(value.to_vec()))
             },
-            |asking| self.asked(asking, [b"HGET", key, field]),
+            |query| self.asked(query, [b"HGET", key, field]),
         )
     }
 
@@ -241,9 +245,9 @@ impl<'a> State<'a> {
                 Some(crate::data::Value::SortedSet(set)) => set.score(member).is_some(),
                 _ => false,
             },
-            |asking| {
-                self.asked(asking, [b"SISMEMBER", key, member]) == 1
-                    || self.asked(asking, [b"ZSCORE", key, member]) != Value::Null
+            |query| {
+                self.asked(query, [b"SISMEMBER", key, member]) == 1
+                    || self.asked(query, [b"ZSCORE", key, member]) != Value::Null
             },
         )
     }
@@ -256,6 +260,6 @@ fn number(count: Option<i64>) -> usize {
 /// The state in a line.
 impl fmt::Debug for State<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.either(summary, Asking::summary))
+        f.write_str(&self.either(summary, BlockingQuery::summary))
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::goal::{Goal, Outcome};
-use super::server::Place;
+use super::server::Backend;
 use super::{DEFAULT_WAIT, Embedded};
 use crate::clients::condition::Seen;
 use crate::server::{Added, Panicked, Shared};
@@ -27,15 +27,15 @@ use crate::server::{Added, Panicked, Shared};
 /// use std::time::Duration;
 ///
 /// let broker = minibroker::Broker::start()?;
-/// let in_vain = broker.wait_for_subscribers("chat", 2).within(Duration::from_millis(10)).blocking();
-/// let told = in_vain.unwrap_err().to_string();
-/// assert!(told.starts_with("waited 10ms for 2 subscribers of channel \"chat\", saw 0 (at "));
+/// let timed_out = broker.wait_for_subscribers("chat", 2).within(Duration::from_millis(10)).blocking();
+/// let text = timed_out.unwrap_err().to_string();
+/// assert!(text.starts_with("waited 10ms for 2 subscribers of channel \"chat\", saw 0 (at "));
 /// # Ok::<(), minibroker::StartError>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "a wait does nothing unless it is awaited or `.blocking()` is called"]
 pub struct Wait<'a> {
-    place: Place<'a>,
+    backend: Backend<'a>,
     goal: Goal,
     within: Duration,
     caller: &'static Location<'static>,
@@ -44,9 +44,9 @@ pub struct Wait<'a> {
 /// Time was up before the state was there. It tells what was there instead, and where the test waited. If the broker is a
 /// [real server](super::Broker::attach), it may also be that this server could not be asked.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{trouble} (at {caller}){}", if *starved { STARVED } else { "" })]
+#[error("{failure} (at {caller}){}", if *starved { STARVED } else { "" })]
 pub struct WaitError {
-    trouble: Trouble,
+    failure: WaitFailure,
     /// [`Wait::blocking`] has kept a runtime from running anything.
     starved: bool,
     caller: &'static Location<'static>,
@@ -57,18 +57,18 @@ const STARVED: &str = "; `.blocking()` has kept the current-thread runtime of th
                        meanwhile: `.await` the wait, or let the test have a multi-thread runtime";
 
 #[derive(Clone, PartialEq, Eq)]
-enum Trouble {
-    InVain { wanted: String, seen: Seen, within: Duration },
-    NotAsked { wanted: String, why: String },
+enum WaitFailure {
+    TimedOut { wanted: String, seen: Seen, within: Duration },
+    Unavailable { wanted: String, why: String },
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for WaitFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InVain { wanted, seen, within } => {
+            Self::TimedOut { wanted, seen, within } => {
                 write!(f, "waited {within:?} for {wanted}, saw {}", seen.text)
             }
-            Self::NotAsked { wanted, why } => write!(f, "cannot wait for {wanted}: {why}"),
+            Self::Unavailable { wanted, why } => write!(f, "cannot wait for {wanted}: {why}"),
         }
     }
 }
@@ -85,17 +85,17 @@ impl WaitError {
     /// [`wait_until`](super::Broker::wait_until), or where a [real server](super::Broker::attach) could not be asked.
     #[must_use]
     pub fn seen(&self) -> Option<usize> {
-        match &self.trouble {
-            Trouble::InVain { seen, .. } => seen.count,
-            Trouble::NotAsked { .. } => None,
+        match &self.failure {
+            WaitFailure::TimedOut { seen, .. } => seen.count,
+            WaitFailure::Unavailable { .. } => None,
         }
     }
 }
 
 impl<'a> Wait<'a> {
     #[track_caller]
-    pub(super) fn new(place: Place<'a>, goal: impl Into<Goal>) -> Self {
-        Self { place, goal: goal.into(), within: DEFAULT_WAIT, caller: Location::caller() }
+    pub(super) fn new(backend: Backend<'a>, goal: impl Into<Goal>) -> Self {
+        Self { backend, goal: goal.into(), within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
     /// Gives up after this time, which begins with the wait.
@@ -116,121 +116,125 @@ impl<'a> Wait<'a> {
     ///
     /// The predicate of [`wait_until`](super::Broker::wait_until) panics: with what it has panicked with.
     pub fn blocking(self) -> Result<(), WaitError> {
-        let place = self.place;
+        let backend = self.backend;
         let probe = RuntimeProbe::start();
         self.wait_here().map_err(|mut error| {
             error.starved = probe.is_some_and(|probe| !probe.has_run());
-            place.print_if_wanted();
+            backend.print_if_wanted();
             error
         })
     }
 
     fn wait_here(self) -> Result<(), WaitError> {
-        let broker = match self.place {
-            Place::Embedded(broker) => broker,
-            Place::Attached(server) => {
+        let broker = match self.backend {
+            Backend::Embedded(broker) => broker,
+            Backend::Attached(server) => {
                 let end = self.end();
                 return end(server.wait(self.goal, self.within));
             }
         };
-        let (tell, told) = mpsc::channel();
-        let (within, in_vain) = (self.within, self.in_vain());
+        let (sender, receiver) = mpsc::channel();
+        let (within, timed_out) = (self.within, self.timeout_error());
         let Some(registration) = self.register(broker, move |outcome| {
             // Whoever has stopped waiting does not want to know.
-            let _ = tell.send(outcome);
+            let _ = sender.send(outcome);
         }) else {
             return Ok(());
         };
-        match told.recv_timeout(within) {
+        match receiver.recv_timeout(within) {
             Ok(outcome) => panic_with(outcome),
             Err(_) => match registration.give_up() {
-                Some(seen) => return Err(in_vain(seen)),
+                Some(seen) => return Err(timed_out(seen)),
                 // It came in the same moment.
-                None => told.recv().map_or((), panic_with),
+                None => receiver.recv().map_or((), panic_with),
             },
         }
         Ok(())
     }
 
     async fn wait(self) -> Result<(), WaitError> {
-        let place = self.place;
+        let backend = self.backend;
         let outcome = self.wait_async().await;
         if outcome.is_err() {
-            place.print_if_wanted();
+            backend.print_if_wanted();
         }
         outcome
     }
 
     async fn wait_async(self) -> Result<(), WaitError> {
-        let broker = match self.place {
-            Place::Embedded(broker) => broker,
-            Place::Attached(server) => {
+        let broker = match self.backend {
+            Backend::Embedded(broker) => broker,
+            Backend::Attached(server) => {
                 let end = self.end();
                 let mut waiting = Task(server.begin_wait(self.goal, self.within));
                 let outcome = poll_fn(|context| Pin::new(&mut waiting.0).poll(context)).await;
                 // The task is ended by this one only.
-                return end(outcome.unwrap_or(Outcome::NotAsked("the broker has gone".to_owned())));
+                return end(outcome.unwrap_or(Outcome::Unavailable("the broker has gone".to_owned())));
             }
         };
-        let (tell, mut told) = oneshot::channel();
-        let (within, in_vain) = (self.within, self.in_vain());
+        let (sender, mut receiver) = oneshot::channel();
+        let (within, timed_out) = (self.within, self.timeout_error());
         let Some(registration) = self.register(broker, move |outcome| {
             // Whoever has stopped waiting does not want to know.
-            let _ = tell.send(outcome);
+            let _ = sender.send(outcome);
         }) else {
             return Ok(());
         };
         // The timer runs in the broker's runtime: whoever awaits may have none, or one that is blocked.
         let mut timer = Task(broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
         let met = poll_fn(|context| {
-            if let Poll::Ready(outcome) = Pin::new(&mut told).poll(context) {
+            if let Poll::Ready(outcome) = Pin::new(&mut receiver).poll(context) {
                 return Poll::Ready(Some(outcome));
             }
             Pin::new(&mut timer.0).poll(context).map(|_| None)
         });
         if let Some(outcome) = met.await {
-            // It is told before its sender goes.
+            // It is text before its sender goes.
             if let Ok(outcome) = outcome {
                 panic_with(outcome);
             }
             return Ok(());
         }
         match registration.give_up() {
-            Some(seen) => return Err(in_vain(seen)),
+            Some(seen) => return Err(timed_out(seen)),
             // It came in the same moment.
-            None => told.await.map_or((), panic_with),
+            None => receiver.await.map_or((), panic_with),
         }
         Ok(())
     }
 
     /// The error for what was seen.
-    fn in_vain(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
+    fn timeout_error(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
         let (wanted, within, caller) = (self.goal.to_string(), self.within, self.caller);
-        move |seen| WaitError { trouble: Trouble::InVain { wanted, seen, within }, starved: false, caller }
+        move |seen| WaitError {
+            failure: WaitFailure::TimedOut { wanted, seen, within },
+            starved: false,
+            caller,
+        }
     }
 
     /// What the test gets for the end of a wait for a real server.
     fn end(&self) -> impl FnOnce(Outcome) -> Result<(), WaitError> + Send + use<> {
-        let (wanted, caller, in_vain) = (self.goal.to_string(), self.caller, self.in_vain());
+        let (wanted, caller, timed_out) = (self.goal.to_string(), self.caller, self.timeout_error());
         move |outcome| match outcome {
             Outcome::Met => Ok(()),
-            Outcome::InVain(seen) => Err(in_vain(seen)),
-            Outcome::NotAsked(why) => {
-                Err(WaitError { trouble: Trouble::NotAsked { wanted, why }, starved: false, caller })
+            Outcome::TimedOut(seen) => Err(timed_out(seen)),
+            Outcome::Unavailable(why) => {
+                Err(WaitError { failure: WaitFailure::Unavailable { wanted, why }, starved: false, caller })
             }
             Outcome::Panicked(panic) => resume_unwind(panic),
         }
     }
 
-    /// Has `tell` called once the state is there; none if it is there already.
+    /// Has `notify` called once the state is there; none if it is there already.
     fn register(
         self,
         broker: &'a Embedded,
-        tell: impl FnOnce(Result<(), Panicked>) + Send + 'static,
+        notify: impl FnOnce(Result<(), Panicked>) + Send + 'static,
     ) -> Option<Registration<'a>> {
         let shared = &*broker.shared;
         let awaited = self.goal.into();
-        match shared.look(|state| shared.waits.add(state, awaited, tell)) {
+        match shared.look(|state| shared.waits.add(state, awaited, notify)) {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),
         }
@@ -318,15 +322,15 @@ mod tests {
     #[test]
     fn a_wait_that_is_given_up_leaves_nothing_behind() {
         let broker = Broker::start().expect("it starts");
-        let nobody = waiting(&broker);
+        let none = waiting(&broker);
         let mut wait = broker.wait_for_subscribers("chat", 1).into_future();
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(wait.as_mut().poll(&mut context).is_pending());
-        assert_ne!(waiting(&broker), nobody);
+        assert_ne!(waiting(&broker), none);
         drop(wait);
-        assert_eq!(waiting(&broker), nobody);
-        let in_vain = broker.wait_for_subscribers("chat", 1).within(Duration::ZERO);
-        assert!(in_vain.blocking().is_err());
-        assert_eq!(waiting(&broker), nobody);
+        assert_eq!(waiting(&broker), none);
+        let timed_out = broker.wait_for_subscribers("chat", 1).within(Duration::ZERO);
+        assert!(timed_out.blocking().is_err());
+        assert_eq!(waiting(&broker), none);
     }
 }

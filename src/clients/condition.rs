@@ -8,32 +8,32 @@ use crate::clients::FaultId;
 /// How long a state is waited for unless the test says otherwise.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
-/// A state that can be waited for. A count of 0 waits until there is none; any other until there are so many or
+/// A state that can be waited for. A count of 0 waits until there is none; any other until there are that many or
 /// more.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// So many clients are subscribed to the channel itself.
+    /// `count` clients are subscribed to the channel itself.
     #[allow(missing_docs)]
     Subscribers { channel: Vec<u8>, count: usize },
-    /// So many clients are subscribed to the pattern.
+    /// `count` clients are subscribed to the pattern.
     #[allow(missing_docs)]
     PatternSubscribers { pattern: Vec<u8>, count: usize },
-    /// So many clients wait for the key.
+    /// `count` clients wait for the key.
     #[allow(missing_docs)]
     Blocked { key: Vec<u8>, count: usize },
-    /// The journal holds so many messages of the channel.
+    /// The journal holds `count` messages of the channel.
     #[allow(missing_docs)]
     Published { channel: Vec<u8>, count: usize },
-    /// So many clients are connected.
+    /// `count` clients are connected.
     #[allow(missing_docs)]
     Clients { count: usize },
-    /// So many entries of the stream have been delivered to the group and are not acknowledged.
+    /// `count` entries of the stream are pending in the group.
     #[allow(missing_docs)]
     Pending { stream: Vec<u8>, group: Vec<u8>, count: usize },
-    /// The key holds so many elements.
+    /// The key holds `count` elements.
     #[allow(missing_docs)]
     Length { database: usize, key: Vec<u8>, count: usize },
-    /// The fault, told in words, has struck so often.
+    /// The fault, described by `words`, has hit `count` times.
     #[allow(missing_docs)]
     Fault { fault: FaultId, words: String, count: usize },
 }
@@ -90,7 +90,7 @@ pub fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) ->
 /// How many commands a hint names.
 const COMMANDS_SHOWN: usize = 10;
 
-/// ` (commands since: INCRBY 2)`: what a fault did not strike.
+/// ` (commands since: INCRBY 2)`: what a fault did not hit.
 #[must_use]
 pub fn commands(names: &[(String, usize)]) -> String {
     if names.is_empty() {
@@ -117,8 +117,8 @@ impl fmt::Display for Condition {
                 (*count, "message published on channel", "messages published on channel", channel)
             }
             Self::Fault { words, count, .. } => {
-                let strikes = if *count == 1 { "strike" } else { "strikes" };
-                return write!(f, "{count} {strikes} of the fault `{words}`");
+                let hits = if *count == 1 { "hit" } else { "hits" };
+                return write!(f, "{count} {hits} of the fault `{words}`");
             }
             Self::Length { key, count, .. } => (*count, "element in key", "elements in key", key),
             Self::Clients { count } => {

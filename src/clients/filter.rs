@@ -1,4 +1,4 @@
-//! Which clients something is done to.
+//! Selecting clients.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::Client;
 use crate::data::Bytes;
 use crate::data::Quoted;
 
-/// Which clients are meant, for [`Broker::kill_clients`](crate::Broker::kill_clients),
+/// Selects clients, for [`Broker::kill_clients`](crate::Broker::kill_clients),
 /// [`Broker::stop_reading`](crate::Broker::stop_reading) and [`Broker::stop_writing`](crate::Broker::stop_writing).
 ///
-/// A filter chooses among those who are connected at the moment when it is used. Filters are put together with
+/// A filter selects among the clients that are connected when it is used. Filters are combined with
 /// [`and`](Filter::and), [`or`](Filter::or) and [`except`](Filter::except), and print as what they choose:
 ///
 /// ```
@@ -42,13 +42,13 @@ impl Filter {
         Self(Rule::All)
     }
 
-    /// The client with this number: what CLIENT ID tells, and [`Peer::id`](crate::Peer::id).
+    /// The client with this id: what CLIENT ID returns, and [`Peer::id`](crate::Peer::id).
     #[must_use]
     pub fn id(id: u64) -> Self {
         Self(Rule::Id(id))
     }
 
-    /// The clients that have given themselves this name by CLIENT SETNAME.
+    /// The clients with this name (CLIENT SETNAME).
     #[must_use]
     pub fn name(name: impl AsRef<[u8]>) -> Self {
         Self(Rule::Name(name.as_ref().into()))
@@ -74,7 +74,7 @@ impl Filter {
         Self(Rule::Pattern(pattern.as_ref().into()))
     }
 
-    /// The clients that are blocked on the key, in any database: by BLPOP, XREAD BLOCK and their like.
+    /// The clients that are blocked on the key, in any database, by BLPOP, XREAD BLOCK or a similar command.
     #[must_use]
     pub fn blocked_on(key: impl AsRef<[u8]>) -> Self {
         Self(Rule::BlockedOn(key.as_ref().into()))
@@ -98,18 +98,18 @@ impl Filter {
         Self(Rule::Except(Box::new(self.0), Box::new(other.0)))
     }
 
-    /// True if the client is meant.
+    /// True if the filter selects the client.
     #[must_use]
     pub fn matches(&self, client: &impl Candidate) -> bool {
         self.0.matches(client)
     }
 }
 
-/// A client that a [`Filter`] may choose: one of this broker, or of a server that is looked at from outside.
+/// A client that a [`Filter`] may select: one of this broker or of a real server.
 pub trait Candidate {
-    /// The number that CLIENT ID tells.
+    /// The id that CLIENT ID returns.
     fn id(&self) -> u64;
-    /// What it has told by CLIENT SETNAME.
+    /// Its name from CLIENT SETNAME.
     fn name(&self) -> &[u8];
     /// Its end of the connection.
     fn address(&self) -> &str;
@@ -163,7 +163,7 @@ impl Rule {
         }
     }
 
-    /// As a part of another: what is put together of several stands in brackets.
+    /// As a part of another filter: a combination stands in brackets.
     fn fmt_part(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::And(..) | Self::Or(..) | Self::Except(..) => write!(f, "({self})"),
@@ -172,7 +172,7 @@ impl Rule {
     }
 }
 
-/// What is told of a client that is meant: `named "worker-1"`.
+/// What selects a client: `named "worker-1"`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, word, other) = match self {
@@ -220,7 +220,7 @@ mod tests {
     use crate::state::State;
 
     #[test]
-    fn a_filter_chooses_who_is_meant_in_the_order_in_which_they_came() {
+    fn a_filter_selects_clients_in_the_order_of_their_arrival() {
         let mut state = State::new(Config::default(), 1, Time::from_millis(0));
         let clients: Vec<_> = (0..4)
             .map(|number| {

@@ -1,4 +1,4 @@
-//! The connected clients: what each has said about itself, what it is in the middle of, and its outbox.
+//! The connected clients: what each has said about itself, its state, and its output buffer.
 
 use crate::config::OutputClass;
 
@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::data::{Bytes, IndexSet, Map, Time};
 use crate::resp::{OwnedRequest, Protocol};
 
-/// The place of a client in the table. It is given to another client after a disconnect; [`Client::id`] never is.
+/// The index of a client in the table. It is reused after a disconnect; [`Client::id`] never is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ClientKey(pub usize);
 
@@ -99,7 +99,7 @@ pub struct Address {
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Client {
-    /// The number that CLIENT ID tells; every connection gets the next one.
+    /// The id that CLIENT ID returns; every connection gets the next one.
     pub id: u64,
     /// Its ends.
     pub address: Box<Address>,
@@ -141,11 +141,11 @@ pub struct Client {
     pub created: Time,
     /// When it last sent a command.
     pub last_interaction: Time,
-    /// Its last command, by its place in the command table.
+    /// The index of its last command in the command table.
     pub last_command: Option<usize>,
     /// Which replies it wants.
     pub reply_mode: ReplyMode,
-    /// It sees all commands (MONITOR).
+    /// It receives all commands (MONITOR).
     pub monitor: bool,
     /// `CLIENT NO-EVICT`.
     pub no_evict: bool,
@@ -153,17 +153,17 @@ pub struct Client {
     pub no_touch: bool,
     /// Whether the connection stays.
     pub close: Close,
-    /// Whatever else it sends is thrown away, as it has broken the protocol unheard.
+    /// Everything else it sends is discarded: it has violated the protocol while its replies were off.
     pub ignored: bool,
     /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
     /// A fault has ended its connection.
     pub cut_by_fault: bool,
-    /// What a fault is about to do to its command, or to the reply of it.
-    pub strike: Option<Box<PendingFault>>,
+    /// What a fault is about to do to its command or to the reply.
+    pub pending_fault: Option<Box<PendingFault>>,
     /// It was cut off because it did not read what it was sent.
     pub over_output_limit: bool,
-    /// So many lines were left out of what it sees of all commands, since nobody reads them.
+    /// How many lines of MONITOR were left out because the client does not read them.
     pub left_out: u64,
     /// Bytes received.
     pub net_input: u64,
@@ -175,9 +175,9 @@ pub struct Client {
     pub internal: bool,
     /// It has sent something that waits for the end of DEBUG SLEEP, or until it is read from again.
     pub stalled: bool,
-    /// So many want it not to be read from.
+    /// How many guards stop reading from it.
     pub reading_stops: u32,
-    /// So many want it not to be written to.
+    /// How many guards stop writing to it.
     pub writing_stops: u32,
     /// It was cut off, and counts no more; only its connection is still to be closed.
     gone: bool,
@@ -185,18 +185,18 @@ pub struct Client {
     answered: u32,
     /// In [`Clients::dirty`].
     dirty: bool,
-    /// It may go on with its requests; the shell has not been told yet.
+    /// It may continue with its requests; the shell does not know yet.
     pub resumed: bool,
 }
 
 impl Client {
-    /// Channels and patterns together: the count that confirmations tell.
+    /// Channels and patterns together: the count in confirmations.
     #[must_use]
     pub fn subscription_count(&self) -> usize {
         self.subscriptions.as_ref().map_or(0, |all| all.channels.len() + all.patterns.len())
     }
 
-    /// The count that the confirmations of shard channels tell.
+    /// The count in confirmations of shard channels.
     #[must_use]
     pub fn shard_subscription_count(&self) -> usize {
         self.subscriptions.as_ref().map_or(0, |all| all.shard_channels.len())
@@ -227,7 +227,7 @@ impl Client {
     }
 
     /// True if it has to log in before it may do anything. A client that came while a password was required and
-    /// has not given it may go on once none is required any more.
+    /// has not given it may continue once none is required any more.
     #[must_use]
     pub fn must_authenticate(&self, config: &Config) -> bool {
         !self.authenticated && !config.requirepass.is_empty()
@@ -273,15 +273,16 @@ impl Client {
         self.outbox.capacity().max(self.pending_output()).min(FIXED_OUTPUT)
     }
 
-    /// How much memory its output takes: what is there, or what redis-server would take for as many bytes if that is more.
+    /// How much memory its output takes: the actual size, or what redis-server would use for the same bytes if that is
+    /// more.
     #[must_use]
     pub fn output_memory(&self) -> usize {
         let (_, blocks) = self.output_in_blocks();
         (self.outbox.capacity() + self.in_flight).max(self.reply_buffer() + blocks * OUTPUT_BLOCK)
     }
 
-    /// How redis-server would keep what has not been written: so many bytes in the fixed buffer of the client,
-    /// and so many blocks for the rest.
+    /// How redis-server would keep what has not been written: the bytes in the fixed buffer of the client,
+    /// and the number of blocks for the rest.
     #[must_use]
     pub fn output_in_blocks(&self) -> (usize, usize) {
         in_blocks(self.pending_output())
@@ -302,11 +303,11 @@ pub struct Clients {
     count: usize,
     /// Clients in MONITOR.
     pub monitors: Vec<ClientKey>,
-    /// When somebody may next have been idle for `timeout`, in milliseconds since the Unix epoch. Never later
-    /// than the truth; none: to be found out.
+    /// When a client may next have been idle for `timeout`, in milliseconds since the Unix epoch. Never later
+    /// than the actual time; `None`: unknown.
     idle_check: Option<i64>,
-    /// When somebody may have been over the soft limit of its outbox for too long, in milliseconds since the
-    /// Unix epoch. Never later than the truth.
+    /// When a client may have been over the soft limit of its outbox for too long, in milliseconds since the
+    /// Unix epoch. Never later than the actual time.
     pub(crate) soft_limit_check: Option<i64>,
     /// `client_output_buffer_limit_disconnections`.
     pub output_limit_disconnections: u64,
@@ -317,7 +318,7 @@ pub struct Clients {
 impl Clients {
     /// A client connects.
     pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
-        // Those of the embedding program leave no gap in the numbers that clients see.
+        // Clients of the embedding program leave no gap in the ids.
         self.last_id += u64::from(!internal);
         self.count += usize::from(!internal);
         let client = Client {
@@ -350,7 +351,7 @@ impl Clients {
             ignored: false,
             query_buffer: 0,
             cut_by_fault: false,
-            strike: None,
+            pending_fault: None,
             over_output_limit: false,
             left_out: 0,
             net_input: 0,
@@ -382,7 +383,7 @@ impl Clients {
         Some(client)
     }
 
-    /// A client that was cut off counts no more. Its place stays taken until its connection has been closed.
+    /// A client that was cut off counts no more. Its slot stays occupied until its connection has been closed.
     pub fn forget(&mut self, key: ClientKey) {
         if let Some(client) = self.slots.get_mut(key.0).filter(|client| client.is_listed()) {
             client.gone = true;
@@ -390,13 +391,13 @@ impl Clients {
         }
     }
 
-    /// The client at this place.
+    /// The client with this key.
     #[must_use]
     pub fn get(&self, key: ClientKey) -> Option<&Client> {
         self.slots.get(key.0)
     }
 
-    /// The client at this place, to change.
+    /// The client with this key, to change.
     pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
         self.slots.get_mut(key.0)
     }
@@ -421,13 +422,13 @@ impl Clients {
         self.count
     }
 
-    /// True if nobody is connected.
+    /// True if no client is connected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Tells the shell to look at a client.
+    /// Marks a client for the shell to look at.
     pub fn mark(&mut self, key: ClientKey) {
         if let Some(client) = self.slots.get_mut(key.0)
             && !client.dirty
@@ -437,7 +438,7 @@ impl Clients {
         }
     }
 
-    /// Tells the shell to look at a client that goes on, behind all who went on before: they run what they have sent
+    /// Marks a client that continues, behind all that continued before: they run what they have sent
     /// meanwhile in the order in which their waits ended.
     pub fn mark_resumed(&mut self, key: ClientKey) {
         if let Some(client) = self.slots.get_mut(key.0) {
@@ -523,9 +524,9 @@ impl Clients {
     }
 
     /// Gives back an outbox to which a reply was appended from `start` on, and does what follows every reply:
-    /// CLIENT REPLY SKIP goes on to the next command, messages to the client itself that came meanwhile go
-    /// behind the reply (so that they never stand within it), the limit of the outbox is checked, the shell is
-    /// told.
+    /// CLIENT REPLY SKIP applies to the next command, messages to the client itself that came meanwhile go
+    /// behind the reply (so that they never stand within it), the limit of the outbox is checked, the client is
+    /// marked for the shell.
     #[inline]
     pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
         let Some(client) = self.slots.get_mut(key.0) else { return };
@@ -606,16 +607,16 @@ impl Clients {
         idle.into_iter().chain(self.soft_limit_check).min()
     }
 
-    /// When somebody may have been idle for too long; never, if no `timeout` is set or nobody is there.
+    /// When a client may have been idle for too long; `None` if no `timeout` is set or no client is connected.
     pub(crate) fn next_idle_check(&self, config: &Config, now: Time) -> Option<i64> {
         if config.timeout == 0 || self.is_empty() {
             return None;
         }
-        // A client that comes or speaks later is due later than whatever was found at the last look.
+        // A client that connects or sends later is due later than the last result.
         self.idle_check.or(Some(now.millis()))
     }
 
-    /// Has the deadlines of idle clients found out anew: `timeout` has changed.
+    /// Recomputes the deadlines of idle clients: `timeout` has changed.
     pub fn forget_idle_check(&mut self) {
         self.idle_check = None;
     }
@@ -639,8 +640,8 @@ impl Clients {
         idle
     }
 
-    /// Appends the clients that the shell has to look at: all who were answered or go on, and then not more than `max`
-    /// others at a time.
+    /// Appends the clients that the shell has to look at: all that were answered or continue, and then not more than
+    /// `max` others at a time.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
         for key in self.answered.drain(..) {
             if !is_answered_again(&mut self.slots, key) {
@@ -656,8 +657,8 @@ impl Clients {
         }
     }
 
-    /// As [`Clients::take_dirty`], but takes those only that are found, and looks at no more than `max` of those who were
-    /// not answered. The others stay where they are.
+    /// As [`Clients::take_dirty`], but takes those only that are found, and looks at no more than `max` of those who
+    /// were not answered. The others stay where they are.
     pub fn take_dirty_found<T>(
         &mut self,
         into: &mut Vec<T>,

@@ -52,6 +52,6 @@ pub enum Consequence {
     Error(Bytes),
     /// The connection is closed.
     Disconnect,
-    /// It runs, and the connection is closed after so many bytes of its reply.
+    /// It runs, and the connection is closed after this many bytes of its reply.
     LoseReply(usize),
 }

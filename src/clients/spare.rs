@@ -1,4 +1,4 @@
-//! Buffers for outboxes that nobody uses at the moment.
+//! Unused buffers for outboxes.
 
 /// Empty buffers.
 #[derive(Debug, Default)]

@@ -29,7 +29,7 @@ pub enum Reason {
     Replicas,
     /// For the disks of replicas (WAITAOF).
     Disks,
-    /// For a state, as a tester does (MINIBROKER WAITFOR).
+    /// For a condition (MINIBROKER WAITFOR).
     Condition,
 }
 
@@ -50,7 +50,7 @@ pub struct Pause {
     pub writes_only: bool,
 }
 
-/// What a blocked client is told when it stops waiting without what it waited for.
+/// How a wait ends that does not get what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The answer of a timeout.
@@ -90,14 +90,14 @@ pub struct Blocked {
     pub request: OwnedRequest,
     /// What it waits for, if it reads streams and waits for nothing but new entries.
     pub wanted: Option<Wanted>,
-    /// The place in the order of arrival.
+    /// The position in the order of arrival.
     pub(crate) arrival: u64,
-    /// The key for which it has kept an earlier place, and that place.
+    /// The key for which it has kept an earlier place, and that position.
     kept: Option<(Bytes, u64)>,
 }
 
 impl Blocked {
-    /// The place among those who wait for a key.
+    /// The position among those who wait for a key.
     fn arrival_at(&self, key: &[u8]) -> u64 {
         match &self.kept {
             Some((kept, arrival)) if **kept == *key => *arrival,
@@ -113,11 +113,11 @@ struct Queues(Vec<(Reason, BTreeMap<u64, ClientKey>)>);
 
 impl Queues {
     fn add(&mut self, reason: Reason, arrival: u64, client: ClientKey) {
-        let place = self.0.iter().position(|(other, _)| *other == reason).unwrap_or_else(|| {
+        let position = self.0.iter().position(|(other, _)| *other == reason).unwrap_or_else(|| {
             self.0.push((reason, BTreeMap::new()));
             self.0.len() - 1
         });
-        self.0[place].1.insert(arrival, client);
+        self.0[position].1.insert(arrival, client);
     }
 
     fn remove(&mut self, arrival: u64) {
@@ -140,7 +140,7 @@ type ByKey = HashMap<Bytes, Queues, RandomState>;
 
 /// A client that waits for a state.
 #[derive(Debug)]
-struct Tester {
+struct ConditionWaiter {
     condition: Condition,
     /// When it gives up.
     until: Time,
@@ -152,7 +152,7 @@ pub struct Waiters {
     by_key: Vec<ByKey>,
     deadlines: BTreeSet<(i64, u64, ClientKey)>,
     paused: BTreeMap<u64, ClientKey>,
-    testers: BTreeMap<ClientKey, Tester>,
+    condition_waiters: BTreeMap<ClientKey, ConditionWaiter>,
     arrivals: u64,
     blocked: usize,
     /// How many of the blocked read for a group.
@@ -164,14 +164,14 @@ pub struct Waiters {
 }
 
 impl Waiters {
-    /// Nobody waits in so many databases.
+    /// No waiters, for this number of databases.
     #[must_use]
     pub fn new(databases: usize) -> Self {
         Self {
             by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(),
             deadlines: BTreeSet::new(),
             paused: BTreeMap::new(),
-            testers: BTreeMap::new(),
+            condition_waiters: BTreeMap::new(),
             arrivals: 0,
             blocked: 0,
             readers_of_groups: 0,
@@ -218,12 +218,12 @@ impl Waiters {
 
     /// Puts a client behind all who wait for one of its keys, but for this key, for which it keeps its place.
     pub(crate) fn move_behind(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8]) {
-        let place = blocked.arrival_at(key);
+        let position = blocked.arrival_at(key);
         self.arrivals += 1;
         for other in &blocked.keys {
             if let Some(queues) = self.by_key[blocked.db].get_mut(other) {
                 queues.remove(blocked.arrival_at(other));
-                queues.add(blocked.reason, if **other == *key { place } else { self.arrivals }, client);
+                queues.add(blocked.reason, if **other == *key { position } else { self.arrivals }, client);
             }
         }
         if let Some(deadline) = blocked.deadline {
@@ -231,17 +231,17 @@ impl Waiters {
             self.deadlines.insert((deadline, self.arrivals, client));
         }
         blocked.arrival = self.arrivals;
-        blocked.kept = Some((key.into(), place));
+        blocked.kept = Some((key.into(), position));
     }
 
-    /// Gives a client that has just begun to wait again the place for this key that it had before.
-    pub fn keep_place(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], place: u64) {
+    /// Gives a client that has just begun to wait again the position for this key that it had before.
+    pub fn keep_place(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], position: u64) {
         if let Some(queues) = self.by_key[blocked.db].get_mut(key)
             && blocked.keys.iter().any(|other| **other == *key)
         {
             queues.remove(blocked.arrival);
-            queues.add(blocked.reason, place, client);
-            blocked.kept = Some((key.into(), place));
+            queues.add(blocked.reason, position, client);
+            blocked.kept = Some((key.into(), position));
         }
     }
 
@@ -275,7 +275,7 @@ impl Waiters {
                 self.paused.remove(&blocked.arrival);
             }
             Reason::Condition => {
-                self.testers.remove(&client);
+                self.condition_waiters.remove(&client);
             }
             Reason::Delay => {}
             Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked -= 1,
@@ -399,41 +399,45 @@ impl Waiters {
         self.paused.values().copied().collect()
     }
 
-    /// A tester waits for the state, until then on the clock of the shell.
-    pub fn add_tester(&mut self, tester: ClientKey, condition: Condition, until: Time) {
-        self.testers.insert(tester, Tester { condition, until });
+    /// A client waits for a condition, until then on the clock of the shell.
+    pub fn add_condition_waiter(&mut self, client: ClientKey, condition: Condition, until: Time) {
+        self.condition_waiters.insert(client, ConditionWaiter { condition, until });
     }
 
-    /// True if a tester waits for a state.
+    /// True if a client waits for a condition.
     #[must_use]
-    pub fn has_testers(&self) -> bool {
-        !self.testers.is_empty()
+    pub fn has_condition_waiters(&self) -> bool {
+        !self.condition_waiters.is_empty()
     }
 
-    /// The testers, each with the state that it waits for.
-    pub fn testers(&self) -> impl Iterator<Item = (ClientKey, &Condition)> {
-        self.testers.iter().map(|(tester, waits)| (*tester, &waits.condition))
+    /// The clients that wait for a condition, each with the state that it waits for.
+    pub fn condition_waiters(&self) -> impl Iterator<Item = (ClientKey, &Condition)> {
+        self.condition_waiters.iter().map(|(client, waits)| (*client, &waits.condition))
     }
 
-    /// The state that this tester waits for.
+    /// The condition that this client waits for.
     #[must_use]
-    pub fn awaited(&self, tester: ClientKey) -> Option<&Condition> {
-        self.testers.get(&tester).map(|waits| &waits.condition)
+    pub fn awaited(&self, client: ClientKey) -> Option<&Condition> {
+        self.condition_waiters.get(&client).map(|waits| &waits.condition)
     }
 
-    /// The testers that wait for a state no longer than until then.
+    /// The clients whose wait for a condition ends by `now`.
     #[must_use]
-    pub fn impatient(&self, now: Time) -> Vec<ClientKey> {
-        self.testers.iter().filter(|(_, waits)| waits.until <= now).map(|(tester, _)| *tester).collect()
+    pub fn expired_waits(&self, now: Time) -> Vec<ClientKey> {
+        self.condition_waiters
+            .iter()
+            .filter(|(_, waits)| waits.until <= now)
+            .map(|(client, _)| *client)
+            .collect()
     }
 
-    /// When the next tester gives up.
+    /// When the next wait for a condition times out.
     #[must_use]
-    pub fn next_impatient(&self) -> Option<Time> {
-        self.testers.values().map(|waits| waits.until).min()
+    pub fn next_wait_deadline(&self) -> Option<Time> {
+        self.condition_waiters.values().map(|waits| waits.until).min()
     }
 
-    /// When the next waiter gives up, in milliseconds since the Unix epoch.
+    /// When the next wait times out, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_deadline(&self) -> Option<i64> {
         self.deadlines.first().map(|(at, ..)| *at)

@@ -17,7 +17,7 @@ pub struct Watches {
 }
 
 impl Watches {
-    /// No watches in so many databases.
+    /// No watches, for this number of databases.
     #[must_use]
     pub fn new(databases: usize) -> Self {
         Self { by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(), count: 0 }
@@ -33,8 +33,8 @@ impl Watches {
     /// A client no longer watches a key.
     pub fn remove(&mut self, db: usize, key: &[u8], client: ClientKey) {
         let Some(watchers) = self.by_key[db].get_mut(key) else { return };
-        if let Some(place) = watchers.iter().position(|watcher| *watcher == client) {
-            watchers.swap_remove(place);
+        if let Some(index) = watchers.iter().position(|watcher| *watcher == client) {
+            watchers.swap_remove(index);
             self.count -= 1;
         }
         if watchers.is_empty() {
@@ -54,8 +54,8 @@ impl Watches {
         }
     }
 
-    /// A key has been removed because its time has come: the transactions of its watchers will fail, but for whom it had
-    /// come already when WATCH did. They go on watching a key that is not there.
+    /// A key has been removed because its time has come: the transactions of its watchers will fail, but for whom it
+    /// had come already when WATCH did. They keep watching a key that does not exist.
     pub fn expired(&mut self, clients: &mut Clients, db: usize, key: &[u8]) {
         if self.count == 0 {
             return;

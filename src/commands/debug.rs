@@ -11,6 +11,7 @@ use super::object::is_shared;
 use crate::resp::{parse_decimal, up_to_nul};
 use crate::spec::numbers::{is_option, lenient_integer};
 use crate::spec::{Context, Error, Outcome};
+use crate::state::Lookup;
 
 /// `DEBUG subcommand [argument ...]`.
 ///
@@ -109,7 +110,7 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[2];
     let now = ctx.state.now;
     let version = ctx.state.config.compat;
-    let entry = ctx.state.peek(key).ok_or(Error::NO_SUCH_KEY)?;
+    let entry = ctx.state.lookup(key, Lookup::Untracked).ok_or(Error::NO_SUCH_KEY)?;
     let (value, access) = (&entry.value, entry.access);
     let count = if is_shared(value) { i32::MAX } else { 1 };
     // An address would not be the same in two runs.
@@ -126,7 +127,7 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
 /// `DEBUG LISTPACK key`: redis-server prints the listpack on its terminal.
 fn listpack(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.state.config.compat;
-    let entry = ctx.state.peek(&ctx.args[2]).ok_or(Error::NO_SUCH_KEY)?;
+    let entry = ctx.state.lookup(&ctx.args[2], Lookup::Untracked).ok_or(Error::NO_SUCH_KEY)?;
     if entry.value.encoding(version) != "listpack" {
         return Err(Error::new("ERR Not a listpack encoded object."));
     }

@@ -19,7 +19,7 @@ impl From<Corrupted> for Error {
 }
 
 /// The counter of a key, if it is there. Not counted as a hit or miss.
-fn peek<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
+fn view<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
     let string = state.get_mut::<ByteString>(key)?;
     checked(string.map(|string| string.bytes()))
 }
@@ -38,7 +38,7 @@ fn checked(bytes: Option<View<'_>>) -> Result<Option<View<'_>>, Error> {
 
 /// Changes the counter of a key, which is made if it is not there.
 fn edit<R>(state: &mut State, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, Error> {
-    if peek(state, key)?.is_none() {
+    if view(state, key)?.is_none() {
         state.insert(key, Value::String(ByteString::raw(hyperloglog::new())), None);
     }
     let string = state.get_or_create::<ByteString>(key)?;
@@ -53,7 +53,7 @@ fn edit<R>(state: &mut State, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R
 pub fn pfadd(ctx: &mut Context<'_>) -> Outcome {
     let (key, elements) = (&ctx.args[1], ctx.args.from(2));
     let sparse_max = ctx.state.config.hll_sparse_max_bytes;
-    let created = peek(ctx.state, key)?.is_none();
+    let created = view(ctx.state, key)?.is_none();
     let changes = edit(ctx.state, key, |counter| {
         let mut changes = usize::from(created);
         for element in elements.iter() {
@@ -141,7 +141,7 @@ pub fn pfmerge(ctx: &mut Context<'_>) -> Outcome {
 pub fn pfdebug(ctx: &mut Context<'_>) -> Outcome {
     let (subcommand, key) = (&ctx.args[1], &ctx.args[2]);
     let missing = || Error::new("ERR The specified key does not exist");
-    let counter = peek(ctx.state, key)?.ok_or_else(missing)?.to_vec();
+    let counter = view(ctx.state, key)?.ok_or_else(missing)?.to_vec();
     let dense = hyperloglog::is_dense(&counter);
     if is_option(subcommand, "GETREG") {
         let registers = hyperloglog::registers(&counter)?;

@@ -7,6 +7,7 @@ use crate::keyspace::Entry;
 use crate::resp::up_to_nul;
 use crate::spec::numbers::{self, ExpiryCondition, ExpiryForm, integer, integer_of_32_bits, is_option};
 use crate::spec::{Context, Error, Outcome};
+use crate::state::Lookup;
 
 /// `DEL key [key ...]`: how many of the keys there were.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {
@@ -28,21 +29,21 @@ pub fn unlink(ctx: &mut Context<'_>) -> Outcome {
 
 /// `EXISTS key [key ...]`: how many there are, a key that is named twice counted twice.
 pub fn exists(ctx: &mut Context<'_>) -> Outcome {
-    let found = ctx.args.from(1).iter().filter(|key| ctx.state.inspect(key).is_some()).count();
+    let found = ctx.args.from(1).iter().filter(|key| ctx.state.lookup(key, Lookup::Hit).is_some()).count();
     ctx.reply.count(found);
     Ok(())
 }
 
 /// `TOUCH key [key ...]`: how many of the keys there are; they are used now.
 pub fn touch(ctx: &mut Context<'_>) -> Outcome {
-    let found = ctx.args.from(1).iter().filter(|key| ctx.state.read(key).is_some()).count();
+    let found = ctx.args.from(1).iter().filter(|key| ctx.state.lookup(key, Lookup::Use).is_some()).count();
     ctx.reply.count(found);
     Ok(())
 }
 
 /// `TYPE key`.
 pub fn type_(ctx: &mut Context<'_>) -> Outcome {
-    let entry = ctx.state.inspect(&ctx.args[1]);
+    let entry = ctx.state.lookup(&ctx.args[1], Lookup::Hit);
     ctx.reply.simple(entry.map_or("none", |entry| entry.value.kind().name()));
     Ok(())
 }
@@ -108,7 +109,7 @@ fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let at = form.deadline(value, ctx.state.now);
     let at = at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))?;
     ctx.state.touch(key);
-    let old = ctx.state.peek(key).map(Entry::expires);
+    let old = ctx.state.lookup(key, Lookup::Untracked).map(Entry::expires);
     let allowed = old.is_some_and(|old| conditions.iter().all(|condition| condition.is_met(old, at)));
     if allowed && at <= ctx.state.now.millis() {
         ctx.state.remove(key);
@@ -151,7 +152,7 @@ fn rounded_seconds(millis: i64) -> i64 {
 
 fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
     let now = ctx.state.now.millis();
-    let answer = match ctx.state.inspect(&ctx.args[1]).map(Entry::expires) {
+    let answer = match ctx.state.lookup(&ctx.args[1], Lookup::Hit).map(Entry::expires) {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => tell(at, now),
@@ -196,9 +197,9 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     if db == ctx.state.db && from == to {
         return Err(Error::SAME_OBJECT);
     }
-    let copies =
-        ctx.state.read(from).is_some() && (!ctx.state.in_database(db, |state| state.touch(to)) || replaces);
-    if copies && let Some(entry) = ctx.state.peek(from) {
+    let copies = ctx.state.lookup(from, Lookup::Use).is_some()
+        && (!ctx.state.in_database(db, |state| state.touch(to)) || replaces);
+    if copies && let Some(entry) = ctx.state.lookup(from, Lookup::Untracked) {
         let (value, expires) = (entry.value.clone(), entry.expires());
         ctx.state.in_database(db, |state| {
             // Removed first: it is a new key even where there was one.

@@ -3,6 +3,7 @@
 use crate::data::value::Value;
 use crate::keyspace::Entry;
 use crate::spec::{Context, Error, Outcome};
+use crate::state::Lookup;
 
 /// `OBJECT ENCODING key`: in which form redis-server would keep the value.
 pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
@@ -73,7 +74,7 @@ fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
     } else {
         ctx.state.stats.keyspace_misses += 1;
     }
-    ctx.state.peek(key)
+    ctx.state.lookup(key, Lookup::Untracked)
 }
 
 /// True for the integers that redis-server has once only.

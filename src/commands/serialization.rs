@@ -6,10 +6,11 @@ use crate::data::dump::RestoreError;
 use crate::keyspace::Access;
 use crate::spec::numbers::{integer, is_option};
 use crate::spec::{Context, Error, Outcome};
+use crate::state::Lookup;
 
 /// `DUMP key`.
 pub fn dump(ctx: &mut Context<'_>) -> Outcome {
-    match ctx.state.read(&ctx.args[1]) {
+    match ctx.state.lookup(&ctx.args[1], Lookup::Use) {
         Some(entry) => ctx.reply.bulk(&dump::dump(&entry.value)),
         None => ctx.reply.null(),
     }
@@ -100,7 +101,7 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
             (Some(idle), _) if !counts => Some(Access::idle_for(idle, now)),
             _ => None,
         };
-        if let (Some(access), Some(entry)) = (access, ctx.state.peek_mut(key)) {
+        if let (Some(access), Some(entry)) = (access, ctx.state.lookup_mut(key, Lookup::Untracked)) {
             entry.access = access;
         }
         ctx.state.modified(Class::GENERIC, "restore", key);

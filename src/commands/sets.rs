@@ -9,7 +9,7 @@ use crate::data::{Set, Typed, WrongType};
 use crate::resp::{Args, Reply};
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
-use crate::state::State;
+use crate::state::{Lookup, State};
 
 /// `SADD key member [member ...]`: how many of the members are new.
 ///
@@ -127,7 +127,7 @@ pub fn smove(ctx: &mut Context<'_>) -> Outcome {
     let (source, destination, member) = (&args[1], &args[2], &args[3]);
     let limits = SetLimits::of(&ctx.state.config);
     let moved = ctx.state.contains(source) && {
-        if let Some(entry) = ctx.state.peek(destination) {
+        if let Some(entry) = ctx.state.lookup(destination, Lookup::Untracked) {
             Set::of(&entry.value).ok_or(WrongType)?;
         }
         let set: Option<&mut Set> = ctx.state.get_mut(source)?;

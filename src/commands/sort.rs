@@ -12,7 +12,7 @@ use crate::keyspace::Entry;
 use crate::resp::{parse_decimal, parse_double, up_to_nul};
 use crate::spec::numbers::{integer, is_option, without_space_in_front};
 use crate::spec::{Context, Error, Outcome};
-use crate::state::State;
+use crate::state::{Lookup, State};
 
 /// What the options say.
 struct Options<'a> {
@@ -59,7 +59,7 @@ impl<'a> Pattern<'a> {
             return Some(View::Bytes(element));
         }
         let key = self.key(element)?;
-        self.value(state.read(&key)?)
+        self.value(state.lookup(&key, Lookup::Use)?)
     }
 
     /// The key that it asks for an element.
@@ -171,14 +171,16 @@ pub fn sort_ro(ctx: &mut Context<'_>) -> Outcome {
 fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     let mut options = Options::read(ctx, may_store)?;
     let key = &ctx.args[1];
-    let entry = ctx.state.read(key);
+    let entry = ctx.state.lookup(key, Lookup::Use);
     let kind = entry.map(|entry| &entry.value);
     if options.keeps_order && options.store.is_some() && matches!(kind, Some(Value::Set(_))) {
         // A set has no order of its own that a list made of it could keep.
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
     }
     let elements = load(kind, &options)?;
-    if let Some(Value::SortedSet(set)) = ctx.state.peek_mut(key).map(|entry| &mut entry.value) {
+    if let Some(Value::SortedSet(set)) =
+        ctx.state.lookup_mut(key, Lookup::Untracked).map(|entry| &mut entry.value)
+    {
         // redis-server sorts the large form only, and leaves it so.
         set.index();
     }
@@ -244,7 +246,7 @@ fn sorted(state: &mut State, elements: Vec<Bytes>, options: &Options<'_>) -> Res
     let state: &State = state;
     if let Some(by) = options.by.as_ref().filter(|_| options.alphabetic) {
         for item in &mut items {
-            let entry = by.key(&item.element).and_then(|key| state.glimpse(&key));
+            let entry = by.key(&item.element).and_then(|key| state.lookup_shared(&key));
             item.weight = Weight::Text(entry.and_then(|entry| by.value(entry)));
         }
     }

@@ -10,14 +10,14 @@ pub use version::{UnknownVersion, Version};
 
 use crate::resp::parse::BULK_MAX;
 
-/// How much may wait for a client of some class.
+/// The limits of the output buffer for one class of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct OutputLimit {
     /// More bytes than this close the connection at once; 0: no limit.
     pub hard: usize,
     /// More bytes than this for `soft_seconds` close the connection; 0: no limit.
     pub soft: usize,
-    /// How long the soft limit may be passed.
+    /// How long the soft limit may be exceeded.
     pub soft_seconds: u64,
 }
 
@@ -40,7 +40,7 @@ pub struct Config {
     pub client_query_buffer_limit: usize,
     /// `client-output-buffer-limit normal`.
     pub output_limit_normal: OutputLimit,
-    /// `client-output-buffer-limit replica`: there are no replicas; kept so that CONFIG GET tells what was set.
+    /// `client-output-buffer-limit replica`: there are no replicas; kept so that CONFIG GET returns what was set.
     pub output_limit_replica: OutputLimit,
     /// `client-output-buffer-limit pubsub`.
     pub output_limit_pubsub: OutputLimit,
@@ -64,26 +64,26 @@ pub struct Config {
     pub hll_sparse_max_bytes: usize,
     /// `list-max-listpack-size`.
     pub list_max_listpack_size: i64,
-    /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements of so many bytes are kept apart; 0: as
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements from this many bytes have a node of their own; 0: as
     /// `list-max-listpack-size` has it.
     pub quicklist_packed_threshold: usize,
     /// `stream-node-max-bytes`.
     pub stream_node_max_bytes: usize,
     /// `stream-node-max-entries`.
     pub stream_node_max_entries: usize,
-    /// `maxmemory-policy`: what is noted of accesses to keys.
+    /// `maxmemory-policy`: what is recorded about accesses to keys.
     pub maxmemory_policy: Policy,
-    /// `lfu-log-factor`: how much less a use counts the more there have been.
+    /// `lfu-log-factor`: the more often a key was used, the less another use counts.
     pub lfu_log_factor: u32,
-    /// `lfu-decay-time`: the minutes after which a use less counts; 0: never.
+    /// `lfu-decay-time`: the minutes after which the counter decreases by one; 0: never.
     pub lfu_decay_time: u32,
     /// The version of Redis whose answers are given.
     pub compat: Version,
     /// Whether a client may control the broker by MINIBROKER.
     pub control: bool,
-    /// The port that CONFIG GET and INFO tell.
+    /// The port that CONFIG GET and INFO report.
     pub port: u16,
-    /// The addresses that CONFIG GET tells.
+    /// The addresses that CONFIG GET returns.
     pub bind: String,
     /// The path of the Unix socket; empty: none.
     pub unixsocket: String,
@@ -92,7 +92,7 @@ pub struct Config {
 /// The class of a client for `client-output-buffer-limit`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OutputClass {
-    /// Everybody else.
+    /// All other clients.
     Normal,
     /// A client with a subscription, in RESP2 or RESP3.
     Pubsub,

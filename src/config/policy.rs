@@ -1,6 +1,6 @@
-//! What `maxmemory-policy` takes.
+//! The values of `maxmemory-policy`.
 
-/// `maxmemory-policy`. Nothing is evicted, as there is no limit of memory; the policy says what is noted of an
+/// `maxmemory-policy`. Nothing is evicted, as there is no limit of memory; the policy says what is recorded about an
 /// access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -44,7 +44,7 @@ impl Policy {
         }
     }
 
-    /// True if it goes by how often a key is used.
+    /// True for the LFU policies: the frequency of use is recorded.
     #[must_use]
     pub fn counts(self) -> bool {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)

@@ -1,13 +1,13 @@
-//! The version of Redis that is spoken.
+//! The version of Redis that the broker behaves as.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A version of Redis, to be spoken as [`Builder::compat`](crate::Builder::compat) has it.
+/// A version of Redis for [`Builder::compat`](crate::Builder::compat).
 ///
-/// There is none between these: what came with Redis 7.2 is there from [`Version::Redis7_4`] on. What Redis 7.0.15 and 8.0.6
-/// answer was compared with such servers, see [`differences`](crate::differences). There was no server of 7.4 to compare
-/// with: its answers are those of 8.0 without what is known to have come later, which is commands of hashes.
+/// There is none between these: what came with Redis 7.2 is there from [`Version::Redis7_4`] on. What Redis 7.0.15 and
+/// 8.0.6 answer was compared with such servers, see [`differences`](crate::differences). There was no server of 7.4 to
+/// compare with: its answers are those of 8.0 without what is known to have come later, which is commands of hashes.
 ///
 /// ```
 /// use minibroker::Version;
@@ -35,7 +35,7 @@ impl Version {
     /// All versions, the oldest first.
     pub const ALL: [Self; 3] = [Self::Redis7_0, Self::Redis7_4, Self::Redis8_0];
 
-    /// The number with that of the last release, as INFO and HELLO tell it.
+    /// The full version number of the release that INFO and HELLO report.
     #[must_use]
     pub const fn release(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Version {
         }
     }
 
-    /// The first of these versions that has what some version of Redis (`7.2.0`) has brought.
+    /// The first of these versions that has what Redis `since` (such as `7.2.0`) introduced.
     #[must_use]
     pub(crate) const fn having(since: &str) -> Self {
         let number = since.as_bytes();
@@ -80,7 +80,7 @@ impl FromStr for Version {
     }
 }
 
-/// The text is none of the versions of [`Version`].
+/// The text does not name a [`Version`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownVersion;

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-/// The bit at a place; 0 behind the end.
+/// The bit at an index; 0 behind the end.
 #[must_use]
 pub fn get(bytes: &[u8], at: u64) -> bool {
     let byte = usize::try_from(at / 8).ok().and_then(|index| bytes.get(index)).copied();
     byte.unwrap_or_default() >> (7 - at % 8) & 1 == 1
 }
 
-/// Changes the bit at a place, if it is there; returns what it was.
+/// Changes the bit at an index, if it is there; returns what it was.
 pub fn set(bytes: &mut [u8], at: u64, bit: bool) -> bool {
     let old = get(bytes, at);
     if let Some(byte) = usize::try_from(at / 8).ok().and_then(|index| bytes.get_mut(index)) {

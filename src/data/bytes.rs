@@ -13,8 +13,8 @@ const SHORT_MAX: usize = 22;
 
 /// A key, an element or a member: any bytes. It is read as what it derefs to.
 ///
-/// Short ones lie where it lies: most keys and most of what chats say costs no allocation, and is found without following
-/// a pointer.
+/// Short ones lie where it lies: most keys and most of what chats say costs no allocation, and is found without
+/// following a pointer.
 #[derive(Clone)]
 pub struct Bytes(Kept);
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_and_what_is_long_reads_alike() {
+    fn short_and_long_bytes_compare_equal_to_slices() {
         for len in [0, 1, SHORT_MAX - 1, SHORT_MAX, SHORT_MAX + 1, 300] {
             let text = vec![b'x'; len];
             let bytes = Bytes::from(&text[..]);

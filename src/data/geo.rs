@@ -40,7 +40,7 @@ impl Extent {
         (self.min..=self.max).contains(&value)
     }
 
-    /// In which part of so many a value lies; the greatest value is beyond the last.
+    /// The index of the part that a value lies in, of `parts` equal parts; the greatest value is beyond the last.
     fn part(self, value: f64, parts: f64) -> u32 {
         // It is no less than 0 and no more than the number of the parts.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -59,7 +59,7 @@ impl Extent {
     }
 }
 
-/// A place, in degrees.
+/// A position, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Place {
     /// East of Greenwich.
@@ -69,14 +69,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// A place on the map; none if it is off it.
+    /// The position; `None` if it is outside of the map.
     #[must_use]
     pub fn new(longitude: f64, latitude: f64) -> Option<Self> {
         let is_on = LONGITUDES.contains(longitude) && LATITUDES.contains(latitude);
         is_on.then_some(Self { longitude, latitude })
     }
 
-    /// The score of the place in a sorted set.
+    /// The score of the position in a sorted set.
     #[must_use]
     pub fn score(self) -> f64 {
         // It has 53 bits at most.
@@ -85,7 +85,7 @@ impl Place {
         score
     }
 
-    /// The place of which a score tells; any score tells of one.
+    /// The position of a score; every score has one.
     #[must_use]
     pub fn of_score(score: f64) -> Self {
         let area = Cell { bits: to_u64(score), steps: STEPS }.area();
@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// The geohash as others write it: eleven characters, the last of which is always `0`, as redis-server has
-    /// not so many bits.
+    /// fewer bits.
     #[must_use]
     pub fn geohash(self) -> [u8; 11] {
         const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
@@ -170,7 +170,7 @@ struct Area {
 }
 
 impl Cell {
-    /// The cell of a place, if the grid covers these latitudes.
+    /// The cell of a position, if the grid covers these latitudes.
     fn of(place: Place, latitudes: Extent, steps: u32) -> Self {
         let parts = parts(steps);
         let latitude = latitudes.part(place.latitude, parts);
@@ -186,7 +186,7 @@ impl Cell {
         }
     }
 
-    /// The cell so many to the east and to the north, around the earth and over the poles.
+    /// The cell this many to the east and to the north, around the earth and over the poles.
     fn step(self, east: i8, north: i8) -> Self {
         let all = u64::MAX >> (64 - self.steps * 2);
         // What belongs to the other coordinate is passed over by a carry if it is all ones.
@@ -198,7 +198,7 @@ impl Cell {
         Self { bits: moved(ODD, EVEN, east) | moved(EVEN, ODD, north), steps: self.steps }
     }
 
-    /// The scores of the places in the cell.
+    /// The scores of the positions in the cell.
     fn scores(self) -> ScoreRange {
         let shift = 2 * (STEPS - self.steps);
         // They have 53 bits at most.
@@ -270,7 +270,7 @@ impl Shape {
         }
     }
 
-    /// The distance of a place from the middle, if it is covered.
+    /// The distance of a position from the middle, if the shape covers it.
     fn distance(self, middle: Place, place: Place) -> Option<f64> {
         match self {
             Self::Circle(radius) => {
@@ -302,7 +302,7 @@ pub struct Found<'a> {
     pub distance: f64,
 }
 
-/// The members of a sorted set that are within a shape around a place, in the order of the cells; no more than
+/// The members of a sorted set that are within a shape around a position, in the order of the cells; no more than
 /// `limit`, if there is one.
 #[must_use]
 pub fn search(set: &SortedSet, middle: Place, shape: Shape, limit: Option<usize>) -> Vec<Found<'_>> {

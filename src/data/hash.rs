@@ -47,7 +47,7 @@ const NEVER: i64 = i64::MAX;
 struct Expiry {
     /// The deadline of every field, or [`NEVER`], in the order of the fields. That of a small hash is ascending.
     deadlines: Vec<i64>,
-    /// Of a hash table: the deadlines in their order, with the places of the fields. Empty for a small hash.
+    /// Of a hash table: the deadlines in their order, with the indices of the fields. Empty for a small hash.
     order: BTreeSet<(i64, usize)>,
     /// Under which deadline the keyspace has filed the hash.
     filed: Option<i64>,
@@ -64,17 +64,17 @@ impl Expiry {
     }
 
     /// Files the deadline of a field in the order of a hash table, or takes it out.
-    fn file(&mut self, place: usize, filed: bool) {
-        let Some(at) = self.deadlines.get(place).copied().filter(|at| *at != NEVER) else { return };
+    fn file(&mut self, index: usize, filed: bool) {
+        let Some(at) = self.deadlines.get(index).copied().filter(|at| *at != NEVER) else { return };
         if filed {
-            self.order.insert((at, place));
+            self.order.insert((at, index));
         } else {
-            self.order.remove(&(at, place));
+            self.order.remove(&(at, index));
         }
     }
 
-    fn is_seen(&self, place: usize) -> bool {
-        self.hidden == 0 || self.deadlines.get(place).is_none_or(|at| *at > self.hidden_until)
+    fn is_seen(&self, index: usize) -> bool {
+        self.hidden == 0 || self.deadlines.get(index).is_none_or(|at| *at > self.hidden_until)
     }
 
     fn first(&self) -> Option<i64> {
@@ -94,7 +94,7 @@ pub enum Deadline {
 }
 
 impl Hash {
-    /// The number of fields. Those that have passed their time and that nobody has removed yet are counted, as
+    /// The number of fields. Fields that have expired and are not removed yet are counted, as
     /// HLEN does.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -133,8 +133,8 @@ impl Hash {
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         if self.expiry.is_some() {
-            let place = self.place(field)?;
-            return self.fields.get_index(place).map(|(_, value)| value.as_ref());
+            let index = self.index_of(field)?;
+            return self.fields.get_index(index).map(|(_, value)| value.as_ref());
         }
         self.fields.get(field).map(AsRef::as_ref)
     }
@@ -145,39 +145,39 @@ impl Hash {
         self.get(field).is_some()
     }
 
-    /// The place of a field that is seen.
-    fn place(&self, field: &[u8]) -> Option<usize> {
-        let place = self.fields.get_index_of(field)?;
-        self.is_seen(place).then_some(place)
+    /// The index of a field that is not hidden.
+    fn index_of(&self, field: &[u8]) -> Option<usize> {
+        let index = self.fields.get_index_of(field)?;
+        self.is_seen(index).then_some(index)
     }
 
-    fn is_seen(&self, place: usize) -> bool {
-        self.expiry.as_ref().is_none_or(|expiry| expiry.is_seen(place))
+    fn is_seen(&self, index: usize) -> bool {
+        self.expiry.as_ref().is_none_or(|expiry| expiry.is_seen(index))
     }
 
-    /// The field and value at a place of the table, if it is seen.
+    /// The field and value at an index of the table, if it is seen.
     #[must_use]
-    pub fn at(&self, place: usize) -> Option<(&[u8], &[u8])> {
-        let (field, value) = self.fields.get_index(place).filter(|_| self.is_seen(place))?;
+    pub fn at(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        let (field, value) = self.fields.get_index(index).filter(|_| self.is_seen(index))?;
         Some((field.as_ref(), value.as_ref()))
     }
 
     /// All fields that are seen, with their values: [`Hash::seen`] pairs.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         // What is hidden in a hash without deadlines is nothing: the check is a branch that is always the same.
-        let pairs = self.fields.iter().enumerate().filter(|(place, _)| self.is_seen(*place));
+        let pairs = self.fields.iter().enumerate().filter(|(index, _)| self.is_seen(*index));
         pairs.map(|(_, (field, value))| (field.as_ref(), value.as_ref()))
     }
 
     /// All fields, with their values and deadlines (milliseconds since the Unix epoch).
     pub fn iter_with_deadlines(&self) -> impl Iterator<Item = (&[u8], &[u8], Option<i64>)> {
-        let deadline = |place| self.expiry.as_ref().and_then(|expiry| expiry.deadlines.get(place).copied());
-        self.fields.iter().enumerate().map(move |(place, (field, value))| {
-            (field.as_ref(), value.as_ref(), deadline(place).filter(|at| *at != NEVER))
+        let deadline = |index| self.expiry.as_ref().and_then(|expiry| expiry.deadlines.get(index).copied());
+        self.fields.iter().enumerate().map(move |(index, (field, value))| {
+            (field.as_ref(), value.as_ref(), deadline(index).filter(|at| *at != NEVER))
         })
     }
 
-    /// Announces that one command is going to set so many fields, which may be the same one again and again:
+    /// Announces that one command is going to set `count` fields, possibly the same one several times:
     /// redis-server chooses by their number.
     pub fn expect(&mut self, fields: usize, limits: HashLimits) {
         if fields > limits.entries {
@@ -189,8 +189,8 @@ impl Hash {
         if !self.hashed {
             self.hashed = true;
             if let Some(expiry) = &mut self.expiry {
-                for place in 0..expiry.deadlines.len() {
-                    expiry.file(place, true);
+                for index in 0..expiry.deadlines.len() {
+                    expiry.file(index, true);
                 }
             }
         }
@@ -206,8 +206,8 @@ impl Hash {
         if field.len() > limits.value || value.len() > limits.value {
             self.become_hashed();
         }
-        if let Some(place) = self.fields.get_mut(field) {
-            *place = value.into();
+        if let Some(index) = self.fields.get_mut(field) {
+            *index = value.into();
             if self.expiry.is_some() && deadline == Deadline::Clear {
                 self.set_deadline(field, None);
             }
@@ -226,8 +226,8 @@ impl Hash {
     /// Removes a field and returns its value.
     pub fn remove(&mut self, field: &[u8]) -> Option<Bytes> {
         if self.expiry.is_some() {
-            let place = self.fields.get_index_of(field)?;
-            return self.remove_expiring(place);
+            let index = self.fields.get_index_of(field)?;
+            return self.remove_expiring(index);
         }
         if !self.hashed {
             return self.fields.shift_remove(field);
@@ -235,37 +235,37 @@ impl Hash {
         if self.walks.is_empty() {
             return self.fields.swap_remove(field);
         }
-        let mut place = self.fields.get_index_of(field)?;
-        while let Some(from) = self.walks.filler(place) {
-            self.fields.swap_indices(place, from);
-            place = from;
+        let mut index = self.fields.get_index_of(field)?;
+        while let Some(from) = self.walks.filler(index) {
+            self.fields.swap_indices(index, from);
+            index = from;
         }
-        self.fields.swap_remove_index(place).map(|(_, value)| value)
+        self.fields.swap_remove_index(index).map(|(_, value)| value)
     }
 
-    /// Removes the field at a place of a hash whose fields can expire.
-    fn remove_expiring(&mut self, mut place: usize) -> Option<Bytes> {
+    /// Removes the field at an index of a hash whose fields can expire.
+    fn remove_expiring(&mut self, mut index: usize) -> Option<Bytes> {
         let expiry = self.expiry.as_mut()?;
         if !self.hashed {
-            expiry.deadlines.remove(place);
-            return self.fields.shift_remove_index(place).map(|(_, value)| value);
+            expiry.deadlines.remove(index);
+            return self.fields.shift_remove_index(index).map(|(_, value)| value);
         }
-        expiry.file(place, false);
-        expiry.deadlines[place] = NEVER;
-        while let Some(from) = self.walks.filler(place) {
+        expiry.file(index, false);
+        expiry.deadlines[index] = NEVER;
+        while let Some(from) = self.walks.filler(index) {
             expiry.file(from, false);
-            expiry.deadlines.swap(place, from);
-            expiry.file(place, true);
-            self.fields.swap_indices(place, from);
-            place = from;
+            expiry.deadlines.swap(index, from);
+            expiry.file(index, true);
+            self.fields.swap_indices(index, from);
+            index = from;
         }
         let last = expiry.deadlines.len() - 1;
         expiry.file(last, false);
-        expiry.deadlines.swap_remove(place);
-        if place != last {
-            expiry.file(place, true);
+        expiry.deadlines.swap_remove(index);
+        if index != last {
+            expiry.file(index, true);
         }
-        self.fields.swap_remove_index(place).map(|(_, value)| value)
+        self.fields.swap_remove_index(index).map(|(_, value)| value)
     }
 
     /// Prepares for fields that expire, which a small hash shows in its encoding even before any does.
@@ -278,7 +278,7 @@ impl Hash {
     #[must_use]
     pub fn deadline(&self, field: &[u8]) -> Option<i64> {
         let expiry = self.expiry.as_ref()?;
-        let at = expiry.deadlines.get(self.place(field)?)?;
+        let at = expiry.deadlines.get(self.index_of(field)?)?;
         Some(*at).filter(|at| *at != NEVER)
     }
 
@@ -288,23 +288,23 @@ impl Hash {
         if deadline.is_some() {
             self.expect_deadlines();
         }
-        let (Some(place), Some(expiry)) = (self.fields.get_index_of(field), &mut self.expiry) else { return };
+        let (Some(index), Some(expiry)) = (self.fields.get_index_of(field), &mut self.expiry) else { return };
         let new = deadline.unwrap_or(NEVER);
         if self.hashed {
-            expiry.file(place, false);
-            if let Some(at) = expiry.deadlines.get_mut(place) {
+            expiry.file(index, false);
+            if let Some(at) = expiry.deadlines.get_mut(index) {
                 *at = new;
             }
-            expiry.file(place, true);
-        } else if expiry.deadlines.get(place) != Some(&NEVER) || new != NEVER {
-            expiry.deadlines.remove(place);
+            expiry.file(index, true);
+        } else if expiry.deadlines.get(index) != Some(&NEVER) || new != NEVER {
+            expiry.deadlines.remove(index);
             let to = if new == NEVER {
                 expiry.deadlines.len()
             } else {
                 expiry.deadlines.partition_point(|at| *at < new)
             };
             expiry.deadlines.insert(to, new);
-            self.fields.move_index(place, to);
+            self.fields.move_index(index, to);
         }
     }
 
@@ -328,15 +328,15 @@ impl Hash {
         let mut removed = 0;
         while removed < max {
             let first = self.expiry.as_ref().and_then(|expiry| expiry.order.first());
-            let Some((_, place)) = first.copied().filter(|(at, _)| *at <= now) else { break };
-            self.remove_expiring(place);
+            let Some((_, index)) = first.copied().filter(|(at, _)| *at <= now) else { break };
+            self.remove_expiring(index);
             removed += 1;
         }
         removed
     }
 
     /// Hides the fields that have passed their time at `now`, where they may not be removed yet. They are seen
-    /// again by nobody: the next change to the hash comes after [`Hash::remove_due`].
+    /// anywhere again: the next change to the hash comes after [`Hash::remove_due`].
     pub fn hide_due(&mut self, now: i64) {
         let Some(expiry) = &mut self.expiry else { return };
         if now > expiry.hidden_until {
@@ -362,7 +362,7 @@ impl Hash {
         self.expiry.as_mut()?.filed.take()
     }
 
-    /// One step of HSCAN: the cursor of the next step, 0 when all is done, and the places of the fields to return
+    /// One step of HSCAN: the cursor of the next step, 0 when all is done, and the indices of the fields to return
     /// now. A small hash is returned as a whole.
     #[must_use]
     pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
@@ -500,8 +500,8 @@ mod tests {
             for now in 0.. {
                 hash.remove_due(now, usize::MAX);
                 staying.retain(|field| hash.contains(field));
-                let (next, places) = hash.scan(cursor, random.u64(1..12));
-                for (field, _) in places.filter_map(|place| hash.at(place)) {
+                let (next, indices) = hash.scan(cursor, random.u64(1..12));
+                for (field, _) in indices.filter_map(|index| hash.at(index)) {
                     assert!(!returned.iter().any(|other| other == field), "seed {seed}: returned twice");
                     returned.push(field.to_vec());
                 }

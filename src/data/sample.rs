@@ -6,13 +6,13 @@ use fastrand::Rng;
 use foldhash::fast::RandomState;
 
 /// `count` different numbers below `len` in any order, or all: the beginning of a shuffled sequence, of which only the
-/// places are kept that differ from their number. The cost follows from the count alone.
+/// indices are kept that differ from their number. The cost follows from the count alone.
 pub fn in_any_order(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
     let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
-    let choose = |place: usize| {
-        let other = random.usize(place..len);
+    let choose = |index: usize| {
+        let other = random.usize(index..len);
         let number = moved.get(&other).copied().unwrap_or(other);
-        let displaced = moved.get(&place).copied().unwrap_or(place);
+        let displaced = moved.get(&index).copied().unwrap_or(index);
         moved.insert(other, displaced);
         number
     };

@@ -9,7 +9,8 @@ use crate::resp::parse_integer;
 /// The longest string that redis-server keeps in one piece with its header: `embstr`.
 pub const EMBEDDED_MAX: usize = 44;
 
-/// The longest string that takes no more than its place in the keyspace: with one byte more every entry would be longer.
+/// The longest string that takes no more than its place in the keyspace: with one byte more every entry would be
+/// longer.
 const SHORT_MAX: usize = 15;
 
 /// The length of the longest integer of 64 bits, with its sign.
@@ -31,7 +32,7 @@ enum Kept {
     Integer(i64),
     /// As [`Kept::Plain`], without memory of its own.
     Short(Short<SHORT_MAX>),
-    /// Written as a whole, so that the length tells `embstr` from `raw`.
+    /// Written as a whole: the length distinguishes `embstr` from `raw`.
     Plain(Vec<u8>),
     /// Changed in place and not longer than [`EMBEDDED_MAX`]. Boxed, as a second vector would make every entry
     /// of the keyspace longer.

@@ -1,4 +1,4 @@
-//! The time as the engine is told it.
+//! The time, as it is passed to the engine.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Time(u64);
 
 impl Time {
-    /// How far a clock can be moved: to the end of the year 9999, the last that ISO 8601 writes with four digits. Deadlines
-    /// behind it can still be told from each other, and every system's time holds it.
+    /// How far a clock can be moved: to the end of the year 9999, the last that ISO 8601 writes with four digits.
+    /// Deadlines behind it can still be distinguished, and every system's time type can hold it.
     pub const LAST: Self = Self(253_402_300_799_999_000);
 
-    /// The moment so many microseconds after the Unix epoch.
+    /// The time this many microseconds after the Unix epoch.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// The moment so many milliseconds after the Unix epoch; before it counts as the epoch.
+    /// The time this many milliseconds after the Unix epoch; a negative number counts as the epoch.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(u64::try_from(millis).unwrap_or_default().saturating_mul(1000))

@@ -4,14 +4,14 @@ use std::ops::Range;
 
 /// The walks over one table that have not come to their end.
 ///
-/// A walk goes from the end of the table to its beginning. Its cursor is the place below which everything is still to
-/// come. New items go to the end and move no other. What is removed leaves its place to another item, and two promises
+/// A walk goes from the end of the table to its beginning. Its cursor is the index below which everything is still to
+/// come. New items go to the end and move no other. What is removed is replaced by another item, and two promises
 /// depend on which one that is:
 ///
-/// - An item that is there from beginning to end is returned, as SCAN promises. Items only ever move to a lower place,
+/// - An item that is there from beginning to end is returned, as SCAN promises. Items only ever move to a lower index,
 ///   so that what is below a cursor stays below it.
-/// - No item is returned twice. If the last item, which was returned already, took over a place below the cursor, it
-///   would be returned again. So the item just below the cursor takes that place, the last item takes over the place
+/// - No item is returned twice. If the last item, which was returned already, took over an index below the cursor, it
+///   would be returned again. The item just below the cursor takes that index, the last item takes over the place
 ///   of that one, and the walk has one item less to come ([`Walks::filler`]).
 ///
 /// The first promise needs nothing but the cursor. The second one needs the walk to be remembered, and holds for the
@@ -23,9 +23,9 @@ pub(crate) struct Walks(Option<Box<Kept>>);
 /// client has given it up.
 const REMEMBERED: usize = 16;
 
-/// The bits of a cursor that are a place; those above tell apart walks that were at the same place at different times.
-/// Clients that keep a cursor as a double read it exactly.
-const PLACE_BITS: u32 = 40;
+/// The bits of a cursor that are an index; those above distinguish walks that were at the same index at different
+/// times. Clients that keep a cursor as a double read it exactly.
+const INDEX_BITS: u32 = 40;
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -39,7 +39,7 @@ struct Kept {
 struct Walk {
     /// What the client was given.
     cursor: u64,
-    /// The items at the places below this one are still to come.
+    /// The items at the indices below this one are still to come.
     left: usize,
     /// How many clients were given the cursor, less those that have come back with it.
     clients: u64,
@@ -55,8 +55,8 @@ impl Clone for Walks {
 }
 
 impl Walks {
-    /// One step over a table of `len` items: the cursor of the next step, 0 when all is done, and the places of `count`
-    /// items to return now. A cursor of 0 begins.
+    /// One step over a table of `len` items: the cursor of the next step, 0 when all is done, and the indices of
+    /// `count` items to return now. A cursor of 0 begins.
     pub(crate) fn step(&mut self, len: usize, cursor: u64, count: u64) -> (u64, Range<usize>) {
         let end = if cursor == 0 { len } else { self.take(cursor).min(len) };
         let start = end.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
@@ -69,41 +69,41 @@ impl Walks {
         self.0.is_none()
     }
 
-    /// An item goes from `hole`: the place of the item that is to take it over before that one's place is the hole. None
-    /// is left if the last item may take it.
+    /// An item goes from `hole`: the index of the item that is to take it over before that one's index is the hole.
+    /// None is left if the last item may take it.
     #[inline]
     pub(crate) fn filler(&mut self, hole: usize) -> Option<usize> {
         self.0.as_mut()?.filler(hole)
     }
 
-    /// All items but those at these places go, which are in ascending order.
-    pub(crate) fn only(&mut self, places: &[usize]) {
+    /// All items but those at these indices go, which are in ascending order.
+    pub(crate) fn only(&mut self, indices: &[usize]) {
         for walk in self.0.iter_mut().flat_map(|kept| &mut kept.walks) {
-            walk.left = places.partition_point(|place| *place < walk.left);
+            walk.left = indices.partition_point(|index| *index < walk.left);
         }
     }
 
-    /// Has the places below `left` treated as those of a walk, until [`Walks::release`].
+    /// Has the indices below `left` treated as those of a walk, until [`Walks::release`].
     pub(crate) fn hold(&mut self, left: usize) {
         self.0.get_or_insert_default().add(0, left);
     }
 
-    /// How many of the items remain that were at the places of [`Walks::hold`].
+    /// How many of the items remain that were at the indices of [`Walks::hold`].
     pub(crate) fn release(&mut self) -> usize {
         self.take(0)
     }
 
-    /// How many items are left to a walk, whose cursor has come back. Of one that nothing is known of, its cursor tells
+    /// How many items are left to a walk, whose cursor has come back. For an unknown cursor, its bits tell
     /// how many they were once; they are not more now.
     fn take(&mut self, cursor: u64) -> usize {
-        let unknown = usize::try_from(cursor & ((1 << PLACE_BITS) - 1)).unwrap_or(usize::MAX);
+        let unknown = usize::try_from(cursor & ((1 << INDEX_BITS) - 1)).unwrap_or(usize::MAX);
         let Some(kept) = &mut self.0 else { return unknown };
-        let Some(place) = kept.walks.iter().position(|walk| walk.cursor == cursor) else { return unknown };
-        let walk = &mut kept.walks[place];
+        let Some(index) = kept.walks.iter().position(|walk| walk.cursor == cursor) else { return unknown };
+        let walk = &mut kept.walks[index];
         walk.clients -= 1;
         let left = walk.left;
         if walk.clients == 0 {
-            kept.walks.remove(place);
+            kept.walks.remove(index);
             if kept.walks.is_empty() {
                 self.0 = None;
             }
@@ -111,7 +111,7 @@ impl Walks {
         left
     }
 
-    /// The cursor of a walk that has so many items left.
+    /// The cursor of a walk that has `left` items left.
     fn give(&mut self, left: usize) -> u64 {
         let kept = self.0.get_or_insert_default();
         let mut cursor = left as u64;
@@ -120,7 +120,7 @@ impl Walks {
                 walk.clients += 1;
                 return cursor;
             }
-            cursor += 1 << PLACE_BITS;
+            cursor += 1 << INDEX_BITS;
         }
         kept.add(cursor, left);
         cursor
@@ -130,12 +130,12 @@ impl Walks {
 impl Kept {
     fn add(&mut self, cursor: u64, left: usize) {
         if self.walks.len() >= REMEMBERED {
-            let oldest = (0..self.walks.len()).min_by_key(|place| self.walks[*place].number);
+            let oldest = (0..self.walks.len()).min_by_key(|index| self.walks[*index].number);
             oldest.map(|oldest| self.walks.remove(oldest));
         }
         self.given += 1;
-        let place = self.walks.partition_point(|walk| walk.left <= left);
-        self.walks.insert(place, Walk { cursor, left, clients: 1, number: self.given });
+        let index = self.walks.partition_point(|walk| walk.left <= left);
+        self.walks.insert(index, Walk { cursor, left, clients: 1, number: self.given });
     }
 
     fn filler(&mut self, hole: usize) -> Option<usize> {
@@ -178,8 +178,8 @@ mod tests {
         }
 
         fn scan(&mut self, cursor: u64, count: u64) -> (u64, Vec<u32>) {
-            let (next, places) = self.walks.step(self.items.len(), cursor, count);
-            (next, self.items[places].to_vec())
+            let (next, indices) = self.walks.step(self.items.len(), cursor, count);
+            (next, self.items[indices].to_vec())
         }
     }
 
@@ -253,8 +253,8 @@ mod tests {
             table.scan(0, count * 7);
         }
         assert_eq!(table.walks.0.as_ref().map(|kept| kept.walks.len()), Some(REMEMBERED));
-        for place in 0..1000 {
-            table.remove(place);
+        for index in 0..1000 {
+            table.remove(index);
         }
         assert!(table.moves <= 1000 * REMEMBERED);
     }
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!((first, second), (6, 6));
         table.remove(0);
         let (third, _) = table.scan(0, 3);
-        assert_eq!(third, 6 + (1 << PLACE_BITS), "another walk is at the same place");
+        assert_eq!(third, 6 + (1 << INDEX_BITS), "another walk is at the same index");
         for cursor in [first, second, third] {
             assert!(table.walks.0.is_some());
             assert_eq!(table.scan(cursor, 10).0, 0);
@@ -276,9 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_nobody_was_given_is_answered() {
+    fn an_unknown_cursor_is_accepted() {
         let mut table = Table { items: (0..10).collect(), ..Table::default() };
-        for cursor in [1, 9, 11, 1 << PLACE_BITS, (1 << PLACE_BITS) + 3, u64::MAX] {
+        for cursor in [1, 9, 11, 1 << INDEX_BITS, (1 << INDEX_BITS) + 3, u64::MAX] {
             let mut next = cursor;
             for _ in 0..=10 {
                 next = table.scan(next, 1).0;

@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::table::CONTROL;
 use std::time::Duration;
 
-/// What testers have ordered that lasts until they order otherwise.
+/// What test clients have ordered that lasts until they order otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
     held: Vec<(Vec<Held>, Direction)>,
@@ -121,7 +121,7 @@ impl Engine {
                     self.state.availability.refuse();
                 }
             }
-            Order::Accept => self.end_refusal(),
+            Order::Accept => self.end_refusing(),
             Order::Reset => {
                 let faults = self.state.faults.rules().map(|(fault, ..)| fault).collect();
                 for order in [Order::EndFaults(faults), Order::Release, Order::Accept] {
@@ -134,13 +134,13 @@ impl Engine {
         }
     }
 
-    fn end_refusal(&mut self) {
+    fn end_refusing(&mut self) {
         if self.ordered.refusal.take().is_some() {
-            self.state.availability.end_refusal();
+            self.state.availability.end_refusing();
         }
     }
 
-    /// Lets clients connect again when the time that testers gave has passed, or the tester has `gone` who could have said
+    /// Lets clients connect again when the time that test clients gave has passed, or the tester has `gone` who could have said
     /// so: nobody else can connect to say it.
     pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
         let now = self.state.real_now;
@@ -149,7 +149,7 @@ impl Engine {
             Until::Gone(tester) => Some(*tester) == gone,
         };
         if self.ordered.refusal.as_ref().is_some_and(is_over) {
-            self.end_refusal();
+            self.end_refusing();
         }
         if self.ordered.stop.take_if(|until| is_over(until)).is_some() && self.state.availability.is_stopped()
         {
@@ -157,7 +157,7 @@ impl Engine {
         }
     }
 
-    /// When what testers have ordered ends by itself next, in the shell's time.
+    /// When what test clients have ordered ends by itself next, in the shell's time.
     pub(super) fn next_end_of_orders(&self) -> Option<Time> {
         [self.ordered.stop, self.ordered.refusal].into_iter().flatten().filter_map(Until::time).min()
     }
@@ -167,33 +167,34 @@ impl Engine {
         let Ok((condition, within)) = control::condition(args, owner.db) else { return };
         let until = self.state.real_now + within;
         self.wait(client, args, Wait::without_keys(Reason::Condition, None));
-        self.state.waiters.add_tester(client, condition, until);
+        self.state.waiters.add_condition_waiter(client, condition, until);
     }
 
     /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
-    pub(super) fn tell_testers(&mut self) {
-        if self.state.waiters.has_testers() {
+    pub(super) fn notify_condition_waiters(&mut self) {
+        if self.state.waiters.has_condition_waiters() {
             self.serve_conditions();
         }
     }
 
-    /// Answers the testers whose state is there.
+    /// Answers the test clients whose state is there.
     fn serve_conditions(&mut self) {
         let state = &self.state;
         let is_met = |(_, condition): &(ClientKey, &Condition)| state.meets(condition);
-        let met: Vec<ClientKey> = state.waiters.testers().filter(is_met).map(|(tester, _)| tester).collect();
+        let met: Vec<ClientKey> =
+            state.waiters.condition_waiters().filter(is_met).map(|(tester, _)| tester).collect();
         for tester in met {
-            // A tester that was answered may have changed it by its next request.
+            // A test client that was answered may have changed it by its next request.
             if self.state.waiters.awaited(tester).is_some_and(|condition| self.state.meets(condition)) {
                 self.end_wait(tester, WaitEnd::Condition);
             }
         }
     }
 
-    /// Tells testers that wait in vain what there is instead. They wait in the shell's time: the broker's may stand
+    /// Tells test clients that wait in vain what there is instead. They wait in the shell's time: the broker's may stand
     /// still.
     pub(super) fn end_conditions(&mut self) {
-        for client in self.state.waiters.impatient(self.state.real_now) {
+        for client in self.state.waiters.expired_waits(self.state.real_now) {
             self.end_wait(client, WaitEnd::Condition);
         }
     }

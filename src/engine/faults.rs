@@ -14,7 +14,7 @@ use crate::{
     resp::Args,
     spec::{Command, Error},
     state::State,
-    testing::faults::Pretence,
+    testing::faults::SimulatedState,
 };
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
             }
             self.serve_ready();
         }
-        self.tell_testers();
+        self.notify_condition_waiters();
     }
 
     /// The error of a command inside of a script that a simulated state refuses. What the script has written before it
@@ -49,9 +49,9 @@ impl Engine {
         let State { clients, config, faults, .. } = &mut self.state;
         let owner = clients.get(client).filter(|owner| !owner.internal)?;
         let subject = subject(owner, command, args);
-        for state in [Pretence::OutOfMemory, Pretence::ReadOnly] {
+        for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
             if refuses(state, command, None, config.compat)
-                && let Some(fault) = faults.pretends(state, &subject)
+                && let Some(fault) = faults.simulates(state, &subject)
             {
                 self.state.note_fault(client, fault);
                 return Some(Error::new(state.error()));

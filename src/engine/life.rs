@@ -9,7 +9,7 @@
 //! 6. is [accounted for](Engine::account_for), and
 //! 7. its [reply](Engine::reply) is put into the client's output buffer.
 //!
-//! EXEC, scripts, faults, timers and testers take these steps too, and no others. The rules of waiting are redis-server's. A
+//! EXEC, scripts, faults, timers and test clients take these steps too, and no others. The rules of waiting are redis-server's. A
 //! key becomes ready when a command gives it a value. When that command is done, EXEC as a whole counting as one, its
 //! waiters are served in the order in which they came, each by running its command again; what that makes ready is served
 //! next. So an element goes to one waiter only, and one that has gone meanwhile loses none. For readers of a group of a
@@ -111,7 +111,7 @@ pub(super) enum WaitEnd<'a> {
     PauseOver,
     /// The delay by a fault is over.
     DelayOver,
-    /// The state that a tester waits for is there, or the tester's time is up.
+    /// The state that a test client waits for is there, or its time is up.
     Condition,
     /// Its time is up, or CLIENT UNBLOCK has ended it.
     GivenUp(Answer),
@@ -133,9 +133,9 @@ impl Engine {
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
         }
-        if self.state.waiters.pause.is_some() || self.state.waiters.has_testers() {
+        if self.state.waiters.pause.is_some() || self.state.waiters.has_condition_waiters() {
             self.end_pause_if_over();
-            self.tell_testers();
+            self.notify_condition_waiters();
         }
     }
 
@@ -196,26 +196,26 @@ impl Engine {
         let owner = clients.get(client)?;
         let spared = paused || owner.internal;
         let subject = subject(owner, command, args);
-        let mut pretended = None;
+        let mut simulated = None;
         let allowed = check_allowed(owner, config, command, |state| {
             let transaction = owner.transaction.as_deref();
             if !spared && refuses(state, command, transaction, config.compat) {
-                pretended = faults.pretends(state, &subject);
+                simulated = faults.simulates(state, &subject);
             }
-            pretended.is_some()
+            simulated.is_some()
         });
         if let Err(error) = allowed {
-            if let Some(fault) = pretended {
+            if let Some(fault) = simulated {
                 self.state.note_fault(client, fault);
             }
             self.refuse_command(client, Some(command), args, &error);
             return None;
         }
-        let pending = if spared { PendingFault::default() } else { faults.strike(&subject) };
+        let pending = if spared { PendingFault::default() } else { faults.apply(&subject) };
         if !pending.is_nothing()
             && let Some(owner) = clients.get_mut(client)
         {
-            owner.strike = Some(Box::new(pending));
+            owner.pending_fault = Some(Box::new(pending));
         }
         Some((command, false))
     }
@@ -283,7 +283,7 @@ impl Engine {
     /// A fault delays a command, and then CLIENT PAUSE keeps it waiting, even if it would only be queued; true if so.
     fn hold_command(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
         let Some(owner) = self.state.clients.get(client) else { return false };
-        let delay = owner.strike.as_ref().and_then(|pending| pending.hold);
+        let delay = owner.pending_fault.as_ref().and_then(|pending| pending.hold);
         let (reason, deadline) = if let Some((fault, delay)) = delay {
             self.state.note_fault(client, fault);
             (Reason::Delay, Some((self.state.now + delay).whole_millis()))
@@ -321,7 +321,7 @@ impl Engine {
     /// reply it does when that is complete.
     fn end_by_fault(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
         let Some(owner) = self.state.clients.get_mut(client) else { return true };
-        match owner.strike.take().and_then(|pending| pending.then) {
+        match owner.pending_fault.take().and_then(|pending| pending.then) {
             None => false,
             Some((fault, Consequence::Error(text))) => {
                 self.state.note_fault(client, fault);
@@ -333,7 +333,7 @@ impl Engine {
                 true
             }
             lost @ Some((_, Consequence::LoseReply(_))) => {
-                owner.strike = Some(Box::new(PendingFault { hold: None, then: lost }));
+                owner.pending_fault = Some(Box::new(PendingFault { hold: None, then: lost }));
                 false
             }
         }
@@ -482,7 +482,7 @@ impl Engine {
         let Wait { reason, keys, deadline, request, wanted } = wait;
         let State { clients, waiters, journal, now, .. } = &mut self.state;
         let Some(owner) = clients.get_mut(client) else { return };
-        // What a fault or a tester does is recorded as such.
+        // What a fault or a test client does is recorded as such.
         if journal.is_on() && !matches!(reason, Reason::Delay | Reason::Condition) {
             journal.blocked(owner, reason, &keys, deadline, *now);
         }
@@ -545,11 +545,11 @@ impl Engine {
         owner.resumed = false;
         if after_delay {
             // The delay is over, whatever the command waits for next.
-            owner.strike.get_or_insert_default().hold = None;
+            owner.pending_fault.get_or_insert_default().hold = None;
             self.state.keeps_expired = paused;
         }
         // What faults have looked at before is not looked at once more.
-        if owner.strike.is_none() {
+        if owner.pending_fault.is_none() {
             return self.begin(client, args);
         }
         if let Some(command) = TABLE.find(args, self.state.config.compat) {
@@ -571,7 +571,7 @@ impl Engine {
         if !is_old && self.must_pause(client, command) {
             // Faults have looked at it when it came.
             if let Some(owner) = self.state.clients.get_mut(client) {
-                owner.strike.get_or_insert_default();
+                owner.pending_fault.get_or_insert_default();
             }
             return self.wait(client, args, Wait::without_keys(Reason::Pause, None));
         }
@@ -679,7 +679,7 @@ impl Engine {
     #[inline(never)]
     fn lose_reply(&mut self, client: ClientKey, start: usize) {
         let owner = self.state.clients.get(client);
-        if owner.is_some_and(|owner| owner.blocked.is_none() && owner.strike.is_some()) {
+        if owner.is_some_and(|owner| owner.blocked.is_none() && owner.pending_fault.is_some()) {
             self.state.lose_reply(client, start);
         }
     }

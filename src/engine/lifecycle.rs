@@ -46,7 +46,7 @@ impl Engine {
         for client in &killed {
             self.cut(*client);
         }
-        self.tell_testers();
+        self.notify_condition_waiters();
         killed
     }
 
@@ -225,7 +225,7 @@ mod tests {
             assert_eq!(engine.next_deadline(), keeps_data.then_some(Time::from_millis(10)));
             engine.tick(later);
             assert_eq!(ask(&mut engine, &["DBSIZE"], later), if keeps_data { ":1\r\n" } else { ":0\r\n" });
-            engine.store_mut().availability.end_refusal();
+            engine.store_mut().availability.end_refusing();
             assert!(engine.state().availability.accepts());
             let client = engine.connect(Address::default(), later)?;
             assert_eq!(engine.client(client).map(|client| client.id), Some(2));

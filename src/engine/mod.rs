@@ -149,7 +149,7 @@ impl Engine {
         {
             journal.connected(owner, *now);
         }
-        self.tell_testers();
+        self.notify_condition_waiters();
         Ok(client)
     }
 
@@ -186,7 +186,7 @@ impl Engine {
         self.state.faults.forget_client(client);
         self.state.clients.remove(client);
         self.end_orders(Some(client));
-        self.tell_testers();
+        self.notify_condition_waiters();
     }
 
     /// Runs a request of the embedding program and appends the reply (RESP3) to `out`. It is nobody's

@@ -20,9 +20,9 @@ enum Timer {
     Pause,
     /// A client may have been idle, or over the soft limit of its output buffer, for too long.
     Clients,
-    /// A tester has waited for a state for as long as it may.
+    /// A test client has waited for a state for as long as it may.
     Condition,
-    /// What a tester has ordered for some time ends.
+    /// what a test client has ordered for some time ends.
     Order,
 }
 
@@ -39,7 +39,7 @@ impl Timer {
         let state = &engine.state;
         let millis = match self {
             Self::Wake => return state.asleep_until,
-            Self::Condition => return state.waiters.next_impatient(),
+            Self::Condition => return state.waiters.next_wait_deadline(),
             Self::Order => return engine.next_end_of_orders(),
             _ if state.asleep_until.is_some() => None,
             // None expires while CLIENT PAUSE lasts.
@@ -63,7 +63,7 @@ impl Timer {
 
 impl Engine {
     /// When [`Engine::tick`] has something to do next, in the caller's time. While the clock stands still time brings
-    /// nothing but the end of what testers wait for.
+    /// nothing but the end of what test clients wait for.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let due = self.next_due().and_then(|due| self.shell_time(due));
@@ -114,7 +114,7 @@ impl Engine {
         debug_assert!(due.is_some(), "something is due");
         self.fire(due.unwrap_or(Timer::Clients), keys);
         self.serve_ready();
-        self.tell_testers();
+        self.notify_condition_waiters();
     }
 
     fn fire(&mut self, timer: Timer, keys: &mut usize) {

@@ -1,11 +1,11 @@
-//! When a key was last used, or how often: what OBJECT IDLETIME and OBJECT FREQ tell.
+//! When a key was last used, or how often: what OBJECT IDLETIME and OBJECT FREQ report.
 
 use fastrand::Rng;
 
 use crate::config::Config;
 use crate::data::Time;
 
-/// The last access to a key, in redis-server's 24 bits: the second in which it was, or with a policy that goes by
+/// The last access to a key, in redis-server's 24 bits: the second, or with a policy that goes by
 /// frequency the minute (16 bits) and a counter (8 bits). As there, what the bits say follows the policy of the
 /// moment: after a change of the policy they mean little until the key is used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,19 +29,19 @@ fn minutes(now: Time) -> u32 {
 }
 
 impl Access {
-    /// Of a key that comes now.
+    /// For a new key.
     #[must_use]
     pub fn first(config: &Config, now: Time) -> Self {
         if config.maxmemory_policy.counts() { Self::counted(NEW_COUNT, now) } else { Self(seconds(now)) }
     }
 
-    /// With this counter, for a policy that goes by frequency.
+    /// With this counter, for the LFU policies.
     #[must_use]
     pub fn counted(count: u8, now: Time) -> Self {
         Self(minutes(now) << 8 | u32::from(count))
     }
 
-    /// So many seconds ago, for the other policies.
+    /// Last used `idle` seconds ago, for the other policies.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn idle_for(idle: i64, now: Time) -> Self {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_before_the_clock_began_anew_is_still_earlier() {
+    fn a_time_before_the_clock_wrapped_is_still_earlier() {
         let day = 86_400;
         let (then, now) = (Time::from_millis(16_777_215_000), Time::from_millis(16_777_218_000));
         assert_eq!(Access::first(&Config::default(), then).idle(now), 3);

@@ -55,7 +55,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// The number of keys, expired ones that nobody has noticed yet included, as DBSIZE counts them.
+    /// The number of keys, including expired ones that are not removed yet, as DBSIZE counts them.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -67,13 +67,13 @@ impl Database {
         self.entries.is_empty()
     }
 
-    /// The number of keys that expire some day.
+    /// The number of keys with an expiry.
     #[must_use]
     pub fn expiring(&self) -> usize {
         self.deadlines.len()
     }
 
-    /// The number of hashes with fields that expire some day.
+    /// The number of hashes with fields that have an expiry.
     #[must_use]
     pub fn with_expiring_fields(&self) -> usize {
         self.field_deadlines.hashes()
@@ -99,7 +99,7 @@ impl Database {
         i64::try_from(sum.checked_div(count).unwrap_or_default()).unwrap_or(i64::MAX)
     }
 
-    /// True if the key is there, expired or not.
+    /// True if the key exists, expired or not.
     #[must_use]
     pub fn has(&self, key: &[u8]) -> bool {
         self.entries.contains_key(key)
@@ -113,7 +113,7 @@ impl Database {
 
     /// The entry of a key that has not expired at `now` (milliseconds since the Unix epoch). Nothing is changed.
     #[must_use]
-    pub fn look(&self, key: &[u8], now: i64) -> Option<&Entry> {
+    pub fn get_live(&self, key: &[u8], now: i64) -> Option<&Entry> {
         self.entries.get(key).filter(|entry| !entry.expired(now))
     }
 
@@ -134,7 +134,7 @@ impl Database {
         self.entries.get_mut(key)
     }
 
-    /// The key and entry at a place of the table; see [`Database`].
+    /// The key and entry at an index of the table; see [`Database`].
     #[must_use]
     pub fn at(&self, index: usize) -> Option<(&Bytes, &Entry)> {
         self.entries.get_index(index)
@@ -155,16 +155,16 @@ impl Database {
     pub(crate) fn add(&mut self, key: &[u8], mut entry: Entry) {
         self.field_deadlines.add(key, &mut entry.value);
         let expires = entry.expires();
-        let (place, _) = self.entries.insert_full(key.into(), Entry { deadline: deadlines::NONE, ..entry });
+        let (index, _) = self.entries.insert_full(key.into(), Entry { deadline: deadlines::NONE, ..entry });
         if let Some(at) = expires {
-            self.deadlines.add(at, place, number_in(&mut self.entries));
+            self.deadlines.add(at, index, number_in(&mut self.entries));
         }
     }
 
-    /// Puts another entry in the place of the one at `place`.
-    pub(crate) fn replace(&mut self, place: usize, mut entry: Entry) -> Option<Entry> {
-        self.set_expiry(place, entry.expires());
-        let (key, old) = self.entries.get_index_mut(place)?;
+    /// Puts another entry in the place of the one at `index`.
+    pub(crate) fn replace(&mut self, index: usize, mut entry: Entry) -> Option<Entry> {
+        self.set_expiry(index, entry.expires());
+        let (key, old) = self.entries.get_index_mut(index)?;
         self.field_deadlines.remove(key, &mut old.value);
         self.field_deadlines.add(key, &mut entry.value);
         let deadline = old.deadline;
@@ -172,30 +172,30 @@ impl Database {
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let place = self.entries.get_index_of(key)?;
-        self.remove_at(place).map(|(_, entry)| entry)
+        let index = self.entries.get_index_of(key)?;
+        self.remove_at(index).map(|(_, entry)| entry)
     }
 
-    /// Removes the key at a place, which another key takes over.
-    pub(crate) fn remove_at(&mut self, mut place: usize) -> Option<(Bytes, Entry)> {
-        while let Some(from) = self.walks.filler(place) {
-            self.entries.swap_indices(place, from);
-            if let Some((_, moved)) = self.entries.get_index(place) {
-                self.deadlines.set_place(moved.deadline, place);
+    /// Removes the key at an index, which another key takes over.
+    pub(crate) fn remove_at(&mut self, mut index: usize) -> Option<(Bytes, Entry)> {
+        while let Some(from) = self.walks.filler(index) {
+            self.entries.swap_indices(index, from);
+            if let Some((_, moved)) = self.entries.get_index(index) {
+                self.deadlines.set_index(moved.deadline, index);
             }
-            place = from;
+            index = from;
         }
-        let (key, mut entry) = self.entries.swap_remove_index(place)?;
+        let (key, mut entry) = self.entries.swap_remove_index(index)?;
         self.field_deadlines.remove(&key, &mut entry.value);
-        if let Some((_, moved)) = self.entries.get_index(place) {
-            self.deadlines.set_place(moved.deadline, place);
+        if let Some((_, moved)) = self.entries.get_index(index) {
+            self.deadlines.set_index(moved.deadline, index);
         }
         self.deadlines.remove(entry.deadline, number_in(&mut self.entries));
         Some((key, entry))
     }
 
-    pub(crate) fn set_expiry(&mut self, place: usize, expires: Option<i64>) -> Option<i64> {
-        let (_, entry) = self.entries.get_index_mut(place)?;
+    pub(crate) fn set_expiry(&mut self, index: usize, expires: Option<i64>) -> Option<i64> {
+        let (_, entry) = self.entries.get_index_mut(index)?;
         let old = entry.expires();
         if old == expires {
             return old;
@@ -204,7 +204,7 @@ impl Database {
         let number = entry.deadline;
         match expires {
             Some(at) if old.is_some() => self.deadlines.change(number, at, number_in(&mut self.entries)),
-            Some(at) => self.deadlines.add(at, place, number_in(&mut self.entries)),
+            Some(at) => self.deadlines.add(at, index, number_in(&mut self.entries)),
             None => {
                 entry.deadline = deadlines::NONE;
                 self.deadlines.remove(number, number_in(&mut self.entries));
@@ -214,10 +214,10 @@ impl Database {
     }
 }
 
-/// Tells the key at a place its number among those that expire.
+/// Sets the number in the heap of deadlines of the key at an index.
 fn number_in(entries: &mut Map<Bytes, Entry>) -> impl FnMut(usize, u32) {
-    |place, number| {
-        if let Some((_, entry)) = entries.get_index_mut(place) {
+    |index, number| {
+        if let Some((_, entry)) = entries.get_index_mut(index) {
             entry.deadline = number;
         }
     }

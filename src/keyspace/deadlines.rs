@@ -5,15 +5,15 @@
 struct Deadline {
     /// When, in milliseconds since the Unix epoch.
     at: i64,
-    /// The place of the key in the table of the database.
-    place: usize,
+    /// The index of the key in the table of the database.
+    index: usize,
 }
 
 /// A heap of the keys that expire, the first at its top: 16 bytes a key, and nothing to allocate when one is added.
 ///
-/// A key knows its place in the heap and the heap its place in the table, so that a deadline can be changed or taken
-/// away at the cost of a few steps. Whatever moves in the heap is told to `moved`, with the place of the key and its
-/// new number here.
+/// A key knows its index in the heap and the heap its index in the table, so that a deadline can be changed or taken
+/// away at the cost of a few steps. `moved` is called for each entry that moves in the heap, with the index of the key
+/// and its new number here.
 #[derive(Debug, Default)]
 pub struct Deadlines(Vec<Deadline>);
 
@@ -36,14 +36,14 @@ impl Deadlines {
         self.0.iter().map(|deadline| deadline.at)
     }
 
-    /// When the first key expires, and its place.
+    /// When the first key expires, and its index.
     pub fn first(&self) -> Option<(i64, usize)> {
-        self.0.first().map(|deadline| (deadline.at, deadline.place))
+        self.0.first().map(|deadline| (deadline.at, deadline.index))
     }
 
-    /// The key at this place expires at this time. It has had no deadline.
-    pub fn add(&mut self, at: i64, place: usize, moved: impl FnMut(usize, u32)) {
-        let deadline = Deadline { at, place };
+    /// The key at this index expires at this time. It has had no deadline.
+    pub fn add(&mut self, at: i64, index: usize, moved: impl FnMut(usize, u32)) {
+        let deadline = Deadline { at, index };
         self.0.push(deadline);
         self.rise(self.0.len() - 1, deadline, moved);
     }
@@ -53,7 +53,7 @@ impl Deadlines {
         let Some(deadline) = self.0.get_mut(number as usize) else { return };
         deadline.at = at;
         let deadline = *deadline;
-        self.settle(number as usize, deadline, moved);
+        self.restore_order(number as usize, deadline, moved);
     }
 
     /// The key of this number does not expire any more.
@@ -63,7 +63,7 @@ impl Deadlines {
         }
         self.0.swap_remove(number as usize);
         if let Some(last) = self.0.get(number as usize).copied() {
-            self.settle(number as usize, last, moved);
+            self.restore_order(number as usize, last, moved);
         }
         // Half of what is kept is free afterwards, so that the cost of each removal stays constant.
         if self.0.capacity() > KEPT_CAPACITY && self.0.len() < self.0.capacity() / 4 {
@@ -71,15 +71,15 @@ impl Deadlines {
         }
     }
 
-    /// The key of this number has another place in the table.
-    pub fn set_place(&mut self, number: u32, place: usize) {
+    /// The key of this number has another index in the table.
+    pub fn set_index(&mut self, number: u32, index: usize) {
         if let Some(deadline) = self.0.get_mut(number as usize) {
-            deadline.place = place;
+            deadline.index = index;
         }
     }
 
-    /// Puts a deadline where it belongs, from a hole on.
-    fn settle(&mut self, hole: usize, deadline: Deadline, moved: impl FnMut(usize, u32)) {
+    /// Puts a deadline into its position, starting at a hole.
+    fn restore_order(&mut self, hole: usize, deadline: Deadline, moved: impl FnMut(usize, u32)) {
         if hole > 0 && deadline.at < self.0[(hole - 1) / CHILDREN].at {
             self.rise(hole, deadline, moved);
         } else {
@@ -113,8 +113,8 @@ impl Deadlines {
 
     fn fill(&mut self, hole: usize, deadline: Deadline, moved: &mut impl FnMut(usize, u32)) {
         self.0[hole] = deadline;
-        // Four thousand million keys that expire would not fit in the memory of any machine of today.
-        moved(deadline.place, u32::try_from(hole).unwrap_or(NONE));
+        // 2^32 keys that expire do not fit into memory.
+        moved(deadline.index, u32::try_from(hole).unwrap_or(NONE));
     }
 }
 
@@ -130,14 +130,14 @@ mod tests {
             // What a table would hold: the deadline of each key, and its number.
             let mut keys: Vec<(Option<i64>, u32)> = vec![(None, NONE); 40];
             for _ in 0..400 {
-                let place = random.usize(0..keys.len());
+                let index = random.usize(0..keys.len());
                 let at = random.i64(0..30);
-                let (old, number) = keys[place];
+                let (old, number) = keys[index];
                 let mut numbers: Vec<u32> = keys.iter().map(|(_, number)| *number).collect();
-                let moved = |place: usize, number| numbers[place] = number;
+                let moved = |index: usize, number| numbers[index] = number;
                 let new = match (old, random.bool()) {
                     (None, _) => {
-                        deadlines.add(at, place, moved);
+                        deadlines.add(at, index, moved);
                         Some(at)
                     }
                     (Some(_), true) => {
@@ -146,19 +146,19 @@ mod tests {
                     }
                     (Some(_), false) => {
                         deadlines.remove(number, moved);
-                        numbers[place] = NONE;
+                        numbers[index] = NONE;
                         None
                     }
                 };
-                keys[place].0 = new;
+                keys[index].0 = new;
                 for (key, number) in keys.iter_mut().zip(numbers) {
                     key.1 = number;
                 }
                 let least = keys.iter().filter_map(|(at, _)| *at).min();
                 assert_eq!(deadlines.first().map(|(at, _)| at), least, "seed {seed}");
-                for (place, (at, number)) in keys.iter().enumerate().filter(|(_, (at, _))| at.is_some()) {
+                for (index, (at, number)) in keys.iter().enumerate().filter(|(_, (at, _))| at.is_some()) {
                     let deadline = deadlines.0[*number as usize];
-                    assert_eq!((Some(deadline.at), deadline.place), (*at, place), "seed {seed}");
+                    assert_eq!((Some(deadline.at), deadline.index), (*at, index), "seed {seed}");
                 }
                 assert_eq!(deadlines.len(), keys.iter().filter(|(at, _)| at.is_some()).count());
             }

@@ -26,12 +26,12 @@ impl FieldDeadlines {
     pub(super) fn add(&mut self, key: &[u8], value: &mut Value) {
         if let Some(hash) = Hash::of_mut(value) {
             hash.unfile();
-            self.follow(key, hash);
+            self.update(key, hash);
         }
     }
 
     /// The first deadline of a hash may have changed.
-    pub(crate) fn follow(&mut self, key: &[u8], hash: &mut Hash) {
+    pub(crate) fn update(&mut self, key: &[u8], hash: &mut Hash) {
         let (from, to) = hash.file();
         if from == to {
             return;

@@ -64,14 +64,14 @@ impl Connection {
         Ok(self.socket.flush().await?)
     }
 
-    /// The next reply, whenever it comes. Whoever stops waiting for it loses nothing.
+    /// The next reply, without a timeout. Cancel safe.
     pub async fn receive(&mut self) -> Result<Value, RemoteError> {
         loop {
             if let Some(length) = self.scanner.scan(&self.buffer)? {
                 let is_attribute = self.buffer.first() == Some(&b'|');
                 let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
                 self.buffer.advance(length);
-                // It tells of the reply that follows; nobody here asks.
+                // It describes the reply that follows; not used here.
                 if is_attribute {
                     continue;
                 }
@@ -89,7 +89,7 @@ impl Connection {
         let mut byte = [0];
         let mut context = Context::from_waker(Waker::noop());
         let read = Pin::new(&mut self.socket).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
-        // There is nothing to be read: what comes is the end, or what nobody has asked for.
+        // Nothing is expected: what comes is the end or unrequested.
         read.is_ready()
     }
 

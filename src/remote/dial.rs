@@ -1,4 +1,4 @@
-//! The way to a server.
+//! Connecting to a server.
 
 use std::future::Future;
 use std::io;
@@ -12,10 +12,10 @@ use tokio::net::TcpStream;
 
 use super::{RemoteError, Target, Transport};
 
-/// How long a server may take to be reached, and to answer what it answers at once.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a server may take to accept a connection and to answer a command that does not block.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection to a server, with nothing said yet.
+/// An open connection to a server, before the first request.
 #[derive(Debug)]
 pub enum Socket {
     /// By TCP.
@@ -121,5 +121,5 @@ impl AsyncWrite for Socket {
 
 /// Waits as long as a server may take to be reached, and to answer what it answers at once.
 pub async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent))
+    tokio::time::timeout(TIMEOUT, work).await.unwrap_or(Err(RemoteError::Silent))
 }

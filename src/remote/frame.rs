@@ -10,8 +10,8 @@ pub const DEEPEST: usize = 64;
 const LONGEST_LENGTH: usize = 32;
 /// The longest bulk string: what Redis takes of a client by default, `proto-max-bulk-len`.
 pub const LONGEST_BULK: u64 = 512 * 1024 * 1024;
-/// The longest line. Status replies and errors are short, but a line of MONITOR holds a whole request, each byte as up to
-/// four: this has room for 16 MB of any bytes.
+/// The longest line. Status replies and errors are short, but a line of MONITOR holds a whole request, each byte as up
+/// to four: this has room for 16 MB of any bytes.
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
 /// How much memory one reply may take: what Redis takes of a client's requests by default, `client-query-buffer-limit`.
 pub const LARGEST_REPLY: u64 = 1024 * 1024 * 1024;
@@ -36,12 +36,12 @@ impl From<NoReply> for RemoteError {
     }
 }
 
-/// Looks for the end of the reply at the beginning of a buffer, in either version of the protocol. Nothing that has been
-/// looked at is looked at again. An attribute in front of a reply is found as one of its own.
+/// Looks for the end of the reply at the beginning of a buffer, in either version of the protocol. Nothing that has
+/// been looked at is looked at again. An attribute in front of a reply is found as one of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Scanner {
     at: usize,
-    /// How far a line's end has been looked for in vain.
+    /// Up to here the buffer has no end of line.
     searched: usize,
     /// How many values the reply has so far.
     values: u64,
@@ -54,12 +54,12 @@ pub struct Scanner {
 struct Open {
     /// How many values of it are still to come.
     left: u64,
-    /// It is a value itself. An attribute stands before the value that it tells of, and is none.
+    /// It is a value itself. An attribute describes the value behind it and is not a value.
     counts: bool,
 }
 
 impl Scanner {
-    /// Goes on with the reply at the beginning of `bytes`, which are the same as before and more. `Some(n)`: it is
+    /// Continues with the reply at the beginning of `bytes`, which are the same as before and more. `Some(n)`: it is
     /// complete and has n bytes.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, NoReply> {
         loop {
@@ -135,7 +135,7 @@ impl Scanner {
         }
     }
 
-    /// Whether a reply with so many bytes, and so many values more than there are, is small enough.
+    /// True if a reply with this many bytes and this many more values is within the limits.
     fn check_size(&self, bytes: usize, more: u64) -> Result<(), NoReply> {
         let memory = self.values.saturating_add(more).saturating_mul(PER_VALUE).saturating_add(bytes as u64);
         if memory > LARGEST_REPLY { Err(NoReply::TooLarge) } else { Ok(()) }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_told() {
+    fn invalid_replies_are_errors() {
         let deep = b"*1\r\n".repeat(DEEPEST + 1);
         for bytes in [
             &b"HTTP/1.1 400 Bad Request\r\n"[..],

@@ -1,8 +1,8 @@
-//! What CLIENT LIST tells.
+//! The lines of CLIENT LIST.
 
 use crate::resp::Value;
 
-/// A client, as CLIENT LIST tells of it.
+/// A client, as in CLIENT LIST.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
     /// Its number.

@@ -1,4 +1,4 @@
-//! A client for servers that are not ours: where one is, how it is reached and spoken to, what it tells of its clients. The
+//! A client for real servers: where one is, how it is reached and queried, and its clients. The
 //! broker's handle uses it where it stands for a real server; sessions are recorded and played by it.
 
 mod connection;
@@ -11,9 +11,9 @@ mod target;
 mod tls;
 
 pub use connection::Connection;
-pub use dial::PATIENCE;
 #[cfg(feature = "cli")]
 pub use dial::Socket;
+pub use dial::TIMEOUT;
 #[cfg(feature = "cli")]
 pub use frame::{DEEPEST, LARGEST_REPLY, LONGEST_BULK, NoReply, PER_VALUE, Scanner, line_end};
 pub use listing::{Listed, listed};
@@ -34,7 +34,7 @@ pub enum RemoteError {
     #[error("{0}")]
     System(String),
     /// It says nothing.
-    #[error("no answer within {} s", PATIENCE.as_secs())]
+    #[error("no answer within {} s", TIMEOUT.as_secs())]
     Silent,
     /// It has ended the connection.
     #[error("it has closed the connection")]

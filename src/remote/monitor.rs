@@ -1,4 +1,4 @@
-//! What MONITOR tells.
+//! The lines of MONITOR.
 
 use std::time::Duration;
 

@@ -27,15 +27,15 @@ pub enum Transport {
 ///
 /// A URL means here what it means to redis-cli (`-u`), or else to redis-py (`from_url`), or else to redis-rs:
 ///
-/// - `redis://s3cret@host` is a password, as redis-cli reads it. `ann:@host` is a user whose password is empty, `:s3cret@host`
-///   the default user: redis-cli would send an empty name, which no server takes.
-/// - User and password end at the last `@` before the first of `/`, `?` and `#`; if there is none, at the last of all: a
-///   password may hold these signs as they are, as redis-cli has it.
+/// - `redis://s3cret@host` is a password, as redis-cli reads it. `ann:@host` is a user whose password is empty,
+/// `:s3cret@host` the default user: redis-cli would send an empty name, which no server takes.
+/// - User and password end at the last `@` before the first of `/`, `?` and `#`; if there is none, at the last of all:
+/// a password may hold these signs as they are, as redis-cli has it.
 /// - A host that is not there is 127.0.0.1, a port that is not there 6379.
-/// - The database is the path, as redis-cli and redis-rs have it, or else `?db=`, which redis-py knows. What is no number is
-///   refused, as redis-rs does: the others take database 0 for it.
-/// - `user` and `pass` (redis-rs), or `username` and `password` (redis-py), may stand behind the question mark, where `+` is a
-///   space; what stands in front of the host goes before them.
+/// - The database is the path, as redis-cli and redis-rs have it, or else `?db=`, which redis-py knows. What is no
+/// number is refused, as redis-rs does: the others take database 0 for it.
+/// - `user` and `pass` (redis-rs), or `username` and `password` (redis-py), may stand behind the question mark, where
+/// `+` is a space; what stands in front of the host goes before them.
 /// - `unix:` takes a path from the root, all that redis-py and redis-rs take. What stands in front of `@` in
 ///   `unix://ann@/path` is a user, as redis-py has it.
 /// - `redis+unix:` is `unix:`, and `valkey` may stand for `redis`, as redis-rs has it. The scheme may have capitals.
@@ -61,7 +61,7 @@ pub struct Target {
     pub transport: Transport,
     /// The name for AUTH.
     pub user: Option<String>,
-    /// The password for AUTH; none: nobody logs in.
+    /// The password for AUTH; `None`: no AUTH.
     pub password: Option<String>,
     /// The database that the URL names.
     pub database: Option<usize>,
@@ -94,7 +94,7 @@ impl std::str::FromStr for Target {
             "redis" | "valkey" => target.read_tcp(rest, false)?,
             "rediss" | "valkeys" => target.read_tcp(rest, true)?,
             _ => {
-                return Err(told(
+                return Err(invalid(
                     "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379".to_owned(),
                 ));
             }
@@ -118,7 +118,7 @@ impl Target {
             None => rest,
         };
         if !path.starts_with('/') {
-            return Err(told(
+            return Err(invalid(
                 "a Unix socket has a path that begins with a slash: unix:///run/redis.sock".into(),
             ));
         }
@@ -127,7 +127,8 @@ impl Target {
     }
 
     fn read_tcp(&mut self, rest: &str, tls: bool) -> Result<(), UrlError> {
-        let rest = rest.strip_prefix("//").ok_or_else(|| told("`//` is missing behind the scheme".into()))?;
+        let rest =
+            rest.strip_prefix("//").ok_or_else(|| invalid("`//` is missing behind the scheme".into()))?;
         let authority = rest.find(['/', '?', '#']).and_then(|end| rest.get(..end)).unwrap_or(rest);
         let login = authority.rsplit_once('@').or(rest.rsplit_once('@')).map_or("", |(login, _)| login);
         let rest = rest.strip_prefix(login).unwrap_or(rest);
@@ -142,7 +143,7 @@ impl Target {
         };
         let port = match port {
             None | Some("") => PORT,
-            Some(port) => port.parse().map_err(|_| told(format!("`{port}` is no port")))?,
+            Some(port) => port.parse().map_err(|_| invalid(format!("`{port}` is no port")))?,
         };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let host = if host.is_empty() { "127.0.0.1".to_owned() } else { decoded(host)? };
@@ -244,13 +245,13 @@ impl fmt::Debug for Target {
 pub fn without_login(url: &str) -> &str {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
     if query.contains('@') {
-        // Where the login ends cannot be told: both may hold that sign.
+        // Where the login ends is ambiguous: both may contain that character.
         return url.split_once(':').map_or("", |(scheme, _)| scheme);
     }
     before.rsplit_once('@').map_or(before, |(_, address)| address)
 }
 
-fn told(text: String) -> UrlError {
+fn invalid(text: String) -> UrlError {
     UrlError(text)
 }
 
@@ -259,7 +260,7 @@ fn some(text: String) -> Option<String> {
 }
 
 fn database(text: &str) -> Result<usize, UrlError> {
-    text.parse().map_err(|_| told(format!("`{text}` is no number of a database")))
+    text.parse().map_err(|_| invalid(format!("`{text}` is no number of a database")))
 }
 
 /// A part of a URL without its `%41`.
@@ -276,11 +277,13 @@ fn decoded(text: &str) -> Result<String, UrlError> {
         let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
         let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
         bytes.push(
-            byte.ok_or_else(|| told("behind `%` two hexadecimal digits are missing in the URL".to_owned()))?,
+            byte.ok_or_else(|| {
+                invalid("behind `%` two hexadecimal digits are missing in the URL".to_owned())
+            })?,
         );
         rest = more.get(2..).unwrap_or_default();
     }
-    String::from_utf8(bytes).map_err(|_| told("the URL is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| invalid("the URL is not UTF-8".to_owned()))
 }
 
 /// A text as it stands in a URL, whatever it holds.

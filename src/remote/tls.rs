@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertS
 
 use super::RemoteError;
 
-/// Whose certificates the system trusts, read once. What cannot be read trusts nobody; the handshake tells.
+/// The certificates that the system trusts, read once. If they cannot be read, the handshake fails.
 static TRUSTED: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -26,19 +26,19 @@ pub async fn connect(
     host: &str,
     insecure: bool,
 ) -> Result<TlsStream<TcpStream>, RemoteError> {
-    let told = |error: &dyn std::fmt::Display| RemoteError::System(format!("TLS: {error}"));
+    let tls_error = |error: &dyn std::fmt::Display| RemoteError::System(format!("TLS: {error}"));
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| told(&error))?;
+        .map_err(|error| tls_error(&error))?;
     let config = if insecure {
         let anybody = Arc::new(Anybody(provider));
         builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
     } else {
         builder.with_root_certificates(Arc::clone(&TRUSTED)).with_no_client_auth()
     };
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| told(&error))?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| told(&error))
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| tls_error(&error))?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| tls_error(&error))
 }
 
 /// Takes any certificate, as it was asked for by `#insecure`.

@@ -40,7 +40,7 @@ impl<'a> Args<'a> {
         self.spans.is_empty()
     }
 
-    /// The argument at `index`, if there are so many.
+    /// The argument at `index`, if there is one.
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {

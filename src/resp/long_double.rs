@@ -47,7 +47,7 @@ impl From<i64> for LongDouble {
 impl Size {
     const ZERO: Self = Self::Finite { mantissa: 0, exponent: LEAST };
 
-    /// The number nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` tells that the
+    /// The number nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` says that the
     /// mantissa is a little more, and then it has more than 64 bits.
     fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Self {
         if mantissa == 0 {

@@ -104,7 +104,7 @@ pub(super) fn parse_hexadecimal(text: &[u8]) -> Option<(u128, bool, i64)> {
     Some((mantissa, sticky, exponent))
 }
 
-/// The double nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` tells that the
+/// The double nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` says that the
 /// mantissa is a little more. None if it would be infinite, or 0 though the mantissa is not.
 fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Option<f64> {
     const FRACTION_BITS: u64 = 52;

@@ -19,7 +19,7 @@ pub const UNAUTHENTICATED_ARGUMENTS_MAX: i64 = 10;
 /// The longest argument before authentication, as redis-server.
 pub const UNAUTHENTICATED_BULK_MAX: i64 = 16 * 1024;
 
-/// What a request may be like.
+/// Limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The longest argument in bytes (`proto-max-bulk-len`).
@@ -34,32 +34,32 @@ impl Default for Limits {
     }
 }
 
-/// Why the bytes are not a request. The connection is of no use afterwards: redis-server answers
+/// Why the bytes are not a request. The connection cannot be used afterwards: redis-server answers
 /// `-ERR Protocol error: ...` and closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// A line announcing the number of arguments that does not end.
+    /// The line with the number of arguments is too long.
     #[error("too big mbulk count string")]
     LongArrayHeader,
-    /// The number of arguments is no number, or too great.
+    /// The number of arguments is not a number or too large.
     #[error("invalid multibulk length")]
     ArrayLength,
     /// More arguments than a client may send before authentication.
     #[error("unauthenticated multibulk length")]
     UnauthenticatedArray,
-    /// A line announcing the length of an argument that does not end.
+    /// The line with the length of an argument is too long.
     #[error("too big bulk count string")]
     LongBulkHeader,
-    /// Something else than a bulk string among the arguments.
+    /// An argument is not a bulk string.
     #[error("expected '$', got '{}'", *.0 as char)]
     ExpectedBulk(u8),
-    /// The length of an argument is no number, or too great.
+    /// The length of an argument is not a number or too large.
     #[error("invalid bulk length")]
     BulkLength,
     /// A longer argument than a client may send before authentication.
     #[error("unauthenticated bulk length")]
     UnauthenticatedBulk,
-    /// An inline request that does not end.
+    /// An inline request is too long.
     #[error("too big inline request")]
     LongInline,
     /// An inline request with a quote that is not closed.
@@ -85,7 +85,7 @@ enum State {
     /// Nothing of a request has been seen.
     #[default]
     Begin,
-    /// Within an array: so many arguments are still to come.
+    /// Within an array: the number of arguments still to come.
     Array { left: u32 },
     /// Within an array: the next argument has this length and begins at `at`.
     Bulk { left: u32, length: usize },
@@ -97,7 +97,7 @@ pub struct Parser {
     state: State,
     /// How far the request is parsed, from its beginning.
     at: usize,
-    /// How far a line's end has been looked for in vain.
+    /// Up to here the buffer has no end of line.
     searched: usize,
     spans: Spans,
     /// The arguments of an inline request with their escapes resolved; None if there was none yet.
@@ -109,13 +109,13 @@ pub struct Parser {
 #[derive(Debug, Default)]
 pub struct Spans(Vec<Span>);
 
-/// In a box, because hardly anybody writes inline requests and every connection has a parser.
+/// Boxed: inline requests are rare and every connection has a parser.
 #[derive(Debug, Default)]
 struct Inline(Vec<u8>);
 
 /// Spans of a connection's parser beyond this number are given back when the next request is asked for.
 const SPANS_KEPT: usize = 1024;
-/// As many bytes of an inline request are kept.
+/// How many bytes of an inline request's buffer are kept.
 const INLINE_KEPT: usize = 1024;
 
 impl Parser {
@@ -125,7 +125,7 @@ impl Parser {
         Self::default()
     }
 
-    /// Goes on with the request at the beginning of `buffer`. `Ok(Some(n))`: it is complete and took n
+    /// Continues with the request at the beginning of `buffer`. `Ok(Some(n))`: it is complete and took n
     /// bytes, its arguments are given by [`Parser::args`] with the same buffer (none for an empty line or
     /// array, which redis-server passes over). `Ok(None)`: more bytes are needed; call again with the same
     /// bytes and more.
@@ -177,16 +177,16 @@ impl Parser {
         self.state == State::Begin && self.at == 0
     }
 
-    /// Notes the arguments of the next request here, unless it is in the middle of one. The [arguments](Parser::args) of
-    /// the last request are lost.
+    /// Notes the arguments of the next request here, unless it is in the middle of one. The [arguments](Parser::args)
+    /// of the last request become invalid.
     pub fn borrow(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
             self.spans = std::mem::take(spans);
         }
     }
 
-    /// Gives back what was borrowed, unless it is in the middle of a request: a connection that asks for nothing needs
-    /// no memory for it. The [arguments](Parser::args) of the last request are lost.
+    /// Gives back what was borrowed, unless it is in the middle of a request: a idle connection needs
+    /// no memory for it. The [arguments](Parser::args) of the last request become invalid.
     pub fn give_back(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
             *spans = std::mem::take(&mut self.spans);
@@ -200,8 +200,8 @@ impl Parser {
         consumed
     }
 
-    /// Parses an array of which every byte has arrived, as nearly always. Whatever is not as usual is left to
-    /// [`Parser::parse_array`], which begins anew.
+    /// Parses an array of which every byte has arrived, as nearly always. Everything unusual is left to
+    /// [`Parser::parse_array`], which starts again.
     fn parse_whole(&mut self, buffer: &[u8], limits: &Limits) -> Option<usize> {
         if !limits.authenticated {
             return None;
@@ -234,7 +234,7 @@ impl Parser {
                         return Err(ProtocolError::UnauthenticatedArray);
                     }
                     self.at = line + 2;
-                    // Of a negative count nothing follows.
+                    // A negative count has no arguments.
                     let left = u32::try_from(count).unwrap_or(0);
                     if left == 0 {
                         return Ok(Some(self.finish(line + 2)));

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A reply as a value.
 ///
-/// It prints as what it is: an integer, a text as that text, an array as `["ann", 1]`. As [`Debug`](fmt::Debug) a text
-/// stands in quotes at the top as well.
+/// It prints as what it is: an integer, a text as that text, an array as `["ann", 1]`. With [`Debug`](fmt::Debug) a
+/// text stands in quotes at the top as well.
 ///
 /// ```
 /// let broker = minibroker::Broker::start()?;
@@ -49,7 +49,7 @@ pub enum Value {
 
 impl Value {
     /// Reads the value at the beginning of `bytes` and returns it with its length; `None` if it is
-    /// incomplete or is no reply. For trusted bytes, such as those that the engine wrote: it recurses.
+    /// incomplete or is not a reply. Recursive, so only for trusted bytes such as the engine's own replies.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
@@ -125,7 +125,7 @@ impl Value {
                 return Some((Self::Map(pairs), at));
             }
             b'|' => {
-                // It tells of the value that follows, and is none itself.
+                // It describes the value that follows and is not a value itself.
                 let (_, at) = elements(length()?.checked_mul(2)?)?;
                 return Some((Self::Null, at));
             }

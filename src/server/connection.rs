@@ -404,7 +404,7 @@ impl Shared {
     }
 
     /// Tells whoever reads at the other end all commands, until he goes.
-    pub fn tell_commands(
+    pub fn send_commands(
         self: Arc<Self>,
         transport: impl Transport + 'static,
     ) -> impl Future<Output = ()> + Send {

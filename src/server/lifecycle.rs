@@ -172,8 +172,8 @@ impl Shared {
     }
 
     /// One less wants connections to be refused.
-    pub fn end_refusal(&self) {
-        self.change(|engine, _: Time| engine.store_mut().availability.end_refusal());
+    pub fn end_refusing(&self) {
+        self.change(|engine, _: Time| engine.store_mut().availability.end_refusing());
     }
 
     fn finish_all(&self) {

@@ -19,7 +19,7 @@ use crate::remote::{PER_VALUE, RemoteError, Scanner, Socket, Target};
 use crate::resp::request_bytes;
 
 /// How long a server may take to answer what it always answers at once; to empty a database takes a while.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// What a server reads at least in one turn of its loop.
 const PIECE: usize = 8 * 1024;
 /// How often all tasks of this thread get their turn before it counts as quiet; the longest way from a request to a
@@ -154,7 +154,7 @@ impl Connection {
             // TLS holds back what its socket does not take.
             self.writer.flush().await
         };
-        let _ = timeout(PATIENCE, written).await;
+        let _ = timeout(TIMEOUT, written).await;
     }
 }
 
@@ -307,7 +307,7 @@ impl Server {
     /// Asks on the control connection.
     pub(super) async fn ask<A: AsRef<[u8]>>(&mut self, request: &[A]) -> Result<Frame, ServerError> {
         let bytes = request_bytes(request);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let Some(control) = &mut self.control else { return Err(self.gone()) };
         control.send(&bytes).await;
         let inbox = Arc::clone(&control.inbox);
@@ -368,7 +368,7 @@ impl Server {
     pub(super) async fn open(&mut self, number: usize, log_in: bool) -> Result<(), ServerError> {
         let mut connection = self.dial().await?;
         let requests = if log_in { self.login() } else { vec![vec![b"PING".to_vec()]] };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         for request in requests {
             connection.send(&request_bytes(&request)).await;
             match received(&connection.inbox, &self.activity, deadline).await {

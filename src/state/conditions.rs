@@ -19,7 +19,8 @@ impl State {
             Condition::Clients { .. } => self.clients.len(),
             Condition::Pending { stream, group, .. } => pending(self, stream, group).unwrap_or_default(),
             Condition::Length { database, key, .. } => {
-                let entry = self.databases.get(*database).and_then(|keys| keys.look(key, self.now.millis()));
+                let entry =
+                    self.databases.get(*database).and_then(|keys| keys.get_live(key, self.now.millis()));
                 entry.map_or(0, |entry| entry.value.len())
             }
             Condition::Fault { fault, .. } => {
@@ -66,7 +67,7 @@ impl State {
 pub fn pending(state: &State, stream: &[u8], group: &[u8]) -> Option<usize> {
     let now = state.now.millis();
     let groups = state.databases.iter().filter_map(|database| {
-        let entry = database.look(stream, now)?;
+        let entry = database.get_live(stream, now)?;
         Some(Stream::of(&entry.value)?.groups().get(group)?.pending().len())
     });
     groups.reduce(|all, more| all + more)

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_timeout_nobody_is_looked_at() {
+    fn without_a_timeout_no_client_is_checked() {
         let mut state = state(Config::default());
         connect(&mut state);
         assert_eq!(check(&mut state), None);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_of_the_output_fits_together() {
+    fn reported_sizes_of_the_output_are_consistent() {
         let mut state = state(Config::default());
         let client = connect(&mut state);
         let Some(owner) = state.clients.get_mut(client) else { panic!("it is there") };

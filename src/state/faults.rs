@@ -8,14 +8,14 @@ use crate::state::State;
 use crate::testing::faults::Scope;
 
 impl State {
-    /// A rule strikes a client: it is counted and told to the journal.
+    /// A rule hits a client: it is counted and recorded in the journal.
     pub fn note_fault(&mut self, client: ClientKey, rule: FaultId) {
         self.faults.hit(rule);
         if self.journal.is_on()
             && let Some(owner) = self.clients.get(client)
             && let Some(rule) = self.faults.rule(rule)
         {
-            self.journal.fault_struck(owner, &rule.to_string(), self.now);
+            self.journal.fault_hit(owner, &rule.to_string(), self.now);
         }
     }
 
@@ -26,17 +26,17 @@ impl State {
         self.release(client);
         if let Some(owner) = self.clients.get_mut(client) {
             owner.cut_by_fault = true;
-            owner.strike = None;
+            owner.pending_fault = None;
         }
         self.clients.close(client, Close::AfterReply);
     }
 
-    /// If a fault was to strike the reply of a client, which is complete and stands in the outbox from `start` on, it
+    /// If a fault was to hit the reply of a client, which is complete and stands in the outbox from `start` on, it
     /// does now.
     pub fn lose_reply(&mut self, client: ClientKey, start: usize) {
         let Some(owner) = self.clients.get_mut(client) else { return };
-        let strike = owner.strike.take();
-        if let Some((rule, Consequence::LoseReply(bytes))) = strike.and_then(|strike| strike.then) {
+        let pending = owner.pending_fault.take();
+        if let Some((rule, Consequence::LoseReply(bytes))) = pending.and_then(|pending| pending.then) {
             owner.outbox.truncate(start.saturating_add(bytes));
             self.disconnect_by_fault(client, rule);
         }
@@ -47,23 +47,27 @@ impl State {
     pub fn end_fault(&mut self, rule: FaultId) -> Vec<ClientKey> {
         self.faults.remove(rule);
         self.deliver_held_by(rule);
-        let concerned: Vec<ClientKey> =
-            self.clients.iter().filter(|(_, client)| client.strike.is_some()).map(|(key, _)| key).collect();
+        let concerned: Vec<ClientKey> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.pending_fault.is_some())
+            .map(|(key, _)| key)
+            .collect();
         let mut held = Vec::new();
         for client in concerned {
             let Some(owner) = self.clients.get_mut(client) else { continue };
-            let Some(strike) = &mut owner.strike else { continue };
-            if strike.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
+            let Some(pending) = &mut owner.pending_fault else { continue };
+            if pending.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
                 && let Some(blocked) = &mut owner.blocked
             {
                 self.waiters.set_deadline(client, blocked, Some(self.now.millis()));
                 held.push((blocked.arrival, client));
             }
-            strike.forget(rule);
+            pending.forget(rule);
             // One that waits for the end of a pause is still known to have been looked at.
             let is_paused = owner.blocked.as_ref().is_some_and(|blocked| blocked.reason == Reason::Pause);
-            if strike.is_nothing() && !is_paused {
-                owner.strike = None;
+            if pending.is_nothing() && !is_paused {
+                owner.pending_fault = None;
             }
         }
         held.sort_unstable();

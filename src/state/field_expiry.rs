@@ -12,7 +12,7 @@ impl State {
         let database = &mut self.databases[self.db];
         let (value, deadlines) = database.value_and_field_deadlines(key);
         if let Some(hash) = value.and_then(Hash::of_mut) {
-            deadlines.follow(key, hash);
+            deadlines.update(key, hash);
             let next = deadlines.next();
             self.note_expiry(next);
         }
@@ -34,7 +34,7 @@ impl State {
     }
 
     /// Removes the fields of a hash that have passed their time, but not more than `max` of them, with what
-    /// redis-server tells about it, and the hash with its last field. Returns how many these were, or none if the
+    /// redis-server publishes, and the hash with its last field. Returns how many these were, or none if the
     /// hash is gone.
     fn expire_fields(&mut self, db: usize, key: &[u8], max: usize) -> Option<usize> {
         let now = self.now.millis();
@@ -42,7 +42,7 @@ impl State {
         let hash = value.and_then(Hash::of_mut)?;
         let removed = hash.remove_due(now, max);
         let emptied = hash.is_empty();
-        deadlines.follow(key, hash);
+        deadlines.update(key, hash);
         if removed > 0 {
             self.stats.expired_fields += removed as u64;
             self.in_database(db, |state| {
@@ -71,7 +71,7 @@ impl State {
                 let removed = self.stats.expired_fields;
                 self.expire_fields(db, &key, left);
                 let removed = self.stats.expired_fields - removed;
-                // A hash that was looked at in vain counts, too.
+                // A hash without due fields counts too.
                 left = left.saturating_sub(usize::try_from(removed).unwrap_or(left).max(1));
             }
         }
@@ -85,6 +85,7 @@ mod tests {
     use crate::config::Config;
     use crate::data::Time;
     use crate::data::hash::HashLimits;
+    use crate::state::Lookup;
 
     fn state() -> State {
         State::new(Config::default(), 1, Time::from_millis(1000))
@@ -152,13 +153,15 @@ mod tests {
                     3 => drop(state.remove(&key)),
                     4 => drop(state.rename(&key, &other)),
                     5 => {
-                        if let Some(value) = state.peek(&key).map(|entry| entry.value.clone()) {
+                        if let Some(value) =
+                            state.lookup(&key, Lookup::Untracked).map(|entry| entry.value.clone())
+                        {
                             state.insert(&other, value, None);
                         }
                     }
                     6 => {
                         if let Ok(Some(hash)) = state.get_mut::<Hash>(&key) {
-                            // As HPERSIST: the keyspace is not told.
+                            // As in HPERSIST: no keyspace event.
                             hash.set_deadline(field.as_bytes(), None);
                         }
                     }

@@ -5,6 +5,17 @@ use crate::data::{ByteString, Bytes, Typed, Value, WrongType};
 use crate::keyspace::{Access, Database, Entry};
 use crate::state::State;
 
+/// What looking up a key records, as `LOOKUP_NOSTATS` and `LOOKUP_NOTOUCH` of redis-server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Nothing.
+    Untracked,
+    /// A hit or a miss, for commands that read other things than the value, such as TTL.
+    Hit,
+    /// A hit or a miss, and that the key was used.
+    Use,
+}
+
 impl State {
     /// The database that the running command sees.
     #[must_use]
@@ -12,12 +23,12 @@ impl State {
         &self.databases[self.db]
     }
 
-    /// The place of a key that has not expired; one that has is removed first, with its event.
+    /// The index of a key that has not expired; one that has is removed first, with its event.
     fn live(&mut self, key: &[u8]) -> Option<usize> {
-        let (place, _, entry) = self.databases[self.db].entries.get_full(key)?;
+        let (index, _, entry) = self.databases[self.db].entries.get_full(key)?;
         if entry.expired(self.now.millis()) {
             if !self.keeps_expired {
-                self.expire(self.db, place);
+                self.expire(self.db, index);
             }
             return None;
         }
@@ -27,98 +38,90 @@ impl State {
         {
             return None;
         }
-        Some(place)
+        Some(index)
     }
 
     /// As [`State::live`], and the key is used.
     fn used(&mut self, key: &[u8]) -> Option<usize> {
-        let place = self.live(key)?;
-        self.use_at(place);
-        Some(place)
+        let index = self.live(key)?;
+        self.use_at(index);
+        Some(index)
     }
 
-    fn use_at(&mut self, place: usize) {
+    fn use_at(&mut self, index: usize) {
         if self.touches
-            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(place)
+            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
         {
             entry.access.note(&self.config, self.now, &mut self.random);
         }
     }
 
-    /// Notes that a key is used; true if it is there. Every command that reads or changes a value does, by the
-    /// functions below; those that only look at a key ([`State::peek`]) do not.
+    /// Records that a key is used; true if it exists. Every command that reads or changes a value does this by the
+    /// functions below; those that do not read the value use [`State::lookup`].
     pub fn touch(&mut self, key: &[u8]) -> bool {
         self.used(key).is_some()
     }
 
-    /// The entry of a key, without counting it as a hit or miss or as used.
-    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
-        let index = self.live(key)?;
-        self.databases[self.db].entries.get_index(index).map(|(_, entry)| entry)
+    /// The entry of a key that has not expired; `record` says what the lookup counts.
+    pub fn lookup(&mut self, key: &[u8], record: Lookup) -> Option<&Entry> {
+        let index = self.index_of(key, record)?;
+        self.database().at(index).map(|(_, entry)| entry)
     }
 
-    /// The entry of a key to change, without counting it as a hit or miss or as used. Its expiry is changed with
-    /// [`State::set_expiry`].
-    pub fn peek_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        let index = self.live(key)?;
+    /// As [`State::lookup`], for a command that changes the entry. Its expiry is changed with [`State::set_expiry`].
+    pub fn lookup_mut(&mut self, key: &[u8], record: Lookup) -> Option<&mut Entry> {
+        let index = self.index_of(key, record)?;
         self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
     }
 
-    /// The entry of a key as it is, for commands that look at several at once. Expired keys are not seen, but
-    /// they stay.
-    #[must_use]
-    pub fn glimpse(&self, key: &[u8]) -> Option<&Entry> {
-        self.database().look(key, self.now.millis())
+    fn index_of(&mut self, key: &[u8], record: Lookup) -> Option<usize> {
+        let index = self.live(key);
+        match record {
+            Lookup::Untracked => {}
+            Lookup::Hit | Lookup::Use if index.is_some() => self.stats.keyspace_hits += 1,
+            Lookup::Hit | Lookup::Use => {
+                self.stats.keyspace_misses += 1;
+                self.event(Class::KEY_MISS, "keymiss", key);
+            }
+        }
+        if record == Lookup::Use
+            && let Some(index) = index
+        {
+            self.use_at(index);
+        }
+        index
     }
 
-    /// True if the key is there.
+    /// The entry of a key, for commands that look at several at once. Changes nothing: expired keys are not returned,
+    /// but not removed either.
+    #[must_use]
+    pub fn lookup_shared(&self, key: &[u8]) -> Option<&Entry> {
+        self.database().get_live(key, self.now.millis())
+    }
+
+    /// True if the key exists.
     pub fn contains(&mut self, key: &[u8]) -> bool {
         self.live(key).is_some()
     }
 
-    /// The entry of a key, for a command that reads: counted as a hit or miss.
-    pub fn read(&mut self, key: &[u8]) -> Option<&Entry> {
-        let place = self.look_up(key)?;
-        self.use_at(place);
-        self.database().at(place).map(|(_, entry)| entry)
-    }
-
     /// The name of some key, all being equally likely.
     pub fn random_key(&mut self) -> Option<Bytes> {
-        /// So many expired keys may be met and removed on the way.
+        /// How many expired keys may be found and removed on the way.
         const TRIES: usize = 100;
         let now = self.now.millis();
         for _ in 0..TRIES {
             let len = self.database().len();
-            let place = if len > 0 { self.random.usize(0..len) } else { return None };
-            let (key, entry) = self.database().at(place)?;
+            let index = if len > 0 { self.random.usize(0..len) } else { return None };
+            let (key, entry) = self.database().at(index)?;
             if !entry.expired(now) {
                 return Some(key.clone());
             }
             if !self.keeps_expired {
-                self.expire(self.db, place);
+                self.expire(self.db, index);
             }
         }
         let mut left = self.database().iter().filter(|(_, entry)| !entry.expired(now));
         left.next().map(|(key, _)| key.clone())
-    }
-
-    /// As [`State::read`], for a command that asks for other things than the value: the key does not count as used.
-    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
-        let place = self.look_up(key)?;
-        self.database().at(place).map(|(_, entry)| entry)
-    }
-
-    /// The place of a key that has not expired, counted as a hit or miss.
-    fn look_up(&mut self, key: &[u8]) -> Option<usize> {
-        let place = self.live(key);
-        if place.is_some() {
-            self.stats.keyspace_hits += 1;
-        } else {
-            self.stats.keyspace_misses += 1;
-            self.event(Class::KEY_MISS, "keymiss", key);
-        }
-        place
     }
 
     /// The value of a key for a command that reads: counted as a hit or miss.
@@ -127,7 +130,7 @@ impl State {
     ///
     /// The key holds another type.
     pub fn get<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
-        self.read(key).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
+        self.lookup(key, Lookup::Use).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
     }
 
     /// As [`State::get`], for a command that walks over the value: it changes nothing but what the value knows of
@@ -137,9 +140,8 @@ impl State {
     ///
     /// The key holds another type.
     pub fn get_to_walk<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
-        let Some(place) = self.look_up(key) else { return Ok(None) };
-        self.use_at(place);
-        let entry = self.databases[self.db].entries.get_index_mut(place);
+        let Some(index) = self.index_of(key, Lookup::Use) else { return Ok(None) };
+        let entry = self.databases[self.db].entries.get_index_mut(index);
         entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
@@ -156,12 +158,12 @@ impl State {
         for key in keys.clone() {
             self.get::<T>(key)?;
         }
-        Ok(self.glimpse_all(keys))
+        Ok(self.get_shared(keys))
     }
 
-    /// The values of several keys as they are, see [`State::glimpse`]; none where a key holds another type.
-    pub fn glimpse_all<'k, T: Typed>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Option<&T>> {
-        keys.map(|key| T::of(&self.glimpse(key)?.value)).collect()
+    /// The values of several keys as in [`State::lookup_shared`]; `None` where a key holds another type.
+    pub fn get_shared<'k, T: Typed>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Option<&T>> {
+        keys.map(|key| T::of(&self.lookup_shared(key)?.value)).collect()
     }
 
     /// The value of a key for a command that changes it if it is there.
@@ -170,8 +172,8 @@ impl State {
     ///
     /// The key holds another type.
     pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
-        let Some(place) = self.used(key) else { return Ok(None) };
-        let entry = self.databases[self.db].entries.get_index_mut(place);
+        let Some(index) = self.used(key) else { return Ok(None) };
+        let entry = self.databases[self.db].entries.get_index_mut(index);
         entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
@@ -181,14 +183,14 @@ impl State {
     ///
     /// The key holds another type.
     pub fn get_or_create<T: Typed + Default>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
-        let place = self.used(key);
-        if place.is_none() {
+        let index = self.used(key);
+        if index.is_none() {
             self.put(None, key, T::default().into_value(), None);
         }
         let entries = &mut self.databases[self.db].entries;
         // A new key is the last.
-        let place = place.or(entries.len().checked_sub(1)).ok_or(WrongType)?;
-        let (_, entry) = entries.get_index_mut(place).ok_or(WrongType)?;
+        let index = index.or(entries.len().checked_sub(1)).ok_or(WrongType)?;
+        let (_, entry) = entries.get_index_mut(index).ok_or(WrongType)?;
         T::of_mut(&mut entry.value).ok_or(WrongType)
     }
 
@@ -196,19 +198,19 @@ impl State {
     /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
     /// [`State::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
-        let place = self.used(key);
-        self.put(place, key, value, expires)
+        let index = self.used(key);
+        self.put(index, key, value, expires)
     }
 
-    /// Sets a key that is at this place, or not there.
-    fn put(&mut self, place: Option<usize>, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
+    /// Sets a key that is at this index, or not there.
+    fn put(&mut self, index: Option<usize>, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         self.note_expiry(expires);
         if let Value::Hash(hash) = &value {
             self.note_expiry(hash.next_expiry());
         }
         let entry = Entry::new(value, expires, Access::first(&self.config, self.now));
-        if let Some(index) = place {
-            // As in redis-server, a value in the place of another one serves nobody.
+        if let Some(index) = index {
+            // As in redis-server, a value that replaces another one serves no waiter.
             self.waiters.lost(self.db, key);
             return self.databases[self.db].replace(index, entry);
         }
@@ -219,10 +221,10 @@ impl State {
     }
 
     /// Sets a key to [`ByteString::new`] of these bytes, as [`State::insert`]. A string that is there already
-    /// lends its memory.
+    /// is overwritten in its buffer.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
-        let place = self.used(key);
-        if let Some(index) = place
+        let index = self.used(key);
+        if let Some(index) = index
             && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
             && let Value::String(old) = &mut entry.value
         {
@@ -230,7 +232,7 @@ impl State {
             self.databases[self.db].set_expiry(index, expires);
             self.note_expiry(expires);
         } else {
-            self.put(place, key, Value::String(ByteString::new(value)), expires);
+            self.put(index, key, Value::String(ByteString::new(value)), expires);
         }
     }
 
@@ -242,7 +244,7 @@ impl State {
         result
     }
 
-    /// Removes a key; the caller tells watchers and events by [`State::modified`].
+    /// Removes a key; the caller calls [`State::modified`].
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         self.live(key)?;
         let removed = self.databases[self.db].remove(key);
@@ -250,7 +252,7 @@ impl State {
         removed
     }
 
-    /// Removes a collection that has become empty, with the event that tells of it.
+    /// Removes a collection that has become empty, with its event.
     pub fn remove_empty(&mut self, key: &[u8]) {
         if self.databases[self.db].remove(key).is_some() {
             self.event(Class::GENERIC, "del", key);
@@ -286,27 +288,27 @@ impl State {
         true
     }
 
-    /// One step of SCAN: the cursor of the next step, 0 when all is done, and the places of the keys to return now.
+    /// One step of SCAN: the cursor of the next step, 0 when all is done, and the indices of the keys to return now.
     /// Expired keys among them are removed before.
     pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
         let database = &mut self.databases[self.db];
-        let (next, places) = database.walks.step(database.len(), cursor, count);
+        let (next, indices) = database.walks.step(database.len(), cursor, count);
         if self.keeps_expired || database.expiring() == 0 {
-            return (next, places);
+            return (next, indices);
         }
         // What takes over the place of an expired key is to be one of those that are returned now.
-        database.walks.hold(places.end);
-        for place in places.clone().rev() {
-            if self.database().at(place).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
-                self.expire(self.db, place);
+        database.walks.hold(indices.end);
+        for index in indices.clone().rev() {
+            if self.database().at(index).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
+                self.expire(self.db, index);
             }
         }
-        (next, places.start..self.databases[self.db].walks.release())
+        (next, indices.start..self.databases[self.db].walks.release())
     }
 
-    /// Removes the key at a place because its time has come.
-    fn expire(&mut self, db: usize, place: usize) {
-        if let Some((key, _)) = self.databases[db].remove_at(place) {
+    /// Removes the key at an index because its time has come.
+    fn expire(&mut self, db: usize, index: usize) {
+        if let Some((key, _)) = self.databases[db].remove_at(index) {
             self.stats.expired_keys += 1;
             if self.journal.is_on() {
                 self.journal.expired(db, &key, self.now);
@@ -336,11 +338,11 @@ impl State {
             let Some((_, db)) = due().min().filter(|(at, _)| *at <= self.now.millis()) else { break };
             let next = due().filter(|(_, other)| *other != db).min();
             let until = next.map_or(self.now.millis(), |(at, _)| at.min(self.now.millis()));
-            while let Some((_, place)) = self.databases[db].deadlines.first().filter(|(at, _)| *at <= until) {
+            while let Some((_, index)) = self.databases[db].deadlines.first().filter(|(at, _)| *at <= until) {
                 if left == 0 {
                     break;
                 }
-                self.expire(db, place);
+                self.expire(db, index);
                 left -= 1;
             }
         }
@@ -363,7 +365,7 @@ impl State {
         }
     }
 
-    /// Empties a database. Watchers of its keys are told.
+    /// Empties a database. Watchers of its keys are notified.
     pub fn flush(&mut self, db: usize) {
         let now = self.now.millis();
         self.watches.replaced(&mut self.clients, db, &self.databases[db], None, now);
@@ -372,7 +374,7 @@ impl State {
         self.waiters.ready_all(db);
     }
 
-    /// Exchanges two databases. Watchers are told, and who waits for a key that is there now is served.
+    /// Exchanges two databases. Watchers are notified, and clients that wait for a key that exists now are served.
     pub fn swap(&mut self, one: usize, other: usize) {
         let now = self.now.millis();
         for (db, by) in [(one, other), (other, one)] {

@@ -12,7 +12,7 @@ use crate::data::{Bytes, Hash, IndexSet, List, Set, Stream, Value};
 use crate::keyspace::{Database, Entry};
 use crate::state::State;
 
-/// What a hash table keeps for an entry besides it: its hash, a place in the table, and room to grow.
+/// What a hash table keeps for an entry besides it: its hash, an index in the table, and room to grow.
 const TABLE_ENTRY: usize = 24;
 
 /// How many bytes what the broker holds takes.
@@ -54,7 +54,7 @@ impl State {
     }
 }
 
-/// An entry of a hash table with a text of so many bytes.
+/// An entry of a hash table with a text of `bytes` bytes.
 fn table_entry<T>(text: usize) -> usize {
     size_of::<T>() + TABLE_ENTRY + Bytes::memory_of(text)
 }
@@ -64,7 +64,7 @@ impl Database {
         self.iter().map(|(key, entry)| entry_memory(key, entry, usize::MAX)).sum()
     }
 
-    /// How many bytes a key and its value take. Of a collection so many elements are looked at.
+    /// How many bytes a key and its value take. Of a collection `samples` elements are looked at.
     #[must_use]
     pub fn memory_of(&self, key: &[u8], samples: usize) -> Option<usize> {
         self.get(key).map(|entry| entry_memory(key, entry, samples))
@@ -77,7 +77,7 @@ fn entry_memory(key: &[u8], entry: &Entry, samples: usize) -> usize {
 }
 
 impl Value {
-    /// The bytes beyond the entry of the keyspace. Of a collection so many elements are looked at, and the others are
+    /// The bytes beyond the entry of the keyspace. Of a collection `samples` elements are looked at, and the others are
     /// taken to be like them.
     #[must_use]
     pub fn memory(&self, samples: usize) -> usize {
@@ -101,7 +101,7 @@ impl Value {
     }
 }
 
-/// The sum over all elements, as far as the first ones tell.
+/// The sum over all elements, estimated from the first ones.
 fn sampled(elements: impl Iterator<Item = usize>, len: usize, samples: usize) -> usize {
     let sum: usize = elements.take(samples).sum();
     sum * len / len.min(samples).max(1)

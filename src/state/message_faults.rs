@@ -54,7 +54,7 @@ impl State {
         });
     }
 
-    /// A delivery as long as there are rules about messages. Whoever publishes has counted it already.
+    /// A delivery while there are rules about messages. The publisher has counted it already.
     pub(crate) fn deliver_with_faults(
         (faults, clients): (&mut Faults, &mut crate::clients::Clients),
         journal: &mut crate::testing::Recorder,
@@ -64,13 +64,13 @@ impl State {
     ) {
         let Delivery { to, kind, channel, encoded, message, pattern } = delivery;
         let Some(client) = clients.get(to) else { return };
-        let fate = faults.strike_message(channel, client);
+        let fate = faults.message_fate(channel, client);
         let mut note = |rule: FaultId| {
             faults.hit(rule);
             if journal.is_on()
                 && let Some(rule) = faults.rule(rule)
             {
-                journal.fault_struck(client, &rule.to_string(), now);
+                journal.fault_hit(client, &rule.to_string(), now);
             }
         };
         let (times, delayed) = match fate {

@@ -17,6 +17,7 @@ pub mod stats;
 mod waits;
 mod watch;
 
+pub use keys::Lookup;
 pub use stats::Stats;
 
 use crate::clients::{Clients, PubSub, Waiters, Watches};
@@ -32,7 +33,7 @@ use crate::testing::{Availability, Faults, Recorder};
 pub struct State {
     /// The databases.
     pub databases: Vec<Database>,
-    /// No key expires in the databases from this one on, so that nobody has to look there after every batch.
+    /// No key expires in the databases from this one on: they are not searched after every batch.
     expiring_databases: usize,
     /// Which database the running command sees.
     pub db: usize,
@@ -118,7 +119,8 @@ impl State {
     }
 
     /// Begins anew, as a server does that is started again: statistics, settings and what DEBUG and CLIENT PAUSE have
-    /// ordered are those of the start. Nobody but a tester may be connected. Keys stay with their deadlines if `keeps_data`.
+    /// ordered are those of the start. No clients but those that control the broker may be connected. Keys stay with
+    /// their deadlines if `keeps_data`.
     pub fn restart(&mut self, keeps_data: bool) {
         self.config = (*self.first_config).clone();
         self.stats = Stats::new(self.now, &mut self.random);
@@ -131,7 +133,7 @@ impl State {
         }
     }
 
-    /// CLIENT PAUSE and DEBUG SLEEP are over; whoever they kept waiting has been cut off.
+    /// CLIENT PAUSE and DEBUG SLEEP are over; the clients that waited have been disconnected.
     pub fn end_pauses(&mut self) {
         self.waiters.pause = None;
         self.keeps_expired = false;

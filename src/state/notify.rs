@@ -1,11 +1,11 @@
-//! What the rest of the broker is told when a key changes: watchers, and keyspace notifications.
+//! What happens when a key changes: watchers and keyspace notifications.
 
 use crate::config::Class;
 use crate::data::Value;
 use crate::state::State;
 
 impl State {
-    /// A command has changed a key of the current database: watchers are told, the change is counted, and the
+    /// A command has changed a key of the current database: watchers are notified, the change is counted, and the
     /// notification goes out. The event's name is redis-server's, which the comparison proves.
     pub fn modified(&mut self, class: Class, event: &str, key: &[u8]) {
         self.touched(key);
@@ -19,13 +19,13 @@ impl State {
         self.event(class, event, key);
     }
 
-    /// A command has changed a key of the current database: watchers are told and the change is counted.
+    /// A command has changed a key of the current database: watchers are notified and the change is counted.
     pub fn touched(&mut self, key: &[u8]) {
         self.stats.dirty += 1;
         self.watches.touch(&mut self.clients, self.db, key);
     }
 
-    /// Puts what a command has computed in the place of what a key holds, which counts as so many changes; what is empty
+    /// Replaces the value of a key with a computed one, which counts as `changes` changes; an empty value
     /// removes the key.
     pub fn put_result(&mut self, key: &[u8], result: Value, changes: usize, class: Class, event: &str) {
         if result.len() > 0 {

@@ -9,7 +9,7 @@ use crate::testing::faults::Delivery;
 use crate::testing::journal::Publishing;
 use crate::testing::{Faults, Recorder};
 
-/// So many patterns are tried one by one, which is faster than to look for those that may match.
+/// Up to this many patterns are tried one by one, which is faster than an index lookup.
 const FEW_PATTERNS: usize = 8;
 
 /// The most bytes that announce a part of a push, with its line end: a sign, 20 digits, CR LF twice.
@@ -88,15 +88,15 @@ impl State {
         let recorded = self.begin_publishing(Kind::Channel, channel, message);
         let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message, recorded);
         if self.pubsub.patterns.len() <= FEW_PATTERNS {
-            for place in 0..self.pubsub.patterns.len() {
-                receivers += self.publish_by_pattern(place, channel, message, recorded);
+            for index in 0..self.pubsub.patterns.len() {
+                receivers += self.publish_by_pattern(index, channel, message, recorded);
             }
         } else {
-            let mut places = self.pubsub.take_places(channel);
-            for place in places.drain(..) {
-                receivers += self.publish_by_pattern(place, channel, message, recorded);
+            let mut indices = self.pubsub.take_places(channel);
+            for index in indices.drain(..) {
+                receivers += self.publish_by_pattern(index, channel, message, recorded);
             }
-            self.pubsub.matching = places;
+            self.pubsub.matching = indices;
         }
         if let Some(recorded) = recorded {
             self.journal.published(recorded, receivers);
@@ -104,16 +104,16 @@ impl State {
         receivers
     }
 
-    /// Delivers a message to the subscribers of the pattern at a place of the table, if it matches.
+    /// Delivers a message to the subscribers of the pattern at an index of the table, if it matches.
     fn publish_by_pattern(
         &mut self,
-        place: usize,
+        index: usize,
         channel: &[u8],
         message: &[u8],
         recorded: Option<Publishing>,
     ) -> usize {
         let Self { pubsub, encoded, clients, faults, journal, config, now, .. } = self;
-        let Some((pattern, subscribers)) = pubsub.patterns.get_index(place) else { return 0 };
+        let Some((pattern, subscribers)) = pubsub.patterns.get_index(index) else { return 0 };
         if !pattern::matches(pattern, channel, false) {
             return 0;
         }
@@ -124,7 +124,7 @@ impl State {
         subscribers.len()
     }
 
-    /// Tells the journal of a message, if there is one.
+    /// Records a message in the journal, if it is on.
     fn begin_publishing(&mut self, kind: Kind, channel: &[u8], message: &[u8]) -> Option<Publishing> {
         if !self.journal.is_on() {
             return None;
@@ -265,7 +265,7 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// As [`Push::deliver`] as long as there are faults that strike messages.
+    /// As [`Push::deliver`] while there are faults on messages.
     // Not in the way of deliveries without.
     #[cold]
     fn deliver_with_faults(

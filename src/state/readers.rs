@@ -11,7 +11,7 @@ use crate::data::stream::ConsumerKey;
 use crate::data::value::Type;
 use crate::data::{Stream, StreamId, Typed};
 use crate::keyspace::Database;
-use crate::state::State;
+use crate::state::{Lookup, State};
 
 /// How often a command that is run again looks each of its keys up, which counts as a hit or a miss.
 const LOOKUPS: u64 = 2;
@@ -32,7 +32,7 @@ impl State {
     /// after arrival `after`, not after `until`. Readers of a stream that has nothing for them are passed over.
     pub fn next_to_serve(&mut self, db: usize, key: &[u8], after: u64, until: u64) -> Option<Next> {
         self.db = db;
-        let kind = self.peek(key).map(|entry| entry.value.kind());
+        let kind = self.lookup(key, Lookup::Untracked).map(|entry| entry.value.kind());
         // While CLIENT PAUSE lasts it is what all wait for next.
         if kind != Some(Type::Stream) || self.waiters.pause.is_some() {
             return self.waiters.next_waiter(db, key, kind, after, until);

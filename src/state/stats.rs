@@ -51,7 +51,7 @@ pub struct Stats {
     pub error_replies: u64,
     /// Counted by the code of the error: `ERR`, `WRONGTYPE`.
     pub errors: Map<String, u64>,
-    /// By the place in the command table.
+    /// By the index in the command table.
     pub by_command: Vec<CommandStats>,
     /// `rdb_changes_since_last_save`: nothing is ever saved.
     pub dirty: u64,
@@ -79,7 +79,7 @@ struct Sample {
     net_output: u64,
 }
 
-/// What happened per second of late, as INFO's `instantaneous_...` tell it.
+/// Recent rates per second, as in INFO's `instantaneous_...`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PerSecond {
     /// Commands.
@@ -90,7 +90,7 @@ pub struct PerSecond {
     pub output: u64,
 }
 
-/// How many codes of errors are told apart; redis-server stops counting at as many, so that scripts and
+/// How many codes of errors are counted separately; redis-server stops counting at as many, so that scripts and
 /// clients cannot fill the memory.
 const ERROR_CODES_MAX: usize = 128;
 
@@ -176,7 +176,7 @@ impl Stats {
         }
     }
 
-    /// The counters of the command at this place of the table.
+    /// The counters of the command at this index of the table.
     #[inline]
     pub fn command(&mut self, index: usize) -> &mut CommandStats {
         if self.by_command.len() <= index {

@@ -5,8 +5,8 @@ use crate::clients::{ClientKey, Close};
 use crate::state::State;
 
 impl State {
-    /// Ends the wait of a client; what it waited for is returned. It goes on with its requests when that has been seen to,
-    /// which [`Clients::mark_resumed`](crate::clients::Clients::mark_resumed) tells.
+    /// Ends the wait of a client and returns what it waited for. It continues with its requests when that has been
+    /// handled, see [`Clients::mark_resumed`](crate::clients::Clients::mark_resumed).
     pub fn resume(&mut self, client: ClientKey) -> Option<Box<Blocked>> {
         let owner = self.clients.get_mut(client)?;
         let blocked = owner.blocked.take()?;

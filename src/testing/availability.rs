@@ -1,10 +1,10 @@
-//! Whether the broker takes connections: it may be stopped, and it may refuse them for a while.
+//! Whether the broker accepts connections: it may be stopped or refuse them.
 
 /// What was ordered. The shell's listening sockets follow it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Availability {
     stopped: bool,
-    refusals: u32,
+    refusing: u32,
     run: u32,
 }
 
@@ -12,7 +12,7 @@ impl Availability {
     /// True if new connections are taken.
     #[must_use]
     pub fn accepts(self) -> bool {
-        !self.stopped && self.refusals == 0
+        !self.stopped && self.refusing == 0
     }
 
     /// True from a stop to the next restart.
@@ -38,13 +38,13 @@ impl Availability {
         self.run = self.run.wrapping_add(1);
     }
 
-    /// One more wants connections to be refused.
+    /// Adds a guard that refuses connections.
     pub fn refuse(&mut self) {
-        self.refusals = self.refusals.saturating_add(1);
+        self.refusing = self.refusing.saturating_add(1);
     }
 
-    /// One less does.
-    pub fn end_refusal(&mut self) {
-        self.refusals = self.refusals.saturating_sub(1);
+    /// Removes one.
+    pub fn end_refusing(&mut self) {
+        self.refusing = self.refusing.saturating_sub(1);
     }
 }

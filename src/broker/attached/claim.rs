@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::line::Line;
 use super::observer::NAME;
-use crate::remote::{Listed, PATIENCE, RemoteError, listed};
+use super::shared_connection::SharedConnection;
+use crate::remote::{Listed, RemoteError, TIMEOUT, listed};
 use crate::resp::{OwnedRequest, Value};
 
 /// The hash of the databases that tests have used and not given back.
@@ -22,7 +22,7 @@ const LEASE: Duration = Duration::from_secs(30);
 pub const RENEWAL: Duration = Duration::from_secs(9);
 
 /// How long a free database is waited for, if other tests have all of them.
-const PATIENCE_FOR_ONE: Duration = Duration::from_secs(60);
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -41,7 +41,7 @@ fn key_of(database: usize) -> String {
 }
 
 /// How many databases a server has.
-async fn databases(home: &Line) -> Result<usize, RemoteError> {
+async fn databases(home: &SharedConnection) -> Result<usize, RemoteError> {
     if let Value::Array(pair) = home.ask(0, ["CONFIG", "GET", "databases"]).await?
         && let Some(count) = pair.get(1).and_then(|count| count.as_str()?.parse().ok())
     {
@@ -54,12 +54,12 @@ async fn databases(home: &Line) -> Result<usize, RemoteError> {
 
 impl Claim {
     /// Takes an empty database; none if the server has but one.
-    pub async fn new(home: &Line, owner: &str) -> Result<Option<Self>, RemoteError> {
+    pub async fn new(home: &SharedConnection, owner: &str) -> Result<Option<Self>, RemoteError> {
         let count = databases(home).await?;
         if count < 2 || matches!(home.ask(1, ["DBSIZE"]).await, Err(RemoteError::Refused(_))) {
             return Ok(None);
         }
-        let deadline = Instant::now() + PATIENCE_FOR_ONE;
+        let deadline = Instant::now() + CLAIM_TIMEOUT;
         loop {
             let mut taken = 0;
             // Those who look at the same time begin at different places.
@@ -87,14 +87,14 @@ impl Claim {
         }
     }
 
-    async fn take(&self, home: &Line) -> Result<bool, RemoteError> {
+    async fn take(&self, home: &SharedConnection) -> Result<bool, RemoteError> {
         let (key, lease) = (key_of(self.database), LEASE.as_millis().to_string());
         let taken = home.order(0, ["SET", &key, &self.token, "NX", "PX", &lease]).await?;
         Ok(taken != Value::Null)
     }
 
     /// True if nothing is in the database, or only what a test has left that was killed, which then goes.
-    async fn is_free(&self, home: &Line) -> Result<bool, RemoteError> {
+    async fn is_free(&self, home: &SharedConnection) -> Result<bool, RemoteError> {
         if home.order(self.database, ["DBSIZE"]).await? == 0 {
             return Ok(true);
         }
@@ -106,7 +106,7 @@ impl Claim {
     }
 
     /// Tells the others that it is still taken.
-    pub async fn renew(&self, home: &Line) -> Result<(), RemoteError> {
+    pub async fn renew(&self, home: &SharedConnection) -> Result<(), RemoteError> {
         let key = key_of(self.database);
         if home.order(0, ["GET", &key]).await? == self.token.as_str() {
             home.order(0, ["PEXPIRE", &key, &LEASE.as_millis().to_string()]).await?;
@@ -117,11 +117,11 @@ impl Claim {
     }
 
     /// Cuts off the clients in the database, empties it and gives it back, unless it is another's meanwhile.
-    pub async fn release(&self, home: &Line) -> Result<(), RemoteError> {
+    pub async fn release(&self, home: &SharedConnection) -> Result<(), RemoteError> {
         cut_off(home, self.database).await?;
         let (key, database) = (key_of(self.database), self.database.to_string());
         let watch = [OwnedRequest::new(["WATCH", &key]), OwnedRequest::new(["GET", &key])];
-        let watched = home.ask_all(0, &watch, PATIENCE).await?;
+        let watched = home.send_all(0, &watch, TIMEOUT).await?;
         if watched.get(1).is_none_or(|value| *value != self.token.as_str()) {
             home.order(0, ["UNWATCH"]).await?;
             return Err(RemoteError::Refused("it was not this test's any more".to_owned()));
@@ -135,7 +135,7 @@ impl Claim {
             OwnedRequest::new(["HDEL", USED, &database]),
             OwnedRequest::new(["EXEC"]),
         ];
-        match home.ask_all(0, &release, PATIENCE).await?.pop() {
+        match home.send_all(0, &release, TIMEOUT).await?.pop() {
             Some(Value::Error(text)) => Err(RemoteError::Refused(text)),
             Some(Value::Null) => Err(RemoteError::Refused("it was not this test's any more".to_owned())),
             _ => Ok(()),
@@ -144,7 +144,7 @@ impl Claim {
 }
 
 /// Ends all connections in a database, but not those of brokers, of which another may be looking for one that is free.
-async fn cut_off(home: &Line, database: usize) -> Result<(), RemoteError> {
+async fn cut_off(home: &SharedConnection, database: usize) -> Result<(), RemoteError> {
     let clients = listed(&home.order(0, ["CLIENT", "LIST"]).await?);
     let is_met = |client: &&Listed| client.database == database && !client.name.starts_with(NAME);
     for client in clients.iter().filter(is_met) {

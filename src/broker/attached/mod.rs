@@ -1,14 +1,14 @@
 //! A handle for a real server: the same tests run against it.
 
-mod asking;
+mod blocking_query;
 mod claim;
 mod client;
-mod counting;
-mod line;
 mod observer;
+mod polling;
 mod server;
+mod shared_connection;
 
-pub use asking::Asking;
+pub use blocking_query::BlockingQuery;
 
 use std::env::{self, VarError};
 use std::future::Future;
@@ -217,7 +217,7 @@ impl Attached {
 
     /// Has something done, and panics if the server does not answer.
     #[track_caller]
-    fn must<T: Send + 'static>(
+    fn expect_server<T: Send + 'static>(
         &self,
         what: &str,
         work: impl Future<Output = Result<T, RemoteError>> + Send + 'static,
@@ -254,9 +254,9 @@ impl Attached {
     }
 
     #[track_caller]
-    pub(super) fn tell_commands(&self, stream: DuplexStream) {
+    pub(super) fn send_commands(&self, stream: DuplexStream) {
         let server = Arc::clone(&self.server);
-        self.must("watch_commands", async move { server.tell_commands(stream).await });
+        self.expect_server("watch_commands", async move { server.send_commands(stream).await });
     }
 
     pub(super) fn command(&self, request: OwnedRequest) -> Result<Value, CommandError> {
@@ -277,7 +277,7 @@ impl Attached {
     #[track_caller]
     pub(super) fn published(&self, channel: &[u8]) -> Vec<Message> {
         let (server, channel) = (Arc::clone(&self.server), channel.to_vec());
-        self.must("published", async move { server.published(&channel).await })
+        self.expect_server("published", async move { server.published(&channel).await })
     }
 
     /// On which channels something was published, and how often.
@@ -299,23 +299,23 @@ impl Attached {
     #[track_caller]
     pub(super) fn now(&self) -> SystemTime {
         let server = Arc::clone(&self.server);
-        self.must("now", async move { server.time().await })
+        self.expect_server("now", async move { server.time().await })
     }
 
     #[track_caller]
     pub(super) fn kill_clients(&self, filter: &Filter) -> usize {
         let (server, filter) = (Arc::clone(&self.server), filter.clone());
-        self.must("kill_clients", async move { server.kill_clients(&filter).await })
+        self.expect_server("kill_clients", async move { server.kill_clients(&filter).await })
     }
 
     pub(super) fn begin_wait(&self, goal: Goal, within: Duration) -> tokio::task::JoinHandle<Outcome> {
         let server = Arc::clone(&self.server);
-        self.runner.runtime.spawn(counting::wait(server, goal, within))
+        self.runner.runtime.spawn(polling::wait(server, goal, within))
     }
 
     pub(super) fn wait(&self, goal: Goal, within: Duration) -> Outcome {
-        let work = counting::wait(Arc::clone(&self.server), goal, within);
-        let gone = || Outcome::NotAsked("the broker has gone".to_owned());
+        let work = polling::wait(Arc::clone(&self.server), goal, within);
+        let gone = || Outcome::Unavailable("the broker has gone".to_owned());
         wait_here(&self.runner.runtime, work).unwrap_or_else(gone)
     }
 }

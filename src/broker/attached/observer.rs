@@ -14,7 +14,7 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::broker::DEFAULT_JOURNAL_LIMIT;
-use crate::remote::{Connection, PATIENCE, RemoteError, Source, Spoken};
+use crate::remote::{Connection, RemoteError, Source, Spoken, TIMEOUT};
 use crate::resp::{OwnedRequest, Value};
 use crate::spec::Flags;
 use crate::table::TABLE;
@@ -49,7 +49,7 @@ const OVERHEAD: usize = 128;
 
 /// A message that was seen.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Published {
     pub number: u64,
     pub channel: Vec<u8>,
     pub payload: Vec<u8>,
@@ -113,7 +113,7 @@ pub struct Log {
     /// The database of the test; nothing is kept before it has one.
     database: Option<usize>,
     number: u64,
-    messages: VecDeque<Told>,
+    messages: VecDeque<Published>,
     bytes: usize,
     lines: VecDeque<String>,
     facts: HashMap<Source, Facts>,
@@ -148,7 +148,7 @@ impl Log {
             if let ("client", [what, name]) = (name.as_str(), arguments)
                 && what.eq_ignore_ascii_case(b"setname")
             {
-                self.meet(address, name);
+                self.add_client(address, name);
             }
             if self.ours.contains(address) {
                 return;
@@ -166,7 +166,7 @@ impl Log {
         self.lines.push_back(line.to_owned());
         self.readers.retain_mut(|reader| reader.tell(line));
         if let ("publish" | "spublish", [channel, payload]) = (name.as_str(), arguments) {
-            self.keep(Told {
+            self.keep(Published {
                 number: self.number,
                 channel: channel.clone(),
                 payload: payload.clone(),
@@ -179,7 +179,7 @@ impl Log {
     }
 
     /// A client has told its name: it may be one of ours, or an address has become another's.
-    fn meet(&mut self, address: &str, name: &[u8]) {
+    fn add_client(&mut self, address: &str, name: &[u8]) {
         for (known, wanted) in [(&mut self.ours, &self.names.ours), (&mut self.test, &self.names.test)] {
             if name == wanted.as_bytes() {
                 known.insert(address.to_owned());
@@ -226,7 +226,7 @@ impl Log {
         }
     }
 
-    fn keep(&mut self, message: Told) {
+    fn keep(&mut self, message: Published) {
         self.bytes += message.channel.len() + message.payload.len() + OVERHEAD;
         self.messages.push_back(message);
         while self.bytes > DEFAULT_JOURNAL_LIMIT {
@@ -243,7 +243,7 @@ impl Log {
         }
         let bytes = |value: &Value| value.as_bytes().unwrap_or_default().to_vec();
         self.number += 1;
-        self.keep(Told {
+        self.keep(Published {
             number: self.number,
             channel: bytes(channel),
             payload: bytes(payload),
@@ -254,7 +254,7 @@ impl Log {
     }
 
     /// The messages of a channel.
-    pub fn messages<'a>(&'a self, channel: &'a [u8]) -> impl Iterator<Item = &'a Told> + 'a {
+    pub fn messages<'a>(&'a self, channel: &'a [u8]) -> impl Iterator<Item = &'a Published> + 'a {
         self.messages.iter().filter(move |message| message.channel == channel)
     }
 
@@ -328,7 +328,7 @@ impl Observer {
         let (tell, told) = oneshot::channel();
         let failed = || self.log.lock().failed.clone().unwrap_or(RemoteError::Closed);
         self.marks.send(tell).map_err(|_| failed())?;
-        match tokio::time::timeout(PATIENCE, told).await {
+        match tokio::time::timeout(TIMEOUT, told).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(failed()),
             Err(_) => Err(RemoteError::Silent),
@@ -336,7 +336,7 @@ impl Observer {
     }
 
     /// Writes every command into a stream, from now on, until it is closed.
-    pub async fn tell_commands(&self, mut stream: DuplexStream) -> Result<(), RemoteError> {
+    pub async fn send_commands(&self, mut stream: DuplexStream) -> Result<(), RemoteError> {
         if !self.sees_commands {
             return Err(RemoteError::Refused("the server refuses MONITOR".to_owned()));
         }

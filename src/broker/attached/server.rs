@@ -8,21 +8,21 @@ use tokio::io::DuplexStream;
 
 use super::claim::{Claim, RENEWAL};
 use super::client::Client;
-use super::line::Line;
 use super::observer::{NAME, Names, Observer, since};
+use super::shared_connection::SharedConnection;
 use crate::clients::Filter;
-use crate::remote::{Connection, Listed, PATIENCE, RemoteError, Source, Target, listed};
+use crate::remote::{Connection, Listed, RemoteError, Source, TIMEOUT, Target, listed};
 use crate::resp::{OwnedRequest, Protocol, Value};
 use crate::spec::Flags;
 use crate::table::TABLE;
 use crate::testing::journal::{Message, Peer};
 
 /// How long a command of the test may take.
-const PATIENCE_WITH_COMMANDS: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Commands that change what comes after them on their connection, or are answered more than once.
 const OF_A_CONNECTION: [&str; 22] = [
-    "asking",
+    "blocking_query",
     "auth",
     "client",
     "discard",
@@ -57,11 +57,11 @@ pub struct Server {
     token: String,
     started: SystemTime,
     /// For what is about the whole server, in database 0.
-    home: Line,
+    home: SharedConnection,
     /// For what the test runs.
-    test: Line,
+    test: SharedConnection,
     /// For waits.
-    pub waits: Line,
+    pub waits: SharedConnection,
     pub observer: Observer,
 }
 
@@ -70,9 +70,9 @@ impl Server {
         let target = Arc::new(target);
         let token = format!("{:x}-{:08x}", std::process::id(), fastrand::u32(..));
         let names = Names::new(&token);
-        let home = Line::new(&target, &names.ours, Protocol::Resp2);
-        let test = Line::new(&target, &names.test, Protocol::Resp3);
-        let waits = Line::new(&target, &names.ours, Protocol::Resp2);
+        let home = SharedConnection::new(&target, &names.ours, Protocol::Resp2);
+        let test = SharedConnection::new(&target, &names.test, Protocol::Resp3);
+        let waits = SharedConnection::new(&target, &names.ours, Protocol::Resp2);
         let connection = home.open(0).await?;
         let addr = connection.server;
         let observer = Observer::new(connection, names).await?;
@@ -131,8 +131,8 @@ impl Server {
         Connection::open(&self.target, "", Protocol::Resp2, self.database).await
     }
 
-    pub async fn tell_commands(&self, stream: DuplexStream) -> Result<(), RemoteError> {
-        self.observer.tell_commands(stream).await
+    pub async fn send_commands(&self, stream: DuplexStream) -> Result<(), RemoteError> {
+        self.observer.send_commands(stream).await
     }
 
     /// Runs a command as an embedded broker does: it never waits, and it changes nothing for the next.
@@ -148,12 +148,12 @@ impl Server {
         }
         let waits = TABLE.lookup(&name).is_some_and(|command| command.flags.contains(Flags::BLOCKING));
         if !waits {
-            let replies = self.test.ask_all(self.database, &[request], PATIENCE_WITH_COMMANDS).await?;
+            let replies = self.test.send_all(self.database, &[request], COMMAND_TIMEOUT).await?;
             return replies.into_iter().next().ok_or(RemoteError::Closed);
         }
         // Within a transaction nothing waits.
         let requests = [OwnedRequest::new(["MULTI"]), request, OwnedRequest::new(["EXEC"])];
-        let mut replies = self.test.ask_all(self.database, &requests, PATIENCE).await?.into_iter().skip(1);
+        let mut replies = self.test.send_all(self.database, &requests, TIMEOUT).await?.into_iter().skip(1);
         match (replies.next(), replies.next()) {
             (Some(refused @ Value::Error(_)), _) => Ok(refused),
             (_, Some(Value::Array(replies))) => replies.into_iter().next().ok_or(RemoteError::Closed),

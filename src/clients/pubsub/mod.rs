@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// Subscribers in the order in which they came, as far as nobody has left.
+/// Subscribers in the order of their arrival, as long as none has left.
 pub type Subscribers = IndexSet<ClientKey>;
 
 /// The registry.

@@ -10,8 +10,8 @@ const SPECIAL: &[u8] = b"*?[]\\";
 /// Patterns by what a channel must begin or end with to match them.
 ///
 /// redis-server tries every pattern with every message. Here those are tried of which the channel has the beginning (of
-/// `room:17:*` that is `room:17:`), or the end (`*:typing`), and those that have neither. What remains linear is the number
-/// of these last ones, and how many lengths the beginnings and ends have.
+/// `room:17:*` that is `room:17:`), or the end (`*:typing`), and those that have neither. What remains linear is the
+/// number of these last ones, and how many lengths the beginnings and ends have.
 #[derive(Debug, Default)]
 pub struct Patterns {
     by_head: ByPart,
@@ -41,7 +41,7 @@ fn part(pattern: &[u8]) -> Part<'_> {
     if head > 0 {
         return Part::Head(&pattern[..head]);
     }
-    // A class that is not closed goes on to the end of the pattern.
+    // A class that is not closed extends to the end of the pattern.
     let tail = pattern.iter().rposition(is_special).map_or(0, |last| last + 1);
     if tail == pattern.len() || pattern.contains(&b'[') {
         return Part::Neither;
@@ -95,7 +95,7 @@ impl Patterns {
         }
     }
 
-    /// Nobody is subscribed to it any more.
+    /// It has no subscriber any more.
     pub fn remove(&mut self, pattern: &[u8]) {
         match part(pattern) {
             Part::Head(head) => self.by_head.remove(head, pattern),

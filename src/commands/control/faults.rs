@@ -5,7 +5,7 @@ use crate::clients::FaultId;
 use crate::resp::{Args, parse_double};
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Table};
-use crate::testing::faults::{Action, Channel, Pretence, Rule, Scope, When};
+use crate::testing::faults::{Action, Channel, Rule, Scope, SimulatedState, When};
 
 /// A fault that has ended, or never was.
 const NO_FAULT: Error = Error::constant(&"ERR there is no such fault");
@@ -18,11 +18,11 @@ const NO_ACTION: Error =
 const WITHOUT_VALUE: [(&str, Action); 9] = [
     ("DISCONNECT", Action::Disconnect),
     ("DISCONNECTAFTER", Action::LoseReply(0)),
-    ("LOADING", Action::Pretend(Pretence::Loading)),
-    ("READONLY", Action::Pretend(Pretence::ReadOnly)),
-    ("OUTOFMEMORY", Action::Pretend(Pretence::OutOfMemory)),
-    ("NOAUTH", Action::Pretend(Pretence::NoAuth)),
-    ("BUSY", Action::Pretend(Pretence::Busy)),
+    ("LOADING", Action::Simulate(SimulatedState::Loading)),
+    ("READONLY", Action::Simulate(SimulatedState::ReadOnly)),
+    ("OUTOFMEMORY", Action::Simulate(SimulatedState::OutOfMemory)),
+    ("NOAUTH", Action::Simulate(SimulatedState::NoAuth)),
+    ("BUSY", Action::Simulate(SimulatedState::Busy)),
     ("DROP", Action::Drop),
     ("DUPLICATE", Action::Duplicate),
 ];
@@ -169,7 +169,7 @@ fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
         } else {
             "commands: CHANNEL needs a COMMAND before it"
         };
-        return Err(Error::new(format!("ERR {word} strikes {of}")));
+        return Err(Error::new(format!("ERR {word} applies to {of}")));
     }
     Ok(Some(found))
 }

@@ -14,7 +14,7 @@ use crate::data::list::{End, ListLimits};
 use crate::data::{List, Value};
 use crate::resp::Reply;
 use crate::spec::{Context, Error, Outcome, numbers};
-use crate::state::State;
+use crate::state::{Lookup, State};
 
 impl End {
     /// The end that LEFT or RIGHT names.
@@ -52,8 +52,8 @@ fn removed(state: &mut State, key: &[u8], event: &str, count: usize, left: usize
         return state.remove_empty(key);
     }
     let limits = ListLimits::of(&state.config);
-    if let Some(Value::List(list)) = state.peek_mut(key).map(|entry| &mut entry.value) {
-        list.settle(limits);
+    if let Some(Value::List(list)) = state.lookup_mut(key, Lookup::Untracked).map(|entry| &mut entry.value) {
+        list.update_encoding(limits);
     }
 }
 
@@ -168,8 +168,8 @@ pub fn lindex(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.null();
         return Ok(());
     };
-    let place = list::place(numbers::integer(&ctx.args[2])?, list.len());
-    let element = place.and_then(|place| list.get(place));
+    let position = list::resolve_index(numbers::integer(&ctx.args[2])?, list.len());
+    let element = position.and_then(|position| list.get(position));
     ctx.reply.bulk_or_null(element.map(|element| &**element));
     Ok(())
 }
@@ -185,13 +185,13 @@ pub fn lset(ctx: &mut Context<'_>) -> Outcome {
         // redis-server from 7.2 on looks at the lower 32 bits only.
         index = (index << 32) >> 32;
     }
-    let place = list::place(index, list.len());
+    let position = list::resolve_index(index, list.len());
     // Even if there is no such element.
     list.expect([&ctx.args[3]], limits);
-    if !place.is_some_and(|place| list.replace(place, &ctx.args[3], limits)) {
+    if !position.is_some_and(|position| list.replace(position, &ctx.args[3], limits)) {
         return Err(Error::INDEX_OUT_OF_RANGE);
     }
-    list.settle(limits);
+    list.update_encoding(limits);
     ctx.reply.ok();
     ctx.state.modified(Class::LIST, "lset", key);
     Ok(())

@@ -7,7 +7,7 @@ use crate::data::list::{End, ListLimits};
 use crate::data::{List, Typed};
 use crate::keyspace::Entry;
 use crate::spec::{Context, Error, Outcome};
-use crate::state::State;
+use crate::state::{Lookup, State};
 
 /// `LMOVE source destination LEFT|RIGHT LEFT|RIGHT`
 pub fn lmove(ctx: &mut Context<'_>) -> Outcome {
@@ -53,7 +53,7 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
 /// The length of a list, if there is one; asking does not count as use.
 fn length(state: &mut State, key: &[u8]) -> Result<Option<usize>, Error> {
     let list = |entry: &Entry| List::of(&entry.value).map(|list| list.len()).ok_or(Error::WRONG_TYPE);
-    state.peek(key).map(list).transpose()
+    state.lookup(key, Lookup::Untracked).map(list).transpose()
 }
 
 /// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`

@@ -11,7 +11,7 @@ use crate::data::sorted_set::combine::{
 };
 use crate::resp::Args;
 use crate::spec::numbers::{self, is_option};
-use crate::state::State;
+use crate::state::{Lookup, State};
 
 /// What is made of the sources.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ fn read<'a>(
     }
     let keys = args.range(1, count + 1);
     for key in keys.iter() {
-        if ctx.state.read(key).is_some_and(|entry| Members::of(&entry.value).is_none()) {
+        if ctx.state.lookup(key, Lookup::Use).is_some_and(|entry| Members::of(&entry.value).is_none()) {
             return Err(Error::WRONG_TYPE);
         }
     }
@@ -122,7 +122,7 @@ fn read<'a>(
 /// The values of the keys.
 fn sources<'s>(state: &'s State, keys: Args<'_>, options: &Options<'_>) -> Result<Vec<Source<'s>>, Error> {
     let source = |(index, key)| {
-        let entry = state.glimpse(key);
+        let entry = state.lookup_shared(key);
         let members = entry.and_then(|entry| Members::of(&entry.value)).unwrap_or(Members::None);
         Ok(Source { members, weight: options.weight(index)? })
     };

@@ -30,7 +30,7 @@ fn makes_consumers_always(ctx: &Context<'_>) -> bool {
 }
 
 fn stream_there<'a>(state: &'a State, key: &[u8]) -> Option<&'a Stream> {
-    state.glimpse(key).and_then(|entry| Stream::of(&entry.value))
+    state.lookup_shared(key).and_then(|entry| Stream::of(&entry.value))
 }
 
 /// What follows the ids of XCLAIM.

@@ -8,6 +8,7 @@ use crate::data::value::Type;
 use crate::data::{Stream, StreamId, Value};
 use crate::resp::{Args, OwnedRequest};
 use crate::spec::{Context, Error, Outcome, numbers};
+use crate::state::Lookup;
 
 /// `XREAD`
 ///
@@ -127,7 +128,8 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
 /// What a reader that has waited is told before Redis 7.2, where the command is not run again, if the stream or the group
 /// has gone meanwhile.
 fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
-    let Some(Value::Stream(stream)) = ctx.state.peek(key).map(|entry| &entry.value) else {
+    let Some(Value::Stream(stream)) = ctx.state.lookup(key, Lookup::Untracked).map(|entry| &entry.value)
+    else {
         return Err(Error::new("UNBLOCKED the stream key no longer exists"));
     };
     if !stream.groups().contains_key(group) {

@@ -55,7 +55,7 @@ pub fn lcs(ctx: &mut Context<'_>) -> Outcome {
     let [one, other] = [1, 2].map(|at| ctx.state.get::<ByteString>(&ctx.args[at]).map(|_| ()));
     one.and(other).map_err(wrong_type)?;
     let options = Options::read(ctx)?;
-    let strings = ctx.state.glimpse_all::<ByteString>(ctx.args.range(1, 3).iter());
+    let strings = ctx.state.get_shared::<ByteString>(ctx.args.range(1, 3).iter());
     let [one, other] = [0, 1].map(|at| strings[at].map(ByteString::bytes));
     let (one, other) = (one.as_deref().unwrap_or_default(), other.as_deref().unwrap_or_default());
     if one.len().max(other.len()) >= u32::MAX as usize - 1 {

@@ -7,6 +7,7 @@ use crate::data::{ByteString, Value};
 use crate::resp::LongDouble;
 use crate::spec::numbers::{ExpiryForm, integer, is_option, string_range};
 use crate::spec::{Context, Error, Outcome};
+use crate::state::Lookup;
 
 pub use lcs::lcs;
 
@@ -106,7 +107,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         let old: Option<&ByteString> = ctx.state.get(key)?;
         ctx.reply.bulk_or_null(old.map(ByteString::bytes).as_deref());
     }
-    let old = ctx.state.peek(key);
+    let old = ctx.state.lookup(key, Lookup::Untracked);
     if options.if_missing && old.is_some() || options.if_there && old.is_none() {
         if !options.get {
             ctx.reply.null();

@@ -117,7 +117,7 @@ fn of_block(limits: HashLimits) -> HashLimits {
     HashLimits { value: usize::MAX, ..limits }
 }
 
-/// A hash of so many fields; there must be one.
+/// A hash with this many fields, at least one.
 fn build<'a>(
     count: usize,
     mut next: impl FnMut() -> Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,

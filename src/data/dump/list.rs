@@ -69,7 +69,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option
     let mut list = List::from_nodes(nodes.into_iter().filter(|(elements, _)| !elements.is_empty()), limits);
     // The oldest form of a block stays a quicklist, as in redis-server.
     if form != Form::LIST_ZIPLIST {
-        list.settle_restored(limits);
+        list.update_restored_encoding(limits);
     }
     (!list.is_empty()).then_some(list)
 }

@@ -127,7 +127,7 @@ fn back_groups(length: usize) -> usize {
     }
 }
 
-/// A length in so many groups of seven bits, the highest first; the top bit of all but the first says that another
+/// A length in `groups` groups of seven bits, the highest first; the top bit of all but the first says that another
 /// one stands before.
 #[allow(clippy::cast_possible_truncation)]
 fn back_length(length: usize, groups: usize, buffer: &mut [u8; BACK_MAX]) -> &[u8] {

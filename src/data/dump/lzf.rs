@@ -13,12 +13,12 @@ const LITERAL_MAX: usize = 1 << 5;
 const DISTANCE_END: usize = 1 << 13;
 /// The longest reference.
 const REFERENCE_MAX: usize = (1 << 8) + (1 << 3);
-/// The table of places by hash.
+/// The table of positions by hash.
 const TABLE_BITS: u32 = 16;
-/// A compressed byte stands for less than so many.
+/// A compressed byte stands for fewer bytes than this.
 const EXPANSION_MAX: usize = REFERENCE_MAX / 3 + 1;
 
-/// Where three bytes have their place in the table.
+/// Where three bytes have their position in the table.
 fn hash(text: &[u8], at: usize) -> usize {
     let bytes = text.get(at..at + 3).unwrap_or_default();
     let key = bytes.iter().fold(0u32, |key, byte| key << 8 | u32::from(*byte));
@@ -75,7 +75,7 @@ impl Output {
     }
 }
 
-/// How far a reference may reach with so many bytes to go. redis-server stays away from the end by two bytes, but
+/// How far a reference may reach with `left` bytes to go. redis-server stays away from the end by two bytes, but
 /// compares the first bytes after the third, or the 19th, before it looks.
 fn longest_reference(left: usize) -> usize {
     let max = left.saturating_sub(2).min(REFERENCE_MAX);
@@ -86,8 +86,8 @@ fn longest_reference(left: usize) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Compressor {
     /// Where three bytes of this hash were last, counted from the beginning of the first string. What is before
-    /// the current string is as good as nothing, so that nobody has to clear the table.
-    places: Vec<u32>,
+    /// the current string is as good as nothing, so that the table need not be cleared.
+    positions: Vec<u32>,
     /// Where the current string begins.
     base: u32,
 }
@@ -96,9 +96,9 @@ impl Compressor {
     /// Compresses a string; none if that does not make it shorter by more than four bytes.
     pub(super) fn compress(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let length = u32::try_from(text.len()).ok()?;
-        let next = self.base.checked_add(length).filter(|_| !self.places.is_empty());
+        let next = self.base.checked_add(length).filter(|_| !self.positions.is_empty());
         if next.is_none() {
-            self.places = vec![0; 1 << TABLE_BITS];
+            self.positions = vec![0; 1 << TABLE_BITS];
             self.base = 0;
         }
         let compressed = self.compress_at(self.base, text);
@@ -106,11 +106,11 @@ impl Compressor {
         compressed
     }
 
-    /// Notes a place and returns the one before it with the same hash.
+    /// Notes a position and returns the one before it with the same hash.
     fn note(&mut self, base: u32, text: &[u8], at: usize) -> Option<usize> {
-        let place = self.places.get_mut(hash(text, at))?;
-        let before = std::mem::replace(place, base + u32::try_from(at).ok()?);
-        // The first byte is never referred to: its place looks like one that was never written.
+        let position = self.positions.get_mut(hash(text, at))?;
+        let before = std::mem::replace(position, base + u32::try_from(at).ok()?);
+        // The first byte is never referred to: its position looks like one that was never written.
         before.checked_sub(base).filter(|before| *before > 0).map(|before| before as usize)
     }
 
@@ -146,7 +146,7 @@ impl Compressor {
             if at >= end {
                 break;
             }
-            // Of the bytes that are skipped only the last two places are noted.
+            // Of the bytes that are skipped only the last two positions are noted.
             self.note(base, text, at - 2);
             self.note(base, text, at - 1);
         }

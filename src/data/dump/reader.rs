@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         usize::try_from(self.number()?).ok()
     }
 
-    /// How many elements follow of at least `least` bytes each; none if there are not so many bytes.
+    /// How many elements of at least `least` bytes each follow; `None` if there are too few bytes for them.
     pub(super) fn count(&mut self, least: usize) -> Option<usize> {
         self.length().filter(|count| *count <= self.left() / least)
     }

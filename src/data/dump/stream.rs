@@ -7,7 +7,7 @@ use super::{Element, Form};
 use crate::data::stream::{Group, Node, Pending, SlotKind};
 use crate::data::{Map, Stream, StreamId};
 
-/// The flags of an entry: it only keeps its place.
+/// The flags of an entry that is deleted.
 const DELETED: i64 = 1;
 /// Its fields have the names that stand at the beginning of the listpack.
 const SAME_NAMES: i64 = 2;
@@ -211,7 +211,7 @@ impl<'a> Block<'a> {
         usize::try_from(self.integer()?).ok().filter(|count| *count <= self.len)
     }
 
-    /// So many elements.
+    /// A number of elements.
     fn texts(&mut self, count: usize) -> Option<Elements<'a>> {
         let texts = self.elements.clone();
         for _ in 0..count {

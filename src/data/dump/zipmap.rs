@@ -1,5 +1,5 @@
 //! Zipmaps, in which the oldest servers kept small hashes: names and values in turns, each behind its length; behind
-//! a value there may be bytes that nobody uses, whose number stands before it.
+//! a value there may be unused bytes, whose number stands before it.
 
 use super::reader::Reader;
 

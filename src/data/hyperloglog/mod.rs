@@ -2,7 +2,7 @@
 //! of redis-server, so that GET and SET move counters from one server to the other.
 //!
 //! A counter is a header and 16384 registers. The header is `HYLL`, the encoding, three zeros, and the number that was
-//! counted last, of which the highest bit tells that it is out of date. The registers lie densely, six bits each, or
+//! counted last, whose highest bit says that it is out of date. The registers lie densely, six bits each, or
 //! sparsely, as runs.
 
 mod estimate;
@@ -32,7 +32,7 @@ const ENCODING: usize = 4;
 const DENSE: u8 = 0;
 const SPARSE: u8 = 1;
 
-/// Where the header has the number that was counted last, and the bit that tells that it is out of date.
+/// Where the header has the number that was counted last, and the bit that says that it is out of date.
 const COUNT: std::ops::Range<usize> = 8..16;
 const STALE: u64 = 1 << 63;
 
@@ -85,7 +85,7 @@ impl Union {
     }
 }
 
-/// Whether these are the bytes of a counter, as far as the header tells.
+/// True if the header is that of a counter.
 #[must_use]
 pub fn is_counter(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER

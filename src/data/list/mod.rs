@@ -11,7 +11,7 @@ use nodes::{Nodes, entry_bytes};
 
 /// A list: elements can be added and taken at both ends at constant cost.
 ///
-/// It is to be read as what it derefs to. Besides the elements it has what is needed to tell in which encoding
+/// Read it through `Deref`. Besides the elements it has what is needed to know in which encoding
 /// redis-server would keep them.
 #[derive(Debug, Clone, Default)]
 pub struct List {
@@ -21,7 +21,7 @@ pub struct List {
 
 #[derive(Debug, Clone)]
 enum Form {
-    /// A listpack of so many bytes.
+    /// A listpack of this many bytes.
     Listpack(usize),
     /// A quicklist.
     Quicklist(Box<Nodes>),
@@ -115,7 +115,7 @@ impl List {
     }
 
     /// Becomes a listpack if it is a quicklist of one node that is small enough.
-    pub(super) fn settle_restored(&mut self, limits: ListLimits) {
+    pub(super) fn update_restored_encoding(&mut self, limits: ListLimits) {
         self.become_listpack(limits, false);
     }
 
@@ -142,9 +142,9 @@ impl List {
         }
     }
 
-    /// Tells that elements have been taken away or put in the place of others: a quicklist that has become short is a
+    /// To be called after elements were removed or replaced: a quicklist that has become short is a
     /// listpack again.
-    pub fn settle(&mut self, limits: ListLimits) {
+    pub fn update_encoding(&mut self, limits: ListLimits) {
         self.become_listpack(limits, true);
     }
 
@@ -183,13 +183,13 @@ impl List {
     }
 
     /// Puts an element in the place of another; false if there is none.
-    pub fn replace(&mut self, place: usize, element: &[u8], limits: ListLimits) -> bool {
-        let Some(old) = self.elements.get(place) else { return false };
+    pub fn replace(&mut self, index: usize, element: &[u8], limits: ListLimits) -> bool {
+        let Some(old) = self.elements.get(index) else { return false };
         match &mut self.form {
             Form::Listpack(bytes) => *bytes = *bytes + entry_bytes(element) - entry_bytes(old),
-            Form::Quicklist(nodes) => nodes.replace(&self.elements, place, element, limits),
+            Form::Quicklist(nodes) => nodes.replace(&self.elements, index, element, limits),
         }
-        self.elements[place] = element.into();
+        self.elements[index] = element.into();
         true
     }
 
@@ -221,12 +221,12 @@ impl List {
 
     /// Puts an element before or behind the first that is equal to `pivot`; false if there is none.
     pub fn insert_beside(&mut self, pivot: &[u8], behind: bool, element: &[u8], limits: ListLimits) -> bool {
-        let Some(place) = self.elements.iter().position(|other| **other == *pivot) else { return false };
+        let Some(index) = self.elements.iter().position(|other| **other == *pivot) else { return false };
         match &mut self.form {
             Form::Listpack(bytes) => *bytes += entry_bytes(element),
-            Form::Quicklist(nodes) => nodes.insert(&self.elements, place, behind, element, limits),
+            Form::Quicklist(nodes) => nodes.insert(&self.elements, index, behind, element, limits),
         }
-        self.elements.insert(place + usize::from(behind), element.into());
+        self.elements.insert(index + usize::from(behind), element.into());
         true
     }
 
@@ -262,14 +262,14 @@ impl List {
     }
 }
 
-/// The place in a list that an index names, of which negative ones count from the end.
+/// The position that an index names, negative ones counted from the end; `None` if there is no element there.
 #[must_use]
-pub fn place(index: i64, len: usize) -> Option<usize> {
-    let place = match usize::try_from(index) {
-        Ok(place) => place,
+pub fn resolve_index(index: i64, len: usize) -> Option<usize> {
+    let index = match usize::try_from(index) {
+        Ok(index) => index,
         Err(_) => len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
     };
-    (place < len).then_some(place)
+    (index < len).then_some(index)
 }
 
 #[cfg(test)]
@@ -336,12 +336,12 @@ mod tests {
 
     #[test]
     fn places_count_from_both_ends() {
-        assert_eq!(place(0, 3), Some(0));
-        assert_eq!(place(-1, 3), Some(2));
-        assert_eq!(place(-3, 3), Some(0));
-        assert_eq!(place(-4, 3), None);
-        assert_eq!(place(3, 3), None);
-        assert_eq!(place(i64::MIN, 3), None);
-        assert_eq!(place(0, 0), None);
+        assert_eq!(resolve_index(0, 3), Some(0));
+        assert_eq!(resolve_index(-1, 3), Some(2));
+        assert_eq!(resolve_index(-3, 3), Some(0));
+        assert_eq!(resolve_index(-4, 3), None);
+        assert_eq!(resolve_index(3, 3), None);
+        assert_eq!(resolve_index(i64::MIN, 3), None);
+        assert_eq!(resolve_index(0, 0), None);
     }
 }

@@ -15,7 +15,7 @@ const HEADER: usize = 7;
 pub struct ListLimits {
     /// `list-max-listpack-size`.
     fill: i64,
-    /// DEBUG QUICKLIST-PACKED-THRESHOLD: elements of so many bytes are alone in their node; 0: what follows from
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: elements from this many bytes are alone in their node; 0: what follows from
     /// `fill`.
     alone: usize,
 }
@@ -138,7 +138,7 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// One node for all that a listpack of so many bytes has.
+    /// One node for all elements of a listpack of `bytes` bytes.
     pub fn of(count: usize, bytes: usize, limits: ListLimits) -> Self {
         let nodes = if count > 0 { vec![Node { count, bytes, plain: false }] } else { Vec::new() };
         Self { fill: limits.fill, nodes: nodes.into() }
@@ -231,9 +231,9 @@ impl Nodes {
         from.retain(&mut self.nodes, begun, |node| node.count > 0);
     }
 
-    /// The node of the element at a place, and the place of the element in it.
-    fn find(&self, place: usize) -> Option<(usize, usize)> {
-        let mut left = place;
+    /// The node of the element at an index, and the index of the element in it.
+    fn find(&self, index: usize) -> Option<(usize, usize)> {
+        let mut left = index;
         for (at, node) in self.nodes.iter().enumerate() {
             if left < node.count {
                 return Some((at, left));
@@ -244,9 +244,9 @@ impl Nodes {
     }
 
     /// An element is put in the place of another. `list` is the list as it was.
-    pub fn replace(&mut self, list: &VecDeque<Bytes>, place: usize, element: &[u8], limits: ListLimits) {
+    pub fn replace(&mut self, list: &VecDeque<Bytes>, index: usize, element: &[u8], limits: ListLimits) {
         let limits = self.limits(limits);
-        let (Some((at, offset)), Some(old)) = (self.find(place), list.get(place)) else { return };
+        let (Some((at, offset)), Some(old)) = (self.find(index), list.get(index)) else { return };
         let is_large = limits.is_large(element.len());
         let node = &mut self.nodes[at];
         match (node.plain, is_large) {
@@ -255,12 +255,12 @@ impl Nodes {
                 node.bytes = (node.bytes + entry_bytes(element)).saturating_sub(entry_bytes(old));
             }
             (true, false) => {
-                self.insert(list, place, true, element, limits);
+                self.insert(list, index, true, element, limits);
                 self.nodes.remove(at);
             }
             (false, true) => {
                 if offset + 1 < node.count {
-                    self.split(list, place - offset, at, offset + 1);
+                    self.split(list, index - offset, at, offset + 1);
                 }
                 self.nodes.insert(at + 1, Node::of(element, limits));
                 self.take(at, old);
@@ -268,7 +268,7 @@ impl Nodes {
         }
     }
 
-    /// Splits a node, whose first element is at the place `start` of the list, before its element `offset`.
+    /// Splits a node, whose first element is at the index `start` of the list, before its element `offset`.
     fn split(&mut self, list: &VecDeque<Bytes>, start: usize, at: usize, offset: usize) {
         let node = &mut self.nodes[at];
         let end = start + node.count;
@@ -278,17 +278,17 @@ impl Nodes {
         self.nodes.insert(at + 1, second);
     }
 
-    /// An element is inserted beside the one at `place`. `list` is the list as it was.
+    /// An element is inserted beside the one at `index`. `list` is the list as it was.
     pub fn insert(
         &mut self,
         list: &VecDeque<Bytes>,
-        place: usize,
+        index: usize,
         behind: bool,
         element: &[u8],
         limits: ListLimits,
     ) {
         let limits = self.limits(limits);
-        let Some((at, offset)) = self.find(place) else { return };
+        let Some((at, offset)) = self.find(index) else { return };
         let node = self.nodes[at];
         let at_edge = if behind { offset + 1 == node.count } else { offset == 0 };
         let beside = if behind { Some(at + 1) } else { at.checked_sub(1) };
@@ -297,7 +297,7 @@ impl Nodes {
             self.nodes[at].add(element);
         } else if limits.is_large(element.len()) {
             if !node.plain && !at_edge {
-                self.split(list, place - offset, at, offset + usize::from(behind));
+                self.split(list, index - offset, at, offset + usize::from(behind));
                 self.nodes.insert(at + 1, Node::of(element, limits));
             } else {
                 self.nodes.insert(new_at, Node::of(element, limits));
@@ -308,7 +308,7 @@ impl Nodes {
                 _ => self.nodes.insert(new_at, Node::of(element, limits)),
             }
         } else {
-            self.split(list, place - offset, at, offset + usize::from(behind));
+            self.split(list, index - offset, at, offset + usize::from(behind));
             // The part that was split off has it.
             let (has_it, rest) = if behind { (at + 1, at) } else { (at, at + 1) };
             self.nodes[has_it].add(element);

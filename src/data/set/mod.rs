@@ -65,13 +65,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// Removes the member at a place.
-    fn remove_at(&mut self, mut place: usize) -> Option<Bytes> {
-        while let Some(from) = self.walks.filler(place) {
-            self.members.swap_indices(place, from);
-            place = from;
+    /// Removes the member at an index.
+    fn remove_at(&mut self, mut index: usize) -> Option<Bytes> {
+        while let Some(from) = self.walks.filler(index) {
+            self.members.swap_indices(index, from);
+            index = from;
         }
-        self.members.swap_remove_index(place)
+        self.members.swap_remove_index(index)
     }
 }
 
@@ -166,18 +166,18 @@ impl Set {
         }
     }
 
-    /// The member at a place from 0 on, in the order of [`Set::iter`].
+    /// The member at an index from 0 on, in the order of [`Set::iter`].
     #[must_use]
-    pub fn at(&self, place: usize) -> Option<Member<'_>> {
+    pub fn at(&self, index: usize) -> Option<Member<'_>> {
         match self {
-            Self::Integers(members) => members.get(place).map(|member| Member::Integer(*member)),
+            Self::Integers(members) => members.get(index).map(|member| Member::Integer(*member)),
             Self::Listed(members) | Self::Hashed(Table { members, .. }) => {
-                members.get_index(place).map(|member| Member::Bytes(member))
+                members.get_index(index).map(|member| Member::Bytes(member))
             }
         }
     }
 
-    /// One step of SSCAN: the cursor of the next step, 0 when all is done, and the places of the members to
+    /// One step of SSCAN: the cursor of the next step, 0 when all is done, and the indices of the members to
     /// return now. A small set is returned as a whole.
     #[must_use]
     pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, Range<usize>) {
@@ -187,7 +187,7 @@ impl Set {
         }
     }
 
-    /// Announces that one command is going to add so many members, which may be the same one again and again:
+    /// Announces that one command is going to add `count` members, possibly the same one several times:
     /// redis-server chooses by their number, and for a new set by the first of them.
     pub fn expect(&mut self, members: usize, first: &[u8], limits: SetLimits) {
         if self.is_empty() {
@@ -214,8 +214,8 @@ impl Set {
     pub fn add(&mut self, member: &[u8], limits: SetLimits) -> bool {
         if let Self::Integers(members) = self {
             if let Some(integer) = parse_integer(member) {
-                let Err(place) = members.binary_search(&integer) else { return false };
-                members.insert(place, integer);
+                let Err(index) = members.binary_search(&integer) else { return false };
+                members.insert(index, integer);
                 if members.len() > limits.integers.min(SetLimits::INTEGERS_MAX) {
                     self.become_hashed();
                 }
@@ -251,14 +251,14 @@ impl Set {
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match self {
             Self::Integers(members) => {
-                let place = parse_integer(member).and_then(|member| members.binary_search(&member).ok());
-                place.map(|place| members.remove(place)).is_some()
+                let index = parse_integer(member).and_then(|member| members.binary_search(&member).ok());
+                index.map(|index| members.remove(index)).is_some()
             }
             Self::Listed(members) => members.shift_remove(member),
             Self::Hashed(table) if table.walks.is_empty() => table.members.swap_remove(member),
             Self::Hashed(table) => {
-                let place = table.members.get_index_of(member);
-                place.and_then(|place| table.remove_at(place)).is_some()
+                let index = table.members.get_index_of(member);
+                index.and_then(|index| table.remove_at(index)).is_some()
             }
         }
     }
@@ -385,9 +385,9 @@ mod tests {
             let mut returned = std::collections::HashSet::new();
             let mut cursor = 0;
             for step in 0.. {
-                let (next, places) = set.scan(cursor, random.u64(1..12));
-                for place in places {
-                    let member = set.at(place).unwrap();
+                let (next, indices) = set.scan(cursor, random.u64(1..12));
+                for index in indices {
+                    let member = set.at(index).unwrap();
                     let text = String::from_utf8_lossy(member.text(&mut itoa::Buffer::new())).into_owned();
                     assert!(returned.insert(text), "seed {seed}: returned twice");
                 }
@@ -443,10 +443,10 @@ mod tests {
         let set = large(10);
         let mut taken = [0; 10];
         for _ in 0..ROUNDS {
-            let places = set.sample(3, &mut random);
-            assert_eq!(places.iter().collect::<std::collections::HashSet<_>>().len(), 3);
-            for place in places {
-                taken[place] += 1;
+            let indices = set.sample(3, &mut random);
+            assert_eq!(indices.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+            for index in indices {
+                taken[index] += 1;
             }
         }
         let expected = ROUNDS * 3 / 10;

@@ -14,7 +14,7 @@ impl Set {
         if len == 0 { None } else { self.at(random.usize(..len)) }
     }
 
-    /// The places of `count` different members. Those of a listpack are in their order, as redis-server chooses
+    /// The indices of `count` different members. Those of a listpack are in their order, as redis-server chooses
     /// there in passing.
     #[must_use]
     pub fn sample(&self, count: usize, random: &mut Rng) -> Vec<usize> {
@@ -42,49 +42,49 @@ impl Set {
         match self {
             Self::Hashed(_) => (0..count).filter_map(|_| self.pop(random)).collect(),
             Self::Integers(_) | Self::Listed(_) => {
-                let places = self.sample(count, random);
+                let indices = self.sample(count, random);
                 let mut digits = itoa::Buffer::new();
-                let text = |place: &usize| Some(self.at(*place)?.text(&mut digits).into());
-                let popped = places.iter().filter_map(text).collect();
-                self.remove_places(places);
+                let text = |index: &usize| Some(self.at(*index)?.text(&mut digits).into());
+                let popped = indices.iter().filter_map(text).collect();
+                self.remove_places(indices);
                 popped
             }
         }
     }
 
-    /// Takes out all but so many members. What is left becomes a new set, which may be small again.
+    /// Takes out all but `remaining` members. The rest becomes a new set, which may be small again.
     pub(super) fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
-        let places = sample::in_order(self.len(), remaining, random);
+        let indices = sample::in_order(self.len(), remaining, random);
         let mut walks = match self {
             Self::Hashed(table) => std::mem::take(&mut table.walks),
             Self::Integers(_) | Self::Listed(_) => Walks::default(),
         };
-        walks.only(&places);
+        walks.only(&indices);
         let mut left = match self {
             Self::Integers(_) => Self::default(),
             Self::Listed(_) | Self::Hashed(_) => Self::Listed(IndexSet::default()),
         };
         let mut digits = itoa::Buffer::new();
-        for place in &places {
-            if let Some(member) = self.at(*place) {
+        for index in &indices {
+            if let Some(member) = self.at(*index) {
                 left.add(member.text(&mut digits), limits);
             }
         }
         if let Self::Hashed(table) = &mut left {
             table.walks = walks;
         }
-        self.remove_places(places);
+        self.remove_places(indices);
         std::mem::replace(self, left).take_all().into_iter().collect()
     }
 
-    /// Removes the members at these places, each of which is named once; the others keep their order.
-    fn remove_places(&mut self, mut places: Vec<usize>) {
-        places.sort_unstable();
-        let mut places = places.into_iter().peekable();
-        let mut place = 0;
+    /// Removes the members at these indices, each of which is named once; the others keep their order.
+    fn remove_places(&mut self, mut indices: Vec<usize>) {
+        indices.sort_unstable();
+        let mut indices = indices.into_iter().peekable();
+        let mut index = 0;
         let mut stays = || {
-            let goes = places.next_if_eq(&place).is_some();
-            place += 1;
+            let goes = indices.next_if_eq(&index).is_some();
+            index += 1;
             !goes
         };
         match self {
@@ -93,15 +93,15 @@ impl Set {
         }
     }
 
-    /// Takes out the member at a place.
-    fn take(&mut self, place: usize) -> Option<Bytes> {
+    /// Takes out the member at an index.
+    fn take(&mut self, index: usize) -> Option<Bytes> {
         match self {
             Self::Integers(members) => {
-                let member = (place < members.len()).then(|| members.remove(place))?;
+                let member = (index < members.len()).then(|| members.remove(index))?;
                 Some(itoa::Buffer::new().format(member).as_bytes().into())
             }
-            Self::Listed(members) => members.shift_remove_index(place),
-            Self::Hashed(table) => table.remove_at(place),
+            Self::Listed(members) => members.shift_remove_index(index),
+            Self::Hashed(table) => table.remove_at(index),
         }
     }
 }

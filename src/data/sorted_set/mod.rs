@@ -20,7 +20,7 @@ use ranked::Ranked;
 /// A sorted set.
 ///
 /// A small one is a sorted array, searched from its beginning; a large one has a table of its members and a
-/// sequence of them by rank. Which of both it is follows redis-server's rules, because `OBJECT ENCODING` tells. A
+/// sequence of them by rank. Which of both it is follows redis-server's rules, because `OBJECT ENCODING` shows it. A
 /// score is never NaN.
 #[derive(Debug, Clone, Default)]
 pub struct SortedSet {
@@ -115,14 +115,14 @@ impl SortedSet {
     /// How many bytes it takes, itself included, as an estimate.
     #[must_use]
     pub fn memory(&self) -> usize {
-        /// Of a member in a table: its hash and its place there, with room to grow.
+        /// Of a member in a table: its hash and its index there, with room to grow.
         const IN_TABLE: usize = 24;
         let each =
             size_of::<(f64, Bytes)>() + if self.is_compact() { 0 } else { IN_TABLE + size_of::<Place>() };
         size_of::<Self>() + self.len() * each + self.bytes
     }
 
-    /// Prepares for so many more members, old ones among them: gives up the compact form if they alone were too
+    /// Prepares for `more` more members, existing ones among them: gives up the compact form if they alone were too
     /// many for it.
     pub fn expect(&mut self, more: usize, limits: Limits) {
         if more > limits.entries {
@@ -336,7 +336,7 @@ impl SortedSet {
 }
 
 fn find(entries: &[(f64, Bytes)], member: &[u8]) -> Option<(usize, f64)> {
-    // Members that are often alike, such as numbers, differ in their last byte most often; a comparison of all is a call.
+    // Similar members, such as numbers, differ most often in their last byte; a full comparison is a function call.
     let last = member.last();
     let rank = entries.iter().position(|(_, other)| other.last() == last && **other == *member)?;
     entries.get(rank).map(|(score, _)| (rank, *score))

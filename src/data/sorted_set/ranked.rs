@@ -1,7 +1,7 @@
 //! A sequence whose elements are found, put in and taken out by their rank in logarithmic time: a B+ tree whose
 //! branches know how many elements are below each child.
 //!
-//! It does not compare elements. Who keeps them in an order finds the place of one by [`Ranked::partition_point`].
+//! It does not compare elements. In an ordered sequence the rank of one is found by [`Ranked::partition_point`].
 
 use std::ops::Range;
 
@@ -174,7 +174,7 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// Puts an element in; if the node gets too wide, its right part is cut off and returned. `last` tells that
+    /// Puts an element in; if the node gets too wide, its right part is cut off and returned. `last` says that
     /// nothing comes behind the node.
     fn insert(&mut self, rank: usize, item: T, last: bool) -> Option<Self> {
         match self {

@@ -7,9 +7,9 @@ use super::{ConsumerKey, Entry, Pending, Stream, StreamId, find, range};
 /// How a consumer takes over pending entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Who takes them; if nobody does, entries that are not there any more are forgotten all the same.
+    /// The consumer that takes them. Even without one, entries that do not exist any more are forgotten.
     pub consumer: Option<ConsumerKey>,
-    /// Only those that were delivered at least so many milliseconds ago; 0 or less is all.
+    /// Only those that were delivered at least this many milliseconds ago; 0 or less is all.
     pub min_idle: i64,
     /// The time, in milliseconds since the Unix epoch.
     pub now: i64,

@@ -1,6 +1,6 @@
 //! How far a group has come: the number of entries that it has read and of those that it has not.
 //!
-//! Both are known only as long as no entry behind the last one delivered was deleted, as nobody keeps a number
+//! Both are known only as long as no entry behind the last one delivered was deleted, as no number is kept
 //! with each entry. redis-server concludes what it can from a few numbers of the stream, and so it is here.
 
 use super::{Group, StreamId};
@@ -26,7 +26,7 @@ impl Counting {
 
     /// The number of the entry with this id among all that were ever added.
     pub(super) fn number_of(&self, id: StreamId) -> Option<i64> {
-        // Signed, as redis-server has it: whoever sets the counter by XSETID may have set it beyond.
+        // Signed, as in redis-server: XSETID may set the counter to more.
         let added = self.added.cast_signed();
         let len = i64::try_from(self.len).unwrap_or(i64::MAX);
         if self.added == 0 {

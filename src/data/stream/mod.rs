@@ -60,7 +60,7 @@ pub enum AddError {
 /// What trimming keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// So many of the newest entries.
+    /// The number of the newest entries to keep.
     Newest(usize),
     /// The entries from this id on.
     From(StreamId),
@@ -178,7 +178,7 @@ impl Stream {
         self.counting().lag(group)
     }
 
-    /// The number of the entry with this id among all that were ever added; none, if that cannot be told.
+    /// The number of the entry with this id among all that were ever added; `None` if it is unknown.
     pub(super) fn number_of(&self, id: StreamId) -> Option<i64> {
         self.counting().number_of(id)
     }
@@ -235,7 +235,7 @@ impl Stream {
             return Err(AddError::TooLarge);
         }
         match self.nodes.last_entry() {
-            // XSETID may have set the last id back behind entries that are deleted but still have their place.
+            // XSETID may have set the last id back behind entries that are deleted but not removed.
             Some(mut last) if !last.get().is_full(bytes, limits) && last.get().last_id() < id => {
                 let first = *last.key();
                 last.get_mut().push(first, id, fields);
@@ -455,7 +455,7 @@ mod tests {
             assert_eq!(stream.add(NewId::Exact(id(seq)), request.args(), 0, limits), Ok(id(seq)));
         }
         let weight = |stream: &Stream| stream.nodes.values().map(Node::weight).collect::<Vec<_>>();
-        // What redis-server's DUMP tells.
+        // From redis-server's DUMP.
         assert_eq!(weight(&stream), [3349]);
         for seq in 1..=200 {
             assert!(stream.delete(id(seq)));

@@ -3,7 +3,7 @@
 //! redis-server keeps the entries of a stream in listpacks, and approximate trimming removes whole listpacks
 //! only. How many entries XADD with `MAXLEN ~` leaves therefore follows from where one listpack ends and the
 //! next begins. So entries are grouped here in the same way: a node knows what its listpack would weigh, byte
-//! for byte, and an entry that is deleted keeps its place until the whole node goes.
+//! for byte, and an entry that is deleted stays until the whole node is removed.
 
 use std::ops::Range;
 
@@ -40,7 +40,7 @@ pub(crate) struct SlotKind {
     pub(crate) id: StreamId,
     /// Its fields have the names of the node's first entry.
     pub(crate) same_names: bool,
-    /// It only keeps its place.
+    /// It is deleted.
     pub(crate) deleted: bool,
 }
 
@@ -88,7 +88,7 @@ impl Node {
         size_of::<Self>() + self.slots.capacity() * size_of::<Slot>() + self.data.capacity()
     }
 
-    /// True if an entry with so many bytes of fields and values has to go into a new node.
+    /// True if an entry with `bytes` bytes of fields and values has to go into a new node.
     pub(super) fn is_full(&self, bytes: usize, limits: NodeLimits) -> bool {
         let max = if limits.bytes == 0 { MAX_BYTES } else { limits.bytes.min(MAX_BYTES) };
         self.weight + bytes >= max || (limits.entries != 0 && self.slots.len() >= limits.entries)
@@ -118,7 +118,7 @@ impl Node {
         }
     }
 
-    /// Writes an entry of so many fields: their values, with the names before them unless these are the node's.
+    /// Writes an entry of `count` fields: their values, with the names before them unless these are the node's.
     fn write_texts(
         &mut self,
         first: StreamId,
@@ -146,7 +146,7 @@ impl Node {
         self.slots.push(Slot { id, start, same_names, deleted: false });
     }
 
-    /// Adds an entry of so many fields behind the others as it was in a node once: values, with the names before
+    /// Adds an entry of `count` fields behind the others as it was in a node before: values, with the names before
     /// them unless these are the node's. False if the node cannot take it.
     pub(crate) fn push_again(
         &mut self,
@@ -351,7 +351,7 @@ fn integer_weight(value: i64) -> usize {
         25..=32 => 5,
         33.. => 9,
     };
-    // And one byte that tells the length to who comes from behind.
+    // And one byte with the length, for reading backwards.
     bytes + 1
 }
 

@@ -1,7 +1,7 @@
 //! The size of the radix tree in which redis-server keeps the nodes of a stream.
 //!
 //! Its keys are ids, 16 bytes each. A chain of bytes without a branch is one node of the tree, so how many there
-//! are depends on what the keys have in common. XINFO tells the number.
+//! are depends on what the keys have in common. XINFO reports the number.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ fn common(one: StreamId, other: StreamId) -> u32 {
     (number(one) ^ number(other)).leading_zeros() / 8
 }
 
-/// The smallest and the greatest id that begin with so many bytes of `id`.
+/// The smallest and the greatest id that begin with `bytes` bytes of `id`.
 fn with_prefix(id: StreamId, bytes: u32) -> (StreamId, StreamId) {
     let rest = u128::MAX.checked_shr(bytes * 8).unwrap_or_default();
     #[allow(clippy::cast_possible_truncation)]

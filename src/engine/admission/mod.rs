@@ -6,12 +6,12 @@ use crate::config::{Config, Version};
 use crate::resp::{Args, OwnedRequest, Protocol, up_to_nul};
 use crate::spec::{Command, Error, Flags, Run};
 use crate::table::TABLE;
-use crate::testing::faults::{Pretence, Subject};
+use crate::testing::faults::{SimulatedState, Subject};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
 const UNKNOWN_SHOWN: usize = 128;
 
-/// What keeps a command from running whatever its arguments are, in the order of redis-server. `pretends` is asked
+/// What keeps a command from running whatever its arguments are, in the order of redis-server. `simulates` is asked
 /// whether the server is to act as if it were in a state.
 #[inline(always)]
 #[allow(clippy::inline_always)] // See `receive` in `life.rs`.
@@ -19,17 +19,17 @@ pub(super) fn check_allowed(
     owner: &Client,
     config: &Config,
     command: &Command,
-    mut pretends: impl FnMut(Pretence) -> bool,
+    mut simulates: impl FnMut(SimulatedState) -> bool,
 ) -> Result<(), Error> {
     let must_authenticate = owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH);
-    if must_authenticate || pretends(Pretence::NoAuth) {
-        return Err(Error::new(Pretence::NoAuth.error()));
+    if must_authenticate || simulates(SimulatedState::NoAuth) {
+        return Err(Error::new(SimulatedState::NoAuth.error()));
     }
     if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
         return Err(Error::new("ERR Command not allowed inside a transaction"));
     }
-    for state in [Pretence::OutOfMemory, Pretence::ReadOnly] {
-        if pretends(state) {
+    for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
+        if simulates(state) {
             return Err(Error::new(state.error()));
         }
     }
@@ -43,8 +43,8 @@ pub(super) fn check_allowed(
              allowed in this context"
         )));
     }
-    for state in [Pretence::Loading, Pretence::Busy] {
-        if pretends(state) {
+    for state in [SimulatedState::Loading, SimulatedState::Busy] {
+        if simulates(state) {
             return Err(Error::new(state.error()));
         }
     }
@@ -61,7 +61,7 @@ pub(super) fn is_from_browser(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// True for the command of a tester; whether it may be used is a setting.
+/// True for the command of a test client; whether it may be used is a setting.
 pub(super) fn is_control(args: Args<'_>) -> bool {
     args[0].eq_ignore_ascii_case(control::NAME.as_bytes())
 }
@@ -81,7 +81,7 @@ pub(super) fn subject<'a>(owner: &'a Client, command: &Command, args: Args<'a>) 
 
 /// True if redis-server refuses a command in this state. EXEC stands for all that it would run.
 pub(super) fn refuses(
-    state: Pretence,
+    state: SimulatedState,
     command: &Command,
     transaction: Option<&Transaction>,
     version: Version,
@@ -93,11 +93,11 @@ pub(super) fn refuses(
     };
     let with_queue = |test: fn(Flags) -> bool| test(command.flags) || queued(test);
     match state {
-        Pretence::NoAuth => !command.flags.contains(Flags::NO_AUTH),
-        Pretence::OutOfMemory => with_queue(|flags| flags.contains(Flags::DENYOOM)),
-        Pretence::ReadOnly => with_queue(|flags| flags.contains(Flags::WRITE)),
-        Pretence::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
-        Pretence::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
+        SimulatedState::NoAuth => !command.flags.contains(Flags::NO_AUTH),
+        SimulatedState::OutOfMemory => with_queue(|flags| flags.contains(Flags::DENYOOM)),
+        SimulatedState::ReadOnly => with_queue(|flags| flags.contains(Flags::WRITE)),
+        SimulatedState::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
+        SimulatedState::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
     }
 }
 

@@ -60,7 +60,7 @@ const NOT_ASKED: &str = "\
     script|kill script|load shutdown slaveof sync wait waitaof";
 
 /// The commands that are refused in a state, or those that are answered, among those of which redis-server was asked.
-fn ours(state: Pretence, refused: bool) -> Vec<String> {
+fn ours(state: SimulatedState, refused: bool) -> Vec<String> {
     let not_asked: Vec<&str> = NOT_ASKED.split(' ').collect();
     let asked = TABLE.all().iter().filter(|row| {
         let name = row.full_name();
@@ -84,14 +84,15 @@ fn theirs(names: &str) -> Vec<String> {
 #[test]
 fn each_state_refuses_what_redis_server_refuses() {
     let answered = [
-        (Pretence::Loading, LOADING_ANSWERS),
-        (Pretence::Busy, BUSY_ANSWERS),
-        (Pretence::NoAuth, NO_AUTH_ANSWERS),
+        (SimulatedState::Loading, LOADING_ANSWERS),
+        (SimulatedState::Busy, BUSY_ANSWERS),
+        (SimulatedState::NoAuth, NO_AUTH_ANSWERS),
     ];
     for (state, names) in answered {
         assert_eq!(ours(state, false), theirs(names), "{state}");
     }
-    let refused = [(Pretence::ReadOnly, READ_ONLY_REFUSES), (Pretence::OutOfMemory, OUT_OF_MEMORY_REFUSES)];
+    let refused =
+        [(SimulatedState::ReadOnly, READ_ONLY_REFUSES), (SimulatedState::OutOfMemory, OUT_OF_MEMORY_REFUSES)];
     for (state, names) in refused {
         assert_eq!(ours(state, true), theirs(names), "{state}");
     }

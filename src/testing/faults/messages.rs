@@ -62,13 +62,13 @@ pub struct Delivery<'a> {
 impl Faults {
     /// What the rules do to a message for a client: it is dropped if one of them says so, delayed for the longest time
     /// that one says, duplicated by each that says so. All that concern it count it.
-    pub fn strike_message(&mut self, channel: &[u8], to: &Client) -> MessageFate {
+    pub fn message_fate(&mut self, channel: &[u8], to: &Client) -> MessageFate {
         let mut dropped = None;
         let (mut duplicated, mut delayed) = (Vec::new(), None);
         for active in &mut self.rules {
             if !active.rule.action.is_of_messages()
                 || !active.rule.scope.includes_message(channel, to)
-                || !active.strikes(&mut self.random)
+                || !active.hits_next(&mut self.random)
             {
                 continue;
             }

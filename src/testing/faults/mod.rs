@@ -1,7 +1,7 @@
 //! Faults on purpose: rules that say which commands and which messages are hit, when, and by what.
 //!
-//! A rule is plain data. The engine asks here about every command and every delivery as long as there are rules; without
-//! any there is one branch.
+//! A rule is plain data. The engine asks here about every command and every delivery as long as there are rules;
+//! without any there is one branch.
 
 use crate::clients::{Consequence, FaultId, PendingFault};
 
@@ -94,10 +94,10 @@ pub enum Action {
     Delay(Duration),
     /// The connection is closed before the command runs.
     Disconnect,
-    /// The command runs, and the connection is closed after so many bytes of the reply.
+    /// The command runs, and the connection is closed after this many bytes of the reply.
     LoseReply(usize),
     /// The command is answered as by a server in this state.
-    Pretend(Pretence),
+    Simulate(SimulatedState),
     /// The message is not sent.
     Drop,
     /// The message is sent twice.
@@ -116,7 +116,7 @@ impl Action {
 
 /// A state in which a server refuses commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pretence {
+pub enum SimulatedState {
     /// It asks for a password.
     NoAuth,
     /// Its memory is full.
@@ -129,7 +129,7 @@ pub enum Pretence {
     Busy,
 }
 
-impl Pretence {
+impl SimulatedState {
     /// What redis-server says then.
     #[must_use]
     pub const fn error(self) -> &'static str {
@@ -148,7 +148,7 @@ impl Pretence {
 /// A command that has come.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// Its place in the command table.
+    /// Its index in the command table.
     pub command: usize,
     /// Who has sent it.
     pub client: &'a Client,
@@ -217,7 +217,7 @@ impl Faults {
         self.of_messages > 0
     }
 
-    /// Puts a rule in force, behind the event of this number.
+    /// Adds a rule, behind the event of this number.
     pub fn add(&mut self, rule: Rule, since: u64) -> FaultId {
         self.last_id += 1;
         let id = FaultId::of_number(self.last_id);
@@ -232,13 +232,13 @@ impl Faults {
 
     /// Takes a rule out, see [`State::end_fault`](crate::state::State::end_fault).
     pub(crate) fn remove(&mut self, id: FaultId) -> Option<Rule> {
-        let place = self.rules.iter().position(|active| active.id == id)?;
-        let rule = self.rules.remove(place).rule;
+        let index = self.rules.iter().position(|active| active.id == id)?;
+        let rule = self.rules.remove(index).rule;
         *self.counter(&rule) -= 1;
         Some(rule)
     }
 
-    /// How often a rule has struck; none if it is not in force any more.
+    /// How often a rule has hit; `None` if it is not in force any more.
     #[must_use]
     pub fn hits(&self, id: FaultId) -> Option<u64> {
         self.rules.iter().find(|active| active.id == id).map(|active| active.hits)
@@ -250,7 +250,7 @@ impl Faults {
         self.rules.iter().find(|active| active.id == id).map(|active| active.since)
     }
 
-    /// The rules in force, in the order in which they were made, each with how often it has struck.
+    /// The rules in force, in the order in which they were made, each with how often it has hit.
     pub fn rules(&self) -> impl Iterator<Item = (FaultId, &Rule, u64)> {
         self.rules.iter().map(|active| (active.id, &active.rule, active.hits))
     }
@@ -261,20 +261,20 @@ impl Faults {
         self.rules.iter().find(|active| active.id == id).map(|active| &active.rule)
     }
 
-    /// A rule has struck.
+    /// A rule has hit.
     pub(crate) fn hit(&mut self, id: FaultId) {
         if let Some(active) = self.rules.iter_mut().find(|active| active.id == id) {
             active.hits += 1;
         }
     }
 
-    /// The first rule that pretends this state to the command, which that state would refuse.
-    pub fn pretends(&mut self, state: Pretence, subject: &Subject<'_>) -> Option<FaultId> {
+    /// The first rule that simulates this state to the command, which that state would refuse.
+    pub fn simulates(&mut self, state: SimulatedState, subject: &Subject<'_>) -> Option<FaultId> {
         let mut found = None;
         for active in &mut self.rules {
-            if active.rule.action == Action::Pretend(state)
+            if active.rule.action == Action::Simulate(state)
                 && active.rule.scope.includes_command(subject)
-                && active.strikes(&mut self.random)
+                && active.hits_next(&mut self.random)
                 && found.is_none()
             {
                 found = Some(active.id);
@@ -283,38 +283,38 @@ impl Faults {
         found
     }
 
-    /// What the rules do to a command that a server would run. All that concern it count it; the longest delay comes
+    /// What the rules do to a command that a server would run. All rules that match count it; the longest delay comes
     /// first, then what the rule says that was made first.
-    pub fn strike(&mut self, subject: &Subject<'_>) -> PendingFault {
-        let mut strike = PendingFault::default();
+    pub fn apply(&mut self, subject: &Subject<'_>) -> PendingFault {
+        let mut pending = PendingFault::default();
         for active in &mut self.rules {
             let then = match &active.rule.action {
                 Action::Delay(_) => None,
                 Action::Error(text) => Some(Consequence::Error(text.clone())),
                 Action::Disconnect => Some(Consequence::Disconnect),
                 Action::LoseReply(bytes) => Some(Consequence::LoseReply(*bytes)),
-                Action::Pretend(_) | Action::Drop | Action::Duplicate | Action::DelayMessage(_) => continue,
+                Action::Simulate(_) | Action::Drop | Action::Duplicate | Action::DelayMessage(_) => continue,
             };
-            if !active.rule.scope.includes_command(subject) || !active.strikes(&mut self.random) {
+            if !active.rule.scope.includes_command(subject) || !active.hits_next(&mut self.random) {
                 continue;
             }
             match (&active.rule.action, then) {
                 (Action::Delay(delay), _)
-                    if strike.hold.as_ref().is_none_or(|(_, longest)| delay > longest) =>
+                    if pending.hold.as_ref().is_none_or(|(_, longest)| delay > longest) =>
                 {
-                    strike.hold = Some((active.id, *delay));
+                    pending.hold = Some((active.id, *delay));
                 }
-                (_, Some(then)) if strike.then.is_none() => strike.then = Some((active.id, then)),
+                (_, Some(then)) if pending.then.is_none() => pending.then = Some((active.id, then)),
                 _ => {}
             }
         }
-        strike
+        pending
     }
 }
 
 impl Active {
-    /// Counts something that is in the scope; true if it is to be hit.
-    fn strikes(&mut self, random: &mut fastrand::Rng) -> bool {
+    /// Counts something that is in the scope; true if the rule hits it.
+    fn hits_next(&mut self, random: &mut fastrand::Rng) -> bool {
         self.matches += 1;
         match self.rule.when {
             When::Always => true,
@@ -373,23 +373,23 @@ impl Scope {
 mod tests {
     use super::*;
 
-    fn struck(when: When, seed: u64) -> Vec<u64> {
+    fn hits(when: When, seed: u64) -> Vec<u64> {
         let rule = Rule { scope: Scope::default(), when, action: Action::Disconnect };
         let mut active = Active { id: FaultId::of_number(1), rule, since: 0, matches: 0, hits: 0 };
         let mut random = fastrand::Rng::with_seed(seed);
-        (1..=10).filter(|_| active.strikes(&mut random)).collect()
+        (1..=10).filter(|_| active.hits_next(&mut random)).collect()
     }
 
     #[test]
     fn which_of_ten_are_hit() {
-        assert_eq!(struck(When::Always, 1).len(), 10);
-        assert_eq!(struck(When::Nth(2), 1), [2]);
-        assert_eq!(struck(When::Every(3), 1), [3, 6, 9]);
-        assert_eq!(struck(When::Every(0), 1), []);
-        assert_eq!(struck(When::Probability(0.0), 1), []);
-        assert_eq!(struck(When::Probability(1.0), 1).len(), 10);
-        let some = struck(When::Probability(0.5), 7);
+        assert_eq!(hits(When::Always, 1).len(), 10);
+        assert_eq!(hits(When::Nth(2), 1), [2]);
+        assert_eq!(hits(When::Every(3), 1), [3, 6, 9]);
+        assert_eq!(hits(When::Every(0), 1), []);
+        assert_eq!(hits(When::Probability(0.0), 1), []);
+        assert_eq!(hits(When::Probability(1.0), 1).len(), 10);
+        let some = hits(When::Probability(0.5), 7);
         assert!(!some.is_empty() && some.len() < 10);
-        assert_eq!(some, struck(When::Probability(0.5), 7));
+        assert_eq!(some, hits(When::Probability(0.5), 7));
     }
 }

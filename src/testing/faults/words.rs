@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Action, Channel, Pretence, Rule, Scope, When};
+use super::{Action, Channel, Rule, Scope, SimulatedState, When};
 use crate::data::Quoted;
 
 /// `BLPOP of client "worker-1", the 2nd time: disconnect`.
@@ -92,14 +92,14 @@ impl fmt::Display for Action {
             Self::Disconnect => f.write_str("disconnect"),
             Self::LoseReply(0) => f.write_str("disconnect in place of the reply"),
             Self::LoseReply(bytes) => write!(f, "disconnect after {bytes} bytes of the reply"),
-            Self::Pretend(state) => write!(f, "{state}"),
+            Self::Simulate(state) => write!(f, "{state}"),
             Self::Drop => f.write_str("drop"),
             Self::Duplicate => f.write_str("duplicate"),
         }
     }
 }
 
-impl fmt::Display for Pretence {
+impl fmt::Display for SimulatedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAuth => "no auth",
@@ -158,7 +158,7 @@ mod tests {
             (
                 Scope::default(),
                 When::Probability(0.5),
-                Action::Pretend(Pretence::Loading),
+                Action::Simulate(SimulatedState::Loading),
                 "every command, with probability 0.5: loading",
             ),
             (

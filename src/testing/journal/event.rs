@@ -15,9 +15,9 @@ use crate::resp::{ByteString, Value};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The number that CLIENT ID tells; none for the test itself.
+    /// The id that CLIENT ID returns; `None` for the test itself.
     pub id: Option<u64>,
-    /// What it had told by CLIENT SETNAME; empty if nothing.
+    /// Its name from CLIENT SETNAME; empty if it has none.
     pub name: String,
     /// Its end of the connection: `127.0.0.1:53211`; empty for the test itself.
     pub address: String,
@@ -57,9 +57,9 @@ pub struct Message {
     pub payload: ByteString,
     /// It went to a shard channel, by SPUBLISH.
     pub shard: bool,
-    /// To how many it went: what PUBLISH answers. A [real server](crate::Broker::attach) does not tell.
+    /// How many clients received it: what PUBLISH returns. Unknown on a [real server](crate::Broker::attach).
     pub receivers: Option<usize>,
-    /// Who published it; none for the broker itself, which tells of keys that expire.
+    /// Who published it; `None` for the broker itself, such as when a key expires.
     pub client: Option<Peer>,
     /// How long after the start of the broker, on the broker's clock.
     pub at: Duration,
@@ -164,11 +164,11 @@ pub enum EventKind {
     /// The client has connected.
     Connected,
     /// The client has sent a command: its name and its arguments. Passwords are `(redacted)`. What EXEC runs has
-    /// come before, and is not told again.
+    /// come before, and is not recorded again.
     Command(Vec<ByteString>),
     /// The client has been answered.
     Reply(Value),
-    /// The client has published a message, or a change of a key was told (`notify-keyspace-events`).
+    /// The client has published a message, or a key has changed (`notify-keyspace-events`).
     Published(Arc<Message>),
     /// The client was sent a message.
     #[allow(missing_docs)]
@@ -180,14 +180,15 @@ pub enum EventKind {
     /// The client was not sent a message that it was subscribed to, because its connection was being closed already.
     #[allow(missing_docs)]
     Undelivered { message: Arc<Message>, pattern: Option<ByteString> },
-    /// The client was not sent a message that it was subscribed to, because a [fault](crate::Broker::faults) has dropped it.
+    /// The client was not sent a message that it was subscribed to, because a [fault](crate::Broker::faults) has
+    /// dropped it.
     #[allow(missing_docs)]
     Dropped { message: Arc<Message>, pattern: Option<ByteString> },
-    /// A message to the client is on the way, delayed by a [fault](crate::Broker::faults). When it arrives it is told as
-    /// delivered.
+    /// A message to the client is on the way, delayed by a [fault](crate::Broker::faults). When it arrives it is
+    /// recorded as delivered.
     #[allow(missing_docs)]
     Delayed { message: Arc<Message>, pattern: Option<ByteString> },
-    /// A [fault](crate::Broker::faults) strikes the client; which one in words.
+    /// A [fault](crate::Broker::faults) hits the client; its description.
     FaultStruck(String),
     /// The client is subscribed from now on.
     #[allow(missing_docs)]
@@ -232,7 +233,7 @@ pub enum EventKind {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its place in the order of all events, from 1. Several answers to one command have one number.
+    /// Its number in the order of all events, from 1. Several answers to one command have one number.
     pub number: u64,
     /// How long after the start of the broker, on the broker's clock.
     pub at: Duration,
@@ -359,8 +360,8 @@ impl fmt::Display for EventKind {
             Self::Unblocked(Wakeup::Key(key)) => write!(f, "is woken by {}", Quoted(key)),
             Self::Unblocked(Wakeup::TimedOut) => f.write_str("waits no longer: its time is up"),
             Self::Unblocked(Wakeup::Unblocked) => f.write_str("waits no longer: CLIENT UNBLOCK"),
-            Self::Unblocked(Wakeup::PauseOver) => f.write_str("goes on after CLIENT PAUSE"),
-            Self::Unblocked(Wakeup::DelayOver) => f.write_str("goes on after the delay by a fault"),
+            Self::Unblocked(Wakeup::PauseOver) => f.write_str("continues after CLIENT PAUSE"),
+            Self::Unblocked(Wakeup::DelayOver) => f.write_str("continues after the delay by a fault"),
             Self::Expired { database: 0, key } => write!(f, "{} expires", Quoted(key)),
             Self::Expired { database, key } => write!(f, "{} of database {database} expires", Quoted(key)),
             Self::Disconnected(ending) => write!(f, "is gone: {ending}"),

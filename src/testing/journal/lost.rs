@@ -12,7 +12,7 @@ use crate::clients::pubsub::Kind;
 use crate::data::pattern;
 use crate::resp::ByteString;
 
-/// What became of a message that a subscriber did not get as it should.
+/// How a message was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It was never sent to the subscriber.
@@ -33,7 +33,7 @@ pub enum Fate {
     },
 }
 
-/// A message that a subscriber did not get as it should.
+/// A message that a subscriber did not receive exactly once and in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// Who should have got it.
@@ -51,8 +51,8 @@ pub struct Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { subscriber, message, .. } = self;
-        let place = subscription(self.kind, &self.name);
-        write!(f, "{subscriber} (subscribed to {place}): {message} (event {}) ", message.number)?;
+        let name = subscription(self.kind, &self.name);
+        write!(f, "{subscriber} (subscribed to {name}): {message} (event {}) ", message.number)?;
         match &self.fate {
             Fate::NotSent => f.write_str("was never sent"),
             Fate::NotWritten(ending) => write!(f, "was not written before the connection ended: {ending}"),
@@ -91,7 +91,7 @@ struct Subscriber {
     subscriptions: BTreeSet<Subscription>,
     due: Vec<Due>,
     /// Where in `due` a message stands.
-    places: HashMap<(u64, Subscription), usize>,
+    indices: HashMap<(u64, Subscription), usize>,
     last: Option<Arc<Message>>,
 }
 
@@ -101,15 +101,15 @@ impl Subscriber {
             peer: peer.clone(),
             subscriptions: BTreeSet::new(),
             due: Vec::new(),
-            places: HashMap::new(),
+            indices: HashMap::new(),
             last: None,
         }
     }
 
     /// A message is published.
     fn expect(&mut self, subscription: Subscription, message: &Arc<Message>) {
-        let place = (message.number, subscription.clone());
-        self.places.insert(place, self.due.len());
+        let key = (message.number, subscription.clone());
+        self.indices.insert(key, self.due.len());
         self.due.push(Due { subscription, message: Arc::clone(message), sent: None, unsent: None });
     }
 
@@ -131,8 +131,8 @@ impl Subscriber {
             None if message.shard => (Kind::Shard, message.channel.clone()),
             None => (Kind::Channel, message.channel.clone()),
         };
-        // Who is sent more than it is subscribed to loses nothing.
-        let Some(at) = self.places.get(&(message.number, subscription)).copied() else { return };
+        // A client that receives more than it is subscribed to loses nothing.
+        let Some(at) = self.indices.get(&(message.number, subscription)).copied() else { return };
         let end = match sent {
             Ok(end) => end,
             Err(reason) => {
@@ -153,8 +153,8 @@ impl Subscriber {
         }
     }
 
-    /// Looks at all that was due, now that nothing more comes: so many bytes have been written, all that will be if
-    /// the connection has ended.
+    /// Checks all that was due, now that nothing more comes: the bytes of `ended` have been written, all that will be
+    /// if the connection has ended.
     fn end(self, ended: Option<(Ending, u64)>, lost: &mut Vec<Lost>) {
         for due in &self.due {
             let fate = match (due.sent, ended) {
@@ -293,15 +293,15 @@ mod tests {
         publish(&mut state, "two");
         send(&mut state, client, one);
         assert_eq!(fates(&state), [("two".to_owned(), Fate::NotSent)]);
-        let told = state.journal.lost_messages(&state.clients)[0].to_string();
+        let text = state.journal.lost_messages(&state.clients)[0].to_string();
         assert_eq!(
-            told,
+            text,
             "#1  (subscribed to channel \"chat\"): \"two\" on \"chat\" (event 3) was never sent"
         );
     }
 
     #[test]
-    fn a_message_that_is_sent_twice_is_told() {
+    fn a_message_that_is_sent_twice_is_reported() {
         let (mut state, client) = with_subscriber();
         let one = publish(&mut state, "one");
         send(&mut state, client, one);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_sent_behind_a_later_one_is_told() {
+    fn a_message_that_is_sent_behind_a_later_one_is_reported() {
         let (mut state, client) = with_subscriber();
         let (one, two) = (publish(&mut state, "one"), publish(&mut state, "two"));
         send(&mut state, client, two);

@@ -1,7 +1,7 @@
 //! What has happened, in order: a ring of events with a bound on its memory.
 //!
 //! Events are written one behind the other into chunks of bytes, which costs a copy and no allocation; the oldest chunk
-//! is given up when all of them together take more than the limit. They become [`Event`]s when somebody looks.
+//! is dropped when all together take more than the limit. They become [`Event`]s when they are read.
 
 mod event;
 mod lost;
@@ -19,7 +19,7 @@ use crate::clients::{Client, ClientKey};
 use crate::data::{Bytes, Map, Time};
 use record::Tag;
 
-/// The chunks are so many that giving up the oldest loses little.
+/// Enough chunks that dropping the oldest loses little.
 const CHUNKS: usize = 16;
 /// The size of a chunk, within which it follows from the limit.
 const CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=64 * 1024;
@@ -79,7 +79,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder that keeps about so many bytes of events, with times counted from `started`; off with 0.
+    /// A recorder that keeps about `limit` bytes of events, with times counted from `started`; off with 0.
     #[must_use]
     pub fn new(limit: usize, started: Time) -> Self {
         let chunk_size = (limit / CHUNKS).clamp(*CHUNK_SIZES.start(), *CHUNK_SIZES.end());
@@ -109,8 +109,8 @@ impl Recorder {
         self.next.saturating_sub(1)
     }
 
-    /// The names of the commands of clients behind an event, as far as they are kept, each with how often it came; in the
-    /// order in which they came first.
+    /// The names of the commands of clients behind an event, as far as they are kept, each with how often it came; in
+    /// the order in which they came first.
     #[must_use]
     pub fn commands_since(&self, number: u64) -> Vec<(String, usize)> {
         let mut names: Map<String, usize> = Map::default();
@@ -137,7 +137,7 @@ impl Recorder {
         self.messages.iter().map(|(channel, count)| (&**channel, *count))
     }
 
-    /// Begins a record that holds texts of so many bytes and returns where it begins; none if it is too large
+    /// Begins a record that holds texts of `bytes` bytes and returns where it begins; `None` if it is too large
     /// to be kept.
     fn begin(&mut self, tag: Tag, now: Time, client: Option<&Client>, bytes: usize) -> Option<usize> {
         if bytes + RECORD_OVERHEAD > self.limit {
@@ -165,7 +165,7 @@ impl Recorder {
     /// Begins another chunk, and gives up the oldest as far as all take too much.
     fn rotate(&mut self) {
         if self.current.events > 0 {
-            // The first chunk grows with what happens; who has filled it will fill others.
+            // The first chunk grows with its events; once it is full, others will be too.
             let bytes = || Vec::with_capacity(self.chunk_size);
             let next = self.spare.take().unwrap_or_else(|| Chunk { bytes: bytes(), ..Chunk::default() });
             let full = std::mem::replace(&mut self.current, next);
@@ -296,13 +296,13 @@ impl Recorder {
         Publishing { number, chunk: self.current.first, receivers_at }
     }
 
-    /// So many have been counted as receivers of a message.
+    /// Sets the number of receivers of a message.
     pub fn published(&mut self, message: Publishing, receivers: usize) {
         let mut chunks = std::iter::once(&mut self.current).chain(self.full.iter_mut().rev());
         let chunk = chunks.find(|chunk| chunk.events > 0 && chunk.first == message.chunk);
-        let place = chunk.and_then(|chunk| chunk.bytes.get_mut(message.receivers_at..));
-        if let Some(place) = place.and_then(|place| place.first_chunk_mut()) {
-            *place = u32::try_from(receivers).unwrap_or(u32::MAX).to_le_bytes();
+        let count = chunk.and_then(|chunk| chunk.bytes.get_mut(message.receivers_at..));
+        if let Some(count) = count.and_then(|bytes| bytes.first_chunk_mut()) {
+            *count = u32::try_from(receivers).unwrap_or(u32::MAX).to_le_bytes();
         }
     }
 
@@ -347,8 +347,8 @@ impl Recorder {
         self.delivery(Tag::Delayed, client, message.number, pattern, 0, now);
     }
 
-    /// A fault, told in words, strikes a client.
-    pub fn fault_struck(&mut self, client: &Client, fault: &str, now: Time) {
+    /// A fault, given as its description, hits a client.
+    pub fn fault_hit(&mut self, client: &Client, fault: &str, now: Time) {
         if self.begin(Tag::FaultStruck, now, Some(client), fault.len()).is_some() {
             self.text(fault.as_bytes());
         }

@@ -82,14 +82,14 @@ pub(super) fn text(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-const NOBODY: u64 = 0;
+const NO_CLIENT: u64 = 0;
 const THE_TEST: u64 = 1;
 const FIRST_CLIENT: u64 = 2;
 
 /// Writes what every record begins with: the tag, the time since the start in microseconds, the client.
 pub(super) fn header(out: &mut Vec<u8>, tag: Tag, micros: u64, client: Option<&Client>) {
     let (number_of_client, name, address): (u64, &[u8], &[u8]) = match client {
-        None => (NOBODY, b"", b""),
+        None => (NO_CLIENT, b"", b""),
         Some(client) if client.internal => (THE_TEST, b"", b""),
         Some(client) => {
             (FIRST_CLIENT.saturating_add(client.id), &client.name, client.address.peer.as_bytes())
@@ -122,7 +122,7 @@ const SHORT_TEXTS: usize = 64;
 /// A tag, two long numbers, two short ones, the texts.
 const HEAD_MAX: usize = 1 + 10 + 10 + 1 + 1 + SHORT_TEXTS;
 
-/// As [`number`], into a place that is long enough.
+/// As [`number`], into a slice that is long enough.
 fn put_number(out: &mut [u8], at: &mut usize, mut number: u64) {
     while number >= 0x80 {
         #[allow(clippy::cast_possible_truncation)]
@@ -209,7 +209,7 @@ struct Header<'a> {
 impl Header<'_> {
     fn peer(&self) -> Option<Peer> {
         match self.client {
-            NOBODY => None,
+            NO_CLIENT => None,
             THE_TEST => Some(Peer::the_test()),
             id => Some(Peer {
                 id: Some(id - FIRST_CLIENT),
@@ -234,7 +234,7 @@ pub(super) fn read_message(
 }
 
 /// Appends the events of a chunk, see [`Recorder::records`](super::Recorder::records). Of a delivery whose message
-/// has been given up nothing can be told; it is left out.
+/// has been dropped nothing is known; it is left out.
 pub(super) fn read(
     bytes: &[u8],
     first: u64,

@@ -232,7 +232,7 @@ fn what_is_waited_for_in_vain_names_the_fault() -> Outcome {
         in_vain.unwrap_err().to_string()
     };
     let begins = |text: &str, seen: &str| {
-        let begin = format!("waited 1ms for 1 strike of the fault `GET: disconnect`, saw {seen} (at ");
+        let begin = format!("waited 1ms for 1 hit of the fault `GET: disconnect`, saw {seen} (at ");
         assert!(text.starts_with(&begin), "{text}");
     };
     // What the test itself does is never struck.
@@ -262,7 +262,7 @@ fn a_command_that_is_delayed_holds_up_its_own_client_only() -> Outcome {
     assert!(started.elapsed() >= delay);
     assert_eq!(strikes(&broker), ["is hit by a fault: SET, once: delay of 50ms"]);
     let woken = broker.journal().by_client(1).filter(|event| matches!(event.kind, EventKind::Unblocked(_)));
-    assert_eq!(woken[0].kind.to_string(), "goes on after the delay by a fault");
+    assert_eq!(woken[0].kind.to_string(), "continues after the delay by a fault");
     Ok(())
 }
 

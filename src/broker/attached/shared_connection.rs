@@ -9,7 +9,7 @@ use crate::remote::{Connection, RemoteError, Target};
 use crate::resp::{OwnedRequest, Protocol, Value};
 
 /// Where commands are sent, one after another.
-pub struct Line {
+pub struct SharedConnection {
     target: Arc<Target>,
     name: String,
     protocol: Protocol,
@@ -18,7 +18,7 @@ pub struct Line {
     idle: Mutex<Option<(Connection, usize)>>,
 }
 
-impl Line {
+impl SharedConnection {
     pub fn new(target: &Arc<Target>, name: &str, protocol: Protocol) -> Self {
         Self { target: Arc::clone(target), name: name.to_owned(), protocol, idle: Mutex::default() }
     }
@@ -28,11 +28,11 @@ impl Line {
     }
 
     /// Sends commands in this database, all at once, and waits for their replies.
-    pub async fn ask_all(
+    pub async fn send_all(
         &self,
         database: usize,
         requests: &[OwnedRequest],
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Vec<Value>, RemoteError> {
         let mut idle = self.idle.lock().await;
         // So that the runtime has seen what has come over sockets.
@@ -58,7 +58,7 @@ impl Line {
             }
             Ok(replies)
         };
-        let replies = tokio::time::timeout(patience, asked).await.unwrap_or(Err(RemoteError::Silent))?;
+        let replies = tokio::time::timeout(timeout, asked).await.unwrap_or(Err(RemoteError::Silent))?;
         *idle = Some((connection, database));
         Ok(replies)
     }
@@ -70,7 +70,7 @@ impl Line {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Value, RemoteError> {
         let request = [OwnedRequest::new(arguments)];
-        let replies = self.ask_all(database, &request, crate::remote::PATIENCE).await?;
+        let replies = self.send_all(database, &request, crate::remote::TIMEOUT).await?;
         replies.into_iter().next().ok_or(RemoteError::Closed)
     }
 

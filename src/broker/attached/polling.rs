@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::asking::Asking;
+use super::blocking_query::BlockingQuery;
 use super::server::Server;
 use crate::broker::State;
 use crate::broker::goal::{Goal, Outcome, Question};
 use crate::clients::Candidate;
 use crate::clients::condition::{Condition, Seen, others};
-use crate::remote::{PATIENCE, RemoteError};
+use crate::remote::{RemoteError, TIMEOUT};
 use crate::resp::Value;
 
 /// How long it is until a server is asked again.
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How often it is asked for a moment in which none of its blocked clients goes on.
 const ATTEMPTS: usize = 10;
 /// For longer nobody waits.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How many there are, and what explains it.
 struct Count {
@@ -130,15 +130,15 @@ fn integer(value: Option<&Value>) -> usize {
 
 /// Waits until it is so, or time is up.
 pub async fn wait(server: Arc<Server>, goal: Goal, within: Duration) -> Outcome {
-    let deadline = Instant::now() + within.min(FOR_EVER);
+    let deadline = Instant::now() + within.min(LONGEST_WAIT);
     let work = async {
         match goal {
             Goal::Count(condition) => wait_for_count(&server, &condition, deadline).await,
             Goal::Until(question) => wait_until(&server, question, deadline).await,
         }
     };
-    let outcome = timeout_at(deadline + PATIENCE, work).await.unwrap_or(Err(RemoteError::Silent));
-    outcome.unwrap_or_else(|error| Outcome::NotAsked(format!("{}: {error}", server.target())))
+    let outcome = timeout_at(deadline + TIMEOUT, work).await.unwrap_or(Err(RemoteError::Silent));
+    outcome.unwrap_or_else(|error| Outcome::Unavailable(format!("{}: {error}", server.target())))
 }
 
 async fn wait_for_count(
@@ -155,7 +155,7 @@ async fn wait_for_count(
             return Ok(Outcome::Met);
         }
         if Instant::now() >= deadline {
-            return Ok(Outcome::InVain(server.seen(condition, count).await));
+            return Ok(Outcome::TimedOut(server.seen(condition, count).await));
         }
         if by_event {
             // Either way there is something to be looked at.
@@ -172,11 +172,11 @@ async fn wait_until(
     deadline: Instant,
 ) -> Result<Outcome, RemoteError> {
     loop {
-        let asking = Asking::new(Arc::clone(server));
+        let blocking_query = BlockingQuery::new(Arc::clone(server));
         // The test's own code waits for answers, and this thread brings them.
         let asked = tokio::task::spawn_blocking(move || {
-            let answer = catch_unwind(AssertUnwindSafe(|| question(State::of_server(&asking))));
-            (answer, question, asking.failed())
+            let answer = catch_unwind(AssertUnwindSafe(|| question(State::of_server(&blocking_query))));
+            (answer, question, blocking_query.failed())
         });
         let Ok((answer, returned, failed)) = asked.await else { return Err(RemoteError::Closed) };
         question = returned;
@@ -187,7 +187,7 @@ async fn wait_until(
             (Ok(false), None) => {}
         }
         if Instant::now() >= deadline {
-            return Ok(Outcome::InVain(Seen { count: None, text: server.summary().await? }));
+            return Ok(Outcome::TimedOut(Seen { count: None, text: server.summary().await? }));
         }
         sleep_until(deadline.min(Instant::now() + PAUSE)).await;
     }

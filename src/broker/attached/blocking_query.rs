@@ -13,14 +13,14 @@ use crate::remote::{Listed, RemoteError};
 use crate::resp::{OwnedRequest, Value};
 
 /// Asks a server from a thread that waits for the answers. Where there is none everything is empty, and
-/// [`Asking::failed`] tells why.
-pub struct Asking {
+/// [`BlockingQuery::failed`] tells why.
+pub struct BlockingQuery {
     server: Arc<Server>,
     runtime: Handle,
     failed: Mutex<Option<RemoteError>>,
 }
 
-impl Asking {
+impl BlockingQuery {
     /// To be called on the runtime that is to ask.
     pub fn new(server: Arc<Server>) -> Self {
         Self { server, runtime: Handle::current(), failed: Mutex::default() }
