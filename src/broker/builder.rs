@@ -71,7 +71,7 @@ impl Builder {
         self
     }
 
-    /// The addresses to listen on in place of 127.0.0.1, all on one port. Whoever can reach them can use the
+    /// The addresses to listen on in place of 127.0.0.1, all on one port. Everyone who can reach them can use the
     /// broker. With none at all [`Broker::connect`] and the Unix socket remain.
     #[must_use]
     pub fn bind(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
@@ -104,9 +104,9 @@ impl Builder {
         self
     }
 
-    /// The most clients at a time (`maxclients`), 10,000 unless said. Whoever comes above that is told so and
-    /// cut off, and so is a client for which the system has no file left. The broker leaves the limit of open files of its
-    /// process alone.
+    /// The most clients at a time (`maxclients`), by default 10,000. Further clients get an error and
+    /// cut off, and so is a client for which the system has no file left. The broker leaves the limit of open files of
+    /// its process alone.
     #[must_use]
     pub fn max_clients(mut self, clients: usize) -> Self {
         self.config.maxclients = clients;
@@ -135,17 +135,17 @@ impl Builder {
     }
 
     /// The most bytes that may wait to be sent to a subscriber before it is cut off
-    /// (`client-output-buffer-limit pubsub`), 32 MB unless said; 0 for no limit. As redis-server counts, the first 16 KB
-    /// do not count, and what goes beyond them counts in blocks of 20 KB.
+    /// (`client-output-buffer-limit pubsub`), 32 MB unless said; 0 for no limit. As redis-server counts, the first 16
+    /// KB do not count, and what goes beyond them counts in blocks of 20 KB.
     #[must_use]
     pub fn subscriber_output_limit(mut self, bytes: usize) -> Self {
         self.config.output_limit_pubsub = OutputLimit { hard: bytes, soft: 0, soft_seconds: 0 };
         self
     }
 
-    /// How many bytes of memory the [`journal`](Broker::journal) may take, [`DEFAULT_JOURNAL_LIMIT`] unless said. When it
-    /// takes more the oldest events are given up. With 0 nothing is recorded, which saves some CPU time of each command
-    /// where speed is measured.
+    /// How many bytes of memory the [`journal`](Broker::journal) may take, [`DEFAULT_JOURNAL_LIMIT`] unless said. When
+    /// it takes more the oldest events are given up. With 0 nothing is recorded, which saves some CPU time of each
+    /// command where speed is measured.
     ///
     /// ```
     /// let broker = minibroker::Broker::builder().journal_limit(4096).start()?;
@@ -162,10 +162,10 @@ impl Builder {
         self
     }
 
-    /// A setting by its name in redis.conf, with a value as CONFIG SET takes it: every one that CONFIG SET changes. It lasts
-    /// as one of redis.conf, also after [`Broker::restart`]. A name that is unknown, or a value that is not valid, is an
-    /// error when the broker is started. Of the same setting the last counts, and it counts for more than the methods of
-    /// this builder.
+    /// A setting by its name in redis.conf, with a value as CONFIG SET takes it: every one that CONFIG SET changes. It
+    /// lasts as one of redis.conf, also after [`Broker::restart`]. A name that is unknown, or a value that is not
+    /// valid, is an error when the broker is started. Of the same setting the last counts, and it counts for more than
+    /// the methods of this builder.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -207,9 +207,9 @@ impl Builder {
         self
     }
 
-    /// The version of Redis that is spoken, [`Version::Redis8_0`] unless said: which commands and options there are, what
-    /// INFO and HELLO call the server, and how it answers where versions differ. The rest of what 7.0 does otherwise is
-    /// listed in [`differences`](crate::differences).
+    /// The version of Redis that is spoken, [`Version::Redis8_0`] unless said: which commands and options there are,
+    /// what INFO and HELLO call the server, and how it answers where versions differ. The rest of what 7.0 does
+    /// otherwise is listed in [`differences`](crate::differences).
     ///
     /// ```
     /// use minibroker::{Broker, Version};
@@ -235,8 +235,8 @@ impl Builder {
 
     /// Time stands still, from the system's time in whole milliseconds at the start on, until the test moves it by
     /// [`Broker::advance`] or [`Broker::set_time`]. It is the time of everything: of keys and fields of hashes that
-    /// expire, of BLPOP, XREAD BLOCK, WAIT and CLIENT PAUSE, of `timeout` and soft limits, of the ids of streams, of idle
-    /// times, TIME and the journal. What commands take is not measured: it takes them no time.
+    /// expire, of BLPOP, XREAD BLOCK, WAIT and CLIENT PAUSE, of `timeout` and soft limits, of the ids of streams, of
+    /// idle times, TIME and the journal. What commands take is not measured: it takes them no time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -264,8 +264,8 @@ impl Builder {
         self.clock_at(time).manual_clock()
     }
 
-    /// The clock shows `time` at the start, in place of the system's time, and runs on from there. A time behind the end of
-    /// the year 9999 is refused when the broker starts.
+    /// The clock shows `time` at the start, in place of the system's time, and runs on from there. A time behind the
+    /// end of the year 9999 is refused when the broker starts.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -294,8 +294,8 @@ impl Builder {
     ///
     /// let first = Broker::start()?;
     /// let second = Broker::builder().port(first.port()).start();
-    /// let told = second.unwrap_err().to_string();
-    /// assert!(told.starts_with(&format!("cannot listen on 127.0.0.1:{}: ", first.port())), "{told}");
+    /// let text = second.unwrap_err().to_string();
+    /// assert!(text.starts_with(&format!("cannot listen on 127.0.0.1:{}: ", first.port())), "{text}");
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     pub fn start(mut self) -> Result<Broker, StartError> {
@@ -345,7 +345,7 @@ impl Builder {
         }))
     }
 
-    /// A broker that nobody drives yet, and that nobody can reach.
+    /// A broker without a runtime and without a listener.
     pub(super) fn broker(mut self, runtime: Handle, clock: Clock) -> Result<Embedded, StartError> {
         for (name, value) in std::mem::take(&mut self.settings) {
             config::change(&mut self.config, &name, &value).map_err(|reason| StartError::Setting {

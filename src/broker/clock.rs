@@ -1,4 +1,4 @@
-//! The broker's clock in the hands of a test.
+//! The broker's clock, moved by a test.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use crate::engine::{Engine, Unreachable};
 use crate::server::Shared;
 
 impl<S: Server> Broker<S> {
-    /// The time by the broker's clock, to the microsecond: what TIME tells.
+    /// The time by the broker's clock, in microseconds: what TIME returns.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -35,7 +35,7 @@ impl<S: Server> Broker<S> {
 
 impl Broker {
     /// Moves the clock ahead. All that this time brings has happened when it returns: keys and fields of hashes have
-    /// expired, whoever waited too long in BLPOP, XREAD BLOCK and their like has its answer on the way, CLIENT PAUSE is
+    /// expired, blocking commands that timed out are answered, CLIENT PAUSE is
     /// over, idle clients are cut off. It happens in the order of the deadlines, and each at its own time, as the
     /// [`journal`](Broker::journal) shows.
     ///
@@ -71,8 +71,8 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or it lies behind the end of the
-    /// year 9999, the last time that the clock can show.
+    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or it lies behind the end of
+    /// the year 9999, the last time that the clock can show.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! Faults on purpose: what a network, a server or an operator does to a chat on a bad day.
+//! Injected faults: what networks, servers and operators do to a chat.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,15 +14,15 @@ use crate::server::Shared;
 use crate::table::TABLE;
 use crate::testing::faults::{Action, Channel, Rule, Scope, SimulatedState, When};
 
-/// [`Faults`] of which nothing has been said yet, or only whom they strike.
+/// [`Faults`] without a scope yet, or only with the clients they concern.
 #[derive(Debug)]
 pub enum Anything {}
 
-/// [`Faults`] that strike commands.
+/// [`Faults`] on commands.
 #[derive(Debug)]
 pub enum Commands {}
 
-/// [`Faults`] that strike messages: what subscribers are sent.
+/// [`Faults`] on messages to subscribers.
 #[derive(Debug)]
 pub enum Messages {}
 
@@ -35,19 +35,19 @@ mod sealed {
     impl OfMessages for super::Messages {}
 }
 
-/// A fault in the making, from [`Broker::faults`]: what it strikes, when, and last what it does.
+/// A builder for a fault, from [`Broker::faults`]: what it hits, when, and last what it does.
 ///
-/// **What it strikes.** [`on_command`](Self::on_command), [`on_key`](Self::on_key) and [`on_client`](Self::on_client)
-/// narrow it to commands; [`on_channel`](Self::on_channel) and [`on_channels`](Self::on_channels) to messages on their way
-/// to subscribers, which [`on_client`](Self::on_client) narrows to one subscriber. All that is said has to be true at the
-/// same time; said twice, one of the two is enough. Commands that the test itself runs by [`Broker::command`] are never
-/// struck.
+/// **What it hits.** [`on_command`](Self::on_command), [`on_key`](Self::on_key) and [`on_client`](Self::on_client)
+/// narrow it to commands; [`on_channel`](Self::on_channel) and [`on_channels`](Self::on_channels) to messages on their
+/// way to subscribers, which [`on_client`](Self::on_client) narrows to one subscriber. All conditions have to be met at
+/// the same time; of several of one kind, one is enough. Commands that the test itself runs by [`Broker::command`] are
+/// never hit.
 ///
 /// **When.** Every time, unless [`nth`](Self::nth), [`once`](Self::once), [`every`](Self::every) or
-/// [`with_probability`](Self::with_probability) say otherwise. What is in the scope is counted from when the fault was
+/// [`with_probability`](Self::with_probability) say otherwise. Matches are counted from when the fault was
 /// made.
 ///
-/// **What it does.** The last call puts the fault in force and returns a [`Fault`], with which it ends.
+/// **What it does.** The last call activates the fault and returns a [`Fault`]; it ends when that is dropped.
 ///
 /// - To commands: [`error`](Self::error), [`delay`](Self::delay), [`disconnect`](Self::disconnect),
 ///   [`disconnect_after`](Self::disconnect_after), [`disconnect_in_reply`](Self::disconnect_in_reply).
@@ -57,9 +57,9 @@ mod sealed {
 ///   [`delay_messages`](Self::delay_messages) or, where a channel was named, just `delay`; and
 ///   [`kill_subscribers`](Self::kill_subscribers), which acts once and at once.
 ///
-/// If several faults strike one command, the longest delay comes first, then what the fault does that was made first. A
-/// command between MULTI and EXEC is struck when it is sent and would be queued, not when EXEC runs it; EXEC is a command
-/// of its own, whose reply is that of the whole transaction. Every strike stands in the [journal](Broker::journal).
+/// If several faults hit one command, the longest delay comes first, then what the fault does that was made first. A
+/// command between MULTI and EXEC is hit when it is sent and would be queued, not when EXEC runs it; EXEC is a command
+/// of its own, whose reply is that of the whole transaction. Every hit is in the [journal](Broker::journal).
 #[derive(Debug)]
 #[must_use = "a fault is in force only when it is said what it does, as by `.disconnect()`"]
 pub struct Faults<'a, Of = Anything> {
@@ -70,7 +70,7 @@ pub struct Faults<'a, Of = Anything> {
 }
 
 impl Broker {
-    /// Has something go wrong on purpose: begins a [fault](Faults), narrows it to what it strikes and says what happens.
+    /// Starts the description of a [fault](Faults): its scope, when it hits, and what it does.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -102,9 +102,9 @@ impl Broker {
         Faults { shared, scope: Scope::default(), when: When::Always, of: PhantomData }
     }
 
-    /// Waits until a fault has struck `count` times or more. If it gives up and the fault has never struck, the error tells
-    /// which commands have come since the fault was made: a client may send another one than its method is called (`incr` of
-    /// redis-rs sends INCRBY).
+    /// Waits until a fault has hit `count` times or more. If it times out and the fault has never hit, the error says
+    /// which commands have come since the fault was made: a client may send another command than its method's name
+    /// suggests (`incr` of redis-rs sends INCRBY).
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -144,8 +144,8 @@ impl<'a, Of> Faults<'a, Of> {
         Faults { shared, scope, when, of: PhantomData }
     }
 
-    /// Commands of this client only, or messages to it: the one with this number (CLIENT ID), name (CLIENT SETNAME; from
-    /// when it has it) or address, as in [`Journal::by_client`](super::Journal::by_client).
+    /// Commands of this client only, or messages to it: the one with this number (CLIENT ID), name (CLIENT SETNAME;
+    /// from when it has it) or address, as in [`Journal::by_client`](super::Journal::by_client).
     // So that numbers and texts can stand there as they are.
     #[allow(clippy::needless_pass_by_value)]
     pub fn on_client(mut self, client: impl ToString) -> Self {
@@ -186,7 +186,7 @@ impl<'a, Of> Faults<'a, Of> {
     }
 
     /// Each time with this probability, from 0 to 1. Which times these are follows from the seed of the broker, if it
-    /// was given one: the same commands in the same order are struck in the same places.
+    /// was given one: the same commands in the same order are hit at the same points.
     ///
     /// # Panics
     ///
@@ -206,7 +206,7 @@ impl<'a, Of> Faults<'a, Of> {
     }
 }
 
-/// What strikes commands.
+/// Faults on commands.
 #[allow(private_bounds)]
 impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
     /// This command only, in upper or lower case. `CONFIG SET` names a subcommand, `CONFIG` all of them.
@@ -227,8 +227,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.now_of()
     }
 
-    /// Only commands with such a key: a pattern as that of KEYS, where `*` is any text, `?` any character and `[ab]` one
-    /// of these. A name without such characters is that key.
+    /// Only commands with such a key: a pattern as that of KEYS, where `*` is any text, `?` any character and `[ab]`
+    /// one of these. A name without such characters is that key.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -244,8 +244,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.now_of()
     }
 
-    /// The command is answered with this error, code and text, and does not run. A transaction is aborted by it, and INFO
-    /// counts it as rejected, as redis-server's own errors of this kind.
+    /// The command is answered with this error, code and text, and does not run. A transaction is aborted by it, and
+    /// INFO counts it as rejected, as redis-server's own errors of this kind.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -268,9 +268,9 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::Error(text.as_ref().into()))
     }
 
-    /// The command is held for so long on the broker's clock before it runs; all others go on, except what the same client
-    /// sends behind it. If the fault ends before, the command runs then: with a very long delay, a command is held until
-    /// the [`Fault`] is dropped. If the client leaves before, the command never runs.
+    /// The command is held for `delay` on the broker's clock before it runs; other clients continue, what the same
+    /// client sends behind it waits. If the fault ends before, the command runs then: with a very long delay, a command
+    /// is held until the [`Fault`] is dropped. If the client leaves before, the command never runs.
     ///
     /// ```
     /// use std::time::Duration;
@@ -301,7 +301,7 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
     }
 
     /// The command runs, but the connection is closed in place of its reply: the client cannot know whether it ran. A
-    /// command that waits is struck when it is served.
+    /// command that blocks is hit when it is served.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -320,8 +320,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::LoseReply(0))
     }
 
-    /// The command runs, and the connection is closed behind the first so many bytes of its reply; behind the whole reply
-    /// if it is not longer. A command that waits is struck when it is served.
+    /// The command runs, and the connection is closed after the first `bytes` bytes of its reply; after the whole reply
+    /// if it is not longer. A command that blocks is hit when it is served.
     pub fn disconnect_in_reply(self, bytes: usize) -> Fault {
         self.put(Action::LoseReply(bytes))
     }
@@ -343,8 +343,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::Simulate(SimulatedState::Loading))
     }
 
-    /// Answers commands that write with `READONLY`, as a server does that has become a replica: what a client sees after a
-    /// failover that it has missed.
+    /// Answers commands that write with `READONLY`, as a server does that has become a replica: what a client sees
+    /// after a failover that it has missed.
     pub fn read_only(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::ReadOnly))
     }
@@ -354,14 +354,14 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::Simulate(SimulatedState::OutOfMemory))
     }
 
-    /// Answers `NOAUTH` to all but AUTH, HELLO, QUIT and RESET, as a server that does not know the client any more. Those
-    /// four answer as ever.
+    /// Answers `NOAUTH` to all but AUTH, HELLO, QUIT and RESET, as a server that does not know the client any more.
+    /// Those four answer as ever.
     pub fn no_auth(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::NoAuth))
     }
 
-    /// Answers `BUSY` as a server that runs a script which does not end. MULTI, WATCH, HELLO and a few others are answered
-    /// meanwhile.
+    /// Answers `BUSY` as a server that runs a script which does not end. MULTI, WATCH, HELLO and a few others are
+    /// answered meanwhile.
     pub fn busy(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::Busy))
     }
@@ -417,9 +417,9 @@ impl Faults<'_, Messages> {
         self.delay_messages(delay)
     }
 
-    /// Cuts off at once all who would get a message on the channel, by whatever subscription, and returns how many these
-    /// are. It happens once; it does not matter what was said of `nth` and the like. Of those who match a pattern of
-    /// [`on_channels`](Self::on_channels), subscribers of patterns are cut off if theirs is the very same.
+    /// Cuts off at once all who would get a message on the channel, by whatever subscription, and returns how many
+    /// these are. It happens once; it does not matter what was said of `nth` and the like. Of those who match a pattern
+    /// of [`on_channels`](Self::on_channels), subscribers of patterns are cut off if theirs is the very same.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -438,11 +438,11 @@ impl Faults<'_, Messages> {
     }
 }
 
-/// What strikes messages.
+/// Faults on messages.
 #[allow(private_bounds)]
 impl<Of: sealed::OfMessages> Faults<'_, Of> {
     /// The messages are not sent, as if the network had lost them. PUBLISH counts the receivers all the same, and
-    /// [`assert_no_message_lost`](Broker::assert_no_message_lost) tells of the loss.
+    /// [`assert_no_message_lost`](Broker::assert_no_message_lost) reports the loss.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -491,11 +491,11 @@ impl<Of: sealed::OfMessages> Faults<'_, Of> {
         self.put(Action::Duplicate)
     }
 
-    /// The messages are sent so much later, on the broker's clock. Those that the fault delays keep their order; what it
-    /// does not strike (because of [`nth`](Self::nth), say) overtakes them. A message that is on the way
-    /// is dropped if its subscriber unsubscribes: nothing comes behind the confirmation; and it is lost if the subscriber goes. When the
-    /// fault ends, all that it has delayed arrives at once: with a very long delay messages are held until the [`Fault`]
-    /// is dropped.
+    /// The messages are sent so much later, on the broker's clock. Those that the fault delays keep their order; what
+    /// it does not hit (because of [`nth`](Self::nth), say) overtakes them. A message that is on the way
+    /// is dropped if its subscriber unsubscribes: nothing comes behind the confirmation; and it is lost if the
+    /// subscriber goes. When the fault ends, all that it has delayed arrives at once: with a very long delay messages
+    /// are held until the [`Fault`] is dropped.
     ///
     /// ```
     /// use std::time::Duration;
@@ -517,8 +517,9 @@ impl<Of: sealed::OfMessages> Faults<'_, Of> {
     }
 }
 
-/// A fault that is in force, from [`Broker::faults`]. It ends when this is dropped: what it holds back goes on at once, in
-/// order, and nothing more is struck. It prints as what it is: `BLPOP of client "worker-1", the 2nd time: disconnect`.
+/// An active fault, from [`Broker::faults`]. It ends when this is dropped: what it holds back continues at once, in
+/// order, and it does not hit any more. It prints as its description: `BLPOP of client "worker-1", the 2nd time:
+/// disconnect`.
 #[must_use = "the fault ends when this is dropped: `let _fault = ...`, or `.keep()`"]
 pub struct Fault {
     shared: Arc<Shared>,
@@ -528,7 +529,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// How often it has struck: how many commands or messages it was done to. A command whose reply it is to cut off counts
+    /// How many commands or messages it has hit. A command whose reply it is to cut off counts
     /// when the reply is there.
     #[must_use]
     pub fn hits(&self) -> u64 {

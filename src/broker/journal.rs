@@ -141,7 +141,7 @@ impl Broker {
     /// not more memory than [`Builder::journal_limit`](super::Builder::journal_limit) allows; then the oldest events
     /// are given up and [counted](Journal::dropped).
     ///
-    /// What is told here was done by the broker: a reply that is there may not have been read by the client.
+    /// The events are what the broker did: a client need not have read a recorded reply.
     ///
     /// # Panics
     ///
@@ -177,13 +177,14 @@ impl Broker {
     /// A subscriber has got what has been written to its connection. What is still to be written to a connection that
     /// is there is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
     /// CLIENT KILL, or by the client itself. What a client misses after its QUIT is not. Whether the client's program
-    /// has read and handled what it was sent nobody here can know; and messages that were published while somebody was
-    /// not subscribed (not yet, not any more, or between two connections) were not for him. What a [fault](Broker::faults)
-    /// has dropped is lost; what it delays is not, as long as the connection is there.
+    /// has read and handled what it was sent is not known here; and messages that were published while a client was
+    /// not subscribed (not yet, not any more, or between two connections) were not for it. What a
+    /// [fault](Broker::faults) has dropped is lost; what it delays is not, as long as the connection is there.
     ///
     /// # Panics
     ///
-    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that happened.
+    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that
+    /// happened.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -204,7 +205,7 @@ impl Broker {
             return;
         }
         let mut text = match lost.len() {
-            0 => "whether a message was lost cannot be told".to_owned(),
+            0 => "whether a message was lost is unknown".to_owned(),
             1 => "a message was lost".to_owned(),
             count => format!("{count} messages were lost"),
         };
@@ -218,12 +219,12 @@ impl<S: Server> Broker<S> {
     /// Every message that was published on the channel, in order, by PUBLISH, SPUBLISH or as a keyspace notification,
     /// with who published it and to how many it went; as far as the [journal](Broker::journal) goes back.
     ///
-    /// If the broker is [attached](Broker::attach), these are the messages that clients in the database of the test have
-    /// published since, as far back as [`DEFAULT_JOURNAL_LIMIT`] bytes of them go. Such a server does not tell to how many
-    /// a message went ([`Message::receivers`] is none), and who published it only of clients that are still there and have
-    /// an address of their own; keyspace notifications are not among them. They are seen by MONITOR, so that no subscriber
-    /// is there whom PUBLISH would count. Where MONITOR is refused, it is a subscriber of the pattern `*` that sees the
-    /// messages of all databases.
+    /// If the broker is [attached](Broker::attach), these are the messages that clients in the database of the test
+    /// have published since, as far back as [`DEFAULT_JOURNAL_LIMIT`] bytes of them go. Such a server does not report
+    /// to how many a message went ([`Message::receivers`] is none), and who published it only of clients that are still
+    /// there and have an address of their own; keyspace notifications are not among them. They are seen by MONITOR, so
+    /// that no subscriber is there whom PUBLISH would count. Where MONITOR is refused, it is a subscriber of the
+    /// pattern `*` that sees the messages of all databases.
     ///
     /// # Panics
     ///
@@ -250,7 +251,7 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// Asserts that this message was published on the channel, whoever has got it.
+    /// Asserts that this message was published on the channel, to any number of receivers.
     ///
     /// # Panics
     ///
@@ -305,8 +306,8 @@ impl<S: Server> Broker<S> {
     }
 
     /// Has the last events of the [journal](Broker::journal) printed on standard error when the test fails: when a
-    /// [`Wait`](super::Wait) gives up, and when this broker is dropped while its thread panics. What was printed for a wait is
-    /// not printed again.
+    /// [`Wait`](super::Wait) gives up, and when this broker is dropped while its thread panics. What was printed for a
+    /// wait is not printed again.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -333,13 +334,14 @@ impl<S: Server> Broker<S> {
 }
 
 impl Embedded {
-    /// The events are read from a copy: nobody waits for it but the test.
+    /// The events are read from a copy; clients are not held up.
     fn journal_now(&self) -> Journal {
         let recorder = self.shared.look(|state| state.journal.clone());
         Journal { events: recorder.events(), dropped: recorder.dropped() }
     }
 
-    /// Prints the last events on standard error, if the test wants that; those that have been printed before are left out.
+    /// Prints the last events on standard error, if the test wants that; those that have been printed before are left
+    /// out.
     pub(super) fn print_if_wanted(&self) {
         if !self.prints_on_panic.load(Ordering::Relaxed) {
             return;

@@ -1,5 +1,5 @@
-//! What a test does to connections and to the whole broker: cuts clients off, stops and restarts, refuses connections,
-//! does not read, does not write.
+//! What a test does to connections and to the whole broker: disconnect clients, stop, restart, refuse connections,
+//! stop reading or writing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::engine::{Direction, Held};
 use crate::server::Shared;
 
 impl<S: Server> Broker<S> {
-    /// Cuts off the clients that are meant, as CLIENT KILL does, and returns how many they were. When this returns they
-    /// are gone: their sockets are closed, they are subscribed to nothing and blocked on nothing, and who waits for
-    /// clients does not count them. What they were sent before has been written, as far as their sockets took it; what
-    /// they have sent and the broker has not read is lost. The [journal](Broker::journal) calls it
+    /// Disconnects the clients that the filter selects, as CLIENT KILL does, and returns how many they were. When this
+    /// returns they are gone: their sockets are closed, they are subscribed to nothing and blocked on nothing, and
+    /// waits for clients do not count them. What they were sent before has been written, as far as their sockets took
+    /// it; what they have sent and the broker has not read is lost. The [journal](Broker::journal) calls it
     /// [`Ending::Killed`](super::Ending::Killed).
     ///
-    /// The broker goes on to take connections: a client that reconnects by itself does. Not cut off are those that have
-    /// not connected yet, as far as the broker knows; [`wait_for_clients`](Broker::wait_for_clients) and its like tell
-    /// when they have.
+    /// The broker still accepts connections: a client that reconnects by itself is back. Not disconnected are clients
+    /// that have not connected yet, as far as the broker knows; [`wait_for_clients`](Broker::wait_for_clients) and
+    /// other waits show when they have.
     ///
     /// If the broker is [attached](Broker::attach), these are clients in the database of the test. What such a server
-    /// tells of its clients MONITOR has to complete: of a client on a Unix socket, and where MONITOR is refused, it is
-    /// not certain what it is subscribed to or blocked on. Addresses are those that the server sees.
+    /// reports about its clients MONITOR has to complete: of a client on a Unix socket, and where MONITOR is refused,
+    /// it is not certain what it is subscribed to or blocked on. Addresses are those that the server sees.
     ///
     /// # Panics
     ///
@@ -65,16 +65,16 @@ impl<S: Server> Broker<S> {
 }
 
 impl Broker {
-    /// Stops the broker, as a redis-server that has crashed: all clients are cut off, and whoever connects is refused by
-    /// the system. When this returns both hold. What was sent to clients before has been written, as far as their
-    /// sockets took it. Stopping it once more does nothing.
+    /// Stops the broker, as if a redis-server had crashed: all clients are disconnected, and new connections are
+    /// refused by the system. When this returns both hold. What was sent to clients before has been written, as far as
+    /// their sockets took it. Stopping it once more does nothing.
     ///
-    /// The port stays the broker's, and nobody else gets it until this is dropped. Where a Unix socket was there is a
-    /// file that nobody answers on. What [`Broker::connect`] gives ends at once. The test itself goes on to work with
-    /// the broker: [`Broker::command`] works on the data, keys expire when their time comes, [waits](super::Wait) go on,
-    /// the [journal](Broker::journal) is kept and tells [`Stopped`](super::EventKind::Stopped).
+    /// The port stays reserved for the broker until this is dropped. Where a Unix socket was there is a
+    /// file without a listener. What [`Broker::connect`] gives ends at once. The test itself continues to work with
+    /// the broker: [`Broker::command`] works on the data, keys expire when they are due, [waits](super::Wait) continue,
+    /// the [journal](Broker::journal) is kept and records [`Stopped`](super::EventKind::Stopped).
     ///
-    /// A publisher has to tell its user that the chat cannot be reached:
+    /// A publisher has to show its user that the chat cannot be reached:
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -94,18 +94,19 @@ impl Broker {
         Ok(self.server.shared.stop()?)
     }
 
-    /// Restarts the broker on the same port with the data that it has, as a redis-server that persists what it is told;
+    /// Restarts the broker on the same port with the data that it has, as a redis-server that persists everything;
     /// if it was not [stopped](Broker::stop), it is first. When this returns clients can connect.
     ///
     /// As after a restart of redis-server, connections are gone with all that belongs to them: subscriptions,
-    /// MONITOR, blocked commands, transactions, WATCH. INFO counts anew from now and tells another `run_id`; what
-    /// CONFIG SET, CLIENT PAUSE and DEBUG have ordered is forgotten. Keys keep their deadlines, and those whose time came
-    /// while the broker was stopped have expired.
+    /// MONITOR, blocked commands, transactions, WATCH. INFO counts from 0 and shows another `run_id`; what
+    /// CONFIG SET, CLIENT PAUSE and DEBUG have ordered is forgotten. Keys keep their deadlines, and those whose time
+    /// came while the broker was stopped have expired.
     ///
-    /// What belongs to the test goes on: the [journal](Broker::journal), which tells
+    /// What belongs to the test continues: the [journal](Broker::journal), which records
     /// [`Restarted`](super::EventKind::Restarted), [`published`](Broker::published), waits, what
-    /// [`watch_commands`](Broker::watch_commands) gives, [refusals](Broker::refuse_connections). Ids of clients (CLIENT ID) are counted
-    /// on, so that an id means one client in all of the journal; redis-server begins with 1 again.
+    /// [`watch_commands`](Broker::watch_commands) gives, [refused connections](Broker::refuse_connections). Ids of
+    /// clients (CLIENT ID) are counted on, so that an id means one client in all of the journal; redis-server begins
+    /// with 1 again.
     ///
     /// # Errors
     ///
@@ -144,7 +145,7 @@ impl Broker {
     ///
     /// The system does not let the broker listen any more. Then it is stopped.
     ///
-    /// Presence has to be told again when the broker has forgotten it:
+    /// Clients have to announce their presence again when the broker has lost it:
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -157,21 +158,22 @@ impl Broker {
         Ok(self.server.shared.restart(false)?)
     }
 
-    /// Refuses new connections until what is returned is dropped; those that are there go on. Refused is who connects
-    /// after this has returned, by the system as if nobody listened; what [`Broker::connect`] gives ends at once.
+    /// Refuses new connections until the returned guard is dropped; existing ones continue. Clients that connect
+    /// after this has returned are refused by the system as without a listener; what [`Broker::connect`] gives ends at
+    /// once.
     ///
-    /// Several refusals may be there at a time: connections are taken again when the last is dropped, in whatever
-    /// order. They outlast [`Broker::restart`]: as long as one is there the broker has restarted but cannot be reached.
+    /// Several guards may exist at a time: connections are accepted again when the last is dropped, in any
+    /// order. They outlast [`Broker::restart`]: while one exists the broker has restarted but cannot be reached.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
     /// let client = redis::Client::open(broker.url())?;
     /// let mut ann = client.get_connection()?;
     ///
-    /// let refusal = broker.refuse_connections();
+    /// let refused = broker.refuse_connections();
     /// assert!(client.get_connection().err().unwrap().is_connection_refusal());
     /// redis::cmd("PUBLISH").arg("chat").arg("I am still here").exec(&mut ann)?;
-    /// drop(refusal);
+    /// drop(refused);
     /// client.get_connection()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -181,11 +183,11 @@ impl Broker {
         RefuseGuard { shared: Arc::clone(shared) }
     }
 
-    /// Handles nothing that these clients send until what is returned is dropped, as a server that hangs: their
+    /// Handles nothing that these clients send until the returned guard is dropped, as a server that hangs: their
     /// connections stay, what they send fills the buffers of the system, and then they cannot write any more. What is
     /// published goes to them as ever. Afterwards all that they have sent is handled in order; nothing is lost.
     ///
-    /// Meant are those who are connected now and match the filter now: who connects later is served. So a test sees a
+    /// It concerns clients that are connected now and match the filter now: later ones are served. So a test sees a
     /// client give up the connection that hangs and come back with a new one. That a client has closed its connection
     /// is noticed afterwards.
     ///
@@ -201,31 +203,31 @@ impl Broker {
     /// redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
     /// ann.set_read_timeout(Some(Duration::from_millis(20)))?;
     ///
-    /// let stall = broker.stop_reading(Filter::name("ann"));
-    /// assert_eq!(stall.clients(), 1);
+    /// let paused = broker.stop_reading(Filter::name("ann"));
+    /// assert_eq!(paused.clients(), 1);
     /// let gave_up = redis::cmd("RPUSH").arg("chat_queue").arg("hello").exec(&mut ann);
     /// assert!(gave_up.unwrap_err().is_timeout());
     /// assert_eq!(broker.command(["LLEN", "chat_queue"])?, 0);
     ///
-    /// drop(stall); // what it has sent is handled all the same
+    /// drop(paused); // what it has sent is handled now
     /// broker.wait_until(|state| state.length("chat_queue") == 1).blocking()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
     pub fn stop_reading(&self, filter: Filter) -> PauseGuard {
-        self.server.stall(&filter, Direction::Reading)
+        self.server.pause(&filter, Direction::Reading)
     }
 
-    /// Writes nothing to these clients until what is returned is dropped: whatever they are sent, answers and messages,
-    /// is kept for them, exactly as if they did not read and the buffers of the system were full. Afterwards it is
-    /// written in order. What they send is handled as ever. What they were sent before has been written, as far as their
-    /// sockets took it.
+    /// Writes nothing to these clients until the returned guard is dropped: all replies and messages for them are
+    /// kept, exactly as if they did not read and the buffers of the system were full. Afterwards they are
+    /// written in order. What they send is handled as ever. What they were sent before has been written, as far as
+    /// their sockets took it.
     ///
-    /// With this a subscriber is too slow whenever a test wants it: once more is kept for it than
+    /// With this a test makes a subscriber too slow: once more is kept for it than
     /// `client-output-buffer-limit` allows it is cut off, as by redis-server.
     ///
-    /// Meant are those who are connected now and match the filter now: who connects later is written to.
+    /// It concerns clients that are connected now and match the filter now: later ones are written to.
     ///
     /// ```
     /// use minibroker::{Broker, Ending, EventKind, Filter};
@@ -235,7 +237,7 @@ impl Broker {
     /// let mut chat = slow.as_pubsub();
     /// chat.subscribe("chat")?;
     ///
-    /// let _stall = broker.stop_writing(Filter::subscribed_to("chat"));
+    /// let _paused = broker.stop_writing(Filter::subscribed_to("chat"));
     /// while broker.command(["PUBLISH", "chat", &"x".repeat(10_000)])? == 1 {}
     /// broker.wait_for_clients(0).blocking()?;
     /// let cut_off = EventKind::Disconnected(Ending::OutputLimit);
@@ -246,18 +248,18 @@ impl Broker {
     // So that a filter can be written where it is used.
     #[allow(clippy::needless_pass_by_value)]
     pub fn stop_writing(&self, filter: Filter) -> PauseGuard {
-        self.server.stall(&filter, Direction::Writing)
+        self.server.pause(&filter, Direction::Writing)
     }
 }
 
 impl Embedded {
-    fn stall(&self, filter: &Filter, direction: Direction) -> PauseGuard {
+    fn pause(&self, filter: &Filter, direction: Direction) -> PauseGuard {
         let held = self.shared.hold(filter, direction);
         PauseGuard { shared: Arc::clone(&self.shared), held, direction }
     }
 }
 
-/// As long as it is there new connections are refused, see [`Broker::refuse_connections`]. It may outlive the broker.
+/// While this guard exists new connections are refused, see [`Broker::refuse_connections`]. It may outlive the broker.
 #[must_use = "connections are taken again when this is dropped"]
 pub struct RefuseGuard {
     shared: Arc<Shared>,
@@ -277,10 +279,10 @@ impl Drop for RefuseGuard {
     }
 }
 
-/// As long as it is there some clients are not read from, or not written to, see [`Broker::stop_reading`] and
-/// [`Broker::stop_writing`]. Where several are there for one client, it goes on when the last is dropped. It may outlive
+/// While this guard exists some clients are not read from, or not written to, see [`Broker::stop_reading`] and
+/// [`Broker::stop_writing`]. With several guards for one client, it continues when the last is dropped. It may outlive
 /// its clients and the broker.
-#[must_use = "the broker goes on when this is dropped"]
+#[must_use = "the broker continues when this is dropped"]
 pub struct PauseGuard {
     shared: Arc<Shared>,
     held: Vec<Held>,
@@ -288,7 +290,7 @@ pub struct PauseGuard {
 }
 
 impl PauseGuard {
-    /// How many clients were meant.
+    /// How many clients the filter selected.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.held.len()

@@ -62,9 +62,9 @@ const STREAM_BUFFER: usize = 64 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `Broker` is a broker in this process, and can do everything. What a test does that is to run on a real server as well
-/// starts with [`Broker::from_env`] or [`Broker::attach`]: they give a [`Broker<AnyServer>`], which has what real servers
-/// can do, too, and [`embedded`](Broker::embedded) for the rest.
+/// `Broker` is a broker in this process, and can do everything. What a test does that is to run on a real server as
+/// well starts with [`Broker::from_env`] or [`Broker::attach`]: they give a [`Broker<AnyServer>`], which has what real
+/// servers can do, too, and [`embedded`](Broker::embedded) for the rest.
 pub struct Broker<S = Embedded> {
     server: S,
 }
@@ -75,10 +75,10 @@ impl Broker {
     ///
     /// # In a test with paused time
     ///
-    /// With `#[tokio::test(start_paused = true)]` or `tokio::time::pause`, tokio moves its clock to the next timer as soon
-    /// as no task of the runtime can run. A client that waits for an answer over TCP is such a moment: the answer comes from
-    /// outside of the runtime. So the client's own timeout (redis-rs has one of 500 ms for answers) fires at once, although
-    /// no time has passed; with a redis-server it does the same. There are three ways out:
+    /// With `#[tokio::test(start_paused = true)]` or `tokio::time::pause`, tokio moves its clock to the next timer as
+    /// soon as no task of the runtime can run. A client that waits for an answer over TCP is such a moment: the answer
+    /// comes from outside of the runtime. So the client's own timeout (redis-rs has one of 500 ms for answers) fires at
+    /// once, although no time has passed; with a redis-server it does the same. There are three ways out:
     ///
     /// - To move the time of the broker only, use [`Builder::manual_clock`] and [`advance`](Broker::advance), and leave
     ///   tokio's clock alone.
@@ -110,12 +110,12 @@ impl Broker {
 
 /// What a real server can do as well.
 impl<S: Server> Broker<S> {
-    /// What a client is opened with: `redis://127.0.0.1:41233`, with the password if there is one. A broker that
+    /// The URL for clients: `redis://127.0.0.1:41233`, with the password if there is one. A broker that
     /// listens on a Unix socket only has the URL of that: `unix:///run/chat.sock`.
     ///
     /// # Panics
     ///
-    /// The broker listens nowhere, as after [`Builder::start_on_this_runtime`]; [`Broker::addr`] tells before.
+    /// The broker does not listen, as after [`Builder::start_on_this_runtime`]; check [`Broker::addr`] before.
     #[must_use]
     #[track_caller]
     pub fn url(&self) -> String {
@@ -143,7 +143,7 @@ impl<S: Server> Broker<S> {
     ///
     /// # Panics
     ///
-    /// The broker listens on no TCP port; [`Broker::addr`] tells before.
+    /// The broker listens on no TCP port; check [`Broker::addr`] before.
     #[must_use]
     #[track_caller]
     pub fn port(&self) -> u16 {
@@ -202,14 +202,14 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// Every command as it comes, from now on, including those that MONITOR leaves out. Who reads it is not counted as a
-    /// client. Of what nobody reads a megabyte is kept; when it is read again
-    /// [`left_out`](WatchedCommand::left_out) tells how many commands are missing.
+    /// Every command as it comes, from now on, including those that MONITOR leaves out. Who reads it is not counted as
+    /// a client. A megabyte that is not read is kept; when it is read again
+    /// [`left_out`](WatchedCommand::left_out) is the number of missing commands.
     ///
     /// To look back there is the [`journal`](Broker::journal), which also knows the answers.
     ///
-    /// If the broker is [attached](Broker::attach) it is what MONITOR shows, of clients in the database of the test; on a Unix
-    /// socket what the broker asks itself is among it.
+    /// If the broker is [attached](Broker::attach) it is what MONITOR shows, of clients in the database of the test; on
+    /// a Unix socket what the broker asks itself is among it.
     ///
     /// # Panics
     ///
@@ -237,15 +237,16 @@ impl<S: Server> Broker<S> {
         Watch::new(ours)
     }
 
-    /// Runs a command through the engine, without a connection, as the default user in database 0. It never
-    /// waits: a blocking command that finds nothing answers as if its time were up. Every call stands for itself:
+    /// Runs a command in the engine, without a connection, as the default user in database 0. It never
+    /// waits: a blocking command that finds nothing answers as after its timeout. Calls are independent:
     /// MULTI, WATCH and SELECT are forgotten when it returns; a transaction needs a connection. It works on the data of
     /// a broker that is [stopped](Broker::stop), too.
     ///
     /// The command is an array, slice or vector of texts or bytes, or a tuple with numbers among them.
     ///
-    /// If the broker is [attached](Broker::attach) the command is sent to the server, in the database of the test, and this
-    /// thread waits for the answer. In async code [`command_async`](Broker::command_async) lets other tasks run meanwhile.
+    /// If the broker is [attached](Broker::attach) the command is sent to the server, in the database of the test, and
+    /// this thread waits for the answer. In async code [`command_async`](Broker::command_async) lets other tasks run
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -268,9 +269,9 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// As [`Broker::command`], but the command runs on the broker's thread, or on the real server, while other tasks of the
-    /// test's runtime go on. Use it in async code where an answer may take time: on a real server, or for commands that
-    /// read or write much. A command that was sent may run although nobody waits for it any more.
+    /// As [`Broker::command`], but the command runs on the broker's thread, or on the real server, while other tasks of
+    /// the test's runtime continue. Use it in async code where an answer may take time: on a real server, or for
+    /// commands that read or write much. A command that was sent may run even if the future is dropped.
     ///
     /// # Errors
     ///
@@ -310,7 +311,7 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// Waits until `count` clients or more are subscribed to the channel itself; with 0 until nobody is.
+    /// Waits until `count` clients or more are subscribed to the channel itself; with 0 until none is.
     ///
     /// This is what a test puts between subscribing and publishing, in place of a sleep. From async code the
     /// result is awaited, from a synchronous test [`Wait::blocking`] is called.
@@ -334,7 +335,7 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
     }
 
-    /// Waits until `count` clients or more are subscribed to this very pattern; with 0 until nobody is.
+    /// Waits until `count` clients or more are subscribed to this very pattern; with 0 until none is.
     #[track_caller]
     pub fn wait_for_pattern_subscribers(&self, pattern: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
         Wait::new(
@@ -343,8 +344,8 @@ impl<S: Server> Broker<S> {
         )
     }
 
-    /// Waits until `count` clients or more are blocked on the key, in any database: by BLPOP, XREAD BLOCK and
-    /// their like; with 0 until nobody is.
+    /// Waits until `count` clients or more are blocked on the key, in any database, by BLPOP, XREAD BLOCK and
+    /// similar commands; with 0 until none is.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -352,8 +353,8 @@ impl<S: Server> Broker<S> {
     /// use std::time::Duration;
     ///
     /// let broker = minibroker::Broker::start()?;
-    /// let nobody = broker.wait_for_blocked("chat_queue", 1).within(Duration::from_millis(1)).await;
-    /// assert!(nobody.unwrap_err().to_string().contains("saw 0"));
+    /// let wait = broker.wait_for_blocked("chat_queue", 1).within(Duration::from_millis(1)).await;
+    /// assert!(wait.unwrap_err().to_string().contains("saw 0"));
     /// # Ok(())
     /// # }
     /// ```
@@ -362,8 +363,8 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Blocked { key: key.as_ref().to_vec(), count })
     }
 
-    /// Waits until `count` messages or more have been published on the channel since the start, whoever got them: until
-    /// [`Broker::published`] returns so many.
+    /// Waits until `count` messages or more have been published on the channel since the start, with or without
+    /// receivers: until [`Broker::published`] returns that many.
     ///
     /// # Panics
     ///
@@ -388,7 +389,7 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Published { channel: channel.as_ref().to_vec(), count })
     }
 
-    /// Waits until `count` clients or more are connected; with 0 until nobody is.
+    /// Waits until `count` clients or more are connected; with 0 until none is.
     #[track_caller]
     pub fn wait_for_clients(&self, count: usize) -> Wait<'_> {
         Wait::new(self.server.backend(), Condition::Clients { count })
@@ -416,13 +417,13 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Pending { stream, group, count })
     }
 
-    /// Waits until a question about the state is answered with yes. It is asked at once and after every change, between
-    /// two commands, while nobody else is served: it should be quick, and it may look at nothing but the state that it
-    /// is given. If it panics, so does the wait.
+    /// Waits until a predicate on the state is true. It is evaluated at once and after every change, between
+    /// two commands, while no client is served: it should be quick, and may use only the state that it
+    /// gets. If it panics, so does the wait.
     ///
     /// # Panics
     ///
-    /// The question uses a broker: the wait panics.
+    /// The predicate uses a broker: the wait panics.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -474,7 +475,7 @@ impl Embedded {
         Some(SocketAddr::new(ip, addr.port()))
     }
 
-    /// None if it listens nowhere.
+    /// `None` if it does not listen.
     fn url(&self) -> Option<String> {
         let password = self.password.as_deref().map(percent_encoded);
         if let Some(addr) = self.addr() {
@@ -487,7 +488,7 @@ impl Embedded {
         Some(format!("unix://{path}{}", password.unwrap_or_default()))
     }
 
-    /// What is told of a connection without an address.
+    /// The address that is shown for a connection without one.
     fn address_in_memory(&self) -> Address {
         let local = self.addr.get().copied().unwrap_or(builder::NO_ADDRESS);
         Address { peer: "memory:0".into(), local: local.to_string().into(), unix: false }

@@ -44,8 +44,8 @@ impl Builder {
     /// connections are handed to it by [`Broker::serve_listener`] and [`Broker::serve_connection`], or made by
     /// [`Broker::connect`]. Addresses and Unix sockets that were asked for are not used.
     ///
-    /// Its time is tokio's: with `#[tokio::test(start_paused = true)]`, or within [turmoil](https://docs.rs/turmoil), an
-    /// hour passes as soon as nobody has anything to do before. Together with [`Builder::seed`] and
+    /// Its time is tokio's: with `#[tokio::test(start_paused = true)]`, or within [turmoil](https://docs.rs/turmoil),
+    /// an hour passes as soon as no task has anything to do before. Together with [`Builder::seed`] and
     /// [`Builder::clock_at`] a whole simulation repeats to the byte.
     ///
     /// What waits for it in the same thread has to be awaited: [`Wait::blocking`](super::Wait::blocking), or a client
@@ -78,7 +78,7 @@ impl Builder {
     #[track_caller]
     pub fn start_on_this_runtime(mut self) -> Result<Broker, StartError> {
         let runtime = Handle::current();
-        // Where there is no timer this tells, before a task does.
+        // Panics here without a timer, before a task does.
         drop(tokio::time::sleep(Duration::ZERO));
         self.listen_nowhere();
         let clock = self.shell_clock().following(runtime.clone());
@@ -90,7 +90,7 @@ impl Builder {
 
 impl Broker {
     /// Serves a connection over any stream, until it ends or the broker does: a socket that the test has accepted
-    /// itself, one of a simulated network, TLS, a pipe in memory. It runs on whoever awaits or spawns it; the client
+    /// itself, one of a simulated network, TLS, a pipe in memory. It runs in the task that awaits it; the client
     /// counts as connected before.
     ///
     /// ```
@@ -118,12 +118,12 @@ impl Broker {
         self.server.serve_connection(stream)
     }
     /// Accepts connections on a listener of the test's own and serves them on the runtime of the test, until the broker
-    /// ends. It runs on whoever awaits or spawns it; when this returns the broker has the address of the listener, and
+    /// ends. It runs in the task that awaits it; when this returns the broker has the address of the listener, and
     /// [`url`](Broker::url) names it. Listeners that are not tokio's, as those of a simulated network, take
     /// [`serve_connection`](Broker::serve_connection) for each connection.
     ///
     /// While the broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections), those that are
-    /// accepted end at once: the socket is the test's, and the system goes on to take them.
+    /// accepted end at once: the socket is the test's, and the system keeps accepting for it.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -141,7 +141,7 @@ impl Broker {
     /// ```
     pub fn serve_listener(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
         if let Ok(addr) = listener.local_addr() {
-            // The first is the one that clients are told of.
+            // The first is the one that clients connect to.
             let _ = self.server.addr.set(addr);
         }
         let shared = Arc::clone(&self.server.shared);
@@ -158,7 +158,7 @@ impl Broker {
     }
 }
 
-/// Serves whoever connects, for ever.
+/// Accepts and serves connections without end.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {

@@ -15,8 +15,9 @@ use crate::state::conditions::summary;
 ///
 /// Keys are those of database 0, see [`State::database`]. A key that has passed its time is not there.
 ///
-/// Of a [real server](super::Broker::attach) each question is asked by a command of its own, while others go on: two of them
-/// may be answered at two moments. Keys are those of the database that the test has there. The server counts these commands.
+/// Of a [real server](super::Broker::attach) each question is a command of its own, while other clients run commands:
+/// two of them may be answered at two moments. Keys are those of the database that the test has there. The server
+/// counts these commands.
 #[derive(Clone, Copy)]
 pub struct State<'a> {
     view: View<'a>,

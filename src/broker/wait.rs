@@ -27,8 +27,8 @@ use crate::server::{Added, Panicked, Shared};
 /// use std::time::Duration;
 ///
 /// let broker = minibroker::Broker::start()?;
-/// let timed_out = broker.wait_for_subscribers("chat", 2).within(Duration::from_millis(10)).blocking();
-/// let text = timed_out.unwrap_err().to_string();
+/// let error = broker.wait_for_subscribers("chat", 2).within(Duration::from_millis(10)).blocking();
+/// let text = error.unwrap_err().to_string();
 /// assert!(text.starts_with("waited 10ms for 2 subscribers of channel \"chat\", saw 0 (at "));
 /// # Ok::<(), minibroker::StartError>(())
 /// ```
@@ -41,8 +41,8 @@ pub struct Wait<'a> {
     caller: &'static Location<'static>,
 }
 
-/// Time was up before the state was there. It tells what was there instead, and where the test waited. If the broker is a
-/// [real server](super::Broker::attach), it may also be that this server could not be asked.
+/// A wait timed out. The text says what was there instead and where the test waited. If the broker is a
+/// [real server](super::Broker::attach), the server may also not have answered.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{failure} (at {caller}){}", if *starved { STARVED } else { "" })]
 pub struct WaitError {
@@ -52,7 +52,7 @@ pub struct WaitError {
     caller: &'static Location<'static>,
 }
 
-/// What is added to the error of a wait that may have been in its own way.
+/// What is added to the error of a wait that may have blocked its own runtime.
 const STARVED: &str = "; `.blocking()` has kept the current-thread runtime of this thread from running any task \
                        meanwhile: `.await` the wait, or let the test have a multi-thread runtime";
 
@@ -105,8 +105,8 @@ impl<'a> Wait<'a> {
     }
 
     /// Waits in this thread. It may be called within a runtime as well, whose thread then waits; the broker has
-    /// its own. What the test has spawned on a runtime with one thread (`#[tokio::test]`) does not run meanwhile, and so may
-    /// never bring the state that is waited for: there `.await` the wait. The error says so.
+    /// its own. What the test has spawned on a runtime with one thread (`#[tokio::test]`) does not run meanwhile, and
+    /// so may never bring the state that is waited for: there `.await` the wait. The error says so.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl<'a> Wait<'a> {
         let (sender, receiver) = mpsc::channel();
         let (within, timed_out) = (self.within, self.timeout_error());
         let Some(registration) = self.register(broker, move |outcome| {
-            // Whoever has stopped waiting does not want to know.
+            // The receiver is gone if the wait was dropped.
             let _ = sender.send(outcome);
         }) else {
             return Ok(());
@@ -175,12 +175,12 @@ impl<'a> Wait<'a> {
         let (sender, mut receiver) = oneshot::channel();
         let (within, timed_out) = (self.within, self.timeout_error());
         let Some(registration) = self.register(broker, move |outcome| {
-            // Whoever has stopped waiting does not want to know.
+            // The receiver is gone if the wait was dropped.
             let _ = sender.send(outcome);
         }) else {
             return Ok(());
         };
-        // The timer runs in the broker's runtime: whoever awaits may have none, or one that is blocked.
+        // The timer runs in the broker's runtime: the caller may have none, or a blocked one.
         let mut timer = Task(broker.runtime.spawn(async move { tokio::time::sleep(within).await }));
         let met = poll_fn(|context| {
             if let Poll::Ready(outcome) = Pin::new(&mut receiver).poll(context) {
@@ -189,7 +189,7 @@ impl<'a> Wait<'a> {
             Pin::new(&mut timer.0).poll(context).map(|_| None)
         });
         if let Some(outcome) = met.await {
-            // It is text before its sender goes.
+            // The sender is dropped only after it has sent.
             if let Ok(outcome) = outcome {
                 panic_with(outcome);
             }
@@ -226,7 +226,7 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// Has `notify` called once the state is there; none if it is there already.
+    /// Registers `notify` to be called when the condition is met; `None` if it is met already.
     fn register(
         self,
         broker: &'a Embedded,
@@ -281,7 +281,7 @@ impl<'a> IntoFuture for Wait<'a> {
     }
 }
 
-/// The place among those who wait; left when it is dropped, as by a `select!` that took another branch.
+/// A registered wait; removed when this is dropped, as by a `select!` that took another branch.
 struct Registration<'a> {
     shared: &'a Shared,
     id: u64,
@@ -301,7 +301,7 @@ impl Drop for Registration<'_> {
     }
 }
 
-/// A task that ends with whoever waits for it.
+/// A task that is aborted when this is dropped.
 struct Task<T>(JoinHandle<T>);
 
 impl<T> Drop for Task<T> {

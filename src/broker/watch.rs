@@ -21,12 +21,12 @@ pub struct WatchedCommand {
     pub time: SystemTime,
     /// The database of the client.
     pub database: usize,
-    /// The address of the client, such as `127.0.0.1:53211`; none for the test itself, for clients of a Unix socket, which
-    /// all have the same, and for scripts.
+    /// The address of the client, such as `127.0.0.1:53211`; none for the test itself, for clients of a Unix socket,
+    /// which all have the same, and for scripts.
     pub address: Option<String>,
     /// The command and its arguments. Passwords are `(redacted)`.
     pub arguments: Vec<ByteString>,
-    /// How many commands before this one were left out, because nobody has read them.
+    /// How many commands before this one were left out, because they were not read in time.
     pub left_out: u64,
     line: String,
 }
@@ -69,7 +69,7 @@ impl Watch {
     /// The next command; none when the broker has ended. Who stops waiting for it loses nothing.
     pub async fn next(&mut self) -> Option<WatchedCommand> {
         loop {
-            // What is there when a reader gives up stays in `line`.
+            // What has been read when a reader is dropped stays in `line`.
             let read = self.lines.read_until(b'\n', &mut self.line).await.ok()?;
             if read == 0 {
                 return None;
@@ -77,8 +77,8 @@ impl Watch {
             let line = std::mem::take(&mut self.line);
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_start_matches('+').trim_end_matches(['\r', '\n']);
-            if let Some(told) = line.strip_prefix("(left out: ") {
-                let count = told.split_once(' ').and_then(|(count, _)| count.parse::<u64>().ok());
+            if let Some(rest) = line.strip_prefix("(left out: ") {
+                let count = rest.split_once(' ').and_then(|(count, _)| count.parse::<u64>().ok());
                 self.left_out += count.unwrap_or_default();
             } else if let Some(Spoken { time, database, source, arguments }) = Spoken::parse(line) {
                 let address = match source {
@@ -97,8 +97,8 @@ impl Watch {
         }
     }
 
-    /// As [`Watch::next`], from a synchronous test: waits in this thread. If the broker runs on the runtime of this thread
-    /// ([`Builder::start_on_this_runtime`](super::Builder::start_on_this_runtime)), nothing comes meanwhile.
+    /// As [`Watch::next`], from a synchronous test: waits in this thread. If the broker runs on the runtime of this
+    /// thread ([`Builder::start_on_this_runtime`](super::Builder::start_on_this_runtime)), nothing comes meanwhile.
     pub fn blocking_next(&mut self) -> Option<WatchedCommand> {
         struct Unpark(Thread);
 

@@ -1,4 +1,4 @@
-//! A server that a test's question is put to.
+//! Queries to a real server from synchronous code.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::clients::condition::Condition;
 use crate::remote::{Listed, RemoteError};
 use crate::resp::{OwnedRequest, Value};
 
-/// Asks a server from a thread that waits for the answers. Where there is none everything is empty, and
-/// [`BlockingQuery::failed`] tells why.
+/// Queries a server and blocks the thread for the answers. Without an answer everything is empty, and
+/// [`BlockingQuery::failed`] says why.
 pub struct BlockingQuery {
     server: Arc<Server>,
     runtime: Handle,
@@ -44,20 +44,21 @@ impl BlockingQuery {
         }
     }
 
-    /// The reply to a command in a database, the test's own unless it is said. In one that is not there it is an error.
+    /// The reply to a command in a database, by default the test's own. An error if there is no such database.
     pub fn ask(&self, database: Option<usize>, arguments: &[&[u8]]) -> Value {
         let (server, request) = (Arc::clone(&self.server), OwnedRequest::new(arguments));
+        let is_named = database.is_some();
         let asked = async move {
-            let place = database.unwrap_or(server.database());
-            match server.waits.ask(place, request.args().iter()).await {
-                Err(RemoteError::Refused(text)) if database.is_some() => Ok(Value::Error(text)),
+            let database = database.unwrap_or(server.database());
+            match server.waits.ask(database, request.args().iter()).await {
+                Err(RemoteError::Refused(text)) if is_named => Ok(Value::Error(text)),
                 reply => reply,
             }
         };
         self.wait(asked).unwrap_or(Value::Null)
     }
 
-    /// How many there are, whatever number the condition wants.
+    /// The number that the condition compares with its own.
     pub fn count(&self, condition: Condition) -> usize {
         let server = Arc::clone(&self.server);
         self.wait(async move { server.number(&condition).await }).unwrap_or_default()

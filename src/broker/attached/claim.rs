@@ -1,8 +1,8 @@
 //! A database of a server for one test alone.
 //!
 //! That a database is taken stands in database 0, so that the test finds its own empty and may empty it: a key with the
-//! token of who has it, which goes by itself when its owner has died, and a field of a hash, which does not. A database that
-//! has the field and no key was left by a test that was killed: all that is in it is a test's.
+//! token of who has it, which goes by itself when its owner has died, and a field of a hash, which does not. A database
+//! that has the field and no key was left by a test that was killed: all that is in it is a test's.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// As many databases a server has that does not tell.
+/// The number of databases of a server that does not report it.
 const USUAL: usize = 16;
 
 /// A database that is this test's.
@@ -47,7 +47,7 @@ async fn databases(home: &SharedConnection) -> Result<usize, RemoteError> {
     {
         return Ok(count);
     }
-    // It does not tell everybody. A connection may have another database from here on; it is not used any more.
+    // Not every user may read it. A connection may have another database from here on; it is not used any more.
     let mut probe = home.open(0).await?;
     Ok(if matches!(probe.ask(["SELECT", "1"]).await?, Value::Error(_)) { 1 } else { USUAL })
 }
@@ -105,7 +105,7 @@ impl Claim {
         Ok(true)
     }
 
-    /// Tells the others that it is still taken.
+    /// Renews the claim.
     pub async fn renew(&self, home: &SharedConnection) -> Result<(), RemoteError> {
         let key = key_of(self.database);
         if home.order(0, ["GET", &key]).await? == self.token.as_str() {

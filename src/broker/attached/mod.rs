@@ -37,14 +37,14 @@ use server::Server;
 /// The variable of the environment that names the server for [`Broker::from_env`].
 pub const URL_VARIABLE: &str = "MINIBROKER_URL";
 
-/// The variable of the environment by which [`Broker::from_env`] is told, with `1`, that it may empty a database that it
+/// The environment variable that allows [`Broker::from_env`], with `1`, to empty a database that it
 /// has not chosen itself.
 pub const FLUSH_VARIABLE: &str = "MINIBROKER_FLUSH";
 
 impl Broker<AnyServer> {
-    /// The broker that the environment asks for: an embedded one, as by [`Broker::start`], unless `MINIBROKER_URL` is set
-    /// to the URL of a server; then that one, as by [`Broker::attach`]. So one suite of tests runs on minibroker at every
-    /// commit, and on a real Redis or Valkey every night:
+    /// The broker that the environment asks for: an embedded one, as by [`Broker::start`], unless `MINIBROKER_URL` is
+    /// set to the URL of a server; then that one, as by [`Broker::attach`]. So one suite of tests runs on minibroker at
+    /// every commit, and on a real Redis or Valkey every night:
     ///
     /// ```
     /// use minibroker::Broker;
@@ -79,32 +79,33 @@ impl Broker<AnyServer> {
         Ok(Attached::new(&url, flushes)?.into())
     }
 
-    /// Attaches to a server that is there already: Redis, Valkey, or whatever speaks as they do. The URL is one that clients
-    /// take: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS (with the feature `tls`; `#insecure`
-    /// behind it takes any certificate), `unix:///path?db=1&pass=s3cret`.
+    /// Attaches to a server that is there already: Redis, Valkey, or whatever speaks as they do. The URL is one that
+    /// clients take: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS (with the feature `tls`;
+    /// `#insecure` behind it takes any certificate), `unix:///path?db=1&pass=s3cret`.
     ///
-    /// **A database for each test.** If the URL names no database, the broker takes one that is empty for itself, from 1 on,
-    /// and [`Broker::url`] names it. Whoever uses minibroker knows that it is taken, by a key in database 0. If tests have
-    /// taken all of them this waits until one is free, for a minute. When the broker is dropped, also while a test panics,
-    /// the clients in that database are cut off, the database is emptied and given back. One that a killed test has left
-    /// is emptied by a later test, 30 seconds later at the earliest. Nothing is done to other databases. If the URL names a
-    /// database, or there is no other than 0, that one is used as it is, and nothing is emptied.
+    /// **A database for each test.** If the URL names no database, the broker takes one that is empty for itself, from
+    /// 1 on, and [`Broker::url`] names it. Other users of minibroker see that it is taken by a key in database 0. If
+    /// tests have taken all of them this waits until one is free, for a minute. When the broker is dropped, also while
+    /// a test panics, the clients in that database are cut off, the database is emptied and given back. One that a
+    /// killed test has left is emptied by a later test, 30 seconds later at the earliest. Nothing is done to other
+    /// databases. If the URL names a database, or there is no other than 0, that one is used as it is, and nothing is
+    /// emptied.
     ///
     /// **Channels** are one name space over all databases of a server. Tests that run at the same time need channels of
     /// different names, such as [`Broker::unique`] makes.
     ///
     /// **What works** is whatever a server can be asked: all waits, [`Broker::command`], [`Broker::published`],
-    /// [`Broker::watch_commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits ask every few milliseconds. Clients are
-    /// those in the database of the test, without the broker's own. Which pattern a client has subscribed to, and on which
-    /// key it is blocked, is known from what MONITOR shows since the broker was attached. On a Unix socket all clients have
-    /// one address: there every client counts that can be meant. Where MONITOR is refused nobody can tell: then every
-    /// client counts that is subscribed to some pattern, or blocked on some key.
+    /// [`Broker::watch_commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits ask every few milliseconds.
+    /// Clients are those in the database of the test, without the broker's own. Which pattern a client has subscribed
+    /// to, and on which key it is blocked, is known from what MONITOR shows since the broker was attached. On a Unix
+    /// socket all clients have one address: there every client counts that may match. Where MONITOR is refused this is
+    /// unknown: then every client counts that is subscribed to some pattern, or blocked on some key.
     ///
-    /// **What does not** is no method of a [`Broker<AnyServer>`]: faults, the clock, stopping, the journal. A test that needs
-    /// them asks for [`Broker::embedded`].
+    /// **What does not** is no method of a [`Broker<AnyServer>`]: faults, the clock, stopping, the journal. A test that
+    /// needs them asks for [`Broker::embedded`].
     ///
-    /// **A cluster** behind one address works as far as one connection does: one node is asked, only database 0 is there,
-    /// and commands about keys of another node are answered with `MOVED`.
+    /// **A cluster** behind one address works as far as one connection does: one node is asked, only database 0 is
+    /// there, and commands about keys of another node are answered with `MOVED`.
     ///
     /// # Errors
     ///
@@ -174,12 +175,12 @@ fn wait_here<T: Send + 'static>(
     runtime: &Handle,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     runtime.spawn(async move {
         // Who asks waits.
-        let _ = tell.send(work.await);
+        let _ = sender.send(work.await);
     });
-    told.recv().ok()
+    receiver.recv().ok()
 }
 
 impl Drop for Runner {
@@ -266,7 +267,7 @@ impl Attached {
         })
     }
 
-    /// The same while this thread goes on.
+    /// The same without blocking this thread.
     pub(super) fn begin_command(
         &self,
         request: OwnedRequest,
@@ -335,7 +336,7 @@ async fn ask(server: Arc<Server>, request: OwnedRequest) -> Result<Value, Comman
 impl Drop for Attached {
     fn drop(&mut self) {
         if self.runner.process.is_another() {
-            // Its sockets are the parent's: whoever closes them here ends the parent's wait for them.
+            // Its sockets are the parent's: closing them here would end the parent's wait for them.
             std::mem::forget(Arc::clone(&self.server));
             return;
         }

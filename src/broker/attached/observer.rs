@@ -1,4 +1,4 @@
-//! What a server shows of what its clients do: the commands that MONITOR tells, or at the least the messages.
+//! What a server shows of its clients: the commands of MONITOR, or at least the messages.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::{Future, poll_fn};
@@ -77,7 +77,7 @@ impl Facts {
             let args = request.args();
             let command = args.get(0).and_then(|name| TABLE.lookup(name));
             let keys = command.and_then(|command| command.keys(args).ok()).unwrap_or_default();
-            keys.iter().any(|(place, _)| args.get(*place) == Some(key))
+            keys.iter().any(|(index, _)| args.get(*index) == Some(key))
         })
     }
 }
@@ -90,8 +90,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// False if nobody reads any more.
-    fn tell(&mut self, line: &str) -> bool {
+    /// False if there is no reader any more.
+    fn send(&mut self, line: &str) -> bool {
         if self.waiting.load(Ordering::Relaxed) + line.len() > READER_LIMIT {
             self.left_out += 1;
             return !self.lines.is_closed();
@@ -99,7 +99,7 @@ impl Reader {
         let left_out = std::mem::take(&mut self.left_out);
         let mut text = String::new();
         if left_out > 0 {
-            text = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
+            text = format!("+(left out: {left_out} commands, because they were not read)\r\n");
         }
         text.extend(["+", line, "\r\n"]);
         self.waiting.fetch_add(text.len(), Ordering::Relaxed);
@@ -164,7 +164,7 @@ impl Log {
             self.lines.pop_front();
         }
         self.lines.push_back(line.to_owned());
-        self.readers.retain_mut(|reader| reader.tell(line));
+        self.readers.retain_mut(|reader| reader.send(line));
         if let ("publish" | "spublish", [channel, payload]) = (name.as_str(), arguments) {
             self.keep(Published {
                 number: self.number,
@@ -178,7 +178,7 @@ impl Log {
         self.learn(&name, spoken);
     }
 
-    /// A client has told its name: it may be one of ours, or an address has become another's.
+    /// A client has set its name: it may be one of ours, or an address is another client's now.
     fn add_client(&mut self, address: &str, name: &[u8]) {
         for (known, wanted) in [(&mut self.ours, &self.names.ours), (&mut self.test, &self.names.test)] {
             if name == wanted.as_bytes() {
@@ -189,7 +189,7 @@ impl Log {
         }
     }
 
-    /// What a command tells of its client.
+    /// Takes what a command says about its client.
     fn learn(&mut self, name: &str, spoken: Spoken) {
         let is_shared = match spoken.source {
             Source::Script => return,
@@ -274,7 +274,7 @@ impl Log {
         self.test.contains(address)
     }
 
-    /// What is known of the client at this address, as CLIENT LIST tells it.
+    /// What is known of the client at this address, by its address in CLIENT LIST.
     pub fn facts(&self, address: &str) -> Option<&Facts> {
         // The address of a Unix socket is a path, and the same for all.
         let is_path = address.parse::<SocketAddr>().is_err();
@@ -325,10 +325,10 @@ impl Observer {
 
     /// Comes back when everything has been seen that has happened before.
     pub async fn catch_up(&self) -> Result<(), RemoteError> {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let failed = || self.log.lock().failed.clone().unwrap_or(RemoteError::Closed);
-        self.marks.send(tell).map_err(|_| failed())?;
-        match tokio::time::timeout(TIMEOUT, told).await {
+        self.marks.send(sender).map_err(|_| failed())?;
+        match tokio::time::timeout(TIMEOUT, receiver).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(failed()),
             Err(_) => Err(RemoteError::Silent),
@@ -341,12 +341,12 @@ impl Observer {
             return Err(RemoteError::Refused("the server refuses MONITOR".to_owned()));
         }
         self.catch_up().await?;
-        let (lines, mut told) = mpsc::unbounded_channel::<String>();
+        let (lines, mut received) = mpsc::unbounded_channel::<String>();
         let waiting = Arc::new(AtomicUsize::new(0));
         let reader = Reader { lines, waiting: Arc::clone(&waiting), left_out: 0 };
         self.log.lock().readers.push(reader);
         tokio::spawn(async move {
-            while let Some(line) = told.recv().await {
+            while let Some(line) = received.recv().await {
                 let written = stream.write_all(line.as_bytes()).await;
                 waiting.fetch_sub(line.len(), Ordering::Relaxed);
                 if written.is_err() {
@@ -359,7 +359,7 @@ impl Observer {
 }
 
 enum Next {
-    /// Somebody wants to know how far it is; none if nobody will any more.
+    /// A request to confirm how far it is; `None` if there will be none any more.
     Mark(Option<oneshot::Sender<()>>),
     Reply(Result<Value, RemoteError>),
 }
@@ -407,7 +407,7 @@ async fn watch(
                 };
                 if marks.front().is_some_and(|(text, _)| *pong == text.as_str()) {
                     let first = marks.pop_front();
-                    // Whoever has given up does not want to know.
+                    // The receiver may have timed out.
                     let _ = first.map(|(_, mark)| mark.send(()));
                 } else {
                     log.lock().take_message(&reply);

@@ -17,9 +17,9 @@ use crate::resp::Value;
 
 /// How long it is until a server is asked again.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How often it is asked for a moment in which none of its blocked clients goes on.
+/// How often it is queried for a moment in which no blocked client continues.
 const ATTEMPTS: usize = 10;
-/// For longer nobody waits.
+/// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How many there are, and what explains it.
@@ -75,7 +75,7 @@ impl Server {
                 };
             }
             Condition::Length { .. } | Condition::Fault { .. } => {
-                return Err(RemoteError::Refused("a real server does not tell".to_owned()));
+                return Err(RemoteError::Refused("a real server does not count this".to_owned()));
             }
         };
         Ok(count.into())

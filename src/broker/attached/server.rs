@@ -106,12 +106,12 @@ impl Server {
         &self.token
     }
 
-    /// Keeps the database for the test, for ever.
+    /// Renews the claim on the database, without end.
     pub async fn keep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RENEWAL).await;
             if let Some(claim) = &self.claim {
-                // The next time may be better; the end tells what was lost.
+                // The next renewal may succeed; the release reports a lost claim.
                 let _ = claim.renew(&self.home).await;
             }
         }
@@ -183,8 +183,8 @@ impl Server {
 
     pub async fn published(&self, channel: &[u8]) -> Result<Vec<Message>, RemoteError> {
         self.observer.catch_up().await?;
-        let told: Vec<_> = self.observer.look(|log| log.messages(channel).cloned().collect());
-        let clients = if told.is_empty() { Vec::new() } else { self.all_clients().await? };
+        let messages: Vec<_> = self.observer.look(|log| log.messages(channel).cloned().collect());
+        let clients = if messages.is_empty() { Vec::new() } else { self.all_clients().await? };
         let peer = |source: &Option<Source>| {
             let Some(Source::Client(address)) = source else { return None };
             if self.observer.look(|log| log.is_test(address)) {
@@ -193,17 +193,17 @@ impl Server {
             let client = clients.iter().find(|client| client.address == *address)?;
             Some(Peer { id: Some(client.id), name: client.name.clone(), address: address.clone() })
         };
-        Ok(told
+        Ok(messages
             .into_iter()
-            .map(|told| Message {
-                number: told.number,
-                client: peer(&told.source),
-                channel: told.channel.into(),
-                payload: told.payload.into(),
-                shard: told.shard,
+            .map(|message| Message {
+                number: message.number,
+                client: peer(&message.source),
+                channel: message.channel.into(),
+                payload: message.payload.into(),
+                shard: message.shard,
                 receivers: None,
-                at: since(told.time, self.started),
-                time: told.time,
+                at: since(message.time, self.started),
+                time: message.time,
             })
             .collect())
     }

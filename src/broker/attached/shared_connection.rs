@@ -8,12 +8,12 @@ use tokio::sync::Mutex;
 use crate::remote::{Connection, RemoteError, Target};
 use crate::resp::{OwnedRequest, Protocol, Value};
 
-/// Where commands are sent, one after another.
+/// A connection for the commands of many tasks, one after another.
 pub struct SharedConnection {
     target: Arc<Target>,
     name: String,
     protocol: Protocol,
-    /// The connection while nobody uses it, and its database. Whoever is stopped in the middle leaves none: what would
+    /// The unused connection and its database. A task that is dropped while it waits leaves none: what would
     /// come next is the reply to another's command.
     idle: Mutex<Option<(Connection, usize)>>,
 }
