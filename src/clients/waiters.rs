@@ -152,7 +152,7 @@ pub struct Waiters {
     by_key: Vec<ByKey>,
     deadlines: BTreeSet<(i64, u64, ClientKey)>,
     paused: BTreeMap<u64, ClientKey>,
-    condition_waiters: BTreeMap<ClientKey, ConditionWaiter>,
+    conditions: BTreeMap<ClientKey, ConditionWaiter>,
     arrivals: u64,
     blocked: usize,
     /// How many of the blocked read for a group.
@@ -171,7 +171,7 @@ impl Waiters {
             by_key: std::iter::repeat_with(HashMap::default).take(databases).collect(),
             deadlines: BTreeSet::new(),
             paused: BTreeMap::new(),
-            condition_waiters: BTreeMap::new(),
+            conditions: BTreeMap::new(),
             arrivals: 0,
             blocked: 0,
             readers_of_groups: 0,
@@ -275,7 +275,7 @@ impl Waiters {
                 self.paused.remove(&blocked.arrival);
             }
             Reason::Condition => {
-                self.condition_waiters.remove(&client);
+                self.conditions.remove(&client);
             }
             Reason::Delay => {}
             Reason::Key(_) | Reason::Replicas | Reason::Disks => self.blocked -= 1,
@@ -401,40 +401,36 @@ impl Waiters {
 
     /// A client waits for a condition, until then on the clock of the shell.
     pub fn add_condition_waiter(&mut self, client: ClientKey, condition: Condition, until: Time) {
-        self.condition_waiters.insert(client, ConditionWaiter { condition, until });
+        self.conditions.insert(client, ConditionWaiter { condition, until });
     }
 
     /// True if a client waits for a condition.
     #[must_use]
     pub fn has_condition_waiters(&self) -> bool {
-        !self.condition_waiters.is_empty()
+        !self.conditions.is_empty()
     }
 
     /// The clients that wait for a condition, each with the state that it waits for.
     pub fn condition_waiters(&self) -> impl Iterator<Item = (ClientKey, &Condition)> {
-        self.condition_waiters.iter().map(|(client, waits)| (*client, &waits.condition))
+        self.conditions.iter().map(|(client, waits)| (*client, &waits.condition))
     }
 
     /// The condition that this client waits for.
     #[must_use]
     pub fn awaited(&self, client: ClientKey) -> Option<&Condition> {
-        self.condition_waiters.get(&client).map(|waits| &waits.condition)
+        self.conditions.get(&client).map(|waits| &waits.condition)
     }
 
     /// The clients whose wait for a condition ends by `now`.
     #[must_use]
     pub fn expired_waits(&self, now: Time) -> Vec<ClientKey> {
-        self.condition_waiters
-            .iter()
-            .filter(|(_, waits)| waits.until <= now)
-            .map(|(client, _)| *client)
-            .collect()
+        self.conditions.iter().filter(|(_, waits)| waits.until <= now).map(|(client, _)| *client).collect()
     }
 
     /// When the next wait for a condition times out.
     #[must_use]
     pub fn next_wait_deadline(&self) -> Option<Time> {
-        self.condition_waiters.values().map(|waits| waits.until).min()
+        self.conditions.values().map(|waits| waits.until).min()
     }
 
     /// When the next wait times out, in milliseconds since the Unix epoch.

@@ -32,9 +32,9 @@ fn rows() -> Vec<Row<'static>> {
 /// The longest units that leave a whole number, as the table writes them.
 fn bytes(bytes: u128) -> String {
     match bytes {
-        _ if bytes % (1024 * MB) == 0 => format!("{} GB", bytes / (1024 * MB)),
-        _ if bytes % MB == 0 => format!("{} MB", bytes / MB),
-        _ if bytes % KB == 0 => format!("{} KB", bytes / KB),
+        _ if bytes.is_multiple_of(1024 * MB) => format!("{} GB", bytes / (1024 * MB)),
+        _ if bytes.is_multiple_of(MB) => format!("{} MB", bytes / MB),
+        _ if bytes.is_multiple_of(KB) => format!("{} KB", bytes / KB),
         _ => bytes.to_string(),
     }
 }
