@@ -122,7 +122,8 @@ mod tests {
     fn a_time_before_the_clock_wrapped_is_still_earlier() {
         let day = 86_400;
         let (then, now) = (Time::from_millis(16_777_215_000), Time::from_millis(16_777_218_000));
-        assert_eq!(Access::first(&Config::default(), then).idle(now), 3);
+        // One second is lost where the clock wraps, as in redis-server.
+        assert_eq!(Access::first(&Config::default(), then).idle(now), 2);
         assert_eq!(Access::idle_for(i64::from(10 * day), now).idle(now), 10 * day);
     }
 }

@@ -251,7 +251,7 @@ fn sort_keys(args: Args<'_>, may_store: bool) -> Vec<(usize, &'static str)> {
         let skipped = skipped.into_iter().find(|(word, _)| is(args, at, word));
         if let Some((_, arguments)) = skipped {
             at += arguments;
-        } else if may_store && is(args, at, "state") && at + 1 < args.len() {
+        } else if may_store && is(args, at, "store") && at + 1 < args.len() {
             found.truncate(1);
             found.push((at + 1, "OW update"));
         }

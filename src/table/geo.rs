@@ -93,7 +93,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Finds or stores the places within a circle.",
         complexity: "O(N+log(M)), N being the members in the cells that are looked at and M what is found",
         deprecated: Some(Deprecated { since: "6.2.0", instead: "GEOSEARCH or GEOSEARCHSTORE with BYRADIUS" }),
-        syntax: "key:key longitude:double latitude:double radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] [count-block{COUNT count:integer [ANY^6.2.0]}] [order(ASC|DESC)] [state(STORE storekey\"key\":key#1|STOREDIST storedistkey\"key\":key#2)]",
+        syntax: "key:key longitude:double latitude:double radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] [count-block{COUNT count:integer [ANY^6.2.0]}] [order(ASC|DESC)] [store(STORE storekey\"key\":key#1|STOREDIST storedistkey\"key\":key#2)]",
         run: Run::Command(geo::georadius),
         ..GEO
     },
@@ -113,7 +113,7 @@ pub const COMMANDS: &[Command] = &[
             since: "6.2.0",
             instead: "GEOSEARCH or GEOSEARCHSTORE with BYRADIUS and FROMMEMBER",
         }),
-        syntax: "key:key member radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] [count-block{COUNT count:integer [ANY]}] [order(ASC|DESC)] [state(STORE storekey\"key\":key#1|STOREDIST storedistkey\"key\":key#2)]",
+        syntax: "key:key member radius:double unit(M|KM|FT|MI) [WITHCOORD] [WITHDIST] [WITHHASH] [count-block{COUNT count:integer [ANY]}] [order(ASC|DESC)] [store(STORE storekey\"key\":key#1|STOREDIST storedistkey\"key\":key#2)]",
         run: Run::Command(geo::georadiusbymember),
         ..GEO
     },
