@@ -380,7 +380,8 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
         Some(_) => return Err(Error::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let now = ctx.state.now;
-    let mut until = numbers::deadline_from_millis(&args[2], now)?.unwrap_or_else(|| now.millis());
+    let mut until = numbers::deadline_from_millis(&args[2], now, ctx.state.config.compat)?
+        .unwrap_or_else(|| now.millis());
     if let Some(pause) = ctx.state.waiters.pause.filter(|pause| pause.until > now.millis()) {
         until = until.max(pause.until);
         writes_only &= pause.writes_only;

@@ -12,7 +12,7 @@ use crate::spec::{Context, Error, Outcome, Wait};
 /// Numbers that are none, a timeout that is negative.
 pub fn wait(ctx: &mut Context<'_>) -> Outcome {
     let wanted = integer(&ctx.args[1])?;
-    let deadline = deadline_from_millis(&ctx.args[2], ctx.state.now)?;
+    let deadline = deadline_from_millis(&ctx.args[2], ctx.state.now, ctx.state.config.compat)?;
     if wanted > 0 && ctx.may_block {
         wait_for(ctx, Reason::Replicas, deadline);
     } else {
@@ -30,7 +30,7 @@ pub fn wait(ctx: &mut Context<'_>) -> Outcome {
 pub fn waitaof(ctx: &mut Context<'_>) -> Outcome {
     let local = numbers::integer_between(&ctx.args[1], 0, 1)?;
     let replicas = numbers::count(&ctx.args[2])?;
-    let deadline = deadline_from_millis(&ctx.args[3], ctx.state.now)?;
+    let deadline = deadline_from_millis(&ctx.args[3], ctx.state.now, ctx.state.config.compat)?;
     if local > 0 {
         return Err(Error::new(
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",

@@ -121,7 +121,7 @@ pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result
         return Err(Error::new(OUT_OF_RANGE));
     }
     #[allow(clippy::cast_possible_truncation)]
-    deadline(millis as i64, now, OUT_OF_RANGE)
+    deadline(millis as i64, now, version, OUT_OF_RANGE)
 }
 
 /// A number of seconds. redis-server reads it as a `long double` of 80 bits, in which what is too great or too
@@ -143,20 +143,29 @@ fn seconds(text: &[u8]) -> Option<f64> {
 /// # Errors
 ///
 /// Not an integer, negative, or out of range.
-pub fn deadline_from_millis(text: &[u8], now: Time) -> Result<Option<i64>, Error> {
+pub fn deadline_from_millis(text: &[u8], now: Time, version: Version) -> Result<Option<i64>, Error> {
     let millis = parse_integer(text).ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
-    deadline(millis, now, "ERR timeout is out of range")
+    deadline(millis, now, version, "ERR timeout is out of range")
 }
 
-fn deadline(millis: i64, now: Time, out_of_range: &'static str) -> Result<Option<i64>, Error> {
+fn deadline(
+    millis: i64,
+    now: Time,
+    version: Version,
+    out_of_range: &'static str,
+) -> Result<Option<i64>, Error> {
     if millis < 0 {
         return Err(Error::new(NEGATIVE_TIMEOUT));
     }
     if millis == 0 {
         return Ok(None);
     }
-    let deadline = now.millis().checked_add(millis).ok_or(Error::new(out_of_range))?;
-    Ok(Some(deadline))
+    match now.millis().checked_add(millis) {
+        Some(deadline) => Ok(Some(deadline)),
+        // It overflows and never comes.
+        None if version < Version::Redis7_4 => Ok(None),
+        None => Err(Error::new(out_of_range)),
+    }
 }
 
 /// An integer as C's `atoi` reads it: what follows the digits does not matter, no digits are 0.

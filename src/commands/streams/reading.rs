@@ -199,7 +199,8 @@ impl<'a> ReadOptions<'a> {
             match args.get(at + 1) {
                 Some(millis) if is("BLOCK") => {
                     options.block = true;
-                    options.deadline = numbers::deadline_from_millis(millis, ctx.state.now)?;
+                    options.deadline =
+                        numbers::deadline_from_millis(millis, ctx.state.now, ctx.state.config.compat)?;
                     at += 2;
                 }
                 Some(text) if is("COUNT") => {
