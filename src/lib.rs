@@ -14,7 +14,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let broker = Broker::start()?;
 //!
-//! // The worker under test: takes from a queue, tells everybody.
+//! // The worker under test: takes from a queue and publishes.
 //! let client = redis::Client::open(broker.url())?;
 //! let worker = std::thread::spawn(move || -> redis::RedisResult<()> {
 //!     let mut connection = client.get_connection()?;
@@ -43,54 +43,55 @@
 //! The same works in a plain `#[test]`, with [`Wait::blocking`] in place of `.await`; a test that blocks its own
 //! runtime does not block the broker.
 //!
-//! # What there is
+//! # Overview
 //!
-//! **Start.** [`Broker`] is the handle; [`Broker::start`], [`Broker::builder`] and [`Builder`] start it, [`StartError`] says
-//! why not. [`Version`] is the Redis that it speaks ([`UnknownVersion`] if a text names none). Dropping it cuts all clients
-//! and frees the port.
+//! **Start.** [`Broker`] is the handle; [`Broker::start`], [`Broker::builder`] and [`Builder`] start it, [`StartError`]
+//! says why not. [`Version`] is the Redis that it speaks ([`UnknownVersion`] if a text names none). Dropping it cuts
+//! all clients and frees the port.
 //!
-//! **Connect.** [`Broker::url`], or in memory [`Broker::connect`] with its [`ClientStream`]. On the runtime of the test,
-//! for simulations: [`Builder::start_on_this_runtime`], [`Broker::serve_listener`], [`Broker::serve_connection`].
+//! **Connect.** [`Broker::url`], or in memory [`Broker::connect`] with its [`ClientStream`]. On the runtime of the
+//! test, for simulations: [`Builder::start_on_this_runtime`], [`Broker::serve_listener`], [`Broker::serve_connection`].
 //!
-//! **Command.** [`Broker::command`] and [`Broker::command_async`] run a command, [`IntoArguments`], of [`Argument`]s, and
-//! return a [`Value`] or a [`CommandError`], which may hold an [`ErrorReply`].
+//! **Command.** [`Broker::command`] and [`Broker::command_async`] run a command, [`IntoArguments`], of [`Argument`]s,
+//! and return a [`Value`] or a [`CommandError`], which may hold an [`ErrorReply`].
 //!
-//! **Wait.** [`Broker::wait_for_subscribers`], [`Broker::wait_for_blocked`], [`Broker::wait_for_published`] and the like
-//! give a [`Wait`], for [`DEFAULT_WAIT`] unless it is told otherwise; [`WaitError`] says what there was instead.
-//! [`Broker::wait_until`] asks any question to the [`State`].
+//! **Wait.** [`Broker::wait_for_subscribers`], [`Broker::wait_for_blocked`], [`Broker::wait_for_published`] and the
+//! like give a [`Wait`], by default for [`DEFAULT_WAIT`]; [`WaitError`] says what there was instead.
+//! [`Broker::wait_until`] waits for any predicate on the [`State`].
 //!
-//! **Look.** [`Broker::published`] gives [`Message`]s, [`Broker::journal`] a [`Journal`] of [`Event`]s: an [`EventKind`]
-//! by a [`Peer`], with an [`Ending`], a [`Wakeup`], a [`SubscriptionKind`]; texts are [`ByteString`]s. It keeps
-//! [`DEFAULT_JOURNAL_LIMIT`] bytes. [`Broker::watch_commands`] gives a [`Watch`] of [`WatchedCommand`]s.
+//! **Look.** [`Broker::published`] gives [`Message`]s, [`Broker::journal`] a [`Journal`] of [`Event`]s: an
+//! [`EventKind`] by a [`Peer`], with an [`Ending`], a [`Wakeup`], a [`SubscriptionKind`]; texts are [`ByteString`]s. It
+//! keeps [`DEFAULT_JOURNAL_LIMIT`] bytes. [`Broker::watch_commands`] gives a [`Watch`] of [`WatchedCommand`]s.
 //! [`Broker::print_journal_on_panic`] shows the journal where a test fails.
 //!
 //! **Assert.** [`Broker::assert_published`], [`Broker::assert_no_message_lost`].
 //!
 //! **Time.** [`Builder::manual_clock`], [`Broker::advance`], [`Broker::set_time`].
 //!
-//! **Faults.** [`Broker::faults`] begins [`Faults`] of [`AnyFault`], [`CommandFaults`] or [`MessageFaults`] kind, and ends in a
-//! [`Fault`]. [`Broker::kill_clients`] takes a [`Filter`]; [`Broker::stop_reading`] and [`Broker::stop_writing`] give a
-//! [`PauseGuard`], [`Broker::refuse_connections`] a [`RefuseGuard`]; [`Broker::stop`] and [`Broker::restart`].
+//! **Faults.** [`Broker::faults`] begins [`Faults`] of [`AnyFault`], [`CommandFaults`] or [`MessageFaults`] kind, and
+//! ends in a [`Fault`]. [`Broker::kill_clients`] takes a [`Filter`]; [`Broker::stop_reading`] and
+//! [`Broker::stop_writing`] give a [`PauseGuard`], [`Broker::refuse_connections`] a [`RefuseGuard`]; [`Broker::stop`]
+//! and [`Broker::restart`].
 //!
-//! **Real servers.** [`Broker::from_env`] ([`URL_VARIABLE`], [`FLUSH_VARIABLE`]) and [`Broker::attach`] give a broker of
-//! [`AnyServer`]; [`Embedded`] is the other [`Server`]. [`differences`] tells what is known to differ.
+//! **Real servers.** [`Broker::from_env`] ([`URL_VARIABLE`], [`FLUSH_VARIABLE`]) and [`Broker::attach`] give a broker
+//! of [`AnyServer`]; [`Embedded`] is the other [`Server`]. [`differences`] lists the known differences.
 //!
 //! The chapter [`testing_a_chat`] does all of this to one small chat service.
 //!
 //! Tests in other languages start the program: `minibroker --port 6380`, or `minibroker run -- COMMAND` for the time
 //! of one command. With `--control` they do the same over the wire, by the command MINIBROKER ([`Builder::control`]).
 //!
-//! # What is right
+//! # Compatibility
 //!
 //! redis-server is the specification, down to the bytes of its errors. Like it the broker runs one command at a time,
 //! so that all clients see one order of all events: EXEC is atomic, the confirmation of a subscription comes before
-//! its messages, and who has waited longest is served first. It listens on 127.0.0.1 unless told otherwise, keeps
-//! everything in memory, and knows no persistence, replication, cluster or modules.
+//! its messages, and the client that has waited longest is served first. By default it listens on 127.0.0.1. It keeps
+//! everything in memory, without persistence, replication, cluster or modules.
 //!
 //! # Features
 //!
-//! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it off:
-//!   `minibroker = { version = "0.2", default-features = false }`.
+//! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it
+//!   off: `minibroker = { version = "0.2", default-features = false }`.
 //! - `scripting` (default): EVAL, functions and their relatives, by a Lua interpreter that needs a C compiler.
 //! - `tls`: real servers behind `rediss://`.
 
@@ -129,7 +130,8 @@ pub use clients::pubsub::Kind as SubscriptionKind;
 pub use resp::{ByteString, Value};
 pub use server::ClientStream;
 
-/// What the program, the benches, the fuzz targets and the tests of this crate need beside the API. No promise is made of it.
+/// What the program, the benches, the fuzz targets and the tests of this crate need beside the API. No promise is made
+/// of it.
 #[doc(hidden)]
 pub mod internal {
     pub mod commands {

@@ -25,11 +25,11 @@ const NOT_FOUND: u8 = 127;
 /// How many files the program needs beside those of clients: redis-server's `CONFIG_MIN_RESERVED_FDS`.
 #[cfg(unix)]
 const OTHER_FILES: u64 = 32;
-/// So many files are asked for in any case, so that CONFIG SET can raise `maxclients`. More would be handed on to the command
-/// of `minibroker run`, and some programs go through all files that they may have open.
+/// The limit of open files that is always requested, so that CONFIG SET can raise `maxclients`. A higher one would be
+/// passed on to the command of `minibroker run`, and some programs go through all files that they may have open.
 #[cfg(unix)]
 const FILES: u64 = 65_536;
-/// How long the end waits for somebody to read the last lines of `--verbose`.
+/// How long the end waits until the last lines of `--verbose` are read.
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// What shells add to the number of the signal that has ended a command.
 const SIGNALLED: i32 = 128;
@@ -42,7 +42,7 @@ minibroker [OPTIONS]
        minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...
        minibroker record|replay|compare|conform --help";
 const ABOUT_RUN: &str = "\
-Starts a broker, on a free port unless told otherwise, for the time of one command, which finds it by REDIS_URL, \
+Starts a broker, by default on a free port, for the time of one command, which finds it by REDIS_URL, \
 REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 and the number of the signal that has ended it; \
 127 if there is no such command. Ctrl-C and SIGTERM are passed on to the command.";
 const MORE: &str = "\
@@ -78,7 +78,7 @@ struct Options {
     /// TCP port to listen on, 0 for a free one [default: 6379; for `run` 0]
     #[arg(long, global = true)]
     port: Option<u16>,
-    /// Addresses or names to listen on, `*` for all; whoever reaches them can use the broker.
+    /// Addresses or names to listen on, `*` for all; everyone who reaches them can use the broker.
     #[arg(long, global = true, value_name = "ADDRESS", default_value = "127.0.0.1")]
     #[arg(num_args = 1.., value_parser = address)]
     bind: Vec<IpAddr>,
@@ -106,7 +106,7 @@ struct Options {
     /// File that holds the port while the broker listens, for scripts.
     #[arg(long, global = true, value_name = "FILE")]
     port_file: Option<PathBuf>,
-    /// Let clients control the broker with the command MINIBROKER, whose HELP tells what a test can do.
+    /// Let clients control the broker with the command MINIBROKER, whose HELP says what a test can do.
     #[arg(long, global = true)]
     control: bool,
     /// Have time stand still but for MINIBROKER ADVANCE and SETTIME.
@@ -159,7 +159,7 @@ fn main() -> ExitCode {
         None => with_broker(),
     };
     outcome.unwrap_or_else(|failure| {
-        // Where nobody can be told any more the exit status tells.
+        // Standard error may be closed; the exit status says it as well.
         let _ = writeln!(io::stderr(), "minibroker: {}", failure.text);
         ExitCode::from(failure.status)
     })
@@ -219,14 +219,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     runtime.map_err(|error| Failure::new("cannot start", error))
 }
 
-/// `minibroker`: serves until it is told to end.
+/// `minibroker`: serves until a signal ends it.
 fn serve(options: &Options) -> Result<ExitCode, Failure> {
     runtime()?.block_on(async {
         // Before anybody can know that we are there: who does may send a signal at once.
         let mut signals = Signals::new()?;
         let session = Session::start(options, PORT)?;
         let mut out = io::stdout().lock();
-        // Whoever started us may have closed our standard output; we serve all the same.
+        // Standard output may be closed; that does not stop the broker.
         let _ =
             writeln!(out, "minibroker {} is ready on {}", env!("CARGO_PKG_VERSION"), session.places(options));
         let _ = out.flush();
@@ -276,8 +276,8 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// Raises the limit of open files for this many clients, as far as the system lets it, and tells how many there can be. Where
-/// these are fewer a line on standard error says so.
+/// Raises the limit of open files for this many clients, as far as the system allows, and returns how many there can
+/// be. Where these are fewer a line on standard error says so.
 #[cfg(unix)]
 fn clients_possible(wanted: u32) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -308,7 +308,7 @@ fn clients_possible(_: u32) -> usize {
 /// The broker with what the program keeps around it.
 struct Session {
     broker: Broker,
-    /// Tells that all commands have been printed.
+    /// Receives when all commands have been printed.
     printed: Option<oneshot::Receiver<()>>,
     port_file: Option<PortFile>,
 }
@@ -323,7 +323,7 @@ impl Session {
             .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX).min(possible))
             .max_clients_possible(possible)
             .compat(options.compat)
-            // Without control nobody could look at it.
+            // Without control it could not be read.
             .journal_limit(if options.control { DEFAULT_JOURNAL_LIMIT } else { 0 })
             .password(options.requirepass.clone().unwrap_or_default());
         #[cfg(unix)]
@@ -377,7 +377,7 @@ impl Session {
 struct PortFile(PathBuf);
 
 impl PortFile {
-    /// Whoever waits for the file never reads half of it.
+    /// A reader of the file never sees a part of it.
     fn write(path: &Path, port: u16) -> io::Result<Self> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".unfinished");
@@ -394,15 +394,15 @@ impl Drop for PortFile {
     }
 }
 
-/// Prints the commands in a thread of its own: whoever reads too slowly must not keep signals from us.
+/// Prints the commands in a thread of its own: a slow reader must not delay the handling of signals.
 fn print(commands: Watch) -> oneshot::Receiver<()> {
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         print_commands(commands);
         // The program may have ended without waiting for it.
-        let _ = tell.send(());
+        let _ = sender.send(());
     });
-    told
+    receiver
 }
 
 /// Prints the commands, a line each, until the broker ends.
@@ -410,7 +410,7 @@ fn print_commands(mut commands: Watch) {
     while let Some(command) = commands.blocking_next() {
         let mut text = String::new();
         if command.left_out > 0 {
-            text = format!("(left out: {} commands, because nobody read them)\n", command.left_out);
+            text = format!("(left out: {} commands, because they were not read)\n", command.left_out);
         }
         if writeln!(io::stderr(), "{text}{command}").is_err() {
             return;
@@ -418,7 +418,7 @@ fn print_commands(mut commands: Watch) {
     }
 }
 
-/// What tells the program to end.
+/// The signals that end the program.
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -453,7 +453,7 @@ impl Signals {
     }
 }
 
-/// Tells the command of `run` what we were told, unless it knows: Ctrl-C at a terminal goes to both of us.
+/// Passes a signal on to the command of `run`, unless it has it already: Ctrl-C at a terminal goes to both.
 #[cfg(unix)]
 fn pass_on(signal: rustix::process::Signal, child: &Child) {
     use rustix::process::{Pid, Signal, getpgrp, kill_process};
@@ -463,12 +463,12 @@ fn pass_on(signal: rustix::process::Signal, child: &Child) {
     }
     let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(id) = id {
-        // One that has ended in this moment needs not be told.
+        // It may have ended in this moment.
         let _ = kill_process(id, signal);
     }
 }
 
-/// What tells the program to end.
+/// The signals that end the program.
 #[cfg(not(unix))]
 struct Signals;
 
@@ -480,7 +480,7 @@ impl Signals {
 
     async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
-            // There is nobody to tell us: we go on until we are killed.
+            // Without signals: runs until it is killed.
             std::future::pending().await
         }
     }

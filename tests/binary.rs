@@ -13,7 +13,7 @@ use minibroker::Broker;
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// How long anybody waits for an answer before the test fails: far longer than it takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn minibroker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_minibroker"));
@@ -94,7 +94,7 @@ struct Wire(BufReader<TcpStream>);
 impl Wire {
     fn connect(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(Self(BufReader::new(stream)))
     }
 

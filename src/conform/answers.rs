@@ -21,14 +21,14 @@ use crate::session::frame::Frame;
 
 /// A server that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Witness {
+pub struct Reference {
     /// Kind and version, as `redis-7.0`.
     pub name: String,
     /// The whole version, as `7.0.15`.
     pub release: String,
 }
 
-impl fmt::Display for Witness {
+impl fmt::Display for Reference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.name.starts_with("valkey") { "Valkey" } else { "Redis" };
         write!(out, "{kind} {}", self.release)
@@ -42,7 +42,7 @@ type Way = (usize, Protocol);
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     /// The servers.
-    pub witnesses: Vec<Witness>,
+    pub references: Vec<Reference>,
     scenarios: Vec<Recorded>,
 }
 
@@ -62,8 +62,8 @@ struct RecordedStep {
 impl Answers {
     /// No answers yet, of these servers.
     #[must_use]
-    pub fn of(witnesses: Vec<Witness>) -> Self {
-        Self { witnesses, scenarios: Vec::new() }
+    pub fn of(references: Vec<Reference>) -> Self {
+        Self { references, scenarios: Vec::new() }
     }
 
     /// Reads a file. `name` is what errors call it.
@@ -95,9 +95,14 @@ impl Answers {
 
     /// What a server answered to each step of a scenario; none where it was not asked, or asked something else.
     #[must_use]
-    pub fn outcomes(&self, scenario: &Scenario, witness: usize, protocol: Protocol) -> Option<Vec<&Outcome>> {
+    pub fn outcomes(
+        &self,
+        scenario: &Scenario,
+        reference: usize,
+        protocol: Protocol,
+    ) -> Option<Vec<&Outcome>> {
         let recorded = self.scenarios.iter().find(|recorded| recorded.is_of(scenario))?;
-        recorded.steps.iter().map(|step| step.outcomes.get(&(witness, protocol))).collect()
+        recorded.steps.iter().map(|step| step.outcomes.get(&(reference, protocol))).collect()
     }
 
     /// Adds what a server has answered to each step of a scenario. What `before` has stays as it is where the markers, or
@@ -109,12 +114,12 @@ impl Answers {
     pub fn add(
         &mut self,
         scenario: &Scenario,
-        (witness, protocol): Way,
+        (reference, protocol): Way,
         outcomes: &[Outcome],
         before: Option<&[&Outcome]>,
         rows: &[Difference],
     ) -> Result<(), String> {
-        let name = self.witnesses.get(witness).map_or("", |witness| witness.name.as_str());
+        let name = self.references.get(reference).map_or("", |reference| reference.name.as_str());
         let at = self.scenarios.iter().position(|recorded| recorded.is_of(scenario)).unwrap_or_else(|| {
             self.scenarios.push(Recorded::new(scenario));
             self.scenarios.len() - 1
@@ -129,7 +134,7 @@ impl Answers {
             let kept =
                 before.or_else(|| into.outcomes.values().find(|known| step.markers.same(known, outcome)));
             let outcome = kept.cloned().unwrap_or_else(|| allowed.recorded(outcome));
-            into.outcomes.insert((witness, protocol), outcome);
+            into.outcomes.insert((reference, protocol), outcome);
         }
         Ok(())
     }
@@ -167,7 +172,7 @@ impl Reader {
             "servers" => {
                 for word in rest.split_whitespace() {
                     let (name, release) = word.split_once('=').ok_or("a server wants name=version")?;
-                    self.answers.witnesses.push(Witness { name: name.into(), release: release.into() });
+                    self.answers.references.push(Reference { name: name.into(), release: release.into() });
                 }
             }
             "==" => self.answers.scenarios.push(Recorded { head: rest.trim().into(), steps: Vec::new() }),
@@ -176,9 +181,9 @@ impl Reader {
                 let (_, protocols) = super::script::protocols(&scenario.head);
                 let outcomes = BTreeMap::new();
                 scenario.steps.push(RecordedStep { text: rest.trim().into(), outcomes });
-                let witnesses = 0..self.answers.witnesses.len();
-                self.ways = witnesses
-                    .flat_map(|witness| protocols.iter().map(move |protocol| (witness, *protocol)))
+                let references = 0..self.answers.references.len();
+                self.ways = references
+                    .flat_map(|reference| protocols.iter().map(move |protocol| (reference, *protocol)))
                     .collect();
                 self.change(|_| ())?;
             }
@@ -207,22 +212,22 @@ impl Reader {
         let (_, protocols) = super::script::protocols(&scenario.head);
         self.ways.clear();
         for who in who.split(',') {
-            let mut witnesses: Vec<usize> = (0..self.answers.witnesses.len()).collect();
+            let mut references: Vec<usize> = (0..self.answers.references.len()).collect();
             let mut spoken = protocols.clone();
             for word in who.split_whitespace() {
                 match Protocol::named(word) {
                     Some(protocol) => spoken = vec![protocol],
                     None => {
-                        witnesses.retain(|at| {
-                            self.answers.witnesses.get(*at).is_some_and(|witness| witness.name == word)
+                        references.retain(|at| {
+                            self.answers.references.get(*at).is_some_and(|reference| reference.name == word)
                         });
                     }
                 }
             }
-            if witnesses.is_empty() {
+            if references.is_empty() {
                 return Err(format!("{who:?} is none of the servers"));
             }
-            self.ways.extend(witnesses.iter().flat_map(|at| spoken.iter().map(move |it| (*at, *it))));
+            self.ways.extend(references.iter().flat_map(|at| spoken.iter().map(move |it| (*at, *it))));
         }
         // All before it was for others.
         self.change(|outcome| *outcome = Outcome::default())
@@ -263,8 +268,11 @@ impl Reader {
 
 impl fmt::Display for Answers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let servers: Vec<String> =
-            self.witnesses.iter().map(|witness| format!("{}={}", witness.name, witness.release)).collect();
+        let servers: Vec<String> = self
+            .references
+            .iter()
+            .map(|reference| format!("{}={}", reference.name, reference.release))
+            .collect();
         writeln!(out, "servers {}", servers.join(" "))?;
         for scenario in &self.scenarios {
             writeln!(out, "\n== {}", scenario.head)?;
@@ -293,21 +301,21 @@ impl fmt::Display for Answers {
 impl Answers {
     fn named(&self, ways: &[Way], protocols: &[Protocol]) -> String {
         for protocol in protocols {
-            let all = (0..self.witnesses.len()).map(|witness| (witness, *protocol));
+            let all = (0..self.references.len()).map(|reference| (reference, *protocol));
             if protocols.len() > 1 && all.collect::<Vec<_>>() == ways {
                 return protocol.name().to_owned();
             }
         }
         let mut names = Vec::new();
-        for (index, witness) in self.witnesses.iter().enumerate() {
+        for (index, reference) in self.references.iter().enumerate() {
             let spoken: Vec<Protocol> =
                 ways.iter().filter(|(at, _)| *at == index).map(|(_, it)| *it).collect();
             match spoken.as_slice() {
                 [] => {}
                 [protocol] if protocols.len() > 1 => {
-                    names.push(format!("{} {}", witness.name, protocol.name()));
+                    names.push(format!("{} {}", reference.name, protocol.name()));
                 }
-                _ => names.push(witness.name.clone()),
+                _ => names.push(reference.name.clone()),
             }
         }
         names.join(", ")
@@ -442,7 +450,7 @@ mod tests {
                     :\"{now+5}\"\nA < [\"{x*100}\" \"b\"]\nA << \"x\"\nA closed\n\n== another [resp3]\n> sleep 5\n";
         let answers = Answers::read("it", text).expect("it is well formed");
         assert_eq!(answers.to_string(), text);
-        assert_eq!(answers.witnesses[1].to_string(), "Valkey 9.1.2");
+        assert_eq!(answers.references[1].to_string(), "Valkey 9.1.2");
         assert_eq!(
             answers.cases(),
             "== a title\nA: PING\nB: GET k\nC raw: \"x\"\n== another [resp3]\nsleep 5\n"

@@ -21,7 +21,7 @@ use crate::session::{Options, Outcome, PlayError, RecordError, Session, Target, 
 const DIFFERENT: u8 = 1;
 
 const TOOLS: [(&str, &str); 4] = [
-    ("record", "Write down what clients and a server say to each other"),
+    ("record", "Record what clients and a server send each other"),
     ("replay", "Play a session on a server, which has to answer the same again"),
     ("compare", "Play a session on minibroker and on another server, which have to answer the same"),
     ("conform", "Count how many answers of a server are as those of Redis and Valkey"),
@@ -31,7 +31,7 @@ const VERBOSE: &str =
 const SERVER: &str = "The server: redis://[user:password@]host[:port][/database], rediss:// for TLS, or \
      unix:/path[?db=1&user=ann&pass=s3cret]";
 const ABOUT_RECORD: &str = "\
-Makes a server known under another address and writes down what its clients say and hear, until Ctrl-C or SIGTERM. \
+A proxy for a server that records what its clients send and receive, until Ctrl-C or SIGTERM. \
 Bytes pass through as they are. The passwords of AUTH and HELLO are written as <password>; all else that clients send \
 is written as it is. A login and a database in the URL are used for every client.";
 const ABOUT_REPLAY: &str = "\
@@ -42,7 +42,7 @@ const ABOUT_COMPARE: &str = "\
 Plays a session on a broker of its own and on another server, and prints the first answer in which they differ. The exit \
 status is 0 if there is none, 1 if there is one, 2 if the session cannot be played.\n\n\
 The broker speaks the version of Redis that is nearest to what the server says in INFO that it is: 7.0 up to Redis 7.0, \
-7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output tells which; --compat chooses another.\n\n\
+7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output says which; --compat chooses another.\n\n\
 The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
 with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
 const ABOUT_CONFORM: &str = "\
@@ -50,10 +50,10 @@ Plays the cases with which minibroker is tested on a server, in RESP2 and RESP3,
 many answers are as those of Redis 7.0.15, 8.0.6 and 8.2.3 and Valkey 9.1.2, which the program has with it. An answer is all that \
 the clients receive in one step of a case. The exit status is 0 if all cases could be played, whatever the answers are, or else 2.\n\n\
 All databases are flushed, again and again; settings are changed and set back. A server that is not empty is refused without \
---flush. Nobody else should use it meanwhile. The recorded servers had --enable-debug-command yes.";
+--flush. No other client should use it meanwhile. The recorded servers had --enable-debug-command yes.";
 const FORMAT: &str = "\
-A session is text, a line an event. # begins a comment; a line that begins with a space goes on
-with the one before.
+A session is text, a line an event. # begins a comment; a line that begins with a space continues
+the one before.
 
   ann connect                   a client connects (also when it is first named)
   ann > SUBSCRIBE chat          it sends a request, quoted as in redis-cli
@@ -67,7 +67,7 @@ Answers: \"string\" +simple -\"ERR error\" :1 $-1 *-1 [array] ~[set] %[key value
   _ #t ,1.5 (123 =\"txt:text\" !\"error\"
 In place of one: <id> (of a stream), <ms>, <int>, <any>.
   <id:x> gives it the name x, by which a request has it: XACK s g <id:x>
-AUTH <password> takes the password of the URL; without one nobody logs in.
+AUTH <password> takes the password of the URL; without one it is left out.
 
 What differs by nature is known: ids, TIME, TTL, INFO, CLIENT ID, the order of
 SMEMBERS and more. --verbose shows where.";
@@ -82,13 +82,13 @@ struct Program {
 /// What the program does with sessions.
 #[derive(Subcommand, Debug)]
 pub enum Tool {
-    /// Write down what clients and a server say to each other.
+    /// Record what clients and a server send each other.
     #[command(about = ABOUT_RECORD)]
     Record {
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
         upstream: String,
-        /// Where clients connect, on 127.0.0.1 unless told otherwise; port 0 for a free one.
+        /// Where clients connect, by default on 127.0.0.1; port 0 for a free one.
         #[arg(long, value_name = "[HOST:]PORT")]
         listen: String,
         /// The file for the session; one that exists is replaced.
@@ -145,7 +145,8 @@ pub enum Tool {
         /// Play only the scenarios with this text in their titles.
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
-        /// Print what differs from a recorded server: redis-7.0, redis-8.0, redis-8.2 or valkey-9.1 [default: the nearest]
+        /// Print what differs from a recorded server: redis-7.0, redis-8.0, redis-8.2 or valkey-9.1 [default: the
+        /// nearest]
         #[arg(long, value_name = "SERVER", num_args = 0..=1, require_equals = true)]
         differences: Option<Option<String>>,
     },
@@ -164,8 +165,8 @@ pub struct Flags {
     #[arg(long)]
     idle: bool,
     /// How long an answer may take, beyond the time that it took when it was recorded.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    patience: u32,
+    #[arg(long, alias = "patience", value_name = "SECONDS", default_value_t = 10)]
+    timeout: u32,
 }
 
 impl Tool {
@@ -193,7 +194,7 @@ impl Tool {
                 let upstream = target("--upstream", &upstream)?;
                 let listen = if listen.contains(':') { listen } else { format!("127.0.0.1:{listen}") };
                 let ready = |address| {
-                    // Whoever started us may have closed our standard output; we record all the same.
+                    // Standard output may be closed; that does not stop the recording.
                     let mut stdout = io::stdout().lock();
                     let version = env!("CARGO_PKG_VERSION");
                     let _ =
@@ -238,7 +239,8 @@ impl Tool {
     }
 }
 
-/// Plays the cases in a thread, for they block. What ends it early ends it behind a scenario, when settings are as they were.
+/// Plays the cases in a thread, for they block. What ends it early ends it behind a scenario, when settings are as they
+/// were.
 async fn played(
     target: Target,
     options: play::Options,
@@ -268,7 +270,7 @@ impl Flags {
             verbose: self.verbose,
             idle: self.idle,
             flush,
-            patience: Duration::from_secs(self.patience.into()),
+            timeout: Duration::from_secs(self.timeout.into()),
             compat: None,
         }
     }
@@ -284,7 +286,7 @@ fn read(file: &Path) -> Result<Session, String> {
     let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
     let session = Session::read(&text).map_err(|error| format!("{}:{error}", file.display()))?;
     for (line, name) in session.names_used_once() {
-        // Where nobody reads it, the session is played all the same.
+        // Standard output may be closed; the session is still played.
         let _ = writeln!(
             io::stderr(),
             "{}:{line}: warning: only this line has a client {name:?}; a line `{name} connect` says that it is meant",
@@ -310,7 +312,7 @@ fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
     } else {
         String::new()
     };
-    // The exit status tells it as well.
+    // The exit status says it as well.
     let _ = match differences {
         0 => writeln!(
             out,

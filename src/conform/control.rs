@@ -15,7 +15,7 @@ use crate::session::frame::Frame;
 
 /// How long anything that must happen may take before it counts as missing. Only a bound: on a busy machine
 /// everything takes long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long an event that a server reports may take, where nothing says whether it comes. Real servers answer otherwise
 /// than they should as well, so this is also what such an answer costs.
@@ -24,7 +24,8 @@ const EVENT: Duration = Duration::from_millis(1500);
 const EXPECTED: Duration = Duration::from_secs(10);
 /// How long an event is waited for that the reference has not reported.
 const UNEXPECTED: Duration = Duration::from_millis(500);
-/// How long it may take on a server that has reported no event yet but missed [`MISSED`] of them: it cannot tell.
+/// How long it may take on a server that has reported no event yet but missed [`MISSED`] of them: it may not report
+/// any.
 const UNREPORTED: Duration = Duration::from_millis(20);
 /// How many events a server may miss before it counts as one that reports none.
 const MISSED: u32 = 3;
@@ -125,7 +126,7 @@ impl Control {
     ///
     /// It does not, or answers with an error.
     pub(super) fn ping(&mut self) -> Result<(), RemoteError> {
-        match once(&mut self.link, &["PING"]).map_err(told)? {
+        match once(&mut self.link, &["PING"]).map_err(server_error)? {
             Frame::Text { kind: b'-', text } => {
                 Err(RemoteError::Refused(String::from_utf8_lossy(&text).into_owned()))
             }
@@ -207,7 +208,8 @@ impl Control {
         Ok(answer.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec))
     }
 
-    /// Asks until the answer is yes. `false`: it never was. `expected` is what the reference has seen, where there is one.
+    /// Asks until the answer is yes. `false`: it never was. `expected` is what the reference has seen, where there is
+    /// one.
     ///
     /// # Errors
     ///
@@ -245,7 +247,7 @@ fn open(runtime: &Rc<Runtime>, target: &Target) -> Result<Link, RemoteError> {
     if let Some(password) = &target.password {
         let user = target.user.as_deref();
         let login: Vec<&str> = ["AUTH"].into_iter().chain(user).chain([password.as_str()]).collect();
-        let answer = once(&mut link, &login).map_err(told)?;
+        let answer = once(&mut link, &login).map_err(server_error)?;
         if let Frame::Text { kind: b'-', text } = answer {
             return Err(RemoteError::Refused(String::from_utf8_lossy(&text).into_owned()));
         }
@@ -253,7 +255,7 @@ fn open(runtime: &Rc<Runtime>, target: &Target) -> Result<Link, RemoteError> {
     Ok(link)
 }
 
-fn told(error: io::Error) -> RemoteError {
+fn server_error(error: io::Error) -> RemoteError {
     match error.kind() {
         io::ErrorKind::TimedOut => RemoteError::Silent,
         io::ErrorKind::InvalidData => RemoteError::NotRedis,
@@ -265,10 +267,10 @@ fn told(error: io::Error) -> RemoteError {
 
 /// Sends a command and waits for its reply.
 pub(super) fn once<T: AsRef<[u8]>>(link: &mut Link, arguments: &[T]) -> io::Result<Frame> {
-    link.write(&request_bytes(arguments), PATIENCE)?;
+    link.write(&request_bytes(arguments), TIMEOUT)?;
     let (mut bytes, mut scanner) = (Vec::new(), Scanner::default());
     loop {
-        if link.read(&mut bytes, PATIENCE)? == Arrived::End {
+        if link.read(&mut bytes, TIMEOUT)? == Arrived::End {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let refused = |reason: NoReply| match reason {

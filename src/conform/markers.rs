@@ -60,7 +60,7 @@ impl Markers {
                 one.client == other.client
                     && one.closed == other.closed
                     && one.rest == other.rest
-                    && self.alike_all(&one.frames, &other.frames)
+                    && self.all_equal(&one.frames, &other.frames)
             })
     }
 
@@ -97,13 +97,13 @@ impl Markers {
             return left == right;
         }
         let (left, right) = (wire::frames(left), wire::frames(right));
-        left.1 == right.1 && self.alike_all(&self.masked(&left.0, ""), &self.masked(&right.0, ""))
+        left.1 == right.1 && self.all_equal(&self.masked(&left.0, ""), &self.masked(&right.0, ""))
     }
 
     /// Whether two values count as the same.
     #[must_use]
     pub fn same_values(&self, left: &Frame, right: &Frame) -> bool {
-        self.alike(&self.mask(left.clone(), "", true), &self.mask(right.clone(), "", true))
+        self.is_equal(&self.mask(left.clone(), "", true), &self.mask(right.clone(), "", true))
     }
 
     /// The replies with everything that may differ taken out.
@@ -165,11 +165,11 @@ impl Markers {
         if self.digits { without_digits(&text) } else { text }
     }
 
-    fn alike_all(&self, left: &[Frame], right: &[Frame]) -> bool {
-        left.len() == right.len() && left.iter().zip(right).all(|(left, right)| self.alike(left, right))
+    fn all_equal(&self, left: &[Frame], right: &[Frame]) -> bool {
+        left.len() == right.len() && left.iter().zip(right).all(|(left, right)| self.is_equal(left, right))
     }
 
-    fn alike(&self, left: &Frame, right: &Frame) -> bool {
+    fn is_equal(&self, left: &Frame, right: &Frame) -> bool {
         match (self.within, left, right) {
             (
                 Some(distance),
@@ -180,7 +180,7 @@ impl Markers {
                 _ => left == right,
             },
             (Some(_), Frame::Nest { kind: one, items: left }, Frame::Nest { kind: other, items: right }) => {
-                one == other && self.alike_all(left, right)
+                one == other && self.all_equal(left, right)
             }
             _ => left == right,
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::answers::Witness;
+use super::answers::Reference;
 use super::control::Control;
 use super::markers;
 use super::outcome::Outcome;
@@ -97,14 +97,14 @@ pub fn conform(
     if target.database.is_some_and(|database| database != 0) {
         return Err(format!("{target}: the cases use all databases, so that the URL can name none"));
     }
-    let witnesses = families.first().map(|family| family.answers.witnesses.clone()).unwrap_or_default();
+    let references = families.first().map(|family| family.answers.references.clone()).unwrap_or_default();
     if let Some(Like::Named(name)) = &options.differences
-        && !witnesses.iter().any(|witness| witness.name == *name)
+        && !references.iter().any(|reference| reference.name == *name)
     {
-        let names: Vec<&str> = witnesses.iter().map(|witness| witness.name.as_str()).collect();
+        let names: Vec<&str> = references.iter().map(|reference| reference.name.as_str()).collect();
         return Err(format!("no server {name:?} is recorded: there are {}", names.join(", ")));
     }
-    let mut control = connect(target).map_err(|error| told(target, error))?;
+    let mut control = connect(target).map_err(|error| target_error(target, error))?;
     let asked = |error: io::Error| format!("{target} does not answer: {error}");
     if !options.flush {
         may_be_flushed(target, &mut control).map_err(asked)??;
@@ -112,9 +112,9 @@ pub fn conform(
     let server = crate::session::server_name(&control.info("server").map_err(asked)?);
     let mut runner = Runner::new(target.to_string(), control).map_err(asked)?;
     let refused = runner.refuses_resp3().map_err(asked)?;
-    let is_own = |witness: &Witness| witness.to_string() == server;
-    let is_default = |witness: &Witness| witness.name == DEFAULT;
-    let own = witnesses.iter().position(is_own).or(witnesses.iter().position(is_default)).unwrap_or(0);
+    let is_own = |reference: &Reference| reference.to_string() == server;
+    let is_default = |reference: &Reference| reference.name == DEFAULT;
+    let own = references.iter().position(is_own).or(references.iter().position(is_default)).unwrap_or(0);
     let mut player = Player {
         target,
         options,
@@ -131,11 +131,11 @@ pub fn conform(
         writeln!(out, "# RESP3 is left out: the server refuses HELLO 3: {error}").map_err(written)?;
     }
     let mut head = format!("{:<22}{:>8}", "family", "answers");
-    for witness in &witnesses {
-        let _ = write!(head, "{:>16}", witness.to_string());
+    for reference in &references {
+        let _ = write!(head, "{:>16}", reference.to_string());
     }
     writeln!(out, "{head}").map_err(written)?;
-    let mut total = Count::of(witnesses.len());
+    let mut total = Count::of(references.len());
     for family in &families {
         let count = player.family(family)?;
         if count.answers > 0 {
@@ -156,16 +156,16 @@ pub fn conform(
             .map_err(written)?;
     }
     if let Some(like) = &options.differences {
-        let named = |name: &String| witnesses.iter().position(|witness| witness.name == *name);
+        let named = |name: &String| references.iter().position(|reference| reference.name == *name);
         let most = total.same.iter().max();
         let is_nearest = |at: &usize| total.same.get(*at) == most;
-        let nearest = [own].into_iter().chain(0..witnesses.len()).find(is_nearest);
+        let nearest = [own].into_iter().chain(0..references.len()).find(is_nearest);
         let at = match like {
             Like::Named(name) => named(name),
             Like::Nearest => nearest,
         };
-        if let Some((at, witness)) = at.and_then(|at| Some((at, witnesses.get(at)?))) {
-            print(&player.differences, at, witness, out).map_err(written)?;
+        if let Some((at, reference)) = at.and_then(|at| Some((at, references.get(at)?))) {
+            print(&player.differences, at, reference, out).map_err(written)?;
         }
     }
     out.flush().map_err(written)
@@ -196,7 +196,7 @@ fn connect(target: &Target) -> Result<Control, RemoteError> {
     Ok(control)
 }
 
-fn told(target: &Target, error: RemoteError) -> String {
+fn target_error(target: &Target, error: RemoteError) -> String {
     let server = target.to_string();
     let error = match error {
         RemoteError::Refused(text) => ServerError::Refused { server, text },
@@ -221,7 +221,7 @@ struct Player<'a> {
     target: &'a Target,
     options: &'a Options,
     has_resp3: bool,
-    /// The recorded server of the same version: its answers tell how many replies to wait for.
+    /// The recorded server of the same version: its answers say how many replies to wait for.
     own: usize,
     runner: Runner,
     /// How many scenarios could not be played.
@@ -232,7 +232,7 @@ struct Player<'a> {
 
 impl Player<'_> {
     fn family(&mut self, family: &Family) -> Result<Count, String> {
-        let mut count = Count::of(family.answers.witnesses.len());
+        let mut count = Count::of(family.answers.references.len());
         for scenario in &family.scenarios {
             // New connections log in with the password of the URL.
             if self.target.password.is_some() && changes_password(scenario) {
@@ -257,7 +257,7 @@ impl Player<'_> {
         if self.is_ended.load(Ordering::Relaxed) {
             return Err("interrupted".into());
         }
-        let servers = 0..family.answers.witnesses.len();
+        let servers = 0..family.answers.references.len();
         let recorded: Vec<Vec<&Outcome>> = servers
             .map(|server| family.answers.outcomes(scenario, server, protocol).unwrap_or_default())
             .collect();
@@ -280,9 +280,9 @@ impl Player<'_> {
         for (index, (step, came)) in scenario.steps.iter().zip(outcomes).enumerate() {
             count.answers += 1;
             let mut others = Vec::new();
-            for (server, witness) in family.answers.witnesses.iter().enumerate() {
+            for (server, reference) in family.answers.references.iter().enumerate() {
                 let recorded = recorded.get(server).and_then(|outcomes| outcomes.get(index)).copied();
-                let allowed = differences::allowed(&family.rows, &witness.name, &scenario.title, step)?;
+                let allowed = differences::allowed(&family.rows, &reference.name, &scenario.title, step)?;
                 let is_same = recorded.is_some_and(|recorded| allowed.same(recorded, &came));
                 if let Some(same) = count.same.get_mut(server).filter(|_| is_same) {
                     *same += 1;
@@ -317,7 +317,12 @@ fn changes_password(scenario: &Scenario) -> bool {
 }
 
 /// Prints the differences from one recorded server. What differs in both versions of the protocol stands once.
-fn print(differences: &[Difference], at: usize, witness: &Witness, out: &mut impl Write) -> io::Result<()> {
+fn print(
+    differences: &[Difference],
+    at: usize,
+    reference: &Reference,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut shown: Vec<(&Difference, Vec<String>, Vec<&str>)> = Vec::new();
     for difference in differences {
         let Some((recorded, came)) = difference.from.get(at).and_then(Option::as_ref) else { continue };
@@ -333,9 +338,9 @@ fn print(differences: &[Difference], at: usize, witness: &Witness, out: &mut imp
         }
     }
     if shown.is_empty() {
-        return writeln!(out, "\n# no difference from {witness}");
+        return writeln!(out, "\n# no difference from {reference}");
     }
-    writeln!(out, "\n# differences from {witness} (- as recorded, + as this server answers)")?;
+    writeln!(out, "\n# differences from {reference} (- as recorded, + as this server answers)")?;
     for (difference, lines, protocols) in shown {
         let Difference { family, title, step, .. } = difference;
         writeln!(out, "\n{family}: \"{title}\" ({})\n  {step}", protocols.join(", "))?;

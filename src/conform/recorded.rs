@@ -69,7 +69,7 @@ pub fn families(wanted: Option<&str>) -> Result<Vec<Family>, String> {
     let read = |(name, text): &(&'static str, &str)| {
         let answers = Answers::read(name, text)?;
         let scenarios = script::read(name, &answers.cases())?;
-        let servers: Vec<&str> = answers.witnesses.iter().map(|witness| witness.name.as_str()).collect();
+        let servers: Vec<&str> = answers.references.iter().map(|reference| reference.name.as_str()).collect();
         let rows = differences::read("differences.md", DIFFERENCES, name, &servers)?;
         Ok(Family { name, scenarios, answers, rows })
     };
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(names().map(|name| format!("{name}.txt")).collect::<Vec<_>>(), files);
         let families = families(None).expect("they are well formed");
         for family in &families {
-            assert_eq!(family.answers.witnesses, families[0].answers.witnesses, "{}", family.name);
+            assert_eq!(family.answers.references, families[0].answers.references, "{}", family.name);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::control::{self, Control, PATIENCE};
+use super::control::{self, Control, TIMEOUT};
 use super::link::{Arrived, Link};
 use super::outcome::{Outcome, Received};
 use super::script::{Action, Protocol, Scenario, Step};
@@ -72,7 +72,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// The server is gone, or does not answer the player's own questions. [`recover`](Self::recover) tells which.
+    /// The server is gone, or does not answer the player's own questions. [`recover`](Self::recover) finds out which.
     pub fn run(
         &mut self,
         scenario: &Scenario,
@@ -159,7 +159,7 @@ impl Runner {
         Ok(outcome)
     }
 
-    /// Reads what has arrived everywhere once the server has done everything that it was told.
+    /// Reads what has arrived on all connections once the server has run all requests.
     fn collect(
         &mut self,
         outcome: &mut Outcome,
@@ -172,7 +172,7 @@ impl Runner {
         }
         let was_closed: Vec<bool> = self.connections.iter().map(|connection| connection.closed).collect();
         if let Some(connection) = waits_for.and_then(|index| self.connections.get_mut(index)) {
-            let deadline = Instant::now() + PATIENCE;
+            let deadline = Instant::now() + TIMEOUT;
             while connection.arrived.is_empty() && !connection.closed {
                 connection.wait(deadline)?;
                 if Instant::now() > deadline {
@@ -231,7 +231,7 @@ impl Runner {
     fn send(&mut self, index: usize, bytes: &[u8]) {
         if let Some(connection) = self.connections.get_mut(index) {
             // A server may have closed the connection; that shows in what is received.
-            let _ = connection.link.write(bytes, PATIENCE);
+            let _ = connection.link.write(bytes, TIMEOUT);
         }
     }
 
@@ -330,7 +330,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Leaves the server as it was found: nobody connected, nothing kept, nothing configured.
+    /// Restores the server: no connections, no keys, the settings as before.
     fn clean(&mut self) -> io::Result<()> {
         self.connections.clear();
         if std::mem::take(&mut self.paused) {

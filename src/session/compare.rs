@@ -14,7 +14,7 @@ use super::peer::Peer;
 use super::play::{
     Options, Outcome, PlayError, Report, expanded, is_of_use, logs_in_itself, needs_an_answer, playable,
 };
-use super::rules::{self, Likeness, Pairs};
+use super::rules::{self, Equality, Pairs};
 use super::server::{Received, Server, ServerError};
 use crate::Broker;
 use crate::remote::Target;
@@ -22,18 +22,18 @@ use crate::resp::{Limits, Parser, request_bytes};
 
 /// How much is sent in one piece: servers read at least as much in one turn of their loop, so that it is done at once.
 const PIECE: usize = 8 * 1024;
-/// How long one server may be behind the other before somebody asks whether it has done all that it was told.
+/// How long one server may be behind the other before it is asked whether it has run all requests.
 const SOON: Duration = Duration::from_millis(100);
 /// How long one server may be behind the other when it says that it has.
 const LATE: Duration = Duration::from_secs(1);
-/// How often somebody looks where nothing tells that something has come.
+/// How often arrivals are polled where nothing signals them.
 const LOOK: Duration = Duration::from_millis(2);
 /// As many databases as a broker has by default.
 const DATABASES: usize = 16;
 
 /// Plays a session on an embedded broker and on a server, and prints the first difference to `out`, or all of them.
-/// The server's databases that the session uses have to be empty, or are emptied with [`Options::flush`]; they are empty
-/// afterwards. `interrupted` ends it early.
+/// The server's databases that the session uses have to be empty, or are emptied with [`Options::flush`]; they are
+/// empty afterwards. `interrupted` ends it early.
 ///
 /// # Errors
 ///
@@ -75,7 +75,7 @@ pub async fn compare(
         left,
         right,
         report,
-        lines: session.names.iter().map(|_| Line::default()).collect(),
+        lines: session.names.iter().map(|_| Connection::default()).collect(),
         pairs: Pairs::default(),
         to_left: Pairs::default(),
         to_right: Pairs::default(),
@@ -177,11 +177,11 @@ impl Databases {
 
 /// A connection of the session.
 #[derive(Default)]
-struct Line {
+struct Connection {
     conversation: Conversation,
     /// What the embedded broker sent and the other has not yet.
     ahead: VecDeque<(Received, Heard)>,
-    /// The place of the session's next answer among [`Comparison::recorded`].
+    /// The index of the session's next answer in [`Comparison::recorded`].
     next: usize,
     /// How many answers the session has for it so far, and how many did come.
     expected: usize,
@@ -197,7 +197,7 @@ struct Line {
 #[derive(Default)]
 struct Batch {
     sender: usize,
-    /// The places of their events.
+    /// The indices of their events.
     events: Vec<usize>,
     left: Vec<u8>,
     right: Vec<u8>,
@@ -208,7 +208,7 @@ struct Comparison<'a> {
     left: Server,
     right: Server,
     report: Report<'a>,
-    lines: Vec<Line>,
+    lines: Vec<Connection>,
     /// What the other server has for what the embedded broker has.
     pairs: Pairs,
     /// What each has for what the session has.
@@ -264,7 +264,7 @@ impl Comparison<'_> {
         let action = &session.events[index].action;
         if let Action::Pause(_) | Action::Idle(_) | Action::Wait(_) = action {
             self.flush().await?;
-            self.report.tell(|| action.clone());
+            self.report.show(|| action.clone());
         }
         match action {
             Action::Send(number, arguments) => {
@@ -317,7 +317,7 @@ impl Comparison<'_> {
             Action::Close(number) => {
                 self.flush().await?;
                 self.close(*number).await?;
-                self.report.tell(|| action.clone());
+                self.report.show(|| action.clone());
             }
             Action::Closed(number) => {
                 self.flush().await?;
@@ -350,8 +350,8 @@ impl Comparison<'_> {
 
     async fn open(&mut self, index: usize, number: usize) -> Result<(), Stop> {
         let log_in = !logs_in_itself(self.session, index, number, self.right.target());
-        self.lines[number] = Line { next: self.answers_before(index, number), ..Line::default() };
-        self.report.tell(|| Action::Connect(number));
+        self.lines[number] = Connection { next: self.answers_before(index, number), ..Connection::default() };
+        self.report.show(|| Action::Connect(number));
         self.left.open(number, log_in).await?;
         self.right.open(number, log_in).await?;
         Ok(())
@@ -393,7 +393,7 @@ impl Comparison<'_> {
         if self.report.options.verbose {
             for index in self.step.clone() {
                 let action = &self.session.events[index].action;
-                self.report.tell(|| action.clone());
+                self.report.show(|| action.clone());
             }
         }
         let (number, bytes) = (batch.sender, batch.right.len());
@@ -432,9 +432,9 @@ impl Comparison<'_> {
         self.recorded[number].partition_point(|answer| *answer < index)
     }
 
-    /// Waits for something that both do, as long as patience lasts.
+    /// Waits for something that both do, up to the timeout.
     async fn until(&mut self, happened: impl Fn(&Self) -> bool) -> Result<(), Stop> {
-        let deadline = Instant::now() + self.report.options.patience + self.idle;
+        let deadline = Instant::now() + self.report.options.timeout + self.idle;
         while !happened(self) && Instant::now() < deadline {
             self.right.something(Instant::now() + LOOK).await;
             self.gather(None).await?;
@@ -496,7 +496,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Whether nobody is behind.
+    /// True if no client is behind.
     fn is_even(&self) -> bool {
         self.lines
             .iter()
@@ -529,7 +529,7 @@ impl Comparison<'_> {
         let (one, other) = match (&left, &right) {
             (Received::Frame(one), Received::Frame(other)) => (one, other),
             (left, right) if left == right => {
-                self.report.tell(|| match left {
+                self.report.show(|| match left {
                     Received::Bytes(bytes) => Action::AnswerBytes(number, bytes.clone()),
                     Received::Closed | Received::Frame(_) => Action::Closed(number),
                 });
@@ -552,12 +552,12 @@ impl Comparison<'_> {
         }
         self.report.outcome.answers += 1;
         match rules::compare(heard, one, other, &mut self.pairs) {
-            Likeness::Same => self.report.tell(|| Action::Answer(number, one.clone())),
-            Likeness::ByNature(shown) => {
+            Equality::Same => self.report.show(|| Action::Answer(number, one.clone())),
+            Equality::ByNature(shown) => {
                 self.report.outcome.by_nature += 1;
-                self.report.tell(|| Action::Answer(number, shown));
+                self.report.show(|| Action::Answer(number, shown));
             }
-            Likeness::Different => return self.differ(number, heard, Some(&left), Some(&right)).await,
+            Equality::Different => return self.differ(number, heard, Some(&left), Some(&right)).await,
         }
         Ok(())
     }
@@ -583,7 +583,7 @@ impl Comparison<'_> {
         right: Option<&Received>,
     ) -> Result<(), Stop> {
         if right == Some(&Received::Closed) {
-            // Where nobody answers any more there is nothing to compare.
+            // A server that does not answer any more cannot be compared.
             self.right.is_there().await?;
         }
         let answered = match heard {
@@ -596,7 +596,7 @@ impl Comparison<'_> {
     }
 }
 
-impl Line {
+impl Connection {
     /// Notes the requests that are in the bytes.
     fn sends_bytes(&mut self, bytes: &[u8], index: usize) {
         self.raw.extend_from_slice(bytes);

@@ -50,7 +50,7 @@ impl Request {
 pub enum Heard {
     /// The answer to a request.
     Answer(Request),
-    /// What nobody has asked for at this moment, such as a message.
+    /// What does not answer a request, such as a message.
     Push,
     /// A line of MONITOR.
     Monitored,
@@ -190,18 +190,18 @@ impl Conversation {
     }
 }
 
-/// What has come to a client since it last sent something, for those who wait for more than the answers that were owed
+/// What has come to a client since it last sent something, for waiting for more than the answers that were outstanding
 /// already then.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Since {
     heard: usize,
-    owed: usize,
+    outstanding: usize,
 }
 
 impl Since {
     /// The client sends something, which its conversation does not have yet.
     pub fn sends(&mut self, conversation: &Conversation) {
-        *self = Self { heard: 0, owed: conversation.unanswered() };
+        *self = Self { heard: 0, outstanding: conversation.unanswered() };
     }
 
     /// Something comes.
@@ -209,11 +209,11 @@ impl Since {
         self.heard += 1;
     }
 
-    /// Something has come that does not answer what the client sent before its last request; `waiting`: so much has come
-    /// that was not counted yet.
+    /// Something has come that does not answer what the client sent before its last request; `waiting`: so much has
+    /// come that was not counted yet.
     #[must_use]
     pub fn has_heard(&self, waiting: usize) -> bool {
-        self.heard + waiting > self.owed
+        self.heard + waiting > self.outstanding
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn confirmations_and_messages_are_told_from_answers() {
+    fn confirmations_and_messages_are_distinguished_from_answers() {
         let lines = concat!(
             "a > SUBSCRIBE x y\na > PSUBSCRIBE z*\n",
             "a < [\"subscribe\" \"x\" :1]\na < [\"message\" \"x\" \"1\"]\na < [\"subscribe\" \"y\" :2]\n",

@@ -227,7 +227,7 @@ fn read(bytes: &[u8], depth: usize) -> Option<(Frame, usize)> {
                 while left > 0 {
                     let (item, length) = read(bytes.get(at..)?, depth + 1)?;
                     at += length;
-                    // An attribute stands before the element that it tells of, and is none itself.
+                    // An attribute describes the element behind it and is not an element.
                     left -= u64::from(item.kind() != b'|');
                     items.push(item);
                 }

@@ -19,7 +19,7 @@
 //! # The format
 //!
 //! Text in UTF-8, one event a line, in the order in which they happened. A line that begins with `#` is a comment. A
-//! line that begins with a space goes on with the one before; within a string a backslash at the end of the line does
+//! line that begins with a space continues the one before; within a string a backslash at the end of the line does
 //! the same. Connections have short names of letters, digits, `_`, `-` and `.`; recordings call them c1, c2 and so on.
 //!
 //! | line | what happens |
@@ -32,11 +32,11 @@
 //! | `ann close` | It closes the connection. |
 //! | `ann closed` | The server has closed it. |
 //! | `ann wait` | Nothing else happens before something has come to it that does not answer what it sent before its last request. |
-//! | `pause 100` | So many milliseconds pass. |
-//! | `idle 100` | So many milliseconds had passed when this was recorded. They pass again with `--idle`. |
+//! | `pause 100` | 100 milliseconds pass. |
+//! | `idle 100` | 100 milliseconds had passed when this was recorded. They pass again with `--idle`. |
 //!
-//! Each answer begins with the byte that it has on the wire, so that the versions of the protocol show. Bulk strings have
-//! quotes and no `$`, arrays brackets and no `*`:
+//! Each answer begins with the byte that it has on the wire, so that the versions of the protocol show. Bulk strings
+//! have quotes and no `$`, arrays brackets and no `*`:
 //!
 //! | answer | what it is |
 //! |---|---|
@@ -50,8 +50,8 @@
 //! | `,1.5`, `#t`, `(123` | a double, a boolean, a big number |
 //! | `="txt:text"`, `!"ERR no"` | a verbatim string, a long error |
 //!
-//! In place of an answer, or of an element of one, may stand `<id>` (the id of an entry of a stream), `<ms>` (a time or a
-//! span of time: digits), `<int>` (an integer) or `<any>`. With a name a later request has what has come there:
+//! In place of an answer, or of an element of one, may stand `<id>` (the id of an entry of a stream), `<ms>` (a time or
+//! a span of time: digits), `<int>` (an integer) or `<any>`. With a name a later request has what has come there:
 //!
 //! ```text
 //! bob > XADD log * who ann
@@ -63,22 +63,22 @@
 //!
 //! # Passwords
 //!
-//! A recording has `<password>` in place of the passwords of AUTH and HELLO; all else that clients send stands in it as it
-//! is, also the settings of CONFIG SET and ACL SETUSER. Where a session is played that is the password of the address. A
-//! connection whose first request is neither AUTH nor HELLO with AUTH logs in by itself. If the address has no password
-//! the session's AUTH with `<password>` is left out, and HELLO logs nobody in.
+//! A recording has `<password>` in place of the passwords of AUTH and HELLO; all else that clients send stands in it as
+//! it is, also the settings of CONFIG SET and ACL SETUSER. Where a session is played that is the password of the
+//! address. A connection whose first request is neither AUTH nor HELLO with AUTH logs in by itself. If the address has
+//! no password the session's AUTH with `<password>` is left out, and HELLO does not log in.
 //!
 //! # Playing
 //!
 //! [`replay()`] plays each event when all before it have happened: what the session says that clients heard they have
-//! heard, and what somebody was told the server has done, also where nobody is answered (a client that waits in BLPOP
+//! heard, and all requests before it have run, also those without an answer (a client that waits in BLPOP
 //! waits before the next one acts). Requests that stand directly one behind the other go out in one piece.
 //!
-//! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; where there are
-//! any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of one
-//! client with no event of another between them go out in one piece. The broker speaks the version of Redis that is nearest
-//! to what the server says in INFO that it is, unless [`Options::compat`] names one: 7.0 up to Redis 7.0, 7.4 up to Redis
-//! 7.4 and Valkey 8, or else 8.0. The output tells which: `minibroker 0.2.0 (as Redis 7.0)`.
+//! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; where there
+//! are any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of
+//! one client with no event of another between them go out in one piece. The broker speaks the version of Redis that is
+//! nearest to what the server says in INFO that it is, unless [`Options::compat`] names one: 7.0 up to Redis 7.0, 7.4
+//! up to Redis 7.4 and Valkey 8, or else 8.0. The output says which: `minibroker 0.2.0 (as Redis 7.0)`.
 //!
 //! Both compare byte by byte, but for [what differs by nature](rules).
 

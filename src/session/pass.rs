@@ -1,8 +1,8 @@
-//! Bytes on their way through the proxy: they go on first and are noted then.
+//! Bytes on their way through the proxy: they are passed on first and then recorded.
 //!
 //! Both directions of a connection are one future that holds nothing but what could not be passed on at once, and all
-//! connections read into the same buffer: what is done for a piece beyond one read and one write is a copy and a line in
-//! a list.
+//! connections read into the same buffer: what is done for a piece beyond one read and one write is a copy and a line
+//! in a list.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -23,7 +23,7 @@ pub(super) const BEHIND_MAX: usize = 64 * 1024 * 1024;
 const PIECE: usize = 64 * 1024;
 
 thread_local! {
-    /// What is read goes on before anything else is read.
+    /// What is read is passed on before anything else is read.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Way {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     Connect,
-    /// So many bytes passed.
+    /// A number of bytes passed.
     Pass(Way, usize),
     /// One end was closed: the client's (`Up`) or the server's.
     End(Way),
@@ -67,7 +67,7 @@ pub(super) struct Notes {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) notes: Mutex<Notes>,
-    /// Tells the writer that it is over, or far behind.
+    /// Informs the writer that the connection has ended, or that it is far behind.
     pub(super) hurry: Condvar,
 }
 
@@ -152,7 +152,7 @@ struct Flow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// One end was closed; the other is told.
+    /// One end was closed; the other is closed too.
     Ending,
     Ended,
 }
@@ -195,14 +195,14 @@ impl Flow {
             }
         }
         if self.state == State::Ending {
-            // One that is closed already cannot be told.
+            // It may be closed already.
             let _ = ready!(Pin::new(to).poll_shutdown(context));
             self.state = State::Ended;
         }
         Poll::Ready(())
     }
 
-    /// Reads once, and passes on what is there.
+    /// Reads once and passes on the bytes.
     fn piece(
         &mut self,
         from: &mut (impl AsyncRead + Unpin),

@@ -22,9 +22,9 @@ const SHOWN: usize = 5;
 // Each is a flag of the program.
 #[allow(clippy::struct_excessive_bools)]
 pub struct Options {
-    /// The session's name in what is printed, such as the path of its file.
+    /// The session's name in the output, such as the path of its file.
     pub title: String,
-    /// Goes on behind the first difference.
+    /// Continues after the first difference.
     pub all: bool,
     /// Prints everything that is sent and that comes, with placeholders for what differs by nature.
     pub verbose: bool,
@@ -32,14 +32,14 @@ pub struct Options {
     pub idle: bool,
     /// Empties the databases that the session uses before it begins.
     pub flush: bool,
-    /// How long what has to come may take.
-    pub patience: Duration,
+    /// How long an expected answer may take.
+    pub timeout: Duration,
     /// The version of Redis that minibroker speaks where it is compared; none: the one that is nearest to the other
     /// server.
     pub compat: Option<Version>,
 }
 
-/// What playing has brought.
+/// The result of playing a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// How many requests were sent.
@@ -79,12 +79,12 @@ pub enum PlayError {
         /// The numbers of the databases.
         databases: String,
     },
-    /// The program was told to end.
+    /// The program was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// The session as it can be played on this server: without a password AUTH makes no sense, and HELLO logs nobody in.
+/// The session as it can be played on this server: without a password AUTH is left out, and HELLO does not log in.
 pub(super) fn playable(session: &Session, target: &Target) -> Session {
     if target.password.is_some() {
         return session.clone();
@@ -214,10 +214,10 @@ impl Report<'_> {
     }
 
     /// Prints an event, with `--verbose`.
-    pub(super) fn tell(&mut self, action: impl FnOnce() -> Action) {
+    pub(super) fn show(&mut self, action: impl FnOnce() -> Action) {
         if self.options.verbose {
             let text = self.text(&action());
-            // Who does not read it does not want it.
+            // The output may be closed.
             let _ = self.out.write_all(text.as_bytes());
         }
     }
@@ -232,7 +232,7 @@ impl Report<'_> {
         right: Option<&Received>,
     ) -> bool {
         self.outcome.differences += 1;
-        // Nobody reads it: the exit status tells all the same.
+        // The output may be closed: the exit status says it as well.
         let _ = self.print(event, number, sent, left, right);
         !self.options.all
     }

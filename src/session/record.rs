@@ -1,7 +1,7 @@
 //! A proxy that writes down what passes through it.
 //!
-//! Bytes go on as they come. What is written down is read from a copy of them, by a thread of its own: whoever talks
-//! through the proxy waits for nothing but the way there and back.
+//! Bytes are passed on as they come. The recording is made from a copy of them, by a thread of its own: whatever
+//! clients send through the proxy waits for nothing but the way there and back.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -29,8 +29,8 @@ const SILENCE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// The server cannot be reached or does not let us in (`out` has not been called then), nobody can listen at the
-/// address, or the recording cannot be written; in that case at the end, because its clients go on.
+/// The server cannot be reached or refuses the login (`out` has not been called then), it is not possible to listen at
+/// the address, or the recording cannot be written; in that case at the end, because its clients continue.
 pub async fn record<W: Write + Send + 'static>(
     upstream: &Target,
     listen: &str,
@@ -79,7 +79,7 @@ pub enum RecordError {
     /// The server cannot be used.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// Nobody can listen there.
+    /// It is not possible to listen there.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
@@ -156,7 +156,7 @@ fn write_down(shared: &Shared, upstream: &str, mut out: impl Write) -> io::Resul
         text.clear();
         let mut notes = shared.notes.lock();
         if let Err(error) = written {
-            // Its clients go on.
+            // Its clients continue.
             notes.failed = true;
             notes.take();
             return Err(error);

@@ -8,7 +8,7 @@ use super::conversation::{Conversation, Heard, Request, Since};
 use super::format::{Action, Session};
 use super::frame::Frame;
 use super::play::{Options, Outcome, PlayError, Report, expanded, logs_in_itself, playable};
-use super::rules::{self, Likeness, Pairs};
+use super::rules::{self, Equality, Pairs};
 use super::server::{Received, Server, ServerError};
 use crate::remote::Target;
 use crate::resp::request_bytes;
@@ -18,7 +18,7 @@ use crate::resp::request_bytes;
 ///
 /// # Errors
 ///
-/// The server cannot be used, or goes away.
+/// The server cannot be used, or ends.
 pub async fn replay(
     session: &Session,
     target: &Target,
@@ -45,16 +45,16 @@ pub async fn replay(
             answered[*number] += 1;
         }
     }
-    let lines = answered.into_iter().map(|left| Line { left, ..Line::default() }).collect();
+    let connections = answered.into_iter().map(|left| Connection { left, ..Connection::default() }).collect();
     let mut replay = Replay {
         session: &session,
         server,
         report,
-        lines,
+        connections,
         pairs: Pairs::default(),
         batch: Vec::new(),
         sender: None,
-        unsettled: 0,
+        unconfirmed: 0,
         idle: std::time::Duration::ZERO,
     };
     replay.play().await?;
@@ -63,15 +63,15 @@ pub async fn replay(
 
 /// A connection of the session.
 #[derive(Default)]
-struct Line {
+struct Connection {
     conversation: Conversation,
     /// How many answers the session still has for it.
     left: usize,
     /// Whether the session has any.
     has_answers: bool,
-    /// The answers that were missed and may still come.
+    /// The server closed it where the session has an answer: it is not opened again for the answers that are left.
     closed: bool,
-    /// The place of the event that sent last.
+    /// The index of the event that sent last.
     sent: Option<usize>,
     since: Since,
 }
@@ -80,28 +80,28 @@ struct Replay<'a> {
     session: &'a Session,
     server: Server,
     report: Report<'a>,
-    lines: Vec<Line>,
+    connections: Vec<Connection>,
     pairs: Pairs,
     /// What is sent in one piece, by the sender.
     batch: Vec<u8>,
     sender: Option<usize>,
-    /// How many bytes the sender has sent since the server is known to have done all that it was told.
-    unsettled: usize,
-    /// How long nothing happened when this was recorded, since somebody sent something.
+    /// How many bytes the sender has sent since the server is known to have run all requests.
+    unconfirmed: usize,
+    /// How long nothing happened when this was recorded, since a client last sent something.
     idle: std::time::Duration,
 }
 
-/// Whether to go on.
+/// Whether to continue.
 #[derive(PartialEq, Eq)]
 enum Next {
-    GoOn,
+    Continue,
     Enough,
 }
 
 impl Replay<'_> {
     async fn play(&mut self) -> Result<(), PlayError> {
-        for line in &mut self.lines {
-            line.has_answers = line.left > 0;
+        for connection in &mut self.connections {
+            connection.has_answers = connection.left > 0;
         }
         for index in 0..self.session.events.len() {
             let line = self.session.events[index].line;
@@ -114,10 +114,10 @@ impl Replay<'_> {
         let line = self.session.events.last().map_or(0, |event| event.line);
         let ended = async {
             self.flush().await?;
-            self.server.barrier(self.unsettled).await
+            self.server.barrier(self.unconfirmed).await
         };
         ended.await.map_err(|source| PlayError::At { line, source })?;
-        for number in 0..self.lines.len() {
+        for number in 0..self.connections.len() {
             if self.leftover(last, number) == Next::Enough {
                 break;
             }
@@ -129,7 +129,7 @@ impl Replay<'_> {
         let session = self.session;
         let action = &session.events[index].action;
         if let Action::Pause(_) | Action::Idle(_) | Action::Wait(_) = action {
-            self.report.tell(|| action.clone());
+            self.report.show(|| action.clone());
         }
         match action {
             Action::Pause(time) => {
@@ -158,7 +158,7 @@ impl Replay<'_> {
                 let request = Request::new(arguments, index);
                 self.batch.extend(request_bytes(&expanded(arguments, &self.pairs, &self.server)));
                 self.sent(index, *number);
-                self.lines[*number].conversation.sends(request);
+                self.connections[*number].conversation.sends(request);
             }
             Action::SendBytes(number, bytes) => {
                 self.ready(index, *number).await?;
@@ -170,53 +170,53 @@ impl Replay<'_> {
             Action::Closed(number) => {
                 self.flush().await?;
                 let received = self.next(*number).await;
-                self.lines[*number].left -= 1;
+                self.connections[*number].left -= 1;
                 if received != Some(Received::Closed) {
                     return self.differs(index, *number, Some(&Received::Closed), received.as_ref()).await;
                 }
-                self.report.tell(|| action.clone());
+                self.report.show(|| action.clone());
                 self.server.close(*number).await?;
             }
             Action::Close(number) => {
                 self.flush().await?;
-                self.settle(None).await?;
+                self.wait_for_others(None).await?;
                 let next = self.leftover(index, *number);
-                self.report.tell(|| action.clone());
+                self.report.show(|| action.clone());
                 self.server.close(*number).await?;
                 return Ok(next);
             }
             Action::Wait(number) => {
                 self.flush().await?;
-                let deadline = Instant::now() + self.report.options.patience;
-                while !self.lines[*number].since.has_heard(self.server.waiting(*number))
-                    && self.server.peek(*number) != Some(Received::Closed)
+                let deadline = Instant::now() + self.report.options.timeout;
+                while !self.connections[*number].since.has_heard(self.server.waiting(*number))
+                    && self.server.front(*number) != Some(Received::Closed)
                 {
                     if !self.server.something(deadline).await {
                         return self.differs(index, *number, None, None).await;
                     }
                 }
-                if self.server.peek(*number) == Some(Received::Closed) {
+                if self.server.front(*number) == Some(Received::Closed) {
                     self.server.is_there().await?;
                 }
             }
         }
-        Ok(Next::GoOn)
+        Ok(Next::Continue)
     }
 
     async fn open(&mut self, index: usize, number: usize) -> Result<(), ServerError> {
         let log_in = !logs_in_itself(self.session, index, number, self.server.target());
-        let left = self.lines[number].left;
-        let has_answers = self.lines[number].has_answers;
-        self.lines[number] = Line { left, has_answers, ..Line::default() };
-        self.report.tell(|| Action::Connect(number));
+        let left = self.connections[number].left;
+        let has_answers = self.connections[number].has_answers;
+        self.connections[number] = Connection { left, has_answers, ..Connection::default() };
+        self.report.show(|| Action::Connect(number));
         self.server.open(number, log_in).await
     }
 
-    /// Before somebody sends: the server has done what others have told it.
+    /// Before a client sends: the requests of all others have run.
     async fn ready(&mut self, index: usize, number: usize) -> Result<(), ServerError> {
         if self.sender != Some(number) {
             self.flush().await?;
-            self.settle(Some(number)).await?;
+            self.wait_for_others(Some(number)).await?;
         }
         if !self.server.is_open(number) {
             self.flush().await?;
@@ -226,29 +226,29 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Returns when nobody but `sender` waits for anything that the server has not done.
-    async fn settle(&mut self, sender: Option<usize>) -> Result<(), ServerError> {
-        if self.unsettled > 0 && self.sender != sender {
-            self.server.barrier(self.unsettled).await?;
-            self.unsettled = 0;
+    /// Returns when the server has run the requests of all clients but `sender`.
+    async fn wait_for_others(&mut self, sender: Option<usize>) -> Result<(), ServerError> {
+        if self.unconfirmed > 0 && self.sender != sender {
+            self.server.barrier(self.unconfirmed).await?;
+            self.unconfirmed = 0;
         }
         Ok(())
     }
 
     fn sent(&mut self, index: usize, number: usize) {
         self.report.outcome.requests += 1;
-        self.lines[number].sent = Some(index);
-        let line = &mut self.lines[number];
-        line.since.sends(&line.conversation);
+        self.connections[number].sent = Some(index);
+        let connection = &mut self.connections[number];
+        connection.since.sends(&connection.conversation);
         self.idle = std::time::Duration::ZERO;
         let action = &self.session.events[index].action;
-        self.report.tell(|| action.clone());
+        self.report.show(|| action.clone());
     }
 
     async fn flush(&mut self) -> Result<(), ServerError> {
         if let Some(number) = self.sender.filter(|_| !self.batch.is_empty()) {
             self.server.send(number, &self.batch).await;
-            self.unsettled += self.batch.len();
+            self.unconfirmed += self.batch.len();
             self.batch.clear();
         }
         Ok(())
@@ -256,46 +256,46 @@ impl Replay<'_> {
 
     /// What comes next to the client, in time.
     async fn next(&mut self, number: usize) -> Option<Received> {
-        let deadline = Instant::now() + self.report.options.patience + self.idle;
+        let deadline = Instant::now() + self.report.options.timeout + self.idle;
         self.server.next(number, deadline).await
     }
 
     async fn answer(&mut self, index: usize, number: usize, wanted: &Frame) -> Result<Next, ServerError> {
-        if !self.server.is_open(number) && !self.lines[number].closed {
+        if !self.server.is_open(number) && !self.connections[number].closed {
             self.flush().await?;
             self.open(index, number).await?;
         }
         self.flush().await?;
         let received = self.next(number).await;
-        let line = &mut self.lines[number];
-        line.left -= 1;
-        line.since.hears();
-        let heard = line.conversation.hears(wanted);
-        // The last answer that was due tells that all has been done.
+        let connection = &mut self.connections[number];
+        connection.left -= 1;
+        connection.since.hears();
+        let heard = connection.conversation.hears(wanted);
+        // The last outstanding answer shows that all requests have run.
         if self.sender == Some(number)
-            && line.conversation.unanswered() == 0
+            && connection.conversation.unanswered() == 0
             && matches!(heard, Heard::Answer(_))
         {
-            self.unsettled = 0;
+            self.unconfirmed = 0;
         }
-        let likeness = match &received {
+        let equality = match &received {
             Some(Received::Frame(frame)) => rules::compare(&heard, wanted, frame, &mut self.pairs),
-            _ => Likeness::Different,
+            _ => Equality::Different,
         };
         self.report.outcome.answers += 1;
-        match likeness {
-            Likeness::Same => self.report.tell(|| Action::Answer(number, wanted.clone())),
-            Likeness::ByNature(shown) => {
+        match equality {
+            Equality::Same => self.report.show(|| Action::Answer(number, wanted.clone())),
+            Equality::ByNature(shown) => {
                 self.report.outcome.by_nature += 1;
-                self.report.tell(|| Action::Answer(number, shown));
+                self.report.show(|| Action::Answer(number, shown));
             }
-            Likeness::Different => {
+            Equality::Different => {
                 let wanted = Received::Frame(wanted.clone());
                 let sent = if let Heard::Answer(request) = &heard { Some(request.event) } else { None };
                 return self.differs_after(index, number, sent, Some(&wanted), received.as_ref()).await;
             }
         }
-        Ok(Next::GoOn)
+        Ok(Next::Continue)
     }
 
     async fn bytes(&mut self, index: usize, number: usize, wanted: &[u8]) -> Result<Next, ServerError> {
@@ -309,10 +309,10 @@ impl Replay<'_> {
                 _ => break,
             }
         }
-        self.lines[number].left -= 1;
+        self.connections[number].left -= 1;
         self.report.outcome.answers += 1;
         if bytes == wanted {
-            return Ok(Next::GoOn);
+            return Ok(Next::Continue);
         }
         let got = if bytes.is_empty() { last } else { Some(Received::Bytes(bytes)) };
         self.differs(index, number, Some(&Received::Bytes(wanted.to_vec())), got.as_ref()).await
@@ -328,7 +328,7 @@ impl Replay<'_> {
         self.differs_after(index, number, None, left, right).await
     }
 
-    /// Reports a difference; the request is the one that was answered, or the last that was sent by anybody.
+    /// Reports a difference; the request is the one that was answered, or the last that was sent by any client.
     async fn differs_after(
         &mut self,
         index: usize,
@@ -338,40 +338,41 @@ impl Replay<'_> {
         right: Option<&Received>,
     ) -> Result<Next, ServerError> {
         if right == Some(&Received::Closed) || right.is_none() {
-            // Where nobody answers any more there is nothing to compare.
+            // A server that does not answer any more cannot be compared.
             self.server.is_there().await?;
         }
         if right == Some(&Received::Closed) {
-            self.lines[number].closed = true;
+            self.connections[number].closed = true;
         }
-        let last = self.sender.and_then(|sender| self.lines[sender].sent);
+        let last = self.sender.and_then(|sender| self.connections[sender].sent);
         let sent: Vec<usize> = request.or(last).into_iter().collect();
         let enough = self.report.differ(index, number, &sent, left, right);
         // Where one answer was too much the one that was wanted is the next.
-        if !enough && left.is_some() && self.server.peek(number).as_ref() == left {
+        if !enough && left.is_some() && self.server.front(number).as_ref() == left {
             self.server.take(number);
         }
-        Ok(if enough { Next::Enough } else { Next::GoOn })
+        Ok(if enough { Next::Enough } else { Next::Continue })
     }
 
     /// Reports what came and was not expected.
     fn leftover(&mut self, index: usize, number: usize) -> Next {
         while let Some(received) = self.server.take(number) {
-            let line = &self.lines[number];
-            // Whoever did not wait for its answers is not asked what they were.
-            let is_asked = line.has_answers && line.left == 0 && line.conversation.unanswered() == 0;
+            let connection = &self.connections[number];
+            // The answers of a client that did not wait for them are not compared.
+            let is_asked =
+                connection.has_answers && connection.left == 0 && connection.conversation.unanswered() == 0;
             // Of two ends that are closed at once either may have been recorded.
             let is_close =
                 matches!(self.session.events.get(index).map(|event| &event.action), Some(Action::Close(_)));
             if !is_asked || (is_close && received == Received::Closed) {
                 continue;
             }
-            let last = self.sender.and_then(|sender| self.lines[sender].sent);
+            let last = self.sender.and_then(|sender| self.connections[sender].sent);
             let sent: Vec<usize> = last.into_iter().collect();
             if self.report.differ(index, number, &sent, None, Some(&received)) {
                 return Next::Enough;
             }
         }
-        Next::GoOn
+        Next::Continue
     }
 }

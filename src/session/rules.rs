@@ -2,19 +2,19 @@
 //!
 //! | request | what may differ |
 //! |---|---|
-//! | any | ids of streams that a server made from its time (`XADD k *`): one stands for the same other wherever it comes again `<id>` |
+//! | any | ids of streams that a server made from its time (`XADD k *`): an id on one side stands for the same id on the other throughout `<id>` |
 //! | TIME, LASTSAVE and what is a time in milliseconds in XINFO | `<ms>` |
 //! | TTL, PTTL, EXPIRETIME, PEXPIRETIME, and the same of fields | what is left or when, if both expire `<ms>` |
 //! | XPENDING, XINFO | idle times `<ms>` |
 //! | OBJECT IDLETIME | `<int>` |
-//! | CLIENT ID, the id in HELLO | one number stands for the same other wherever it comes again `<int>` |
+//! | CLIENT ID, the id in HELLO | a number on one side stands for the same number on the other throughout `<int>` |
 //! | CLIENT SETINFO | everything: libraries send it to servers that do not know it as well `<any>` |
 //! | HELLO | what the server calls itself, its version and modules `<any>` |
-//! | INFO, CLIENT LIST, CLIENT INFO, RANDOMKEY, SRANDMEMBER, SPOP and whatever else Redis calls `nondeterministic_output` | all but the type `<any>` |
+//! | INFO, CLIENT LIST, CLIENT INFO, RANDOMKEY, SRANDMEMBER, SPOP and every command that Redis flags as `nondeterministic_output` | all but the type `<any>` |
 //! | SCAN, HSCAN, SSCAN, ZSCAN | the cursor, and the order `<any>` |
-//! | KEYS, SMEMBERS, SINTER, HGETALL and whatever else Redis calls `nondeterministic_output_order` | the order `<any>` |
+//! | KEYS, SMEMBERS, SINTER, HGETALL and every command that Redis flags as `nondeterministic_output_order` | the order `<any>` |
 //! | lines of MONITOR | time and address |
-//! | CONFIG GET | what tells where the server runs: port, bind, dir, unixsocket, logfile, pidfile, requirepass `<any>` |
+//! | CONFIG GET | what depends on where the server runs: port, bind, dir, unixsocket, logfile, pidfile, requirepass `<any>` |
 //! | EXEC | what may differ in the answers to what it executes |
 
 use std::collections::{HashMap, HashSet};
@@ -51,8 +51,8 @@ struct Id {
 }
 
 impl Pairs {
-    /// What the right side has for an id of the left, which may be an exclusive bound: `(1700000000000-0`. `is_named` tells
-    /// which streams the request names.
+    /// What the right side has for an id of the left, which may be an exclusive bound: `(1700000000000-0`. `is_named`
+    /// says which streams the request names.
     pub fn id(&self, argument: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let (sign, id): (&[u8], _) = match argument.strip_prefix(b"(") {
             Some(id) => (b"(", id),
@@ -101,7 +101,7 @@ pub fn is_made_id(text: &[u8]) -> bool {
 
 /// How two answers compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Likeness {
+pub enum Equality {
     /// They are the same, to the byte.
     Same,
     /// They differ in what differs by nature, in whose place the frame has placeholders.
@@ -111,16 +111,16 @@ pub enum Likeness {
 }
 
 /// Compares two answers to the same request.
-pub fn compare(heard: &Heard, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Likeness {
+pub fn compare(heard: &Heard, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Equality {
     let rule = match heard {
         Heard::Push => Rule::Exact,
         Heard::Monitored => Rule::Monitored,
         Heard::Answer(request) => rule(request),
     };
     match rule.apply(left, right, pairs) {
-        None => Likeness::Different,
-        Some(shown) if shown == *right => Likeness::Same,
-        Some(shown) => Likeness::ByNature(shown),
+        None => Equality::Different,
+        Some(shown) if shown == *right => Equality::Same,
+        Some(shown) => Equality::ByNature(shown),
     }
 }
 
@@ -391,9 +391,9 @@ mod tests {
         let arguments: Vec<_> = request.split(' ').map(|word| word.as_bytes().to_vec().into()).collect();
         let heard = Heard::Answer(Request::new(&arguments, 0));
         match compare(&heard, &frame(left), &frame(right), pairs) {
-            Likeness::Same => "=".into(),
-            Likeness::Different => "different".into(),
-            Likeness::ByNature(shown) => {
+            Equality::Same => "=".into(),
+            Equality::Different => "different".into(),
+            Equality::ByNature(shown) => {
                 let mut session = Session::default();
                 let ann = session.connection("a");
                 session.push(Action::Answer(ann, shown));
@@ -502,7 +502,7 @@ mod tests {
         let heard = Heard::Answer(exec);
         let of =
             |left: &str, right: &str| compare(&heard, &frame(left), &frame(right), &mut Pairs::default());
-        assert!(matches!(of("[[:1 :2] \"v\"]", "[[:3 :4] \"v\"]"), Likeness::ByNature(_)));
-        assert_eq!(of("[[:1 :2] \"v\"]", "[[:1 :2] \"w\"]"), Likeness::Different);
+        assert!(matches!(of("[[:1 :2] \"v\"]", "[[:3 :4] \"v\"]"), Equality::ByNature(_)));
+        assert_eq!(of("[[:1 :2] \"v\"]", "[[:1 :2] \"w\"]"), Equality::Different);
     }
 }

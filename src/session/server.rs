@@ -28,14 +28,14 @@ const TURNS: usize = 8;
 /// How long a server that ends may take from its first connection to its last.
 const GOING: Duration = Duration::from_millis(200);
 const READ_BUFFER: usize = 64 * 1024;
-/// How much memory what has come to a connection and was not taken may take: the largest limit that Redis has by default for
-/// what waits for a reader, `client-output-buffer-limit replica 256mb`.
+/// How much memory what has come to a connection and was not taken may take: the largest limit that Redis has by
+/// default for what waits for a reader, `client-output-buffer-limit replica 256mb`.
 const UNTAKEN: u64 = 256 * 1024 * 1024;
 
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Nobody answers there.
+    /// No server answers there.
     #[error("cannot connect to {server}: {source}")]
     Unreachable {
         /// Where.
@@ -43,7 +43,7 @@ pub enum ServerError {
         /// Why not.
         source: RemoteError,
     },
-    /// It lets nobody in with this password, or without one.
+    /// It refuses the login, with this password or without one.
     #[error("{server} refuses: {text}")]
     Refused {
         /// Where.
@@ -119,7 +119,7 @@ impl Inbox {
     }
 }
 
-/// Tells the one who waits that something has come.
+/// Wakes the task that waits for answers.
 #[derive(Default)]
 struct Activity {
     count: AtomicUsize,
@@ -321,7 +321,7 @@ impl Server {
         }
     }
 
-    /// Returns when the server has done all that it was told, and what it has written has left it: two round trips,
+    /// Returns when the server has run all requests, and has sent what it has written: two round trips,
     /// because it writes the answers of one turn of its loop in any order, and more where `sent` bytes take it
     /// several turns to read.
     pub(super) async fn barrier(&mut self, sent: usize) -> Result<(), ServerError> {
@@ -430,7 +430,7 @@ impl Server {
     }
 
     /// What would be taken.
-    pub(super) fn peek(&self, number: usize) -> Option<Received> {
+    pub(super) fn front(&self, number: usize) -> Option<Received> {
         match self.connections.get(number) {
             Some(Some(connection)) => connection.inbox.lock().queue.front().cloned(),
             _ => None,

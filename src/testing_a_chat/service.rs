@@ -29,7 +29,7 @@ impl ChatServer {
         Ok(Self { redis, seen, _running: running })
     }
 
-    /// Somebody says something: it is remembered, and all servers are told.
+    /// A user says something: it is kept in the history and published to all servers.
     fn say(&self, text: &str) -> RedisResult<()> {
         let mut connection = self.redis.get_connection()?;
         redis::pipe().atomic().rpush("history", text).publish("chat", text).exec(&mut connection)

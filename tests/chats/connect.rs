@@ -8,20 +8,20 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Connection, Msg, RedisResult};
 
 /// How long anybody waits for anything before the test fails: far longer than it takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection that blocks its thread.
 pub fn connect(broker: &Broker) -> RedisResult<Connection> {
     let connection = Client::open(broker.url())?.get_connection()?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_read_timeout(Some(TIMEOUT))?;
     Ok(connection)
 }
 
 /// A connection for async code.
 pub async fn connect_async(broker: &Broker) -> RedisResult<MultiplexedConnection> {
     let patient = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
+        .set_connection_timeout(Some(TIMEOUT))
+        .set_response_timeout(Some(TIMEOUT));
     Client::open(broker.url())?.get_multiplexed_async_connection_with_config(&patient).await
 }
 
@@ -34,7 +34,7 @@ pub async fn subscribe_async(broker: &Broker, channel: &str) -> RedisResult<redi
 
 /// The next message that arrives.
 pub async fn next(messages: &mut (impl Stream<Item = Msg> + Unpin)) -> String {
-    let message = tokio::time::timeout(PATIENCE, messages.next()).await;
+    let message = tokio::time::timeout(TIMEOUT, messages.next()).await;
     let message = message.expect("a message comes").expect("the connection stays");
     message.get_payload().expect("messages are text")
 }

@@ -84,7 +84,7 @@ use std::{
 use minibroker::{
     Version,
     internal::conform::{
-        answers::{Answers, Witness},
+        answers::{Answers, Reference},
         control::Control,
         differences::{self, Difference},
         markers,
@@ -149,7 +149,7 @@ type Found = BTreeMap<usize, (String, Vec<String>)>;
 const RECORD: &str = "RECORD_ANSWERS=1 cargo test --test comparison answer";
 
 /// The servers whose answers are recorded.
-const WITNESSES: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
+const REFERENCES: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
 
 /// The cases of a family, and what is recorded of them.
 struct Family {
@@ -175,19 +175,19 @@ impl Family {
     fn record(&self, only: Option<&str>) -> Result<(), String> {
         let mut servers = servers::real().collect::<Result<Vec<_>, _>>()?;
         servers.sort_by(|one, other| one.name.cmp(&other.name));
-        servers.retain(|server| WITNESSES.contains(&server.name.as_str()));
-        if !servers.iter().map(|server| server.name.as_str()).eq(WITNESSES) {
+        servers.retain(|server| REFERENCES.contains(&server.name.as_str()));
+        if !servers.iter().map(|server| server.name.as_str()).eq(REFERENCES) {
             let found: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
             return Err(format!(
                 "recording wants {}, and there is {}",
-                WITNESSES.join(", "),
+                REFERENCES.join(", "),
                 found.join(", ")
             ));
         }
-        let witness =
-            |server: &Server| Witness { name: server.name.clone(), release: server.release.clone() };
-        let mut answers = Answers::of(servers.iter().map(witness).collect());
-        let rows = differences::read("differences.md", &read("differences.md")?, &self.name, &WITNESSES)?;
+        let reference =
+            |server: &Server| Reference { name: server.name.clone(), release: server.release.clone() };
+        let mut answers = Answers::of(servers.iter().map(reference).collect());
+        let rows = differences::read("differences.md", &read("differences.md")?, &self.name, &REFERENCES)?;
         let mut runners = servers.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
         for scenario in &self.scenarios {
             for (index, runner) in runners.iter_mut().enumerate() {
@@ -277,7 +277,7 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn new(family: &'a Family, real: &'a [Server]) -> Result<Self, String> {
-        let recorded = family.answers.witnesses.iter().map(|witness| witness.name.as_str());
+        let recorded = family.answers.references.iter().map(|reference| reference.name.as_str());
         let names: Vec<&str> = recorded.chain(real.iter().map(|server| server.name.as_str())).collect();
         let rows = differences::read("differences.md", &read("differences.md")?, &family.name, &names)?;
         // Each server is compared with a minibroker that speaks its version.
@@ -329,12 +329,12 @@ impl<'a> Comparison<'a> {
     fn recorded(&mut self, scenario: &Scenario, protocol: Protocol) -> References<'a> {
         let answers = &self.family.answers;
         let mut references = References::new();
-        for (index, witness) in answers.witnesses.iter().enumerate() {
+        for (index, reference) in answers.references.iter().enumerate() {
             if let Some(recorded) = answers.outcomes(scenario, index, protocol) {
-                references.push((&witness.name, recorded.into_iter().cloned().collect()));
+                references.push((&reference.name, recorded.into_iter().cloned().collect()));
             }
         }
-        if references.len() < WITNESSES.len() {
+        if references.len() < REFERENCES.len() {
             let (file, line, title) = (&self.family.file, scenario.line(), &scenario.title);
             let text = format!("{file}:{line}: the answers to \"{title}\" are not recorded: {RECORD}");
             self.found.insert(line, (text, Vec::new()));
@@ -358,8 +358,8 @@ impl<'a> Comparison<'a> {
                 self.live[index].run(scenario, protocol, hint.map(|(_, answers)| answers.as_slice()));
             let outcomes = outcomes.map_err(|error| format!("{}: {error}", self.family.file))?;
             let is_this =
-                |witness: &Witness| witness.name == server.name && witness.release == server.release;
-            let recorded = answers.witnesses.iter().position(is_this);
+                |reference: &Reference| reference.name == server.name && reference.release == server.release;
+            let recorded = answers.references.iter().position(is_this);
             let recorded = recorded.and_then(|index| answers.outcomes(scenario, index, protocol));
             let Some(recorded) = recorded else {
                 references.push((&server.name, outcomes));

@@ -14,7 +14,7 @@ use minibroker::Version;
 use minibroker::internal::conform::control::Control;
 
 /// How long a server may take to start. Only a bound: on a busy machine everything takes long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running server, real or `minibroker`; it ends with the value.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
         .stderr(Stdio::null())
         .spawn()?;
     let mut process = Process { child, folder };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(status) = process.child.try_wait()? {
             return Err(io::Error::other(format!("it ended at once: {status}")));

@@ -208,7 +208,7 @@ fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &
     for ((about, ours), real) in ours.iter().zip(real) {
         match (ours, real) {
             (Came::Frame(one), Came::Frame(other)) => {
-                if rules::compare(about, one, other, pairs) != rules::Likeness::Different {
+                if rules::compare(about, one, other, pairs) != rules::Equality::Different {
                     continue;
                 }
                 match listed::difference(server, about, one, other) {

@@ -15,7 +15,7 @@ use crate::program::{Moment, Program};
 use crate::servers::{self, Server};
 
 /// How long a server may take for what it always does at once.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a server may take to end that has closed all connections.
 const CRASH: Duration = Duration::from_secs(3);
 /// What a server reads at least in one turn of its loop.
@@ -52,7 +52,7 @@ impl Real {
         settings.extend(["--unixsocket".into(), socket.display().to_string()]);
         let server = servers::start(program, &settings).map_err(told)?;
         let control = UnixStream::connect(&socket).map_err(told)?;
-        control.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+        control.set_read_timeout(Some(TIMEOUT)).map_err(told)?;
         Ok(Self { server, socket, control })
     }
 
@@ -135,7 +135,7 @@ struct OnReal<'a> {
 impl Stage for OnReal<'_> {
     fn connect(&mut self, client: usize) -> Result<u64, Stop> {
         let mut stream = UnixStream::connect(&self.real.socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         stream.write_all(&request_bytes(&["CLIENT", "ID"]))?;
         let answer = line(&mut stream)?;
         let number =

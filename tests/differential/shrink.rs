@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::program::{Program, Step};
 
 /// How long this may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A shorter program with which `fails` finds something, and what that is.
 pub fn shrink<F>(program: Program, failure: F, fails: impl FnMut(&Program) -> Option<F>) -> (Program, F) {
@@ -30,7 +30,7 @@ struct Shrinking<F, T> {
 
 impl<F, T: FnMut(&Program) -> Option<F>> Shrinking<F, T> {
     fn is_over(&self) -> bool {
-        self.began.elapsed() > PATIENCE
+        self.began.elapsed() > TIMEOUT
     }
 
     /// Keeps a program if it fails; true if so.

@@ -9,7 +9,7 @@ use redis::{AsyncConnectionConfig, Client};
 use tokio::io::AsyncWriteExt;
 
 use crate::Outcome;
-use crate::wire::{PATIENCE, Wire};
+use crate::wire::{TIMEOUT, Wire};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -70,7 +70,7 @@ fn a_session_of_thirty_days_expires_in_no_time() -> Outcome {
     assert_eq!(redis::cmd("PTTL").arg("session:ann").query::<i64>(&mut connection)?, 1);
     broker.advance(MILLISECOND);
     assert_eq!(redis::cmd("GET").arg("session:ann").query::<Option<String>>(&mut connection)?, None);
-    assert!(began.elapsed() < PATIENCE);
+    assert!(began.elapsed() < TIMEOUT);
     Ok(())
 }
 
@@ -374,7 +374,7 @@ fn a_running_clock_jumps_and_runs_on() -> Outcome {
 #[tokio::test]
 async fn a_client_on_the_tests_runtime_sees_time_move() -> Outcome {
     let broker = stopped()?;
-    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
     let client = Client::open(broker.url())?;
     let mut waiter = client.get_multiplexed_async_connection_with_config(&patient).await?;
     let waits = tokio::spawn(async move {

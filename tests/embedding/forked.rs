@@ -8,7 +8,7 @@ use fork::{Fork, fork, waitpid};
 use minibroker::{Broker, Filter};
 
 use crate::Outcome;
-use crate::wire::{PATIENCE, Wire};
+use crate::wire::{TIMEOUT, Wire};
 
 /// Drops this in a forked child, and says whether it did so without a panic.
 fn drops_in_a_child<T>(owned: T) -> Result<(bool, T), Box<dyn std::error::Error>> {
@@ -22,7 +22,7 @@ fn drops_in_a_child<T>(owned: T) -> Result<(bool, T), Box<dyn std::error::Error>
         Fork::Parent(child) => {
             drop(theirs);
             // A child that hangs does not hold this test up for ever.
-            ours.set_read_timeout(Some(PATIENCE))?;
+            ours.set_read_timeout(Some(TIMEOUT))?;
             let mut dropped = [0];
             ours.read_exact(&mut dropped)?;
             let _ = waitpid(child);

@@ -12,7 +12,7 @@ use redis::{AsyncCommands, Commands};
 use tokio::io::AsyncReadExt;
 
 use crate::Outcome;
-use crate::wire::{PATIENCE, Wire};
+use crate::wire::{TIMEOUT, Wire};
 
 fn is_refused(broker: &Broker) -> bool {
     match TcpStream::connect(broker.addr().expect("it listens")) {
@@ -48,7 +48,7 @@ impl Wake for Reconnect {
         let mut came = self.came.lock().expect("nobody panics");
         while came.len() < 2 {
             let stream = TcpStream::connect(self.place).expect("the broker listens");
-            stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
+            stream.set_read_timeout(Some(TIMEOUT)).expect("it is not zero");
             let mut wire = Wire(stream);
             wire.ask("PING", "+PONG\r\n").expect("the broker answers");
             came.push(wire);

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use crate::Outcome;
-use crate::wire::PATIENCE;
+use crate::wire::TIMEOUT;
 
 /// A connection of the redis crate over a stream in memory, with the task that drives it.
 async fn connect(broker: &Broker) -> redis::RedisResult<MultiplexedConnection> {
@@ -19,7 +19,7 @@ async fn connect(broker: &Broker) -> redis::RedisResult<MultiplexedConnection> {
         let info = RedisConnectionInfo::default();
         match MultiplexedConnection::new(&info, stream).await {
             Ok((mut connection, driver)) => {
-                connection.set_response_timeout(PATIENCE);
+                connection.set_response_timeout(TIMEOUT);
                 // The test may have ended.
                 let _ = give.send(Ok(connection));
                 driver.await;

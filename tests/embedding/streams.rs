@@ -12,7 +12,7 @@ use minibroker::{Broker, ClientStream, Ending, EventKind, Filter};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::Outcome;
-use crate::wire::{PATIENCE, Wire};
+use crate::wire::{TIMEOUT, Wire};
 
 struct Unpark(Thread);
 
@@ -75,7 +75,7 @@ impl Memory {
     /// Waits for bytes; 0 at the end.
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             match self.poll_take(&mut Context::from_waker(&waker), space) {
                 Poll::Ready(read) => return read,
@@ -531,7 +531,7 @@ fn an_answer_that_is_read_while_it_is_written_arrives_whole() -> Outcome {
         let answer = format!("${LENGTH}\r\n{}\r\n", "x".repeat(LENGTH)).into_bytes();
         let mut read = vec![0; answer.len()];
         for _ in 0..REQUESTS {
-            tokio::time::timeout(PATIENCE, reads.read_exact(&mut read)).await??;
+            tokio::time::timeout(TIMEOUT, reads.read_exact(&mut read)).await??;
             assert!(read == answer);
         }
         requests.await??;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use minibroker::Broker;
 
 /// How long anybody waits for anything before the test fails: far longer than it takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection.
 pub struct Wire(pub TcpStream);
@@ -15,8 +15,8 @@ pub struct Wire(pub TcpStream);
 impl Wire {
     pub fn connect(broker: &Broker) -> io::Result<Self> {
         let stream = TcpStream::connect(broker.addr().expect("it listens"))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self(stream))
     }

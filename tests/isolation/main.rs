@@ -29,7 +29,7 @@ const FILES: usize = 10;
 /// An address of this machine on which nobody else takes ports.
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 77, 77);
 /// How long anybody waits for anything before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// What 10,000 brokers may leave to the allocator; 2 KB of each would be more.
 const MEMORY_LEFT: usize = 16 * 1024 * 1024;
 
@@ -76,7 +76,7 @@ fn many_live_side_by_side(count: usize) -> Outcome {
         let broker = Broker::start()?;
         let mut client = TcpStream::connect(broker.addr().expect("it listens"))?;
         client.set_nodelay(true)?;
-        client.set_read_timeout(Some(PATIENCE))?;
+        client.set_read_timeout(Some(TIMEOUT))?;
         ask(&mut client, &format!("SET key {number:06}"), "+OK\r\n")?;
         ask(&mut client, "SUBSCRIBE chat", "*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n")?;
         all.push((broker, client));
@@ -137,7 +137,7 @@ fn held_in_the_end(expected: &Held) -> Result<Held, Box<dyn Error + Send + Sync>
     let began = Instant::now();
     loop {
         let held = Held::now()?;
-        if (held.threads, held.files) == (expected.threads, expected.files) || began.elapsed() > PATIENCE {
+        if (held.threads, held.files) == (expected.threads, expected.files) || began.elapsed() > TIMEOUT {
             return Ok(held);
         }
         thread::yield_now();

@@ -8,7 +8,7 @@ use minibroker::internal::resp::{OwnedRequest, Parser};
 use minibroker::{Broker, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::peer::{PATIENCE, Peer, encode, info};
+use super::peer::{Peer, TIMEOUT, encode, info};
 
 const PASSWORD: &str = "s3cret";
 const NOAUTH: &[u8] = b"-NOAUTH Authentication required.\r\n";
@@ -49,7 +49,7 @@ async fn is_limited<S: AsyncRead + AsyncWrite + Unpin>(mut connect: impl AsyncFn
 }
 
 async fn in_time(test: impl Future<Output = ()>) {
-    tokio::time::timeout(PATIENCE, test).await.expect("it is still there");
+    tokio::time::timeout(TIMEOUT, test).await.expect("it is still there");
 }
 
 #[tokio::test]

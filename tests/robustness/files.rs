@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use minibroker::Broker;
 
-use super::peer::PATIENCE;
+use super::peer::TIMEOUT;
 
 /// Says that this process is the one with few files.
 const HAS_FEW: &str = "MINIBROKER_TEST_FEW_FILES";
@@ -24,7 +24,7 @@ fn serve() {
 
 fn connect(port: u16) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     BufReader::new(stream)
 }
 

@@ -11,7 +11,7 @@ use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::Parser;
 use minibroker::{Broker, Value, Version};
 
-use super::peer::{Bystander, PATIENCE, Peer, encode, info, repeat_without_growing};
+use super::peer::{Bystander, Peer, TIMEOUT, encode, info, repeat_without_growing};
 
 #[test]
 fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_everything() {
@@ -43,7 +43,7 @@ fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_ever
         for sent in 0..MESSAGES {
             receivers.push(publisher.command(["PUBLISH", "chat", &message]).as_integer().unwrap());
             if sent >= AHEAD {
-                read.recv_timeout(PATIENCE).unwrap();
+                read.recv_timeout(TIMEOUT).unwrap();
             }
         }
         // Both at first; only one since 32 MB waited for the other, besides what the system's buffers hold.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use minibroker::{Broker, Value};
 
 /// How long a broken broker may keep a test waiting. A working one answers in microseconds.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One connection.
 pub struct Peer {
@@ -20,8 +20,8 @@ impl Peer {
     pub fn connect(broker: &Broker) -> Self {
         let stream = TcpStream::connect(broker.addr().expect("it listens")).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         Self { stream, read: Vec::new() }
     }
 

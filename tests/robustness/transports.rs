@@ -16,7 +16,7 @@ use minibroker::internal::resp::OwnedRequest;
 use minibroker::internal::server::{Clock, Shared};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::peer::{Bystander, PATIENCE};
+use super::peer::{Bystander, TIMEOUT};
 
 /// A connection that gives what it is told to give, in pieces, for so many reads, and takes what it is told to take.
 struct Odd {
@@ -117,7 +117,7 @@ async fn a_client_that_sends_without_end_leaves_others_their_turn() {
         let flood = Odd { endless: true, piece, ..odd("PING\r\n".repeat(1000)) };
         let taken = Arc::clone(&flood.taken);
         let flood = tokio::spawn(Arc::clone(&shared).serve(flood, Address::default()));
-        tokio::time::timeout(PATIENCE, ping(&shared)).await.expect("nobody else is served");
+        tokio::time::timeout(TIMEOUT, ping(&shared)).await.expect("nobody else is served");
         assert!(taken.load(Ordering::Relaxed) > 0);
         flood.abort();
     }
@@ -136,7 +136,7 @@ async fn long_answers_are_written_before_more_is_asked() {
     let asks = Odd { ends: true, piece: request.len() * ASKED_IN_A_READ, ..odd(request.repeat(2000)) };
     let (taken, offered) = (Arc::clone(&asks.taken), Arc::clone(&asks.offered));
     let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
-    tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
+    tokio::time::timeout(TIMEOUT, served).await.expect("it is still there").unwrap();
     let answer = b"$100000\r\n\r\n".len() + LONG;
     assert_eq!(taken.load(Ordering::Relaxed), answer * 2000);
     let offered = offered.load(Ordering::Relaxed);
@@ -149,7 +149,7 @@ async fn a_client_that_ends_with_its_last_request_is_answered_all_the_same() {
     let hasty = Odd { ends: true, piece: 600, ..odd("PING\r\n".repeat(1000)) };
     let taken = Arc::clone(&hasty.taken);
     let served = tokio::spawn(Arc::clone(&shared).serve(hasty, Address::default()));
-    tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
+    tokio::time::timeout(TIMEOUT, served).await.expect("it is still there").unwrap();
     assert_eq!(taken.load(Ordering::Relaxed), b"+PONG\r\n".len() * 1000);
 }
 
@@ -161,7 +161,7 @@ async fn a_client_that_is_full_and_asks_for_more_than_its_limit_is_cut_off_thoug
     let shared = shared(Config { output_limit_normal: limit, ..Config::default() });
     let asks = Odd { takes: false, piece: 20_000, ..odd("ECHO x\r\n".repeat(5000)) };
     let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
-    tokio::time::timeout(PATIENCE, served).await.expect("it is still there").unwrap();
+    tokio::time::timeout(TIMEOUT, served).await.expect("it is still there").unwrap();
     assert!(shared.engine().state().clients.is_empty());
 }
 

@@ -108,7 +108,7 @@ fn an_answer_that_is_not_the_one_of_the_session_is_shown_with_what_was_sent() ->
 fn what_never_comes_and_what_comes_in_addition_are_differences() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let file = folder.with("less.session", "ann > BLPOP nothing 0\nann < [\"nothing\" \"x\"]\n")?;
-    let less = replay(&file, &broker.url(), &["--patience", "1"])?.with(1);
+    let less = replay(&file, &broker.url(), &["--timeout", "1"])?.with(1);
     assert!(less.out.contains("- ann < [\"nothing\" \"x\"]\n+ # nothing for ann\n"), "{}", less.out);
     let text = "ann > SUBSCRIBE c\nann < [\"subscribe\" \"c\" :1]\nbob > PUBLISH c x\nbob < :1\n";
     let more = replay(&folder.with("more.session", text)?, &broker.url(), &[])?.with(1);

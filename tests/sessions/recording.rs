@@ -13,7 +13,7 @@ use crate::Tested;
 use crate::program::{Folder, Recorder, all, compare, replay, url};
 
 /// How long anything may take before the test fails: far longer than it takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Two clients that talk to each other by a queue, a stream and a channel, on which a third listens.
 fn chat(proxy: SocketAddr, server: SocketAddr) -> Tested {
@@ -79,7 +79,7 @@ fn a_recording_can_be_read_while_it_is_made() -> Tested {
     let recorder = Recorder::start(&broker.url(), &file)?;
     let mut client = redis::Client::open(url(recorder.addr))?.get_connection()?;
     let _: () = client.set("k", "v")?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !fs::read_to_string(&file)?.contains("c1 > SET k v\nc1 < +OK\n") {
         assert!(Instant::now() < deadline, "{}", fs::read_to_string(&file)?);
         std::thread::yield_now();

@@ -43,12 +43,12 @@ pub(crate) fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, FormatEr
     Ok(lines)
 }
 
-/// Adds a line to another. True: it ends in a backslash that is not escaped, and the next goes on with its string.
+/// Adds a line to another. True: it ends in a backslash that is not escaped, and the next continues its string.
 fn join(whole: &mut String, line: &str) -> bool {
     let backslashes = line.bytes().rev().take_while(|byte| *byte == b'\\').count();
-    let goes_on = backslashes % 2 == 1;
-    whole.push_str(if goes_on { &line[..line.len() - 1] } else { line });
-    goes_on
+    let continues = backslashes % 2 == 1;
+    whole.push_str(if continues { &line[..line.len() - 1] } else { line });
+    continues
 }
 
 fn is_name(name: &str) -> bool {

@@ -60,7 +60,7 @@ fn a_name_that_one_line_has_may_be_misspelt() {
 }
 
 #[test]
-fn errors_tell_the_line() {
+fn errors_name_the_line() {
     for (text, line, part) in [
         ("a > GET k\na < OK\n", 2, "an answer is expected"),
         ("a > GET \"k\n", 1, "not closed"),

@@ -126,7 +126,7 @@ impl Wrapped<'_> {
         }
     }
 
-    /// A string, which goes on in the next line behind a backslash where it is long.
+    /// A string; a long one continues in the next line behind a backslash.
     fn quoted(&mut self, bytes: &[u8]) {
         let quoted = quote(bytes);
         if quoted.len() <= WIDTH {

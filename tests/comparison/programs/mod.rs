@@ -50,7 +50,7 @@ use std::{
     net::TcpStream,
 };
 
-use minibroker::internal::conform::{control::PATIENCE, markers::Markers, wire};
+use minibroker::internal::conform::{control::TIMEOUT, markers::Markers, wire};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -354,7 +354,7 @@ fn converse(server: &Server, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<u8>>, 
     let told = |error: std::io::Error| format!("{}: {error}", server.name);
     let mut stream = TcpStream::connect(server.addr).map_err(told)?;
     stream.set_nodelay(true).map_err(told)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+    stream.set_read_timeout(Some(TIMEOUT)).map_err(told)?;
     stream
         .write_all(&requests.iter().flat_map(|request| wire::request(request)).collect::<Vec<_>>())
         .map_err(told)?;

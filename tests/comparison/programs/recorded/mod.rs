@@ -18,7 +18,7 @@ use minibroker::internal::{
     session::{
         Action, Argument, Frame, Placeholder, PlaceholderKind, Session,
         conversation::{Heard, Request},
-        rules::{self, Likeness, Pairs},
+        rules::{self, Equality, Pairs},
     },
 };
 use proptest::{
@@ -81,7 +81,7 @@ fn alike(exchange: &Exchange, answer: &Frame) -> Result<bool, String> {
     let request = exchange.request();
     let tells_times = request.name == "xpending" || request.name.starts_with("xinfo|");
     let compared = rules::compare(&Heard::Answer(request), &exchange.answer, answer, &mut Pairs::default());
-    Ok(tells_times && compared != Likeness::Different)
+    Ok(tells_times && compared != Equality::Different)
 }
 
 /// An answer without what differs each time.
