@@ -13,18 +13,28 @@ pub enum Language {
     Python,
     Node,
     Ruby,
+    Rust,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Language; 3] = [Language::Python, Language::Node, Language::Ruby];
+    pub const ALL: [Language; 4] = [Language::Python, Language::Node, Language::Ruby, Language::Rust];
 
-    /// The folder of its programs, and that of its libraries.
-    pub fn folder(self) -> &'static str {
+    /// The folder of its libraries.
+    fn name(self) -> &'static str {
         match self {
             Language::Python => "python",
             Language::Node => "node",
             Language::Ruby => "ruby",
+            Language::Rust => "rust",
+        }
+    }
+
+    /// The folder of its programs.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Language::Rust => "rust/src/bin",
+            language => language.name(),
         }
     }
 
@@ -34,6 +44,7 @@ impl Language {
             Language::Python => ".py",
             Language::Node => ".js",
             Language::Ruby => ".rb",
+            Language::Rust => ".rs",
         }
     }
 
@@ -43,6 +54,7 @@ impl Language {
             Language::Python => "programs in Python",
             Language::Node => "programs in Node",
             Language::Ruby => "programs in Ruby",
+            Language::Rust => "programs in Rust",
         }
     }
 
@@ -52,29 +64,43 @@ impl Language {
             [const { OnceLock::new() }; Language::ALL.len()];
         *THERE[self as usize].get_or_init(|| match self {
             Language::Python => {
-                is_made_from(self, &["python/requirements.txt"]) && runs(&mut self.program(), &["-V"])
+                is_made_from(self, &["requirements.txt"]) && runs(&mut self.program(), &["-V"])
             }
             Language::Node => {
-                is_made_from(self, &["node/package-lock.json"]) && runs(&mut self.program(), &["-v"])
+                is_made_from(self, &["package-lock.json"]) && runs(&mut self.program(), &["-v"])
             }
             // Version 7 is configured in another way.
             Language::Ruby => {
                 let of_version_6 = "require 'sidekiq'; exit Sidekiq::VERSION.start_with?('6.')";
                 runs(&mut self.program(), &["-e", of_version_6])
             }
+            // The programs are built with their libraries, so their texts count too.
+            Language::Rust => {
+                let mut files = vec!["Cargo.toml".to_owned(), "Cargo.lock".to_owned()];
+                let programs = crate::files(&folder().join(self.folder()), self.suffix());
+                files.extend(programs.iter().map(|name| format!("src/bin/{name}.rs")));
+                is_made_from(self, &files)
+            }
         })
     }
 
     /// A command that runs a program.
     pub fn command(self, name: &str) -> Command {
+        if self == Language::Rust {
+            return Command::new(libraries().join("rust/debug").join(name));
+        }
         let mut command = self.program();
         command.arg(folder().join(self.folder()).join(format!("{name}{}", self.suffix())));
         command
     }
 
     /// What runs its programs, in an environment that finds the libraries.
+    ///
+    /// # Panics
+    ///
+    /// For Rust, whose programs run by themselves.
     fn program(self) -> Command {
-        let libraries = libraries().join(self.folder());
+        let libraries = libraries().join(self.name());
         match self {
             Language::Python => {
                 let mut command = Command::new(libraries.join("bin/python"));
@@ -99,6 +125,7 @@ impl Language {
                 command.arg("-W0").env_remove("RUBYOPT").env_remove("RUBYLIB");
                 command
             }
+            Language::Rust => unreachable!("programs in Rust run by themselves"),
         }
     }
 }
@@ -112,9 +139,10 @@ fn libraries() -> PathBuf {
 }
 
 /// Whether `setup` has made a language's folder from these files as they are now.
-fn is_made_from(language: Language, files: &[&str]) -> bool {
-    let made_from = fs::read(libraries().join(language.folder()).join("made-from"));
-    let now = files.iter().map(|file| fs::read(folder().join(file))).collect::<Result<Vec<_>, _>>();
+fn is_made_from(language: Language, files: &[impl AsRef<Path>]) -> bool {
+    let made_from = fs::read(libraries().join(language.name()).join("made-from"));
+    let from = folder().join(language.name());
+    let now = files.iter().map(|file| fs::read(from.join(file))).collect::<Result<Vec<_>, _>>();
     made_from.is_ok_and(|made_from| now.is_ok_and(|now| now.concat() == made_from))
 }
 

@@ -61,6 +61,13 @@ programs! {
     Ruby {
         sidekiq_jobs: "sidekiq_jobs",
     }
+    Rust {
+        apalis_tasks: "apalis_tasks",
+        scripts_and_functions_of_fred: "fred_scripts",
+        scripts_of_the_redis_crate: "redis_scripts",
+        rslock_locks: "rslock_locks",
+        scripts_and_functions_of_rustis: "rustis_scripts",
+    }
 }
 
 /// This folder.

@@ -7,15 +7,21 @@ use std::path::Path;
 use crate::section;
 
 /// A language, the folder of its programs, how their comments begin, and where the versions of the libraries stand.
-const LANGUAGES: [(&str, &str, &str, &str); 3] = [
+const LANGUAGES: [(&str, &str, &str, &str); 4] = [
     ("Python", "python", "# ", "requirements.txt"),
     ("Node", "node", "// ", "package.json"),
     ("Ruby", "ruby", "# ", ""),
+    ("Rust", "rust/src/bin", "//! ", "../../Cargo.toml"),
 ];
 
 /// The version of a library, as it is written down.
 fn version<'a>(written: &'a str, library: &str) -> Option<&'a str> {
-    let ways = [format!("{library}=="), format!("\"{library}\": \"")];
+    let ways = [
+        format!("{library}=="),
+        format!("\"{library}\": \""),
+        format!("{library} = \"="),
+        format!("{library} = {{ version = \"="),
+    ];
     let rest =
         written.lines().find_map(|line| ways.iter().find_map(|way| line.trim_start().strip_prefix(way)))?;
     rest.split('"').next()
@@ -30,8 +36,9 @@ fn table() -> String {
         let versions = fs::read_to_string(folder.join(versions)).unwrap_or_default();
         let files =
             fs::read_dir(&folder).expect("there are programs").map(|file| file.expect("it is there").path());
-        let is_program =
-            |file: &Path| matches!(file.extension().and_then(|end| end.to_str()), Some("py" | "js" | "rb"));
+        let is_program = |file: &Path| {
+            matches!(file.extension().and_then(|end| end.to_str()), Some("py" | "js" | "rb" | "rs"))
+        };
         let mut files: Vec<_> = files.filter(|file| is_program(file)).collect();
         files.sort();
         for file in files {

@@ -18,7 +18,7 @@ const SERVERS: &str = "MINIBROKER_REQUIRE_SERVERS";
 const PROGRAMS: &str = "MINIBROKER_REQUIRE_PROGRAMS";
 
 /// All of it, in the order of the summary.
-pub const ALL: [Missing; 11] = [
+pub const ALL: [Missing; 12] = [
     Missing {
         name: "redis-server",
         told: "no redis-server on the PATH and none in $MINIBROKER_PEERS (Debian: apt install redis-server)",
@@ -67,6 +67,11 @@ pub const ALL: [Missing; 11] = [
     Missing {
         name: "programs in Ruby",
         told: "no Ruby with Sidekiq 6 (Debian 12: apt install ruby-sidekiq)",
+        required: PROGRAMS,
+    },
+    Missing {
+        name: "programs in Rust",
+        told: "no programs in target/programs, or not of these sources (tests/programs/setup builds them)",
         required: PROGRAMS,
     },
     Missing {
