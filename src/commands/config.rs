@@ -8,7 +8,7 @@ use crate::config::OutputLimit;
 use crate::config::Policy;
 use crate::config::{Class, Config, Version};
 use crate::data::pattern;
-use crate::resp::parse_integer;
+use crate::resp::{Args, parse_integer};
 use crate::spec::{Context, Error, Outcome};
 
 /// One setting.
@@ -421,6 +421,12 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.bulk(&parameter.get(&ctx.state.config));
     }
     Ok(())
+}
+
+/// True for the value of a password in CONFIG SET.
+#[must_use]
+pub fn is_secret_of_set(args: Args<'_>, index: usize) -> bool {
+    index > 2 && index % 2 == 1 && args[index - 1].eq_ignore_ascii_case(b"requirepass")
 }
 
 /// `CONFIG SET name value...`: all of them, or none.

@@ -4,7 +4,7 @@ use super::client::printable;
 use crate::clients::{Close, ReplyMode};
 use crate::config::Version;
 use crate::data::Bytes;
-use crate::resp::{Protocol, parse_integer};
+use crate::resp::{Args, Protocol, parse_integer};
 use crate::spec::numbers::integer_of_32_bits;
 use crate::spec::{Context, Error, Outcome};
 
@@ -33,6 +33,36 @@ pub fn auth(ctx: &mut Context<'_>) -> Outcome {
     log_in(ctx, user, password)?;
     ctx.reply.ok();
     Ok(())
+}
+
+/// True for an argument of AUTH: the user's name and the password. Of a call with more nothing is taken for one.
+#[must_use]
+pub fn is_secret_of_auth(args: Args<'_>, index: usize) -> bool {
+    index > 0 && args.len() <= 3
+}
+
+/// True if HELLO takes this argument for a user's name or password.
+#[must_use]
+pub fn is_secret_of_hello(args: Args<'_>, index: usize) -> bool {
+    // The more lenient reading of a name: a password is rather hidden once too often.
+    let is_name = |name: &[u8]| printable(name, Version::default());
+    if !matches!(&args[1], b"2" | b"3") {
+        return false;
+    }
+    let mut at = 2;
+    while at < index {
+        if args[at].eq_ignore_ascii_case(b"auth") && at + 2 < args.len() {
+            if index <= at + 2 {
+                return true;
+            }
+            at += 3;
+        } else if args[at].eq_ignore_ascii_case(b"setname") && is_name(&args[at + 1]) {
+            at += 2;
+        } else {
+            return false;
+        }
+    }
+    false
 }
 
 /// Checks a user and a password; without a configured password any will do.

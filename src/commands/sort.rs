@@ -9,10 +9,40 @@ use crate::data::string::View;
 use crate::data::value::Value;
 use crate::data::{Bytes, Hash, List, Typed};
 use crate::keyspace::Entry;
-use crate::resp::{parse_decimal, parse_double, up_to_nul};
+use crate::resp::{Args, parse_decimal, parse_double, up_to_nul};
 use crate::spec::numbers::{integer, is_option, without_space_in_front};
 use crate::spec::{Context, Error, Outcome};
 use crate::state::{Lookup, State};
+
+/// The keys of SORT, as far as they are named: the one that is sorted and the last that STORE names.
+#[must_use]
+pub fn sort_keys(args: Args<'_>) -> Vec<(usize, &'static str)> {
+    named_keys(args, true)
+}
+
+/// The keys of SORT_RO, as far as they are named.
+#[must_use]
+pub fn sort_ro_keys(args: Args<'_>) -> Vec<(usize, &'static str)> {
+    named_keys(args, false)
+}
+
+fn named_keys(args: Args<'_>, may_store: bool) -> Vec<(usize, &'static str)> {
+    let is = |at: usize, word: &str| is_option(&args[at], word);
+    let mut found = vec![(1, "RO access")];
+    let mut at = 2;
+    while at < args.len() {
+        let skipped = [("limit", 2), ("get", 1), ("by", 1)];
+        let skipped = skipped.into_iter().find(|(word, _)| is(at, word));
+        if let Some((_, arguments)) = skipped {
+            at += arguments;
+        } else if may_store && is(at, "store") && at + 1 < args.len() {
+            found.truncate(1);
+            found.push((at + 1, "OW update"));
+        }
+        at += 1;
+    }
+    found
+}
 
 /// What the options say.
 struct Options<'a> {

@@ -125,10 +125,11 @@ impl Engine {
     #[allow(clippy::inline_always)]
     pub(super) fn receive(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
-        if self.state.journal.is_on() && !(self.state.config.control && is_control(args)) {
-            self.record_command(client, args);
+        let command = TABLE.find(args, self.state.config.compat);
+        if self.state.journal.is_on() && (command.is_some() || !is_control(&self.state.config, args)) {
+            self.record_command(client, command, args);
         }
-        self.begin(client, args);
+        self.begin(client, command, args);
         // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
@@ -142,8 +143,8 @@ impl Engine {
     /// The first steps of a request, in the order of redis-server's `processCommand`.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn begin(&mut self, client: ClientKey, args: Args<'_>) {
-        match self.admit(client, args) {
+    fn begin(&mut self, client: ClientKey, command: Option<&'static Command>, args: Args<'_>) {
+        match self.admit(client, command, args) {
             None => {}
             Some((command, true)) => self.run_request(client, Origin::Request, command, args),
             Some((command, false)) => self.hold_or_run(client, command, args),
@@ -154,13 +155,18 @@ impl Engine {
     /// running at once: no fault, pause or transaction.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn admit(&mut self, client: ClientKey, args: Args<'_>) -> Option<(&'static Command, bool)> {
+    fn admit(
+        &mut self,
+        client: ClientKey,
+        command: Option<&'static Command>,
+        args: Args<'_>,
+    ) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, .. } = &mut self.state;
         let owner = clients.get_mut(client)?;
         owner.last_interaction = *now;
         *keeps_expired = paused && !owner.internal;
-        let Some(command) = TABLE.find(args, config.compat) else {
+        let Some(command) = command else {
             self.refuse_unknown(client, args);
             return None;
         };
@@ -227,7 +233,7 @@ impl Engine {
         if is_from_browser(&args[0]) {
             return self.state.kill(client);
         }
-        if self.state.config.control && is_control(args) {
+        if is_control(&self.state.config, args) {
             return self.control(client, args, true);
         }
         if let Some(owner) = self.state.clients.get_mut(client) {
@@ -549,10 +555,11 @@ impl Engine {
             self.state.keeps_expired = paused;
         }
         // What faults have looked at before is not looked at once more.
+        let command = TABLE.find(args, self.state.config.compat);
         if owner.pending_fault.is_none() {
-            return self.begin(client, args);
+            return self.begin(client, command, args);
         }
-        if let Some(command) = TABLE.find(args, self.state.config.compat) {
+        if let Some(command) = command {
             self.hold_or_run(client, command, args);
         }
     }

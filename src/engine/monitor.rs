@@ -4,12 +4,9 @@ use super::Engine;
 use crate::clients::ClientKey;
 use crate::clients::Encoded;
 use crate::clients::ReplyMode;
-use crate::commands::client::printable;
-use crate::config::Version;
 use crate::resp::Args;
 use crate::spec::{Command, Flags, Run, Script};
 use crate::state::State;
-use crate::table::TABLE;
 
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";
@@ -19,14 +16,12 @@ const OBSERVER_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
     /// Tells the journal of a command; passwords never.
-    pub(super) fn record_command(&mut self, client: ClientKey, args: Args<'_>) {
-        const WITH_SECRETS: [&[u8]; 3] = [b"auth", b"hello", b"config"];
-        let State { journal, clients, config, now, .. } = &mut self.state;
+    pub(super) fn record_command(&mut self, client: ClientKey, command: Option<&Command>, args: Args<'_>) {
+        let State { journal, clients, now, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
-        if !WITH_SECRETS.iter().any(|name| args[0].eq_ignore_ascii_case(name)) {
+        if command.is_none_or(|command| command.is_secret.is_none()) {
             return journal.command(owner, args.iter(), *now);
         }
-        let command = TABLE.find(args, config.compat);
         let shown: Vec<&[u8]> = (args.iter().enumerate())
             .map(|(index, argument)| if is_secret(command, args, index) { REDACTED } else { argument })
             .collect();
@@ -139,37 +134,7 @@ fn is_public(command: &Command) -> bool {
 /// True for an argument that is a user's name or password. What is not understood as one is shown, as by
 /// redis-server, which replaces them while it reads them.
 fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
-    match command.map(Command::full_name).as_deref() {
-        Some("auth") => index > 0 && args.len() <= 3,
-        Some("hello") => hello_logs_in_at(args, index),
-        Some("config|set") => {
-            index > 2 && index % 2 == 1 && args[index - 1].eq_ignore_ascii_case(b"requirepass")
-        }
-        _ => false,
-    }
-}
-
-/// True if HELLO takes this argument for a user's name or password.
-fn hello_logs_in_at(args: Args<'_>, index: usize) -> bool {
-    // The more lenient reading of a name: a password is rather hidden once too often.
-    let is_name = |name: &[u8]| printable(name, Version::default());
-    if !matches!(&args[1], b"2" | b"3") {
-        return false;
-    }
-    let mut at = 2;
-    while at < index {
-        if args[at].eq_ignore_ascii_case(b"auth") && at + 2 < args.len() {
-            if index <= at + 2 {
-                return true;
-            }
-            at += 3;
-        } else if args[at].eq_ignore_ascii_case(b"setname") && is_name(&args[at + 1]) {
-            at += 2;
-        } else {
-            return false;
-        }
-    }
-    false
+    command.and_then(|command| command.is_secret).is_some_and(|is_secret| is_secret(args, index))
 }
 
 /// A text in double quotes as redis-server's `sdscatrepr` writes it.

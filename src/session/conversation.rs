@@ -1,10 +1,11 @@
 //! Which request an answer answers: what a client has asked and not heard of yet.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::format::Argument;
 use super::frame::Frame;
-use crate::spec::Command;
+use crate::clients::pubsub::Kind;
+use crate::spec::{ChannelAction, Command, Flags};
 use crate::table::TABLE;
 
 /// A request, as far as it matters to its answer.
@@ -38,6 +39,11 @@ impl Request {
         Self { name, arguments, event, queued: Vec::new(), confirmations: None }
     }
 
+    /// Whether its command has this flag.
+    fn is(&self, flag: Flags) -> bool {
+        TABLE.lookup_full(self.name.as_bytes()).is_some_and(|command| command.flags.contains(flag))
+    }
+
     /// Whether the argument is this word, in either case.
     #[must_use]
     pub fn has(&self, index: usize, word: &str) -> bool {
@@ -62,19 +68,23 @@ pub struct Conversation {
     pending: VecDeque<Request>,
     /// The requests of a transaction that has been begun.
     queued: Option<Vec<Request>>,
-    subscribed: [HashSet<Vec<u8>>; 3],
+    subscribed: HashMap<Kind, HashSet<Vec<u8>>>,
     monitors: bool,
     silent: bool,
     /// The next request is not answered.
     skips: bool,
 }
 
-/// The words of subscriptions: to channels, patterns, and channels of a shard.
-const KINDS: [(&str, &str, &str); 3] = [
-    ("subscribe", "unsubscribe", "message"),
-    ("psubscribe", "punsubscribe", "pmessage"),
-    ("ssubscribe", "sunsubscribe", "smessage"),
-];
+/// The first words of messages: to channels, patterns, and channels of a shard.
+const MESSAGES: [(&[u8], Kind); 3] =
+    [(b"message", Kind::Channel), (b"pmessage", Kind::Pattern), (b"smessage", Kind::Shard)];
+
+/// What a command of this name does to subscriptions.
+fn subscriptions(name: &[u8]) -> Option<(ChannelAction, Kind)> {
+    let command = TABLE.lookup(name).filter(|command| command.name.as_bytes() == name)?;
+    let spec = command.channels.filter(|spec| spec.action != ChannelAction::Publish)?;
+    Some((spec.action, spec.kind))
+}
 
 impl Conversation {
     /// The client sends a request.
@@ -91,11 +101,11 @@ impl Conversation {
                 return;
             }
         }
-        self.silent &= request.name != "reset";
+        self.silent &= !request.is(Flags::RESETS);
         // What a subscription says is a message, which is not kept back.
         let has_names = request.arguments.len() > 1;
-        let heard =
-            KINDS.iter().any(|(one, other, _)| request.name == *one && has_names || request.name == *other);
+        let heard = subscriptions(request.name.as_bytes())
+            .is_some_and(|(action, _)| has_names || action == ChannelAction::Unsubscribe);
         if !std::mem::take(&mut self.skips) && !self.silent || heard {
             self.pending.push_back(request);
         }
@@ -116,20 +126,19 @@ impl Conversation {
     /// Something comes.
     pub fn hears(&mut self, frame: &Frame) -> Heard {
         let first = frame.items().first().and_then(Frame::text).unwrap_or_default();
-        let kind_of = |choose: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
-            KINDS.iter().position(|kind| choose(kind).as_bytes() == first)
-        };
         let may_be_push = matches!(frame.kind(), b'*' | b'>') && !first.is_empty();
-        if may_be_push && let Some(kind) = kind_of(|kind| kind.0).or_else(|| kind_of(|kind| kind.1)) {
+        if may_be_push && let Some((action, kind)) = subscriptions(first) {
             let asked = self.pending.front().is_some_and(|request| request.name.as_bytes() == first);
             if asked || frame.kind() == b'>' {
-                return self.confirmed(kind, first, frame, asked);
+                return self.confirmed(kind, action, frame, asked);
             }
         }
         if frame.kind() == b'>' {
             return Heard::Push;
         }
-        if may_be_push && kind_of(|kind| kind.2).is_some_and(|kind| !self.subscribed[kind].is_empty()) {
+        let message = MESSAGES.into_iter().find(|(word, _)| may_be_push && *word == first);
+        if message.is_some_and(|(_, kind)| self.subscribed.get(&kind).is_some_and(|names| !names.is_empty()))
+        {
             return Heard::Push;
         }
         if self.monitors && frame.kind() == b'+' && frame.text().is_some_and(|text| text.ends_with(b"\"")) {
@@ -165,11 +174,12 @@ impl Conversation {
         request
     }
 
-    fn confirmed(&mut self, kind: usize, word: &[u8], frame: &Frame, asked: bool) -> Heard {
+    fn confirmed(&mut self, kind: Kind, action: ChannelAction, frame: &Frame, asked: bool) -> Heard {
         let name = frame.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec);
-        let before = self.subscribed.get(kind).map_or(0, HashSet::len);
-        if let (Some(name), Some(subscribed)) = (name, self.subscribed.get_mut(kind)) {
-            if word.windows(2).any(|two| two == b"un") {
+        let subscribed = self.subscribed.entry(kind).or_default();
+        let before = subscribed.len();
+        if let Some(name) = name {
+            if action == ChannelAction::Unsubscribe {
                 subscribed.remove(&name);
             } else {
                 subscribed.insert(name);

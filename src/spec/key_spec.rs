@@ -152,6 +152,9 @@ impl KeySpec {
     }
 }
 
+/// A function that finds the keys of a call, with what happens to each, where key specs cannot tell.
+pub type FindKeys = fn(Args<'_>) -> Vec<(usize, &'static str)>;
+
 /// Why the keys of a call cannot be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeysError {
@@ -191,8 +194,8 @@ impl Command {
         if !self.accepts(args.len()) {
             return Err(KeysError::Arity);
         }
-        if self.name.starts_with("sort") {
-            return Ok(sort_keys(args, specs().count() > 2));
+        if let Some(find) = self.find_keys {
+            return Ok(find(args));
         }
         let mut found = Vec::new();
         if specs().try_for_each(|spec| spec.find(args, &mut found).ok_or(())).is_err() {
@@ -240,24 +243,6 @@ impl Command {
 /// whose flags depend on its options.
 fn set_flags(args: Args<'_>) -> &'static str {
     if (3..args.len()).any(|at| is(args, at, "get")) { "RW access update" } else { "OW update" }
-}
-
-/// The keys of SORT and SORT_RO, as far as they are named: the one that is sorted and the last that STORE names.
-fn sort_keys(args: Args<'_>, may_store: bool) -> Vec<(usize, &'static str)> {
-    let mut found = vec![(1, "RO access")];
-    let mut at = 2;
-    while at < args.len() {
-        let skipped = [("limit", 2), ("get", 1), ("by", 1)];
-        let skipped = skipped.into_iter().find(|(word, _)| is(args, at, word));
-        if let Some((_, arguments)) = skipped {
-            at += arguments;
-        } else if may_store && is(args, at, "store") && at + 1 < args.len() {
-            found.truncate(1);
-            found.push((at + 1, "OW update"));
-        }
-        at += 1;
-    }
-    found
 }
 
 /// Whether this argument is this word, in either case.

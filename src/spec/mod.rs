@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use crate::config::Version;
+use crate::resp::Args;
 
+mod channel_spec;
 mod context;
 mod error;
 mod flags;
@@ -14,10 +16,11 @@ pub mod numbers;
 pub mod syntax;
 mod table;
 
+pub use channel_spec::{ChannelAction, ChannelSpec};
 pub use context::{Context, Outcome, Wait};
 pub use error::Error;
 pub use flags::{Categories, Flags};
-pub use key_spec::{Begin, Find, KeySpec, KeysError};
+pub use key_spec::{Begin, Find, FindKeys, KeySpec, KeysError};
 pub use table::{Names, Table};
 
 /// What runs when a command is called.
@@ -144,6 +147,12 @@ pub struct Command {
     pub categories: Categories,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// What finds its keys where no spec can.
+    pub find_keys: Option<FindKeys>,
+    /// Where its channels are.
+    pub channels: Option<ChannelSpec>,
+    /// Whether the argument of this index is a password or belongs to one, which nobody is shown.
+    pub is_secret: Option<fn(Args<'_>, usize) -> bool>,
     /// The chapter of the documentation.
     pub group: Group,
     /// The version of Redis that brought it.
@@ -192,6 +201,9 @@ impl Command {
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: &[],
+        find_keys: None,
+        channels: None,
+        is_secret: None,
         group: Group::Generic,
         since: "1.0.0",
         summary: "",

@@ -16,12 +16,13 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "auth",
         arity: -2,
-        flags: HANDSHAKE,
+        flags: HANDSHAKE.or(Flags::OF_CONNECTION),
         since: "1.0.0",
         summary: "Logs the connection in with a password, or with a user name and a password.",
         complexity: "O(N)",
         syntax: "[username^6.0.0] password",
         run: Run::Command(connection::auth),
+        is_secret: Some(connection::is_secret_of_auth),
         ..CONNECTION
     },
     Command {
@@ -38,12 +39,13 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "hello",
         arity: -1,
-        flags: HANDSHAKE,
+        flags: HANDSHAKE.or(Flags::OF_CONNECTION),
         since: "6.0.0",
         summary: "Chooses the protocol version, and may log in and name the connection on the way.",
         complexity: "O(1)",
         syntax: "[arguments{protover:integer [AUTH auth{username password}] [SETNAME clientname]}]",
         run: Run::Command(connection::hello),
+        is_secret: Some(connection::is_secret_of_hello),
         ..CONNECTION
     },
     Command {
@@ -61,7 +63,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "quit",
         arity: -1,
-        flags: HANDSHAKE.or(Flags::ALLOWED_SUBSCRIBED).or(Flags::RUNS_IN_MULTI),
+        flags: HANDSHAKE.or(Flags::ALLOWED_SUBSCRIBED).or(Flags::RUNS_IN_MULTI).or(Flags::OF_CONNECTION),
         since: "1.0.0",
         summary: "Has the server close the connection.",
         complexity: "O(1)",
@@ -72,7 +74,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "reset",
         arity: 1,
-        flags: HANDSHAKE.or(Flags::ALLOWED_SUBSCRIBED).or(Flags::RUNS_IN_MULTI),
+        flags: HANDSHAKE
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::RUNS_IN_MULTI)
+            .or(Flags::OF_CONNECTION)
+            .or(Flags::RESETS),
         since: "6.2.0",
         summary: "Puts the connection back into the state in which it was opened.",
         complexity: "O(1)",
@@ -82,7 +88,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "select",
         arity: 2,
-        flags: Flags::ANYTIME.or(Flags::FAST),
+        flags: Flags::ANYTIME.or(Flags::FAST).or(Flags::OF_CONNECTION),
         since: "1.0.0",
         summary: "Moves the connection to another database.",
         complexity: "O(1)",
@@ -93,6 +99,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "client",
         arity: -2,
+        flags: Flags::OF_CONNECTION,
         categories: Categories::NONE,
         since: "2.4.0",
         summary: "Everything about connections.",

@@ -294,6 +294,7 @@ pub const COMMANDS: &[Command] = &[
                  [GET get-pattern\"pattern\":pattern#1...+] [order(ASC|DESC)] [sorting:ALPHA] \
                  [STORE destination:key#2]",
         run: Run::Command(sort::sort),
+        find_keys: Some(sort::sort_keys),
         ..KEYSPACE
     },
     Command {
@@ -308,6 +309,7 @@ pub const COMMANDS: &[Command] = &[
         syntax: "key:key [BY by-pattern\"pattern\":pattern#1] [LIMIT limit{offset:integer count:integer}] \
                  [GET get-pattern\"pattern\":pattern#1...+] [order(ASC|DESC)] [sorting:ALPHA]",
         run: Run::Command(sort::sort_ro),
+        find_keys: Some(sort::sort_ro_keys),
         ..KEYSPACE
     },
     Command {

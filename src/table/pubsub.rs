@@ -1,7 +1,8 @@
 //! Pub/Sub.
 
+use crate::clients::pubsub::Kind;
 use crate::commands::pubsub;
-use crate::spec::{Command, Flags, Group, KeySpec, Run};
+use crate::spec::{ChannelAction, ChannelSpec, Command, Flags, Group, KeySpec, Run};
 
 /// What the rows have in common.
 const PUBSUB: Command = Command { group: Group::Pubsub, ..Command::EMPTY };
@@ -15,12 +16,14 @@ pub const COMMANDS: &[Command] = &[
             .or(Flags::NOSCRIPT)
             .or(Flags::ANYTIME)
             .or(Flags::PUSH_REPLY)
-            .or(Flags::ALLOWED_SUBSCRIBED),
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::OF_CONNECTION),
         since: "2.0.0",
         summary: "Starts listening to all channels whose names match a pattern.",
         complexity: "O(N)",
         syntax: "pattern:pattern...",
         run: Run::Command(pubsub::psubscribe),
+        channels: Some(ChannelSpec::from(1, Kind::Pattern, ChannelAction::Subscribe)),
         ..PUBSUB
     },
     Command {
@@ -32,6 +35,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N+M)",
         syntax: "channel message",
         run: Run::Command(pubsub::publish),
+        channels: Some(ChannelSpec::one(1, Kind::Channel, ChannelAction::Publish)),
         ..PUBSUB
     },
     Command {
@@ -50,12 +54,14 @@ pub const COMMANDS: &[Command] = &[
             .or(Flags::NOSCRIPT)
             .or(Flags::ANYTIME)
             .or(Flags::PUSH_REPLY)
-            .or(Flags::ALLOWED_SUBSCRIBED),
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::OF_CONNECTION),
         since: "2.0.0",
         summary: "Stops listening to patterns, the named ones or all.",
         complexity: "O(N)",
         syntax: "[pattern:pattern...]",
         run: Run::Command(pubsub::punsubscribe),
+        channels: Some(ChannelSpec::from(1, Kind::Pattern, ChannelAction::Unsubscribe)),
         ..PUBSUB
     },
     Command {
@@ -68,6 +74,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "shardchannel message",
         run: Run::Command(pubsub::spublish),
+        channels: Some(ChannelSpec::one(1, Kind::Shard, ChannelAction::Publish)),
         ..PUBSUB
     },
     Command {
@@ -77,13 +84,15 @@ pub const COMMANDS: &[Command] = &[
             .or(Flags::NOSCRIPT)
             .or(Flags::ANYTIME)
             .or(Flags::PUSH_REPLY)
-            .or(Flags::ALLOWED_SUBSCRIBED),
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::OF_CONNECTION),
         keys: &[KeySpec::range(1, -1, 1, "not_key")],
         since: "7.0.0",
         summary: "Starts listening to shard channels.",
         complexity: "O(N)",
         syntax: "shardchannel...",
         run: Run::Command(pubsub::ssubscribe),
+        channels: Some(ChannelSpec::from(1, Kind::Shard, ChannelAction::Subscribe)),
         ..PUBSUB
     },
     Command {
@@ -93,12 +102,14 @@ pub const COMMANDS: &[Command] = &[
             .or(Flags::NOSCRIPT)
             .or(Flags::ANYTIME)
             .or(Flags::PUSH_REPLY)
-            .or(Flags::ALLOWED_SUBSCRIBED),
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::OF_CONNECTION),
         since: "2.0.0",
         summary: "Starts listening to channels.",
         complexity: "O(N)",
         syntax: "channel...",
         run: Run::Command(pubsub::subscribe),
+        channels: Some(ChannelSpec::from(1, Kind::Channel, ChannelAction::Subscribe)),
         ..PUBSUB
     },
     Command {
@@ -108,13 +119,15 @@ pub const COMMANDS: &[Command] = &[
             .or(Flags::NOSCRIPT)
             .or(Flags::ANYTIME)
             .or(Flags::PUSH_REPLY)
-            .or(Flags::ALLOWED_SUBSCRIBED),
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::OF_CONNECTION),
         keys: &[KeySpec::range(1, -1, 1, "not_key")],
         since: "7.0.0",
         summary: "Stops listening to shard channels, the named ones or all.",
         complexity: "O(N)",
         syntax: "[shardchannel...]",
         run: Run::Command(pubsub::sunsubscribe),
+        channels: Some(ChannelSpec::from(1, Kind::Shard, ChannelAction::Unsubscribe)),
         ..PUBSUB
     },
     Command {
@@ -124,12 +137,14 @@ pub const COMMANDS: &[Command] = &[
             .or(Flags::NOSCRIPT)
             .or(Flags::ANYTIME)
             .or(Flags::PUSH_REPLY)
-            .or(Flags::ALLOWED_SUBSCRIBED),
+            .or(Flags::ALLOWED_SUBSCRIBED)
+            .or(Flags::OF_CONNECTION),
         since: "2.0.0",
         summary: "Stops listening to channels, the named ones or all.",
         complexity: "O(N)",
         syntax: "[channel...]",
         run: Run::Command(pubsub::unsubscribe),
+        channels: Some(ChannelSpec::from(1, Kind::Channel, ChannelAction::Unsubscribe)),
         ..PUBSUB
     },
 ];

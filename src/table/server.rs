@@ -114,7 +114,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "monitor",
         arity: 1,
-        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME).or(Flags::OF_CONNECTION),
         since: "1.0.0",
         summary: "Streams every command that the server runs to this connection.",
         run: Run::Command(server::monitor),
@@ -282,6 +282,7 @@ const CONFIG_SUBCOMMANDS: &[Command] = &[
         syntax: "data{parameter value}...",
         tips: "request_policy:all_nodes response_policy:all_succeeded",
         run: Run::Command(config::set),
+        is_secret: Some(config::is_secret_of_set),
         ..SERVER
     },
     Command {

@@ -15,7 +15,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "multi",
         arity: 1,
-        flags: STEERING.or(Flags::RUNS_IN_MULTI),
+        flags: STEERING.or(Flags::RUNS_IN_MULTI).or(Flags::OF_CONNECTION),
         since: "1.2.0",
         summary: "Starts a transaction: commands are queued from now on.",
         complexity: "O(1)",
@@ -25,7 +25,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "exec",
         arity: 1,
-        flags: Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::SKIP_SLOWLOG).or(Flags::RUNS_IN_MULTI),
+        flags: Flags::NOSCRIPT
+            .or(Flags::ANYTIME)
+            .or(Flags::SKIP_SLOWLOG)
+            .or(Flags::RUNS_IN_MULTI)
+            .or(Flags::OF_CONNECTION),
         since: "1.2.0",
         summary: "Runs the queued commands as one.",
         complexity: "that of the queued commands",
@@ -35,7 +39,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "discard",
         arity: 1,
-        flags: STEERING.or(Flags::RUNS_IN_MULTI),
+        flags: STEERING.or(Flags::RUNS_IN_MULTI).or(Flags::OF_CONNECTION),
         since: "2.0.0",
         summary: "Forgets the queued commands.",
         complexity: "O(N)",
@@ -45,7 +49,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "watch",
         arity: -2,
-        flags: STEERING.or(Flags::RUNS_IN_MULTI),
+        flags: STEERING.or(Flags::RUNS_IN_MULTI).or(Flags::OF_CONNECTION),
         keys: &[KeySpec::range(1, -1, 1, "RO")],
         since: "2.2.0",
         summary: "Has the next transaction fail if one of these keys changes before it.",

@@ -14,9 +14,10 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::broker::DEFAULT_JOURNAL_LIMIT;
+use crate::clients::pubsub::Kind;
 use crate::remote::{Connection, RemoteError, Source, Spoken, TIMEOUT};
 use crate::resp::{OwnedRequest, Value};
-use crate::spec::Flags;
+use crate::spec::{ChannelAction, ChannelSpec, Command, Flags};
 use crate::table::TABLE;
 
 /// With this the names begin of all connections of brokers that are attached.
@@ -165,17 +166,21 @@ impl Log {
         }
         self.lines.push_back(line.to_owned());
         self.readers.retain_mut(|reader| reader.send(line));
-        if let ("publish" | "spublish", [channel, payload]) = (name.as_str(), arguments) {
+        let command = TABLE.lookup(name.as_bytes());
+        let channels = command.and_then(|command| command.channels);
+        if let Some(ChannelSpec { action: ChannelAction::Publish, kind, .. }) = channels
+            && let [channel, payload] = arguments
+        {
             self.keep(Published {
                 number: self.number,
                 channel: channel.clone(),
                 payload: payload.clone(),
-                shard: name == "spublish",
+                shard: kind == Kind::Shard,
                 source: Some(spoken.source.clone()),
                 time: SystemTime::UNIX_EPOCH + spoken.time,
             });
         }
-        self.learn(&name, spoken);
+        self.learn(command, spoken);
     }
 
     /// A client has set its name: it may be one of ours, or an address is another client's now.
@@ -190,7 +195,7 @@ impl Log {
     }
 
     /// Takes what a command says about its client.
-    fn learn(&mut self, name: &str, spoken: Spoken) {
+    fn learn(&mut self, command: Option<&Command>, spoken: Spoken) {
         let is_shared = match spoken.source {
             Source::Script => return,
             Source::Unix => true,
@@ -203,26 +208,23 @@ impl Log {
         if !is_shared {
             facts.blocking.clear();
         }
-        match name {
-            "subscribe" => facts.channels.extend(names()),
-            "psubscribe" => facts.patterns.extend(names()),
+        let Some(command) = command else { return };
+        match command.channels.map(|spec| (spec.action, spec.kind)) {
+            Some((ChannelAction::Subscribe, Kind::Channel)) => facts.channels.extend(names()),
+            Some((ChannelAction::Subscribe, Kind::Pattern)) => facts.patterns.extend(names()),
             // What one of several has left another may still have.
-            "unsubscribe" if !is_shared => {
-                facts.channels.retain(|name| !none_named && names().all(|one| one != *name));
+            Some((ChannelAction::Unsubscribe, kind)) if !is_shared && kind != Kind::Shard => {
+                let left = if kind == Kind::Channel { &mut facts.channels } else { &mut facts.patterns };
+                left.retain(|name| !none_named && names().all(|one| one != *name));
             }
-            "punsubscribe" if !is_shared => {
-                facts.patterns.retain(|name| !none_named && names().all(|one| one != *name));
-            }
-            "reset" if !is_shared => {
+            _ if !is_shared && command.flags.contains(Flags::RESETS) => {
                 facts.channels.clear();
                 facts.patterns.clear();
             }
-            _ => {
-                let command = TABLE.lookup(name.as_bytes());
-                if command.is_some_and(|command| command.flags.contains(Flags::BLOCKING)) {
-                    facts.blocking.insert(spoken.arguments);
-                }
+            _ if command.flags.contains(Flags::BLOCKING) => {
+                facts.blocking.insert(spoken.arguments);
             }
+            _ => {}
         }
     }
 

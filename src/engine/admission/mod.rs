@@ -61,21 +61,16 @@ pub(super) fn is_from_browser(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// True for the command of a test client; whether it may be used is a setting.
-pub(super) fn is_control(args: Args<'_>) -> bool {
-    args[0].eq_ignore_ascii_case(control::NAME.as_bytes())
+/// True for the command of a test client, where the broker may be controlled.
+pub(super) fn is_control(config: &Config, args: Args<'_>) -> bool {
+    config.control && args[0].eq_ignore_ascii_case(control::NAME.as_bytes())
 }
 
 /// What the scopes of faults are asked about.
 pub(super) fn subject<'a>(owner: &'a Client, command: &Command, args: Args<'a>) -> Subject<'a> {
     let keys = command.keys(args).unwrap_or_default();
     let keys = keys.iter().filter_map(|(place, _)| args.get(*place)).collect();
-    let channels: Vec<&[u8]> = match command.name {
-        _ if command.container().is_some() => Vec::new(),
-        "publish" | "spublish" => args.get(1).into_iter().collect(),
-        "subscribe" | "ssubscribe" | "unsubscribe" | "sunsubscribe" => args.from(1).iter().collect(),
-        _ => Vec::new(),
-    };
+    let channels = command.channel_names(args).iter().collect();
     Subject { command: command.index(), client: owner, keys, channels }
 }
 
