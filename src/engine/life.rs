@@ -582,7 +582,12 @@ impl Engine {
             }
             return self.wait(client, args, Wait::without_keys(Reason::Pause, None));
         }
+        let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
         self.run_request(client, Origin::Again, command, args);
+        if is_old {
+            // Nor does it count keys that are found for waiters.
+            (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;
+        }
         let State { clients, waiters, .. } = &mut self.state;
         let Some(owner) = clients.get_mut(client) else { return };
         let Some(blocked) = &mut owner.blocked else { return };
