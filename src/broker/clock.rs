@@ -63,7 +63,7 @@ impl Broker {
     #[track_caller]
     pub fn advance(&self, by: Duration) {
         let shared = &self.server.shared;
-        expect_reachable(shared.change(|engine, shell| engine.aim_ahead(by, shell)));
+        expect_reachable(shared.change(|engine, shell| engine.move_target_time(by, shell)));
         move_clock(shared);
     }
 
@@ -88,7 +88,7 @@ impl Broker {
     #[track_caller]
     pub fn set_time(&self, time: SystemTime) {
         let shared = &self.server.shared;
-        expect_reachable(shared.change(|engine, shell| engine.aim_at(time.into(), shell)));
+        expect_reachable(shared.change(|engine, shell| engine.set_target_time(time.into(), shell)));
         move_clock(shared);
     }
 }

@@ -19,7 +19,7 @@ use crate::clients::condition::Seen;
 use crate::server::{Added, Panicked, Shared};
 
 /// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
-/// synchronous test. Nothing happens before. It ends by an event, not by polling, and gives up after
+/// synchronous test. Nothing happens before. It ends by an event, not by polling, and times out after
 /// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise. A [real server](super::Broker::attach) is asked every few
 /// milliseconds where it has no event.
 ///
@@ -143,7 +143,7 @@ impl<'a> Wait<'a> {
         };
         match receiver.recv_timeout(within) {
             Ok(outcome) => panic_with(outcome),
-            Err(_) => match registration.give_up() {
+            Err(_) => match registration.cancel() {
                 Some(seen) => return Err(timed_out(seen)),
                 // It came in the same moment.
                 None => receiver.recv().map_or((), panic_with),
@@ -195,7 +195,7 @@ impl<'a> Wait<'a> {
             }
             return Ok(());
         }
-        match registration.give_up() {
+        match registration.cancel() {
             Some(seen) => return Err(timed_out(seen)),
             // It came in the same moment.
             None => receiver.await.map_or((), panic_with),
@@ -289,15 +289,15 @@ struct Registration<'a> {
 
 impl Registration<'_> {
     /// What there is, unless the state was there.
-    fn give_up(&self) -> Option<Seen> {
+    fn cancel(&self) -> Option<Seen> {
         let engine = self.shared.engine();
-        self.shared.waits.give_up(engine.state(), self.id)
+        self.shared.waits.cancel(engine.state(), self.id)
     }
 }
 
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        self.give_up();
+        self.cancel();
     }
 }
 

@@ -10,10 +10,10 @@ use crate::data::Time;
 /// How the broker's time follows from the shell's.
 ///
 /// Moving the clock far may take several turns, between which others are served: `aim` is where it is moved to, and
-/// the same as where it is when nobody moves it.
+/// the same as where it is when it is not moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clock {
-    /// It is so many microseconds ahead of the shell's.
+    /// How many microseconds it is ahead of the shell's.
     Running { ahead: u64, aim: u64 },
     /// It stands still, at [`State::now`](crate::state::State::now).
     Manual { aim: Time },
@@ -98,8 +98,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`Unreachable::TooFar`].
-    pub fn aim_ahead(&mut self, by: Duration, shell: Time) -> Result<(), Unreachable> {
-        self.aim_at(self.aim(shell) + by, shell)
+    pub fn move_target_time(&mut self, by: Duration, shell: Time) -> Result<(), Unreachable> {
+        self.set_target_time(self.aim(shell) + by, shell)
     }
 
     /// Has the clock moved to a time, once [`Engine::move_clock`] is called.
@@ -107,7 +107,7 @@ impl Engine {
     /// # Errors
     ///
     /// The time has passed, or is later than [`Time::LAST`].
-    pub fn aim_at(&mut self, time: Time, shell: Time) -> Result<(), Unreachable> {
+    pub fn set_target_time(&mut self, time: Time, shell: Time) -> Result<(), Unreachable> {
         let now = self.time(shell);
         if time < now {
             return Err(Unreachable::Passed(now.since(time)));
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_running_clock_that_was_moved_goes_on_ahead_of_the_shells() -> Result<(), Error> {
         let (mut engine, client) = engine()?;
-        assert_eq!(engine.aim_ahead(Duration::from_secs(60), after(5)), Ok(()));
+        assert_eq!(engine.move_target_time(Duration::from_secs(60), after(5)), Ok(()));
         engine.move_clock(after(5));
         assert_eq!(engine.state.now, after(60_005));
         assert_eq!(engine.time(after(7)), after(60_007));
@@ -203,7 +203,7 @@ mod tests {
         engine.tick(after(110));
         assert_eq!(engine.state.database().len(), 0);
         let passed = Unreachable::Passed(Duration::from_millis(110));
-        assert_eq!(engine.aim_at(after(60_000), after(110)), Err(passed), "it does not go back");
+        assert_eq!(engine.set_target_time(after(60_000), after(110)), Err(passed), "it does not go back");
         Ok(())
     }
 
@@ -215,11 +215,11 @@ mod tests {
         engine.tick(after(1_000_000));
         assert_eq!((engine.state.now, engine.state.real_now), (START, after(1_000_000)));
         assert_eq!((engine.state.database().len(), engine.next_deadline()), (1, None));
-        assert_eq!(engine.aim_ahead(Duration::from_millis(60), START), Ok(()));
-        assert_eq!(engine.aim_ahead(Duration::from_millis(39), START), Ok(()));
+        assert_eq!(engine.move_target_time(Duration::from_millis(60), START), Ok(()));
+        assert_eq!(engine.move_target_time(Duration::from_millis(39), START), Ok(()));
         engine.move_clock(START);
         assert_eq!((engine.state.now, engine.state.database().len()), (after(99), 1));
-        assert_eq!(engine.aim_ahead(Duration::from_millis(1), START), Ok(()));
+        assert_eq!(engine.move_target_time(Duration::from_millis(1), START), Ok(()));
         engine.move_clock(START);
         assert_eq!((engine.state.now, engine.state.database().len()), (after(100), 0));
         Ok(())
@@ -238,7 +238,7 @@ mod tests {
             }
             let waiter = engine.connect(Address::default(), START)?;
             run(&mut engine, waiter, "BLPOP list 1.5", START);
-            assert_eq!(engine.aim_ahead(Duration::from_secs(10), START), Ok(()));
+            assert_eq!(engine.move_target_time(Duration::from_secs(10), START), Ok(()));
             let mut turns = 1;
             while engine.move_clock_for_a_while(START) {
                 turns += 1;
@@ -308,19 +308,19 @@ mod tests {
                 Duration::from_millis(u64::MAX),
                 Time::LAST.since(after(0)) + Duration::from_millis(1),
             ] {
-                assert_eq!(engine.aim_ahead(by, START), Err(Unreachable::TooFar));
+                assert_eq!(engine.move_target_time(by, START), Err(Unreachable::TooFar));
             }
-            assert_eq!(engine.aim_at(Time::from_millis(i64::MAX), START), Err(Unreachable::TooFar));
+            assert_eq!(engine.set_target_time(Time::from_millis(i64::MAX), START), Err(Unreachable::TooFar));
             engine.move_clock(START);
             assert_eq!(engine.state.now, START);
 
-            assert_eq!(engine.aim_ahead(Duration::from_secs(1), START), Ok(()));
+            assert_eq!(engine.move_target_time(Duration::from_secs(1), START), Ok(()));
             assert_eq!(
-                engine.aim_ahead(Time::LAST.since(after(0)), START),
+                engine.move_target_time(Time::LAST.since(after(0)), START),
                 Err(Unreachable::TooFar),
                 "both count"
             );
-            assert_eq!(engine.aim_at(Time::LAST, START), Ok(()));
+            assert_eq!(engine.set_target_time(Time::LAST, START), Ok(()));
             engine.move_clock(START);
             assert_eq!(engine.state.now, Time::LAST);
             // Even there keys expire in their time.

@@ -29,13 +29,13 @@ pub(super) struct Ordered {
 enum Until {
     /// When it is so late by the shell's clock: the broker's may stand still.
     Time(Time),
-    /// When this tester has gone.
+    /// When this test client has gone.
     Gone(ClientKey),
 }
 
 impl Until {
-    fn new(tester: ClientKey, lasts: Option<Duration>, now: Time) -> Self {
-        lasts.map_or(Self::Gone(tester), |lasts| Self::Time(now + lasts))
+    fn new(test_client: ClientKey, lasts: Option<Duration>, now: Time) -> Self {
+        lasts.map_or(Self::Gone(test_client), |lasts| Self::Time(now + lasts))
     }
 
     fn time(self) -> Option<Time> {
@@ -44,7 +44,7 @@ impl Until {
 }
 
 impl Engine {
-    /// Answers a tester. Nothing of this is recorded or counted: it is not what the test is about.
+    /// Answers a test client. Nothing of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
         let State { clients, config, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
@@ -81,13 +81,13 @@ impl Engine {
         }
     }
 
-    /// Does what a tester has ordered. What is done to clients is not done to the tester: it goes on to ask.
-    fn obey(&mut self, tester: ClientKey, order: Order) {
+    /// Carries out the order of a test client, which is itself exempt: it sends further requests.
+    fn obey(&mut self, test_client: ClientKey, order: Order) {
         let now = self.state.real_now;
         match order {
             Order::MoveClock(time) => {
                 // Whether it can be moved there was asked before.
-                if self.aim_at(time, now).is_ok() {
+                if self.set_target_time(time, now).is_ok() {
                     self.move_clock(now);
                 }
             }
@@ -99,12 +99,12 @@ impl Engine {
             // The shell closes their connections, as it sees that they are cut off.
             Order::Kill(filter) => drop(self.kill_clients(&filter, now)),
             Order::Stop(lasts) => {
-                drop(self.stop_but(Some(tester), now));
-                self.ordered.stop = Some(Until::new(tester, lasts, now));
+                drop(self.stop_but(Some(test_client), now));
+                self.ordered.stop = Some(Until::new(test_client, lasts, now));
             }
             Order::Restart { keeps_data } => {
                 self.ordered.stop = None;
-                drop(self.restart_but(Some(tester), keeps_data, now));
+                drop(self.restart_but(Some(test_client), keeps_data, now));
             }
             Order::Hold { filter, writing } => {
                 let direction = if writing { Direction::Writing } else { Direction::Reading };
@@ -117,7 +117,7 @@ impl Engine {
                 }
             }
             Order::Refuse(lasts) => {
-                if self.ordered.refusal.replace(Until::new(tester, lasts, now)).is_none() {
+                if self.ordered.refusal.replace(Until::new(test_client, lasts, now)).is_none() {
                     self.state.availability.refuse();
                 }
             }
@@ -125,10 +125,10 @@ impl Engine {
             Order::Reset => {
                 let faults = self.state.faults.rules().map(|(fault, ..)| fault).collect();
                 for order in [Order::EndFaults(faults), Order::Release, Order::Accept] {
-                    self.obey(tester, order);
+                    self.obey(test_client, order);
                 }
                 self.ordered.stop = None;
-                self.restart_but(Some(tester), false, now);
+                self.restart_but(Some(test_client), false, now);
                 self.state.journal.clear();
             }
         }
@@ -140,13 +140,13 @@ impl Engine {
         }
     }
 
-    /// Lets clients connect again when the time that test clients gave has passed, or the tester has `gone` who could have said
-    /// so: nobody else can connect to say it.
+    /// Lets clients connect again when the time that test clients gave has passed, or the test client has `gone` that could have
+    /// ended it: no other client can connect to do so.
     pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
         let now = self.state.real_now;
         let is_over = |until: &Until| match until {
             Until::Time(time) => *time <= now,
-            Until::Gone(tester) => Some(*tester) == gone,
+            Until::Gone(test_client) => Some(*test_client) == gone,
         };
         if self.ordered.refusal.as_ref().is_some_and(is_over) {
             self.end_refusing();
@@ -182,16 +182,16 @@ impl Engine {
         let state = &self.state;
         let is_met = |(_, condition): &(ClientKey, &Condition)| state.meets(condition);
         let met: Vec<ClientKey> =
-            state.waiters.condition_waiters().filter(is_met).map(|(tester, _)| tester).collect();
-        for tester in met {
+            state.waiters.condition_waiters().filter(is_met).map(|(test_client, _)| test_client).collect();
+        for test_client in met {
             // A test client that was answered may have changed it by its next request.
-            if self.state.waiters.awaited(tester).is_some_and(|condition| self.state.meets(condition)) {
-                self.end_wait(tester, WaitEnd::Condition);
+            if self.state.waiters.awaited(test_client).is_some_and(|condition| self.state.meets(condition)) {
+                self.end_wait(test_client, WaitEnd::Condition);
             }
         }
     }
 
-    /// Tells test clients that wait in vain what there is instead. They wait in the shell's time: the broker's may stand
+    /// Answers test clients whose wait has timed out with the current count. They wait in the shell's time: the broker's may stand
     /// still.
     pub(super) fn end_conditions(&mut self) {
         for client in self.state.waiters.expired_waits(self.state.real_now) {

@@ -24,7 +24,7 @@ impl Engine {
         self.state.faults.add(rule, since)
     }
 
-    /// Ends a fault. What it holds goes on at once, in the order in which it came; replies that it was to cut off are
+    /// Ends a fault. What it holds continues at once, in the order in which it came; replies that it was to cut off are
     /// not.
     pub fn end_fault(&mut self, fault: FaultId, now: Time) {
         self.take_time(now);

@@ -400,7 +400,7 @@ impl Engine {
     ) -> Option<Box<Wait>> {
         let Caller { client, protocol, .. } = caller;
         self.state.db = caller.database;
-        // TOUCH is what says that a key is used, whoever sends it.
+        // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
         let mut script = Finished::default();
@@ -498,7 +498,7 @@ impl Engine {
         owner.blocked = Some(blocked);
     }
 
-    /// Serves everybody whose key has got a value.
+    /// Serves the clients whose keys have got a value.
     pub(super) fn serve_ready(&mut self) {
         while let Some((db, key)) = self.state.waiters.take_ready() {
             let until = self.state.waiters.last_arrival();
@@ -528,7 +528,7 @@ impl Engine {
         }
     }
 
-    /// Tells the journal, if there is one, why a client waits no longer.
+    /// Records in the journal, if there is one, why a wait has ended.
     fn note_wakeup(&mut self, client: ClientKey, end: WaitEnd<'_>) {
         let State { journal, clients, now, .. } = &mut self.state;
         let Some(owner) = clients.get(client).filter(|_| journal.is_on()) else { return };

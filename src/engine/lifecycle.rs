@@ -1,8 +1,8 @@
 //! What is done to connections and to the whole broker from outside of any connection: clients are cut off, the broker
 //! stops and comes back, it refuses connections, it does not read or write.
 //!
-//! Here it is state; the shell follows it. A client that is cut off here has gone at once for everybody who looks or
-//! waits, and the journal tells of it, though its connection is closed a moment later.
+//! Here it is state; the shell follows it. A client that is cut off here is gone at once from all lists of clients
+//! and for all waits, and the journal records it, though its connection is closed a moment later.
 
 use super::Engine;
 use crate::clients::ClientKey;
@@ -62,7 +62,7 @@ impl Engine {
         clients.forget(client);
     }
 
-    /// Stops the broker: everybody is cut off, and no connections are taken until [`Engine::restart`]. Those who were
+    /// Stops the broker: all clients are cut off, and no connections are accepted until [`Engine::restart`]. Those who were
     /// cut off are returned. What is stopped already stays so.
     pub fn stop(&mut self, now: Time) -> Vec<ClientKey> {
         self.stop_but(None, now)
@@ -80,12 +80,12 @@ impl Engine {
             self.state.journal.stopped(self.state.now);
         }
         let others = self.state.clients.iter().filter(|(key, _)| Some(*key) != spared);
-        let everybody: Vec<ClientKey> = others.map(|(key, _)| key).collect();
+        let others: Vec<ClientKey> = others.map(|(key, _)| key).collect();
         let spared = spared.and_then(|spared| self.client(spared)).map(|spared| Filter::id(spared.id));
         let meant = spared.into_iter().fold(Filter::all(), Filter::except);
         let mut cut = self.kill_clients(&meant, now);
         // Those that were being cut off already are gone as well.
-        for client in everybody {
+        for client in others {
             if self.client(client).is_some_and(Client::is_listed) {
                 self.cut(client);
                 cut.push(client);
@@ -94,7 +94,7 @@ impl Engine {
         cut
     }
 
-    /// Has the broker begin anew, after it has been stopped if it was not; with the data that it has if `keeps_data`.
+    /// Restarts the broker, after a stop if it was running; with its data if `keeps_data`.
     /// Those who were cut off are returned.
     pub fn restart(&mut self, keeps_data: bool, now: Time) -> Vec<ClientKey> {
         self.restart_but(None, keeps_data, now)
@@ -144,7 +144,7 @@ impl Engine {
         self.client(client).is_some_and(|owner| owner.reading_stops > 0)
     }
 
-    /// Goes on reading from these clients, or writing to them, as far as they are still there and nobody else stops it.
+    /// Resumes reading from these clients, or writing to them, unless they are gone or something else stops it.
     pub fn release(&mut self, held: &[Held], direction: Direction, now: Time) {
         self.take_time(now);
         for held in held {
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(engine.kill_clients(&Filter::id(1), START), []);
         assert_eq!(engine.state().clients.len(), 1);
         assert_eq!(engine.take_output(one, &mut Vec::new()).close, Close::Now);
-        // Whoever comes next is not taken for it when its connection is closed.
+        // The next client with this index is not taken for it when its connection is closed.
         let three = engine.connect(Address::default(), START)?;
         engine.disconnect(one, START);
         assert_eq!(engine.state().clients.len(), 2);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_begins_anew_but_for_the_data_the_numbers_and_who_refuses() -> Result<(), Error> {
+    fn a_restart_keeps_the_data_the_ids_and_a_refusal_of_connections() -> Result<(), Error> {
         for keeps_data in [true, false] {
             let mut engine = engine();
             engine.connect(Address::default(), START)?;

@@ -54,7 +54,7 @@ pub enum Flow {
     Blocked,
     /// Nothing more: its connection is closed as [`Output::close`] says.
     Closed,
-    /// Let it be written to, and hand over what is left again; see [`Engine::feed_for_a_while`].
+    /// Let it be written to, and hand over what is left again; see [`Engine::feed_bounded`].
     Again,
 }
 
@@ -68,7 +68,7 @@ pub struct Output {
     /// It is not to be read from.
     pub reading_stopped: bool,
     /// What was taken counts as waiting until [`Engine::set_in_flight`] says that it was written. Otherwise only what
-    /// could not be written is to be told.
+    /// could not be written is to be reported.
     pub counted: bool,
 }
 
@@ -162,7 +162,7 @@ impl Engine {
         Error::new("ERR max number of clients reached")
     }
 
-    /// Somebody of the embedding program begins to read all commands.
+    /// A task of the embedding program begins to read all commands.
     pub fn connect_observer(&mut self, now: Time) -> ClientKey {
         self.take_time(now);
         let client = self.state.clients.connect(Address::default(), true, true, self.state.now);
@@ -206,14 +206,14 @@ impl Engine {
     /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
     /// the client is resumed.
     pub fn feed(&mut self, client: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
-        self.feed_for_a_while(client, parser, bytes, usize::MAX, now, || false)
+        self.feed_bounded(client, parser, bytes, usize::MAX, now, || false)
     }
 
     /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's outbox,
     /// or when `is_over` says that others are to have their turn: short requests may have long answers, and take long.
     /// `is_over` is asked when the first request has run and more have arrived, and then less and less often, as reading a
     /// clock takes as long as a short request. While it is not, at most [`UNASKED`] requests run.
-    pub fn feed_for_a_while(
+    pub fn feed_bounded(
         &mut self,
         client: ClientKey,
         parser: &mut Parser,
@@ -374,7 +374,7 @@ impl Engine {
         self.receive(client, args, now);
     }
 
-    /// Takes the outbox of a client into `into`, behind what that holds, and tells what else there is to do. A
+    /// Appends the outbox of a client to `into`, and returns what else there is to do. A
     /// buffer that is empty is exchanged, not copied.
     pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
         let (output, segments) = self.take_output_in_segments(client, into);
@@ -463,12 +463,12 @@ impl Engine {
         self.state.clients.get(client).map_or(Close::Now, |owner| owner.close)
     }
 
-    /// True if the client may go on with its requests since this was asked last, or its output was taken.
+    /// True if the client may continue with its requests since this was asked last, or its output was taken.
     pub fn take_resumed(&mut self, client: ClientKey) -> bool {
         self.state.clients.get_mut(client).is_some_and(|owner| std::mem::take(&mut owner.resumed))
     }
 
-    /// The shell tells how many of the bytes that it took are still to be written.
+    /// The shell reports how many of the bytes that it took are still to be written.
     pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
         if let Some(owner) = self.state.clients.get_mut(client) {
             let bytes = bytes + owner.segments.as_ref().map_or(0, |segments| segments.bytes());
@@ -490,7 +490,7 @@ impl Engine {
         self.take_some_dirty(into, usize::MAX);
     }
 
-    /// As [`Engine::take_dirty`], but of those who were not answered and do not go on not more than `max`.
+    /// As [`Engine::take_dirty`], but not more than `max` of those without a reply of their own to write.
     pub fn take_some_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
         if self.state.asleep_until.is_none() {
             self.state.clients.take_dirty(into, max);
@@ -524,10 +524,10 @@ impl Engine {
         }
     }
 
-    /// Tells how long the commands since the last call took, measured by the shell; in a batch of several each
+    /// Records how long the commands since the last call took, measured by the shell; in a batch of several each
     /// is given an equal share.
     ///
-    /// While the clock stands still no time passes, and what it took is not told.
+    /// While the clock stands still no time passes, and what it took is not recorded.
     pub fn account(&mut self, elapsed: Duration) {
         let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
@@ -553,7 +553,7 @@ mod tests {
         let mut left = &requests[..];
         let mut turns = 0;
         while !left.is_empty() {
-            let (ran, flow) = engine.feed_for_a_while(client, &mut parser, left, usize::MAX, now, || true);
+            let (ran, flow) = engine.feed_bounded(client, &mut parser, left, usize::MAX, now, || true);
             assert_eq!(ran, request.len(), "one request in each turn");
             left = &left[ran..];
             turns += 1;
@@ -566,12 +566,12 @@ mod tests {
             asked += 1;
             asked == 10
         };
-        let (ran, flow) = engine.feed_for_a_while(client, &mut parser, &requests, usize::MAX, now, is_over);
+        let (ran, flow) = engine.feed_bounded(client, &mut parser, &requests, usize::MAX, now, is_over);
         assert_eq!((ran / request.len(), flow), (1 + 2 + 4 + 7 * UNASKED as usize, Flow::Again));
 
         // Nothing is behind the last request that could wait for its turn.
         let mut asked = 0;
-        engine.feed_for_a_while(client, &mut parser, request, usize::MAX, now, || {
+        engine.feed_bounded(client, &mut parser, request, usize::MAX, now, || {
             asked += 1;
             true
         });

@@ -15,7 +15,7 @@ const REDACTED: &[u8] = b"(redacted)";
 const OBSERVER_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
-    /// Tells the journal of a command; passwords never.
+    /// Records a command in the journal, without passwords.
     pub(super) fn record_command(&mut self, client: ClientKey, command: Option<&Command>, args: Args<'_>) {
         let State { journal, clients, now, .. } = &mut self.state;
         let Some(owner) = clients.get(client) else { return };
@@ -88,8 +88,8 @@ impl Engine {
             let left_out = std::mem::take(&mut owner.left_out);
             let State { clients, config, now, .. } = &mut self.state;
             if left_out > 0 {
-                let told = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
-                clients.deliver(monitor, Encoded::Copied(told.as_bytes()), config, *now);
+                let line = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
+                clients.deliver(monitor, Encoded::Copied(line.as_bytes()), config, *now);
             }
             clients.deliver(monitor, Encoded::from(&line), config, *now);
         }

@@ -1,8 +1,8 @@
 //! DEBUG SLEEP: as long as it lasts no client is served.
 //!
 //! A redis-server that sleeps does nothing at all. Here the lock of the engine stays free: requests are left where
-//! they are, what is in the outboxes stays there, no key expires by itself and nobody's time is up. The embedding
-//! program can go on working with the broker; clients cannot tell the difference.
+//! they are, what is in the outboxes stays there, no key expires by itself and no wait times out. The embedding
+//! program can still use the broker; clients see no difference.
 
 use super::Engine;
 use crate::clients::ClientKey;
@@ -20,7 +20,7 @@ impl Engine {
         sleeps
     }
 
-    /// Whoever has sent something meanwhile has its turn.
+    /// Clients that have sent something meanwhile are served.
     #[cold]
     pub(super) fn wake(&mut self) {
         self.state.asleep_until = None;

@@ -75,7 +75,7 @@ impl Engine {
         Timer::next(Timer::BROKER, self)
     }
 
-    /// Does all that time does until `now`, in the order of the deadlines: keys expire, waiters give up,
+    /// Does all that time does until `now`, in the order of the deadlines: keys expire, waits time out,
     /// a pause ends, idle and slow clients are cut off.
     pub fn tick(&mut self, now: Time) {
         while self.tick_for_a_while(now) {}
@@ -216,7 +216,7 @@ mod tests {
         assert!(engine.tick_for_a_while(now));
         let mut reply = Vec::new();
         engine.take_output(clients[0], &mut reply);
-        assert_eq!(reply, b"*-1\r\n", "whoever waits is told in time");
+        assert_eq!(reply, b"*-1\r\n", "a client that waits is answered in time");
         engine.execute(clients[1], OwnedRequest::new(["EXISTS", "4321", "1234", "1"]).args(), now);
         engine.execute(clients[1], OwnedRequest::new(["RANDOMKEY"]).args(), now);
         reply.clear();

@@ -39,14 +39,15 @@ const TURN: Duration = Duration::from_millis(5);
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
 /// With more than this in its outbox a client is written to before more of its requests are run: they are short and
-/// their answers may be long.
-const MUCH: usize = 256 * 1024;
-/// After so many bytes for a connection others have their turn: whoever reads as fast as he is written to must
-/// not keep them waiting for the end of a long answer.
+/// their replies may be long.
+const REPLY_BUDGET: usize = 256 * 1024;
+/// After this number of bytes for one connection others have their turn: a client that reads as fast as it is written
+/// to must not keep them waiting for the end of a long reply.
 const WRITTEN_IN_A_TURN: usize = 256 * 1024;
-/// So much of what cannot be written is taken from the outbox: one that grew on would be copied again and again, each
-/// time twice as much, and everybody would wait for that. What must not be written stays in the outbox, however much.
-const TAKEN_FROM: usize = 64 * 1024;
+/// What cannot be written is taken from the outbox from this size on: a buffer that grew further would be copied again
+/// and again, each time twice as much, with all clients waiting. Output that must not be written yet stays in the outbox,
+/// whatever its size.
+const OVERFLOW_MIN: usize = 64 * 1024;
 /// Buffers of a thread that have grown beyond this are given back.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
@@ -58,11 +59,11 @@ thread_local! {
 }
 
 /// Hands out the buffer to read into, unless this thread is in the middle of something: it runs requests or writes
-/// answers already, holds the engine's lock, or ends. Whoever is woken by that may run any code, and so may get here again;
-/// as long as the buffer is out, he does not get it.
+/// answers already, holds the engine's lock, or ends. A task that is woken by that may run any code, and so may get here again;
+/// as long as the buffer is in use, it gets none.
 pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
     let writes = || WRITE.try_with(|buffer| buffer.try_borrow_mut().is_err()).unwrap_or(true);
-    if wait::is_looking() || writes() {
+    if wait::is_in_predicate() || writes() {
         return None;
     }
     READ.try_with(|buffer| buffer.try_borrow_mut().ok().map(|mut buffer| run(&mut buffer))).ok().flatten()
@@ -73,7 +74,7 @@ fn with_spans(run: impl FnOnce(&mut Spans)) {
     let _ = SPANS.try_with(|spans| spans.try_borrow_mut().map(|mut spans| run(&mut spans)));
 }
 
-/// The end of a connection that everybody can write to.
+/// The broker's end of a connection, to which any thread may write.
 pub struct Connection {
     client: ClientKey,
     /// A [`ClientStream`](super::ClientStream) is at the other end: any thread may write to it, and quickly.
@@ -158,7 +159,7 @@ impl Connection {
             task.wake_by_ref();
         }
         drop(io);
-        // Whoever is woken by the end finds the connection unlocked.
+        // A task that is woken by the end finds the connection unlocked.
         drop(transport);
     }
 
@@ -174,7 +175,7 @@ impl Io {
         if self.closed {
             return;
         }
-        // Whatever is written may wake somebody, who is told by this that the connection is locked.
+        // A write may wake another task, which sees by this that the connection is locked.
         WRITE.with_borrow_mut(|buffer| {
             if !self.pending.is_empty() && !self.write_rest(client, shared) {
                 return;
@@ -196,7 +197,7 @@ impl Io {
         }
         let mut engine = shared.engine();
         engine.set_in_flight(client, self.left());
-        if may_write && let Some(part) = engine.take_part(client, TAKEN_FROM) {
+        if may_write && let Some(part) = engine.take_part(client, OVERFLOW_MIN) {
             self.queue.get_or_insert_default().append(part);
         }
         self.closed |= engine.closing(client) == Close::Now;
@@ -282,8 +283,8 @@ impl Io {
         }
     }
 
-    /// Writes as much as the socket takes and one turn allows, in which so much was written `before`. With the rest the
-    /// connection's task goes on: it is woken when there is room in the socket, or at once.
+    /// Writes as much as the socket takes and one turn allows, of which `before` bytes have been used. The connection's
+    /// task writes the rest: it is woken when there is room in the socket, or at once.
     fn write_some(&mut self, bytes: &[u8], before: usize) -> usize {
         let mut written = 0;
         let mut context = Context::from_waker(self.task.as_ref().unwrap_or(Waker::noop()));
@@ -327,7 +328,7 @@ struct Input {
     taken: usize,
     /// So much is in the outbox that it is to be written before more is read.
     answered_much: bool,
-    /// The engine has stopped for that, or because the turn is over: it goes on with what was left over.
+    /// The engine has stopped for that, or because the turn is over: it continues with what was left over.
     stopped: bool,
 }
 
@@ -345,8 +346,8 @@ pub(super) enum Step {
 }
 
 impl Shared {
-    /// Takes a connection in and returns what serves it until it ends. When this returns the client counts: whoever
-    /// asks later who is there is told of it, though nothing has been read yet. Clients above `maxclients` get
+    /// Accepts a connection and returns the future that serves it until it ends. When this returns the client counts:
+    /// it is in all later lists of clients, though nothing has been read yet. Clients above `maxclients` get
     /// their error and are closed. While the broker refuses connections, or is stopped, it ends at once.
     pub fn serve(
         self: Arc<Self>,
@@ -379,7 +380,7 @@ impl Shared {
         match self.admit(admits, transport, address, make) {
             Admission::Taken(task) => Service::Client(task.run()),
             Admission::Full(transport, error) => Service::Refused(Box::pin(refuse(transport, error))),
-            Admission::Refused => Service::Nobody,
+            Admission::Refused => Service::Nothing,
         }
     }
 
@@ -403,7 +404,7 @@ impl Shared {
         })
     }
 
-    /// Tells whoever reads at the other end all commands, until he goes.
+    /// Sends all commands to the reader at the other end, until it closes the connection.
     pub fn send_commands(
         self: Arc<Self>,
         transport: impl Transport + 'static,
@@ -420,9 +421,9 @@ impl Shared {
 /// What has become of a client that wants to connect.
 pub(super) enum Admission<T> {
     Taken(Task),
-    /// There are `maxclients` already; it is told so.
+    /// There are `maxclients` already; it gets an error.
     Full(T, Error),
-    /// Nobody is taken at the moment.
+    /// No connections are accepted at the moment.
     Refused,
 }
 
@@ -431,7 +432,7 @@ pub(super) enum Admission<T> {
 enum Service<F> {
     Client(F),
     Refused(Pin<Box<dyn Future<Output = ()> + Send>>),
-    Nobody,
+    Nothing,
 }
 
 impl<F: Future<Output = ()> + Unpin> Future for Service<F> {
@@ -441,19 +442,19 @@ impl<F: Future<Output = ()> + Unpin> Future for Service<F> {
         match self.get_mut() {
             Self::Client(client) => Pin::new(client).poll(context),
             Self::Refused(refusal) => refusal.as_mut().poll(context),
-            Self::Nobody => Poll::Ready(()),
+            Self::Nothing => Poll::Ready(()),
         }
     }
 }
 
-/// What a client that is one too many is told.
+/// The error for a client above `maxclients`, as bytes.
 pub(super) fn refusal(error: &Error) -> Vec<u8> {
     let mut bytes = Vec::new();
     Reply::new(&mut bytes, Protocol::Resp2).error(error.text());
     bytes
 }
 
-/// Tells a client that it is one too many.
+/// Sends a client above `maxclients` its error.
 pub(super) async fn refuse(mut transport: impl Transport, error: Error) {
     // Best effort, as redis-server: the client may have gone.
     let _ = transport.write_all(&refusal(&error)).await;
@@ -463,7 +464,7 @@ impl Drop for Task {
     /// However the task ends, the engine forgets the client.
     fn drop(&mut self) {
         let client = self.connection.client;
-        // Whoever is about to write to it does not take what the next client in its place gets.
+        // A thread that is about to write to it does not take the output of the next client with this index.
         self.connection.io.lock().closed = true;
         self.shared.connections.remove_if(&client, |_, other| Arc::ptr_eq(other, &self.connection));
         self.shared.change(|engine, now| engine.disconnect(client, now));
@@ -474,8 +475,8 @@ impl Drop for Task {
 pub(super) struct OnTheSpot<'a> {
     /// Gets the connections in memory that are to be written to afterwards.
     pub dirty: &'a mut Vec<Arc<Connection>>,
-    /// The client has written something, and comes again when it writes more: behind a read that took all there was is
-    /// nothing, and nobody needs to be woken for it.
+    /// The client has written something, and comes again when it writes more: after a read that took everything no
+    /// task needs to be woken.
     pub comes_again: bool,
 }
 
@@ -521,7 +522,7 @@ impl Task {
     }
 
     fn run(self) -> impl Future<Output = ()> + Send + Unpin {
-        // It ends with the connection, whoever still holds the future.
+        // It ends with the connection, though the future may still be held.
         let mut task = Some(self);
         // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
         tokio::task::coop::unconstrained(std::future::poll_fn(move |context| {
@@ -705,7 +706,7 @@ impl Input {
         let client = connection.client;
         let mut engine = shared.engine();
         if self.blocked {
-            // Reading goes on while a command waits, to see the connection end; the limit holds all the same.
+            // Reading continues while a command waits, to see the connection end; the limit still holds.
             if engine.check_query_limit(client, bytes.len()) {
                 line.settle(engine);
             }
@@ -716,10 +717,11 @@ impl Input {
         with_spans(|spans| self.parser.borrow(spans));
         let is_over = || clock.instant().saturating_duration_since(started) >= TURN;
         let now = clock.at(started);
-        let (consumed, flow) = engine.feed_for_a_while(client, &mut self.parser, bytes, MUCH, now, is_over);
+        let (consumed, flow) =
+            engine.feed_bounded(client, &mut self.parser, bytes, REPLY_BUDGET, now, is_over);
         with_spans(|spans| self.parser.give_back(spans));
         engine.account(clock.instant().saturating_duration_since(started));
-        self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > MUCH);
+        self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > REPLY_BUDGET);
         self.blocked = flow == Flow::Blocked;
         self.stopped = flow == Flow::Again;
         line.settle(engine);

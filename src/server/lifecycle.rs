@@ -1,7 +1,7 @@
-//! The listening sockets and the connections follow what the engine was told from outside of any connection.
+//! The listening sockets and the connections follow what was ordered from outside of any connection.
 //!
 //! They do so in whatever thread the engine was changed: when that returns, connections are refused or taken, and
-//! the sockets of those who were cut off are closed. Nobody waits for the broker's thread.
+//! the sockets of those who were cut off are closed. No caller waits for the broker's thread.
 
 use std::io;
 use std::pin::pin;
@@ -29,7 +29,7 @@ pub struct ListenError {
     pub source: io::Error,
 }
 
-/// The listening sockets, and what they have been told last.
+/// The listening sockets, and the state that they were given last.
 #[derive(Debug, Default)]
 pub(super) struct Listening {
     sockets: Mutex<Option<Sockets>>,
@@ -50,8 +50,8 @@ fn state_of(availability: Availability) -> u64 {
 }
 
 impl Listening {
-    /// Opens or closes the sockets, if the engine was told something. It is locked meanwhile, so that this happens in
-    /// the order in which it was told.
+    /// Opens or closes the sockets, if that was ordered. It is locked meanwhile, so that this happens in the order of
+    /// the orders.
     pub fn follow(&self, engine: &Engine) {
         let availability = engine.state().availability;
         if state_of(availability) != self.followed.load(Ordering::Relaxed) {
@@ -123,7 +123,7 @@ impl Shared {
         self.listening.failed.lock().take().map_or(Ok(()), Err)
     }
 
-    /// Begins anew, after a stop if there was none: when this returns, connections are taken.
+    /// Restarts, after a stop if there was none: when this returns, connections are accepted.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Shared {
         }
         let held = self.change(|engine, now| engine.hold(filter, direction, now));
         if direction == Direction::Writing {
-            // Whoever is writing to one of them at this moment comes to an end.
+            // A thread that is writing to one of them at this moment finishes.
             for Held { client, .. } in &held {
                 if let Some(connection) = self.connection(*client) {
                     connection.wait_for_write();
@@ -187,7 +187,7 @@ impl Shared {
         if self.look(|state| state.asleep_until.is_some()) {
             return;
         }
-        // Whoever calls this may do so in a task of a runtime, whose turns are none of ours.
+        // The caller may be a task of a runtime, whose budget must not end this early.
         let finish = unconstrained(async {
             for client in clients {
                 if let Some(connection) = self.connection(client) {

@@ -1,7 +1,7 @@
 //! Listening sockets. They are open as long as the engine takes connections.
 //!
 //! A socket that is closed keeps its address: beside every listening TCP socket there is another that is bound to the
-//! same address and does not listen. The system refuses whoever connects to that, and gives its port to nobody else.
+//! same address and does not listen. The system refuses connections to that, and does not give its port to another process.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -31,7 +31,7 @@ const UNREAD: usize = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A file that the process can do without: it is given up for a moment to accept a connection for which there is no other,
-/// so that the client is told instead of waiting for ever. One is enough for all brokers of the process.
+/// so that the client gets an error instead of waiting for ever. One is enough for all brokers of the process.
 static SPARE: Mutex<Option<TcpSocket>> = Mutex::new(None);
 
 /// Sees to it that there is a spare file; where there is none left, the next time.
@@ -115,8 +115,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Has a bound socket share its address, or hold it against everybody. Where this fails it is as before, and at worst
-/// somebody else who asks for this very port can take it while the broker does not listen.
+/// Has a bound socket share its address, or hold it exclusively. Where this fails it is as before, and at worst another
+/// process that asks for this very port can take it while the broker does not listen.
 fn share(socket: &TcpSocket, shared: bool) {
     #[cfg(unix)]
     let _ = socket.set_reuseaddr(shared);
@@ -125,7 +125,7 @@ fn share(socket: &TcpSocket, shared: bool) {
 }
 
 /// Another socket that keeps the address of `socket`, which does not listen yet. Linux allows that; elsewhere the address
-/// is bound anew when the listening socket has been closed.
+/// is bound again when the listening socket has been closed.
 fn reserve(socket: &TcpSocket) -> Option<TcpSocket> {
     if cfg!(any(target_os = "linux", target_os = "android")) {
         bind(socket.local_addr().ok()?).ok()
@@ -135,7 +135,7 @@ fn reserve(socket: &TcpSocket) -> Option<TcpSocket> {
 }
 
 /// Binds a Unix socket and listens. The file that a broker which was killed has left behind is replaced; a socket that
-/// somebody answers on is not, nor is a file of another kind.
+/// a server answers on is not, nor is a file of another kind.
 #[cfg(unix)]
 fn bind_path(path: &std::path::Path) -> io::Result<tokio::net::UnixListener> {
     use std::os::unix::fs::FileTypeExt;
@@ -144,7 +144,7 @@ fn bind_path(path: &std::path::Path) -> io::Result<tokio::net::UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-            if !is_socket || !nobody_answers(path) {
+            if !is_socket || has_listener(path) {
                 return Err(error);
             }
             std::fs::remove_file(path)?;
@@ -154,11 +154,11 @@ fn bind_path(path: &std::path::Path) -> io::Result<tokio::net::UnixListener> {
     }
 }
 
-/// True if there is a Unix socket at the path that nobody listens on.
+/// False if there is a Unix socket at the path on which no process listens.
 #[cfg(unix)]
-fn nobody_answers(path: &std::path::Path) -> bool {
+fn has_listener(path: &std::path::Path) -> bool {
     let answer = std::os::unix::net::UnixStream::connect(path);
-    answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    !answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl Listener {
@@ -178,7 +178,7 @@ impl Listener {
     }
 
     /// Listens on a Unix socket. The file that a broker which was killed has left behind is replaced; a socket that
-    /// somebody answers on is not, nor is a file of another kind. The file goes with the listener. Needs the context of
+    /// a server answers on is not, nor is a file of another kind. The file goes with the listener. Needs the context of
     /// a runtime.
     ///
     /// # Errors
@@ -255,11 +255,11 @@ impl Listener {
         Ok(())
     }
 
-    /// Refuses connections from now on, but goes on to serve those that are there if `keeps_waiting`.
+    /// Refuses connections from now on, but serves those that are waiting to be accepted if `keeps_waiting`.
     ///
     /// # Errors
     ///
-    /// The system does not let the address be kept: somebody else may take it. It is closed all the same.
+    /// The system cannot keep the address: another process may take it. The socket is closed all the same.
     pub(super) fn close(&self, keeps_waiting: bool) -> io::Result<()> {
         let mut state = self.state.lock();
         let State { socket, waiting, task, .. } = &mut *state;
@@ -268,7 +268,7 @@ impl Listener {
         }
         let Some(socket) = socket.take() else { return Ok(()) };
         if keeps_waiting {
-            // What the system has taken and nobody has accepted yet would be reset with the socket.
+            // Connections that the system has taken and that are not accepted yet would be reset with the socket.
             take_waiting(socket, waiting);
             if let Some(task) = task {
                 task.wake_by_ref();
@@ -292,9 +292,9 @@ impl Listener {
         *state = State { ended: true, ..State::default() };
         #[cfg(unix)]
         if let Place::Unix(path) = &self.place
-            && (was_open || nobody_answers(path))
+            && (was_open || !has_listener(path))
         {
-            // It may have been removed by somebody else, which is as good.
+            // It may have been removed already.
             let _ = std::fs::remove_file(path);
         }
         #[cfg(not(unix))]
@@ -306,7 +306,7 @@ impl Listener {
         loop {
             match poll_fn(|context| self.poll_accept(context)).await {
                 Ok((stream, run)) => self.serve(stream, run, &shared),
-                // Whoever it was has gone again.
+                // The client has closed it already.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 // There is no file left for another.
                 Err(_) => {
@@ -319,7 +319,7 @@ impl Listener {
         }
     }
 
-    /// Accepts a connection in place of the spare file, tells it that it is one too many, and closes it; false if there was
+    /// Accepts a connection in place of the spare file, sends it the error of one too many, and closes it; false if there was
     /// none of them.
     fn refuse_one(&self, context: &mut Context<'_>, shared: &Shared) -> bool {
         let spare = SPARE.lock().take();
@@ -365,7 +365,7 @@ impl Listener {
         match stream {
             Stream::Tcp(stream, peer) => {
                 if !NO_DELAY_IS_INHERITED {
-                    // Where this fails the connection has ended, which reading it will tell.
+                    // Where this fails the connection has ended, which the next read reports.
                     let _ = stream.set_nodelay(true);
                 }
                 let ask = || match stream.local_addr().ok().or(self.address()) {

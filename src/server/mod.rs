@@ -18,7 +18,7 @@ pub use in_memory::ClientStream;
 pub use lifecycle::ListenError;
 pub use listener::Listener;
 pub use process::Process;
-use wait::Told;
+use wait::Notification;
 pub use wait::{Added, Awaited, Panicked, Waits};
 
 use std::sync::Arc;
@@ -81,19 +81,19 @@ impl Shared {
         }
     }
 
-    /// The engine, for as long as the guard lives; nobody is served meanwhile. Whoever has changed something
+    /// The engine, for as long as the guard lives; no client is served meanwhile. A caller that has changed something
     /// calls [`Shared::settle`] with the guard.
     pub fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock()
     }
 
-    /// Looks at the state from outside of any connection, from any thread.
+    /// Reads the state, from any thread.
     ///
     /// # Panics
     ///
     /// Within the predicate of a wait, which holds the lock already.
     pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        wait::assert_not_looking();
+        wait::assert_not_in_predicate();
         look(self.engine().state())
     }
 
@@ -106,7 +106,7 @@ impl Shared {
     /// The broker's time.
     #[must_use]
     pub fn time(&self) -> Time {
-        wait::assert_not_looking();
+        wait::assert_not_in_predicate();
         let engine = self.engine();
         engine.time(self.now())
     }
@@ -117,9 +117,9 @@ impl Shared {
         self.connections.len()
     }
 
-    /// Follows every change of the engine: the outboxes that have got something will be written, connections are taken
-    /// or refused, those who wait for a state of the broker are told, the timer is set. They are told when the lock has been released, because
-    /// what they do then is theirs.
+    /// Publishes every change of the engine: outboxes with new output will be written, connections are accepted or
+    /// refused, waits are completed, the timer is set. Waits are completed after the lock has been released, because
+    /// that runs code of the embedding program.
     pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
         let met = self.follow(&engine);
         drop(engine);
@@ -128,9 +128,9 @@ impl Shared {
         }
     }
 
-    /// As [`Shared::settle`], but those who wait are still to be told, when no lock is held any more.
+    /// As [`Shared::settle`], but the caller completes the waits, when no lock is held any more.
     #[must_use]
-    fn follow(&self, engine: &Engine) -> Vec<Told> {
+    fn follow(&self, engine: &Engine) -> Vec<Notification> {
         if engine.has_dirty() && !self.is_dirty.load(Ordering::Relaxed) {
             self.is_dirty.store(true, Ordering::Relaxed);
             self.dirty.notify_one();
@@ -182,8 +182,8 @@ impl Shared {
         }
     }
 
-    /// Takes out those connections in memory whose outboxes are to be written: whoever calls this writes them. `own` is
-    /// one of them. The writer is left with what is not in memory, and what is more than a turn.
+    /// Takes out the connections in memory whose outboxes are to be written; the caller writes them. `own` is one of
+    /// them. The writer's task is left with sockets, and with what is more than a turn.
     fn take_dirty_in_memory(
         &self,
         engine: &mut Engine,
@@ -208,7 +208,7 @@ impl Shared {
     ///
     /// Within the predicate of a wait, which holds the lock already.
     pub fn change<R>(&self, change: impl FnOnce(&mut Engine, Time) -> R) -> R {
-        wait::assert_not_looking();
+        wait::assert_not_in_predicate();
         let mut engine = self.engine();
         let started = self.clock.instant();
         let result = change(&mut engine, self.clock.at(started));

@@ -1,7 +1,7 @@
 //! In which process something was made.
 
-/// The process in which this was made. A child that is forked gets a copy of everything, but none of the threads: nobody there
-/// serves, and locks that another thread held stay locked. Its sockets and the queue of events that the runtime waits on are
+/// The process in which this was made. A child that is forked gets a copy of everything, but none of the threads: nothing
+/// is served there, and locks that another thread held stay locked. Its sockets and the queue of events that the runtime waits on are
 /// the parent's as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(u32);

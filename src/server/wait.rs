@@ -12,14 +12,14 @@ use crate::clients::condition::{Condition, Seen};
 use crate::state::State;
 use crate::state::conditions::summary;
 
-/// A question to the state. It is asked with the engine's lock held, by whoever has changed something.
+/// A condition on the state. It is evaluated with the engine's lock held, in the thread that has changed something.
 pub type Predicate = Box<dyn FnMut(&State) -> bool + Send>;
 
-/// What somebody waits for.
+/// What a wait is for.
 pub enum Awaited {
-    /// What can be counted.
+    /// A number of clients, subscribers or messages.
     Count(Condition),
-    /// Whatever the embedding program asks for.
+    /// A predicate of the embedding program.
     Until(Predicate),
 }
 
@@ -28,7 +28,7 @@ impl Awaited {
         match self {
             Self::Count(condition) => state.meets(condition),
             Self::Until(predicate) => {
-                let _end = Looking::begin();
+                let _end = InPredicate::begin();
                 predicate(state)
             }
         }
@@ -68,67 +68,66 @@ impl fmt::Debug for Awaited {
 pub type Panicked = Box<dyn Any + Send>;
 
 thread_local! {
-    static LOOKING: Cell<bool> = const { Cell::new(false) };
+    static IN_PREDICATE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What would wait for the engine's lock for ever panics.
+/// Panics where waiting for the engine's lock would be a deadlock.
 ///
 /// # Panics
 ///
 /// This thread is in the predicate of a wait.
-pub fn assert_not_looking() {
+pub fn assert_not_in_predicate() {
     assert!(
-        !LOOKING.get(),
+        !IN_PREDICATE.get(),
         "the predicate of `wait_until` has used the broker, which waits for it: it may only look at the state that it \
          is given"
     );
 }
 
 /// True if code of the embedding program runs in this thread with the engine's lock held.
-pub fn is_looking() -> bool {
-    LOOKING.get()
+pub fn is_in_predicate() -> bool {
+    IN_PREDICATE.get()
 }
 
 /// A predicate is running in this thread, or is being dropped. One may lie within another, of another broker.
-struct Looking {
+struct InPredicate {
     before: bool,
 }
 
-impl Looking {
+impl InPredicate {
     fn begin() -> Self {
-        Self { before: LOOKING.replace(true) }
+        Self { before: IN_PREDICATE.replace(true) }
     }
 }
 
-impl Drop for Looking {
+impl Drop for InPredicate {
     fn drop(&mut self) {
-        LOOKING.set(self.before);
+        IN_PREDICATE.set(self.before);
     }
 }
 
 /// Drops with the engine's lock held what an embedding program has captured, or is woken by.
 fn drop_locked<T>(captured: T) {
-    let _end = Looking::begin();
+    let _end = InPredicate::begin();
     drop(captured);
 }
 
-type Tell = Box<dyn FnOnce(Result<(), Panicked>) + Send>;
+type Notify = Box<dyn FnOnce(Result<(), Panicked>) + Send>;
 
-/// Tells somebody that what it waited for has come. Not to be called with a lock held: what follows is the waiter's
-/// own code.
-pub type Told = Box<dyn FnOnce() + Send>;
+/// Completes a wait. Not to be called with a lock held: it runs code of the embedding program.
+pub type Notification = Box<dyn FnOnce() + Send>;
 
 struct Waiting {
     id: u64,
     awaited: Awaited,
-    tell: Tell,
+    notify: Notify,
 }
 
-/// Who waits.
+/// All waits of the embedding program.
 #[derive(Default)]
 pub struct Waits {
     waiting: Mutex<Vec<Waiting>>,
-    /// How many there are, so that nobody waiting costs one comparison a batch.
+    /// How many there are, so that a batch costs one comparison if there are none.
     count: AtomicUsize,
     last_id: AtomicU64,
 }
@@ -142,22 +141,22 @@ impl fmt::Debug for Waits {
 /// What [`Waits::add`] has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// The condition is met already; nobody is told.
+    /// The condition is met already; nothing is called.
     Met,
-    /// It is waited for, under a number for [`Waits::give_up`].
+    /// It is waited for, under a number for [`Waits::cancel`].
     Waiting(u64),
 }
 
 impl Waits {
-    /// Has `tell` called once the condition is met, or its predicate has panicked. To be called with the engine's lock
+    /// Has `notify` called once the condition is met, or its predicate has panicked. To be called with the engine's lock
     /// held, so that nothing happens in between.
     pub fn add(
         &self,
         state: &State,
         awaited: Awaited,
-        tell: impl FnOnce(Result<(), Panicked>) + Send + 'static,
+        notify: impl FnOnce(Result<(), Panicked>) + Send + 'static,
     ) -> Added {
-        let _end = Looking::begin();
+        let _end = InPredicate::begin();
         // Dropped before that, whether it is met at once or panics.
         let mut awaited = awaited;
         if awaited.is_met(state) {
@@ -165,19 +164,19 @@ impl Waits {
         }
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting.lock();
-        waiting.push(Waiting { id, awaited, tell: Box::new(tell) });
+        waiting.push(Waiting { id, awaited, notify: Box::new(notify) });
         self.count.store(waiting.len(), Ordering::Release);
         Added::Waiting(id)
     }
 
-    /// Takes out those whose condition is met, in the order in which they came; they are to be told when no lock is
-    /// held any more. A predicate that panics ends its own wait and nothing else.
+    /// Removes the waits whose condition is met, in the order in which they were added. The notifications are to be
+    /// called when no lock is held any more. A predicate that panics ends its own wait and nothing else.
     #[must_use]
-    pub fn check(&self, state: &State) -> Vec<Told> {
+    pub fn check(&self, state: &State) -> Vec<Notification> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
-        let mut told: Vec<Told> = Vec::new();
+        let mut completed: Vec<Notification> = Vec::new();
         let mut waiting = self.waiting.lock();
         let mut at = 0;
         while let Some(wait) = waiting.get_mut(at) {
@@ -189,16 +188,16 @@ impl Waits {
                     continue;
                 }
             };
-            let Waiting { awaited, tell, .. } = waiting.remove(at);
+            let Waiting { awaited, notify, .. } = waiting.remove(at);
             drop_locked(awaited);
-            told.push(Box::new(move || tell(outcome)));
+            completed.push(Box::new(move || notify(outcome)));
         }
         self.count.store(waiting.len(), Ordering::Release);
-        told
+        completed
     }
 
-    /// Ends a wait and returns what there is now; none if its condition was met or its predicate has panicked.
-    pub fn give_up(&self, state: &State, id: u64) -> Option<Seen> {
+    /// Removes a wait and returns the current state; none if its condition was met or its predicate has panicked.
+    pub fn cancel(&self, state: &State, id: u64) -> Option<Seen> {
         let mut waiting = self.waiting.lock();
         let index = waiting.iter().position(|wait| wait.id == id)?;
         let wait = waiting.remove(index);

@@ -39,7 +39,7 @@ use crate::testing::Availability;
 
 /// The client has the connection, or is about to.
 const HELD: u8 = 1;
-/// Something has happened that nobody has looked at.
+/// Something has happened and has not been handled yet.
 const WOKEN: u8 = 2;
 /// How often the client looks again when something has happened while it ran its requests, before it leaves that to the
 /// broker's thread.
@@ -89,7 +89,7 @@ const ROUNDS: usize = 4;
 /// ```
 pub struct ClientStream {
     pipe: DuplexStream,
-    /// None if somebody else reads at the other end. It is dropped behind the pipe, and finds that closed.
+    /// None if the other end is not a connection of the broker. It is dropped after the pipe, and finds that closed.
     client: Option<Client>,
 }
 
@@ -140,7 +140,7 @@ impl AsyncWrite for ClientStream {
 }
 
 impl ClientStream {
-    /// A stream at whose other end somebody else reads and answers, if anybody does.
+    /// A stream whose other end is not a connection of the broker.
     pub(crate) fn of_pipe(pipe: DuplexStream) -> Self {
         Self { pipe, client: None }
     }
@@ -185,7 +185,7 @@ impl Drop for Client {
 
 /// Where the client and the driver find the task.
 struct Place {
-    /// None when the connection has ended. It is locked by whoever runs it.
+    /// None when the connection has ended. It is locked by the thread that runs it.
     task: Mutex<Option<Box<Task>>>,
     wakes: Arc<Wakes>,
     /// That of `wakes`.
@@ -219,7 +219,7 @@ impl Place {
         // If something panics, the connection ends.
         let Some(mut task) = place.take() else { return };
         let mut rounds = 0;
-        // All of it, however long the answers are. It comes to an end: nobody else puts anything into the pipe meanwhile.
+        // All of it, however long the answers are. It comes to an end: nothing else is put into the pipe meanwhile.
         loop {
             self.wakes.begin();
             let on_the_spot = OnTheSpot { dirty, comes_again };
@@ -347,16 +347,16 @@ impl Drop for Driver {
     }
 }
 
-/// The connection ends. Whoever is woken by that must not run it: it is locked.
+/// The connection ends. A task that is woken by that must not run it: it is locked.
 fn end(place: &mut Option<Box<Task>>) {
     let mut task = place.take();
     with_read_buffer(|_| task = None);
-    // If this thread runs something else, that keeps him from it.
+    // If this thread runs something else, that keeps the woken task from running it.
     drop(task);
 }
 
 impl Shared {
-    /// Connects a client in memory: its stream, which holds so many bytes each way, and what is to be spawned to drive
+    /// Connects a client in memory: its stream, which holds `capacity` bytes each way, and what is to be spawned to drive
     /// it. When this returns the client counts. Clients above `maxclients` read their error and the end; while the
     /// broker refuses connections, or is stopped, they read the end.
     ///
@@ -377,8 +377,8 @@ impl Shared {
             Admission::Refused => return (ClientStream::of_pipe(ours), None),
             Admission::Full(theirs, error) => {
                 // There is room for it: it is done at once.
-                let mut told = pin!(unconstrained(refuse(theirs, error)));
-                let _ = told.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                let mut refused = pin!(unconstrained(refuse(theirs, error)));
+                let _ = refused.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 return (ClientStream::of_pipe(ours), None);
             }
         };

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::server::Clock;
 
-/// How often somebody was woken.
+/// How often the task was woken.
 #[derive(Default)]
 struct Count(AtomicUsize);
 
@@ -52,7 +52,7 @@ impl ByHand {
         assert!(matches!(written, Poll::Ready(Ok(count)) if count == bytes.len()), "{written:?}");
     }
 
-    /// Writes into the pipe, and nobody runs it.
+    /// Writes into the pipe without running the connection.
     fn put(&mut self, bytes: &[u8]) {
         let mut context = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut self.stream.pipe).poll_write(&mut context, bytes).is_ready());
@@ -148,7 +148,7 @@ fn the_driver_goes_on_with_what_the_client_does_not_take() {
 }
 
 #[test]
-fn who_is_served_is_woken_if_it_has_a_request_to_go_on_with() {
+fn a_served_client_with_requests_left_over_is_woken() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
     let mut context = Context::from_waker(Waker::noop());
@@ -180,7 +180,7 @@ fn the_driver_has_nothing_left_to_drive_when_the_client_has_gone() {
 }
 
 #[test]
-fn that_a_client_has_gone_is_seen_behind_what_nobody_has_read_yet() {
+fn the_end_of_a_client_is_seen_behind_unread_output() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
     // As when the broker has not read for a while; it has no answer, which would find the client gone as well.
@@ -218,7 +218,7 @@ impl ByHand {
         self.shared.connections.iter().next().map(|entry| Arc::clone(&entry)).expect("it is there")
     }
 
-    /// Has the stream dropped by whoever writes to it or closes it.
+    /// Has the stream dropped by the task that writes to it or closes it.
     fn drop_when_woken(&mut self) -> Arc<Drops> {
         let drops = Arc::new(Drops(Mutex::new(None)));
         let waker = Waker::from(Arc::clone(&drops));
@@ -234,7 +234,7 @@ impl ByHand {
 }
 
 #[test]
-fn whoever_is_woken_by_the_rest_of_a_long_answer_may_drop_the_stream() {
+fn a_task_woken_by_the_rest_of_a_long_reply_may_drop_the_stream() {
     let mut one = ByHand::new();
     one.write(format!("ECHO {}\r\n", "x".repeat(900)).as_bytes());
     one.write(format!("ECHO {}\r\n", "y".repeat(900)).as_bytes());
@@ -247,7 +247,7 @@ fn whoever_is_woken_by_the_rest_of_a_long_answer_may_drop_the_stream() {
 }
 
 #[test]
-fn whoever_is_woken_by_the_end_of_a_connection_may_drop_the_stream() {
+fn a_task_woken_by_the_end_of_a_connection_may_drop_the_stream() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
     one.put(b"QUIT\r\n");
