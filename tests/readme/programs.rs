@@ -42,10 +42,15 @@ fn table() -> String {
         let mut files: Vec<_> = files.filter(|file| is_program(file)).collect();
         files.sort();
         for file in files {
+            // What several programs share is no program.
+            if file.file_stem().is_some_and(|name| name == "connection") {
+                continue;
+            }
             let text = fs::read_to_string(&file).expect("it is text");
             let told = text.lines().next().and_then(|line| line.strip_prefix(comment)?.split_once(": "));
-            // What several programs share is no program.
-            let Some((library, told)) = told else { continue };
+            let Some((library, told)) = told else {
+                panic!("{} does not begin with its library and what runs", file.display());
+            };
             let version = match version(&versions, library) {
                 Some(version) => version,
                 None if language == "Ruby" => "of Debian 12",

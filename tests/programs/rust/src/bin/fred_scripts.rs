@@ -83,8 +83,11 @@ async fn main() -> Result<(), Error> {
         listener.init().await?;
         let mut messages = listener.message_rx();
         listener.subscribe("news").await?;
-        let received: i64 =
-            client.eval("return redis.call('PUBLISH', KEYS[1], ARGV[1])", "news", "hello").await?;
+        // `subscribe` does not wait for the server's answer.
+        let mut received: i64 = 0;
+        while received == 0 {
+            received = client.eval("return redis.call('PUBLISH', KEYS[1], ARGV[1])", "news", "hello").await?;
+        }
         let message = messages.recv().await.expect("it comes");
         println!("received {received} {} {:?}", message.channel, message.value);
         listener.quit().await?;
