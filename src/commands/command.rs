@@ -189,37 +189,6 @@ fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &
     Ok(())
 }
 
-/// What `COMMAND HELP` answers.
-const HELP: &[&str] = &[
-    "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "(no subcommand)",
-    "    Describe every command.",
-    "COUNT",
-    "    Tell how many commands there are.",
-    "LIST [FILTERBY (MODULE <name>|ACLCAT <category>|PATTERN <pattern>)]",
-    "    Name all commands, or those that the filter lets through.",
-    "INFO [<command-name> ...]",
-    "    Describe the named commands; every command if none is named.",
-    "DOCS [<command-name> ...]",
-    "    Document the named commands; every command if none is named.",
-    "GETKEYS <full-command>",
-    "    Find the keys in a call.",
-    "GETKEYSANDFLAGS <full-command>",
-    "    Find the keys in a call and tell what happens to each.",
-    "HELP",
-    "    Show these lines.",
-];
-
-/// `COMMAND HELP`: explains the subcommands.
-///
-/// # Errors
-///
-/// None: the type is that of all commands.
-pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.help(HELP);
-    Ok(())
-}
-
 /// The words of a text; none if it is empty.
 fn words(text: &'static str) -> Vec<&'static str> {
     text.split_ascii_whitespace().collect()

@@ -502,29 +502,6 @@ pub fn resetstat(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// What `CONFIG HELP` answers.
-const HELP: &[&str] = &[
-    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "GET <pattern> [<pattern> ...]",
-    "    Tell the settings whose names match, and their values.",
-    "SET <directive> <value> [<directive> <value> ...]",
-    "    Change settings, all or none.",
-    "RESETSTAT",
-    "    Begin the counters of INFO anew.",
-    "HELP",
-    "    Show these lines.",
-];
-
-/// `CONFIG HELP`: explains the subcommands.
-///
-/// # Errors
-///
-/// None: the type is that of all commands.
-pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.help(HELP);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::config::parse_memory;
+use super::help::help;
 use super::object::is_shared;
 use crate::resp::{parse_decimal, up_to_nul};
 use crate::spec::numbers::{is_option, lenient_integer};
@@ -189,38 +190,5 @@ fn protocol(ctx: &mut Context<'_>) -> Outcome {
             return Err(Error::new(format!("{problem}{TYPES}")));
         }
     }
-    Ok(())
-}
-
-/// What `DEBUG HELP` answers.
-const HELP: &[&str] = &[
-    "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "CHANGE-REPL-ID",
-    "    Take another replication id.",
-    "ERROR <string>",
-    "    Answer with this error.",
-    "LISTPACK <key>",
-    "    Tell whether <key> is kept as a listpack.",
-    "LOG <message>",
-    "    Accept a message for a log that there is not.",
-    "OBJECT <key> [fast]",
-    "    Tell what is known of the value of <key>.",
-    "PROTOCOL <type>",
-    "    Answer with a value of this type: string, integer, double, bignum, null,",
-    "    array, set, map, attrib, push, verbatim, true, false.",
-    "QUICKLIST-PACKED-THRESHOLD <size>",
-    "    Keep list elements of so many bytes apart from others; 0: by the settings.",
-    "RELOAD [option ...]",
-    "    Keep everything, as after a restart without loss.",
-    "SET-ACTIVE-EXPIRE <0|1>",
-    "    Whether keys vanish by themselves when their time has come.",
-    "SLEEP <seconds>",
-    "    Serve nobody for so long. Decimals are allowed.",
-    "HELP",
-    "    Show these lines.",
-];
-
-fn help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.help(HELP);
     Ok(())
 }

@@ -77,27 +77,3 @@ pub fn malloc_stats(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.verbatim("txt", b"Stats not supported for the current allocator");
     Ok(())
 }
-
-/// What `MEMORY HELP` answers.
-const HELP: &[&str] = &[
-    "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "DOCTOR",
-    "    Tell whether something is wrong with the memory.",
-    "MALLOC-STATS",
-    "    Show the figures of the allocator.",
-    "PURGE",
-    "    Give free memory back.",
-    "STATS",
-    "    Tell what memory is used for.",
-    "USAGE <key> [SAMPLES <count>]",
-    "    Tell how many bytes <key> and its value take. Of a collection <count>",
-    "    elements are looked at (5 if nothing is said, all with 0).",
-    "HELP",
-    "    Show these lines.",
-];
-
-/// `MEMORY HELP`: explains the subcommands.
-pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.help(HELP);
-    Ok(())
-}

@@ -16,6 +16,7 @@ pub mod control;
 pub mod debug;
 pub mod geo;
 pub mod hashes;
+pub mod help;
 pub mod hyperloglog;
 pub mod info;
 pub mod keys;

@@ -83,24 +83,3 @@ pub(super) fn is_shared(value: &Value) -> bool {
     let Value::String(string) = value else { return false };
     string.encoding() == "int" && string.integer().is_some_and(|number| SHARED.contains(&number))
 }
-
-/// What `OBJECT HELP` answers.
-const HELP: &[&str] = &[
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "ENCODING <key>",
-    "    Tell in which form the value of <key> is kept.",
-    "FREQ <key>",
-    "    Tell how often <key> was used, on a logarithmic scale.",
-    "IDLETIME <key>",
-    "    Tell for how many seconds <key> has not been used.",
-    "REFCOUNT <key>",
-    "    Tell how often the value of <key> is referred to.",
-    "HELP",
-    "    Show these lines.",
-];
-
-/// `OBJECT HELP`: explains the subcommands.
-pub fn help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.help(HELP);
-    Ok(())
-}

@@ -90,27 +90,6 @@ pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `PUBSUB HELP`
-pub fn pubsub_help(ctx: &mut Context<'_>) -> Outcome {
-    const HELP: [&str; 13] = [
-        "PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "CHANNELS [<pattern>]",
-        "    The channels with a subscriber, all or those that match the pattern.",
-        "NUMPAT",
-        "    How many patterns have a subscriber.",
-        "NUMSUB [<channel> ...]",
-        "    How many subscribers each of the channels has, patterns not counted.",
-        "SHARDCHANNELS [<pattern>]",
-        "    The shard channels with a subscriber, all or those that match the pattern.",
-        "SHARDNUMSUB [<shardchannel> ...]",
-        "    How many subscribers each of the shard channels has.",
-        "HELP",
-        "    This text.",
-    ];
-    ctx.help(&HELP);
-    Ok(())
-}
-
 fn subscribe_to(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
     // As redis-server says to whoever could never read the messages; to shard channels in a transaction too.
     if ctx.client()?.internal || kind == Kind::Shard && !ctx.may_block {

@@ -126,9 +126,7 @@ impl Engine {
     pub(super) fn receive(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
         let command = TABLE.find(args, self.state.config.compat);
-        if self.state.journal.is_on() && (command.is_some() || !is_control(&self.state.config, args)) {
-            self.record_command(client, command, args);
-        }
+        self.record_command(client, command, args);
         self.begin(client, command, args);
         // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
@@ -489,8 +487,8 @@ impl Engine {
         let State { clients, waiters, journal, now, .. } = &mut self.state;
         let Some(owner) = clients.get_mut(client) else { return };
         // What a fault or a test client does is recorded as such.
-        if journal.is_on() && !matches!(reason, Reason::Delay | Reason::Condition) {
-            journal.blocked(owner, reason, &keys, deadline, *now);
+        if !matches!(reason, Reason::Delay | Reason::Condition) {
+            journal.record(|journal| journal.blocked(owner, reason, &keys, deadline, *now));
         }
         let request = request.unwrap_or_else(|| args.to_owned());
         let mut blocked = waiters.add(client, reason, owner.db, keys, deadline, request);
@@ -531,16 +529,18 @@ impl Engine {
     /// Records in the journal, if there is one, why a wait has ended.
     fn note_wakeup(&mut self, client: ClientKey, end: WaitEnd<'_>) {
         let State { journal, clients, now, .. } = &mut self.state;
-        let Some(owner) = clients.get(client).filter(|_| journal.is_on()) else { return };
-        let wakeup = match end {
-            WaitEnd::Ready { key, .. } => Wakeup::Key(key.into()),
-            WaitEnd::PauseOver => Wakeup::PauseOver,
-            WaitEnd::DelayOver => Wakeup::DelayOver,
-            WaitEnd::GivenUp(Answer::TimedOut) => Wakeup::TimedOut,
-            WaitEnd::GivenUp(Answer::Unblocked) => Wakeup::Unblocked,
-            WaitEnd::Condition => return,
-        };
-        journal.unblocked(owner, &wakeup, *now);
+        journal.record(|journal| {
+            let Some(owner) = clients.get(client) else { return };
+            let wakeup = match end {
+                WaitEnd::Ready { key, .. } => Wakeup::Key(key.into()),
+                WaitEnd::PauseOver => Wakeup::PauseOver,
+                WaitEnd::DelayOver => Wakeup::DelayOver,
+                WaitEnd::GivenUp(Answer::TimedOut) => Wakeup::TimedOut,
+                WaitEnd::GivenUp(Answer::Unblocked) => Wakeup::Unblocked,
+                WaitEnd::Condition => return,
+            };
+            journal.unblocked(owner, &wakeup, *now);
+        });
     }
 
     /// Runs a command that a fault or CLIENT PAUSE has held, for the first time.
@@ -673,13 +673,13 @@ impl Engine {
         let Some((mut out, owner)) = clients.take_outbox(client) else { return };
         let caller = Caller::new(client, origin, owner);
         let start = out.len();
-        let outer = if journal.is_on() { journal.begin_answer(client) } else { None };
+        let outer = journal.record(|journal| journal.begin_answer(client)).flatten();
         write(self, caller, &mut out);
         let State { clients, config, now, journal, faults, .. } = &mut self.state;
-        if journal.is_on() {
+        journal.record(|journal| {
             let owner = clients.get(client).filter(|owner| owner.close != Close::Now);
             journal.end_answer(outer, owner, (&out[start..], out.len()), *now);
-        }
+        });
         clients.put_reply(client, out, start, config, *now);
         if faults.are_of_commands() {
             self.lose_reply(client, start);

@@ -54,11 +54,8 @@ impl Engine {
     fn cut(&mut self, client: ClientKey) {
         self.state.kill(client);
         let State { journal, clients, now, .. } = &mut self.state;
-        if journal.is_on()
-            && let Some(owner) = clients.get(client)
-        {
-            journal.disconnected(owner, *now);
-        }
+        let owner = clients.get(client);
+        journal.record(|journal| owner.map(|owner| journal.disconnected(owner, *now)));
         clients.forget(client);
     }
 
@@ -76,9 +73,7 @@ impl Engine {
         }
         self.state.availability.stop();
         self.state.end_pauses();
-        if self.state.journal.is_on() {
-            self.state.journal.stopped(self.state.now);
-        }
+        self.state.journal.record(|journal| journal.stopped(self.state.now));
         let others = self.state.clients.iter().filter(|(key, _)| Some(*key) != spared);
         let others: Vec<ClientKey> = others.map(|(key, _)| key).collect();
         let spared = spared.and_then(|spared| self.client(spared)).map(|spared| Filter::id(spared.id));
@@ -112,9 +107,7 @@ impl Engine {
         #[cfg(feature = "scripting")]
         self.scripts.restart(keeps_data, &mut self.state);
         self.state.availability.restart();
-        if self.state.journal.is_on() {
-            self.state.journal.restarted(keeps_data, self.state.now);
-        }
+        self.state.journal.record(|journal| journal.restarted(keeps_data, self.state.now));
         cut
     }
 

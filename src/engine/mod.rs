@@ -144,11 +144,8 @@ impl Engine {
         let authenticated = self.state.config.requirepass.is_empty();
         let client = self.state.clients.connect(address, authenticated, false, self.state.now);
         let State { journal, clients, now, .. } = &mut self.state;
-        if journal.is_on()
-            && let Some(owner) = clients.get(client)
-        {
-            journal.connected(owner, *now);
-        }
+        let owner = clients.get(client);
+        journal.record(|journal| owner.map(|owner| journal.connected(owner, *now)));
         self.notify_condition_waiters();
         Ok(client)
     }
@@ -174,11 +171,8 @@ impl Engine {
     pub fn disconnect(&mut self, client: ClientKey, now: Time) {
         self.take_time(now);
         let State { journal, clients, now, .. } = &mut self.state;
-        if journal.is_on()
-            && let Some(owner) = clients.get(client).filter(|owner| owner.is_listed())
-        {
-            journal.disconnected(owner, *now);
-        }
+        let listed = clients.get(client).filter(|owner| owner.is_listed());
+        journal.record(|journal| listed.map(|owner| journal.disconnected(owner, *now)));
         // What was taken for it and is lost with its connection has not been sent.
         let lost = clients.get(client).map_or(0, |owner| owner.in_flight as u64);
         self.state.stats.net_output = self.state.stats.net_output.saturating_sub(lost);
@@ -363,9 +357,7 @@ impl Engine {
         let protocol = owner.protocol;
         let start = owner.outbox.len();
         Reply::new(&mut owner.outbox, protocol).error(&text);
-        if self.state.journal.is_on() {
-            self.state.journal.reply(owner, &owner.outbox[start..], self.state.now);
-        }
+        self.state.journal.record(|journal| journal.reply(owner, &owner.outbox[start..], self.state.now));
         self.state.clients.close(client, Close::AfterReply);
     }
 

@@ -1,6 +1,7 @@
 //! MONITOR: who asked to see all commands sees them.
 
 use super::Engine;
+use super::admission::is_control;
 use crate::clients::ClientKey;
 use crate::clients::Encoded;
 use crate::clients::ReplyMode;
@@ -15,17 +16,22 @@ const REDACTED: &[u8] = b"(redacted)";
 const OBSERVER_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
-    /// Records a command in the journal, without passwords.
+    /// Records a command in the journal, without passwords; none of a test client.
+    #[inline]
     pub(super) fn record_command(&mut self, client: ClientKey, command: Option<&Command>, args: Args<'_>) {
-        let State { journal, clients, now, .. } = &mut self.state;
-        let Some(owner) = clients.get(client) else { return };
-        if command.is_none_or(|command| command.is_secret.is_none()) {
-            return journal.command(owner, args.iter(), *now);
-        }
-        let shown: Vec<&[u8]> = (args.iter().enumerate())
-            .map(|(index, argument)| if is_secret(command, args, index) { REDACTED } else { argument })
-            .collect();
-        journal.command(owner, shown.iter().copied(), *now);
+        let State { journal, clients, config, now, .. } = &mut self.state;
+        journal.record(|journal| {
+            let Some(owner) = clients.get(client) else { return };
+            match command {
+                None if is_control(config, args) => {}
+                Some(Command { is_secret: Some(is_secret), .. }) => {
+                    let shown = |(index, argument)| if is_secret(args, index) { REDACTED } else { argument };
+                    let shown: Vec<&[u8]> = args.iter().enumerate().map(shown).collect();
+                    journal.command(owner, shown.iter().copied(), *now);
+                }
+                _ => journal.command(owner, args.iter(), *now),
+            }
+        });
     }
 
     /// Shows a command to all monitors, in redis-server's format; passwords never. Commands about the server

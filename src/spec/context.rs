@@ -4,7 +4,6 @@ use super::error::Error;
 use super::{Command, Table, numbers};
 use crate::clients::waiters::{Reason, Wanted};
 use crate::clients::{Client, ClientKey};
-use crate::config::Version;
 use crate::data::Bytes;
 use crate::data::value::Type;
 use crate::resp::{Args, OwnedRequest, Reply};
@@ -69,18 +68,6 @@ impl Context<'_> {
     #[must_use]
     pub fn table(&self) -> &'static Table {
         self.command.table()
-    }
-
-    /// Answers with the lines of a HELP subcommand.
-    pub fn help(&mut self, lines: &[&str]) {
-        /// How redis-server says what HELP does, and how it did before 7.2.
-        const NEW: &str = "    Print this help.";
-        const OLD: &str = "    Prints this help.";
-        self.reply.array(lines.len());
-        for line in lines {
-            let is_old = self.state.config.compat < Version::Redis7_4;
-            self.reply.simple(if is_old && *line == NEW { OLD } else { line });
-        }
     }
 
     /// The command waits for one of these keys to hold a value of this type: it is run again when one does, and

@@ -173,6 +173,8 @@ pub struct Command {
     pub run: Run,
     /// The subcommands of a container. A row gives them as they are; in the table they are those of the table.
     pub subcommands: &'static [Command],
+    /// What its HELP says of its subcommands: for each a line of usage, and lines that begin with spaces.
+    pub help: &'static [&'static str],
     /// What follows from the others, and from the place in the table.
     pub derived: Derived,
 }
@@ -214,6 +216,7 @@ impl Command {
         tips: "",
         run: Run::Container,
         subcommands: &[],
+        help: &[],
         derived: Derived {
             first: Version::Redis7_0,
             index: 0,

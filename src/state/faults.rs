@@ -11,12 +11,11 @@ impl State {
     /// A rule hits a client: it is counted and recorded in the journal.
     pub fn note_fault(&mut self, client: ClientKey, rule: FaultId) {
         self.faults.hit(rule);
-        if self.journal.is_on()
-            && let Some(owner) = self.clients.get(client)
-            && let Some(rule) = self.faults.rule(rule)
-        {
-            self.journal.fault_hit(owner, &rule.to_string(), self.now);
-        }
+        self.journal.record(|journal| {
+            if let (Some(owner), Some(rule)) = (self.clients.get(client), self.faults.rule(rule)) {
+                journal.fault_hit(owner, &rule.to_string(), self.now);
+            }
+        });
     }
 
     /// Closes a connection behind what it has been answered so far. From now on the client gets nothing and takes

@@ -310,9 +310,7 @@ impl State {
     fn expire(&mut self, db: usize, index: usize) {
         if let Some((key, _)) = self.databases[db].remove_at(index) {
             self.stats.expired_keys += 1;
-            if self.journal.is_on() {
-                self.journal.expired(db, &key, self.now);
-            }
+            self.journal.record(|journal| journal.expired(db, &key, self.now));
             self.waiters.lost(db, &key);
             self.in_database(db, |state| {
                 state.watches.expired(&mut state.clients, db, &key);

@@ -67,11 +67,8 @@ impl State {
         let fate = faults.message_fate(channel, client);
         let mut note = |rule: FaultId| {
             faults.hit(rule);
-            if journal.is_on()
-                && let Some(rule) = faults.rule(rule)
-            {
-                journal.fault_hit(client, &rule.to_string(), now);
-            }
+            let rule = faults.rule(rule);
+            journal.record(|journal| rule.map(|rule| journal.fault_hit(client, &rule.to_string(), now)));
         };
         let (times, delayed) = match fate {
             MessageFate::Dropped(rule) => {

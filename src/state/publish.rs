@@ -25,9 +25,7 @@ impl State {
         if !kind.of_mut(owner.subscriptions.get_or_insert_default()).insert(name.into()) {
             return false;
         }
-        if self.journal.is_on() {
-            self.journal.subscription(owner, true, kind, name, self.now);
-        }
+        self.journal.record(|journal| journal.subscription(owner, true, kind, name, self.now));
         let table = self.pubsub.table_mut(kind);
         if let Some(subscribers) = table.get_mut(name) {
             return subscribers.insert(client);
@@ -54,11 +52,9 @@ impl State {
     }
 
     fn unregister(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
-        if self.journal.is_on()
-            && let Some(owner) = self.clients.get(client)
-        {
-            self.journal.subscription(owner, false, kind, name, self.now);
-        }
+        let owner = self.clients.get(client);
+        self.journal
+            .record(|journal| owner.map(|owner| journal.subscription(owner, false, kind, name, self.now)));
         let table = self.pubsub.table_mut(kind);
         if let Some(subscribers) = table.get_mut(name) {
             subscribers.swap_remove(&client);
@@ -126,11 +122,10 @@ impl State {
 
     /// Records a message in the journal, if it is on.
     fn begin_publishing(&mut self, kind: Kind, channel: &[u8], message: &[u8]) -> Option<Publishing> {
-        if !self.journal.is_on() {
-            return None;
-        }
-        let client = self.journal.answering().and_then(|client| self.clients.get(client));
-        Some(self.journal.publishing(client, kind, channel, message, self.now))
+        self.journal.record(|journal| {
+            let client = journal.answering().and_then(|client| self.clients.get(client));
+            journal.publishing(client, kind, channel, message, self.now)
+        })
     }
 
     /// Delivers a message to all subscribers of a shard channel; returns how many.

@@ -1,5 +1,6 @@
 //! Connections: who is there, which protocol and which database.
 
+use crate::commands::help::help;
 use crate::commands::{client, connection};
 use crate::spec::{Categories, Command, Deprecated, Flags, Group, Run};
 
@@ -105,6 +106,52 @@ pub const COMMANDS: &[Command] = &[
         summary: "Everything about connections.",
         complexity: "that of the subcommand",
         subcommands: CLIENT_SUBCOMMANDS,
+        help: &[
+            "GETNAME",
+            "    Tell the name of this connection.",
+            "ID",
+            "    Tell the number of this connection.",
+            "INFO",
+            "    Describe this connection.",
+            "KILL <ip:port>",
+            "    Close the connection that comes from this address.",
+            "KILL <option> <value> [<option> <value> [...]]",
+            "    Close all connections that match:",
+            "    * ADDR (<ip:port>|<unixsocket>:0)",
+            "      those that come from this address",
+            "    * LADDR (<ip:port>|<unixsocket>:0)",
+            "      those that go to this address",
+            "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+            "      those of this kind",
+            "    * USER <username>",
+            "      those of this user",
+            "    * ID <client-id>",
+            "      the one of this number",
+            "    * MAXAGE <seconds>",
+            "      those that have been open for as long",
+            "    * SKIPME (YES|NO)",
+            "      whether this connection stays (default: yes)",
+            "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
+            "    Describe all connections, or those of a kind or of some numbers.",
+            "NO-EVICT (ON|OFF)",
+            "    Spare this connection when memory for clients runs out.",
+            "NO-TOUCH (ON|OFF)",
+            "    Do not count the commands of this connection as use of a key.",
+            "PAUSE <milliseconds> [WRITE|ALL]",
+            "    Hold back all commands, or those that write.",
+            "REPLY (ON|OFF|SKIP)",
+            "    Choose whether this connection is answered.",
+            "SETINFO <option> <value>",
+            "    Note something about the client:",
+            "    * LIB-NAME: the name of its library",
+            "    * LIB-VER: the version of its library",
+            "SETNAME <name>",
+            "    Name this connection.",
+            "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+            "    End the waiting of a client as if its time were up, or with an error.",
+            "UNPAUSE",
+            "    Let go on what PAUSE holds back.",
+        ],
         ..CONNECTION
     },
 ];
@@ -261,7 +308,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Explains the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(client::help),
+        run: Run::Command(help),
         ..CONNECTION
     },
 ];

@@ -1,5 +1,6 @@
 //! Keys, whatever they hold.
 
+use crate::commands::help::help;
 use crate::commands::{keys, object, replication, sort};
 use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
@@ -275,6 +276,16 @@ pub const COMMANDS: &[Command] = &[
         summary: "What is known of a value besides what it holds.",
         complexity: "that of the subcommand",
         subcommands: OBJECT_SUBCOMMANDS,
+        help: &[
+            "ENCODING <key>",
+            "    Tell in which form the value of <key> is kept.",
+            "FREQ <key>",
+            "    Tell how often <key> was used, on a logarithmic scale.",
+            "IDLETIME <key>",
+            "    Tell for how many seconds <key> has not been used.",
+            "REFCOUNT <key>",
+            "    Tell how often the value of <key> is referred to.",
+        ],
         ..KEYSPACE
     },
     Command {
@@ -387,7 +398,7 @@ const OBJECT_SUBCOMMANDS: &[Command] = &[
         summary: "Explains the subcommands.",
         syntax: "",
         tips: "",
-        run: Run::Command(object::help),
+        run: Run::Command(help),
         ..OF_OBJECT
     },
     Command {

@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn help_explains_every_subcommand() {
+        for row in TABLE.all().iter().filter(|row| row.name != "help") {
+            let Some(container) = row.container() else { continue };
+            let name = row.name.to_uppercase();
+            let is_usage = |line: &&str| line.split(' ').next() == Some(&*name);
+            assert!(container.help.iter().any(is_usage), "{}", row.full_name());
+        }
+    }
+
+    #[test]
     fn commands_are_named_as_they_are_typed() {
         for (name, wanted) in
             [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]

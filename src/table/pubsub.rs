@@ -1,6 +1,7 @@
 //! Pub/Sub.
 
 use crate::clients::pubsub::Kind;
+use crate::commands::help::help;
 use crate::commands::pubsub;
 use crate::spec::{ChannelAction, ChannelSpec, Command, Flags, Group, KeySpec, Run};
 
@@ -45,6 +46,18 @@ pub const COMMANDS: &[Command] = &[
         summary: "Looks at channels and their listeners.",
         complexity: "that of the subcommand",
         subcommands: PUBSUB_SUBCOMMANDS,
+        help: &[
+            "CHANNELS [<pattern>]",
+            "    The channels with a subscriber, all or those that match the pattern.",
+            "NUMPAT",
+            "    How many patterns have a subscriber.",
+            "NUMSUB [<channel> ...]",
+            "    How many subscribers each of the channels has, patterns not counted.",
+            "SHARDCHANNELS [<pattern>]",
+            "    The shard channels with a subscriber, all or those that match the pattern.",
+            "SHARDNUMSUB [<shardchannel> ...]",
+            "    How many subscribers each of the shard channels has.",
+        ],
         ..PUBSUB
     },
     Command {
@@ -212,7 +225,7 @@ const PUBSUB_SUBCOMMANDS: &[Command] = &[
         since: "6.2.0",
         summary: "Explains the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(pubsub::pubsub_help),
+        run: Run::Command(help),
         ..PUBSUB
     },
 ];

@@ -1,5 +1,6 @@
 //! The server itself.
 
+use crate::commands::help::help;
 use crate::commands::{command, config, debug, info, lolwut, memory, server};
 use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
 
@@ -19,6 +20,22 @@ pub const COMMANDS: &[Command] = &[
         tips: "nondeterministic_output_order",
         run: Run::Command(command::command),
         subcommands: COMMAND_SUBCOMMANDS,
+        help: &[
+            "(no subcommand)",
+            "    Describe every command.",
+            "COUNT",
+            "    Tell how many commands there are.",
+            "LIST [FILTERBY (MODULE <name>|ACLCAT <category>|PATTERN <pattern>)]",
+            "    Name all commands, or those that the filter lets through.",
+            "INFO [<command-name> ...]",
+            "    Describe the named commands; every command if none is named.",
+            "DOCS [<command-name> ...]",
+            "    Document the named commands; every command if none is named.",
+            "GETKEYS <full-command>",
+            "    Find the keys in a call.",
+            "GETKEYSANDFLAGS <full-command>",
+            "    Find the keys in a call and tell what happens to each.",
+        ],
         ..SERVER
     },
     Command {
@@ -28,6 +45,14 @@ pub const COMMANDS: &[Command] = &[
         summary: "Settings and statistics of the server.",
         complexity: "that of the subcommand",
         subcommands: CONFIG_SUBCOMMANDS,
+        help: &[
+            "GET <pattern> [<pattern> ...]",
+            "    Tell the settings whose names match, and their values.",
+            "SET <directive> <value> [<directive> <value> ...]",
+            "    Change settings, all or none.",
+            "RESETSTAT",
+            "    Begin the counters of INFO anew.",
+        ],
         ..SERVER
     },
     Command {
@@ -90,6 +115,29 @@ pub const COMMANDS: &[Command] = &[
         complexity: "that of the subcommand",
         for_operators: true,
         run: Run::Command(debug::debug),
+        help: &[
+            "CHANGE-REPL-ID",
+            "    Take another replication id.",
+            "ERROR <string>",
+            "    Answer with this error.",
+            "LISTPACK <key>",
+            "    Tell whether <key> is kept as a listpack.",
+            "LOG <message>",
+            "    Accept a message for a log that there is not.",
+            "OBJECT <key> [fast]",
+            "    Tell what is known of the value of <key>.",
+            "PROTOCOL <type>",
+            "    Answer with a value of this type: string, integer, double, bignum, null,",
+            "    array, set, map, attrib, push, verbatim, true, false.",
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            "    Keep list elements of so many bytes apart from others; 0: by the settings.",
+            "RELOAD [option ...]",
+            "    Keep everything, as after a restart without loss.",
+            "SET-ACTIVE-EXPIRE <0|1>",
+            "    Whether keys vanish by themselves when their time has come.",
+            "SLEEP <seconds>",
+            "    Serve nobody for so long. Decimals are allowed.",
+        ],
         ..SERVER
     },
     Command {
@@ -109,6 +157,19 @@ pub const COMMANDS: &[Command] = &[
         summary: "What memory is used for.",
         complexity: "that of the subcommand",
         subcommands: MEMORY_SUBCOMMANDS,
+        help: &[
+            "DOCTOR",
+            "    Tell whether something is wrong with the memory.",
+            "MALLOC-STATS",
+            "    Show the figures of the allocator.",
+            "PURGE",
+            "    Give free memory back.",
+            "STATS",
+            "    Tell what memory is used for.",
+            "USAGE <key> [SAMPLES <count>]",
+            "    Tell how many bytes <key> and its value take. Of a collection <count>",
+            "    elements are looked at (5 if nothing is said, all with 0).",
+        ],
         ..SERVER
     },
     Command {
@@ -254,7 +315,7 @@ const COMMAND_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Explains the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(command::help),
+        run: Run::Command(help),
         ..SERVER
     },
 ];
@@ -303,7 +364,7 @@ const CONFIG_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Explains the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(config::help),
+        run: Run::Command(help),
         ..SERVER
     },
 ];
@@ -327,7 +388,7 @@ const MEMORY_SUBCOMMANDS: &[Command] = &[
         since: "4.0.0",
         summary: "Explains the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(memory::help),
+        run: Run::Command(help),
         ..SERVER
     },
     Command {

@@ -1,5 +1,6 @@
 //! Streams.
 
+use crate::commands::help::help;
 use crate::commands::streams;
 use crate::spec::{Begin, Categories, Command, Flags, Group, KeySpec, Run};
 
@@ -179,6 +180,22 @@ pub const COMMANDS: &[Command] = &[
         summary: "Everything about consumer groups.",
         complexity: "that of the subcommand",
         subcommands: XGROUP_SUBCOMMANDS,
+        help: &[
+            "CREATE <key> <groupname> <id|$> [option]",
+            "    Create a new consumer group. Options are:",
+            "    * MKSTREAM",
+            "      Create the empty stream if it does not exist.",
+            "    * ENTRIESREAD entries_read",
+            "      Set the group's entries_read counter (internal use).",
+            "CREATECONSUMER <key> <groupname> <consumer>",
+            "    Create a new consumer in the specified group.",
+            "DELCONSUMER <key> <groupname> <consumer>",
+            "    Remove the specified consumer.",
+            "DESTROY <key> <groupname>",
+            "    Remove the specified group.",
+            "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
+            "    Set the current group ID and entries_read counter.",
+        ],
         ..STREAM
     },
     Command {
@@ -189,6 +206,14 @@ pub const COMMANDS: &[Command] = &[
         summary: "Tells about streams, groups and consumers.",
         complexity: "that of the subcommand",
         subcommands: XINFO_SUBCOMMANDS,
+        help: &[
+            "CONSUMERS <key> <groupname>",
+            "    Show consumers of <groupname>.",
+            "GROUPS <key>",
+            "    Show the stream consumer groups.",
+            "STREAM <key> [FULL [COUNT <count>]",
+            "    Show information about the stream.",
+        ],
         ..STREAM
     },
 ];
@@ -250,7 +275,7 @@ const XGROUP_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Lists the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(streams::group_help),
+        run: Run::Command(help),
         ..STREAM
     },
     Command {
@@ -301,7 +326,7 @@ const XINFO_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Lists the subcommands.",
         complexity: "O(1)",
-        run: Run::Command(streams::info_help),
+        run: Run::Command(help),
         ..STREAM
     },
     Command {

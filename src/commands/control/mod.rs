@@ -97,7 +97,7 @@ pub fn minibroker(ctx: &mut Context<'_>) -> Result<Option<Order>, Error> {
 /// `MINIBROKER HELP`
 #[allow(clippy::unnecessary_wraps)] // As all subcommands.
 fn help(ctx: &mut Context<'_>) -> Answered {
-    ctx.help(HELP);
+    super::help::help(ctx)?;
     Ok(None)
 }
 
@@ -117,55 +117,3 @@ fn write_lines(reply: &mut Reply<'_>, lines: &[String]) {
         reply.bulk(line.as_bytes());
     }
 }
-
-const HELP: &[&str] = &[
-    "MINIBROKER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "WAITFOR SUBSCRIBERS <channel> <count> [<time>]",
-    "WAITFOR PATTERNSUBSCRIBERS <pattern> <count> [<time>]",
-    "WAITFOR BLOCKED <key> <count> [<time>]",
-    "WAITFOR PUBLISHED <channel> <count> [<time>]",
-    "WAITFOR LENGTH <key> <count> [<time>]",
-    "WAITFOR CLIENTS <count> [<time>]",
-    "WAITFOR PENDING <stream> <group> <count> [<time>]",
-    "WAITFOR FAULT <number> <hits> [<time>]",
-    "    Answers OK as soon as there are so many or more, with a count of 0 as soon as there is none. An error tells",
-    "    what there was instead, after 5 seconds unless said. This connection is one of the CLIENTS.",
-    "PUBLISHED <channel> [FULL]",
-    "    Every message that was published on the channel: the payloads; with FULL a map for each.",
-    "JOURNAL [CLIENT <id-name-or-address>] [COMMAND <name>] [CHANNEL <channel>] [KEY <key>] [COUNT <count>]",
-    "    What has happened, a line each, the oldest first; with COUNT the last so many.",
-    "LOST",
-    "    The messages that a subscriber should have got and did not, a line each. None: no message was lost.",
-    "ADVANCE <time>",
-    "    Moves the clock ahead. All that this time brings has happened when the answer comes: keys have expired, whoever",
-    "    waited too long has been told. With --manual-clock time stands still otherwise. A time is a whole number of",
-    "    milliseconds, or has a unit: 500ms, 1.5s, 5m, 2h, 1d. So it is wherever a time is asked for.",
-    "SETTIME <milliseconds since the Unix epoch>",
-    "    Moves the clock ahead to this time; it goes to the end of the year 9999.",
-    "FAULT ADD [COMMAND <name>] [KEY <pattern>] [CLIENT <id-name-or-address>] [CHANNEL <name>] [CHANNELS <pattern>]",
-    "          [NTH <n> | EVERY <n> | ONCE | PROBABILITY <p>] <action>",
-    "    Breaks what is named, every time unless said, until it ends; answers the number of the fault. All that stands behind",
-    "    ADD may have any order. Actions on commands:",
-    "    ERROR <text>, DELAY <time>, DISCONNECT (in place of running it), DISCONNECTAFTER (it has run, the answer is",
-    "    lost), DISCONNECTINREPLY <bytes>, LOADING, READONLY, OUTOFMEMORY, NOAUTH, BUSY. Actions on messages: DROP,",
-    "    DUPLICATE, DELAY <time> with a channel, DELAYMESSAGES <time> with a client.",
-    "FAULT LIST | HITS <number> | END <number>|ALL",
-    "    The faults, how often one has struck, the end of it.",
-    "KILL ALL | [NAME <name>] [ID <id>] [ADDRESS <ip:port>] [CHANNEL <channel>] [PATTERN <pattern>] [BLOCKED <key>]",
-    "    Cuts off the clients that fit all of it, never this connection. Answers how many they were.",
-    "HOLD READING|WRITING ALL | [NAME <name>] ...",
-    "    Does not read what these clients send, or does not write what they are sent, until RELEASE. Answers how many.",
-    "RELEASE",
-    "    Goes on with all who were held.",
-    "REFUSE [<time>] | ACCEPT",
-    "    Refuses new connections; takes them again.",
-    "STOP [<time>] | RESTART [EMPTY]",
-    "    Cuts off all but this connection and refuses others; begins anew on the same port, with the data or without.",
-    "    With a time REFUSE and STOP end by themselves when it has passed, on the clock of the system; without, when the",
-    "    connection that has sent them ends, as nobody could connect to end them. After STOP the data is kept.",
-    "RESET",
-    "    Makes the broker as it was at its start: no data, no other clients, no faults, an empty journal. But the clock",
-    "    never goes back: it stays where ADVANCE and SETTIME have brought it.",
-    "HELP",
-    "    This text.",
-];

@@ -171,26 +171,6 @@ pub fn consumers(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `XINFO HELP`
-///
-/// # Errors
-///
-/// None: the type is that of all commands.
-pub fn info_help(ctx: &mut Context<'_>) -> Outcome {
-    ctx.help(&[
-        "XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "CONSUMERS <key> <groupname>",
-        "    Show consumers of <groupname>.",
-        "GROUPS <key>",
-        "    Show the stream consumer groups.",
-        "STREAM <key> [FULL [COUNT <count>]",
-        "    Show information about the stream.",
-        "HELP",
-        "    Print this help.",
-    ]);
-    Ok(())
-}
-
 /// How far a group has come.
 fn write_progress(reply: &mut Reply<'_>, stream: &Stream, group: &Group) {
     write_id(reply, "last-delivered-id", group.last_id);

@@ -9,10 +9,8 @@ mod reading;
 mod trim;
 
 pub use claiming::{xautoclaim, xclaim};
-pub use groups::{
-    create, create_consumer, delete_consumer, destroy, group_help, set_id as set_group_id, xack,
-};
-pub use info::{consumers, groups, info_help, stream};
+pub use groups::{create, create_consumer, delete_consumer, destroy, set_id as set_group_id, xack};
+pub use info::{consumers, groups, stream};
 pub use pending::xpending;
 pub use reading::{xread, xreadgroup};
 

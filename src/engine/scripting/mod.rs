@@ -278,9 +278,7 @@ impl Host for Engine {
         run.has_written |= command.flags.contains(Flags::WRITE);
         let Some(owner) = self.state.clients.get(run.client) else { return Ok(()) };
         let caller = Caller::new(run.client, Origin::Script, owner).with_protocol(run.protocol);
-        if self.state.journal.is_on() {
-            self.record_command(run.client, Some(command), args);
-        }
+        self.record_command(run.client, Some(command), args);
         self.run_within(caller, command, args, reply);
         Ok(())
     }

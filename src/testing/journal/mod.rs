@@ -93,8 +93,15 @@ impl Recorder {
 
     /// True if events are recorded.
     #[must_use]
+    #[inline]
     pub fn is_on(&self) -> bool {
         self.limit > 0
+    }
+
+    /// Has `event` recorded if events are recorded; where they are not, this costs a comparison, and `event` does not run.
+    #[inline]
+    pub fn record<T>(&mut self, event: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.is_on().then(|| event(self))
     }
 
     /// How many of the oldest events have been given up.
