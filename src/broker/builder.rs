@@ -372,8 +372,10 @@ impl Builder {
         if self.manual_clock {
             engine.stop_clock();
         }
+        let shared = Arc::new(Shared::new(engine, clock));
+        shared.watch_scripts();
         Ok(Embedded {
-            shared: Arc::new(Shared::new(engine, clock)),
+            shared,
             runtime,
             stop: Arc::default(),
             thread: None,
@@ -455,6 +457,7 @@ impl Drop for OwnRuntime {
 /// The broker's thread: everything runs here until the handle says stop. When the runtime is dropped all tasks
 /// end, and with them the sockets.
 fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, stop: &Notify) {
+    shared.drive_in_this_thread();
     runtime.get().block_on(async {
         let _tasks = Tasks::spawn(runtime.get().handle(), shared);
         stop.notified().await;

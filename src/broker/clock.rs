@@ -110,5 +110,10 @@ fn expect_reachable(moved: Result<(), Unreachable>) {
 }
 
 fn move_clock(shared: &Shared) {
-    while shared.change(Engine::move_clock_for_a_while) {}
+    loop {
+        shared.wait_for_scripts();
+        if !shared.change(Engine::move_clock_for_a_while) {
+            return;
+        }
+    }
 }

@@ -200,6 +200,7 @@ impl Drop for Embedded {
         if std::thread::panicking() {
             self.print_if_wanted();
         }
+        self.shared.end_scripts_for_ever();
         if let Some(tasks) = self.tasks.take() {
             drop(tasks);
             self.shared.close_all();

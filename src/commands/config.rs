@@ -131,6 +131,7 @@ const PARAMETERS: &[Parameter] = &[
         kind: Kind::Text { get: |config| config.maxmemory_policy.name().into(), set: set_policy },
         ..ROW
     },
+    number!(Integer, "busy-reply-threshold", "lua-time-limit", 0, i64::MAX, busy_reply_threshold),
     number!(Integer, "lfu-log-factor", "", 0, INT_MAX, lfu_log_factor),
     number!(Integer, "lfu-decay-time", "", 0, INT_MAX, lfu_decay_time),
     Parameter {

@@ -77,6 +77,8 @@ pub struct Config {
     pub lfu_log_factor: u32,
     /// `lfu-decay-time`: the minutes after which the counter decreases by one; 0: never.
     pub lfu_decay_time: u32,
+    /// `busy-reply-threshold`: after how many milliseconds a script is busy; 0: never.
+    pub busy_reply_threshold: u64,
     /// The version of Redis whose answers are given.
     pub compat: Version,
     /// Whether a client may control the broker by MINIBROKER.
@@ -135,6 +137,7 @@ impl Default for Config {
             maxmemory_policy: Policy::default(),
             lfu_log_factor: 10,
             lfu_decay_time: 1,
+            busy_reply_threshold: 5000,
             compat: Version::default(),
             control: false,
             port: 0,

@@ -5,11 +5,12 @@ use super::differences::{self, Difference};
 use super::script::{self, Scenario};
 
 /// The files by the names of the families.
-const FILES: [(&str, &str); 30] = [
+const FILES: [(&str, &str); 31] = [
     ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
     ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
     ("blocking", include_str!("../../tests/comparison/answers/blocking.txt")),
     ("blocking_sorted_sets", include_str!("../../tests/comparison/answers/blocking_sorted_sets.txt")),
+    ("busy_scripts", include_str!("../../tests/comparison/answers/busy_scripts.txt")),
     ("cjson", include_str!("../../tests/comparison/answers/cjson.txt")),
     ("client", include_str!("../../tests/comparison/answers/client.txt")),
     ("cmsgpack", include_str!("../../tests/comparison/answers/cmsgpack.txt")),

@@ -112,7 +112,7 @@ impl Runner {
                 }
                 let before = if *blocks { self.control.blocked()? } else { 0 };
                 self.send(index, &bytes);
-                (sent, waits_for) = (bytes.len(), waits.then_some(index));
+                (sent, waits_for) = (bytes.len(), waits.as_deref().and_then(|waits| self.index_of(waits)));
                 if *blocks && !self.control.until(expected, |control| Ok(control.blocked()? > before))? {
                     outcome.note = Some("it does not block".into());
                 }
@@ -121,13 +121,13 @@ impl Runner {
                 let index = self.connection(client, protocol)?;
                 let bytes = self.expand(std::slice::from_ref(bytes))?.concat();
                 self.send(index, &bytes);
-                (sent, waits_for) = (bytes.len(), waits.then_some(index));
+                (sent, waits_for) = (bytes.len(), waits.as_deref().and_then(|waits| self.index_of(waits)));
             }
             Action::Open { client } => {
                 self.connection(client, protocol)?;
             }
             Action::Close { client } => {
-                if let Some(index) = self.connections.iter().position(|one| one.client == *client) {
+                if let Some(index) = self.index_of(client) {
                     let closed = self.connections.remove(index);
                     drop(closed.link);
                     if !self
@@ -139,7 +139,7 @@ impl Runner {
                 }
             }
             Action::Wait { client } => {
-                waits_for = self.connections.iter().position(|one| one.client == *client);
+                waits_for = self.index_of(client);
             }
             Action::Gone { key } => {
                 let gone = self.control.until(expected, |control| {
@@ -235,9 +235,13 @@ impl Runner {
         }
     }
 
+    fn index_of(&self, client: &str) -> Option<usize> {
+        self.connections.iter().position(|one| one.client == client)
+    }
+
     /// The client's connection, opened when it is named for the first time.
     fn connection(&mut self, client: &str, protocol: Protocol) -> io::Result<usize> {
-        if let Some(index) = self.connections.iter().position(|one| one.client == client) {
+        if let Some(index) = self.index_of(client) {
             return Ok(index);
         }
         let mut link = self.control.another()?;

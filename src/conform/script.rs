@@ -84,10 +84,10 @@ pub struct Step {
 #[derive(Debug)]
 pub enum Action {
     /// Sends requests in one write. `blocks`: then waits until the server says that the client is blocked.
-    /// `waits`: then waits until the client has received something.
-    Send { client: String, requests: Vec<Vec<Vec<u8>>>, blocks: bool, waits: bool },
+    /// `waits`: then waits until this client has received something.
+    Send { client: String, requests: Vec<Vec<Vec<u8>>>, blocks: bool, waits: Option<String> },
     /// Sends bytes as they are.
-    Raw { client: String, bytes: Vec<u8>, waits: bool },
+    Raw { client: String, bytes: Vec<u8>, waits: Option<String> },
     /// Connects, and sends nothing.
     Open { client: String },
     /// Closes the client's end, and waits until the server has noticed.
@@ -140,17 +140,19 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
         _ => (text, None),
     };
     let mut markers = Markers::default();
-    let (mut blocks, mut waits) = (false, false);
+    let (mut blocks, mut waits) = (false, None);
     let mut words = Vec::new();
     for word in head.split_whitespace() {
         match word.strip_prefix('~') {
             Some("blocks") => blocks = true,
-            Some("waits") => waits = true,
+            Some("waits") => waits = head.split_whitespace().next(),
+            Some(marker) if marker.starts_with("waits=") => waits = marker.strip_prefix("waits="),
             Some(marker) => markers.add(marker)?,
             None => words.push(word),
         }
     }
     let client = |name: &str| name.to_owned();
+    let waits = waits.map(client);
     let action = match (words.as_slice(), payload) {
         ([name], Some(payload)) => {
             Action::Send { client: client(name), requests: vec![wire::split(payload)?], blocks, waits }

@@ -61,7 +61,7 @@ impl Engine {
     #[inline]
     pub(super) fn take_time(&mut self, shell: Time) {
         // As for all requests of a batch but the first.
-        if shell != self.state.real_now {
+        if shell != self.state.real_now && self.state.busy.is_none() {
             self.take_real_time(shell);
             self.set_now(self.time(shell));
         }
@@ -126,14 +126,17 @@ impl Engine {
     /// Moves the clock to where it was aimed. All that time does until then happens, in the order of the deadlines, and
     /// each at its own time.
     pub fn move_clock(&mut self, shell: Time) {
-        while self.move_clock_for_a_while(shell) {}
+        while self.state.busy.is_none() && self.move_clock_for_a_while(shell) {}
     }
 
     /// As [`Engine::move_clock`], but if a great deal happens it stops in between, at the time of what comes next, so
-    /// that others have their turn soon; true if the clock is to be moved on.
+    /// that others have their turn soon; true if the clock is to be moved on. It is not moved while a script is busy.
     pub fn move_clock_for_a_while(&mut self, shell: Time) -> bool {
         /// At about a microsecond for each.
         const EFFECTS: usize = 500;
+        if self.state.busy.is_some() {
+            return true;
+        }
         self.take_real_time(shell);
         let aim = self.aim(shell);
         let mut left = EFFECTS;

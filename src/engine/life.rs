@@ -160,7 +160,7 @@ impl Engine {
         args: Args<'_>,
     ) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
-        let State { clients, config, now, keeps_expired, faults, waiters, .. } = &mut self.state;
+        let State { clients, config, now, keeps_expired, faults, waiters, busy, .. } = &mut self.state;
         let owner = clients.get_mut(client)?;
         owner.last_interaction = *now;
         *keeps_expired = paused && !owner.internal;
@@ -171,6 +171,10 @@ impl Engine {
         owner.last_command = Some(command.index());
         if !command.accepts_in(config.compat, args.len()) {
             self.refuse_command(client, Some(command), args, &Error::arity(&command.full_name()));
+            return None;
+        }
+        if busy.is_some() {
+            self.run_while_busy(client, command, args);
             return None;
         }
         if faults.are_of_commands() {
@@ -231,13 +235,18 @@ impl Engine {
         if is_from_browser(&args[0]) {
             return self.state.kill(client);
         }
-        if is_control(&self.state.config, args) {
+        let busy = self.state.busy.as_ref().map(|busy| busy.error());
+        let is_control = is_control(&self.state.config, args);
+        if is_control && busy.is_none() {
             return self.control(client, args, true);
         }
         if let Some(owner) = self.state.clients.get_mut(client) {
             owner.last_command = None;
         }
-        let error = explain_unknown(args, self.state.config.compat);
+        let error = match busy {
+            Some(busy) if is_control => Error::new(busy),
+            _ => explain_unknown(args, self.state.config.compat),
+        };
         self.refuse_command(client, None, args, &error);
     }
 
@@ -277,7 +286,7 @@ impl Engine {
     /// What follows the admission of a command that something may keep from running at once, and what follows a delay or a
     /// pause.
     #[inline(never)]
-    fn hold_or_run(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
+    pub(super) fn hold_or_run(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
         if self.hold_command(client, command, args) || self.end_by_fault(client, command, args) {
             return;
         }
@@ -498,6 +507,10 @@ impl Engine {
 
     /// Serves the clients whose keys have got a value.
     pub(super) fn serve_ready(&mut self) {
+        // What a script has made ready serves nobody before the script ends.
+        if self.state.busy.is_some() {
+            return;
+        }
         while let Some((db, key)) = self.state.waiters.take_ready() {
             let until = self.state.waiters.last_arrival();
             let mut last = 0;
@@ -554,9 +567,9 @@ impl Engine {
             owner.pending_fault.get_or_insert_default().hold = None;
             self.state.keeps_expired = paused;
         }
-        // What faults have looked at before is not looked at once more.
         let command = TABLE.find(args, self.state.config.compat);
-        if owner.pending_fault.is_none() {
+        // What faults have looked at before is not looked at once more; but while a script is busy every command is asked.
+        if owner.pending_fault.is_none() || self.state.busy.is_some() {
             return self.begin(client, command, args);
         }
         if let Some(command) = command {

@@ -17,12 +17,14 @@ mod scripting;
 #[cfg(not(feature = "scripting"))]
 #[path = "no_scripting.rs"]
 mod scripting;
+mod shell;
 mod sleeping;
 mod timers;
 mod transactions;
 
 pub use clock::Unreachable;
 pub use lifecycle::{Direction, Held};
+pub use shell::{Lent, Shell};
 
 use std::time::Duration;
 
@@ -97,6 +99,9 @@ pub struct Engine {
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
     scripts: scripting::Scripts,
+    /// Who serves others while a script runs long.
+    #[cfg(feature = "scripting")]
+    shell: Option<std::sync::Arc<dyn Shell>>,
     /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
@@ -115,6 +120,8 @@ impl Engine {
             ordered: control::Ordered::default(),
             #[cfg(feature = "scripting")]
             scripts: scripting::Scripts::default(),
+            #[cfg(feature = "scripting")]
+            shell: None,
             ran: Vec::new(),
         }
     }

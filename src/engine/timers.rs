@@ -66,6 +66,9 @@ impl Engine {
     /// nothing but the end of what test clients wait for.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.state.busy.is_some() {
+            return None;
+        }
         let due = self.next_due().and_then(|due| self.shell_time(due));
         due.into_iter().chain(Timer::next(Timer::SHELL, self)).min()
     }
@@ -86,6 +89,9 @@ impl Engine {
     pub fn tick_for_a_while(&mut self, now: Time) -> bool {
         /// At about a microsecond for each.
         const KEYS: usize = 500;
+        if self.state.busy.is_some() {
+            return false;
+        }
         self.take_real_time(now);
         let now = self.time(now);
         let mut left = KEYS;
@@ -138,7 +144,7 @@ impl Engine {
 
     /// Ends a pause whose time has come, or that CLIENT UNPAUSE has cut short.
     pub(super) fn end_pause_if_over(&mut self) {
-        if self.state.waiters.pause.is_some() && !self.is_paused() {
+        if self.state.waiters.pause.is_some() && !self.is_paused() && self.state.busy.is_none() {
             self.end_pause();
         }
     }

@@ -4,7 +4,8 @@
 //! The connection's own task writes where that has stopped: its socket was full, or a turn was over. Of a connection
 //! [in memory](super::ClientStream) the task runs wherever its client writes, too.
 //!
-//! Locks are taken in this order: that of the task of a connection in memory, the connection's, the engine's.
+//! Locks are taken in this order: that of the task of a connection in memory, that of what a connection has received, that
+//! of its end, the engine's.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{Shared, wait};
@@ -79,6 +80,7 @@ pub struct Connection {
     client: ClientKey,
     /// A [`ClientStream`](super::ClientStream) is at the other end: any thread may write to it, and quickly.
     in_memory: bool,
+    input: Mutex<Input>,
     io: Mutex<Io>,
 }
 
@@ -135,7 +137,8 @@ impl Connection {
     }
 
     fn flush_turn(&self, turn: usize, shared: &Shared) {
-        let mut io = self.io.lock();
+        // While its script is busy the client gets nothing; it is looked at when that has ended.
+        let Some(mut io) = shared.lock_of(self.client, &self.io) else { return };
         let was_stopped = io.reading_stopped;
         io.turn = turn;
         io.flush(self.client, shared);
@@ -164,8 +167,30 @@ impl Connection {
     }
 
     /// Returns when nobody is writing what was taken from the outbox before.
-    pub(super) fn wait_for_write(&self) {
-        drop(self.io.lock());
+    pub(super) fn wait_for_write(&self, shared: &Shared) {
+        drop(shared.lock_of(self.client, &self.io));
+    }
+
+    /// A turn of a socket whose task cannot take it, because a script keeps the thread.
+    pub(super) fn take_turn_directly(self: &Arc<Self>, shared: &Shared, buffer: &mut [u8]) {
+        if self.in_memory {
+            return;
+        }
+        // Whoever has it takes the turn.
+        let (Some(mut input), Some(io)) = (self.input.try_lock(), self.io.try_lock()) else { return };
+        let waker = io.task.clone();
+        let mut context = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
+        let mut line = Line { connection: self, shared, io, on_the_spot: None };
+        let step = input.take_steps(&mut line, &mut context, buffer);
+        if step == Step::End {
+            // Whoever ends with its last request is answered all the same.
+            line.io.flush(self.client, shared);
+            line.io.closed = true;
+            // The other end hears of it now, the engine when the task can run.
+            let closed = std::mem::replace(&mut line.io.transport, Box::new(tokio::io::empty()));
+            context.waker().wake_by_ref();
+            drop((line, closed));
+        }
     }
 }
 
@@ -314,7 +339,6 @@ impl Io {
 pub(super) struct Task {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
-    input: Input,
 }
 
 /// What a connection has received.
@@ -504,8 +528,6 @@ impl Task {
             idle: false,
             reading_stopped: false,
         };
-        let connection = Arc::new(Connection { client, in_memory, io: Mutex::new(io) });
-        shared.connections.insert(client, Arc::clone(&connection));
         let input = Input {
             parser: Parser::new(),
             left: BytesMut::new(),
@@ -514,7 +536,10 @@ impl Task {
             answered_much: false,
             stopped: false,
         };
-        Self { shared, connection, input }
+        let (input, io) = (Mutex::new(input), Mutex::new(io));
+        let connection = Arc::new(Connection { client, in_memory, input, io });
+        shared.connections.insert(client, Arc::clone(&connection));
+        Self { shared, connection }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -573,22 +598,13 @@ impl Task {
         buffer: &mut [u8],
         on_the_spot: Option<OnTheSpot<'_>>,
     ) -> Step {
-        let Self { shared, connection, input } = self;
+        let Self { shared, connection } = self;
+        let mut input = connection.input.lock();
         let mut line = Line { connection, shared, io: connection.io.lock(), on_the_spot };
         if !line.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
             line.io.task = Some(context.waker().clone());
         }
-        line.io.idle = false;
-        input.taken = 0;
-        let mut step = Step::Again;
-        for _ in 0..STEPS_IN_A_ROW {
-            step = input.step(&mut line, context, buffer);
-            if step != Step::Again {
-                break;
-            }
-        }
-        line.io.idle = input.left.is_empty();
-        step
+        input.take_steps(&mut line, context, buffer)
     }
 }
 
@@ -606,7 +622,7 @@ impl Line<'_> {
     }
 
     /// As [`Shared::settle`]; those who wait are told without the lock.
-    fn settle(&mut self, mut engine: MutexGuard<'_, Engine>) {
+    fn settle(&mut self, mut engine: MappedMutexGuard<'_, Engine>) {
         if let Some(OnTheSpot { dirty, .. }) = &mut self.on_the_spot {
             self.shared.take_dirty_in_memory(&mut engine, self.connection, dirty);
         }
@@ -619,6 +635,20 @@ impl Line<'_> {
 }
 
 impl Input {
+    fn take_steps(&mut self, line: &mut Line<'_>, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
+        line.io.idle = false;
+        self.taken = 0;
+        let mut step = Step::Again;
+        for _ in 0..STEPS_IN_A_ROW {
+            step = self.step(line, context, buffer);
+            if step != Step::Again {
+                break;
+            }
+        }
+        line.io.idle = self.left.is_empty();
+        step
+    }
+
     fn step(&mut self, line: &mut Line<'_>, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
         let io = &mut *line.io;
         if !io.pending.is_empty() {

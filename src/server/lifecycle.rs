@@ -93,6 +93,17 @@ impl Shared {
         *self.listening.sockets.lock() = Some(Sockets { listeners, runtime });
     }
 
+    /// Accepts who waits to be, in the middle of a task of the runtime.
+    pub(super) fn accept_directly(self: &Arc<Self>) {
+        let listeners = match &*self.listening.sockets.lock() {
+            Some(Sockets { listeners, .. }) => listeners.clone(),
+            None => return,
+        };
+        for listener in listeners {
+            listener.accept_directly(self);
+        }
+    }
+
     /// Gives all addresses up.
     pub fn stop_listening(&self) {
         if let Some(Sockets { listeners, .. }) = self.listening.sockets.lock().take() {
@@ -106,6 +117,9 @@ impl Shared {
     /// written, as far as their sockets take it. When this returns their sockets are closed.
     pub fn kill_clients(&self, filter: &Filter) -> usize {
         let killed = self.look(|state| state.clients_of(filter));
+        if killed.iter().any(|client| self.runs_script(*client)) {
+            self.end_scripts();
+        }
         self.finish(killed);
         self.cut_off(|engine, now| engine.kill_clients(filter, now))
     }
@@ -117,6 +131,7 @@ impl Shared {
     ///
     /// The system does not let an address be kept. The broker is stopped all the same.
     pub fn stop(&self) -> Result<(), ListenError> {
+        self.end_scripts();
         self.finish_all();
         self.listening.failed.lock().take();
         self.cut_off(Engine::stop);
@@ -129,6 +144,7 @@ impl Shared {
     ///
     /// An address cannot be listened on any more. Then the broker is stopped.
     pub fn restart(&self, keeps_data: bool) -> Result<(), ListenError> {
+        self.end_scripts();
         self.finish_all();
         self.listening.failed.lock().take();
         self.cut_off(|engine, now| engine.restart(keeps_data, now));
@@ -154,7 +170,7 @@ impl Shared {
             // A thread that is writing to one of them at this moment finishes.
             for Held { client, .. } in &held {
                 if let Some(connection) = self.connection(*client) {
-                    connection.wait_for_write();
+                    connection.wait_for_write(self);
                 }
             }
         }

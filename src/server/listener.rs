@@ -12,10 +12,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Shared;
 use super::connection::refusal;
+use super::direct::OverSocket;
 use crate::clients::Address;
 use crate::engine::Engine;
 
@@ -360,6 +362,35 @@ impl Listener {
         stream.map(|stream| stream.map(|stream| (stream, run)))
     }
 
+    /// Accepts all who wait to be, whatever the runtime knows of them.
+    pub(super) fn accept_directly(&self, shared: &Arc<Shared>) {
+        while let Some((stream, run)) = self.next_directly() {
+            self.serve(stream, run, shared);
+        }
+    }
+
+    fn next_directly(&self) -> Option<(Stream, u32)> {
+        let mut state = self.state.lock();
+        let run = state.run;
+        if let Some(stream) = state.waiting.pop_front() {
+            return Some((stream, run));
+        }
+        let stream = match state.socket.as_ref()? {
+            Socket::Tcp(socket) => {
+                let (stream, peer) = SockRef::from(socket).accept().ok()?;
+                stream.set_nonblocking(true).ok()?;
+                Stream::Tcp(TcpStream::from_std(stream.into()).ok()?, peer.as_socket()?)
+            }
+            #[cfg(unix)]
+            Socket::Unix(socket) => {
+                let (stream, _) = SockRef::from(socket).accept().ok()?;
+                stream.set_nonblocking(true).ok()?;
+                Stream::Unix(tokio::net::UnixStream::from_std(stream.into()).ok()?)
+            }
+        };
+        Some((stream, run))
+    }
+
     fn serve(&self, stream: Stream, run: u32, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         match stream {
@@ -374,13 +405,13 @@ impl Listener {
                 };
                 let local = self.local.clone().unwrap_or_else(ask);
                 let address = Address { peer: peer.to_string().into(), local, unix: false };
-                tokio::spawn(shared.serve_accepted(stream, address, run));
+                tokio::spawn(shared.serve_accepted(OverSocket(stream), address, run));
             }
             #[cfg(unix)]
             Stream::Unix(stream) => {
                 let local = self.local.clone().unwrap_or_default();
                 let address = Address { peer: local.as_ref().into(), local, unix: true };
-                tokio::spawn(shared.serve_accepted(stream, address, run));
+                tokio::spawn(shared.serve_accepted(OverSocket(stream), address, run));
             }
         }
     }

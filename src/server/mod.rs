@@ -6,9 +6,11 @@
 
 mod clock;
 mod connection;
+mod direct;
 mod in_memory;
 mod lifecycle;
 mod listener;
+mod long_scripts;
 mod process;
 mod wait;
 
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::clients::ClientKey;
@@ -50,6 +52,7 @@ pub struct Shared {
     /// lock held.
     is_dirty: AtomicBool,
     listening: lifecycle::Listening,
+    long_scripts: long_scripts::LongScripts,
     process: Process,
 }
 
@@ -78,13 +81,18 @@ impl Shared {
             dirty: Notify::new(),
             is_dirty: AtomicBool::new(false),
             listening: lifecycle::Listening::default(),
+            long_scripts: long_scripts::LongScripts::default(),
         }
     }
 
     /// The engine, for as long as the guard lives; no client is served meanwhile. A caller that has changed something
     /// calls [`Shared::settle`] with the guard.
-    pub fn engine(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock()
+    #[inline]
+    pub fn engine(&self) -> MappedMutexGuard<'_, Engine> {
+        match self.engine.try_lock() {
+            Some(engine) => MutexGuard::map(engine, |engine| engine),
+            None => self.wait_for_engine(),
+        }
     }
 
     /// Reads the state, from any thread.
@@ -120,7 +128,7 @@ impl Shared {
     /// Publishes every change of the engine: outboxes with new output will be written, connections are accepted or
     /// refused, waits are completed, the timer is set. Waits are completed after the lock has been released, because
     /// that runs code of the embedding program.
-    pub fn settle(&self, engine: MutexGuard<'_, Engine>) {
+    pub fn settle(&self, engine: MappedMutexGuard<'_, Engine>) {
         let met = self.follow(&engine);
         drop(engine);
         for tell in met {

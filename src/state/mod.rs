@@ -3,6 +3,7 @@
 //! Everything here is plain data in one [`State`]; nothing knows a command's syntax, a socket or the
 //! system's clock.
 
+pub mod busy;
 pub mod conditions;
 mod connections;
 mod faults;
@@ -81,6 +82,8 @@ pub struct State {
     pub functions: (usize, usize),
     /// DEBUG SLEEP lasts until then: no client is served.
     pub asleep_until: Option<Time>,
+    /// A script has run for long, and runs still. Until it ends time stands still, and nobody's wait ends.
+    pub busy: Option<Box<busy::Busy>>,
 }
 
 impl State {
@@ -115,6 +118,7 @@ impl State {
             cached_scripts: (0, 0),
             functions: (0, 0),
             asleep_until: None,
+            busy: None,
         }
     }
 

@@ -33,6 +33,7 @@
 //! A raw: "*1\r\n$4\r\nPI" 'NG'          bytes as they are, the pieces joined
 //! A ~blocks: BLPOP k 0                  then waits until the server reports one more blocked client
 //! A ~waits: BLPOP k 0.01                then waits until the server has sent A something
+//! A ~waits=B: SCRIPT KILL               then waits until the server has sent B something
 //! A opens                               connects; else a client connects when it is first named
 //! A closes                              closes its end, waits until the server has noticed
 //! A waits                               waits until the server has sent it something
@@ -114,6 +115,7 @@ families! {
     the_library_bit_answers_as_redis_server_does: "bit",
     blocking_commands_answer_as_redis_server_does: "blocking",
     blocking_sorted_sets_answer_as_redis_server_does: "blocking_sorted_sets",
+    busy_scripts_answer_as_redis_server_does: "busy_scripts",
     client_answers_as_redis_server_does: "client",
     connections_answer_as_redis_server_does: "connection",
     debugging_answers_as_redis_server_does: "debug",

@@ -1,6 +1,8 @@
 //! What the author of a test does with a [`minibroker::Broker`]: starts it anywhere, connects by every way, waits
 //! for the moment, looks inside, lets it go; and what holds whoever is connected.
 
+#[cfg(feature = "scripting")]
+mod busy_scripts;
 mod clock;
 mod commands;
 mod compat;

@@ -72,6 +72,13 @@ impl Wire {
         total
     }
 
+    /// Types a line and reads one.
+    #[cfg(feature = "scripting")]
+    pub fn line_of(&mut self, line: &str) -> io::Result<String> {
+        self.send(line)?;
+        self.line()
+    }
+
     /// A line of what comes.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = Vec::new();

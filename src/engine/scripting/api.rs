@@ -217,7 +217,7 @@ fn wrong_reply(lua: &Lua) -> mlua::Result<Table> {
 /// `redis.call` and `redis.pcall`.
 fn call<H: Host>(lua: &Lua, slot: &Slot<H>, values: &MultiValue, raises: bool) -> mlua::Result<Value> {
     let mut inside = slot.lock();
-    let super::host::Inside { host, run, request } = &mut *inside;
+    let super::host::Inside { host, run, request, .. } = &mut *inside;
     let version = host.version();
     if let Err(text) = request.fill(values, version) {
         return fail(lua, errors::with_code(text.as_bytes()), false, raises);

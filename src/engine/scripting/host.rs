@@ -1,9 +1,14 @@
 //! What scripts call back into.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::clients::ClientKey;
 use crate::config::Version;
+use crate::engine::Shell;
+use crate::resp::OwnedRequest;
 use crate::resp::Span;
 use crate::resp::{Args, Protocol};
 use crate::spec::Error;
@@ -30,9 +35,59 @@ pub(in crate::engine) trait Host: Send + 'static {
 
     /// Which version of Redis is spoken.
     fn version(&self) -> Version;
+
+    /// Looks at a script that has run for some more instructions.
+    fn look(&mut self, run: &mut Run, called: &Called) -> Look;
 }
 
-/// How many instructions a script may take, and the error that ends it. It keeps everybody waiting meanwhile: this is some
+/// What is to become of a script.
+pub(in crate::engine) enum Look {
+    /// It goes on.
+    GoOn,
+    /// It ends with this error.
+    End(String),
+    /// It goes on when others have been served, and it has been looked at again.
+    ServeOthers(Arc<dyn Shell>),
+}
+
+/// The function that runs and the command that has called it, in buffers that stay.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Called {
+    bytes: Vec<u8>,
+    /// The name of the function, and the arguments of the command; empty if no function runs.
+    spans: Vec<Span>,
+}
+
+impl Called {
+    /// How much of the buffer stays after a long command.
+    const KEPT: usize = 16 * 1024;
+
+    /// No function runs.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.bytes.shrink_to(Self::KEPT);
+    }
+
+    /// This function runs.
+    pub fn set(&mut self, name: &[u8], args: Args<'_>) {
+        self.clear();
+        for text in std::iter::once(name).chain(args.iter()) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(text);
+            self.spans.push(Span { start, end: self.bytes.len() });
+        }
+    }
+
+    /// The function and the command.
+    pub fn function(&self) -> Option<(Vec<u8>, OwnedRequest)> {
+        let (name, command) = self.spans.split_first()?;
+        let text = |span: &Span| self.bytes.get(span.start..span.end).unwrap_or_default();
+        Some((text(name).to_vec(), OwnedRequest::new(command.iter().map(text))))
+    }
+}
+
+/// How many instructions a script may take where no shell looks at the clock, and the error that ends it: this is some
 /// seconds, about the five after which redis-server calls a script busy.
 const LIMIT: (u64, &str) = (500_000_000, "ERR Script ended by minibroker after 500000000 instructions");
 
@@ -51,7 +106,9 @@ pub(in crate::engine) struct Run {
     pub times_asked: u32,
     /// How many instructions it has run, a few more or less.
     pub instructions: u64,
-    /// After how many instructions it is ended, and what is said then.
+    /// When it was looked at first, by the clock of the shell.
+    pub started: Option<Duration>,
+    /// After how many instructions it is ended where no shell looks at the clock, and what is said then.
     pub limit: (u64, &'static str),
     /// Why and where it has failed.
     pub failure: Option<Failure>,
@@ -66,6 +123,7 @@ impl Run {
             has_written: false,
             times_asked: 0,
             instructions: 0,
+            started: None,
             limit: LIMIT,
             failure: None,
         }
@@ -84,22 +142,26 @@ pub(in crate::engine) struct Failure {
 }
 
 /// What the functions of a running script share.
-#[derive(Debug)]
 pub(super) struct Inside<H> {
     /// While a script runs the host itself, and else what stands in for it.
     pub host: H,
     pub run: Run,
     pub request: Request,
+    pub called: Called,
 }
 
 /// Where the host is while a script runs.
-#[derive(Debug)]
 pub(super) struct Slot<H>(Mutex<Inside<H>>);
 
 impl<H> Slot<H> {
     pub fn new(stand_in: H) -> Self {
         let run = Run::new(ClientKey(usize::MAX), true);
-        Self(Mutex::new(Inside { host: stand_in, run, request: Request::default() }))
+        Self(Mutex::new(Inside {
+            host: stand_in,
+            run,
+            request: Request::default(),
+            called: Called::default(),
+        }))
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Inside<H>> {

@@ -10,14 +10,14 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{self, Registered};
-use super::host::{Failure, Host, Run, Slot};
+use super::host::{Failure, Host, Look, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{MEMORY, Sandbox, Shared};
 use super::{api, bit, cjson, cmsgpack, host, structs};
 use crate::clients::ClientKey;
 use crate::config::Version;
-use crate::resp::Protocol;
+use crate::resp::{Args, Protocol};
 
 /// So many instructions take about half a second, which redis-server gives a library to load.
 const LOAD_LIMIT: (u64, &str) = (50_000_000, "ERR FUNCTION LOAD timeout");
@@ -97,14 +97,13 @@ pub(super) struct To {
 }
 
 impl<H: Host> Interpreter<H> {
-    /// An interpreter without scripts. `stand_in` takes the place of the host while a script runs.
+    /// An interpreter without scripts. The host is in the slot while a script runs.
     pub fn new(
-        stand_in: H,
+        slot: Arc<Slot<H>>,
         version: Version,
         random: &Arc<Mutex<Random>>,
         purpose: Purpose,
     ) -> mlua::Result<Self> {
-        let slot = Arc::new(Slot::new(stand_in));
         let mut sandbox = Sandbox::new(&Shared { random: Arc::clone(random) })?;
         let redis = api::table(&sandbox.lua, &slot, version)?;
         if purpose == Purpose::Scripts {
@@ -126,7 +125,7 @@ impl<H: Host> Interpreter<H> {
             sandbox.add(name, table)?;
         }
         let handler = handler(&sandbox, &slot)?;
-        limit_instructions(&sandbox, &slot)?;
+        look_now_and_then(&sandbox, &slot)?;
         let mut loading = match purpose {
             Purpose::Scripts => None,
             Purpose::Functions => Some(Loading::new(&mut sandbox, version)?),
@@ -157,7 +156,7 @@ impl<H: Host> Interpreter<H> {
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
         let given = self.set_globals(keys, arguments);
-        self.slot.lock().run = run;
+        self.begin(run, None);
         let result = given.and_then(|()| {
             let _swapped = Swapped::new(&self.slot, host);
             self.sandbox.xpcall.call::<(bool, Value)>((script, &self.handler))
@@ -169,18 +168,18 @@ impl<H: Host> Interpreter<H> {
     pub fn call<'a>(
         &self,
         host: &mut H,
-        function: &Function,
+        (name, function, command): (&[u8], &Function, Args<'_>),
         (keys, arguments): (impl Iterator<Item = &'a [u8]>, impl Iterator<Item = &'a [u8]>),
         run: Run,
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
         let lua = &self.sandbox.lua;
         let given = sequence(lua, keys).and_then(|keys| Ok((keys, sequence(lua, arguments)?)));
-        self.slot.lock().run = run;
+        self.begin(run, Some((name, command)));
         let result = given.and_then(|(keys, arguments)| {
             let call = &self.loading.as_ref().ok_or(mlua::Error::runtime("no functions"))?.call;
             let _swapped = Swapped::new(&self.slot, host);
-            call.call::<(bool, Value)>((function, keys, arguments, &self.handler))
+            call.call::<(bool, Value)>((function.clone(), keys, arguments, &self.handler))
         });
         self.end(result, to, out)
     }
@@ -197,7 +196,7 @@ impl<H: Host> Interpreter<H> {
         };
         let mut run = Run::new(ClientKey(usize::MAX), true);
         run.limit = LOAD_LIMIT;
-        self.slot.lock().run = run;
+        self.begin(run, None);
         *loading.registered.lock() = Some(Vec::new());
         let ran = seen.raw_set("__index", &loading.globals);
         let ran = ran.and_then(|()| self.sandbox.xpcall.call::<(bool, Value)>((function, &self.handler)));
@@ -211,6 +210,15 @@ impl<H: Host> Interpreter<H> {
             (Err(error), None) => format!("ERR {}", Thrown::of(&error)).into_bytes(),
         };
         Err([b"ERR Error registering functions: ", &*text].concat())
+    }
+
+    fn begin(&self, run: Run, function: Option<(&[u8], Args<'_>)>) {
+        let host::Inside { run: inside, called, .. } = &mut *self.slot.lock();
+        *inside = run;
+        match function {
+            Some((name, command)) => called.set(name, command),
+            None => called.clear(),
+        }
     }
 
     fn set_globals<'a>(
@@ -266,20 +274,27 @@ impl<H: Host> Interpreter<H> {
     }
 }
 
-/// Ends a script that does not end by itself.
-fn limit_instructions<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<()> {
-    /// How often is looked.
+/// Has a script looked at again and again, which may end it.
+fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<()> {
+    /// How often, in instructions: as redis-server.
     const STEP: u32 = 100_000;
     let slot = Arc::clone(slot);
+    let look = move || {
+        let host::Inside { host, run, called, .. } = &mut *slot.lock();
+        run.instructions += u64::from(STEP);
+        host.look(run, called)
+    };
     let triggers = HookTriggers::new().every_nth_instruction(STEP);
     sandbox.lua.set_global_hook(triggers, move |_, _| {
-        let run = &mut slot.lock().run;
-        run.instructions += u64::from(STEP);
-        let (limit, text) = run.limit;
-        if run.instructions < limit {
-            return Ok(VmState::Continue);
+        let mut seen = look();
+        if let Look::ServeOthers(shell) = seen {
+            shell.serve_others();
+            seen = look();
         }
-        Err(Thrown::Killed(text.into()).into())
+        match seen {
+            Look::End(text) => Err(Thrown::Killed(text.into()).into()),
+            Look::GoOn | Look::ServeOthers(_) => Ok(VmState::Continue),
+        }
     })
 }
 

@@ -150,10 +150,30 @@ impl Engine {
                 reply.ok();
             }
             Kind::Stats => {
-                let (libraries, functions) = self.scripts.libraries.count();
+                // While one of them runs they are not in their place.
+                let (libraries, functions) = self.state.functions;
+                let running = match &self.state.busy {
+                    None => None,
+                    Some(busy) => match &busy.function {
+                        None => return Err(Error::new(busy.error())),
+                        Some((name, command)) => Some((name, command, busy.lasted)),
+                    },
+                };
                 reply.map(2);
                 reply.bulk(b"running_script");
-                reply.null();
+                match running {
+                    None => reply.null(),
+                    Some((name, command, lasted)) => {
+                        reply.map(3);
+                        reply.bulk(b"name");
+                        reply.bulk(name);
+                        reply.bulk(b"command");
+                        reply.array(command.args().len());
+                        command.args().iter().for_each(|argument| reply.bulk(argument));
+                        reply.bulk(b"duration_ms");
+                        reply.integer(i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX));
+                    }
+                }
                 reply.bulk(b"engines");
                 reply.map(1);
                 reply.bulk(b"LUA");
@@ -222,7 +242,7 @@ impl Engine {
         finished: &mut Finished,
     ) -> Result<(), Error> {
         let found = self.scripts.libraries.function(&args[1]).ok_or(Error::new("ERR Function not found"))?;
-        let (function, flags) = (found.function.clone(), found.flags);
+        let (function, flags, name) = (found.function.clone(), found.flags, found.name.clone());
         let keys = parse_integer(&args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?;
         let keys = super::key_count(keys, args)?;
         if read_only && !flags.no_writes {
@@ -235,11 +255,12 @@ impl Engine {
         let to = To { protocol, version: self.state.config.compat };
         let ended = scripts
             .functions(&self.state.config)
-            .map(|interpreter| interpreter.call(self, &function, given, run, (to, out)));
+            .map(|interpreter| interpreter.call(self, (&name, &function, args), given, run, (to, out)));
         self.scripts = scripts;
+        self.end_busy();
         if let Some(owner) = self.state.clients.get_mut(client) {
             owner.db = database;
         }
-        self.end_script(ended?, &String::from_utf8_lossy(&args[1]), finished)
+        self.end_script(ended?, &String::from_utf8_lossy(&name), finished)
     }
 }

@@ -15,6 +15,7 @@ mod functions;
 mod host;
 mod interpreter;
 mod libraries;
+mod long;
 mod numbers;
 mod random;
 mod replies;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Engine;
 use super::life::{Caller, Finished, Origin};
+use super::{Engine, Lent, Shell};
 use crate::clients::ClientKey;
 use crate::config::{Config, Version};
 use crate::data::Time;
@@ -37,7 +38,7 @@ use crate::state::State;
 use crate::table::TABLE;
 use cache::Cache;
 use functions::Libraries;
-use host::{Failure, Host, Run};
+use host::{Called, Failure, Host, Look, Run, Slot};
 use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
 
@@ -50,6 +51,9 @@ pub(super) struct Scripts {
     functions: Option<Interpreter<Engine>>,
     libraries: Libraries,
     random: Arc<Mutex<Random>>,
+    /// Where the engine is while a script runs; made with the first interpreter.
+    slot: Option<Arc<Slot<Engine>>>,
+    shell: Option<Arc<dyn Shell>>,
 }
 
 impl std::fmt::Debug for Scripts {
@@ -61,12 +65,27 @@ impl std::fmt::Debug for Scripts {
 impl Scripts {
     /// The interpreter of scripts, which is made if there is none.
     fn interpreter(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
-        made(&mut self.interpreter, config, &self.random, Purpose::Scripts)
+        let slot = self.slot();
+        made(&mut self.interpreter, slot, config, &self.random, Purpose::Scripts)
     }
 
     /// The interpreter of functions, which is made if there is none.
     fn functions(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
-        made(&mut self.functions, config, &self.random, Purpose::Functions)
+        let slot = self.slot();
+        made(&mut self.functions, slot, config, &self.random, Purpose::Functions)
+    }
+
+    fn slot(&mut self) -> Arc<Slot<Engine>> {
+        let slot = self.slot.get_or_insert_with(|| {
+            let settings = Config { databases: 1, ..Config::default() };
+            let slot = Arc::new(Slot::new(Engine::new(settings, 0, Time::from_micros(0))));
+            if let Some(shell) = &self.shell {
+                let lent: Arc<dyn Lent> = Arc::<Slot<Engine>>::clone(&slot);
+                shell.lend(lent);
+            }
+            slot
+        });
+        Arc::clone(slot)
     }
 
     /// Compiles a text and keeps it; the name under which it is found.
@@ -106,14 +125,13 @@ impl Scripts {
 
 fn made<'a>(
     interpreter: &'a mut Option<Interpreter<Engine>>,
+    slot: Arc<Slot<Engine>>,
     config: &Config,
     random: &Arc<Mutex<Random>>,
     purpose: Purpose,
 ) -> Result<&'a Interpreter<Engine>, Error> {
     if interpreter.is_none() {
-        let settings = Config { databases: 1, ..Config::default() };
-        let stand_in = Engine::new(settings, 0, Time::from_micros(0));
-        let made = Interpreter::new(stand_in, config.compat, random, purpose);
+        let made = Interpreter::new(slot, config.compat, random, purpose);
         *interpreter = Some(made.map_err(|error| Error::new(format!("ERR {error}")))?);
     }
     interpreter.as_ref().ok_or(Error::new("ERR no interpreter"))
@@ -166,8 +184,10 @@ impl Engine {
             Kind::Functions(kind) => {
                 return self.functions_command(kind, args, &mut Reply::new(out, protocol));
             }
-            // Whoever asks has the engine, and so no script has it.
-            Kind::Kill => return Err(Error::new("NOTBUSY No scripts in execution right now.")),
+            Kind::Kill => {
+                let is_function = args[0].eq_ignore_ascii_case(b"function");
+                return self.kill_script(is_function, &mut Reply::new(out, protocol));
+            }
         }
         Ok(())
     }
@@ -212,6 +232,7 @@ impl Engine {
             Ok((ended, name))
         })();
         self.scripts = scripts;
+        self.end_busy();
         let (ended, name) = result?;
         self.end_script(ended, &String::from_utf8_lossy(&name), finished)
     }
@@ -276,6 +297,9 @@ impl Host for Engine {
             return Err(error);
         }
         run.has_written |= command.flags.contains(Flags::WRITE);
+        if let Some(busy) = &mut self.state.busy {
+            busy.has_written = run.has_written;
+        }
         let Some(owner) = self.state.clients.get(run.client) else { return Ok(()) };
         let caller = Caller::new(run.client, Origin::Script, owner).with_protocol(run.protocol);
         self.record_command(run.client, Some(command), args);
@@ -294,6 +318,10 @@ impl Host for Engine {
 
     fn version(&self) -> Version {
         self.state.config.compat
+    }
+
+    fn look(&mut self, run: &mut Run, called: &Called) -> Look {
+        self.look_at_script(run, called)
     }
 }
 

@@ -78,6 +78,13 @@ pub struct Recorder {
     own: Vec<Own>,
 }
 
+/// What is noted of a command that waits while another runs.
+#[derive(Debug)]
+pub struct Aside {
+    answering: Option<ClientKey>,
+    own: Vec<Own>,
+}
+
 impl Recorder {
     /// A recorder that keeps about `limit` bytes of events, with times counted from `started`; off with 0.
     #[must_use]
@@ -268,6 +275,17 @@ impl Recorder {
                 self.delivery(Tag::Delivered, client, own.message, pattern, end, now);
             }
         }
+    }
+
+    /// The command that is running waits while another runs, see [`Recorder::restore`].
+    pub fn set_aside(&mut self) -> Aside {
+        Aside { answering: self.answering.take(), own: std::mem::take(&mut self.own) }
+    }
+
+    /// The other has run.
+    pub fn restore(&mut self, Aside { answering, own }: Aside) {
+        self.answering = answering;
+        self.own = own;
     }
 
     /// Whose command is running.

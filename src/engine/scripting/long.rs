@@ -1,0 +1,136 @@
+//! Scripts that run long: others are served meanwhile, as far as they may be, and can end them.
+//!
+//! After so many instructions each the interpreter asks the host. Once a script has run for `busy-reply-threshold` the
+//! engine is lent: whoever needs it takes it out of the slot between two calls of the script, see [`Lent`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{MappedMutexGuard, MutexGuard};
+
+use super::host::{Called, Look, Run, Slot};
+use crate::clients::ClientKey;
+use crate::engine::admission::check_allowed;
+use crate::engine::{Engine, Lent, Shell};
+use crate::resp::{Args, Reply};
+use crate::spec::Error;
+use crate::spec::{Command, Flags};
+use crate::state::State;
+use crate::state::busy::Busy;
+use crate::testing::faults::SimulatedState;
+
+impl Lent for Slot<Engine> {
+    fn lock(&self) -> Option<MappedMutexGuard<'_, Engine>> {
+        let busy = MutexGuard::try_map(Self::lock(self), |inside| {
+            let is_busy = inside.host.state.busy.is_some();
+            is_busy.then_some(&mut inside.host)
+        });
+        busy.ok()
+    }
+}
+
+impl Engine {
+    /// Who serves others while a script runs long. Without, a script ends after so many instructions.
+    pub fn set_shell(&mut self, shell: Arc<dyn Shell>) {
+        self.scripts.shell = Some(Arc::clone(&shell));
+        self.shell = Some(shell);
+    }
+
+    /// Looks at a script that runs.
+    pub(super) fn look_at_script(&mut self, run: &mut Run, called: &Called) -> Look {
+        let Some(shell) = &self.shell else {
+            let (limit, text) = run.limit;
+            return if run.instructions < limit { Look::GoOn } else { Look::End(text.to_owned()) };
+        };
+        let uptime = shell.uptime();
+        let lasted = uptime.saturating_sub(*run.started.get_or_insert(uptime));
+        if self.state.busy.as_ref().is_some_and(|busy| busy.killed) {
+            return Look::End("ERR Script killed by user with SCRIPT KILL...".to_owned());
+        }
+        if shell.is_ending() {
+            return Look::End("ERR Script ended by minibroker, which stops or closes its client".to_owned());
+        }
+        let threshold = Duration::from_millis(self.state.config.busy_reply_threshold);
+        if let Some(longest) = shell.longest(threshold)
+            && lasted >= longest
+        {
+            let longest = longest.as_millis();
+            return Look::End(format!(
+                "ERR Script ended by minibroker after {longest} ms: it keeps the thread of its client"
+            ));
+        }
+        if threshold.is_zero() || lasted < threshold {
+            return Look::GoOn;
+        }
+        let busy = self.state.busy.get_or_insert_with(|| {
+            let function = called.function();
+            Box::new(Busy {
+                client: run.client,
+                function,
+                has_written: run.has_written,
+                killed: false,
+                lasted,
+            })
+        });
+        busy.lasted = lasted;
+        Look::ServeOthers(Arc::clone(shell))
+    }
+
+    /// A script has ended.
+    pub(super) fn end_busy(&mut self) {
+        if let Some(busy) = self.state.busy.take() {
+            // What it has been sent meanwhile was left where it was.
+            self.state.clients.mark(busy.client);
+        }
+    }
+
+    /// SCRIPT KILL, and FUNCTION KILL.
+    pub(super) fn kill_script(&mut self, is_function: bool, reply: &mut Reply<'_>) -> Result<(), Error> {
+        let Some(busy) = &mut self.state.busy else {
+            return Err(Error::new("NOTBUSY No scripts in execution right now."));
+        };
+        if busy.has_written {
+            return Err(Error::new(
+                "UNKILLABLE Sorry the script already executed write commands against the dataset. You can \
+                 either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE \
+                 command.",
+            ));
+        }
+        if busy.function.is_some() != is_function {
+            return Err(Error::new(busy.error()));
+        }
+        busy.killed = true;
+        reply.ok();
+        Ok(())
+    }
+
+    /// Runs a command of a client while a script is busy, if that is allowed.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::engine) fn run_while_busy(
+        &mut self,
+        client: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+    ) {
+        // The script is in the middle of its own.
+        let aside = self.state.journal.set_aside();
+        let State { clients, config, busy, .. } = &mut self.state;
+        if let (Some(owner), Some(busy)) = (clients.get(client), &*busy) {
+            let mut is_refused = false;
+            let allowed = check_allowed(owner, config, command, |state| {
+                is_refused |= state == SimulatedState::Busy && !command.flags.contains(Flags::ALLOW_BUSY);
+                is_refused
+            });
+            match allowed {
+                Ok(()) => self.hold_or_run(client, command, args),
+                Err(_) if is_refused => {
+                    let error = Error::new(busy.error());
+                    self.refuse_command(client, Some(command), args, &error);
+                }
+                Err(error) => self.refuse_command(client, Some(command), args, &error),
+            }
+        }
+        self.state.journal.restore(aside);
+    }
+}

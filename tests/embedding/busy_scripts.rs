@@ -1,0 +1,127 @@
+//! Scripts that do not end, however their clients are connected.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use minibroker::{Broker, Filter};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::Outcome;
+use crate::wire::Wire;
+
+const ENDLESS: &str = "EVAL \"while true do end\" 0";
+const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+const KILLED: &str = "-ERR Script killed by user with SCRIPT KILL... script: \
+                      694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7, on @user_script:1.\r\n";
+
+/// A broker whose scripts are busy after so many milliseconds.
+fn broker(threshold: u32) -> Result<Broker, minibroker::StartError> {
+    Broker::builder().config("busy-reply-threshold", threshold.to_string()).start()
+}
+
+#[test]
+fn everybody_is_answered_while_the_script_of_a_socket_runs_and_can_end_it() -> Outcome {
+    let broker = broker(20)?;
+    let (mut runs, mut waits) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
+    waits.send("BLPOP queue 0")?;
+    broker.wait_until(|state| state.blocked("queue") == 1).blocking()?;
+    runs.send(ENDLESS)?;
+    // Who comes later is served, and so are streams in memory and the embedding program.
+    let mut comes = Wire::connect(&broker)?;
+    while comes.line_of("PING")? == "+PONG" {}
+    comes.ask("PING", &format!("-{BUSY}\r\n"))?;
+    assert_eq!(broker.command(["RPUSH", "queue", "x"]).unwrap_err().to_string(), BUSY);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        let mut stream = broker.connect();
+        stream.write_all(b"GET x\r\n").await?;
+        let mut answer = vec![0; BUSY.len() + 3];
+        stream.read_exact(&mut answer).await?;
+        assert_eq!(String::from_utf8_lossy(&answer), format!("-{BUSY}\r\n"));
+        Ok::<(), std::io::Error>(())
+    })?;
+    // Who goes is gone.
+    comes.ask("QUIT", "+OK\r\n")?;
+    assert!(comes.is_cut());
+    assert_eq!(broker.command(["SCRIPT", "KILL"])?, "OK");
+    runs.expect(KILLED)?;
+    assert_eq!(broker.command(["RPUSH", "queue", "x"])?, 1);
+    waits.expect("*2\r\n$5\r\nqueue\r\n$1\r\nx\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn the_script_of_a_stream_in_memory_is_ended_from_a_socket() -> Outcome {
+    // It ends by itself after twice the time.
+    let broker = broker(3000)?;
+    let mut other = Wire::connect(&broker)?;
+    thread::scope(|scope| {
+        let runs = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(async {
+                let mut stream = broker.connect();
+                stream.write_all(format!("{ENDLESS}\r\n").as_bytes()).await?;
+                let mut answer = vec![0; KILLED.len()];
+                stream.read_exact(&mut answer).await?;
+                Ok::<_, std::io::Error>(answer)
+            })
+        });
+        // Nothing may run yet.
+        while other.line_of("SCRIPT KILL")? != "+OK" {}
+        let answer = runs.join().expect("no panic")?;
+        assert_eq!(String::from_utf8_lossy(&answer), KILLED);
+        Ok::<(), std::io::Error>(())
+    })?;
+    other.ask("PING", "+PONG\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn a_script_that_keeps_the_thread_of_its_client_ends_after_twice_the_threshold() -> Outcome {
+    const WANTED: &str = "ERR Script ended by minibroker after 100 ms: it keeps the thread of its client";
+    let broker = broker(50)?;
+    let error = broker.command(["EVAL", "while true do end", "0"]).unwrap_err().to_string();
+    assert!(error.starts_with(WANTED), "{error}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let broker = Broker::builder().config("busy-reply-threshold", "50").start_on_this_runtime()?;
+        let mut stream = broker.connect();
+        stream.write_all(format!("{ENDLESS}\r\nPING\r\n").as_bytes()).await?;
+        let mut answer = String::new();
+        while !answer.ends_with("+PONG\r\n") {
+            let mut some = [0; 1024];
+            let count = stream.read(&mut some).await?;
+            assert!(count > 0, "{answer}");
+            answer.push_str(&String::from_utf8_lossy(&some[..count]));
+        }
+        assert!(answer.starts_with(&format!("-{WANTED}")), "{answer}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_broker_that_is_dropped_stopped_or_restarted_ends_the_script() -> Outcome {
+    for how in ["drop", "stop", "restart", "kill the client"] {
+        let broker = broker(20)?;
+        let (mut runs, mut other) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
+        // What has been written does not keep it.
+        runs.send("EVAL \"redis.call('set', 'k', 1) while true do end\" 0")?;
+        while other.line_of("PING")? == "+PONG" {}
+        let started = Instant::now();
+        match how {
+            "drop" => drop(broker),
+            "stop" => broker.stop()?,
+            "restart" => {
+                broker.restart()?;
+                assert_eq!(broker.command(["EVAL", "return redis.call('get', 'k')", "0"])?, "1");
+            }
+            _ => {
+                assert_eq!(broker.kill_clients(Filter::all()), 2);
+                assert_eq!(broker.command(["PING"])?, "PONG");
+            }
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{how}");
+        runs.read_to_end();
+    }
+    Ok(())
+}
