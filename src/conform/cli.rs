@@ -50,7 +50,8 @@ Plays the cases with which minibroker is tested on a server, in RESP2 and RESP3,
 many answers are as those of Redis 7.0.15, 8.0.6 and 8.2.3 and Valkey 9.1.2, which the program has with it. An answer is all that \
 the clients receive in one step of a case. The exit status is 0 if all cases could be played, whatever the answers are, or else 2.\n\n\
 All databases are flushed, again and again; settings are changed and set back. A server that is not empty is refused without \
---flush. No other client should use it meanwhile. The recorded servers had --enable-debug-command yes.";
+--flush. No other client should use it meanwhile. The recorded servers had --enable-debug-command yes and \
+--save \"\", and the default settings otherwise.";
 const FORMAT: &str = "\
 A session is text, a line an event. # begins a comment; a line that begins with a space continues
 the one before.
