@@ -6,10 +6,11 @@ import os
 
 from django.conf import settings
 
-URL = os.environ["REDIS_URL"]
+# redis-py gives a reply 5 seconds, which is as long as the layer has BZPOPMIN wait.
+HOST = {"address": os.environ["REDIS_URL"], "socket_timeout": 60}
 LAYERS = {
-    "core": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [URL]}},
-    "pubsub": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [URL]}},
+    "core": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [HOST]}},
+    "pubsub": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [HOST]}},
 }
 settings.configure(CHANNEL_LAYERS=LAYERS)
 
@@ -93,7 +94,7 @@ async def chat(layer):
 
 async def core():
     print("-- the core layer")
-    layer = RedisChannelLayer(hosts=[URL], capacity=3, channel_capacity={"small*": 1}, prefix="core")
+    layer = RedisChannelLayer(hosts=[HOST], capacity=3, channel_capacity={"small*": 1}, prefix="core")
     await layer.send("jobs", {"type": "job", "number": 1, "bytes": b"\x00\xff", "nested": {"list": [1, 2.5, None]}})
     print("received", await layer.receive("jobs"))
 
@@ -130,7 +131,7 @@ async def core():
     print("not dropped", await layer.receive("empty"))
     print("still there", [(await layer.receive("full"))["type"] for _ in range(3)])
 
-    short = RedisChannelLayer(hosts=[URL], expiry=1, prefix="short")
+    short = RedisChannelLayer(hosts=[HOST], expiry=1, prefix="short")
     await short.send("jobs", {"type": "expires"})
     async with short.connection(0) as connection:
         while await connection.exists("shortjobs"):
