@@ -76,6 +76,9 @@
 //! **Real servers.** [`Broker::from_env`] ([`URL_VARIABLE`], [`FLUSH_VARIABLE`]) and [`Broker::attach`] give a broker
 //! of [`AnyServer`]; [`Embedded`] is the other [`Server`]. [`differences`] lists the known differences.
 //!
+//! **Without a runtime.** [`sans_io`] is the synchronous core for simulations and runtimes of your own: bytes and the time
+//! go in, bytes come out.
+//!
 //! The chapter [`testing_a_chat`] does all of this to one small chat service.
 //!
 //! Tests in other languages start the program: `minibroker --port 6380`, or `minibroker run -- COMMAND` for the time
@@ -110,6 +113,7 @@ mod engine;
 mod keyspace;
 mod remote;
 mod resp;
+pub mod sans_io;
 mod server;
 #[cfg(feature = "cli")]
 mod session;

@@ -45,6 +45,7 @@ const PUBLIC: &[&str] = &[
     "Watch",
     "WatchedCommand",
     "differences",
+    "sans_io",
     "testing_a_chat",
 ];
 
