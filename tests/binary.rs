@@ -135,7 +135,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn the_ready_line_tells_the_version_and_the_free_port() -> Outcome {
+fn the_ready_line_has_the_version_and_the_free_port() -> Outcome {
     let program = Program::start(["--port", "0"])?;
     let version = env!("CARGO_PKG_VERSION");
     assert!(program.ready.starts_with(&format!("minibroker {version} is ready on 127.0.0.1:")));
@@ -367,7 +367,7 @@ fn a_busy_port_is_one_clear_line_and_status_2() -> Outcome {
 
 #[cfg(unix)]
 #[test]
-fn it_serves_though_nobody_reads_what_it_prints() -> Outcome {
+fn it_serves_though_its_output_is_not_read() -> Outcome {
     let folder = Folder::new("unread")?;
     let path = folder.file("chat.sock");
     let mut child = minibroker(["--port", "0", "--verbose", "--unixsocket", &path]).spawn()?;
@@ -501,7 +501,7 @@ mod signals {
     }
 
     #[test]
-    fn it_ends_though_nobody_reads_the_commands_that_it_prints() -> Outcome {
+    fn it_ends_though_its_output_is_not_read() -> Outcome {
         // Far more than the pipe takes.
         const COMMANDS: usize = 10_000;
         let mut program = Program::start(["--port", "0", "--verbose"])?;
@@ -630,7 +630,7 @@ mod run {
     }
 
     #[test]
-    fn a_command_that_cannot_be_run_is_one_clear_line_and_the_status_of_shells() -> Outcome {
+    fn a_command_that_cannot_be_run_is_one_line_and_the_shells_status() -> Outcome {
         let folder = Folder::new("cannot-run")?;
         let file = folder.file("notes.txt");
         fs::write(&file, "no program")?;

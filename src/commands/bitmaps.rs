@@ -28,7 +28,7 @@ fn read<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error>
     Ok(state.get::<ByteString>(key)?.map(ByteString::bytes))
 }
 
-/// Changes the bytes of a key, which is made if it is not there, and then has at least so many.
+/// Changes the bytes of a key, which is created if it does not exist and lengthened to at least `len` bytes.
 fn edit<R>(
     state: &mut State,
     key: &[u8],
@@ -99,7 +99,7 @@ fn in_bits(text: &[u8]) -> Result<bool, Error> {
     }
 }
 
-/// The bits of a string of so many bytes that a range chooses, given how many bits or bytes there are.
+/// The bits of a string of `len` bytes that a range chooses, given how many bits or bytes there are.
 fn bit_range(in_bits: bool, len: usize, choose: impl Fn(usize) -> Range<usize>) -> Range<u64> {
     let unit = if in_bits { 1 } else { 8 };
     let range = choose(len.saturating_mul(8) / unit);

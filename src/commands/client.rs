@@ -349,7 +349,7 @@ pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: who is meant, and with what answer its command gives up. The engine does it.
+/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: the client, and the answer with which its wait ends. The engine does it.
 ///
 /// # Errors
 ///
@@ -426,7 +426,7 @@ pub fn reply(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT NO-EVICT ON | OFF`. Nobody is ever evicted here; the flag is shown in CLIENT LIST.
+/// `CLIENT NO-EVICT ON | OFF`. No client is ever evicted here; the flag is shown in CLIENT LIST.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The COMMAND family: what the table knows, told to clients.
+//! The COMMAND family: the rows of the table, for clients.
 //!
 //! Client libraries ask when they connect: redis-cli for its hints, cluster clients for the places of keys.
 
@@ -152,7 +152,7 @@ impl Filter<'_> {
 ///
 /// # Errors
 ///
-/// If there is no such command, if it has no keys, or if they cannot be told from these arguments.
+/// If there is no such command, if it has no keys, or if these arguments do not determine them.
 pub fn getkeys(ctx: &mut Context<'_>) -> Outcome {
     for_each_key(ctx, |ctx, key, _| ctx.reply.bulk(key))
 }
@@ -161,7 +161,7 @@ pub fn getkeys(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// If there is no such command, if it has no keys, or if they cannot be told from these arguments.
+/// If there is no such command, if it has no keys, or if these arguments do not determine them.
 pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
     for_each_key(ctx, |ctx, key, flags| {
         ctx.reply.array(2);
@@ -301,7 +301,7 @@ fn write_unknown(ctx: &mut Context<'_>) {
     ctx.reply.map(0);
 }
 
-/// One command as `COMMAND DOCS` shows it. The history of a command is not told.
+/// One command as `COMMAND DOCS` shows it. The history of a command is left out.
 fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
     let arguments = syntax::parse(command.syntax);
     let subcommands = subcommands(ctx, command);

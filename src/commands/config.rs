@@ -168,7 +168,7 @@ const PARAMETERS: &[Parameter] = &[
     fact!("appendfsync", "everysec", is_every_second, "nothing is saved by minibroker"),
     fact!("maxmemory", "0", is_no_memory, "minibroker has no limit of memory"),
     fact!("maxmemory-clients", "0", is_no_memory, "minibroker evicts no clients"),
-    fact!("protected-mode", "no", is_no, "minibroker serves whoever can reach its address"),
+    fact!("protected-mode", "no", is_no, "minibroker serves every client that reaches its address"),
     fact!("activedefrag", "no", is_no, "minibroker does not defragment its memory"),
     Parameter {
         alias: "slave-read-only",
@@ -389,7 +389,7 @@ fn set_output_limits(config: &mut Config, text: &[u8]) -> Result<(), String> {
 }
 
 /// `CONFIG GET pattern...`: names and values of all that match, each once. A name without `*`, `?` and `[` is
-/// looked up and told as it was written.
+/// looked up and shown as it was written.
 ///
 /// # Errors
 ///
@@ -491,7 +491,7 @@ pub fn change(config: &mut Config, name: &str, value: &str) -> Result<(), String
     parameter.set(config, value.as_bytes())
 }
 
-/// `CONFIG RESETSTAT`: the counters of INFO begin anew.
+/// `CONFIG RESETSTAT`: the counters of INFO start again at 0.
 ///
 /// # Errors
 ///
@@ -517,14 +517,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_can_be_set_again_and_changes_nothing() {
+    fn setting_a_shown_value_again_changes_nothing() {
         let mut config = Config::default();
         for parameter in PARAMETERS {
-            let told = parameter.get(&config);
-            let set = parameter.set(&mut config, &told);
+            let shown = parameter.get(&config);
+            let set = parameter.set(&mut config, &shown);
             let immutable = matches!(parameter.kind, Kind::Immutable { .. });
             assert_eq!(set.is_err(), immutable, "{}: {set:?}", parameter.name);
-            assert_eq!(parameter.get(&config), told, "{}", parameter.name);
+            assert_eq!(parameter.get(&config), shown, "{}", parameter.name);
         }
     }
 

@@ -165,7 +165,7 @@ pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `PING [message]`. A RESP2 client with a subscription gets an array, so that it can tell the answer from a
+/// `PING [message]`. A RESP2 client with a subscription gets an array, so that it can distinguish the answer from a
 /// message.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! DEBUG: what the test suites of clients use of it. It is allowed always: whoever runs this broker runs tests.
+//! DEBUG: what the test suites of clients use of it. It is always allowed, as this broker runs in tests.
 
 // All subcommands are called in one way.
 #![allow(clippy::unnecessary_wraps)]
@@ -18,7 +18,7 @@ use crate::state::Lookup;
 ///
 /// # Errors
 ///
-/// A subcommand that is not there, or not with so many arguments, and what the subcommand says.
+/// A subcommand that does not exist, or not with this number of arguments, and what the subcommand says.
 pub fn debug(ctx: &mut Context<'_>) -> Outcome {
     type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Context<'_>) -> Outcome);
     const SUBCOMMANDS: &[Subcommand] = &[
@@ -47,7 +47,7 @@ fn ok(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `DEBUG SLEEP seconds`: nobody is served for so long; what is no number is 0. The answer comes at the end of it.
+/// `DEBUG SLEEP seconds`: no client is served for this time; what is not a number is 0. The reply comes at the end.
 fn sleep(ctx: &mut Context<'_>) -> Outcome {
     let text = up_to_nul(&ctx.args[2]).trim_ascii_start();
     // As C's `strtod` does: the longest beginning that is a number.
@@ -56,7 +56,7 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let micros = micros.max(0.0) as u64;
     if micros > 0 && ctx.state.clock_stands_still && ctx.state.config.control {
-        // Whoever could move the clock would be asleep as well.
+        // A client that could move the clock would have to wait as well.
         return Err(Error::new("ERR the clock stands still, and MINIBROKER ADVANCE could not be heard"));
     }
     if micros > 0 {
@@ -86,7 +86,7 @@ fn change_repl_id(ctx: &mut Context<'_>) -> Outcome {
     ok(ctx)
 }
 
-/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: list elements of so many bytes are kept apart from others; 0: as
+/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: list elements of this size have a node of their own; 0: as
 /// `list-max-listpack-size` has it.
 fn quicklist_packed_threshold(ctx: &mut Context<'_>) -> Outcome {
     const MAX: i64 = 1 << 32;

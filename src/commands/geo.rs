@@ -213,7 +213,7 @@ struct Query<'a> {
     /// None only if there is no key.
     middle: Option<Place>,
     shape: Shape,
-    /// The metres of the unit in which distances are told.
+    /// The metres of the unit in which distances are given.
     metres: f64,
     with_distance: bool,
     with_hash: bool,
@@ -332,7 +332,7 @@ impl<'a> Query<'a> {
         Ok(query)
     }
 
-    /// Whether what is stored is not to be told, too.
+    /// An error if results are to be stored and distances, hashes or coordinates are asked for as well.
     fn check_destination(&self, searches: bool) -> Outcome {
         if self.destination.is_some() && (self.with_distance || self.with_hash || self.with_place) {
             let what = if searches { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };

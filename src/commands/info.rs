@@ -31,7 +31,7 @@ const SECTIONS: &[Section] = &[
     Section { name: "persistence", title: "Persistence", by_default: true, write: persistence },
     Section { name: "stats", title: "Stats", by_default: true, write: stats },
     Section { name: "replication", title: "Replication", by_default: true, write: replication },
-    // There are none, which the section tells by being empty.
+    // There are none: the section is empty.
     Section { name: "modules", title: "Modules", by_default: true, write: |_, _| Ok(()) },
     Section { name: "commandstats", title: "Commandstats", by_default: false, write: commandstats },
     Section { name: "errorstats", title: "Errorstats", by_default: true, write: errorstats },

@@ -31,7 +31,7 @@ pub fn usage(ctx: &mut Context<'_>) -> Outcome {
 /// `MEMORY DOCTOR`: there is nothing that could be ill.
 pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
     let total = ctx.state.memory().total();
-    let text = format!("About {total} bytes are held, without a limit. MEMORY STATS tells what for.\n");
+    let text = format!("About {total} bytes are held, without a limit. MEMORY STATS shows what for.\n");
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())
 }

@@ -91,7 +91,7 @@ pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn subscribe_to(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
-    // As redis-server says to whoever could never read the messages; to shard channels in a transaction too.
+    // As redis-server answers a client that could never read the messages; to shard channels in a transaction too.
     if ctx.client()?.internal || kind == Kind::Shard && !ctx.may_block {
         let command = word.to_uppercase();
         return Err(Error::new(format!("ERR {command} isn't allowed for a DENY BLOCKING client")));

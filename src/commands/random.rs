@@ -14,9 +14,9 @@ pub struct Count(i64);
 /// Which elements of a collection are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// So many, and any of them any number of times.
+    /// This number, with repetitions.
     Repeated(usize),
-    /// So many different ones, of which there are more.
+    /// This number of different ones, of which there are more.
     Different(usize),
     /// All there are.
     All,
@@ -28,7 +28,7 @@ impl Count {
         numbers::negatable(text).map(Self)
     }
 
-    /// Reads `count [option]`; tells whether there is the option, with which each element is answered by two.
+    /// Reads `count [option]`; returns whether the option is present, with which each element is answered by two.
     pub fn read_with(args: Args<'_>, option: &str) -> Result<(Self, bool), Error> {
         let (count, has_option) = (Self::read(&args[0])?, args.len() > 1);
         if has_option {

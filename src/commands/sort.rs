@@ -157,7 +157,7 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// The first element of the answer and the one behind the last, of so many.
+    /// The index of the first element of the answer and the one behind the last, of `len` elements.
     fn range(&self, len: usize) -> (usize, usize) {
         let index = |value: i64| usize::try_from(value.max(0)).unwrap_or(usize::MAX).min(len);
         let start = index(self.offset);

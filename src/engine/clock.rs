@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_clock_that_was_moved_goes_on_ahead_of_the_shells() -> Result<(), Error> {
+    fn a_running_clock_that_was_moved_stays_ahead_of_the_shells() -> Result<(), Error> {
         let (mut engine, client) = engine()?;
         assert_eq!(engine.move_target_time(Duration::from_secs(60), after(5)), Ok(()));
         engine.move_clock(after(5));
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_behind_one_that_moves_the_clock_see_the_time_that_it_has_set() -> Result<(), Error> {
+    fn requests_after_one_that_moves_the_clock_see_the_new_time() -> Result<(), Error> {
         for stopped in [true, false] {
             let (mut engine, client) = engine()?;
             engine.state.config.control = true;

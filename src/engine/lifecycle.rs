@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_cut_off_has_gone_at_once_and_its_place_is_kept() -> Result<(), Error> {
+    fn a_client_that_is_cut_off_is_gone_at_once_and_its_index_is_kept() -> Result<(), Error> {
         let mut engine = engine();
         let [one, two] =
             [engine.connect(Address::default(), START)?, engine.connect(Address::default(), START)?];

@@ -48,7 +48,7 @@ mod tests {
     use crate::spec::Error;
 
     #[test]
-    fn who_waits_for_what_exec_adds_before_it_sleeps_is_served_at_the_end() -> Result<(), Error> {
+    fn a_waiter_for_what_exec_adds_before_a_sleep_is_served_after_it() -> Result<(), Error> {
         for (lives, served) in [(1, &b""[..]), (2000, b"*2\r\n$1\r\nl\r\n$1\r\nx\r\n")] {
             let start = Time::from_millis(0);
             let mut engine = Engine::new(Config::default(), 1, start);

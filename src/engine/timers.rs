@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_nothing_when_asked_again_keeps_its_deadline() -> Result<(), Error> {
+    fn a_waiter_that_finds_nothing_keeps_its_deadline() -> Result<(), Error> {
         let (mut engine, clients) = ran(&["XREAD BLOCK 1000 STREAMS s 9-0"])?;
         let later = Time::from_millis(500);
         let writer = engine.connect(crate::clients::Address::default(), later)?;

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_told_from_the_one_that_it_was_forked_from() {
+    fn a_process_is_distinguished_from_its_parent() {
         assert!(!Process::this().is_another());
         assert!(Process(std::process::id() + 1).is_another());
     }

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_sends_waits_for_a_writer_that_is_far_behind() -> std::io::Result<()> {
+    async fn a_sender_waits_for_a_writer_that_is_far_behind() -> std::io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let mut ann = TcpStream::connect(listener.local_addr()?).await?;
         let (client, _) = listener.accept().await?;

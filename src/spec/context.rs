@@ -37,7 +37,7 @@ pub struct Wait {
     pub reason: Reason,
     /// The keys.
     pub keys: Vec<Bytes>,
-    /// When to give up, in milliseconds since the Unix epoch; never, if none. A command that is run again after
+    /// When the wait times out, in milliseconds since the Unix epoch; never, if none. A command that is run again after
     /// waiting keeps the deadline of its first run.
     pub deadline: Option<i64>,
     /// What to run when a key is ready, if not the request itself.

@@ -105,7 +105,7 @@ set!(Flags {
     18 NO_ASYNC_LOADING "no_async_loading",
     /// Not allowed within MULTI.
     19 NO_MULTI "no_multi",
-    /// The legacy first/last/step triple does not tell all keys. Derived from the key specs.
+    /// The legacy first/last/step triple does not cover all keys. Derived from the key specs.
     20 MOVABLE_KEYS "movablekeys",
     /// Answered while a script has been running for too long.
     21 ALLOW_BUSY "allow_busy",

@@ -22,7 +22,7 @@ pub enum Find {
     /// with `limit` n > 1 only the first nth of what is left.
     #[allow(missing_docs)]
     Range { last: i32, step: i32, limit: i32 },
-    /// The argument at `count` (relative to the beginning) tells how many keys there are from `first` on.
+    /// The argument at `count` (relative to the beginning) is the number of keys from `first` on.
     #[allow(missing_docs)]
     Count { count: i32, first: i32, step: i32 },
     /// As only the command itself knows.
@@ -66,7 +66,7 @@ impl KeySpec {
         Self { flags, begin: Begin::Keyword(keyword, 1), find, note: "" }
     }
 
-    /// Keys that cannot be told in this way.
+    /// Keys that cannot be described in this way.
     pub(crate) const fn unknown(flags: &'static str) -> Self {
         Self { flags, begin: Begin::Unknown, find: Find::Unknown, note: "" }
     }
@@ -155,12 +155,12 @@ impl KeySpec {
 /// A function that finds the keys of a call, with what happens to each, where key specs cannot tell.
 pub type FindKeys = fn(Args<'_>) -> Vec<(usize, &'static str)>;
 
-/// Why the keys of a call cannot be told.
+/// Why the keys of a call cannot be determined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeysError {
     /// The command never has keys.
     None,
-    /// The command cannot be called with so many arguments.
+    /// The command cannot be called with this number of arguments.
     Arity,
     /// The arguments are not such that keys can be found in them.
     Invalid,

@@ -123,7 +123,7 @@ impl Group {
     }
 }
 
-/// That a command is out of favour.
+/// That a command is deprecated.
 #[derive(Clone, Copy, Debug)]
 pub struct Deprecated {
     /// Since which version of Redis.
@@ -137,7 +137,7 @@ pub struct Deprecated {
 pub struct Command {
     /// The name in lower case; of a subcommand its own name only (`list`, not `client|list`).
     pub name: &'static str,
-    /// The number of arguments with the name; negative: at least so many. A subcommand counts its container.
+    /// The number of arguments with the name; negative: at least its absolute value. A subcommand counts its container.
     pub arity: i32,
     /// The same before Redis 7.2 where it was another one, and else 0.
     pub arity_in_7_0: i32,
@@ -161,9 +161,9 @@ pub struct Command {
     pub summary: &'static str,
     /// The cost, as in `O(1)`; empty where there is nothing to say.
     pub complexity: &'static str,
-    /// Whether it is out of favour.
+    /// Whether it is deprecated.
     pub deprecated: Option<Deprecated>,
-    /// For those who work on servers, not for clients, as COMMAND DOCS tells.
+    /// For those who work on servers, not for clients, as COMMAND DOCS says.
     pub for_operators: bool,
     /// The arguments in the notation that `COMMAND DOCS` is derived from (see [`syntax`]).
     pub syntax: &'static str,
@@ -186,7 +186,7 @@ pub struct Derived {
     first: Version,
     /// The place in the table.
     index: usize,
-    /// First key, last key and step, as far as one range can tell.
+    /// First key, last key and step, as far as one range covers them.
     legacy_keys: (i32, i32, i32),
     /// The container of a subcommand.
     container: Option<&'static Command>,
@@ -299,7 +299,7 @@ impl Command {
         !self.subcommands.is_empty()
     }
 
-    /// Whether it may be called with so many arguments, its name included.
+    /// Whether it may be called with this number of arguments, its name included.
     #[must_use]
     pub fn accepts(&self, arguments: usize) -> bool {
         accepts(self.arity, arguments)
@@ -327,7 +327,7 @@ impl Command {
     }
 }
 
-/// Whether an arity allows so many arguments.
+/// Whether an arity allows this number of arguments.
 fn accepts(arity: i32, arguments: usize) -> bool {
     match usize::try_from(arity) {
         Ok(exactly) => arguments == exactly,

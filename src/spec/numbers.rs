@@ -285,9 +285,9 @@ pub struct ExpiryForm {
 }
 
 impl ExpiryForm {
-    /// In so many seconds: `EXPIRE`, `EX`.
+    /// Seconds from now: `EXPIRE`, `EX`.
     pub const EX: Self = Self { in_seconds: true, absolute: false };
-    /// In so many milliseconds: `PEXPIRE`, `PX`.
+    /// Milliseconds from now: `PEXPIRE`, `PX`.
     pub const PX: Self = Self { in_seconds: false, absolute: false };
     /// At a time in seconds since the Unix epoch: `EXPIREAT`, `EXAT`.
     pub const EXAT: Self = Self { in_seconds: true, absolute: true };

@@ -8,7 +8,7 @@ use crate::spec::{Categories, Command, Deprecated, Flags, Group, Run};
 const CONNECTION: Command =
     Command { group: Group::Connection, categories: Categories::CONNECTION, ..Command::EMPTY };
 
-/// Needed to become somebody: allowed before AUTH and at any time.
+/// Needed to log in: allowed before AUTH and at any time.
 const HANDSHAKE: Flags =
     Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::FAST).or(Flags::NO_AUTH).or(Flags::ALLOW_BUSY);
 

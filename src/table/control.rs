@@ -1,4 +1,4 @@
-//! The command of a tester, which stands beside the table: no list names it.
+//! The command for tests, which stands beside the table: no list names it.
 
 use super::{COUNT, TABLE};
 use crate::commands::control;

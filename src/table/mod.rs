@@ -5,7 +5,7 @@
 //! from these rows, which stand in one file a family.
 //!
 //! The rows are put together when the program is compiled: a broker that starts in microseconds has no time
-//! to build tables. Commands that tell of the rows reach them through their own row.
+//! to build tables. Commands that describe the rows reach them through their own row.
 
 use crate::spec::{Command, Names, Table};
 

@@ -42,7 +42,7 @@ fn only_an_embedded_broker_has_what_real_servers_cannot_do() -> Outcome {
 }
 
 #[test]
-fn a_message_that_was_not_published_is_told_with_those_that_were() -> Outcome {
+fn the_error_of_a_missing_message_lists_the_published_ones() -> Outcome {
     let server = Broker::start()?;
     let broker = Broker::attach(&server.url())?;
     broker.command(["PUBLISH", "chat", "hello"])?;
@@ -164,7 +164,7 @@ async fn a_command_that_is_awaited_lets_other_tasks_run_meanwhile() -> Outcome {
 }
 
 #[test]
-fn a_server_that_has_gone_is_told_from_one_that_refuses() -> Outcome {
+fn a_server_that_is_gone_differs_from_one_that_refuses() -> Outcome {
     let server = Broker::start()?;
     let broker = Broker::attach(&server.url())?;
     let address = server.addr().expect("it listens");

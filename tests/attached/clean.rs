@@ -30,7 +30,7 @@ fn a_test_that_panics_leaves_nothing_behind() {
 }
 
 #[test]
-fn who_still_works_in_the_database_is_cut_off() -> Outcome {
+fn clients_that_still_use_the_database_are_cut_off() -> Outcome {
     for server in running::all() {
         let broker = Broker::attach(&server.url)?;
         let url = broker.url();

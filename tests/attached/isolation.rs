@@ -106,7 +106,7 @@ fn a_database_that_holds_what_is_no_tests_is_never_taken() -> Outcome {
 }
 
 #[test]
-fn what_a_killed_test_has_left_is_emptied_when_nobody_has_it_any_more() -> Outcome {
+fn the_database_of_a_killed_test_is_emptied_once_it_is_free() -> Outcome {
     for server in running::all() {
         let mut outside = server.connection();
         // As a test leaves it whose process was killed, when its lease is over.

@@ -16,7 +16,7 @@ fn refusal(url: &str) -> String {
 }
 
 #[test]
-fn what_is_no_url_is_told() {
+fn a_malformed_url_is_an_error() {
     let cases = [
         ("", "cannot attach to : a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
         (
@@ -36,7 +36,7 @@ fn what_is_no_url_is_told() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told() {
+fn a_missing_server_is_an_error() {
     let told = refusal("redis://:s3cret@127.0.0.1:1");
     assert!(told.starts_with("cannot attach to redis://127.0.0.1:1: Connection refused"), "{told}");
     let told = refusal("unix:///no/such.sock");
@@ -46,7 +46,7 @@ fn a_server_that_is_not_there_is_told() {
 }
 
 #[test]
-fn a_wrong_or_missing_password_is_told_as_the_server_tells_it() {
+fn a_wrong_or_missing_password_is_the_error_of_the_server() {
     for server in running::all() {
         let plain = server.url.clone();
         let server = server.with_password();
@@ -59,7 +59,7 @@ fn a_wrong_or_missing_password_is_told_as_the_server_tells_it() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_told() {
+fn a_missing_database_is_an_error() {
     for server in running::all() {
         let told = refusal(&format!("{}/99", server.url));
         assert!(told.ends_with(": ERR DB index is out of range"), "{told}");
@@ -67,7 +67,7 @@ fn a_database_that_is_not_there_is_told() {
 }
 
 #[test]
-fn what_is_no_redis_is_told() -> Outcome {
+fn a_server_of_another_protocol_is_an_error() -> Outcome {
     for (answer, wanted) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "it does not speak the Redis protocol"),
         (b"", "it has closed the connection"),

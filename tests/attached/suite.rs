@@ -11,7 +11,7 @@ use redis::AsyncCommands;
 use crate::Outcome;
 
 #[test]
-fn whoever_is_in_the_room_hears_what_is_said() -> Outcome {
+fn all_members_of_a_room_receive_a_message() -> Outcome {
     let broker = Broker::from_env()?;
     broker.print_journal_on_panic();
     let room = broker.unique("room:lobby");
@@ -82,7 +82,7 @@ async fn a_message_is_pending_until_it_is_acknowledged() -> Outcome {
 }
 
 #[tokio::test]
-async fn presence_is_there_before_it_is_told() -> Outcome {
+async fn presence_is_stored_before_it_is_announced() -> Outcome {
     let broker = Broker::from_env()?;
     let rooms = broker.unique("presence:");
     let client = redis::Client::open(broker.url())?;

@@ -51,7 +51,7 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
 }
 
 #[test]
-fn what_does_not_speak_tls_is_told() -> Outcome {
+fn a_server_without_tls_is_an_error() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("rediss://{}", listener.local_addr()?);
     let server = thread::spawn(move || listener.accept()?.0.write_all(b"-ERR what is that?\r\n"));

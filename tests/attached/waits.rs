@@ -32,7 +32,7 @@ fn connection(broker: &Broker<AnyServer>) -> redis::RedisResult<redis::Connectio
 }
 
 #[test]
-fn what_is_waited_for_in_vain_is_told_with_what_there_was() -> Outcome {
+fn a_wait_that_times_out_says_what_it_saw_instead() -> Outcome {
     everywhere(|_, broker| {
         let typo = broker.unique("chta");
         let mut ann = connection(broker)?;
@@ -78,7 +78,7 @@ fn what_is_waited_for_in_vain_is_told_with_what_there_was() -> Outcome {
 }
 
 #[test]
-fn a_key_is_told_from_another_that_is_blocked_on() -> Outcome {
+fn a_key_is_distinguished_from_another_that_is_blocked_on() -> Outcome {
     everywhere(|_, broker| {
         let waiting: Vec<_> = ["one", "two", "two"]
             .into_iter()
@@ -291,7 +291,7 @@ fn clients_are_cut_off_by_what_they_are_and_do() -> Outcome {
 }
 
 #[test]
-fn a_server_that_goes_is_told_of() -> Outcome {
+fn the_end_of_the_server_is_reported() -> Outcome {
     let server = Broker::start()?;
     let broker = Broker::attach(&server.url())?;
     server.stop()?;

@@ -154,7 +154,7 @@ fn a_name_is_taken_until_its_owner_leaves() -> Outcome {
 }
 
 #[test]
-fn of_all_who_want_a_name_at_once_one_gets_it() -> Outcome {
+fn of_clients_that_claim_a_name_at_once_one_gets_it() -> Outcome {
     let broker = Broker::start()?;
     let entered = thread::scope(|scope| {
         let wanting: Vec<_> = (0..8).map(|_| scope.spawn(|| Member::enter(&broker, "ann"))).collect();
@@ -180,7 +180,7 @@ fn the_house_is_heard_by_all_and_not_logged() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_crowd_in_async_code_hears_everything_in_one_order() -> Outcome {
+async fn many_async_subscribers_receive_everything_in_one_order() -> Outcome {
     const CROWD: usize = 20;
     let broker = Broker::start()?;
     let names: Vec<String> = (0..CROWD).map(|number| format!("guest{number}")).collect();

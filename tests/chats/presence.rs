@@ -10,7 +10,7 @@ use crate::connect::{connect, connect_async, next, subscribe_async};
 const EXPIRED: &str = "__keyevent@0__:expired";
 
 #[tokio::test]
-async fn who_stops_renewing_is_told_to_have_gone_though_nobody_asks_for_the_key() -> Outcome {
+async fn presence_that_is_not_renewed_expires_without_being_read() -> Outcome {
     let broker = Broker::start()?;
     broker.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"])?;
     let mut gone = subscribe_async(&broker, EXPIRED).await?.into_on_message();
@@ -25,7 +25,7 @@ async fn who_stops_renewing_is_told_to_have_gone_though_nobody_asks_for_the_key(
 }
 
 #[tokio::test]
-async fn people_who_vanish_at_the_same_time_are_told_in_the_order_of_their_time() -> Outcome {
+async fn presence_that_expires_at_once_is_announced_in_order() -> Outcome {
     let broker = Broker::start()?;
     broker.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"])?;
     let mut gone = subscribe_async(&broker, EXPIRED).await?.into_on_message();

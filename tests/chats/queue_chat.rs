@@ -121,7 +121,7 @@ fn all_clients_hear_everything_in_the_same_order() -> Outcome {
 }
 
 #[test]
-fn what_was_said_while_the_server_was_away_is_published_when_it_comes_newest_first() -> Outcome {
+fn messages_queued_during_an_absence_are_published_newest_first() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Client::join(&broker, "ann")?;
     for (index, text) in ["one", "two", "three"].into_iter().enumerate() {

@@ -47,7 +47,7 @@ fn the_backlog_has_the_last_messages_newest_first() -> Outcome {
 }
 
 #[test]
-fn whoever_hears_a_message_finds_it_in_the_backlog() -> Outcome {
+fn a_received_message_is_in_the_backlog() -> Outcome {
     const SPEAKERS: usize = 3;
     const LINES: usize = 100;
     let broker = Broker::start()?;
@@ -89,7 +89,7 @@ fn a_window_of_time_has_the_messages_of_that_time() -> Outcome {
 }
 
 #[test]
-fn an_overseer_hears_all_rooms_and_knows_which() -> Outcome {
+fn a_moderator_receives_all_rooms_and_knows_which() -> Outcome {
     let broker = Broker::start()?;
     let (mut overseer, mut speaker) = (connect(&broker)?, connect(&broker)?);
     let mut rooms = overseer.as_pubsub();

@@ -33,7 +33,7 @@ fn read(connection: &mut Connection, after: &str) -> RedisResult<Vec<StreamId>> 
 }
 
 #[test]
-fn people_who_speak_and_read_in_turns_see_each_other() -> Outcome {
+fn users_that_write_and_read_in_turns_see_each_other() -> Outcome {
     let broker = Broker::start()?;
     // Each speaks when the other waits: who reads from now on sees only what comes then.
     let other_waits = || broker.wait_for_blocked(STREAM, 1).blocking().expect("the other waits");
@@ -63,7 +63,7 @@ fn people_who_speak_and_read_in_turns_see_each_other() -> Outcome {
 }
 
 #[test]
-fn who_reads_from_now_on_misses_what_was_said_before() -> Outcome {
+fn a_reader_from_now_on_misses_earlier_messages() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = connect(&broker)?;
     say(&mut ann, "ann", "too early")?;
@@ -97,7 +97,7 @@ fn follow(broker: &Broker, name: &'static str) -> RedisResult<mpsc::Receiver<Str
 }
 
 #[test]
-fn people_who_speak_while_a_thread_reads_miss_nothing_and_do_not_see_themselves() -> Outcome {
+fn users_with_a_reading_thread_miss_nothing_but_their_own_messages() -> Outcome {
     const LINES: usize = 100;
     let broker = Broker::start()?;
     let names = ["ann", "bob", "carla"];

@@ -110,7 +110,7 @@ fn person(name: &'static str) -> (HashMap<&'static str, Sender<String>>, Receive
 }
 
 #[test]
-fn a_message_reaches_its_receiver_on_another_server_and_nobody_else() -> Outcome {
+fn a_message_reaches_its_receiver_on_another_server_only() -> Outcome {
     let broker = Broker::start()?;
     let (with_ann, ann) = person("ann");
     let (with_bob, bob) = person("bob");
@@ -130,7 +130,7 @@ fn a_message_reaches_its_receiver_on_another_server_and_nobody_else() -> Outcome
 }
 
 #[test]
-fn a_subscriber_who_is_away_loses_messages_a_queue_does_not() -> Outcome {
+fn an_absent_subscriber_loses_messages_but_a_queue_does_not() -> Outcome {
     let broker = Broker::start()?;
     let mut sender = connect(&broker)?;
     let mut reader = connect(&broker)?;

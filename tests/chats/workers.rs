@@ -27,7 +27,7 @@ fn take(broker: &Broker, worker: &str) -> RedisResult<StreamReadReply> {
 }
 
 #[test]
-fn each_message_goes_to_one_worker_and_those_who_wait_longest_come_first() -> Outcome {
+fn each_message_goes_to_the_worker_that_has_waited_longest() -> Outcome {
     let broker = Broker::start()?;
     let mut chat = connect(&broker)?;
     chat.xgroup_create_mkstream::<_, _, _, ()>(STREAM, GROUP, "$")?;

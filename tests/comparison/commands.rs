@@ -101,7 +101,7 @@ fn difference(real: &Frame, ours: &Frame) -> String {
 }
 
 #[test]
-fn every_command_of_redis_server_is_there_or_in_the_list_of_those_that_are_not_built() {
+fn every_command_of_redis_server_is_built_or_listed_as_not_built() {
     if let Err(report) = compare_commands() {
         panic!("{report}");
     }

@@ -19,7 +19,7 @@ fn actions(session: &Session) -> Vec<&Action> {
 }
 
 #[test]
-fn a_message_that_is_lost_is_found_and_told_as_a_short_session() -> Tested {
+fn a_lost_message_is_found_and_shown_as_a_short_session() -> Tested {
     let Some(server) = servers::programs().next() else {
         skipped::missing("redis-server");
         return Ok(());

@@ -66,7 +66,7 @@ fn the_chat_room_shows_everyone_the_same_under_both_servers() {
 }
 
 #[test]
-fn the_chat_room_shows_everyone_the_same_under_both_servers_with_redis_py_5() {
+fn the_chat_room_is_the_same_on_both_servers_with_redis_py_5() {
     same_under_both(Five, chat_room::play);
 }
 
@@ -76,7 +76,7 @@ fn the_queue_chat_shows_everyone_the_same_under_both_servers() {
 }
 
 #[test]
-fn the_queue_chat_shows_everyone_the_same_under_both_servers_with_redis_py_5() {
+fn the_queue_chat_is_the_same_on_both_servers_with_redis_py_5() {
     same_under_both(Five, queue_chat::play);
 }
 
@@ -86,7 +86,7 @@ fn the_blocking_stream_chat_shows_everyone_the_same_under_both_servers() {
 }
 
 #[test]
-fn the_blocking_stream_chat_shows_everyone_the_same_under_both_servers_with_redis_py_5() {
+fn the_blocking_stream_chat_is_the_same_on_both_with_redis_py_5() {
     same_under_both(Five, stream_chat::blocking);
 }
 
@@ -96,7 +96,7 @@ fn the_threaded_stream_chat_shows_everyone_the_same_under_both_servers() {
 }
 
 #[test]
-fn the_threaded_stream_chat_shows_everyone_the_same_under_both_servers_with_redis_py_5() {
+fn the_threaded_stream_chat_is_the_same_on_both_with_redis_py_5() {
     same_under_both(Five, stream_chat::threaded);
 }
 
@@ -106,17 +106,17 @@ fn the_tidy_stream_chat_shows_everyone_the_same_under_both_servers() {
 }
 
 #[test]
-fn the_tidy_stream_chat_shows_everyone_the_same_under_both_servers_with_redis_py_5() {
+fn the_tidy_stream_chat_is_the_same_on_both_with_redis_py_5() {
     same_under_both(Five, stream_chat::tidy);
 }
 
 #[test]
-fn a_redis_cli_that_subscribes_shows_the_same_on_a_terminal_under_both_servers() {
+fn a_subscribed_redis_cli_on_a_terminal_shows_the_same_on_both() {
     same_under_both(Current, subscribed_mode::on_terminals);
 }
 
 #[test]
-fn a_redis_cli_that_subscribes_shows_the_same_on_a_pipe_under_both_servers() {
+fn a_subscribed_redis_cli_on_a_pipe_shows_the_same_on_both() {
     same_under_both(Current, subscribed_mode::on_pipes);
 }
 

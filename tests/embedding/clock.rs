@@ -90,7 +90,7 @@ fn time_stands_still_until_it_is_moved() -> Outcome {
 }
 
 #[test]
-fn a_clock_that_is_not_said_to_start_elsewhere_starts_at_the_systems_time_in_whole_milliseconds() -> Outcome {
+fn by_default_the_clock_starts_at_the_systems_time_in_whole_ms() -> Outcome {
     let before = SystemTime::now();
     let broker = Broker::builder().manual_clock().start()?;
     let after = SystemTime::now();
@@ -100,7 +100,7 @@ fn a_clock_that_is_not_said_to_start_elsewhere_starts_at_the_systems_time_in_who
 }
 
 #[test]
-fn whoever_waits_for_a_key_gives_up_when_the_time_that_it_gave_has_passed() -> Outcome {
+fn a_blocked_client_times_out_when_its_time_has_passed() -> Outcome {
     const NOTHING: &str = "*-1\r\n";
     let waits = [
         ("BLPOP key 3600", NOTHING),
@@ -131,7 +131,7 @@ fn whoever_waits_for_a_key_gives_up_when_the_time_that_it_gave_has_passed() -> O
 }
 
 #[test]
-fn a_reader_of_a_group_gives_up_when_its_time_has_passed() -> Outcome {
+fn a_reader_of_a_group_times_out_when_its_time_has_passed() -> Outcome {
     let broker = stopped()?;
     broker.command(["XGROUP", "CREATE", "chat", "workers", "$", "MKSTREAM"])?;
     let mut worker = Wire::connect(&broker)?;
@@ -145,7 +145,7 @@ fn a_reader_of_a_group_gives_up_when_its_time_has_passed() -> Outcome {
 }
 
 #[test]
-fn a_client_that_is_served_in_time_is_not_told_that_it_is_over() -> Outcome {
+fn a_client_that_is_served_in_time_does_not_time_out() -> Outcome {
     let broker = stopped()?;
     let mut client = Wire::connect(&broker)?;
     client.send("BLPOP key 10")?;
@@ -247,7 +247,7 @@ fn a_great_many_keys_have_all_expired_when_advance_returns() -> Outcome {
 }
 
 #[test]
-fn all_ages_are_told_by_the_brokers_clock() -> Outcome {
+fn all_ages_follow_the_brokers_clock() -> Outcome {
     let broker = stopped()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("XADD chat * text hello", "$15\r\n1700000000000-0\r\n")?;
@@ -445,7 +445,7 @@ fn the_clock_goes_to_the_end_of_the_year_9999() -> Outcome {
 }
 
 #[test]
-fn two_who_move_the_clock_at_the_same_time_move_it_by_both() -> Outcome {
+fn two_threads_that_move_the_clock_at_once_move_it_by_both() -> Outcome {
     const TIMES: u32 = 100;
     let broker = stopped()?;
     for key in 1..=2000 {

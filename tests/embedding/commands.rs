@@ -96,7 +96,7 @@ fn a_command_leaves_no_state_of_a_client_behind() -> Outcome {
 }
 
 #[test]
-fn a_command_serves_who_waits_on_a_socket() -> Outcome {
+fn a_command_serves_a_client_that_waits_on_a_socket() -> Outcome {
     let broker = Broker::start()?;
     let mut worker = Wire::connect(&broker)?;
     worker.send("BLPOP queue 0")?;

@@ -29,7 +29,7 @@ fn speak_resp3(client: &mut Wire) -> std::io::Result<()> {
 }
 
 #[test]
-fn a_broker_speaks_redis_8_0_unless_told_otherwise() -> Outcome {
+fn a_broker_speaks_redis_8_0_by_default() -> Outcome {
     let broker = Broker::start()?;
     let mut connection = Client::open(broker.url())?.get_connection()?;
     assert_eq!(info(&mut connection, "server", "redis_version")?.as_deref(), Some("8.0.6"));
@@ -104,7 +104,7 @@ fn a_transaction_with_a_command_that_is_newer_than_the_version_is_refused() -> O
 }
 
 #[test]
-fn command_tells_of_the_commands_of_the_version() -> Outcome {
+fn command_lists_the_commands_of_the_version() -> Outcome {
     let mut counts = Vec::new();
     for version in Version::ALL {
         let broker = broker(version)?;
@@ -196,7 +196,7 @@ fn with_redis_7_0_a_waiter_is_served_from_the_key_that_was_filled_first() -> Out
 }
 
 #[test]
-fn with_redis_7_0_a_reader_whose_stream_is_deleted_is_told_so() -> Outcome {
+fn with_redis_7_0_a_reader_of_a_deleted_stream_gets_an_error() -> Outcome {
     for (version, wanted) in [
         (Version::Redis7_0, "-UNBLOCKED the stream key no longer exists\r\n"),
         (

@@ -48,7 +48,7 @@ fn no_list_of_commands_names_it() -> Outcome {
 }
 
 #[test]
-fn a_tester_is_answered_when_the_subscribers_are_there() -> Outcome {
+fn waitfor_answers_when_the_subscribers_are_there() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let waiting = thread::spawn(move || control::<String>(&mut tester, "WAITFOR SUBSCRIBERS chat 2 60000"));
@@ -97,7 +97,7 @@ fn every_kind_of_state_can_be_waited_for() -> Outcome {
 }
 
 #[test]
-fn who_waits_in_vain_is_told_what_there_was() -> Outcome {
+fn a_waitfor_that_times_out_says_what_it_saw() -> Outcome {
     let broker = controlled()?;
     let mut ann = Wire::connect(&broker)?;
     ann.subscribe("caht")?;
@@ -112,7 +112,7 @@ fn who_waits_in_vain_is_told_what_there_was() -> Outcome {
 }
 
 #[test]
-fn a_tester_that_waits_can_leave() -> Outcome {
+fn a_client_in_waitfor_can_disconnect() -> Outcome {
     let broker = controlled()?;
     let mut tester = Wire::connect(&broker)?;
     tester.send("MINIBROKER WAITFOR SUBSCRIBERS chat 1 600000")?;
@@ -125,7 +125,7 @@ fn a_tester_that_waits_can_leave() -> Outcome {
 }
 
 #[test]
-fn client_unblock_does_not_answer_a_tester_that_waits() -> Outcome {
+fn client_unblock_does_not_end_a_waitfor() -> Outcome {
     let broker = controlled()?;
     let mut tester = Wire::connect(&broker)?;
     tester.send("PING\r\nMINIBROKER WAITFOR SUBSCRIBERS chat 1 60000")?;
@@ -139,7 +139,7 @@ fn client_unblock_does_not_answer_a_tester_that_waits() -> Outcome {
 }
 
 #[test]
-fn a_tester_that_wants_no_answers_gets_none() -> Outcome {
+fn a_test_client_with_reply_off_gets_no_answers() -> Outcome {
     let broker = controlled()?;
     let mut tester = Wire::connect(&broker)?;
     tester.send("CLIENT REPLY OFF\r\nMINIBROKER LOST\r\nMINIBROKER WRONG\r\nCLIENT REPLY ON")?;
@@ -167,7 +167,7 @@ fn what_is_pipelined_behind_a_wait_comes_after_it() -> Outcome {
 }
 
 #[test]
-fn what_was_published_is_told() -> Outcome {
+fn published_lists_the_messages() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut ann = connect(&broker)?;
@@ -187,7 +187,7 @@ fn what_was_published_is_told() -> Outcome {
 }
 
 #[test]
-fn the_journal_is_told_in_lines_with_filters() -> Outcome {
+fn journal_lists_events_with_filters() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut ann = connect(&broker)?;
@@ -216,7 +216,7 @@ fn the_journal_is_told_in_lines_with_filters() -> Outcome {
 }
 
 #[test]
-fn lost_messages_are_told() -> Outcome {
+fn lost_lists_the_lost_messages() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut ann = Wire::connect(&broker)?;
@@ -279,7 +279,7 @@ async fn it_works_over_an_asynchronous_connection_too() -> Outcome {
 }
 
 #[test]
-fn a_tester_moves_the_clock() -> Outcome {
+fn a_test_client_moves_the_clock() -> Outcome {
     let broker = Broker::builder().control().manual_clock().start()?;
     let mut tester = connect(&broker)?;
     let mut worker = Wire::connect(&broker)?;
@@ -311,7 +311,7 @@ fn a_tester_moves_the_clock() -> Outcome {
 }
 
 #[test]
-fn a_tester_waits_in_real_time_though_the_clock_stands_still() -> Outcome {
+fn waitfor_times_out_in_real_time_though_the_clock_stands_still() -> Outcome {
     let broker = Broker::builder().control().manual_clock().start()?;
     let mut tester = connect(&broker)?;
     let told = refusal(control(&mut tester, "WAITFOR SUBSCRIBERS chat 1 5"));
@@ -320,7 +320,7 @@ fn a_tester_waits_in_real_time_though_the_clock_stands_still() -> Outcome {
 }
 
 #[test]
-fn a_tester_makes_faults_and_ends_them() -> Outcome {
+fn a_test_client_adds_faults_and_ends_them() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut ann = connect(&broker)?;
@@ -345,7 +345,7 @@ fn a_tester_makes_faults_and_ends_them() -> Outcome {
 }
 
 #[test]
-fn messages_are_struck_at_the_order_of_a_tester() -> Outcome {
+fn a_test_client_adds_faults_on_messages() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut ann = Wire::connect(&broker)?;
@@ -391,7 +391,7 @@ fn what_is_no_fault_is_refused() -> Outcome {
 }
 
 #[test]
-fn a_tester_cuts_off_others_and_never_itself() -> Outcome {
+fn a_test_client_cuts_off_others_and_never_itself() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut clients = Vec::new();
@@ -421,7 +421,7 @@ fn a_tester_cuts_off_others_and_never_itself() -> Outcome {
 }
 
 #[test]
-fn a_tester_holds_a_client_until_it_passes_its_limit() -> Outcome {
+fn a_test_client_holds_a_client_until_it_passes_its_limit() -> Outcome {
     let broker = Broker::builder().control().subscriber_output_limit(64 * 1024).start()?;
     let mut tester = connect(&broker)?;
     let mut slow = Wire::connect(&broker)?;
@@ -440,7 +440,7 @@ fn a_tester_holds_a_client_until_it_passes_its_limit() -> Outcome {
 }
 
 #[test]
-fn a_tester_stops_and_restarts_the_broker_and_stays_connected() -> Outcome {
+fn a_test_client_restarts_the_broker_and_stays_connected() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     tester.set::<_, _, ()>("mood", "good")?;
@@ -465,7 +465,7 @@ fn a_tester_stops_and_restarts_the_broker_and_stays_connected() -> Outcome {
 }
 
 #[test]
-fn the_broker_comes_back_when_the_tester_who_stopped_it_has_gone() -> Outcome {
+fn the_broker_is_back_when_the_client_that_stopped_it_is_gone() -> Outcome {
     for order in ["STOP", "REFUSE"] {
         let broker = controlled()?;
         broker.command(["SET", "mood", "good"])?;
@@ -539,7 +539,7 @@ fn a_reset_leaves_nothing_of_the_last_test() -> Outcome {
 }
 
 #[test]
-fn a_broker_whose_clock_only_a_tester_moves_does_not_sleep() -> Outcome {
+fn a_broker_with_a_manual_clock_does_not_sleep() -> Outcome {
     let broker = Broker::builder().control().manual_clock().start()?;
     let mut tester = Wire::connect(&broker)?;
     tester

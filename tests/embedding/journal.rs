@@ -70,7 +70,7 @@ fn a_chat_reads_as_it_happened() -> Outcome {
 }
 
 #[test]
-fn a_line_tells_number_time_client_and_event() -> Outcome {
+fn a_line_has_number_time_client_and_event() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("CLIENT SETNAME ann", "+OK\r\n")?;
@@ -148,7 +148,7 @@ fn an_entry_of_a_stream_wakes_only_the_reader_that_gets_it() -> Outcome {
 }
 
 #[test]
-fn waits_that_end_by_time_and_keys_that_expire_are_told() -> Outcome {
+fn waits_that_time_out_and_keys_that_expire_are_recorded() -> Outcome {
     let broker = Broker::start()?;
     let mut worker = Wire::connect(&broker)?;
     worker.ask("BLPOP queue 0.01", "*-1\r\n")?;
@@ -171,7 +171,7 @@ fn waits_that_end_by_time_and_keys_that_expire_are_told() -> Outcome {
 }
 
 #[test]
-fn transactions_and_refused_commands_are_told_as_they_came() -> Outcome {
+fn transactions_and_refused_commands_are_recorded_in_order() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("MULTI", "+OK\r\n")?;
@@ -200,7 +200,7 @@ fn transactions_and_refused_commands_are_told_as_they_came() -> Outcome {
 }
 
 #[test]
-fn who_hears_itself_gets_its_message_behind_the_answer() -> Outcome {
+fn a_publisher_that_is_subscribed_gets_its_message_after_the_reply() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     client.send("HELLO 3")?;
@@ -268,7 +268,7 @@ fn a_message_that_was_not_published_fails_with_what_was() -> Outcome {
 }
 
 #[test]
-fn the_journal_keeps_to_its_limit_and_counts_what_it_gives_up() -> Outcome {
+fn the_journal_keeps_to_its_limit_and_counts_what_it_drops() -> Outcome {
     let broker = Broker::builder().journal_limit(8192).start()?;
     for number in 0..1000 {
         broker.command(["PUBLISH", "chat", &number.to_string()])?;
@@ -293,7 +293,7 @@ fn the_journal_keeps_to_its_limit_and_counts_what_it_gives_up() -> Outcome {
 }
 
 #[test]
-fn a_broker_that_records_nothing_says_so_to_whoever_asks() -> Outcome {
+fn a_broker_that_records_nothing_says_so() -> Outcome {
     let broker = Broker::builder().journal_limit(0).start()?;
     broker.command(["PUBLISH", "chat", "hello"])?;
     let asks: [&dyn Fn(); 5] = [

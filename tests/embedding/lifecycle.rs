@@ -57,7 +57,7 @@ impl Wake for Reconnect {
 }
 
 #[test]
-fn who_comes_in_the_moment_when_another_is_cut_off_stays() -> Outcome {
+fn a_client_that_connects_while_another_is_cut_off_stays() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("PING", "+PONG\r\n")?;
@@ -76,7 +76,7 @@ fn who_comes_in_the_moment_when_another_is_cut_off_stays() -> Outcome {
 }
 
 #[test]
-fn who_is_meant_is_cut_off_and_gone_and_nobody_else() -> Outcome {
+fn only_the_filtered_clients_are_cut_off_and_gone() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("CLIENT SETNAME ann", "+OK\r\n")?;
@@ -109,7 +109,7 @@ fn who_is_meant_is_cut_off_and_gone_and_nobody_else() -> Outcome {
 }
 
 #[test]
-fn who_is_cut_off_does_not_count_when_the_call_returns() -> Outcome {
+fn a_client_that_is_cut_off_does_not_count_when_the_call_returns() -> Outcome {
     let broker = Broker::start()?;
     for round in 0..200 {
         let mut client = Wire::connect(&broker)?;
@@ -164,7 +164,7 @@ async fn a_worker_that_is_cut_off_while_it_waits_comes_back_and_loses_no_job() -
 }
 
 #[test]
-fn who_is_connected_goes_on_while_others_are_refused() -> Outcome {
+fn connected_clients_are_served_while_others_are_refused() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.subscribe("chat")?;
@@ -178,7 +178,7 @@ fn who_is_connected_goes_on_while_others_are_refused() -> Outcome {
 }
 
 #[test]
-fn who_has_connected_just_before_is_not_refused() -> Outcome {
+fn a_client_that_connected_just_before_is_not_refused() -> Outcome {
     let broker = Broker::start()?;
     for _ in 0..100 {
         let mut clients = (0..8).map(|_| Wire::connect(&broker)).collect::<Result<Vec<_>, _>>()?;
@@ -280,7 +280,7 @@ fn guards_may_outlive_the_broker() -> Outcome {
 }
 
 #[test]
-fn what_a_client_sends_while_it_is_not_read_is_handled_afterwards_in_order() -> Outcome {
+fn requests_sent_while_a_client_is_not_read_run_afterwards_in_order() -> Outcome {
     const PUSHES: usize = 20_000;
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
@@ -369,7 +369,7 @@ fn a_client_that_is_not_read_cannot_write_when_the_buffers_are_full() -> Outcome
 }
 
 #[test]
-fn who_is_blocked_is_served_though_it_is_not_read() -> Outcome {
+fn a_blocked_client_is_served_though_it_is_not_read() -> Outcome {
     let broker = Broker::start()?;
     let mut worker = Wire::connect(&broker)?;
     worker.send("BLPOP queue 0")?;
@@ -387,7 +387,7 @@ fn who_is_blocked_is_served_though_it_is_not_read() -> Outcome {
 }
 
 #[test]
-fn who_is_not_read_or_written_to_can_be_cut_off() -> Outcome {
+fn a_client_that_is_not_read_or_written_to_can_be_cut_off() -> Outcome {
     let broker = Broker::start()?;
     for ends in [
         |broker: &Broker| assert_eq!(broker.kill_clients(Filter::all()), 1),
@@ -492,7 +492,7 @@ fn nothing_is_written_while_writing_is_stopped() -> Outcome {
 }
 
 #[test]
-fn who_says_quit_while_it_is_not_written_to_is_answered_afterwards() -> Outcome {
+fn quit_of_a_client_that_is_not_written_to_is_answered_afterwards() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
@@ -564,7 +564,7 @@ fn a_subscriber_that_is_over_its_soft_limit_for_too_long_is_cut_off() -> Outcome
 }
 
 #[test]
-fn a_client_that_gives_up_a_hanging_connection_is_served_on_another() -> Outcome {
+fn a_client_that_drops_a_hanging_connection_is_served_on_another() -> Outcome {
     let broker = Broker::start()?;
     let client = redis::Client::open(broker.url())?;
     let mut hanging = client.get_connection()?;

@@ -98,7 +98,7 @@ fn a_dropped_broker_frees_its_port_at_once() -> Outcome {
 }
 
 #[test]
-fn when_drop_returns_all_clients_are_cut_and_nobody_listens() -> Outcome {
+fn when_drop_returns_all_clients_are_cut_and_the_port_is_free() -> Outcome {
     let broker = Broker::builder().bind([own_address()]).start()?;
     let addr = broker.addr().expect("it listens");
     let mut idle = Wire::connect(&broker)?;

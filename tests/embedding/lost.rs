@@ -14,7 +14,7 @@ fn told_of_losses(broker: &Broker) -> Option<String> {
 }
 
 #[test]
-fn who_gets_all_has_lost_nothing() -> Outcome {
+fn a_subscriber_that_gets_everything_has_lost_nothing() -> Outcome {
     let broker = Broker::start()?;
     let mut subscribers = [Wire::connect(&broker)?, Wire::connect(&broker)?];
     subscribers[0].subscribe("chat")?;

@@ -179,7 +179,7 @@ fn a_watched_command_prints_as_a_line_of_monitor() -> Outcome {
 }
 
 #[tokio::test]
-async fn of_commands_that_nobody_reads_not_all_are_kept() -> Outcome {
+async fn commands_that_are_not_read_are_kept_up_to_a_limit() -> Outcome {
     const COMMANDS: usize = 20_000;
     let broker = Broker::start()?;
     let mut commands = broker.watch_commands();

@@ -25,7 +25,7 @@ async fn connect(broker: &Broker) -> RedisResult<MultiplexedConnection> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_time_is_paused_an_hour_passes_as_soon_as_everybody_waits() -> Outcome {
+async fn paused_time_passes_as_soon_as_all_tasks_wait() -> Outcome {
     let broker = Broker::builder().start_on_this_runtime()?;
     let mut connection = connect(&broker).await?;
     redis::cmd("SET").arg("session").arg("there").arg("EX").arg(1800).exec_async(&mut connection).await?;
@@ -101,7 +101,7 @@ async fn a_stream_that_holds_back_what_is_written_is_flushed() -> Outcome {
 }
 
 #[tokio::test]
-async fn when_the_broker_is_dropped_its_connections_end_with_what_was_published_before() -> Outcome {
+async fn connections_of_a_dropped_broker_end_after_what_was_published() -> Outcome {
     let broker = Broker::builder().start_on_this_runtime()?;
     let (mut ours, theirs) = tokio::io::duplex(1024);
     let served = tokio::spawn(broker.serve_connection(theirs));
@@ -128,7 +128,7 @@ async fn a_connection_that_is_not_served_any_longer_has_gone() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_served_to_its_end_has_gone_though_its_future_is_still_there() -> Outcome {
+async fn a_connection_that_has_ended_is_gone_though_its_future_is_held() -> Outcome {
     let broker = Broker::start()?;
     let (mut ours, theirs) = tokio::io::duplex(1024);
     ours.write_all(b"QUIT\r\n").await?;

@@ -111,7 +111,7 @@ impl Drop for Ends<'_> {
 }
 
 #[test]
-fn of_many_patterns_those_that_match_bring_a_message_in_the_order_in_which_they_came() -> Outcome {
+fn matching_patterns_bring_a_message_in_the_order_of_subscription() -> Outcome {
     let broker = Broker::start()?;
     let mut subscriber = Wire::connect(&broker)?;
     for number in 0..200 {
@@ -139,7 +139,7 @@ fn of_many_patterns_those_that_match_bring_a_message_in_the_order_in_which_they_
 }
 
 #[test]
-fn a_subscriber_that_does_not_read_holds_nobody_up() -> Outcome {
+fn a_subscriber_that_does_not_read_delays_no_other() -> Outcome {
     const MESSAGES: usize = 200;
     const LENGTH: usize = 100_000;
     // 20 MB, far more than the sockets take and less than what cuts it off.
@@ -208,7 +208,7 @@ fn requests_that_follow_a_blocking_one_are_run_when_it_is_answered() -> Outcome 
 }
 
 #[test]
-fn client_list_tells_how_many_bytes_wait_to_be_run() -> Outcome {
+fn client_list_shows_how_many_bytes_wait_to_be_run() -> Outcome {
     let broker = Broker::start()?;
     let mut waiting = Wire::connect(&broker)?;
     // Seen at once, and as they come later.
@@ -233,7 +233,7 @@ fn client_list_tells_how_many_bytes_wait_to_be_run() -> Outcome {
 }
 
 #[test]
-fn whoever_asks_while_a_great_many_keys_expire_is_answered_in_between() -> Outcome {
+fn clients_are_answered_while_a_great_many_keys_expire() -> Outcome {
     const KEYS: usize = 100_000;
     let broker = Broker::start()?;
     let mut connection = Wire::connect(&broker)?;

@@ -133,7 +133,7 @@ fn a_restarted_broker_has_its_data_or_has_lost_it() -> Outcome {
 }
 
 #[test]
-fn a_restart_begins_anew_as_that_of_redis_does() -> Outcome {
+fn a_restart_resets_what_a_restart_of_redis_resets() -> Outcome {
     let broker = Broker::builder().password("s3cret").start()?;
     let client = redis::Client::open(broker.url())?;
     let mut connection = client.get_connection()?;
@@ -184,7 +184,7 @@ fn a_restart_ends_what_debug_sleep_has_ordered() -> Outcome {
 }
 
 #[test]
-fn the_journal_tells_of_the_stop_and_goes_on() -> Outcome {
+fn the_journal_records_a_stop_and_continues() -> Outcome {
     let broker = Broker::start()?;
     let mut subscriber = Wire::connect(&broker)?;
     subscriber.subscribe("chat")?;
@@ -279,7 +279,7 @@ fn a_subscriber_that_subscribes_again_gets_what_comes_then() -> Outcome {
 }
 
 #[test]
-fn a_wait_goes_on_across_a_restart() -> Outcome {
+fn a_wait_continues_across_a_restart() -> Outcome {
     let broker = Broker::start()?;
     let mut wait = broker.wait_for_subscribers("chat", 1).into_future();
     assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -337,7 +337,7 @@ fn fifty_brokers_that_restart_side_by_side_keep_their_ports() {
 /// That the system keeps a port that is asked for is Linux's way.
 #[cfg(target_os = "linux")]
 #[test]
-fn nobody_gets_the_port_of_a_stopped_broker_until_it_is_dropped() -> Outcome {
+fn the_port_of_a_stopped_broker_is_kept_until_it_is_dropped() -> Outcome {
     let broker = Broker::builder().bind([own_address()]).start()?;
     let addr = broker.addr().expect("it listens");
     for _ in 0..2 {
@@ -413,7 +413,7 @@ fn a_broker_that_cannot_listen_again_says_so_and_is_stopped() -> Outcome {
 }
 
 #[test]
-fn whoever_connects_while_a_broker_restarts_is_refused_cut_or_served() -> Outcome {
+fn a_client_that_connects_during_a_restart_is_refused_cut_or_served() -> Outcome {
     let broker = Broker::start()?;
     let done = AtomicBool::new(false);
     thread::scope(|scope| -> Outcome {

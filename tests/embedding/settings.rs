@@ -21,7 +21,7 @@ fn the_port_is_the_one_that_was_asked_for() -> Outcome {
 }
 
 #[test]
-fn whoever_has_no_password_is_refused() -> Outcome {
+fn a_client_without_the_password_is_refused() -> Outcome {
     let broker = Broker::builder().password("s3cret").start()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "-NOAUTH Authentication required.\r\n")?;
@@ -67,7 +67,7 @@ fn there_are_as_many_databases_as_were_asked_for() -> Outcome {
 }
 
 #[test]
-fn clients_above_the_limit_are_told_and_cut_off() -> Outcome {
+fn clients_above_the_limit_get_an_error_and_are_cut_off() -> Outcome {
     let broker = Broker::builder().max_clients(2).start()?;
     let mut first = Wire::connect(&broker)?;
     first.ask("PING", "+PONG\r\n")?;
@@ -147,7 +147,7 @@ fn all_addresses_have_the_same_port() -> Outcome {
 }
 
 #[test]
-fn who_listens_everywhere_is_reached_here() -> Outcome {
+fn a_broker_on_all_addresses_is_reached_on_this_one() -> Outcome {
     let broker = Broker::builder().bind([IpAddr::V4(Ipv4Addr::UNSPECIFIED)]).start()?;
     assert_eq!(broker.url(), format!("redis://127.0.0.1:{}", broker.port()));
     Wire::connect(&broker)?.ask("PING", "+PONG\r\n")?;
@@ -211,7 +211,7 @@ pub mod unix_socket {
     }
 
     #[test]
-    fn monitor_shows_the_path_of_who_comes_by_the_unix_socket() -> Outcome {
+    fn monitor_shows_the_path_of_a_client_of_the_unix_socket() -> Outcome {
         let folder = Folder::new("monitor")?;
         let path = folder.file("chat.sock");
         let broker = Broker::builder().unix_socket(&path).start()?;

@@ -131,7 +131,7 @@ fn number_of_clients(broker: &Broker, count: usize) -> bool {
 }
 
 #[test]
-fn requests_on_several_streams_are_run_in_the_order_in_which_one_thread_writes_them() -> Outcome {
+fn requests_on_several_streams_run_in_the_order_they_are_written() -> Outcome {
     const REQUESTS: usize = 5000;
     let broker = Broker::start()?;
     let mut streams: Vec<_> = (0..7).map(|_| Memory::connect(&broker)).collect();
@@ -368,7 +368,7 @@ fn whose_stream_is_dropped_has_gone_at_once() -> Outcome {
 }
 
 #[test]
-fn who_says_quit_has_gone_when_that_is_written() -> Outcome {
+fn a_client_is_gone_when_its_quit_is_written() -> Outcome {
     let broker = Broker::start()?;
     let mut stream = Memory::connect(&broker);
     stream.send("QUIT")?;
@@ -478,7 +478,7 @@ fn a_stream_that_does_not_read_is_cut_off() -> Outcome {
 }
 
 #[test]
-fn a_stream_that_is_not_read_from_fills_and_goes_on() -> Outcome {
+fn a_stream_that_is_not_read_fills_and_continues() -> Outcome {
     let broker = Broker::start()?;
     let mut stream = Memory::connect(&broker);
     stream.ask("CLIENT SETNAME ann", "+OK\r\n")?;
@@ -553,7 +553,7 @@ impl Wake for Writes {
 }
 
 #[test]
-fn a_stream_is_used_by_whoever_is_woken_by_another() -> Outcome {
+fn a_stream_is_used_by_a_task_that_another_wakes() -> Outcome {
     let broker = Broker::start()?;
     for number in 1..=100 {
         let mut bob = Memory::connect(&broker);
@@ -575,7 +575,7 @@ fn a_stream_is_used_by_whoever_is_woken_by_another() -> Outcome {
 }
 
 #[test]
-fn a_stream_is_written_to_and_dropped_by_whoever_it_wakes() -> Outcome {
+fn a_stream_is_written_to_and_dropped_by_the_task_it_wakes() -> Outcome {
     let long = "x".repeat(300_000);
     let publish = |broker: &Broker| {
         broker.command(["PUBLISH", "chat", &long]).expect("it is published");
@@ -630,7 +630,7 @@ fn a_stream_is_written_to_and_dropped_by_whoever_it_wakes() -> Outcome {
 }
 
 #[test]
-fn a_stream_that_a_question_writes_to_or_takes_with_it_keeps_nobody_waiting() -> Outcome {
+fn a_stream_that_a_predicate_writes_to_or_drops_blocks_no_task() -> Outcome {
     let broker = Broker::start()?;
     let mut stream = Memory::connect(&broker);
     let mut asked = 0;

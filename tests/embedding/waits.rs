@@ -50,7 +50,7 @@ fn a_wait_for_what_is_there_already_ends_at_once() -> Outcome {
 }
 
 #[test]
-fn a_wait_for_nobody_ends_when_the_last_has_gone() -> Outcome {
+fn a_wait_for_no_subscribers_ends_when_the_last_is_gone() -> Outcome {
     let broker = Broker::start()?;
     let mut leaves = Wire::connect(&broker)?;
     leaves.subscribe("chat")?;
@@ -93,7 +93,7 @@ fn a_client_that_waits_for_several_keys_is_blocked_on_each() -> Outcome {
 }
 
 #[test]
-fn a_wait_in_vain_says_what_it_saw_and_where_it_stands() -> Outcome {
+fn a_wait_that_times_out_says_what_it_saw_and_its_line() -> Outcome {
     let broker = Broker::start()?;
     let mut subscriber = Wire::connect(&broker)?;
     subscriber.subscribe("chat")?;
@@ -120,7 +120,7 @@ fn a_wait_in_vain_says_what_it_saw_and_where_it_stands() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_wait_in_vain_says_the_same_when_it_is_awaited() -> Outcome {
+async fn a_wait_that_times_out_says_the_same_when_awaited() -> Outcome {
     let broker = Broker::start()?;
     let error = broker.wait_for_blocked("queue", 1).within(SHORT).await.unwrap_err();
     let line = line!() - 1;
@@ -152,7 +152,7 @@ async fn waits_are_awaited_side_by_side() -> Outcome {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_blocking_wait_in_async_code_needs_nobody_else_of_that_runtime() -> Outcome {
+async fn a_blocking_wait_in_async_code_needs_no_other_task() -> Outcome {
     let broker = Broker::start()?;
     let addr = broker.addr().expect("it listens");
     let client = thread::spawn(move || redis::Client::open(format!("redis://{addr}"))?.get_connection());
@@ -232,7 +232,7 @@ fn many_threads_wait_at_once_each_for_its_own() -> Outcome {
 }
 
 #[test]
-fn messages_are_waited_for_whoever_publishes_them() -> Outcome {
+fn messages_are_waited_for_from_any_publisher() -> Outcome {
     let broker = Broker::start()?;
     broker.command(["PUBLISH", "chat", "one"])?;
     thread::scope(|scope| {
@@ -262,7 +262,7 @@ fn clients_are_waited_for_as_they_come_and_go() -> Outcome {
 }
 
 #[tokio::test]
-async fn entries_that_nobody_has_acknowledged_are_waited_for() -> Outcome {
+async fn unacknowledged_entries_are_waited_for() -> Outcome {
     let broker = Broker::start()?;
     let error = broker.wait_for_pending("chat", "workers", 1).within(SHORT).await.unwrap_err().to_string();
     let wanted =
@@ -428,7 +428,7 @@ fn a_question_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outc
 }
 
 #[test]
-fn whoever_is_told_may_use_the_broker_at_once() -> Outcome {
+fn a_completed_wait_may_use_the_broker_at_once() -> Outcome {
     /// Wakes by doing at once what its task would do: using the broker.
     struct Eager(Arc<Broker>, AtomicUsize);
     impl Wake for Eager {

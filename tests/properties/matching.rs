@@ -60,7 +60,7 @@ fn beyond_a_thousand_stars_nothing_matches_as_in_redis_server() {
 }
 
 #[test]
-fn ranges_are_of_signed_bytes_and_are_put_in_order_before_letters_are_folded() {
+fn ranges_of_signed_bytes_are_ordered_before_letters_are_folded() {
     let matches = minibroker::internal::data::pattern::matches;
     // As redis-server 7.0, 8.0 and Valkey 9 answer.
     assert!(!matches(b"[a-\xff]", b"z", false));

@@ -22,7 +22,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn every_reply_to_whatever_command_is_complete_and_follows_from_what_was_sent_alone() {
+fn every_reply_is_complete_and_follows_from_the_requests_alone() {
     for_all(150, vec(line(), 1..100), |lines| {
         let _ = engine::run(&lines.join(&b'\n'));
     });

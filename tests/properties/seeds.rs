@@ -44,7 +44,7 @@ fn every_seed_of_the_serialization_is_read_and_written_again() {
 }
 
 #[test]
-fn every_seed_of_the_tester_leaves_nothing_behind() {
+fn every_seed_of_the_control_target_leaves_nothing_behind() {
     for (name, seed) in seeds("control") {
         println!("{name}");
         control::run(&seed);

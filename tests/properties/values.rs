@@ -7,7 +7,7 @@ use super::drivers::values;
 use super::{for_all, seeds::seeds};
 
 #[test]
-fn a_payload_in_which_bytes_are_changed_is_refused_or_read_and_written_again() {
+fn a_payload_with_changed_bytes_is_refused_or_read_and_rewritten() {
     let seeds = seeds("restore");
     let byte = prop_oneof![Just(0), Just(1), Just(0xff), Just(0x7f), Just(0x80), any::<u8>()];
     let inputs = (0..seeds.len(), vec((any::<usize>(), byte), 0..4));

@@ -73,7 +73,7 @@ fn the_readmes_rust_test_is_the_one_that_is_run_here() {
 }
 
 #[test]
-fn the_readmes_session_can_be_read_and_its_variable_is_the_one_that_is_read() {
+fn the_readmes_session_and_variable_are_the_ones_that_are_read() {
     let sessions = blocks("session");
     assert_eq!(sessions.len(), 1);
     minibroker::internal::session::Session::read(&sessions[0]).expect("it is one");

@@ -55,7 +55,7 @@ fn peak(command: &str, key: &str, times: usize) -> usize {
 }
 
 #[test]
-fn a_long_value_that_is_named_a_hundred_times_takes_no_more_than_one_that_is_named_twice() {
+fn a_long_value_named_a_hundred_times_takes_no_more_than_named_twice() {
     let commands = [
         ("string", "BITOP AND result KEYS"),
         ("string", "BITOP OR result KEYS"),

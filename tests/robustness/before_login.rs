@@ -76,7 +76,7 @@ async fn replies_that_wait_before_login_are_limited_over_a_stream_in_memory() {
 }
 
 #[tokio::test]
-async fn replies_that_wait_before_login_are_limited_over_a_stream_that_is_served() {
+async fn replies_before_login_are_limited_on_a_served_stream() {
     let broker = broker();
     in_time(is_limited(async || {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);

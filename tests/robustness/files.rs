@@ -37,11 +37,11 @@ fn ask(client: &mut BufReader<TcpStream>, line: &str) -> String {
 }
 
 #[test]
-fn clients_for_which_there_is_no_file_are_told_so_and_counted_and_the_others_are_served() {
+fn clients_without_a_free_file_get_an_error_and_others_are_served() {
     if std::env::var_os(HAS_FEW).is_some() {
         return serve();
     }
-    let name = "files::clients_for_which_there_is_no_file_are_told_so_and_counted_and_the_others_are_served";
+    let name = "files::clients_without_a_free_file_get_an_error_and_others_are_served";
     let mut child = Command::new("sh")
         .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" --exact {name} --nocapture")])
         .arg(std::env::current_exe().unwrap())

@@ -14,7 +14,7 @@ use minibroker::{Broker, Value, Version};
 use super::peer::{Bystander, Peer, TIMEOUT, encode, info, repeat_without_growing};
 
 #[test]
-fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_everything() {
+fn a_subscriber_that_never_reads_is_cut_off_at_its_limit() {
     const MESSAGE: usize = 64 * 1024;
     const MESSAGES: usize = 1024;
     // So far the publisher may be ahead of whoever reads.
@@ -59,7 +59,7 @@ fn a_subscriber_that_never_reads_is_cut_off_at_its_limit_and_the_others_get_ever
 }
 
 #[test]
-fn a_subscriber_that_reads_late_gets_every_message_in_its_order_and_counts_what_it_was_kept() {
+fn a_subscriber_that_reads_late_gets_every_message_in_order() {
     // Of many sizes, so that what is kept ends in the middle of messages; some are nearly as long as a read.
     const MESSAGES: usize = 3000;
     let size = |number: usize| if number.is_multiple_of(100) { 60_000 } else { number * 7 };
@@ -110,7 +110,7 @@ fn a_client_that_asks_and_never_reads_is_cut_off_where_a_limit_is_set() {
 }
 
 #[test]
-fn a_waiting_client_that_goes_on_sending_is_cut_off_at_the_limit_of_what_may_wait() {
+fn a_blocked_client_that_keeps_sending_is_cut_off_at_the_limit() {
     let broker = Broker::builder().query_buffer_limit(1024 * 1024).start().unwrap();
     let mut bystander = Bystander::of(&broker);
     let mut peer = Peer::connect(&broker);
@@ -162,7 +162,7 @@ fn the_queue_of_a_transaction_counts_since_redis_7_2() {
 }
 
 #[test]
-fn one_client_too_many_is_told_so() {
+fn one_client_too_many_gets_an_error() {
     let broker = Broker::builder().max_clients(2).start().unwrap();
     let mut bystander = Bystander::of(&broker);
     bystander.is_served();
@@ -177,7 +177,7 @@ fn one_client_too_many_is_told_so() {
 }
 
 #[test]
-fn a_hundred_thousand_channels_and_keys_of_one_client_are_taken_and_given_back_at_linear_cost() {
+fn a_hundred_thousand_channels_of_a_client_have_linear_cost() {
     let broker = Broker::start().unwrap();
     let bystander = Bystander::of(&broker);
     let names: Vec<String> = (0..100_000).map(|number| format!("name:{number}")).collect();
@@ -226,7 +226,7 @@ fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
 }
 
 #[test]
-fn the_soft_limit_cuts_off_whoever_stays_above_it_and_not_whoever_is_above_it_now_and_then() {
+fn the_soft_limit_cuts_off_clients_that_stay_above_it() {
     assert!(stays_with_bursts_at(&[0, 59], false));
     assert!(!stays_with_bursts_at(&[0, 61], false));
     assert!(stays_with_bursts_at(&[0, 30, 61, 100, 1000], true));

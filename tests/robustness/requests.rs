@@ -5,7 +5,7 @@ use minibroker::{Broker, Value};
 use super::peer::{Bystander, Peer, encode, repeat_without_growing};
 
 #[test]
-fn a_request_that_stays_unfinished_holds_up_nobody_and_is_answered_when_it_is_finished() {
+fn an_unfinished_request_delays_no_other_client() {
     let broker = Broker::start().unwrap();
     let mut bystander = Bystander::of(&broker);
     let request = encode(&["ECHO", "hello"]);
@@ -107,7 +107,7 @@ fn what_is_announced_takes_no_memory_before_it_has_come() {
 }
 
 #[test]
-fn garbage_ends_in_an_error_or_is_waited_on_and_nobody_else_notices() {
+fn garbage_ends_in_an_error_and_affects_no_other_client() {
     let broker = Broker::start().unwrap();
     let mut bystander = Bystander::of(&broker);
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -130,7 +130,7 @@ fn garbage_ends_in_an_error_or_is_waited_on_and_nobody_else_notices() {
 }
 
 #[test]
-fn a_browser_that_was_tricked_into_talking_is_cut_off_before_anything_of_it_runs() {
+fn a_browsers_request_is_cut_off_before_any_of_it_runs() {
     let broker = Broker::start().unwrap();
     let bystander = Bystander::of(&broker);
     for header in ["POST / HTTP/1.1\r\n", "Host: 127.0.0.1:6379\r\n", "host: x\r\n"] {
@@ -143,7 +143,7 @@ fn a_browser_that_was_tricked_into_talking_is_cut_off_before_anything_of_it_runs
 }
 
 #[test]
-fn whoever_has_not_given_the_password_may_send_little() {
+fn a_client_that_has_not_logged_in_may_send_little() {
     let broker = Broker::builder().password("secret").start().unwrap();
     let mut peer = Peer::connect(&broker);
     peer.send("*11\r\n$4\r\nPING\r\n");
@@ -162,7 +162,7 @@ fn whoever_has_not_given_the_password_may_send_little() {
 }
 
 #[test]
-fn a_connection_of_which_one_half_is_closed_gets_all_its_answers_and_the_end() {
+fn a_half_closed_connection_gets_all_its_answers_and_the_end() {
     let broker = Broker::start().unwrap();
     let bystander = Bystander::of(&broker);
     let mut peer = Peer::connect(&broker);

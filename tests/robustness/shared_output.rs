@@ -46,7 +46,7 @@ fn pending(engine: &Engine, client: ClientKey) -> usize {
 }
 
 #[test]
-fn a_long_message_to_many_who_do_not_read_is_kept_once() {
+fn a_long_message_to_many_slow_readers_is_kept_once() {
     let rules: [&[&str]; 3] = [
         &["PING"],
         &["MINIBROKER", "FAULT", "ADD", "CHANNELS", "other", "DUPLICATE"],

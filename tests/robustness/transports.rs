@@ -154,8 +154,7 @@ async fn a_client_that_ends_with_its_last_request_is_answered_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_full_and_asks_for_more_than_its_limit_is_cut_off_though_it_neither_reads_nor_leaves()
- {
+async fn a_full_client_is_cut_off_at_its_limit_without_reading() {
     // The first 16 KB of what is waiting do not count, see `Client::output_in_blocks`.
     let limit = OutputLimit { hard: 10_000, ..OutputLimit::default() };
     let shared = shared(Config { output_limit_normal: limit, ..Config::default() });

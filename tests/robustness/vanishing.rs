@@ -5,7 +5,7 @@ use minibroker::{Broker, Value};
 use super::peer::{Bystander, Peer, encode, repeat_without_growing};
 
 #[test]
-fn a_thousand_clients_that_vanish_while_they_wait_take_no_message_with_them() {
+fn a_thousand_waiting_clients_that_vanish_lose_no_message() {
     let broker = Broker::start().unwrap();
     let mut bystander = Bystander::of(&broker);
     repeat_without_growing(|| {
@@ -43,7 +43,7 @@ fn subscribers_that_vanish_are_no_longer_counted() {
 }
 
 #[test]
-fn a_transaction_that_never_comes_to_its_exec_is_forgotten_with_its_client() {
+fn a_transaction_without_exec_is_dropped_with_its_client() {
     let broker = Broker::start().unwrap();
     let bystander = Bystander::of(&broker);
     let mut peer = Peer::connect(&broker);

@@ -164,7 +164,7 @@ fn settings_are_as_before() -> Tested {
     let broker = Broker::builder().config("list-max-listpack-size", "-4").start()?;
     let before = broker.command(["CONFIG", "GET", "*"])?;
     conform(&broker.url(), &["--family", "server"])?.with(0);
-    conform(&broker.url(), &["--family", "objects"])?.with(0);
+    conform(&broker.url(), &["--family", "object"])?.with(0);
     assert_eq!(broker.command(["CONFIG", "GET", "*"])?, before);
     Ok(())
 }

@@ -82,7 +82,7 @@ fn what_is_printed_is_a_session_again() -> Tested {
 }
 
 #[test]
-fn an_answer_that_is_not_the_one_of_the_session_is_shown_with_what_was_sent() -> Tested {
+fn an_answer_that_differs_is_shown_with_its_request() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let text =
         "ann > RPUSH l a b\nann < :2\nbob > LRANGE l 0 -1\nbob < [\"a\" \"c\"]\nbob > GET k\nbob < \"v\"\n";
@@ -149,7 +149,7 @@ bob > GET k
 }
 
 #[test]
-fn minibroker_speaks_the_version_of_the_server_unless_told_otherwise() -> Tested {
+fn minibroker_speaks_the_version_of_the_server_by_default() -> Tested {
     let folder = Folder::new()?;
     // Commands that came later, and texts of errors that have changed.
     let text = "\
@@ -226,7 +226,7 @@ fn comparing_leaves_no_key_behind_and_touches_no_other_database() -> Tested {
 }
 
 #[test]
-fn who_is_blocked_is_so_before_anybody_else_acts() -> Tested {
+fn a_client_is_blocked_before_another_acts() -> Tested {
     let folder = Folder::new()?;
     let mut text = String::new();
     for round in 0..50 {

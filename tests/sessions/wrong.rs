@@ -123,7 +123,7 @@ fn tls_needs_its_feature() -> Tested {
 }
 
 #[test]
-fn a_place_where_nobody_can_listen_or_write() -> Tested {
+fn an_address_or_file_that_cannot_be_used_is_an_error() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let taken = broker.addr().expect("it listens").to_string();
     refused(record(&broker.url(), &taken, &folder.file("new.session"))?, &["cannot listen on 127.0.0.1:"]);
@@ -203,7 +203,7 @@ fn a_server_whose_answer_has_no_end() -> Tested {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_recording_that_cannot_be_written_any_more_ends_with_that_and_its_clients_go_on() -> Tested {
+fn a_recording_that_cannot_be_written_ends_and_its_clients_continue() -> Tested {
     let broker = Broker::start()?;
     let recorder = Recorder::start(&broker.url(), "/dev/full")?;
     let mut client = redis::Client::open(url(recorder.addr))?.get_connection()?;

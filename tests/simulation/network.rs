@@ -104,7 +104,7 @@ fn simulate(seed: u64) -> turmoil::Result<(Vec<String>, Vec<String>, String)> {
 }
 
 #[test]
-fn what_is_said_while_a_chat_server_is_cut_off_is_lost_to_it_and_then_it_hears_again() -> turmoil::Result {
+fn a_partitioned_chat_server_misses_messages_until_it_is_back() -> turmoil::Result {
     let (ann, bob, journal) = simulate(1)?;
     let said_by = |name: &str, heard: &[String]| -> Vec<u32> {
         heard.iter().filter_map(|text| text.strip_prefix(name)?.trim().parse().ok()).collect()

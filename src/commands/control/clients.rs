@@ -25,7 +25,7 @@ pub fn hold(ctx: &mut Context<'_>) -> Answered {
     Ok(Some(Order::Hold { filter, writing }))
 }
 
-/// `MINIBROKER RELEASE`: all that is held goes on.
+/// `MINIBROKER RELEASE`: all held clients continue.
 pub fn release(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Release)
 }
@@ -41,7 +41,7 @@ pub fn accept(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Accept)
 }
 
-/// `MINIBROKER STOP [time]`: everybody but the tester is cut off, and nobody can connect.
+/// `MINIBROKER STOP [time]`: all but the test client are cut off, and none can connect.
 pub fn stop(ctx: &mut Context<'_>) -> Answered {
     let lasts = ctx.args.get(2).map(time::duration).transpose()?;
     ordered(ctx, Order::Stop(lasts))
@@ -68,11 +68,11 @@ fn ordered(ctx: &mut Context<'_>, order: Order) -> Answered {
     Ok(Some(order))
 }
 
-/// `ALL`, or pairs of a word and a value that all have to fit. The tester is never meant.
+/// `ALL`, or pairs of a word and a value that all have to fit. The test client is never meant.
 fn filter(ctx: &mut Context<'_>, words: Args<'_>) -> Result<Filter, Error> {
-    let tester = Filter::id(ctx.client()?.id);
+    let test_client = Filter::id(ctx.client()?.id);
     if words.len() == 1 && is_option(&words[0], "ALL") {
-        return Ok(Filter::all().except(tester));
+        return Ok(Filter::all().except(test_client));
     }
     let mut all = Filter::all();
     for at in (0..words.len()).step_by(2) {
@@ -96,5 +96,5 @@ fn filter(ctx: &mut Context<'_>, words: Args<'_>) -> Result<Filter, Error> {
         };
         all = if at == 0 { one } else { all.and(one) };
     }
-    Ok(all.except(tester))
+    Ok(all.except(test_client))
 }

@@ -9,7 +9,7 @@ use crate::testing::faults::{Action, Channel, Rule, Scope, SimulatedState, When}
 
 /// A fault that has ended, or never was.
 const NO_FAULT: Error = Error::constant(&"ERR there is no such fault");
-/// A time out of every so many.
+/// `EVERY n`: one hit of every `n`.
 const NOT_A_COUNT: Error = Error::constant(&"ERR NTH and EVERY count from 1");
 /// Nothing stands behind the scopes.
 const NO_ACTION: Error =
@@ -65,7 +65,7 @@ fn list(ctx: &mut Context<'_>) {
     super::write_lines(&mut ctx.reply, &lines);
 }
 
-/// `FAULT END number|ALL`: what was held goes on.
+/// `FAULT END number|ALL`: what was held continues.
 fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
     let which = &ctx.args[3];
     let faults: Vec<FaultId> = if is_option(which, "ALL") {

@@ -6,7 +6,7 @@ use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome, Table};
 use crate::testing::journal::{Event, EventKind, Message, Wakeup};
 
-/// What would be told is not the whole.
+/// The answer would not be complete.
 const FORGOTTEN: Error = Error::constant(&"ERR the journal has given up its oldest events");
 
 /// `MINIBROKER JOURNAL [CLIENT c] [COMMAND name] [CHANNEL channel] [KEY key] [COUNT count]`
@@ -74,7 +74,7 @@ fn write_message(reply: &mut Reply<'_>, message: &Message) {
     reply.integer(i64::try_from(message.at.as_millis()).unwrap_or(i64::MAX));
 }
 
-/// Which events are told.
+/// Which events are listed.
 #[derive(Default)]
 struct Filter {
     client: Option<String>,

@@ -22,7 +22,7 @@ use crate::spec::numbers::is_option;
 pub use journal::is_of_key;
 pub use waitfor::condition;
 
-/// What was not recorded cannot be told.
+/// What was not recorded cannot be listed.
 const NOTHING_RECORDED: Error = Error::constant(&"ERR this broker records nothing");
 
 /// The name of the command.
@@ -33,25 +33,25 @@ pub const NAME: &str = "minibroker";
 pub enum Order {
     /// The clock is moved to this time, and all that is due until then happens.
     MoveClock(Time),
-    /// These faults end, and what they hold goes on.
+    /// These faults end, and what they hold continues.
     EndFaults(Vec<FaultId>),
     /// These clients are cut off.
     Kill(Filter),
     /// These clients are not read from any more, or not written to.
     #[allow(missing_docs)]
     Hold { filter: Filter, writing: bool },
-    /// Nobody is held any more.
+    /// No client is held any more.
     Release,
-    /// Connections are refused, for so long or until the tester says otherwise or goes.
+    /// Connections are refused, for this time or until the test client ends it or disconnects.
     Refuse(Option<Duration>),
     /// Connections are taken.
     Accept,
-    /// All but the tester are cut off, and nobody can connect, for so long or until the tester says otherwise or goes.
+    /// All but the test client are cut off and none can connect, for this time or until it ends that or disconnects.
     Stop(Option<Duration>),
-    /// The broker begins anew, but for the tester.
+    /// The broker restarts; the test client stays connected.
     #[allow(missing_docs)]
     Restart { keeps_data: bool },
-    /// The broker is as it was at its start, but for the tester and the clock.
+    /// The broker is as it was at its start, but for the test client and the clock.
     Reset,
 }
 
@@ -84,7 +84,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
 ///
 /// # Errors
 ///
-/// A subcommand that is not there, or not with so many arguments, and what the subcommand says.
+/// A subcommand that does not exist, or not with this number of arguments, and what the subcommand says.
 pub fn minibroker(ctx: &mut Context<'_>) -> Result<Option<Order>, Error> {
     let name = ctx.args.get(1).ok_or_else(|| Error::arity(NAME))?;
     let count = ctx.args.len();

@@ -1,4 +1,4 @@
-//! Times as a tester writes them.
+//! Times as a test writes them.
 
 use crate::spec::Error;
 use std::time::Duration;

@@ -88,7 +88,7 @@ fn set_deadlines(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     Ok(())
 }
 
-/// What follows when the deadlines of so many fields have been set, and so many fields have been removed because
+/// What follows when the deadlines of `set` fields have been set, and `removed` fields have been removed because
 /// their deadline has passed.
 fn finish(ctx: &mut Context<'_>, key: &[u8], set: usize, removed: usize) {
     if set > 0 {

@@ -202,7 +202,7 @@ pub fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// What follows when fields have been removed, so many of them counted as changes.
+/// What follows when fields have been removed, of which `changes` count as changes.
 fn finish_removal(state: &mut State, key: &[u8], changes: usize) {
     state.modified_by(changes, Class::HASH, "hdel", key);
     let emptied = matches!(state.get_mut::<Hash>(key), Ok(Some(hash)) if hash.is_empty());

@@ -45,7 +45,7 @@ impl End {
     }
 }
 
-/// Tells of `count` elements that were removed from a list of which `left` are left.
+/// Notifies of `count` elements that were removed from a list, of which `left` are left.
 fn removed(state: &mut State, key: &[u8], event: &str, count: usize, left: usize) {
     state.modified_by(count, Class::LIST, event, key);
     if left == 0 {
@@ -249,7 +249,7 @@ pub fn ltrim(ctx: &mut Context<'_>) -> Outcome {
         let kept = numbers::range(start, stop, list.len());
         let count = list.keep(kept);
         let left = list.len();
-        // Told even if there was nothing to remove.
+        // Notified even if there was nothing to remove.
         removed(ctx.state, key, "ltrim", count, left);
     }
     ctx.reply.ok();

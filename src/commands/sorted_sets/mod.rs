@@ -50,7 +50,7 @@ impl AddOptions {
         option.map(|(_, option)| *option = true).is_some()
     }
 
-    /// Whether the options go together, and with so many scores.
+    /// Whether the options can be combined with each other and with this number of scores.
     fn check(self, scores: usize) -> Result<(), Error> {
         let exclusive = [self.only_new, self.only_greater, self.only_less];
         let error = if self.only_new && self.only_existing {
@@ -235,7 +235,7 @@ struct Listing {
 }
 
 impl Listing {
-    /// Announces so many members. In RESP3 those with scores are pairs, in RESP2 they are all in one array.
+    /// Announces this number of members. In RESP3 those with scores are pairs, in RESP2 they are all in one array.
     fn begin(reply: &mut Reply<'_>, len: usize, with_scores: bool) -> Self {
         let in_pairs = with_scores && reply.is_resp3();
         reply.array(if with_scores && !in_pairs { len.saturating_mul(2) } else { len });

@@ -46,7 +46,7 @@ impl Edge {
         count
     }
 
-    /// Tells of members that were taken from here.
+    /// Notifies of members that were removed from here.
     fn popped(self, state: &mut State, key: &[u8], count: usize, is_empty: bool) {
         let event = match self {
             Self::Min => "zpopmin",

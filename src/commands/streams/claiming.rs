@@ -19,7 +19,7 @@ const COUNT_MAX: u64 = (1 << 59) - 1;
 /// of addresses that a process has.
 const COUNT_THAT_FITS: u64 = 1 << 43;
 
-/// An argument that must be an integer, or the error that tells which one it is.
+/// An argument that must be an integer, or the error that names it.
 fn number(text: &[u8], what: &str) -> Result<i64, Error> {
     parse_integer(text).ok_or_else(|| Error::new(format!("ERR Invalid {what} argument for XCLAIM")))
 }

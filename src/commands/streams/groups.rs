@@ -175,7 +175,7 @@ pub fn destroy(ctx: &mut Context<'_>) -> Outcome {
     if destroyed {
         ctx.state.stats.dirty += 1;
         ctx.state.event(Class::STREAM, "xgroup-destroy", key);
-        // Who waits for the group is told that it is gone.
+        // Clients that wait for the group get the error that it is gone.
         ctx.state.waiters.ready(ctx.state.db, key);
     }
     ctx.reply.count(destroyed.into());

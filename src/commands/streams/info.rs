@@ -9,7 +9,7 @@ use crate::resp::Reply;
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
 
-/// How many entries and pending entries `XINFO STREAM FULL` shows if it is not told.
+/// How many entries and pending entries `XINFO STREAM FULL` shows without COUNT.
 const SHOWN: usize = 10;
 
 /// `XINFO STREAM`
@@ -69,7 +69,7 @@ pub fn stream(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// A group as FULL shows it, with so many pending entries.
+/// A group as FULL shows it, with at most this number of pending entries.
 fn write_full_group(
     reply: &mut Reply<'_>,
     stream: &Stream,

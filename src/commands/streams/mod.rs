@@ -102,7 +102,7 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     let key = &ctx.args[1];
-    // Before Redis 7.2 nobody asks.
+    // Before Redis 7.2 this is not checked.
     let looks_at_deleted = ctx.state.config.compat >= Version::Redis7_4;
     let stream = ctx.state.get_mut::<Stream>(key)?.ok_or(Error::NO_SUCH_KEY)?;
     if looks_at_deleted && last < stream.max_deleted_id() {

@@ -125,7 +125,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// What a reader that has waited is told before Redis 7.2, where the command is not run again, if the stream or the group
+/// What a reader that has waited is answered before Redis 7.2, where the command is not run again, if the stream or the group
 /// has gone meanwhile.
 fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
     let Some(Value::Stream(stream)) = ctx.state.lookup(key, Lookup::Untracked).map(|entry| &entry.value)
@@ -146,7 +146,7 @@ fn has_news(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<bool, Err
     Ok(stream.last().map(|entry| entry.id) > read)
 }
 
-/// Ends the reply in which so many streams were written from `start` on, or waits.
+/// Ends the reply in which `found` streams were written from `start` on, or waits.
 fn finish(ctx: &mut Context<'_>, options: &ReadOptions<'_>, start: usize, found: usize) {
     if found > 0 {
         if ctx.reply.is_resp3() {

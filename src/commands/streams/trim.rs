@@ -5,7 +5,7 @@ use crate::data::stream::{Keep, NewId, Trim};
 use crate::resp::Args;
 use crate::spec::{Error, numbers};
 
-/// Without LIMIT, approximate trimming stops after so many full nodes.
+/// Without LIMIT, approximate trimming stops after this number of full nodes.
 const NODES_AT_ONCE: usize = 100;
 /// The limit where nodes have none.
 const LIMIT_DEFAULT: usize = 10_000;

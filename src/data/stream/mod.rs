@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_those_of_a_plain_table_whatever_is_added_deleted_and_trimmed() {
+    fn entries_are_those_of_a_plain_table() {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..100 {
             let mut stream = Stream::default();

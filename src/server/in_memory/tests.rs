@@ -136,7 +136,7 @@ fn a_driver_that_finds_the_client_at_it_is_woken_when_that_is_done() {
 }
 
 #[test]
-fn the_driver_goes_on_with_what_the_client_does_not_take() {
+fn the_driver_continues_with_what_the_client_does_not_take() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
     one.write(format!("ECHO {}\r\n", "x".repeat(900)).as_bytes());

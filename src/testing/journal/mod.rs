@@ -93,7 +93,7 @@ impl Recorder {
         Self { limit, chunk_size, next: 1, started, ..Self::default() }
     }
 
-    /// Forgets all events; the numbers of those that come begin anew.
+    /// Forgets all events; the next event has number 1 again.
     pub fn clear(&mut self) {
         *self = Self::new(self.limit, self.started);
     }
@@ -176,7 +176,7 @@ impl Recorder {
         Some(at)
     }
 
-    /// Begins another chunk, and gives up the oldest as far as all take too much.
+    /// Begins another chunk, and drops the oldest while all of them exceed the limit.
     fn rotate(&mut self) {
         if self.current.events > 0 {
             // The first chunk grows with its events; once it is full, others will be too.

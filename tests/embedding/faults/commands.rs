@@ -23,7 +23,7 @@ fn endings(broker: &Broker) -> Vec<Ending> {
 }
 
 #[test]
-fn a_command_that_is_cut_off_does_not_run_and_what_was_answered_before_arrives() -> Outcome {
+fn a_command_that_is_cut_off_does_not_run_and_earlier_replies_arrive() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("blpop").nth(2).disconnect();
     let mut worker = Wire::connect(&broker)?;
@@ -152,7 +152,7 @@ fn a_subcommand_is_named_by_two_words_and_a_container_is_all_of_them() -> Outcom
 }
 
 #[test]
-fn a_command_that_is_not_there_is_told_where_it_stands() -> Outcome {
+fn a_fault_on_an_unknown_command_panics_at_the_callers_line() -> Outcome {
     let broker = Broker::start()?;
     let panic = catch_unwind(AssertUnwindSafe(|| broker.faults().on_command("BLPOPP").disconnect()));
     let told = panic.err().and_then(|panic| panic.downcast_ref::<String>().cloned());
@@ -161,7 +161,7 @@ fn a_command_that_is_not_there_is_told_where_it_stands() -> Outcome {
 }
 
 #[test]
-fn every_third_command_is_struck() -> Outcome {
+fn every_third_command_is_hit() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     let fault = broker.faults().on_command("PING").every(3).error("ERR no");
@@ -173,7 +173,7 @@ fn every_third_command_is_struck() -> Outcome {
 }
 
 #[test]
-fn what_is_struck_with_a_probability_follows_from_the_seed() -> Outcome {
+fn hits_with_a_probability_follow_from_the_seed() -> Outcome {
     let struck = || -> Result<(Vec<String>, String), Box<dyn std::error::Error>> {
         let broker = Broker::builder().seed(7).start()?;
         let mut client = Wire::connect(&broker)?;
@@ -197,7 +197,7 @@ fn what_is_struck_with_a_probability_follows_from_the_seed() -> Outcome {
 }
 
 #[test]
-fn the_commands_of_the_test_itself_are_not_struck() -> Outcome {
+fn the_commands_of_the_test_itself_are_not_hit() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().error("ERR no");
     broker.command(["SET", "a", "1"])?;
@@ -224,7 +224,7 @@ fn a_fault_may_outlive_its_broker() -> Outcome {
 }
 
 #[test]
-fn what_is_waited_for_in_vain_names_the_fault() -> Outcome {
+fn a_wait_for_a_fault_that_times_out_names_the_fault() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("GET").disconnect();
     let told = || {
@@ -267,7 +267,7 @@ fn a_command_that_is_delayed_holds_up_its_own_client_only() -> Outcome {
 }
 
 #[test]
-fn when_a_fault_ends_what_it_holds_goes_on_in_order() -> Outcome {
+fn when_a_fault_ends_what_it_holds_continues_in_order() -> Outcome {
     let broker = Broker::start()?;
     let hold = broker.faults().on_command("RPUSH").delay(Duration::MAX);
     let mut clients = Vec::new();
@@ -335,7 +335,7 @@ fn a_delayed_command_waits_for_a_pause_that_has_begun_meanwhile() -> Outcome {
 }
 
 #[test]
-fn a_delayed_command_goes_on_when_a_pause_is_cut_short() -> Outcome {
+fn a_delayed_command_continues_when_a_pause_is_cut_short() -> Outcome {
     let broker = Broker::builder().manual_clock().start()?;
     let hold = broker.faults().on_command("SET").delay(Duration::from_secs(1));
     let mut client = Wire::connect(&broker)?;
@@ -351,7 +351,7 @@ fn a_delayed_command_goes_on_when_a_pause_is_cut_short() -> Outcome {
 }
 
 #[test]
-fn the_end_of_a_delay_that_is_over_wakes_nobody() -> Outcome {
+fn the_end_of_a_delay_that_is_over_wakes_no_client() -> Outcome {
     let broker = Broker::builder().manual_clock().start()?;
     let hold = broker.faults().on_command("BLPOP").delay(Duration::from_secs(1));
     let lost = broker.faults().on_command("BLPOP").disconnect_after();
@@ -427,7 +427,7 @@ fn a_worker_may_die_between_blpop_and_its_work() -> Outcome {
 }
 
 #[test]
-fn the_answer_to_a_wait_in_vain_is_lost_as_well() -> Outcome {
+fn the_answer_to_a_wait_that_times_out_is_lost_as_well() -> Outcome {
     let broker = Broker::start()?;
     let _fault = broker.faults().on_command("BLPOP").disconnect_in_reply(2);
     let mut worker = Wire::connect(&broker)?;
@@ -438,7 +438,7 @@ fn the_answer_to_a_wait_in_vain_is_lost_as_well() -> Outcome {
 }
 
 #[test]
-fn a_fault_that_has_ended_does_not_strike_whoever_waited_meanwhile() -> Outcome {
+fn a_fault_that_has_ended_does_not_hit_clients_that_waited() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("BLPOP").disconnect_after();
     let mut worker = Wire::connect(&broker)?;
@@ -487,7 +487,7 @@ fn the_reply_of_a_whole_transaction_may_be_lost() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_async_client_is_told_that_its_connection_is_gone() -> Outcome {
+async fn an_async_client_gets_an_error_when_its_connection_is_gone() -> Outcome {
     let broker = Broker::start()?;
     let client = redis::Client::open(broker.url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
@@ -504,7 +504,7 @@ async fn an_async_client_is_told_that_its_connection_is_gone() -> Outcome {
 }
 
 #[test]
-fn a_worker_that_waits_through_a_pause_is_struck_once_it_is_served() -> Outcome {
+fn a_worker_that_waits_through_a_pause_is_hit_once_it_is_served() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("BLPOP").once().disconnect_after();
     let mut worker = Wire::connect(&broker)?;

@@ -53,7 +53,7 @@ fn a_message_that_is_dropped_is_counted_and_lost() -> Outcome {
 }
 
 #[test]
-fn a_message_that_comes_twice_is_told() -> Outcome {
+fn a_duplicated_message_is_reported() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = subscriber(&broker, "ann")?;
     let fault = broker.faults().on_channel("chat").once().duplicate_messages();
@@ -169,7 +169,7 @@ fn one_of_two_subscribers_may_miss_a_message() -> Outcome {
 }
 
 #[test]
-fn all_messages_to_a_client_are_struck_if_no_channel_is_named() -> Outcome {
+fn all_messages_to_a_client_are_hit_if_no_channel_is_named() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = subscriber(&broker, "ann")?;
     let mut bob = subscriber(&broker, "bob")?;
@@ -183,7 +183,7 @@ fn all_messages_to_a_client_are_struck_if_no_channel_is_named() -> Outcome {
 }
 
 #[test]
-fn messages_by_patterns_to_shard_channels_and_of_keys_are_struck_too() -> Outcome {
+fn messages_by_patterns_shard_channels_and_keys_are_hit_too() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("PSUBSCRIBE r?om:*", "*3\r\n$10\r\npsubscribe\r\n$6\r\nr?om:*\r\n:1\r\n")?;
@@ -219,7 +219,7 @@ fn a_subscriber_that_publishes_itself_may_miss_its_own_message() -> Outcome {
 }
 
 #[test]
-fn all_who_would_get_a_message_are_cut_off_at_once() -> Outcome {
+fn all_receivers_of_a_message_are_cut_off_at_once() -> Outcome {
     let broker = Broker::start()?;
     let mut by_channel = subscriber(&broker, "ann")?;
     let mut by_pattern = Wire::connect(&broker)?;
