@@ -108,9 +108,9 @@ pub const COMMANDS: &[Command] = &[
         subcommands: CLIENT_SUBCOMMANDS,
         help: &[
             "GETNAME",
-            "    Tell the name of this connection.",
+            "    Show the name of this connection.",
             "ID",
-            "    Tell the number of this connection.",
+            "    Show the number of this connection.",
             "INFO",
             "    Describe this connection.",
             "KILL <ip:port>",
@@ -150,7 +150,7 @@ pub const COMMANDS: &[Command] = &[
             "UNBLOCK <client-id> [TIMEOUT|ERROR]",
             "    End the waiting of a client as if its time were up, or with an error.",
             "UNPAUSE",
-            "    Let go on what PAUSE holds back.",
+            "    End PAUSE.",
         ],
         ..CONNECTION
     },

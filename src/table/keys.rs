@@ -278,13 +278,13 @@ pub const COMMANDS: &[Command] = &[
         subcommands: OBJECT_SUBCOMMANDS,
         help: &[
             "ENCODING <key>",
-            "    Tell in which form the value of <key> is kept.",
+            "    Show in which form the value of <key> is kept.",
             "FREQ <key>",
-            "    Tell how often <key> was used, on a logarithmic scale.",
+            "    Show how often <key> was used, on a logarithmic scale.",
             "IDLETIME <key>",
-            "    Tell for how many seconds <key> has not been used.",
+            "    Show for how many seconds <key> has not been used.",
             "REFCOUNT <key>",
-            "    Tell how often the value of <key> is referred to.",
+            "    Show how often the value of <key> is referred to.",
         ],
         ..KEYSPACE
     },
