@@ -203,8 +203,9 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     let key = &ctx.args[1];
     let entry = ctx.state.lookup(key, Lookup::Use);
     let kind = entry.map(|entry| &entry.value);
-    if options.keeps_order && options.store.is_some() && matches!(kind, Some(Value::Set(_))) {
-        // A set has no order of its own that a list made of it could keep.
+    let wants_order = options.store.is_some() || ctx.in_script;
+    if options.keeps_order && wants_order && matches!(kind, Some(Value::Set(_))) {
+        // A set has no order of its own that a list made of it could keep, nor one that a script could rely on.
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
     }
     let elements = load(kind, &options)?;

@@ -77,6 +77,12 @@ pub fn escape(bytes: &[u8]) -> String {
     format!("{head} ...{} bytes... {tail}", bytes.len() - 240)
 }
 
+/// Bytes as a quoted string, however long they are.
+#[must_use]
+pub fn quoted(bytes: &[u8]) -> String {
+    quote(bytes)
+}
+
 /// Two texts as a diff: what only `left` has with `-`, what only `right` has with `+`.
 #[must_use]
 pub fn diff(left: &[String], right: &[String]) -> Vec<String> {

@@ -416,9 +416,10 @@ impl Engine {
             Run::Command(function) => {
                 let in_full = self.state.config.compat < Version::Redis7_4;
                 let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
-                let may_block = caller.may_block();
+                let (state, may_block, in_script) =
+                    (&mut self.state, caller.may_block(), caller.origin == Origin::Script);
                 let mut context =
-                    Context { args, reply, state: &mut self.state, client, command, may_block, wait: None };
+                    Context { args, reply, state, client, command, may_block, in_script, wait: None };
                 let outcome = function(&mut context);
                 wait = context.wait;
                 outcome

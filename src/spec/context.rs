@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub command: &'static Command,
     /// False in a transaction, where a command that finds nothing answers as if its time were up.
     pub may_block: bool,
+    /// A script runs it.
+    pub in_script: bool,
     /// Set by [`Context::block`].
     pub wait: Option<Box<Wait>>,
 }

@@ -70,6 +70,8 @@ mod dump;
 mod programs;
 #[path = "../recordings/mod.rs"]
 mod recordings;
+#[path = "../scripts/mod.rs"]
+mod scripts;
 mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;

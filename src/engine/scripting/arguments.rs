@@ -62,6 +62,14 @@ impl<'a> Arguments<'a> {
         self.number(index).map(truncated)
     }
 
+    /// The same, or a default where there is none or nil.
+    pub fn integer_or(&self, index: usize, default: i64) -> mlua::Result<i64> {
+        match self.get(index) {
+            None | Some(Value::Nil) => Ok(default),
+            Some(_) => self.integer(index),
+        }
+    }
+
     /// The same for an integer of 32 bits, of which the upper ones are lost.
     #[allow(clippy::cast_possible_truncation)]
     pub fn int(&self, index: usize) -> mlua::Result<i32> {
@@ -89,7 +97,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// An argument does not fit.
-    pub fn wrong(&self, index: usize, text: &str) -> mlua::Error {
+    pub fn wrong(&self, index: usize, text: impl AsRef<[u8]>) -> mlua::Error {
         errors::argument(self.lua, index, text)
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     for (name, operation) in of_many {
         add(lua, &table, name, move |args| {
             let mut result = bits(args, 1)?;
-            for index in 2..=args.len() {
+            // From the last on, which decides which wrong one is found.
+            for index in (2..=args.len()).rev() {
                 result = operation(result, bits(args, index)?);
             }
             Ok(result)

@@ -117,7 +117,7 @@ fn integer_setting(
 fn integer_between(args: &Arguments<'_>, index: usize, least: i32, most: i32) -> mlua::Result<i32> {
     let value = args.int(index)?;
     // Whichever argument it is, it is called the first.
-    if (least..=most).contains(&value) { Ok(value) } else { Err(args.wrong(1, &range(least, most))) }
+    if (least..=most).contains(&value) { Ok(value) } else { Err(args.wrong(1, range(least, most))) }
 }
 
 fn bool_setting(lua: &Lua, args: &Arguments<'_>, setting: &mut bool) -> mlua::Result<MultiValue> {
@@ -141,7 +141,7 @@ fn option(args: &Arguments<'_>, index: usize, known: &[&str]) -> mlua::Result<us
     known
         .iter()
         .position(|known| known.as_bytes() == given)
-        .ok_or_else(|| args.wrong(index, &format!("invalid option '{}'", String::from_utf8_lossy(&given))))
+        .ok_or_else(|| args.wrong(index, [b"invalid option '", &*given, b"'"].concat()))
 }
 
 fn sparse_array(lua: &Lua, settings: &Mutex<Settings>, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
@@ -298,18 +298,25 @@ impl Encoder<'_> {
     }
 
     /// How many elements a table has that is an array, with those that are nil.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::float_cmp)]
     fn array_length(&self, table: &Table, fields: &[(Value, Value)]) -> mlua::Result<Option<usize>> {
-        let mut greatest = 0_i64;
+        let mut greatest = 0_i32;
         for (key, _) in fields {
-            match key {
-                // Greater ones do not fit into the integer that holds the greatest.
-                Value::Integer(index @ 1..) => greatest = greatest.max(*index),
+            let number = match key {
+                Value::Integer(index) => *index as f64,
+                Value::Number(number) if number.floor() == *number => *number,
                 _ => return Ok(None),
+            };
+            if number < 1.0 {
+                return Ok(None);
+            }
+            if number > f64::from(greatest) {
+                // The integer that holds the greatest becomes the least one if an index does not fit, and then each
+                // index is greater.
+                greatest = if number > f64::from(i32::MAX) { i32::MIN } else { number as i32 };
             }
         }
-        if greatest > i64::from(i32::MAX) {
-            return Ok(None);
-        }
+        let greatest = i64::from(greatest);
         let Settings { sparse_ratio, sparse_safe, sparse_convert, .. } = self.settings;
         let items = i64::try_from(fields.len()).unwrap_or(i64::MAX);
         let is_sparse = sparse_ratio > 0

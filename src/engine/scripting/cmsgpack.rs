@@ -27,12 +27,12 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     add("pack", |lua, args| lua.pack_multi(pack(lua, args)?))?;
     add("unpack", |lua, args| unpack(lua, args, 0, 0))?;
     add("unpack_one", |lua, args| {
-        let offset = args.int_or(2, 0)?;
+        let offset = args.integer_or(2, 0)?;
         unpack(lua, args, 1, offset)
     })?;
     add("unpack_limit", |lua, args| {
-        let limit = args.int(2)?;
-        unpack(lua, args, limit, args.int_or(3, 0)?)
+        let limit = args.integer(2)?;
+        unpack(lua, args, limit, args.integer_or(3, 0)?)
     })?;
     table.raw_set("_NAME", "cmsgpack")?;
     table.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
@@ -177,17 +177,19 @@ fn is_array(table: &Table) -> mlua::Result<bool> {
     Ok(greatest == count)
 }
 
-fn unpack(lua: &Lua, args: &Arguments<'_>, limit: i32, offset: i32) -> mlua::Result<MultiValue> {
+fn unpack(lua: &Lua, args: &Arguments<'_>, limit: i64, offset: i64) -> mlua::Result<MultiValue> {
     let text = args.text(1)?;
+    #[allow(clippy::cast_possible_truncation)] // As errors show it.
+    let shown = offset as i32;
     let (all, length) = (limit == 0 && offset == 0, text.len());
     let (Ok(start), Ok(limit)) = (usize::try_from(offset), usize::try_from(limit)) else {
-        let text = format!("Invalid request to unpack with offset of {offset} and limit of {length}.");
+        let text = format!("Invalid request to unpack with offset of {shown} and limit of {length}.");
         return Err(errors::library(lua, text));
     };
     let Some(rest) = text.get(start..) else {
         return Err(errors::library(
             lua,
-            format!("Start offset {offset} greater than input length {length}."),
+            format!("Start offset {shown} greater than input length {length}."),
         ));
     };
     let mut reader = Reader { lua, rest };

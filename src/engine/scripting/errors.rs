@@ -7,20 +7,26 @@ use std::fmt;
 
 use mlua::{Lua, Value};
 
+use crate::resp::up_to_nul;
+
 /// An error thrown by one of our functions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Thrown {
     /// A string.
     Text(Vec<u8>),
     /// A table whose field `err` is this text. If `counted`, the statistics have it already.
     Reply { text: Vec<u8>, counted: bool },
+    /// What the script itself has thrown, on its way through one of our functions.
+    Value(Value),
     /// The script ends, whatever it would catch.
     Killed(Vec<u8>),
 }
 
 impl fmt::Display for Thrown {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Text(text) | Self::Reply { text, .. } | Self::Killed(text)) = self;
+        let (Self::Text(text) | Self::Reply { text, .. } | Self::Killed(text)) = self else {
+            return formatter.write_str("a value");
+        };
         formatter.write_str(&String::from_utf8_lossy(text))
     }
 }
@@ -58,6 +64,7 @@ impl Thrown {
         match self {
             Self::Text(text) => Ok(Value::String(lua.create_string(text)?)),
             Self::Reply { text, counted } => reply_table(lua, text, *counted).map(Value::Table),
+            Self::Value(value) => Ok(value.clone()),
             Self::Killed(text) => reply_table(lua, text, false).map(Value::Table),
         }
     }
@@ -87,14 +94,21 @@ pub(super) fn kill(value: &Value) -> Option<Thrown> {
     Some(Thrown::of(error)).filter(|thrown| matches!(thrown, Thrown::Killed(_)))
 }
 
-/// A text that the error of a name or a reply begins with a code, as `luaPushError` makes it: with the code that follows
-/// a leading `-`, and else `ERR`.
+/// A text as an error reply, as `luaPushError` makes it: with the code that follows a leading `-`, and else `ERR`. It is a
+/// string of C, and has no line breaks around it.
 pub(super) fn with_code(text: &[u8]) -> Vec<u8> {
-    match text.strip_prefix(b"-") {
-        Some(text) if text.contains(&b' ') => text.to_vec(),
-        Some(text) => [b"ERR ", text].concat(),
-        None => [b"ERR ", text].concat(),
-    }
+    let text = up_to_nul(text);
+    let (code, text) = match text.strip_prefix(b"-") {
+        Some(text) => match text.iter().position(|byte| *byte == b' ') {
+            Some(end) => (&text[..end], &text[end + 1..]),
+            None => (&b"ERR"[..], text),
+        },
+        None => (&b"ERR"[..], text),
+    };
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let start = text.iter().position(|byte| !is_break(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !is_break(byte)).map_or(start, |last| last + 1);
+    [code, b" ", &text[start..end]].concat()
 }
 
 /// An error table with the code ERR, as the functions of `redis` throw it.
@@ -112,6 +126,29 @@ pub(super) fn place(lua: &Lua, level: usize) -> Vec<u8> {
     place.flatten().unwrap_or_default().into_bytes()
 }
 
+/// The same for the level that a script has given, to which the functions at these addresses do not count: they stand between
+/// Lua's own and who has called them.
+pub(super) fn place_above(lua: &Lua, level: i32, not_counted: &[usize]) -> Vec<u8> {
+    let mut left = level;
+    for at in 1.. {
+        let place = lua.inspect_stack(at, |frame| {
+            let source = frame.source();
+            if source.what == "C" && not_counted.contains(&frame.function().to_pointer().addr()) {
+                return None;
+            }
+            let line = frame.current_line();
+            Some(line.map(|line| format!("{}:{line}: ", source.short_src.as_deref().unwrap_or("?"))))
+        });
+        match place {
+            None => break,
+            Some(None) => {}
+            Some(Some(_)) if left > 1 => left -= 1,
+            Some(Some(place)) => return place.unwrap_or_default().into_bytes(),
+        }
+    }
+    Vec::new()
+}
+
 /// An error of a library, with the place of the call in front, as `luaL_error` throws it.
 pub(super) fn library(lua: &Lua, text: impl AsRef<[u8]>) -> mlua::Error {
     let mut whole = place(lua, 1);
@@ -120,7 +157,8 @@ pub(super) fn library(lua: &Lua, text: impl AsRef<[u8]>) -> mlua::Error {
 }
 
 /// An argument that a function does not take, as `luaL_argerror` throws it. Arguments are counted from 1.
-pub(super) fn argument(lua: &Lua, index: usize, text: &str) -> mlua::Error {
+pub(super) fn argument(lua: &Lua, index: usize, text: impl AsRef<[u8]>) -> mlua::Error {
+    let text = text.as_ref();
     let names = lua.inspect_stack(0, |frame| {
         let names = frame.names();
         (names.name.map(std::borrow::Cow::into_owned), names.name_what == Some("method"))
@@ -128,15 +166,17 @@ pub(super) fn argument(lua: &Lua, index: usize, text: &str) -> mlua::Error {
     let (name, is_method) = names.unwrap_or_default();
     let name = name.unwrap_or_else(|| "?".to_owned());
     let index = if is_method { index.saturating_sub(1) } else { index };
-    if is_method && index == 0 {
-        return library(lua, format!("calling '{name}' on bad self ({text})"));
-    }
-    library(lua, format!("bad argument #{index} to '{name}' ({text})"))
+    let start = if is_method && index == 0 {
+        format!("calling '{name}' on bad self (")
+    } else {
+        format!("bad argument #{index} to '{name}' (")
+    };
+    library(lua, [start.as_bytes(), text, b")"].concat())
 }
 
 /// An argument of a wrong type, as `luaL_typerror` throws it; `None` stands for one that is not there.
 pub(super) fn wrong_type(lua: &Lua, index: usize, wanted: &str, got: Option<&Value>) -> mlua::Error {
-    argument(lua, index, &format!("{wanted} expected, got {}", type_name(got)))
+    argument(lua, index, format!("{wanted} expected, got {}", type_name(got)))
 }
 
 /// The name of a type, as `luaL_typename` gives it.

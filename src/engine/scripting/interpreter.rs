@@ -14,6 +14,7 @@ use super::host::{Failure, Host, Look, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{MEMORY, Sandbox, Shared};
+use super::source;
 use super::{api, bit, cjson, cmsgpack, host, structs};
 use crate::clients::ClientKey;
 use crate::config::Version;
@@ -139,7 +140,8 @@ impl<H: Host> Interpreter<H> {
 
     /// Compiles a script.
     pub fn compile(&self, text: &[u8], name: &str) -> Result<Function, Vec<u8>> {
-        let chunk = self.sandbox.lua.load(text).set_name(name).set_mode(ChunkMode::Text);
+        let text = source::with_brackets_nested(text);
+        let chunk = self.sandbox.lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
         chunk.set_environment(self.sandbox.environment.clone()).into_function().map_err(|error| match error {
             mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
             other => other.to_string().into_bytes(),

@@ -20,6 +20,7 @@ mod numbers;
 mod random;
 mod replies;
 mod sandbox;
+mod source;
 mod structs;
 
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use super::{Engine, Lent, Shell};
 use crate::clients::ClientKey;
 use crate::config::{Config, Version};
 use crate::data::Time;
-use crate::resp::{Args, Protocol, Reply};
+use crate::resp::{Args, Protocol, Reply, up_to_nul};
 use crate::spec::{Command, Flags, Script as Kind};
 use crate::spec::{Error, numbers as command_numbers};
 use crate::state::State;
@@ -247,6 +248,7 @@ impl Engine {
                 Ok(())
             }
             Ended::Failed(Failure { mut text, counted, place }) => {
+                text.truncate(up_to_nul(&text).len());
                 if let Some((source, line)) = place {
                     text.extend_from_slice(format!(" script: {name}, on {source}:{line}.").as_bytes());
                 }

@@ -80,8 +80,8 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&mut self, length: usize) -> mlua::Result<Value> {
-        // What has been written has as many elements as it says.
-        let array = self.lua.create_table_with_capacity(length, 0)?;
+        // Without room for all elements in advance: where one is nil, the length depends on that.
+        let array = self.lua.create_table()?;
         for index in 1..=length {
             let element = self.value()?;
             array.raw_set(index, element)?;
@@ -244,7 +244,7 @@ impl Writer<'_> {
             }
         }
         if let Value::String(digits) = table.raw_get("big_number")? {
-            let digits = up_to_nul(&digits.as_bytes()).to_vec();
+            let digits = digits.as_bytes().to_vec();
             if self.client == Protocol::Resp3 {
                 self.line(b'(', &digits);
             } else {
@@ -375,6 +375,7 @@ pub(super) fn thrown_text(value: &Value) -> mlua::Result<(Vec<u8>, bool)> {
         Value::Error(error) => Ok(match Thrown::of(error) {
             Thrown::Text(text) => ([b"ERR ", &*text].concat(), false),
             Thrown::Reply { text, counted } => (text, counted),
+            Thrown::Value(value) => return thrown_text(&value),
             Thrown::Killed(text) => (text, false),
         }),
         other => Ok((

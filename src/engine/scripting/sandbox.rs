@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::random::Random;
+use super::source;
 
 /// How much memory all scripts together may hold: as much as one string may be long by default (`proto-max-bulk-len`).
 pub(super) const MEMORY: usize = 512 * 1024 * 1024;
@@ -126,7 +127,10 @@ impl Sandbox {
                 "string" => sandbox.bound_repetition(&library)?,
                 "table" => sandbox.replace_insertion(&library)?,
                 "math" => replace_random(&sandbox.lua, &library, &shared.random)?,
-                _ => sandbox.replace_resume(&library)?,
+                _ => {
+                    sandbox.replace_wrap(&library)?;
+                    sandbox.replace_resume(&library)?;
+                }
             }
             sandbox.add(name, library)?;
         }
@@ -319,6 +323,27 @@ impl Sandbox {
                 results.truncate(2);
             }
             Ok(results)
+        })?;
+        let wrappers = ["pcall", "xpcall"].map(|name| self.globals.raw_get::<Function>(name));
+        let [pcall, xpcall] = wrappers.map(|function| function.map(|function| function.to_pointer().addr()));
+        let wrappers = [pcall?, xpcall?];
+        self.replace(&self.globals, "error", move |lua, args| {
+            let level = args.int_or(2, 1)?;
+            let thrown = args.value(1);
+            let text = match &thrown {
+                Value::String(_) | Value::Integer(_) | Value::Number(_) if level > 0 => {
+                    lua.coerce_string(thrown.clone())?
+                }
+                _ => None,
+            };
+            Err(match text {
+                Some(text) => {
+                    let place = errors::place_above(lua, level, &wrappers);
+                    Thrown::Text([&*place, &*text.as_bytes()].concat())
+                }
+                None => Thrown::Value(thrown),
+            }
+            .into())
         })
     }
 
@@ -340,6 +365,36 @@ impl Sandbox {
         })
     }
 
+    /// What a coroutine throws has the place in front at which it was resumed, if it is a text.
+    fn replace_wrap(&self, coroutine: &Table) -> mlua::Result<()> {
+        let resume: Function = coroutine.raw_get("resume")?;
+        self.replace(coroutine, "wrap", move |lua, args| {
+            let Some(Value::Function(function)) = args.get(1).filter(|value| is_of_lua(value)) else {
+                return Err(args.wrong(1, "Lua function expected"));
+            };
+            let (thread, resume) = (lua.create_thread(function.clone())?, resume.clone());
+            let resumed = lua.create_function(move |lua, mut args: MultiValue| {
+                args.push_front(Value::Thread(thread.clone()));
+                let mut results: MultiValue = resume.call(args)?;
+                if results.pop_front() == Some(Value::Boolean(true)) {
+                    return Ok(results);
+                }
+                let caught = results.pop_back().unwrap_or(Value::Nil);
+                if let Some(kill) = errors::kill(&caught) {
+                    return Err(kill.into());
+                }
+                Err(match errors::visible(lua, caught)? {
+                    text @ (Value::String(_) | Value::Integer(_) | Value::Number(_)) => {
+                        let text = lua.coerce_string(text)?;
+                        errors::library(lua, text.map(|text| text.as_bytes().to_vec()).unwrap_or_default())
+                    }
+                    other => Thrown::Value(other).into(),
+                })
+            })?;
+            lua.pack_multi(resumed)
+        })
+    }
+
     /// Scripts load texts only: what the interpreter has compiled is not checked when it is loaded.
     fn replace_loading(&self, native: &Table) -> mlua::Result<()> {
         /// The first byte of a compiled chunk.
@@ -349,7 +404,7 @@ impl Sandbox {
         let load = move |lua: &Lua, text: Vec<u8>, name: LuaString| -> mlua::Result<MultiValue> {
             let is_text = text.first() != Some(&COMPILED);
             let text = if is_text { text } else { [b" ", &*text].concat() };
-            loadstring.call((lua.create_string(text)?, name))
+            loadstring.call((lua.create_string(source::with_brackets_nested(&text))?, name))
         };
         let load_text = load.clone();
         self.replace(&self.globals, "loadstring", move |lua, args| {
@@ -443,17 +498,19 @@ impl Sandbox {
     }
 }
 
+/// Whether a value is a function that is written in Lua.
+fn is_of_lua(value: &Value) -> bool {
+    matches!(value, Value::Function(function) if function.info().what != "C")
+}
+
 /// What reads a global that is not there.
 fn missing(lua: &Lua) -> mlua::Result<Function> {
     lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
         let args = Arguments::new(lua, args);
         Err(match args.text(2) {
             Ok(name) => {
-                let name = String::from_utf8_lossy(&name).into_owned();
-                errors::library(
-                    lua,
-                    format!("Script attempted to access nonexistent global variable '{name}'"),
-                )
+                let start = &b"Script attempted to access nonexistent global variable '"[..];
+                errors::library(lua, [start, &name, b"'"].concat())
             }
             Err(_) => {
                 errors::library(lua, "Second argument to luaProtectedTableError must be a string or number")

@@ -107,7 +107,7 @@ impl<'a> Format<'a> {
             }
             other => {
                 let text = [b"invalid format option '", &[other][..], b"'"].concat();
-                return Err(errors::argument(self.lua, 1, &String::from_utf8_lossy(&text)));
+                return Err(errors::argument(self.lua, 1, text));
             }
         }
         Ok(())
@@ -210,14 +210,15 @@ fn unpack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
     if start == 0 {
         return Err(args.wrong(3, "offset must be 1 or greater"));
     }
-    // A negative one is beyond the end.
-    let mut at = usize::try_from(start).map_or(usize::MAX / 2, |start| start - 1);
+    // A negative one is beyond the end, as it is where integers have no sign.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let mut at = (start as usize).wrapping_sub(1);
     let mut format = Format::new(lua, &format);
     let mut results = Vec::new();
     while let Some((option, mut size)) = format.next()? {
-        at += format.padding(at, option, size);
+        at = at.wrapping_add(format.padding(at, option, size));
         let too_short = || args.wrong(2, TOO_SHORT);
-        let bytes = data.get(at..at + size).ok_or_else(too_short)?;
+        let bytes = part(&data, at, size).ok_or_else(too_short)?;
         if results.len() >= RESULTS_MAX {
             return Err(errors::library(lua, "stack overflow (too many results)"));
         }
@@ -245,7 +246,7 @@ fn unpack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
                         given.ok_or_else(|| errors::library(lua, "format 'c0' needs a previous size"))?;
                     size = usize::try_from(truncated(given)).unwrap_or(usize::MAX / 2);
                 }
-                let bytes = data.get(at..at.saturating_add(size)).ok_or_else(too_short)?;
+                let bytes = part(&data, at, size).ok_or_else(too_short)?;
                 results.push(Value::String(lua.create_string(bytes)?));
             }
             b's' => {
@@ -259,8 +260,14 @@ fn unpack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
         }
         at += size;
     }
-    results.push(Value::Integer(i64::try_from(at + 1).unwrap_or(i64::MAX)));
+    #[allow(clippy::cast_possible_wrap)] // It was an integer with a sign before.
+    results.push(Value::Integer(at.wrapping_add(1) as i64));
     Ok(MultiValue::from_vec(results))
+}
+
+/// So many bytes from a place on, if they are there.
+fn part(data: &[u8], at: usize, size: usize) -> Option<&[u8]> {
+    data.get(at..at.checked_add(size)?)
 }
 
 fn size(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<i64> {

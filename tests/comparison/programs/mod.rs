@@ -38,12 +38,14 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod recorded;
+mod scripts;
 mod sets;
 mod sorted_sets;
 mod streams;
 mod strings;
 
 use std::{
+    cell::Cell,
     env,
     fmt::Write as _,
     io::{Read, Write},
@@ -164,6 +166,7 @@ families! {
     hyperloglog,
     keys,
     lists,
+    scripts,
     sets,
     sorted_sets,
     streams,
@@ -225,10 +228,23 @@ fn compare(family: Family) -> Result<(), String> {
     let programs = proptest::collection::vec(arguments::spoiled(family.commands), 1..LONGEST);
     let ways = (any::<bool>(), prop::bool::weighted(0.1))
         .prop_map(|(resp3, transaction)| Way { resp3, transaction });
+    let ended = Cell::new(false);
     let outcome = TestRunner::new_with_rng(config, random).run(&(programs, ways), |(program, way)| {
+        // A server that has ended finds no smaller program.
+        if ended.get() {
+            return Ok(());
+        }
         let program: Vec<Command> =
             program.into_iter().filter(|command| way.transaction || !command.may_wait()).collect();
-        run(&judge, &minibroker, &program, &questions, way, family.known).map_err(TestCaseError::fail)
+        let converse = |server| run_on(server, &program, &questions, way);
+        let replies = converse(&judge).and_then(|real| Ok((real, converse(&minibroker)?)));
+        let (real, ours) = replies.map_err(|error| {
+            ended.set(true);
+            let requests: Vec<_> = program.iter().map(|command| shown(&command.arguments)).collect();
+            TestCaseError::fail(format!("{error}, {way}:\n    {}", requests.join("\n    ")))
+        })?;
+        same(&judge.name, (&program, &questions), way, (&real, &ours), family.known)
+            .map_err(TestCaseError::fail)
     });
     match outcome {
         Ok(()) => Ok(()),
@@ -274,29 +290,26 @@ impl std::fmt::Display for Way {
     }
 }
 
-/// Runs a program on both servers and says what the first difference is.
-fn run(
-    judge: &Server,
-    minibroker: &Server,
-    program: &[Command],
-    questions: &[Command],
+/// Says what the first difference between the replies of the judge and of `minibroker` is.
+fn same(
+    judge: &str,
+    (program, questions): (&[Command], &[Command]),
     way: Way,
+    (real, ours): (&[Vec<u8>], &[Vec<u8>]),
     known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
 ) -> Result<(), String> {
     let commands: Vec<&Command> = program.iter().chain(questions).collect();
-    let real = run_on(judge, program, questions, way)?;
-    let ours = run_on(minibroker, program, questions, way)?;
-    for (place, (real, ours)) in real.iter().zip(&ours).enumerate() {
+    for (place, (real, ours)) in real.iter().zip(ours).enumerate() {
         let command = commands[place];
         if command.markers.same_bytes(real, ours) {
             continue;
         }
         let (real, ours) = (wire::show(real), wire::show(ours));
         let (all_real, all_ours) = (real.join("\n"), ours.join("\n"));
-        if known(&judge.name, &command.arguments, &all_real, &all_ours) {
+        if known(judge, &command.arguments, &all_real, &all_ours) {
             continue;
         }
-        let mut report = format!("{} answers otherwise (- it, + minibroker), {way}:\n", judge.name);
+        let mut report = format!("{judge} answers otherwise (- it, + minibroker), {way}:\n");
         // What reads out changes nothing: of that, only the question with the difference is shown.
         for command in program.iter().take(place).chain([command]) {
             let _ = writeln!(report, "    {}", shown(&command.arguments));
@@ -315,7 +328,7 @@ fn shown(arguments: &[Vec<u8>]) -> String {
             && argument.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte))
     };
     let shown = arguments.iter().map(|argument| {
-        if plain(argument) { String::from_utf8_lossy(argument).into_owned() } else { wire::escape(argument) }
+        if plain(argument) { String::from_utf8_lossy(argument).into_owned() } else { wire::quoted(argument) }
     });
     shown.collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,7 @@
 //! Random programs with what real servers answer, recorded: a fixed set that is played on any machine.
 //!
-//! `RECORD=1 cargo test --test comparison recorded_programs` draws programs, runs them on all servers, and writes
+//! `RECORD=1 cargo test --test comparison recorded_programs` draws programs (of the family that `COMPARISON_ONLY` names, or
+//! of all), runs them on all servers, and writes
 //! `recorded/FAMILY.txt`; the format is that of [`crate::recordings`]. A program is recorded if it tells the same each
 //! time and hits no difference that is known. What reads out is recorded as far as it finds something, so that the files
 //! stay small; `KEYS` tells what there is.
@@ -259,7 +260,13 @@ fn recorded(
     let mut others = Vec::new();
     for server in servers {
         let flushed: Vec<Vec<Vec<u8>>> = vec![vec![b"FLUSHALL".to_vec()]];
-        let answers = ask(server, &[flushed.clone(), asked.clone()].concat())?.split_off(1);
+        let answers = match ask(server, &[flushed.clone(), asked.clone()].concat()) {
+            Ok(mut answers) => answers.split_off(1),
+            Err(error) => {
+                let shown: Vec<String> = asked.iter().map(|request| shown(request)).collect();
+                return Err(format!("{error}:\n    {}", shown.join("\n    ")));
+            }
+        };
         // Once more, with a little time between: what differs now differs by chance.
         let mut again = ask(server, &[flushed, before.to_vec()].concat())?.split_off(1);
         thread::sleep(Duration::from_millis(3));
@@ -354,7 +361,10 @@ fn record(name: &str, family: Family, servers: &[Server]) -> Result<(), String> 
 fn recorded_programs_answer_as_real_servers_did() {
     if std::env::var_os("RECORD").is_some() {
         let servers = servers::all_recorded().unwrap_or_else(|error| panic!("{error}"));
-        for (name, family) in all() {
+        let only = std::env::var("COMPARISON_ONLY").ok();
+        for (name, family) in
+            all().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|only| only == name))
+        {
             record(name, family, &servers).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }
