@@ -1,6 +1,7 @@
 //! The connected clients: what each has said about itself, its state, and its output buffer.
 
 use crate::config::OutputClass;
+use crate::data::present;
 
 pub mod condition;
 mod filter;
@@ -529,7 +530,7 @@ impl Clients {
     /// marked for the shell.
     #[inline]
     pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
-        let Some(client) = self.slots.get_mut(key.0) else { return };
+        let Some(client) = present(self.slots.get_mut(key.0)) else { return };
         client.answering = false;
         let is_usual = client.outbox.capacity() == 0
             && client.reply_mode == ReplyMode::On
@@ -549,7 +550,7 @@ impl Clients {
     /// As [`Clients::put_reply`] when something has come meanwhile, is not to be sent, or is over a limit.
     #[inline(never)]
     fn put_unusual_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
-        let Some(client) = self.slots.get_mut(key.0) else { return };
+        let Some(client) = present(self.slots.get_mut(key.0)) else { return };
         if client.blocked.is_none() {
             client.end_reply();
         }

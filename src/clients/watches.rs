@@ -1,5 +1,6 @@
 //! WATCH: which keys are watched by whom.
 
+use crate::data::present;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -32,7 +33,7 @@ impl Watches {
 
     /// A client no longer watches a key.
     pub fn remove(&mut self, db: usize, key: &[u8], client: ClientKey) {
-        let Some(watchers) = self.by_key[db].get_mut(key) else { return };
+        let Some(watchers) = present(self.by_key[db].get_mut(key)) else { return };
         if let Some(index) = watchers.iter().position(|watcher| *watcher == client) {
             watchers.swap_remove(index);
             self.count -= 1;

@@ -8,6 +8,7 @@ use crate::clients::condition::Condition;
 use crate::clients::waiters::Reason;
 use crate::commands::control::{self, Order};
 use crate::data::Time;
+use crate::data::present;
 use crate::resp::{Args, Reply};
 use crate::spec::{Context, Wait};
 use crate::state::State;
@@ -47,14 +48,14 @@ impl Engine {
     /// Answers a test client. Nothing of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
         let State { clients, config, .. } = &mut self.state;
-        let Some(owner) = clients.get(client) else { return };
+        let Some(owner) = present(clients.get(client)) else { return };
         if let Err(error) = check_allowed(owner, config, &CONTROL, |_| false) {
             return self.refuse_command(client, None, args, &error);
         }
         let (database, muted) = (owner.db, owner.is_muted());
         // The embedding program is no connection that could wait.
         let may_block = may_block && !owner.internal;
-        let Some((mut out, owner)) = clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = present(clients.take_outbox(client)) else { return };
         let protocol = owner.protocol;
         let start = out.len();
         let reply = Reply::new(&mut out, protocol);
@@ -172,8 +173,8 @@ impl Engine {
     }
 
     fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {
-        let Some(owner) = self.state.clients.get_mut(client) else { return };
-        let Ok((condition, within)) = control::condition(args, owner.db) else { return };
+        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
+        let Some((condition, within)) = present(control::condition(args, owner.db).ok()) else { return };
         let until = self.state.real_now + within;
         self.wait(client, args, Wait::without_keys(Reason::Condition, None));
         self.state.waiters.add_condition_waiter(client, condition, until);

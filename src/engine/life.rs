@@ -17,12 +17,14 @@
 
 use super::Engine;
 use super::admission::{check_allowed, explain_unknown, is_control, is_from_browser, refuses, subject};
+use super::monitor::record_command;
 use super::narrowed::narrowed;
 use crate::clients::waiters::{Answer, Blocked, Reason};
 use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault};
 use crate::commands::client;
 use crate::config::Version;
 use crate::data::Time;
+use crate::data::present;
 use crate::resp::{Args, Protocol, Reply};
 use crate::spec::{Command, Context, Error, Flags, Outcome, Run, Wait};
 use crate::state::State;
@@ -125,9 +127,7 @@ impl Engine {
     #[allow(clippy::inline_always)]
     pub(super) fn receive(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
-        let command = TABLE.find(args, self.state.config.compat);
-        self.record_command(client, command, args);
-        self.begin(client, command, args);
+        self.begin(client, args, true);
         // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
@@ -138,11 +138,11 @@ impl Engine {
         }
     }
 
-    /// The first steps of a request, in the order of redis-server's `processCommand`.
+    /// The first steps of a request, in the order of redis-server's `processCommand`; `arrives` unless it has been held.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn begin(&mut self, client: ClientKey, command: Option<&'static Command>, args: Args<'_>) {
-        match self.admit(client, command, args) {
+    fn begin(&mut self, client: ClientKey, args: Args<'_>, arrives: bool) {
+        match self.admit(client, args, arrives) {
             None => {}
             Some((command, true)) => self.run_request(client, Origin::Request, command, args),
             Some((command, false)) => self.hold_or_run(client, command, args),
@@ -156,12 +156,16 @@ impl Engine {
     fn admit(
         &mut self,
         client: ClientKey,
-        command: Option<&'static Command>,
         args: Args<'_>,
+        arrives: bool,
     ) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
-        let State { clients, config, now, keeps_expired, faults, waiters, busy, .. } = &mut self.state;
-        let owner = clients.get_mut(client)?;
+        let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } = &mut self.state;
+        let owner = present(clients.get_mut(client))?;
+        let command = TABLE.find(args, config.compat);
+        if arrives {
+            journal.record(|journal| record_command(journal, (owner, config, *now), command, args));
+        }
         owner.last_interaction = *now;
         *keeps_expired = paused && !owner.internal;
         let Some(command) = command else {
@@ -201,7 +205,7 @@ impl Engine {
         // After the end of a pause it comes here once more, and is looked at then.
         let paused = self.must_pause(client, command);
         let State { clients, config, faults, .. } = &mut self.state;
-        let owner = clients.get(client)?;
+        let owner = present(clients.get(client))?;
         let spared = paused || owner.internal;
         let subject = subject(owner, command, args);
         let mut simulated = None;
@@ -295,7 +299,7 @@ impl Engine {
 
     /// A fault delays a command, and then CLIENT PAUSE keeps it waiting, even if it would only be queued; true if so.
     fn hold_command(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
-        let Some(owner) = self.state.clients.get(client) else { return false };
+        let Some(owner) = present(self.state.clients.get(client)) else { return false };
         let delay = owner.pending_fault.as_ref().and_then(|pending| pending.hold);
         let (reason, deadline) = if let Some((fault, delay)) = delay {
             self.state.note_fault(client, fault);
@@ -333,7 +337,7 @@ impl Engine {
     /// A fault refuses a command that is not held, or no longer, or closes the connection; true if so. What it does to the
     /// reply it does when that is complete.
     fn end_by_fault(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
-        let Some(owner) = self.state.clients.get_mut(client) else { return true };
+        let Some(owner) = present(self.state.clients.get_mut(client)) else { return true };
         match owner.pending_fault.take().and_then(|pending| pending.then) {
             None => false,
             Some((fault, Consequence::Error(text))) => {
@@ -495,7 +499,7 @@ impl Engine {
     pub(super) fn wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let Wait { reason, keys, deadline, request, wanted } = wait;
         let State { clients, waiters, journal, now, .. } = &mut self.state;
-        let Some(owner) = clients.get_mut(client) else { return };
+        let Some(owner) = present(clients.get_mut(client)) else { return };
         // What a fault or a test client does is recorded as such.
         if !matches!(reason, Reason::Delay | Reason::Condition) {
             journal.record(|journal| journal.blocked(owner, reason, &keys, deadline, *now));
@@ -533,7 +537,7 @@ impl Engine {
             WaitEnd::Condition => self.control(client, blocked.request.args(), false),
             WaitEnd::GivenUp(answer) => self.give_up(client, &blocked, answer),
         }
-        let Some(owner) = self.state.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
         owner.resumed = owner.blocked.is_none();
         if owner.resumed {
             self.state.clients.mark_resumed(client);
@@ -544,7 +548,7 @@ impl Engine {
     fn note_wakeup(&mut self, client: ClientKey, end: WaitEnd<'_>) {
         let State { journal, clients, now, .. } = &mut self.state;
         journal.record(|journal| {
-            let Some(owner) = clients.get(client) else { return };
+            let Some(owner) = present(clients.get(client)) else { return };
             let wakeup = match end {
                 WaitEnd::Ready { key, .. } => Wakeup::Key(key.into()),
                 WaitEnd::PauseOver => Wakeup::PauseOver,
@@ -561,19 +565,18 @@ impl Engine {
     fn run_held(&mut self, client: ClientKey, args: Args<'_>, end: WaitEnd<'_>) {
         let after_delay = matches!(end, WaitEnd::DelayOver);
         let paused = self.is_paused();
-        let Some(owner) = self.state.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
         owner.resumed = false;
         if after_delay {
             // The delay is over, whatever the command waits for next.
             owner.pending_fault.get_or_insert_default().hold = None;
             self.state.keeps_expired = paused;
         }
-        let command = TABLE.find(args, self.state.config.compat);
         // What faults have looked at before is not looked at once more; but while a script is busy every command is asked.
         if owner.pending_fault.is_none() || self.state.busy.is_some() {
-            return self.begin(client, command, args);
+            return self.begin(client, args, false);
         }
-        if let Some(command) = command {
+        if let Some(command) = present(TABLE.find(args, self.state.config.compat)) {
             self.hold_or_run(client, command, args);
         }
     }
@@ -583,7 +586,7 @@ impl Engine {
     fn run_again(&mut self, client: ClientKey, blocked: Blocked, (key, arrival): (&[u8], u64)) {
         let Blocked { request, deadline, reason, keys, wanted, .. } = blocked;
         let version = self.state.config.compat;
-        let Some(command) = TABLE.find(request.args(), version) else { return };
+        let Some(command) = present(TABLE.find(request.args(), version)) else { return };
         let is_old = version < Version::Redis7_4;
         let narrowed =
             if is_old { narrowed(command, request.args(), (reason, keys.len()), key) } else { None };
@@ -603,7 +606,7 @@ impl Engine {
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;
         }
         let State { clients, waiters, .. } = &mut self.state;
-        let Some(owner) = clients.get_mut(client) else { return };
+        let Some(owner) = present(clients.get_mut(client)) else { return };
         let Some(blocked) = &mut owner.blocked else { return };
         if narrowed.is_some() {
             // It waits on for all that it has asked for.
@@ -626,7 +629,8 @@ impl Engine {
 
     /// Answers the command of a client that waits no longer without having got anything.
     fn give_up(&mut self, client: ClientKey, blocked: &Blocked, answer: Answer) {
-        let Some(command) = TABLE.find(blocked.request.args(), self.state.config.compat) else { return };
+        let command = TABLE.find(blocked.request.args(), self.state.config.compat);
+        let Some(command) = present(command) else { return };
         self.reply(client, Origin::Again, |engine, caller, out| {
             let start = out.len();
             let mut reply = Reply::new(out, caller.protocol);
@@ -684,7 +688,7 @@ impl Engine {
         write: impl FnOnce(&mut Self, Caller, &mut Vec<u8>),
     ) {
         let State { clients, journal, .. } = &mut self.state;
-        let Some((mut out, owner)) = clients.take_outbox(client) else { return };
+        let Some((mut out, owner)) = present(clients.take_outbox(client)) else { return };
         let caller = Caller::new(client, origin, owner);
         let start = out.len();
         let outer = journal.record(|journal| journal.begin_answer(client)).flatten();

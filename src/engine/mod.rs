@@ -26,6 +26,7 @@ pub use clock::Unreachable;
 pub use lifecycle::{Direction, Held};
 pub use shell::{Lent, Shell};
 
+use crate::data::present;
 use std::time::Duration;
 
 use crate::clients::ClientKey;
@@ -350,7 +351,7 @@ impl Engine {
         let mut text = b"ERR Protocol error: ".to_vec();
         error.write(&mut text);
         self.state.stats.error(&text);
-        let Some(owner) = self.state.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
         if owner.is_muted() {
             // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits
             // for the client to go.

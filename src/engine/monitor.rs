@@ -2,12 +2,13 @@
 
 use super::Engine;
 use super::admission::is_control;
-use crate::clients::ClientKey;
-use crate::clients::Encoded;
-use crate::clients::ReplyMode;
+use crate::clients::{Client, ClientKey, Encoded, ReplyMode};
+use crate::config::Config;
+use crate::data::Time;
 use crate::resp::Args;
 use crate::spec::{Command, Flags, Run, Script};
 use crate::state::State;
+use crate::testing::Recorder;
 
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";
@@ -16,24 +17,6 @@ const REDACTED: &[u8] = b"(redacted)";
 const OBSERVER_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
-    /// Records a command in the journal, without passwords; none of a test client.
-    #[inline]
-    pub(super) fn record_command(&mut self, client: ClientKey, command: Option<&Command>, args: Args<'_>) {
-        let State { journal, clients, config, now, .. } = &mut self.state;
-        journal.record(|journal| {
-            let Some(owner) = clients.get(client) else { return };
-            match command {
-                None if is_control(config, args) => {}
-                Some(Command { is_secret: Some(is_secret), .. }) => {
-                    let shown = |(index, argument)| if is_secret(args, index) { REDACTED } else { argument };
-                    let shown: Vec<&[u8]> = args.iter().enumerate().map(shown).collect();
-                    journal.command(owner, shown.iter().copied(), *now);
-                }
-                _ => journal.command(owner, args.iter(), *now),
-            }
-        });
-    }
-
     /// Shows a command to all monitors, in redis-server's format; passwords never. Commands about the server
     /// itself and those that were refused are shown to the embedding program only.
     pub(super) fn feed_monitors(
@@ -129,6 +112,25 @@ impl Engine {
         }
         line.extend_from_slice(b"\r\n");
         Some(line)
+    }
+}
+
+/// Records a command in the journal, without passwords; none of a test client.
+#[inline(never)]
+pub(super) fn record_command(
+    journal: &mut Recorder,
+    (client, config, now): (&Client, &Config, Time),
+    command: Option<&Command>,
+    args: Args<'_>,
+) {
+    match command {
+        None if is_control(config, args) => {}
+        Some(Command { is_secret: Some(is_secret), .. }) => {
+            let shown = |(index, argument)| if is_secret(args, index) { REDACTED } else { argument };
+            let shown: Vec<&[u8]> = args.iter().enumerate().map(shown).collect();
+            journal.command(client, shown.iter().copied(), now);
+        }
+        _ => journal.command(client, args.iter(), now),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which keys of a database expire when.
 
+use crate::data::present;
+
 /// A key that expires.
 #[derive(Clone, Copy, Debug)]
 struct Deadline {
@@ -50,7 +52,7 @@ impl Deadlines {
 
     /// The key of this number expires at another time.
     pub fn change(&mut self, number: u32, at: i64, moved: impl FnMut(usize, u32)) {
-        let Some(deadline) = self.0.get_mut(number as usize) else { return };
+        let Some(deadline) = present(self.0.get_mut(number as usize)) else { return };
         deadline.at = at;
         let deadline = *deadline;
         self.restore_order(number as usize, deadline, moved);

@@ -4,6 +4,7 @@ use crate::clients::ClientKey;
 use crate::clients::Close;
 use crate::clients::waiters::Reason;
 use crate::clients::{Consequence, FaultId};
+use crate::data::present;
 use crate::state::State;
 use crate::testing::faults::Scope;
 
@@ -33,7 +34,7 @@ impl State {
     /// If a fault was to hit the reply of a client, which is complete and stands in the outbox from `start` on, it
     /// does now.
     pub fn lose_reply(&mut self, client: ClientKey, start: usize) {
-        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.clients.get_mut(client)) else { return };
         let pending = owner.pending_fault.take();
         if let Some((rule, Consequence::LoseReply(bytes))) = pending.and_then(|pending| pending.then) {
             owner.outbox.truncate(start.saturating_add(bytes));

@@ -3,6 +3,7 @@
 use crate::clients::pubsub::Kind;
 use crate::clients::{ClientKey, Encoded, FaultId};
 use crate::data::Time;
+use crate::data::present;
 use crate::state::State;
 use crate::testing::Faults;
 use crate::testing::faults::{Delivery, MessageFate, OnTheWay};
@@ -44,7 +45,7 @@ impl State {
             return;
         }
         let Self { faults, journal, clients, now, .. } = self;
-        let Some(owner) = clients.get(client) else { return };
+        let Some(owner) = present(clients.get(client)) else { return };
         faults.on_the_way.retain(|_, message| {
             let ends = message.to == client && message.kind == kind && *message.name == *name;
             if ends && let Some(recorded) = message.message {
@@ -63,7 +64,7 @@ impl State {
         now: Time,
     ) {
         let Delivery { to, kind, channel, encoded, message, pattern } = delivery;
-        let Some(client) = clients.get(to) else { return };
+        let Some(client) = present(clients.get(to)) else { return };
         let fate = faults.message_fate(channel, client);
         let mut note = |rule: FaultId| {
             faults.hit(rule);

@@ -3,6 +3,7 @@
 use crate::clients::pubsub::{Kind, Subscribers};
 use crate::clients::{ClientKey, Encoded, SHARED_ABOVE};
 use crate::data::pattern;
+use crate::data::present;
 use crate::resp::{Protocol, Reply};
 use crate::state::State;
 use crate::testing::faults::Delivery;
@@ -21,7 +22,7 @@ const ENCODED_KEPT: usize = 64 * 1024;
 impl State {
     /// Subscribes a client; false if it was subscribed already.
     pub fn subscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
-        let Some(owner) = self.clients.get_mut(client) else { return false };
+        let Some(owner) = present(self.clients.get_mut(client)) else { return false };
         if !kind.of_mut(owner.subscriptions.get_or_insert_default()).insert(name.into()) {
             return false;
         }
@@ -69,7 +70,7 @@ impl State {
 
     /// Ends all subscriptions of a client, without a word to it.
     pub fn unsubscribe_from_all(&mut self, client: ClientKey) {
-        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.clients.get_mut(client)) else { return };
         let Some(mut subscriptions) = owner.subscriptions.take() else { return };
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
             for name in std::mem::take(kind.of_mut(&mut subscriptions)) {
@@ -271,9 +272,9 @@ impl<'a> Push<'a> {
         config: &crate::config::Config,
         now: crate::data::Time,
     ) {
-        let channel = self.parts.iter().nth_back(1).copied().unwrap_or_default();
+        let channel = present(self.parts.iter().nth_back(1)).copied().unwrap_or_default();
         let (kind, message, pattern) = (self.kind, self.recorded, self.pattern);
-        let Some(protocol) = clients.get(to).map(|client| client.protocol) else { return };
+        let Some(protocol) = present(clients.get(to)).map(|client| client.protocol) else { return };
         let encoded = self.encoded_for_all(protocol);
         let delivery = Delivery { to, kind, channel, encoded, message, pattern };
         State::deliver_with_faults((faults, clients), journal, delivery, config, now);

@@ -2,6 +2,7 @@
 
 use crate::clients::waiters::Blocked;
 use crate::clients::{ClientKey, Close};
+use crate::data::present;
 use crate::state::State;
 
 impl State {
@@ -19,7 +20,7 @@ impl State {
     pub fn release(&mut self, client: ClientKey) {
         self.unsubscribe_from_all(client);
         self.unwatch(client);
-        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.clients.get_mut(client)) else { return };
         owner.transaction = None;
         if let Some(blocked) = owner.blocked.take() {
             self.waiters.remove(client, &blocked);

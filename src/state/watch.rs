@@ -2,6 +2,7 @@
 
 use crate::clients::ClientKey;
 use crate::data::Bytes;
+use crate::data::present;
 use crate::state::State;
 use indexmap::map::Entry;
 
@@ -9,7 +10,7 @@ impl State {
     /// A client watches a key of the current database, once however often it says so.
     pub fn watch(&mut self, client: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());
-        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.clients.get_mut(client)) else { return };
         if let Entry::Vacant(place) = owner.watched.get_or_insert_default().entry((db, Bytes::from(key))) {
             place.insert(self.databases[db].expired(key, now));
             self.watches.add(db, key, client);
@@ -18,7 +19,7 @@ impl State {
 
     /// Ends all watches of a client, and what they have seen.
     pub fn unwatch(&mut self, client: ClientKey) {
-        let Some(owner) = self.clients.get_mut(client) else { return };
+        let Some(owner) = present(self.clients.get_mut(client)) else { return };
         owner.watched_key_changed = false;
         for ((db, key), _) in owner.watched.take().into_iter().flat_map(|keys| *keys) {
             self.watches.remove(db, &key, client);

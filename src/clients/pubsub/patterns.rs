@@ -1,5 +1,6 @@
 //! Which of many patterns may match a channel, without trying each.
 
+use crate::data::present;
 use std::collections::BTreeMap;
 
 use crate::data::{Bytes, IndexSet, Map};
@@ -60,7 +61,7 @@ impl ByPart {
     }
 
     fn remove(&mut self, part: &[u8], pattern: &[u8]) {
-        let Some(patterns) = self.patterns.get_mut(part) else { return };
+        let Some(patterns) = present(self.patterns.get_mut(part)) else { return };
         patterns.swap_remove(pattern);
         if !patterns.is_empty() {
             return;

@@ -23,11 +23,13 @@ mod sandbox;
 mod source;
 mod structs;
 
+use crate::data::present;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::life::{Caller, Finished, Origin};
+use super::monitor::record_command;
 use super::{Engine, Lent, Shell};
 use crate::clients::ClientKey;
 use crate::config::{Config, Version};
@@ -304,7 +306,11 @@ impl Host for Engine {
         }
         let Some(owner) = self.state.clients.get(run.client) else { return Ok(()) };
         let caller = Caller::new(run.client, Origin::Script, owner).with_protocol(run.protocol);
-        self.record_command(run.client, Some(command), args);
+        let State { journal, clients, config, now, .. } = &mut self.state;
+        journal.record(|journal| {
+            let Some(client) = present(clients.get(run.client)) else { return };
+            record_command(journal, (client, config, *now), Some(command), args);
+        });
         self.run_within(caller, command, args, reply);
         Ok(())
     }

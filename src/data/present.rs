@@ -1,0 +1,11 @@
+//! What must be there.
+
+/// Hands on what must be there, such as the client of a command that runs. If it is missing, that is a mistake of ours:
+/// builds with debug assertions panic, so that tests find it; others go on without it.
+#[inline(always)]
+#[allow(clippy::inline_always)] // Nothing is left of it without debug assertions.
+#[track_caller]
+pub(crate) fn present<T>(found: Option<T>) -> Option<T> {
+    debug_assert!(found.is_some(), "what must be there is missing");
+    found
+}
