@@ -3,6 +3,7 @@
 //! Blocking is a state. A command that finds nothing records its keys, its deadline and itself; when one of the
 //! keys gets a value, the engine runs the command again, in the order in which the clients came.
 
+use crate::data::Deadline;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use foldhash::fast::RandomState;
@@ -44,8 +45,8 @@ impl Reason {
 /// What CLIENT PAUSE has ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// When it ends, in milliseconds since the Unix epoch.
-    pub until: i64,
+    /// When it ends.
+    pub until: Deadline,
     /// Only commands that write have to wait.
     pub writes_only: bool,
 }
@@ -84,8 +85,8 @@ pub struct Blocked {
     pub db: usize,
     /// Its keys.
     pub keys: Vec<Bytes>,
-    /// When it stops waiting, in milliseconds since the Unix epoch; never, if none.
-    pub deadline: Option<i64>,
+    /// When it stops waiting; never, if none.
+    pub deadline: Option<Deadline>,
     /// What is run when a key is ready.
     pub request: OwnedRequest,
     /// What it waits for, if it reads streams and waits for nothing but new entries.
@@ -150,7 +151,7 @@ struct ConditionWaiter {
 #[derive(Debug)]
 pub struct Waiters {
     by_key: Vec<ByKey>,
-    deadlines: BTreeSet<(i64, u64, ClientKey)>,
+    deadlines: BTreeSet<(Deadline, u64, ClientKey)>,
     paused: BTreeMap<u64, ClientKey>,
     conditions: BTreeMap<ClientKey, ConditionWaiter>,
     arrivals: u64,
@@ -188,7 +189,7 @@ impl Waiters {
         reason: Reason,
         db: usize,
         keys: Vec<Bytes>,
-        deadline: Option<i64>,
+        deadline: Option<Deadline>,
         request: OwnedRequest,
     ) -> Box<Blocked> {
         self.arrivals += 1;
@@ -246,7 +247,7 @@ impl Waiters {
     }
 
     /// Gives a wait another deadline.
-    pub fn set_deadline(&mut self, client: ClientKey, blocked: &mut Blocked, deadline: Option<i64>) {
+    pub fn set_deadline(&mut self, client: ClientKey, blocked: &mut Blocked, deadline: Option<Deadline>) {
         let old = std::mem::replace(&mut blocked.deadline, deadline);
         if let Some(old) = old {
             self.deadlines.remove(&(old, blocked.arrival, client));
@@ -435,7 +436,7 @@ impl Waiters {
 
     /// When the next wait times out, in milliseconds since the Unix epoch.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<i64> {
+    pub fn next_deadline(&self) -> Option<Deadline> {
         self.deadlines.first().map(|(at, ..)| *at)
     }
 

@@ -4,6 +4,7 @@ use crate::clients::ClientKey;
 use crate::clients::waiters::{Answer, Pause};
 use crate::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
 use crate::config::Version;
+use crate::data::Deadline;
 use crate::resp::{Args, Protocol, parse_integer, up_to_nul};
 use crate::spec::{Command, Context, Error, Outcome, numbers};
 use crate::state::State;
@@ -381,8 +382,8 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
     };
     let now = ctx.state.now;
     let mut until = numbers::deadline_from_millis(&args[2], now, ctx.state.config.compat)?
-        .unwrap_or_else(|| now.millis());
-    if let Some(pause) = ctx.state.waiters.pause.filter(|pause| pause.until > now.millis()) {
+        .unwrap_or_else(|| Deadline::at_once(now));
+    if let Some(pause) = ctx.state.waiters.pause.filter(|pause| !pause.until.is_due(now)) {
         until = until.max(pause.until);
         writes_only &= pause.writes_only;
     }
@@ -397,9 +398,9 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: the type is that of all commands.
 pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
-    let now = ctx.state.now.millis();
+    let now = ctx.state.now;
     if let Some(pause) = &mut ctx.state.waiters.pause {
-        pause.until = now;
+        pause.until = Deadline::at_once(now);
     }
     ctx.reply.ok();
     Ok(())

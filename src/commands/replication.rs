@@ -1,6 +1,7 @@
 //! Waiting for replicas, of which there are none.
 
 use crate::clients::waiters::Reason;
+use crate::data::Deadline;
 use crate::spec::numbers::{self, deadline_from_millis, integer};
 use crate::spec::{Context, Error, Outcome, Wait};
 
@@ -46,6 +47,6 @@ pub fn waitaof(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-fn wait_for(ctx: &mut Context<'_>, reason: Reason, deadline: Option<i64>) {
+fn wait_for(ctx: &mut Context<'_>, reason: Reason, deadline: Option<Deadline>) {
     ctx.wait = Some(Box::new(Wait { reason, keys: Vec::new(), deadline, request: None, wanted: None }));
 }

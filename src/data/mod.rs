@@ -31,7 +31,7 @@ pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use stream::{Stream, StreamId};
 pub use string::ByteString;
-pub use time::Time;
+pub use time::{Deadline, Time};
 pub use value::{Typed, Value, WrongType};
 
 /// A table that keeps the order of insertion, so that no answer depends on a hash.

@@ -55,6 +55,49 @@ impl Time {
     }
 }
 
+/// When a wait is over: a moment in milliseconds since the Unix epoch, the unit of redis-server's timeouts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Deadline(i64);
+
+impl Deadline {
+    /// So many milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn at_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// At the current millisecond: it is due already.
+    #[must_use]
+    pub fn at_once(now: Time) -> Self {
+        Self(now.millis())
+    }
+
+    /// At the first whole millisecond that is not earlier than this time.
+    #[must_use]
+    pub fn not_before(time: Time) -> Self {
+        Self(time.whole_millis())
+    }
+
+    /// True if it has come.
+    #[must_use]
+    pub fn is_due(self, now: Time) -> bool {
+        self.0 <= now.millis()
+    }
+
+    /// The same as a time; what lies beyond the last counts as the last.
+    #[must_use]
+    pub fn time(self) -> Time {
+        Time::from_millis(self.0)
+    }
+
+    /// The same as a time; none if it lies beyond the last that there is, which the clock may be moved to.
+    #[must_use]
+    pub fn reachable_time(self) -> Option<Time> {
+        let time = self.time();
+        (time.millis() >= self.0).then_some(time)
+    }
+}
+
 /// Before the Unix epoch counts as the epoch.
 impl From<SystemTime> for Time {
     fn from(time: SystemTime) -> Self {

@@ -23,6 +23,7 @@ use crate::clients::waiters::{Answer, Blocked, Reason};
 use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault};
 use crate::commands::client;
 use crate::config::Version;
+use crate::data::Deadline;
 use crate::data::Time;
 use crate::data::present;
 use crate::resp::{Args, Protocol, Reply};
@@ -160,7 +161,8 @@ impl Engine {
         arrives: bool,
     ) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
-        let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } = &mut self.state;
+        let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
+            &mut self.state;
         let owner = present(clients.get_mut(client))?;
         let command = TABLE.find(args, config.compat);
         if arrives {
@@ -303,7 +305,7 @@ impl Engine {
         let delay = owner.pending_fault.as_ref().and_then(|pending| pending.hold);
         let (reason, deadline) = if let Some((fault, delay)) = delay {
             self.state.note_fault(client, fault);
-            (Reason::Delay, Some((self.state.now + delay).whole_millis()))
+            (Reason::Delay, Some(Deadline::not_before(self.state.now + delay)))
         } else if self.must_pause(client, command) {
             (Reason::Pause, None)
         } else {
@@ -317,7 +319,7 @@ impl Engine {
     fn must_pause(&self, client: ClientKey, command: &Command) -> bool {
         let Some(pause) = self.state.waiters.pause else { return false };
         let exempt = self.state.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
-        pause.until > self.state.now.millis()
+        !pause.until.is_due(self.state.now)
             && !exempt
             && (!pause.writes_only || self.may_write(client, command))
     }

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::life::WaitEnd;
 use crate::clients::waiters::Answer;
+use crate::data::Deadline;
 use crate::data::Time;
 
 /// What time does.
@@ -37,22 +38,20 @@ impl Timer {
     /// When it fires next, by the clock that it follows; never, if none.
     fn at(self, engine: &Engine) -> Option<Time> {
         let state = &engine.state;
-        let millis = match self {
+        let deadline = match self {
             Self::Wake => return state.asleep_until,
             Self::Condition => return state.waiters.next_wait_deadline(),
             Self::Order => return engine.next_end_of_orders(),
             _ if state.asleep_until.is_some() => None,
             // None expires while CLIENT PAUSE lasts.
             Self::Expiry if engine.is_paused() => None,
-            Self::Expiry => state.next_expiry(),
+            Self::Expiry => state.next_expiry().map(Deadline::at_millis),
             Self::Wait => state.waiters.next_deadline(),
-            Self::Message => state.faults.next_arrival(),
+            Self::Message => state.faults.next_arrival().map(Deadline::at_millis),
             Self::Pause => state.waiters.pause.map(|pause| pause.until),
-            Self::Clients => state.clients.next_check(&state.config, state.now),
+            Self::Clients => state.clients.next_check(&state.config, state.now).map(Deadline::at_millis),
         };
-        let time = Time::from_millis(millis?);
-        // What lies beyond the last moment that there is, which the clock may be moved to, never comes.
-        (Some(time.millis()) >= millis).then_some(time)
+        deadline.and_then(Deadline::reachable_time)
     }
 
     /// When the first of these fires.
@@ -162,7 +161,7 @@ impl Engine {
     /// True as long as CLIENT PAUSE lasts.
     #[inline]
     pub(super) fn is_paused(&self) -> bool {
-        self.state.waiters.pause.is_some_and(|pause| pause.until > self.state.now.millis())
+        self.state.waiters.pause.is_some_and(|pause| !pause.until.is_due(self.state.now))
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Command, Table, numbers};
 use crate::clients::waiters::{Reason, Wanted};
 use crate::clients::{Client, ClientKey};
 use crate::data::Bytes;
+use crate::data::Deadline;
 use crate::data::value::Type;
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::state::State;
@@ -39,9 +40,9 @@ pub struct Wait {
     pub reason: Reason,
     /// The keys.
     pub keys: Vec<Bytes>,
-    /// When the wait times out, in milliseconds since the Unix epoch; never, if none. A command that is run again after
+    /// When the wait times out; never, if none. A command that is run again after
     /// waiting keeps the deadline of its first run.
-    pub deadline: Option<i64>,
+    pub deadline: Option<Deadline>,
     /// What to run when a key is ready, if not the request itself.
     pub request: Option<OwnedRequest>,
     /// What it waits for, if it reads streams and waits for nothing but new entries.
@@ -51,7 +52,7 @@ pub struct Wait {
 impl Wait {
     /// A wait for something else than a key.
     #[must_use]
-    pub const fn without_keys(reason: Reason, deadline: Option<i64>) -> Self {
+    pub const fn without_keys(reason: Reason, deadline: Option<Deadline>) -> Self {
         Self { reason, keys: Vec::new(), deadline, request: None, wanted: None }
     }
 }
@@ -73,10 +74,15 @@ impl Context<'_> {
     }
 
     /// The command waits for one of these keys to hold a value of this type: it is run again when one does, and
-    /// answers the null array at the deadline (milliseconds since the Unix epoch). Where it may not wait, in a
+    /// answers the null array at the deadline. Where it may not wait, in a
     /// transaction, it answers so at once. Nothing may have been written to the reply, and the command returns
     /// directly afterwards.
-    pub fn block<'k>(&mut self, kind: Type, keys: impl IntoIterator<Item = &'k [u8]>, deadline: Option<i64>) {
+    pub fn block<'k>(
+        &mut self,
+        kind: Type,
+        keys: impl IntoIterator<Item = &'k [u8]>,
+        deadline: Option<Deadline>,
+    ) {
         if self.may_block {
             let keys = keys.into_iter().map(Bytes::from).collect();
             self.wait = Some(Box::new(Wait {
@@ -97,7 +103,7 @@ impl Context<'_> {
     /// # Errors
     ///
     /// Not a number, negative, or out of range.
-    pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<i64>, Error> {
+    pub fn deadline_from_seconds(&self, text: &[u8]) -> Result<Option<Deadline>, Error> {
         numbers::deadline_from_seconds(text, self.state.now, self.state.config.compat)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use crate::config::Version;
+use crate::data::Deadline;
 use crate::data::Time;
 use crate::resp::{parse_decimal, parse_double, parse_integer, up_to_nul};
 
@@ -103,12 +104,12 @@ pub fn without_space_in_front(text: &[u8]) -> &[u8] {
 
 const NEGATIVE_TIMEOUT: &str = "ERR timeout is negative";
 
-/// A deadline in milliseconds since the Unix epoch from a timeout in seconds, as `BLPOP` has it; none for 0.
+/// A deadline from a timeout in seconds, as `BLPOP` has it; none for 0.
 ///
 /// # Errors
 ///
 /// Not a number, negative, or beyond what 64 bits of milliseconds hold.
-pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result<Option<i64>, Error> {
+pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result<Option<Deadline>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
     let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
     let millis = (seconds * 1000.0).ceil();
@@ -143,7 +144,7 @@ fn seconds(text: &[u8]) -> Option<f64> {
 /// # Errors
 ///
 /// Not an integer, negative, or out of range.
-pub fn deadline_from_millis(text: &[u8], now: Time, version: Version) -> Result<Option<i64>, Error> {
+pub fn deadline_from_millis(text: &[u8], now: Time, version: Version) -> Result<Option<Deadline>, Error> {
     let millis = parse_integer(text).ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
     deadline(millis, now, version, "ERR timeout is out of range")
 }
@@ -153,7 +154,7 @@ fn deadline(
     now: Time,
     version: Version,
     out_of_range: &'static str,
-) -> Result<Option<i64>, Error> {
+) -> Result<Option<Deadline>, Error> {
     if millis < 0 {
         return Err(Error::new(NEGATIVE_TIMEOUT));
     }
@@ -161,7 +162,7 @@ fn deadline(
         return Ok(None);
     }
     match now.millis().checked_add(millis) {
-        Some(deadline) => Ok(Some(deadline)),
+        Some(deadline) => Ok(Some(Deadline::at_millis(deadline))),
         // It overflows and never comes.
         None if version < Version::Redis7_4 => Ok(None),
         None => Err(Error::new(out_of_range)),

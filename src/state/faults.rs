@@ -4,6 +4,7 @@ use crate::clients::ClientKey;
 use crate::clients::Close;
 use crate::clients::waiters::Reason;
 use crate::clients::{Consequence, FaultId};
+use crate::data::Deadline;
 use crate::data::present;
 use crate::state::State;
 use crate::testing::faults::Scope;
@@ -60,7 +61,7 @@ impl State {
             if pending.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
                 && let Some(blocked) = &mut owner.blocked
             {
-                self.waiters.set_deadline(client, blocked, Some(self.now.millis()));
+                self.waiters.set_deadline(client, blocked, Some(Deadline::at_once(self.now)));
                 held.push((blocked.arrival, client));
             }
             pending.forget(rule);

@@ -4,6 +4,7 @@
 use super::moving::move_element;
 use super::{pop_into, removed};
 use crate::commands::many::Many;
+use crate::data::Deadline;
 use crate::data::List;
 use crate::data::list::End;
 use crate::data::value::Type;
@@ -58,7 +59,7 @@ pub fn brpoplpush(ctx: &mut Context<'_>) -> Outcome {
     move_or_wait(ctx, End::Right, End::Left, deadline)
 }
 
-fn move_or_wait(ctx: &mut Context<'_>, from: End, to: End, deadline: Option<i64>) -> Outcome {
+fn move_or_wait(ctx: &mut Context<'_>, from: End, to: End, deadline: Option<Deadline>) -> Outcome {
     if move_element(ctx, from, to)? {
         return Ok(());
     }

@@ -4,6 +4,7 @@ use super::groups::{consumer_for, no_group};
 use super::{ids, write_entries, write_entry};
 use crate::clients::waiters::{Reason, Wanted};
 use crate::config::Version;
+use crate::data::Deadline;
 use crate::data::value::Type;
 use crate::data::{Stream, StreamId, Value};
 use crate::resp::{Args, OwnedRequest};
@@ -173,7 +174,7 @@ struct ReadOptions<'a> {
     /// It waits if there is nothing to read.
     block: bool,
     /// Until when it waits, in milliseconds since the Unix epoch; for ever, if none.
-    deadline: Option<i64>,
+    deadline: Option<Deadline>,
     /// Where the keys begin.
     keys: usize,
     /// Where the ids begin.

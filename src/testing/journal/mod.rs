@@ -10,6 +10,7 @@ mod record;
 pub use event::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use lost::{Fate, Lost};
 
+use crate::data::Deadline;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -411,13 +412,13 @@ impl Recorder {
         client: &Client,
         reason: Reason,
         keys: &[Bytes],
-        deadline: Option<i64>,
+        deadline: Option<Deadline>,
         now: Time,
     ) {
         let bytes = keys.iter().map(|key| key.len() + 1).sum();
         if self.begin(Tag::Blocked, now, Some(client), bytes).is_some() {
             self.number(u64::from(reason == Reason::Pause));
-            let left = deadline.map(|deadline| Time::from_millis(deadline).since(self.started));
+            let left = deadline.map(|deadline| deadline.time().since(self.started));
             self.number(left.map_or(0, |left| u64::try_from(left.as_micros()).unwrap_or(u64::MAX - 1) + 1));
             self.number(keys.len() as u64);
             for key in keys {
