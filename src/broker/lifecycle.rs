@@ -191,7 +191,7 @@ impl Broker {
     /// client give up the connection that hangs and come back with a new one. That a client has closed its connection
     /// is noticed afterwards.
     ///
-    /// A client that wants its answer in time has to give up by itself:
+    /// A client that wants its answer in time needs a timeout of its own:
     ///
     /// ```
     /// use std::time::Duration;

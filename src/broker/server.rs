@@ -39,7 +39,7 @@ pub(super) mod sealed {
 pub enum Backend<'a> {
     /// In this process.
     Embedded(&'a Embedded),
-    /// It is a server that somebody else has started.
+    /// It is a server that was started elsewhere.
     Attached(&'a Attached),
 }
 

@@ -1,4 +1,4 @@
-//! States that somebody waits for by counting: subscribers, blocked clients, messages.
+//! States that a test waits for by counting: subscribers, blocked clients, messages.
 
 use std::fmt::{self, Write};
 use std::time::Duration;

@@ -686,7 +686,7 @@ impl Clients {
         taken.for_each(drop);
     }
 
-    /// True if the shell has to look at somebody.
+    /// True if the shell has clients to handle.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
         !self.answered.is_empty() || !self.dirty.is_empty()

@@ -143,7 +143,7 @@ type ByKey = HashMap<Bytes, Queues, RandomState>;
 #[derive(Debug)]
 struct ConditionWaiter {
     condition: Condition,
-    /// When it gives up.
+    /// When it times out.
     until: Time,
 }
 
@@ -287,7 +287,7 @@ impl Waiters {
         }
     }
 
-    /// A key may have what somebody waits for. Remembered once until the engine takes it.
+    /// A key may have what a client waits for. Remembered once until the engine takes it.
     pub fn ready(&mut self, db: usize, key: &[u8]) {
         if self.blocked > 0 && self.by_key[db].contains_key(key) && self.is_ready.insert((db, key.into())) {
             self.ready.push_back((db, key.into()));
@@ -304,7 +304,7 @@ impl Waiters {
         }
     }
 
-    /// All keys of a database that somebody waits for may have changed.
+    /// All keys of a database that clients wait for may have changed.
     pub fn ready_all(&mut self, db: usize) {
         let mut keys: Vec<Bytes> = self.by_key[db].keys().cloned().collect();
         keys.sort_unstable();
@@ -313,14 +313,14 @@ impl Waiters {
         }
     }
 
-    /// The next key that may have what somebody waits for.
+    /// The next key that may have what a client waits for.
     pub fn take_ready(&mut self) -> Option<(usize, Bytes)> {
         let ready = self.ready.pop_front()?;
         self.is_ready.remove(&ready);
         Some(ready)
     }
 
-    /// True if there may be somebody to serve.
+    /// True if there may be a client to serve.
     #[must_use]
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -375,7 +375,7 @@ impl Waiters {
         self.blocked
     }
 
-    /// How many keys somebody waits for: INFO's `total_blocking_keys`.
+    /// How many keys clients wait for: INFO's `total_blocking_keys`.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.by_key.iter().map(HashMap::len).sum()

@@ -104,7 +104,7 @@ impl Watches {
         }
     }
 
-    /// How many keys somebody watches: INFO's `total_watched_keys`.
+    /// How many keys clients watch: INFO's `total_watched_keys`.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.by_key.iter().map(HashMap::len).sum()

@@ -180,16 +180,16 @@ impl Connection {
         let (Some(mut input), Some(io)) = (self.input.try_lock(), self.io.try_lock()) else { return };
         let waker = io.task.clone();
         let mut context = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        let mut line = Line { connection: self, shared, io, on_the_spot: None };
-        let step = input.take_steps(&mut line, &mut context, buffer);
+        let mut locked = LockedConnection { connection: self, shared, io, inline: None };
+        let step = input.take_steps(&mut locked, &mut context, buffer);
         if step == Step::End {
             // Whoever ends with its last request is answered all the same.
-            line.io.flush(self.client, shared);
-            line.io.closed = true;
+            locked.io.flush(self.client, shared);
+            locked.io.closed = true;
             // The other end hears of it now, the engine when the task can run.
-            let closed = std::mem::replace(&mut line.io.transport, Box::new(tokio::io::empty()));
+            let closed = std::mem::replace(&mut locked.io.transport, Box::new(tokio::io::empty()));
             context.waker().wake_by_ref();
-            drop((line, closed));
+            drop((locked, closed));
         }
     }
 }
@@ -496,7 +496,7 @@ impl Drop for Task {
 }
 
 /// The client itself runs its requests, in the thread in which it has written them.
-pub(super) struct OnTheSpot<'a> {
+pub(super) struct InlineExecution<'a> {
     /// Gets the connections in memory that are to be written to afterwards.
     pub dirty: &'a mut Vec<Arc<Connection>>,
     /// The client has written something, and comes again when it writes more: after a read that took everything no
@@ -582,9 +582,9 @@ impl Task {
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
-        on_the_spot: Option<OnTheSpot<'_>>,
+        inline: Option<InlineExecution<'_>>,
     ) -> Step {
-        let step = self.take_steps(context, buffer, on_the_spot);
+        let step = self.take_steps(context, buffer, inline);
         if step == Step::End {
             // Whoever ends with its last request is answered all the same, as far as its socket takes it.
             self.connection.finish(&self.shared);
@@ -596,37 +596,37 @@ impl Task {
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
-        on_the_spot: Option<OnTheSpot<'_>>,
+        inline: Option<InlineExecution<'_>>,
     ) -> Step {
         let Self { shared, connection } = self;
         let mut input = connection.input.lock();
-        let mut line = Line { connection, shared, io: connection.io.lock(), on_the_spot };
-        if !line.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-            line.io.task = Some(context.waker().clone());
+        let mut locked = LockedConnection { connection, shared, io: connection.io.lock(), inline };
+        if !locked.io.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            locked.io.task = Some(context.waker().clone());
         }
-        input.take_steps(&mut line, context, buffer)
+        input.take_steps(&mut locked, context, buffer)
     }
 }
 
 /// A connection whose lock is held.
-struct Line<'a> {
+struct LockedConnection<'a> {
     connection: &'a Arc<Connection>,
     shared: &'a Shared,
     io: MutexGuard<'a, Io>,
-    on_the_spot: Option<OnTheSpot<'a>>,
+    inline: Option<InlineExecution<'a>>,
 }
 
-impl Line<'_> {
+impl LockedConnection<'_> {
     fn comes_again(&self) -> bool {
-        self.on_the_spot.as_ref().is_some_and(|client| client.comes_again)
+        self.inline.as_ref().is_some_and(|client| client.comes_again)
     }
 
-    /// As [`Shared::settle`]; those who wait are told without the lock.
-    fn settle(&mut self, mut engine: MappedMutexGuard<'_, Engine>) {
-        if let Some(OnTheSpot { dirty, .. }) = &mut self.on_the_spot {
+    /// As [`Shared::finish_batch`]; those who wait are told without the lock.
+    fn finish_batch(&mut self, mut engine: MappedMutexGuard<'_, Engine>) {
+        if let Some(InlineExecution { dirty, .. }) = &mut self.inline {
             self.shared.take_dirty_in_memory(&mut engine, self.connection, dirty);
         }
-        let met = self.shared.follow(&engine);
+        let met = self.shared.publish_changes(&engine);
         drop(engine);
         if !met.is_empty() {
             MutexGuard::unlocked(&mut self.io, || met.into_iter().for_each(|tell| tell()));
@@ -635,26 +635,36 @@ impl Line<'_> {
 }
 
 impl Input {
-    fn take_steps(&mut self, line: &mut Line<'_>, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
-        line.io.idle = false;
+    fn take_steps(
+        &mut self,
+        locked: &mut LockedConnection<'_>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Step {
+        locked.io.idle = false;
         self.taken = 0;
         let mut step = Step::Again;
         for _ in 0..STEPS_IN_A_ROW {
-            step = self.step(line, context, buffer);
+            step = self.step(locked, context, buffer);
             if step != Step::Again {
                 break;
             }
         }
-        line.io.idle = self.left.is_empty();
+        locked.io.idle = self.left.is_empty();
         step
     }
 
-    fn step(&mut self, line: &mut Line<'_>, context: &mut Context<'_>, buffer: &mut [u8]) -> Step {
-        let io = &mut *line.io;
+    fn step(
+        &mut self,
+        locked: &mut LockedConnection<'_>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Step {
+        let io = &mut *locked.io;
         if !io.pending.is_empty() {
-            io.flush(line.connection.client, line.shared);
+            io.flush(locked.connection.client, locked.shared);
             // The client runs all that it has written; for the rest of its answers the task has been woken.
-            if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() && line.on_the_spot.is_none() {
+            if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() && locked.inline.is_none() {
                 return Step::Yield;
             }
         }
@@ -672,16 +682,16 @@ impl Input {
         if std::mem::take(&mut io.resumed) {
             self.blocked = false;
             if !self.left.is_empty() {
-                self.run_left(line);
-                return self.go_on();
+                self.run_left(locked);
+                return self.next_step();
             }
         }
         if io.reading_stopped {
             return Step::Wait;
         }
         if std::mem::take(&mut self.stopped) {
-            self.run_left(line);
-            return self.go_on();
+            self.run_left(locked);
+            return self.next_step();
         }
         let mut read = ReadBuf::new(buffer);
         match Pin::new(&mut *io.transport).poll_read(context, &mut read) {
@@ -691,35 +701,35 @@ impl Input {
             Poll::Ready(Ok(())) => {
                 let is_all = read.remaining() > 0;
                 self.taken += read.filled().len();
-                self.take(line, read.filled());
-                match self.go_on() {
-                    Step::Again if is_all && line.comes_again() => Step::Wait,
+                self.take(locked, read.filled());
+                match self.next_step() {
+                    Step::Again if is_all && locked.comes_again() => Step::Wait,
                     step => step,
                 }
             }
         }
     }
 
-    fn go_on(&mut self) -> Step {
+    fn next_step(&mut self) -> Step {
         let much = std::mem::take(&mut self.answered_much);
         if much || self.stopped || self.taken >= READ_SIZE { Step::Yield } else { Step::Again }
     }
 
     /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
-    fn take(&mut self, line: &mut Line<'_>, bytes: &[u8]) {
+    fn take(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) {
         if self.left.is_empty() && !self.blocked {
-            let consumed = self.feed(line, bytes);
+            let consumed = self.feed(locked, bytes);
             self.left.extend_from_slice(&bytes[consumed..]);
         } else {
             self.left.extend_from_slice(bytes);
-            self.run_left(line);
+            self.run_left(locked);
         }
     }
 
     /// Runs what was left over, as far as it is complete.
-    fn run_left(&mut self, line: &mut Line<'_>) {
+    fn run_left(&mut self, locked: &mut LockedConnection<'_>) {
         let mut left = std::mem::take(&mut self.left);
-        let consumed = self.feed(line, &left);
+        let consumed = self.feed(locked, &left);
         left.advance(consumed);
         // A buffer is given back when it is empty, and when it was made for a request much longer than what is left
         // over now.
@@ -731,14 +741,14 @@ impl Input {
     }
 
     /// Hands complete requests to the engine under one lock: all, unless their answers become long.
-    fn feed(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> usize {
-        let Line { connection, shared, .. } = *line;
+    fn feed(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) -> usize {
+        let LockedConnection { connection, shared, .. } = *locked;
         let client = connection.client;
         let mut engine = shared.engine();
         if self.blocked {
             // Reading continues while a command waits, to see the connection end; the limit still holds.
             if engine.check_query_limit(client, bytes.len()) {
-                line.settle(engine);
+                locked.finish_batch(engine);
             }
             return 0;
         }
@@ -754,7 +764,7 @@ impl Input {
         self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > REPLY_BUDGET);
         self.blocked = flow == Flow::Blocked;
         self.stopped = flow == Flow::Again;
-        line.settle(engine);
+        locked.finish_batch(engine);
         consumed
     }
 }

@@ -52,7 +52,7 @@ fn state_of(availability: Availability) -> u64 {
 impl Listening {
     /// Opens or closes the sockets, if that was ordered. It is locked meanwhile, so that this happens in the order of
     /// the orders.
-    pub fn follow(&self, engine: &Engine) {
+    pub fn apply(&self, engine: &Engine) {
         let availability = engine.state().availability;
         if state_of(availability) != self.followed.load(Ordering::Relaxed) {
             self.change(availability);

@@ -86,7 +86,7 @@ impl Shared {
     }
 
     /// The engine, for as long as the guard lives; no client is served meanwhile. A caller that has changed something
-    /// calls [`Shared::settle`] with the guard.
+    /// calls [`Shared::finish_batch`] with the guard.
     #[inline]
     pub fn engine(&self) -> MappedMutexGuard<'_, Engine> {
         match self.engine.try_lock() {
@@ -128,22 +128,22 @@ impl Shared {
     /// Publishes every change of the engine: outboxes with new output will be written, connections are accepted or
     /// refused, waits are completed, the timer is set. Waits are completed after the lock has been released, because
     /// that runs code of the embedding program.
-    pub fn settle(&self, engine: MappedMutexGuard<'_, Engine>) {
-        let met = self.follow(&engine);
+    pub fn finish_batch(&self, engine: MappedMutexGuard<'_, Engine>) {
+        let met = self.publish_changes(&engine);
         drop(engine);
         for tell in met {
             tell();
         }
     }
 
-    /// As [`Shared::settle`], but the caller completes the waits, when no lock is held any more.
+    /// As [`Shared::finish_batch`], but the caller completes the waits, when no lock is held any more.
     #[must_use]
-    fn follow(&self, engine: &Engine) -> Vec<Notification> {
+    fn publish_changes(&self, engine: &Engine) -> Vec<Notification> {
         if engine.has_dirty() && !self.is_dirty.load(Ordering::Relaxed) {
             self.is_dirty.store(true, Ordering::Relaxed);
             self.dirty.notify_one();
         }
-        self.listening.follow(engine);
+        self.listening.apply(engine);
         let met = self.waits.check(engine.state());
         if let Some(deadline) = engine.next_deadline()
             && deadline.micros() < self.armed.load(Ordering::Relaxed)
@@ -221,7 +221,7 @@ impl Shared {
         let started = self.clock.instant();
         let result = change(&mut engine, self.clock.at(started));
         engine.account(self.clock.instant().saturating_duration_since(started));
-        self.settle(engine);
+        self.finish_batch(engine);
         result
     }
 

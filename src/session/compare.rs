@@ -221,7 +221,7 @@ struct Comparison<'a> {
     step: Vec<usize>,
     /// The event that is played.
     at: usize,
-    /// How long nothing happened when this was recorded, since somebody sent something.
+    /// How long nothing happened when this was recorded, since a client last sent something.
     idle: Duration,
 }
 
@@ -302,7 +302,7 @@ impl Comparison<'_> {
             Action::Answer(number, _) => {
                 let line = &mut self.lines[*number];
                 line.expected += 1;
-                // Who pipelines is answered when somebody else acts.
+                // A client that pipelines is answered when another acts.
                 if self.batch.events.is_empty() || self.batch.sender != *number {
                     self.flush().await?;
                     self.until(|comparison| comparison.has_answers(*number)).await?;

@@ -1,4 +1,4 @@
-//! Sessions: what several clients say to a server and hear from it, as text that is recorded, written by hand, played
+//! Sessions: what several clients send to a server and receive from it, as text that is recorded, written by hand, played
 //! again, and played on two servers to compare them. The programs `minibroker record`, `replay` and `compare` work on
 //! them; their code is here, behind the feature `cli`.
 //!

@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// A silence that is noted: less is what computers need, not people.
 const SILENCE: Duration = Duration::from_millis(100);
 
-/// Makes a server known under an address of its own and writes down what its clients say and hear, until `ended`.
+/// A proxy for a server that records what its clients send and receive, until `ended`.
 /// `ready` is called with the address as soon as clients can connect.
 ///
 /// # Errors
@@ -284,7 +284,7 @@ impl Talk {
     }
 
     fn hears(&mut self, piece: &[u8], number: usize, text: &mut String) {
-        // Who has closed its end does not hear it.
+        // A client that has closed its end does not receive it.
         if self.ended {
             return;
         }

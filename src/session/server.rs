@@ -364,7 +364,7 @@ impl Server {
         self.connections.get(number).is_some_and(Option::is_some)
     }
 
-    /// Connects anew; `log_in`: with the password and the database of the target.
+    /// Connects again; `log_in`: with the password and the database of the target.
     pub(super) async fn open(&mut self, number: usize, log_in: bool) -> Result<(), ServerError> {
         let mut connection = self.dial().await?;
         let requests = if log_in { self.login() } else { vec![vec![b"PING".to_vec()]] };

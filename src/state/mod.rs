@@ -73,7 +73,7 @@ pub struct State {
     pub keeps_expired: bool,
     /// What the running command does to a key counts as its use. Not so for clients that have said CLIENT NO-TOUCH.
     pub touches: bool,
-    /// Keys vanish by themselves when their time has come, and not only when somebody asks for them. DEBUG
+    /// Keys vanish by themselves when their time has come, and not only when a client reads them. DEBUG
     /// SET-ACTIVE-EXPIRE changes it.
     pub active_expire: bool,
     /// How many scripts are cached, and the length of their texts.

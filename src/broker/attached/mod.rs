@@ -109,7 +109,7 @@ impl Broker<AnyServer> {
     ///
     /// # Errors
     ///
-    /// The server is not there, is none, or does not let anybody in; or all of its databases hold something.
+    /// The server is not there, is none, or refuses the login; or all of its databases hold something.
     ///
     /// ```
     /// use minibroker::Broker;

@@ -71,7 +71,7 @@ impl PubSub {
         }
     }
 
-    /// All channels or patterns that somebody is subscribed to.
+    /// All channels or patterns with subscribers.
     #[must_use]
     pub fn names(&self, kind: Kind) -> impl ExactSizeIterator<Item = &[u8]> {
         self.table(kind).keys().map(|name| &**name)

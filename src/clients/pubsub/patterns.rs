@@ -20,7 +20,7 @@ pub struct Patterns {
     others: IndexSet<Bytes>,
 }
 
-/// Patterns by a part of theirs.
+/// Patterns by a part of their text.
 #[derive(Debug, Default)]
 struct ByPart {
     patterns: Map<Bytes, IndexSet<Bytes>>,
@@ -87,7 +87,7 @@ impl ByPart {
 }
 
 impl Patterns {
-    /// Somebody is subscribed to a pattern.
+    /// A pattern has got its first subscriber.
     pub fn insert(&mut self, pattern: &[u8]) {
         match part(pattern) {
             Part::Head(head) => self.by_head.insert(head, pattern),

@@ -33,7 +33,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::coop::unconstrained;
 
 use super::Shared;
-use super::connection::{Admission, Connection, OnTheSpot, Step, Task, refuse, with_read_buffer};
+use super::connection::{Admission, Connection, InlineExecution, Step, Task, refuse, with_read_buffer};
 use crate::clients::Address;
 use crate::testing::Availability;
 
@@ -222,8 +222,8 @@ impl Place {
         // All of it, however long the answers are. It comes to an end: nothing else is put into the pipe meanwhile.
         loop {
             self.wakes.begin();
-            let on_the_spot = OnTheSpot { dirty, comes_again };
-            let step = task.take_turn(context, buffer, Some(on_the_spot));
+            let inline = InlineExecution { dirty, comes_again };
+            let step = task.take_turn(context, buffer, Some(inline));
             for connection in dirty.drain(..) {
                 connection.flush(task.shared());
             }
