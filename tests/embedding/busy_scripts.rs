@@ -100,6 +100,29 @@ fn a_script_that_keeps_the_thread_of_its_client_ends_after_twice_the_threshold()
 }
 
 #[test]
+fn a_pattern_that_tries_too_much_ends_and_one_that_nests_deep_fails() -> Outcome {
+    let broker = broker(50)?;
+    let ended = "ERR Script ended by minibroker after 100 ms";
+    for (script, wanted) in [
+        ("return string.find(string.rep('a', 100), string.rep('a-', 50) .. 'b')", ended),
+        ("return string.match(string.rep('a', 100), string.rep('a*', 50) .. 'b')", ended),
+        ("for a in string.gmatch(string.rep('a', 100), string.rep('a?', 100) .. 'b') do end", ended),
+        ("return pcall(string.gsub, string.rep('a', 100), string.rep('(a*)', 30) .. 'b', '')", ended),
+        ("return string.find('x', string.rep('a?', 100000))", "nothing"),
+        (
+            "return string.find(string.rep('a', 1000), string.rep('a?', 100000))",
+            "ERR user_script:1: pattern too complex",
+        ),
+    ] {
+        let outcome = broker.command(["EVAL", script, "0"]);
+        let text = outcome.err().map_or_else(|| "nothing".to_owned(), |error| error.to_string());
+        assert!(text.starts_with(wanted), "{script}: {text}");
+    }
+    assert_eq!(broker.command(["PING"])?, "PONG");
+    Ok(())
+}
+
+#[test]
 fn a_broker_that_is_dropped_stopped_or_restarted_ends_the_script() -> Outcome {
     for how in ["drop", "stop", "restart", "kill the client"] {
         let broker = broker(20)?;

@@ -15,6 +15,7 @@ use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{MEMORY, Sandbox, Shared};
 use super::source;
+use super::strings::Tick;
 use super::{api, bit, cjson, cmsgpack, host, structs};
 use crate::clients::ClientKey;
 use crate::config::Version;
@@ -287,7 +288,7 @@ fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::R
         host.look(run, called)
     };
     let triggers = HookTriggers::new().every_nth_instruction(STEP);
-    sandbox.lua.set_global_hook(triggers, move |_, _| {
+    let look = move || {
         let mut seen = look();
         if let Look::ServeOthers(shell) = seen {
             shell.serve_others();
@@ -295,9 +296,11 @@ fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::R
         }
         match seen {
             Look::End(text) => Err(Thrown::Killed(text.into()).into()),
-            Look::GoOn | Look::ServeOthers(_) => Ok(VmState::Continue),
+            Look::GoOn | Look::ServeOthers(_) => Ok(()),
         }
-    })
+    };
+    sandbox.lua.set_app_data(Tick(Arc::new(look.clone())));
+    sandbox.lua.set_global_hook(triggers, move |_, _| look().map(|()| VmState::Continue))
 }
 
 fn sequence<'a>(lua: &Lua, texts: impl Iterator<Item = &'a [u8]>) -> mlua::Result<mlua::Table> {

@@ -17,10 +17,12 @@ mod interpreter;
 mod libraries;
 mod long;
 mod numbers;
+mod patterns;
 mod random;
 mod replies;
 mod sandbox;
 mod source;
+mod strings;
 mod structs;
 
 use crate::data::present;

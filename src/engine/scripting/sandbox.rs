@@ -13,6 +13,7 @@ use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::random::Random;
 use super::source;
+use super::strings;
 
 /// How much memory all scripts together may hold: as much as one string may be long by default (`proto-max-bulk-len`).
 pub(super) const MEMORY: usize = 512 * 1024 * 1024;
@@ -124,7 +125,10 @@ impl Sandbox {
         for name in ["string", "table", "math", "coroutine"] {
             let library: Table = native.raw_get(name)?;
             match name {
-                "string" => sandbox.bound_repetition(&library)?,
+                "string" => {
+                    sandbox.bound_repetition(&library)?;
+                    strings::add(&sandbox.lua, &library)?;
+                }
                 "table" => sandbox.replace_insertion(&library)?,
                 "math" => replace_random(&sandbox.lua, &library, &shared.random)?,
                 _ => {

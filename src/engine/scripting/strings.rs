@@ -1,0 +1,375 @@
+//! `string.find`, `match`, `gmatch` and `gsub`, with [patterns](super::patterns) that can be ended.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use mlua::{Lua, LuaString, MultiValue, Table, Value};
+use parking_lot::Mutex;
+
+use super::arguments::Arguments;
+use super::errors::{self, Thrown};
+use super::patterns::{Capture, Failure, Matcher, Steps};
+use super::sandbox::MEMORY;
+
+/// Called now and then while a function of Lua's library runs long, as no hook is; an error ends it.
+#[derive(Clone)]
+pub(super) struct Tick(pub Arc<dyn Fn() -> mlua::Result<()> + Send + Sync>);
+
+/// The characters of patterns with a meaning of their own: `SPECIALS` of `lstrlib.c`.
+const SPECIALS: &[u8] = b"^$*+?.([%-";
+
+/// Puts the functions into the table `string`.
+pub(super) fn add(lua: &Lua, string: &Table) -> mlua::Result<()> {
+    let function = |run: fn(&Lua, &Arguments<'_>) -> mlua::Result<MultiValue>| {
+        lua.create_function(move |lua, values: MultiValue| run(lua, &Arguments::new(lua, values)))
+    };
+    string.raw_set("find", function(|lua, args| find(lua, args, true))?)?;
+    string.raw_set("match", function(|lua, args| find(lua, args, false))?)?;
+    string.raw_set("gmatch", function(gmatch)?)?;
+    string.raw_set("gsub", function(gsub)?)
+}
+
+/// How much text one `gsub` may make, together with those within whose functions it runs.
+const MAX_MADE: usize = MEMORY / 2;
+
+/// How deep functions that `gsub` calls may call it again. Lua allows about 200, but its frames are smaller: a build without
+/// optimizations takes 12 KiB of the stack for each of ours, and a thread has 2 MiB.
+const MAX_NESTED: usize = 60;
+
+thread_local! {
+    /// How many calls of `gsub` wait for a function or a metamethod, and how much text they hold.
+    static WAITING: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// A function or a metamethod runs for a `gsub` that holds so much text, as long as this lives.
+struct Calling {
+    before: (usize, usize),
+}
+
+impl Calling {
+    fn begin(held: usize) -> mlua::Result<Self> {
+        let before = WAITING.get();
+        if before.0 >= MAX_NESTED {
+            return Err(Thrown::Text(b"C stack overflow".to_vec()).into());
+        }
+        WAITING.set((before.0 + 1, before.1.saturating_add(held)));
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        WAITING.set(self.before);
+    }
+}
+
+/// An error if `gsub` has made too much text.
+fn check_size(made: &[u8]) -> mlua::Result<()> {
+    if made.len() > MAX_MADE.saturating_sub(WAITING.get().1) {
+        return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+    }
+    Ok(())
+}
+
+fn tick(lua: &Lua) -> impl FnMut() -> mlua::Result<()> {
+    let tick = lua.app_data_ref::<Tick>().map(|tick| Tick::clone(&tick));
+    move || tick.as_ref().map_or(Ok(()), |tick| (tick.0)())
+}
+
+fn thrown(lua: &Lua, failure: Failure<mlua::Error>) -> mlua::Error {
+    match failure {
+        Failure::Pattern(text) => errors::library(lua, text),
+        Failure::Ended(error) => error,
+    }
+}
+
+/// A string, which is not copied, or a number as text.
+fn text(lua: &Lua, args: &Arguments<'_>, index: usize) -> mlua::Result<LuaString> {
+    match args.get(index) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        _ => lua.create_string(args.text(index)?),
+    }
+}
+
+fn number(value: usize) -> Value {
+    #[allow(clippy::cast_precision_loss)] // Places in a string.
+    Value::Number(value as f64)
+}
+
+fn value(lua: &Lua, capture: Capture<'_>) -> mlua::Result<Value> {
+    match capture {
+        Capture::Text(text) => lua.create_string(text).map(Value::String),
+        Capture::Position(place) => Ok(number(place)),
+    }
+}
+
+/// Adds all captures of a match.
+fn add_captures<T: FnMut() -> mlua::Result<()>>(
+    lua: &Lua,
+    matcher: &Matcher<'_, T>,
+    (start, end): (usize, usize),
+    into: &mut MultiValue,
+) -> mlua::Result<()> {
+    for index in 0..matcher.captures() {
+        let capture = matcher.capture(index, start, end).map_err(|failure| thrown(lua, failure))?;
+        into.push_back(value(lua, capture)?);
+    }
+    Ok(())
+}
+
+/// `find` and `match`.
+fn find(lua: &Lua, args: &Arguments<'_>, finds: bool) -> mlua::Result<MultiValue> {
+    let (subject, pattern) = (text(lua, args, 1)?, text(lua, args, 2)?);
+    let (subject, pattern) = (&*subject.as_bytes(), &*pattern.as_bytes());
+    let from = args.integer_or(3, 1)?;
+    let length = i64::try_from(subject.len()).unwrap_or(i64::MAX);
+    let from = if from < 0 { from.saturating_add(length).saturating_add(1) } else { from };
+    let from = usize::try_from(from.saturating_sub(1)).unwrap_or(0).min(subject.len());
+    let mut results = MultiValue::new();
+    let is_plain =
+        |pattern: &[u8]| !crate::resp::up_to_nul(pattern).iter().any(|byte| SPECIALS.contains(byte));
+    let says_plain = !matches!(args.get(4), None | Some(Value::Nil | Value::Boolean(false)));
+    if finds && (says_plain || is_plain(pattern)) {
+        let mut steps = Steps::new(tick(lua));
+        match steps.find(pattern, &subject[from..]).map_err(|failure| thrown(lua, failure))? {
+            Some(at) => {
+                results.push_back(number(from + at + 1));
+                results.push_back(number(from + at + pattern.len()));
+            }
+            None => results.push_back(Value::Nil),
+        }
+        return Ok(results);
+    }
+    let anchored = pattern.strip_prefix(b"^");
+    let mut matcher = Matcher::new(subject, anchored.unwrap_or(pattern), tick(lua));
+    for start in from..=subject.len() {
+        if let Some(end) = matcher.match_at(start).map_err(|failure| thrown(lua, failure))? {
+            if finds {
+                results.push_back(number(start + 1));
+                results.push_back(number(end));
+            }
+            if !finds || matcher.has_captures() {
+                add_captures(lua, &matcher, (start, end), &mut results)?;
+            }
+            return Ok(results);
+        }
+        if anchored.is_some() {
+            break;
+        }
+    }
+    results.push_back(Value::Nil);
+    Ok(results)
+}
+
+fn gmatch(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
+    let (subject, pattern) = (text(lua, args, 1)?, text(lua, args, 2)?);
+    let next = Mutex::new(0);
+    let function = lua.create_function(move |lua, (): ()| {
+        let from: usize = *next.lock();
+        let (subject, pattern) = (&*subject.as_bytes(), &*pattern.as_bytes());
+        let mut matcher = Matcher::new(subject, pattern, tick(lua));
+        let mut results = MultiValue::new();
+        for start in from..=subject.len() {
+            if let Some(end) = matcher.match_at(start).map_err(|failure| thrown(lua, failure))? {
+                *next.lock() = if end == start { end + 1 } else { end };
+                add_captures(lua, &matcher, (start, end), &mut results)?;
+                break;
+            }
+        }
+        Ok(results)
+    })?;
+    Ok(MultiValue::from_iter([Value::Function(function)]))
+}
+
+fn gsub(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
+    let (subject, pattern) = (text(lua, args, 1)?, text(lua, args, 2)?);
+    let (subject, pattern) = (&*subject.as_bytes(), &*pattern.as_bytes());
+    let all = i32::try_from(subject.len()).unwrap_or(i32::MAX).saturating_add(1);
+    let most = args.int_or(4, all)?;
+    let with = match args.get(3) {
+        Some(Value::Integer(_) | Value::Number(_) | Value::String(_)) => Value::String(text(lua, args, 3)?),
+        Some(with @ (Value::Function(_) | Value::Table(_))) => with.clone(),
+        _ => return Err(args.wrong(3, "string/function/table expected")),
+    };
+    let anchored = pattern.strip_prefix(b"^");
+    let mut matcher = Matcher::new(subject, anchored.unwrap_or(pattern), tick(lua));
+    let (mut out, mut at, mut count) = (Vec::new(), 0, 0);
+    while count < most {
+        let found = matcher.match_at(at).map_err(|failure| thrown(lua, failure))?;
+        if let Some(end) = found {
+            count += 1;
+            replace(lua, &matcher, &with, (subject, at, end), &mut out)?;
+            check_size(&out)?;
+        }
+        match found {
+            Some(end) if end > at => at = end,
+            _ if at < subject.len() => {
+                out.push(subject[at]);
+                at += 1;
+            }
+            _ => break,
+        }
+        if anchored.is_some() {
+            break;
+        }
+    }
+    out.extend_from_slice(subject.get(at..).unwrap_or_default());
+    Ok(MultiValue::from_iter([Value::String(lua.create_string(out)?), Value::Number(f64::from(count))]))
+}
+
+/// Adds what stands for a match.
+fn replace<T: FnMut() -> mlua::Result<()>>(
+    lua: &Lua,
+    matcher: &Matcher<'_, T>,
+    with: &Value,
+    (subject, start, end): (&[u8], usize, usize),
+    out: &mut Vec<u8>,
+) -> mlua::Result<()> {
+    let whole = &subject[start..end];
+    let capture = |index| matcher.capture(index, start, end).map_err(|failure| thrown(lua, failure));
+    let replacement = match with {
+        Value::String(text) => return replace_by_text(&text.as_bytes(), whole, capture, out),
+        Value::Function(function) => {
+            let mut captures = MultiValue::new();
+            add_captures(lua, matcher, (start, end), &mut captures)?;
+            let _calling = Calling::begin(out.len())?;
+            function.call::<Value>(captures)
+        }
+        Value::Table(table) => {
+            let _calling = Calling::begin(out.len())?;
+            table.get::<Value>(value(lua, capture(0)?)?)
+        }
+        _ => Ok(Value::Nil),
+    };
+    // What the script has thrown stays what it is.
+    let replacement = replacement.map_err(|error| mlua::Error::from(Thrown::of(&error)))?;
+    match replacement {
+        Value::Nil | Value::Boolean(false) => out.extend_from_slice(whole),
+        Value::String(text) => out.extend_from_slice(&text.as_bytes()),
+        Value::Integer(_) | Value::Number(_) => {
+            let text: Option<LuaString> = lua.coerce_string(replacement)?;
+            out.extend_from_slice(&text.map(|text| text.as_bytes().to_vec()).unwrap_or_default());
+        }
+        other => {
+            let name = errors::type_name(Some(&other));
+            return Err(errors::library(lua, format!("invalid replacement value (a {name})")));
+        }
+    }
+    Ok(())
+}
+
+fn replace_by_text<'a>(
+    text: &[u8],
+    whole: &[u8],
+    capture: impl Fn(usize) -> mlua::Result<Capture<'a>>,
+    out: &mut Vec<u8>,
+) -> mlua::Result<()> {
+    let mut bytes = text.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        match bytes.next() {
+            Some(b'0') => out.extend_from_slice(whole),
+            Some(digit) if digit.is_ascii_digit() => match capture(usize::from(digit - b'1'))? {
+                Capture::Text(text) => out.extend_from_slice(text),
+                Capture::Position(place) => out.extend_from_slice(place.to_string().as_bytes()),
+            },
+            // Lua reads the NUL behind the text.
+            other => out.push(other.copied().unwrap_or(0)),
+        }
+        check_size(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CALLS: [&str; 9] = [
+        "return find(s, p)",
+        "return find(s, p, i)",
+        "return find(s, p, i, true)",
+        "return match(s, p, i)",
+        "local t = {} for a, b in gmatch(s, p) do t[#t + 1] = tostring(a) .. '|' .. tostring(b) end return table.concat(t, ';')",
+        "return gsub(s, p, r)",
+        "return gsub(s, p, r, i)",
+        "return gsub(s, p, function(...) return select('#', ...) .. tostring((...)) end)",
+        "return gsub(s, p, {a = 1, b = 'x', [1] = 'y', c = false})",
+    ];
+
+    /// What a call returns or throws, as one text.
+    fn outcome(
+        lua: &Lua,
+        library: &Table,
+        call: &str,
+        given: (&[u8], &[u8], &[u8], i64),
+    ) -> mlua::Result<String> {
+        let (subject, pattern, with, at) = given;
+        let text = format!(
+            "local find, match, gmatch, gsub, s, p, r, i = ... \
+             local function outcome(ok, ...) local t = {{tostring(ok)}} \
+             for n = 1, select('#', ...) do t[#t + 1] = type((select(n, ...))) .. ':' .. tostring((select(n, ...))) end \
+             return table.concat(t, ',') end \
+             return outcome(pcall(function() {call} end))"
+        );
+        let function = |name: &str| library.raw_get::<Value>(name);
+        let values = (
+            (function("find")?, function("match")?, function("gmatch")?, function("gsub")?),
+            lua.create_string(subject)?,
+            lua.create_string(pattern)?,
+            lua.create_string(with)?,
+            at,
+        );
+        let ((find, matches, gmatch, gsub), subject, pattern, with, at) = values;
+        let text: LuaString =
+            lua.load(text).set_name("=t").call((find, matches, gmatch, gsub, subject, pattern, with, at))?;
+        // An error of ours is a userdata, of which the sandbox makes a text.
+        let text = String::from_utf8_lossy(&text.as_bytes()).into_owned();
+        let text = text.split("\nstack traceback:").next().unwrap_or_default();
+        Ok(text.replace("error:", "string:").replace("userdata:", "string:").replace("runtime error: ", ""))
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(proptest::sample::select(b"aaabbc1 \x00(]%-\xff.\x0b".to_vec()), 0..12)
+    }
+
+    fn pattern() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = [
+            "a", "b", ".", "%a", "%d", "%S", "%w", "%z", "[ab]", "[^a]", "[a-c]", "[%a1]", "[]", "[^]a]",
+            "[a-]", "*", "+", "-", "?", "(", ")", "()", "(", ")", "%1", "%2", "%b()", "%bab", "%f[a]", "%f",
+            "^", "$", "%", "[", "\0", "%%", "%.",
+        ];
+        proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..8)
+            .prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn answers_are_those_of_luas_own_functions(
+            subject in text(),
+            pattern in pattern(),
+            with in proptest::sample::select(vec!["", "x", "%0%0", "<%1>", "%2", "%", "%%", "%a"]),
+            at in -15_i64..15,
+        ) {
+            let result = (|| {
+                let lua = Lua::new();
+                let theirs: Table = lua.globals().raw_get("string")?;
+                let ours = lua.create_table()?;
+                add(&lua, &ours)?;
+                for call in CALLS {
+                    let given = (&*subject, &*pattern, with.as_bytes(), at);
+                    let (wanted, got) = (outcome(&lua, &theirs, call, given)?, outcome(&lua, &ours, call, given)?);
+                    if wanted != got {
+                        return Ok(Some((call, wanted, got)));
+                    }
+                }
+                Ok::<_, mlua::Error>(None)
+            })();
+            prop_assert_eq!(result.map_err(|error| error.to_string()), Ok(None));
+        }
+    }
+}
