@@ -209,7 +209,7 @@ impl Encoder<'_> {
         self.value(value)?;
         loop {
             if self.out.len() > LENGTH_MAX {
-                return Err(errors::Thrown::Text(b"not enough memory".to_vec()).into());
+                return Err(super::memory::exhausted());
             }
             let next = match self.open.last_mut() {
                 None => return Ok(()),

@@ -55,7 +55,7 @@ fn pack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<LuaString> {
 /// Appends a value. Tables are not nested deeper than [`NESTING`], so that recursion is bounded.
 fn write(lua: &Lua, out: &mut Vec<u8>, value: &Value, level: usize) -> mlua::Result<()> {
     if out.len() > LENGTH_MAX {
-        return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+        return Err(super::memory::exhausted());
     }
     match value {
         Value::String(text) => {

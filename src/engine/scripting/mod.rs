@@ -16,6 +16,7 @@ mod host;
 mod interpreter;
 mod libraries;
 mod long;
+mod memory;
 mod numbers;
 mod patterns;
 mod random;

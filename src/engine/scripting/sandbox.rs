@@ -11,12 +11,10 @@ use parking_lot::Mutex;
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
+use super::memory::{self, MEMORY};
 use super::random::Random;
 use super::source;
 use super::strings;
-
-/// How much memory all scripts together may hold: as much as one string may be long by default (`proto-max-bulk-len`).
-pub(super) const MEMORY: usize = 512 * 1024 * 1024;
 
 const READ_ONLY: &str = "Attempt to modify a readonly table";
 
@@ -433,7 +431,7 @@ impl Sandbox {
                     Ok(Value::String(piece)) if !piece.as_bytes().is_empty() => {
                         text.extend_from_slice(&piece.as_bytes());
                         if text.len() > MEMORY {
-                            return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+                            return Err(memory::exhausted());
                         }
                     }
                     Ok(Value::Nil | Value::String(_)) => break,
@@ -458,7 +456,7 @@ impl Sandbox {
             let times = args.int(2)?;
             let length = usize::try_from(times).unwrap_or(0).checked_mul(text.as_bytes().len());
             if length.is_none_or(|length| length > MEMORY / 2) {
-                return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+                return Err(memory::exhausted());
             }
             rep.call((text, times))
         })

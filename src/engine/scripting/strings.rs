@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
+use super::memory::{self, MEMORY};
 use super::patterns::{Capture, Failure, Matcher, Steps};
-use super::sandbox::MEMORY;
 
 /// Called now and then while a function of Lua's library runs long, as no hook is; an error ends it.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ impl Drop for Calling {
 /// An error if `gsub` has made too much text.
 fn check_size(made: &[u8]) -> mlua::Result<()> {
     if made.len() > MAX_MADE.saturating_sub(WAITING.get().1) {
-        return Err(Thrown::Text(b"not enough memory".to_vec()).into());
+        return Err(memory::exhausted());
     }
     Ok(())
 }
