@@ -111,6 +111,10 @@ const NEGATIVE_TIMEOUT: &str = "ERR timeout is negative";
 /// Not a number, negative, or beyond what 64 bits of milliseconds hold.
 pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result<Option<Deadline>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
+    if let Some(millis) = parse_integer(text).and_then(|seconds| seconds.checked_mul(1000)) {
+        // Exactly, as redis-server's `long double` has it.
+        return deadline(millis, now, version, OUT_OF_RANGE);
+    }
     let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
     let millis = (seconds * 1000.0).ceil();
     // 2^63: the first double that does not fit.
