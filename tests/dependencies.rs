@@ -34,7 +34,7 @@ fn locked(name: &str) -> Vec<&str> {
 }
 
 /// What the library uses itself.
-const DIRECT: [&str; 12] = [
+const DIRECT: [&str; 13] = [
     "bytes",
     "crc",
     "dashmap",
@@ -45,6 +45,7 @@ const DIRECT: [&str; 12] = [
     "num-bigint",
     "parking_lot",
     "slab",
+    "socket2",
     "thiserror",
     "tokio",
 ];
