@@ -66,16 +66,23 @@ pub fn replies(bytes: &[u8], protocol: Protocol) -> Result<usize, String> {
     Ok(count)
 }
 
+/// How many replies these bytes are, of either protocol, if they are complete. What a scalar holds is not looked at: of a
+/// verbatim string and a big number a script says it, whatever it is.
+#[must_use]
+pub fn count(bytes: &[u8]) -> Option<usize> {
+    let (mut rest, mut count) = (bytes, 0);
+    while !rest.is_empty() {
+        rest = &rest[length(rest)?..];
+        count += 1;
+    }
+    Some(count)
+}
+
 /// True if these are complete replies of either protocol, one after the other, or one within the other, as EXEC
 /// gives them when HELLO is among its commands.
 #[must_use]
 pub fn is_mixed(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let Some(first) = length(rest) else { return false };
-        rest = &rest[first..];
-    }
-    true
+    count(bytes).is_some()
 }
 
 /// The length of the reply at the beginning of `bytes`, whatever its protocol.

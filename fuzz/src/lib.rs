@@ -7,6 +7,7 @@
 //! cargo +nightly fuzz run -s none restore fuzz/corpus/restore fuzz/seeds/restore
 //! cargo +nightly fuzz run -s none engine fuzz/corpus/engine fuzz/seeds/engine -- -dict=fuzz/engine.dict
 //! cargo +nightly fuzz run -s none control fuzz/corpus/control fuzz/seeds/control
+//! cargo +nightly fuzz run -s none scripting fuzz/corpus/scripting fuzz/seeds/scripting -- -dict=fuzz/engine.dict
 //! ```
 //!
 //! Nothing here is unsafe, so no sanitizer is needed; without one it is five times as fast.
@@ -14,7 +15,9 @@
 pub mod commands;
 pub mod control;
 pub mod engine;
+pub mod invariants;
 pub mod judge;
 pub mod patterns;
 pub mod requests;
+pub mod scripts;
 pub mod values;

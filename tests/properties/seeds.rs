@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::drivers::{control, engine, patterns, requests, values};
+use super::drivers::{control, engine, patterns, requests, scripts, values};
 
 /// The seeds of a fuzz target with their names.
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
@@ -56,6 +56,16 @@ fn every_seed_of_the_engine_is_answered_with_complete_replies() {
     for (name, seed) in seeds("engine") {
         println!("{name}");
         let decoded = engine::run(&seed);
+        assert!(decoded > 0, "nothing was answered");
+    }
+}
+
+#[test]
+#[cfg(feature = "scripting")]
+fn every_seed_of_the_scripts_leaves_the_interpreter_whole() {
+    for (name, seed) in seeds("scripting") {
+        println!("{name}");
+        let decoded = scripts::run(&seed);
         assert!(decoded > 0, "nothing was answered");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::memory::MEMORY;
 use crate::clients::ClientKey;
 use crate::config::Version;
 use crate::engine::Shell;
@@ -87,9 +88,21 @@ impl Called {
     }
 }
 
-/// How many instructions a script may take where no shell looks at the clock, and the error that ends it: this is some
-/// seconds, about the five after which redis-server calls a script busy.
-const LIMIT: (u64, &str) = (500_000_000, "ERR Script ended by minibroker after 500000000 instructions");
+/// How much scripts may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// After how many instructions a script is ended where no shell looks at the clock.
+    pub instructions: u64,
+    /// How many bytes all scripts together may hold.
+    pub memory: usize,
+}
+
+impl Default for Bounds {
+    /// The instructions take some seconds, about the five after which redis-server calls a script busy.
+    fn default() -> Self {
+        Self { instructions: 500_000_000, memory: MEMORY }
+    }
+}
 
 /// One run of a script.
 #[derive(Clone, Debug)]
@@ -106,10 +119,12 @@ pub(in crate::engine) struct Run {
     pub times_asked: u32,
     /// How many instructions it has run, a few more or less.
     pub instructions: u64,
+    /// After how many it is ended where no shell looks at the clock.
+    pub instructions_max: u64,
     /// When it was looked at first, by the clock of the shell.
     pub started: Option<Duration>,
-    /// After how many instructions it is ended where no shell looks at the clock, and what is said then.
-    pub limit: (u64, &'static str),
+    /// It loads a library.
+    pub loads: bool,
     /// Why and where it has failed.
     pub failure: Option<Failure>,
 }
@@ -124,7 +139,8 @@ impl Run {
             times_asked: 0,
             instructions: 0,
             started: None,
-            limit: LIMIT,
+            loads: false,
+            instructions_max: u64::MAX,
             failure: None,
         }
     }

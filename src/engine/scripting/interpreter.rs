@@ -10,8 +10,7 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{self, Registered};
-use super::host::{Failure, Host, Look, Run, Slot};
-use super::memory::MEMORY;
+use super::host::{Bounds, Failure, Host, Look, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
@@ -23,7 +22,7 @@ use crate::config::Version;
 use crate::resp::{Args, Protocol};
 
 /// So many instructions take about half a second, which redis-server gives a library to load.
-const LOAD_LIMIT: (u64, &str) = (50_000_000, "ERR FUNCTION LOAD timeout");
+const LOAD_INSTRUCTIONS: u64 = 50_000_000;
 
 /// What makes a library.
 type Library = fn(&Lua) -> mlua::Result<Table>;
@@ -34,6 +33,7 @@ pub(super) struct Interpreter<H: Host> {
     slot: Arc<Slot<H>>,
     /// Sees what a script throws where it is thrown.
     handler: Function,
+    bounds: Bounds,
     /// What libraries of functions are loaded with.
     loading: Option<Loading>,
 }
@@ -104,10 +104,10 @@ impl<H: Host> Interpreter<H> {
     pub fn new(
         slot: Arc<Slot<H>>,
         version: Version,
-        random: &Arc<Mutex<Random>>,
+        (random, bounds): (&Arc<Mutex<Random>>, Bounds),
         purpose: Purpose,
     ) -> mlua::Result<Self> {
-        let mut sandbox = Sandbox::new(&Shared { random: Arc::clone(random) })?;
+        let mut sandbox = Sandbox::new(&Shared { random: Arc::clone(random), memory: bounds.memory })?;
         let redis = api::table(&sandbox.lua, &slot, version)?;
         if purpose == Purpose::Scripts {
             api::add_replication_and_debugging(&sandbox.lua, &redis)?;
@@ -128,7 +128,7 @@ impl<H: Host> Interpreter<H> {
             sandbox.add(name, table)?;
         }
         let handler = handler(&sandbox, &slot)?;
-        look_now_and_then(&sandbox, &slot)?;
+        look_now_and_then(&sandbox, &slot, bounds)?;
         let mut loading = match purpose {
             Purpose::Scripts => None,
             Purpose::Functions => Some(Loading::new(&mut sandbox, version)?),
@@ -137,7 +137,7 @@ impl<H: Host> Interpreter<H> {
         if let Some(loading) = &mut loading {
             loading.seen = sandbox.environment.metatable();
         }
-        Ok(Self { sandbox, slot, handler, loading })
+        Ok(Self { sandbox, slot, handler, bounds, loading })
     }
 
     /// Compiles a script.
@@ -199,7 +199,7 @@ impl<H: Host> Interpreter<H> {
             return Ok(Vec::new());
         };
         let mut run = Run::new(ClientKey(usize::MAX), true);
-        run.limit = LOAD_LIMIT;
+        run.loads = true;
         self.begin(run, None);
         *loading.registered.lock() = Some(Vec::new());
         let ran = seen.raw_set("__index", &loading.globals);
@@ -219,6 +219,9 @@ impl<H: Host> Interpreter<H> {
     fn begin(&self, run: Run, function: Option<(&[u8], Args<'_>)>) {
         let host::Inside { run: inside, called, .. } = &mut *self.slot.lock();
         *inside = run;
+        let instructions = self.bounds.instructions;
+        inside.instructions_max =
+            if inside.loads { instructions.min(LOAD_INSTRUCTIONS) } else { instructions };
         match function {
             Some((name, command)) => called.set(name, command),
             None => called.clear(),
@@ -239,7 +242,9 @@ impl<H: Host> Interpreter<H> {
     /// the next script would find none.
     fn collect_much(&self) {
         let Sandbox { lua, .. } = &self.sandbox;
-        if lua.used_memory() > MEMORY / 4 && lua.gc_collect().and_then(|()| lua.gc_collect()).is_err() {
+        if lua.used_memory() > self.bounds.memory / 4
+            && lua.gc_collect().and_then(|()| lua.gc_collect()).is_err()
+        {
             debug_assert!(false, "no finalizer of a script can fail");
         }
     }
@@ -279,16 +284,17 @@ impl<H: Host> Interpreter<H> {
 }
 
 /// Has a script looked at again and again, which may end it.
-fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<()> {
+fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: Bounds) -> mlua::Result<()> {
     /// How often, in instructions: as redis-server.
     const STEP: u32 = 100_000;
+    let step = u32::try_from(bounds.instructions).unwrap_or(STEP).clamp(1, STEP);
     let slot = Arc::clone(slot);
     let look = move || {
         let host::Inside { host, run, called, .. } = &mut *slot.lock();
-        run.instructions += u64::from(STEP);
+        run.instructions += u64::from(step);
         host.look(run, called)
     };
-    let triggers = HookTriggers::new().every_nth_instruction(STEP);
+    let triggers = HookTriggers::new().every_nth_instruction(step);
     let look = move || {
         let mut seen = look();
         if let Look::ServeOthers(shell) = seen {

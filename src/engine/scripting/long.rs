@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::{MappedMutexGuard, MutexGuard};
 
-use super::host::{Called, Look, Run, Slot};
+use super::host::{Bounds, Called, Look, Run, Slot};
 use crate::clients::ClientKey;
 use crate::engine::admission::check_allowed;
 use crate::engine::{Engine, Lent, Shell};
@@ -36,11 +36,23 @@ impl Engine {
         self.shell = Some(shell);
     }
 
+    /// Bounds what scripts may take: how many instructions where no shell looks at the clock, and how many bytes they may
+    /// hold together. For tests, before the first script runs.
+    pub fn bound_scripts(&mut self, instructions: u64, memory: usize) {
+        self.scripts.bounds = Bounds { instructions, memory };
+    }
+
     /// Looks at a script that runs.
     pub(super) fn look_at_script(&mut self, run: &mut Run, called: &Called) -> Look {
         let Some(shell) = &self.shell else {
-            let (limit, text) = run.limit;
-            return if run.instructions < limit { Look::GoOn } else { Look::End(text.to_owned()) };
+            let limit = run.instructions_max;
+            return if run.instructions < limit {
+                Look::GoOn
+            } else if run.loads {
+                Look::End("ERR FUNCTION LOAD timeout".to_owned())
+            } else {
+                Look::End(format!("ERR Script ended by minibroker after {limit} instructions"))
+            };
         };
         let uptime = shell.uptime();
         let lasted = uptime.saturating_sub(*run.started.get_or_insert(uptime));

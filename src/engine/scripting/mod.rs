@@ -44,7 +44,7 @@ use crate::state::State;
 use crate::table::TABLE;
 use cache::Cache;
 use functions::Libraries;
-use host::{Called, Failure, Host, Look, Run, Slot};
+use host::{Bounds, Called, Failure, Host, Look, Run, Slot};
 use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
 
@@ -57,6 +57,7 @@ pub(super) struct Scripts {
     functions: Option<Interpreter<Engine>>,
     libraries: Libraries,
     random: Arc<Mutex<Random>>,
+    bounds: Bounds,
     /// Where the engine is while a script runs; made with the first interpreter.
     slot: Option<Arc<Slot<Engine>>>,
     shell: Option<Arc<dyn Shell>>,
@@ -72,13 +73,15 @@ impl Scripts {
     /// The interpreter of scripts, which is made if there is none.
     fn interpreter(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
         let slot = self.slot();
-        made(&mut self.interpreter, slot, config, &self.random, Purpose::Scripts)
+        let Self { interpreter, random, bounds, .. } = self;
+        made(interpreter, slot, config, (random, *bounds), Purpose::Scripts)
     }
 
     /// The interpreter of functions, which is made if there is none.
     fn functions(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
         let slot = self.slot();
-        made(&mut self.functions, slot, config, &self.random, Purpose::Functions)
+        let Self { functions, random, bounds, .. } = self;
+        made(functions, slot, config, (random, *bounds), Purpose::Functions)
     }
 
     fn slot(&mut self) -> Arc<Slot<Engine>> {
@@ -133,11 +136,11 @@ fn made<'a>(
     interpreter: &'a mut Option<Interpreter<Engine>>,
     slot: Arc<Slot<Engine>>,
     config: &Config,
-    random: &Arc<Mutex<Random>>,
+    (random, bounds): (&Arc<Mutex<Random>>, Bounds),
     purpose: Purpose,
 ) -> Result<&'a Interpreter<Engine>, Error> {
     if interpreter.is_none() {
-        let made = Interpreter::new(slot, config.compat, random, purpose);
+        let made = Interpreter::new(slot, config.compat, (random, bounds), purpose);
         *interpreter = Some(made.map_err(|error| Error::new(format!("ERR {error}")))?);
     }
     interpreter.as_ref().ok_or(Error::new("ERR no interpreter"))

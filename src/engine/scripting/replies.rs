@@ -298,7 +298,7 @@ impl Writer<'_> {
         // Three letters, padded with blanks, as redis-server.
         let given = format.as_bytes();
         let mut format = *b"   ";
-        for (to, from) in format.iter_mut().zip(given.iter()) {
+        for (to, from) in format.iter_mut().zip(up_to_nul(&given)) {
             *to = *from;
         }
         let text = text.as_bytes();

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
-use super::memory::{self, MEMORY};
+use super::memory;
 use super::random::Random;
 use super::source;
 use super::strings;
@@ -82,6 +82,7 @@ pub(super) struct Sandbox {
     pub tostring: Function,
     pub keys: LuaString,
     pub argv: LuaString,
+    memory: usize,
     protected: Arc<OnceLock<Protected>>,
     made: Protected,
 }
@@ -89,6 +90,8 @@ pub(super) struct Sandbox {
 /// What the libraries share.
 pub(super) struct Shared {
     pub random: Arc<Mutex<Random>>,
+    /// How many bytes they may hold together.
+    pub memory: usize,
 }
 
 impl Sandbox {
@@ -97,7 +100,7 @@ impl Sandbox {
     pub fn new(shared: &Shared) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
-        lua.set_memory_limit(MEMORY)?;
+        lua.set_memory_limit(shared.memory)?;
         let native = lua.globals();
         let protected: Arc<OnceLock<Protected>> = Arc::default();
         lua.set_app_data(Arc::clone(&protected));
@@ -111,6 +114,7 @@ impl Sandbox {
             tostring: native.raw_get("tostring")?,
             keys: lua.create_string("KEYS")?,
             argv: lua.create_string("ARGV")?,
+            memory: shared.memory,
             globals,
             environment,
             protected,
@@ -417,6 +421,7 @@ impl Sandbox {
             };
             load_text(lua, text, name)
         })?;
+        let most = self.memory;
         self.replace(&self.globals, "load", move |lua, args| {
             let name = match args.get(2) {
                 None | Some(Value::Nil) => lua.create_string("=(load)")?,
@@ -430,7 +435,7 @@ impl Sandbox {
                 match reader.call::<Value>(()) {
                     Ok(Value::String(piece)) if !piece.as_bytes().is_empty() => {
                         text.extend_from_slice(&piece.as_bytes());
-                        if text.len() > MEMORY {
+                        if text.len() > most {
                             return Err(memory::exhausted());
                         }
                     }
@@ -451,11 +456,12 @@ impl Sandbox {
     /// A string longer than all memory is refused before it is made.
     fn bound_repetition(&self, string: &Table) -> mlua::Result<()> {
         let rep: Function = string.raw_get("rep")?;
+        let most = self.memory;
         self.replace(string, "rep", move |lua, args| {
             let text = lua.create_string(args.text(1)?)?;
             let times = args.int(2)?;
             let length = usize::try_from(times).unwrap_or(0).checked_mul(text.as_bytes().len());
-            if length.is_none_or(|length| length > MEMORY / 2) {
+            if length.is_none_or(|length| length > most / 2) {
                 return Err(memory::exhausted());
             }
             rep.call((text, times))
