@@ -9,6 +9,11 @@ use mlua::{Lua, Value};
 
 use crate::resp::up_to_nul;
 
+/// The name of what is written in Lua here, and not by the script: messages must not tell of it.
+pub(super) const OWN_SOURCE: &str = "=[minibroker]";
+/// What messages that were thrown there begin with.
+const OWN_PLACE: &[u8] = b"[minibroker]:1: ";
+
 /// An error thrown by one of our functions.
 #[derive(Clone, Debug)]
 pub(super) enum Thrown {
@@ -82,10 +87,15 @@ pub(super) fn reply_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result
 
 /// Turns the userdata that stands for an error of ours into what scripts see. Everything else stays as it is.
 pub(super) fn visible(lua: &Lua, value: Value) -> mlua::Result<Value> {
-    match value {
-        Value::Error(error) => Thrown::of(&error).value(lua),
-        other => Ok(other),
-    }
+    let value = match value {
+        Value::Error(error) => Thrown::of(&error).value(lua)?,
+        other => other,
+    };
+    let rest = match &value {
+        Value::String(text) => text.as_bytes().strip_prefix(OWN_PLACE).map(<[u8]>::to_vec),
+        _ => None,
+    };
+    rest.map_or(Ok(value), |rest| lua.create_string(rest).map(Value::String))
 }
 
 /// The end of the script, if this is the error that stands for it.
@@ -134,6 +144,9 @@ pub(super) fn place_above(lua: &Lua, level: i32, not_counted: &[usize]) -> Vec<u
         let place = lua.inspect_stack(at, |frame| {
             let source = frame.source();
             if source.what == "C" && not_counted.contains(&frame.function().to_pointer().addr()) {
+                return None;
+            }
+            if source.source.as_deref() == Some(OWN_SOURCE) {
                 return None;
             }
             let line = frame.current_line();

@@ -79,7 +79,7 @@ impl Loading {
         let call = sandbox.lua.load(
             "local call = ... return function(f, k, a, h) return call(function() return f(k, a) end, h) end",
         );
-        let call = call.call(&sandbox.xpcall)?;
+        let call = call.call(&sandbox.passing.first)?;
         Ok(Self { globals, seen: None, registered, call })
     }
 }
@@ -163,7 +163,7 @@ impl<H: Host> Interpreter<H> {
         self.begin(run, None);
         let result = given.and_then(|()| {
             let _swapped = Swapped::new(&self.slot, host);
-            self.sandbox.xpcall.call::<(bool, Value)>((script, &self.handler))
+            self.sandbox.passing.first.call::<(bool, Value)>((script, &self.handler))
         });
         self.end(result, to, out)
     }
@@ -203,7 +203,8 @@ impl<H: Host> Interpreter<H> {
         self.begin(run, None);
         *loading.registered.lock() = Some(Vec::new());
         let ran = seen.raw_set("__index", &loading.globals);
-        let ran = ran.and_then(|()| self.sandbox.xpcall.call::<(bool, Value)>((function, &self.handler)));
+        let ran =
+            ran.and_then(|()| self.sandbox.passing.first.call::<(bool, Value)>((function, &self.handler)));
         let back = seen.raw_set("__index", &self.sandbox.globals);
         let registered = loading.registered.lock().take().unwrap_or_default();
         let failure = self.slot.lock().run.failure.take();
@@ -323,10 +324,7 @@ fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Func
     let slot = Arc::clone(slot);
     let tostring = sandbox.tostring.clone();
     sandbox.lua.create_function(move |lua, thrown: Value| -> mlua::Result<()> {
-        let place = lua.inspect_stack(1, frame_place).and_then(|(is_function_of_c, place)| {
-            let next = if is_function_of_c { lua.inspect_stack(2, frame_place) } else { None };
-            if is_function_of_c { next.map(|(_, place)| place) } else { Some(place) }
-        });
+        let place = place_of(lua);
         let thrown = errors::visible(lua, thrown)?;
         let (text, counted) = match &thrown {
             Value::Table(_) => replies::thrown_text(&thrown)?,
@@ -338,6 +336,22 @@ fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Func
         slot.lock().run.failure = Some(Failure { text, counted, place });
         Ok(())
     })
+}
+
+/// Where the script has thrown: in the frame on top, or in the next one if that is of a function of C.
+fn place_of(lua: &Lua) -> Option<(String, i64)> {
+    let mut is_below_c = false;
+    for level in 1.. {
+        let (is_of_c, place) = lua.inspect_stack(level, frame_place)?;
+        if place.0 == errors::OWN_SOURCE {
+            continue;
+        }
+        if is_below_c || !is_of_c {
+            return Some(place);
+        }
+        is_below_c = true;
+    }
+    None
 }
 
 /// Whether a frame is of a function that is not Lua's, and its source and line.

@@ -18,6 +18,7 @@ mod libraries;
 mod long;
 mod memory;
 mod numbers;
+mod passing;
 mod patterns;
 mod random;
 mod replies;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::memory;
+use super::passing::Passing;
 use super::random::Random;
 use super::source;
 use super::strings;
@@ -77,9 +78,10 @@ pub(super) struct Sandbox {
     pub globals: Table,
     /// What scripts see.
     pub environment: Table,
-    /// Lua's own `xpcall` and `tostring`.
-    pub xpcall: Function,
+    /// Lua's own `tostring`.
     pub tostring: Function,
+    /// Calls functions so that errors are caught.
+    pub passing: Passing,
     pub keys: LuaString,
     pub argv: LuaString,
     memory: usize,
@@ -110,7 +112,11 @@ impl Sandbox {
         }
         let environment = lua.create_table()?;
         let mut sandbox = Self {
-            xpcall: native.raw_get("xpcall")?,
+            passing: Passing::new(
+                &lua,
+                &native.raw_get("xpcall")?,
+                &native.raw_get::<Table>("coroutine")?.raw_get("yield")?,
+            )?,
             tostring: native.raw_get("tostring")?,
             keys: lua.create_string("KEYS")?,
             argv: lua.create_string("ARGV")?,
@@ -134,6 +140,7 @@ impl Sandbox {
                 "table" => sandbox.replace_insertion(&library)?,
                 "math" => replace_random(&sandbox.lua, &library, &shared.random)?,
                 _ => {
+                    sandbox.replace_create(&library)?;
                     sandbox.replace_wrap(&library)?;
                     sandbox.replace_resume(&library)?;
                 }
@@ -275,10 +282,13 @@ impl Sandbox {
     /// What catches errors: ours are turned into what redis-server throws.
     fn replace_catching(&self, native: &Table) -> mlua::Result<()> {
         let pcall: Function = native.raw_get("pcall")?;
+        let (call, stored) = (self.passing.call.clone(), self.passing.stored());
         self.replace(&self.globals, "pcall", move |lua, args| {
             // redis-server calls what it has put in front of the arguments, if there are none.
-            let args = if args.len() == 0 { lua.pack_multi(true)? } else { args.into_values() };
+            let mut args = if args.len() == 0 { lua.pack_multi(true)? } else { args.into_values() };
+            args.push_front(Value::Function(call.clone()));
             let mut results: MultiValue = pcall.call(args)?;
+            let returned = stored.take();
             if matches!(results.front(), Some(Value::Boolean(false))) {
                 let caught = results.pop_back().unwrap_or(Value::Nil);
                 if let Some(kill) = errors::kill(&caught) {
@@ -297,10 +307,13 @@ impl Sandbox {
                     Some(other) => results.extend([caught, other]),
                     None => results.push_back(caught),
                 }
+            } else {
+                results.extend(returned);
             }
             Ok(results)
         })?;
-        let xpcall = self.xpcall.clone();
+        let xpcall: Function = native.raw_get("xpcall")?;
+        let (storing, stored) = (self.passing.storing.clone(), self.passing.stored());
         self.replace(&self.globals, "xpcall", move |lua, args| {
             let handler = args.any(2)?;
             let handler = lua.create_function(move |lua, thrown: Value| {
@@ -321,12 +334,16 @@ impl Sandbox {
                     },
                 }
             })?;
-            let mut results: MultiValue = xpcall.call((args.value(1), handler))?;
+            let function: Function = storing.call(args.value(1))?;
+            let mut results: MultiValue = xpcall.call((function, handler))?;
+            let returned = stored.take();
             if matches!(results.front(), Some(Value::Boolean(false))) {
                 if let Some(kill) = results.get(1).and_then(errors::kill) {
                     return Err(kill.into());
                 }
                 results.truncate(2);
+            } else {
+                results.extend(returned);
             }
             Ok(results)
         })?;
@@ -355,35 +372,53 @@ impl Sandbox {
 
     fn replace_resume(&self, coroutine: &Table) -> mlua::Result<()> {
         let resume: Function = coroutine.raw_get("resume")?;
+        let stored = self.passing.stored();
         self.replace(coroutine, "resume", move |lua, args| {
             if !matches!(args.get(1), Some(Value::Thread(_))) {
                 return Err(args.wrong(1, "coroutine expected"));
             }
             let mut results: MultiValue = resume.call(args.into_values())?;
+            let returned = stored.take();
             if matches!(results.front(), Some(Value::Boolean(false))) {
                 let caught = results.pop_back().unwrap_or(Value::Nil);
                 if let Some(kill) = errors::kill(&caught) {
                     return Err(kill.into());
                 }
                 results.push_back(errors::visible(lua, caught)?);
+            } else {
+                results.extend(returned);
             }
             Ok(results)
         })
     }
 
+    fn replace_create(&self, coroutine: &Table) -> mlua::Result<()> {
+        let storing = self.passing.storing.clone();
+        self.replace(coroutine, "create", move |lua, args| {
+            let Some(Value::Function(function)) = args.get(1).filter(|value| is_of_lua(value)) else {
+                return Err(args.wrong(1, "Lua function expected"));
+            };
+            lua.pack_multi(lua.create_thread(storing.call(function)?)?)
+        })?;
+        coroutine.raw_set("yield", &self.passing.yields)
+    }
+
     /// What a coroutine throws has the place in front at which it was resumed, if it is a text.
     fn replace_wrap(&self, coroutine: &Table) -> mlua::Result<()> {
         let resume: Function = coroutine.raw_get("resume")?;
+        let (storing, stored) = (self.passing.storing.clone(), self.passing.stored());
         self.replace(coroutine, "wrap", move |lua, args| {
             let Some(Value::Function(function)) = args.get(1).filter(|value| is_of_lua(value)) else {
                 return Err(args.wrong(1, "Lua function expected"));
             };
-            let (thread, resume) = (lua.create_thread(function.clone())?, resume.clone());
+            let (thread, resume) = (lua.create_thread(storing.call(function)?)?, resume.clone());
+            let stored = stored.clone();
             let resumed = lua.create_function(move |lua, mut args: MultiValue| {
                 args.push_front(Value::Thread(thread.clone()));
                 let mut results: MultiValue = resume.call(args)?;
+                let returned = stored.take();
                 if results.pop_front() == Some(Value::Boolean(true)) {
-                    return Ok(results);
+                    return Ok(returned);
                 }
                 let caught = results.pop_back().unwrap_or(Value::Nil);
                 if let Some(kill) = errors::kill(&caught) {
@@ -508,7 +543,9 @@ impl Sandbox {
 
 /// Whether a value is a function that is written in Lua.
 fn is_of_lua(value: &Value) -> bool {
-    matches!(value, Value::Function(function) if function.info().what != "C")
+    let Value::Function(function) = value else { return false };
+    let info = function.info();
+    info.what != "C" && info.source.as_deref() != Some(errors::OWN_SOURCE)
 }
 
 /// What reads a global that is not there.
