@@ -53,8 +53,8 @@ pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
 
 /// Answers how many got the message. Before Redis 7.2 what the publisher itself gets stands in front of the answer.
 fn answer_publish(ctx: &mut Context<'_>, receivers: usize) -> Outcome {
-    // An answer that is not wanted takes nothing along.
-    if ctx.state.config.compat < Version::Redis7_4 && !ctx.client()?.is_muted() {
+    // An answer that is not wanted takes nothing along, and one to a script goes to the script alone.
+    if ctx.state.config.compat < Version::Redis7_4 && !ctx.in_script && !ctx.client()?.is_muted() {
         let pushes = std::mem::take(&mut ctx.client()?.outbox);
         ctx.reply.written(&pushes);
     }

@@ -5,7 +5,7 @@ use super::differences::{self, Difference};
 use super::script::{self, Scenario};
 
 /// The files by the names of the families.
-const FILES: [(&str, &str); 31] = [
+const FILES: [(&str, &str); 32] = [
     ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
     ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
     ("busy_scripts", include_str!("../../tests/comparison/answers/busy_scripts.txt")),
@@ -26,6 +26,7 @@ const FILES: [(&str, &str); 31] = [
     ("protocol", include_str!("../../tests/comparison/answers/protocol.txt")),
     ("pubsub", include_str!("../../tests/comparison/answers/pubsub.txt")),
     ("scripting", include_str!("../../tests/comparison/answers/scripting.txt")),
+    ("scripts_and_others", include_str!("../../tests/comparison/answers/scripts_and_others.txt")),
     ("serialization", include_str!("../../tests/comparison/answers/serialization.txt")),
     ("server", include_str!("../../tests/comparison/answers/server.txt")),
     ("sets", include_str!("../../tests/comparison/answers/sets.txt")),

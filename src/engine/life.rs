@@ -205,7 +205,7 @@ impl Engine {
         args: Args<'_>,
     ) -> Option<(&'static Command, bool)> {
         // After the end of a pause it comes here once more, and is looked at then.
-        let paused = self.must_pause(client, command);
+        let paused = self.must_pause(client, command, args);
         let State { clients, config, faults, .. } = &mut self.state;
         let owner = present(clients.get(client))?;
         let spared = paused || owner.internal;
@@ -306,7 +306,7 @@ impl Engine {
         let (reason, deadline) = if let Some((fault, delay)) = delay {
             self.state.note_fault(client, fault);
             (Reason::Delay, Some(Deadline::not_before(self.state.now + delay)))
-        } else if self.must_pause(client, command) {
+        } else if self.must_pause(client, command, args) {
             (Reason::Pause, None)
         } else {
             return false;
@@ -316,23 +316,30 @@ impl Engine {
     }
 
     /// True if CLIENT PAUSE keeps this command waiting. Monitors are not kept waiting, as they count as replicas.
-    fn must_pause(&self, client: ClientKey, command: &Command) -> bool {
+    fn must_pause(&self, client: ClientKey, command: &Command, args: Args<'_>) -> bool {
         let Some(pause) = self.state.waiters.pause else { return false };
         let exempt = self.state.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
         !pause.until.is_due(self.state.now)
             && !exempt
-            && (!pause.writes_only || self.may_write(client, command))
+            && (!pause.writes_only || self.may_write(client, command, args))
     }
 
     /// True if a command writes, publishes, or runs a transaction that does.
-    fn may_write(&self, client: ClientKey, command: &Command) -> bool {
+    fn may_write(&self, client: ClientKey, command: &Command, args: Args<'_>) -> bool {
+        let may_write = |command: &Command, args| match command.run {
+            Run::Script(kind) => self.script_may_write(kind, command, args),
+            _ => command.may_write(),
+        };
         let State { clients, config, .. } = &self.state;
         match clients.get(client).and_then(|owner| owner.transaction.as_ref()) {
             Some(transaction) if matches!(command.run, Run::Exec) => {
                 let mut queue = transaction.queue.iter();
-                queue.any(|request| TABLE.find(request.args(), config.compat).is_some_and(Command::may_write))
+                queue.any(|request| {
+                    let command = TABLE.find(request.args(), config.compat);
+                    command.is_some_and(|command| may_write(command, request.args()))
+                })
             }
-            _ => command.may_write(),
+            _ => may_write(command, args),
         }
     }
 
@@ -437,6 +444,9 @@ impl Engine {
         };
         if wait.is_none() {
             self.account_for(caller, command, (outcome, script), (start, out));
+            if matches!(command.run, Run::Script(_)) {
+                self.put_pushes_before(caller, (start, out));
+            }
             self.count_run(command);
         }
         if !self.state.clients.monitors.is_empty() {
@@ -449,6 +459,18 @@ impl Engine {
             }
         }
         wait
+    }
+
+    /// Before Redis 7.2 what a script sends to its own client stands in front of its reply, which begins at `start`.
+    #[inline(never)]
+    fn put_pushes_before(&mut self, caller: Caller, (start, out): (usize, &mut Vec<u8>)) {
+        let State { clients, config, .. } = &mut self.state;
+        if config.compat < Version::Redis7_4
+            && let Some(owner) = clients.get_mut(caller.client)
+            && !owner.is_muted()
+        {
+            out.splice(start..start, std::mem::take(&mut owner.outbox));
+        }
     }
 
     /// Accounts for a command that has run or given up: it is counted, and its reply, which stands in the output from
@@ -594,7 +616,7 @@ impl Engine {
             if is_old { narrowed(command, request.args(), (reason, keys.len()), key) } else { None };
         let args = narrowed.as_ref().unwrap_or(&request).args();
         // Before Redis 7.2 a pause does not keep a waiter from being served.
-        if !is_old && self.must_pause(client, command) {
+        if !is_old && self.must_pause(client, command, args) {
             // Faults have looked at it when it came.
             if let Some(owner) = self.state.clients.get_mut(client) {
                 owner.pending_fault.get_or_insert_default();

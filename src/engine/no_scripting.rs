@@ -21,6 +21,11 @@ impl Engine {
         debug_assert!(false, "there are no scripts");
     }
 
+    /// No script writes more than its command may.
+    pub(super) fn script_may_write(&self, _: Script, command: &Command, _: Args<'_>) -> bool {
+        command.may_write()
+    }
+
     /// Answers one of the commands for scripts.
     pub(super) fn script_command(
         &mut self,

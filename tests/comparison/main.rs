@@ -133,6 +133,7 @@ families! {
     pubsub_answers_as_redis_server_does: "pubsub",
     serialized_values_answer_as_redis_server_does: "serialization",
     scripts_answer_as_redis_server_does: "scripting",
+    scripts_and_others_answer_as_redis_server_does: "scripts_and_others",
     server_commands_answer_as_redis_server_does: "server",
     sets_answer_as_redis_server_does: "sets",
     sorted_sets_answer_as_redis_server_does: "sorted_sets",

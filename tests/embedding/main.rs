@@ -19,6 +19,8 @@ mod memory;
 mod on_runtime;
 mod order;
 mod restart;
+#[cfg(feature = "scripting")]
+mod scripts;
 mod settings;
 mod streams;
 mod waits;

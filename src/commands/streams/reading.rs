@@ -7,7 +7,7 @@ use crate::config::Version;
 use crate::data::Deadline;
 use crate::data::value::Type;
 use crate::data::{Stream, StreamId, Value};
-use crate::resp::{Args, OwnedRequest};
+use crate::resp::{Args, OwnedRequest, up_to_nul};
 use crate::spec::{Context, Error, Outcome, numbers};
 use crate::state::Lookup;
 
@@ -199,6 +199,11 @@ impl<'a> ReadOptions<'a> {
             let is = |name: &str| numbers::is_option(option, name);
             match args.get(at + 1) {
                 Some(millis) if is("BLOCK") => {
+                    // Later versions answer at once.
+                    if ctx.in_script && ctx.state.config.compat < Version::Redis7_4 {
+                        let text = b" command is not allowed with BLOCK option from scripts";
+                        return Err(Error::from_bytes([b"ERR ", up_to_nul(&args[0]), text].concat()));
+                    }
                     options.block = true;
                     options.deadline =
                         numbers::deadline_from_millis(millis, ctx.state.now, ctx.state.config.compat)?;

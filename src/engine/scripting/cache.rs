@@ -70,6 +70,11 @@ impl Cache {
         (self.scripts.len(), self.bytes)
     }
 
+    /// What the first line of a script says; none if it has none or is not there.
+    pub fn flags(&self, name: &Name) -> Option<ScriptFlags> {
+        self.scripts.get(name).and_then(|script| script.flags)
+    }
+
     /// The script, which is being used.
     pub fn get(&mut self, name: &Name) -> Option<&Script> {
         let script = self.scripts.get_mut(name)?;

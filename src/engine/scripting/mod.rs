@@ -202,6 +202,20 @@ impl Engine {
         Ok(())
     }
 
+    /// True if the script or function that a command runs may write, as it says itself; of one that says nothing the
+    /// command tells it.
+    pub(super) fn script_may_write(&self, kind: Kind, command: &Command, args: Args<'_>) -> bool {
+        let flags = match kind {
+            Kind::Eval { by_name: true, .. } => {
+                cache::given_name(&args[1]).and_then(|name| self.scripts.cache.flags(&name))
+            }
+            Kind::Eval { .. } => flags::of_script(&args[1]).ok().and_then(|(_, flags)| flags),
+            Kind::Call { .. } => self.scripts.libraries.function(&args[1]).map(|function| function.flags),
+            _ => None,
+        };
+        flags.map_or_else(|| command.may_write(), |flags| !flags.no_writes)
+    }
+
     /// EVAL and its relatives.
     fn eval(
         &mut self,

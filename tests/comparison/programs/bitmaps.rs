@@ -32,7 +32,7 @@ pub fn family() -> Family {
             (2, call("GETBIT", [key(), place()])),
             (4, call("BITCOUNT", [key(), range()])),
             (6, call("BITPOS", [key(), bit(), range()])),
-            (4, call("BITOP", [one_of(&["AND", "OR", "XOR", "xor", "DIFF"]), key(), times(1..4, key())])),
+            (4, call("BITOP", [one_of(&["AND", "OR", "XOR", "xor", "NOR"]), key(), times(1..4, key())])),
             (2, call("BITOP", [words("NOT"), key(), key()])),
             (8, call("BITFIELD", [key(), times(0..4, either([get(), write()]))])),
             (2, call("BITFIELD_RO", [key(), times(0..3, get())])),
