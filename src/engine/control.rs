@@ -47,7 +47,7 @@ impl Until {
 impl Engine {
     /// Answers a test client. Nothing of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
-        let State { clients, config, .. } = &mut self.state;
+        let State { clients, config, .. } = &mut *self.state;
         let Some(owner) = present(clients.get(client)) else { return };
         if let Err(error) = check_allowed(owner, config, &CONTROL, |_| false) {
             return self.refuse_command(client, None, args, &error);
@@ -81,7 +81,7 @@ impl Engine {
         if muted {
             out.truncate(start);
         }
-        let State { clients, config, now, .. } = &mut self.state;
+        let State { clients, config, now, .. } = &mut *self.state;
         clients.put_reply(client, out, start, config, *now);
         if waits {
             self.wait_for_condition(client, args);

@@ -46,7 +46,7 @@ impl Engine {
         command: &Command,
         args: Args<'_>,
     ) -> Option<Error> {
-        let State { clients, config, faults, .. } = &mut self.state;
+        let State { clients, config, faults, .. } = &mut *self.state;
         let owner = clients.get(client).filter(|owner| !owner.internal)?;
         let subject = subject(owner, command, args);
         for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {

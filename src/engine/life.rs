@@ -162,7 +162,7 @@ impl Engine {
     ) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
-            &mut self.state;
+            &mut *self.state;
         let owner = present(clients.get_mut(client))?;
         let command = TABLE.find(args, config.compat);
         if arrives {
@@ -206,7 +206,7 @@ impl Engine {
     ) -> Option<(&'static Command, bool)> {
         // After the end of a pause it comes here once more, and is looked at then.
         let paused = self.must_pause(client, command, args);
-        let State { clients, config, faults, .. } = &mut self.state;
+        let State { clients, config, faults, .. } = &mut *self.state;
         let owner = present(clients.get(client))?;
         let spared = paused || owner.internal;
         let subject = subject(owner, command, args);
@@ -330,7 +330,7 @@ impl Engine {
             Run::Script(kind) => self.script_may_write(kind, command, args),
             _ => command.may_write(),
         };
-        let State { clients, config, .. } = &self.state;
+        let State { clients, config, .. } = &*self.state;
         match clients.get(client).and_then(|owner| owner.transaction.as_ref()) {
             Some(transaction) if matches!(command.run, Run::Exec) => {
                 let mut queue = transaction.queue.iter();
@@ -464,7 +464,7 @@ impl Engine {
     /// Before Redis 7.2 what a script sends to its own client stands in front of its reply, which begins at `start`.
     #[inline(never)]
     fn put_pushes_before(&mut self, caller: Caller, (start, out): (usize, &mut Vec<u8>)) {
-        let State { clients, config, .. } = &mut self.state;
+        let State { clients, config, .. } = &mut *self.state;
         if config.compat < Version::Redis7_4
             && let Some(owner) = clients.get_mut(caller.client)
             && !owner.is_muted()
@@ -522,7 +522,7 @@ impl Engine {
     #[inline(never)]
     pub(super) fn wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
         let Wait { reason, keys, deadline, request, wanted } = wait;
-        let State { clients, waiters, journal, now, .. } = &mut self.state;
+        let State { clients, waiters, journal, now, .. } = &mut *self.state;
         let Some(owner) = present(clients.get_mut(client)) else { return };
         // What a fault or a test client does is recorded as such.
         if !matches!(reason, Reason::Delay | Reason::Condition) {
@@ -570,7 +570,7 @@ impl Engine {
 
     /// Records in the journal, if there is one, why a wait has ended.
     fn note_wakeup(&mut self, client: ClientKey, end: WaitEnd<'_>) {
-        let State { journal, clients, now, .. } = &mut self.state;
+        let State { journal, clients, now, .. } = &mut *self.state;
         journal.record(|journal| {
             let Some(owner) = present(clients.get(client)) else { return };
             let wakeup = match end {
@@ -629,7 +629,7 @@ impl Engine {
             // Nor does it count keys that are found for waiters.
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;
         }
-        let State { clients, waiters, .. } = &mut self.state;
+        let State { clients, waiters, .. } = &mut *self.state;
         let Some(owner) = present(clients.get_mut(client)) else { return };
         let Some(blocked) = &mut owner.blocked else { return };
         if narrowed.is_some() {
@@ -643,7 +643,7 @@ impl Engine {
             waiters.set_deadline(client, blocked, deadline);
         }
         // Those who were passed over have kept their places.
-        let State { clients, waiters, .. } = &mut self.state;
+        let State { clients, waiters, .. } = &mut *self.state;
         if let Some(blocked) = clients.get_mut(client).and_then(|owner| owner.blocked.as_mut())
             && blocked.wanted.is_some()
         {
@@ -711,13 +711,13 @@ impl Engine {
         origin: Origin,
         write: impl FnOnce(&mut Self, Caller, &mut Vec<u8>),
     ) {
-        let State { clients, journal, .. } = &mut self.state;
+        let State { clients, journal, .. } = &mut *self.state;
         let Some((mut out, owner)) = present(clients.take_outbox(client)) else { return };
         let caller = Caller::new(client, origin, owner);
         let start = out.len();
         let outer = journal.record(|journal| journal.begin_answer(client)).flatten();
         write(self, caller, &mut out);
-        let State { clients, config, now, journal, faults, .. } = &mut self.state;
+        let State { clients, config, now, journal, faults, .. } = &mut *self.state;
         journal.record(|journal| {
             let owner = clients.get(client).filter(|owner| owner.close != Close::Now);
             journal.end_answer(outer, owner, (&out[start..], out.len()), *now);

@@ -53,7 +53,7 @@ impl Engine {
     /// A client is gone from now on.
     fn cut(&mut self, client: ClientKey) {
         self.state.kill(client);
-        let State { journal, clients, now, .. } = &mut self.state;
+        let State { journal, clients, now, .. } = &mut *self.state;
         let owner = clients.get(client);
         journal.record(|journal| owner.map(|owner| journal.disconnected(owner, *now)));
         clients.forget(client);

@@ -95,7 +95,8 @@ pub struct Output {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    state: State,
+    /// Apart: a script moves the engine to where its functions find it.
+    state: Box<State>,
     clock: clock::Clock,
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
@@ -116,7 +117,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Time) -> Self {
         Self {
-            state: State::new(config, seed, now),
+            state: Box::new(State::new(config, seed, now)),
             clock: clock::Clock::default(),
             ordered: control::Ordered::default(),
             #[cfg(feature = "scripting")]
@@ -151,7 +152,7 @@ impl Engine {
         self.state.stats.connections += 1;
         let authenticated = self.state.config.requirepass.is_empty();
         let client = self.state.clients.connect(address, authenticated, false, self.state.now);
-        let State { journal, clients, now, .. } = &mut self.state;
+        let State { journal, clients, now, .. } = &mut *self.state;
         let owner = clients.get(client);
         journal.record(|journal| owner.map(|owner| journal.connected(owner, *now)));
         self.notify_condition_waiters();
@@ -178,7 +179,7 @@ impl Engine {
     /// A client has gone.
     pub fn disconnect(&mut self, client: ClientKey, now: Time) {
         self.take_time(now);
-        let State { journal, clients, now, .. } = &mut self.state;
+        let State { journal, clients, now, .. } = &mut *self.state;
         let listed = clients.get(client).filter(|owner| owner.is_listed());
         journal.record(|journal| listed.map(|owner| journal.disconnected(owner, *now)));
         // What was taken for it and is lost with its connection has not been sent.
@@ -235,7 +236,7 @@ impl Engine {
         let mut consumed = 0;
         loop {
             let asleep = self.sleeps();
-            let State { clients, config, stats, .. } = &mut self.state;
+            let State { clients, config, stats, .. } = &mut *self.state;
             let Some(owner) = clients.get_mut(client) else { return (consumed, Flow::Closed) };
             if owner.close != Close::No || owner.ignored {
                 return (bytes.len(), Flow::Closed);

@@ -75,7 +75,7 @@ impl Engine {
                 continue;
             }
             let left_out = std::mem::take(&mut owner.left_out);
-            let State { clients, config, now, .. } = &mut self.state;
+            let State { clients, config, now, .. } = &mut *self.state;
             if left_out > 0 {
                 let line = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
                 clients.deliver(monitor, Encoded::Copied(line.as_bytes()), config, *now);

@@ -7,7 +7,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 use super::arguments::Arguments;
 use super::errors::{self, Thrown, refusal, reply_table};
 use super::host::{Host, Request, Slot};
-use super::replies;
+use super::{memory, replies};
 use crate::config::Version;
 use crate::resp::{Args, Protocol, Span, print_double, print_double_in_full};
 
@@ -236,7 +236,7 @@ fn call<H: Host>(lua: &Lua, slot: &Slot<H>, values: &MultiValue, raises: bool) -
     if let Some(text) = replies::error_of(&reply) {
         return fail(lua, text.to_vec(), true, raises);
     }
-    let value = replies::to_lua(lua, &reply);
+    let value = memory::with_room(lua, reply.len(), || replies::to_lua(lua, &reply));
     let mut inside = slot.lock();
     inside.request.reply = reply;
     if inside.request.reply.len() > KEPT {

@@ -111,6 +111,8 @@ pub(in crate::engine) struct Run {
     pub client: ClientKey,
     /// What the script has asked for its replies.
     pub protocol: Protocol,
+    /// How long its keys and arguments are together.
+    pub bytes: usize,
     /// It may not write.
     pub read_only: bool,
     /// It has written.
@@ -134,6 +136,7 @@ impl Run {
         Self {
             client,
             protocol: Protocol::Resp2,
+            bytes: 0,
             read_only,
             has_written: false,
             times_asked: 0,

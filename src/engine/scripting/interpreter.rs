@@ -11,6 +11,7 @@ use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{self, Registered};
 use super::host::{Bounds, Failure, Host, Look, Run, Slot};
+use super::memory;
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
@@ -159,7 +160,7 @@ impl<H: Host> Interpreter<H> {
         run: Run,
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
-        let given = self.set_globals(keys, arguments);
+        let given = memory::with_room(&self.sandbox.lua, run.bytes, || self.set_globals(keys, arguments));
         self.begin(run, None);
         let result = given.and_then(|()| {
             let _swapped = Swapped::new(&self.slot, host);
@@ -178,7 +179,8 @@ impl<H: Host> Interpreter<H> {
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
         let lua = &self.sandbox.lua;
-        let given = sequence(lua, keys).and_then(|keys| Ok((keys, sequence(lua, arguments)?)));
+        let given =
+            memory::with_room(lua, run.bytes, || Ok((sequence(lua, keys)?, sequence(lua, arguments)?)));
         self.begin(run, Some((name, command)));
         let result = given.and_then(|(keys, arguments)| {
             let call = &self.loading.as_ref().ok_or(mlua::Error::runtime("no functions"))?.call;

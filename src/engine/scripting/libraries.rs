@@ -241,6 +241,10 @@ impl Engine {
         (protocol, out): (Protocol, &mut Vec<u8>),
         finished: &mut Finished,
     ) -> Result<(), Error> {
+        if self.scripts.functions.is_none() {
+            // None was made yet, or it was lost in a panic: then no function of its own is left.
+            self.scripts.flush_libraries(&mut self.state);
+        }
         let found = self.scripts.libraries.function(&args[1]).ok_or(Error::new("ERR Function not found"))?;
         let (function, flags, name) = (found.function.clone(), found.flags, found.name.clone());
         let keys = parse_integer(&args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?;
@@ -248,19 +252,17 @@ impl Engine {
         if read_only && !flags.no_writes {
             return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
         }
-        let mut scripts = std::mem::take(&mut self.scripts);
+        let interpreter = self.scripts.functions.take().ok_or(Error::new("ERR no interpreter"))?;
         let database = self.client(client).map_or(0, |owner| owner.db);
-        let run = Run::new(client, read_only || flags.no_writes);
+        let run = Run { bytes: args.bytes(), ..Run::new(client, read_only || flags.no_writes) };
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
-        let ended = scripts
-            .functions(&self.state.config)
-            .map(|interpreter| interpreter.call(self, (&name, &function, args), given, run, (to, out)));
-        self.scripts = scripts;
+        let ended = interpreter.call(self, (&name, &function, args), given, run, (to, out));
+        self.scripts.functions = Some(interpreter);
         self.end_busy();
         if let Some(owner) = self.state.clients.get_mut(client) {
             owner.db = database;
         }
-        self.end_script(ended?, &String::from_utf8_lossy(&name), finished)
+        self.end_script(ended, &name, finished)
     }
 }

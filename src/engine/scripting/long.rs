@@ -127,7 +127,7 @@ impl Engine {
     ) {
         // The script is in the middle of its own.
         let aside = self.state.journal.set_aside();
-        let State { clients, config, busy, .. } = &mut self.state;
+        let State { clients, config, busy, .. } = &mut *self.state;
         if let (Some(owner), Some(busy)) = (clients.get(client), &*busy) {
             let mut is_refused = false;
             let allowed = check_allowed(owner, config, command, |state| {

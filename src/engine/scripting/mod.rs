@@ -52,10 +52,10 @@ use random::Random;
 /// Everything that is kept of scripts.
 #[derive(Default)]
 pub(super) struct Scripts {
-    interpreter: Option<Interpreter<Engine>>,
+    interpreter: Option<Box<Interpreter<Engine>>>,
     cache: Cache,
     /// Functions have an interpreter of their own: what scripts set there stays there.
-    functions: Option<Interpreter<Engine>>,
+    functions: Option<Box<Interpreter<Engine>>>,
     libraries: Libraries,
     random: Arc<Mutex<Random>>,
     bounds: Bounds,
@@ -134,7 +134,7 @@ impl Scripts {
 }
 
 fn made<'a>(
-    interpreter: &'a mut Option<Interpreter<Engine>>,
+    interpreter: &'a mut Option<Box<Interpreter<Engine>>>,
     slot: Arc<Slot<Engine>>,
     config: &Config,
     (random, bounds): (&Arc<Mutex<Random>>, Bounds),
@@ -142,9 +142,9 @@ fn made<'a>(
 ) -> Result<&'a Interpreter<Engine>, Error> {
     if interpreter.is_none() {
         let made = Interpreter::new(slot, config.compat, (random, bounds), purpose);
-        *interpreter = Some(made.map_err(|error| Error::new(format!("ERR {error}")))?);
+        *interpreter = Some(Box::new(made.map_err(|error| Error::new(format!("ERR {error}")))?));
     }
-    interpreter.as_ref().ok_or(Error::new("ERR no interpreter"))
+    interpreter.as_deref().ok_or(Error::new("ERR no interpreter"))
 }
 
 impl Engine {
@@ -231,37 +231,37 @@ impl Engine {
             return Err(Error::new(NO_SCRIPT));
         }
         let keys = key_count(command_numbers::integer(&args[2])?, args)?;
-        let mut scripts = std::mem::take(&mut self.scripts);
-        let result = (|| {
-            let name = match given {
-                Some(name) => name,
-                None => scripts.load(&args[1], false, &mut self.state)?,
-            };
-            let script = scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
-            let flags = script.flags;
-            if read_only && flags.is_some_and(|flags| !flags.no_writes) {
-                return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
-            }
-            let read_only = read_only || flags.is_some_and(|flags| flags.no_writes);
-            let function = script.function.clone();
-            let interpreter = scripts.interpreter(&self.state.config)?;
-            let database = self.client(client).map_or(0, |owner| owner.db);
-            let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
-            let to = To { protocol, version: self.state.config.compat };
-            let ended = interpreter.eval(self, &function, given, Run::new(client, read_only), (to, out));
-            // What the script has selected is forgotten with it.
-            if let Some(owner) = self.state.clients.get_mut(client) {
-                owner.db = database;
-            }
-            Ok((ended, name))
-        })();
-        self.scripts = scripts;
+        if self.scripts.interpreter.is_none() {
+            // None was made yet, or it was lost in a panic: then no script of its own is left.
+            self.scripts.cache = Cache::default();
+        }
+        let name = match given {
+            Some(name) => name,
+            None => self.scripts.load(&args[1], false, &mut self.state)?,
+        };
+        let script = self.scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
+        let flags = script.flags;
+        if read_only && flags.is_some_and(|flags| !flags.no_writes) {
+            return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+        }
+        let read_only = read_only || flags.is_some_and(|flags| flags.no_writes);
+        let function = script.function.clone();
+        let interpreter = self.scripts.interpreter.take().ok_or(Error::new("ERR no interpreter"))?;
+        let database = self.client(client).map_or(0, |owner| owner.db);
+        let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
+        let to = To { protocol, version: self.state.config.compat };
+        let run = Run { bytes: args.bytes(), ..Run::new(client, read_only) };
+        let ended = interpreter.eval(self, &function, given, run, (to, out));
+        self.scripts.interpreter = Some(interpreter);
+        // What the script has selected is forgotten with it.
+        if let Some(owner) = self.state.clients.get_mut(client) {
+            owner.db = database;
+        }
         self.end_busy();
-        let (ended, name) = result?;
-        self.end_script(ended, &String::from_utf8_lossy(&name), finished)
+        self.end_script(ended, &name, finished)
     }
 
-    fn end_script(&mut self, ended: Ended, name: &str, finished: &mut Finished) -> Result<(), Error> {
+    fn end_script(&mut self, ended: Ended, name: &[u8], finished: &mut Finished) -> Result<(), Error> {
         match ended {
             Ended::Replied(written) => {
                 for error in &written.errors {
@@ -273,6 +273,7 @@ impl Engine {
             Ended::Failed(Failure { mut text, counted, place }) => {
                 text.truncate(up_to_nul(&text).len());
                 if let Some((source, line)) = place {
+                    let name = String::from_utf8_lossy(name);
                     text.extend_from_slice(format!(" script: {name}, on {source}:{line}.").as_bytes());
                 }
                 finished.counted = counted;
@@ -327,7 +328,7 @@ impl Host for Engine {
         }
         let Some(owner) = self.state.clients.get(run.client) else { return Ok(()) };
         let caller = Caller::new(run.client, Origin::Script, owner).with_protocol(run.protocol);
-        let State { journal, clients, config, now, .. } = &mut self.state;
+        let State { journal, clients, config, now, .. } = &mut *self.state;
         journal.record(|journal| {
             let Some(client) = present(clients.get(run.client)) else { return };
             record_command(journal, (client, config, *now), Some(command), args);
