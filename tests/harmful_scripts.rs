@@ -5,14 +5,49 @@
 use minibroker::Broker;
 
 /// Scripts that fail, with what their error contains.
-const HARMFUL: [(&str, &str); 7] = [
-    ("while true do end", "Script ended by minibroker"),
+const HARMFUL: [(&str, &str); 14] = [
     ("local function f() return f() + 1 end return f()", "stack overflow"),
     ("return string.rep('x', 1e10)", "not enough memory"),
+    ("return string.gsub(string.rep('x', 1e6), 'x', string.rep('y', 1e6))", "not enough memory"),
     ("local t = {} t[1] = t return cjson.encode(t)", "excessive nesting"),
     ("local s = '' while true do s = s .. string.rep('y', 1000000) end", "not enough memory"),
+    ("return cjson.decode(string.rep('[', 100000))", "nested"),
+    ("return string.find('x', string.rep('(', 50))", "too many captures"),
+    ("return string.find(string.rep('a', 1000), string.rep('a?', 1000))", "pattern too complex"),
+    ("return tostring(setmetatable({}, {__tostring = tostring}))", "stack overflow"),
+    ("local t = {} setmetatable(t, {__index = t}) return t.x", "loop in gettable"),
+    ("error(setmetatable({}, {__index = error, __tostring = error}))", ""),
+    ("return loadstring(string.rep('(', 1000) .. '1')()", ""),
     ("return redis.call('nosuch')", "Unknown Redis command"),
     ("x = 1", "Attempt to modify a readonly table"),
+];
+
+/// Scripts that would run for ever.
+const ENDLESS: [&str; 9] = [
+    "while true do end",
+    "while true do pcall(function() while true do end end) end",
+    "while true do xpcall(function() while true do end end, function() while true do end end) end",
+    "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+    "coroutine.wrap(function() while true do coroutine.wrap(function() while true do end end)() end end)()",
+    "local co = coroutine.wrap(function() while true do coroutine.yield() end end) while true do co() end",
+    "while true do pcall(error, setmetatable({}, {__index = function() while true do end end})) end",
+    "return string.find(string.rep('a', 100), string.rep('a-', 50) .. 'b')",
+    "return load(function() return ' ' end)",
+];
+
+/// Scripts that have a result, though they are strange.
+const STRANGE: [&str; 11] = [
+    "local t = {} for i = 1, 255 do t = {t} end return t",
+    "local t = {} t[1] = t return cmsgpack.pack(t)",
+    "local n = 0 local function f() n = n + 1 return pcall(f) end f() return n",
+    "local n = 0 local function f() n = n + 1 return xpcall(error, f) end f() return n",
+    "local n = 0 local function f() n = n + 1 return coroutine.wrap(f)() end pcall(f) return n",
+    "return {xpcall(error, function() error('again') end)}",
+    "return {xpcall(error, function(thrown) return nil + thrown end)}",
+    "return {pcall(string.gsub, 'a', 'a', function() return coroutine.yield() end)}",
+    "return {coroutine.resume(coroutine.create(function() return pcall(coroutine.yield) end))}",
+    "return setmetatable({}, {__index = function() error('x') end, __len = error})",
+    "return {pcall(function() return getfenv(0), setfenv(1, {}) end)}",
 ];
 
 #[test]
@@ -26,10 +61,23 @@ fn a_harmful_script_ends_with_an_error_and_the_next_request_is_served() {
 }
 
 #[test]
-fn an_error_in_a_script_within_pcall_in_a_loop_does_not_keep_it_running() {
+fn an_endless_script_is_ended_and_the_next_request_is_served() {
+    let broker = Broker::builder().config("busy-reply-threshold", "50").start().unwrap();
+    for script in ENDLESS {
+        let error = broker.command(["EVAL", script, "0"]).unwrap_err().to_string();
+        assert!(error.contains("Script ended by minibroker"), "{script}: {error}");
+        assert_eq!(broker.command(["PING"]).unwrap(), "PONG", "after {script}");
+    }
+}
+
+#[test]
+fn a_strange_script_is_answered_and_the_next_request_is_served() {
     let broker = Broker::start().unwrap();
-    let script = "while true do pcall(function() while true do end end) end";
-    let error = broker.command(["EVAL", script, "0"]).unwrap_err().to_string();
-    assert!(error.contains("Script ended by minibroker"), "{error}");
-    assert_eq!(broker.command(["PING"]).unwrap(), "PONG");
+    for script in STRANGE {
+        let outcome = broker.command(["EVAL", script, "0"]);
+        if let Err(error) = outcome {
+            panic!("{script}: {error}");
+        }
+        assert_eq!(broker.command(["PING"]).unwrap(), "PONG", "after {script}");
+    }
 }
