@@ -31,22 +31,32 @@ pub fn idle(program: &Program, effort: &Effort, connections: usize) -> Outcome {
 
 /// Keys with a number in their name and a short value.
 pub fn keys(program: &Program, effort: &Effort) -> Outcome {
-    fill(program, effort.items, |number| request(["SET", &format!("key:{number:07}"), "abc"]))
+    fill(program, (effort.items, 1), |number| request(["SET", &format!("key:{number:07}"), "abc"]))
 }
 
 /// Elements of one list.
 pub fn items(program: &Program, effort: &Effort) -> Outcome {
-    fill(program, effort.items, |_| request(["RPUSH", "queue", MESSAGE]))
+    fill(program, (effort.items, 1), |_| request(["RPUSH", "queue", MESSAGE]))
 }
 
-fn fill(program: &Program, count: usize, one: impl Fn(usize) -> Vec<u8>) -> Outcome {
+/// Scripts with one command each.
+pub fn scripts(program: &Program, effort: &Effort) -> Outcome {
+    /// How many: more than an application has, and enough to be seen beside the interpreter.
+    const SCRIPTS: usize = 10_000;
+    fill(program, (effort.items.min(SCRIPTS), 2), |number| {
+        request(["SCRIPT", "LOAD", &format!("return redis.call('GET','key:{number:07}')")])
+    })
+}
+
+/// Sends so many requests, each with an answer of so many lines, and tells what one of them has cost.
+fn fill(program: &Program, (count, lines): (usize, usize), one: impl Fn(usize) -> Vec<u8>) -> Outcome {
     let server = program.start().map_err(io::Error::other)?;
     let (mut connection, mut buffer) = (Connection::open(server.address)?, Buffer::new());
     connection.ask(&request(["PING"]), 1, &mut buffer)?;
     let before = server.memory();
     for from in (0..count).step_by(AT_ONCE) {
         let bytes: Vec<u8> = (from..from + AT_ONCE).flat_map(&one).collect();
-        connection.ask(&bytes, AT_ONCE, &mut buffer)?;
+        connection.ask(&bytes, AT_ONCE * lines, &mut buffer)?;
     }
     Ok(each(before, &server, count))
 }

@@ -72,6 +72,8 @@ pub enum Work {
     Keys,
     /// The elements of a list.
     Items,
+    /// Scripts that are kept.
+    Scripts,
 }
 
 /// What a slice came to, or why it failed.
@@ -79,7 +81,7 @@ pub type Outcome = io::Result<Vec<(Figure, f64)>>;
 
 impl Work {
     pub fn all() -> Vec<Self> {
-        let requests = Command::ALL.into_iter().flat_map(|command| {
+        let requests = Command::ALL.into_iter().chain(Command::SCRIPTS).flat_map(|command| {
             let of_size = move |size| [1, 16, 64].map(|pipeline| Self::Requests(command, pipeline, size));
             command.sizes().iter().flat_map(move |size| of_size(*size))
         });
@@ -101,6 +103,7 @@ impl Work {
             Self::Idle(5000),
             Self::Keys,
             Self::Items,
+            Self::Scripts,
         ];
         requests.chain(fan_out).chain(others).collect()
     }
@@ -129,12 +132,14 @@ impl Work {
             Self::Idle(connections) => format!("idle connection, one of {connections}"),
             Self::Keys => "small key".into(),
             Self::Items => "element of a list".into(),
+            Self::Scripts => "kept script".into(),
         }
     }
 
     /// What is aimed for: a figure, and its ratio to the best of the real servers.
     pub fn aims(&self) -> Vec<(Figure, f64)> {
         match self {
+            Self::Requests(Command::EvalSha(_) | Command::FCall(_), ..) => vec![(Figure::CpuMicros, 1.0)],
             Self::Requests(_, 1, _) => vec![(Figure::CpuMicros, 0.95)],
             Self::Requests(_, 16, _) => vec![(Figure::CpuMicros, 0.75)],
             Self::Requests(..) => vec![(Figure::CpuMicros, 0.50), (Figure::PerSecond, 2.5)],
@@ -154,7 +159,10 @@ impl Work {
 
     /// What the work belongs to in the summary.
     pub fn family(&self) -> Option<String> {
-        let Self::Requests(_, pipeline, size) = self else { return None };
+        let Self::Requests(command, pipeline, size) = self else { return None };
+        if Command::SCRIPTS.contains(command) {
+            return None;
+        }
         let pipeline = if *pipeline == 1 { "no pipeline".into() } else { format!("pipeline {pipeline}") };
         let size = if *size == LARGE { "values of 1 KB" } else { "small values" };
         Some(format!("{pipeline}, {size}"))
@@ -163,7 +171,7 @@ impl Work {
     /// The most rounds that make sense: memory is the same every time, and takes a while to measure.
     pub fn rounds_max(&self) -> usize {
         match self {
-            Self::Idle(_) | Self::Keys | Self::Items => 1,
+            Self::Idle(_) | Self::Keys | Self::Items | Self::Scripts => 1,
             _ => usize::MAX,
         }
     }
@@ -171,7 +179,7 @@ impl Work {
     /// True if it tells something of the loop without a server in it.
     pub fn is_for(&self, kind: Kind) -> bool {
         match self {
-            Self::Idle(_) | Self::Keys | Self::Items => kind != Kind::Bare,
+            Self::Idle(_) | Self::Keys | Self::Items | Self::Scripts => kind != Kind::Bare,
             _ => true,
         }
     }
@@ -199,6 +207,7 @@ impl Work {
             Self::Idle(connections) => memory::idle(program, effort, *connections),
             Self::Keys => memory::keys(program, effort),
             Self::Items => memory::items(program, effort),
+            Self::Scripts => memory::scripts(program, effort),
         }
     }
 }

@@ -15,6 +15,56 @@ const FILL: usize = 100;
 /// How many members and fields there are to choose from.
 const MEMBERS: usize = 64;
 
+/// What a script does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Script {
+    /// It returns 1.
+    One,
+    /// It returns what GET answers.
+    Get,
+    /// The same, the last of ten times.
+    TenGets,
+}
+
+impl Script {
+    const ALL: [Self; 3] = [Self::One, Self::Get, Self::TenGets];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::One => "return 1",
+            Self::Get => "return redis.call('GET',KEYS[1])",
+            Self::TenGets => "for i=1,9 do redis.call('GET',KEYS[1]) end return redis.call('GET',KEYS[1])",
+        }
+    }
+
+    /// The SHA-1 of the text.
+    fn sha1(self) -> &'static str {
+        match self {
+            Self::One => "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+            Self::Get => "620cd258c2c9c88c9d10db67812ccf663d96bdc6",
+            Self::TenGets => "0341863d3d0045e37f6837f6212c5de9ac6c413c",
+        }
+    }
+
+    /// The name of the function that does it.
+    fn function(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Get => "get",
+            Self::TenGets => "ten_gets",
+        }
+    }
+
+    /// A library with all of them.
+    fn library() -> String {
+        let functions = Self::ALL.map(|script| {
+            let (name, text) = (script.function(), script.text());
+            format!("redis.register_function('{name}', function(KEYS) {text} end)\n")
+        });
+        format!("#!lua name=load\n{}", functions.concat())
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
     Ping,
@@ -35,6 +85,8 @@ pub enum Command {
     HSet,
     /// To a channel that nobody is subscribed to.
     Publish,
+    EvalSha(Script),
+    FCall(Script),
 }
 
 /// A request, and its answer.
@@ -66,6 +118,16 @@ impl Command {
         Self::Publish,
     ];
 
+    /// What runs scripts, which is summed up with nothing else.
+    pub const SCRIPTS: [Self; 6] = [
+        Self::EvalSha(Script::One),
+        Self::EvalSha(Script::Get),
+        Self::EvalSha(Script::TenGets),
+        Self::FCall(Script::One),
+        Self::FCall(Script::Get),
+        Self::FCall(Script::TenGets),
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Ping => "PING",
@@ -80,13 +142,19 @@ impl Command {
             Self::XAdd => "XADD",
             Self::HSet => "HSET",
             Self::Publish => "PUBLISH",
+            Self::EvalSha(Script::One) => "EVALSHA of return 1",
+            Self::EvalSha(Script::Get) => "EVALSHA with one GET",
+            Self::EvalSha(Script::TenGets) => "EVALSHA with ten GETs",
+            Self::FCall(Script::One) => "FCALL of return 1",
+            Self::FCall(Script::Get) => "FCALL with one GET",
+            Self::FCall(Script::TenGets) => "FCALL with ten GETs",
         }
     }
 
     /// The sizes of the values that it is measured with.
     pub fn sizes(self) -> &'static [usize] {
         match self {
-            Self::Ping | Self::Queue => &[SMALL],
+            Self::Ping | Self::Queue | Self::EvalSha(_) | Self::FCall(_) => &[SMALL],
             _ => &[SMALL, LARGE],
         }
     }
@@ -116,6 +184,14 @@ impl Command {
                 Exchange::new(&["HSET", key, &format!("field{}", &value[size - 2..]), value], ":0\r\n")
             }),
             Self::Publish => vec![Exchange::new(&["PUBLISH", key, &value], ":0\r\n")],
+            Self::EvalSha(script) | Self::FCall(script) => {
+                let answer = if script == Script::One { b":1\r\n".to_vec() } else { bulk(&value) };
+                let call = match self {
+                    Self::FCall(_) => ["FCALL", script.function()],
+                    _ => ["EVALSHA", script.sha1()],
+                };
+                vec![Exchange::new(&[call[0], call[1], "1", key], answer)]
+            }
         }
     }
 
@@ -147,8 +223,19 @@ pub fn run(server: &Server, effort: &Effort, command: Command, pipeline: usize, 
         } else {
             connection.ask(&request(["DEL", &key]), 1, &mut load.buffer)?;
             let value = "x".repeat(size);
-            if command == Command::Get {
+            if matches!(command, Command::Get | Command::EvalSha(_) | Command::FCall(_)) {
                 connection.ask(&request(["SET", &key, &value]), 1, &mut load.buffer)?;
+            }
+            match command {
+                Command::EvalSha(script) => {
+                    connection.ask(&request(["SCRIPT", "LOAD", script.text()]), 2, &mut load.buffer)?;
+                }
+                Command::FCall(_) => {
+                    let library = Script::library();
+                    let loading = request(["FUNCTION", "LOAD", "REPLACE", &library]);
+                    connection.ask(&loading, 2, &mut load.buffer)?;
+                }
+                _ => {}
             }
             if command == Command::LPop {
                 let each = usize::try_from(max).unwrap_or(usize::MAX) / effort.clients + 2 * pipeline;
