@@ -176,7 +176,8 @@ pub fn ping(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::arity("ping"));
     }
     let message = ctx.args.get(1);
-    if !ctx.reply.is_resp3() && ctx.client()?.is_subscribed() {
+    // A script has a client of its own, which is subscribed to nothing.
+    if !ctx.reply.is_resp3() && !ctx.in_script && ctx.client()?.is_subscribed() {
         ctx.reply.array(2);
         ctx.reply.bulk(b"pong");
         ctx.reply.bulk(message.unwrap_or_default());
