@@ -47,11 +47,47 @@ pub enum Value {
     Push(Vec<Value>),
 }
 
+/// How deep values are read that stand in each other: a script may return more levels than the stack of a thread has room
+/// for.
+const DEEPEST: usize = 256;
+
+/// How many bytes the reply at the beginning takes, however deep it is; `None` if it is incomplete or is not a reply.
+fn length_of(bytes: &[u8]) -> Option<usize> {
+    let (mut at, mut left) = (0, 1_u64);
+    while left > 0 {
+        let rest = bytes.get(at..)?;
+        let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        let (kind, line) = (*rest.first()?, rest.get(1..end)?);
+        let count = || super::parse_integer(line).map(|count| u64::try_from(count).unwrap_or_default());
+        at += end + 2;
+        match kind {
+            b'$' | b'=' | b'!' if line != b"-1" => {
+                at = at.checked_add(usize::try_from(count()?).ok()?)?.checked_add(2)?;
+            }
+            b'*' | b'~' | b'>' => left = left.checked_add(count()?)?,
+            b'%' => left = left.checked_add(count()?.checked_mul(2)?)?,
+            // What it describes follows.
+            b'|' => left = left.checked_add(count()?.checked_mul(2)?)?.checked_add(1)?,
+            _ => {}
+        }
+        left -= 1;
+    }
+    (at <= bytes.len()).then_some(at)
+}
+
 impl Value {
     /// Reads the value at the beginning of `bytes` and returns it with its length; `None` if it is
-    /// incomplete or is not a reply. Recursive, so only for trusted bytes such as the engine's own replies.
+    /// incomplete or is not a reply. In place of what is nested deeper than [`DEEPEST`] levels stands an error.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+        Self::read_nested(bytes, 1)
+    }
+
+    fn read_nested(bytes: &[u8], level: usize) -> Option<(Self, usize)> {
+        if level > DEEPEST {
+            let text = format!("ERR nested deeper than {DEEPEST} levels");
+            return Some((Self::Error(text), length_of(bytes)?));
+        }
         let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
         let (kind, line) = (*bytes.first()?, bytes.get(1..end)?);
         let text = || String::from_utf8_lossy(line).into_owned();
@@ -63,7 +99,7 @@ impl Value {
             let mut left = count;
             while left > 0 {
                 let rest = bytes.get(at..)?;
-                let (value, len) = Self::read(rest)?;
+                let (value, len) = Self::read_nested(rest, level + 1)?;
                 at += len;
                 // An attribute is left out.
                 if rest.first() != Some(&b'|') {

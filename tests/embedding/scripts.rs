@@ -35,6 +35,21 @@ fn the_embedding_program_runs_scripts_and_functions() -> Outcome {
 }
 
 #[test]
+fn a_reply_is_read_256_levels_deep_and_no_deeper() -> Outcome {
+    let broker = Broker::start()?;
+    let deep = "local t = 'deep' for _ = 1, ARGV[1] do t = {t} end return t";
+    let reply = broker.command(["EVAL", deep, "0", "255"])?;
+    assert_eq!(reply.to_string(), format!("{}\"deep\"{}", "[".repeat(255), "]".repeat(255)));
+    let cut = format!("{}(error) ERR nested deeper than 256 levels{}", "[".repeat(256), "]".repeat(256));
+    for script in [deep, "local t = {} t[1] = t return t"] {
+        let reply = broker.command(["EVAL", script, "0", "256"])?;
+        assert_eq!(reply.to_string(), cut);
+        assert!(broker.journal().to_string().contains("=> [[[["), "{}", broker.journal());
+    }
+    Ok(())
+}
+
+#[test]
 fn the_journal_has_the_script_its_commands_and_what_others_get() -> Outcome {
     let broker = Broker::start()?;
     let mut subscriber = Wire::connect(&broker)?;
