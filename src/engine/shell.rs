@@ -13,16 +13,16 @@ pub trait Shell: fmt::Debug + Send + Sync {
     /// The first script is about to run. As long as one is busy the engine is found here.
     fn lend(&self, lent: Arc<dyn Lent>);
 
-    /// How long the shell has been running, by a clock that nobody stops or moves.
+    /// How long the shell has been running, by a clock that a test cannot stop or move.
     fn uptime(&self) -> Duration;
 
-    /// How long the calling thread may run a script that is busy after `threshold`; none if others can end it.
+    /// How long the calling thread may run a script that is busy after `threshold`; none if another client can end it.
     fn longest(&self, threshold: Duration) -> Option<Duration>;
 
     /// Whether scripts are to end, because the broker does.
     fn is_ending(&self) -> bool;
 
-    /// Serves others. It is called again and again while a script is busy, by the thread that runs it.
+    /// Serves other clients. It is called repeatedly while a script is busy, by the thread that runs it.
     fn serve_others(&self);
 }
 

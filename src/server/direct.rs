@@ -1,8 +1,8 @@
 //! Sockets that can be used while the runtime stands still.
 //!
 //! tokio reads and writes a socket when the system has told it that it is ready, and asks the system between two tasks.
-//! In the middle of a task, while [`Directly`] lasts in a thread, a socket that tokio does not know to be ready is tried
-//! all the same. tokio finds later that there is nothing left, and waits.
+//! In the middle of a task, while a [`Directly`] lives in a thread, a socket is also tried if tokio does not know it to be
+//! ready. tokio later finds nothing to read, and waits.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, Read, Write};
@@ -16,7 +16,7 @@ thread_local! {
     static DIRECTLY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// As long as this lives, sockets are tried in this thread.
+/// As long as this lives, sockets are tried without asking tokio in this thread.
 pub(super) struct Directly(());
 
 impl Directly {
@@ -36,12 +36,12 @@ impl Drop for Directly {
     }
 }
 
-/// What is a socket of the system.
+/// A socket of the operating system.
 #[cfg(unix)]
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + std::os::fd::AsFd {}
 #[cfg(unix)]
 impl<S: AsyncRead + AsyncWrite + Unpin + std::os::fd::AsFd> Socket for S {}
-/// What is a socket of the system.
+/// A socket of the operating system.
 #[cfg(windows)]
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + std::os::windows::io::AsSocket {}
 #[cfg(windows)]
@@ -50,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + std::os::windows::io::AsSocket> Socket 
 /// The transport over a socket.
 pub(super) struct OverSocket<S>(pub S);
 
-/// What the system says, or that it is to be asked later.
+/// The result of a system call; pending if it would block.
 fn tried<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
     match result {
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {

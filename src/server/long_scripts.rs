@@ -1,8 +1,8 @@
-//! A script that runs long keeps its thread, and the others are served all the same.
+//! A script that runs long keeps its thread busy; other clients are served meanwhile.
 //!
-//! Whoever needs the engine meanwhile gets it between two calls of the script ([`Shared::engine`]). Where the script runs
-//! in the broker's own thread, nobody else does anything there: the runtime is in the middle of a task. So the script
-//! itself serves the others now and then, see [`Shared::serve_directly`].
+//! A thread that needs the engine meanwhile gets it between two calls of the script ([`Shared::engine`]). Where the script
+//! runs in the broker's own thread no other task can run there: the runtime is in the middle of one. So the script's hook
+//! serves the other clients itself from time to time, see [`Shared::serve_directly`].
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,18 +19,18 @@ use super::direct::Directly;
 use crate::clients::ClientKey;
 use crate::engine::{Engine, Lent, Shell};
 
-/// After so long who waits for the engine looks whether a script keeps it.
-const PATIENCE: Duration = Duration::from_millis(2);
-/// So long a script may take before the broker ends it to be stopped.
-const LAST_CHANCE: Duration = Duration::from_millis(100);
-/// A script that its client runs in its own thread ends after so many times `busy-reply-threshold`. Where the client is all
-/// that there is, as in most tests, nobody could end it.
+/// How often a thread that waits for the engine checks whether a busy script has it.
+const CHECK_INTERVAL: Duration = Duration::from_millis(2);
+/// How long a script may still take when the broker is to be stopped.
+const GRACE_PERIOD: Duration = Duration::from_millis(100);
+/// A script that its client runs in its own thread ends after this many times `busy-reply-threshold`. If there is no other
+/// thread, as in most tests, no client could end it.
 const LONGEST: u32 = 2;
 /// The same where no script is ever busy.
 const LONGEST_WITHOUT: Duration = Duration::from_secs(10);
-/// The script goes on for so long, and for so many times as long as serving others has taken, before they are served
-/// again.
-const PAUSE: (Duration, u32) = (Duration::from_millis(1), 4);
+/// How long the script runs before other clients are served again: at least this long, and this many times as long as
+/// serving them took.
+const RUN_BETWEEN: (Duration, u32) = (Duration::from_millis(1), 4);
 /// How much is read of a connection at a time.
 const READ_SIZE: usize = 16 * 1024;
 
@@ -41,7 +41,7 @@ pub(super) struct LongScripts {
     lent: OnceLock<Arc<dyn Lent>>,
     /// The thread that belongs to the broker.
     own_thread: OnceLock<ThreadId>,
-    /// How many want scripts to end.
+    /// How many callers want scripts to end.
     ending: AtomicU32,
 }
 
@@ -63,7 +63,7 @@ impl LongScripts {
 struct Watch {
     shared: Weak<Shared>,
     started: Instant,
-    /// When others are to be served next.
+    /// When other clients are to be served next.
     next: Mutex<Option<Instant>>,
 }
 
@@ -104,7 +104,7 @@ impl Shell for Watch {
             return;
         }
         shared.serve_directly();
-        *next = Some(Instant::now() + PAUSE.0.max(started.elapsed() * PAUSE.1));
+        *next = Some(Instant::now() + RUN_BETWEEN.0.max(started.elapsed() * RUN_BETWEEN.1));
     }
 }
 
@@ -129,7 +129,7 @@ impl Shared {
             if let Some(engine) = self.long_scripts.engine() {
                 return engine;
             }
-            if let Some(engine) = self.engine.try_lock_for(PATIENCE) {
+            if let Some(engine) = self.engine.try_lock_for(CHECK_INTERVAL) {
                 return MutexGuard::map(engine, |engine| engine);
             }
         }
@@ -152,7 +152,7 @@ impl Shared {
             if self.runs_script(client) {
                 return None;
             }
-            if let Some(guard) = mutex.try_lock_for(PATIENCE) {
+            if let Some(guard) = mutex.try_lock_for(CHECK_INTERVAL) {
                 return Some(guard);
             }
         }
@@ -165,11 +165,11 @@ impl Shared {
 
     /// Returns when no script runs: one that does not end soon is ended.
     pub(super) fn end_scripts(&self) {
-        self.end_scripts_after(LAST_CHANCE);
+        self.end_scripts_after(GRACE_PERIOD);
     }
 
-    fn end_scripts_after(&self, patience: Duration) {
-        if self.engine.try_lock_for(patience).is_some() {
+    fn end_scripts_after(&self, wait: Duration) {
+        if self.engine.try_lock_for(wait).is_some() {
             return;
         }
         let ending = &self.long_scripts.ending;
@@ -178,7 +178,7 @@ impl Shared {
         ending.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// From now on no script runs long.
+    /// From now on every script that runs long is ended.
     pub fn end_scripts_for_ever(&self) {
         self.long_scripts.ending.fetch_add(1, Ordering::AcqRel);
     }

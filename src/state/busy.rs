@@ -1,4 +1,4 @@
-//! A script that has run for longer than `busy-reply-threshold`, and what others are told meanwhile.
+//! A script that has run for longer than `busy-reply-threshold`, and the error that other clients get meanwhile.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::testing::faults::SimulatedState;
 /// The script that keeps the broker busy.
 #[derive(Clone, Debug)]
 pub struct Busy {
-    /// Who has sent it.
+    /// The client that has sent it.
     pub client: ClientKey,
     /// The function that runs, with the command that has called it; none if it is a script of EVAL.
     pub function: Option<(Vec<u8>, OwnedRequest)>,
-    /// It has written: nothing but the end of the broker may end it.
+    /// It has written: only the end of the broker may end it.
     pub has_written: bool,
     /// SCRIPT KILL or FUNCTION KILL has ended it; it has not seen that yet.
     pub killed: bool,
@@ -22,7 +22,7 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// What others are told.
+    /// The error that other clients get.
     #[must_use]
     pub fn error(&self) -> &'static str {
         if self.function.is_some() {

@@ -163,7 +163,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         arity: 2,
         flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
         since: "5.0.0",
-        summary: "Tells the number of this connection.",
+        summary: "Returns the id of this connection.",
         complexity: "O(1)",
         run: Run::Command(client::id),
         ..CONNECTION
@@ -208,7 +208,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         arity: 2,
         flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
         since: "2.6.9",
-        summary: "Tells the name given to this connection.",
+        summary: "Returns the name of this connection.",
         complexity: "O(1)",
         run: Run::Command(client::getname),
         ..CONNECTION

@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::PROPAGATED),
         keys: &[KeySpec::range(1, -1, 1, "RW access").note("notes what was counted")],
         since: "2.8.9",
-        summary: "Tells about how many different elements counters have seen.",
+        summary: "Returns the approximate number of different elements that counters have seen.",
         complexity: "O(N)",
         syntax: "key:key...",
         run: Run::Command(hyperloglog::pfcount),

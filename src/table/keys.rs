@@ -55,7 +55,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO")],
         since: "1.0.0",
-        summary: "Tells what kind of value a key holds.",
+        summary: "Returns the type of the value of a key.",
         complexity: "O(1)",
         syntax: "key:key",
         run: Run::Command(keys::type_),
@@ -115,7 +115,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO access")],
         since: "7.0.0",
-        summary: "Tells in seconds when a key will expire.",
+        summary: "Returns the time at which a key expires, in seconds since the Unix epoch.",
         complexity: "O(1)",
         syntax: "key:key",
         run: Run::Command(keys::expiretime),
@@ -127,7 +127,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO access")],
         since: "7.0.0",
-        summary: "Tells in milliseconds when a key will expire.",
+        summary: "Returns the time at which a key expires, in milliseconds since the Unix epoch.",
         complexity: "O(1)",
         syntax: "key:key",
         run: Run::Command(keys::pexpiretime),
@@ -139,7 +139,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO access")],
         since: "1.0.0",
-        summary: "Tells how many seconds a key has left.",
+        summary: "Returns the seconds until a key expires.",
         complexity: "O(1)",
         syntax: "key:key",
         tips: "nondeterministic_output",
@@ -152,7 +152,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO access")],
         since: "2.6.0",
-        summary: "Tells how many milliseconds a key has left.",
+        summary: "Returns the milliseconds until a key expires.",
         complexity: "O(1)",
         syntax: "key:key",
         tips: "nondeterministic_output",
@@ -378,14 +378,14 @@ const OF_OBJECT: Command = Command {
 const OBJECT_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "encoding",
-        summary: "Tells in which form a value is kept.",
+        summary: "Returns the encoding of a value.",
         run: Run::Command(object::encoding),
         ..OF_OBJECT
     },
     Command {
         name: "freq",
         since: "4.0.0",
-        summary: "Tells how often a key was used, on a logarithmic scale.",
+        summary: "Returns how often a key was used, on a logarithmic scale.",
         run: Run::Command(object::freq),
         ..OF_OBJECT
     },
@@ -403,13 +403,13 @@ const OBJECT_SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "idletime",
-        summary: "Tells for how many seconds a key has not been used.",
+        summary: "Returns the seconds since a key was last used.",
         run: Run::Command(object::idletime),
         ..OF_OBJECT
     },
     Command {
         name: "refcount",
-        summary: "Tells how often a value is referred to.",
+        summary: "Returns the number of references to a value.",
         run: Run::Command(object::refcount),
         ..OF_OBJECT
     },

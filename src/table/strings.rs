@@ -112,7 +112,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO")],
         since: "2.2.0",
-        summary: "Tells the length of a string.",
+        summary: "Returns the length of a string.",
         complexity: "O(1)",
         syntax: "key:key",
         run: Run::Command(strings::strlen),

@@ -43,11 +43,11 @@ pub(in crate::engine) trait Host: Send + 'static {
 
 /// What is to become of a script.
 pub(in crate::engine) enum Look {
-    /// It goes on.
+    /// It continues.
     GoOn,
     /// It ends with this error.
     End(String),
-    /// It goes on when others have been served, and it has been looked at again.
+    /// It continues after other clients have been served and it has been checked again.
     ServeOthers(Arc<dyn Shell>),
 }
 

@@ -1,7 +1,7 @@
-//! Scripts that run long: others are served meanwhile, as far as they may be, and can end them.
+//! Scripts that run long: other clients are answered meanwhile, and can end them.
 //!
-//! After so many instructions each the interpreter asks the host. Once a script has run for `busy-reply-threshold` the
-//! engine is lent: whoever needs it takes it out of the slot between two calls of the script, see [`Lent`].
+//! The interpreter asks the host again and again. Once a script has run for `busy-reply-threshold`
+//! the engine is lent: a thread that needs it locks the slot between two calls of the script, see [`Lent`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,8 @@ impl Lent for Slot<Engine> {
 }
 
 impl Engine {
-    /// Who serves others while a script runs long. Without, a script ends after so many instructions.
+    /// Sets the shell, which serves other clients while a script runs long. Without one a script ends after a number of
+    /// instructions.
     pub fn set_shell(&mut self, shell: Arc<dyn Shell>) {
         self.scripts.shell = Some(Arc::clone(&shell));
         self.shell = Some(shell);
@@ -91,7 +92,7 @@ impl Engine {
     /// A script has ended.
     pub(super) fn end_busy(&mut self) {
         if let Some(busy) = self.state.busy.take() {
-            // What it has been sent meanwhile was left where it was.
+            // Requests that its client has sent meanwhile have not been read.
             self.state.clients.mark(busy.client);
         }
     }
