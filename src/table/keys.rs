@@ -238,7 +238,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RW access update")],
         since: "1.0.0",
-        summary: "Moves a key to another database.",
+        summary: "Takes a key out of this database and puts it into another one.",
         complexity: "O(1)",
         syntax: "key:key db:integer",
         run: Run::Command(keys::move_),

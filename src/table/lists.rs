@@ -99,7 +99,7 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.or(Flags::FAST),
         keys: &[KeySpec::one(1, "RO")],
         since: "1.0.0",
-        summary: "Returns the length of a list.",
+        summary: "Returns how many elements a list has.",
         complexity: "O(1)",
         syntax: "key:key",
         run: Run::Command(lists::llen),
