@@ -65,18 +65,27 @@ fn assert_listed(server: &str, differences: &BTreeMap<(String, String, String), 
     Ok(())
 }
 
-#[test]
-fn minibroker_answers_as_redis_does_but_for_the_listed_differences() -> Tested {
-    for (version, named, column) in [("8.0", "redis-8.0", REDIS_8_0), ("7.0", "redis-7.0", REDIS_7_0)] {
-        let broker = Broker::builder().compat(version.parse()?).start()?;
-        let out = conform(&broker.url(), &[&format!("--differences={named}")])?.with(0).out;
-        let differences = differences(&out);
-        assert_listed(named, &differences)?;
-        let (answers, same) = count(&out, "total", column)?;
-        assert_eq!(answers - same, differences.values().sum::<usize>(), "{out}");
-        assert_eq!(broker.command(["DBSIZE"])?, 0);
-    }
+/// Plays all cases on a broker of this version: all answers that differ are listed.
+fn conforms(version: &str, named: &str, column: usize) -> Tested {
+    let broker = Broker::builder().compat(version.parse()?).start()?;
+    let out = conform(&broker.url(), &[&format!("--differences={named}")])?.with(0).out;
+    let differences = differences(&out);
+    assert_listed(named, &differences)?;
+    let (answers, same) = count(&out, "total", column)?;
+    assert_eq!(answers - same, differences.values().sum::<usize>(), "{out}");
+    assert_eq!(broker.command(["DBSIZE"])?, 0);
     Ok(())
+}
+
+// Two tests, as most of the time passes in waiting.
+#[test]
+fn minibroker_answers_as_redis_8_0_but_for_the_listed_differences() -> Tested {
+    conforms("8.0", "redis-8.0", REDIS_8_0)
+}
+
+#[test]
+fn minibroker_answers_as_redis_7_0_but_for_the_listed_differences() -> Tested {
+    conforms("7.0", "redis-7.0", REDIS_7_0)
 }
 
 #[test]
