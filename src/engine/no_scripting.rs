@@ -17,11 +17,13 @@ impl Engine {
     pub fn bound_scripts(&mut self, _: u64, _: usize) {}
 
     /// No script is ever busy.
+    #[allow(clippy::unused_self)] // As with scripts.
     pub(super) fn run_while_busy(&mut self, _: ClientKey, _: &'static Command, _: Args<'_>) {
         debug_assert!(false, "there are no scripts");
     }
 
     /// No script writes more than its command may.
+    #[allow(clippy::unused_self)] // As with scripts.
     pub(super) fn script_may_write(&self, _: Script, command: &Command, _: Args<'_>) -> bool {
         command.may_write()
     }

@@ -28,14 +28,14 @@ pub enum Transport {
 /// A URL means here what it means to redis-cli (`-u`), or else to redis-py (`from_url`), or else to redis-rs:
 ///
 /// - `redis://s3cret@host` is a password, as redis-cli reads it. `ann:@host` is a user whose password is empty,
-/// `:s3cret@host` the default user: redis-cli would send an empty name, which no server takes.
+///   `:s3cret@host` the default user: redis-cli would send an empty name, which no server takes.
 /// - User and password end at the last `@` before the first of `/`, `?` and `#`; if there is none, at the last of all:
-/// a password may hold these signs as they are, as redis-cli has it.
+///   a password may hold these signs as they are, as redis-cli has it.
 /// - A host that is not there is 127.0.0.1, a port that is not there 6379.
 /// - The database is the path, as redis-cli and redis-rs have it, or else `?db=`, which redis-py knows. What is no
-/// number is refused, as redis-rs does: the others take database 0 for it.
+///   number is refused, as redis-rs does: the others take database 0 for it.
 /// - `user` and `pass` (redis-rs), or `username` and `password` (redis-py), may stand behind the question mark, where
-/// `+` is a space; what stands in front of the host goes before them.
+///   `+` is a space; what stands in front of the host goes before them.
 /// - `unix:` takes a path from the root, all that redis-py and redis-rs take. What stands in front of `@` in
 ///   `unix://ann@/path` is a user, as redis-py has it.
 /// - `redis+unix:` is `unix:`, and `valkey` may stand for `redis`, as redis-rs has it. The scheme may have capitals.

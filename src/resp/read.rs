@@ -77,7 +77,7 @@ fn length_of(bytes: &[u8]) -> Option<usize> {
 
 impl Value {
     /// Reads the value at the beginning of `bytes` and returns it with its length; `None` if it is
-    /// incomplete or is not a reply. In place of what is nested deeper than [`DEEPEST`] levels stands an error.
+    /// incomplete or is not a reply. In place of what is nested deeper than 256 levels stands an error.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         Self::read_nested(bytes, 1)
