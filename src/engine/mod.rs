@@ -101,9 +101,6 @@ pub struct Engine {
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
     scripts: scripting::Scripts,
-    /// Who serves others while a script runs long.
-    #[cfg(feature = "scripting")]
-    shell: Option<std::sync::Arc<dyn Shell>>,
     /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
@@ -122,8 +119,6 @@ impl Engine {
             ordered: control::Ordered::default(),
             #[cfg(feature = "scripting")]
             scripts: scripting::Scripts::default(),
-            #[cfg(feature = "scripting")]
-            shell: None,
             ran: Vec::new(),
         }
     }

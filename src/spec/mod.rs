@@ -54,8 +54,11 @@ pub enum Script {
     Exists,
     /// SCRIPT FLUSH.
     Flush,
-    /// SCRIPT KILL and FUNCTION KILL.
-    Kill,
+    /// SCRIPT KILL, or FUNCTION KILL.
+    Kill {
+        /// It ends a function.
+        function: bool,
+    },
     /// FCALL and FCALL_RO.
     Call {
         /// It may not write.

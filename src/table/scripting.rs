@@ -213,7 +213,7 @@ const SCRIPT_SUBCOMMANDS: &[Command] = &[
         summary: "Ends the running script.",
         complexity: "O(1)",
         tips: "request_policy:all_shards response_policy:one_succeeded",
-        run: Run::Script(Script::Kill),
+        run: Run::Script(Script::Kill { function: false }),
         ..SCRIPTING
     },
     Command {
@@ -283,7 +283,7 @@ const FUNCTION_SUBCOMMANDS: &[Command] = &[
         summary: "Ends the running function.",
         complexity: "O(1)",
         tips: "request_policy:all_shards response_policy:one_succeeded",
-        run: Run::Script(Script::Kill),
+        run: Run::Script(Script::Kill { function: true }),
         ..SCRIPTING
     },
     Command {

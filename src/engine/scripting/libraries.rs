@@ -2,8 +2,7 @@
 
 use super::Scripts;
 use super::functions::{self, Libraries, Library};
-use super::host::Run;
-use super::interpreter::To;
+use super::interpreter::{Purpose, To};
 use crate::clients::ClientKey;
 use crate::config::Version;
 use crate::data::dump::{LibrariesError, dump_libraries, restore_libraries};
@@ -19,7 +18,10 @@ impl Scripts {
     /// Runs the text of a library.
     fn run_library(&mut self, text: &[u8], state: &State) -> Result<Library, Error> {
         let (name, body) = functions::name_and_body(text)?;
-        let functions = self.functions(&state.config)?.load_library(body).map_err(Error::from_bytes)?;
+        let functions = self
+            .interpreter(Purpose::Functions, &state.config)?
+            .load_library(body)
+            .map_err(Error::from_bytes)?;
         if functions.is_empty() {
             return Err(Error::new("ERR No functions registered"));
         }
@@ -242,27 +244,20 @@ impl Engine {
         finished: &mut Finished,
     ) -> Result<(), Error> {
         if self.scripts.functions.is_none() {
-            // None was made yet, or it was lost in a panic: then no function of its own is left.
+            // None was made yet, or it was lost in a panic: then what it has loaded is lost too.
             self.scripts.flush_libraries(&mut self.state);
         }
         let found = self.scripts.libraries.function(&args[1]).ok_or(Error::new("ERR Function not found"))?;
         let (function, flags, name) = (found.function.clone(), found.flags, found.name.clone());
         let keys = parse_integer(&args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?;
         let keys = super::key_count(keys, args)?;
-        if read_only && !flags.no_writes {
-            return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
-        }
-        let interpreter = self.scripts.functions.take().ok_or(Error::new("ERR no interpreter"))?;
-        let database = self.client(client).map_or(0, |owner| owner.db);
-        let run = Run { bytes: args.bytes(), ..Run::new(client, read_only || flags.no_writes) };
+        let read_only = super::is_read_only(read_only, Some(flags))?;
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
-        let ended = interpreter.call(self, (&name, &function, args), given, run, (to, out));
-        self.scripts.functions = Some(interpreter);
-        self.end_busy();
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            owner.db = database;
-        }
+        let ended =
+            self.run_script(Purpose::Functions, (client, args, read_only), |interpreter, host, run| {
+                interpreter.call(host, (&name, &function, args), given, run, (to, out))
+            })?;
         self.end_script(ended, &name, finished)
     }
 }

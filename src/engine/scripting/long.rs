@@ -33,8 +33,7 @@ impl Engine {
     /// Sets the shell, which serves other clients while a script runs long. Without one a script ends after a number of
     /// instructions.
     pub fn set_shell(&mut self, shell: Arc<dyn Shell>) {
-        self.scripts.shell = Some(Arc::clone(&shell));
-        self.shell = Some(shell);
+        self.scripts.shell = Some(shell);
     }
 
     /// Bounds what scripts may take: how many instructions where no shell looks at the clock, and how many bytes they may
@@ -45,7 +44,7 @@ impl Engine {
 
     /// Looks at a script that runs.
     pub(super) fn look_at_script(&mut self, run: &mut Run, called: &Called) -> Look {
-        let Some(shell) = &self.shell else {
+        let Some(shell) = &self.scripts.shell else {
             let limit = run.instructions_max;
             return if run.instructions < limit {
                 Look::GoOn

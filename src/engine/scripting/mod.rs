@@ -44,10 +44,14 @@ use crate::spec::{Error, numbers as command_numbers};
 use crate::state::State;
 use crate::table::TABLE;
 use cache::Cache;
+use flags::ScriptFlags;
 use functions::Libraries;
 use host::{Bounds, Called, Failure, Host, Look, Run, Slot};
 use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
+
+/// What cannot happen: a script that has been compiled is run by the interpreter that has compiled it.
+const NO_INTERPRETER: Error = Error::constant(&"ERR no interpreter");
 
 /// Everything that is kept of scripts.
 #[derive(Default)]
@@ -71,18 +75,21 @@ impl std::fmt::Debug for Scripts {
 }
 
 impl Scripts {
-    /// The interpreter of scripts, which is made if there is none.
-    fn interpreter(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
-        let slot = self.slot();
-        let Self { interpreter, random, bounds, .. } = self;
-        made(interpreter, slot, config, (random, *bounds), Purpose::Scripts)
+    fn interpreter_for(&mut self, purpose: Purpose) -> &mut Option<Box<Interpreter<Engine>>> {
+        match purpose {
+            Purpose::Scripts => &mut self.interpreter,
+            Purpose::Functions => &mut self.functions,
+        }
     }
 
-    /// The interpreter of functions, which is made if there is none.
-    fn functions(&mut self, config: &Config) -> Result<&Interpreter<Engine>, Error> {
-        let slot = self.slot();
-        let Self { functions, random, bounds, .. } = self;
-        made(functions, slot, config, (random, *bounds), Purpose::Functions)
+    /// An interpreter, which is made if there is none.
+    fn interpreter(&mut self, purpose: Purpose, config: &Config) -> Result<&Interpreter<Engine>, Error> {
+        if self.interpreter_for(purpose).is_none() {
+            let made = Interpreter::new(self.slot(), config.compat, (&self.random, self.bounds), purpose);
+            let made = made.map_err(|error| Error::new(format!("ERR {error}")))?;
+            *self.interpreter_for(purpose) = Some(Box::new(made));
+        }
+        self.interpreter_for(purpose).as_deref().ok_or(NO_INTERPRETER)
     }
 
     fn slot(&mut self) -> Arc<Slot<Engine>> {
@@ -105,7 +112,7 @@ impl Scripts {
             return Ok(name);
         }
         let (body, flags) = flags::of_script(text).map_err(Error::from_bytes)?;
-        let compiled = self.interpreter(&state.config)?.compile(body, "@user_script");
+        let compiled = self.interpreter(Purpose::Scripts, &state.config)?.compile(body, "@user_script");
         let function = compiled.map_err(|message| {
             Error::from_bytes([b"ERR Error compiling script (new function): ", &*message].concat())
         })?;
@@ -131,20 +138,6 @@ impl Scripts {
         state.cached_scripts = self.cache.size();
         self.interpreter = None;
     }
-}
-
-fn made<'a>(
-    interpreter: &'a mut Option<Box<Interpreter<Engine>>>,
-    slot: Arc<Slot<Engine>>,
-    config: &Config,
-    (random, bounds): (&Arc<Mutex<Random>>, Bounds),
-    purpose: Purpose,
-) -> Result<&'a Interpreter<Engine>, Error> {
-    if interpreter.is_none() {
-        let made = Interpreter::new(slot, config.compat, (random, bounds), purpose);
-        *interpreter = Some(Box::new(made.map_err(|error| Error::new(format!("ERR {error}")))?));
-    }
-    interpreter.as_deref().ok_or(Error::new("ERR no interpreter"))
 }
 
 impl Engine {
@@ -194,10 +187,7 @@ impl Engine {
             Kind::Functions(kind) => {
                 return self.functions_command(kind, args, &mut Reply::new(out, protocol));
             }
-            Kind::Kill => {
-                let is_function = args[0].eq_ignore_ascii_case(b"function");
-                return self.kill_script(is_function, &mut Reply::new(out, protocol));
-            }
+            Kind::Kill { function } => return self.kill_script(function, &mut Reply::new(out, protocol)),
         }
         Ok(())
     }
@@ -232,33 +222,43 @@ impl Engine {
         }
         let keys = key_count(command_numbers::integer(&args[2])?, args)?;
         if self.scripts.interpreter.is_none() {
-            // None was made yet, or it was lost in a panic: then no script of its own is left.
-            self.scripts.cache = Cache::default();
+            // None was made yet, or it was lost in a panic: then what it has compiled is lost too.
+            self.scripts.flush(&mut self.state);
         }
         let name = match given {
             Some(name) => name,
             None => self.scripts.load(&args[1], false, &mut self.state)?,
         };
         let script = self.scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
-        let flags = script.flags;
-        if read_only && flags.is_some_and(|flags| !flags.no_writes) {
-            return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
-        }
-        let read_only = read_only || flags.is_some_and(|flags| flags.no_writes);
+        let read_only = is_read_only(read_only, script.flags)?;
         let function = script.function.clone();
-        let interpreter = self.scripts.interpreter.take().ok_or(Error::new("ERR no interpreter"))?;
-        let database = self.client(client).map_or(0, |owner| owner.db);
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
-        let run = Run { bytes: args.bytes(), ..Run::new(client, read_only) };
-        let ended = interpreter.eval(self, &function, given, run, (to, out));
-        self.scripts.interpreter = Some(interpreter);
+        let ended =
+            self.run_script(Purpose::Scripts, (client, args, read_only), |interpreter, host, run| {
+                interpreter.eval(host, &function, given, run, (to, out))
+            })?;
+        self.end_script(ended, &name, finished)
+    }
+
+    /// Has an interpreter run a script or function, with the engine as its host.
+    fn run_script(
+        &mut self,
+        purpose: Purpose,
+        (client, args, read_only): (ClientKey, Args<'_>, bool),
+        run: impl FnOnce(&Interpreter<Engine>, &mut Self, Run) -> Ended,
+    ) -> Result<Ended, Error> {
+        // It is out of its place meanwhile, as the engine is borrowed by the script.
+        let interpreter = self.scripts.interpreter_for(purpose).take().ok_or(NO_INTERPRETER)?;
+        let database = self.client(client).map_or(0, |owner| owner.db);
+        let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(client, read_only) });
+        *self.scripts.interpreter_for(purpose) = Some(interpreter);
         // What the script has selected is forgotten with it.
         if let Some(owner) = self.state.clients.get_mut(client) {
             owner.db = database;
         }
         self.end_busy();
-        self.end_script(ended, &name, finished)
+        Ok(ended)
     }
 
     fn end_script(&mut self, ended: Ended, name: &[u8], finished: &mut Finished) -> Result<(), Error> {
@@ -281,6 +281,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a script may only read, as the command or its own flags say. The command may not say so of one that writes.
+fn is_read_only(by_command: bool, flags: Option<ScriptFlags>) -> Result<bool, Error> {
+    let by_flags = flags.map(|flags| flags.no_writes);
+    if by_command && by_flags == Some(false) {
+        return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+    }
+    Ok(by_command || by_flags == Some(true))
 }
 
 /// How many of the arguments are keys.

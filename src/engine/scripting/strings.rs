@@ -71,9 +71,12 @@ fn check_size(made: &[u8]) -> mlua::Result<()> {
     Ok(())
 }
 
+/// Most matches end before it is called the first time, so it is only looked up then.
 fn tick(lua: &Lua) -> impl FnMut() -> mlua::Result<()> {
-    let tick = lua.app_data_ref::<Tick>().map(|tick| Tick::clone(&tick));
-    move || tick.as_ref().map_or(Ok(()), |tick| (tick.0)())
+    || {
+        let tick = lua.app_data_ref::<Tick>().map(|tick| Tick::clone(&tick));
+        tick.map_or(Ok(()), |tick| (tick.0)())
+    }
 }
 
 fn thrown(lua: &Lua, failure: Failure<mlua::Error>) -> mlua::Error {
