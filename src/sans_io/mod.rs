@@ -53,8 +53,6 @@ use crate::resp::Parser;
 pub struct Engine {
     core: engine::Engine,
     connections: BTreeMap<Client, Connection>,
-    /// The clients of the connections.
-    clients: BTreeMap<ClientKey, Client>,
     ready: BTreeSet<Client>,
     now: Time,
 }
@@ -105,7 +103,6 @@ impl Engine {
         Self {
             core: engine::Engine::new(config, seed, now),
             connections: BTreeMap::new(),
-            clients: BTreeMap::new(),
             ready: BTreeSet::new(),
             now,
         }
@@ -122,10 +119,9 @@ impl Engine {
             let reply = [b"-", error.text(), b"\r\n"].concat();
             Refused { reply }
         })?;
-        let client = Client(self.core.client(key).map_or(0, |client| client.id));
+        let client = self.client(key).unwrap_or(Client(0));
         debug_assert!(client.0 > 0, "a client that has just connected has a number");
         self.connections.insert(client, Connection { key, parser: Parser::new(), received: Vec::new() });
-        self.clients.insert(key, client);
         Ok(client)
     }
 
@@ -194,7 +190,6 @@ impl Engine {
 
     fn disconnect_at(&mut self, client: Client, now: Time) {
         if let Some(connection) = self.connections.remove(&client) {
-            self.clients.remove(&connection.key);
             self.core.disconnect(connection.key, now);
             self.finish(now);
         }
@@ -216,6 +211,10 @@ impl Engine {
         debug_assert_ne!(flow, Flow::Again, "a turn without a limit ends with the requests");
     }
 
+    fn client(&self, key: ClientKey) -> Option<Client> {
+        self.core.client(key).map(|client| Client(client.id))
+    }
+
     fn has_output(&self, key: ClientKey) -> bool {
         self.core.client(key).is_some_and(|client| {
             !client.outbox.is_empty() || client.segments.is_some() || client.close != Close::No
@@ -228,7 +227,7 @@ impl Engine {
         while self.core.has_dirty() {
             self.core.take_dirty(&mut dirty);
             for key in dirty.drain(..) {
-                let Some(client) = self.clients.get(&key).copied() else { continue };
+                let Some(client) = self.client(key) else { continue };
                 if self.core.take_resumed(key) {
                     self.run(client, now);
                 }
