@@ -60,7 +60,7 @@ impl Time {
 pub struct Deadline(i64);
 
 impl Deadline {
-    /// So many milliseconds after the Unix epoch.
+    /// This many milliseconds after the Unix epoch.
     #[must_use]
     pub const fn at_millis(millis: i64) -> Self {
         Self(millis)

@@ -49,7 +49,7 @@ pub(super) enum Origin {
     Script,
 }
 
-/// What a command heeds of the client that has sent it, as it was before.
+/// The state of the client that has sent a command, as it was before the command ran.
 #[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools)] // Each is a state of its own.
 pub(super) struct Caller {
@@ -208,12 +208,12 @@ impl Engine {
         let paused = self.must_pause(client, command, args);
         let State { clients, config, faults, .. } = &mut *self.state;
         let owner = present(clients.get(client))?;
-        let spared = paused || owner.internal;
+        let exempt = paused || owner.internal;
         let subject = subject(owner, command, args);
         let mut simulated = None;
         let allowed = check_allowed(owner, config, command, |state| {
             let transaction = owner.transaction.as_deref();
-            if !spared && refuses(state, command, transaction, config.compat) {
+            if !exempt && refuses(state, command, transaction, config.compat) {
                 simulated = faults.simulates(state, &subject);
             }
             simulated.is_some()
@@ -225,7 +225,7 @@ impl Engine {
             self.refuse_command(client, Some(command), args, &error);
             return None;
         }
-        let pending = if spared { PendingFault::default() } else { faults.apply(&subject) };
+        let pending = if exempt { PendingFault::default() } else { faults.apply(&subject) };
         if !pending.is_nothing()
             && let Some(owner) = clients.get_mut(client)
         {
@@ -550,8 +550,8 @@ impl Engine {
         }
     }
 
-    /// Ends the wait of a client: its command runs, runs again, or is answered without. Then the client goes on with its
-    /// requests, unless it waits again.
+    /// Ends the wait of a client: its command runs, runs again, or is answered without. Then the client's next requests
+    /// are run, unless it waits again.
     pub(super) fn end_wait(&mut self, client: ClientKey, end: WaitEnd<'_>) {
         let Some(blocked) = self.state.resume(client) else { return };
         self.note_wakeup(client, end);

@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// As [`Engine::stop`], but one client stays.
-    pub(super) fn stop_but(&mut self, spared: Option<ClientKey>, now: Time) -> Vec<ClientKey> {
+    pub(super) fn stop_but(&mut self, exempt: Option<ClientKey>, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
         if self.state.availability.is_stopped() {
             return Vec::new();
@@ -74,10 +74,10 @@ impl Engine {
         self.state.availability.stop();
         self.state.end_pauses();
         self.state.journal.record(|journal| journal.stopped(self.state.now));
-        let others = self.state.clients.iter().filter(|(key, _)| Some(*key) != spared);
+        let others = self.state.clients.iter().filter(|(key, _)| Some(*key) != exempt);
         let others: Vec<ClientKey> = others.map(|(key, _)| key).collect();
-        let spared = spared.and_then(|spared| self.client(spared)).map(|spared| Filter::id(spared.id));
-        let meant = spared.into_iter().fold(Filter::all(), Filter::except);
+        let exempt = exempt.and_then(|exempt| self.client(exempt)).map(|exempt| Filter::id(exempt.id));
+        let meant = exempt.into_iter().fold(Filter::all(), Filter::except);
         let mut cut = self.kill_clients(&meant, now);
         // Those that were being cut off already are gone as well.
         for client in others {
@@ -98,11 +98,11 @@ impl Engine {
     /// As [`Engine::restart`], but one client stays.
     pub(super) fn restart_but(
         &mut self,
-        spared: Option<ClientKey>,
+        exempt: Option<ClientKey>,
         keeps_data: bool,
         now: Time,
     ) -> Vec<ClientKey> {
-        let cut = self.stop_but(spared, now);
+        let cut = self.stop_but(exempt, now);
         self.state.restart(keeps_data);
         #[cfg(feature = "scripting")]
         self.scripts.restart(keeps_data, &mut self.state);

@@ -23,7 +23,7 @@ enum Timer {
     Clients,
     /// A test client has waited for a state for as long as it may.
     Condition,
-    /// what a test client has ordered for some time ends.
+    /// What a test client has ordered for some time ends.
     Order,
 }
 

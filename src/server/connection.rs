@@ -176,14 +176,14 @@ impl Connection {
         if self.in_memory {
             return;
         }
-        // Whoever has it takes the turn.
+        // The thread that holds a lock takes the turn.
         let (Some(mut input), Some(io)) = (self.input.try_lock(), self.io.try_lock()) else { return };
         let waker = io.task.clone();
         let mut context = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
         let mut locked = LockedConnection { connection: self, shared, io, inline: None };
         let step = input.take_steps(&mut locked, &mut context, buffer);
         if step == Step::End {
-            // Whoever ends with its last request is answered all the same.
+            // A client that closes behind its last request still gets the reply.
             locked.io.flush(self.client, shared);
             locked.io.closed = true;
             // The other end hears of it now, the engine when the task can run.

@@ -12,12 +12,12 @@ pub(super) fn exhausted() -> mlua::Error {
     Thrown::Text(b"not enough memory".to_vec()).into()
 }
 
-/// How many bytes a byte of a reply or a request takes at most as a value of Lua, generously: a status of four bytes is a
-/// table with a field.
+/// How many bytes of memory a byte of a reply or a request takes at most as a value of Lua, generously: a status of four
+/// bytes becomes a table with a field.
 const GROWTH: usize = 64;
 
-/// Makes values from so many bytes. As long as they fit by far the limit is lifted meanwhile: under a limit every single
-/// step of mlua is a protected call, which takes several times as long.
+/// Makes values of Lua from this many bytes. If they fit easily, the limit is lifted meanwhile: under a limit each step of
+/// mlua is a protected call, which takes several times as long.
 pub(super) fn with_room<R>(
     lua: &Lua,
     bytes: usize,

@@ -265,7 +265,7 @@ fn unpack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
     Ok(MultiValue::from_vec(results))
 }
 
-/// So many bytes from a place on, if they are there.
+/// This many bytes from an offset on, if there are enough.
 fn part(data: &[u8], at: usize, size: usize) -> Option<&[u8]> {
     data.get(at..at.checked_add(size)?)
 }
