@@ -187,8 +187,8 @@ mod tests {
         Ok((engine, client))
     }
 
-    fn run(engine: &mut Engine, client: ClientKey, line: &str, shell: Time) {
-        engine.execute(client, OwnedRequest::new(line.split(' ')).args(), shell);
+    fn run(engine: &mut Engine, key: ClientKey, line: &str, shell: Time) {
+        engine.execute(key, OwnedRequest::new(line.split(' ')).args(), shell);
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
                 turns += 1;
                 let passed = engine.state.now.since(START).as_millis();
                 assert_eq!(passed, u128::from(KEYS) - engine.state.database().len() as u128);
-                let waits = engine.client(waiter).is_some_and(|owner| owner.blocked.is_some());
+                let waits = engine.client(waiter).is_some_and(|client| client.blocked.is_some());
                 assert!(passed == 1500 || waits == (passed < 1500), "{passed}");
             }
             assert!(turns > 3, "{turns}");

@@ -46,17 +46,17 @@ impl Until {
 
 impl Engine {
     /// Answers a test client. Nothing of this is recorded or counted: it is not what the test is about.
-    pub(super) fn control(&mut self, client: ClientKey, args: Args<'_>, may_block: bool) {
+    pub(super) fn control(&mut self, key: ClientKey, args: Args<'_>, may_block: bool) {
         let State { clients, config, .. } = &mut *self.state;
-        let Some(owner) = present(clients.get(client)) else { return };
-        if let Err(error) = check_allowed(owner, config, &CONTROL, |_| false) {
-            return self.refuse_command(client, None, args, &error);
+        let Some(client) = present(clients.get(key)) else { return };
+        if let Err(error) = check_allowed(client, config, &CONTROL, |_| false) {
+            return self.refuse_command(key, None, args, &error);
         }
-        let (database, muted) = (owner.db, owner.is_muted());
+        let (database, muted) = (client.db, client.is_muted());
         // The embedding program is no connection that could wait.
-        let may_block = may_block && !owner.internal;
-        let Some((mut out, owner)) = present(clients.take_outbox(client)) else { return };
-        let protocol = owner.protocol;
+        let may_block = may_block && !client.internal;
+        let Some((mut out, client)) = present(clients.take_outbox(key)) else { return };
+        let protocol = client.protocol;
         let start = out.len();
         let reply = Reply::new(&mut out, protocol);
         let state = &mut self.state;
@@ -65,7 +65,7 @@ impl Engine {
             args,
             reply,
             state,
-            client,
+            client: key,
             command: &CONTROL,
             may_block,
             in_script: false,
@@ -82,12 +82,12 @@ impl Engine {
             out.truncate(start);
         }
         let State { clients, config, now, .. } = &mut *self.state;
-        clients.put_reply(client, out, start, config, *now);
+        clients.put_reply(key, out, start, config, *now);
         if waits {
-            self.wait_for_condition(client, args);
+            self.wait_for_condition(key, args);
         }
         if let Some(order) = order {
-            self.obey(client, order);
+            self.obey(key, order);
         }
     }
 
@@ -172,12 +172,12 @@ impl Engine {
         [self.ordered.stop, self.ordered.refusal].into_iter().flatten().filter_map(Until::time).min()
     }
 
-    fn wait_for_condition(&mut self, client: ClientKey, args: Args<'_>) {
-        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
-        let Some((condition, within)) = present(control::condition(args, owner.db).ok()) else { return };
+    fn wait_for_condition(&mut self, key: ClientKey, args: Args<'_>) {
+        let Some(client) = present(self.state.clients.get_mut(key)) else { return };
+        let Some((condition, within)) = present(control::condition(args, client.db).ok()) else { return };
         let until = self.state.real_now + within;
-        self.wait(client, args, Wait::without_keys(Reason::Condition, None));
-        self.state.waiters.add_condition_waiter(client, condition, until);
+        self.wait(key, args, Wait::without_keys(Reason::Condition, None));
+        self.state.waiters.add_condition_waiter(key, condition, until);
     }
 
     /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.

@@ -42,18 +42,18 @@ impl Engine {
     #[cfg(feature = "scripting")]
     pub(super) fn refused_in_script(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         command: &Command,
         args: Args<'_>,
     ) -> Option<Error> {
         let State { clients, config, faults, .. } = &mut *self.state;
-        let owner = clients.get(client).filter(|owner| !owner.internal)?;
-        let subject = subject(owner, command, args);
+        let client = clients.get(key).filter(|client| !client.internal)?;
+        let subject = subject(client, command, args);
         for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
             if refuses(state, command, None, config.compat)
                 && let Some(fault) = faults.simulates(state, &subject)
             {
-                self.state.note_fault(client, fault);
+                self.state.note_fault(key, fault);
                 return Some(Error::new(state.error()));
             }
         }

@@ -66,16 +66,16 @@ pub(super) struct Caller {
 
 impl Caller {
     #[inline]
-    pub(super) fn new(client: ClientKey, origin: Origin, owner: &Client) -> Self {
+    pub(super) fn new(key: ClientKey, origin: Origin, client: &Client) -> Self {
         Self {
-            client,
+            client: key,
             origin,
-            protocol: owner.protocol,
-            database: owner.db,
-            muted: owner.is_muted(),
-            closing: owner.close != Close::No,
-            no_touch: owner.no_touch,
-            internal: owner.internal,
+            protocol: client.protocol,
+            database: client.db,
+            muted: client.is_muted(),
+            closing: client.close != Close::No,
+            no_touch: client.no_touch,
+            internal: client.internal,
         }
     }
 
@@ -126,9 +126,9 @@ impl Engine {
     // read there before they have been written, which costs as much as a short command.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    pub(super) fn receive(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
+    pub(super) fn receive(&mut self, key: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
-        self.begin(client, args, true);
+        self.begin(key, args, true);
         // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
@@ -142,11 +142,11 @@ impl Engine {
     /// The first steps of a request, in the order of redis-server's `processCommand`; `arrives` unless it has been held.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn begin(&mut self, client: ClientKey, args: Args<'_>, arrives: bool) {
-        match self.admit(client, args, arrives) {
+    fn begin(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) {
+        match self.admit(key, args, arrives) {
             None => {}
-            Some((command, true)) => self.run_request(client, Origin::Request, command, args),
-            Some((command, false)) => self.hold_or_run(client, command, args),
+            Some((command, true)) => self.run_request(key, Origin::Request, command, args),
+            Some((command, false)) => self.hold_or_run(key, command, args),
         }
     }
 
@@ -156,41 +156,41 @@ impl Engine {
     #[allow(clippy::inline_always)] // See `receive`.
     fn admit(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         args: Args<'_>,
         arrives: bool,
     ) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
             &mut *self.state;
-        let owner = present(clients.get_mut(client))?;
+        let client = present(clients.get_mut(key))?;
         let command = TABLE.find(args, config.compat);
         if arrives {
-            journal.record(|journal| record_command(journal, (owner, config, *now), command, args));
+            journal.record(|journal| record_command(journal, (client, config, *now), command, args));
         }
-        owner.last_interaction = *now;
-        *keeps_expired = paused && !owner.internal;
+        client.last_interaction = *now;
+        *keeps_expired = paused && !client.internal;
         let Some(command) = command else {
-            self.refuse_unknown(client, args);
+            self.refuse_unknown(key, args);
             return None;
         };
-        owner.last_command = Some(command.index());
+        client.last_command = Some(command.index());
         if !command.accepts_in(config.compat, args.len()) {
-            self.refuse_command(client, Some(command), args, &Error::arity(&command.full_name()));
+            self.refuse_command(key, Some(command), args, &Error::arity(&command.full_name()));
             return None;
         }
         if busy.is_some() {
-            self.run_while_busy(client, command, args);
+            self.run_while_busy(key, command, args);
             return None;
         }
         if faults.are_of_commands() {
-            return self.admit_with_faults(client, command, args);
+            return self.admit_with_faults(key, command, args);
         }
-        if let Err(error) = check_allowed(owner, config, command, |_| false) {
-            self.refuse_command(client, Some(command), args, &error);
+        if let Err(error) = check_allowed(client, config, command, |_| false) {
+            self.refuse_command(key, Some(command), args, &error);
             return None;
         }
-        Some((command, owner.transaction.is_none() && waiters.pause.is_none()))
+        Some((command, client.transaction.is_none() && waiters.pause.is_none()))
     }
 
     /// As [`Engine::admit`] as long as there are faults, for a command that is there and has as many arguments as it needs.
@@ -200,19 +200,19 @@ impl Engine {
     #[inline(never)]
     fn admit_with_faults(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         command: &'static Command,
         args: Args<'_>,
     ) -> Option<(&'static Command, bool)> {
         // After the end of a pause it comes here once more, and is looked at then.
-        let paused = self.must_pause(client, command, args);
+        let paused = self.must_pause(key, command, args);
         let State { clients, config, faults, .. } = &mut *self.state;
-        let owner = present(clients.get(client))?;
-        let exempt = paused || owner.internal;
-        let subject = subject(owner, command, args);
+        let client = present(clients.get(key))?;
+        let exempt = paused || client.internal;
+        let subject = subject(client, command, args);
         let mut simulated = None;
-        let allowed = check_allowed(owner, config, command, |state| {
-            let transaction = owner.transaction.as_deref();
+        let allowed = check_allowed(client, config, command, |state| {
+            let transaction = client.transaction.as_deref();
             if !exempt && refuses(state, command, transaction, config.compat) {
                 simulated = faults.simulates(state, &subject);
             }
@@ -220,16 +220,16 @@ impl Engine {
         });
         if let Err(error) = allowed {
             if let Some(fault) = simulated {
-                self.state.note_fault(client, fault);
+                self.state.note_fault(key, fault);
             }
-            self.refuse_command(client, Some(command), args, &error);
+            self.refuse_command(key, Some(command), args, &error);
             return None;
         }
         let pending = if exempt { PendingFault::default() } else { faults.apply(&subject) };
         if !pending.is_nothing()
-            && let Some(owner) = clients.get_mut(client)
+            && let Some(client) = clients.get_mut(key)
         {
-            owner.pending_fault = Some(Box::new(pending));
+            client.pending_fault = Some(Box::new(pending));
         }
         Some((command, false))
     }
@@ -237,23 +237,23 @@ impl Engine {
     /// Answers a request that names no command.
     #[cold]
     #[inline(never)]
-    fn refuse_unknown(&mut self, client: ClientKey, args: Args<'_>) {
+    fn refuse_unknown(&mut self, key: ClientKey, args: Args<'_>) {
         if is_from_browser(&args[0]) {
-            return self.state.kill(client);
+            return self.state.kill(key);
         }
         let busy = self.state.busy.as_ref().map(|busy| busy.error());
         let is_control = is_control(&self.state.config, args);
         if is_control && busy.is_none() {
-            return self.control(client, args, true);
+            return self.control(key, args, true);
         }
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            owner.last_command = None;
+        if let Some(client) = self.state.clients.get_mut(key) {
+            client.last_command = None;
         }
         let error = match busy {
             Some(busy) if is_control => Error::new(busy),
             _ => explain_unknown(args, self.state.config.compat),
         };
-        self.refuse_command(client, None, args, &error);
+        self.refuse_command(key, None, args, &error);
     }
 
     /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
@@ -261,28 +261,28 @@ impl Engine {
     #[inline(never)]
     pub(super) fn refuse_command(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         command: Option<&Command>,
         args: Args<'_>,
         error: &Error,
     ) {
-        self.feed_monitors(client, command, args, false);
+        self.feed_monitors(key, command, args, false);
         let mut text = error.text().to_vec();
         if let Some(command) = command {
             self.state.stats.command(command.index()).rejected += 1;
         }
         if command.is_some_and(|command| matches!(command.run, Run::Exec)) {
-            self.discard(client);
+            self.discard(key);
             let cause = String::from_utf8_lossy(text.strip_prefix(b"ERR ").unwrap_or(&text)).into_owned();
             text = format!("EXECABORT Transaction discarded because of: {cause}").into_bytes();
         }
-        if let Some(owner) = self.state.clients.get_mut(client)
-            && let Some(transaction) = &mut owner.transaction
+        if let Some(client) = self.state.clients.get_mut(key)
+            && let Some(transaction) = &mut client.transaction
         {
             transaction.failed = true;
         }
         self.state.stats.error(&text);
-        self.reply(client, Origin::Request, |_, caller, out| {
+        self.reply(key, Origin::Request, |_, caller, out| {
             if !caller.muted {
                 Reply::new(out, caller.protocol).error(&text);
             }
@@ -292,46 +292,46 @@ impl Engine {
     /// What follows the admission of a command that something may keep from running at once, and what follows a delay or a
     /// pause.
     #[inline(never)]
-    pub(super) fn hold_or_run(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        if self.hold_command(client, command, args) || self.end_by_fault(client, command, args) {
+    pub(super) fn hold_or_run(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) {
+        if self.hold_command(key, command, args) || self.end_by_fault(key, command, args) {
             return;
         }
-        self.run_or_queue(client, command, args);
+        self.run_or_queue(key, command, args);
     }
 
     /// A fault delays a command, and then CLIENT PAUSE keeps it waiting, even if it would only be queued; true if so.
-    fn hold_command(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
-        let Some(owner) = present(self.state.clients.get(client)) else { return false };
-        let delay = owner.pending_fault.as_ref().and_then(|pending| pending.hold);
+    fn hold_command(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
+        let Some(client) = present(self.state.clients.get(key)) else { return false };
+        let delay = client.pending_fault.as_ref().and_then(|pending| pending.hold);
         let (reason, deadline) = if let Some((fault, delay)) = delay {
-            self.state.note_fault(client, fault);
+            self.state.note_fault(key, fault);
             (Reason::Delay, Some(Deadline::not_before(self.state.now + delay)))
-        } else if self.must_pause(client, command, args) {
+        } else if self.must_pause(key, command, args) {
             (Reason::Pause, None)
         } else {
             return false;
         };
-        self.wait(client, args, Wait::without_keys(reason, deadline));
+        self.wait(key, args, Wait::without_keys(reason, deadline));
         true
     }
 
     /// True if CLIENT PAUSE keeps this command waiting. Monitors are not kept waiting, as they count as replicas.
-    fn must_pause(&self, client: ClientKey, command: &Command, args: Args<'_>) -> bool {
+    fn must_pause(&self, key: ClientKey, command: &Command, args: Args<'_>) -> bool {
         let Some(pause) = self.state.waiters.pause else { return false };
-        let exempt = self.state.clients.get(client).is_some_and(|owner| owner.internal || owner.monitor);
+        let exempt = self.state.clients.get(key).is_some_and(|client| client.internal || client.monitor);
         !pause.until.is_due(self.state.now)
             && !exempt
-            && (!pause.writes_only || self.may_write(client, command, args))
+            && (!pause.writes_only || self.may_write(key, command, args))
     }
 
     /// True if a command writes, publishes, or runs a transaction that does.
-    fn may_write(&self, client: ClientKey, command: &Command, args: Args<'_>) -> bool {
+    fn may_write(&self, key: ClientKey, command: &Command, args: Args<'_>) -> bool {
         let may_write = |command: &Command, args| match command.run {
             Run::Script(kind) => self.script_may_write(kind, command, args),
             _ => command.may_write(),
         };
         let State { clients, config, .. } = &*self.state;
-        match clients.get(client).and_then(|owner| owner.transaction.as_ref()) {
+        match clients.get(key).and_then(|client| client.transaction.as_ref()) {
             Some(transaction) if matches!(command.run, Run::Exec) => {
                 let mut queue = transaction.queue.iter();
                 queue.any(|request| {
@@ -345,35 +345,35 @@ impl Engine {
 
     /// A fault refuses a command that is not held, or no longer, or closes the connection; true if so. What it does to the
     /// reply it does when that is complete.
-    fn end_by_fault(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
-        let Some(owner) = present(self.state.clients.get_mut(client)) else { return true };
-        match owner.pending_fault.take().and_then(|pending| pending.then) {
+    fn end_by_fault(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
+        let Some(client) = present(self.state.clients.get_mut(key)) else { return true };
+        match client.pending_fault.take().and_then(|pending| pending.then) {
             None => false,
             Some((fault, Consequence::Error(text))) => {
-                self.state.note_fault(client, fault);
-                self.refuse_command(client, Some(command), args, &Error::from_bytes(text.into()));
+                self.state.note_fault(key, fault);
+                self.refuse_command(key, Some(command), args, &Error::from_bytes(text.into()));
                 true
             }
             Some((fault, Consequence::Disconnect)) => {
-                self.state.disconnect_by_fault(client, fault);
+                self.state.disconnect_by_fault(key, fault);
                 true
             }
             lost @ Some((_, Consequence::LoseReply(_))) => {
-                owner.pending_fault = Some(Box::new(PendingFault { hold: None, then: lost }));
+                client.pending_fault = Some(Box::new(PendingFault { hold: None, then: lost }));
                 false
             }
         }
     }
 
     /// Between MULTI and EXEC a command is queued; else it runs.
-    fn run_or_queue(&mut self, client: ClientKey, command: &'static Command, args: Args<'_>) {
-        let in_transaction = self.state.clients.get(client).is_some_and(|owner| owner.transaction.is_some());
+    fn run_or_queue(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) {
+        let in_transaction = self.state.clients.get(key).is_some_and(|client| client.transaction.is_some());
         if !in_transaction || command.flags.contains(Flags::RUNS_IN_MULTI) {
-            return self.run_request(client, Origin::Request, command, args);
+            return self.run_request(key, Origin::Request, command, args);
         }
-        self.reply(client, Origin::Request, |engine, caller, out| {
-            if let Some(owner) = engine.state.clients.get_mut(client)
-                && let Some(transaction) = &mut owner.transaction
+        self.reply(key, Origin::Request, |engine, caller, out| {
+            if let Some(client) = engine.state.clients.get_mut(key)
+                && let Some(transaction) = &mut client.transaction
             {
                 transaction.bytes += args.bytes() + args.len() * COUNTED_ARGUMENT;
                 transaction.queue.push(args.to_owned());
@@ -387,10 +387,10 @@ impl Engine {
     /// Runs a command of a client that is not in the middle of EXEC, and has the client wait if it finds nothing.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn run_request(&mut self, client: ClientKey, origin: Origin, command: &'static Command, args: Args<'_>) {
-        self.reply(client, origin, |engine, caller, out| {
+    fn run_request(&mut self, key: ClientKey, origin: Origin, command: &'static Command, args: Args<'_>) {
+        self.reply(key, origin, |engine, caller, out| {
             if let Some(wait) = engine.run(caller, command, args, out) {
-                engine.wait(client, args, *wait);
+                engine.wait(key, args, *wait);
             }
         });
     }
@@ -466,10 +466,10 @@ impl Engine {
     fn put_pushes_before(&mut self, caller: Caller, (start, out): (usize, &mut Vec<u8>)) {
         let State { clients, config, .. } = &mut *self.state;
         if config.compat < Version::Redis7_4
-            && let Some(owner) = clients.get_mut(caller.client)
-            && !owner.is_muted()
+            && let Some(client) = clients.get_mut(caller.client)
+            && !client.is_muted()
         {
-            out.splice(start..start, std::mem::take(&mut owner.outbox));
+            out.splice(start..start, std::mem::take(&mut client.outbox));
         }
     }
 
@@ -487,9 +487,9 @@ impl Engine {
         let nested = caller.origin == Origin::Script;
         self.state.stats.commands += 1;
         let mut muted = false;
-        if let Some(owner) = self.state.clients.get_mut(caller.client) {
-            owner.commands += u64::from(!nested);
-            muted = owner.is_muted() && !nested;
+        if let Some(client) = self.state.clients.get_mut(caller.client) {
+            client.commands += u64::from(!nested);
+            muted = client.is_muted() && !nested;
         }
         let stats = self.state.stats.command(command.index());
         stats.calls += 1;
@@ -520,18 +520,18 @@ impl Engine {
     /// A client waits from now on, with a command that is run when the wait ends.
     #[cold]
     #[inline(never)]
-    pub(super) fn wait(&mut self, client: ClientKey, args: Args<'_>, wait: Wait) {
+    pub(super) fn wait(&mut self, key: ClientKey, args: Args<'_>, wait: Wait) {
         let Wait { reason, keys, deadline, request, wanted } = wait;
         let State { clients, waiters, journal, now, .. } = &mut *self.state;
-        let Some(owner) = present(clients.get_mut(client)) else { return };
+        let Some(client) = present(clients.get_mut(key)) else { return };
         // What a fault or a test client does is recorded as such.
         if !matches!(reason, Reason::Delay | Reason::Condition) {
-            journal.record(|journal| journal.blocked(owner, reason, &keys, deadline, *now));
+            journal.record(|journal| journal.blocked(client, reason, &keys, deadline, *now));
         }
         let request = request.unwrap_or_else(|| args.to_owned());
-        let mut blocked = waiters.add(client, reason, owner.db, keys, deadline, request);
+        let mut blocked = waiters.add(key, reason, client.db, keys, deadline, request);
         blocked.wanted = wanted;
-        owner.blocked = Some(blocked);
+        client.blocked = Some(blocked);
     }
 
     /// Serves the clients whose keys have got a value.
@@ -552,27 +552,27 @@ impl Engine {
 
     /// Ends the wait of a client: its command runs, runs again, or is answered without. Then the client's next requests
     /// are run, unless it waits again.
-    pub(super) fn end_wait(&mut self, client: ClientKey, end: WaitEnd<'_>) {
-        let Some(blocked) = self.state.resume(client) else { return };
-        self.note_wakeup(client, end);
+    pub(super) fn end_wait(&mut self, client_key: ClientKey, end: WaitEnd<'_>) {
+        let Some(blocked) = self.state.resume(client_key) else { return };
+        self.note_wakeup(client_key, end);
         match end {
-            WaitEnd::Ready { key, arrival } => self.run_again(client, *blocked, (key, arrival)),
-            WaitEnd::PauseOver | WaitEnd::DelayOver => self.run_held(client, blocked.request.args(), end),
-            WaitEnd::Condition => self.control(client, blocked.request.args(), false),
-            WaitEnd::GivenUp(answer) => self.give_up(client, &blocked, answer),
+            WaitEnd::Ready { key, arrival } => self.run_again(client_key, *blocked, (key, arrival)),
+            WaitEnd::PauseOver | WaitEnd::DelayOver => self.run_held(client_key, blocked.request.args(), end),
+            WaitEnd::Condition => self.control(client_key, blocked.request.args(), false),
+            WaitEnd::GivenUp(answer) => self.give_up(client_key, &blocked, answer),
         }
-        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
-        owner.resumed = owner.blocked.is_none();
-        if owner.resumed {
-            self.state.clients.mark_resumed(client);
+        let Some(client) = present(self.state.clients.get_mut(client_key)) else { return };
+        client.resumed = client.blocked.is_none();
+        if client.resumed {
+            self.state.clients.mark_resumed(client_key);
         }
     }
 
     /// Records in the journal, if there is one, why a wait has ended.
-    fn note_wakeup(&mut self, client: ClientKey, end: WaitEnd<'_>) {
+    fn note_wakeup(&mut self, client_key: ClientKey, end: WaitEnd<'_>) {
         let State { journal, clients, now, .. } = &mut *self.state;
         journal.record(|journal| {
-            let Some(owner) = present(clients.get(client)) else { return };
+            let Some(client) = present(clients.get(client_key)) else { return };
             let wakeup = match end {
                 WaitEnd::Ready { key, .. } => Wakeup::Key(key.into()),
                 WaitEnd::PauseOver => Wakeup::PauseOver,
@@ -581,33 +581,33 @@ impl Engine {
                 WaitEnd::GivenUp(Answer::Unblocked) => Wakeup::Unblocked,
                 WaitEnd::Condition => return,
             };
-            journal.unblocked(owner, &wakeup, *now);
+            journal.unblocked(client, &wakeup, *now);
         });
     }
 
     /// Runs a command that a fault or CLIENT PAUSE has held, for the first time.
-    fn run_held(&mut self, client: ClientKey, args: Args<'_>, end: WaitEnd<'_>) {
+    fn run_held(&mut self, key: ClientKey, args: Args<'_>, end: WaitEnd<'_>) {
         let after_delay = matches!(end, WaitEnd::DelayOver);
         let paused = self.is_paused();
-        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
-        owner.resumed = false;
+        let Some(client) = present(self.state.clients.get_mut(key)) else { return };
+        client.resumed = false;
         if after_delay {
             // The delay is over, whatever the command waits for next.
-            owner.pending_fault.get_or_insert_default().hold = None;
+            client.pending_fault.get_or_insert_default().hold = None;
             self.state.keeps_expired = paused;
         }
         // What faults have looked at before is not looked at once more; but while a script is busy every command is asked.
-        if owner.pending_fault.is_none() || self.state.busy.is_some() {
-            return self.begin(client, args, false);
+        if client.pending_fault.is_none() || self.state.busy.is_some() {
+            return self.begin(key, args, false);
         }
         if let Some(command) = present(TABLE.find(args, self.state.config.compat)) {
-            self.hold_or_run(client, command, args);
+            self.hold_or_run(key, command, args);
         }
     }
 
     /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it finds nothing
     /// still, it waits on, with the deadline that it had.
-    fn run_again(&mut self, client: ClientKey, blocked: Blocked, (key, arrival): (&[u8], u64)) {
+    fn run_again(&mut self, client_key: ClientKey, blocked: Blocked, (key, arrival): (&[u8], u64)) {
         let Blocked { request, deadline, reason, keys, wanted, .. } = blocked;
         let version = self.state.config.compat;
         let Some(command) = present(TABLE.find(request.args(), version)) else { return };
@@ -616,46 +616,46 @@ impl Engine {
             if is_old { narrowed(command, request.args(), (reason, keys.len()), key) } else { None };
         let args = narrowed.as_ref().unwrap_or(&request).args();
         // Before Redis 7.2 a pause does not keep a waiter from being served.
-        if !is_old && self.must_pause(client, command, args) {
+        if !is_old && self.must_pause(client_key, command, args) {
             // Faults have looked at it when it came.
-            if let Some(owner) = self.state.clients.get_mut(client) {
-                owner.pending_fault.get_or_insert_default();
+            if let Some(client) = self.state.clients.get_mut(client_key) {
+                client.pending_fault.get_or_insert_default();
             }
-            return self.wait(client, args, Wait::without_keys(Reason::Pause, None));
+            return self.wait(client_key, args, Wait::without_keys(Reason::Pause, None));
         }
         let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
-        self.run_request(client, Origin::Again, command, args);
+        self.run_request(client_key, Origin::Again, command, args);
         if is_old {
             // Nor does it count keys that are found for waiters.
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;
         }
         let State { clients, waiters, .. } = &mut *self.state;
-        let Some(owner) = present(clients.get_mut(client)) else { return };
-        let Some(blocked) = &mut owner.blocked else { return };
+        let Some(client) = present(clients.get_mut(client_key)) else { return };
+        let Some(blocked) = &mut client.blocked else { return };
         if narrowed.is_some() {
             // It waits on for all that it has asked for.
-            if let Some(blocked) = owner.blocked.take() {
-                waiters.remove(client, &blocked);
+            if let Some(blocked) = client.blocked.take() {
+                waiters.remove(client_key, &blocked);
             }
             let args = request.args();
-            self.wait(client, args, Wait { reason, keys, deadline, request: None, wanted });
+            self.wait(client_key, args, Wait { reason, keys, deadline, request: None, wanted });
         } else {
-            waiters.set_deadline(client, blocked, deadline);
+            waiters.set_deadline(client_key, blocked, deadline);
         }
         // Those who were passed over have kept their places.
         let State { clients, waiters, .. } = &mut *self.state;
-        if let Some(blocked) = clients.get_mut(client).and_then(|owner| owner.blocked.as_mut())
+        if let Some(blocked) = clients.get_mut(client_key).and_then(|client| client.blocked.as_mut())
             && blocked.wanted.is_some()
         {
-            waiters.keep_place(client, blocked, key, arrival);
+            waiters.keep_place(client_key, blocked, key, arrival);
         }
     }
 
     /// Answers the command of a client that waits no longer without having got anything.
-    fn give_up(&mut self, client: ClientKey, blocked: &Blocked, answer: Answer) {
+    fn give_up(&mut self, key: ClientKey, blocked: &Blocked, answer: Answer) {
         let command = TABLE.find(blocked.request.args(), self.state.config.compat);
         let Some(command) = present(command) else { return };
-        self.reply(client, Origin::Again, |engine, caller, out| {
+        self.reply(key, Origin::Again, |engine, caller, out| {
             let start = out.len();
             let mut reply = Reply::new(out, caller.protocol);
             let outcome = match (answer, blocked.reason) {
@@ -683,21 +683,21 @@ impl Engine {
     fn unblock(&mut self, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let (id, answer) = client::unblock(args)?;
         let clients = &self.state.clients;
-        let waits = |client: &ClientKey| {
-            let blocked = clients.get(*client).and_then(|owner| owner.blocked.as_ref());
+        let waits = |key: &ClientKey| {
+            let blocked = clients.get(*key).and_then(|client| client.blocked.as_ref());
             blocked.is_some_and(|blocked| blocked.reason.is_of_command())
         };
         let found = id.and_then(|id| clients.by_id(id)).filter(waits);
-        if let Some(client) = found {
-            self.end_wait(client, WaitEnd::GivenUp(answer));
+        if let Some(key) = found {
+            self.end_wait(key, WaitEnd::GivenUp(answer));
         }
         reply.integer(found.is_some().into());
         Ok(())
     }
 
     /// Whether a fault delays a command of this client.
-    pub(super) fn is_delayed(&self, client: ClientKey) -> bool {
-        let blocked = self.state.clients.get(client).and_then(|owner| owner.blocked.as_ref());
+    pub(super) fn is_delayed(&self, key: ClientKey) -> bool {
+        let blocked = self.state.clients.get(key).and_then(|client| client.blocked.as_ref());
         blocked.is_some_and(|blocked| blocked.reason == Reason::Delay)
     }
 
@@ -707,34 +707,34 @@ impl Engine {
     #[allow(clippy::inline_always)] // See `receive`.
     pub(super) fn reply(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         origin: Origin,
         write: impl FnOnce(&mut Self, Caller, &mut Vec<u8>),
     ) {
         let State { clients, journal, .. } = &mut *self.state;
-        let Some((mut out, owner)) = present(clients.take_outbox(client)) else { return };
-        let caller = Caller::new(client, origin, owner);
+        let Some((mut out, client)) = present(clients.take_outbox(key)) else { return };
+        let caller = Caller::new(key, origin, client);
         let start = out.len();
-        let outer = journal.record(|journal| journal.begin_answer(client)).flatten();
+        let outer = journal.record(|journal| journal.begin_answer(key)).flatten();
         write(self, caller, &mut out);
         let State { clients, config, now, journal, faults, .. } = &mut *self.state;
         journal.record(|journal| {
-            let owner = clients.get(client).filter(|owner| owner.close != Close::Now);
-            journal.end_answer(outer, owner, (&out[start..], out.len()), *now);
+            let client = clients.get(key).filter(|client| client.close != Close::Now);
+            journal.end_answer(outer, client, (&out[start..], out.len()), *now);
         });
-        clients.put_reply(client, out, start, config, *now);
+        clients.put_reply(key, out, start, config, *now);
         if faults.are_of_commands() {
-            self.lose_reply(client, start);
+            self.lose_reply(key, start);
         }
     }
 
     /// Cuts off the reply of a client if a fault says so, once it is there.
     #[cold]
     #[inline(never)]
-    fn lose_reply(&mut self, client: ClientKey, start: usize) {
-        let owner = self.state.clients.get(client);
-        if owner.is_some_and(|owner| owner.blocked.is_none() && owner.pending_fault.is_some()) {
-            self.state.lose_reply(client, start);
+    fn lose_reply(&mut self, key: ClientKey, start: usize) {
+        let client = self.state.clients.get(key);
+        if client.is_some_and(|client| client.blocked.is_none() && client.pending_fault.is_some()) {
+            self.state.lose_reply(key, start);
         }
     }
 }

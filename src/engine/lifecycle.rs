@@ -51,12 +51,12 @@ impl Engine {
     }
 
     /// A client is gone from now on.
-    fn cut(&mut self, client: ClientKey) {
-        self.state.kill(client);
+    fn cut(&mut self, key: ClientKey) {
+        self.state.kill(key);
         let State { journal, clients, now, .. } = &mut *self.state;
-        let owner = clients.get(client);
-        journal.record(|journal| owner.map(|owner| journal.disconnected(owner, *now)));
-        clients.forget(client);
+        let client = clients.get(key);
+        journal.record(|journal| client.map(|client| journal.disconnected(client, *now)));
+        clients.forget(key);
     }
 
     /// Stops the broker: all clients are cut off, and no connections are accepted until [`Engine::restart`]. Those who were
@@ -115,40 +115,40 @@ impl Engine {
     pub fn hold(&mut self, filter: &Filter, direction: Direction, now: Time) -> Vec<Held> {
         self.take_time(now);
         let mut held = Vec::new();
-        for client in self.state.clients_of(filter) {
-            if let Some(owner) = self.state.clients.get_mut(client) {
-                *direction.stops(owner) += 1;
-                held.push(Held { client, id: owner.id });
+        for key in self.state.clients_of(filter) {
+            if let Some(client) = self.state.clients.get_mut(key) {
+                *direction.stops(client) += 1;
+                held.push(Held { client: key, id: client.id });
             }
-            self.state.clients.mark(client);
+            self.state.clients.mark(key);
         }
         held
     }
 
     /// True if a client is not to be written to. One that is being cut off gets nothing anyway.
     #[must_use]
-    pub fn is_writing_stopped(&self, client: ClientKey) -> bool {
-        self.client(client).is_some_and(|owner| owner.writing_stops > 0)
+    pub fn is_writing_stopped(&self, key: ClientKey) -> bool {
+        self.client(key).is_some_and(|client| client.writing_stops > 0)
     }
 
     /// True if a client is not to be read from.
     #[must_use]
-    pub fn is_reading_stopped(&self, client: ClientKey) -> bool {
-        self.client(client).is_some_and(|owner| owner.reading_stops > 0)
+    pub fn is_reading_stopped(&self, key: ClientKey) -> bool {
+        self.client(key).is_some_and(|client| client.reading_stops > 0)
     }
 
     /// Resumes reading from these clients, or writing to them, unless they are gone or something else stops it.
     pub fn release(&mut self, held: &[Held], direction: Direction, now: Time) {
         self.take_time(now);
         for held in held {
-            let Some(owner) = self.state.clients.get_mut(held.client).filter(|owner| owner.id == held.id)
+            let Some(client) = self.state.clients.get_mut(held.client).filter(|client| client.id == held.id)
             else {
                 continue;
             };
-            let stops = direction.stops(owner);
+            let stops = direction.stops(client);
             *stops = stops.saturating_sub(1);
-            if owner.reading_stops == 0 && std::mem::take(&mut owner.stalled) {
-                owner.resumed = true;
+            if client.reading_stops == 0 && std::mem::take(&mut client.stalled) {
+                client.resumed = true;
             }
             self.state.clients.mark(held.client);
         }

@@ -146,12 +146,12 @@ impl Engine {
         self.take_time(now);
         self.state.stats.connections += 1;
         let authenticated = self.state.config.requirepass.is_empty();
-        let client = self.state.clients.connect(address, authenticated, false, self.state.now);
+        let key = self.state.clients.connect(address, authenticated, false, self.state.now);
         let State { journal, clients, now, .. } = &mut *self.state;
-        let owner = clients.get(client);
-        journal.record(|journal| owner.map(|owner| journal.connected(owner, *now)));
+        let client = clients.get(key);
+        journal.record(|journal| client.map(|client| journal.connected(client, *now)));
         self.notify_condition_waiters();
-        Ok(client)
+        Ok(key)
     }
 
     /// Counts a connection that is not served: there are `maxclients` already, or the system has no file left for it. The
@@ -172,18 +172,18 @@ impl Engine {
     }
 
     /// A client has gone.
-    pub fn disconnect(&mut self, client: ClientKey, now: Time) {
+    pub fn disconnect(&mut self, key: ClientKey, now: Time) {
         self.take_time(now);
         let State { journal, clients, now, .. } = &mut *self.state;
-        let listed = clients.get(client).filter(|owner| owner.is_listed());
-        journal.record(|journal| listed.map(|owner| journal.disconnected(owner, *now)));
+        let listed = clients.get(key).filter(|client| client.is_listed());
+        journal.record(|journal| listed.map(|client| journal.disconnected(client, *now)));
         // What was taken for it and is lost with its connection has not been sent.
-        let lost = clients.get(client).map_or(0, |owner| owner.in_flight as u64);
+        let lost = clients.get(key).map_or(0, |client| client.in_flight as u64);
         self.state.stats.net_output = self.state.stats.net_output.saturating_sub(lost);
-        self.state.release(client);
-        self.state.faults.forget_client(client);
-        self.state.clients.remove(client);
-        self.end_orders(Some(client));
+        self.state.release(key);
+        self.state.faults.forget_client(key);
+        self.state.clients.remove(key);
+        self.end_orders(Some(key));
         self.notify_condition_waiters();
     }
 
@@ -191,20 +191,20 @@ impl Engine {
     /// connection: it may not wait, and it leaves no client behind.
     pub fn command(&mut self, request: &OwnedRequest, now: Time, out: &mut Vec<u8>) {
         self.take_time(now);
-        let client = self.state.clients.connect(Address::default(), true, true, self.state.now);
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            owner.protocol = crate::resp::Protocol::Resp3;
+        let key = self.state.clients.connect(Address::default(), true, true, self.state.now);
+        if let Some(client) = self.state.clients.get_mut(key) {
+            client.protocol = crate::resp::Protocol::Resp3;
         }
-        self.execute(client, request.args(), now);
-        self.take_output(client, out);
-        self.disconnect(client, now);
+        self.execute(key, request.args(), now);
+        self.take_output(key, out);
+        self.disconnect(key, now);
     }
 
     /// Runs all complete requests at the beginning of `bytes` and returns how many bytes they took. What is
     /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
     /// the client is resumed.
-    pub fn feed(&mut self, client: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
-        self.feed_bounded(client, parser, bytes, usize::MAX, now, || false)
+    pub fn feed(&mut self, key: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
+        self.feed_bounded(key, parser, bytes, usize::MAX, now, || false)
     }
 
     /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's outbox,
@@ -213,7 +213,7 @@ impl Engine {
     /// clock takes as long as a short request. While it is not, at most [`UNASKED`] requests run.
     pub fn feed_bounded(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         parser: &mut Parser,
         bytes: &[u8],
         much: usize,
@@ -222,44 +222,44 @@ impl Engine {
     ) -> (usize, Flow) {
         self.take_time(now);
         let (mut unasked, mut ask_after) = (0, 1);
-        let most = self.client(client).map_or(0, |owner| owner.outbox.len()).saturating_add(much);
+        let most = self.client(key).map_or(0, |client| client.outbox.len()).saturating_add(much);
         let queues =
-            self.client(client).is_some_and(|owner| owner.transaction.is_some() && owner.blocked.is_none());
-        if queues && self.check_query_limit(client, bytes.len().min(READ_AT_ONCE)) {
+            self.client(key).is_some_and(|client| client.transaction.is_some() && client.blocked.is_none());
+        if queues && self.check_query_limit(key, bytes.len().min(READ_AT_ONCE)) {
             return (bytes.len(), Flow::Closed);
         }
         let mut consumed = 0;
         loop {
             let asleep = self.sleeps();
             let State { clients, config, stats, .. } = &mut *self.state;
-            let Some(owner) = clients.get_mut(client) else { return (consumed, Flow::Closed) };
-            if owner.close != Close::No || owner.ignored {
+            let Some(client) = clients.get_mut(key) else { return (consumed, Flow::Closed) };
+            if client.close != Close::No || client.ignored {
                 return (bytes.len(), Flow::Closed);
             }
-            let asleep = asleep || owner.reading_stops > 0;
-            if owner.blocked.is_some() || asleep {
-                owner.stalled = asleep;
-                owner.query_buffer = bytes.len() - consumed;
+            let asleep = asleep || client.reading_stops > 0;
+            if client.blocked.is_some() || asleep {
+                client.stalled = asleep;
+                client.query_buffer = bytes.len() - consumed;
                 return (consumed, Flow::Blocked);
             }
             if consumed < bytes.len() {
-                let mut stops = owner.outbox.len() > most;
+                let mut stops = client.outbox.len() > most;
                 if unasked == ask_after {
                     unasked = 0;
                     ask_after = UNASKED.min(2 * ask_after);
                     stops |= is_over();
                 }
                 if stops {
-                    owner.query_buffer = bytes.len() - consumed;
+                    client.query_buffer = bytes.len() - consumed;
                     return (consumed, Flow::Again);
                 }
             }
             let limits =
-                Limits { bulk: config.proto_max_bulk_len, authenticated: !owner.must_authenticate(config) };
+                Limits { bulk: config.proto_max_bulk_len, authenticated: !client.must_authenticate(config) };
             let rest = bytes.get(consumed..).unwrap_or_default();
             match parser.parse(rest, &limits) {
                 Ok(None) => {
-                    if self.check_query_limit(client, rest.len()) {
+                    if self.check_query_limit(key, rest.len()) {
                         return (bytes.len(), Flow::Closed);
                     }
                     return (consumed, Flow::Continue);
@@ -268,22 +268,22 @@ impl Engine {
                     consumed += length;
                     unasked += 1;
                     stats.net_input += length as u64;
-                    owner.net_input += length as u64;
+                    client.net_input += length as u64;
                     // While it runs, a request counts as waiting, however it has arrived.
-                    owner.query_buffer = length;
+                    client.query_buffer = length;
                     let args = parser.args(rest);
-                    if length > LONG_ARGUMENT && self.check_long_arguments(client, args) {
+                    if length > LONG_ARGUMENT && self.check_long_arguments(key, args) {
                         return (bytes.len(), Flow::Closed);
                     }
                     if args.is_empty() {
-                        self.pass_empty_request(client);
+                        self.pass_empty_request(key);
                     } else {
-                        self.receive(client, args, now);
+                        self.receive(key, args, now);
                     }
                 }
                 Err(error) => {
-                    self.set_waiting_input(client, 0);
-                    self.protocol_error(client, error);
+                    self.set_waiting_input(key, 0);
+                    self.protocol_error(key, error);
                     return (bytes.len(), Flow::Closed);
                 }
             }
@@ -292,35 +292,35 @@ impl Engine {
 
     /// What asks for nothing is not answered. Before Redis 8 it is the request whose answer CLIENT REPLY SKIP keeps back.
     #[cold]
-    fn pass_empty_request(&mut self, client: ClientKey) {
+    fn pass_empty_request(&mut self, key: ClientKey) {
         if self.state.config.compat < Version::Redis8_0
-            && let Some(owner) = self.state.clients.get_mut(client)
+            && let Some(client) = self.state.clients.get_mut(key)
         {
-            owner.end_reply();
+            client.end_reply();
         }
     }
 
     /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet; true if so.
     /// From Redis 7.2 on the queue of a transaction counts, when more comes, and before login the limit is at most
     /// [`QUERY_BUFFER_BEFORE_LOGIN`].
-    pub fn check_query_limit(&mut self, client: ClientKey, bytes: usize) -> bool {
-        self.set_waiting_input(client, bytes);
+    pub fn check_query_limit(&mut self, key: ClientKey, bytes: usize) -> bool {
+        self.set_waiting_input(key, bytes);
         let config = &self.state.config;
         let mut limit = config.client_query_buffer_limit;
         let mut waiting = bytes;
         if bytes > 0
             && config.compat >= Version::Redis7_4
-            && let Some(owner) = self.state.clients.get(client)
+            && let Some(client) = self.state.clients.get(key)
         {
-            waiting = waiting.saturating_add(owner.transaction.as_ref().map_or(0, |all| all.bytes));
-            if owner.must_authenticate(config) {
+            waiting = waiting.saturating_add(client.transaction.as_ref().map_or(0, |all| all.bytes));
+            if client.must_authenticate(config) {
                 limit = limit.min(QUERY_BUFFER_BEFORE_LOGIN);
             }
         }
         let exceeded = waiting > limit;
         if exceeded {
             self.state.stats.query_limit_disconnections += 1;
-            self.state.kill(client);
+            self.state.kill(key);
         }
         exceeded
     }
@@ -328,52 +328,52 @@ impl Engine {
     /// As [`Engine::check_query_limit`], for a request that is complete: redis-server has looked at the limit when the last
     /// byte of a long argument came, which stands alone in its buffer by then, with its line end.
     #[cold]
-    fn check_long_arguments(&mut self, client: ClientKey, args: Args<'_>) -> bool {
+    fn check_long_arguments(&mut self, key: ClientKey, args: Args<'_>) -> bool {
         let longest = args.iter().map(<[u8]>::len).max().unwrap_or_default();
-        let running = self.client(client).map_or(0, |owner| owner.query_buffer);
-        let exceeded = longest >= LONG_ARGUMENT && self.check_query_limit(client, longest + 2);
-        self.set_waiting_input(client, running);
+        let running = self.client(key).map_or(0, |client| client.query_buffer);
+        let exceeded = longest >= LONG_ARGUMENT && self.check_query_limit(key, longest + 2);
+        self.set_waiting_input(key, running);
         exceeded
     }
 
     /// Notes how many bytes of a client cannot be run yet.
-    fn set_waiting_input(&mut self, client: ClientKey, bytes: usize) {
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            owner.query_buffer = bytes;
+    fn set_waiting_input(&mut self, key: ClientKey, bytes: usize) {
+        if let Some(client) = self.state.clients.get_mut(key) {
+            client.query_buffer = bytes;
         }
     }
 
-    fn protocol_error(&mut self, client: ClientKey, error: ProtocolError) {
+    fn protocol_error(&mut self, key: ClientKey, error: ProtocolError) {
         let mut text = b"ERR Protocol error: ".to_vec();
         error.write(&mut text);
         self.state.stats.error(&text);
-        let Some(owner) = present(self.state.clients.get_mut(client)) else { return };
-        if owner.is_muted() {
+        let Some(client) = present(self.state.clients.get_mut(key)) else { return };
+        if client.is_muted() {
             // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits
             // for the client to go.
-            if owner.outbox.is_empty() && owner.in_flight == 0 {
-                owner.ignored = true;
+            if client.outbox.is_empty() && client.in_flight == 0 {
+                client.ignored = true;
             } else {
-                self.state.clients.close(client, Close::AfterReply);
+                self.state.clients.close(key, Close::AfterReply);
             }
             return;
         }
-        let protocol = owner.protocol;
-        let start = owner.outbox.len();
-        Reply::new(&mut owner.outbox, protocol).error(&text);
-        self.state.journal.record(|journal| journal.reply(owner, &owner.outbox[start..], self.state.now));
-        self.state.clients.close(client, Close::AfterReply);
+        let protocol = client.protocol;
+        let start = client.outbox.len();
+        Reply::new(&mut client.outbox, protocol).error(&text);
+        self.state.journal.record(|journal| journal.reply(client, &client.outbox[start..], self.state.now));
+        self.state.clients.close(key, Close::AfterReply);
     }
 
     /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
-    pub fn execute(&mut self, client: ClientKey, args: Args<'_>, now: Time) {
-        self.receive(client, args, now);
+    pub fn execute(&mut self, key: ClientKey, args: Args<'_>, now: Time) {
+        self.receive(key, args, now);
     }
 
     /// Appends the outbox of a client to `into`, and returns what else there is to do. A
     /// buffer that is empty is exchanged, not copied.
-    pub fn take_output(&mut self, client: ClientKey, into: &mut Vec<u8>) -> Output {
-        let (output, segments) = self.take_output_in_segments(client, into);
+    pub fn take_output(&mut self, key: ClientKey, into: &mut Vec<u8>) -> Output {
+        let (output, segments) = self.take_output_in_segments(key, into);
         if let Some(mut segments) = segments {
             while let Some(segment) = segments.pop() {
                 into.extend_from_slice(&segment);
@@ -386,39 +386,39 @@ impl Engine {
     #[inline]
     pub fn take_output_in_segments(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         into: &mut Vec<u8>,
     ) -> (Output, Option<Box<Segments>>) {
         let clients = &mut self.state.clients;
-        let Some(owner) = clients.get_mut(client) else {
+        let Some(client) = clients.get_mut(key) else {
             return (Output { close: Close::Now, ..Output::default() }, None);
         };
-        let reading_stopped = owner.reading_stops > 0;
-        if owner.writing_stops > 0 && owner.close != Close::Now {
+        let reading_stopped = client.reading_stops > 0;
+        if client.writing_stops > 0 && client.close != Close::Now {
             // Even what ends behind an answer stays until that can be written.
-            let resumed = std::mem::take(&mut owner.resumed);
+            let resumed = std::mem::take(&mut client.resumed);
             return (Output { resumed, reading_stopped, ..Output::default() }, None);
         }
-        let mut taken = std::mem::take(&mut owner.outbox);
-        let segments = owner.segments.take();
+        let mut taken = std::mem::take(&mut client.outbox);
+        let segments = client.segments.take();
         let in_segments = segments.as_ref().map_or(0, |segments| segments.bytes());
         let length = in_segments + taken.len();
         // While the clock stands still it may be moved before much is written, whether it can be or not: who is over its
         // soft limit stays so.
         let counted = self.clock.is_stopped() && length > FIXED_OUTPUT;
-        if owner.in_flight > 0 {
+        if client.in_flight > 0 {
             // All of that has been written since.
-            owner.last_interaction = self.state.now;
+            client.last_interaction = self.state.now;
         }
         // Of what is taken from a client that is cut off nothing is written.
-        owner.in_flight = if counted || owner.close == Close::Now { length } else { 0 };
+        client.in_flight = if counted || client.close == Close::Now { length } else { 0 };
         if length > 0 {
-            owner.last_interaction = self.state.now;
+            client.last_interaction = self.state.now;
         }
-        owner.net_output += taken.len() as u64;
+        client.net_output += taken.len() as u64;
         let output = Output {
-            close: owner.close,
-            resumed: std::mem::take(&mut owner.resumed),
+            close: client.close,
+            resumed: std::mem::take(&mut client.resumed),
             reading_stopped,
             counted,
         };
@@ -438,16 +438,16 @@ impl Engine {
 
     /// Takes the outbox of a client whose connection is full, if there is at least so much in it, to be written behind
     /// what was taken before.
-    pub fn take_part(&mut self, client: ClientKey, least: usize) -> Option<Segments> {
-        let owner = self.state.clients.get_mut(client)?;
+    pub fn take_part(&mut self, key: ClientKey, least: usize) -> Option<Segments> {
+        let client = self.state.clients.get_mut(key)?;
         // What a part keeps is not much more than what it holds.
-        if owner.close == Close::Now || owner.outbox.len() < least.max(owner.outbox.capacity() / 2) {
+        if client.close == Close::Now || client.outbox.len() < least.max(client.outbox.capacity() / 2) {
             return None;
         }
-        let taken = std::mem::take(&mut owner.outbox);
-        owner.in_flight += taken.len();
-        owner.net_output += taken.len() as u64;
-        let mut segments = owner.segments.take().map_or_else(Segments::default, |segments| *segments);
+        let taken = std::mem::take(&mut client.outbox);
+        client.in_flight += taken.len();
+        client.net_output += taken.len() as u64;
+        let mut segments = client.segments.take().map_or_else(Segments::default, |segments| *segments);
         segments.push(taken.into());
         self.state.stats.net_output += segments.bytes() as u64;
         Some(segments)
@@ -455,23 +455,23 @@ impl Engine {
 
     /// What there is to do for a client whose outbox cannot be taken yet, because its connection is full.
     #[must_use]
-    pub fn closing(&self, client: ClientKey) -> Close {
-        self.state.clients.get(client).map_or(Close::Now, |owner| owner.close)
+    pub fn closing(&self, key: ClientKey) -> Close {
+        self.state.clients.get(key).map_or(Close::Now, |client| client.close)
     }
 
     /// True if the client may continue with its requests since this was asked last, or its output was taken.
-    pub fn take_resumed(&mut self, client: ClientKey) -> bool {
-        self.state.clients.get_mut(client).is_some_and(|owner| std::mem::take(&mut owner.resumed))
+    pub fn take_resumed(&mut self, key: ClientKey) -> bool {
+        self.state.clients.get_mut(key).is_some_and(|client| std::mem::take(&mut client.resumed))
     }
 
     /// The shell reports how many of the bytes that it took are still to be written.
-    pub fn set_in_flight(&mut self, client: ClientKey, bytes: usize) {
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            let bytes = bytes + owner.segments.as_ref().map_or(0, |segments| segments.bytes());
-            if bytes < owner.in_flight {
-                owner.last_interaction = self.state.now;
+    pub fn set_in_flight(&mut self, key: ClientKey, bytes: usize) {
+        if let Some(client) = self.state.clients.get_mut(key) {
+            let bytes = bytes + client.segments.as_ref().map_or(0, |segments| segments.bytes());
+            if bytes < client.in_flight {
+                client.last_interaction = self.state.now;
             }
-            owner.in_flight = bytes;
+            client.in_flight = bytes;
         }
     }
 
@@ -507,8 +507,8 @@ impl Engine {
 
     /// The client at this place.
     #[must_use]
-    pub fn client(&self, client: ClientKey) -> Option<&Client> {
-        self.state.clients.get(client)
+    pub fn client(&self, key: ClientKey) -> Option<&Client> {
+        self.state.clients.get(key)
     }
 
     /// A command has run.

@@ -21,7 +21,7 @@ impl Engine {
     /// itself and those that were refused are shown to the embedding program only.
     pub(super) fn feed_monitors(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         command: Option<&Command>,
         args: Args<'_>,
         ran: bool,
@@ -38,43 +38,43 @@ impl Engine {
             return;
         }
         let public = ran && command.is_some_and(is_public);
-        self.show(client, command, args, public, None);
+        self.show(key, command, args, public, None);
     }
 
     /// Shows a command that runs a script, before it does.
-    pub(super) fn show_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
+    pub(super) fn show_script(&mut self, key: ClientKey, command: &Command, args: Args<'_>) {
         if !self.state.clients.monitors.is_empty() {
-            self.show(client, Some(command), args, true, None);
+            self.show(key, Some(command), args, true, None);
         }
     }
 
     /// Shows a command that a script has run.
-    pub(super) fn show_command_of_script(&mut self, client: ClientKey, command: &Command, args: Args<'_>) {
-        self.show(client, Some(command), args, is_public(command), Some("lua"));
+    pub(super) fn show_command_of_script(&mut self, key: ClientKey, command: &Command, args: Args<'_>) {
+        self.show(key, Some(command), args, is_public(command), Some("lua"));
     }
 
     /// Shows a command to the embedding program, and to clients if it is `public`; as coming from `place`, or from where
     /// the client is.
     fn show(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         command: Option<&Command>,
         args: Args<'_>,
         public: bool,
         place: Option<&str>,
     ) {
-        let Some(line) = self.monitor_line(client, command, args, place) else { return };
+        let Some(line) = self.monitor_line(key, command, args, place) else { return };
         let line = bytes::Bytes::from(line);
         for monitor in self.state.clients.monitors.clone() {
-            let Some(owner) = self.state.clients.get_mut(monitor) else { continue };
-            if !(owner.internal || public && owner.reply_mode != ReplyMode::Off) {
+            let Some(client) = self.state.clients.get_mut(monitor) else { continue };
+            if !(client.internal || public && client.reply_mode != ReplyMode::Off) {
                 continue;
             }
-            if owner.internal && owner.pending_output() + line.len() > OBSERVER_LIMIT {
-                owner.left_out += 1;
+            if client.internal && client.pending_output() + line.len() > OBSERVER_LIMIT {
+                client.left_out += 1;
                 continue;
             }
-            let left_out = std::mem::take(&mut owner.left_out);
+            let left_out = std::mem::take(&mut client.left_out);
             let State { clients, config, now, .. } = &mut *self.state;
             if left_out > 0 {
                 let line = format!("+(left out: {left_out} commands, because nobody read them)\r\n");
@@ -86,22 +86,22 @@ impl Engine {
 
     fn monitor_line(
         &self,
-        client: ClientKey,
+        key: ClientKey,
         command: Option<&Command>,
         args: Args<'_>,
         place: Option<&str>,
     ) -> Option<Vec<u8>> {
-        let owner = self.state.clients.get(client)?;
+        let client = self.state.clients.get(key)?;
         let micros = self.state.now.micros();
         let place = if let Some(place) = place {
             place.to_owned()
-        } else if owner.address.unix {
+        } else if client.address.unix {
             format!("unix:{}", self.state.config.unixsocket)
         } else {
-            owner.address.peer.to_string()
+            client.address.peer.to_string()
         };
         let mut line =
-            format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, owner.db).into_bytes();
+            format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, client.db).into_bytes();
         for (index, argument) in args.iter().enumerate() {
             line.push(b' ');
             if is_secret(command, args, index) {

@@ -9,24 +9,24 @@ use crate::table::TABLE;
 
 impl Engine {
     /// Ends a transaction without running it.
-    pub(super) fn discard(&mut self, client: ClientKey) {
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            owner.transaction = None;
+    pub(super) fn discard(&mut self, key: ClientKey) {
+        if let Some(client) = self.state.clients.get_mut(key) {
+            client.transaction = None;
         }
-        self.state.unwatch(client);
+        self.state.unwatch(key);
     }
 
     /// Runs what was queued since MULTI, unless something could not be queued or a watched key has changed.
-    pub(super) fn exec(&mut self, client: ClientKey, out: &mut Vec<u8>) -> Result<(), Error> {
-        let changed = self.watched_key_expired(client);
-        let owner = self.state.clients.get_mut(client).ok_or(Error::new("ERR no such client"))?;
-        let protocol = owner.protocol;
-        let changed = changed || owner.watched_key_changed;
-        let Some(transaction) = owner.transaction.take() else {
+    pub(super) fn exec(&mut self, key: ClientKey, out: &mut Vec<u8>) -> Result<(), Error> {
+        let changed = self.watched_key_expired(key);
+        let client = self.state.clients.get_mut(key).ok_or(Error::new("ERR no such client"))?;
+        let protocol = client.protocol;
+        let changed = changed || client.watched_key_changed;
+        let Some(transaction) = client.transaction.take() else {
             return Err(Error::new("ERR EXEC without MULTI"));
         };
         // Inside of EXEC nothing is watched: what it changes itself does not fail it.
-        self.state.unwatch(client);
+        self.state.unwatch(key);
         if transaction.failed {
             return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
         }
@@ -38,8 +38,8 @@ impl Engine {
         for request in &transaction.queue {
             let args = request.args();
             let command = TABLE.find(args, self.state.config.compat);
-            if let (Some(command), Some(owner)) = (command, self.state.clients.get(client)) {
-                self.run_within(Caller::new(client, Origin::Transaction, owner), command, args, out);
+            if let (Some(command), Some(client)) = (command, self.state.clients.get(key)) {
+                self.run_within(Caller::new(key, Origin::Transaction, client), command, args, out);
             }
         }
         Ok(())
@@ -47,10 +47,10 @@ impl Engine {
 
     /// True if a key that is watched has passed its time since, noticed or not. One that had passed it already
     /// when WATCH came does not count.
-    fn watched_key_expired(&mut self, client: ClientKey) -> bool {
-        let Some(owner) = self.state.clients.get(client) else { return false };
+    fn watched_key_expired(&mut self, client_key: ClientKey) -> bool {
+        let Some(client) = self.state.clients.get(client_key) else { return false };
         let now = self.state.now.millis();
-        owner
+        client
             .watched
             .iter()
             .flat_map(|keys| keys.iter())

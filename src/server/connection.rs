@@ -761,7 +761,7 @@ impl Input {
             engine.feed_bounded(client, &mut self.parser, bytes, REPLY_BUDGET, now, is_over);
         with_spans(|spans| self.parser.give_back(spans));
         engine.account(clock.instant().saturating_duration_since(started));
-        self.answered_much = engine.client(client).is_some_and(|owner| owner.outbox.len() > REPLY_BUDGET);
+        self.answered_much = engine.client(client).is_some_and(|client| client.outbox.len() > REPLY_BUDGET);
         self.blocked = flow == Flow::Blocked;
         self.stopped = flow == Flow::Again;
         locked.finish_batch(engine);

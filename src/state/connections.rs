@@ -60,8 +60,8 @@ mod tests {
         Some(next)
     }
 
-    fn is_cut(state: &State, client: ClientKey) -> bool {
-        state.clients.get(client).is_none_or(|client| client.close == Close::Now)
+    fn is_cut(state: &State, key: ClientKey) -> bool {
+        state.clients.get(key).is_none_or(|client| client.close == Close::Now)
     }
 
     #[test]
@@ -129,17 +129,17 @@ mod tests {
     #[test]
     fn reported_sizes_of_the_output_are_consistent() {
         let mut state = state(Config::default());
-        let client = connect(&mut state);
-        let Some(owner) = state.clients.get_mut(client) else { panic!("it is there") };
+        let key = connect(&mut state);
+        let Some(client) = state.clients.get_mut(key) else { panic!("it is there") };
         for pending in [0, 1, 16_000, FIXED_OUTPUT, FIXED_OUTPUT + 1, 100_000, 10_000_000] {
             for in_flight in [0, pending / 2, pending] {
-                owner.outbox = vec![b'x'; pending - in_flight];
-                owner.in_flight = in_flight;
-                let (fixed, blocks) = owner.output_in_blocks();
-                assert!(fixed <= owner.reply_buffer(), "{pending} {in_flight}");
+                client.outbox = vec![b'x'; pending - in_flight];
+                client.in_flight = in_flight;
+                let (fixed, blocks) = client.output_in_blocks();
+                assert!(fixed <= client.reply_buffer(), "{pending} {in_flight}");
                 assert!(fixed + blocks * OUTPUT_BLOCK >= pending, "{pending} {in_flight}");
                 assert!(
-                    owner.memory() > owner.reply_buffer() + blocks * OUTPUT_BLOCK,
+                    client.memory() > client.reply_buffer() + blocks * OUTPUT_BLOCK,
                     "{pending} {in_flight}"
                 );
             }

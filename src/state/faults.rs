@@ -11,35 +11,35 @@ use crate::testing::faults::Scope;
 
 impl State {
     /// A rule hits a client: it is counted and recorded in the journal.
-    pub fn note_fault(&mut self, client: ClientKey, rule: FaultId) {
+    pub fn note_fault(&mut self, key: ClientKey, rule: FaultId) {
         self.faults.hit(rule);
         self.journal.record(|journal| {
-            if let (Some(owner), Some(rule)) = (self.clients.get(client), self.faults.rule(rule)) {
-                journal.fault_hit(owner, &rule.to_string(), self.now);
+            if let (Some(client), Some(rule)) = (self.clients.get(key), self.faults.rule(rule)) {
+                journal.fault_hit(client, &rule.to_string(), self.now);
             }
         });
     }
 
     /// Closes a connection behind what it has been answered so far. From now on the client gets nothing and takes
     /// nothing.
-    pub fn disconnect_by_fault(&mut self, client: ClientKey, rule: FaultId) {
-        self.note_fault(client, rule);
-        self.release(client);
-        if let Some(owner) = self.clients.get_mut(client) {
-            owner.cut_by_fault = true;
-            owner.pending_fault = None;
+    pub fn disconnect_by_fault(&mut self, key: ClientKey, rule: FaultId) {
+        self.note_fault(key, rule);
+        self.release(key);
+        if let Some(client) = self.clients.get_mut(key) {
+            client.cut_by_fault = true;
+            client.pending_fault = None;
         }
-        self.clients.close(client, Close::AfterReply);
+        self.clients.close(key, Close::AfterReply);
     }
 
     /// If a fault was to hit the reply of a client, which is complete and stands in the outbox from `start` on, it
     /// does now.
-    pub fn lose_reply(&mut self, client: ClientKey, start: usize) {
-        let Some(owner) = present(self.clients.get_mut(client)) else { return };
-        let pending = owner.pending_fault.take();
+    pub fn lose_reply(&mut self, key: ClientKey, start: usize) {
+        let Some(client) = present(self.clients.get_mut(key)) else { return };
+        let pending = client.pending_fault.take();
         if let Some((rule, Consequence::LoseReply(bytes))) = pending.and_then(|pending| pending.then) {
-            owner.outbox.truncate(start.saturating_add(bytes));
-            self.disconnect_by_fault(client, rule);
+            client.outbox.truncate(start.saturating_add(bytes));
+            self.disconnect_by_fault(key, rule);
         }
     }
 
@@ -55,24 +55,24 @@ impl State {
             .map(|(key, _)| key)
             .collect();
         let mut held = Vec::new();
-        for client in concerned {
-            let Some(owner) = self.clients.get_mut(client) else { continue };
-            let Some(pending) = &mut owner.pending_fault else { continue };
+        for key in concerned {
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            let Some(pending) = &mut client.pending_fault else { continue };
             if pending.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
-                && let Some(blocked) = &mut owner.blocked
+                && let Some(blocked) = &mut client.blocked
             {
-                self.waiters.set_deadline(client, blocked, Some(Deadline::at_once(self.now)));
-                held.push((blocked.arrival, client));
+                self.waiters.set_deadline(key, blocked, Some(Deadline::at_once(self.now)));
+                held.push((blocked.arrival, key));
             }
             pending.forget(rule);
             // One that waits for the end of a pause is still known to have been looked at.
-            let is_paused = owner.blocked.as_ref().is_some_and(|blocked| blocked.reason == Reason::Pause);
+            let is_paused = client.blocked.as_ref().is_some_and(|blocked| blocked.reason == Reason::Pause);
             if pending.is_nothing() && !is_paused {
-                owner.pending_fault = None;
+                client.pending_fault = None;
             }
         }
         held.sort_unstable();
-        held.into_iter().map(|(_, client)| client).collect()
+        held.into_iter().map(|(_, key)| key).collect()
     }
 
     /// Cuts off at once all who would get a message on one of the channels of a scope; returns how many.
@@ -87,11 +87,11 @@ impl State {
         };
         let doomed: Vec<ClientKey> =
             self.clients.iter().filter(|(_, client)| wanted(client)).map(|(key, _)| key).collect();
-        for client in &doomed {
-            if let Some(owner) = self.clients.get_mut(*client) {
-                owner.cut_by_fault = true;
+        for key in &doomed {
+            if let Some(client) = self.clients.get_mut(*key) {
+                client.cut_by_fault = true;
             }
-            self.kill(*client);
+            self.kill(*key);
         }
         doomed.len()
     }

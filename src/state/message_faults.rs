@@ -40,16 +40,16 @@ impl State {
     }
 
     /// What is on the way by a subscription that ends never arrives: nothing may come behind the confirmation.
-    pub(crate) fn drop_on_the_way(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
+    pub(crate) fn drop_on_the_way(&mut self, key: ClientKey, kind: Kind, name: &[u8]) {
         if self.faults.on_the_way.is_empty() {
             return;
         }
         let Self { faults, journal, clients, now, .. } = self;
-        let Some(owner) = present(clients.get(client)) else { return };
+        let Some(client) = present(clients.get(key)) else { return };
         faults.on_the_way.retain(|_, message| {
-            let ends = message.to == client && message.kind == kind && *message.name == *name;
+            let ends = message.to == key && message.kind == kind && *message.name == *name;
             if ends && let Some(recorded) = message.message {
-                journal.dropped_by_fault(owner, recorded, message.pattern(), *now);
+                journal.dropped_by_fault(client, recorded, message.pattern(), *now);
             }
             !ends
         });

@@ -21,17 +21,17 @@ const ENCODED_KEPT: usize = 64 * 1024;
 
 impl State {
     /// Subscribes a client; false if it was subscribed already.
-    pub fn subscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
-        let Some(owner) = present(self.clients.get_mut(client)) else { return false };
-        if !kind.of_mut(owner.subscriptions.get_or_insert_default()).insert(name.into()) {
+    pub fn subscribe(&mut self, key: ClientKey, kind: Kind, name: &[u8]) -> bool {
+        let Some(client) = present(self.clients.get_mut(key)) else { return false };
+        if !kind.of_mut(client.subscriptions.get_or_insert_default()).insert(name.into()) {
             return false;
         }
-        self.journal.record(|journal| journal.subscription(owner, true, kind, name, self.now));
+        self.journal.record(|journal| journal.subscription(client, true, kind, name, self.now));
         let table = self.pubsub.table_mut(kind);
         if let Some(subscribers) = table.get_mut(name) {
-            return subscribers.insert(client);
+            return subscribers.insert(key);
         }
-        table.entry(name.into()).or_default().insert(client);
+        table.entry(name.into()).or_default().insert(key);
         if kind == Kind::Pattern {
             self.pubsub.index.insert(name);
         }
@@ -39,26 +39,26 @@ impl State {
     }
 
     /// Ends a subscription; false if there was none.
-    pub fn unsubscribe(&mut self, client: ClientKey, kind: Kind, name: &[u8]) -> bool {
+    pub fn unsubscribe(&mut self, key: ClientKey, kind: Kind, name: &[u8]) -> bool {
         let removed = self
             .clients
-            .get_mut(client)
-            .and_then(|owner| owner.subscriptions.as_mut())
+            .get_mut(key)
+            .and_then(|client| client.subscriptions.as_mut())
             .is_some_and(|subscriptions| kind.of_mut(subscriptions).swap_remove(name));
         if removed {
-            self.drop_on_the_way(client, kind, name);
-            self.unregister(client, kind, name);
+            self.drop_on_the_way(key, kind, name);
+            self.unregister(key, kind, name);
         }
         removed
     }
 
-    fn unregister(&mut self, client: ClientKey, kind: Kind, name: &[u8]) {
-        let owner = self.clients.get(client);
+    fn unregister(&mut self, key: ClientKey, kind: Kind, name: &[u8]) {
+        let client = self.clients.get(key);
         self.journal
-            .record(|journal| owner.map(|owner| journal.subscription(owner, false, kind, name, self.now)));
+            .record(|journal| client.map(|client| journal.subscription(client, false, kind, name, self.now)));
         let table = self.pubsub.table_mut(kind);
         if let Some(subscribers) = table.get_mut(name) {
-            subscribers.swap_remove(&client);
+            subscribers.swap_remove(&key);
             if subscribers.is_empty() {
                 table.swap_remove(name);
                 if kind == Kind::Pattern {
@@ -69,12 +69,12 @@ impl State {
     }
 
     /// Ends all subscriptions of a client, without a word to it.
-    pub fn unsubscribe_from_all(&mut self, client: ClientKey) {
-        let Some(owner) = present(self.clients.get_mut(client)) else { return };
-        let Some(mut subscriptions) = owner.subscriptions.take() else { return };
+    pub fn unsubscribe_from_all(&mut self, key: ClientKey) {
+        let Some(client) = present(self.clients.get_mut(key)) else { return };
+        let Some(mut subscriptions) = client.subscriptions.take() else { return };
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
             for name in std::mem::take(kind.of_mut(&mut subscriptions)) {
-                self.unregister(client, kind, &name);
+                self.unregister(key, kind, &name);
             }
         }
     }

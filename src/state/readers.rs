@@ -67,7 +67,7 @@ impl State {
                 (None, _) => &mut group_readers,
             };
             let next = first.next().filter(|(arrival, _)| *arrival <= until)?;
-            let blocked = clients.get_mut(next.1).and_then(|owner| owner.blocked.as_mut());
+            let blocked = clients.get_mut(next.1).and_then(|client| client.blocked.as_mut());
             let (Some(blocked), Some(stream)) = (blocked, &mut stream) else { return Some(Stop::Run(next)) };
             if blocked.keys.len() > 1 {
                 return Some(Stop::SeveralKeys(next));
@@ -84,12 +84,12 @@ impl State {
 
     /// Passes over a reader of several keys, if none has anything for it; false if its command is to be run. In the queues
     /// of its other keys it is the last from then on, as redis-server has it since 7.2.
-    fn pass_over_one(&mut self, client: ClientKey, key: &[u8]) -> bool {
+    fn pass_over_one(&mut self, client_key: ClientKey, key: &[u8]) -> bool {
         let runs_again = self.config.compat >= Version::Redis7_4;
         let now = self.now.millis();
         let Self { waiters, clients, databases, stats, db, .. } = self;
         let Some(database) = databases.get_mut(*db) else { return false };
-        let Some(blocked) = clients.get_mut(client).and_then(|owner| owner.blocked.as_mut()) else {
+        let Some(blocked) = clients.get_mut(client_key).and_then(|client| client.blocked.as_mut()) else {
             return false;
         };
         let Some(wanted) = &mut blocked.wanted else { return false };
@@ -111,7 +111,7 @@ impl State {
                 }
                 stats.keyspace_hits += LOOKUPS;
             }
-            waiters.move_behind(client, blocked, key);
+            waiters.move_behind(client_key, blocked, key);
         }
         true
     }

@@ -8,21 +8,21 @@ use indexmap::map::Entry;
 
 impl State {
     /// A client watches a key of the current database, once however often it says so.
-    pub fn watch(&mut self, client: ClientKey, key: &[u8]) {
+    pub fn watch(&mut self, client_key: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());
-        let Some(owner) = present(self.clients.get_mut(client)) else { return };
-        if let Entry::Vacant(place) = owner.watched.get_or_insert_default().entry((db, Bytes::from(key))) {
+        let Some(client) = present(self.clients.get_mut(client_key)) else { return };
+        if let Entry::Vacant(place) = client.watched.get_or_insert_default().entry((db, Bytes::from(key))) {
             place.insert(self.databases[db].expired(key, now));
-            self.watches.add(db, key, client);
+            self.watches.add(db, key, client_key);
         }
     }
 
     /// Ends all watches of a client, and what they have seen.
-    pub fn unwatch(&mut self, client: ClientKey) {
-        let Some(owner) = present(self.clients.get_mut(client)) else { return };
-        owner.watched_key_changed = false;
-        for ((db, key), _) in owner.watched.take().into_iter().flat_map(|keys| *keys) {
-            self.watches.remove(db, &key, client);
+    pub fn unwatch(&mut self, client_key: ClientKey) {
+        let Some(client) = present(self.clients.get_mut(client_key)) else { return };
+        client.watched_key_changed = false;
+        for ((db, key), _) in client.watched.take().into_iter().flat_map(|keys| *keys) {
+            self.watches.remove(db, &key, client_key);
         }
     }
 }

@@ -16,16 +16,16 @@ const UNKNOWN_SHOWN: usize = 128;
 #[inline(always)]
 #[allow(clippy::inline_always)] // See `receive` in `life.rs`.
 pub(super) fn check_allowed(
-    owner: &Client,
+    client: &Client,
     config: &Config,
     command: &Command,
     mut simulates: impl FnMut(SimulatedState) -> bool,
 ) -> Result<(), Error> {
-    let must_authenticate = owner.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH);
+    let must_authenticate = client.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH);
     if must_authenticate || simulates(SimulatedState::NoAuth) {
         return Err(Error::new(SimulatedState::NoAuth.error()));
     }
-    if owner.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
+    if client.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
         return Err(Error::new("ERR Command not allowed inside a transaction"));
     }
     for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
@@ -33,8 +33,8 @@ pub(super) fn check_allowed(
             return Err(Error::new(state.error()));
         }
     }
-    if owner.protocol == Protocol::Resp2
-        && owner.is_subscribed()
+    if client.protocol == Protocol::Resp2
+        && client.is_subscribed()
         && !command.flags.contains(Flags::ALLOWED_SUBSCRIBED)
     {
         let name = command.full_name();
@@ -48,7 +48,7 @@ pub(super) fn check_allowed(
             return Err(Error::new(state.error()));
         }
     }
-    if owner.monitor && (command.may_write() || command.flags.contains(Flags::READONLY)) {
+    if client.monitor && (command.may_write() || command.flags.contains(Flags::READONLY)) {
         // redis-server takes a monitor for a kind of replica.
         return Err(Error::new("ERR Replica can't interact with the keyspace"));
     }
@@ -67,11 +67,11 @@ pub(super) fn is_control(config: &Config, args: Args<'_>) -> bool {
 }
 
 /// What the scopes of faults are asked about.
-pub(super) fn subject<'a>(owner: &'a Client, command: &Command, args: Args<'a>) -> Subject<'a> {
+pub(super) fn subject<'a>(client: &'a Client, command: &Command, args: Args<'a>) -> Subject<'a> {
     let keys = command.keys(args).unwrap_or_default();
     let keys = keys.iter().filter_map(|(place, _)| args.get(*place)).collect();
     let channels = command.channel_names(args).iter().collect();
-    Subject { command: command.index(), client: owner, keys, channels }
+    Subject { command: command.index(), client, keys, channels }
 }
 
 /// True if redis-server refuses a command in this state. EXEC stands for all that it would run.

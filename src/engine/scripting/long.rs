@@ -121,26 +121,26 @@ impl Engine {
     #[inline(never)]
     pub(in crate::engine) fn run_while_busy(
         &mut self,
-        client: ClientKey,
+        key: ClientKey,
         command: &'static Command,
         args: Args<'_>,
     ) {
         // The script is in the middle of its own.
         let aside = self.state.journal.set_aside();
         let State { clients, config, busy, .. } = &mut *self.state;
-        if let (Some(owner), Some(busy)) = (clients.get(client), &*busy) {
+        if let (Some(client), Some(busy)) = (clients.get(key), &*busy) {
             let mut is_refused = false;
-            let allowed = check_allowed(owner, config, command, |state| {
+            let allowed = check_allowed(client, config, command, |state| {
                 is_refused |= state == SimulatedState::Busy && !command.flags.contains(Flags::ALLOW_BUSY);
                 is_refused
             });
             match allowed {
-                Ok(()) => self.hold_or_run(client, command, args),
+                Ok(()) => self.hold_or_run(key, command, args),
                 Err(_) if is_refused => {
                     let error = Error::new(busy.error());
-                    self.refuse_command(client, Some(command), args, &error);
+                    self.refuse_command(key, Some(command), args, &error);
                 }
-                Err(error) => self.refuse_command(client, Some(command), args, &error),
+                Err(error) => self.refuse_command(key, Some(command), args, &error),
             }
         }
         self.state.journal.restore(aside);

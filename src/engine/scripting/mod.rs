@@ -146,15 +146,15 @@ impl Engine {
     pub(super) fn script_command(
         &mut self,
         kind: Kind,
-        client: ClientKey,
+        key: ClientKey,
         (command, args): (&'static Command, Args<'_>),
         (out, finished): (&mut Vec<u8>, &mut Finished),
     ) -> Result<(), Error> {
-        let protocol = self.client(client).map_or(Protocol::Resp2, |owner| owner.protocol);
+        let protocol = self.client(key).map_or(Protocol::Resp2, |client| client.protocol);
         match kind {
             Kind::Eval { by_name, read_only } => {
-                self.show_script(client, command, args);
-                return self.eval(client, args, (by_name, read_only), (protocol, out), finished);
+                self.show_script(key, command, args);
+                return self.eval(key, args, (by_name, read_only), (protocol, out), finished);
             }
             Kind::Load => {
                 let name = self.scripts.load(&args[2], true, &mut self.state)?;
@@ -181,8 +181,8 @@ impl Engine {
                 Reply::new(out, protocol).ok();
             }
             Kind::Call { read_only } => {
-                self.show_script(client, command, args);
-                return self.call_function(client, args, read_only, (protocol, out), finished);
+                self.show_script(key, command, args);
+                return self.call_function(key, args, read_only, (protocol, out), finished);
             }
             Kind::Functions(kind) => {
                 return self.functions_command(kind, args, &mut Reply::new(out, protocol));
@@ -245,17 +245,17 @@ impl Engine {
     fn run_script(
         &mut self,
         purpose: Purpose,
-        (client, args, read_only): (ClientKey, Args<'_>, bool),
+        (key, args, read_only): (ClientKey, Args<'_>, bool),
         run: impl FnOnce(&Interpreter<Engine>, &mut Self, Run) -> Ended,
     ) -> Result<Ended, Error> {
         // It is out of its place meanwhile, as the engine is borrowed by the script.
         let interpreter = self.scripts.interpreter_for(purpose).take().ok_or(NO_INTERPRETER)?;
-        let database = self.client(client).map_or(0, |owner| owner.db);
-        let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(client, read_only) });
+        let database = self.client(key).map_or(0, |client| client.db);
+        let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(key, read_only) });
         *self.scripts.interpreter_for(purpose) = Some(interpreter);
         // What the script has selected is forgotten with it.
-        if let Some(owner) = self.state.clients.get_mut(client) {
-            owner.db = database;
+        if let Some(client) = self.state.clients.get_mut(key) {
+            client.db = database;
         }
         self.end_busy();
         Ok(ended)
@@ -335,8 +335,8 @@ impl Host for Engine {
         if let Some(busy) = &mut self.state.busy {
             busy.has_written = run.has_written;
         }
-        let Some(owner) = self.state.clients.get(run.client) else { return Ok(()) };
-        let caller = Caller::new(run.client, Origin::Script, owner).with_protocol(run.protocol);
+        let Some(client) = self.state.clients.get(run.client) else { return Ok(()) };
+        let caller = Caller::new(run.client, Origin::Script, client).with_protocol(run.protocol);
         let State { journal, clients, config, now, .. } = &mut *self.state;
         journal.record(|journal| {
             let Some(client) = present(clients.get(run.client)) else { return };

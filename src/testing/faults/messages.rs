@@ -107,9 +107,9 @@ impl Faults {
     }
 
     /// Messages to a client that has gone are lost.
-    pub fn forget_client(&mut self, client: ClientKey) {
+    pub fn forget_client(&mut self, key: ClientKey) {
         if !self.on_the_way.is_empty() {
-            self.on_the_way.retain(|_, message| message.to != client);
+            self.on_the_way.retain(|_, message| message.to != key);
         }
     }
 }

@@ -274,10 +274,10 @@ mod tests {
         state.journal.publishing(None, Kind::Channel, b"chat", payload.as_bytes(), NOW)
     }
 
-    fn send(state: &mut State, client: ClientKey, message: Publishing) {
+    fn send(state: &mut State, key: ClientKey, message: Publishing) {
         let State { journal, clients, .. } = state;
-        if let Some(owner) = clients.get(client) {
-            journal.delivered((client, owner), message, None, Some(1), NOW);
+        if let Some(client) = clients.get(key) {
+            journal.delivered((key, client), message, None, Some(1), NOW);
         }
     }
 
@@ -326,15 +326,15 @@ mod tests {
     #[test]
     fn a_message_counts_as_got_when_its_last_byte_was_written() {
         for (written, is_lost) in [(0, true), (1, false)] {
-            let (mut state, client) = with_subscriber();
+            let (mut state, key) = with_subscriber();
             let one = publish(&mut state, "one");
-            send(&mut state, client, one);
+            send(&mut state, key, one);
             let State { journal, clients, .. } = &mut state;
-            if let Some(owner) = clients.get_mut(client) {
-                owner.net_output = written;
-                journal.disconnected(owner, NOW);
+            if let Some(client) = clients.get_mut(key) {
+                client.net_output = written;
+                journal.disconnected(client, NOW);
             }
-            state.clients.remove(client);
+            state.clients.remove(key);
             let wanted = [("one".to_owned(), Fate::NotWritten(Ending::Left))];
             assert_eq!(fates(&state), wanted[..usize::from(is_lost)]);
         }

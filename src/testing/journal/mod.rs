@@ -249,8 +249,8 @@ impl Recorder {
     ///
     /// Returns whose command runs already, as CLIENT UNBLOCK does while another client is answered, for
     /// [`Recorder::end_answer`].
-    pub fn begin_answer(&mut self, client: ClientKey) -> Option<ClientKey> {
-        self.answering.replace(client)
+    pub fn begin_answer(&mut self, key: ClientKey) -> Option<ClientKey> {
+        self.answering.replace(key)
     }
 
     /// The command has run. Its answer ends `shift` bytes behind what the client's connection had got before.
