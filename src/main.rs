@@ -227,8 +227,12 @@ fn serve(options: &Options) -> Result<ExitCode, Failure> {
         let session = Session::start(options, PORT)?;
         let mut out = io::stdout().lock();
         // Standard output may be closed; that does not stop the broker.
-        let _ =
-            writeln!(out, "minibroker {} is ready on {}", env!("CARGO_PKG_VERSION"), session.places(options));
+        let _ = writeln!(
+            out,
+            "minibroker {} is ready on {}",
+            env!("CARGO_PKG_VERSION"),
+            session.addresses(options)
+        );
         let _ = out.flush();
         drop(out);
         signals.end().await;
@@ -355,7 +359,7 @@ impl Session {
     }
 
     /// All that the broker listens on, for a reader.
-    fn places(&self, options: &Options) -> String {
+    fn addresses(&self, options: &Options) -> String {
         let port = self.broker.port();
         let tcp = options.bind.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
         let unix = self.broker.unix_socket().map(|path| path.display().to_string());

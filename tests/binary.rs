@@ -56,13 +56,14 @@ impl Program {
     }
 
     /// Where the ready line says that it listens.
-    fn places(&self) -> Vec<&str> {
-        let places = self.ready.split_once(" is ready on ").unwrap_or_else(|| panic!("{:?}", self.ready)).1;
-        places.split(", ").collect()
+    fn addresses(&self) -> Vec<&str> {
+        let addresses =
+            self.ready.split_once(" is ready on ").unwrap_or_else(|| panic!("{:?}", self.ready)).1;
+        addresses.split(", ").collect()
     }
 
     fn connect(&self) -> io::Result<Wire> {
-        Wire::connect(self.places()[0])
+        Wire::connect(self.addresses()[0])
     }
 
     #[cfg(unix)]
@@ -139,7 +140,7 @@ fn the_ready_line_has_the_version_and_the_free_port() -> Outcome {
     let program = Program::start(["--port", "0"])?;
     let version = env!("CARGO_PKG_VERSION");
     assert!(program.ready.starts_with(&format!("minibroker {version} is ready on 127.0.0.1:")));
-    assert!(!program.places()[0].ends_with(":0"));
+    assert!(!program.addresses()[0].ends_with(":0"));
     assert_eq!(program.connect()?.ask("PING")?, "+PONG");
     Ok(())
 }
@@ -151,7 +152,7 @@ fn the_port_is_the_one_that_was_asked_for() -> Outcome {
         let port = Broker::start()?.port().to_string();
         let program = Program::start(["--port", &port])?;
         if !program.ready.is_empty() {
-            assert_eq!(program.places(), [format!("127.0.0.1:{port}")]);
+            assert_eq!(program.addresses(), [format!("127.0.0.1:{port}")]);
             return Ok(());
         }
     }
@@ -165,7 +166,7 @@ fn the_port_file_has_the_port_while_the_program_listens() -> Outcome {
     let path = folder.file("port");
     let program = Program::start(["--port", "0", "--port-file", &path])?;
     let port = fs::read_to_string(&path)?;
-    assert_eq!(program.places(), [format!("127.0.0.1:{}", port.trim_end())]);
+    assert_eq!(program.addresses(), [format!("127.0.0.1:{}", port.trim_end())]);
     program.signal(rustix::process::Signal::TERM);
     program.end()?;
     assert_eq!(fs::read_dir(&folder.0)?.count(), 0);
@@ -185,11 +186,14 @@ fn a_port_file_that_cannot_be_written_is_an_error() -> Outcome {
 #[test]
 fn it_listens_on_all_addresses_that_it_is_given() -> Outcome {
     let program = Program::start(["--port", "0", "--bind", "127.0.0.1", "127.0.0.2"])?;
-    let places = program.places();
-    assert_eq!(places.len(), 2);
-    assert!(places[0].starts_with("127.0.0.1:") && places[1].starts_with("127.0.0.2:"), "{places:?}");
-    for place in places {
-        assert_eq!(Wire::connect(place)?.ask("PING")?, "+PONG");
+    let addresses = program.addresses();
+    assert_eq!(addresses.len(), 2);
+    assert!(
+        addresses[0].starts_with("127.0.0.1:") && addresses[1].starts_with("127.0.0.2:"),
+        "{addresses:?}"
+    );
+    for address in addresses {
+        assert_eq!(Wire::connect(address)?.ask("PING")?, "+PONG");
     }
     Ok(())
 }
@@ -199,7 +203,7 @@ fn addresses_may_be_names_and_a_star_is_all() -> Outcome {
     let program = Program::start(["--port", "0", "--bind", "localhost"])?;
     assert_eq!(program.connect()?.ask("PING")?, "+PONG");
     let program = Program::start(["--port", "0", "--bind", "*"])?;
-    let port = program.places()[0].strip_prefix("0.0.0.0:").expect("all addresses").to_owned();
+    let port = program.addresses()[0].strip_prefix("0.0.0.0:").expect("all addresses").to_owned();
     assert_eq!(Wire::connect(&format!("127.0.0.1:{port}"))?.ask("PING")?, "+PONG");
     Ok(())
 }
@@ -457,7 +461,7 @@ mod signals {
         for signal in [Signal::INT, Signal::TERM] {
             let path = folder.file("chat.sock");
             let program = Program::start(["--port", "0", "--unixsocket", &path])?;
-            assert_eq!(program.places()[1], path);
+            assert_eq!(program.addresses()[1], path);
             let mut client = program.connect()?;
             assert_eq!(client.ask("PING")?, "+PONG");
             std::os::unix::net::UnixStream::connect(&path)?;

@@ -181,11 +181,11 @@ fn the_table_of_rooms_names_every_folder_and_no_other() {
 #[test]
 fn a_room_uses_only_those_below_it() {
     let rooms = rooms();
-    let place = |room: &str| rooms.iter().position(|other| other == room);
+    let position = |room: &str| rooms.iter().position(|other| other == room);
     let mut wrong = Vec::new();
     for (module, others) in uses() {
-        let Some(own) = place(room(&module)) else { continue };
-        let above = others.iter().filter(|other| place(room(other)).is_some_and(|other| other > own));
+        let Some(own) = position(room(&module)) else { continue };
+        let above = others.iter().filter(|other| position(room(other)).is_some_and(|other| other > own));
         wrong.extend(above.map(|other| format!("{module} -> {other}")));
     }
     assert!(wrong.is_empty(), "arrows that run up:\n{}", wrong.join("\n"));

@@ -242,8 +242,8 @@ mod tests {
             client.name = b"ann"[..].into();
         }
         let chosen = |filter: Filter| -> Vec<usize> {
-            let places = state.clients_of(&filter).into_iter();
-            places.filter_map(|key| clients.iter().position(|client| *client == key)).collect()
+            let keys = state.clients_of(&filter).into_iter();
+            keys.filter_map(|key| clients.iter().position(|client| *client == key)).collect()
         };
         let chat = || Filter::subscribed_to("chat");
         assert_eq!(chosen(Filter::all()), [0, 1, 2, 3]);

@@ -93,7 +93,7 @@ pub struct Blocked {
     pub wanted: Option<Wanted>,
     /// The position in the order of arrival.
     pub(crate) arrival: u64,
-    /// The key for which it has kept an earlier place, and that position.
+    /// The key for which it has kept an earlier position, and that position.
     kept: Option<(Bytes, u64)>,
 }
 
@@ -217,7 +217,7 @@ impl Waiters {
         Box::new(Blocked { reason, db, keys, deadline, request, wanted: None, arrival, kept: None })
     }
 
-    /// Puts a client behind all who wait for one of its keys, but for this key, for which it keeps its place.
+    /// Puts a client behind all who wait for one of its keys, but for this key, for which it keeps its position.
     pub(crate) fn move_behind(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8]) {
         let position = blocked.arrival_at(key);
         self.arrivals += 1;
@@ -236,7 +236,7 @@ impl Waiters {
     }
 
     /// Gives a client that has just begun to wait again the position for this key that it had before.
-    pub fn keep_place(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], position: u64) {
+    pub fn keep_position(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], position: u64) {
         if let Some(queues) = self.by_key[blocked.db].get_mut(key)
             && blocked.keys.iter().any(|other| **other == *key)
         {

@@ -165,7 +165,7 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
     let in_bits = args.get(5).map_or(Ok(false), in_bits)?;
     let end = args.get(4).map(integer).transpose()?;
     let bytes = read(ctx.state, &args[1])?;
-    let place = if let Some(bytes) = &bytes {
+    let position = if let Some(bytes) = &bytes {
         let range = bit_range(in_bits, bytes.len(), |len| clamped_range(start, end.unwrap_or(-1), len));
         // Behind a string without an end there are zeros.
         let behind = (!bit && end.is_none() && !range.is_empty()).then_some(range.end);
@@ -173,7 +173,7 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
     } else {
         (!bit).then_some(0)
     };
-    ctx.reply.integer(place.and_then(|place| i64::try_from(place).ok()).unwrap_or(-1));
+    ctx.reply.integer(position.and_then(|position| i64::try_from(position).ok()).unwrap_or(-1));
     Ok(())
 }
 

@@ -74,9 +74,9 @@ fn by_ids(state: &State, ids: Args<'_>) -> Result<Vec<ClientKey>, Error> {
     for id in ids.iter() {
         let id = parse_integer(id).ok_or(Error::new("ERR Invalid client ID"))?;
         if let Ok(id) = u64::try_from(id)
-            && let Ok(place) = clients.binary_search_by_key(&id, id_of)
+            && let Ok(index) = clients.binary_search_by_key(&id, id_of)
         {
-            found.push(clients[place]);
+            found.push(clients[index]);
         }
     }
     Ok(found)
@@ -243,7 +243,7 @@ pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
     let value = ctx.args.get(3).unwrap_or_default();
     let version = ctx.state.config.compat;
     let client = ctx.client()?;
-    let place = match attribute.to_ascii_lowercase().as_slice() {
+    let field = match attribute.to_ascii_lowercase().as_slice() {
         b"lib-name" => &mut client.library,
         b"lib-ver" => &mut client.library_version,
         _ => return Err(Error::quoting("ERR Unrecognized option '", attribute, "'")),
@@ -252,7 +252,7 @@ pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
         let problem = " cannot contain spaces, newlines or special characters.";
         return Err(Error::quoting("ERR ", attribute, problem));
     }
-    *place = value.into();
+    *field = value.into();
     ctx.reply.ok();
     Ok(())
 }

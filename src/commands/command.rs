@@ -1,6 +1,6 @@
 //! The COMMAND family: the rows of the table, for clients.
 //!
-//! Client libraries ask when they connect: redis-cli for its hints, cluster clients for the places of keys.
+//! Client libraries ask when they connect: redis-cli for its hints, cluster clients for the positions of keys.
 
 use crate::config::Version;
 use crate::data::pattern;

@@ -1,9 +1,9 @@
-//! Places on the earth, kept in sorted sets.
+//! Positions on the earth, kept in sorted sets.
 
 use super::sorted_sets::{AddOptions, add_scored};
 use crate::config::{Class, Version};
 use crate::data::geo;
-use crate::data::geo::{Found, Place, Shape};
+use crate::data::geo::{Found, Position, Shape};
 use crate::data::partial_sort::partial_sort;
 use crate::data::sorted_set::Limits;
 use crate::data::{SortedSet, Typed};
@@ -12,10 +12,10 @@ use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
 
 /// A longitude and a latitude.
-fn place(longitude: &[u8], latitude: &[u8]) -> Result<Place, Error> {
+fn position(longitude: &[u8], latitude: &[u8]) -> Result<Position, Error> {
     let (longitude, latitude) = (numbers::float(longitude)?, numbers::float(latitude)?);
     let error = || format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}");
-    Place::new(longitude, latitude).ok_or_else(|| Error::new(error()))
+    Position::new(longitude, latitude).ok_or_else(|| Error::new(error()))
 }
 
 /// The metres of a unit.
@@ -30,7 +30,7 @@ fn unit(name: &[u8]) -> Result<f64, Error> {
 ///
 /// # Errors
 ///
-/// Options that do not fit together, a place that is not on the map, or the key holds another type.
+/// Options that do not fit together, a position that is not on the map, or the key holds another type.
 pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let key = &args[1];
@@ -46,12 +46,12 @@ pub fn geoadd(ctx: &mut Context<'_>) -> Outcome {
         *flag = true;
         first += 1;
     }
-    let places = args.from(first);
-    if places.is_empty() || !places.len().is_multiple_of(3) || options.only_new && options.only_existing {
+    let given = args.from(first);
+    if given.is_empty() || !given.len().is_multiple_of(3) || options.only_new && options.only_existing {
         return Err(Error::SYNTAX);
     }
-    let triples = (0..places.len()).step_by(3);
-    let scored = triples.map(|at| Ok((place(&places[at], &places[at + 1])?.score(), &places[at + 2])));
+    let triples = (0..given.len()).step_by(3);
+    let scored = triples.map(|at| Ok((position(&given[at], &given[at + 1])?.score(), &given[at + 2])));
     let scored: Vec<(f64, &[u8])> = scored.collect::<Result<_, Error>>()?;
     let added = add_scored(ctx.state, key, options, scored.into_iter().map(Ok))?;
     ctx.reply.count(added.counted);
@@ -70,16 +70,16 @@ pub fn geopos(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.array(members.len());
     for member in members.iter() {
         match set.and_then(|set| set.score(member)) {
-            Some(score) => write_place(&mut ctx.reply, Place::of_score(score), version),
+            Some(score) => write_position(&mut ctx.reply, Position::of_score(score), version),
             None => ctx.reply.null_array(),
         }
     }
     Ok(())
 }
 
-fn write_place(reply: &mut Reply<'_>, place: Place, version: Version) {
+fn write_position(reply: &mut Reply<'_>, position: Position, version: Version) {
     reply.array(2);
-    for number in [place.longitude, place.latitude] {
+    for number in [position.longitude, position.latitude] {
         if version < Version::Redis7_4 {
             // 17 digits behind the point, where later versions write a double as all others.
             let text = format!("{number:.17}");
@@ -101,7 +101,7 @@ pub fn geohash(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.array(members.len());
     for member in members.iter() {
         match set.and_then(|set| set.score(member)) {
-            Some(score) => ctx.reply.bulk(&Place::of_score(score).geohash()),
+            Some(score) => ctx.reply.bulk(&Position::of_score(score).geohash()),
             None => ctx.reply.null(),
         }
     }
@@ -120,8 +120,8 @@ pub fn geodist(ctx: &mut Context<'_>) -> Outcome {
     }
     let metres = args.get(4).map_or(Ok(1.0), unit)?;
     let set: Option<&SortedSet> = ctx.state.get(&args[1])?;
-    let place = |member: &[u8]| set?.score(member).map(Place::of_score);
-    match (place(&args[2]), place(&args[3])) {
+    let position = |member: &[u8]| set?.score(member).map(Position::of_score);
+    match (position(&args[2]), position(&args[3])) {
         (Some(one), Some(other)) => write_distance(&mut ctx.reply, one.distance(other) / metres),
         _ => ctx.reply.null(),
     }
@@ -155,7 +155,7 @@ enum Form {
 ///
 /// # Errors
 ///
-/// As all commands that search: the key holds another type, a place that is not on the map, numbers or units that
+/// As all commands that search: the key holds another type, a position that is not on the map, numbers or units that
 /// are none, options that do not fit together.
 pub fn georadius(ctx: &mut Context<'_>) -> Outcome {
     search(ctx, Form::Around, true)
@@ -211,13 +211,13 @@ pub fn geosearchstore(ctx: &mut Context<'_>) -> Outcome {
 #[allow(clippy::struct_excessive_bools)]
 struct Query<'a> {
     /// None only if there is no key.
-    middle: Option<Place>,
+    middle: Option<Position>,
     shape: Shape,
     /// The metres of the unit in which distances are given.
     metres: f64,
     with_distance: bool,
     with_hash: bool,
-    with_place: bool,
+    with_position: bool,
     /// Whether the nearest come first; in no order, if none.
     ascending: Option<bool>,
     count: Option<usize>,
@@ -225,7 +225,7 @@ struct Query<'a> {
     any: bool,
     /// The key for what is found.
     destination: Option<&'a [u8]>,
-    /// The distances are stored instead of the places.
+    /// The distances are stored instead of the positions.
     stores_distance: bool,
 }
 
@@ -238,7 +238,7 @@ impl<'a> Query<'a> {
             metres: 1.0,
             with_distance: false,
             with_hash: false,
-            with_place: false,
+            with_position: false,
             ascending: None,
             count: None,
             any: false,
@@ -248,13 +248,13 @@ impl<'a> Query<'a> {
         let searches = matches!(form, Form::Search | Form::SearchAndStore);
         let mut at = match form {
             Form::Around => {
-                query.middle = Some(place(&args[2], &args[3])?);
+                query.middle = Some(position(&args[2], &args[3])?);
                 query.read_circle(args.range(4, 6))?;
                 6
             }
             Form::AroundMember => {
                 if let Some(set) = set {
-                    query.middle = Some(place_of_member(set, &args[2])?);
+                    query.middle = Some(position_of_member(set, &args[2])?);
                     query.read_circle(args.range(3, 5))?;
                 }
                 5
@@ -265,7 +265,7 @@ impl<'a> Query<'a> {
                 3
             }
         };
-        let (mut from_member, mut from_place, mut by_radius, mut by_box) = (false, false, false, false);
+        let (mut from_member, mut from_position, mut by_radius, mut by_box) = (false, false, false, false);
         while let Some(option) = args.get(at) {
             let is = |name: &str| is_option(option, name);
             let left = args.len() - at - 1;
@@ -275,7 +275,7 @@ impl<'a> Query<'a> {
             } else if is("WITHHASH") {
                 query.with_hash = true;
             } else if is("WITHCOORD") {
-                query.with_place = true;
+                query.with_position = true;
             } else if is("ANY") {
                 query.any = true;
             } else if is("ASC") || is("DESC") {
@@ -289,13 +289,13 @@ impl<'a> Query<'a> {
                 query.destination = args.get(at);
                 query.stores_distance = is("STOREDIST");
                 at += 1;
-            } else if searches && is("FROMMEMBER") && left >= 1 && !from_place {
-                query.middle = set.map(|set| place_of_member(set, &args[at])).transpose()?;
+            } else if searches && is("FROMMEMBER") && left >= 1 && !from_position {
+                query.middle = set.map(|set| position_of_member(set, &args[at])).transpose()?;
                 from_member = true;
                 at += 1;
             } else if searches && is("FROMLONLAT") && left >= 2 && !from_member {
-                query.middle = Some(place(&args[at], &args[at + 1])?);
-                from_place = true;
+                query.middle = Some(position(&args[at], &args[at + 1])?);
+                from_position = true;
                 at += 2;
             } else if searches && is("BYRADIUS") && left >= 2 && !by_box {
                 query.read_circle(args.range(at, at + 2))?;
@@ -316,7 +316,7 @@ impl<'a> Query<'a> {
             let before = format!("ERR exactly one of {words} can be specified for ");
             Err(Error::quoting(&before, up_to_nul(&args[0]), ""))
         };
-        if searches && !from_member && !from_place {
+        if searches && !from_member && !from_position {
             return one_of("FROMMEMBER or FROMLONLAT");
         }
         if searches && !by_radius && !by_box {
@@ -334,7 +334,7 @@ impl<'a> Query<'a> {
 
     /// An error if results are to be stored and distances, hashes or coordinates are asked for as well.
     fn check_destination(&self, searches: bool) -> Outcome {
-        if self.destination.is_some() && (self.with_distance || self.with_hash || self.with_place) {
+        if self.destination.is_some() && (self.with_distance || self.with_hash || self.with_position) {
             let what = if searches { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
             let text = format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
             return Err(Error::new(text));
@@ -387,9 +387,9 @@ impl<'a> Query<'a> {
     }
 }
 
-fn place_of_member(set: &SortedSet, member: &[u8]) -> Result<Place, Error> {
+fn position_of_member(set: &SortedSet, member: &[u8]) -> Result<Position, Error> {
     let score = set.score(member);
-    score.map(Place::of_score).ok_or(Error::new("ERR could not decode requested zset member"))
+    score.map(Position::of_score).ok_or(Error::new("ERR could not decode requested zset member"))
 }
 
 fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
@@ -417,7 +417,7 @@ fn search(ctx: &mut Context<'_>, form: Form, may_store: bool) -> Outcome {
 }
 
 fn write_found(reply: &mut Reply<'_>, query: &Query<'_>, found: &[Found<'_>], version: Version) {
-    let parts = [query.with_distance, query.with_hash, query.with_place];
+    let parts = [query.with_distance, query.with_hash, query.with_position];
     let parts = parts.into_iter().filter(|part| *part).count();
     reply.array(found.len());
     for found in found {
@@ -431,8 +431,8 @@ fn write_found(reply: &mut Reply<'_>, query: &Query<'_>, found: &[Found<'_>], ve
         if query.with_hash {
             reply.integer(geo::to_i64(found.score));
         }
-        if query.with_place {
-            write_place(reply, found.place, version);
+        if query.with_position {
+            write_position(reply, found.position, version);
         }
     }
 }

@@ -271,11 +271,11 @@ pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.state.config.compat;
     let cursor = numbers::cursor(&args[1], version)?;
     let options = Options::read(args.from(2), Over::Keys, version)?;
-    let (next, places) = ctx.state.scan(cursor, options.count);
+    let (next, indices) = ctx.state.scan(cursor, options.count);
     let (database, now) = (ctx.state.database(), ctx.state.now.millis());
     scan::answer(&mut ctx.reply, next, |reply| {
         let mut found = 0;
-        for (key, entry) in places.filter_map(|place| database.at(place)) {
+        for (key, entry) in indices.filter_map(|index| database.at(index)) {
             let is_of_kind = |kind| is_option(kind, entry.value.kind().name());
             // Expired keys are gone, unless CLIENT PAUSE keeps them.
             let is_there = entry.expires().is_none_or(|at| at > now);

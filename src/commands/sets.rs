@@ -232,7 +232,7 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
     match choice {
         Choice::Repeated(count) => (0..count).filter_map(|_| set.random(&mut random)).for_each(&mut write),
         Choice::Different(count) => {
-            set.sample(count, &mut random).into_iter().filter_map(|place| set.at(place)).for_each(&mut write);
+            set.sample(count, &mut random).into_iter().filter_map(|index| set.at(index)).for_each(&mut write);
         }
         Choice::All => set.iter().for_each(&mut write),
     }
@@ -371,10 +371,10 @@ pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     };
     let options = scan::Options::read(args.from(3), scan::Over::Members, version)?;
-    let (next, places) = set.scan(cursor, options.count);
+    let (next, indices) = set.scan(cursor, options.count);
     scan::answer(&mut ctx.reply, next, |reply| {
         let (mut found, mut digits) = (0, itoa::Buffer::new());
-        for member in places.filter_map(|place| set.at(place)) {
+        for member in indices.filter_map(|index| set.at(index)) {
             let text = member.text(&mut digits);
             if options.wants(text) {
                 reply.bulk(text);

@@ -88,8 +88,8 @@ pub struct UnknownVersion;
 impl fmt::Display for UnknownVersion {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("there are ")?;
-        for (place, version) in Version::ALL.iter().enumerate() {
-            write!(out, "{}{version}", if place == 0 { "" } else { ", " })?;
+        for (index, version) in Version::ALL.iter().enumerate() {
+            write!(out, "{}{version}", if index == 0 { "" } else { ", " })?;
         }
         Ok(())
     }

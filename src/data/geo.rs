@@ -1,4 +1,4 @@
-//! Places on the earth, kept as scores of a sorted set: the geohash arithmetic of redis-server, bit by bit.
+//! Positions on the earth, kept as scores of a sorted set: the geohash arithmetic of redis-server, bit by bit.
 //!
 //! A score holds 52 bits, of longitude and latitude in turn. A search looks at the cell of the grid in which its
 //! middle lies and at the eight around it; their order is the order of an answer that is not sorted.
@@ -61,14 +61,14 @@ impl Extent {
 
 /// A position, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub struct Place {
+pub struct Position {
     /// East of Greenwich.
     pub longitude: f64,
     /// North of the equator.
     pub latitude: f64,
 }
 
-impl Place {
+impl Position {
     /// The position; `None` if it is outside of the map.
     #[must_use]
     pub fn new(longitude: f64, latitude: f64) -> Option<Self> {
@@ -171,10 +171,10 @@ struct Area {
 
 impl Cell {
     /// The cell of a position, if the grid covers these latitudes.
-    fn of(place: Place, latitudes: Extent, steps: u32) -> Self {
+    fn of(position: Position, latitudes: Extent, steps: u32) -> Self {
         let parts = parts(steps);
-        let latitude = latitudes.part(place.latitude, parts);
-        let longitude = LONGITUDES.part(place.longitude, parts);
+        let latitude = latitudes.part(position.latitude, parts);
+        let longitude = LONGITUDES.part(position.longitude, parts);
         Self { bits: spread(latitude) | spread(longitude) << 1, steps }
     }
 
@@ -271,19 +271,19 @@ impl Shape {
     }
 
     /// The distance of a position from the middle, if the shape covers it.
-    fn distance(self, middle: Place, place: Place) -> Option<f64> {
+    fn distance(self, middle: Position, position: Position) -> Option<f64> {
         match self {
             Self::Circle(radius) => {
-                let distance = middle.distance(place);
+                let distance = middle.distance(position);
                 // A distance that is no number, between opposite points, is not farther.
                 let outside = distance > radius;
                 (!outside).then_some(distance)
             }
             Self::Box { width, height } => {
-                let beside = Place { longitude: middle.longitude, ..place };
-                let outside = place.distance_of_latitudes(middle) > height / 2.0
-                    || place.distance(beside) > width / 2.0;
-                (!outside).then(|| middle.distance(place))
+                let beside = Position { longitude: middle.longitude, ..position };
+                let outside = position.distance_of_latitudes(middle) > height / 2.0
+                    || position.distance(beside) > width / 2.0;
+                (!outside).then(|| middle.distance(position))
             }
         }
     }
@@ -297,7 +297,7 @@ pub struct Found<'a> {
     /// Its score.
     pub score: f64,
     /// Where it is.
-    pub place: Place,
+    pub position: Position,
     /// How far that is from the middle, in metres.
     pub distance: f64,
 }
@@ -305,7 +305,7 @@ pub struct Found<'a> {
 /// The members of a sorted set that are within a shape around a position, in the order of the cells; no more than
 /// `limit`, if there is one.
 #[must_use]
-pub fn search(set: &SortedSet, middle: Place, shape: Shape, limit: Option<usize>) -> Vec<Found<'_>> {
+pub fn search(set: &SortedSet, middle: Position, shape: Shape, limit: Option<usize>) -> Vec<Found<'_>> {
     let mut found = Vec::new();
     let is_enough = |found: usize| found > 0 && limit.is_some_and(|limit| found >= limit);
     let mut last: Option<Cell> = None;
@@ -319,9 +319,9 @@ pub fn search(set: &SortedSet, middle: Place, shape: Shape, limit: Option<usize>
             break;
         }
         for (member, score) in set.range(set.ranks_by_score(&cell.scores())) {
-            let place = Place::of_score(score);
-            if let Some(distance) = shape.distance(middle, place) {
-                found.push(Found { member, score, place, distance });
+            let position = Position::of_score(score);
+            if let Some(distance) = shape.distance(middle, position) {
+                found.push(Found { member, score, position, distance });
                 if is_enough(found.len()) {
                     break;
                 }
@@ -334,7 +334,7 @@ pub fn search(set: &SortedSet, middle: Place, shape: Shape, limit: Option<usize>
 
 /// The cells to look at: the one of the middle, north, south, east, west, and the corners in between; none where
 /// the shape does not reach.
-fn cells(middle: Place, shape: Shape) -> [Option<Cell>; 9] {
+fn cells(middle: Position, shape: Shape) -> [Option<Cell>; 9] {
     let (width, height) = shape.half();
     let by_latitude = degrees(height / EARTH_RADIUS);
     // Towards the pole a degree of longitude is shorter.

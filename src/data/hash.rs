@@ -24,7 +24,7 @@ impl HashLimits {
 }
 
 /// A hash. As in redis-server a small one (a listpack) keeps its fields in the order in which they came, and a
-/// field that is set again keeps its place. One that has outgrown the limits (a hash table) is in any order, and
+/// field that is set again keeps its position. One that has outgrown the limits (a hash table) is in any order, and
 /// never becomes small again.
 ///
 /// Fields can expire one by one. A small hash in which one ever could keeps them in the order of their deadlines

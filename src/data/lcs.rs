@@ -22,7 +22,7 @@ pub struct Match {
 }
 
 impl Match {
-    /// The place in the first string.
+    /// The position in the first string.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.one..self.one + self.len
@@ -45,9 +45,9 @@ impl<'a> Lcs<'a> {
         for byte in one {
             let (row, rest) = rows.split_at_mut(width);
             let mut left = 0;
-            for ((place, pair), second) in row[1..].iter_mut().zip(above.windows(2)).zip(other) {
+            for ((cell, pair), second) in row[1..].iter_mut().zip(above.windows(2)).zip(other) {
                 left = if byte == second { pair[0] + 1 } else { pair[1].max(left) };
-                *place = left;
+                *cell = left;
             }
             (above, rows) = (row, rest);
         }

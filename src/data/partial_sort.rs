@@ -85,7 +85,7 @@ fn exchange<T>(items: &mut [T], one: usize, other: usize, count: usize) {
     }
 }
 
-/// The place of an element that is hopefully in the middle.
+/// The index of an element that is hopefully in the middle.
 fn pivot<T>(items: &[T], compare: &mut impl FnMut(&T, &T) -> Ordering) -> usize {
     let len = items.len();
     let (mut low, mut middle, mut high) = (0, len / 2, len - 1);

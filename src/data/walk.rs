@@ -11,7 +11,7 @@ use std::ops::Range;
 /// - An item that is there from beginning to end is returned, as SCAN promises. Items only ever move to a lower index,
 ///   so that what is below a cursor stays below it.
 /// - No item is returned twice. If the last item, which was returned already, took over an index below the cursor, it
-///   would be returned again. The item just below the cursor takes that index, the last item takes over the place
+///   would be returned again. The item just below the cursor takes that index, the last item takes over the index
 ///   of that one, and the walk has one item less to come ([`Walks::filler`]).
 ///
 /// The first promise needs nothing but the cursor. The second one needs the walk to be remembered, and holds for the

@@ -108,7 +108,7 @@ pub(super) struct Finished {
 /// How the wait of a client ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WaitEnd<'a> {
-    /// This key may have what it waits for. It has the place among those who wait for it.
+    /// This key may have what it waits for. It has this position among those who wait for it.
     Ready { key: &'a [u8], arrival: u64 },
     /// CLIENT PAUSE is over.
     PauseOver,
@@ -154,12 +154,7 @@ impl Engine {
     /// running at once: no fault, pause or transaction.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn admit(
-        &mut self,
-        key: ClientKey,
-        args: Args<'_>,
-        arrives: bool,
-    ) -> Option<(&'static Command, bool)> {
+    fn admit(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) -> Option<(&'static Command, bool)> {
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
             &mut *self.state;
@@ -642,12 +637,12 @@ impl Engine {
         } else {
             waiters.set_deadline(client_key, blocked, deadline);
         }
-        // Those who were passed over have kept their places.
+        // Those who were passed over have kept their positions.
         let State { clients, waiters, .. } = &mut *self.state;
         if let Some(blocked) = clients.get_mut(client_key).and_then(|client| client.blocked.as_mut())
             && blocked.wanted.is_some()
         {
-            waiters.keep_place(client_key, blocked, key, arrival);
+            waiters.keep_position(client_key, blocked, key, arrival);
         }
     }
 

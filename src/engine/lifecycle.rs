@@ -29,11 +29,11 @@ impl Direction {
     }
 }
 
-/// A client whose connection is not read from or written to: its place, and its number, as the place may be given to
+/// A client whose connection is not read from or written to: its key, and its number, as the key may be given to
 /// another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// The place.
+    /// Its key.
     pub client: ClientKey,
     id: u64,
 }

@@ -101,7 +101,7 @@ pub struct Engine {
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
     scripts: scripting::Scripts,
-    /// The commands that have run since [`Engine::account`], by their place in the table, each with how often it
+    /// The commands that have run since [`Engine::account`], by their index in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
 }
@@ -505,7 +505,7 @@ impl Engine {
         }
     }
 
-    /// The client at this place.
+    /// The client with this key.
     #[must_use]
     pub fn client(&self, key: ClientKey) -> Option<&Client> {
         self.state.clients.get(key)

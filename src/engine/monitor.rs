@@ -53,7 +53,7 @@ impl Engine {
         self.show(key, Some(command), args, is_public(command), Some("lua"));
     }
 
-    /// Shows a command to the embedding program, and to clients if it is `public`; as coming from `place`, or from where
+    /// Shows a command to the embedding program, and to clients if it is `public`; as coming from `source`, or from where
     /// the client is.
     fn show(
         &mut self,
@@ -61,9 +61,9 @@ impl Engine {
         command: Option<&Command>,
         args: Args<'_>,
         public: bool,
-        place: Option<&str>,
+        source: Option<&str>,
     ) {
-        let Some(line) = self.monitor_line(key, command, args, place) else { return };
+        let Some(line) = self.monitor_line(key, command, args, source) else { return };
         let line = bytes::Bytes::from(line);
         for monitor in self.state.clients.monitors.clone() {
             let Some(client) = self.state.clients.get_mut(monitor) else { continue };
@@ -89,19 +89,19 @@ impl Engine {
         key: ClientKey,
         command: Option<&Command>,
         args: Args<'_>,
-        place: Option<&str>,
+        source: Option<&str>,
     ) -> Option<Vec<u8>> {
         let client = self.state.clients.get(key)?;
         let micros = self.state.now.micros();
-        let place = if let Some(place) = place {
-            place.to_owned()
+        let source = if let Some(source) = source {
+            source.to_owned()
         } else if client.address.unix {
             format!("unix:{}", self.state.config.unixsocket)
         } else {
             client.address.peer.to_string()
         };
-        let mut line =
-            format!("+{}.{:06} [{} {place}]", micros / 1_000_000, micros % 1_000_000, client.db).into_bytes();
+        let mut line = format!("+{}.{:06} [{} {source}]", micros / 1_000_000, micros % 1_000_000, client.db)
+            .into_bytes();
         for (index, argument) in args.iter().enumerate() {
             line.push(b' ');
             if is_secret(command, args, index) {

@@ -20,15 +20,15 @@ pub(super) fn narrowed(
     match reason {
         // In the place of each of its keys.
         Reason::Key(Type::List | Type::SortedSet) if waits_for > 1 => {
-            let is_key = |place: usize| keys.iter().any(|(key, _)| *key == place);
-            let only = |(place, argument)| if is_key(place) { key } else { argument };
+            let is_key = |index: usize| keys.iter().any(|(key, _)| *key == index);
+            let only = |(index, argument)| if is_key(index) { key } else { argument };
             Some(OwnedRequest::new(args.iter().enumerate().map(only)))
         }
         // With the first of its ids.
         Reason::Key(Type::Stream) | Reason::Group => {
             let (first, _) = *keys.first()?;
-            let place = keys.iter().map(|(place, _)| *place).find(|place| &args[*place] == key)?;
-            let id = args.get(place + keys.len())?;
+            let index = keys.iter().map(|(index, _)| *index).find(|index| &args[*index] == key)?;
+            let id = args.get(index + keys.len())?;
             Some(OwnedRequest::new(args.range(0, first).iter().chain([key, id])))
         }
         _ => None,

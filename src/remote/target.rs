@@ -320,7 +320,7 @@ mod tests {
     fn said(url: &str) -> String {
         match url.parse::<Target>() {
             Ok(target) => {
-                let place = match &target.transport {
+                let address = match &target.transport {
                     Transport::Tcp { host, port, tls } => {
                         format!("{host} {port}{}", if *tls { " tls" } else { "" })
                     }
@@ -330,7 +330,7 @@ mod tests {
                     |text: &Option<String>| text.as_ref().map_or("-".into(), |text| format!("{text:?}"));
                 let database = target.database.map_or("-".into(), |database| database.to_string());
                 let insecure = if target.insecure { " insecure" } else { "" };
-                format!("{place} {} {} {database}{insecure}", text(&target.user), text(&target.password))
+                format!("{address} {} {} {database}{insecure}", text(&target.user), text(&target.password))
             }
             Err(error) => error.to_string(),
         }

@@ -114,16 +114,16 @@ fn power_for(exponent: i32) -> (Scaled, i32) {
     // Where two would do it depends on this estimate which of them is taken, and so which digits come out.
     #[allow(clippy::cast_possible_truncation)]
     let estimate = (f64::from(-(exponent + 87)) * std::f64::consts::LOG10_2) as i32;
-    let mut place = (estimate - FIRST_POWER) / POWER_STEP;
+    let mut index = (estimate - FIRST_POWER) / POWER_STEP;
     loop {
-        let power = FIRST_POWER + place * POWER_STEP;
+        let power = FIRST_POWER + index * POWER_STEP;
         // The binary logarithm of ten in fixed point, good for far greater powers than these.
         let binary = ((power * 1_741_647) >> 19) - 63;
         let sum = exponent + binary + 64;
-        let fraction = usize::try_from(place).ok().and_then(|place| POWERS.get(place)).copied();
+        let fraction = usize::try_from(index).ok().and_then(|index| POWERS.get(index)).copied();
         match fraction {
-            Some(_) if sum < *EXPONENTS.start() => place += 1,
-            Some(_) if sum > *EXPONENTS.end() => place -= 1,
+            Some(_) if sum < *EXPONENTS.start() => index += 1,
+            Some(_) if sum > *EXPONENTS.end() => index -= 1,
             // The powers reach for all doubles: there is always one.
             _ => return (Scaled { fraction: fraction.unwrap_or(1 << 63), exponent: binary }, power),
         }

@@ -1,7 +1,7 @@
 //! The request parser: arrays of bulk strings and inline commands, resumable at any byte.
 //!
 //! The caller keeps the bytes of an unfinished request and hands them over again, with what has arrived
-//! since, at the same place of its buffer; the parser remembers how far it has come, so that a request
+//! since, at the same position of its buffer; the parser remembers how far it has come, so that a request
 //! which arrives byte by byte costs linear work. It copies nothing (except inline commands, where
 //! escapes are resolved), does not recurse, and allocates only for arguments that have arrived.
 

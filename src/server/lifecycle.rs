@@ -75,7 +75,7 @@ impl Listening {
                 outcome = listener.open(availability.run());
             }
             if let Err(source) = outcome {
-                let failed = ListenError { address: listener.place(), source };
+                let failed = ListenError { address: listener.endpoint(), source };
                 self.failed.lock().get_or_insert(failed);
             }
         }
@@ -219,7 +219,7 @@ impl Shared {
         let (count, connections) = self.change(|engine, now| {
             let clients = cut(engine, now);
             // Looked up while the engine is locked: as soon as it is not, one of them may have gone, and another client
-            // may have come to its place.
+            // may have its slot.
             let connections: Vec<_> = clients.iter().filter_map(|client| self.connection(*client)).collect();
             (clients.len(), connections)
         });

@@ -47,14 +47,14 @@ fn keep_spare() {
 /// An address that connections are accepted at, or refused.
 #[derive(Debug)]
 pub struct Listener {
-    place: Place,
+    endpoint: Endpoint,
     /// What CLIENT LIST shows as the broker's end of a connection, if that is always the same.
     local: Option<Arc<str>>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Endpoint {
     Tcp(SocketAddr),
     #[cfg(unix)]
     Unix(std::path::PathBuf),
@@ -174,7 +174,7 @@ impl Listener {
         let address = socket.local_addr()?;
         let local = (!address.ip().is_unspecified()).then(|| address.to_string().into());
         let state = State { reserved: Some(socket), ..State::default() };
-        let listener = Self { place: Place::Tcp(address), local, state: Mutex::new(state) };
+        let listener = Self { endpoint: Endpoint::Tcp(address), local, state: Mutex::new(state) };
         listener.open(0)?;
         Ok(listener)
     }
@@ -194,26 +194,26 @@ impl Listener {
         let local = Some(format!("{}:0", path.display()).into());
         keep_spare();
         let state = State { socket: Some(Socket::Unix(socket)), ..State::default() };
-        Ok(Self { place: Place::Unix(path), local, state: Mutex::new(state) })
+        Ok(Self { endpoint: Endpoint::Unix(path), local, state: Mutex::new(state) })
     }
 
     /// The address, or the path of a Unix socket.
     #[must_use]
-    pub fn place(&self) -> String {
-        match &self.place {
-            Place::Tcp(address) => address.to_string(),
+    pub fn endpoint(&self) -> String {
+        match &self.endpoint {
+            Endpoint::Tcp(address) => address.to_string(),
             #[cfg(unix)]
-            Place::Unix(path) => path.display().to_string(),
+            Endpoint::Unix(path) => path.display().to_string(),
         }
     }
 
     /// The TCP address, with the port that the system has given.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        match self.place {
-            Place::Tcp(address) => Some(address),
+        match self.endpoint {
+            Endpoint::Tcp(address) => Some(address),
             #[cfg(unix)]
-            Place::Unix(_) => None,
+            Endpoint::Unix(_) => None,
         }
     }
 
@@ -227,8 +227,8 @@ impl Listener {
         if state.ended || state.socket.is_some() {
             return Ok(());
         }
-        state.socket = Some(match &self.place {
-            Place::Tcp(address) => {
+        state.socket = Some(match &self.endpoint {
+            Endpoint::Tcp(address) => {
                 let socket = match state.reserved.take() {
                     Some(reserved) => reserved,
                     None => bind(*address)?,
@@ -247,7 +247,7 @@ impl Listener {
                 Socket::Tcp(listening?)
             }
             #[cfg(unix)]
-            Place::Unix(path) => Socket::Unix(bind_path(path)?),
+            Endpoint::Unix(path) => Socket::Unix(bind_path(path)?),
         });
         keep_spare();
         state.run = run;
@@ -278,7 +278,7 @@ impl Listener {
         } else {
             drop(socket);
         }
-        if let (Place::Tcp(address), None) = (&self.place, &state.reserved) {
+        if let (Endpoint::Tcp(address), None) = (&self.endpoint, &state.reserved) {
             state.reserved = Some(bind(*address)?);
         }
         Ok(())
@@ -293,7 +293,7 @@ impl Listener {
         let was_open = state.socket.is_some();
         *state = State { ended: true, ..State::default() };
         #[cfg(unix)]
-        if let Place::Unix(path) = &self.place
+        if let Endpoint::Unix(path) = &self.endpoint
             && (was_open || !has_listener(path))
         {
             // It may have been removed already.

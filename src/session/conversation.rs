@@ -15,7 +15,7 @@ pub struct Request {
     pub name: String,
     /// All arguments, the name included; of those that are no plain bytes nothing.
     pub arguments: Vec<Vec<u8>>,
-    /// The place of its event in the session.
+    /// The index of its event in the session.
     pub event: usize,
     /// Of EXEC what it executes.
     pub queued: Vec<Request>,

@@ -387,16 +387,16 @@ impl Server {
                 Some(_) | None => return Err(self.gone()),
             }
         }
-        if let Some(place) = self.connections.get_mut(number) {
-            *place = Some(connection);
+        if let Some(slot) = self.connections.get_mut(number) {
+            *slot = Some(connection);
         }
         Ok(())
     }
 
     /// Closes our end, and waits until the server has seen it.
     pub(super) async fn close(&mut self, number: usize) -> Result<(), ServerError> {
-        if let Some(place) = self.connections.get_mut(number)
-            && let Some(mut connection) = place.take()
+        if let Some(slot) = self.connections.get_mut(number)
+            && let Some(mut connection) = slot.take()
         {
             let _ = connection.writer.shutdown().await;
             drop(connection);

@@ -178,7 +178,7 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// What its HELP says of its subcommands: for each a line of usage, and lines that begin with spaces.
     pub help: &'static [&'static str],
-    /// What follows from the others, and from the place in the table.
+    /// What follows from the others, and from the index in the table.
     pub derived: Derived,
 }
 
@@ -187,7 +187,7 @@ pub struct Command {
 pub struct Derived {
     /// The first of the versions that we speak which has it.
     first: Version,
-    /// The place in the table.
+    /// The index in the table.
     index: usize,
     /// First key, last key and step, as far as one range covers them.
     legacy_keys: (i32, i32, i32),
@@ -229,7 +229,7 @@ impl Command {
         },
     };
 
-    /// The row in its place in the table, with everything that follows from what it says. `subcommands` are those in the
+    /// The row with its index in the table, with everything that follows from what it says. `subcommands` are those in the
     /// table.
     #[must_use]
     pub const fn placed(

@@ -42,7 +42,7 @@ impl Table {
     #[allow(clippy::inline_always)] // Half the cost of a short command otherwise.
     pub fn lookup(&self, name: &[u8]) -> Option<&'static Command> {
         let packed = packed(name);
-        let mut at = place(packed, name.len());
+        let mut at = slot(packed, name.len());
         loop {
             let slot = self.names.0.get(at % SLOT_COUNT)?;
             if slot.packed == packed && usize::from(slot.length) == name.len() {
@@ -97,14 +97,14 @@ impl Table {
             return None;
         }
         let name = command.full_name().replace('|', " ").to_uppercase();
-        Some(CommandName { name, places: command.index()..last + 1 })
+        Some(CommandName { name, indices: command.index()..last + 1 })
     }
 }
 
 /// A power of two, several times the number of commands: most names are found at the first look.
 const SLOT_COUNT: usize = 1024;
 
-/// A place in the table of names.
+/// A slot of the table of names.
 #[derive(Clone, Copy)]
 struct Slot {
     /// See [`packed`].
@@ -120,7 +120,7 @@ impl Slot {
 }
 
 impl Names {
-    /// Each row at the place that its name gives, or at the next that was free.
+    /// Each row in the slot that its name gives, or in the next that was free.
     #[must_use]
     pub const fn of(rows: &[Command]) -> Self {
         let mut slots = [Slot::EMPTY; SLOT_COUNT];
@@ -129,7 +129,7 @@ impl Names {
             if rows[row].container().is_none() {
                 let name = rows[row].name.as_bytes();
                 let packed = packed(name);
-                let mut at = place(packed, name.len());
+                let mut at = slot(packed, name.len());
                 while slots[at % SLOT_COUNT].length > 0 {
                     at += 1;
                 }
@@ -189,12 +189,12 @@ const fn lower_case(bytes: u64) -> u64 {
 
 /// Where a name is looked for.
 #[inline]
-const fn place(packed: u64, length: usize) -> usize {
+const fn slot(packed: u64, length: usize) -> usize {
     /// An odd number without a pattern: the upper half of the product depends on all bytes.
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = packed.wrapping_add(length as u64).wrapping_mul(MIX) >> 32;
     // The number is cut to the bits that are used.
     #[allow(clippy::cast_possible_truncation)]
-    let place = mixed as usize;
-    place % SLOT_COUNT
+    let slot = mixed as usize;
+    slot % SLOT_COUNT
 }

@@ -296,7 +296,7 @@ impl State {
         if self.keeps_expired || database.expiring() == 0 {
             return (next, indices);
         }
-        // What takes over the place of an expired key is to be one of those that are returned now.
+        // What takes over the index of an expired key is to be one of those that are returned now.
         database.walks.hold(indices.end);
         for index in indices.clone().rev() {
             if self.database().at(index).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {

@@ -19,10 +19,10 @@ impl State {
     /// All messages that a rule holds back arrive now, in their order.
     pub(crate) fn deliver_held_by(&mut self, rule: FaultId) {
         let held = |message: &OnTheWay| message.rule == rule;
-        let places: Vec<_> =
+        let keys: Vec<_> =
             self.faults.on_the_way.iter().filter(|(_, message)| held(message)).map(|(at, _)| *at).collect();
-        for place in places {
-            if let Some(message) = self.faults.on_the_way.remove(&place) {
+        for key in keys {
+            if let Some(message) = self.faults.on_the_way.remove(&key) {
                 self.arrive(&message);
             }
         }

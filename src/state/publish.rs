@@ -89,7 +89,7 @@ impl State {
                 receivers += self.publish_by_pattern(index, channel, message, recorded);
             }
         } else {
-            let mut indices = self.pubsub.take_places(channel);
+            let mut indices = self.pubsub.take_matching(channel);
             for index in indices.drain(..) {
                 receivers += self.publish_by_pattern(index, channel, message, recorded);
             }

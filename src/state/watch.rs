@@ -11,8 +11,8 @@ impl State {
     pub fn watch(&mut self, client_key: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());
         let Some(client) = present(self.clients.get_mut(client_key)) else { return };
-        if let Entry::Vacant(place) = client.watched.get_or_insert_default().entry((db, Bytes::from(key))) {
-            place.insert(self.databases[db].expired(key, now));
+        if let Entry::Vacant(vacant) = client.watched.get_or_insert_default().entry((db, Bytes::from(key))) {
+            vacant.insert(self.databases[db].expired(key, now));
             self.watches.add(db, key, client_key);
         }
     }

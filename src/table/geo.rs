@@ -1,4 +1,4 @@
-//! Places on the earth.
+//! Positions on the earth.
 
 use crate::commands::geo;
 use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};

@@ -107,12 +107,12 @@ mod tests {
 
     #[test]
     fn every_row_is_found_by_its_name_in_either_case() {
-        for (place, row) in TABLE.all().iter().enumerate() {
-            assert_eq!(row.index(), place);
+        for (index, row) in TABLE.all().iter().enumerate() {
+            assert_eq!(row.index(), index);
             let name = row.full_name();
             for name in [name.to_lowercase(), name.to_uppercase()] {
                 let found = TABLE.lookup_full(name.as_bytes()).map(Command::index);
-                assert_eq!(found, Some(place), "{name}");
+                assert_eq!(found, Some(index), "{name}");
             }
         }
     }
@@ -149,10 +149,10 @@ mod tests {
         for (name, wanted) in
             [("blpop", "BLPOP"), ("Config  set", "CONFIG SET"), ("client|list", "CLIENT LIST")]
         {
-            let found = TABLE.named(name).map(|command| (command.name, command.places.len()));
+            let found = TABLE.named(name).map(|command| (command.name, command.indices.len()));
             assert_eq!(found, Some((wanted.to_owned(), 1)), "{name}");
         }
-        let config = TABLE.named("CONFIG").map_or(0, |command| command.places.len());
+        let config = TABLE.named("CONFIG").map_or(0, |command| command.indices.len());
         assert!(config > 4);
         for name in ["", "BLPOPP", "CONFIG STE", "GET x", "CONFIG SET x"] {
             assert_eq!(TABLE.named(name), None, "{name}");

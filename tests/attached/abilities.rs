@@ -21,8 +21,8 @@ fn panic_of(call: impl FnOnce()) -> (String, String) {
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let place = info.location().map(|place| place.file().to_owned()).unwrap_or_default();
-            PLACE.with(|last| *last.borrow_mut() = place);
+            let file = info.location().map(|file| file.file().to_owned()).unwrap_or_default();
+            PLACE.with(|last| *last.borrow_mut() = file);
             before(info);
         }));
     });
@@ -47,9 +47,9 @@ fn the_error_of_a_missing_message_lists_the_published_ones() -> Outcome {
     let broker = Broker::attach(&server.url())?;
     broker.command(["PUBLISH", "chat", "hello"])?;
     broker.assert_published("chat", "hello");
-    let (text, place) = panic_of(|| broker.assert_published("chat", "bye"));
+    let (text, file) = panic_of(|| broker.assert_published("chat", "bye"));
     assert_eq!(text, "\"bye\" was not published on channel \"chat\"\npublished there:\n  \"hello\"");
-    assert_eq!(place, file!());
+    assert_eq!(file, file!());
     let (text, _) = panic_of(|| broker.assert_published("chta", "bye"));
     assert_eq!(
         text,
@@ -197,9 +197,9 @@ fn where_monitor_is_refused_messages_are_still_seen() -> Outcome {
         broker.wait_for_blocked("queue", 1).blocking()?;
         broker.command(["RPUSH", "queue", "x"])?;
         worker.join().expect("it does not panic")?;
-        let (text, place) = panic_of(|| drop(broker.watch_commands()));
+        let (text, file) = panic_of(|| drop(broker.watch_commands()));
         assert!(text.ends_with("the server refuses MONITOR"), "{text}");
-        assert_eq!(place, file!());
+        assert_eq!(file, file!());
     }
     Ok(())
 }

@@ -33,10 +33,10 @@ fn each_message_goes_to_the_worker_that_has_waited_longest() -> Outcome {
     chat.xgroup_create_mkstream::<_, _, _, ()>(STREAM, GROUP, "$")?;
     thread::scope(|scope| -> Outcome {
         let mut workers = Vec::new();
-        for (place, name) in ["ann", "bob"].into_iter().enumerate() {
+        for (index, name) in ["ann", "bob"].into_iter().enumerate() {
             let broker = &broker;
             workers.push(scope.spawn(move || take(broker, name).map(messages)));
-            broker.wait_for_blocked(STREAM, place + 1).blocking()?;
+            broker.wait_for_blocked(STREAM, index + 1).blocking()?;
         }
         for text in ["first", "second"] {
             chat.xadd::<_, _, _, _, String>(STREAM, "*", &[("text", text)])?;

@@ -374,11 +374,11 @@ impl<'a> Comparison<'a> {
                 // What is listed as of any order is another one in each process.
                 let allowed = differences::allowed(&self.rows, &server.name, &scenario.title, step)?;
                 if !allowed.same(recorded, outcome) {
-                    let place = format!(
+                    let source = format!(
                         "{} {} no longer answers as recorded (+ now), in {protocol:?}: {RECORD}",
                         server.name, server.release
                     );
-                    self.note(scenario, step, place, (recorded, outcome));
+                    self.note(scenario, step, source, (recorded, outcome));
                 }
             }
         }
@@ -423,18 +423,18 @@ impl<'a> Comparison<'a> {
         &mut self,
         scenario: &Scenario,
         step: &Step,
-        place: String,
+        source: String,
         (expected, outcome): (&Outcome, &Outcome),
     ) {
         let file = &self.family.file;
-        let (_, places) = self.found.entry(step.line).or_insert_with(|| {
+        let (_, sources) = self.found.entry(step.line).or_insert_with(|| {
             let mut text = format!("{file}:{} in \"{}\"\n    {}\n", step.line, scenario.title, step.text);
             for line in wire::diff(&markers::show(expected), &markers::show(outcome)) {
                 let _ = writeln!(text, "    {line}");
             }
             (text, Vec::new())
         });
-        places.push(place);
+        sources.push(source);
     }
 
     /// Adds the rows of `differences.md` that hide nothing, where all was compared.
@@ -451,8 +451,8 @@ impl<'a> Comparison<'a> {
     fn report(&self, most: usize) -> String {
         let (family, count) = (&self.family.name, self.found.len());
         let mut text = format!("{family}: {count} lines differ (- the real server, + minibroker)\n");
-        for (line, places) in self.found.values().take(most) {
-            let _ = writeln!(text, "\n{line}    {}", places.join(", "));
+        for (line, sources) in self.found.values().take(most) {
+            let _ = writeln!(text, "\n{line}    {}", sources.join(", "));
         }
         text
     }

@@ -85,12 +85,12 @@ impl OnOurs<'_> {
             while turns < TURNS {
                 tokio::task::yield_now().await;
                 turns += 1;
-                for (place, heard) in clients.iter_mut().zip(&mut *heard) {
-                    let Some(stream) = place else { continue };
+                for (slot, heard) in clients.iter_mut().zip(&mut *heard) {
+                    let Some(stream) = slot else { continue };
                     let before = heard.bytes.len();
                     heard.closed |= take(stream, &mut heard.bytes);
                     if heard.closed {
-                        *place = None;
+                        *slot = None;
                     }
                     if heard.closed || heard.bytes.len() > before {
                         turns = 0;

@@ -177,8 +177,8 @@ impl Stage for OnReal<'_> {
         // A server writes the answers of one turn of its loop in any order, so that the first PONG may overtake some.
         self.real.barrier(2 + sent / PIECE)?;
         let mut buffer = [0; 16 * 1024];
-        for (place, heard) in self.clients.iter_mut().zip(heard) {
-            let Some(stream) = place else { continue };
+        for (slot, heard) in self.clients.iter_mut().zip(heard) {
+            let Some(stream) = slot else { continue };
             loop {
                 match stream.read(&mut buffer) {
                     Ok(0) => heard.closed = true,
@@ -193,7 +193,7 @@ impl Stage for OnReal<'_> {
                 break;
             }
             if heard.closed {
-                *place = None;
+                *slot = None;
             }
         }
         let late = self.began.elapsed().saturating_sub(Duration::from_millis(now.millis()));

@@ -67,52 +67,52 @@ impl<F, T: FnMut(&Program) -> Option<F>> Shrinking<F, T> {
 
     /// Leaves out requests that are sent together with others.
     fn leave_out_requests(&mut self) {
-        let mut place = 0;
-        while place < self.best.steps.len() {
+        let mut index = 0;
+        while index < self.best.steps.len() {
             let mut at = 0;
-            while let Some(Step::Send { requests, .. }) = self.best.steps.get(place)
+            while let Some(Step::Send { requests, .. }) = self.best.steps.get(index)
                 && at < requests.len()
                 && requests.len() > 1
             {
                 let mut steps = self.best.steps.clone();
-                if let Some(Step::Send { requests, .. }) = steps.get_mut(place) {
+                if let Some(Step::Send { requests, .. }) = steps.get_mut(index) {
                     requests.remove(at);
                 }
                 if !self.attempt(steps) {
                     at += 1;
                 }
             }
-            place += 1;
+            index += 1;
         }
     }
 
     /// Has everything arrive at once, and in pieces of its own, and words left out.
     fn make_plain(&mut self) {
-        let mut place = 0;
-        while place < self.best.steps.len() {
+        let mut index = 0;
+        while index < self.best.steps.len() {
             let mut steps = self.best.steps.clone();
-            match &mut steps[place] {
+            match &mut steps[index] {
                 Step::Send { held_up, .. } if *held_up > 0 => *held_up = 0,
                 Step::Pass { slots } if *slots > 1 => *slots -= 1,
                 Step::Send { client, requests, held_up: 0 } if requests.len() > 1 => {
                     let first =
                         Step::Send { client: *client, requests: vec![requests.remove(0)], held_up: 0 };
-                    steps.insert(place, first);
+                    steps.insert(index, first);
                 }
                 _ => {}
             }
             if !self.attempt(steps) {
-                self.leave_out_words(place);
-                place += 1;
+                self.leave_out_words(index);
+                index += 1;
             }
         }
     }
 
     /// Leaves out the last words of the first request of a step.
-    fn leave_out_words(&mut self, place: usize) {
+    fn leave_out_words(&mut self, index: usize) {
         loop {
             let mut steps = self.best.steps.clone();
-            let Some(Step::Send { requests, .. }) = steps.get_mut(place) else { return };
+            let Some(Step::Send { requests, .. }) = steps.get_mut(index) else { return };
             let Some(end) = requests.first().and_then(|request| request.rfind(' ')) else { return };
             requests[0].truncate(end);
             if !self.attempt(steps) {

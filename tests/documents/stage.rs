@@ -170,8 +170,8 @@ impl Tools {
             Python::Five => ("MINIBROKER_PYTHON_5", "target/python/5/bin/python"),
         };
         let tools = Tools {
-            documents: place("MINIBROKER_DOCUMENTS", "../shared/seeds"),
-            python: place(variable, default),
+            documents: path("MINIBROKER_DOCUMENTS", "../shared/seeds"),
+            python: path(variable, default),
             redis_server: PathBuf::from("redis-server"),
             redis_cli: std::env::var_os("MINIBROKER_REDIS_CLI")
                 .map_or_else(|| "redis-cli".into(), PathBuf::from),
@@ -205,7 +205,7 @@ impl Tools {
 }
 
 /// The path in an environment variable, or the default one in the repository.
-fn place(variable: &str, default: &str) -> PathBuf {
+fn path(variable: &str, default: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join(default),

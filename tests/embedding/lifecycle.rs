@@ -39,7 +39,7 @@ fn told_of_losses(broker: &Broker) -> Option<String> {
 /// In the moment when it is woken others connect: the first sees that who was cut off has gone, and if the first does not
 /// come in its place the second does.
 struct Reconnect {
-    place: std::net::SocketAddr,
+    address: std::net::SocketAddr,
     came: Mutex<Vec<Wire>>,
 }
 
@@ -47,7 +47,7 @@ impl Wake for Reconnect {
     fn wake(self: Arc<Self>) {
         let mut came = self.came.lock().expect("nobody panics");
         while came.len() < 2 {
-            let stream = TcpStream::connect(self.place).expect("the broker listens");
+            let stream = TcpStream::connect(self.address).expect("the broker listens");
             stream.set_read_timeout(Some(TIMEOUT)).expect("it is not zero");
             let mut wire = Wire(stream);
             wire.ask("PING", "+PONG\r\n").expect("the broker answers");
@@ -61,7 +61,8 @@ fn a_client_that_connects_while_another_is_cut_off_stays() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("PING", "+PONG\r\n")?;
-    let reconnect = Arc::new(Reconnect { place: broker.addr().expect("it listens"), came: Mutex::default() });
+    let reconnect =
+        Arc::new(Reconnect { address: broker.addr().expect("it listens"), came: Mutex::default() });
     let mut nobody = broker.wait_for_clients(0).into_future();
     let waker = Arc::clone(&reconnect).into();
     assert!(nobody.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());

@@ -159,9 +159,9 @@ fn long_messages_stand_between_replies_and_short_messages_in_their_order() {
     }
     engine.take_output(client, &mut written);
     let mut rest = &written[..];
-    for (place, wanted) in wanted.iter().enumerate() {
+    for (index, wanted) in wanted.iter().enumerate() {
         let (value, length) = Value::read(rest).expect("a value");
-        assert!(value == *wanted, "{place}: {length} bytes");
+        assert!(value == *wanted, "{index}: {length} bytes");
         rest = &rest[length..];
     }
     assert!(rest.is_empty());

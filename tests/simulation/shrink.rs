@@ -71,30 +71,30 @@ impl Shrinking {
 
     /// Leaves out requests that are sent together with others.
     fn leave_out_requests(&mut self) {
-        let mut place = 0;
-        while place < self.best.steps.len() {
+        let mut index = 0;
+        while index < self.best.steps.len() {
             let mut at = 0;
-            while let Some(Step::Send { requests, .. }) = self.best.steps.get(place)
+            while let Some(Step::Send { requests, .. }) = self.best.steps.get(index)
                 && at < requests.len()
                 && requests.len() > 1
             {
                 let mut steps = self.best.steps.clone();
-                if let Some(Step::Send { requests, .. }) = steps.get_mut(place) {
+                if let Some(Step::Send { requests, .. }) = steps.get_mut(index) {
                     requests.remove(at);
                 }
                 if !self.try_steps(steps) {
                     at += 1;
                 }
             }
-            place += 1;
+            index += 1;
         }
     }
 
     /// Has everything arrive at once, the timer be in time, and clients read at once and speak RESP2.
     fn make_plain(&mut self) {
-        for place in 0..self.best.steps.len() {
+        for index in 0..self.best.steps.len() {
             let mut steps = self.best.steps.clone();
-            match &mut steps[place] {
+            match &mut steps[index] {
                 Step::Send { held_up, .. } => *held_up = 0,
                 Step::Pass { late, .. } => *late = false,
                 _ => continue,

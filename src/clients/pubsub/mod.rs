@@ -50,7 +50,7 @@ pub struct PubSub {
     shard_channels: Map<Bytes, Subscribers>,
     /// The names of `patterns`, to find those that match a channel.
     pub(crate) index: Patterns,
-    /// The places of those, while a message is published; empty in between.
+    /// The indices of those, while a message is published; empty in between.
     pub(crate) matching: Vec<usize>,
 }
 
@@ -77,13 +77,13 @@ impl PubSub {
         self.table(kind).keys().map(|name| &**name)
     }
 
-    /// The places of the patterns that may match a channel, in their order.
-    pub(crate) fn take_places(&mut self, channel: &[u8]) -> Vec<usize> {
-        let mut places = std::mem::take(&mut self.matching);
+    /// The indices of the patterns that may match a channel, in their order.
+    pub(crate) fn take_matching(&mut self, channel: &[u8]) -> Vec<usize> {
+        let mut indices = std::mem::take(&mut self.matching);
         let candidates = self.index.candidates(channel);
-        places.extend(candidates.filter_map(|pattern| self.patterns.get_index_of(pattern)));
-        places.sort_unstable();
-        places
+        indices.extend(candidates.filter_map(|pattern| self.patterns.get_index_of(pattern)));
+        indices.sort_unstable();
+        indices
     }
 
     /// How many clients are subscribed to this very channel or pattern.

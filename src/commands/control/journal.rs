@@ -135,5 +135,5 @@ fn names_key(arguments: &[ByteString], key: &[u8], table: &Table) -> bool {
     let Some(command) = table.lookup(&args[0]) else { return false };
     let subcommand = args.get(1).and_then(|name| command.subcommand(name));
     let keys = subcommand.unwrap_or(command).keys(args).unwrap_or_default();
-    keys.iter().any(|(place, _)| args.get(*place) == Some(key))
+    keys.iter().any(|(index, _)| args.get(*index) == Some(key))
 }

@@ -16,10 +16,10 @@ pub fn hscan(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     };
     let options = Options::read(args.from(3), Over::Fields, version)?;
-    let (next, places) = hash.scan(cursor, options.count);
+    let (next, indices) = hash.scan(cursor, options.count);
     scan::answer(&mut ctx.reply, next, |reply| {
         let mut found = 0;
-        for (field, value) in places.filter_map(|place| hash.at(place)) {
+        for (field, value) in indices.filter_map(|index| hash.at(index)) {
             if options.wants(field) {
                 reply.bulk(field);
                 found += 1;
@@ -85,13 +85,13 @@ fn write_field(reply: &mut Reply<'_>, field: &[u8], value: &[u8], with_values: b
 struct Seen<'a> {
     hash: &'a Hash,
     /// Where they are, if some are hidden.
-    places: Option<Vec<usize>>,
+    indices: Option<Vec<usize>>,
 }
 
 impl<'a> Seen<'a> {
     fn of(hash: &'a Hash) -> Self {
-        let places = || (0..hash.len()).filter(|place| hash.at(*place).is_some()).collect();
-        Self { hash, places: (hash.seen() < hash.len()).then(places) }
+        let indices = || (0..hash.len()).filter(|index| hash.at(*index).is_some()).collect();
+        Self { hash, indices: (hash.seen() < hash.len()).then(indices) }
     }
 
     fn len(&self) -> usize {
@@ -99,7 +99,7 @@ impl<'a> Seen<'a> {
     }
 
     fn at(&self, nth: usize) -> Option<(&'a [u8], &'a [u8])> {
-        let place = self.places.as_ref().map_or(Some(nth), |places| places.get(nth).copied());
-        self.hash.at(place?)
+        let index = self.indices.as_ref().map_or(Some(nth), |indices| indices.get(nth).copied());
+        self.hash.at(index?)
     }
 }

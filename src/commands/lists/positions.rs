@@ -13,12 +13,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The places of the matches, as they are met.
-    fn matches<'l>(&self, places: impl Iterator<Item = (usize, &'l Bytes)>) -> impl Iterator<Item = usize> {
-        places
+    /// The indices of the matches, as they are met.
+    fn matches<'l>(&self, elements: impl Iterator<Item = (usize, &'l Bytes)>) -> impl Iterator<Item = usize> {
+        elements
             .take(self.looked_at)
             .filter(|(_, element)| ***element == *self.element)
-            .map(|(place, _)| place)
+            .map(|(index, _)| index)
             .skip(self.skipped)
     }
 }
@@ -56,21 +56,21 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
     };
     let empty = List::default();
     let list = ctx.state.get::<List>(&ctx.args[1])?.unwrap_or(&empty);
-    let places = list.iter().enumerate();
-    let mut forwards = search.matches(places.clone());
-    let mut backwards = search.matches(places.rev());
+    let elements = list.iter().enumerate();
+    let mut forwards = search.matches(elements.clone());
+    let mut backwards = search.matches(elements.rev());
     let matches: &mut dyn Iterator<Item = usize> = if rank > 0 { &mut forwards } else { &mut backwards };
     let Some(count) = count else {
         match matches.next() {
-            Some(place) => ctx.reply.count(place),
+            Some(index) => ctx.reply.count(index),
             None => ctx.reply.null(),
         }
         return Ok(());
     };
     let position = ctx.reply.position();
     let mut found = 0;
-    for place in matches.take(limit(count)) {
-        ctx.reply.count(place);
+    for index in matches.take(limit(count)) {
+        ctx.reply.count(index);
         found += 1;
     }
     ctx.reply.insert_array(position, found);

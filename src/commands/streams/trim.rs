@@ -35,7 +35,7 @@ struct TrimOptions {
 }
 
 impl TrimOptions {
-    /// Reads the option at `at`, if there is one that has its argument, and returns the place behind it.
+    /// Reads the option at `at`, if there is one that has its argument, and returns the index behind it.
     fn read(&mut self, args: Args<'_>, at: usize) -> Result<Option<usize>, Error> {
         let Some(next) = args.get(at + 1) else { return Ok(None) };
         let option = &args[at];

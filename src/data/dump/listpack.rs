@@ -49,7 +49,7 @@ impl<'a> Listpack<'a> {
     }
 }
 
-/// The elements of a listpack from some place on.
+/// The elements of a listpack from some position on.
 #[derive(Debug, Clone)]
 pub(super) struct Elements<'a>(Reader<'a>);
 

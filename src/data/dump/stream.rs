@@ -247,7 +247,7 @@ fn read_node(first: StreamId, next: Option<StreamId>, listpack: &Listpack<'_>) -
     while !block.elements.is_empty() {
         slots.push(block.slot(first, names)?);
     }
-    // Ids ascend. The places of deleted entries need not: XSETID may go back behind them.
+    // Ids ascend. The positions of deleted entries need not: XSETID may go back behind them.
     let mut behind = next;
     let mut kept = Vec::new();
     for slot in slots.iter().rev() {

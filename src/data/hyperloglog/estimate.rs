@@ -15,8 +15,8 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts registers of a value.
     pub(super) fn add(&mut self, value: u8, registers: usize) {
-        if let Some(place) = self.0.get_mut(usize::from(value)) {
-            *place += u32::try_from(registers).unwrap_or_default();
+        if let Some(slot) = self.0.get_mut(usize::from(value)) {
+            *slot += u32::try_from(registers).unwrap_or_default();
         }
     }
 

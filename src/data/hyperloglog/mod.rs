@@ -141,12 +141,12 @@ fn raise(counter: &mut Vec<u8>, index: usize, value: u8, sparse_max: usize) -> R
 }
 
 /// The two bytes that a dense register lies in, and how far it is shifted in them.
-fn dense_place(index: usize) -> (usize, usize) {
+fn dense_position(index: usize) -> (usize, usize) {
     (HEADER + index * REGISTER_BITS / 8, index * REGISTER_BITS % 8)
 }
 
 fn dense_register(counter: &[u8], index: usize) -> u8 {
-    let (at, shift) = dense_place(index);
+    let (at, shift) = dense_position(index);
     let byte = |at| u16::from(counter.get(at).copied().unwrap_or_default());
     ((byte(at) | byte(at + 1) << 8) >> shift & 0x3f).to_le_bytes()[0]
 }
@@ -155,10 +155,10 @@ fn raise_dense(counter: &mut [u8], index: usize, value: u8) -> bool {
     if dense_register(counter, index) >= value {
         return false;
     }
-    let (at, shift) = dense_place(index);
+    let (at, shift) = dense_position(index);
     let (mask, value) = ((0x3f_u16 << shift).to_le_bytes(), (u16::from(value) << shift).to_le_bytes());
-    for (place, (mask, value)) in counter.iter_mut().skip(at).zip(mask.into_iter().zip(value)) {
-        *place = *place & !mask | value;
+    for (byte, (mask, value)) in counter.iter_mut().skip(at).zip(mask.into_iter().zip(value)) {
+        *byte = *byte & !mask | value;
     }
     true
 }
@@ -232,8 +232,8 @@ pub fn count(counter: &mut [u8]) -> Result<u64, Corrupted> {
     let mut histogram = Histogram::default();
     each_run(counter, |run, _| histogram.add(run.value, run.len))?;
     let count = histogram.estimate();
-    if let Some(place) = counter.get_mut(COUNT) {
-        place.copy_from_slice(&count.to_le_bytes());
+    if let Some(cached) = counter.get_mut(COUNT) {
+        cached.copy_from_slice(&count.to_le_bytes());
     }
     Ok(count)
 }

@@ -46,7 +46,7 @@ impl Set {
                 let mut digits = itoa::Buffer::new();
                 let text = |index: &usize| Some(self.at(*index)?.text(&mut digits).into());
                 let popped = indices.iter().filter_map(text).collect();
-                self.remove_places(indices);
+                self.remove_indices(indices);
                 popped
             }
         }
@@ -73,12 +73,12 @@ impl Set {
         if let Self::Hashed(table) = &mut left {
             table.walks = walks;
         }
-        self.remove_places(indices);
+        self.remove_indices(indices);
         std::mem::replace(self, left).take_all().into_iter().collect()
     }
 
     /// Removes the members at these indices, each of which is named once; the others keep their order.
-    fn remove_places(&mut self, mut indices: Vec<usize>) {
+    fn remove_indices(&mut self, mut indices: Vec<usize>) {
         indices.sort_unstable();
         let mut indices = indices.into_iter().peekable();
         let mut index = 0;

@@ -118,7 +118,7 @@ impl SortedSet {
         /// Of a member in a table: its hash and its index there, with room to grow.
         const IN_TABLE: usize = 24;
         let each =
-            size_of::<(f64, Bytes)>() + if self.is_compact() { 0 } else { IN_TABLE + size_of::<Place>() };
+            size_of::<(f64, Bytes)>() + if self.is_compact() { 0 } else { IN_TABLE + size_of::<Scored>() };
         size_of::<Self>() + self.len() * each + self.bytes
     }
 
@@ -224,8 +224,8 @@ impl SortedSet {
             }
             Form::Indexed(indexed) => {
                 for _ in start..end {
-                    if let Some(place) = indexed.order.get(start) {
-                        self.bytes -= indexed.remove(start, place.index);
+                    if let Some(scored) = indexed.order.get(start) {
+                        self.bytes -= indexed.remove(start, scored.index);
                     }
                 }
             }
@@ -241,8 +241,8 @@ impl SortedSet {
             Form::Compact(entries) => (entries.get(ranks).unwrap_or_default(), None),
             Form::Indexed(indexed) => (Default::default(), Some((indexed, indexed.order.range(ranks)))),
         };
-        let indexed = indexed.into_iter().flat_map(|(indexed, places)| {
-            places.filter_map(|place| Some((indexed.member(place)?, place.score)))
+        let indexed = indexed.into_iter().flat_map(|(indexed, scored)| {
+            scored.filter_map(|scored| Some((indexed.member(scored)?, scored.score)))
         });
         compact.iter().map(|(score, member)| (&**member, *score)).chain(indexed)
     }
@@ -253,8 +253,8 @@ impl SortedSet {
         let (next, compact, indexed) = match &mut self.form {
             Form::Compact(entries) => (0, entries.as_slice(), None),
             Form::Indexed(indexed) => {
-                let (next, places) = indexed.walks.step(indexed.members.len(), cursor, count);
-                (next, Default::default(), indexed.members.get_range(places))
+                let (next, indices) = indexed.walks.step(indexed.members.len(), cursor, count);
+                (next, Default::default(), indexed.members.get_range(indices))
             }
         };
         let compact = compact.iter().map(|(score, member)| (&**member, *score));
@@ -278,7 +278,7 @@ impl SortedSet {
     pub fn ranks_by_score(&self, range: &ScoreRange) -> Range<usize> {
         let count = |before: &dyn Fn(f64) -> bool| match &self.form {
             Form::Compact(entries) => entries.partition_point(|(score, _)| before(*score)),
-            Form::Indexed(indexed) => indexed.order.partition_point(|place| before(place.score)),
+            Form::Indexed(indexed) => indexed.order.partition_point(|scored| before(scored.score)),
         };
         let start = count(&|score| !range.min_allows(score));
         // With bounds that exclude each other the end would come before the start.
@@ -303,7 +303,7 @@ impl SortedSet {
         match &self.form {
             Form::Indexed(indexed) => {
                 let count = |before: &dyn Fn(&[u8]) -> bool| {
-                    indexed.order.partition_point(|place| indexed.member(*place).is_some_and(before))
+                    indexed.order.partition_point(|scored| indexed.member(*scored).is_some_and(before))
                 };
                 let start = count(&|member| !min_allows(member));
                 let end = count(&max_allows).max(start);
@@ -364,14 +364,14 @@ struct Indexed {
     /// The score of each member.
     members: Map<Bytes, f64>,
     /// All members in their order.
-    order: Ranked<Place>,
+    order: Ranked<Scored>,
     /// The walks of ZSCAN.
     walks: Walks,
 }
 
 /// A member in the order.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Scored {
     score: f64,
     /// Where in the table it is.
     index: usize,
@@ -382,25 +382,25 @@ impl Indexed {
     fn new(entries: Vec<(f64, Bytes)>) -> Self {
         let mut order = Ranked::default();
         for (index, (score, _)) in entries.iter().enumerate() {
-            order.insert(index, Place { score: *score, index });
+            order.insert(index, Scored { score: *score, index });
         }
         let members = entries.into_iter().map(|(score, member)| (member, score)).collect();
         Self { members, order, walks: Walks::default() }
     }
 
-    fn member(&self, place: Place) -> Option<&[u8]> {
-        self.members.get_index(place.index).map(|(member, _)| &**member)
+    fn member(&self, scored: Scored) -> Option<&[u8]> {
+        self.members.get_index(scored.index).map(|(member, _)| &**member)
     }
 
     fn at(&self, rank: usize) -> Option<(&[u8], f64)> {
-        let place = self.order.get(rank)?;
-        Some((self.member(place)?, place.score))
+        let scored = self.order.get(rank)?;
+        Some((self.member(scored)?, scored.score))
     }
 
     /// How many members come before this one with this score, whether it is there or not.
     fn rank(&self, score: f64, member: &[u8]) -> usize {
-        self.order.partition_point(|place| match place.score.partial_cmp(&score) {
-            Some(Ordering::Equal) => self.member(*place) < Some(member),
+        self.order.partition_point(|scored| match scored.score.partial_cmp(&score) {
+            Some(Ordering::Equal) => self.member(*scored) < Some(member),
             order => order == Some(Ordering::Less),
         })
     }
@@ -412,16 +412,16 @@ impl Indexed {
             Some((_, old)) if old == score => Inserted::Unchanged,
             Some((index, old)) => {
                 self.order.remove(self.rank(old, member));
-                self.order.insert(self.rank(score, member), Place { score, index });
-                if let Some((_, place)) = self.members.get_index_mut(index) {
-                    *place = score;
+                self.order.insert(self.rank(score, member), Scored { score, index });
+                if let Some((_, stored)) = self.members.get_index_mut(index) {
+                    *stored = score;
                 }
                 Inserted::Updated
             }
             None => {
                 let rank = self.rank(score, member);
                 let (index, _) = self.members.insert_full(member.into(), score);
-                self.order.insert(rank, Place { score, index });
+                self.order.insert(rank, Scored { score, index });
                 Inserted::Added
             }
         }
@@ -446,7 +446,7 @@ impl Indexed {
     fn takes_over(&mut self, from: usize, to: usize) {
         if let Some((member, score)) = self.members.get_index(from) {
             let (score, rank) = (*score, self.rank(*score, member));
-            self.order.set(rank, Place { score, index: to });
+            self.order.set(rank, Scored { score, index: to });
         }
     }
 }

@@ -231,8 +231,8 @@ impl<T: Copy> Node<T> {
     fn set(&mut self, rank: usize, item: T) {
         match self {
             Self::Leaf(items) => {
-                if let Some(place) = items.get_mut(rank) {
-                    *place = item;
+                if let Some(slot) = items.get_mut(rank) {
+                    *slot = item;
                 }
             }
             Self::Branch(children) => {
@@ -369,21 +369,21 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// Puts this many in, one behind the other or one in front of the other, from a place in per mille.
+        /// Puts this many in, one behind the other or one in front of the other, from a position in per mille.
         Insert(usize, usize, bool),
-        /// Takes this many out from a place in per mille.
+        /// Takes this many out from a position in per mille.
         Remove(usize, usize),
         Set(usize),
         Read(usize, usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let place = 0..=1000usize;
+        let position = 0..=1000usize;
         prop_oneof![
-            3 => (place.clone(), 0..300usize, any::<bool>()).prop_map(|(at, n, up)| Step::Insert(at, n, up)),
-            2 => (place.clone(), 0..300usize).prop_map(|(at, n)| Step::Remove(at, n)),
-            1 => place.clone().prop_map(Step::Set),
-            1 => (place.clone(), place).prop_map(|(from, to)| Step::Read(from, to)),
+            3 => (position.clone(), 0..300usize, any::<bool>()).prop_map(|(at, n, up)| Step::Insert(at, n, up)),
+            2 => (position.clone(), 0..300usize).prop_map(|(at, n)| Step::Remove(at, n)),
+            1 => position.clone().prop_map(Step::Set),
+            1 => (position.clone(), position).prop_map(|(from, to)| Step::Read(from, to)),
         ]
     }
 
@@ -394,10 +394,10 @@ mod tests {
         fn it_is_a_vector(steps in prop::collection::vec(step(), 0..60)) {
             let (mut sequence, mut model, mut next) = (Ranked::default(), Vec::new(), 0u32);
             for step in steps {
-                let place = |per_mille: usize| model.len() * per_mille / 1000;
+                let position = |per_mille: usize| model.len() * per_mille / 1000;
                 match step {
                     Step::Insert(at, count, ascending) => {
-                        let at = place(at);
+                        let at = position(at);
                         for index in 0..count {
                             let at = if ascending { at + index } else { at };
                             sequence.insert(at, next);
@@ -406,14 +406,14 @@ mod tests {
                         }
                     }
                     Step::Remove(at, count) => {
-                        let at = place(at);
+                        let at = position(at);
                         for _ in 0..count {
                             let expected = (at < model.len()).then(|| model.remove(at));
                             prop_assert_eq!(sequence.remove(at), expected);
                         }
                     }
                     Step::Set(at) => {
-                        let at = place(at);
+                        let at = position(at);
                         sequence.set(at, next);
                         if let Some(item) = model.get_mut(at) {
                             *item = next;
@@ -421,7 +421,7 @@ mod tests {
                         next += 1;
                     }
                     Step::Read(from, to) => {
-                        let (from, to) = (place(from.min(to)), place(from.max(to)));
+                        let (from, to) = (position(from.min(to)), position(from.max(to)));
                         prop_assert!(sequence.range(from..to).eq(model[from..to].iter().copied()));
                         prop_assert!(sequence.range(from..to).rev().eq(model[from..to].iter().rev().copied()));
                         prop_assert_eq!(sequence.get(to), model.get(to).copied());

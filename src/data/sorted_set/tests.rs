@@ -63,17 +63,17 @@ fn same(set: &SortedSet, model: &Model) {
         assert_eq!(set.at(rank), Some((member.as_slice(), *score)));
     }
     if let Form::Indexed(indexed) = &set.form {
-        let mut indices: Vec<usize> = indexed.order.range(0..usize::MAX).map(|place| place.index).collect();
+        let mut indices: Vec<usize> = indexed.order.range(0..usize::MAX).map(|scored| scored.index).collect();
         indices.sort_unstable();
         assert!(indices.into_iter().eq(0..model.len()));
     }
 }
 
 fn run(set: &mut SortedSet, model: &mut Model, step: &Step) {
-    let place = |model: &Model, member: &[u8]| model.iter().position(|(_, other)| other == member);
+    let rank = |model: &Model, member: &[u8]| model.iter().position(|(_, other)| other == member);
     match step {
         Step::Insert(member, score) => {
-            let expected = match place(model, member) {
+            let expected = match rank(model, member) {
                 #[allow(clippy::float_cmp)]
                 Some(at) if model[at].0 == *score => Inserted::Unchanged,
                 Some(at) => {
@@ -89,7 +89,7 @@ fn run(set: &mut SortedSet, model: &mut Model, step: &Step) {
             assert_eq!(set.insert(member, *score, LIMITS), expected);
         }
         Step::Remove(member) => {
-            let expected = place(model, member).map(|at| model.remove(at).0);
+            let expected = rank(model, member).map(|at| model.remove(at).0);
             assert_eq!(set.remove(member), expected);
         }
         Step::RemoveRange(start, end) => {

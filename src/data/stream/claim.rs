@@ -85,7 +85,7 @@ impl Stream {
     /// `show`; of those that are deleted there is only the id.
     pub fn deliver_again(
         &mut self,
-        group: &[u8],
+        name: &[u8],
         consumer: ConsumerKey,
         after: StreamId,
         count: usize,
@@ -94,14 +94,14 @@ impl Stream {
     ) {
         let mut last = after;
         for _ in 0..count {
-            let Some(place) = self.groups.get_mut(group) else { return };
+            let Some(group) = self.groups.get_mut(name) else { return };
             let behind = (Bound::Excluded(last), Bound::Unbounded);
-            let Some((id, pending)) = place.pending_of(Some(consumer), behind).next() else { return };
+            let Some((id, pending)) = group.pending_of(Some(consumer), behind).next() else { return };
             last = id;
             let entry = find(&self.nodes, id);
             if entry.is_some() {
                 let deliveries = pending.deliveries.wrapping_add(1);
-                place.set_pending(id, Pending { delivered: now, deliveries, ..pending });
+                group.set_pending(id, Pending { delivered: now, deliveries, ..pending });
             }
             show(id, entry);
         }

@@ -69,7 +69,7 @@ pub(super) fn is_control(config: &Config, args: Args<'_>) -> bool {
 /// What the scopes of faults are asked about.
 pub(super) fn subject<'a>(client: &'a Client, command: &Command, args: Args<'a>) -> Subject<'a> {
     let keys = command.keys(args).unwrap_or_default();
-    let keys = keys.iter().filter_map(|(place, _)| args.get(*place)).collect();
+    let keys = keys.iter().filter_map(|(index, _)| args.get(*index)).collect();
     let channels = command.channel_names(args).iter().collect();
     Subject { command: command.index(), client, keys, channels }
 }

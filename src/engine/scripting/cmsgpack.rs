@@ -7,7 +7,7 @@ use super::errors::{self, Thrown};
 
 /// Tables nested deeper than this are written as nil, which ends cycles, too.
 const NESTING: usize = 16;
-/// How much of the stack of Lua what is read may take, of which a table takes two places.
+/// How much of the stack of Lua what is read may take, of which a table takes two slots.
 const STACK: usize = 7_900;
 /// How long a text may become: as long as a string of Redis.
 const LENGTH_MAX: usize = 512 * 1024 * 1024;

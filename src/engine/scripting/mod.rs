@@ -248,7 +248,7 @@ impl Engine {
         (key, args, read_only): (ClientKey, Args<'_>, bool),
         run: impl FnOnce(&Interpreter<Engine>, &mut Self, Run) -> Ended,
     ) -> Result<Ended, Error> {
-        // It is out of its place meanwhile, as the engine is borrowed by the script.
+        // It is taken out meanwhile, as the engine is borrowed by the script.
         let interpreter = self.scripts.interpreter_for(purpose).take().ok_or(NO_INTERPRETER)?;
         let database = self.client(key).map_or(0, |client| client.db);
         let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(key, read_only) });

@@ -26,7 +26,7 @@ type Matched<E> = Result<Option<usize>, Failure<E>>;
 enum Length {
     /// Its end is not there yet.
     Unfinished,
-    /// `()` captures the place alone.
+    /// `()` captures the position alone.
     Position,
     Bytes(usize),
 }
@@ -36,7 +36,7 @@ enum Length {
 pub(super) enum Capture<'a> {
     /// A part of the subject.
     Text(&'a [u8]),
-    /// A place in the subject, from 1.
+    /// A position in the subject, from 1.
     Position(usize),
 }
 
@@ -149,8 +149,8 @@ where
         }
     }
 
-    fn at(&self, place: usize) -> Option<u8> {
-        self.pattern.get(place).copied()
+    fn at(&self, index: usize) -> Option<u8> {
+        self.pattern.get(index).copied()
     }
 
     /// `match` of `lstrlib.c`.
@@ -298,13 +298,13 @@ where
             return Ok(None);
         }
         let mut depth = 1_usize;
-        for place in s + 1..self.subject.len() {
+        for index in s + 1..self.subject.len() {
             self.steps.take(1)?;
-            let byte = self.subject[place];
+            let byte = self.subject[index];
             if byte == close {
                 depth -= 1;
                 if depth == 0 {
-                    return Ok(Some(place + 1));
+                    return Ok(Some(index + 1));
                 }
             } else if byte == open {
                 depth += 1;
@@ -313,7 +313,7 @@ where
         Ok(None)
     }
 
-    /// The place behind a single character, class or set.
+    /// The index behind a single character, class or set.
     fn class_end(&self, p: usize) -> Result<usize, Failure<E>> {
         match self.at(p) {
             Some(b'%') if self.at(p + 1).is_none() => {

@@ -158,7 +158,7 @@ pub(super) struct Writer<'a> {
 
 /// What remains to be written of a table.
 enum Open {
-    /// The elements from an index on; how many there are stands at a place in the output.
+    /// The elements from an index on; how many there are stands at a position in the output.
     Array { table: Table, next: usize, header: usize },
     /// The fields that are left, last first.
     Fields { left: Vec<(Value, Option<Value>)> },

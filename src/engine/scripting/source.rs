@@ -88,7 +88,7 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|part| part == wanted)
 }
 
-/// The place behind a short string; the interpreter finds what is wrong with one that does not end.
+/// The index behind a short string; the interpreter finds what is wrong with one that does not end.
 fn end_of_string(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = text.get(at) {

@@ -95,14 +95,14 @@ fn text(lua: &Lua, args: &Arguments<'_>, index: usize) -> mlua::Result<LuaString
 }
 
 fn number(value: usize) -> Value {
-    #[allow(clippy::cast_precision_loss)] // Places in a string.
+    #[allow(clippy::cast_precision_loss)] // Positions in a string.
     Value::Number(value as f64)
 }
 
 fn value(lua: &Lua, capture: Capture<'_>) -> mlua::Result<Value> {
     match capture {
         Capture::Text(text) => lua.create_string(text).map(Value::String),
-        Capture::Position(place) => Ok(number(place)),
+        Capture::Position(position) => Ok(number(position)),
     }
 }
 
@@ -277,7 +277,7 @@ fn replace_by_text<'a>(
             Some(b'0') => out.extend_from_slice(whole),
             Some(digit) if digit.is_ascii_digit() => match capture(usize::from(digit - b'1'))? {
                 Capture::Text(text) => out.extend_from_slice(text),
-                Capture::Position(place) => out.extend_from_slice(place.to_string().as_bytes()),
+                Capture::Position(position) => out.extend_from_slice(position.to_string().as_bytes()),
             },
             // Lua reads the NUL behind the text.
             other => out.push(other.copied().unwrap_or(0)),

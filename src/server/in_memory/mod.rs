@@ -152,10 +152,10 @@ impl ClientStream {
         put: impl FnOnce(Pin<&mut DuplexStream>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         let pipe = Pin::new(&mut self.pipe);
-        let Some(Client { place, dirty }) = &mut self.client else { return put(pipe) };
-        let _held = Held::new(&place.wakes);
+        let Some(Client { slot, dirty }) = &mut self.client else { return put(pipe) };
+        let _held = Held::new(&slot.wakes);
         let done = ready!(put(pipe))?;
-        place.run(comes_again, dirty);
+        slot.run(comes_again, dirty);
         Poll::Ready(Ok(done))
     }
 }
@@ -164,27 +164,27 @@ impl Drop for ClientStream {
     /// That the pipe ends need not wake the driver: the client is dropped behind it, sees to that and lets go.
     fn drop(&mut self) {
         if let Some(client) = &self.client {
-            client.place.wakes.hold();
+            client.slot.wakes.hold();
         }
     }
 }
 
 /// The client's part in running its requests.
 struct Client {
-    place: Arc<Place>,
+    slot: Arc<TaskSlot>,
     /// The connections that are to be written to, between running and writing; kept for its memory.
     dirty: Vec<Arc<Connection>>,
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let _held = Held::new(&self.place.wakes);
-        self.place.run(false, &mut self.dirty);
+        let _held = Held::new(&self.slot.wakes);
+        self.slot.run(false, &mut self.dirty);
     }
 }
 
 /// Where the client and the driver find the task.
-struct Place {
+struct TaskSlot {
     /// None when the connection has ended. It is locked by the thread that runs it.
     task: Mutex<Option<Box<Task>>>,
     wakes: Arc<Wakes>,
@@ -192,7 +192,7 @@ struct Place {
     waker: Waker,
 }
 
-impl Place {
+impl TaskSlot {
     /// Runs what the client has sent, in its thread, and writes to it and to others in memory what came of it.
     fn run(&self, comes_again: bool, dirty: &mut Vec<Arc<Connection>>) {
         let ran = with_read_buffer(|buffer| {
@@ -215,9 +215,9 @@ impl Place {
         comes_again: bool,
         dirty: &mut Vec<Arc<Connection>>,
     ) {
-        let mut place = self.task.lock();
+        let mut slot = self.task.lock();
         // If something panics, the connection ends.
-        let Some(mut task) = place.take() else { return };
+        let Some(mut task) = slot.take() else { return };
         let mut rounds = 0;
         // All of it, however long the answers are. It comes to an end: nothing else is put into the pipe meanwhile.
         loop {
@@ -238,7 +238,7 @@ impl Place {
                 Step::Wait => break,
             }
         }
-        *place = Some(task);
+        *slot = Some(task);
     }
 }
 
@@ -311,30 +311,30 @@ impl Drop for Held<'_> {
 
 /// Runs the connection on the broker's runtime whenever it is not the client that has to. When it is dropped, the
 /// connection ends.
-struct Driver(Arc<Place>);
+struct Driver(Arc<TaskSlot>);
 
 impl Future for Driver {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Place { task, wakes, waker } = &*self.0;
+        let TaskSlot { task, wakes, waker } = &*self.0;
         wakes.set_driver(context.waker());
-        let Some(mut place) = task.try_lock() else {
+        let Some(mut slot) = task.try_lock() else {
             if wakes.state.fetch_or(WOKEN, Ordering::AcqRel) & HELD == 0 {
                 context.waker().wake_by_ref();
             }
             return Poll::Pending;
         };
         wakes.begin();
-        let Some(task) = &mut *place else { return Poll::Ready(()) };
+        let Some(task) = &mut *slot else { return Poll::Ready(()) };
         match task.drive(&mut Context::from_waker(waker)) {
             Step::Again | Step::Yield => {
-                drop(place);
+                drop(slot);
                 pin!(tokio::task::yield_now()).poll(context).map(drop)
             }
             Step::Wait => Poll::Pending,
             Step::End => {
-                end(&mut place);
+                end(&mut slot);
                 Poll::Ready(())
             }
         }
@@ -348,8 +348,8 @@ impl Drop for Driver {
 }
 
 /// The connection ends. A task that is woken by that must not run it: it is locked.
-fn end(place: &mut Option<Box<Task>>) {
-    let mut task = place.take();
+fn end(slot: &mut Option<Box<Task>>) {
+    let mut task = slot.take();
     with_read_buffer(|_| task = None);
     // If this thread runs something else, that keeps the woken task from running it.
     drop(task);
@@ -383,9 +383,9 @@ impl Shared {
             }
         };
         let task = Mutex::new(Some(Box::new(task)));
-        let place = Arc::new(Place { task, wakes, waker: task_waker });
-        let client = Client { place: Arc::clone(&place), dirty: Vec::new() };
-        (ClientStream { pipe: ours, client: Some(client) }, Some(unconstrained(Driver(place))))
+        let slot = Arc::new(TaskSlot { task, wakes, waker: task_waker });
+        let client = Client { slot: Arc::clone(&slot), dirty: Vec::new() };
+        (ClientStream { pipe: ours, client: Some(client) }, Some(unconstrained(Driver(slot))))
     }
 }
 

@@ -22,7 +22,7 @@ struct ByHand {
     shared: Arc<Shared>,
     stream: ClientStream,
     driver: Pin<Box<dyn Future<Output = ()> + Send>>,
-    place: Arc<Place>,
+    slot: Arc<TaskSlot>,
     count: Arc<Count>,
 }
 
@@ -31,9 +31,9 @@ impl ByHand {
         let clock = Clock::default();
         let shared = Arc::new(Shared::new(Engine::new(Config::default(), 1, clock.start()), clock));
         let (stream, driver) = shared.connect(Address::default(), 1024);
-        let place = stream.client.as_ref().map(|client| Arc::clone(&client.place)).expect("it is served");
+        let slot = stream.client.as_ref().map(|client| Arc::clone(&client.slot)).expect("it is served");
         let driver = Box::pin(driver.expect("it is served"));
-        Self { shared, stream, driver, place, count: Arc::default() }
+        Self { shared, stream, driver, slot, count: Arc::default() }
     }
 
     fn drive(&mut self) -> Poll<()> {
@@ -85,18 +85,18 @@ fn the_driver_sleeps_while_the_client_runs_its_requests() {
 fn the_driver_is_woken_once_for_all_that_happens_before_its_turn() {
     let mut one = ByHand::new();
     // Its first turn is owed to it.
-    one.place.wakes.wake_by_ref();
+    one.slot.wakes.wake_by_ref();
     assert!(one.drive().is_pending());
     assert_eq!(one.woken(), 0);
-    one.place.wakes.wake_by_ref();
-    one.place.wakes.wake_by_ref();
+    one.slot.wakes.wake_by_ref();
+    one.slot.wakes.wake_by_ref();
     assert_eq!(one.woken(), 1);
     assert!(one.drive().is_pending());
-    one.place.wakes.wake_by_ref();
+    one.slot.wakes.wake_by_ref();
     assert_eq!(one.woken(), 1);
     // That the client has looked meanwhile takes no wake away that comes later.
     one.write(b"PING\r\n");
-    one.place.wakes.wake_by_ref();
+    one.slot.wakes.wake_by_ref();
     assert_eq!(one.woken(), 1);
 }
 
@@ -104,30 +104,30 @@ fn the_driver_is_woken_once_for_all_that_happens_before_its_turn() {
 fn what_happens_while_the_client_is_at_it_wakes_the_driver_afterwards() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
-    let held = Held::new(&one.place.wakes);
-    one.place.wakes.wake_by_ref();
-    one.place.wakes.wake_by_ref();
+    let held = Held::new(&one.slot.wakes);
+    one.slot.wakes.wake_by_ref();
+    one.slot.wakes.wake_by_ref();
     assert_eq!(one.woken(), 0);
     drop(held);
     assert_eq!(one.woken(), 1);
     assert!(one.drive().is_pending());
-    drop(Held::new(&one.place.wakes));
+    drop(Held::new(&one.slot.wakes));
     assert_eq!(one.woken(), 0);
 }
 
 #[test]
 fn a_driver_that_finds_the_client_at_it_is_woken_when_that_is_done() {
     let mut one = ByHand::new();
-    let place = Arc::clone(&one.place);
-    let held = Held::new(&place.wakes);
-    let task = place.task.lock();
+    let slot = Arc::clone(&one.slot);
+    let held = Held::new(&slot.wakes);
+    let task = slot.task.lock();
     assert!(one.drive().is_pending());
     assert_eq!(one.woken(), 0);
     drop(task);
     drop(held);
     assert_eq!(one.woken(), 1);
     // It has just gone: the driver looks again by itself.
-    let task = place.task.lock();
+    let task = slot.task.lock();
     assert!(one.drive().is_pending());
     assert_eq!(one.woken(), 1);
     drop(task);

@@ -105,7 +105,7 @@ pub fn words(line: &str) -> Result<Vec<Vec<u8>>, String> {
     Cursor::new(line).words()
 }
 
-/// A place in a line.
+/// A position in a line.
 struct Cursor<'a> {
     line: &'a [u8],
     at: usize,

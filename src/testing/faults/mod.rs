@@ -47,8 +47,8 @@ pub struct Scope {
 pub struct CommandName {
     /// The name as it is shown: `CONFIG SET`.
     pub name: String,
-    /// Its places in the command table.
-    pub places: Range<usize>,
+    /// Its indices in the command table.
+    pub indices: Range<usize>,
 }
 
 /// Channels.
@@ -328,7 +328,7 @@ impl Active {
 impl Scope {
     fn includes_command(&self, subject: &Subject<'_>) -> bool {
         let any = |keys: &[&[u8]], test: &dyn Fn(&[u8]) -> bool| keys.iter().any(|key| test(key));
-        (self.commands.is_empty() || self.commands.iter().any(|name| name.places.contains(&subject.command)))
+        (self.commands.is_empty() || self.commands.iter().any(|name| name.indices.contains(&subject.command)))
             && self.includes_client(subject.client)
             && (self.keys.is_empty()
                 || any(&subject.keys, &|key| self.keys.iter().any(|glob| pattern::matches(glob, key, false))))

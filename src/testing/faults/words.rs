@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn rules_in_words() {
-        let command = |name: &str| CommandName { name: name.to_owned(), places: 0..1 };
+        let command = |name: &str| CommandName { name: name.to_owned(), indices: 0..1 };
         let bytes = |text: &str| text.as_bytes().into();
         let of_worker =
             Scope { commands: vec![command("BLPOP")], clients: vec!["worker-1".into()], ..Scope::default() };

@@ -123,8 +123,8 @@ fn cases() -> Vec<Case> {
             let text = text.as_slice();
             let a = b"a".as_slice();
             let mut add = |command: Command, same_bytes| {
-                let place = if command.len() == 4 && command[2] == text { ", a field" } else { "" };
-                let name = format!("{} of {length} {kind}{place}", String::from_utf8_lossy(&command[0]));
+                let suffix = if command.len() == 4 && command[2] == text { ", a field" } else { "" };
+                let name = format!("{} of {length} {kind}{suffix}", String::from_utf8_lossy(&command[0]));
                 cases.push(Case { same_bytes, ..case(name, vec![command]) });
             };
             add(call("SET", [text]), true);
@@ -370,14 +370,14 @@ fn normal(value: Frame, kind: &[u8]) -> Frame {
 }
 
 /// A server with a value on it.
-struct Place<'a> {
+struct Target<'a> {
     server: &'a Server,
     control: Control,
     /// What it dumps and what is read out of it; none, if it cannot have the value.
     value: Option<(Vec<u8>, Vec<Frame>)>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Target<'a> {
     fn new(server: &'a Server) -> Result<Self, String> {
         let control = Control::connect(server.addr).map_err(|error| error.to_string())?;
         Ok(Self { server, control, value: None })
@@ -400,7 +400,7 @@ impl<'a> Place<'a> {
     }
 
     /// What is wrong with the value of another server here.
-    fn take(&mut self, from: &Place<'_>) -> Result<Option<String>, String> {
+    fn take(&mut self, from: &Target<'_>) -> Result<Option<String>, String> {
         let Some((payload, expected)) = &from.value else { return Ok(None) };
         let restore = [b"RESTORE", b"other".as_slice(), b"0", payload, b"REPLACE"];
         let answer = self.control.command(&restore).map_err(|error| error.to_string())?;
@@ -441,12 +441,12 @@ fn compare() -> Result<Vec<String>, String> {
         skipped::missing("redis-server");
     }
     let minibroker = servers::minibroker(minibroker::Version::default())?;
-    let mut ours = Place::new(&minibroker)?;
-    let mut places = real.iter().map(Place::new).collect::<Result<Vec<_>, _>>()?;
+    let mut ours = Target::new(&minibroker)?;
+    let mut targets = real.iter().map(Target::new).collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();
     for case in cases() {
         ours.build(&case)?;
-        for theirs in &mut places {
+        for theirs in &mut targets {
             theirs.build(&case)?;
             let name = theirs.server.name.clone();
             if has_our_bytes(&name) && theirs.value.is_some() != ours.value.is_some() {
@@ -473,14 +473,14 @@ fn compare() -> Result<Vec<String>, String> {
 /// Records what all real servers have of the values.
 fn record() -> Result<(), String> {
     let real = servers::all_recorded()?;
-    let mut places = real.iter().map(Place::new).collect::<Result<Vec<_>, _>>()?;
+    let mut targets = real.iter().map(Target::new).collect::<Result<Vec<_>, _>>()?;
     let (cases, mut recordings) = (cases(), recorded::Recordings::default());
     for case in &cases {
         recordings.values.entry(case.name.clone()).or_default();
-        for place in &mut places {
-            place.build(case)?;
-            if let Some((payload, values)) = &place.value {
-                recordings.add(case, &place.server.name, payload, values);
+        for target in &mut targets {
+            target.build(case)?;
+            if let Some((payload, values)) = &target.value {
+                recordings.add(case, &target.server.name, payload, values);
             }
         }
     }
@@ -491,7 +491,7 @@ fn record() -> Result<(), String> {
 fn compare_with_recorded() -> Result<Vec<String>, String> {
     let recordings = recorded::Recordings::read()?;
     let minibroker = servers::minibroker(minibroker::Version::default())?;
-    let mut ours = Place::new(&minibroker)?;
+    let mut ours = Target::new(&minibroker)?;
     let mut found = Vec::new();
     for case in cases() {
         let name = &case.name;

@@ -198,16 +198,16 @@ const BY_CHANCE: &[&[u8]] = &[
 pub fn spoiled(commands: BoxedStrategy<Command>) -> BoxedStrategy<Command> {
     let change = prop_oneof![40 => Just(0_u8), 1 => Just(1), 1 => Just(2), 1 => Just(3), 1 => Just(4)];
     (commands, change, any::<prop::sample::Index>(), integer())
-        .prop_map(|(mut command, change, place, other)| {
+        .prop_map(|(mut command, change, index, other)| {
             let arguments = &mut command.arguments;
             // The name stays what it is.
             if arguments.len() > 1 && change > 0 && !BY_CHANCE.contains(&arguments[0].as_slice()) {
-                let place = 1 + place.index(arguments.len() - 1);
+                let index = 1 + index.index(arguments.len() - 1);
                 match change {
-                    1 => drop(arguments.remove(place)),
-                    2 => arguments.insert(place, arguments[place].clone()),
-                    3 => arguments.swap(1.max(place - 1), place),
-                    _ => arguments[place] = other.concat(),
+                    1 => drop(arguments.remove(index)),
+                    2 => arguments.insert(index, arguments[index].clone()),
+                    3 => arguments.swap(1.max(index - 1), index),
+                    _ => arguments[index] = other.concat(),
                 }
             }
             command

@@ -5,7 +5,7 @@ use super::{Family, arguments::*, nothing};
 pub fn family() -> Family {
     let short = call("CONFIG", [words("SET proto-max-bulk-len 1048576")]);
     let bit = || one_of(&["0", "1", "0", "1", "0", "1", "2", "x"]);
-    let place = || between(-1..=140);
+    let offset = || between(-1..=140);
     let unit = || maybe(one_of(&["BIT", "BYTE", "bit", "BYTES"]));
     let range = || maybe(all([integer(), maybe(all([integer(), unit()]))]));
     let wide = || either([integer(), between(-300..=300), between(i64::MIN..=i64::MAX)]);
@@ -14,7 +14,7 @@ pub fn family() -> Family {
             "u8", "i8", "u1", "i1", "u4", "i5", "u13", "i16", "u32", "i63", "u63", "i64", "u64", "i0", "x8",
         ])
     };
-    let at = || either([place(), one_of(&["#0", "#1", "#2", "#3", "#7", "#-1", "#2305843009213693952"])]);
+    let at = || either([offset(), one_of(&["#0", "#1", "#2", "#3", "#7", "#-1", "#2305843009213693952"])]);
     let get = move || option("GET", all([kind(), at()]));
     let write = move || {
         all([
@@ -28,8 +28,8 @@ pub fn family() -> Family {
     Family {
         commands: commands([
             (1, short),
-            (6, call("SETBIT", [key(), place(), bit()])),
-            (2, call("GETBIT", [key(), place()])),
+            (6, call("SETBIT", [key(), offset(), bit()])),
+            (2, call("GETBIT", [key(), offset()])),
             (4, call("BITCOUNT", [key(), range()])),
             (6, call("BITPOS", [key(), bit(), range()])),
             (4, call("BITOP", [one_of(&["AND", "OR", "XOR", "xor", "NOR"]), key(), times(1..4, key())])),

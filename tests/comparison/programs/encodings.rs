@@ -13,7 +13,7 @@ pub fn family() -> Family {
             repeated(9000),
         ])
     };
-    let place = || between(-9..=9);
+    let index = || between(-9..=9);
     Family {
         commands: commands([
             (
@@ -27,10 +27,10 @@ pub fn family() -> Family {
             (4, call("LPUSH", [key(), times(1..6, long())])),
             (3, call("LPOP", [key(), between(1..=5)])),
             (3, call("RPOP", [key(), between(1..=5)])),
-            (3, call("LSET", [key(), place(), long()])),
+            (3, call("LSET", [key(), index(), long()])),
             (4, call("LINSERT", [key(), one_of(&["BEFORE", "AFTER"]), long(), long()])),
             (3, call("LREM", [key(), between(-2..=2), long()])),
-            (2, call("LTRIM", [key(), place(), place()])),
+            (2, call("LTRIM", [key(), index(), index()])),
             (2, call("LMOVE", [key(), key(), end(), end()])),
             (1, call("COPY", [key(), key(), words("REPLACE")])),
             (1, call("SORT", [key(), words("ALPHA STORE"), key()])),

@@ -17,7 +17,7 @@ fn coordinate(limit: f64) -> Piece {
     either([text.prop_map(|number| vec![number.to_string().into_bytes()]).boxed()])
 }
 
-fn place() -> Piece {
+fn position() -> Piece {
     let usual = || all([coordinate(180.0), coordinate(85.051_128_78)]);
     either([usual(), usual(), usual(), usual(), usual(), usual(), usual(), all([double(), double()])])
 }
@@ -58,8 +58,8 @@ fn options() -> Vec<Piece> {
 }
 
 fn from() -> Piece {
-    let by_place = || all([words("FROMLONLAT"), place()]);
-    either([by_place(), by_place(), option("FROMMEMBER", member())])
+    let by_position = || all([words("FROMLONLAT"), position()]);
+    either([by_position(), by_position(), option("FROMMEMBER", member())])
 }
 
 fn by() -> Piece {
@@ -72,7 +72,7 @@ fn with_options(pieces: impl IntoIterator<Item = Piece>) -> Vec<Piece> {
 
 pub fn family() -> Family {
     let store = || maybe(all([one_of(&["STORE", "STOREDIST"]), key()]));
-    let many = || times(1..20, all([place(), member()]));
+    let many = || times(1..20, all([position(), member()]));
     Family {
         commands: commands([
             (8, call("GEOADD", [key(), many()])),
@@ -85,9 +85,9 @@ pub fn family() -> Family {
                 3,
                 call("GEOSEARCHSTORE", with_options([key(), key(), from(), by(), maybe(words("STOREDIST"))])),
             ),
-            (3, call("GEORADIUS", with_options([key(), place(), length(), unit(), store()]))),
+            (3, call("GEORADIUS", with_options([key(), position(), length(), unit(), store()]))),
             (2, call("GEORADIUSBYMEMBER", with_options([key(), member(), length(), unit(), store()]))),
-            (2, call("GEORADIUS_RO", with_options([key(), place(), length(), unit()]))),
+            (2, call("GEORADIUS_RO", with_options([key(), position(), length(), unit()]))),
             (1, call("GEORADIUSBYMEMBER_RO", with_options([key(), member(), length(), unit()]))),
             (1, call("ZADD", [key(), double(), member()])),
             (1, call("ZADD", [key(), between(0..=5_000_000_000_000_000), member()])),

@@ -299,8 +299,8 @@ fn same(
     known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
 ) -> Result<(), String> {
     let commands: Vec<&Command> = program.iter().chain(questions).collect();
-    for (place, (real, ours)) in real.iter().zip(ours).enumerate() {
-        let command = commands[place];
+    for (index, (real, ours)) in real.iter().zip(ours).enumerate() {
+        let command = commands[index];
         if command.markers.same_bytes(real, ours) {
             continue;
         }
@@ -311,7 +311,7 @@ fn same(
         }
         let mut report = format!("{judge} answers otherwise (- it, + minibroker), {way}:\n");
         // What reads out changes nothing: of that, only the question with the difference is shown.
-        for command in program.iter().take(place).chain([command]) {
+        for command in program.iter().take(index).chain([command]) {
             let _ = writeln!(report, "    {}", shown(&command.arguments));
         }
         for line in wire::diff(&real, &ours) {

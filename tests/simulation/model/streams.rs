@@ -75,18 +75,18 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub fn of(words: &'a [&'a str]) -> Self {
-        let place = words.iter().position(|word| *word == "STREAMS").expect("programs have it");
+        let index = words.iter().position(|word| *word == "STREAMS").expect("programs have it");
         let value = |option| {
-            let at = words[..place].iter().position(|word| *word == option)?;
+            let at = words[..index].iter().position(|word| *word == option)?;
             Some(number(words[at + 1]))
         };
-        let streams = &words[place + 1..];
+        let streams = &words[index + 1..];
         let (keys, ids) = streams.split_at(streams.len() / 2);
         let count = value("COUNT").and_then(|count| usize::try_from(count).ok());
         Self {
             count: count.unwrap_or(usize::MAX),
             block: value("BLOCK"),
-            no_ack: words[..place].contains(&"NOACK"),
+            no_ack: words[..index].contains(&"NOACK"),
             keys,
             ids,
         }

@@ -79,8 +79,8 @@ impl Model {
     }
 
     fn end_wait(&mut self, client: usize) -> Option<Waiter> {
-        let place = self.waiters.iter().position(|waiter| waiter.client == client)?;
-        Some(self.waiters.remove(place))
+        let index = self.waiters.iter().position(|waiter| waiter.client == client)?;
+        Some(self.waiters.remove(index))
     }
 
     /// A key may have what somebody waits for.
