@@ -10,7 +10,7 @@ const HARMFUL: [(&str, &str); 14] = [
     ("return string.rep('x', 1e10)", "not enough memory"),
     ("return string.gsub(string.rep('x', 1e6), 'x', string.rep('y', 1e6))", "not enough memory"),
     ("local t = {} t[1] = t return cjson.encode(t)", "excessive nesting"),
-    ("local s = '' while true do s = s .. string.rep('y', 1000000) end", "not enough memory"),
+    ("local s = '' while true do s = s .. string.rep('y', 20000000) end", "not enough memory"),
     ("return cjson.decode(string.rep('[', 100000))", "nested"),
     ("return string.find('x', string.rep('(', 50))", "too many captures"),
     ("return string.find(string.rep('a', 1000), string.rep('a?', 1000))", "pattern too complex"),
@@ -23,7 +23,7 @@ const HARMFUL: [(&str, &str); 14] = [
 ];
 
 /// Scripts that would run for ever.
-const ENDLESS: [&str; 9] = [
+const ENDLESS: [&str; 13] = [
     "while true do end",
     "while true do pcall(function() while true do end end) end",
     "while true do xpcall(function() while true do end end, function() while true do end end) end",
@@ -33,14 +33,20 @@ const ENDLESS: [&str; 9] = [
     "while true do pcall(error, setmetatable({}, {__index = function() while true do end end})) end",
     "return string.find(string.rep('a', 100), string.rep('a-', 50) .. 'b')",
     "return load(function() return ' ' end)",
+    // Few instructions, each of which takes long.
+    "local s = string.rep('x', 1e6) while true do s:gsub('.', s, 100):gsub('^.', function() end) end",
+    "local s = string.rep('x', 1e6) while true do s:gsub('.', '%0%0') end",
+    "local s = string.rep('x', 90) while true do s:find('y') end",
+    "while true do string.rep('x', 1e8) end",
 ];
 
 /// Scripts that have a result, though they are strange.
-const STRANGE: [&str; 11] = [
+const STRANGE: [&str; 12] = [
     "local t = {} for i = 1, 255 do t = {t} end return t",
     "local t = {} t[1] = t return cmsgpack.pack(t)",
     "local n = 0 local function f() n = n + 1 return pcall(f) end f() return n",
     "local n = 0 local function f() n = n + 1 return xpcall(error, f) end f() return n",
+    "local n = 0 local function f() n = n + 1 pcall(string.gsub, 'a', 'a', f) end f() return n",
     "local n = 0 local function f() n = n + 1 return coroutine.wrap(f)() end pcall(f) return n",
     "return {xpcall(error, function() error('again') end)}",
     "return {xpcall(error, function(thrown) return nil + thrown end)}",

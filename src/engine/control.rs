@@ -154,6 +154,15 @@ impl Engine {
     /// ended it: no other client can connect to do so.
     pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
         let now = self.state.real_now;
+        if self.state.busy.is_some() {
+            // Nothing restarts in the middle of a script. The timer does it when the script has ended.
+            for until in [&mut self.ordered.stop, &mut self.ordered.refusal].into_iter().flatten() {
+                if matches!(until, Until::Gone(test_client) if Some(*test_client) == gone) {
+                    *until = Until::Time(now);
+                }
+            }
+            return;
+        }
         let is_over = |until: &Until| match until {
             Until::Time(time) => *time <= now,
             Until::Gone(test_client) => Some(*test_client) == gone,

@@ -118,7 +118,7 @@ impl Shared {
     pub fn kill_clients(&self, filter: &Filter) -> usize {
         let killed = self.look(|state| state.clients_of(filter));
         if killed.iter().any(|client| self.runs_script(*client)) {
-            self.end_scripts();
+            drop(self.end_scripts());
         }
         self.finish(killed);
         self.cut_off(|engine, now| engine.kill_clients(filter, now))
@@ -131,7 +131,8 @@ impl Shared {
     ///
     /// The system does not let an address be kept. The broker is stopped all the same.
     pub fn stop(&self) -> Result<(), ListenError> {
-        self.end_scripts();
+        // A script that begins now must not have the engine in the middle of the stop.
+        let _ended = self.end_scripts();
         self.finish_all();
         self.listening.failed.lock().take();
         self.cut_off(Engine::stop);
@@ -144,7 +145,7 @@ impl Shared {
     ///
     /// An address cannot be listened on any more. Then the broker is stopped.
     pub fn restart(&self, keeps_data: bool) -> Result<(), ListenError> {
-        self.end_scripts();
+        let _ended = self.end_scripts();
         self.finish_all();
         self.listening.failed.lock().take();
         self.cut_off(|engine, now| engine.restart(keeps_data, now));

@@ -51,6 +51,18 @@ impl std::fmt::Debug for LongScripts {
     }
 }
 
+/// As long as this lives every script that runs long is ended before it is busy.
+#[must_use]
+pub(super) struct NoBusyScripts<'a> {
+    ending: &'a AtomicU32,
+}
+
+impl Drop for NoBusyScripts<'_> {
+    fn drop(&mut self) {
+        self.ending.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl LongScripts {
     /// The engine, if a script keeps it busy.
     pub fn engine(&self) -> Option<MappedMutexGuard<'_, Engine>> {
@@ -160,22 +172,21 @@ impl Shared {
 
     /// Returns when no script runs. One that runs for as long as it may in the thread of its client is ended.
     pub fn wait_for_scripts(&self) {
-        self.end_scripts_after(LONGEST_WITHOUT);
+        drop(self.end_scripts_after(LONGEST_WITHOUT));
     }
 
-    /// Returns when no script runs: one that does not end soon is ended.
-    pub(super) fn end_scripts(&self) {
-        self.end_scripts_after(GRACE_PERIOD);
+    /// Returns when no script runs: one that does not end soon is ended. None is busy as long as the guard lives.
+    pub(super) fn end_scripts(&self) -> NoBusyScripts<'_> {
+        self.end_scripts_after(GRACE_PERIOD)
     }
 
-    fn end_scripts_after(&self, wait: Duration) {
-        if self.engine.try_lock_for(wait).is_some() {
-            return;
-        }
+    fn end_scripts_after(&self, wait: Duration) -> NoBusyScripts<'_> {
+        drop(self.engine.try_lock_for(wait));
         let ending = &self.long_scripts.ending;
         ending.fetch_add(1, Ordering::AcqRel);
+        let guard = NoBusyScripts { ending };
         drop(self.engine.lock());
-        ending.fetch_sub(1, Ordering::AcqRel);
+        guard
     }
 
     /// From now on every script that runs long is ended.

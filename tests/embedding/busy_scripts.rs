@@ -148,3 +148,52 @@ fn a_broker_that_is_dropped_stopped_or_restarted_ends_the_script() -> Outcome {
     }
     Ok(())
 }
+
+/// Sends PING until a script keeps the broker busy.
+fn wait_until_busy(client: &mut Wire) -> Outcome {
+    while client.line_of("PING")? == "+PONG" {}
+    Ok(())
+}
+
+#[test]
+fn a_test_client_stops_and_restarts_the_broker_only_when_no_script_is_busy() -> Outcome {
+    let broker = Broker::builder().config("busy-reply-threshold", "20").control().start()?;
+    let (mut runs, mut tester) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
+    for order in ["STOP", "RESTART", "RESTART EMPTY", "RESET"] {
+        runs.send(ENDLESS)?;
+        wait_until_busy(&mut tester)?;
+        tester.ask(&format!("MINIBROKER {order}"), &format!("-{BUSY}\r\n"))?;
+        tester.ask("SCRIPT KILL", "+OK\r\n")?;
+        runs.expect(KILLED)?;
+    }
+    tester.ask("MINIBROKER RESTART EMPTY", "+OK\r\n")?;
+    assert!(runs.is_cut());
+    tester.ask("EVAL \"return 7\" 0", ":7\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn a_stop_that_ends_with_its_test_client_ends_after_the_script() -> Outcome {
+    let broker = Broker::builder().config("busy-reply-threshold", "200").control().start()?;
+    let mut tester = Wire::connect(&broker)?;
+    tester.ask("MINIBROKER STOP", "+OK\r\n")?;
+    thread::scope(|scope| {
+        let runs = scope.spawn(|| broker.command(["EVAL", "while true do end", "0"]));
+        wait_until_busy(&mut tester)?;
+        // The server restarts when this client has gone, which is noticed while the script runs.
+        drop(tester);
+        let error = runs.join().expect("no panic").unwrap_err().to_string();
+        assert!(error.starts_with("ERR Script ended by minibroker after 400 ms"), "{error}");
+        Ok::<(), Box<dyn std::error::Error>>(())
+    })?;
+    let mut client = loop {
+        if let Ok(client) = Wire::connect(&broker) {
+            break client;
+        }
+    };
+    client.ask("EVAL \"return 7\" 0", ":7\r\n")?;
+    let journal = broker.journal().to_string();
+    let at = |text: &str| journal.find(text).ok_or_else(|| format!("no {text} in {journal}"));
+    assert!(at("Script ended by minibroker")? < at("restarted")?, "{journal}");
+    Ok(())
+}

@@ -126,26 +126,13 @@ pub(super) fn refusal(text: &str) -> mlua::Error {
     Thrown::Reply { text: with_code(text.as_bytes()), counted: false }.into()
 }
 
-/// Where the Lua function at this level is: `user_script:1: `, or nothing where there is no line.
-pub(super) fn place(lua: &Lua, level: usize) -> Vec<u8> {
-    let place = lua.inspect_stack(level, |frame| {
-        let line = frame.current_line()?;
-        let source = frame.source();
-        Some(format!("{}:{line}: ", source.short_src.as_deref().unwrap_or("?")))
-    });
-    place.flatten().unwrap_or_default().into_bytes()
-}
-
-/// The same for the level that a script has given, to which the functions at these addresses do not count: they stand between
-/// Lua's own and who has called them.
-pub(super) fn place_above(lua: &Lua, level: i32, not_counted: &[usize]) -> Vec<u8> {
+/// Where the function at this level is: `user_script:1: `, or nothing where there is no line. What is written in Lua here
+/// is no level.
+pub(super) fn place_above(lua: &Lua, level: i32) -> Vec<u8> {
     let mut left = level;
     for at in 1.. {
         let place = lua.inspect_stack(at, |frame| {
             let source = frame.source();
-            if source.what == "C" && not_counted.contains(&frame.function().to_pointer().addr()) {
-                return None;
-            }
             if source.source.as_deref() == Some(OWN_SOURCE) {
                 return None;
             }
@@ -164,7 +151,7 @@ pub(super) fn place_above(lua: &Lua, level: i32, not_counted: &[usize]) -> Vec<u
 
 /// An error of a library, with the place of the call in front, as `luaL_error` throws it.
 pub(super) fn library(lua: &Lua, text: impl AsRef<[u8]>) -> mlua::Error {
-    let mut whole = place(lua, 1);
+    let mut whole = place_above(lua, 1);
     whole.extend_from_slice(text.as_ref());
     Thrown::Text(whole).into()
 }

@@ -127,9 +127,14 @@ pub(in crate::engine) struct Run {
     pub started: Option<Duration>,
     /// It loads a library.
     pub loads: bool,
+    /// Where it was when it was ended.
+    pub ended_at: Option<Place>,
     /// Why and where it has failed.
     pub failure: Option<Failure>,
 }
+
+/// A source and a line.
+pub(in crate::engine) type Place = (String, i64);
 
 impl Run {
     pub fn new(client: ClientKey, read_only: bool) -> Self {
@@ -144,6 +149,7 @@ impl Run {
             started: None,
             loads: false,
             instructions_max: u64::MAX,
+            ended_at: None,
             failure: None,
         }
     }
@@ -156,8 +162,7 @@ pub(in crate::engine) struct Failure {
     pub text: Vec<u8>,
     /// The statistics have it already.
     pub counted: bool,
-    /// The source and the line.
-    pub place: Option<(String, i64)>,
+    pub place: Option<Place>,
 }
 
 /// What the functions of a running script share.

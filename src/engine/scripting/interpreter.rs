@@ -10,13 +10,13 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{self, Registered};
-use super::host::{Bounds, Failure, Host, Look, Run, Slot};
+use super::host::{Bounds, Failure, Host, Look, Place, Run, Slot};
 use super::memory;
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::sandbox::{Sandbox, Shared};
 use super::source;
-use super::strings::Tick;
+use super::work::{self, STEP, Watch};
 use super::{api, bit, cjson, cmsgpack, host, structs};
 use crate::clients::ClientKey;
 use crate::config::Version;
@@ -221,6 +221,7 @@ impl<H: Host> Interpreter<H> {
 
     fn begin(&self, run: Run, function: Option<(&[u8], Args<'_>)>) {
         let host::Inside { run: inside, called, .. } = &mut *self.slot.lock();
+        work::begin();
         *inside = run;
         let instructions = self.bounds.instructions;
         inside.instructions_max =
@@ -288,29 +289,37 @@ impl<H: Host> Interpreter<H> {
 
 /// Has a script looked at again and again, which may end it.
 fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: Bounds) -> mlua::Result<()> {
-    /// How often, in instructions: as redis-server.
-    const STEP: u32 = 100_000;
     let step = u32::try_from(bounds.instructions).unwrap_or(STEP).clamp(1, STEP);
-    let slot = Arc::clone(slot);
-    let look = move || {
-        let host::Inside { host, run, called, .. } = &mut *slot.lock();
-        run.instructions += u64::from(step);
+    let asked = Arc::clone(slot);
+    let look = move |instructions: u64| {
+        let host::Inside { host, run, called, .. } = &mut *asked.lock();
+        run.instructions = run.instructions.saturating_add(instructions);
         host.look(run, called)
     };
-    let triggers = HookTriggers::new().every_nth_instruction(step);
-    let look = move || {
-        let mut seen = look();
+    let ended = Arc::clone(slot);
+    let look = move |lua: &Lua, instructions: u64| {
+        let mut seen = look(instructions);
         if let Look::ServeOthers(shell) = seen {
             shell.serve_others();
-            seen = look();
+            seen = look(0);
         }
         match seen {
-            Look::End(text) => Err(Thrown::Killed(text.into()).into()),
+            Look::End(text) => {
+                let place = place_of(lua, 0);
+                let ended_at = &mut ended.lock().run.ended_at;
+                *ended_at = ended_at.take().or(place);
+                Err(Thrown::Killed(text.into()).into())
+            }
             Look::GoOn | Look::ServeOthers(_) => Ok(()),
         }
     };
-    sandbox.lua.set_app_data(Tick(Arc::new(look.clone())));
-    sandbox.lua.set_global_hook(triggers, move |_, _| look().map(|()| VmState::Continue))
+    let look = Arc::new(look);
+    sandbox.lua.set_app_data(Watch(look.clone()));
+    let triggers = HookTriggers::new().every_nth_instruction(step);
+    sandbox.lua.set_global_hook(triggers, move |lua, _| {
+        look(lua, u64::from(step))?;
+        Ok(VmState::Continue)
+    })
 }
 
 fn sequence<'a>(lua: &Lua, texts: impl Iterator<Item = &'a [u8]>) -> mlua::Result<mlua::Table> {
@@ -326,7 +335,7 @@ fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Func
     let slot = Arc::clone(slot);
     let tostring = sandbox.tostring.clone();
     sandbox.lua.create_function(move |lua, thrown: Value| -> mlua::Result<()> {
-        let place = place_of(lua);
+        let place = place_of(lua, 1);
         let thrown = errors::visible(lua, thrown)?;
         let (text, counted) = match &thrown {
             Value::Table(_) => replies::thrown_text(&thrown)?,
@@ -335,18 +344,25 @@ fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Func
                 ([b"ERR ", &*text.as_bytes()].concat(), false)
             }
         };
-        slot.lock().run.failure = Some(Failure { text, counted, place });
+        let run = &mut slot.lock().run;
+        let place = place.or_else(|| run.ended_at.clone());
+        run.failure = Some(Failure { text, counted, place });
         Ok(())
     })
 }
 
-/// Where the script has thrown: in the frame on top, or in the next one if that is of a function of C.
-fn place_of(lua: &Lua) -> Option<(String, i64)> {
-    let mut is_below_c = false;
-    for level in 1.. {
+/// Where the script is: in the frame at this level, or in the next one if that is of a function of C. Unknown where a script
+/// has ended with a call of a function that is written in Lua here, which leaves no frame of the script.
+fn place_of(lua: &Lua, from: usize) -> Option<Place> {
+    let (mut is_below_c, mut is_below_own) = (false, false);
+    for level in from.. {
         let (is_of_c, place) = lua.inspect_stack(level, frame_place)?;
         if place.0 == errors::OWN_SOURCE {
+            is_below_own = true;
             continue;
+        }
+        if is_below_own && place.0 == "=(tail call)" {
+            return None;
         }
         if is_below_c || !is_of_c {
             return Some(place);
@@ -357,7 +373,7 @@ fn place_of(lua: &Lua) -> Option<(String, i64)> {
 }
 
 /// Whether a frame is of a function that is not Lua's, and its source and line.
-fn frame_place(frame: &mlua::debug::Debug<'_>) -> (bool, (String, i64)) {
+fn frame_place(frame: &mlua::debug::Debug<'_>) -> (bool, Place) {
     let source = frame.source();
     let line = frame.current_line().and_then(|line| i64::try_from(line).ok()).unwrap_or(-1);
     (source.what == "C", (source.source.map(std::borrow::Cow::into_owned).unwrap_or_default(), line))

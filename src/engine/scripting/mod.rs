@@ -26,6 +26,7 @@ mod sandbox;
 mod source;
 mod strings;
 mod structs;
+mod work;
 
 use crate::data::present;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use mlua::{Function, Lua, MultiValue};
+use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, MultiValue, Table};
 use parking_lot::Mutex;
 
 use super::errors;
@@ -19,6 +19,54 @@ const SOURCE: &str = "local store, xpcall, yield = ... \
         function(f) return function(...) store(same(f)(...)) end end, \
         function(...) store(...) return yield() end, \
         function(f, handler) return xpcall(function() return (f()) end, handler) end";
+
+/// `pcall`, `xpcall` and `coroutine.resume` around Lua's own: written in Lua, so that each takes one level of the C stack, as
+/// it does in redis-server. `finish` makes the results of what they return. What is wrong with the arguments is said by a
+/// function that has the name under which scripts know it.
+const PCALL: &str = "local native, finish, call, select = ... \
+    return function(...) \
+        if select('#', ...) == 0 then return finish(native(call, true)) end \
+        return finish(native(call, ...)) \
+    end";
+const XPCALL: &str = "local native, finish, storing, select, handler, xpcall = ... \
+    return function(...) \
+        if select('#', ...) < 2 then return xpcall(...) end \
+        local f, h = ... \
+        return finish(native(storing(f), handler(h))) \
+    end";
+const RESUME: &str = "local native, finish, type, resume = ... \
+    return function(...) \
+        if type((...)) ~= 'thread' then return resume(...) end \
+        return finish(native(...)) \
+    end";
+
+/// Lua's own functions that stand behind those of scripts.
+pub(super) struct Native {
+    pub pcall: Function,
+    pub xpcall: Function,
+    pub resume: Function,
+    pub select: Function,
+    pub types: Function,
+}
+
+impl Native {
+    /// `coroutine.resume` of which `finish` gets whether it succeeded, and what was thrown; `resume` refuses what is no
+    /// coroutine.
+    pub fn resume(&self, lua: &Lua, finish: Function, resume: Function) -> mlua::Result<Function> {
+        own(lua, RESUME, (&self.resume, finish, &self.types, resume))
+    }
+
+    /// Takes them from the globals of Lua.
+    pub fn new(globals: &Table) -> mlua::Result<Self> {
+        Ok(Self {
+            pcall: globals.raw_get("pcall")?,
+            xpcall: globals.raw_get("xpcall")?,
+            resume: globals.raw_get::<Table>("coroutine")?.raw_get("resume")?,
+            select: globals.raw_get("select")?,
+            types: globals.raw_get("type")?,
+        })
+    }
+}
 
 /// Functions that store results, and where.
 pub(super) struct Passing {
@@ -53,12 +101,32 @@ impl Passing {
             *into.0.lock() = values;
             Ok(())
         })?;
-        let chunk = lua.load(SOURCE).set_name(errors::OWN_SOURCE);
-        let (call, storing, yields, first) = chunk.call((store, xpcall, yields))?;
+        let (call, storing, yields, first) = own(lua, SOURCE, (store, xpcall, yields))?;
         Ok(Self { stored, call, storing, yields, first })
+    }
+
+    /// `pcall` of which `finish` gets whether it succeeded, and what was thrown.
+    pub fn pcall(&self, lua: &Lua, native: &Native, finish: Function) -> mlua::Result<Function> {
+        own(lua, PCALL, (&native.pcall, finish, &self.call, &native.select))
+    }
+
+    /// The same for `xpcall`; `handler` wraps the handler of a script, and `xpcall` refuses missing arguments.
+    pub fn xpcall(
+        &self,
+        lua: &Lua,
+        native: &Native,
+        finish: Function,
+        (handler, xpcall): (Function, Function),
+    ) -> mlua::Result<Function> {
+        own(lua, XPCALL, (&native.xpcall, finish, &self.storing, &native.select, handler, xpcall))
     }
 
     pub fn stored(&self) -> Stored {
         self.stored.clone()
     }
+}
+
+/// Runs a text of ours.
+fn own<R: FromLuaMulti>(lua: &Lua, text: &str, args: impl IntoLuaMulti) -> mlua::Result<R> {
+    lua.load(text).set_name(errors::OWN_SOURCE).call(args)
 }

@@ -5,10 +5,15 @@
 const MAX_CAPTURES: usize = 32;
 /// How deep a match may nest: `MAXCCALLS` of Lua 5.2 and later. Lua 5.1 has no limit, and overflows the stack.
 const MAX_DEPTH: usize = 200;
-/// How many steps a match takes between two calls of `tick`: a step takes about as long as an instruction.
-const STEPS: usize = 100_000;
+/// How many steps a match takes between two calls of `tick`, which costs about as much as one of them.
+const STEPS: usize = 256;
 /// How many bytes are compared at once, and for how many steps they count.
 const COMPARED: (usize, usize) = (1024, 32);
+
+/// For how many steps bytes count that are compared or copied.
+pub(super) fn steps_of(bytes: usize) -> usize {
+    bytes / COMPARED.0 * COMPARED.1
+}
 
 /// Why a match has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +45,7 @@ pub(super) enum Capture<'a> {
     Position(usize),
 }
 
-/// Counts what a match does, and calls `tick` now and then.
+/// Counts the steps of a match, each of which takes about as long as an instruction, and tells `tick` of them.
 pub(super) struct Steps<T> {
     taken: usize,
     tick: T,
@@ -48,9 +53,9 @@ pub(super) struct Steps<T> {
 
 impl<T, E> Steps<T>
 where
-    T: FnMut() -> Result<(), E>,
+    T: FnMut(usize) -> Result<(), E>,
 {
-    /// `tick` may end the match.
+    /// `tick` gets the number of steps since its last call, and may end the match.
     pub fn new(tick: T) -> Self {
         Self { taken: 0, tick }
     }
@@ -60,8 +65,8 @@ where
         if self.taken < STEPS {
             return Ok(());
         }
-        self.taken = 0;
-        (self.tick)().map_err(Failure::Ended)
+        let taken = std::mem::take(&mut self.taken);
+        (self.tick)(taken).map_err(Failure::Ended)
     }
 
     /// Whether a text begins with another.
@@ -106,9 +111,9 @@ pub(super) struct Matcher<'a, T> {
 
 impl<'a, T, E> Matcher<'a, T>
 where
-    T: FnMut() -> Result<(), E>,
+    T: FnMut(usize) -> Result<(), E>,
 {
-    /// `tick` is called now and then, and may end the match.
+    /// `tick` gets the number of steps since its last call, and may end the match.
     pub fn new(subject: &'a [u8], pattern: &'a [u8], tick: T) -> Self {
         Self {
             subject,

@@ -12,10 +12,12 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::memory;
-use super::passing::Passing;
+use super::passing::{Native, Passing};
+use super::patterns::steps_of;
 use super::random::Random;
 use super::source;
 use super::strings;
+use super::work;
 
 const READ_ONLY: &str = "Attempt to modify a readonly table";
 
@@ -128,21 +130,22 @@ impl Sandbox {
             lua,
         };
         sandbox.replace_access(&native)?;
-        sandbox.replace_catching(&native)?;
+        let own = Native::new(&native)?;
+        sandbox.replace_catching(&own)?;
         sandbox.replace_loading(&native)?;
         for name in ["string", "table", "math", "coroutine"] {
             let library: Table = native.raw_get(name)?;
             match name {
                 "string" => {
                     sandbox.bound_repetition(&library)?;
-                    strings::add(&sandbox.lua, &library)?;
+                    strings::add(&sandbox.lua, &library, shared.memory)?;
                 }
                 "table" => sandbox.replace_insertion(&library)?,
                 "math" => replace_random(&sandbox.lua, &library, &shared.random)?,
                 _ => {
                     sandbox.replace_create(&library)?;
                     sandbox.replace_wrap(&library)?;
-                    sandbox.replace_resume(&library)?;
+                    sandbox.replace_resume(&own, &library)?;
                 }
             }
             sandbox.add(name, library)?;
@@ -280,14 +283,9 @@ impl Sandbox {
     }
 
     /// What catches errors: ours are turned into what redis-server throws.
-    fn replace_catching(&self, native: &Table) -> mlua::Result<()> {
-        let pcall: Function = native.raw_get("pcall")?;
-        let (call, stored) = (self.passing.call.clone(), self.passing.stored());
-        self.replace(&self.globals, "pcall", move |lua, args| {
-            // redis-server calls what it has put in front of the arguments, if there are none.
-            let mut args = if args.len() == 0 { lua.pack_multi(true)? } else { args.into_values() };
-            args.push_front(Value::Function(call.clone()));
-            let mut results: MultiValue = pcall.call(args)?;
+    fn replace_catching(&self, native: &Native) -> mlua::Result<()> {
+        let stored = self.passing.stored();
+        let finish = self.lua.create_function(move |lua, mut results: MultiValue| {
             let returned = stored.take();
             if matches!(results.front(), Some(Value::Boolean(false))) {
                 let caught = results.pop_back().unwrap_or(Value::Nil);
@@ -312,11 +310,9 @@ impl Sandbox {
             }
             Ok(results)
         })?;
-        let xpcall: Function = native.raw_get("xpcall")?;
-        let (storing, stored) = (self.passing.storing.clone(), self.passing.stored());
-        self.replace(&self.globals, "xpcall", move |lua, args| {
-            let handler = args.any(2)?;
-            let handler = lua.create_function(move |lua, thrown: Value| {
+        self.globals.raw_set("pcall", self.passing.pcall(&self.lua, native, finish)?)?;
+        let handler = self.lua.create_function(|lua, handler: Value| {
+            lua.create_function(move |lua, thrown: Value| {
                 if let Some(kill) = errors::kill(&thrown) {
                     return lua.pack_multi(Value::Error(Box::new(kill.into())));
                 }
@@ -333,9 +329,13 @@ impl Sandbox {
                         _ => lua.pack_multi("error in error handling"),
                     },
                 }
-            })?;
-            let function: Function = storing.call(args.value(1))?;
-            let mut results: MultiValue = xpcall.call((function, handler))?;
+            })
+        })?;
+        let refuse = self.lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
+            Err(Arguments::new(lua, args).wrong(2, "value expected"))
+        })?;
+        let stored = self.passing.stored();
+        let finish = self.lua.create_function(move |_, mut results: MultiValue| {
             let returned = stored.take();
             if matches!(results.front(), Some(Value::Boolean(false))) {
                 if let Some(kill) = results.get(1).and_then(errors::kill) {
@@ -347,9 +347,7 @@ impl Sandbox {
             }
             Ok(results)
         })?;
-        let wrappers = ["pcall", "xpcall"].map(|name| self.globals.raw_get::<Function>(name));
-        let [pcall, xpcall] = wrappers.map(|function| function.map(|function| function.to_pointer().addr()));
-        let wrappers = [pcall?, xpcall?];
+        self.globals.raw_set("xpcall", self.passing.xpcall(&self.lua, native, finish, (handler, refuse))?)?;
         self.replace(&self.globals, "error", move |lua, args| {
             let level = args.int_or(2, 1)?;
             let thrown = args.value(1);
@@ -361,7 +359,7 @@ impl Sandbox {
             };
             Err(match text {
                 Some(text) => {
-                    let place = errors::place_above(lua, level, &wrappers);
+                    let place = errors::place_above(lua, level);
                     Thrown::Text([&*place, &*text.as_bytes()].concat())
                 }
                 None => Thrown::Value(thrown),
@@ -370,14 +368,12 @@ impl Sandbox {
         })
     }
 
-    fn replace_resume(&self, coroutine: &Table) -> mlua::Result<()> {
-        let resume: Function = coroutine.raw_get("resume")?;
+    fn replace_resume(&self, native: &Native, coroutine: &Table) -> mlua::Result<()> {
+        let refuse = self.lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
+            Err(Arguments::new(lua, args).wrong(1, "coroutine expected"))
+        })?;
         let stored = self.passing.stored();
-        self.replace(coroutine, "resume", move |lua, args| {
-            if !matches!(args.get(1), Some(Value::Thread(_))) {
-                return Err(args.wrong(1, "coroutine expected"));
-            }
-            let mut results: MultiValue = resume.call(args.into_values())?;
+        let finish = self.lua.create_function(move |lua, mut results: MultiValue| {
             let returned = stored.take();
             if matches!(results.front(), Some(Value::Boolean(false))) {
                 let caught = results.pop_back().unwrap_or(Value::Nil);
@@ -389,7 +385,8 @@ impl Sandbox {
                 results.extend(returned);
             }
             Ok(results)
-        })
+        })?;
+        coroutine.raw_set("resume", native.resume(&self.lua, finish, refuse)?)
     }
 
     fn replace_create(&self, coroutine: &Table) -> mlua::Result<()> {
@@ -499,6 +496,7 @@ impl Sandbox {
             if length.is_none_or(|length| length > most / 2) {
                 return Err(memory::exhausted());
             }
+            work::count(lua, steps_of(length.unwrap_or(0)))?;
             rep.call((text, times))
         })
     }

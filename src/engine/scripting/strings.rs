@@ -1,36 +1,31 @@
 //! `string.find`, `match`, `gmatch` and `gsub`, with [patterns](super::patterns) that can be ended.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use mlua::{Lua, LuaString, MultiValue, Table, Value};
 use parking_lot::Mutex;
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
-use super::memory::{self, MEMORY};
-use super::patterns::{Capture, Failure, Matcher, Steps};
-
-/// Called now and then while a function of Lua's library runs long, as no hook is; an error ends it.
-#[derive(Clone)]
-pub(super) struct Tick(pub Arc<dyn Fn() -> mlua::Result<()> + Send + Sync>);
+use super::patterns::{Capture, Failure, Matcher, Steps, steps_of};
+use super::{memory, work};
 
 /// The characters of patterns with a meaning of their own: `SPECIALS` of `lstrlib.c`.
 const SPECIALS: &[u8] = b"^$*+?.([%-";
 
-/// Puts the functions into the table `string`.
-pub(super) fn add(lua: &Lua, string: &Table) -> mlua::Result<()> {
+/// Puts the functions into the table `string`. A text that they make may take half of the memory that scripts may hold.
+pub(super) fn add(lua: &Lua, string: &Table, memory: usize) -> mlua::Result<()> {
+    let most = memory / 2;
     let function = |run: fn(&Lua, &Arguments<'_>) -> mlua::Result<MultiValue>| {
         lua.create_function(move |lua, values: MultiValue| run(lua, &Arguments::new(lua, values)))
     };
     string.raw_set("find", function(|lua, args| find(lua, args, true))?)?;
     string.raw_set("match", function(|lua, args| find(lua, args, false))?)?;
     string.raw_set("gmatch", function(gmatch)?)?;
-    string.raw_set("gsub", function(gsub)?)
+    let gsub =
+        lua.create_function(move |lua, values: MultiValue| gsub(lua, &Arguments::new(lua, values), most))?;
+    string.raw_set("gsub", gsub)
 }
-
-/// How much text one `gsub` may make, together with those within whose functions it runs.
-const MAX_MADE: usize = MEMORY / 2;
 
 /// How deep functions that `gsub` calls may call it again. Lua allows about 200, but its frames are smaller: a build without
 /// optimizations takes 12 KiB of the stack for each of ours, and a thread has 2 MiB.
@@ -63,20 +58,41 @@ impl Drop for Calling {
     }
 }
 
-/// An error if `gsub` has made too much text.
-fn check_size(made: &[u8]) -> mlua::Result<()> {
-    if made.len() > MAX_MADE.saturating_sub(WAITING.get().1) {
-        return Err(memory::exhausted());
-    }
-    Ok(())
+/// The text that a `gsub` makes.
+struct Made<'a> {
+    lua: &'a Lua,
+    text: Vec<u8>,
+    /// How long it may be, together with those of the calls within whose functions it is made.
+    most: usize,
+    /// How many of its bytes have been counted as work.
+    counted: usize,
 }
 
-/// Most matches end before it is called the first time, so it is only looked up then.
-fn tick(lua: &Lua) -> impl FnMut() -> mlua::Result<()> {
-    || {
-        let tick = lua.app_data_ref::<Tick>().map(|tick| Tick::clone(&tick));
-        tick.map_or(Ok(()), |tick| (tick.0)())
+impl<'a> Made<'a> {
+    /// So many bytes are worth counting.
+    const COUNTED: usize = 8 * 1024;
+
+    fn new(lua: &'a Lua, most: usize) -> Self {
+        Self { lua, text: Vec::new(), most: most.saturating_sub(WAITING.get().1), counted: 0 }
     }
+
+    /// Appends a part, unless it is too much. The script may be ended for the work.
+    fn add(&mut self, part: &[u8]) -> mlua::Result<()> {
+        if self.text.len().saturating_add(part.len()) > self.most {
+            return Err(memory::exhausted());
+        }
+        self.text.extend_from_slice(part);
+        let bytes = self.text.len() - self.counted;
+        if bytes < Self::COUNTED {
+            return Ok(());
+        }
+        self.counted = self.text.len();
+        work::count(self.lua, steps_of(bytes))
+    }
+}
+
+fn tick(lua: &Lua) -> impl FnMut(usize) -> mlua::Result<()> {
+    |steps| work::count(lua, steps)
 }
 
 fn thrown(lua: &Lua, failure: Failure<mlua::Error>) -> mlua::Error {
@@ -107,7 +123,7 @@ fn value(lua: &Lua, capture: Capture<'_>) -> mlua::Result<Value> {
 }
 
 /// Adds all captures of a match.
-fn add_captures<T: FnMut() -> mlua::Result<()>>(
+fn add_captures<T: FnMut(usize) -> mlua::Result<()>>(
     lua: &Lua,
     matcher: &Matcher<'_, T>,
     (start, end): (usize, usize),
@@ -184,7 +200,7 @@ fn gmatch(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
     Ok(MultiValue::from_iter([Value::Function(function)]))
 }
 
-fn gsub(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
+fn gsub(lua: &Lua, args: &Arguments<'_>, most_made: usize) -> mlua::Result<MultiValue> {
     let (subject, pattern) = (text(lua, args, 1)?, text(lua, args, 2)?);
     let (subject, pattern) = (&*subject.as_bytes(), &*pattern.as_bytes());
     let all = i32::try_from(subject.len()).unwrap_or(i32::MAX).saturating_add(1);
@@ -196,18 +212,17 @@ fn gsub(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
     };
     let anchored = pattern.strip_prefix(b"^");
     let mut matcher = Matcher::new(subject, anchored.unwrap_or(pattern), tick(lua));
-    let (mut out, mut at, mut count) = (Vec::new(), 0, 0);
+    let (mut made, mut at, mut count) = (Made::new(lua, most_made), 0, 0);
     while count < most {
         let found = matcher.match_at(at).map_err(|failure| thrown(lua, failure))?;
         if let Some(end) = found {
             count += 1;
-            replace(lua, &matcher, &with, (subject, at, end), &mut out)?;
-            check_size(&out)?;
+            replace(lua, &matcher, &with, (subject, at, end), &mut made)?;
         }
         match found {
             Some(end) if end > at => at = end,
             _ if at < subject.len() => {
-                out.push(subject[at]);
+                made.add(&subject[at..=at])?;
                 at += 1;
             }
             _ => break,
@@ -216,30 +231,30 @@ fn gsub(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
             break;
         }
     }
-    out.extend_from_slice(subject.get(at..).unwrap_or_default());
-    Ok(MultiValue::from_iter([Value::String(lua.create_string(out)?), Value::Number(f64::from(count))]))
+    made.add(subject.get(at..).unwrap_or_default())?;
+    Ok(MultiValue::from_iter([Value::String(lua.create_string(made.text)?), Value::Number(f64::from(count))]))
 }
 
 /// Adds what stands for a match.
-fn replace<T: FnMut() -> mlua::Result<()>>(
+fn replace<T: FnMut(usize) -> mlua::Result<()>>(
     lua: &Lua,
     matcher: &Matcher<'_, T>,
     with: &Value,
     (subject, start, end): (&[u8], usize, usize),
-    out: &mut Vec<u8>,
+    made: &mut Made<'_>,
 ) -> mlua::Result<()> {
     let whole = &subject[start..end];
     let capture = |index| matcher.capture(index, start, end).map_err(|failure| thrown(lua, failure));
     let replacement = match with {
-        Value::String(text) => return replace_by_text(&text.as_bytes(), whole, capture, out),
+        Value::String(text) => return replace_by_text(&text.as_bytes(), whole, capture, made),
         Value::Function(function) => {
             let mut captures = MultiValue::new();
             add_captures(lua, matcher, (start, end), &mut captures)?;
-            let _calling = Calling::begin(out.len())?;
+            let _calling = Calling::begin(made.text.len())?;
             function.call::<Value>(captures)
         }
         Value::Table(table) => {
-            let _calling = Calling::begin(out.len())?;
+            let _calling = Calling::begin(made.text.len())?;
             table.get::<Value>(value(lua, capture(0)?)?)
         }
         _ => Ok(Value::Nil),
@@ -247,44 +262,41 @@ fn replace<T: FnMut() -> mlua::Result<()>>(
     // What the script has thrown stays what it is.
     let replacement = replacement.map_err(|error| mlua::Error::from(Thrown::of(&error)))?;
     match replacement {
-        Value::Nil | Value::Boolean(false) => out.extend_from_slice(whole),
-        Value::String(text) => out.extend_from_slice(&text.as_bytes()),
+        Value::Nil | Value::Boolean(false) => made.add(whole),
+        Value::String(text) => made.add(&text.as_bytes()),
         Value::Integer(_) | Value::Number(_) => {
             let text: Option<LuaString> = lua.coerce_string(replacement)?;
-            out.extend_from_slice(&text.map(|text| text.as_bytes().to_vec()).unwrap_or_default());
+            made.add(&text.map(|text| text.as_bytes().to_vec()).unwrap_or_default())
         }
         other => {
             let name = errors::type_name(Some(&other));
-            return Err(errors::library(lua, format!("invalid replacement value (a {name})")));
+            Err(errors::library(lua, format!("invalid replacement value (a {name})")))
         }
     }
-    Ok(())
 }
 
 fn replace_by_text<'a>(
     text: &[u8],
     whole: &[u8],
     capture: impl Fn(usize) -> mlua::Result<Capture<'a>>,
-    out: &mut Vec<u8>,
+    made: &mut Made<'_>,
 ) -> mlua::Result<()> {
-    let mut bytes = text.iter();
-    while let Some(&byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        match bytes.next() {
-            Some(b'0') => out.extend_from_slice(whole),
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        made.add(&rest[..at])?;
+        let escaped = rest.get(at + 1).copied();
+        rest = rest.get(at + 2..).unwrap_or_default();
+        match escaped {
+            Some(b'0') => made.add(whole)?,
             Some(digit) if digit.is_ascii_digit() => match capture(usize::from(digit - b'1'))? {
-                Capture::Text(text) => out.extend_from_slice(text),
-                Capture::Position(position) => out.extend_from_slice(position.to_string().as_bytes()),
+                Capture::Text(text) => made.add(text)?,
+                Capture::Position(position) => made.add(position.to_string().as_bytes())?,
             },
             // Lua reads the NUL behind the text.
-            other => out.push(other.copied().unwrap_or(0)),
+            other => made.add(&[other.unwrap_or(0)])?,
         }
-        check_size(out)?;
     }
-    Ok(())
+    made.add(rest)
 }
 
 #[cfg(test)]
@@ -362,7 +374,7 @@ mod tests {
                 let lua = Lua::new();
                 let theirs: Table = lua.globals().raw_get("string")?;
                 let ours = lua.create_table()?;
-                add(&lua, &ours)?;
+                add(&lua, &ours, usize::MAX)?;
                 for call in CALLS {
                     let given = (&*subject, &*pattern, with.as_bytes(), at);
                     let (wanted, got) = (outcome(&lua, &theirs, call, given)?, outcome(&lua, &ours, call, given)?);
