@@ -2,11 +2,11 @@
 //! server empties, a session in subscribed mode, a group chat over a stream, rooms with a backlog, a chat room
 //! with presence and whispers, keys that expire, workers who share a stream.
 
+mod backlog;
 mod chat_room;
 mod connect;
 mod presence;
 mod queue_chat;
-mod rooms;
 mod stream_chat;
 mod subscribed_mode;
 mod workers;
