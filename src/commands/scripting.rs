@@ -5,6 +5,9 @@ use crate::spec::{Context, Error, Outcome};
 
 /// SCRIPT DEBUG YES|SYNC|NO
 pub fn debug(ctx: &mut Context<'_>) -> Outcome {
+    if !ctx.reply.is_first() {
+        return Err(Error::new("ERR SCRIPT DEBUG must be called outside a pipeline"));
+    }
     let mode = ctx.args[2].to_ascii_lowercase();
     match &*mode {
         b"no" => ctx.reply.ok(),

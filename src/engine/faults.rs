@@ -42,15 +42,17 @@ impl Engine {
     #[cfg(feature = "scripting")]
     pub(super) fn refused_in_script(
         &mut self,
-        key: ClientKey,
+        (key, allow_oom): (ClientKey, bool),
         command: &Command,
         args: Args<'_>,
     ) -> Option<Error> {
-        let State { clients, config, faults, .. } = &mut *self.state;
+        let State { clients, faults, .. } = &mut *self.state;
         let client = clients.get(key).filter(|client| !client.internal)?;
         let subject = subject(client, command, args);
         for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
-            if refuses(state, command, None, config.compat)
+            let is_allowed = state == SimulatedState::OutOfMemory && allow_oom;
+            if !is_allowed
+                && refuses(state, command.flags, &[])
                 && let Some(fault) = faults.simulates(state, &subject)
             {
                 self.state.note_fault(key, fault);

@@ -26,7 +26,7 @@ use crate::config::Version;
 use crate::data::Deadline;
 use crate::data::Time;
 use crate::data::present;
-use crate::resp::{Args, Protocol, Reply};
+use crate::resp::{Args, OwnedRequest, Protocol, Reply};
 use crate::spec::{Command, Context, Error, Flags, Outcome, Run, Wait};
 use crate::state::State;
 use crate::table::TABLE;
@@ -201,14 +201,15 @@ impl Engine {
     ) -> Option<(&'static Command, bool)> {
         // After the end of a pause it comes here once more, and is looked at then.
         let paused = self.must_pause(key, command, args);
+        let flags = self.flags_of(command, args);
+        let queued = self.flags_of_queued(key, command);
         let State { clients, config, faults, .. } = &mut *self.state;
         let client = present(clients.get(key))?;
         let exempt = paused || client.internal;
         let subject = subject(client, command, args);
         let mut simulated = None;
         let allowed = check_allowed(client, config, command, |state| {
-            let transaction = client.transaction.as_deref();
-            if !exempt && refuses(state, command, transaction, config.compat) {
+            if !exempt && refuses(state, flags, &queued) {
                 simulated = faults.simulates(state, &subject);
             }
             simulated.is_some()
@@ -321,21 +322,29 @@ impl Engine {
 
     /// True if a command writes, publishes, or runs a transaction that does.
     fn may_write(&self, key: ClientKey, command: &Command, args: Args<'_>) -> bool {
-        let may_write = |command: &Command, args| match command.run {
-            Run::Script(kind) => self.script_may_write(kind, command, args),
-            _ => command.may_write(),
-        };
-        let State { clients, config, .. } = &*self.state;
-        match clients.get(key).and_then(|client| client.transaction.as_ref()) {
-            Some(transaction) if matches!(command.run, Run::Exec) => {
-                let mut queue = transaction.queue.iter();
-                queue.any(|request| {
-                    let command = TABLE.find(request.args(), config.compat);
-                    command.is_some_and(|command| may_write(command, request.args()))
-                })
-            }
-            _ => may_write(command, args),
+        let queued = self.flags_of_queued(key, command).into_iter();
+        std::iter::once(self.flags_of(command, args)).chain(queued).any(Flags::may_write)
+    }
+
+    /// The flags of a command, or what the script or function that it runs says in their place.
+    fn flags_of(&self, command: &Command, args: Args<'_>) -> Flags {
+        match command.run {
+            Run::Script(kind) => self.script_flags(kind, command, args),
+            _ => command.flags,
         }
+    }
+
+    /// The flags of the commands that EXEC would run.
+    fn flags_of_queued(&self, key: ClientKey, command: &Command) -> Vec<Flags> {
+        let State { clients, config, .. } = &*self.state;
+        let transaction = clients.get(key).and_then(|client| client.transaction.as_ref());
+        let transaction = transaction.filter(|_| matches!(command.run, Run::Exec));
+        let queue = transaction.into_iter().flat_map(|transaction| transaction.queue.iter());
+        let flags = |request: &OwnedRequest| {
+            let command = TABLE.find(request.args(), config.compat)?;
+            Some(self.flags_of(command, request.args()))
+        };
+        queue.filter_map(flags).collect()
     }
 
     /// A fault refuses a command that is not held, or no longer, or closes the connection; true if so. What it does to the

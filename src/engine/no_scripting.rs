@@ -7,7 +7,7 @@ use super::{Engine, Shell};
 use crate::clients::ClientKey;
 use crate::resp::Args;
 use crate::spec::Error;
-use crate::spec::{Command, Script};
+use crate::spec::{Command, Flags, Script};
 
 impl Engine {
     /// Who would serve others while a script runs long.
@@ -22,10 +22,10 @@ impl Engine {
         debug_assert!(false, "there are no scripts");
     }
 
-    /// No script writes more than its command may.
+    /// No script says anything else than its command.
     #[allow(clippy::unused_self)] // As with scripts.
-    pub(super) fn script_may_write(&self, _: Script, command: &Command, _: Args<'_>) -> bool {
-        command.may_write()
+    pub(super) fn script_flags(&self, _: Script, command: &Command, _: Args<'_>) -> Flags {
+        command.flags
     }
 
     /// Answers one of the commands for scripts.

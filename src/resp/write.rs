@@ -13,6 +13,12 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
+    /// True if the client has been sent everything that was written before.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// A writer at the end of `out`.
     pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
         Self { out, protocol, in_full: false }

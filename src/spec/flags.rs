@@ -24,6 +24,12 @@ macro_rules! set {
                 Self(self.0 | other.0)
             }
 
+            /// This set without what is in `other`.
+            #[must_use]
+            pub const fn without(self, other: Self) -> Self {
+                Self(self.0 & !other.0)
+            }
+
             /// Whether all of `other` is in this set.
             #[must_use]
             pub const fn contains(self, other: Self) -> bool {
@@ -112,6 +118,12 @@ set!(Flags {
 });
 
 impl Flags {
+    /// Whether a command writes, or has an effect that a server sends to its replicas.
+    #[must_use]
+    pub fn may_write(self) -> bool {
+        self.intersects(Self::WRITE.or(Self::PROPAGATED))
+    }
+
     /// Not to be called from scripts before Redis 7.2. It has no name: COMMAND INFO shows the flags of Redis 8.
     pub const NOSCRIPT_IN_7_0: Self = Self(1 << 31);
 

@@ -293,7 +293,7 @@ impl Command {
     /// Whether it writes, or has an effect that a server sends to its replicas. A script may do either.
     #[must_use]
     pub fn may_write(&self) -> bool {
-        self.flags.intersects(Flags::WRITE.or(Flags::PROPAGATED))
+        self.flags.may_write()
     }
 
     /// Whether it has subcommands.

@@ -140,6 +140,78 @@ fn a_replica_refuses_what_a_script_writes() -> Outcome {
     Ok(())
 }
 
+/// How a server in a bad state answers scripts with what they declare, as Redis 8.0.6 does.
+fn answers_to_declared_scripts(broker: &Broker, refusal: &str, answers: &[(&str, &str)]) -> Outcome {
+    let mut client = Wire::connect(broker)?;
+    for (script, wanted) in answers {
+        let wanted = if *wanted == "refused" { refusal } else { wanted };
+        let got = client.line_of(script)?;
+        assert!(got.starts_with(wanted), "{script}: {got}, not {wanted}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_script_declares_decides_whether_a_server_without_memory_runs_it() -> Outcome {
+    let broker = Broker::start()?;
+    let library = "#!lua name=l\nlocal function f() return redis.pcall('set', 'a', 1) end \
+                   redis.register_function('plain', f) \
+                   redis.register_function{function_name='oom', callback=f, flags={'allow-oom'}} \
+                   redis.register_function{function_name='stale', callback=f, flags={'allow-stale'}} \
+                   redis.register_function{function_name='reads', callback=f, flags={'no-writes'}}";
+    broker.command(["FUNCTION", "LOAD", library])?;
+    let _fault = broker.faults().out_of_memory();
+    let refusal = "-OOM command not allowed when used memory > 'maxmemory'.";
+    let cannot = "-ERR Can not execute a script with write flag using *_ro command.";
+    answers_to_declared_scripts(
+        &broker,
+        refusal,
+        &[
+            ("EVAL \"return 1\" 0", ":1"),
+            ("EVAL \"#!lua\\nreturn 1\" 0", "refused"),
+            ("EVAL_RO \"#!lua\\nreturn 1\" 0", "refused"),
+            ("EVAL \"#!lua flags=allow-stale\\nreturn 1\" 0", "refused"),
+            ("EVAL \"#!lua flags=allow-oom\\nreturn 1\" 0", ":1"),
+            ("EVAL_RO \"#!lua flags=allow-oom\\nreturn 1\" 0", cannot),
+            ("EVAL \"#!lua flags=no-writes\\nreturn 1\" 0", ":1"),
+            ("EVAL \"#!lua flags=allow-oom\\nreturn redis.call('set', 'a', '1')\" 0", "+OK"),
+            ("EVAL \"return redis.call('set', 'a', '1')\" 0", "refused"),
+            ("FCALL plain 0", "refused"),
+            ("FCALL oom 0", "+OK"),
+            ("FCALL_RO oom 0", cannot),
+            ("FCALL stale 0", "refused"),
+            ("FCALL reads 0", "-ERR Write commands are not allowed from read-only scripts."),
+            ("SCRIPT LOAD \"return 1\"", "$40"),
+        ],
+    )?;
+    let mut client = Wire::connect(&broker)?;
+    client.ask("MULTI", "+OK\r\n")?;
+    client.ask("EVAL \"#!lua flags=allow-oom\\nreturn 1\" 0", "+QUEUED\r\n")?;
+    client.ask("EXEC", "*1\r\n:1\r\n")?;
+    client.ask("MULTI", "+OK\r\n")?;
+    client.ask("EVAL \"#!lua\\nreturn 1\" 0", &format!("{refusal}\r\n"))?;
+    client.ask("EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n")?;
+    Ok(())
+}
+
+#[test]
+fn what_a_script_declares_decides_whether_a_replica_runs_it() -> Outcome {
+    let broker = Broker::start()?;
+    let _fault = broker.faults().read_only();
+    answers_to_declared_scripts(
+        &broker,
+        "-READONLY You can't write against a read only replica.",
+        &[
+            ("EVAL \"return 1\" 0", ":1"),
+            ("EVAL \"#!lua\\nreturn 1\" 0", "refused"),
+            ("EVAL \"#!lua flags=allow-oom\\nreturn 1\" 0", "refused"),
+            ("EVAL \"#!lua flags=allow-stale\\nreturn 1\" 0", "refused"),
+            ("EVAL \"#!lua flags=no-writes\\nreturn 1\" 0", ":1"),
+            ("EVAL \"return redis.pcall('set', 'a', 1)\" 0", "refused"),
+        ],
+    )
+}
+
 #[test]
 fn the_commands_of_scripts_are_counted_beside_the_script() -> Outcome {
     let broker = Broker::start()?;

@@ -1,10 +1,10 @@
 //! The rules by which a request is admitted: what is allowed when, and what is said of a command that does not exist.
 
-use crate::clients::{Client, Transaction};
+use crate::clients::Client;
 use crate::commands::control;
 use crate::config::{Config, Version};
-use crate::resp::{Args, OwnedRequest, Protocol, up_to_nul};
-use crate::spec::{Command, Error, Flags, Run};
+use crate::resp::{Args, Protocol, up_to_nul};
+use crate::spec::{Command, Error, Flags};
 use crate::table::TABLE;
 use crate::testing::faults::{SimulatedState, Subject};
 
@@ -74,25 +74,15 @@ pub(super) fn subject<'a>(client: &'a Client, command: &Command, args: Args<'a>)
     Subject { command: command.index(), client, keys, channels }
 }
 
-/// True if redis-server refuses a command in this state. EXEC stands for all that it would run.
-pub(super) fn refuses(
-    state: SimulatedState,
-    command: &Command,
-    transaction: Option<&Transaction>,
-    version: Version,
-) -> bool {
-    let queued = |test: fn(Flags) -> bool| {
-        let queue = transaction.filter(|_| matches!(command.run, Run::Exec)).map(|all| all.queue.iter());
-        let flags = |request: &OwnedRequest| TABLE.find(request.args(), version).map(|row| row.flags);
-        queue.into_iter().flatten().filter_map(flags).any(test)
-    };
-    let with_queue = |test: fn(Flags) -> bool| test(command.flags) || queued(test);
+/// True if redis-server refuses a command in this state. Its flags are given, and behind them those of what it would run.
+pub(super) fn refuses(state: SimulatedState, own: Flags, queued: &[Flags]) -> bool {
+    let any = |test: fn(Flags) -> bool| std::iter::once(own).chain(queued.iter().copied()).any(test);
     match state {
-        SimulatedState::NoAuth => !command.flags.contains(Flags::NO_AUTH),
-        SimulatedState::OutOfMemory => with_queue(|flags| flags.contains(Flags::DENYOOM)),
-        SimulatedState::ReadOnly => with_queue(|flags| flags.contains(Flags::WRITE)),
-        SimulatedState::Loading => with_queue(|flags| !flags.contains(Flags::LOADING)),
-        SimulatedState::Busy => !command.flags.contains(Flags::ALLOW_BUSY),
+        SimulatedState::NoAuth => !own.contains(Flags::NO_AUTH),
+        SimulatedState::OutOfMemory => any(|flags| flags.contains(Flags::DENYOOM)),
+        SimulatedState::ReadOnly => any(|flags| flags.contains(Flags::WRITE)),
+        SimulatedState::Loading => any(|flags| !flags.contains(Flags::LOADING)),
+        SimulatedState::Busy => !own.contains(Flags::ALLOW_BUSY),
     }
 }
 

@@ -68,7 +68,7 @@ fn ours(state: SimulatedState, refused: bool) -> Vec<String> {
         !row.is_container() && !not_asked.contains(&&*name) && !not_asked.contains(&family)
     });
     let mut names: Vec<String> = asked
-        .filter(|row| refuses(state, row, None, Version::default()) == refused)
+        .filter(|row| refuses(state, row.flags, &[]) == refused)
         .map(|row| row.full_name().into_owned())
         .collect();
     names.sort_unstable();

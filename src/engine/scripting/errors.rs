@@ -159,7 +159,10 @@ pub(super) fn library(lua: &Lua, text: impl AsRef<[u8]>) -> mlua::Error {
 /// An argument that a function does not take, as `luaL_argerror` throws it. Arguments are counted from 1.
 pub(super) fn argument(lua: &Lua, index: usize, text: impl AsRef<[u8]>) -> mlua::Error {
     let text = text.as_ref();
-    let names = lua.inspect_stack(0, |frame| {
+    // What is written in Lua here around a function is called by the name that the script has for that.
+    let is_own = |frame: &mlua::debug::Debug<'_>| frame.source().source.as_deref() == Some(OWN_SOURCE);
+    let level = usize::from(lua.inspect_stack(1, is_own).unwrap_or(false));
+    let names = lua.inspect_stack(level, |frame| {
         let names = frame.names();
         (names.name.map(std::borrow::Cow::into_owned), names.name_what == Some("method"))
     });

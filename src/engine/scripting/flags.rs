@@ -1,5 +1,7 @@
 //! The first line of a script, `#!lua name=NAME flags=FLAG,FLAG`.
 
+use crate::spec::Flags;
+
 /// What a script says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // Each is a flag of redis-server's.
@@ -21,6 +23,19 @@ impl ScriptFlags {
         let set =
             [self.no_writes, self.allow_oom, self.allow_stale, self.no_cluster, self.allow_cross_slot_keys];
         Self::NAMES.into_iter().zip(set).filter_map(|(name, set)| set.then_some(name))
+    }
+
+    /// The flags of the command that runs the script, with what the script declares in place of what the command says of all
+    /// scripts. One that does not write needs no memory.
+    pub fn of_command(self, flags: Flags) -> Flags {
+        let said = Flags::STALE.or(Flags::DENYOOM).or(Flags::WRITE).or(Flags::PROPAGATED);
+        let declared = [
+            (!self.allow_oom && !self.no_writes, Flags::DENYOOM),
+            (!self.no_writes, Flags::WRITE),
+            (self.allow_stale, Flags::STALE),
+        ];
+        let declared = declared.into_iter().filter_map(|(is_so, flag)| is_so.then_some(flag));
+        declared.fold(flags.without(said), Flags::or)
     }
 
     /// Sets a flag by its name; false if there is none.
@@ -48,7 +63,7 @@ pub(super) fn of_script(text: &[u8]) -> Result<(&[u8], Option<ScriptFlags>), Vec
         return Err(b"ERR Invalid script shebang".to_vec());
     };
     let (line, body) = text.split_at(end);
-    let mut words = words(line).ok_or_else(|| b"ERR Invalid script shebang".to_vec())?.into_iter();
+    let mut words = words(line).ok_or_else(|| b"ERR Invalid engine in script shebang".to_vec())?.into_iter();
     let engine = words.next().unwrap_or_default();
     if engine != b"#!lua" {
         return Err([b"ERR Unexpected engine in script shebang: ", &*engine].concat());

@@ -104,6 +104,20 @@ impl Default for Bounds {
     }
 }
 
+/// What a script may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Access {
+    /// It may not write.
+    pub read_only: bool,
+    /// It may write where the server has no memory.
+    pub allow_oom: bool,
+}
+
+impl Access {
+    /// It may read.
+    pub const READ: Self = Self { read_only: true, allow_oom: false };
+}
+
 /// One run of a script.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Run {
@@ -113,8 +127,8 @@ pub(in crate::engine) struct Run {
     pub protocol: Protocol,
     /// How long its keys and arguments are together.
     pub bytes: usize,
-    /// It may not write.
-    pub read_only: bool,
+    /// What it may do.
+    pub access: Access,
     /// It has written.
     pub has_written: bool,
     /// How often it has asked for the time.
@@ -137,12 +151,12 @@ pub(in crate::engine) struct Run {
 pub(in crate::engine) type Place = (String, i64);
 
 impl Run {
-    pub fn new(client: ClientKey, read_only: bool) -> Self {
+    pub fn new(client: ClientKey, access: Access) -> Self {
         Self {
             client,
             protocol: Protocol::Resp2,
             bytes: 0,
-            read_only,
+            access,
             has_written: false,
             times_asked: 0,
             instructions: 0,
@@ -179,7 +193,7 @@ pub(super) struct Slot<H>(Mutex<Inside<H>>);
 
 impl<H> Slot<H> {
     pub fn new(stand_in: H) -> Self {
-        let run = Run::new(ClientKey(usize::MAX), true);
+        let run = Run::new(ClientKey(usize::MAX), Access::READ);
         Self(Mutex::new(Inside {
             host: stand_in,
             run,

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{self, Registered};
-use super::host::{Bounds, Failure, Host, Look, Place, Run, Slot};
+use super::host::{Access, Bounds, Failure, Host, Look, Place, Run, Slot};
 use super::memory;
 use super::random::Random;
 use super::replies::{self, Writer, Written};
@@ -200,7 +200,7 @@ impl<H: Host> Interpreter<H> {
         else {
             return Ok(Vec::new());
         };
-        let mut run = Run::new(ClientKey(usize::MAX), true);
+        let mut run = Run::new(ClientKey(usize::MAX), Access::READ);
         run.loads = true;
         self.begin(run, None);
         *loading.registered.lock() = Some(Vec::new());

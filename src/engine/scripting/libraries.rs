@@ -2,6 +2,7 @@
 
 use super::Scripts;
 use super::functions::{self, Libraries, Library};
+use super::host::Access;
 use super::interpreter::{Purpose, To};
 use crate::clients::ClientKey;
 use crate::config::Version;
@@ -251,11 +252,11 @@ impl Engine {
         let (function, flags, name) = (found.function.clone(), found.flags, found.name.clone());
         let keys = parse_integer(&args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?;
         let keys = super::key_count(keys, args)?;
-        let read_only = super::is_read_only(read_only, Some(flags))?;
+        let access = Access::new(read_only, Some(flags))?;
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
         let ended =
-            self.run_script(Purpose::Functions, (client, args, read_only), |interpreter, host, run| {
+            self.run_script(Purpose::Functions, (client, args, access), |interpreter, host, run| {
                 interpreter.call(host, (&name, &function, args), given, run, (to, out))
             })?;
         self.end_script(ended, &name, finished)

@@ -47,7 +47,7 @@ use crate::table::TABLE;
 use cache::Cache;
 use flags::ScriptFlags;
 use functions::Libraries;
-use host::{Bounds, Called, Failure, Host, Look, Run, Slot};
+use host::{Access, Bounds, Called, Failure, Host, Look, Run, Slot};
 use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
 
@@ -193,9 +193,8 @@ impl Engine {
         Ok(())
     }
 
-    /// True if the script or function that a command runs may write, as it says itself; of one that says nothing the
-    /// command tells it.
-    pub(super) fn script_may_write(&self, kind: Kind, command: &Command, args: Args<'_>) -> bool {
+    /// The flags of a command as the script or function that it runs declares them, or its own if that declares none.
+    pub(super) fn script_flags(&self, kind: Kind, command: &Command, args: Args<'_>) -> Flags {
         let flags = match kind {
             Kind::Eval { by_name: true, .. } => {
                 cache::given_name(&args[1]).and_then(|name| self.scripts.cache.flags(&name))
@@ -204,7 +203,7 @@ impl Engine {
             Kind::Call { .. } => self.scripts.libraries.function(&args[1]).map(|function| function.flags),
             _ => None,
         };
-        flags.map_or_else(|| command.may_write(), |flags| !flags.no_writes)
+        flags.map_or(command.flags, |declared| declared.of_command(command.flags))
     }
 
     /// EVAL and its relatives.
@@ -231,14 +230,13 @@ impl Engine {
             None => self.scripts.load(&args[1], false, &mut self.state)?,
         };
         let script = self.scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
-        let read_only = is_read_only(read_only, script.flags)?;
+        let access = Access::new(read_only, script.flags)?;
         let function = script.function.clone();
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
-        let ended =
-            self.run_script(Purpose::Scripts, (client, args, read_only), |interpreter, host, run| {
-                interpreter.eval(host, &function, given, run, (to, out))
-            })?;
+        let ended = self.run_script(Purpose::Scripts, (client, args, access), |interpreter, host, run| {
+            interpreter.eval(host, &function, given, run, (to, out))
+        })?;
         self.end_script(ended, &name, finished)
     }
 
@@ -246,13 +244,13 @@ impl Engine {
     fn run_script(
         &mut self,
         purpose: Purpose,
-        (key, args, read_only): (ClientKey, Args<'_>, bool),
+        (key, args, access): (ClientKey, Args<'_>, Access),
         run: impl FnOnce(&Interpreter<Engine>, &mut Self, Run) -> Ended,
     ) -> Result<Ended, Error> {
         // It is taken out meanwhile, as the engine is borrowed by the script.
         let interpreter = self.scripts.interpreter_for(purpose).take().ok_or(NO_INTERPRETER)?;
         let database = self.client(key).map_or(0, |client| client.db);
-        let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(key, read_only) });
+        let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(key, access) });
         *self.scripts.interpreter_for(purpose) = Some(interpreter);
         // What the script has selected is forgotten with it.
         if let Some(client) = self.state.clients.get_mut(key) {
@@ -284,13 +282,15 @@ impl Engine {
     }
 }
 
-/// Whether a script may only read, as the command or its own flags say. The command may not say so of one that writes.
-fn is_read_only(by_command: bool, flags: Option<ScriptFlags>) -> Result<bool, Error> {
-    let by_flags = flags.map(|flags| flags.no_writes);
-    if by_command && by_flags == Some(false) {
-        return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+impl Access {
+    /// What the command and the script's own flags say. The command may not have a script only read that writes.
+    fn new(read_only: bool, flags: Option<ScriptFlags>) -> Result<Self, Error> {
+        if read_only && flags.is_some_and(|flags| !flags.no_writes) {
+            return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+        }
+        let flags = flags.unwrap_or_default();
+        Ok(Self { read_only: read_only || flags.no_writes, allow_oom: flags.allow_oom })
     }
-    Ok(by_command || by_flags == Some(true))
 }
 
 /// How many of the arguments are keys.
@@ -320,13 +320,13 @@ impl Host for Engine {
                 self.refuse_in_script(Some(command), "ERR This Redis command is not allowed from script")
             );
         }
-        if run.read_only && command.may_write() {
+        if run.access.read_only && command.may_write() {
             let text = "ERR Write commands are not allowed from read-only scripts.";
             return Err(self.refuse_in_script(Some(command), text));
         }
         if self.state.faults.are_of_commands()
             && !run.has_written
-            && let Some(error) = self.refused_in_script(run.client, command, args)
+            && let Some(error) = self.refused_in_script((run.client, run.access.allow_oom), command, args)
         {
             self.state.stats.command(command.index()).rejected += 1;
             self.state.stats.error(error.text());
