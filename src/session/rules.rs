@@ -13,6 +13,7 @@
 //! | INFO, CLIENT LIST, CLIENT INFO, RANDOMKEY, SRANDMEMBER, SPOP and every command that Redis flags as `nondeterministic_output` | all but the type `<any>` |
 //! | SCAN, HSCAN, SSCAN, ZSCAN | the cursor, and the order `<any>` |
 //! | KEYS, SMEMBERS, SINTER, HGETALL and every command that Redis flags as `nondeterministic_output_order` | the order `<any>` |
+//! | FUNCTION LIST | the order of libraries, and of the functions of each `<any>` |
 //! | lines of MONITOR | time and address |
 //! | CONFIG GET | what depends on where the server runs: port, bind, dir, unixsocket, logfile, pidfile, requirepass `<any>` |
 //! | EXEC | what may differ in the answers to what it executes |
@@ -143,6 +144,8 @@ enum Rule {
     Anything,
     /// The order of elements, or of pairs.
     Order { pairs: bool },
+    /// The order of libraries, and of the functions of each.
+    Libraries,
     /// Cursor and order.
     Scan { pairs: bool },
     /// Each element.
@@ -202,6 +205,7 @@ fn rule(request: &Request) -> Rule {
         "hscan" => Rule::Scan { pairs: !flat_pairs(3, "novalues") },
         "zscan" => Rule::Scan { pairs: !flat_pairs(3, "noscores") },
         "hgetall" => Rule::Order { pairs: true },
+        "function|list" => Rule::Libraries,
         "pubsub|channels" | "pubsub|shardchannels" => Rule::Order { pairs: false },
         name => {
             let tips = TABLE.lookup_full(name.as_bytes()).map_or("", |command| command.tips);
@@ -281,6 +285,9 @@ impl Rule {
             Self::Order { pairs: in_pairs } => exact(pairs).or_else(|| {
                 (sorted(left, *in_pairs)? == sorted(right, *in_pairs)?)
                     .then(|| placeholder(PlaceholderKind::Any))
+            }),
+            Self::Libraries => exact(pairs).or_else(|| {
+                (libraries(left)? == libraries(right)?).then(|| placeholder(PlaceholderKind::Any))
             }),
             Self::Scan { pairs: in_pairs } => exact(pairs).or_else(|| {
                 let ([one, left], [other, right]) = (left.items(), right.items()) else { return None };
@@ -365,6 +372,24 @@ fn sorted(frame: &Frame, in_pairs: bool) -> Option<(u8, Vec<&[Frame]>)> {
     Some((*kind, chunks))
 }
 
+/// The libraries of FUNCTION LIST in an order of their own, and so the functions of each.
+fn libraries(frame: &Frame) -> Option<Vec<Frame>> {
+    let Frame::Nest { items, .. } = frame else { return None };
+    let mut libraries = items.clone();
+    for library in &mut libraries {
+        let Frame::Nest { items, .. } = library else { continue };
+        for pair in items.chunks_mut(2) {
+            if let [name, Frame::Nest { items: functions, .. }] = pair
+                && name.text() == Some(b"functions")
+            {
+                functions.sort();
+            }
+        }
+    }
+    libraries.sort();
+    Some(libraries)
+}
+
 /// A line of MONITOR without time and address: `1700000000.123456 [0 127.0.0.1:50000] "GET" "k"`.
 fn monitored(text: &[u8]) -> Option<(&str, &str)> {
     let (_, rest) = std::str::from_utf8(text).ok()?.split_once(" [")?;
@@ -418,6 +443,18 @@ mod tests {
             ("KEYS *", "[\"a\" \"b\"]", "[\"b\" \"c\"]", "different"),
             ("HGETALL h", "[\"a\" \"b\" \"c\" \"d\"]", "[\"c\" \"d\" \"a\" \"b\"]", "<any>"),
             ("HGETALL h", "[\"a\" \"b\" \"c\" \"d\"]", "[\"c\" \"b\" \"a\" \"d\"]", "different"),
+            (
+                "FUNCTION LIST",
+                "[[\"library_name\" \"a\" \"functions\" [[\"f\"] [\"g\"]]] [\"library_name\" \"b\"]]",
+                "[[\"library_name\" \"b\"] [\"library_name\" \"a\" \"functions\" [[\"g\"] [\"f\"]]]]",
+                "<any>",
+            ),
+            (
+                "FUNCTION LIST",
+                "[[\"library_name\" \"a\" \"functions\" [[\"f\"] [\"g\"]]]]",
+                "[[\"library_name\" \"a\" \"functions\" [[\"f\"] [\"h\"]]]]",
+                "different",
+            ),
             ("SPOP s", "\"a\"", "\"b\"", "<any>"),
             ("SPOP s", "\"a\"", "$-1", "different"),
             ("LRANGE l 0 -1", "[\"a\" \"b\"]", "[\"b\" \"a\"]", "different"),

@@ -3,6 +3,16 @@
 use minibroker::internal::session::conversation::{Heard, Request};
 use minibroker::internal::session::frame::Frame;
 
+/// Errors of scripts, and what Valkey says in their place.
+const WORDS_OF_ERRORS: [(&str, &str); 6] = [
+    ("NOSCRIPT No matching script. Please use EVAL.", "NOSCRIPT No matching script."),
+    ("This Redis command is", "This Valkey command is"),
+    ("args calling Redis command", "args calling command"),
+    ("Unknown Redis command called", "Unknown command called"),
+    ("for this redis lib call", "for this call"),
+    ("Lua redis lib command arguments", "Command arguments"),
+];
+
 /// A difference that is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
@@ -48,7 +58,43 @@ fn of_request(server: &str, request: &Request, ours: &Frame, real: &Frame) -> Op
     if is_valkey && errors && contains(real, "Unbalanced ") && contains(ours, "Unbalanced ") {
         return Some(Listed::Here);
     }
+    // scripting, functions: names no script in errors, and other wording.
+    let runs_a_script = name.starts_with("eval") || name.starts_with("fcall");
+    if is_valkey && runs_a_script && is_in_valkeys_words(ours, real) {
+        return Some(Listed::Here);
+    }
     None
+}
+
+/// Whether an answer of a script is the same in the words of Valkey.
+fn is_in_valkeys_words(ours: &Frame, real: &Frame) -> bool {
+    match (ours, real) {
+        (Frame::Text { kind: b'-', text: ours }, Frame::Text { kind: b'-', text: real }) => {
+            let real = String::from_utf8_lossy(real);
+            let mut ours = String::from_utf8_lossy(ours).into_owned();
+            if real.starts_with("ERR unknown subcommand '") {
+                return ours.starts_with("ERR Unknown Redis command called from script");
+            }
+            for (redis, valkey) in WORDS_OF_ERRORS {
+                ours = ours.replace(redis, valkey);
+            }
+            // Redis says the name of the script in front of the place.
+            let parted = ours
+                .split_once(" script: ")
+                .and_then(|(before, named)| Some((before, named.split_once(", on ")?)));
+            if let Some((before, (_, place))) = parted {
+                ours = format!("{before} script: on {place}");
+            }
+            ours == real
+        }
+        (Frame::Nest { kind, items }, Frame::Nest { kind: other, items: others }) => {
+            let mut both = items.iter().zip(others);
+            kind == other
+                && items.len() == others.len()
+                && both.all(|(ours, real)| is_in_valkeys_words(ours, real))
+        }
+        _ => ours == real,
+    }
 }
 
 fn contains(frame: &Frame, text: &str) -> bool {

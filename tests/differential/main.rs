@@ -2,8 +2,8 @@
 //! compared.
 //!
 //! [`author`] draws from a seed what clients do: they subscribe, publish, push, wait with timeouts, read streams for
-//! groups, watch keys and run transactions, over both versions of the protocol; what they send is cut anywhere, they go at
-//! any point, and time passes. [`play`] says what a step is, [`ours`] plays it on a broker whose clock stands still
+//! groups, watch keys, run transactions, and run [`scripts`] and functions that do all of this, over both versions of the
+//! protocol; what they send is cut anywhere, they go at any point, and time passes. [`play`] says what a step is, [`ours`] plays it on a broker whose clock stands still
 //! between the steps, [`real`] on a real server, and [`judge`] compares what came with each. [`shrink`] makes of a program
 //! that fails a short one, and [`text`] a session file of it, for `minibroker compare`. [`recorded`] plays some hundred
 //! programs of which the answers of real servers are kept, so that it needs none.
@@ -30,6 +30,7 @@ mod recorded;
 #[allow(dead_code)] // No program of several clients has markers.
 #[path = "../recordings/mod.rs"]
 mod recordings;
+mod scripts;
 mod shrink;
 mod text;
 

@@ -6,6 +6,8 @@ use std::fmt;
 
 use minibroker::internal::resp::request_bytes;
 
+use crate::scripts;
+
 /// What a request begins with that is sent as it is typed, and not as an array.
 const INLINE: &str = "inline:";
 /// What bytes begin with that are no request. `\r`, `\n` and `\\` are escapes.
@@ -26,12 +28,13 @@ pub enum Step {
     Pass { slots: u64 },
 }
 
-/// Requests are words with a space between them. `""` is the empty word, and three things depend on when and where it is
-/// played:
+/// Requests are words with a space between them. `""` is the empty word, what has spaces is named, and three things depend
+/// on when and where it is played:
 ///
 /// - `{ms:7}` is how many milliseconds are left until slot 7,
 /// - `{s:7}` the same in seconds,
-/// - `{id:2}` the number by which the server knows client 2.
+/// - `{id:2}` the number by which the server knows client 2,
+/// - `{script:count}`, `{sha:count}` and `{library:chat}` are texts and names of [`scripts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     pub clients: usize,
@@ -46,7 +49,14 @@ impl Program {
 
     /// Whether servers make ids of their clocks.
     pub fn has_made_ids(&self) -> bool {
-        self.requests().any(|request| request.contains("XADD") && request.contains(" * "))
+        let makes = |request: &str| !request.contains("SUBSCRIBE") && request.contains(" * ");
+        self.requests().any(makes)
+    }
+
+    /// Whether it makes, or sees, scripts and functions.
+    pub fn has_scripts(&self) -> bool {
+        const WORDS: [&str; 4] = ["EVAL", "SCRIPT", "FCALL", "FUNCTION"];
+        self.requests().any(|request| WORDS.iter().any(|word| request.contains(word)))
     }
 
     /// Whether a request has the number of this client.
@@ -123,8 +133,11 @@ pub fn encoded(
             let inner = word.strip_prefix('{')?.strip_suffix('}')?.strip_prefix(name)?;
             inner.strip_prefix(':')?.parse::<u64>().ok()
         };
+        let text = || scripts::text(word.strip_prefix('{')?.strip_suffix('}')?);
         if word == "\"\"" {
             Vec::new()
+        } else if let Some(text) = text() {
+            text
         } else if let Some(slot) = number("ms") {
             at.until(slot).to_string().into_bytes()
         } else if let Some(slot) = number("s") {

@@ -82,6 +82,10 @@ impl Real {
     fn play_on(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
         self.ask(&["CLIENT", "UNPAUSE"])?;
         self.ask(&["FLUSHALL"])?;
+        if program.has_scripts() {
+            self.ask(&["SCRIPT", "FLUSH", "SYNC"])?;
+            self.ask(&["FUNCTION", "FLUSH", "SYNC"])?;
+        }
         self.barrier(1)?;
         let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
         let may_be_late = program.is_timed().then(|| Duration::from_millis(unit / 4));

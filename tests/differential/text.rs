@@ -110,9 +110,9 @@ impl Writing<'_> {
         if std::mem::replace(&mut self.open[client], true) {
             return;
         }
-        let number = self.number(client);
         // Sessions connect by themselves whoever is named, but somebody else may ask for its number.
         if self.program.names(client) {
+            let number = self.number(client);
             self.session.push(Action::Send(number, ["CLIENT", "ID"].map(Argument::from).to_vec()));
             self.session.push(Action::Answer(number, Frame::Placeholder(id(client))));
         }

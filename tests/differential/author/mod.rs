@@ -1,5 +1,6 @@
 //! Programs are drawn from a seed.
 
+mod scripts;
 mod streams;
 
 use std::collections::{HashSet, VecDeque};
@@ -29,10 +30,11 @@ enum Theme {
     Replies,
     Mistakes,
     OtherTypes,
+    Scripts,
 }
 
 /// What each program may be about; what comes twice comes twice as often.
-const THEMES: [Theme; 24] = [
+const THEMES: [Theme; 28] = [
     Theme::Strings,
     Theme::Expiry,
     Theme::Expiry,
@@ -57,6 +59,10 @@ const THEMES: [Theme; 24] = [
     Theme::Unblocking,
     Theme::Mistakes,
     Theme::OtherTypes,
+    Theme::Scripts,
+    Theme::Scripts,
+    Theme::Scripts,
+    Theme::Scripts,
 ];
 
 /// Of so many programs one has to do with time, which costs much more of it.
@@ -90,6 +96,9 @@ struct Author {
     plans: Vec<VecDeque<String>>,
     /// Who may be in the middle of a transaction.
     in_transaction: Vec<bool>,
+    /// Scripts that servers may have, and whether they may have functions.
+    scripts: Vec<&'static str>,
+    functions: bool,
     /// Until when writers may have to wait, and who has sent something meanwhile.
     paused_until: u64,
     waiting: HashSet<usize>,
@@ -117,6 +126,8 @@ impl Program {
             ids: vec!["0-1".into()],
             plans: vec![VecDeque::new(); clients],
             in_transaction: vec![false; clients],
+            scripts: Vec::new(),
+            functions: false,
             paused_until: 0,
             waiting: HashSet::new(),
             random,
@@ -148,7 +159,12 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
             themes.retain(|theme| {
                 matches!(
                     theme,
-                    Theme::Pause | Theme::Strings | Theme::PubSub | Theme::Keys | Theme::OtherTypes
+                    Theme::Pause
+                        | Theme::Strings
+                        | Theme::PubSub
+                        | Theme::Keys
+                        | Theme::OtherTypes
+                        | Theme::Scripts
                 )
             });
         }
@@ -231,7 +247,9 @@ impl Author {
         let theme = self.theme();
         let request =
             if theme == Theme::Transactions { self.transaction(client) } else { self.request_of(theme) };
-        let may_be_inline = !request.is_empty() && !request.contains("\"\"") && is_array(&request);
+        // Texts have quotes and lines.
+        let is_text = ["\"\"", "{script:", "{library:"].iter().any(|text| request.contains(text));
+        let may_be_inline = !request.is_empty() && !is_text && is_array(&request);
         if may_be_inline && self.once_in(40) { format!("inline:{request}") } else { request }
     }
 
@@ -365,6 +383,7 @@ impl Author {
             Theme::Replies => format!("CLIENT REPLY {}", self.one_of(&["ON", "ON", "OFF", "SKIP", "SKIP"])),
             Theme::Mistakes => self.mistake(),
             Theme::OtherTypes => self.other_type_request(),
+            Theme::Scripts => self.script_request(),
             Theme::Transactions => "PING".into(),
         }
     }
@@ -733,7 +752,8 @@ impl Author {
         let mut requests = Vec::new();
         for database in 0..2 {
             if database == 1 {
-                if !self.themes.contains(&Theme::Databases) && !self.themes.contains(&Theme::Keys) {
+                let others = [Theme::Databases, Theme::Keys, Theme::Scripts];
+                if !others.iter().any(|theme| self.themes.contains(theme)) {
                     break;
                 }
                 requests.push("SELECT 1".into());
@@ -758,6 +778,9 @@ impl Author {
         if self.themes.contains(&Theme::PubSub) {
             requests.push("PUBSUB NUMSUB chat.1 chat.2 room".into());
             requests.push("PUBSUB NUMPAT".into());
+        }
+        if self.themes.contains(&Theme::Scripts) {
+            requests.extend(Self::look_at_scripts());
         }
         requests
     }

@@ -9,7 +9,7 @@ impl Author {
     }
 
     /// The id of a new entry.
-    fn new_id(&mut self) -> String {
+    pub(super) fn new_id(&mut self) -> String {
         const KEPT: usize = 8;
         if !self.ids_given {
             return "*".into();

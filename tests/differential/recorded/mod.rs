@@ -26,7 +26,7 @@ use crate::text::{UNIT_MIN, session_with_answers};
 const PROGRAMS: usize = 200;
 const PER_FILE: usize = 40;
 /// Longer programs are not recorded.
-const BYTES_MAX: usize = 6_000;
+const BYTES_MAX: usize = 12_000;
 /// How many milliseconds a slot has while it is recorded, and how many at most where this machine is slow.
 const UNIT: u64 = 20;
 const UNIT_MAX: u64 = 320;
@@ -108,8 +108,12 @@ fn play(ours: &Ours, session: &Session) -> Result<Played, Stop> {
     let clients = session.names.len();
     let mut stage = ours.stage(clients, false)?;
     let steps = steps(session);
-    let made = |action: &&Action| matches!(action, Action::Send(_, words) if words.iter().any(|word| word.is("XADD")) && words.iter().any(|word| word.is("*")));
-    let made_in_bytes = |action: &&Action| matches!(action, Action::SendBytes(_, bytes) if bytes.windows(4).any(|four| four == b"XADD"));
+    let made = |action: &&Action| matches!(action, Action::Send(_, words) if words.iter().any(|word| word.is("*")) && !words[0].is("PSUBSCRIBE"));
+    let made_in_bytes = |action: &&Action| {
+        let Action::SendBytes(_, bytes) = action else { return false };
+        let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+        (has(b" * ") || has(b"$1\r\n*\r\n")) && [&b"XADD"[..], b"EVAL", b"FCALL"].into_iter().any(has)
+    };
     let has_made_ids =
         steps.iter().flat_map(|step| &step.does).any(|action| made(action) || made_in_bytes(action));
     let mut open = vec![false; clients];
