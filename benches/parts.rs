@@ -183,7 +183,7 @@ fn engine(c: &mut Criterion) {
     group.finish();
 }
 
-/// An engine that lets so many clients in.
+/// An engine that accepts this many clients.
 fn crowd(new: NewDriven, size: usize) -> Driven {
     let mut driven = new();
     driven.engine.store_mut().config.maxclients = size + 10;

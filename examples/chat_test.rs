@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     broker.print_journal_on_panic();
 
     let url = broker.url();
-    // They join in tasks of their own, as two processes would: nobody knows when they are done.
+    // They join in tasks of their own, as two processes would: the test does not know when they are done.
     let ann = tokio::spawn({
         let url = url.clone();
         async move { Member::join(&url, "ann", "lobby").await }

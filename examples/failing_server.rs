@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(sender.send("twice")?, 5);
     drop(fault);
 
-    // The server is away. The sender gives up after some attempts, and goes on when the server is back.
+    // The server is away. The sender gives up after some attempts, and continues when the server is back.
     broker.stop()?;
     assert!(sender.send("is anybody there?").expect_err("nobody is").is_io_error());
     assert_eq!(sender.attempts, Sender::ATTEMPTS_MAX);

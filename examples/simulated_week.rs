@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     broker.advance(HOUR);
     assert_eq!(worker.join().expect("the worker does not panic")?, None);
 
-    // A message a day. Each vanishes two days later; ids of the stream tell when it was written.
+    // A message a day. Each vanishes two days later; the id of an entry says when it was written.
     for day in 0..5 {
         broker.set_time(monday + (day + 1) * DAY);
         let id: String = connection.xadd("log", "*", &[("text", format!("day {day}"))])?;

@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let broker = Broker::start()?;
     broker.print_journal_on_panic();
 
-    // BLPOP has taken the job off the queue, and nobody has done it.
+    // BLPOP has taken the job off the queue, and no worker has done it.
     crash(&broker, careless_worker, "BLPOP")?;
     assert_eq!(broker.command(["LLEN", "jobs"])?, 0);
     assert!(broker.published("done").is_empty());

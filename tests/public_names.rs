@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// All names that `src/lib.rs` makes public, in order. Whoever changes it tells so in CHANGELOG.md.
+/// All names that `src/lib.rs` makes public, in order. A change of it belongs in CHANGELOG.md.
 const PUBLIC: &[&str] = &[
     "AnyFault",
     "AnyServer",

@@ -244,7 +244,7 @@ pub fn run(wants: impl Fn(&str) -> bool, smoke: bool) -> bool {
             let mut times: Vec<f64> = benches.iter_mut().map(|bench| bench.measure(operation)).collect();
             let grown = |times: &[f64]| times[times.len() - 1] / times[0];
             if grown(&times) > limit {
-                // Once more, as somebody else may have had the machine.
+                // Once more, as another process may have used the machine.
                 times = benches.iter_mut().map(|bench| bench.measure(operation)).collect();
             }
             let columns = columns(times.iter().copied());

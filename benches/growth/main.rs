@@ -8,7 +8,7 @@
 //! cargo bench --bench growth -- --smoke     # smaller sizes, in a few seconds
 //! ```
 //!
-//! benches/README.md tells what the columns mean.
+//! benches/README.md explains the columns.
 
 #[path = "../driven/mod.rs"]
 mod driven;

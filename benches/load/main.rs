@@ -10,7 +10,7 @@
 //! cargo bench --bench load -- --beside /tmp/minibroker-before set   # another build as a further column
 //! ```
 //!
-//! benches/README.md tells what the columns mean.
+//! benches/README.md explains the columns.
 
 mod machine;
 mod plot;
@@ -30,7 +30,7 @@ use report::{Column, Report};
 use servers::{Program, Server};
 use work::{Effort, Work};
 
-/// Loads minibroker and the real servers of this machine in turns, and tells what that costs them.
+/// Loads minibroker and the real servers of this machine in turns, and reports what that costs them.
 // Each is a flag of its own.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Parser)]
@@ -71,7 +71,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    // Before anything else: nobody but this program starts the loop.
+    // Before anything else: only this program starts the loop.
     let mut arguments = std::env::args().skip(1);
     let outcome = if arguments.next().is_some_and(|first| first == servers::FLAG) {
         let port = arguments.next().and_then(|port| port.parse().ok());

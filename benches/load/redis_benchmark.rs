@@ -1,6 +1,6 @@
-//! redis-benchmark and valkey-benchmark with all that they test unless told otherwise, on every server.
+//! redis-benchmark and valkey-benchmark with all that they test by default, on every server.
 //!
-//! They spend more on a request than the servers do without a pipeline, so their figures are alike for all servers;
+//! They spend more on a request than the servers do without a pipeline, so their figures are similar for all servers;
 //! that every test runs through is the point.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::servers::{Kind, Program, Server};
 const PIPELINES: [usize; 3] = [1, 16, 64];
 const AIM_OF_PIPELINE_64: (Figure, f64) = (Figure::PerSecond, 1.4);
 
-/// Runs every program that there is, `requests` of each test, in so many rounds.
+/// Runs every program on this machine, `requests` of each test, in a number of rounds.
 pub fn run(servers: &[Server], requests: usize, rounds: usize, report: &mut Report) {
     for (name, path) in Program::redis_benchmarks() {
         for pipeline in PIPELINES {

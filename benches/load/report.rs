@@ -160,7 +160,7 @@ impl Report {
         markdown(&head, &lines.filter_map(|(row, figure)| self.line(row, figure)).collect::<Vec<_>>())
     }
 
-    /// The ratios of CPU time, for everything that is alike together: geometric means, the best and the worst.
+    /// The ratios of CPU time, for each kind of work together: geometric means, the best and the worst.
     #[allow(clippy::cast_precision_loss)]
     pub fn summary(&self) -> String {
         let mut families: Vec<&String> = Vec::new();

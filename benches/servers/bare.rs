@@ -1,7 +1,7 @@
 //! The bare loop: epoll, one read and one write, and nothing between them.
 //!
 //! It is the bound that no server on this kernel gets below without other ways to reach sockets: a process of its own
-//! that looks at no byte of a request. Each connection is told once how long its requests are and what to answer
+//! that looks at no byte of a request. Each connection is given once how long its requests are and what to answer
 //! (see [`Answer`]); then bytes are counted and answers copied.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use slab::Slab;
 
 use super::client::{Buffer, Connection, bulk, request};
 
-/// What tells the bench's own program to be the loop; the port follows.
+/// The argument that makes the bench's own program the loop; the port follows.
 pub const FLAG: &str = "--bare-loop";
 /// As much as a pipeline of 64 brings with values of 1 KB.
 const READ_SIZE: usize = 64 * 1024;
@@ -122,7 +122,7 @@ impl Peers {
         Ok(())
     }
 
-    /// What epoll has told of a connection.
+    /// What epoll has reported of a connection.
     fn turn(&mut self, key: usize, is_readable: bool, buffer: &mut [u8]) -> io::Result<()> {
         let Some(peer) = self.all.get_mut(key) else { return Ok(()) };
         let mut pushed = Vec::new();
@@ -172,7 +172,7 @@ struct Peer {
     order: Vec<u8>,
     out: Vec<u8>,
     sent: usize,
-    /// True if epoll tells when there is room to write.
+    /// True if epoll reports when there is room to write.
     waits_for_room: bool,
 }
 
@@ -219,7 +219,7 @@ impl Peer {
         true
     }
 
-    /// Does what it is told as soon as all of that has come.
+    /// Carries out a setup request as soon as all of it has come.
     fn obey(&mut self) {
         let Some((head, body)) = self.order.split_at_checked(1 + LENGTH_DIGITS) else { return };
         let length = std::str::from_utf8(&head[1..]).ok().and_then(|digits| digits.parse().ok());
@@ -237,7 +237,7 @@ impl Peer {
         self.order.clear();
     }
 
-    /// Writes what there is; false if the connection has ended.
+    /// Writes the pending output; false if the connection has ended.
     fn flush(&mut self, epoll: &OwnedFd, key: usize) -> io::Result<bool> {
         while self.sent < self.out.len() {
             match self.stream.write(&self.out[self.sent..]) {

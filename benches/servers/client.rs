@@ -16,7 +16,7 @@ const READ_SIZE: usize = 256 * 1024;
 /// One connection to a server.
 pub struct Connection {
     stream: TcpStream,
-    /// How many lines have come of answers that nobody has asked for yet.
+    /// How many lines of answers have come that have not been taken yet.
     ahead: usize,
     /// True if the next byte begins a line.
     at_line: bool,
@@ -44,7 +44,7 @@ impl Connection {
         self.stream.write_all(bytes)
     }
 
-    /// Reads so many lines; errors of the server are errors here.
+    /// Reads a number of lines; errors of the server are errors here.
     pub fn read_lines(&mut self, count: usize, buffer: &mut Buffer) -> io::Result<()> {
         while self.ahead < count {
             let read = self.stream.read(&mut buffer.0)?;
@@ -65,7 +65,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a request and reads its answer of so many lines.
+    /// Sends a request and reads the lines of its answer.
     pub fn ask(&mut self, request: &[u8], lines: usize, buffer: &mut Buffer) -> io::Result<()> {
         self.send(request)?;
         self.read_lines(lines, buffer)

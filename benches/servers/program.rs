@@ -156,7 +156,7 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself, and the folder may be gone: as good.
+        // It may have ended already, and the folder may be gone: both are fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
@@ -164,7 +164,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// The CPU time that all threads of the server have used, where the system tells.
+    /// The CPU time that all threads of the server have used, where the system reports it.
     pub fn cpu(&self) -> Option<Duration> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
         let nanos = tasks.flatten().filter_map(|task| {
@@ -174,7 +174,7 @@ impl Server {
         Some(Duration::from_nanos(nanos.sum()))
     }
 
-    /// The memory that is in the machine's RAM, in bytes, where the system tells.
+    /// The memory that is in the machine's RAM, in bytes, where the system reports it.
     pub fn memory(&self) -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;

@@ -128,7 +128,7 @@ fn payload(choices: &mut Choices<'_>) -> Vec<u8> {
 pub fn make(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut choices = Choices::new(bytes);
     let rows: Vec<&Command> = TABLE.all().iter().filter(|row| !matches!(row.run, Run::Container)).collect();
-    // Two bytes, as there may be more commands than one tells apart.
+    // Two bytes, as there may be more than 256 commands.
     let row = rows[(choices.next() * 256 + choices.next()) % rows.len()];
     let mut command = Made { group: row.group, out: Vec::new(), keys: 0, counted: None };
     if let Some(container) = row.container() {
@@ -156,7 +156,7 @@ struct Made {
     out: Vec<Vec<u8>>,
     /// How many keys the last repeated key argument had.
     keys: usize,
-    /// Where the number of the keys or fields that follow is told.
+    /// The position of the number of keys or fields that follow.
     counted: Option<usize>,
 }
 

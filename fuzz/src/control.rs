@@ -1,7 +1,7 @@
 //! MINIBROKER: a tester breaks a broker on purpose while clients work with it.
 //!
 //! An input is a program of lines. `0` to `2`: that client sends the command that is made up from the rest of the line,
-//! see [`commands`]; `m`: the tester sends `MINIBROKER` with words that are made up from it; `t`: so many milliseconds
+//! see [`commands`]; `m`: the tester sends `MINIBROKER` with words that are made up from it; `t`: a number of milliseconds
 //! pass; `x` and a digit: that client's connection ends. At the end the tester says RESET: nothing may be left then.
 
 use std::time::Duration;
@@ -25,7 +25,7 @@ const LINES_MAX: usize = 200;
 /// How much of what has happened is recorded.
 const JOURNAL_LIMIT: usize = 64 * 1024;
 
-/// Each is one of the ways in which a subcommand goes on; `#` is a number, `?` a name.
+/// Each is one of the forms of the arguments of a subcommand; `#` is a number, `?` a name.
 const SUBCOMMANDS: [&str; 26] = [
     "FAULT ADD COMMAND % ? #",
     "FAULT ADD CLIENT # NTH # DISCONNECT",
@@ -145,7 +145,7 @@ impl Run {
         }
     }
 
-    /// Writes to everybody who has got something, as the shell does.
+    /// Writes the output of all clients, as the shell does.
     fn settle(&mut self) {
         let mut dirty = Vec::new();
         loop {

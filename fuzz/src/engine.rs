@@ -6,7 +6,7 @@
 //! - `a` to `d`: client 0 to 3 sends the command that is made up from the rest of the line, see [`commands`];
 //! - `A` to `D`: client 0 to 3 sends the rest of the line as it is, with `|` for `\r\n`;
 //! - `k`: the embedding program runs the rest of the line as a command;
-//! - `t`: so many milliseconds pass;
+//! - `t`: a number of milliseconds pass;
 //! - `x` and a digit: that client disconnects, and connects again.
 //!
 //! Each program is run three times: every request for itself, all bytes of a line at once, byte by byte. All three
@@ -185,7 +185,7 @@ impl Run {
                 return;
             }
             if connection.blocked {
-                // As the shell does, which goes on reading.
+                // As the shell does, which continues to read.
                 self.engine.check_query_limit(connection.key, connection.left.len());
                 return;
             }
@@ -286,12 +286,12 @@ impl Run {
         self.settle();
     }
 
-    /// Does what the shell does when a batch is done: whoever is marked is written to, and whoever no longer waits
-    /// goes on.
+    /// Does what the shell does after a batch: marked clients are written to, and clients that no longer wait
+    /// continue.
     fn settle(&mut self) {
         let mut dirty = Vec::new();
         loop {
-            // As long as the broker sleeps nobody is written to: its time comes at once.
+            // As long as the broker sleeps no client is written to: the sleep ends at once.
             if let Some(until) = self.engine.state().asleep_until {
                 self.now = self.now.max(until);
                 self.engine.tick(self.now);
@@ -310,7 +310,7 @@ impl Run {
                 }
             }
         }
-        // Nobody may have anything left that the shell was not told of.
+        // No client may have output left that it was not marked for.
         for (client, connection) in self.connections.iter().enumerate() {
             let Some(owner) = self.engine.client(connection.key) else { continue };
             let nothing = owner.outbox.is_empty() && !owner.resumed;

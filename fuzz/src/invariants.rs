@@ -94,7 +94,7 @@ fn ask(engine: &mut Engine, now: Time, arguments: Vec<&[u8]>) -> Value {
     value
 }
 
-/// What must hold when everybody has gone.
+/// What must hold when all clients have disconnected.
 pub fn of_emptiness(state: &State) {
     assert!(state.clients.is_empty());
     assert!(state.clients.monitors.is_empty());

@@ -136,7 +136,7 @@ pub fn by_glob(pattern: &[u8], text: &[u8], nocase: bool) -> Option<bool> {
     Some(glob::Pattern::new(pattern).ok()?.matches_with(text, options))
 }
 
-/// Matches a text and compares the answer with those of the judges, as far as they can tell.
+/// Matches a text and compares the answer with those of the judges, as far as they know it.
 pub fn compare(pattern: &[u8], text: &[u8], nocase: bool) {
     let found = matches(pattern, text, nocase);
     let shown = || format!("\"{}\" \"{}\" nocase {nocase}", pattern.escape_ascii(), text.escape_ascii());

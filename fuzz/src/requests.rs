@@ -158,7 +158,7 @@ fn check_against_judges(stream: &[u8], reading: &Reading) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             assert_eq!(split_inline(line).as_ref(), Some(arguments), "{}", line.escape_ascii());
         } else if request == encode(arguments) {
-            // Not so where bytes that nobody reads differ: those behind a `\r` and behind an argument.
+            // Not so where bytes differ that the parser skips: those behind a `\r` and behind an argument.
             let judged = judge::request(request);
             assert_eq!(judged.as_ref(), Some(&(arguments.clone(), *length)), "{}", request.escape_ascii());
         }

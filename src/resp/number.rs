@@ -165,6 +165,9 @@ pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
     // What is whole looks the same either way, as far as all digits are there.
     let is_whole = value.abs() < 1e15 && value.fract() == 0.0;
     if is_whole || !value.is_finite() {
+        if value.is_nan() && value.is_sign_negative() {
+            out.push(b'-');
+        }
         return print_double(out, value);
     }
     let text = format!("{:.16e}", value.abs());
@@ -267,6 +270,8 @@ mod tests {
             (5e-324, "4.9406564584124654e-324"),
             (-0.0, "-0"),
             (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+            (-f64::NAN, "-nan"),
         ];
         for (value, expected) in cases {
             let mut out = Vec::new();

@@ -13,7 +13,8 @@ const ROOM: &str = "room:lounge";
 const BACKLOG: &str = "room:lounge:backlog";
 const BY_TIME: &str = "room:lounge:by_time";
 
-/// Says something in the room and keeps it, all at once; returns how much is kept and how many have heard it.
+/// Says something in the room and keeps it, in one transaction; returns how many lines are kept and how many subscribers
+/// got it.
 fn say(connection: &mut Connection, text: &str) -> RedisResult<(usize, usize)> {
     pipe().atomic().lpush(BACKLOG, text).publish(ROOM, text).query(connection)
 }
@@ -117,7 +118,7 @@ async fn rooms_and_their_backlog_work_in_async_code() -> Outcome {
     let mut speaker = connect_async(&broker).await?;
     let said: (usize, usize) =
         pipe().atomic().lpush(BACKLOG, "hello").publish(ROOM, "hello").query_async(&mut speaker).await?;
-    // Subscribed to the room and to the pattern: heard twice.
+    // Subscribed to the room and to the pattern: received twice.
     assert_eq!(said, (1, 2));
     assert_eq!(next(&mut messages).await, "hello");
     assert_eq!(next(&mut messages).await, "hello");

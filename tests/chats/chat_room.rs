@@ -22,7 +22,7 @@ struct Member {
 }
 
 impl Member {
-    /// Enters the room; `None` if there is somebody of that name.
+    /// Enters the room; `None` if the name is taken.
     fn enter(broker: &Broker, name: &str) -> RedisResult<Option<Self>> {
         let mut connection = connect(broker)?;
         if !connection.sadd::<_, _, bool>(MEMBERS, name)? {
@@ -74,7 +74,7 @@ impl Member {
         }
     }
 
-    /// All that has arrived. A whisper to oneself comes behind everything that was sent before it, so that nothing
+    /// All that has arrived. A whisper to the same client comes behind everything that was sent before it, so that nothing
     /// which is still under way is left out.
     fn pull(&mut self) -> RedisResult<Vec<String>> {
         const END: &str = "that is all";

@@ -1,4 +1,4 @@
-//! How everybody connects.
+//! How clients connect.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Presence by keys that expire: whoever is there renews a key of its own; when it ends the others are told.
+//! Presence by keys that expire: each client renews a key of its own; when the key expires the others get an event.
 
 use minibroker::Broker;
 use redis::AsyncCommands;
@@ -6,7 +6,7 @@ use redis::AsyncCommands;
 use crate::Outcome;
 use crate::connect::{connect, connect_async, next, subscribe_async};
 
-/// Where redis-server tells of keys that have expired.
+/// The channel on which redis-server publishes the keys that have expired.
 const EXPIRED: &str = "__keyevent@0__:expired";
 
 #[tokio::test]

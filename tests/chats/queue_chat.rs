@@ -1,4 +1,4 @@
-//! Clients put what they say into a queue; a server takes it out with BLPOP and publishes it to everybody.
+//! Clients put what they say into a queue; a server takes it out with BLPOP and publishes it to all clients.
 
 use std::collections::BTreeSet;
 use std::thread::{self, JoinHandle};
@@ -12,7 +12,7 @@ use crate::connect::{connect, connect_async, next, subscribe_async};
 const QUEUE: &str = "chat_queue";
 const CHANNEL: &str = "chat";
 
-/// What a queued line is for everybody's eyes: `name:text` in the queue, `name: text` on the channel.
+/// How a queued line is shown to all clients: `name:text` in the queue, `name: text` on the channel.
 fn shown(queued: &str) -> String {
     queued.split_once(':').map_or_else(|| queued.to_owned(), |(name, text)| format!("{name}: {text}"))
 }
@@ -152,7 +152,7 @@ fn servers_that_share_the_queue_publish_each_line_once() -> Outcome {
     drop(broker);
     let published = servers.map(|server| server.join().expect("a server does not panic"));
     assert_eq!(published.iter().sum::<usize>(), LINES);
-    // Who has waited longest is served next, so nobody is left out.
+    // The client that has waited longest is served next, so every client is served.
     assert!(published.iter().all(|count| *count > 0), "{published:?}");
     Ok(())
 }

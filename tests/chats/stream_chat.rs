@@ -1,4 +1,4 @@
-//! A group chat over a stream: whoever speaks adds an entry `name text`, everybody reads what is added.
+//! A group chat over a stream: a client that speaks adds an entry `name text`, all clients read the new entries.
 
 use std::sync::mpsc;
 use std::thread;
@@ -76,8 +76,8 @@ fn a_reader_from_now_on_misses_earlier_messages() -> Outcome {
     Ok(())
 }
 
-/// A member with a thread that reads while another speaks. Reading goes on behind the last entry that was seen, so
-/// that nothing is missed; what one has said oneself is not shown.
+/// A member with a thread that reads while another speaks. Reading continues behind the last entry that was seen, so
+/// that nothing is missed; a client's own lines are not shown.
 fn follow(broker: &Broker, name: &'static str) -> RedisResult<mpsc::Receiver<String>> {
     let (show, screen) = mpsc::channel();
     let mut connection = connect(broker)?;

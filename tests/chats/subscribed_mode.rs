@@ -1,5 +1,5 @@
 //! A connection in subscribed mode, servers that reach each other's people over one channel, and what becomes of
-//! a message for somebody who is away.
+//! a message for a client that is not connected.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -98,7 +98,7 @@ impl Server {
         Ok(Self { publishes: connect(broker)? })
     }
 
-    /// Sends a message to somebody on whatever server; returns how many servers have got it.
+    /// Sends a message to a client on any server; returns how many servers have got it.
     fn send(&mut self, from: &str, to: &str, text: &str) -> RedisResult<usize> {
         self.publishes.publish(BETWEEN_SERVERS, format!("{to}|{from}: {text}"))
     }

@@ -38,7 +38,7 @@ impl Ours {
         play(program, unit, &mut self.stage(program.clients, program.is_timed())?)
     }
 
-    /// A new broker with so many clients. `is_timed`: it is an error if two things are due at once.
+    /// A new broker with this number of clients. `is_timed`: it is an error if two things are due at once.
     pub fn stage(&self, clients: usize, is_timed: bool) -> Result<OnOurs<'_>, Stop> {
         let builder =
             Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
@@ -63,7 +63,7 @@ pub struct OnOurs<'a> {
     is_timed: bool,
 }
 
-/// Takes what is there; true if the stream has ended.
+/// Reads what has arrived; true if the stream has ended.
 fn take(stream: &mut ClientStream, into: &mut Vec<u8>) -> bool {
     let mut space = [0; 4096];
     loop {
@@ -100,7 +100,7 @@ impl OnOurs<'_> {
         }));
     }
 
-    /// Moves the clock, and tells when what has become due by that was due.
+    /// Moves the clock, and returns when what has become due by that was due.
     fn advance(&self, millis: u64) -> Vec<Duration> {
         let seen = if self.is_timed { self.broker.journal().len() } else { 0 };
         self.broker.advance(Duration::from_millis(millis));
@@ -112,7 +112,7 @@ impl OnOurs<'_> {
         for event in self.broker.journal().iter().skip(seen) {
             match event.kind {
                 EventKind::Expired { .. } | EventKind::Unblocked(Wakeup::TimedOut) => due.push(event.at),
-                // Who was kept waiting by a pause goes on in the order in which they came.
+                // Clients that a pause kept waiting continue in the order in which they came.
                 EventKind::Unblocked(Wakeup::PauseOver) if !paused => {
                     paused = true;
                     due.push(event.at);
@@ -158,7 +158,7 @@ impl Stage for OnOurs<'_> {
     }
 
     fn pass_a_slot(&mut self, now: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
-        // What comes next to whoever was served at the beginning of the slot runs then.
+        // The next request of a client that was served at the beginning of the slot runs then.
         if self.advance(now.unit / 2).len() > 1 {
             return Err(Stop::Ambiguous);
         }

@@ -18,11 +18,11 @@ pub struct Heard {
 pub struct Moved {
     /// The client has connected with it.
     pub connected: bool,
-    /// What each client has heard.
+    /// What each client has received.
     pub heard: Vec<Heard>,
 }
 
-/// What was heard of a whole program, step by step.
+/// What was received in a whole program, step by step.
 pub type Transcript = Vec<Moved>;
 
 /// Why a program was not played to its end.
@@ -30,7 +30,7 @@ pub type Transcript = Vec<Moved>;
 pub enum Stop {
     /// This machine was too slow for the times of the program.
     Late,
-    /// Two things are due at the same time, or at a time when somebody does something.
+    /// Two things are due at the same time, or at the time of an action.
     Ambiguous,
     /// The server has ended.
     Crashed,
@@ -59,7 +59,7 @@ impl fmt::Display for Stop {
 pub trait Stage {
     /// A client connects; returns the number by which the server knows it.
     fn connect(&mut self, client: usize) -> Result<u64, Stop>;
-    /// A client sends bytes. That the server has closed the connection shows in what is heard.
+    /// A client sends bytes. What is received shows whether the server has closed the connection.
     fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop>;
     /// A client closes its connection.
     fn disconnect(&mut self, client: usize) -> Result<(), Stop>;
@@ -78,7 +78,7 @@ struct Line {
     held_up: Vec<u8>,
 }
 
-/// Plays a program with slots of so many milliseconds.
+/// Plays a program with slots of this many milliseconds.
 pub fn play(program: &Program, unit: u64, stage: &mut impl Stage) -> Result<Transcript, Stop> {
     let mut now = Moment::first(unit);
     let mut lines = vec![Line::default(); program.clients];

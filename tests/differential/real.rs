@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const CRASH: Duration = Duration::from_secs(3);
 /// What a server reads at least in one turn of its loop.
 const PIECE: usize = 8 * 1024;
-/// What all servers are told: what time brings comes within two milliseconds, and keys tell what happens to them.
+/// The settings of all servers: timers fire within two milliseconds, and all keyspace events are published.
 /// FLUSHALL answers at once also where it would wait until the memory is freed.
 const SETTINGS: [&str; 8] = [
     "--hz",

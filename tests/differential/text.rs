@@ -9,10 +9,10 @@ use minibroker::internal::session::{Action, Argument, Frame, Placeholder, Placeh
 use crate::play::Transcript;
 use crate::program::{Moment, Program, Step, encoded, is_array, name};
 
-/// How many milliseconds a slot has at least: whoever plays the session does so to the end, however slow the machine is.
+/// How many milliseconds a slot has at least: the session is played to its end, even on a slow machine.
 pub const UNIT_MIN: u64 = 40;
 
-/// The session of a program, of which this was heard.
+/// The session of a program, with what was received.
 pub fn session(program: &Program, unit: u64, heard: &Transcript) -> Session {
     written(program, Moment::first(unit.max(UNIT_MIN)), heard, false)
 }
@@ -110,7 +110,7 @@ impl Writing<'_> {
         if std::mem::replace(&mut self.open[client], true) {
             return;
         }
-        // Sessions connect by themselves whoever is named, but somebody else may ask for its number.
+        // A session connects each client that is named, but another client may ask for its number first.
         if self.program.names(client) {
             let number = self.number(client);
             self.session.push(Action::Send(number, ["CLIENT", "ID"].map(Argument::from).to_vec()));
@@ -164,7 +164,7 @@ fn id(client: usize) -> Placeholder {
     Placeholder { kind: PlaceholderKind::Int, name: Some(name(client)) }
 }
 
-/// What differs each time is not told.
+/// What differs each time is left out.
 fn without_made_ids(frame: Frame) -> Frame {
     match frame {
         Frame::Text { kind: b'$', text } if rules::is_made_id(&text) => {
@@ -177,7 +177,7 @@ fn without_made_ids(frame: Frame) -> Frame {
     }
 }
 
-/// An answer to HELLO without what servers tell of themselves.
+/// An answer to HELLO without what describes the server.
 fn without_identity(frame: Frame) -> Frame {
     let Frame::Nest { kind, mut items } = frame else { return frame };
     if items.first().and_then(Frame::text) == Some(b"server") {

@@ -44,7 +44,7 @@ pub fn rooms(stage: &Stage) -> Vec<Seen> {
     alone(stage, "rooms")
 }
 
-/// A program that nobody types to.
+/// A program without input.
 fn alone(stage: &Stage, program: &str) -> Vec<Seen> {
     let mut person = stage.script(program, &format!("programs/{program}.py"), &[]);
     person.leaves();
@@ -76,7 +76,7 @@ pub fn stream_of_all(stage: &Stage) -> Vec<Seen> {
     })
 }
 
-/// The same, where nobody sees what he has said himself.
+/// The same, where no client sees its own lines.
 pub fn stream_of_others(stage: &Stage) -> Vec<Seen> {
     stream(stage, &["others"], |people, speaker, said| people[1 - speaker].sees(said))
 }

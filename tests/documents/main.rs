@@ -1,10 +1,10 @@
 //! Chats in Python, played by people whose keyboards and screens are pipes.
 //!
-//! The programs in `programs/` are our own: everybody must see what is recorded in `expected/`, under minibroker and,
+//! The programs in `programs/` are our own: all clients must see what is recorded in `expected/`, under minibroker and,
 //! where it is there, under redis-server.
 //!
 //! The chats of five documents run unchanged under both servers. The programs and sessions are taken out of the documents
-//! while the tests run (`../shared/seeds`, or where MINIBROKER_DOCUMENTS says), and everybody must see the same under both.
+//! while the tests run (`../shared/seeds`, or where MINIBROKER_DOCUMENTS says), and all clients must see the same under both.
 //!
 //! Both are played with the newest redis-py and with redis-py 5. The environments for that come from
 //! `tests/documents/setup-python`, or from MINIBROKER_PYTHON_CURRENT and MINIBROKER_PYTHON_5. MINIBROKER_REDIS_CLI names

@@ -84,7 +84,7 @@ impl Person {
         self.out.text().contains(text)
     }
 
-    /// Waits until the program ends by itself.
+    /// Waits until the program ends.
     pub fn leaves(&mut self) {
         if !self.out.closed() || !self.err.closed() {
             self.fail("should have left");

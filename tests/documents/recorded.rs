@@ -1,6 +1,6 @@
-//! What everybody sees in the chats of `programs/`, recorded from redis-server: a file in `expected/` for each chat.
+//! What all clients see in the chats of `programs/`, recorded from redis-server: a file in `expected/` for each chat.
 //!
-//! `UPDATE_EXPECTED=1 cargo test --test documents recorded` writes the files anew.
+//! `UPDATE_EXPECTED=1 cargo test --test documents recorded` writes the files again.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::person::Seen;
 use crate::server::Kind;
 use crate::stage::{Python, Stage, Tools};
 
-/// Plays a chat on minibroker, and on redis-server where this machine has it: both times everybody sees what was recorded.
+/// Plays a chat on minibroker, and on redis-server where this machine has it: both times all clients see what was recorded.
 pub fn as_recorded(python: Python, name: &str, chat: fn(&Stage) -> Vec<Seen>) {
     let Some(tools) = Tools::find(python, &["redis-py"]) else {
         return;

@@ -114,7 +114,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// A connection that watches a server, so that nobody acts before others are ready.
+/// A connection that watches a server, so that no client acts before the others are ready.
 pub struct Control(Connection);
 
 impl Control {

@@ -21,11 +21,11 @@ pub enum Python {
 /// A scenario with its server.
 pub struct Stage {
     tools: Tools,
-    /// The server that everybody talks to.
+    /// The server of all clients.
     pub server: Server,
 }
 
-/// Plays `scenario` with both servers at once and asserts that everybody saw the same.
+/// Plays `scenario` with both servers at once and asserts that all clients saw the same.
 pub fn same_under_both(python: Python, scenario: fn(&Stage) -> Vec<Seen>) {
     let needed = ["documents", "redis-py", "redis-server", "redis-cli"];
     let Some(tools) = Tools::find(python, &needed) else {

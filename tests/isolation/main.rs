@@ -22,11 +22,11 @@ const ALIVE: usize = 1_000;
 const IN_TURN: usize = 10_000;
 /// Every so manyth of them has a client.
 const WITH_CLIENT: usize = 10;
-/// In so many threads at a time.
+/// How many threads run at a time.
 const THREADS: usize = 4;
 /// A broker with a client takes fewer files than this.
 const FILES: usize = 10;
-/// An address of this machine on which nobody else takes ports.
+/// An address of this machine whose ports no other process uses.
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 77, 77);
 /// How long anybody waits for anything before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -155,7 +155,7 @@ fn brokers_share_nothing_and_leave_nothing_behind() -> Outcome {
     let after = held_in_the_end(&before)?;
     assert_eq!((after.threads, after.files), (before.threads, before.files));
 
-    // The allocator keeps what so many have had at a time.
+    // The allocator keeps the memory that they had at the same time.
     let before = after;
     let ports = many_come_and_go(IN_TURN)?;
     let after = held_in_the_end(&before)?;

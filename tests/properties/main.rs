@@ -1,4 +1,4 @@
-//! What holds for every input, proved with inputs that nobody thought of, and judged by crates that others have
+//! What holds for every input, tested with random inputs, and judged by crates that others have
 //! written. The same checks are run by the fuzzer, see `fuzz/`.
 
 #[path = "../../fuzz/src/lib.rs"]
@@ -12,7 +12,7 @@ mod values;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Runs a property with so many inputs, the same ones every time.
+/// Runs a property with this many inputs, the same ones every time.
 fn for_all<S: proptest::strategy::Strategy>(cases: u32, inputs: S, property: impl Fn(S::Value)) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

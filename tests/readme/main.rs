@@ -1,4 +1,4 @@
-//! The README tells the truth: its programs run, its commands work, its lists of commands and libraries are right.
+//! The README is right: its programs run, its commands work, its lists of commands and libraries are right.
 
 mod programs;
 mod section;

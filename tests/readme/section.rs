@@ -1,4 +1,4 @@
-//! Parts of the README that are made from something else. `UPDATE_README=1 cargo test --test readme` writes them anew.
+//! Parts of the README that are made from something else. `UPDATE_README=1 cargo test --test readme` writes them again.
 
 use std::fs;
 use std::path::Path;

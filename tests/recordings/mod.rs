@@ -1,4 +1,4 @@
-//! Recorded programs: what random programs heard from real servers, so that they can be played on `minibroker` where
+//! Recorded programs: what real servers answered to random programs, so that they can be played on `minibroker` where
 //! there is no real server.
 //!
 //! A file has many programs. Each is a session in the format of `minibroker::internal::session`, in which a line may begin with
@@ -36,7 +36,7 @@ struct Marks {
     markers: String,
 }
 
-/// What one server heard and answered, and the markers of each event.
+/// The requests and answers of one server, and the markers of each event.
 pub struct Told {
     pub session: Session,
     pub markers: Vec<String>,
@@ -130,7 +130,7 @@ pub fn written(title: &str, sessions: &[(String, Session)], markers: &[String]) 
     let mut at = vec![0; sessions.len()];
     let mut markers = markers.iter();
     loop {
-        // What each server answers up to the next thing that somebody does.
+        // What each server answers up to the next action of a client.
         let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
         for ((name, session), at) in sessions.iter().zip(&mut at) {
             let mut answers = String::new();

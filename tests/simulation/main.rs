@@ -27,7 +27,7 @@ use shrink::shrink;
 
 /// How many seeds are run where it is not said.
 const SEEDS: u64 = 5_000;
-/// Beyond so many seeds two threads take turns.
+/// Beyond this many seeds two threads share the work.
 const SEEDS_OF_ONE_THREAD: u64 = 10_000;
 
 fn from_environment(name: &str) -> Option<u64> {
@@ -63,7 +63,7 @@ fn in_a_simulation_every_client_sees_what_redis_promises() {
         let mut all = Played::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            // The least seed that fails is told.
+            // The least seed that fails is reported.
             if seed >= until.min(failed.load(Ordering::Relaxed)) {
                 return all;
             }

@@ -22,10 +22,10 @@ async fn serve(broker: &Broker) -> turmoil::Result {
     }
 }
 
-/// What a chat server has heard in the chat.
+/// The lines that a chat server has received.
 type Heard = Arc<Mutex<Vec<String>>>;
 
-/// A chat server: it says something every second, hears everybody, and comes again when its connection is lost.
+/// A chat server: it says something every second, receives all lines, and connects again when its connection is lost.
 async fn chat_server(name: &str, heard: &Heard) -> turmoil::Result {
     let mut said = 0;
     while talk(name, &mut said, heard).await.is_err() {
@@ -58,7 +58,7 @@ async fn talk(name: &str, said: &mut u32, heard: &Heard) -> RedisResult<()> {
     }
 }
 
-/// What Ann's and Bob's servers heard, and the broker's journal.
+/// What Ann's and Bob's servers received, and the broker's journal.
 fn simulate(seed: u64) -> turmoil::Result<(Vec<String>, Vec<String>, String)> {
     let mut network =
         turmoil::Builder::new().rng_seed(seed).simulation_duration(Duration::from_secs(60)).build();

@@ -218,7 +218,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// A client takes what there is for it, which must be what was promised.
+    /// A client reads what it has been sent, which must be what the model predicts.
     fn read(&mut self, client: usize) -> Result<(), String> {
         let Some(connection) = &mut self.connections[client] else { return Ok(()) };
         let mut got = Vec::new();
@@ -291,9 +291,9 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Time passes until nothing more happens, everybody reads, and everybody goes.
+    /// Time passes until nothing more happens; then all clients read and disconnect.
     fn end(&mut self) -> Result<(), String> {
-        // Whoever no longer waits goes on with what it has sent, which may be to wait.
+        // A client that no longer waits continues with its next requests, which may wait again.
         for _ in 0..TURNS_TO_THE_END {
             self.pass(10_000_000, false);
             self.settle()?;
@@ -353,7 +353,7 @@ fn values(mut bytes: &[u8]) -> Option<Vec<Value>> {
 }
 
 /// Puts into one order what Redis promises no order of: one message by several patterns, keys that expire at the same time,
-/// and subscriptions that end all together, whose counts are told beside.
+/// and subscriptions that end all together, whose counts are given beside.
 fn in_one_order(values: Vec<Value>) -> (Vec<String>, Vec<Value>) {
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut counts = Vec::new();

@@ -14,13 +14,13 @@ pub const START: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
     pub resp3: bool,
-    /// It reads when told to, and not at once.
+    /// It reads on request, and not at once.
     pub slow: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A client sends requests at once, of which the last so many bytes are held up on the way. Who is not connected does
+    /// A client sends requests at once, the last bytes of which are delayed on the way. A client that is not connected does
     /// that first.
     Send { client: usize, requests: Vec<String>, held_up: usize },
     /// What was held up arrives.
@@ -293,7 +293,7 @@ impl Author {
         if self.random.bool() { format!("{key} {}", self.any_key()) } else { key }
     }
 
-    /// Something that nobody else has said or pushed.
+    /// A text that no other client has sent.
     fn fresh(&mut self, letter: char) -> String {
         self.last += 1;
         let padding = if self.long && self.random.bool() { 3000 } else { 0 };

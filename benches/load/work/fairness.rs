@@ -19,7 +19,7 @@ const UNDER_WAY: usize = 8;
 /// How large the messages are to the one who does not read, and how many go at once.
 const LARGE_MESSAGE: usize = 1024;
 const BATCH: usize = 64;
-/// After so many bytes there is a new subscriber: servers have cut off the last one, after 32 MB beside what the
+/// After this many bytes there is a new subscriber: servers have cut off the last one, after 32 MB beside what the
 /// system keeps.
 const RENEWED_AFTER: usize = 48 * 1024 * 1024;
 
@@ -56,7 +56,7 @@ pub fn slow_subscriber(server: &Server, effort: &Effort) -> Outcome {
     bystander(server, effort, load)
 }
 
-/// How long somebody waits for PONG who has nothing to do with what the others do.
+/// How long a client waits for PONG that has nothing to do with the others.
 fn bystander(server: &Server, effort: &Effort, mut load: impl Load) -> Outcome {
     let mut bystander = Connection::open(server.address)?;
     let over = AtomicBool::new(false);
@@ -70,8 +70,8 @@ fn bystander(server: &Server, effort: &Effort, mut load: impl Load) -> Outcome {
     Ok(percentiles(times.map_err(|_| io::Error::other("the bystander panicked"))??))
 }
 
-/// Sends PING at fixed times. While somebody is kept waiting the next times pass: those PINGs count as well, from when
-/// they would have been sent, so whoever is kept waiting asks no less often than others.
+/// Sends PING at fixed times. While a client is kept waiting the next times pass: those PINGs count as well, from when
+/// they would have been sent, so a client that is kept waiting asks no less often than others.
 fn pings(bystander: &mut Connection, over: &AtomicBool) -> io::Result<Vec<Duration>> {
     let (ping, mut buffer) = (request(["PING"]), Buffer::new());
     let mut times = Vec::new();

@@ -93,7 +93,7 @@ impl Load for OneClient {
     }
 }
 
-/// Sends a request, reads so many bytes of answer, and so many of a message.
+/// Sends a request, reads the bytes of the answer, and those of a message.
 fn in_memory(
     effort: &Effort,
     place: Place,

@@ -48,7 +48,7 @@ pub fn scripts(program: &Program, effort: &Effort) -> Outcome {
     })
 }
 
-/// Sends so many requests, each with an answer of so many lines, and tells what one of them has cost.
+/// Sends a number of requests, each with an answer of a number of lines, and returns what one of them has cost.
 fn fill(program: &Program, (count, lines): (usize, usize), one: impl Fn(usize) -> Vec<u8>) -> Outcome {
     let server = program.start().map_err(io::Error::other)?;
     let (mut connection, mut buffer) = (Connection::open(server.address)?, Buffer::new());

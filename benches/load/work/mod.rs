@@ -42,11 +42,11 @@ pub const LARGE: usize = 1024;
 /// One kind of work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Many clients that send a command again and again, so many at a time, with values of so many bytes.
+    /// Many clients that send a command again and again: how many requests at a time, and how long a value is.
     Requests(Command, usize, usize),
-    /// A publisher, and so many subscribers.
+    /// A publisher, and a number of subscribers.
     FanOut(usize),
-    /// A publisher, and so many subscribers of a pattern.
+    /// A publisher, and a number of subscribers of a pattern.
     PatternFanOut(usize),
     /// Elements that go to clients that wait in BLPOP.
     HandOff,
@@ -176,7 +176,7 @@ impl Work {
         }
     }
 
-    /// True if it tells something of the loop without a server in it.
+    /// True if it measures the loop without a server.
     pub fn is_for(&self, kind: Kind) -> bool {
         match self {
             Self::Idle(_) | Self::Keys | Self::Items | Self::Scripts => kind != Kind::Bare,
@@ -212,7 +212,7 @@ impl Work {
     }
 }
 
-/// Work that is measured while it goes on.
+/// Work that is measured while it runs.
 trait Load {
     /// Sends the first requests.
     fn begin(&mut self) -> io::Result<()> {
@@ -227,7 +227,7 @@ trait Load {
         Ok(0)
     }
 
-    /// For how long somebody waited for an answer, each time.
+    /// How long a client waited for an answer, each time.
     fn take_times(&mut self) -> Vec<Duration> {
         Vec::new()
     }

@@ -83,7 +83,7 @@ pub enum Command {
     XAdd,
     /// As SADD, with other values.
     HSet,
-    /// To a channel that nobody is subscribed to.
+    /// To a channel without subscribers.
     Publish,
     EvalSha(Script),
     FCall(Script),
@@ -159,7 +159,7 @@ impl Command {
         }
     }
 
-    /// What a client says and hears, one after the other.
+    /// What a client sends and receives, one after the other.
     fn exchanges(self, key: &str, size: usize) -> Vec<Exchange> {
         let value = "x".repeat(size);
         // Of the same size, but each another.

@@ -60,7 +60,8 @@ const EXACT_IN_7_0: u64 = 100_000_000_000_000_000 - 1;
 
 /// Prints a number as the argument of a command.
 fn print_number(out: &mut Vec<u8>, number: f64, version: Version) {
-    if version < Version::Redis7_4 {
+    // What is not a number has a sign in every version.
+    if version < Version::Redis7_4 || number.is_nan() {
         print_double_in_full(out, number);
     } else {
         // Zero has no sign.

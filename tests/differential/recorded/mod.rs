@@ -37,7 +37,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/recorded")
 }
 
-/// One step of a session: what somebody does, and what was heard of it.
+/// One step of a session: the action of a client, and what was received.
 #[derive(Debug)]
 struct Step<'a> {
     does: Vec<&'a Action>,
@@ -190,7 +190,7 @@ fn expanded(word: &Argument, played: &Played) -> Vec<u8> {
     }
 }
 
-/// What the session says that was heard, with what the broker has said in place of placeholders.
+/// What the session says was received, with what the broker has sent in place of placeholders.
 fn told(session: &Session, played: &Played) -> Vec<Vec<Heard>> {
     let all = steps(session).into_iter().zip(&played.heard).map(|(step, ours)| {
         let mut heard = vec![Heard::default(); session.names.len()];
@@ -216,7 +216,7 @@ fn told(session: &Session, played: &Played) -> Vec<Vec<Heard>> {
     all.collect()
 }
 
-/// An id that the broker has not told at this place is any.
+/// Any id is accepted where the broker has sent none.
 fn with_id(frame: Frame) -> Frame {
     match frame {
         Frame::Placeholder(Placeholder { kind: PlaceholderKind::Id, .. }) => Frame::bulk(MADE_ID),
@@ -270,7 +270,7 @@ fn brokers() -> Result<Vec<(minibroker::Version, Ours)>, String> {
     versions.into_iter().map(|version| Ok((version, ours(version)?))).collect()
 }
 
-/// The program as it is recorded, if it is one that tells the same each time.
+/// The program as it is recorded, if its answers are the same each time.
 fn recorded(
     title: &str,
     program: &Program,
@@ -299,7 +299,7 @@ fn recorded(
     let Some(text) = recordings::written(title, &sessions, &[]).filter(|text| text.len() <= BYTES_MAX) else {
         return Ok(None);
     };
-    // The number of a client in the midst of bytes cannot be told in a session.
+    // A session cannot express the number of a client in the middle of bytes.
     let is_whole = recordings::parsed(&text)?.iter().all(|program| judge(program, brokers).is_ok());
     Ok(is_whole.then_some(text))
 }

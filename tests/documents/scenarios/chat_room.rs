@@ -85,7 +85,7 @@ pub fn play(stage: &Stage) -> Vec<Seen> {
 }
 
 impl Client {
-    /// Somebody who gives a name and is heard of on `subscriptions` channels in all.
+    /// A client that gives a name and has `subscriptions` channels in all.
     fn enter(&self, stage: &Stage, name: &str, control: &mut Control, subscriptions: i64) -> Person {
         let mut person = stage.program(name, &self.program);
         person.sees(&self.asks_name);

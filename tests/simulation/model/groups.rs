@@ -262,7 +262,7 @@ impl Model {
         Ok(Reply::Array(claimed))
     }
 
-    /// Looks for pending entries to claim from an id on. It answers where to go on, what was claimed, and which of the
+    /// Looks for pending entries to claim from an id on. It returns where to continue, what was claimed, and which of the
     /// pending entries had been deleted.
     fn xautoclaim(
         &mut self,

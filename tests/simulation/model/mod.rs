@@ -1,13 +1,13 @@
 //! What Redis promises, written as plainly as possible.
 //!
-//! The model is handed the same requests in the same order as the broker, and tells every byte that each client has to
+//! The model is handed the same requests in the same order as the broker, and predicts every byte that each client has to
 //! be sent. It shares nothing with the broker: keys are in one map, who waits is in one list, and whatever can be found
 //! by looking at everybody is found so.
 //!
 //! The rules, and where they stand:
 //!
 //! - One request runs at a time; then those are served who waited for what it brought ([`waiting`]).
-//! - A key whose time has come is not seen any more, and its end is told once ([`Model::value`]).
+//! - An expired key is not seen any more, and its event is published once ([`Model::value`]).
 //! - EXEC runs as one request, and not at all if a watched key has changed ([`transactions`]).
 //! - A message goes to every subscription that there is at that moment, and behind the answer to a client that publishes to
 //!   itself ([`pubsub`]).
@@ -76,7 +76,7 @@ pub struct Model {
     waiters: Vec<Waiter>,
     /// How many have begun to wait.
     arrivals: u64,
-    /// Keys that may have what somebody waits for, in the order in which that came about.
+    /// Keys that may have what a client waits for, in the order in which they became ready.
     ready: VecDeque<String>,
     pause: Option<Pause>,
     /// A pause keeps keys that have ended where they are, unseen, for requests that come while it lasts. It does not yet
@@ -170,7 +170,7 @@ impl Model {
         let answer = self.execute(client, &words);
         self.running = before;
         match answer {
-            // What a subscription says is a message, which is heard whatever CLIENT REPLY says.
+            // The confirmation of a subscription is a push, which CLIENT REPLY does not suppress.
             Ok(reply) if hearing => self.answer_aloud(client, &reply),
             Ok(reply) => self.answer(client, &reply),
             Err(Stop::Error(text)) => self.answer(client, &Reply::Error(text)),
@@ -236,7 +236,7 @@ impl Model {
 
     // Keys.
 
-    /// What a key holds. One whose time has come holds nothing, and it is told then that it has ended.
+    /// What a key holds. An expired key holds nothing, and its event is published then.
     fn value(&mut self, key: &str) -> Option<&mut Value> {
         let now = self.millis();
         if self.keys.get(key)?.expires.is_some_and(|at| at <= now) {
@@ -256,7 +256,7 @@ impl Model {
         self.publish("__keyevent@0__:expired", key);
     }
 
-    /// A key holds a new value and, unless told otherwise, does so for ever.
+    /// A key gets a new value, without a deadline unless one is given.
     fn put(&mut self, key: &str, value: Value) {
         self.keys.insert(key.to_owned(), Key { value, expires: None });
         self.may_serve(key);

@@ -175,7 +175,7 @@ impl Model {
         }
         let Some(millis) = reading.block else { return Ok(Reply::NullArray) };
         let mut wait = Wait::new(Wants::Stream, reading.keys, self.deadline(millis), Reply::NullArray);
-        // It goes on from where the stream ended when it came.
+        // It reads from where the stream ended when it came.
         let ids: Vec<String> = after.iter().map(Id::to_string).collect();
         let before = words[..words.len() - reading.ids.len()].join(" ");
         wait.request = Some(format!("XREAD {before} {}", ids.join(" ")));

@@ -104,7 +104,7 @@ impl Model {
         }
     }
 
-    /// True if the time of a key has come and nobody has noticed.
+    /// True if a key has expired and has not been deleted yet.
     fn has_expired(&self, key: &str) -> bool {
         let now = self.millis();
         self.keys.get(key).is_some_and(|key| key.expires.is_some_and(|at| at <= now))

@@ -25,7 +25,7 @@ pub(super) struct Wait {
     pub keys: Vec<String>,
     /// Until when, in milliseconds; without one for ever.
     pub deadline: Option<i64>,
-    /// What is answered where nobody waits, in EXEC.
+    /// What is answered in EXEC, where no client waits.
     pub otherwise: Reply,
     /// What is run again, if not what was sent.
     pub request: Option<String>,
@@ -83,7 +83,7 @@ impl Model {
         Some(self.waiters.remove(index))
     }
 
-    /// A key may have what somebody waits for.
+    /// A key may have what a client waits for.
     pub(super) fn may_serve(&mut self, key: &str) {
         let is_waited_for = self.waiters.iter().any(|waiter| waiter.keys.iter().any(|other| other == key));
         if is_waited_for && !self.ready.iter().any(|other| other == key) {
