@@ -87,3 +87,14 @@ fn a_strange_script_is_answered_and_the_next_request_is_served() {
         assert_eq!(broker.command(["PING"]).unwrap(), "PONG", "after {script}");
     }
 }
+
+#[test]
+fn a_library_of_endless_functions_is_not_loaded_and_the_next_is() {
+    let broker = Broker::start().unwrap();
+    let endless = "#!lua name=a\nlocal i = 0 while true do i = i + 1 redis.register_function('f' .. i, function() end) end";
+    let error = broker.command(["FUNCTION", "LOAD", endless]).unwrap_err().to_string();
+    assert!(error.contains("FUNCTION LOAD timeout"), "{error}");
+    let short = "#!lua name=a\nredis.register_function('f', function() return 1 end)";
+    assert_eq!(broker.command(["FUNCTION", "LOAD", short]).unwrap(), "a");
+    assert_eq!(broker.command(["FCALL", "f", "0"]).unwrap(), 1);
+}

@@ -1,11 +1,12 @@
 //! The scripts that have been sent, by their SHA-1.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use mlua::Function;
 use sha1_smol::{Digest, Sha1};
 
 use super::flags::ScriptFlags;
+use super::running::Kept;
 
 /// How many scripts that only EVAL has brought are kept, as in redis-server (`LRU_LIST_LENGTH`).
 const EVAL_SCRIPTS_MAX: usize = 500;
@@ -40,7 +41,7 @@ pub(super) fn given_name(text: &[u8]) -> Option<Name> {
 /// A script that has been compiled.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub function: Function,
+    pub function: Arc<Kept>,
     /// What its first line says; none if it has no `#!` line.
     pub flags: Option<ScriptFlags>,
     /// The length of the text.
@@ -99,7 +100,7 @@ impl Cache {
     pub fn insert(
         &mut self,
         name: Name,
-        (function, flags, size): (Function, Option<ScriptFlags>, usize),
+        (function, flags, size): (Kept, Option<ScriptFlags>, usize),
         keep: bool,
         evicts: bool,
     ) -> bool {
@@ -111,7 +112,7 @@ impl Cache {
         }
         self.from_eval += usize::from(used.is_some());
         self.bytes += size;
-        self.scripts.insert(name, Script { function, flags, size, used });
+        self.scripts.insert(name, Script { function: Arc::new(function), flags, size, used });
         evicts
     }
 

@@ -1,22 +1,25 @@
 //! Functions: libraries that are loaded once and called by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use mlua::{Function, Lua, Table, Value};
 
 use super::arguments::Arguments;
 use super::errors::refusal;
 use super::flags::{ScriptFlags, words};
+use super::running::{Kept, KeptFunctions};
+use super::work;
 use crate::spec::Error;
 
 const NAMES: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at \
                      least one character long";
 
 /// A function of a library.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Registered {
     pub name: Vec<u8>,
-    pub function: Function,
+    pub function: Kept,
     pub flags: ScriptFlags,
     pub description: Option<Vec<u8>>,
 }
@@ -26,7 +29,7 @@ pub(super) struct Registered {
 pub(super) struct Library {
     pub name: Vec<u8>,
     pub text: Vec<u8>,
-    pub functions: Vec<Registered>,
+    pub functions: Vec<Arc<Registered>>,
 }
 
 /// All libraries, in the order in which they were loaded.
@@ -52,7 +55,7 @@ impl Libraries {
     }
 
     /// The function of this name, in either case.
-    pub fn function(&self, name: &[u8]) -> Option<&Registered> {
+    pub fn function(&self, name: &[u8]) -> Option<&Arc<Registered>> {
         let (library, at) = match self.by_name.get(name) {
             Some(found) => found,
             None => self.by_name.get(&name.to_ascii_lowercase())?,
@@ -128,11 +131,42 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-/// What a call of `redis.register_function` registers.
-pub(super) fn registered(lua: &Lua, args: &Arguments<'_>, others: &[Registered]) -> mlua::Result<Registered> {
-    let registered = match args.len() {
+/// What a library registers while it is loaded.
+#[derive(Default)]
+pub(super) struct Registering {
+    pub functions: Vec<Arc<Registered>>,
+    /// Their names in lower case.
+    names: HashSet<Vec<u8>, foldhash::fast::RandomState>,
+}
+
+impl Registering {
+    /// A call of `redis.register_function`.
+    pub fn register(&mut self, lua: &Lua, args: &Arguments<'_>, kept: &KeptFunctions) -> mlua::Result<()> {
+        /// What a registration counts, in instructions, of the half second that a library has in all.
+        const WORK: usize = 500;
+        work::count(lua, WORK)?;
+        let Named { name, function, flags, description } = named(lua, args)?;
+        if !self.names.insert(name.to_ascii_lowercase()) {
+            return Err(refusal("Function already exists in the library"));
+        }
+        let function = kept.keep(&function)?;
+        self.functions.push(Arc::new(Registered { name, function, flags, description }));
+        Ok(())
+    }
+}
+
+/// The arguments of `redis.register_function`.
+struct Named {
+    name: Vec<u8>,
+    function: Function,
+    flags: ScriptFlags,
+    description: Option<Vec<u8>>,
+}
+
+fn named(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<Named> {
+    let named = match args.len() {
         1 => match args.get(1) {
-            Some(Value::Table(table)) => named(lua, table)?,
+            Some(Value::Table(table)) => named_in_table(lua, table)?,
             _ => {
                 return Err(refusal(
                     "calling redis.register_function with a single argument is only applicable to Lua table \
@@ -147,21 +181,15 @@ pub(super) fn registered(lua: &Lua, args: &Arguments<'_>, others: &[Registered])
             let Some(Value::Function(function)) = args.get(2) else {
                 return Err(refusal("second argument to redis.register_function must be a function"));
             };
-            Registered { name, function: function.clone(), flags: ScriptFlags::default(), description: None }
+            Named { name, function: function.clone(), flags: ScriptFlags::default(), description: None }
         }
         _ => return Err(refusal("wrong number of arguments to redis.register_function")),
     };
-    if !is_name(&registered.name) {
-        return Err(refusal(NAMES));
-    }
-    if others.iter().any(|other| other.name.eq_ignore_ascii_case(&registered.name)) {
-        return Err(refusal("Function already exists in the library"));
-    }
-    Ok(registered)
+    if is_name(&named.name) { Ok(named) } else { Err(refusal(NAMES)) }
 }
 
 /// The same with the arguments in a table, by their names.
-fn named(lua: &Lua, table: &Table) -> mlua::Result<Registered> {
+fn named_in_table(lua: &Lua, table: &Table) -> mlua::Result<Named> {
     let (mut name, mut description, mut function, mut flags) = (None, None, None, ScriptFlags::default());
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
@@ -200,7 +228,7 @@ fn named(lua: &Lua, table: &Table) -> mlua::Result<Registered> {
     }
     let name = name.ok_or_else(|| refusal("redis.register_function must get a function name argument"))?;
     let function = function.ok_or_else(|| refusal("redis.register_function must get a callback argument"))?;
-    Ok(Registered { name, function, flags, description })
+    Ok(Named { name, function, flags, description })
 }
 
 /// A string, or a number as text.

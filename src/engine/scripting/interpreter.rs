@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
-use super::functions::{self, Registered};
+use super::functions::{Registered, Registering};
 use super::host::{Access, Bounds, Failure, Host, Look, Place, Run, Slot};
-use super::memory;
 use super::random::Random;
 use super::replies::{self, Writer, Written};
+use super::running::{Given, Kept, KeptFunctions, Running};
 use super::sandbox::{Sandbox, Shared};
 use super::source;
 use super::work::{self, STEP, Watch};
@@ -35,6 +35,8 @@ pub(super) struct Interpreter<H: Host> {
     /// Sees what a script throws where it is thrown.
     handler: Function,
     bounds: Bounds,
+    /// What runs scripts and functions.
+    running: Running,
     /// What libraries of functions are loaded with.
     loading: Option<Loading>,
 }
@@ -53,35 +55,27 @@ struct Loading {
     /// The metatable of what they see, which says where to look.
     seen: Option<Table>,
     /// What they have registered; none if none is being loaded.
-    registered: Arc<Mutex<Option<Vec<Registered>>>>,
-    /// Calls a function with two arguments and a handler of errors.
-    call: Function,
+    registered: Arc<Mutex<Option<Registering>>>,
 }
 
 impl Loading {
-    fn new(sandbox: &mut Sandbox, version: Version) -> mlua::Result<Self> {
-        let registered: Arc<Mutex<Option<Vec<Registered>>>> = Arc::default();
+    fn new(sandbox: &mut Sandbox, kept: &KeptFunctions, version: Version) -> mlua::Result<Self> {
+        let registered: Arc<Mutex<Option<Registering>>> = Arc::default();
         let redis = api::table_for_loading(&sandbox.lua, version)?;
-        let into = Arc::clone(&registered);
+        let (into, kept) = (Arc::clone(&registered), kept.clone());
         let register = sandbox.lua.create_function(move |lua, values: MultiValue| {
             let mut all = into.lock();
             let Some(all) = all.as_mut() else {
                 let text = "redis.register_function can only be called on FUNCTION LOAD command";
                 return Err(errors::refusal(text));
             };
-            let one = functions::registered(lua, &Arguments::new(lua, values), all)?;
-            all.push(one);
-            Ok(())
+            all.register(lua, &Arguments::new(lua, values), &kept)
         })?;
         redis.raw_set("register_function", register)?;
         let globals = sandbox.lua.create_table()?;
         globals.raw_set("redis", sandbox.strict(redis)?)?;
         let globals = sandbox.strict(globals)?;
-        let call = sandbox.lua.load(
-            "local call = ... return function(f, k, a, h) return call(function() return f(k, a) end, h) end",
-        );
-        let call = call.call(&sandbox.passing.first)?;
-        Ok(Self { globals, seen: None, registered, call })
+        Ok(Self { globals, seen: None, registered })
     }
 }
 
@@ -130,19 +124,25 @@ impl<H: Host> Interpreter<H> {
         }
         let handler = handler(&sandbox, &slot)?;
         look_now_and_then(&sandbox, &slot, bounds)?;
+        let running = Running::new(&sandbox, &handler)?;
         let mut loading = match purpose {
             Purpose::Scripts => None,
-            Purpose::Functions => Some(Loading::new(&mut sandbox, version)?),
+            Purpose::Functions => Some(Loading::new(&mut sandbox, running.kept(), version)?),
         };
         sandbox.close()?;
         if let Some(loading) = &mut loading {
             loading.seen = sandbox.environment.metatable();
         }
-        Ok(Self { sandbox, slot, handler, bounds, loading })
+        Ok(Self { sandbox, slot, handler, bounds, running, loading })
     }
 
-    /// Compiles a script.
-    pub fn compile(&self, text: &[u8], name: &str) -> Result<Function, Vec<u8>> {
+    /// Compiles a script, to be kept.
+    pub fn compile_script(&self, text: &[u8]) -> Result<Kept, Vec<u8>> {
+        let function = self.compile(text, "@user_script")?;
+        self.running.kept().keep(&function).map_err(|error| error.to_string().into_bytes())
+    }
+
+    fn compile(&self, text: &[u8], name: &str) -> Result<Function, Vec<u8>> {
         let text = source::with_brackets_nested(text);
         let chunk = self.sandbox.lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
         chunk.set_environment(self.sandbox.environment.clone()).into_function().map_err(|error| match error {
@@ -155,16 +155,17 @@ impl<H: Host> Interpreter<H> {
     pub fn eval<'a>(
         &self,
         host: &mut H,
-        script: &Function,
-        (keys, arguments): (impl Iterator<Item = &'a [u8]>, impl Iterator<Item = &'a [u8]>),
+        script: &Kept,
+        (keys, arguments): (impl ExactSizeIterator<Item = &'a [u8]>, impl ExactSizeIterator<Item = &'a [u8]>),
         run: Run,
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
-        let given = memory::with_room(&self.sandbox.lua, run.bytes, || self.set_globals(keys, arguments));
+        let lua = &self.sandbox.lua;
+        let given = Given::new(lua, run.bytes, keys, arguments);
         self.begin(run, None);
-        let result = given.and_then(|()| {
+        let result = given.and_then(|given| {
             let _swapped = Swapped::new(&self.slot, host);
-            self.sandbox.passing.first.call::<(bool, Value)>((script, &self.handler))
+            self.running.script(script, &given)
         });
         self.end(result, to, out)
     }
@@ -173,25 +174,23 @@ impl<H: Host> Interpreter<H> {
     pub fn call<'a>(
         &self,
         host: &mut H,
-        (name, function, command): (&[u8], &Function, Args<'_>),
-        (keys, arguments): (impl Iterator<Item = &'a [u8]>, impl Iterator<Item = &'a [u8]>),
+        (function, command): (&Registered, Args<'_>),
+        (keys, arguments): (impl ExactSizeIterator<Item = &'a [u8]>, impl ExactSizeIterator<Item = &'a [u8]>),
         run: Run,
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
         let lua = &self.sandbox.lua;
-        let given =
-            memory::with_room(lua, run.bytes, || Ok((sequence(lua, keys)?, sequence(lua, arguments)?)));
-        self.begin(run, Some((name, command)));
-        let result = given.and_then(|(keys, arguments)| {
-            let call = &self.loading.as_ref().ok_or(mlua::Error::runtime("no functions"))?.call;
+        let given = Given::new(lua, run.bytes, keys, arguments);
+        self.begin(run, Some((&function.name, command)));
+        let result = given.and_then(|given| {
             let _swapped = Swapped::new(&self.slot, host);
-            call.call::<(bool, Value)>((function.clone(), keys, arguments, &self.handler))
+            self.running.function(&function.function, &given)
         });
         self.end(result, to, out)
     }
 
     /// Runs the text of a library; what it has registered, or why it has failed.
-    pub fn load_library(&self, text: &[u8]) -> Result<Vec<Registered>, Vec<u8>> {
+    pub fn load_library(&self, text: &[u8]) -> Result<Vec<Arc<Registered>>, Vec<u8>> {
         let function = self
             .compile(text, "@user_function")
             .map_err(|message| [b"ERR Error compiling function: ", &*message].concat())?;
@@ -203,12 +202,12 @@ impl<H: Host> Interpreter<H> {
         let mut run = Run::new(ClientKey(usize::MAX), Access::READ);
         run.loads = true;
         self.begin(run, None);
-        *loading.registered.lock() = Some(Vec::new());
+        *loading.registered.lock() = Some(Registering::default());
         let ran = seen.raw_set("__index", &loading.globals);
         let ran =
             ran.and_then(|()| self.sandbox.passing.first.call::<(bool, Value)>((function, &self.handler)));
         let back = seen.raw_set("__index", &self.sandbox.globals);
-        let registered = loading.registered.lock().take().unwrap_or_default();
+        let registered = loading.registered.lock().take().unwrap_or_default().functions;
         let failure = self.slot.lock().run.failure.take();
         let text = match (ran, failure) {
             (Ok((true, _)), _) if back.is_ok() => return Ok(registered),
@@ -230,16 +229,6 @@ impl<H: Host> Interpreter<H> {
             Some((name, command)) => called.set(name, command),
             None => called.clear(),
         }
-    }
-
-    fn set_globals<'a>(
-        &self,
-        keys: impl Iterator<Item = &'a [u8]>,
-        arguments: impl Iterator<Item = &'a [u8]>,
-    ) -> mlua::Result<()> {
-        let Sandbox { lua, globals, .. } = &self.sandbox;
-        globals.raw_set(&self.sandbox.keys, sequence(lua, keys)?)?;
-        globals.raw_set(&self.sandbox.argv, sequence(lua, arguments)?)
     }
 
     /// Collects what a script that has used much memory has left: Lua 5.1 does not collect when memory is short, so that
@@ -322,14 +311,6 @@ fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: Bo
     })
 }
 
-fn sequence<'a>(lua: &Lua, texts: impl Iterator<Item = &'a [u8]>) -> mlua::Result<mlua::Table> {
-    let table = lua.create_table_with_capacity(texts.size_hint().0, 0)?;
-    for (index, text) in texts.enumerate() {
-        table.raw_set(index + 1, LuaString::wrap(text))?;
-    }
-    Ok(table)
-}
-
 /// What redis-server calls `__redis__err__handler`: it notes what is thrown, and where.
 fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Function> {
     let slot = Arc::clone(slot);
@@ -361,7 +342,8 @@ fn place_of(lua: &Lua, from: usize) -> Option<Place> {
             is_below_own = true;
             continue;
         }
-        if is_below_own && place.0 == "=(tail call)" {
+        // What runs the script is below it, and no part of it.
+        if is_below_own && (is_of_c || place.0 == "=(tail call)") {
             return None;
         }
         if is_below_c || !is_of_c {

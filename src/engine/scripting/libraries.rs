@@ -1,5 +1,7 @@
 //! FUNCTION and FCALL.
 
+use std::sync::Arc;
+
 use super::Scripts;
 use super::functions::{self, Libraries, Library};
 use super::host::Access;
@@ -249,16 +251,16 @@ impl Engine {
             self.scripts.flush_libraries(&mut self.state);
         }
         let found = self.scripts.libraries.function(&args[1]).ok_or(Error::new("ERR Function not found"))?;
-        let (function, flags, name) = (found.function.clone(), found.flags, found.name.clone());
+        let found = Arc::clone(found);
         let keys = parse_integer(&args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?;
         let keys = super::key_count(keys, args)?;
-        let access = Access::new(read_only, Some(flags))?;
+        let access = Access::new(read_only, Some(found.flags))?;
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
         let ended =
             self.run_script(Purpose::Functions, (client, args, access), |interpreter, host, run| {
-                interpreter.call(host, (&name, &function, args), given, run, (to, out))
+                interpreter.call(host, (&found, args), given, run, (to, out))
             })?;
-        self.end_script(ended, &name, finished)
+        self.end_script(ended, &found.name, finished)
     }
 }

@@ -7,6 +7,7 @@ mod api;
 mod arguments;
 mod bit;
 mod cache;
+mod call;
 mod cjson;
 mod cmsgpack;
 mod errors;
@@ -22,6 +23,7 @@ mod passing;
 mod patterns;
 mod random;
 mod replies;
+mod running;
 mod sandbox;
 mod source;
 mod strings;
@@ -113,7 +115,7 @@ impl Scripts {
             return Ok(name);
         }
         let (body, flags) = flags::of_script(text).map_err(Error::from_bytes)?;
-        let compiled = self.interpreter(Purpose::Scripts, &state.config)?.compile(body, "@user_script");
+        let compiled = self.interpreter(Purpose::Scripts, &state.config)?.compile_script(body);
         let function = compiled.map_err(|message| {
             Error::from_bytes([b"ERR Error compiling script (new function): ", &*message].concat())
         })?;
@@ -231,7 +233,7 @@ impl Engine {
         };
         let script = self.scripts.cache.get(&name).ok_or_else(|| Error::new(NO_SCRIPT))?;
         let access = Access::new(read_only, script.flags)?;
-        let function = script.function.clone();
+        let function = Arc::clone(&script.function);
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
         let ended = self.run_script(Purpose::Scripts, (client, args, access), |interpreter, host, run| {
@@ -398,6 +400,23 @@ mod tests {
         let failed = ask(&mut engine, client, &["EVAL", greedy, "0"]);
         assert_eq!(failed, "-ERR not enough memory\r\n");
         assert_eq!(ask(&mut engine, client, &["EVAL", "return 2", "0"]), ":2\r\n");
+        Ok(())
+    }
+
+    #[test]
+    fn more_scripts_are_kept_than_the_stack_of_lua_has_places() -> Result<(), Error> {
+        let now = Time::from_micros(0);
+        let mut engine = Engine::new(Config::default(), 1, now);
+        let client = engine.connect(Address::default(), now)?;
+        let mut name = String::new();
+        for number in 0..10_000 {
+            let loaded = ask(&mut engine, client, &["SCRIPT", "LOAD", &format!("return {number}")]);
+            name = loaded[5..45].to_owned();
+        }
+        assert_eq!(ask(&mut engine, client, &["EVALSHA", &name, "0"]), ":9999\r\n");
+        let many =
+            "local keys = {} for i = 1, 7000 do keys[i] = i end return redis.call('EXISTS', unpack(keys))";
+        assert_eq!(ask(&mut engine, client, &["EVAL", many, "0"]), ":0\r\n");
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Replies of commands as values of Lua, and values of Lua as replies.
 
-use mlua::{Lua, LuaString, Table, Value};
+use mlua::{Either, Lua, LuaString, Table, Value};
 
 use super::errors::{Thrown, reply_table};
 use crate::resp::{Protocol, Reply, up_to_nul};
@@ -80,13 +80,30 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&mut self, length: usize) -> mlua::Result<Value> {
-        // Without room for all elements in advance: where one is nil, the length depends on that.
-        let array = self.lua.create_table()?;
-        for index in 1..=length {
-            let element = self.value()?;
-            array.raw_set(index, element)?;
+        let (lua, mut failure) = (self.lua, None);
+        // `map_while` promises no elements, so no room is made in advance: where one is nil, the length depends on that.
+        let elements = (0..length).map_while(|_| match self.element() {
+            Ok(element) => Some(element),
+            Err(error) => {
+                failure = Some(error);
+                None
+            }
+        });
+        let array = lua.create_sequence_from(elements)?;
+        failure.map_or(Ok(Value::Table(array)), Err)
+    }
+
+    /// An element of an array. A `str` becomes a string of Lua at once, all else by way of a reference.
+    fn element(&mut self) -> mlua::Result<Either<&'a str, Value>> {
+        let before = self.rest;
+        if let Some((b'$', length)) = self.line().split_first()
+            && let Some(length) = self::length(length)
+            && let Ok(text) = std::str::from_utf8(self.bytes(length))
+        {
+            return Ok(Either::Left(text));
         }
-        Ok(Value::Table(array))
+        self.rest = before;
+        self.value().map(Either::Right)
     }
 
     fn map(&mut self, pairs: usize) -> mlua::Result<Table> {

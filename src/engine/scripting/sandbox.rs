@@ -84,8 +84,6 @@ pub(super) struct Sandbox {
     pub tostring: Function,
     /// Calls functions so that errors are caught.
     pub passing: Passing,
-    pub keys: LuaString,
-    pub argv: LuaString,
     memory: usize,
     protected: Arc<OnceLock<Protected>>,
     made: Protected,
@@ -120,8 +118,6 @@ impl Sandbox {
                 &native.raw_get::<Table>("coroutine")?.raw_get("yield")?,
             )?,
             tostring: native.raw_get("tostring")?,
-            keys: lua.create_string("KEYS")?,
-            argv: lua.create_string("ARGV")?,
             memory: shared.memory,
             globals,
             environment,
