@@ -21,6 +21,8 @@ pub struct Request {
     pub queued: Vec<Request>,
     /// How many confirmations of subscriptions are still to come.
     confirmations: Option<usize>,
+    /// Its answer is kept back by CLIENT REPLY.
+    kept_back: bool,
 }
 
 impl Request {
@@ -36,7 +38,7 @@ impl Request {
         if arguments.len() > 1 && TABLE.lookup(name.as_bytes()).is_some_and(Command::is_container) {
             name = format!("{name}|{}", lower(1));
         }
-        Self { name, arguments, event, queued: Vec::new(), confirmations: None }
+        Self { name, arguments, event, queued: Vec::new(), confirmations: None, kept_back: false }
     }
 
     /// Whether its command has this flag.
@@ -79,6 +81,9 @@ pub struct Conversation {
 const MESSAGES: [(&[u8], Kind); 3] =
     [(b"message", Kind::Channel), (b"pmessage", Kind::Pattern), (b"smessage", Kind::Shard)];
 
+/// How a subscribed client of RESP2 hears that it may not use CLIENT REPLY.
+const REPLY_REFUSED: &[u8] = b"ERR Can't execute 'client|reply'";
+
 /// What a command of this name does to subscriptions.
 fn subscriptions(name: &[u8]) -> Option<(ChannelAction, Kind)> {
     let command = TABLE.lookup(name).filter(|command| command.name.as_bytes() == name)?;
@@ -88,16 +93,19 @@ fn subscriptions(name: &[u8]) -> Option<(ChannelAction, Kind)> {
 
 impl Conversation {
     /// The client sends a request.
-    pub fn sends(&mut self, request: Request) {
+    pub fn sends(&mut self, mut request: Request) {
         if request.name == "client|reply" {
+            request.kept_back = true;
             if request.has(2, "off") {
                 self.silent = true;
+                self.pending.push_back(request);
                 return;
             }
             if request.has(2, "on") {
                 (self.silent, self.skips) = (false, false);
             } else if request.has(2, "skip") {
                 self.skips = !self.silent;
+                self.pending.push_back(request);
                 return;
             }
         }
@@ -106,29 +114,31 @@ impl Conversation {
         let has_names = request.arguments.len() > 1;
         let heard = subscriptions(request.name.as_bytes())
             .is_some_and(|(action, _)| has_names || action == ChannelAction::Unsubscribe);
-        if !std::mem::take(&mut self.skips) && !self.silent || heard {
-            self.pending.push_back(request);
-        }
+        request.kept_back = (std::mem::take(&mut self.skips) || self.silent) && !heard;
+        self.pending.push_back(request);
     }
 
     /// How many requests have not been answered.
     #[must_use]
     pub fn unanswered(&self) -> usize {
-        self.pending.len()
+        self.pending.iter().filter(|request| !request.kept_back).count()
     }
 
     /// The request that is answered next.
     #[must_use]
     pub fn next(&self) -> Option<&Request> {
-        self.pending.front()
+        self.pending.iter().find(|request| !request.kept_back)
     }
 
     /// Something comes.
     pub fn hears(&mut self, frame: &Frame) -> Heard {
         let first = frame.items().first().and_then(Frame::text).unwrap_or_default();
         let may_be_push = matches!(frame.kind(), b'*' | b'>') && !first.is_empty();
+        if frame.kind() == b'-' && frame.text().is_some_and(|text| text.starts_with(REPLY_REFUSED)) {
+            self.keep_nothing_back();
+        }
         if may_be_push && let Some((action, kind)) = subscriptions(first) {
-            let asked = self.pending.front().is_some_and(|request| request.name.as_bytes() == first);
+            let asked = self.next().is_some_and(|request| request.name.as_bytes() == first);
             if asked || frame.kind() == b'>' {
                 return self.confirmed(kind, action, frame, asked);
             }
@@ -144,9 +154,29 @@ impl Conversation {
         if self.monitors && frame.kind() == b'+' && frame.text().is_some_and(|text| text.ends_with(b"\"")) {
             return Heard::Monitored;
         }
+        self.pass_kept_back();
         match self.pending.pop_front() {
             Some(request) => Heard::Answer(self.answered(request, frame)),
             None => Heard::Push,
+        }
+    }
+
+    /// CLIENT REPLY has been refused, so that what was sent behind it is answered.
+    fn keep_nothing_back(&mut self) {
+        let kept =
+            self.pending.iter().position(|request| request.kept_back && request.name == "client|reply");
+        if let Some(place) =
+            kept.filter(|place| self.pending.iter().take(*place).all(|before| before.kept_back))
+        {
+            self.pending.iter_mut().skip(place).for_each(|request| request.kept_back = false);
+            (self.silent, self.skips) = (false, false);
+        }
+    }
+
+    /// What stands in front of the next answer has none.
+    fn pass_kept_back(&mut self) {
+        while self.pending.front().is_some_and(|request| request.kept_back) {
+            self.pending.pop_front();
         }
     }
 
@@ -188,6 +218,7 @@ impl Conversation {
         if !asked {
             return Heard::Push;
         }
+        self.pass_kept_back();
         let Some(request) = self.pending.front_mut() else { return Heard::Push };
         let given = request.arguments.len().saturating_sub(1);
         let left = request.confirmations.get_or_insert(if given == 0 { before.max(1) } else { given });
@@ -285,6 +316,16 @@ mod tests {
             "a < [\"subscribe\" \"x\" :1]\na < +RESET\na < +OK\na < +PONG\n",
         );
         assert_eq!(heard(lines), ["subscribe", "reset", "client|reply", "ping"]);
+    }
+
+    #[test]
+    fn where_client_reply_is_refused_nothing_is_kept_back() {
+        let lines = concat!(
+            "a > SUBSCRIBE x\na < [\"subscribe\" \"x\" :1]\na > CLIENT REPLY OFF\na > UNSUBSCRIBE\na > GET k\n",
+            "a < -\"ERR Can't execute 'client|reply': only (P|S)SUBSCRIBE are allowed in this context\"\n",
+            "a < [\"unsubscribe\" \"x\" :0]\na < $-1\n",
+        );
+        assert_eq!(heard(lines), ["subscribe", "client|reply", "unsubscribe", "get"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use minibroker::internal::session::conversation::{Heard, Request};
 use minibroker::internal::session::frame::Frame;
+use minibroker::internal::session::rules::{self, Equality, Pairs};
 
 /// Errors of scripts, and what Valkey says in their place.
 const WORDS_OF_ERRORS: [(&str, &str); 6] = [
@@ -36,7 +37,8 @@ pub fn difference(server: &str, about: &Heard, ours: &Frame, real: &Frame) -> Op
     if request.name == "exec" && ours.items().len() == real.items().len() {
         let mut listed = None;
         for ((request, ours), real) in request.queued.iter().zip(ours.items()).zip(real.items()) {
-            if ours != real {
+            let about = Heard::Answer(request.clone());
+            if rules::compare(&about, ours, real, &mut Pairs::default()) == Equality::Different {
                 listed = Some(of_request(server, request, ours, real)?);
             }
         }
