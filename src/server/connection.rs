@@ -84,31 +84,50 @@ pub struct Connection {
     io: Mutex<Io>,
 }
 
-#[allow(clippy::struct_excessive_bools)]
 struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
     /// What comes behind it; nothing if that is empty.
     queue: Option<Box<Segments>>,
-    /// The transport holds something back that was written: TLS does so when its socket is full.
-    unflushed: bool,
+    writing: Writing,
     /// The connection's task.
     task: Option<Waker>,
     /// With how many bytes a turn is over.
     turn: usize,
-    /// The turn is over, and the socket would have taken more.
-    turn_over: bool,
-    /// Nothing more can be written or read.
-    closed: bool,
-    /// The engine has said that the connection ends, see [`Close`].
+    /// Whether the connection ends: the engine has said so, or nothing more can be written or read, which is
+    /// [`Close::Now`].
     close: Close,
-    /// The engine has said that requests may go on; the task has not seen it yet.
-    resumed: bool,
+    requests: Requests,
     /// The task has no request to go on with: it sees that it may when another comes.
     idle: bool,
     /// The engine has said that nothing is to be read.
     reading_stopped: bool,
+}
+
+/// How the last write ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// The transport has passed on all that it took.
+    Done,
+    /// The transport holds something back that was written: TLS does so when its socket is full.
+    Unflushed,
+    /// The turn is over, and the socket would have taken more.
+    TurnOver,
+}
+
+/// What becomes of requests that have arrived.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Requests {
+    /// They run.
+    Run,
+    /// The engine has stopped because so much is in the outbox or because the turn is over: it continues with what was
+    /// left over.
+    Stopped,
+    /// They are left over until the command that waits is done.
+    Blocked,
+    /// The engine has said that they may go on; the task has not seen it yet.
+    Resumed,
 }
 
 impl fmt::Debug for Connection {
@@ -143,10 +162,9 @@ impl Connection {
         io.turn = turn;
         io.flush(self.client, shared);
         io.turn = WRITTEN_IN_A_TURN;
-        if (io.resumed && !io.idle
+        if (io.requests == Requests::Resumed && !io.idle
             || was_stopped && !io.reading_stopped
-            || io.close != Close::No
-            || io.closed)
+            || io.close != Close::No)
             && let Some(task) = &io.task
         {
             task.wake_by_ref();
@@ -156,7 +174,7 @@ impl Connection {
     /// Closes the socket; the connection's task ends.
     pub(super) fn cut(&self) {
         let mut io = self.io.lock();
-        io.closed = true;
+        io.close = Close::Now;
         let transport = std::mem::replace(&mut io.transport, Box::new(tokio::io::empty()));
         if let Some(task) = &io.task {
             task.wake_by_ref();
@@ -185,7 +203,7 @@ impl Connection {
         if step == Step::End {
             // A client that closes behind its last request still gets the reply.
             locked.io.flush(self.client, shared);
-            locked.io.closed = true;
+            locked.io.close = Close::Now;
             // The other end hears of it now, the engine when the task can run.
             let closed = std::mem::replace(&mut locked.io.transport, Box::new(tokio::io::empty()));
             context.waker().wake_by_ref();
@@ -195,9 +213,14 @@ impl Connection {
 }
 
 impl Io {
+    /// Nothing more can be written or read.
+    fn is_closed(&self) -> bool {
+        self.close == Close::Now
+    }
+
     /// Takes and writes the outbox. The waker of the connection's task is left with the socket if it is full.
     fn flush(&mut self, client: ClientKey, shared: &Shared) {
-        if self.closed {
+        if self.is_closed() {
             return;
         }
         // A write may wake another task, which sees by this that the connection is locked.
@@ -225,8 +248,12 @@ impl Io {
         if may_write && let Some(part) = engine.take_part(client, OVERFLOW_MIN) {
             self.queue.get_or_insert_default().append(part);
         }
-        self.closed |= engine.closing(client) == Close::Now;
-        self.resumed |= engine.take_resumed(client);
+        if engine.closing(client) == Close::Now {
+            self.close = Close::Now;
+        }
+        if engine.take_resumed(client) {
+            self.requests = Requests::Resumed;
+        }
         self.reading_stopped = engine.is_reading_stopped(client);
         false
     }
@@ -241,7 +268,7 @@ impl Io {
     ) {
         self.note(output);
         let written = self.write_some(buffer, 0);
-        if written < buffer.len() && self.closed {
+        if written < buffer.len() && self.is_closed() {
             // What is lost with the connection does not count as written.
             shared.engine().set_in_flight(client, buffer.len() - written);
         } else if written < buffer.len() {
@@ -275,12 +302,11 @@ impl Io {
     }
 
     fn note(&mut self, output: crate::engine::Output) {
-        self.resumed |= output.resumed;
+        if output.resumed {
+            self.requests = Requests::Resumed;
+        }
         self.reading_stopped = output.reading_stopped;
         self.close = self.close.max(output.close);
-        if self.close == Close::Now {
-            self.closed = true;
-        }
     }
 
     /// How many bytes were taken from the outbox and not written.
@@ -312,26 +338,37 @@ impl Io {
     /// task writes the rest: it is woken when there is room in the socket, or at once.
     fn write_some(&mut self, bytes: &[u8], before: usize) -> usize {
         let mut written = 0;
+        let mut turn_over = false;
         let mut context = Context::from_waker(self.task.as_ref().unwrap_or(Waker::noop()));
-        while written < bytes.len() && !self.closed {
+        while written < bytes.len() && self.close != Close::Now {
             if before + written >= self.turn {
-                self.turn_over = true;
+                turn_over = true;
                 context.waker().wake_by_ref();
                 break;
             }
             match Pin::new(&mut *self.transport).poll_write(&mut context, &bytes[written..]) {
                 Poll::Ready(Ok(count)) if count > 0 => written += count,
-                Poll::Ready(_) => self.closed = true,
+                Poll::Ready(_) => self.close = Close::Now,
                 Poll::Pending => break,
             }
         }
         if written > 0 {
             // What the transport still holds is written when it can write again.
             let flushed = Pin::new(&mut *self.transport).poll_flush(&mut context);
-            self.unflushed = flushed.is_pending();
-            self.closed |= matches!(flushed, Poll::Ready(Err(_)));
+            self.note_flush(&flushed);
+        }
+        if turn_over {
+            // There is more to write, and that flushes again.
+            self.writing = Writing::TurnOver;
         }
         written
+    }
+
+    fn note_flush(&mut self, flushed: &Poll<std::io::Result<()>>) {
+        self.writing = if flushed.is_pending() { Writing::Unflushed } else { Writing::Done };
+        if matches!(flushed, Poll::Ready(Err(_))) {
+            self.close = Close::Now;
+        }
     }
 }
 
@@ -347,13 +384,8 @@ struct Input {
     /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
     /// that waits.
     left: BytesMut,
-    blocked: bool,
     /// How many bytes have been read in this turn.
     taken: usize,
-    /// So much is in the outbox that it is to be written before more is read.
-    answered_much: bool,
-    /// The engine has stopped for that, or because the turn is over: it continues with what was left over.
-    stopped: bool,
 }
 
 /// What a step of the task came to.
@@ -489,7 +521,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         let client = self.connection.client;
         // A thread that is about to write to it does not take the output of the next client with this index.
-        self.connection.io.lock().closed = true;
+        self.connection.io.lock().close = Close::Now;
         self.shared.connections.remove_if(&client, |_, other| Arc::ptr_eq(other, &self.connection));
         self.shared.change(|engine, now| engine.disconnect(client, now));
     }
@@ -518,24 +550,15 @@ impl Task {
             transport: Box::new(transport),
             pending: Bytes::new(),
             queue: None,
-            unflushed: false,
+            writing: Writing::Done,
             task,
             turn: WRITTEN_IN_A_TURN,
-            turn_over: false,
-            closed: false,
             close: Close::No,
-            resumed: false,
+            requests: Requests::Run,
             idle: false,
             reading_stopped: false,
         };
-        let input = Input {
-            parser: Parser::new(),
-            left: BytesMut::new(),
-            blocked: false,
-            taken: 0,
-            answered_much: false,
-            stopped: false,
-        };
+        let input = Input { parser: Parser::new(), left: BytesMut::new(), taken: 0 };
         let (input, io) = (Mutex::new(input), Mutex::new(io));
         let connection = Arc::new(Connection { client, in_memory, input, io });
         shared.connections.insert(client, Arc::clone(&connection));
@@ -664,34 +687,36 @@ impl Input {
         if !io.pending.is_empty() {
             io.flush(locked.connection.client, locked.shared);
             // The client runs all that it has written; for the rest of its answers the task has been woken.
-            if std::mem::take(&mut io.turn_over) && !io.pending.is_empty() && locked.inline.is_none() {
-                return Step::Yield;
+            if io.writing == Writing::TurnOver {
+                io.writing = Writing::Done;
+                if !io.pending.is_empty() && locked.inline.is_none() {
+                    return Step::Yield;
+                }
             }
         }
-        if io.unflushed {
+        if io.writing == Writing::Unflushed {
             let flushed = Pin::new(&mut *io.transport).poll_flush(context);
-            io.unflushed = flushed.is_pending();
-            io.closed |= matches!(flushed, Poll::Ready(Err(_)));
+            io.note_flush(&flushed);
         }
-        if io.closed || io.close == Close::AfterReply && io.pending.is_empty() && !io.unflushed {
-            return Step::End;
+        match io.close {
+            Close::Now => return Step::End,
+            Close::AfterReply if io.pending.is_empty() && io.writing != Writing::Unflushed => {
+                return Step::End;
+            }
+            Close::AfterReply => return Step::Wait,
+            Close::No => {}
         }
-        if io.close == Close::AfterReply {
-            return Step::Wait;
-        }
-        if std::mem::take(&mut io.resumed) {
-            self.blocked = false;
+        if io.requests == Requests::Resumed {
+            io.requests = Requests::Run;
             if !self.left.is_empty() {
-                self.run_left(locked);
-                return self.next_step();
+                return self.run_left(locked);
             }
         }
         if io.reading_stopped {
             return Step::Wait;
         }
-        if std::mem::take(&mut self.stopped) {
-            self.run_left(locked);
-            return self.next_step();
+        if io.requests == Requests::Stopped {
+            return self.run_left(locked);
         }
         let mut read = ReadBuf::new(buffer);
         match Pin::new(&mut *io.transport).poll_read(context, &mut read) {
@@ -701,8 +726,7 @@ impl Input {
             Poll::Ready(Ok(())) => {
                 let is_all = read.remaining() > 0;
                 self.taken += read.filled().len();
-                self.take(locked, read.filled());
-                match self.next_step() {
+                match self.take(locked, read.filled()) {
                     Step::Again if is_all && locked.comes_again() => Step::Wait,
                     step => step,
                 }
@@ -710,26 +734,22 @@ impl Input {
         }
     }
 
-    fn next_step(&mut self) -> Step {
-        let much = std::mem::take(&mut self.answered_much);
-        if much || self.stopped || self.taken >= READ_SIZE { Step::Yield } else { Step::Again }
-    }
-
     /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
-    fn take(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) {
-        if self.left.is_empty() && !self.blocked {
-            let consumed = self.feed(locked, bytes);
+    fn take(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) -> Step {
+        if self.left.is_empty() && locked.io.requests != Requests::Blocked {
+            let (consumed, step) = self.feed(locked, bytes);
             self.left.extend_from_slice(&bytes[consumed..]);
+            step
         } else {
             self.left.extend_from_slice(bytes);
-            self.run_left(locked);
+            self.run_left(locked)
         }
     }
 
     /// Runs what was left over, as far as it is complete.
-    fn run_left(&mut self, locked: &mut LockedConnection<'_>) {
+    fn run_left(&mut self, locked: &mut LockedConnection<'_>) -> Step {
         let mut left = std::mem::take(&mut self.left);
-        let consumed = self.feed(locked, &left);
+        let (consumed, step) = self.feed(locked, &left);
         left.advance(consumed);
         // A buffer is given back when it is empty, and when it was made for a request much longer than what is left
         // over now.
@@ -738,33 +758,39 @@ impl Input {
         } else if !left.is_empty() {
             self.left = left;
         }
+        step
     }
 
-    /// Hands complete requests to the engine under one lock: all, unless their answers become long.
-    fn feed(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) -> usize {
+    /// Hands complete requests to the engine under one lock: all, unless their answers become long. Returns how many bytes
+    /// it has taken, and whether others have their turn now.
+    fn feed(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) -> (usize, Step) {
         let LockedConnection { connection, shared, .. } = *locked;
-        let client = connection.client;
+        let key = connection.client;
+        let step = if self.taken >= READ_SIZE { Step::Yield } else { Step::Again };
         let mut engine = shared.engine();
-        if self.blocked {
+        if locked.io.requests == Requests::Blocked {
             // Reading continues while a command waits, to see the connection end; the limit still holds.
-            if engine.check_query_limit(client, bytes.len()) {
+            if engine.check_query_limit(key, bytes.len()) {
                 locked.finish_batch(engine);
             }
-            return 0;
+            return (0, step);
         }
         let clock = &shared.clock;
         let started = clock.instant();
         with_spans(|spans| self.parser.borrow(spans));
         let is_over = || clock.instant().saturating_duration_since(started) >= TURN;
         let now = clock.at(started);
-        let (consumed, flow) =
-            engine.feed_bounded(client, &mut self.parser, bytes, REPLY_BUDGET, now, is_over);
+        let (consumed, flow) = engine.feed_bounded(key, &mut self.parser, bytes, REPLY_BUDGET, now, is_over);
         with_spans(|spans| self.parser.give_back(spans));
         engine.account(clock.instant().saturating_duration_since(started));
-        self.answered_much = engine.client(client).is_some_and(|client| client.outbox.len() > REPLY_BUDGET);
-        self.blocked = flow == Flow::Blocked;
-        self.stopped = flow == Flow::Again;
+        // What is in the outbox is to be written before more is read.
+        let much = engine.client(key).is_some_and(|client| client.outbox.len() > REPLY_BUDGET);
+        locked.io.requests = match flow {
+            Flow::Blocked => Requests::Blocked,
+            Flow::Again => Requests::Stopped,
+            Flow::Continue | Flow::Closed => Requests::Run,
+        };
         locked.finish_batch(engine);
-        consumed
+        (consumed, if much || flow == Flow::Again { Step::Yield } else { step })
     }
 }
