@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::server::Backend;
 use super::{Broker, Embedded, Server, StartError};
-use crate::clients::Filter;
-use crate::engine::{Direction, Held};
+use crate::clients::{ClientKey, Filter};
+use crate::engine::Direction;
 use crate::server::Shared;
 
 impl<S: Server> Broker<S> {
@@ -285,7 +285,7 @@ impl Drop for RefuseGuard {
 #[must_use = "the broker continues when this is dropped"]
 pub struct PauseGuard {
     shared: Arc<Shared>,
-    held: Vec<Held>,
+    held: Vec<ClientKey>,
     direction: Direction,
 }
 

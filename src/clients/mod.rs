@@ -9,6 +9,7 @@ mod output_limit;
 mod pending_fault;
 pub mod pubsub;
 mod segments;
+mod slots;
 mod spare;
 pub mod waiters;
 pub mod watches;
@@ -22,20 +23,43 @@ pub use pending_fault::{Consequence, FaultId, PendingFault};
 pub use pubsub::PubSub;
 use segments::Push;
 pub use segments::{Encoded, SHARED_ABOVE, Segments};
+use slots::Slots;
 use spare::Spare;
 pub use waiters::Waiters;
 pub use watches::Watches;
-
-use slab::Slab;
 
 use crate::clients::waiters::Blocked;
 use crate::config::Config;
 use crate::data::{Bytes, IndexSet, Map, Time};
 use crate::resp::{OwnedRequest, Protocol};
 
-/// The index of a client in the table. It is reused after a disconnect; [`Client::id`] never is.
+/// A client of the table: its slot there, which another client has after it, and a generation, which tells the two apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct ClientKey(pub usize);
+pub struct ClientKey(u64);
+
+impl ClientKey {
+    /// No client.
+    pub const NONE: Self = Self(u64::MAX);
+
+    fn new(index: usize, generation: u32) -> Self {
+        debug_assert!(index < u32::MAX as usize, "there are fewer clients");
+        Self(u64::from(generation) << 32 | index as u64)
+    }
+
+    /// The index of the slot.
+    #[must_use]
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // The lower half is the index.
+    pub fn index(self) -> usize {
+        self.0 as u32 as usize
+    }
+}
+
+impl Default for ClientKey {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
 
 /// Whether the connection stays.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -97,9 +121,11 @@ pub struct Address {
 }
 
 /// One client.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Client {
+    /// Its key in the table.
+    key: ClientKey,
     /// The id that CLIENT ID returns; every connection gets the next one.
     pub id: u64,
     /// Its ends.
@@ -293,7 +319,7 @@ impl Client {
 /// All clients.
 #[derive(Debug, Default)]
 pub struct Clients {
-    slots: Slab<Client>,
+    slots: Slots,
     last_id: u64,
     /// Clients with a reply in their outbox, which the shell writes first: who has asked does not wait until a
     /// message has gone to a thousand others.
@@ -323,6 +349,7 @@ impl Clients {
         self.last_id += u64::from(!internal);
         self.count += usize::from(!internal);
         let client = Client {
+            key: ClientKey::NONE,
             id: if internal { 0 } else { self.last_id },
             address: Box::new(address),
             name: Bytes::default(),
@@ -367,12 +394,12 @@ impl Clients {
             dirty: false,
             resumed: false,
         };
-        ClientKey(self.slots.insert(client))
+        self.slots.insert(client)
     }
 
     /// Takes a client out of the table; its subscriptions, watches and waits are the engine's to end.
     pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
-        let client = self.slots.try_remove(key.0)?;
+        let client = self.slots.remove(key)?;
         self.count -= usize::from(client.is_listed());
         if client.answered > 0 {
             self.answered.retain(|other| *other != key);
@@ -386,7 +413,7 @@ impl Clients {
 
     /// A client that was cut off counts no more. Its slot stays occupied until its connection has been closed.
     pub fn forget(&mut self, key: ClientKey) {
-        if let Some(client) = self.slots.get_mut(key.0).filter(|client| client.is_listed()) {
+        if let Some(client) = self.slots.get_mut(key).filter(|client| client.is_listed()) {
             client.gone = true;
             self.count -= 1;
         }
@@ -395,12 +422,12 @@ impl Clients {
     /// The client with this key.
     #[must_use]
     pub fn get(&self, key: ClientKey) -> Option<&Client> {
-        self.slots.get(key.0)
+        self.slots.get(key)
     }
 
     /// The client with this key, to change.
     pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
-        self.slots.get_mut(key.0)
+        self.slots.get_mut(key)
     }
 
     /// The client with this number.
@@ -411,10 +438,7 @@ impl Clients {
 
     /// All clients of connections, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (ClientKey, &Client)> {
-        self.slots
-            .iter()
-            .filter(|(_, client)| client.is_listed())
-            .map(|(key, client)| (ClientKey(key), client))
+        self.slots.iter().filter(|(_, client)| client.is_listed())
     }
 
     /// The number of connections.
@@ -431,7 +455,7 @@ impl Clients {
 
     /// Marks a client for the shell to look at.
     pub fn mark(&mut self, key: ClientKey) {
-        if let Some(client) = self.slots.get_mut(key.0)
+        if let Some(client) = self.slots.get_mut(key)
             && !client.dirty
         {
             client.dirty = true;
@@ -442,7 +466,7 @@ impl Clients {
     /// Marks a client that continues, behind all that continued before: they run what they have sent
     /// meanwhile in the order in which their waits ended.
     pub fn mark_resumed(&mut self, key: ClientKey) {
-        if let Some(client) = self.slots.get_mut(key.0) {
+        if let Some(client) = self.slots.get_mut(key) {
             client.answered += 1;
             self.answered.push(key);
         }
@@ -487,7 +511,7 @@ impl Clients {
         config: &Config,
         now: Time,
     ) -> Option<u64> {
-        let client = self.slots.get_mut(key.0)?;
+        let client = self.slots.get_mut(key)?;
         if client.close != Close::No {
             return None;
         }
@@ -515,7 +539,7 @@ impl Clients {
     /// Takes the outbox of a client, to append a reply. It is given back with [`Clients::put_reply`].
     #[inline]
     pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, &mut Client)> {
-        let client = self.slots.get_mut(key.0)?;
+        let client = self.slots.get_mut(key)?;
         let mut outbox = std::mem::take(&mut client.outbox);
         client.answering = true;
         if outbox.capacity() == 0 {
@@ -530,7 +554,7 @@ impl Clients {
     /// marked for the shell.
     #[inline]
     pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
-        let Some(client) = present(self.slots.get_mut(key.0)) else { return };
+        let Some(client) = present(self.slots.get_mut(key)) else { return };
         client.answering = false;
         let is_usual = client.outbox.capacity() == 0
             && client.reply_mode == ReplyMode::On
@@ -550,7 +574,7 @@ impl Clients {
     /// As [`Clients::put_reply`] when something has come meanwhile, is not to be sent, or is over a limit.
     #[inline(never)]
     fn put_unusual_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
-        let Some(client) = present(self.slots.get_mut(key.0)) else { return };
+        let Some(client) = present(self.slots.get_mut(key)) else { return };
         if client.blocked.is_none() {
             client.end_reply();
         }
@@ -589,10 +613,10 @@ impl Clients {
     /// Cuts off those whose outbox has been over its soft limit for too long.
     pub(crate) fn close_slow(&mut self, config: &Config, now: Time) {
         self.soft_limit_check = None;
-        let slow: Vec<_> = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some()).collect();
-        let slow: Vec<_> = slow.into_iter().map(|(key, _)| ClientKey(key)).collect();
+        let slow = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some());
+        let slow: Vec<_> = slow.map(|(key, _)| key).collect();
         for key in slow {
-            let Some(client) = self.slots.get_mut(key.0) else { continue };
+            let Some(client) = self.slots.get_mut(key) else { continue };
             let over = check_output_limit(client, 0, config, now);
             if over == Over::Hard {
                 self.mark(key);
@@ -632,7 +656,7 @@ impl Clients {
         for (key, client) in self.slots.iter().filter(|(_, client)| client.may_time_out()) {
             let due = due(client.last_interaction);
             if due <= now.seconds() {
-                idle.push(ClientKey(key));
+                idle.push(key);
             } else {
                 next = next.min(due);
             }
@@ -651,7 +675,7 @@ impl Clients {
         }
         let count = self.dirty.len().min(max);
         for key in self.dirty.drain(..count) {
-            if let Some(client) = self.slots.get_mut(key.0) {
+            if let Some(client) = self.slots.get_mut(key) {
                 client.dirty = false;
             }
             into.push(key);
@@ -677,7 +701,7 @@ impl Clients {
         let count = dirty.len().min(max);
         let taken = dirty.extract_if(..count, |key| {
             let Some(found) = find(*key) else { return false };
-            if let Some(client) = slots.get_mut(key.0) {
+            if let Some(client) = slots.get_mut(*key) {
                 client.dirty = false;
             }
             into.push(found);
@@ -694,7 +718,7 @@ impl Clients {
 
     /// Closes the connection of a client.
     pub fn close(&mut self, key: ClientKey, close: Close) {
-        if let Some(client) = self.slots.get_mut(key.0) {
+        if let Some(client) = self.slots.get_mut(key) {
             client.close = client.close.max(close);
             self.mark(key);
         }
@@ -703,8 +727,8 @@ impl Clients {
 
 /// Takes one mention of a client in [`Clients::answered`] back; true if there is another.
 #[inline]
-fn is_answered_again(slots: &mut Slab<Client>, key: ClientKey) -> bool {
-    slots.get_mut(key.0).is_some_and(|client| {
+fn is_answered_again(slots: &mut Slots, key: ClientKey) -> bool {
+    slots.get_mut(key).is_some_and(|client| {
         client.answered -= 1;
         client.answered > 0
     })

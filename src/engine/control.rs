@@ -2,7 +2,7 @@
 
 use super::admission::check_allowed;
 use super::life::WaitEnd;
-use super::{Direction, Engine, Held};
+use super::{Direction, Engine};
 use crate::clients::ClientKey;
 use crate::clients::condition::Condition;
 use crate::clients::waiters::Reason;
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What test clients have ordered that lasts until they order otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
-    held: Vec<(Vec<Held>, Direction)>,
+    held: Vec<(Vec<ClientKey>, Direction)>,
     /// STOP, as long as it lasts.
     stop: Option<Until>,
     /// REFUSE, as long as it lasts.

@@ -23,7 +23,7 @@ mod timers;
 mod transactions;
 
 pub use clock::Unreachable;
-pub use lifecycle::{Direction, Held};
+pub use lifecycle::Direction;
 pub use shell::{Lent, Shell};
 
 use crate::data::present;

@@ -17,7 +17,7 @@ use super::{Listener, Shared};
 use crate::clients::ClientKey;
 use crate::clients::Filter;
 use crate::data::Time;
-use crate::engine::{Direction, Engine, Held};
+use crate::engine::{Direction, Engine};
 use crate::testing::Availability;
 
 /// Why an address could not be listened on again.
@@ -162,15 +162,15 @@ impl Shared {
 
     /// Stops reading from the clients that are meant, or writing to them. What they have been sent before has been
     /// written, as far as their sockets take it.
-    pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<Held> {
+    pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<ClientKey> {
         if direction == Direction::Writing {
             self.finish(self.look(|state| state.clients_of(filter)));
         }
         let held = self.change(|engine, now| engine.hold(filter, direction, now));
         if direction == Direction::Writing {
             // A thread that is writing to one of them at this moment finishes.
-            for Held { client, .. } in &held {
-                if let Some(connection) = self.connection(*client) {
+            for key in &held {
+                if let Some(connection) = self.connection(*key) {
                     connection.wait_for_write(self);
                 }
             }
@@ -179,7 +179,7 @@ impl Shared {
     }
 
     /// Goes on with them.
-    pub fn release(&self, held: &[Held], direction: Direction) {
+    pub fn release(&self, held: &[ClientKey], direction: Direction) {
         self.change(|engine, now| engine.release(held, direction, now));
     }
 

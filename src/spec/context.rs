@@ -64,7 +64,7 @@ impl Context<'_> {
     ///
     /// Never while a command runs; the error keeps a mistake of ours from becoming a panic.
     pub fn client(&mut self) -> Result<&mut Client, Error> {
-        self.state.clients.get_mut(self.client).ok_or(Error::new("ERR no such client"))
+        self.state.clients.get_mut(self.client).ok_or(Error::NO_SUCH_CLIENT)
     }
 
     /// The rows of all commands.

@@ -34,6 +34,8 @@ impl Error {
     pub const SAME_OBJECT: Self = Self::constant(&"ERR source and destination objects are the same");
     /// LSET or RENAME without the key.
     pub const NO_SUCH_KEY: Self = Self::constant(&"ERR no such key");
+    /// The client of a command is not there, which never happens.
+    pub const NO_SUCH_CLIENT: Self = Self::constant(&"ERR no such client");
     /// A name that CLIENT LIST could not show as one field.
     pub const CLIENT_NAME: Self =
         Self::constant(&"ERR Client names cannot contain spaces, newlines or special characters.");

@@ -151,10 +151,10 @@ fn long_messages_stand_between_replies_and_short_messages_in_their_order() {
                 assert_eq!(pending(&engine, client), 0);
             }
         }
-        let owner = engine.client(client).unwrap();
+        let client = engine.client(client).unwrap();
         assert_eq!(
-            owner.pending_output() as u64 + owner.written(),
-            owner.outbox.len() as u64 + owner.net_output
+            client.pending_output() as u64 + client.written(),
+            client.outbox.len() as u64 + client.net_output
         );
     }
     engine.take_output(client, &mut written);

@@ -55,7 +55,7 @@ struct Play<'a> {
     model: Model,
     now: Time,
     connections: Vec<Option<Connection>>,
-    /// Which client has which place in the engine.
+    /// Which client has which slot in the engine.
     clients: Vec<usize>,
     played: Played,
     dirty: Vec<ClientKey>,
@@ -125,15 +125,15 @@ impl<'a> Play<'a> {
     fn connect(&mut self, client: usize) {
         let key = self.engine.connect(Address::default(), self.now).expect("there are few clients");
         let resp3 = self.program.clients[client].resp3;
-        if resp3 && let Some(owner) = self.engine.store_mut().clients.get_mut(key) {
-            owner.protocol = Protocol::Resp3;
+        if resp3 && let Some(client) = self.engine.store_mut().clients.get_mut(key) {
+            client.protocol = Protocol::Resp3;
         }
         self.model.set_time(self.now.micros());
         self.model.connect(client, resp3);
-        if self.clients.len() <= key.0 {
-            self.clients.resize(key.0 + 1, usize::MAX);
+        if self.clients.len() <= key.index() {
+            self.clients.resize(key.index() + 1, usize::MAX);
         }
-        self.clients[key.0] = client;
+        self.clients[key.index()] = client;
         self.connections[client] = Some(Connection {
             key,
             parser: Parser::new(),
@@ -258,7 +258,7 @@ impl<'a> Play<'a> {
             dirty.clear();
             self.engine.take_dirty(&mut dirty);
             for key in &dirty {
-                let client = self.clients[key.0];
+                let client = self.clients[key.index()];
                 let is_there = self.connections[client].as_ref().is_some_and(|one| one.key == *key);
                 let reads = !self.program.clients[client].slow || self.engine.closing(*key) == Close::Now;
                 if is_there && reads {

@@ -193,7 +193,7 @@ pub(super) struct Slot<H>(Mutex<Inside<H>>);
 
 impl<H> Slot<H> {
     pub fn new(stand_in: H) -> Self {
-        let run = Run::new(ClientKey(usize::MAX), Access::READ);
+        let run = Run::new(ClientKey::NONE, Access::READ);
         Self(Mutex::new(Inside {
             host: stand_in,
             run,

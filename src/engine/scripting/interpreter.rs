@@ -199,7 +199,7 @@ impl<H: Host> Interpreter<H> {
         else {
             return Ok(Vec::new());
         };
-        let mut run = Run::new(ClientKey(usize::MAX), Access::READ);
+        let mut run = Run::new(ClientKey::NONE, Access::READ);
         run.loads = true;
         self.begin(run, None);
         *loading.registered.lock() = Some(Registering::default());
