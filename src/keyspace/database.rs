@@ -1,5 +1,7 @@
 //! The databases: keys, their values, and when they expire.
 
+use std::ops::Range;
+
 use crate::data::walk::Walks;
 use crate::data::{Bytes, Map, Time, Value};
 use crate::keyspace::Access;
@@ -45,13 +47,13 @@ impl Entry {
 /// One database.
 #[derive(Debug, Default)]
 pub struct Database {
-    pub(crate) entries: Map<Bytes, Entry>,
+    entries: Map<Bytes, Entry>,
     /// The keys that expire.
-    pub(crate) deadlines: Deadlines,
+    deadlines: Deadlines,
     /// The hashes with fields that expire.
     field_deadlines: FieldDeadlines,
     /// The walks of SCAN.
-    pub(crate) walks: Walks,
+    walks: Walks,
 }
 
 impl Database {
@@ -138,6 +140,38 @@ impl Database {
     #[must_use]
     pub fn at(&self, index: usize) -> Option<(&Bytes, &Entry)> {
         self.entries.get_index(index)
+    }
+
+    /// The entry at an index of the table, to change; its expiry is changed with [`Database::set_expiry`].
+    #[inline]
+    pub(crate) fn at_mut(&mut self, index: usize) -> Option<&mut Entry> {
+        self.entries.get_index_mut(index).map(|(_, entry)| entry)
+    }
+
+    /// The entry of a key, expired or not, with its index in the table.
+    #[inline]
+    pub(crate) fn get_with_index(&self, key: &[u8]) -> Option<(usize, &Entry)> {
+        self.entries.get_full(key).map(|(index, _, entry)| (index, entry))
+    }
+
+    /// The index of the key that expires first, if that is not later than this, in milliseconds since the Unix epoch.
+    pub(crate) fn first_due(&self, until: i64) -> Option<usize> {
+        self.deadlines.first().filter(|(at, _)| *at <= until).map(|(_, index)| index)
+    }
+
+    /// One step of SCAN, see [`Walks::step`].
+    pub(crate) fn walk(&mut self, cursor: u64, count: u64) -> (u64, Range<usize>) {
+        self.walks.step(self.entries.len(), cursor, count)
+    }
+
+    /// See [`Walks::hold`].
+    pub(crate) fn hold_walk(&mut self, end: usize) {
+        self.walks.hold(end);
+    }
+
+    /// See [`Walks::release`].
+    pub(crate) fn release_walk(&mut self) -> usize {
+        self.walks.release()
     }
 
     /// When the first key or field of a hash expires, in milliseconds since the Unix epoch.

@@ -1,7 +1,7 @@
 //! The keys of the database that the running command sees: looked up, stored, removed, expired.
 
 use crate::config::Class;
-use crate::data::{ByteString, Bytes, Typed, Value, WrongType};
+use crate::data::{ByteString, Bytes, Typed, Value, WrongType, present};
 use crate::keyspace::{Access, Database, Entry};
 use crate::state::State;
 
@@ -25,7 +25,7 @@ impl State {
 
     /// The index of a key that has not expired; one that has is removed first, with its event.
     fn live(&mut self, key: &[u8]) -> Option<usize> {
-        let (index, _, entry) = self.databases[self.db].entries.get_full(key)?;
+        let (index, entry) = self.databases[self.db].get_with_index(key)?;
         if entry.expired(self.now.millis()) {
             if !self.keeps_expired {
                 self.expire(self.db, index);
@@ -50,7 +50,7 @@ impl State {
 
     fn use_at(&mut self, index: usize) {
         if self.touches
-            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
+            && let Some(entry) = self.databases[self.db].at_mut(index)
         {
             entry.access.note(&self.config, self.now, &mut self.random);
         }
@@ -71,7 +71,7 @@ impl State {
     /// As [`State::lookup`], for a command that changes the entry. Its expiry is changed with [`State::set_expiry`].
     pub fn lookup_mut(&mut self, key: &[u8], record: Lookup) -> Option<&mut Entry> {
         let index = self.index_of(key, record)?;
-        self.databases[self.db].entries.get_index_mut(index).map(|(_, entry)| entry)
+        self.databases[self.db].at_mut(index)
     }
 
     fn index_of(&mut self, key: &[u8], record: Lookup) -> Option<usize> {
@@ -141,8 +141,8 @@ impl State {
     /// The key holds another type.
     pub fn get_to_walk<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
         let Some(index) = self.index_of(key, Lookup::Use) else { return Ok(None) };
-        let entry = self.databases[self.db].entries.get_index_mut(index);
-        entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
+        let entry = self.databases[self.db].at_mut(index);
+        entry.map(|entry| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
     /// The values of several keys at once, in their order, for a command that reads: each is counted as a hit or miss.
@@ -173,8 +173,8 @@ impl State {
     /// The key holds another type.
     pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
         let Some(index) = self.used(key) else { return Ok(None) };
-        let entry = self.databases[self.db].entries.get_index_mut(index);
-        entry.map(|(_, entry)| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
+        let entry = self.databases[self.db].at_mut(index);
+        entry.map(|entry| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
     /// The value of a key, made empty if there is none. The caller puts something into it.
@@ -187,10 +187,10 @@ impl State {
         if index.is_none() {
             self.put(None, key, T::default().into_value(), None);
         }
-        let entries = &mut self.databases[self.db].entries;
+        let database = &mut self.databases[self.db];
         // A new key is the last.
-        let index = index.or(entries.len().checked_sub(1)).ok_or(WrongType)?;
-        let (_, entry) = entries.get_index_mut(index).ok_or(WrongType)?;
+        let index = index.or(database.len().checked_sub(1)).ok_or(WrongType)?;
+        let entry = present(database.at_mut(index)).ok_or(WrongType)?;
         T::of_mut(&mut entry.value).ok_or(WrongType)
     }
 
@@ -225,7 +225,7 @@ impl State {
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
         let index = self.used(key);
         if let Some(index) = index
-            && let Some((_, entry)) = self.databases[self.db].entries.get_index_mut(index)
+            && let Some(entry) = self.databases[self.db].at_mut(index)
             && let Value::String(old) = &mut entry.value
         {
             old.set(value);
@@ -264,7 +264,7 @@ impl State {
     pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) -> Option<i64> {
         self.note_expiry(expires);
         let database = &mut self.databases[self.db];
-        let index = database.entries.get_index_of(key)?;
+        let (index, _) = database.get_with_index(key)?;
         database.set_expiry(index, expires)
     }
 
@@ -292,18 +292,18 @@ impl State {
     /// Expired keys among them are removed before.
     pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
         let database = &mut self.databases[self.db];
-        let (next, indices) = database.walks.step(database.len(), cursor, count);
+        let (next, indices) = database.walk(cursor, count);
         if self.keeps_expired || database.expiring() == 0 {
             return (next, indices);
         }
         // What takes over the index of an expired key is to be one of those that are returned now.
-        database.walks.hold(indices.end);
+        database.hold_walk(indices.end);
         for index in indices.clone().rev() {
             if self.database().at(index).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
                 self.expire(self.db, index);
             }
         }
-        (next, indices.start..self.databases[self.db].walks.release())
+        (next, indices.start..self.databases[self.db].release_walk())
     }
 
     /// Removes the key at an index because its time has come.
@@ -336,7 +336,7 @@ impl State {
             let Some((_, db)) = due().min().filter(|(at, _)| *at <= self.now.millis()) else { break };
             let next = due().filter(|(_, other)| *other != db).min();
             let until = next.map_or(self.now.millis(), |(at, _)| at.min(self.now.millis()));
-            while let Some((_, index)) = self.databases[db].deadlines.first().filter(|(at, _)| *at <= until) {
+            while let Some(index) = self.databases[db].first_due(until) {
                 if left == 0 {
                     break;
                 }
