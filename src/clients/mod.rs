@@ -616,7 +616,7 @@ impl Clients {
         let slow = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some());
         let slow: Vec<_> = slow.map(|(key, _)| key).collect();
         for key in slow {
-            let Some(client) = self.slots.get_mut(key) else { continue };
+            let Some(client) = present(self.slots.get_mut(key)) else { continue };
             let over = check_output_limit(client, 0, config, now);
             if over == Over::Hard {
                 self.mark(key);

@@ -62,7 +62,7 @@ impl Watches {
             return;
         }
         for watcher in self.by_key[db].get(key).into_iter().flatten() {
-            let Some(client) = clients.get_mut(*watcher) else { continue };
+            let Some(client) = present(clients.get_mut(*watcher)) else { continue };
             let watched = client.watched.as_mut();
             match watched.and_then(|keys| keys.get_mut(&(db, Bytes::from(key)))) {
                 Some(had_expired) if *had_expired => *had_expired = false,
@@ -89,7 +89,7 @@ impl Watches {
                 continue;
             }
             for watcher in watchers {
-                let Some(client) = clients.get_mut(*watcher) else { continue };
+                let Some(client) = present(clients.get_mut(*watcher)) else { continue };
                 let watched = client.watched.as_mut();
                 let Some(had_expired) = watched.and_then(|keys| keys.get_mut(&(db, key.clone()))) else {
                     continue;

@@ -4,7 +4,7 @@ use crate::clients::ClientKey;
 use crate::clients::waiters::{Answer, Pause};
 use crate::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
 use crate::config::Version;
-use crate::data::Deadline;
+use crate::data::{Deadline, present};
 use crate::resp::{Args, Protocol, parse_integer, up_to_nul};
 use crate::spec::{Command, Context, Error, Outcome, numbers};
 use crate::state::State;
@@ -109,7 +109,7 @@ impl Kind {
 /// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as there of
 /// clients without a socket: the engine knows none. `qbuf-free` is 0, because a connection owns no read buffer.
 fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
-    let Some(client) = ctx.state.clients.get(key) else { return };
+    let Some(client) = present(ctx.state.clients.get(key)) else { return };
     let now = ctx.state.now.seconds();
     let version = ctx.state.config.compat;
     let subscriptions = client.subscriptions.as_deref();
@@ -205,7 +205,8 @@ fn flags(client: &Client) -> String {
 ///
 /// A name with spaces or special characters.
 pub fn setname(ctx: &mut Context<'_>) -> Outcome {
-    let name = ctx.args.get(2).unwrap_or_default();
+    let args = ctx.args;
+    let name = &args[2];
     if !printable(name, ctx.state.config.compat) {
         return Err(Error::CLIENT_NAME);
     }
@@ -239,8 +240,9 @@ pub fn getname(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// Another attribute, or a value with spaces or special characters.
 pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
-    let attribute = ctx.args.get(2).unwrap_or_default();
-    let value = ctx.args.get(3).unwrap_or_default();
+    let args = ctx.args;
+    let attribute = &args[2];
+    let value = &args[3];
     let version = ctx.state.config.compat;
     let client = ctx.client()?;
     let field = match attribute.to_ascii_lowercase().as_slice() {

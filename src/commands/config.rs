@@ -447,7 +447,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     // Everything about the names is said before the first value is looked at.
     let mut settings: Vec<(&[u8], &[u8], &Parameter)> = Vec::new();
     for at in (0..pairs.len()).step_by(2) {
-        let (name, value) = (pairs.get(at).unwrap_or_default(), pairs.get(at + 1).unwrap_or_default());
+        let (name, value) = (&pairs[at], &pairs[at + 1]);
         let Some(parameter) = lookup(name, ctx.state.config.compat) else {
             let unknown = "ERR Unknown option or number of arguments for CONFIG SET - '";
             return Err(Error::quoting(unknown, name, "'"));

@@ -6,7 +6,7 @@ use crate::data::geo;
 use crate::data::geo::{Found, Position, Shape};
 use crate::data::partial_sort::partial_sort;
 use crate::data::sorted_set::Limits;
-use crate::data::{SortedSet, Typed};
+use crate::data::{SortedSet, Typed, present};
 use crate::resp::{Args, Reply, up_to_nul};
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
@@ -367,7 +367,7 @@ impl<'a> Query<'a> {
 
     /// The members that are asked for, in their order.
     fn find<'s>(&self, set: &'s SortedSet) -> Vec<Found<'s>> {
-        let Some(middle) = self.middle else { return Vec::new() };
+        let Some(middle) = present(self.middle) else { return Vec::new() };
         let mut found = geo::search(set, middle, self.shape, self.count.filter(|_| self.any));
         let wanted = self.count.map_or(found.len(), |count| count.min(found.len()));
         if let Some(ascending) = self.ascending {

@@ -1,5 +1,6 @@
 //! The longest common subsequence of two strings.
 
+use crate::data::present;
 use std::ops::Range;
 
 /// The lengths of the longest common subsequences of all beginnings of two strings.
@@ -55,7 +56,7 @@ impl<'a> Lcs<'a> {
     }
 
     fn at(&self, one: usize, other: usize) -> u32 {
-        self.lengths.get(one * (self.other.len() + 1) + other).copied().unwrap_or_default()
+        present(self.lengths.get(one * (self.other.len() + 1) + other)).copied().unwrap_or_default()
     }
 
     /// The length of the subsequence.
@@ -100,7 +101,7 @@ impl<'a> Lcs<'a> {
     pub fn subsequence(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len());
         for piece in self.matches().iter().rev() {
-            bytes.extend_from_slice(self.one.get(piece.range()).unwrap_or_default());
+            bytes.extend_from_slice(present(self.one.get(piece.range())).unwrap_or_default());
         }
         bytes
     }

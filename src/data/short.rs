@@ -1,5 +1,6 @@
 //! Texts that are short enough to lie where they belong.
 
+use crate::data::present;
 use std::ops::Deref;
 
 /// Up to `N` bytes, without memory of their own. It is read as what it derefs to.
@@ -32,6 +33,6 @@ impl<const N: usize> Deref for Short<N> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.text.get(..usize::from(self.len)).unwrap_or_default()
+        present(self.text.get(..usize::from(self.len))).unwrap_or_default()
     }
 }

@@ -257,7 +257,7 @@ impl Engine {
             }
             let limits =
                 Limits { bulk: config.proto_max_bulk_len, authenticated: !client.must_authenticate(config) };
-            let rest = bytes.get(consumed..).unwrap_or_default();
+            let rest = present(bytes.get(consumed..)).unwrap_or_default();
             match parser.parse(rest, &limits) {
                 Ok(None) => {
                     if self.check_query_limit(key, rest.len()) {

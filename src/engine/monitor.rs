@@ -4,7 +4,7 @@ use super::Engine;
 use super::admission::is_control;
 use crate::clients::{Client, ClientKey, Encoded, ReplyMode};
 use crate::config::Config;
-use crate::data::Time;
+use crate::data::{Time, present};
 use crate::resp::Args;
 use crate::spec::{Command, Flags, Run, Script};
 use crate::state::State;
@@ -66,7 +66,7 @@ impl Engine {
         let Some(line) = self.monitor_line(key, command, args, source) else { return };
         let line = bytes::Bytes::from(line);
         for monitor in self.state.clients.monitors.clone() {
-            let Some(client) = self.state.clients.get_mut(monitor) else { continue };
+            let Some(client) = present(self.state.clients.get_mut(monitor)) else { continue };
             if !(client.internal || public && client.reply_mode != ReplyMode::Off) {
                 continue;
             }

@@ -45,6 +45,7 @@ impl<'a> Args<'a> {
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         let span = self.spans.get(index)?;
+        debug_assert!(span.end <= self.buffer.len(), "an argument is outside its buffer");
         Some(self.buffer.get(span.start..span.end).unwrap_or_default())
     }
 

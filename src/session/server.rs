@@ -1,6 +1,7 @@
 //! A server on which a session is played: its connections, what has come to each, and when it has done all that it
 //! was told.
 
+use crate::data::present;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -387,7 +388,7 @@ impl Server {
                 Some(_) | None => return Err(self.gone()),
             }
         }
-        if let Some(slot) = self.connections.get_mut(number) {
+        if let Some(slot) = present(self.connections.get_mut(number)) {
             *slot = Some(connection);
         }
         Ok(())

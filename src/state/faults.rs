@@ -56,8 +56,8 @@ impl State {
             .collect();
         let mut held = Vec::new();
         for key in concerned {
-            let Some(client) = self.clients.get_mut(key) else { continue };
-            let Some(pending) = &mut client.pending_fault else { continue };
+            let Some(client) = present(self.clients.get_mut(key)) else { continue };
+            let Some(pending) = present(client.pending_fault.as_mut()) else { continue };
             if pending.hold.as_ref().is_some_and(|(holder, _)| *holder == rule)
                 && let Some(blocked) = &mut client.blocked
             {

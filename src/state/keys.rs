@@ -274,7 +274,7 @@ impl State {
         if !self.contains(from) {
             return false;
         }
-        let Some(entry) = self.databases[self.db].remove(from) else { return false };
+        let Some(entry) = present(self.databases[self.db].remove(from)) else { return false };
         // Removed first: the new name is a new key even where it was taken.
         self.remove(to);
         let expires = entry.expires();

@@ -110,7 +110,7 @@ impl State {
         recorded: Option<Publishing>,
     ) -> usize {
         let Self { pubsub, encoded, clients, faults, journal, config, now, .. } = self;
-        let Some((pattern, subscribers)) = pubsub.patterns.get_index(index) else { return 0 };
+        let Some((pattern, subscribers)) = present(pubsub.patterns.get_index(index)) else { return 0 };
         if !pattern::matches(pattern, channel, false) {
             return 0;
         }

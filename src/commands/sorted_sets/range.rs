@@ -6,8 +6,8 @@ use std::ops::{Bound, Range};
 
 use crate::commands::sorted_sets::{Listing, remove, store};
 use crate::config::Version;
-use crate::data::SortedSet;
 use crate::data::sorted_set::{LexBound, LexRange, Limits, ScoreRange};
+use crate::data::{SortedSet, present};
 use crate::resp::{Args, up_to_nul};
 use crate::spec::numbers::{self, is_option};
 
@@ -136,7 +136,8 @@ impl<'a> Query<'a> {
             // No range begins there; later versions count from its end, in large sets.
             count = 0;
         }
-        let (one, other) = (args.get(0).unwrap_or_default(), args.get(1).unwrap_or_default());
+        let (one, other) =
+            (present(args.get(0)).unwrap_or_default(), present(args.get(1)).unwrap_or_default());
         // Ranks are counted from the end, but other bounds are given the greater one first.
         let (min, max) = if reverse && kind != Kind::Rank { (other, one) } else { (one, other) };
         let span = Span::parse(kind, min, max, version)?;

@@ -5,7 +5,7 @@ use super::{ids, write_entry};
 use crate::config::Version;
 use crate::data::stream::{Claim, Claimed, Deliveries};
 use crate::data::value::Typed;
-use crate::data::{Stream, StreamId};
+use crate::data::{Stream, StreamId, present};
 use crate::resp::parse_integer;
 use crate::spec::numbers::{at_least, is_option};
 use crate::spec::{Context, Error, Outcome};
@@ -119,7 +119,7 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
     let begin = ctx.reply.position();
     let mut len = 0;
     let mut done = 0;
-    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { return Ok(()) };
+    let Some(stream) = present(ctx.state.get_mut::<Stream>(key)?) else { return Ok(()) };
     for id in claimed {
         match stream.claim(name, id, &claim) {
             Claimed::No => continue,
@@ -201,7 +201,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
     }
 
     let reply = &mut ctx.reply;
-    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { return Ok(()) };
+    let Some(stream) = present(ctx.state.get_mut::<Stream>(key)?) else { return Ok(()) };
     reply.array(3);
     let begin = reply.position();
     let (mut len, mut vanished) = (0, Vec::new());

@@ -6,7 +6,7 @@ use crate::clients::waiters::{Reason, Wanted};
 use crate::config::Version;
 use crate::data::Deadline;
 use crate::data::value::Type;
-use crate::data::{Stream, StreamId, Value};
+use crate::data::{Stream, StreamId, Value, present};
 use crate::resp::{Args, OwnedRequest, up_to_nul};
 use crate::spec::{Context, Error, Outcome, numbers};
 use crate::state::Lookup;
@@ -87,7 +87,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
         if after.is_none() && !has_news(ctx, key, group)? {
             continue;
         }
-        let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { continue };
+        let Some(stream) = present(ctx.state.get_mut::<Stream>(key)?) else { continue };
         found += 1;
         let reply = &mut ctx.reply;
         if !reply.is_resp3() {
@@ -142,7 +142,7 @@ fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Er
 
 /// Whether a stream has entries that its group has not read.
 fn has_news(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<bool, Error> {
-    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else { return Ok(false) };
+    let Some(stream) = present(ctx.state.get_mut::<Stream>(key)?) else { return Ok(false) };
     let read = stream.groups().get(group).map(|group| group.last_id);
     Ok(stream.last().map(|entry| entry.id) > read)
 }

@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{FOOTER, Version, check_footer, signed};
+use crate::data::present;
 
 /// In front of each library.
 const LIBRARY: u8 = 0xf5;
@@ -43,7 +44,7 @@ pub fn dump_libraries<'a>(libraries: impl Iterator<Item = &'a [u8]>, newest: boo
 /// The payload is not one of libraries.
 pub fn restore_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, LibrariesError> {
     check_footer(payload).ok_or(LibrariesError::Footer)?;
-    let body = payload.get(..payload.len() - FOOTER).unwrap_or_default();
+    let body = present(payload.get(..payload.len() - FOOTER)).unwrap_or_default();
     let mut reader = Reader::new(body);
     let mut libraries = Vec::new();
     while let Some(kind) = reader.byte() {

@@ -1,6 +1,7 @@
 //! Intsets: integers of the same width in ascending order, behind the width and their number.
 
 use super::reader::Reader;
+use crate::data::present;
 
 /// Reads a whole intset.
 pub(super) fn read(block: &[u8]) -> Option<Vec<i64>> {
@@ -41,7 +42,7 @@ pub(super) fn write(members: &[i64]) -> Vec<u8> {
     block.extend_from_slice(&(members.len() as u32).to_le_bytes());
     for member in members {
         // The lower bytes of an integer are the whole of it in a smaller width.
-        block.extend_from_slice(member.to_le_bytes().get(..width).unwrap_or_default());
+        block.extend_from_slice(present(member.to_le_bytes().get(..width)).unwrap_or_default());
     }
     block
 }

@@ -7,7 +7,7 @@ use super::ziplist::Ziplist;
 use super::{Element, Form};
 use crate::config::Config;
 use crate::data::list::ListLimits;
-use crate::data::{Bytes, List};
+use crate::data::{Bytes, List, present};
 
 /// A node that is one large element.
 const PLAIN: usize = 1;
@@ -24,7 +24,7 @@ pub(super) fn write(writer: &mut Writer, list: &List) {
         let mut of_node = elements.by_ref().take(count);
         if plain {
             writer.length(PLAIN);
-            writer.text(of_node.next().map(AsRef::as_ref).unwrap_or_default());
+            writer.text(present(of_node.next()).map(AsRef::as_ref).unwrap_or_default());
         } else {
             let mut builder = Builder::default();
             for element in of_node {

@@ -5,6 +5,7 @@
 
 use super::Element;
 use super::reader::Reader;
+use crate::data::present;
 use crate::resp::parse_integer;
 
 const HEADER: usize = 6;
@@ -135,7 +136,7 @@ fn back_length(length: usize, groups: usize, buffer: &mut [u8; BACK_MAX]) -> &[u
         let shift = 7 * (groups - 1 - index);
         *byte = (length >> shift) as u8 & 0x7f | if index == 0 { 0 } else { 0x80 };
     }
-    buffer.get(..groups).unwrap_or_default()
+    present(buffer.get(..groups)).unwrap_or_default()
 }
 
 /// A listpack that is being written.

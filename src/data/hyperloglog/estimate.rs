@@ -2,6 +2,7 @@
 //! HyperLogLog sketches", 2017, as redis-server has it. The order of the operations decides the last bit.
 
 use super::{REGISTERS, VALUE_BITS};
+use crate::data::present;
 
 /// How many registers have each value.
 pub(super) struct Histogram([u32; 64]);
@@ -15,7 +16,7 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts registers of a value.
     pub(super) fn add(&mut self, value: u8, registers: usize) {
-        if let Some(slot) = self.0.get_mut(usize::from(value)) {
+        if let Some(slot) = present(self.0.get_mut(usize::from(value))) {
             *slot += u32::try_from(registers).unwrap_or_default();
         }
     }

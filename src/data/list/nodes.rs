@@ -1,6 +1,7 @@
 //! The nodes in which redis-server keeps a list: nothing but how many elements and bytes there are in each, from which
 //! follows when a list changes its encoding.
 
+use crate::data::present;
 use std::collections::VecDeque;
 
 use super::{Bytes, End};
@@ -200,7 +201,7 @@ impl Nodes {
 
     /// An element of a node is taken away; true if the node is gone with it.
     fn take(&mut self, at: usize, element: &[u8]) -> bool {
-        let Some(node) = self.nodes.get_mut(at) else { return false };
+        let Some(node) = present(self.nodes.get_mut(at)) else { return false };
         node.take(element);
         let gone = node.count == 0;
         if gone {
@@ -221,7 +222,7 @@ impl Nodes {
         for element in elements {
             begun += usize::from(ahead == 0);
             let at = if from == End::Left { begun - 1 } else { self.nodes.len().saturating_sub(begun) };
-            let Some(node) = self.nodes.get_mut(at) else { break };
+            let Some(node) = present(self.nodes.get_mut(at)) else { break };
             ahead = if ahead == 0 { node.count } else { ahead } - 1;
             if taken(element) {
                 node.take(element);
@@ -246,7 +247,9 @@ impl Nodes {
     /// An element is put in the place of another. `list` is the list as it was.
     pub fn replace(&mut self, list: &VecDeque<Bytes>, index: usize, element: &[u8], limits: ListLimits) {
         let limits = self.limits(limits);
-        let (Some((at, offset)), Some(old)) = (self.find(index), list.get(index)) else { return };
+        let (Some((at, offset)), Some(old)) = (present(self.find(index)), present(list.get(index))) else {
+            return;
+        };
         let is_large = limits.is_large(element.len());
         let node = &mut self.nodes[at];
         match (node.plain, is_large) {
@@ -288,7 +291,7 @@ impl Nodes {
         limits: ListLimits,
     ) {
         let limits = self.limits(limits);
-        let Some((at, offset)) = self.find(index) else { return };
+        let Some((at, offset)) = present(self.find(index)) else { return };
         let node = self.nodes[at];
         let at_edge = if behind { offset + 1 == node.count } else { offset == 0 };
         let beside = if behind { Some(at + 1) } else { at.checked_sub(1) };

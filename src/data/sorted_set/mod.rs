@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::config::Config;
 use crate::data::walk::Walks;
-use crate::data::{Bytes, Map, sample};
+use crate::data::{Bytes, Map, present, sample};
 use ranked::Ranked;
 
 /// A sorted set.
@@ -238,7 +238,7 @@ impl SortedSet {
         let end = ranks.end.min(self.len());
         let ranks = ranks.start.min(end)..end;
         let (compact, indexed) = match &self.form {
-            Form::Compact(entries) => (entries.get(ranks).unwrap_or_default(), None),
+            Form::Compact(entries) => (present(entries.get(ranks)).unwrap_or_default(), None),
             Form::Indexed(indexed) => (Default::default(), Some((indexed, indexed.order.range(ranks)))),
         };
         let indexed = indexed.into_iter().flat_map(|(indexed, scored)| {

@@ -3,6 +3,7 @@
 //!
 //! It does not compare elements. In an ordered sequence the rank of one is found by [`Ranked::partition_point`].
 
+use crate::data::present;
 use std::ops::Range;
 
 /// The most elements of a leaf.
@@ -62,7 +63,7 @@ impl<T: Copy> Ranked<T> {
                 Node::Branch(children) => {
                     // The boundary is in the last child that begins before it.
                     let at = children.partition_point(|child| before(&child.first)).saturating_sub(1);
-                    let Some(child) = children.get(at) else { return rank };
+                    let Some(child) = present(children.get(at)) else { return rank };
                     rank += children.iter().take(at).map(|child| child.len).sum::<usize>();
                     node = &child.node;
                 }
@@ -231,13 +232,13 @@ impl<T: Copy> Node<T> {
     fn set(&mut self, rank: usize, item: T) {
         match self {
             Self::Leaf(items) => {
-                if let Some(slot) = items.get_mut(rank) {
+                if let Some(slot) = present(items.get_mut(rank)) {
                     *slot = item;
                 }
             }
             Self::Branch(children) => {
-                let Some((at, rank)) = child_for(children, rank, false) else { return };
-                let Some(child) = children.get_mut(at) else { return };
+                let Some((at, rank)) = present(child_for(children, rank, false)) else { return };
+                let Some(child) = present(children.get_mut(at)) else { return };
                 child.node.set(rank, item);
                 if rank == 0 {
                     child.first = item;

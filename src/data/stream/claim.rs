@@ -1,5 +1,6 @@
 //! Entries that go to a consumer: new ones, its own once more, and those of another.
 
+use crate::data::present;
 use std::ops::Bound;
 
 use super::{ConsumerKey, Entry, Pending, Stream, StreamId, find, range};
@@ -66,7 +67,7 @@ impl Stream {
         mut show: impl FnMut(Entry<'_>),
     ) {
         let counting = self.counting();
-        let Some(group) = self.groups.get_mut(group) else { return };
+        let Some(group) = present(self.groups.get_mut(group)) else { return };
         let Some(start) = group.last_id.next() else { return };
         for entry in range(&self.nodes, start, StreamId::MAX).take(count) {
             group.entries_read = counting.entries_read(group, entry.id);
@@ -94,7 +95,7 @@ impl Stream {
     ) {
         let mut last = after;
         for _ in 0..count {
-            let Some(group) = self.groups.get_mut(name) else { return };
+            let Some(group) = present(self.groups.get_mut(name)) else { return };
             let behind = (Bound::Excluded(last), Bound::Unbounded);
             let Some((id, pending)) = group.pending_of(Some(consumer), behind).next() else { return };
             last = id;
@@ -117,7 +118,7 @@ impl Stream {
     /// A consumer claims an entry.
     pub fn claim(&mut self, group: &[u8], id: StreamId, claim: &Claim) -> Claimed {
         let exists = self.contains(id);
-        let Some(group) = self.groups.get_mut(group) else { return Claimed::No };
+        let Some(group) = present(self.groups.get_mut(group)) else { return Claimed::No };
         let old = group.pending().get(&id).copied();
         if !exists {
             return if group.acknowledge(id) { Claimed::Vanished } else { Claimed::No };

@@ -5,6 +5,7 @@
 //! next begins. So entries are grouped here in the same way: a node knows what its listpack would weigh, byte
 //! for byte, and an entry that is deleted stays until the whole node is removed.
 
+use crate::data::present;
 use std::ops::Range;
 
 use super::StreamId;
@@ -169,7 +170,7 @@ impl Node {
     /// The names of the fields of the first entry.
     pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         let mut names = Texts(&self.data);
-        (0..self.fields).map(move |_| names.next().unwrap_or_default())
+        (0..self.fields).map(move |_| present(names.next()).unwrap_or_default())
     }
 
     /// All entries, deleted ones included.
@@ -232,12 +233,12 @@ impl Node {
     }
 
     fn entries(&self, range: Range<usize>) -> impl DoubleEndedIterator<Item = Entry<'_>> + use<'_> {
-        let slots = self.slots.get(range).unwrap_or_default();
+        let slots = present(self.slots.get(range)).unwrap_or_default();
         slots.iter().filter(|slot| !slot.deleted).map(|slot| self.entry(slot))
     }
 
     fn entry(&self, slot: &Slot) -> Entry<'_> {
-        let mut data = self.data.get(slot.start as usize..).unwrap_or_default();
+        let mut data = present(self.data.get(slot.start as usize..)).unwrap_or_default();
         let (len, names) = if slot.same_names {
             (self.fields, Some(Texts(&self.data)))
         } else {
