@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(engine.kill_clients(&Filter::id(1), START), []);
         assert_eq!(engine.state().clients.len(), 1);
         assert_eq!(engine.take_output(one, &mut Vec::new()).close, Close::Now);
-        // The next client with this index is not taken for it when its connection is closed.
+        // The next client is not taken for it when its connection is closed.
         let three = engine.connect(Address::default(), START)?;
         engine.disconnect(one, START);
         assert_eq!(engine.state().clients.len(), 2);

@@ -520,7 +520,7 @@ impl Drop for Task {
     /// However the task ends, the engine forgets the client.
     fn drop(&mut self) {
         let client = self.connection.client;
-        // A thread that is about to write to it does not take the output of the next client with this index.
+        // A thread that is about to write to it takes no more output.
         self.connection.io.lock().close = Close::Now;
         self.shared.connections.remove_if(&client, |_, other| Arc::ptr_eq(other, &self.connection));
         self.shared.change(|engine, now| engine.disconnect(client, now));
