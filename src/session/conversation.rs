@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::format::Argument;
 use super::frame::Frame;
 use crate::clients::pubsub::Kind;
-use crate::spec::{ChannelAction, Command, Flags};
+use crate::spec::{ChannelAction, Command, Effect};
 use crate::table::TABLE;
 
 /// A request, as far as it matters to its answer.
@@ -41,9 +41,14 @@ impl Request {
         Self { name, arguments, event, queued: Vec::new(), confirmations: None, kept_back: false }
     }
 
-    /// Whether its command has this flag.
-    fn is(&self, flag: Flags) -> bool {
-        TABLE.lookup_full(self.name.as_bytes()).is_some_and(|command| command.flags.contains(flag))
+    /// The row of its command.
+    pub(super) fn command(&self) -> Option<&'static Command> {
+        TABLE.lookup_full(self.name.as_bytes())
+    }
+
+    /// What its command does to the connection.
+    fn effect(&self) -> Option<Effect> {
+        self.command().and_then(|command| command.effect)
     }
 
     /// Whether the argument is this word, in either case.
@@ -94,7 +99,8 @@ fn subscriptions(name: &[u8]) -> Option<(ChannelAction, Kind)> {
 impl Conversation {
     /// The client sends a request.
     pub fn sends(&mut self, mut request: Request) {
-        if request.name == "client|reply" {
+        let effect = request.effect();
+        if effect == Some(Effect::ChoosesReplies) {
             request.kept_back = true;
             if request.has(2, "off") {
                 self.silent = true;
@@ -109,7 +115,7 @@ impl Conversation {
                 return;
             }
         }
-        self.silent &= !request.is(Flags::RESETS);
+        self.silent &= effect != Some(Effect::Resets);
         // What a subscription says is a message, which is not kept back.
         let has_names = request.arguments.len() > 1;
         let heard = subscriptions(request.name.as_bytes())
@@ -163,8 +169,8 @@ impl Conversation {
 
     /// CLIENT REPLY has been refused, so that what was sent behind it is answered.
     fn keep_nothing_back(&mut self) {
-        let kept =
-            self.pending.iter().position(|request| request.kept_back && request.name == "client|reply");
+        let chooses = |request: &Request| request.effect() == Some(Effect::ChoosesReplies);
+        let kept = self.pending.iter().position(|request| request.kept_back && chooses(request));
         if let Some(place) =
             kept.filter(|place| self.pending.iter().take(*place).all(|before| before.kept_back))
         {
@@ -183,16 +189,18 @@ impl Conversation {
     /// What an answer changes.
     fn answered(&mut self, mut request: Request, frame: &Frame) -> Request {
         let failed = frame.kind() == b'-';
-        match request.name.as_str() {
-            "exec" => request.queued = self.queued.take().unwrap_or_default(),
-            "discard" => self.queued = None,
+        match request.effect() {
+            Some(Effect::RunsTransaction) => request.queued = self.queued.take().unwrap_or_default(),
+            Some(Effect::DropsTransaction) => self.queued = None,
             // Which answers are wanted has been said with what was sent since.
-            "reset" => {
+            Some(Effect::Resets) => {
                 let (silent, skips) = (self.silent, self.skips);
                 *self = Self { pending: std::mem::take(&mut self.pending), silent, skips, ..Self::default() };
             }
-            "multi" if !failed && self.queued.is_none() => self.queued = Some(Vec::new()),
-            "monitor" if !failed => self.monitors = true,
+            Some(Effect::BeginsTransaction) if !failed && self.queued.is_none() => {
+                self.queued = Some(Vec::new());
+            }
+            Some(Effect::Monitors) if !failed => self.monitors = true,
             _ => {
                 if frame.text() == Some(b"QUEUED")
                     && let Some(queued) = &mut self.queued

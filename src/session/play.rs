@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::conversation::{Conversation, Heard, Request};
 use super::format::{Action, Argument, Event, Session, write_event};
 use super::frame::Frame;
-use super::rules::{Pairs, is_made_id};
+use super::rules::{self, Pairs, is_made_id};
 use super::server::{Received, Server, ServerError};
 use crate::Version;
 use crate::remote::Target;
@@ -174,8 +174,7 @@ pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -
 
 /// Whether what the answer is may be needed for a later request.
 pub(super) fn is_of_use(heard: &Heard, frame: &Frame) -> bool {
-    let mut found =
-        matches!(heard, Heard::Answer(request) if matches!(request.name.as_str(), "client|id" | "hello"));
+    let mut found = matches!(heard, Heard::Answer(request) if rules::varies(request).has_client_id());
     frame.each(&mut |frame| {
         found |= match frame {
             Frame::Placeholder(placeholder) => placeholder.name.is_some(),

@@ -1,33 +1,30 @@
 //! What counts as the same answer: every byte, but for what differs by nature.
 //!
-//! | request | what may differ |
+//! What may differ is said by the row of the command ([`Varies`]), or else by its tips, which are those of `COMMAND INFO`:
+//!
+//! | what may differ | placeholder |
 //! |---|---|
-//! | any | ids of streams that a server made from its time (`XADD k *`): an id on one side stands for the same id on the other throughout `<id>` |
-//! | TIME, LASTSAVE and what is a time in milliseconds in XINFO | `<ms>` |
-//! | TTL, PTTL, EXPIRETIME, PEXPIRETIME, and the same of fields | what is left or when, if both expire `<ms>` |
-//! | XPENDING, XINFO | idle times `<ms>` |
-//! | OBJECT IDLETIME | `<int>` |
-//! | CLIENT ID, the id in HELLO | a number on one side stands for the same number on the other throughout `<int>` |
-//! | CLIENT SETINFO | everything: libraries send it to servers that do not know it as well `<any>` |
-//! | HELLO | what the server calls itself, its version and modules `<any>` |
-//! | INFO, CLIENT LIST, CLIENT INFO, RANDOMKEY, SRANDMEMBER, SPOP and every command that Redis flags as `nondeterministic_output` | all but the type `<any>` |
-//! | SCAN, HSCAN, SSCAN, ZSCAN | the cursor, and the order `<any>` |
-//! | KEYS, SMEMBERS, SINTER, HGETALL and every command that Redis flags as `nondeterministic_output_order` | the order `<any>` |
-//! | FUNCTION LIST | the order of libraries, and of the functions of each `<any>` |
-//! | lines of MONITOR | time and address |
-//! | CONFIG GET | what depends on where the server runs: port, bind, dir, unixsocket, logfile, pidfile, requirepass `<any>` |
-//! | EXEC | what may differ in the answers to what it executes |
+//! | ids of streams that a server made from its time (`XADD k *`), in any answer: an id on one side stands for the same id on the other throughout | `<id>` |
+//! | points in time and time spans; expiries, if there is one on both sides | `<ms>` |
+//! | numbers such as OBJECT IDLETIME | `<int>` |
+//! | ids of clients: one on one side stands for the same one on the other throughout | `<int>` |
+//! | the order of elements, pairs or libraries; with a cursor, until all elements have come, the elements as well | `<any>` |
+//! | all but the type, such as of `nondeterministic_output`; of CLIENT SETINFO everything | `<any>` |
+//! | in an answer to EXEC, what may differ in the answers to what it executes | as there |
+//! | time and address in a line of MONITOR | `<any>` |
 
 use std::collections::{HashMap, HashSet};
 
 use super::conversation::{Heard, Request};
 use super::frame::{Frame, Placeholder, PlaceholderKind, stream_id};
 use crate::resp::parse_integer;
-use crate::table::TABLE;
+use crate::spec::Varies;
 
 /// Ids of streams with a greater time come from a clock: 2001, in milliseconds.
 const CLOCK_MIN: u64 = 1_000_000_000_000;
 const CLOCK_MIN_SIGNED: i64 = 1_000_000_000_000;
+/// The options of a command with a cursor follow the key and the cursor.
+const CURSOR_OPTIONS: usize = 3;
 
 /// What one side has for what the other has: ids and numbers that differ by nature, and answers that have a name.
 #[derive(Debug, Default)]
@@ -113,10 +110,11 @@ pub enum Equality {
 
 /// Compares two answers to the same request.
 pub fn compare(heard: &Heard, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Equality {
+    let none = Request::default();
     let rule = match heard {
-        Heard::Push => Rule::Exact,
-        Heard::Monitored => Rule::Monitored,
-        Heard::Answer(request) => rule(request),
+        Heard::Push => Rule { varies: Varies::Nothing, request: &none },
+        Heard::Monitored => Rule { varies: Varies::MonitorLine, request: &none },
+        Heard::Answer(request) => Rule { varies: varies(request), request },
     };
     match rule.apply(left, right, pairs) {
         None => Equality::Different,
@@ -125,111 +123,40 @@ pub fn compare(heard: &Heard, left: &Frame, right: &Frame, pairs: &mut Pairs) ->
     }
 }
 
-/// What may differ.
-#[derive(Clone, Debug)]
-enum Rule {
-    /// Nothing but ids.
-    Exact,
-    /// The id of a new entry of this stream.
-    Added(Vec<u8>),
-    /// What a placeholder stands for.
-    Like(PlaceholderKind),
-    /// The number of a client.
-    Client,
-    /// An expiry: both sides have one, or the same answer.
-    Expiry,
-    /// Everything but the type.
-    Any,
-    /// Everything.
-    Anything,
-    /// The order of elements, or of pairs.
-    Order { pairs: bool },
-    /// The order of libraries, and of the functions of each.
-    Libraries,
-    /// Cursor and order.
-    Scan { pairs: bool },
-    /// Each element.
-    Each(Box<Rule>),
-    /// The element of each row at this index.
-    Column(usize, Box<Rule>),
-    /// One element of a row.
-    Row(usize, Box<Rule>),
-    /// The values that follow these names, at any depth, and times.
-    Named(&'static [(&'static str, PlaceholderKind)]),
-    /// HELLO's answer.
-    Hello,
-    /// The answers of a transaction.
-    Transaction(Vec<Rule>),
-    /// A line of MONITOR.
-    Monitored,
+/// What may differ in the answer to a request.
+pub(super) fn varies(request: &Request) -> Varies {
+    let Some(command) = request.command() else { return Varies::Nothing };
+    let has = |tip: &str| command.tips.split(' ').any(|word| word == tip);
+    match command.varies {
+        Some(varies) => varies,
+        None if has("nondeterministic_output") => Varies::AllButType,
+        None if has("nondeterministic_output_order") => Varies::Order,
+        None => Varies::Nothing,
+    }
 }
 
-const XINFO: &[(&str, PlaceholderKind)] = &[
-    ("idle", PlaceholderKind::Ms),
-    ("inactive", PlaceholderKind::Int),
-    ("seen-time", PlaceholderKind::Ms),
-    ("active-time", PlaceholderKind::Int),
-];
-const CONFIG: &[(&str, PlaceholderKind)] = &[
-    ("port", PlaceholderKind::Any),
-    ("bind", PlaceholderKind::Any),
-    ("dir", PlaceholderKind::Any),
-    ("unixsocket", PlaceholderKind::Any),
-    ("logfile", PlaceholderKind::Any),
-    ("pidfile", PlaceholderKind::Any),
-    ("requirepass", PlaceholderKind::Any),
-];
-
-fn rule(request: &Request) -> Rule {
-    let flat_pairs =
-        |first: usize, word: &str| (first..request.arguments.len()).any(|at| request.has(at, word));
-    match request.name.as_str() {
-        "exec" => Rule::Transaction(request.queued.iter().map(rule).collect()),
-        "xpending" if request.arguments.len() > 3 => {
-            Rule::Column(2, Box::new(Rule::Like(PlaceholderKind::Ms)))
-        }
-        "xadd" => Rule::Added(request.arguments.get(1).cloned().unwrap_or_default()),
-        // Their ids are known by themselves, and nothing else of them differs.
-        "xtrim" | "xclaim" | "xautoclaim" | "xpending" | "dump" => Rule::Exact,
-        "xinfo|stream" | "xinfo|groups" | "xinfo|consumers" => Rule::Named(XINFO),
-        "time" => Rule::Each(Box::new(Rule::Like(PlaceholderKind::Ms))),
-        "lastsave" => Rule::Like(PlaceholderKind::Ms),
-        "ttl" | "pttl" | "expiretime" | "pexpiretime" => Rule::Expiry,
-        "httl" | "hpttl" | "hexpiretime" | "hpexpiretime" => Rule::Each(Box::new(Rule::Expiry)),
-        "object|idletime" => Rule::Like(PlaceholderKind::Int),
-        "client|id" => Rule::Client,
-        "client|setinfo" => Rule::Anything,
-        "hello" => Rule::Hello,
-        "config|get" => Rule::Named(CONFIG),
-        "scan" | "sscan" => Rule::Scan { pairs: false },
-        "hscan" => Rule::Scan { pairs: !flat_pairs(3, "novalues") },
-        "zscan" => Rule::Scan { pairs: !flat_pairs(3, "noscores") },
-        "hgetall" => Rule::Order { pairs: true },
-        "function|list" => Rule::Libraries,
-        "pubsub|channels" | "pubsub|shardchannels" => Rule::Order { pairs: false },
-        name => {
-            let tips = TABLE.lookup_full(name.as_bytes()).map_or("", |command| command.tips);
-            let has = |tip: &str| tips.split(' ').any(|word| word == tip);
-            if has("nondeterministic_output") {
-                Rule::Any
-            } else if has("nondeterministic_output_order") {
-                Rule::Order { pairs: false }
-            } else {
-                Rule::Exact
-            }
-        }
-    }
+/// What may differ in an answer, or in a part of one.
+#[derive(Clone, Copy)]
+struct Rule<'a> {
+    varies: Varies,
+    /// What is answered. Its arguments may say more.
+    request: &'a Request,
 }
 
 fn placeholder(kind: PlaceholderKind) -> Frame {
     Frame::Placeholder(Placeholder::of(kind))
 }
 
-impl Rule {
+impl Rule<'_> {
+    /// The rule for a part of the answer.
+    fn part(self, varies: Varies) -> Self {
+        Self { varies, ..self }
+    }
+
     /// What both have in common: `right` itself, with placeholders where they differ by nature. None: they differ.
-    // One arm a rule.
+    // One arm for each that may differ.
     #[allow(clippy::too_many_lines)]
-    fn apply(&self, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Option<Frame> {
+    fn apply(self, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Option<Frame> {
         // What the session says itself goes before all rules.
         if let Frame::Placeholder(written) = left {
             return written.stands_for(right).then(|| {
@@ -239,10 +166,6 @@ impl Rule {
                 left.clone()
             });
         }
-        let both_are = |kind: PlaceholderKind| {
-            let placeholder = Placeholder::of(kind);
-            left.kind() == right.kind() && placeholder.stands_for(left) && placeholder.stands_for(right)
-        };
         // Ids are paired also where they are the same.
         if let (Frame::Text { text: one, kind: b'$' }, Frame::Text { text: other, kind: b'$' }) =
             (left, right)
@@ -250,18 +173,53 @@ impl Rule {
             && is_made_id(other)
         {
             let same = one == other;
-            let stream = if let Self::Added(stream) = self { Some(stream.as_slice()) } else { None };
+            let added = self.varies == Varies::EntryId;
+            let stream = self.request.arguments.get(1).filter(|_| added).map(Vec::as_slice);
             return (pairs.pair(one, other, stream) || same)
                 .then(|| if same { right.clone() } else { placeholder(PlaceholderKind::Id) });
         }
-        if left == right && !matches!(left, Frame::Nest { .. }) && !matches!(self, Self::Client) {
+        if left == right && !matches!(left, Frame::Nest { .. }) && self.varies != Varies::ClientId {
             return Some(right.clone());
         }
-        let exact = |pairs: &mut Pairs| each(left, right, pairs, |_| Self::Exact);
-        match self {
-            Self::Exact | Self::Added(_) => exact(pairs),
-            Self::Like(kind) => both_are(*kind).then(|| placeholder(*kind)),
-            Self::Client => {
+        let exact = |pairs: &mut Pairs| each(left, right, pairs, |_| self.part(Varies::Nothing));
+        let both_are = |kind: PlaceholderKind| {
+            let placeholder = Placeholder::of(kind);
+            left.kind() == right.kind() && placeholder.stands_for(left) && placeholder.stands_for(right)
+        };
+        let any = |same: bool| same.then(|| placeholder(PlaceholderKind::Any));
+        let ordered = |in_pairs: bool| any(sorted(left, in_pairs)? == sorted(right, in_pairs)?);
+        let scanned = |in_pairs: bool| {
+            let ([one, left], [other, right]) = (left.items(), right.items()) else { return None };
+            let ended = |cursor: &Frame| cursor.text() == Some(b"0");
+            let whole = ended(one) && ended(other);
+            any(!whole || sorted(left, in_pairs)? == sorted(right, in_pairs)?)
+        };
+        let like = |kind: PlaceholderKind| both_are(kind).then(|| placeholder(kind));
+        match self.varies {
+            Varies::Nothing | Varies::EntryId => exact(pairs),
+            Varies::All => any(true),
+            Varies::AllButType => exact(pairs).or_else(|| {
+                any(left.kind() == right.kind()
+                    && std::mem::discriminant(left) == std::mem::discriminant(right))
+            }),
+            Varies::Order => exact(pairs).or_else(|| ordered(false)),
+            Varies::PairOrder => exact(pairs).or_else(|| ordered(true)),
+            Varies::LibraryOrder => exact(pairs).or_else(|| any(libraries(left)? == libraries(right)?)),
+            Varies::Cursor => exact(pairs).or_else(|| scanned(false)),
+            Varies::PairCursor { unless } => exact(pairs).or_else(|| {
+                let mut options = CURSOR_OPTIONS..self.request.arguments.len();
+                scanned(!options.any(|at| self.request.has(at, unless)))
+            }),
+            // Where there is no number, nothing may differ: XPENDING has other answers as well.
+            Varies::Time => like(PlaceholderKind::Ms).or_else(|| exact(pairs)),
+            Varies::Number => like(PlaceholderKind::Int).or_else(|| exact(pairs)),
+            Varies::Expiry => {
+                let positive =
+                    |frame: &Frame| frame.text().and_then(parse_integer).is_some_and(|number| number >= 0);
+                let both = both_are(PlaceholderKind::Int) && positive(left) && positive(right);
+                both.then(|| placeholder(PlaceholderKind::Ms))
+            }
+            Varies::ClientId => {
                 let (one, other) = (left.text()?, right.text()?);
                 if !both_are(PlaceholderKind::Int) {
                     // It may be refused.
@@ -270,45 +228,11 @@ impl Rule {
                 pairs.clients.insert(one.to_vec(), other.to_vec());
                 Some(if one == other { right.clone() } else { placeholder(PlaceholderKind::Int) })
             }
-            Self::Expiry => {
-                let positive =
-                    |frame: &Frame| frame.text().and_then(parse_integer).is_some_and(|number| number >= 0);
-                let both = both_are(PlaceholderKind::Int) && positive(left) && positive(right);
-                both.then(|| placeholder(PlaceholderKind::Ms))
+            Varies::Each(part) => each(left, right, pairs, |_| self.part(*part)),
+            Varies::At(at, part) => {
+                each(left, right, pairs, |index| self.part(if index == at { *part } else { Varies::Nothing }))
             }
-            Self::Any => exact(pairs).or_else(|| {
-                let same = left.kind() == right.kind()
-                    && std::mem::discriminant(left) == std::mem::discriminant(right);
-                same.then(|| placeholder(PlaceholderKind::Any))
-            }),
-            Self::Anything => Some(placeholder(PlaceholderKind::Any)),
-            Self::Order { pairs: in_pairs } => exact(pairs).or_else(|| {
-                (sorted(left, *in_pairs)? == sorted(right, *in_pairs)?)
-                    .then(|| placeholder(PlaceholderKind::Any))
-            }),
-            Self::Libraries => exact(pairs).or_else(|| {
-                (libraries(left)? == libraries(right)?).then(|| placeholder(PlaceholderKind::Any))
-            }),
-            Self::Scan { pairs: in_pairs } => exact(pairs).or_else(|| {
-                let ([one, left], [other, right]) = (left.items(), right.items()) else { return None };
-                let ended = |cursor: &Frame| cursor.text() == Some(b"0");
-                let whole = ended(one) && ended(other);
-                (!whole || sorted(left, *in_pairs)? == sorted(right, *in_pairs)?)
-                    .then(|| placeholder(PlaceholderKind::Any))
-            }),
-            Self::Each(rule) => each(left, right, pairs, |_| rule.as_ref().clone()),
-            Self::Column(column, rule) => each(left, right, pairs, |_| Self::Row(*column, rule.clone())),
-            Self::Row(column, rule) => {
-                each(
-                    left,
-                    right,
-                    pairs,
-                    |index| {
-                        if index == *column { rule.as_ref().clone() } else { Self::Exact }
-                    },
-                )
-            }
-            Self::Named(names) => {
+            Varies::Fields(fields) => {
                 let time = |frame: &Frame| {
                     frame.kind() == b':' && frame.text().and_then(parse_integer) >= Some(CLOCK_MIN_SIGNED)
                 };
@@ -316,34 +240,26 @@ impl Rule {
                     return Some(placeholder(PlaceholderKind::Ms));
                 }
                 each(left, right, pairs, |index| {
-                    match names.iter().find(|(name, _)| follows(left, index, name)) {
-                        None => self.clone(),
-                        Some((_, PlaceholderKind::Any)) => Self::Any,
-                        Some((_, kind)) => Self::Like(*kind),
-                    }
+                    let field = fields.iter().find(|(name, _)| follows(left, index, name));
+                    field.map_or(self, |(_, part)| self.part(*part))
                 })
             }
-            Self::Hello => each(left, right, pairs, |index| {
-                let after = |name| follows(left, index, name);
-                if after("id") {
-                    Self::Client
-                } else if after("server") || after("version") || after("modules") {
-                    Self::Any
-                } else {
-                    Self::Exact
-                }
+            Varies::Queued => each(left, right, pairs, |index| match self.request.queued.get(index) {
+                Some(request) => Rule { varies: varies(request), request },
+                None => self.part(Varies::Nothing),
             }),
-            Self::Transaction(rules) => {
-                each(left, right, pairs, |index| rules.get(index).cloned().unwrap_or(Self::Exact))
-            }
-            Self::Monitored => (monitored(left.text()?)? == monitored(right.text()?)?)
-                .then(|| placeholder(PlaceholderKind::Any)),
+            Varies::MonitorLine => any(monitored(left.text()?)? == monitored(right.text()?)?),
         }
     }
 }
 
 /// Applies a rule to each pair of elements of two arrays of the same kind and length.
-fn each(left: &Frame, right: &Frame, pairs: &mut Pairs, rule: impl Fn(usize) -> Rule) -> Option<Frame> {
+fn each<'a>(
+    left: &Frame,
+    right: &Frame,
+    pairs: &mut Pairs,
+    rule: impl Fn(usize) -> Rule<'a>,
+) -> Option<Frame> {
     let (Frame::Nest { kind, items }, Frame::Nest { kind: other, items: others }) = (left, right) else {
         return (left == right).then(|| right.clone());
     };
@@ -467,6 +383,43 @@ mod tests {
                 "[[\"1-1\" \"c\" <ms> :1]]",
             ),
             ("XPENDING s g - + 9", "[[\"1-1\" \"c\" :5 :1]]", "[[\"1-1\" \"c\" :5 :2]]", "different"),
+            (
+                "XPENDING s g",
+                "[:3 \"1-1\" \"3-1\" [[\"a\" \"1\"] [\"b\" \"1\"] [\"c\" \"1\"]]]",
+                "[:3 \"1-1\" \"3-1\" [[\"a\" \"1\"] [\"b\" \"1\"] [\"c\" \"1\"]]]",
+                "=",
+            ),
+            (
+                "XPENDING s g",
+                "[:3 \"1-1\" \"3-1\" [[\"a\" \"1\"] [\"b\" \"1\"] [\"c\" \"1\"]]]",
+                "[:3 \"1-1\" \"3-1\" [[\"a\" \"1\"] [\"b\" \"1\"] [\"c\" \"2\"]]]",
+                "different",
+            ),
+            (
+                "XPENDING s g",
+                "[:3 \"1-1\" \"3-1\" [[\"a\" \"3\"]]]",
+                "[:3 \"1-1\" \"3-1\" [[\"b\" \"3\"]]]",
+                "different",
+            ),
+            ("HTTL h FIELDS 2 f g", "[:5 :-1]", "[:3 :-1]", "[<ms> :-1]"),
+            ("HTTL h FIELDS 2 f g", "[:5 :-1]", "[:3 :-2]", "different"),
+            ("OBJECT IDLETIME k", ":5", ":3", "<int>"),
+            ("CLIENT SETINFO LIB-NAME x", "+OK", "-\"ERR no\"", "<any>"),
+            ("DUMP k", "\"a\"", "\"b\"", "different"),
+            (
+                "CONFIG GET *",
+                "[\"port\" \"1\" \"save\" \"\"]",
+                "[\"port\" \"2\" \"save\" \"\"]",
+                "[\"port\" <any> \"save\" \"\"]",
+            ),
+            ("HSCAN h 0", "[\"0\" [\"a\" \"b\" \"c\" \"d\"]]", "[\"0\" [\"c\" \"d\" \"a\" \"b\"]]", "<any>"),
+            (
+                "HSCAN h 0",
+                "[\"0\" [\"a\" \"b\" \"c\" \"d\"]]",
+                "[\"0\" [\"c\" \"b\" \"a\" \"d\"]]",
+                "different",
+            ),
+            ("HSCAN h 0 novalues", "[\"0\" [\"a\" \"b\" \"c\"]]", "[\"0\" [\"c\" \"b\" \"a\"]]", "<any>"),
             (
                 "XINFO CONSUMERS s g",
                 "[[\"name\" \"c\" \"idle\" :5]]",

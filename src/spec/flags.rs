@@ -143,8 +143,6 @@ impl Flags {
 
     /// Changes what comes after it on its connection, or is answered more than once.
     pub const OF_CONNECTION: Self = Self(1 << 25);
-    /// Puts its connection back into the state in which it was opened.
-    pub const RESETS: Self = Self(1 << 24);
 
     /// Answered at any time: while loading and by a stale replica. They mostly come together.
     pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);

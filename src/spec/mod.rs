@@ -9,19 +9,23 @@ use crate::resp::Args;
 
 mod channel_spec;
 mod context;
+mod effect;
 mod error;
 mod flags;
 mod key_spec;
 pub mod numbers;
 pub mod syntax;
 mod table;
+mod varies;
 
 pub use channel_spec::{ChannelAction, ChannelSpec};
 pub use context::{Context, Outcome, Wait};
+pub use effect::Effect;
 pub use error::Error;
 pub use flags::{Categories, Flags};
 pub use key_spec::{Begin, Find, FindKeys, KeySpec, KeysError};
 pub use table::{Names, Table};
+pub use varies::Varies;
 
 /// What runs when a command is called.
 #[derive(Clone, Copy)]
@@ -172,6 +176,10 @@ pub struct Command {
     pub syntax: &'static str,
     /// The tips of `COMMAND INFO`, such as `nondeterministic_output`, separated by spaces.
     pub tips: &'static str,
+    /// What of its reply differs by nature between two servers, where the tips do not say it.
+    pub varies: Option<Varies>,
+    /// What it does to its connection.
+    pub effect: Option<Effect>,
     /// What runs.
     pub run: Run,
     /// The subcommands of a container. A row gives them as they are; in the table they are those of the table.
@@ -217,6 +225,8 @@ impl Command {
         for_operators: false,
         syntax: "",
         tips: "",
+        varies: None,
+        effect: None,
         run: Run::Container,
         subcommands: &[],
         help: &[],

@@ -2,7 +2,7 @@
 
 use crate::commands::help::help;
 use crate::commands::{client, connection};
-use crate::spec::{Categories, Command, Deprecated, Flags, Group, Run};
+use crate::spec::{Categories, Command, Deprecated, Effect, Flags, Group, Run, Varies};
 
 /// What the rows have in common.
 const CONNECTION: Command =
@@ -45,6 +45,12 @@ pub const COMMANDS: &[Command] = &[
         summary: "Chooses the protocol version, and may log in and name the connection on the way.",
         complexity: "O(1)",
         syntax: "[arguments{protover:integer [AUTH auth{username password}] [SETNAME clientname]}]",
+        varies: Some(Varies::Fields(&[
+            ("id", Varies::ClientId),
+            ("server", Varies::AllButType),
+            ("version", Varies::AllButType),
+            ("modules", Varies::AllButType),
+        ])),
         run: Run::Command(connection::hello),
         is_secret: Some(connection::is_secret_of_hello),
         ..CONNECTION
@@ -75,14 +81,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "reset",
         arity: 1,
-        flags: HANDSHAKE
-            .or(Flags::ALLOWED_SUBSCRIBED)
-            .or(Flags::RUNS_IN_MULTI)
-            .or(Flags::OF_CONNECTION)
-            .or(Flags::RESETS),
+        flags: HANDSHAKE.or(Flags::ALLOWED_SUBSCRIBED).or(Flags::RUNS_IN_MULTI).or(Flags::OF_CONNECTION),
         since: "6.2.0",
         summary: "Puts the connection back into the state in which it was opened.",
         complexity: "O(1)",
+        effect: Some(Effect::Resets),
         run: Run::Command(connection::reset),
         ..CONNECTION
     },
@@ -165,6 +168,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Returns the id of this connection.",
         complexity: "O(1)",
+        varies: Some(Varies::ClientId),
         run: Run::Command(client::id),
         ..CONNECTION
     },
@@ -222,6 +226,8 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         complexity: "O(1)",
         syntax: "attr(LIB-NAME libname|LIB-VER libver)",
         tips: "request_policy:all_nodes response_policy:all_succeeded",
+        // Libraries send it to servers that do not know it as well.
+        varies: Some(Varies::All),
         run: Run::Command(client::setinfo),
         ..CONNECTION
     },
@@ -276,6 +282,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         summary: "Chooses whether this connection is answered.",
         complexity: "O(1)",
         syntax: "action(ON|OFF|SKIP)",
+        effect: Some(Effect::ChoosesReplies),
         run: Run::Command(client::reply),
         ..CONNECTION
     },

@@ -1,7 +1,7 @@
 //! Hashes.
 
 use crate::commands::hashes;
-use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const HASH: Command = Command { group: Group::Hash, categories: Categories::HASH, ..Command::EMPTY };
@@ -42,6 +42,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "key:key",
         tips: "nondeterministic_output_order",
+        varies: Some(Varies::PairOrder),
         run: Run::Command(hashes::hgetall),
         ..HASH
     },
@@ -203,6 +204,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "key:key cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [NOVALUES]",
         tips: "nondeterministic_output",
+        varies: Some(Varies::PairCursor { unless: "NOVALUES" }),
         run: Run::Command(hashes::hscan),
         ..HASH
     },
@@ -264,6 +266,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "key:key FIELDS fields{numfields:integer field...}",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Each(&Varies::Expiry)),
         run: Run::Command(hashes::httl),
         ..HASH
     },
@@ -277,6 +280,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "key:key FIELDS fields{numfields:integer field...}",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Each(&Varies::Expiry)),
         run: Run::Command(hashes::hpttl),
         ..HASH
     },
@@ -289,6 +293,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns when fields expire, in seconds since the Unix epoch.",
         complexity: "O(N)",
         syntax: "key:key FIELDS fields{numfields:integer field...}",
+        varies: Some(Varies::Each(&Varies::Expiry)),
         run: Run::Command(hashes::hexpiretime),
         ..HASH
     },
@@ -301,6 +306,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns when fields expire, in milliseconds since the Unix epoch.",
         complexity: "O(N)",
         syntax: "key:key FIELDS fields{numfields:integer field...}",
+        varies: Some(Varies::Each(&Varies::Expiry)),
         run: Run::Command(hashes::hpexpiretime),
         ..HASH
     },

@@ -2,7 +2,7 @@
 
 use crate::commands::help::help;
 use crate::commands::{keys, object, replication, sort};
-use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const KEYSPACE: Command =
@@ -118,6 +118,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns the time at which a key expires, in seconds since the Unix epoch.",
         complexity: "O(1)",
         syntax: "key:key",
+        varies: Some(Varies::Expiry),
         run: Run::Command(keys::expiretime),
         ..KEYSPACE
     },
@@ -130,6 +131,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns the time at which a key expires, in milliseconds since the Unix epoch.",
         complexity: "O(1)",
         syntax: "key:key",
+        varies: Some(Varies::Expiry),
         run: Run::Command(keys::pexpiretime),
         ..KEYSPACE
     },
@@ -143,6 +145,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1)",
         syntax: "key:key",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Expiry),
         run: Run::Command(keys::ttl),
         ..KEYSPACE
     },
@@ -156,6 +159,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1)",
         syntax: "key:key",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Expiry),
         run: Run::Command(keys::pttl),
         ..KEYSPACE
     },
@@ -193,6 +197,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1) for each call",
         syntax: "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type^6.0.0]",
         tips: "nondeterministic_output request_policy:special response_policy:special",
+        varies: Some(Varies::Cursor),
         run: Run::Command(keys::scan),
         ..KEYSPACE
     },
@@ -404,6 +409,7 @@ const OBJECT_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "idletime",
         summary: "Returns the seconds since a key was last used.",
+        varies: Some(Varies::Number),
         run: Run::Command(object::idletime),
         ..OF_OBJECT
     },

@@ -3,7 +3,7 @@
 use crate::clients::pubsub::Kind;
 use crate::commands::help::help;
 use crate::commands::pubsub;
-use crate::spec::{ChannelAction, ChannelSpec, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{ChannelAction, ChannelSpec, Command, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const PUBSUB: Command = Command { group: Group::Pubsub, ..Command::EMPTY };
@@ -172,6 +172,7 @@ const PUBSUB_SUBCOMMANDS: &[Command] = &[
         summary: "Returns the channels that have subscribers.",
         complexity: "O(N)",
         syntax: "[pattern:pattern]",
+        varies: Some(Varies::Order),
         run: Run::Command(pubsub::pubsub_channels),
         ..PUBSUB
     },
@@ -204,6 +205,7 @@ const PUBSUB_SUBCOMMANDS: &[Command] = &[
         summary: "Returns the shard channels that have subscribers.",
         complexity: "O(N)",
         syntax: "[pattern:pattern]",
+        varies: Some(Varies::Order),
         run: Run::Command(pubsub::pubsub_shardchannels),
         ..PUBSUB
     },

@@ -2,7 +2,7 @@
 
 use crate::commands::help::help;
 use crate::commands::scripting;
-use crate::spec::{Categories, Command, Flags, Functions, Group, KeySpec, Run, Script};
+use crate::spec::{Categories, Command, Flags, Functions, Group, KeySpec, Run, Script, Varies};
 
 /// What the rows have in common.
 const SCRIPTING: Command =
@@ -295,6 +295,7 @@ const FUNCTION_SUBCOMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "[LIBRARYNAME library-name-pattern] [withcode:WITHCODE]",
         tips: "nondeterministic_output_order",
+        varies: Some(Varies::LibraryOrder),
         run: Run::Script(Script::Functions(Functions::List)),
         ..SCRIPTING
     },

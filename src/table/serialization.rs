@@ -1,7 +1,7 @@
 //! Values as bytes.
 
 use crate::commands::serialization;
-use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const KEYSPACE: Command =
@@ -18,6 +18,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "key:key",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Nothing),
         run: Run::Command(serialization::dump),
         ..KEYSPACE
     },

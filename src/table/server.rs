@@ -2,7 +2,7 @@
 
 use crate::commands::help::help;
 use crate::commands::{command, config, debug, info, lolwut, memory, server};
-use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };
@@ -178,6 +178,8 @@ pub const COMMANDS: &[Command] = &[
         flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME).or(Flags::OF_CONNECTION),
         since: "1.0.0",
         summary: "Streams every command that the server runs to this connection.",
+        varies: Some(Varies::MonitorLine),
+        effect: Some(Effect::Monitors),
         run: Run::Command(server::monitor),
         ..SERVER
     },
@@ -213,6 +215,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns the time of the last save; here, the start of the broker.",
         complexity: "O(1)",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Time),
         run: Run::Command(server::lastsave),
         ..SERVER
     },
@@ -224,6 +227,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Returns the time of the server.",
         complexity: "O(1)",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Each(&Varies::Time)),
         run: Run::Command(server::time),
         ..SERVER
     },
@@ -320,6 +324,17 @@ const COMMAND_SUBCOMMANDS: &[Command] = &[
     },
 ];
 
+/// The settings that depend on where the server runs.
+const OF_THE_MACHINE: &[(&str, Varies)] = &[
+    ("port", Varies::AllButType),
+    ("bind", Varies::AllButType),
+    ("dir", Varies::AllButType),
+    ("unixsocket", Varies::AllButType),
+    ("logfile", Varies::AllButType),
+    ("pidfile", Varies::AllButType),
+    ("requirepass", Varies::AllButType),
+];
+
 /// What comes after `CONFIG`.
 const CONFIG_SUBCOMMANDS: &[Command] = &[
     Command {
@@ -330,6 +345,7 @@ const CONFIG_SUBCOMMANDS: &[Command] = &[
         summary: "Reads the settings whose names match.",
         complexity: "O(N+M)",
         syntax: "parameter...",
+        varies: Some(Varies::Fields(OF_THE_MACHINE)),
         run: Run::Command(config::get),
         ..SERVER
     },

@@ -1,7 +1,7 @@
 //! Sets.
 
 use crate::commands::sets;
-use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const SET: Command = Command { group: Group::Set, categories: Categories::SET, ..Command::EMPTY };
@@ -216,6 +216,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1) for each call",
         syntax: "key:key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Cursor),
         run: Run::Command(sets::sscan),
         ..SET
     },

@@ -1,7 +1,7 @@
 //! Sorted sets.
 
 use crate::commands::sorted_sets;
-use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Deprecated, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const SORTED_SET: Command =
@@ -279,6 +279,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1) a step, O(N) for all",
         syntax: "key:key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
         tips: "nondeterministic_output",
+        varies: Some(Varies::PairCursor { unless: "NOSCORES" }),
         run: Run::Command(sorted_sets::zscan),
         ..SORTED_SET
     },

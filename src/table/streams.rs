@@ -2,7 +2,7 @@
 
 use crate::commands::help::help;
 use crate::commands::streams;
-use crate::spec::{Begin, Categories, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{Begin, Categories, Command, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const STREAM: Command = Command { group: Group::Stream, categories: Categories::STREAM, ..Command::EMPTY };
@@ -19,6 +19,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1), O(N) when trimming",
         syntax: "key:key [NOMKSTREAM^6.2.0] [trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0]}] id-selector(auto-id:'*'|id) data{field value}...",
         tips: "nondeterministic_output",
+        varies: Some(Varies::EntryId),
         run: Run::Command(streams::xadd),
         ..STREAM
     },
@@ -91,6 +92,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "key:key trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0]}",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Nothing),
         run: Run::Command(streams::xtrim),
         ..STREAM
     },
@@ -143,6 +145,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(log N + M)",
         syntax: "key:key group [filters{[IDLE min-idle-time:integer^6.2.0] start end count:integer [consumer]}]",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Each(&Varies::At(2, &Varies::Time))),
         run: Run::Command(streams::xpending),
         ..STREAM
     },
@@ -156,6 +159,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(log N) per id",
         syntax: "key:key group consumer min-idle-time id... [IDLE ms:integer] [TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] [FORCE] [JUSTID] [LASTID lastid]",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Nothing),
         run: Run::Command(streams::xclaim),
         ..STREAM
     },
@@ -169,6 +173,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(1) if COUNT is small",
         syntax: "key:key group consumer min-idle-time start [COUNT count:integer] [JUSTID]",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Nothing),
         run: Run::Command(streams::xautoclaim),
         ..STREAM
     },
@@ -292,6 +297,14 @@ const XGROUP_SUBCOMMANDS: &[Command] = &[
     },
 ];
 
+/// Since when a consumer has been idle or inactive. What has never happened is -1.
+const IDLE_TIMES: &[(&str, Varies)] = &[
+    ("idle", Varies::Time),
+    ("inactive", Varies::Number),
+    ("seen-time", Varies::Time),
+    ("active-time", Varies::Number),
+];
+
 /// What comes after `XINFO`.
 const XINFO_SUBCOMMANDS: &[Command] = &[
     Command {
@@ -304,6 +317,7 @@ const XINFO_SUBCOMMANDS: &[Command] = &[
         complexity: "O(N) for N consumers",
         syntax: "key:key group",
         tips: "nondeterministic_output",
+        varies: Some(Varies::Fields(IDLE_TIMES)),
         run: Run::Command(streams::consumers),
         ..STREAM
     },
@@ -316,6 +330,7 @@ const XINFO_SUBCOMMANDS: &[Command] = &[
         summary: "Returns information about the groups of a stream.",
         complexity: "O(N) for N groups",
         syntax: "key:key",
+        varies: Some(Varies::Fields(IDLE_TIMES)),
         run: Run::Command(streams::groups),
         ..STREAM
     },
@@ -338,6 +353,7 @@ const XINFO_SUBCOMMANDS: &[Command] = &[
         summary: "Returns information about a stream, with FULL also about its groups and entries.",
         complexity: "O(1), with FULL O(N) for N entries shown",
         syntax: "key:key [full-block{full:FULL [COUNT count:integer]}]",
+        varies: Some(Varies::Fields(IDLE_TIMES)),
         run: Run::Command(streams::stream),
         ..STREAM
     },

@@ -1,7 +1,7 @@
 //! Transactions.
 
 use crate::commands::transactions;
-use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run};
+use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const TRANSACTION: Command =
@@ -19,6 +19,7 @@ pub const COMMANDS: &[Command] = &[
         since: "1.2.0",
         summary: "Starts a transaction: commands are queued from now on.",
         complexity: "O(1)",
+        effect: Some(Effect::BeginsTransaction),
         run: Run::Command(transactions::multi),
         ..TRANSACTION
     },
@@ -33,6 +34,8 @@ pub const COMMANDS: &[Command] = &[
         since: "1.2.0",
         summary: "Runs the queued commands as one.",
         complexity: "that of the queued commands",
+        varies: Some(Varies::Queued),
+        effect: Some(Effect::RunsTransaction),
         run: Run::Exec,
         ..TRANSACTION
     },
@@ -43,6 +46,7 @@ pub const COMMANDS: &[Command] = &[
         since: "2.0.0",
         summary: "Forgets the queued commands.",
         complexity: "O(N)",
+        effect: Some(Effect::DropsTransaction),
         run: Run::Command(transactions::discard),
         ..TRANSACTION
     },

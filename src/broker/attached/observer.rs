@@ -17,7 +17,7 @@ use crate::broker::DEFAULT_JOURNAL_LIMIT;
 use crate::clients::pubsub::Kind;
 use crate::remote::{Connection, RemoteError, Source, Spoken, TIMEOUT};
 use crate::resp::{OwnedRequest, Value};
-use crate::spec::{ChannelAction, ChannelSpec, Command, Flags};
+use crate::spec::{ChannelAction, ChannelSpec, Command, Effect, Flags};
 use crate::table::TABLE;
 
 /// With this the names begin of all connections of brokers that are attached.
@@ -217,7 +217,7 @@ impl Log {
                 let left = if kind == Kind::Channel { &mut facts.channels } else { &mut facts.patterns };
                 left.retain(|name| !none_named && names().all(|one| one != *name));
             }
-            _ if !is_shared && command.flags.contains(Flags::RESETS) => {
+            _ if !is_shared && command.effect == Some(Effect::Resets) => {
                 facts.channels.clear();
                 facts.patterns.clear();
             }
