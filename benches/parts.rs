@@ -110,7 +110,7 @@ const JOURNALS: [(NewDriven, &str); 2] = [(Driven::new, ""), (recorded, ", recor
 
 fn recorded() -> Driven {
     let mut driven = Driven::new();
-    driven.engine.store_mut().journal = Recorder::new(DEFAULT_JOURNAL_LIMIT, NOW);
+    driven.engine.state_mut().journal = Recorder::new(DEFAULT_JOURNAL_LIMIT, NOW);
     driven
 }
 
@@ -186,7 +186,7 @@ fn engine(c: &mut Criterion) {
 /// An engine that accepts this many clients.
 fn crowd(new: NewDriven, size: usize) -> Driven {
     let mut driven = new();
-    driven.engine.store_mut().config.maxclients = size + 10;
+    driven.engine.state_mut().config.maxclients = size + 10;
     driven
 }
 

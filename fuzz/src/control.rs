@@ -77,7 +77,7 @@ pub fn run(program: &[u8]) {
     let config = Config { proto_max_bulk_len: 64 * 1024, control: true, ..Config::default() };
     let now = Time::from_millis(1_700_000_000_000);
     let mut engine = Engine::new(config, 1, now);
-    engine.store_mut().journal = Recorder::new(JOURNAL_LIMIT, now);
+    engine.state_mut().journal = Recorder::new(JOURNAL_LIMIT, now);
     let mut run = Run { engine, now, clients: Vec::new() };
     for _ in 0..=CLIENTS {
         let client = run.connect();
@@ -192,7 +192,7 @@ impl Run {
         for client in 0..CLIENTS {
             self.leave(client);
         }
-        let config = &mut self.engine.store_mut().config;
+        let config = &mut self.engine.state_mut().config;
         (config.maxclients, config.requirepass) = (CLIENTS, Vec::new());
         let tester = self.connect().expect("there is room");
         let mut reply = Vec::new();

@@ -116,7 +116,7 @@ impl Run {
     fn connect(&mut self, client: usize) -> Connection {
         let address = Address { peer: format!("127.0.0.1:{}", 50_000 + client).into(), ..Address::default() };
         // No client may lock the others out.
-        self.engine.store_mut().config.maxclients = Config::default().maxclients;
+        self.engine.state_mut().config.maxclients = Config::default().maxclients;
         let key = self.engine.connect(address, self.now).expect("there are few clients");
         Connection {
             key,

@@ -368,7 +368,7 @@ impl Builder {
             });
         }
         let mut engine = Engine::new(self.config, seed, started);
-        engine.store_mut().journal = Recorder::new(self.journal_limit, started);
+        engine.state_mut().journal = Recorder::new(self.journal_limit, started);
         if self.manual_clock {
             engine.stop_clock();
         }

@@ -434,7 +434,7 @@ impl Faults<'_, Messages> {
     // It is said as what it does, not as a question.
     #[allow(clippy::must_use_candidate)]
     pub fn kill_subscribers(self) -> usize {
-        self.shared.change(|engine, _| engine.store_mut().kill_subscribers(&self.scope))
+        self.shared.change(|engine, _| engine.state_mut().kill_subscribers(&self.scope))
     }
 }
 

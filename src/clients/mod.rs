@@ -180,7 +180,7 @@ pub struct Client {
     pub no_touch: bool,
     /// Whether the connection stays.
     pub close: Close,
-    /// Everything else it sends is discarded: it has violated the protocol while its replies were off.
+    /// Everything else it sends is discarded: it has sent QUIT, or violated the protocol while its replies were off.
     pub ignored: bool,
     /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
@@ -260,7 +260,7 @@ impl Client {
         !self.authenticated && !config.requirepass.is_empty()
     }
 
-    /// True if what is written to it now is not to be sent (`CLIENT REPLY`).
+    /// True if CLIENT REPLY suppresses its replies now. Messages are sent.
     #[must_use]
     pub fn is_muted(&self) -> bool {
         matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)

@@ -369,7 +369,7 @@ impl Waiters {
         self.by_key.iter().filter_map(|keys| keys.get(key)).map(Queues::len).sum()
     }
 
-    /// How many wait for some key: INFO's `blocked_clients`.
+    /// How many clients wait, as a command of theirs asked.
     #[must_use]
     pub fn blocked(&self) -> usize {
         self.blocked
@@ -434,7 +434,7 @@ impl Waiters {
         self.conditions.values().map(|waits| waits.until).min()
     }
 
-    /// When the next wait times out, in milliseconds since the Unix epoch.
+    /// When the next wait times out.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Deadline> {
         self.deadlines.first().map(|(at, ..)| *at)

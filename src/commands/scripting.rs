@@ -1,5 +1,4 @@
-//! Scripts, as far as they need no interpreter; EVAL and what else does is in `crate::engine`, because it calls back
-//! into the dispatcher.
+//! Scripts, as far as they need no interpreter. EVAL and all else is in `crate::engine`, as scripts run other commands.
 
 use crate::spec::{Context, Error, Outcome};
 

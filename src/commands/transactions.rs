@@ -1,4 +1,4 @@
-//! Transactions; EXEC itself is in `engine`, because it calls back into the dispatcher.
+//! Transactions. EXEC itself is in `engine`, as it runs other commands.
 
 use crate::spec::{Context, Error, Outcome};
 

@@ -192,7 +192,7 @@ mod tests {
             ask(&mut engine, &["CLIENT", "PAUSE", "1000000"], START);
             ask(&mut engine, &["DEBUG", "SET-ACTIVE-EXPIRE", "0"], START);
             let run_id = engine.state().stats.run_id.clone();
-            engine.store_mut().availability.refuse();
+            engine.state_mut().availability.refuse();
             let later = Time::from_millis(20);
             assert_eq!(engine.stop(later).len(), 1);
             assert_eq!(engine.stop(later), []);
@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(engine.next_deadline(), keeps_data.then_some(Time::from_millis(10)));
             engine.tick(later);
             assert_eq!(ask(&mut engine, &["DBSIZE"], later), if keeps_data { ":1\r\n" } else { ":0\r\n" });
-            engine.store_mut().availability.end_refusing();
+            engine.state_mut().availability.end_refusing();
             assert!(engine.state().availability.accepts());
             let client = engine.connect(Address::default(), later)?;
             assert_eq!(engine.client(client).map(|client| client.id), Some(2));

@@ -100,7 +100,7 @@ pub struct Engine {
     clock: clock::Clock,
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
-    scripts: scripting::Scripts,
+    scripts: Box<scripting::Scripts>,
     /// The commands that have run since [`Engine::account`], by their index in the table, each with how often it
     /// ran in a row.
     ran: Vec<(usize, u64)>,
@@ -118,7 +118,7 @@ impl Engine {
             clock: clock::Clock::default(),
             ordered: control::Ordered::default(),
             #[cfg(feature = "scripting")]
-            scripts: scripting::Scripts::default(),
+            scripts: Box::default(),
             ran: Vec::new(),
         }
     }
@@ -130,7 +130,7 @@ impl Engine {
     }
 
     /// All state, to change from outside of any command.
-    pub fn store_mut(&mut self) -> &mut State {
+    pub fn state_mut(&mut self) -> &mut State {
         &mut self.state
     }
 

@@ -185,12 +185,12 @@ impl Shared {
 
     /// Connections are refused as long as one more wants it.
     pub fn refuse_connections(&self) {
-        self.change(|engine, _: Time| engine.store_mut().availability.refuse());
+        self.change(|engine, _: Time| engine.state_mut().availability.refuse());
     }
 
     /// One less wants connections to be refused.
     pub fn end_refusing(&self) {
-        self.change(|engine, _: Time| engine.store_mut().availability.end_refusing());
+        self.change(|engine, _: Time| engine.state_mut().availability.end_refusing());
     }
 
     fn finish_all(&self) {

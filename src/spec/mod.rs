@@ -30,13 +30,13 @@ pub use varies::Varies;
 /// What runs when a command is called.
 #[derive(Clone, Copy)]
 pub enum Run {
-    /// A function of one of the families.
+    /// A function of a command group.
     Command(fn(&mut Context<'_>) -> Outcome),
-    /// EXEC: it calls back into the dispatcher and so is run by the engine.
+    /// EXEC: it runs other commands, which the engine does.
     Exec,
-    /// CLIENT UNBLOCK: it answers another client and so is run by the engine.
+    /// CLIENT UNBLOCK: it replies to another client, which the engine does.
     Unblock,
-    /// A command for scripts: they call back into the dispatcher, too.
+    /// A command for scripts, which run other commands as well.
     Script(Script),
     /// A container such as `CLIENT`, of which only the subcommands run.
     Container,

@@ -125,7 +125,7 @@ impl<'a> Play<'a> {
     fn connect(&mut self, client: usize) {
         let key = self.engine.connect(Address::default(), self.now).expect("there are few clients");
         let resp3 = self.program.clients[client].resp3;
-        if resp3 && let Some(client) = self.engine.store_mut().clients.get_mut(key) {
+        if resp3 && let Some(client) = self.engine.state_mut().clients.get_mut(key) {
             client.protocol = Protocol::Resp3;
         }
         self.model.set_time(self.now.micros());

@@ -129,7 +129,7 @@ impl<H: Host> Interpreter<H> {
             Purpose::Scripts => None,
             Purpose::Functions => Some(Loading::new(&mut sandbox, running.kept(), version)?),
         };
-        sandbox.close()?;
+        sandbox.close(purpose == Purpose::Scripts)?;
         if let Some(loading) = &mut loading {
             loading.seen = sandbox.environment.metatable();
         }

@@ -12,14 +12,15 @@ use super::sandbox::Sandbox;
 use super::{errors, memory};
 
 /// What is called returns one result: with more `xpcall` would need room for which it has not asked, see
-/// [`super::passing`]. A function that has been returned by `same` has no name in messages, as if C had called it.
+/// [`super::passing`]. A function that has been returned by `same` has no name in messages, as if C had called it. Keys
+/// and arguments that are not there become empty tables when a script asks for them, see [`Sandbox::close`].
 const SOURCE: &str = "local xpcall, kept, globals, handler = ... \
     local script, f, keys, argv \
     local function same(f) return f end \
     local function run() return (script()) end \
     local function call() return (same(f)(keys, argv)) end \
     return function(number, keys, argv) \
-            globals.KEYS, globals.ARGV = keys or {}, argv or {} \
+            globals.KEYS, globals.ARGV = keys, argv \
             script = kept[number] \
             return xpcall(run, handler) \
         end, \

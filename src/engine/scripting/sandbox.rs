@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use mlua::{Function, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value};
+use mlua::{Function, IntoLua, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value};
 use parking_lot::Mutex;
 
 use super::arguments::Arguments;
@@ -18,6 +18,10 @@ use super::random::Random;
 use super::source;
 use super::strings;
 use super::work;
+
+/// The globals that a script finds its keys and arguments in.
+const KEYS: &str = "KEYS";
+const ARGV: &str = "ARGV";
 
 const READ_ONLY: &str = "Attempt to modify a readonly table";
 
@@ -47,21 +51,38 @@ const BASE: [&str; 19] = [
 /// The others, which do not depend on read-only tables.
 const REST: [&str; 3] = ["type", "unpack", "xpcall"];
 
-/// The tables that must not be changed: each by the empty one in front of it, with what is behind.
+/// The tables that must not be changed.
 #[derive(Default)]
-struct Protected(Vec<(usize, Table, Option<Table>)>);
+struct Protected {
+    /// Each by the empty one in front of it, with what is behind and what `getmetatable` gives for it.
+    all: Vec<(usize, Table, Option<Table>)>,
+    /// The globals, if scripts find their keys and arguments there.
+    given: Option<Table>,
+}
 
 impl Protected {
-    /// What stands behind a table, if it is one of these.
-    fn behind(&self, table: &Table) -> Option<&Table> {
+    fn find(&self, table: &Table) -> Option<&(usize, Table, Option<Table>)> {
         let pointer = table.to_pointer().addr();
-        self.0.iter().find(|(front, ..)| *front == pointer).map(|(_, behind, _)| behind)
+        self.all.iter().find(|(front, ..)| *front == pointer)
+    }
+
+    fn contains(&self, table: &Table) -> bool {
+        self.find(table).is_some()
+    }
+
+    /// What stands behind a table, if it is one of these.
+    fn behind(&self, lua: &Lua, table: &Table) -> Option<&Table> {
+        let (_, behind, _) = self.find(table)?;
+        if self.given.as_ref() == Some(behind) {
+            // Without memory the script does not get so far as to miss them.
+            let _ = [KEYS, ARGV].map(|name| given(lua, behind, name));
+        }
+        Some(behind)
     }
 
     /// What `getmetatable` gives for a table, if it is one of these.
     fn metatable(&self, table: &Table) -> Option<Value> {
-        let pointer = table.to_pointer().addr();
-        let shown = self.0.iter().find(|(front, ..)| *front == pointer).map(|(.., shown)| shown)?;
+        let (_, _, shown) = self.find(table)?;
         Some(shown.clone().map_or(Value::Nil, Value::Table))
     }
 }
@@ -69,7 +90,7 @@ impl Protected {
 /// Where scripts cannot look: what stands behind a table, if it must not be changed, and else the table itself.
 pub(super) fn behind(lua: &Lua, table: &Table) -> Table {
     let protected = lua.app_data_ref::<Arc<OnceLock<Protected>>>();
-    let behind = protected.as_ref().and_then(|all| all.get()).and_then(|all| all.behind(table));
+    let behind = protected.as_ref().and_then(|all| all.get()).and_then(|all| all.behind(lua, table));
     behind.unwrap_or(table).clone()
 }
 
@@ -167,7 +188,7 @@ impl Sandbox {
             })?,
         )?;
         front.set_metatable(Some(metatable))?;
-        self.made.0.push((front.to_pointer().addr(), behind, shown));
+        self.made.all.push((front.to_pointer().addr(), behind, shown));
         Ok(front)
     }
 
@@ -179,11 +200,22 @@ impl Sandbox {
         self.protect(self.lua.create_table()?, behind, None)
     }
 
-    /// What scripts find is complete. A name that is not there is an error.
-    pub fn close(&mut self) -> mlua::Result<()> {
+    /// What scripts find is complete. A name that is not there is an error, but for keys and arguments if `has_given`:
+    /// most scripts without them do not ask for them, and two tables for each script would be a fifth of its time.
+    pub fn close(&mut self, has_given: bool) -> mlua::Result<()> {
         let missing = missing(&self.lua)?;
         let metatable = self.lua.create_table()?;
-        metatable.raw_set("__index", &missing)?;
+        if has_given {
+            self.made.given = Some(self.globals.clone());
+            let globals = self.globals.clone();
+            let index = self.lua.create_function(move |lua, args: MultiValue| match args.get(1) {
+                Some(Value::String(name)) if *name == KEYS || *name == ARGV => given(lua, &globals, name),
+                _ => Err(no_such_name(lua, args)),
+            })?;
+            metatable.raw_set("__index", index)?;
+        } else {
+            metatable.raw_set("__index", &missing)?;
+        }
         let shown = self.lua.create_table()?;
         shown.raw_set("__index", &missing)?;
         let shown = self.protect(self.lua.create_table()?, shown, None)?;
@@ -215,18 +247,19 @@ impl Sandbox {
     /// What looks past metatables.
     fn replace_access(&self, native: &Table) -> mlua::Result<()> {
         let protected = self.protected();
-        let is_protected = move |table: &Table| protected.get().and_then(|all| all.behind(table)).is_some();
+        let is_protected = move |table: &Table| protected.get().is_some_and(|all| all.contains(table));
         let protected = self.protected();
-        let behind = move |table: Table| match protected.get().and_then(|all| all.behind(&table)) {
-            Some(behind) => behind.clone(),
-            None => table,
-        };
+        let behind =
+            move |lua: &Lua, table: Table| match protected.get().and_then(|all| all.behind(lua, &table)) {
+                Some(behind) => behind.clone(),
+                None => table,
+            };
         let next: Function = native.raw_get("next")?;
 
         let behind_of = behind.clone();
         let own_next = next.clone();
-        self.replace(&self.globals, "next", move |_, args| {
-            let table = behind_of(args.table(1)?);
+        self.replace(&self.globals, "next", move |lua, args| {
+            let table = behind_of(lua, args.table(1)?);
             own_next.call((table, args.value(2))).map_err(|error| Thrown::of(&error).into())
         })?;
         let (front_next, is_front) = (self.globals.raw_get::<Function>("next")?, is_protected.clone());
@@ -236,7 +269,7 @@ impl Sandbox {
             lua.pack_multi((next, table, Value::Nil))
         })?;
         self.replace(&self.globals, "rawget", move |lua, args| {
-            let table = behind(args.table(1)?);
+            let table = behind(lua, args.table(1)?);
             lua.pack_multi(table.raw_get::<Value>(args.any(2)?)?)
         })?;
         let is_front = is_protected.clone();
@@ -510,7 +543,7 @@ impl Sandbox {
                 }
                 _ => return Err(errors::library(lua, "wrong number of arguments to 'insert'")),
             };
-            if protected.get().and_then(|all| all.behind(&table)).is_some() {
+            if protected.get().is_some_and(|all| all.contains(&table)) {
                 return Err(Thrown::Text(READ_ONLY.into()).into());
             }
             let mut index = end.max(at);
@@ -535,6 +568,17 @@ impl Sandbox {
     }
 }
 
+/// The keys or arguments of a script, which are an empty table if it was given none.
+fn given(lua: &Lua, globals: &Table, name: impl IntoLua + Copy) -> mlua::Result<Value> {
+    let given: Value = globals.raw_get(name)?;
+    if !given.is_nil() {
+        return Ok(given);
+    }
+    let empty = lua.create_table()?;
+    globals.raw_set(name, &empty)?;
+    Ok(Value::Table(empty))
+}
+
 /// Whether a value is a function that is written in Lua.
 fn is_of_lua(value: &Value) -> bool {
     let Value::Function(function) = value else { return false };
@@ -542,20 +586,22 @@ fn is_of_lua(value: &Value) -> bool {
     info.what != "C" && info.source.as_deref() != Some(errors::OWN_SOURCE)
 }
 
-/// What reads a global that is not there.
+/// What reads a name that is not there.
 fn missing(lua: &Lua) -> mlua::Result<Function> {
-    lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> {
-        let args = Arguments::new(lua, args);
-        Err(match args.text(2) {
-            Ok(name) => {
-                let start = &b"Script attempted to access nonexistent global variable '"[..];
-                errors::library(lua, [start, &name, b"'"].concat())
-            }
-            Err(_) => {
-                errors::library(lua, "Second argument to luaProtectedTableError must be a string or number")
-            }
-        })
-    })
+    lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> { Err(no_such_name(lua, args)) })
+}
+
+/// The error of a function that has been called with a table and a name that is not there.
+fn no_such_name(lua: &Lua, args: MultiValue) -> mlua::Error {
+    match Arguments::new(lua, args).text(2) {
+        Ok(name) => {
+            let start = &b"Script attempted to access nonexistent global variable '"[..];
+            errors::library(lua, [start, &name, b"'"].concat())
+        }
+        Err(_) => {
+            errors::library(lua, "Second argument to luaProtectedTableError must be a string or number")
+        }
+    }
 }
 
 /// The generator of redis-server in place of that of the system.

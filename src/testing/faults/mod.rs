@@ -346,9 +346,8 @@ impl Scope {
             })
     }
 
-    /// True if a subscription to this pattern is meant.
-    #[must_use]
     /// True if a subscription to this pattern brings messages of one of the channels.
+    #[must_use]
     pub fn meets_pattern(&self, subscribed: &[u8]) -> bool {
         self.channels.is_empty()
             || self.channels.iter().any(|channel| match channel {
