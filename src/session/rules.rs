@@ -483,6 +483,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_monitor_differ_in_time_and_address() {
+        let line = |start: &str, name: &str| Frame::Text {
+            kind: b'+',
+            text: format!("{start}] \"{name}\" \"k\"").into_bytes(),
+        };
+        let recorded = line("1700000000.123456 [0 127.0.0.1:50000", "GET");
+        let of = |other: &Frame| compare(&Heard::Monitored, &recorded, other, &mut Pairs::default());
+        let by_nature = of(&line("1800000000.654321 [0 127.0.0.1:60000", "GET"));
+        assert_eq!(by_nature, Equality::ByNature(placeholder(PlaceholderKind::Any)));
+        assert_eq!(of(&line("1800000000.654321 [1 127.0.0.1:60000", "GET")), Equality::Different);
+        assert_eq!(of(&line("1800000000.654321 [0 127.0.0.1:60000", "SET")), Equality::Different);
+    }
+
+    #[test]
     fn answers_of_a_transaction_differ_as_those_alone() {
         let request = |text: &str| {
             Request::new(&text.split(' ').map(|word| word.to_owned().into()).collect::<Vec<_>>(), 0)
