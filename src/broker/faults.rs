@@ -533,7 +533,7 @@ impl Fault {
     /// when the reply is there.
     #[must_use]
     pub fn hits(&self) -> u64 {
-        self.shared.look(|state| state.faults.hits(self.id)).unwrap_or_default()
+        self.shared.with_state(|state| state.faults.hits(self.id)).unwrap_or_default()
     }
 
     /// Leaves it in force for as long as the broker lives.

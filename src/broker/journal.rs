@@ -200,7 +200,7 @@ impl Broker {
         self.server.assert_recording();
         let shared = &self.server.shared;
         let (lost, dropped) =
-            shared.look(|state| (state.journal.lost_messages(&state.clients), state.journal.dropped()));
+            shared.with_state(|state| (state.journal.lost_messages(&state.clients), state.journal.dropped()));
         if dropped == 0 && lost.is_empty() {
             return;
         }
@@ -245,7 +245,7 @@ impl<S: Server> Broker<S> {
         match self.server.backend() {
             Backend::Embedded(broker) => {
                 broker.assert_recording();
-                broker.shared.look(|state| state.journal.published_messages(Some(channel.as_ref())))
+                broker.shared.with_state(|state| state.journal.published_messages(Some(channel.as_ref())))
             }
             Backend::Attached(server) => server.published(channel.as_ref()),
         }
@@ -294,7 +294,7 @@ impl<S: Server> Broker<S> {
         });
         add_lines(&mut text, "published there", lines);
         if published.is_empty() {
-            let (channels, dropped) = embedded.shared.look(|state| {
+            let (channels, dropped) = embedded.shared.with_state(|state| {
                 let journal = &state.journal;
                 let channels = journal.channels().map(|(name, count)| format!("{}: {count}", Quoted(name)));
                 (channels.collect::<Vec<_>>(), journal.dropped())
@@ -336,7 +336,7 @@ impl<S: Server> Broker<S> {
 impl Embedded {
     /// The events are read from a copy; clients are not held up.
     fn journal_now(&self) -> Journal {
-        let recorder = self.shared.look(|state| state.journal.clone());
+        let recorder = self.shared.with_state(|state| state.journal.clone());
         Journal { events: recorder.events(), dropped: recorder.dropped() }
     }
 
@@ -374,7 +374,7 @@ impl Embedded {
     /// Panics if nothing is recorded.
     #[track_caller]
     pub(super) fn assert_recording(&self) {
-        let is_on = self.shared.look(|state| state.journal.is_on());
+        let is_on = self.shared.with_state(|state| state.journal.is_on());
         assert!(is_on, "this broker records nothing: its builder was given `journal_limit(0)`");
     }
 }

@@ -234,7 +234,7 @@ impl<'a> Wait<'a> {
     ) -> Option<Registration<'a>> {
         let shared = &*broker.shared;
         let awaited = self.goal.into();
-        match shared.look(|state| shared.waits.add(state, awaited, notify)) {
+        match shared.with_state(|state| shared.waits.add(state, awaited, notify)) {
             Added::Met => None,
             Added::Waiting(id) => Some(Registration { shared, id }),
         }

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::life::{Caller, Origin};
 use crate::clients::ClientKey;
+use crate::data::present;
 use crate::resp::Reply;
 use crate::spec::Error;
 use crate::table::TABLE;
@@ -19,7 +20,7 @@ impl Engine {
     /// Runs what was queued since MULTI, unless something could not be queued or a watched key has changed.
     pub(super) fn exec(&mut self, key: ClientKey, out: &mut Vec<u8>) -> Result<(), Error> {
         let changed = self.watched_key_expired(key);
-        let client = self.state.clients.get_mut(key).ok_or(Error::NO_SUCH_CLIENT)?;
+        let client = present(self.state.clients.get_mut(key)).ok_or(Error::NO_SUCH_CLIENT)?;
         let protocol = client.protocol;
         let changed = changed || client.watched_key_changed;
         let Some(transaction) = client.transaction.take() else {

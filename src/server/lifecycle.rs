@@ -116,7 +116,7 @@ impl Shared {
     /// Cuts off the clients that are meant and returns how many they were. What they have been sent before has been
     /// written, as far as their sockets take it. When this returns their sockets are closed.
     pub fn kill_clients(&self, filter: &Filter) -> usize {
-        let killed = self.look(|state| state.clients_of(filter));
+        let killed = self.with_state(|state| state.clients_of(filter));
         if killed.iter().any(|client| self.runs_script(*client)) {
             drop(self.end_scripts());
         }
@@ -164,7 +164,7 @@ impl Shared {
     /// written, as far as their sockets take it.
     pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<ClientKey> {
         if direction == Direction::Writing {
-            self.finish(self.look(|state| state.clients_of(filter)));
+            self.finish(self.with_state(|state| state.clients_of(filter)));
         }
         let held = self.change(|engine, now| engine.hold(filter, direction, now));
         if direction == Direction::Writing {
@@ -201,7 +201,7 @@ impl Shared {
     /// Writes what the outboxes of these clients hold, as far as their sockets take it, before that is over. A
     /// broker that sleeps (DEBUG SLEEP) writes nothing.
     fn finish(&self, clients: Vec<ClientKey>) {
-        if self.look(|state| state.asleep_until.is_some()) {
+        if self.with_state(|state| state.asleep_until.is_some()) {
             return;
         }
         // The caller may be a task of a runtime, whose budget must not end this early.

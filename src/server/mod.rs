@@ -100,9 +100,9 @@ impl Shared {
     /// # Panics
     ///
     /// Within the predicate of a wait, which holds the lock already.
-    pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub fn with_state<R>(&self, read: impl FnOnce(&State) -> R) -> R {
         wait::assert_not_in_predicate();
-        look(self.engine().state())
+        read(self.engine().state())
     }
 
     /// The shell's time.

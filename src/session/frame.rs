@@ -154,11 +154,11 @@ impl Frame {
         }
     }
 
-    /// Calls `look` with this frame and all within it.
-    pub fn each<'a>(&'a self, look: &mut impl FnMut(&'a Frame)) {
-        look(self);
+    /// Calls `visit` with this frame and all within it.
+    pub fn each<'a>(&'a self, visit: &mut impl FnMut(&'a Frame)) {
+        visit(self);
         for item in self.items() {
-            item.each(look);
+            item.each(visit);
         }
     }
 

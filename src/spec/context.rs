@@ -4,9 +4,8 @@ use super::error::Error;
 use super::{Command, Table, numbers};
 use crate::clients::waiters::{Reason, Wanted};
 use crate::clients::{Client, ClientKey};
-use crate::data::Bytes;
-use crate::data::Deadline;
 use crate::data::value::Type;
+use crate::data::{Bytes, Deadline, present};
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::state::State;
 
@@ -62,9 +61,10 @@ impl Context<'_> {
     ///
     /// # Errors
     ///
-    /// Never while a command runs; the error keeps a mistake of ours from becoming a panic.
+    /// Never: the client is present while its command runs. A build without debug assertions answers an error if
+    /// it is not.
     pub fn client(&mut self) -> Result<&mut Client, Error> {
-        self.state.clients.get_mut(self.client).ok_or(Error::NO_SUCH_CLIENT)
+        present(self.state.clients.get_mut(self.client)).ok_or(Error::NO_SUCH_CLIENT)
     }
 
     /// The rows of all commands.

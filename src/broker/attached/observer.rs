@@ -320,9 +320,9 @@ impl Observer {
         self.log.lock().database = Some(database);
     }
 
-    /// Looks at what was seen.
-    pub fn look<T>(&self, look: impl FnOnce(&Log) -> T) -> T {
-        look(&self.log.lock())
+    /// Reads the log.
+    pub fn with_log<T>(&self, read: impl FnOnce(&Log) -> T) -> T {
+        read(&self.log.lock())
     }
 
     /// Comes back when everything has been seen that has happened before.

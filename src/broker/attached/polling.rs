@@ -59,7 +59,7 @@ impl Server {
             }
             Condition::Published { channel, .. } => {
                 self.observer.catch_up().await?;
-                self.observer.look(|log| log.messages(channel).count())
+                self.observer.with_log(|log| log.messages(channel).count())
             }
             Condition::Clients { .. } => self.clients().await?.len(),
             Condition::Pending { stream, group, .. } => {

@@ -161,11 +161,11 @@ impl Server {
 
     pub async fn published(&self, channel: &[u8]) -> Result<Vec<Message>, RemoteError> {
         self.observer.catch_up().await?;
-        let messages: Vec<_> = self.observer.look(|log| log.messages(channel).cloned().collect());
+        let messages: Vec<_> = self.observer.with_log(|log| log.messages(channel).cloned().collect());
         let clients = if messages.is_empty() { Vec::new() } else { self.all_clients().await? };
         let peer = |source: &Option<Source>| {
             let Some(Source::Client(address)) = source else { return None };
-            if self.observer.look(|log| log.is_test(address)) {
+            if self.observer.with_log(|log| log.is_test(address)) {
                 return Some(Peer::the_test());
             }
             let client = clients.iter().find(|client| client.address == *address)?;
@@ -187,7 +187,7 @@ impl Server {
     }
 
     pub fn channels(&self) -> Vec<(Vec<u8>, usize)> {
-        self.observer.look(super::observer::Log::channels)
+        self.observer.with_log(super::observer::Log::channels)
     }
 
     pub async fn kill_clients(&self, filter: &Filter) -> Result<usize, RemoteError> {
@@ -207,7 +207,7 @@ impl Server {
         let sees = self.observer.sees_commands;
         self.observer.catch_up().await?;
         let clients = self.clients().await?;
-        let facts = |listed: &Listed| self.observer.look(|log| log.facts(&listed.address).cloned());
+        let facts = |listed: &Listed| self.observer.with_log(|log| log.facts(&listed.address).cloned());
         let before: Vec<_> = clients.iter().map(|client| facts(client).map(|facts| facts.number)).collect();
         self.observer.catch_up().await?;
         let clients = clients.into_iter().zip(before);
@@ -223,7 +223,7 @@ impl Server {
     /// What is printed when the test panics.
     pub fn last_commands(&self) -> String {
         let mut text = format!("the last commands in database {} of {}:\n", self.database, self.target);
-        self.observer.look(|log| {
+        self.observer.with_log(|log| {
             for line in log.last_commands() {
                 text.extend([line, "\n"]);
             }

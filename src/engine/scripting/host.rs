@@ -37,14 +37,14 @@ pub(in crate::engine) trait Host: Send + 'static {
     /// Which version of Redis is spoken.
     fn version(&self) -> Version;
 
-    /// Looks at a script that has run for some more instructions.
-    fn look(&mut self, run: &mut Run, called: &Called) -> Look;
+    /// Checks a script that has run for some more instructions.
+    fn check(&mut self, run: &mut Run, called: &Called) -> Checked;
 }
 
-/// What is to become of a script.
-pub(in crate::engine) enum Look {
+/// What a script does after it has been checked.
+pub(in crate::engine) enum Checked {
     /// It continues.
-    GoOn,
+    Continue,
     /// It ends with this error.
     End(String),
     /// It continues after other clients have been served and it has been checked again.
@@ -137,7 +137,7 @@ pub(in crate::engine) struct Run {
     pub instructions: u64,
     /// After how many it is ended where no shell looks at the clock.
     pub instructions_max: u64,
-    /// When it was looked at first, by the clock of the shell.
+    /// When it was checked first, by the clock of the shell.
     pub started: Option<Duration>,
     /// It loads a library.
     pub loads: bool,

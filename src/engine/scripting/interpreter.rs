@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{Registered, Registering};
-use super::host::{Access, Bounds, Failure, Host, Look, Place, Run, Slot};
+use super::host::{Access, Bounds, Failure, Host, Checked, Place, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::running::{Given, Kept, KeptFunctions, Running};
@@ -123,7 +123,7 @@ impl<H: Host> Interpreter<H> {
             sandbox.add(name, table)?;
         }
         let handler = handler(&sandbox, &slot)?;
-        look_now_and_then(&sandbox, &slot, bounds)?;
+        check_periodically(&sandbox, &slot, bounds)?;
         let running = Running::new(&sandbox, &handler)?;
         let mut loading = match purpose {
             Purpose::Scripts => None,
@@ -276,37 +276,37 @@ impl<H: Host> Interpreter<H> {
     }
 }
 
-/// Has a script looked at again and again, which may end it.
-fn look_now_and_then<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: Bounds) -> mlua::Result<()> {
+/// Has the host check scripts at regular intervals, which may end them.
+fn check_periodically<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: Bounds) -> mlua::Result<()> {
     let step = u32::try_from(bounds.instructions).unwrap_or(STEP).clamp(1, STEP);
     let asked = Arc::clone(slot);
-    let look = move |instructions: u64| {
+    let check = move |instructions: u64| {
         let host::Inside { host, run, called, .. } = &mut *asked.lock();
         run.instructions = run.instructions.saturating_add(instructions);
-        host.look(run, called)
+        host.check(run, called)
     };
     let ended = Arc::clone(slot);
-    let look = move |lua: &Lua, instructions: u64| {
-        let mut seen = look(instructions);
-        if let Look::ServeOthers(shell) = seen {
+    let check = move |lua: &Lua, instructions: u64| {
+        let mut checked = check(instructions);
+        if let Checked::ServeOthers(shell) = checked {
             shell.serve_others();
-            seen = look(0);
+            checked = check(0);
         }
-        match seen {
-            Look::End(text) => {
+        match checked {
+            Checked::End(text) => {
                 let place = place_of(lua, 0);
                 let ended_at = &mut ended.lock().run.ended_at;
                 *ended_at = ended_at.take().or(place);
                 Err(Thrown::Killed(text.into()).into())
             }
-            Look::GoOn | Look::ServeOthers(_) => Ok(()),
+            Checked::Continue | Checked::ServeOthers(_) => Ok(()),
         }
     };
-    let look = Arc::new(look);
-    sandbox.lua.set_app_data(Watch(look.clone()));
+    let check = Arc::new(check);
+    sandbox.lua.set_app_data(Watch(check.clone()));
     let triggers = HookTriggers::new().every_nth_instruction(step);
     sandbox.lua.set_global_hook(triggers, move |lua, _| {
-        look(lua, u64::from(step))?;
+        check(lua, u64::from(step))?;
         Ok(VmState::Continue)
     })
 }

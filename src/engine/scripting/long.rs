@@ -1,6 +1,6 @@
 //! Scripts that run long: other clients are answered meanwhile, and can end them.
 //!
-//! The interpreter asks the host again and again. Once a script has run for `busy-reply-threshold`
+//! The interpreter asks the host at regular intervals. Once a script has run for `busy-reply-threshold`
 //! the engine is lent: a thread that needs it locks the slot between two calls of the script, see [`Lent`].
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::{MappedMutexGuard, MutexGuard};
 
-use super::host::{Bounds, Called, Look, Run, Slot};
+use super::host::{Bounds, Called, Checked, Run, Slot};
 use crate::clients::ClientKey;
 use crate::engine::admission::check_allowed;
 use crate::engine::{Engine, Lent, Shell};
@@ -42,37 +42,37 @@ impl Engine {
         self.scripts.bounds = Bounds { instructions, memory };
     }
 
-    /// Looks at a script that runs.
-    pub(super) fn look_at_script(&mut self, run: &mut Run, called: &Called) -> Look {
+    /// Checks a script that runs.
+    pub(super) fn check_script(&mut self, run: &mut Run, called: &Called) -> Checked {
         let Some(shell) = &self.scripts.shell else {
             let limit = run.instructions_max;
             return if run.instructions < limit {
-                Look::GoOn
+                Checked::Continue
             } else if run.loads {
-                Look::End("ERR FUNCTION LOAD timeout".to_owned())
+                Checked::End("ERR FUNCTION LOAD timeout".to_owned())
             } else {
-                Look::End(format!("ERR Script ended by minibroker after {limit} instructions"))
+                Checked::End(format!("ERR Script ended by minibroker after {limit} instructions"))
             };
         };
         let uptime = shell.uptime();
         let lasted = uptime.saturating_sub(*run.started.get_or_insert(uptime));
         if self.state.busy.as_ref().is_some_and(|busy| busy.killed) {
-            return Look::End("ERR Script killed by user with SCRIPT KILL...".to_owned());
+            return Checked::End("ERR Script killed by user with SCRIPT KILL...".to_owned());
         }
         if shell.is_ending() {
-            return Look::End("ERR Script ended by minibroker, which stops or closes its client".to_owned());
+            return Checked::End("ERR Script ended by minibroker, which stops or closes its client".to_owned());
         }
         let threshold = Duration::from_millis(self.state.config.busy_reply_threshold);
         if let Some(longest) = shell.longest(threshold)
             && lasted >= longest
         {
             let longest = longest.as_millis();
-            return Look::End(format!(
+            return Checked::End(format!(
                 "ERR Script ended by minibroker after {longest} ms: it keeps the thread of its client"
             ));
         }
         if threshold.is_zero() || lasted < threshold {
-            return Look::GoOn;
+            return Checked::Continue;
         }
         let busy = self.state.busy.get_or_insert_with(|| {
             let function = called.function();
@@ -85,7 +85,7 @@ impl Engine {
             })
         });
         busy.lasted = lasted;
-        Look::ServeOthers(Arc::clone(shell))
+        Checked::ServeOthers(Arc::clone(shell))
     }
 
     /// A script has ended.

@@ -49,7 +49,7 @@ use crate::table::TABLE;
 use cache::Cache;
 use flags::ScriptFlags;
 use functions::Libraries;
-use host::{Access, Bounds, Called, Failure, Host, Look, Run, Slot};
+use host::{Access, Bounds, Called, Failure, Host, Checked, Run, Slot};
 use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
 
@@ -362,8 +362,8 @@ impl Host for Engine {
         self.state.config.compat
     }
 
-    fn look(&mut self, run: &mut Run, called: &Called) -> Look {
-        self.look_at_script(run, called)
+    fn check(&mut self, run: &mut Run, called: &Called) -> Checked {
+        self.check_script(run, called)
     }
 }
 

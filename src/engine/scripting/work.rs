@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use mlua::Lua;
 
-/// A script is looked at after this many instructions or steps: as redis-server does it.
+/// A script is checked after this many instructions or steps, as in redis-server.
 pub(super) const STEP: u32 = 100_000;
 
-type Look = dyn Fn(&Lua, u64) -> mlua::Result<()> + Send + Sync;
+type Check = dyn Fn(&Lua, u64) -> mlua::Result<()> + Send + Sync;
 
-/// Looks at the running script, which has run for this many more instructions. An error ends it.
+/// Checks the running script, which has run for this many more instructions. An error ends it.
 #[derive(Clone)]
-pub(super) struct Watch(pub Arc<Look>);
+pub(super) struct Watch(pub Arc<Check>);
 
 thread_local! {
-    /// The steps since the last look at the script that runs on this thread.
+    /// The steps since the last check of the script that runs on this thread.
     static DONE: Cell<usize> = const { Cell::new(0) };
 }
 
