@@ -6,8 +6,8 @@
 //! cargo bench --bench parts -- --quick
 //! ```
 //!
-//! redis-protocol stands beside our parser and writer in its cheapest form, the one that copies nothing. What a
-//! request costs over a socket, next to real servers, is the load bench's.
+//! Our parser and writer are compared with redis-protocol in its fastest form, which copies nothing. The load bench
+//! measures what a request costs over a socket, beside real servers.
 
 mod driven;
 
@@ -114,7 +114,7 @@ fn recorded() -> Driven {
     driven
 }
 
-/// What is there before.
+/// The data before the first command.
 const FILL: [&[&str]; 8] = [
     &["SET", "key", MESSAGE],
     &["HSET", "session", "user", MESSAGE, "room", MESSAGE],
@@ -126,7 +126,7 @@ const FILL: [&[&str]; 8] = [
     &["MSET", "one", MESSAGE, "two", MESSAGE, "three", MESSAGE],
 ];
 
-/// Commands that leave everything at the size that it has; those of a pair come in turns.
+/// Commands that do not change the size of any value; those of a pair are sent in turns.
 const COMMANDS: [(&str, &[&[&str]]); 25] = [
     ("PING", &[&["PING"]]),
     ("SET", &[&["SET", "key", MESSAGE]]),
@@ -190,7 +190,7 @@ fn crowd(new: NewDriven, size: usize) -> Driven {
     driven
 }
 
-/// What grows with the clients that wait for a message or an element, or with the patterns that it is compared with.
+/// The cost of a message or an element with many clients that wait for it, and of a channel with many patterns.
 fn crowds(c: &mut Criterion) {
     let mut group = c.benchmark_group("crowd");
     let publish = request(&["PUBLISH", "chat", MESSAGE]);
@@ -209,7 +209,7 @@ fn crowds(c: &mut Criterion) {
         }
     }
     group.throughput(Throughput::Elements(1));
-    // Where a pattern has its star decides what can be known about the channels that it does not match.
+    // A pattern with a prefix can be skipped by that prefix; one that begins with a star cannot.
     for (kind, other) in [("prefix", "room:{}:*"), ("suffix", "*:room:{}")] {
         for patterns in [1, 10, 100, 1_000, 10_000] {
             group.bench_function(format!("PUBLISH past {patterns} patterns with a {kind}"), |b| {
@@ -318,7 +318,7 @@ fn start(c: &mut Criterion) {
     let ping = request(&["PING"]);
     let mut each = Vec::new();
     group.bench_function("Broker::start() to first PONG", |b| {
-        // The end of the broker is not part of it.
+        // The time that it takes to drop the broker does not count.
         b.iter_custom(|iterations| {
             let mut taken = Duration::ZERO;
             for _ in 0..iterations {
@@ -335,7 +335,7 @@ fn start(c: &mut Criterion) {
             taken
         });
     });
-    // What others do on the machine makes some of them slow, and with them the mean.
+    // Other processes on the machine make some of them slow, and with them the mean.
     each.sort_unstable();
     if let Some(median) = each.get(each.len() / 2) {
         println!("the median of {} starts: {median:?}", each.len());

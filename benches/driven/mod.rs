@@ -9,14 +9,14 @@ use minibroker::internal::data::Time;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::{Parser, Protocol, Reply};
 
-/// When everything happens.
+/// The time of all requests.
 pub const NOW: Time = Time::from_micros(1_700_000_000_000_000);
 
 /// An engine, with the buffers that the shell would have.
 pub struct Driven {
     pub engine: Engine,
     parser: Parser,
-    /// What the last client has got.
+    /// The output of the last client.
     pub out: Vec<u8>,
     dirty: Vec<ClientKey>,
 }

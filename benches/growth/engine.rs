@@ -1,8 +1,8 @@
-//! Collections through the engine alone, from a thousand elements to a million: the time of each command that is to
-//! be flat or logarithmic.
+//! Collections through the engine alone, from a thousand elements to a million: the time of each command that has to
+//! be constant or logarithmic.
 //!
-//! What takes as long as the collection is large for redis-server, too, is not here: LINSERT, LREM and LPOS
-//! of an element far from the end, whole reads.
+//! Commands that are linear in redis-server too are left out: LINSERT, LREM and LPOS of an element far from the end,
+//! and reads of a whole collection.
 
 use std::time::Instant;
 
@@ -16,18 +16,18 @@ const SMOKE_SIZES: [usize; 2] = [1_000, 64_000];
 const AT_ONCE: usize = 64;
 /// How often that is measured; the median counts.
 const BATCHES: usize = 51;
-/// How many elements one command brings in the beginning.
+/// How many elements one command adds when a collection is filled.
 const IN_ONE: usize = 100;
 
 /// What is measured: a collection of any size, and commands that leave it at that size.
 struct Kind {
     name: &'static str,
-    /// What one command brings that fills the collection, with `IN_ONE` elements from this number on.
+    /// The commands that add `IN_ONE` elements to the collection, from this number on.
     fill: fn(usize) -> Vec<Vec<String>>,
     operations: &'static [Operation],
 }
 
-/// Commands that are sent together, written as in redis-cli. `{any}` is the number of an element that there is,
+/// Commands that are sent together, written as in redis-cli. `{any}` is the number of an element that exists,
 /// always the same within the operation; `{other}` is another; `{end}` the number of the last; `{len}` how many there
 /// are; `{new}` a number that grows.
 type Operation = &'static str;
@@ -36,14 +36,14 @@ fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-/// One command: `name k`, and for each number from `from` on what `element` makes of it.
+/// One command: `name k`, and for each number from `from` on the result of `element`.
 fn fill(name: &str, from: usize, element: impl Fn(usize) -> String) -> Vec<Vec<String>> {
     let mut command = words(&format!("{name} k"));
     command.extend((from..from + IN_ONE).flat_map(|number| words(&element(number))));
     vec![command]
 }
 
-/// The score of a member: not in the order in which they come.
+/// The score of a member: not in the order of insertion.
 fn score(number: usize) -> usize {
     number.wrapping_mul(7919) % 1_000_003
 }
@@ -228,15 +228,15 @@ fn columns(numbers: impl Iterator<Item = f64>) -> String {
     numbers.map(|number| format!("{number:>10.0}")).collect::<Vec<_>>().concat()
 }
 
-/// Measures what is wanted; false if something grows beyond what caches explain.
+/// Measures what is selected; false if something grows by more than caches explain.
 #[allow(clippy::cast_precision_loss)]
-pub fn run(wants: impl Fn(&str) -> bool, smoke: bool) -> bool {
+pub fn run(is_selected: impl Fn(&str) -> bool, smoke: bool) -> bool {
     let sizes: &[usize] = if smoke { &SMOKE_SIZES } else { &SIZES };
     let growth = sizes[sizes.len() - 1] as f64 / sizes[0] as f64;
-    // Between what caches cost and what a walk through everything would.
+    // Between the cost of cache misses and that of a linear operation.
     let limit = growth.powf(0.6);
     let mut is_flat = true;
-    for kind in KINDS.iter().filter(|kind| wants(kind.name)) {
+    for kind in KINDS.iter().filter(|kind| is_selected(kind.name)) {
         let mut benches: Vec<Bench> = sizes.iter().map(|size| Bench::new(kind, *size)).collect();
         let header = columns(sizes.iter().map(|size| *size as f64));
         println!("\n{:<60}{header}    ns, growth", format!("engine alone: {}", kind.name));
@@ -244,7 +244,7 @@ pub fn run(wants: impl Fn(&str) -> bool, smoke: bool) -> bool {
             let mut times: Vec<f64> = benches.iter_mut().map(|bench| bench.measure(operation)).collect();
             let grown = |times: &[f64]| times[times.len() - 1] / times[0];
             if grown(&times) > limit {
-                // Once more, as another process may have used the machine.
+                // It is measured again, as another process may have used the CPU.
                 times = benches.iter_mut().map(|bench| bench.measure(operation)).collect();
             }
             let columns = columns(times.iter().copied());

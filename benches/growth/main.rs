@@ -1,4 +1,4 @@
-//! How the price of an operation grows with the size of what it works on, or beside.
+//! How the cost of an operation grows with the size of the collection, or the number of clients and subscriptions.
 //!
 //! ```text
 //! cargo bench --bench growth                # everything, some minutes
@@ -14,7 +14,7 @@
 mod driven;
 mod engine;
 mod server_side;
-// The load bench uses more of it.
+// The load bench uses the rest of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../servers/mod.rs"]
 mod servers;
@@ -24,15 +24,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let smoke = arguments.iter().any(|argument| argument == "--smoke" || argument == "--test");
-    let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let wants = |part: &str, name: &str| {
-        wanted.is_empty() || wanted.iter().any(|wanted| *wanted == part || name.contains(wanted.as_str()))
+    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let is_selected = |part: &str, name: &str| {
+        filters.is_empty() || filters.iter().any(|filter| *filter == part || name.contains(filter.as_str()))
     };
-    let ran = server_side::run(|name| wants("servers", name), smoke);
-    let is_flat = engine::run(|name| wants("engine", name), smoke);
+    let ran = server_side::run(|name| is_selected("servers", name), smoke);
+    let is_flat = engine::run(|name| is_selected("engine", name), smoke);
     if let Err(error) = &ran {
         eprintln!("growth: {error}");
     }
-    // The short run is there to see that every command still works: no judgement rests on a moment's times.
+    // A short run only shows that every command works: its times are too short to judge.
     if ran.is_err() || (!is_flat && !smoke) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -1,5 +1,5 @@
-//! Crowds and collections on real servers: what one request or delivery costs in CPU time, and what one more
-//! connection, subscription or element costs in memory.
+//! Many clients and large collections on real servers: the CPU time of one request or delivery, and the memory of one
+//! more connection, subscription or element.
 //!
 //! Each server is a process of its own for each case, which grows from size to size.
 
@@ -11,19 +11,19 @@ use crate::servers::{Buffer, Connection, Program, Server, allow_files, lines, re
 const MESSAGE: &str = "a message of the usual length: hi";
 /// How many requests are sent at once where they are cheap.
 const PIPELINE: usize = 64;
-/// How many subscriptions or elements one request brings.
+/// How many subscriptions or elements one request adds.
 const IN_ONE: usize = 100;
-/// How many messages are sent at once to a crowd: as many for a small one as for a large one.
+/// How many messages are published at once, to few subscribers as to many.
 const MESSAGES: usize = 8;
-/// Each size is measured so often; the median counts.
+/// Each size is measured this many times; the median counts.
 const SLICES: usize = 5;
 
-/// What grows, and what is asked meanwhile.
+/// What grows, and the requests that are measured.
 trait Case {
     /// Makes it larger.
     fn grow(&mut self, server: &Server, from: usize, to: usize) -> io::Result<()>;
 
-    /// Asks once; returns how much the server did.
+    /// Sends requests once; returns how much the server did.
     fn step(&mut self, size: usize) -> io::Result<u64>;
 }
 
@@ -43,12 +43,11 @@ const ITEMS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// The sizes of a short run.
 const SMOKE_SIZES: [usize; 2] = [20, 100];
 
-/// Patterns that do not match the channel `load`: as a chat would have them, and such that nothing is known of a
-/// channel's beginning.
+/// Patterns that do not match the channel `load`: those of a chat, and those that begin with a star.
 const PATTERNS: [(&str, &str); 2] = [("room:{}:*", "that begin alike"), ("*:room:{}", "that begin with *")];
 
-/// What is asked of a collection. `{new}` is a number that grows, `{any}` is an entry that there is, and `{last}` the
-/// tenth from the end. How many lines the answers have, too.
+/// The commands on a collection, and how many lines their answers have. `{new}` is a number that grows, `{any}` is an
+/// entry that exists, and `{last}` the tenth from the end.
 type Operation = (&'static str, usize);
 
 const QUEUE: Operation = ("RPUSH k {message} ; LPOP k", 3);
@@ -110,12 +109,12 @@ fn collection(name: &str, fill: &'static str, element: fn(usize) -> String, oper
     Kind { name: format!("{name}: {}", operation.0), sizes: &ITEMS, one: "element", new }
 }
 
-/// Measures what is wanted, on all servers.
-pub fn run(wants: impl Fn(&str) -> bool, smoke: bool) -> io::Result<()> {
+/// Measures what is selected, on all servers.
+pub fn run(is_selected: impl Fn(&str) -> bool, smoke: bool) -> io::Result<()> {
     allow_files();
     let programs = Program::all();
     let slice = Duration::from_millis(if smoke { 5 } else { 100 });
-    for kind in kinds().iter().filter(|kind| wants(&kind.name)) {
+    for kind in kinds().iter().filter(|kind| is_selected(&kind.name)) {
         let sizes = if smoke { &SMOKE_SIZES } else { kind.sizes };
         head(&kind.name, sizes, kind.one);
         for program in &programs {
@@ -139,7 +138,7 @@ fn line(server: &str, times: &[f64], bytes: Option<f64>) {
     println!("{server:<20}{times}    {growth:>5.1} {bytes:>10}");
 }
 
-/// The CPU time at each size, and the memory of one more of what grows.
+/// The CPU time at each size, and the memory of one more connection, subscription or element.
 #[allow(clippy::cast_precision_loss)]
 fn measure(
     kind: &Kind,
@@ -193,7 +192,7 @@ fn message_lines() -> usize {
     lines(&request(["message", "load", MESSAGE]))
 }
 
-/// A publisher, and those who get each of its messages.
+/// A publisher, and the subscribers that get each of its messages.
 struct Subscribers {
     publisher: Client,
     subscribers: Vec<Connection>,
@@ -259,7 +258,7 @@ impl Case for Others {
     }
 }
 
-/// One client that asks, and many that do not.
+/// One client that sends requests, and many that are idle.
 struct Idle {
     busy: Client,
     idle: Vec<Connection>,

@@ -1,4 +1,4 @@
-//! On what and when something was measured.
+//! When and on which machine something was measured.
 
 use std::fs;
 use std::process::Command;

@@ -4,7 +4,7 @@
 //! cargo bench --bench load                        # everything, some ten minutes
 //! cargo bench --bench load -- ping fan-out        # the work whose name contains one of these
 //! cargo bench --bench load -- --rounds 15         # more rounds, steadier medians
-//! cargo bench --bench load -- --smoke             # everything once for a moment: does it run?
+//! cargo bench --bench load -- --smoke             # a short run of everything, which shows that it runs
 //! cargo bench --bench load -- --redis-benchmark   # the programs that come with the servers load them
 //! cargo bench --bench load -- --markdown FILE --svg FILE
 //! cargo bench --bench load -- --beside /tmp/minibroker-before set   # another build as a further column
@@ -30,13 +30,13 @@ use report::{Column, Report};
 use servers::{Program, Server};
 use work::{Effort, Work};
 
-/// Loads minibroker and the real servers of this machine in turns, and reports what that costs them.
+/// Loads minibroker and the real servers of this machine in turns, and reports the cost.
 // Each is a flag of its own.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Parser)]
 #[command(name = "load")]
 struct Options {
-    /// The work to do, by a part of its name; all of it unless said
+    /// The work to do, by a part of its name; all of it by default
     filters: Vec<String>,
     /// How often each server gets each work; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
@@ -44,13 +44,13 @@ struct Options {
     /// How long a server is loaded at a time
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 150)]
     slice: u64,
-    /// Everything once for a moment: does it run?
+    /// A short run of everything, which shows that it runs
     #[arg(long)]
     smoke: bool,
     /// List the work and do nothing
     #[arg(long)]
     list: bool,
-    /// Let redis-benchmark and valkey-benchmark load the servers instead, with all of their default tests
+    /// Load the servers with redis-benchmark and valkey-benchmark instead, with all of their default tests
     #[arg(long)]
     redis_benchmark: bool,
     /// How many requests of each test redis-benchmark sends
@@ -65,7 +65,7 @@ struct Options {
     /// Write a plot to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// What cargo says when it measures; without it (`cargo test --benches`) the run is for a moment
+    /// What `cargo bench` passes; without it (`cargo test --benches`) the run is short
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
 
 /// False if some work failed.
 fn run(options: &Options) -> io::Result<bool> {
-    let works = Work::all().into_iter().filter(|work| options.wants(work));
+    let works = Work::all().into_iter().filter(|work| options.selects(work));
     if options.list {
         works.for_each(|work| println!("{}", work.name()));
         return Ok(true);
@@ -136,7 +136,7 @@ fn load(
     eprintln!("{} ...", work.name());
     for round in 0..rounds.min(work.rounds_max()) {
         for turn in 0..servers.len() {
-            // Whoever comes first in one round comes last in another.
+            // The server that is first in one round is last in another.
             let at = (turn + round) % servers.len();
             if !work.is_for(servers[at].kind) {
                 continue;
@@ -175,7 +175,7 @@ impl Options {
         }
     }
 
-    fn wants(&self, work: &Work) -> bool {
+    fn selects(&self, work: &Work) -> bool {
         let name = work.name().to_lowercase();
         let mut filters = self.filters.iter();
         self.filters.is_empty() || filters.any(|filter| name.contains(&filter.to_lowercase()))

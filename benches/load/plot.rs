@@ -1,7 +1,7 @@
 //! The plot: bars of CPU time, redis-server being 1.
 //!
-//! Written by hand, as it is some rectangles and words. The colours are legible on white and on black, and there is no
-//! background.
+//! Written without a library, as it has only rectangles and text. The colours are legible on white and on black, and
+//! there is no background.
 
 use std::fmt::Write;
 
@@ -14,8 +14,8 @@ const LEFT: f64 = 34.0;
 const PANEL: f64 = 150.0;
 const HEAD: f64 = 46.0;
 const LABELS: f64 = 34.0;
-/// The top of the scale; what is higher is cut off, and says so.
-const MOST: f64 = 1.5;
+/// The top of the scale; a higher bar is cut off and shows its value.
+const SCALE_MAX: f64 = 1.5;
 const OURS: &str = "#e8590c";
 /// From the oldest server to the newest.
 const OTHERS: [&str; 3] = ["#868e96", "#4c8dd6", "#7d6bd0"];
@@ -24,11 +24,11 @@ const INK: &str = "#7d8590";
 const BOUND: &str = "#2b8a3e";
 const DOTS: &str = " stroke-dasharray=\"2 4\"";
 
-/// Words below each other, and the bars above them: a server, and what it takes where redis-server takes 1.
+/// A label of two lines, and the bars above it: a server, and its CPU time relative to redis-server.
 struct Group {
     label: [String; 2],
     bars: Vec<(usize, f64)>,
-    /// What the loop takes that only counts bytes.
+    /// The relative CPU time of the bare loop.
     bound: Option<f64>,
 }
 
@@ -97,7 +97,7 @@ fn legend(svg: &mut String, report: &Report, y: f64) {
 #[allow(clippy::cast_precision_loss)]
 fn panel(svg: &mut String, groups: &[Group], top: f64) {
     let bottom = top + PANEL;
-    let at = |value: f64| bottom - value.min(MOST) / MOST * PANEL;
+    let at = |value: f64| bottom - value.min(SCALE_MAX) / SCALE_MAX * PANEL;
     for (value, dash) in [(0.0, DOTS), (0.5, DOTS), (1.0, ""), (1.5, DOTS)] {
         let y = at(value);
         let _ = writeln!(
@@ -113,8 +113,8 @@ fn panel(svg: &mut String, groups: &[Group], top: f64) {
         let left = LEFT + number as f64 * step;
         let width = (step * 0.8 / group.bars.len() as f64).min(18.0);
         let from = left + (step - width * group.bars.len() as f64) / 2.0;
-        for (place, (server, value)) in group.bars.iter().enumerate() {
-            let (x, y) = (from + place as f64 * width, at(*value));
+        for (index, (server, value)) in group.bars.iter().enumerate() {
+            let (x, y) = (from + index as f64 * width, at(*value));
             let _ = writeln!(
                 svg,
                 "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\"/>",
@@ -122,8 +122,8 @@ fn panel(svg: &mut String, groups: &[Group], top: f64) {
                 bottom - y,
                 color(*server)
             );
-            // Our own figure is said, and so is what is cut off.
-            if *server == 0 || *value > MOST {
+            // Our own figure is printed, and so is that of a bar that is cut off.
+            if *server == 0 || *value > SCALE_MAX {
                 let _ = writeln!(
                     svg,
                     "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"9\" text-anchor=\"end\">{value:.2}</text>",
@@ -162,10 +162,10 @@ fn servers(report: &Report) -> impl Iterator<Item = usize> {
     columns.filter(|(_, column)| has_bars(column.kind)).map(|(at, _)| at)
 }
 
-/// What a server takes for some work where redis-server takes 1.
+/// The CPU time of a server for some work, relative to redis-server.
 fn relative(report: &Report, work: &Work, server: usize) -> Option<f64> {
     let of = |server| report.median(&work.name(), server, Figure::CpuMicros);
-    // The first real server is the one that machines have installed.
+    // The first real server is redis-server.
     Some(of(server)? / of(1)?)
 }
 

@@ -1,7 +1,7 @@
 //! redis-benchmark and valkey-benchmark with all that they test by default, on every server.
 //!
-//! They spend more on a request than the servers do without a pipeline, so their figures are similar for all servers;
-//! that every test runs through is the point.
+//! Without a pipeline they spend more on a request than the servers do, so their figures are similar for all servers.
+//! What counts is that every test runs to its end.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -60,7 +60,7 @@ struct Test {
     figures: Vec<(Figure, f64)>,
 }
 
-/// Takes over the figures; returns which tests there were.
+/// Adds the figures to the report; returns the names of the tests.
 fn add(
     report: &mut Report,
     name: &str,
@@ -94,12 +94,12 @@ fn bench(path: &Path, server: &Server, requests: usize, pipeline: usize) -> io::
         .output()?;
     server.settle();
     let used = server.cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    let error = said.lines().find(|line| line.contains("rror")).map(|line| {
-        // Some echo the whole request.
+    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let error = printed.lines().find(|line| line.contains("rror")).map(|line| {
+        // Some errors repeat the whole request.
         line.chars().take(120).collect()
     });
-    let tests: Vec<_> = said.lines().filter_map(test).collect();
+    let tests: Vec<_> = printed.lines().filter_map(test).collect();
     if tests.is_empty() {
         return Err(io::Error::other(error.unwrap_or_else(|| format!("it ended with {}", output.status))));
     }

@@ -55,7 +55,7 @@ pub struct Column {
     pub kind: Kind,
 }
 
-/// The work of all servers.
+/// The figures of all servers.
 pub struct Report {
     columns: Vec<Column>,
     rows: Vec<Row>,
@@ -63,14 +63,14 @@ pub struct Report {
     failed: bool,
 }
 
-/// What some work came to.
+/// The figures of some work.
 struct Row {
     work: String,
-    /// What it belongs to in the summary.
+    /// The line of the summary that it belongs to.
     family: Option<String>,
     /// The ratios to the best of the real servers that are aimed for.
     aims: Vec<(Figure, f64)>,
-    /// By server: what the rounds came to.
+    /// By server: the figures of the rounds.
     slices: Vec<Vec<(Figure, f64)>>,
 }
 
@@ -97,7 +97,7 @@ impl Report {
         self.rows[at].slices[server].extend(figures);
     }
 
-    /// Something that the table does not say.
+    /// Adds a line below the table.
     pub fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
@@ -123,7 +123,7 @@ impl Report {
         self.rows.iter().find(|row| row.work == work)?.median(server, figure)
     }
 
-    /// A server's figure next to the best of the real servers.
+    /// A server's figure, relative to the best of the real servers.
     fn ratio(&self, row: &Row, server: usize, figure: Figure) -> Option<f64> {
         let real = (0..self.columns.len()).filter(|server| self.columns[*server].kind == Kind::Real);
         let others = real.filter_map(|server| row.median(server, figure));
@@ -208,7 +208,7 @@ impl Row {
     }
 }
 
-/// A table whose columns stand below each other in plain text as well.
+/// A table whose columns are aligned in plain text as well.
 fn markdown(head: &[String], lines: &[Vec<String>]) -> String {
     let width = |at: usize| {
         let cells = std::iter::once(head).chain(lines.iter().map(Vec::as_slice));
@@ -218,7 +218,7 @@ fn markdown(head: &[String], lines: &[Vec<String>]) -> String {
     let mut table = String::new();
     let mut row = |cells: &[String]| {
         for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            // Words to the left, numbers to the right.
+            // Text to the left, numbers to the right.
             let padded = if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
             let _ = write!(table, "| {padded} ");
         }

@@ -1,7 +1,7 @@
 //! The bare loop: epoll, one read and one write, and nothing between them.
 //!
-//! It is the bound that no server on this kernel gets below without other ways to reach sockets: a process of its own
-//! that looks at no byte of a request. Each connection is given once how long its requests are and what to answer
+//! It is the lower bound for every server that uses sockets in this way: a process of its own that reads no byte of a
+//! request. A setup request tells each connection how long its requests are and what their answers are
 //! (see [`Answer`]); then bytes are counted and answers copied.
 
 use std::collections::HashMap;
@@ -20,9 +20,8 @@ pub const FLAG: &str = "--bare-loop";
 /// As much as a pipeline of 64 brings with values of 1 KB.
 const READ_SIZE: usize = 64 * 1024;
 const LISTENER: u64 = u64::MAX;
-/// Begins what is no request but tells the loop what to do. A number of bytes of `LENGTH_DIGITS` digits follows, and
-/// so many bytes.
-const ORDER: u8 = b'!';
+/// The first byte of a setup request. Its length follows, in `LENGTH_DIGITS` digits, and its body.
+const SETUP: u8 = b'!';
 const LENGTH_DIGITS: usize = 8;
 
 /// What the loop does with one request.
@@ -54,17 +53,17 @@ impl Answer {
 }
 
 impl Connection {
-    /// Tells the loop what to answer on this connection, in turn, and what group the connection is in.
-    pub fn order(&mut self, group: &str, answers: &[Answer], buffer: &mut Buffer) -> io::Result<()> {
+    /// Sets the answers on this connection, in turn, and the group that the connection is in.
+    pub fn set_up(&mut self, group: &str, answers: &[Answer], buffer: &mut Buffer) -> io::Result<()> {
         let mut body = bulk(group);
         body.extend(answers.iter().flat_map(Answer::encode));
-        let mut order = format!("{}{:0LENGTH_DIGITS$}", char::from(ORDER), body.len()).into_bytes();
-        order.extend(body);
-        self.ask(&order, 1, buffer)
+        let mut setup = format!("{}{:0LENGTH_DIGITS$}", char::from(SETUP), body.len()).into_bytes();
+        setup.extend(body);
+        self.ask(&setup, 1, buffer)
     }
 }
 
-/// Reads an order: the group, and the answers.
+/// Reads a setup request: the group, and the answers.
 fn decode(mut body: &[u8]) -> Option<(String, Vec<Answer>)> {
     let mut next = move || {
         let end = body.iter().position(|byte| *byte == b'\n')?;
@@ -84,7 +83,7 @@ fn decode(mut body: &[u8]) -> Option<(String, Vec<Answer>)> {
     Some((group, answers))
 }
 
-/// Serves on this port for ever.
+/// Serves on this port until the process is killed.
 pub fn serve(port: u16) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;
@@ -122,7 +121,7 @@ impl Peers {
         Ok(())
     }
 
-    /// What epoll has reported of a connection.
+    /// Handles what epoll has reported for a connection.
     fn turn(&mut self, key: usize, is_readable: bool, buffer: &mut [u8]) -> io::Result<()> {
         let Some(peer) = self.all.get_mut(key) else { return Ok(()) };
         let mut pushed = Vec::new();
@@ -157,19 +156,19 @@ impl Peers {
     }
 }
 
-/// Who gets what, and how often.
+/// A group, the bytes that it gets, and how many times.
 type Push = (String, Vec<u8>, usize);
 
 struct Peer {
     stream: TcpStream,
     group: Option<String>,
     answers: Vec<Answer>,
-    /// Whose turn it is.
+    /// The next answer.
     at: usize,
-    /// How much has come of the next request.
-    come: usize,
-    /// What has come of an order.
-    order: Vec<u8>,
+    /// How many bytes of the next request have been received.
+    received: usize,
+    /// What has been received of a setup request.
+    setup: Vec<u8>,
     out: Vec<u8>,
     sent: usize,
     /// True if epoll reports when there is room to write.
@@ -183,8 +182,8 @@ impl Peer {
             group: None,
             answers: vec![Answer::ping()],
             at: 0,
-            come: 0,
-            order: Vec::new(),
+            received: 0,
+            setup: Vec::new(),
             out: Vec::new(),
             sent: 0,
             waits_for_room: false,
@@ -198,15 +197,15 @@ impl Peer {
             Ok(count) => count,
             Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
         };
-        let ordered = !self.order.is_empty() || (self.come == 0 && buffer[0] == ORDER);
-        if ordered {
-            self.order.extend_from_slice(&buffer[..count]);
-            self.obey();
+        let is_setup = !self.setup.is_empty() || (self.received == 0 && buffer[0] == SETUP);
+        if is_setup {
+            self.setup.extend_from_slice(&buffer[..count]);
+            self.apply_setup();
             return true;
         }
-        self.come += count;
-        while let Some(answer) = self.answers.get(self.at).filter(|answer| answer.request <= self.come) {
-            self.come -= answer.request;
+        self.received += count;
+        while let Some(answer) = self.answers.get(self.at).filter(|answer| answer.request <= self.received) {
+            self.received -= answer.request;
             self.at = (self.at + 1) % self.answers.len();
             self.out.extend_from_slice(&answer.reply);
             if let Some((group, bytes)) = &answer.push {
@@ -219,9 +218,9 @@ impl Peer {
         true
     }
 
-    /// Carries out a setup request as soon as all of it has come.
-    fn obey(&mut self) {
-        let Some((head, body)) = self.order.split_at_checked(1 + LENGTH_DIGITS) else { return };
+    /// Carries out a setup request as soon as all of it has been received.
+    fn apply_setup(&mut self) {
+        let Some((head, body)) = self.setup.split_at_checked(1 + LENGTH_DIGITS) else { return };
         let length = std::str::from_utf8(&head[1..]).ok().and_then(|digits| digits.parse().ok());
         if length.is_some_and(|length: usize| body.len() < length) {
             return;
@@ -232,9 +231,9 @@ impl Peer {
                 self.group = (!group.is_empty()).then_some(group);
                 self.out.extend_from_slice(b"+OK\r\n");
             }
-            None => self.out.extend_from_slice(b"-ERR order not understood\r\n"),
+            None => self.out.extend_from_slice(b"-ERR setup not understood\r\n"),
         }
-        self.order.clear();
+        self.setup.clear();
     }
 
     /// Writes the pending output; false if the connection has ended.

@@ -9,14 +9,14 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A server that does not answer for so long has failed.
+/// A server that does not answer within this time has failed.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const READ_SIZE: usize = 256 * 1024;
 
 /// One connection to a server.
 pub struct Connection {
     stream: TcpStream,
-    /// How many lines of answers have come that have not been taken yet.
+    /// How many lines of answers have been received but not taken yet.
     ahead: usize,
     /// True if the next byte begins a line.
     at_line: bool,
@@ -89,7 +89,7 @@ pub fn bulk(text: &str) -> Vec<u8> {
 
 /// How many lines there are.
 pub fn lines(bytes: &[u8]) -> usize {
-    // Compilers make wide instructions of it.
+    // Compilers vectorize it.
     #[allow(clippy::naive_bytecount)]
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -14,7 +14,7 @@ use super::client::{Buffer, Connection, request};
 
 /// How long a server may take to answer its first PING.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long is waited between two attempts to connect to a server that starts.
+/// The time between two attempts to connect to a server that starts.
 const START_STEP: Duration = Duration::from_micros(100);
 
 /// More than any work has.
@@ -36,14 +36,14 @@ pub enum Kind {
     Real,
     /// Another build of minibroker.
     Beside,
-    /// The loop that only counts bytes: no server, but what the kernel alone costs.
+    /// The bare loop: the cost of the kernel alone.
     Bare,
 }
 
-/// Lets this process and those that it starts have as many files as the system allows at most.
+/// Raises the limit of open files to the maximum of the system, for this process and those that it starts.
 pub fn allow_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // With fewer files the work that needs more of them fails, and says so.
+    // Where the limit stays low, the work that needs more files fails with an error.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
@@ -133,8 +133,8 @@ fn installed(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// `Redis server v=7.0.15 sha=...` as `redis 7.0.15`, `redis-benchmark 7.0.15` as it is; the name of the file if it
-/// says something else.
+/// `Redis server v=7.0.15 sha=...` as `redis 7.0.15`, `redis-benchmark 7.0.15` as it is; the name of the file if
+/// there is no version in the output.
 fn version(path: &Path) -> String {
     let output = Command::new(path).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8_lossy(&output);
@@ -184,7 +184,7 @@ impl Server {
     /// Waits until the server is idle, so that the end of one piece of work does not disturb the next.
     pub fn settle(&self) {
         const STEP: Duration = Duration::from_millis(2);
-        // A server that is never idle is measured all the same.
+        // A server that is never idle is measured anyway.
         let mut before = self.cpu();
         for _ in 0..500 {
             thread::sleep(STEP);

@@ -1,4 +1,4 @@
-//! Somebody who asks now and then, while others keep the server as busy as they can.
+//! A client that sends a request now and then, while others keep the server as busy as they can.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use super::pubsub::{DELIVERIES_MAX, FanOut};
 use super::{Effort, Load, MESSAGE, Outcome, drive, percentiles};
 use crate::servers::{Answer, Buffer, Connection, Kind, Server, lines, request};
 
-/// How often the bystander asks.
+/// The interval between the PINGs of the bystander.
 const PING_EVERY: Duration = Duration::from_millis(1);
 /// Enough PINGs that one in a hundred is several of them.
 const SLICES: u32 = 4;
@@ -16,11 +16,11 @@ const SLICES: u32 = 4;
 /// server reads at once.
 const PIPELINE: usize = 500;
 const UNDER_WAY: usize = 8;
-/// How large the messages are to the one who does not read, and how many go at once.
+/// How large the messages to the subscriber are that does not read, and how many are published at once.
 const LARGE_MESSAGE: usize = 1024;
 const BATCH: usize = 64;
-/// After this many bytes there is a new subscriber: servers have cut off the last one, after 32 MB beside what the
-/// system keeps.
+/// After this many bytes there is a new subscriber: servers have cut off the last one, after 32 MB beyond the
+/// socket buffers.
 const RENEWED_AFTER: usize = 48 * 1024 * 1024;
 
 /// Beside messages to a crowd.
@@ -34,7 +34,7 @@ pub fn endless_pipeline(server: &Server, effort: &Effort) -> Outcome {
     let mut connection = Connection::open(server.address)?;
     let set = request(["SET", "load", MESSAGE]);
     if server.kind == Kind::Bare {
-        connection.order("", &[Answer::new(&set, "+OK\r\n")], &mut buffer)?;
+        connection.set_up("", &[Answer::new(&set, "+OK\r\n")], &mut buffer)?;
     }
     bystander(server, effort, Pipeline { connection, batch: set.repeat(PIPELINE), buffer })
 }
@@ -48,7 +48,7 @@ pub fn slow_subscriber(server: &Server, effort: &Effort) -> Outcome {
     let mut buffer = Buffer::new();
     if server.kind == Kind::Bare {
         let push = Some((channel.into(), request(["message", channel, &message])));
-        publisher.order("", &[Answer { push, ..Answer::new(&publish, ":1\r\n") }], &mut buffer)?;
+        publisher.set_up("", &[Answer { push, ..Answer::new(&publish, ":1\r\n") }], &mut buffer)?;
     }
     let mut load =
         Slow { server, publisher, subscriber: None, sent: 0, batch: publish.repeat(BATCH), buffer };
@@ -56,7 +56,7 @@ pub fn slow_subscriber(server: &Server, effort: &Effort) -> Outcome {
     bystander(server, effort, load)
 }
 
-/// How long a client waits for PONG that has nothing to do with the others.
+/// How long a client that has nothing to do with the others waits for PONG.
 fn bystander(server: &Server, effort: &Effort, mut load: impl Load) -> Outcome {
     let mut bystander = Connection::open(server.address)?;
     let over = AtomicBool::new(false);
@@ -70,8 +70,8 @@ fn bystander(server: &Server, effort: &Effort, mut load: impl Load) -> Outcome {
     Ok(percentiles(times.map_err(|_| io::Error::other("the bystander panicked"))??))
 }
 
-/// Sends PING at fixed times. While a client is kept waiting the next times pass: those PINGs count as well, from when
-/// they would have been sent, so a client that is kept waiting asks no less often than others.
+/// Sends PING at fixed times. The times that pass while a client waits for an answer count as well, as if a PING had
+/// been sent at each: slow answers do not make the measurements fewer.
 fn pings(bystander: &mut Connection, over: &AtomicBool) -> io::Result<Vec<Duration>> {
     let (ping, mut buffer) = (request(["PING"]), Buffer::new());
     let mut times = Vec::new();
@@ -127,7 +127,7 @@ impl Slow<'_> {
     fn renew(&mut self) -> io::Result<()> {
         let mut subscriber = Connection::open(self.server.address)?;
         if self.server.kind == Kind::Bare {
-            subscriber.order("load", &[], &mut self.buffer)?;
+            subscriber.set_up("load", &[], &mut self.buffer)?;
         } else {
             let confirmation = lines(&request(["subscribe", "load"])) + 1;
             subscriber.ask(&request(["SUBSCRIBE", "load"]), confirmation, &mut self.buffer)?;

@@ -20,8 +20,8 @@ pub fn run(server: &Server, effort: &Effort) -> Outcome {
         };
         if server.kind == Kind::Bare {
             let push = Some((queue.clone(), request([&queue, MESSAGE])));
-            pair.producer.order("", &[Answer { push, ..Answer::new(&pair.push, ":1\r\n") }], &mut buffer)?;
-            pair.consumer.order(&queue, &[Answer::new(&pair.pop, "")], &mut buffer)?;
+            pair.producer.set_up("", &[Answer { push, ..Answer::new(&pair.push, ":1\r\n") }], &mut buffer)?;
+            pair.consumer.set_up(&queue, &[Answer::new(&pair.pop, "")], &mut buffer)?;
         } else {
             pair.producer.ask(&request(["DEL", &queue]), 1, &mut buffer)?;
         }
@@ -51,8 +51,8 @@ impl Pair {
 }
 
 impl HandOff {
-    /// Half of the pairs wait while the elements of the other half are under way: a consumer is always there long
-    /// before its element.
+    /// Half of the pairs wait while the elements of the other half are under way: a consumer always waits long
+    /// before its element is pushed.
     fn turn(&mut self, at: usize) -> io::Result<()> {
         let count = self.pairs.len();
         let waiting = &mut self.pairs[(at + count / 2) % count];

@@ -15,16 +15,16 @@ const CHANNEL: &str = "load";
 /// How often the clock is read.
 const AT_ONCE: u64 = 100;
 
-/// Where the broker runs that a test has started.
+/// Where the broker of a test runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum Placement {
     /// On its own thread: two threads wake each other for each request.
     Thread,
     /// On the runtime of the test.
     Runtime,
 }
 
-impl Place {
+impl Placement {
     pub fn name(self) -> &'static str {
         match self {
             Self::Thread => "in memory",
@@ -41,10 +41,10 @@ impl Place {
     }
 }
 
-pub fn ping(server: &Server, effort: &Effort, place: Place) -> Outcome {
+pub fn ping(server: &Server, effort: &Effort, placement: Placement) -> Outcome {
     let ping = request(["PING"]);
     if server.kind == Kind::Ours {
-        return in_memory(effort, place, &ping, "+PONG\r\n".len(), None);
+        return in_memory(effort, placement, &ping, "+PONG\r\n".len(), None);
     }
     let client = Connection::open(server.address)?;
     measure(
@@ -55,19 +55,19 @@ pub fn ping(server: &Server, effort: &Effort, place: Place) -> Outcome {
     )
 }
 
-pub fn publish(server: &Server, effort: &Effort, place: Place) -> Outcome {
+pub fn publish(server: &Server, effort: &Effort, placement: Placement) -> Outcome {
     let publish = request(["PUBLISH", CHANNEL, MESSAGE]);
     let message = request(["message", CHANNEL, MESSAGE]);
     if server.kind == Kind::Ours {
-        return in_memory(effort, place, &publish, ":1\r\n".len(), Some(message.len()));
+        return in_memory(effort, placement, &publish, ":1\r\n".len(), Some(message.len()));
     }
     let mut buffer = Buffer::new();
     let (mut client, mut subscriber) = (Connection::open(server.address)?, Connection::open(server.address)?);
     let lines = lines(&message);
     if server.kind == Kind::Bare {
-        subscriber.order(CHANNEL, &[], &mut buffer)?;
+        subscriber.set_up(CHANNEL, &[], &mut buffer)?;
         let push = Some((CHANNEL.into(), message));
-        client.order("", &[Answer { push, ..Answer::new(&publish, ":1\r\n") }], &mut buffer)?;
+        client.set_up("", &[Answer { push, ..Answer::new(&publish, ":1\r\n") }], &mut buffer)?;
     } else {
         subscriber.ask(&request(["SUBSCRIBE", CHANNEL]), 6, &mut buffer)?;
     }
@@ -78,7 +78,7 @@ pub fn publish(server: &Server, effort: &Effort, place: Place) -> Outcome {
 struct OneClient {
     client: Connection,
     request: Vec<u8>,
-    /// Who gets a message each time, of how many lines.
+    /// The subscriber that gets a message each time, and the number of lines of a message.
     subscriber: Option<(Connection, usize)>,
     buffer: Buffer,
 }
@@ -96,14 +96,14 @@ impl Load for OneClient {
 /// Sends a request, reads the bytes of the answer, and those of a message.
 fn in_memory(
     effort: &Effort,
-    place: Place,
+    placement: Placement,
     request: &[u8],
     answer: usize,
     message: Option<usize>,
 ) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let broker = place.start()?;
+        let broker = placement.start()?;
         let (mut client, mut subscriber) = (broker.connect(), broker.connect());
         if message.is_some() {
             let confirmation = crate::servers::request(["subscribe", CHANNEL]).len() + ":1\r\n".len();

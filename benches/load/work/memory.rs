@@ -19,7 +19,7 @@ pub fn idle(program: &Program, effort: &Effort, connections: usize) -> Outcome {
         connection.ask(&ping, 1, &mut buffer)?;
         Ok::<_, io::Error>(connection)
     };
-    // What the first connections make a server allocate once and for all is not theirs.
+    // What a server allocates once, with its first connections, does not count.
     let first: Vec<_> = (0..2).map(&mut open).collect::<Result<_, _>>()?;
     let before = server.memory();
     let crowd: Vec<_> = (0..count).map(&mut open).collect::<Result<_, _>>()?;

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::report::Figure;
 use crate::servers::{Kind, Program, Server};
-pub use in_memory::Place;
+pub use in_memory::Placement;
 pub use requests::Command;
 
-/// How much of everything.
+/// How much work is done.
 pub struct Effort {
     /// How long a server is loaded at a time.
     pub slice: Duration,
@@ -35,14 +35,14 @@ pub struct Effort {
 /// What is sent where the size does not matter: a line of a chat.
 const MESSAGE: &str = "a message of the usual length: hi";
 
-/// Sizes of values: what is smallest and still a value, and a long message.
+/// Sizes of values: a very short value, and a long message.
 pub const SMALL: usize = 3;
 pub const LARGE: usize = 1024;
 
 /// One kind of work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Many clients that send a command again and again: how many requests at a time, and how long a value is.
+    /// Many clients that repeat a command: how many requests at a time, and how long a value is.
     Requests(Command, usize, usize),
     /// A publisher, and a number of subscribers.
     FanOut(usize),
@@ -50,23 +50,23 @@ pub enum Work {
     PatternFanOut(usize),
     /// Elements that go to clients that wait in BLPOP.
     HandOff,
-    /// So many clients that wait in XREAD for the same entries.
+    /// This many clients that wait in XREAD for the same entries.
     Readers(usize),
     /// Connect, PING, close.
     Connect,
     /// The start of the process.
     Start,
-    /// One client that waits for each answer before it asks again; minibroker over the stream in memory.
-    InMemoryPing(Place),
+    /// One client that waits for each answer before it sends the next request; minibroker over the stream in memory.
+    InMemoryPing(Placement),
     /// One publisher that waits until its one subscriber has the message; minibroker over the stream in memory.
-    InMemoryPublish(Place),
-    /// Somebody who sends PING while messages go to a crowd.
+    InMemoryPublish(Placement),
+    /// A client that sends PING while messages go to many subscribers.
     Bystander,
-    /// Somebody who sends PING beside a pipeline without end.
+    /// A client that sends PING beside a pipeline without end.
     EndlessPipeline,
-    /// Somebody who sends PING beside a publisher whose subscriber does not read.
+    /// A client that sends PING beside a publisher whose subscriber does not read.
     SlowSubscriber,
-    /// So many connections that do nothing.
+    /// This many connections that do nothing.
     Idle(usize),
     /// Small keys.
     Keys,
@@ -76,7 +76,7 @@ pub enum Work {
     Scripts,
 }
 
-/// What a slice came to, or why it failed.
+/// The figures of a slice, or why it failed.
 pub type Outcome = io::Result<Vec<(Figure, f64)>>;
 
 impl Work {
@@ -92,10 +92,10 @@ impl Work {
             Self::Readers(100),
             Self::Connect,
             Self::Start,
-            Self::InMemoryPing(Place::Thread),
-            Self::InMemoryPing(Place::Runtime),
-            Self::InMemoryPublish(Place::Thread),
-            Self::InMemoryPublish(Place::Runtime),
+            Self::InMemoryPing(Placement::Thread),
+            Self::InMemoryPing(Placement::Runtime),
+            Self::InMemoryPublish(Placement::Thread),
+            Self::InMemoryPublish(Placement::Runtime),
             Self::Bystander,
             Self::EndlessPipeline,
             Self::SlowSubscriber,
@@ -124,8 +124,10 @@ impl Work {
             Self::Readers(readers) => format!("XADD to {readers} in XREAD BLOCK"),
             Self::Connect => "connect, PING, close".into(),
             Self::Start => "process start to first PONG".into(),
-            Self::InMemoryPing(place) => format!("PING one at a time, minibroker {}", place.name()),
-            Self::InMemoryPublish(place) => format!("PUBLISH to one subscriber, minibroker {}", place.name()),
+            Self::InMemoryPing(placement) => format!("PING one at a time, minibroker {}", placement.name()),
+            Self::InMemoryPublish(placement) => {
+                format!("PUBLISH to one subscriber, minibroker {}", placement.name())
+            }
             Self::Bystander => "bystander's PING during fan-out to a crowd".into(),
             Self::EndlessPipeline => "bystander's PING beside an endless pipeline".into(),
             Self::SlowSubscriber => "bystander's PING beside a subscriber that does not read".into(),
@@ -157,7 +159,7 @@ impl Work {
         }
     }
 
-    /// What the work belongs to in the summary.
+    /// The line of the summary that the work belongs to.
     pub fn family(&self) -> Option<String> {
         let Self::Requests(command, pipeline, size) = self else { return None };
         if Command::SCRIPTS.contains(command) {
@@ -199,8 +201,8 @@ impl Work {
                 let started = program.start().map_err(io::Error::other)?;
                 Ok(vec![(Figure::Milliseconds, started.started_in.as_secs_f64() * 1e3)])
             }
-            Self::InMemoryPing(place) => in_memory::ping(server, effort, *place),
-            Self::InMemoryPublish(place) => in_memory::publish(server, effort, *place),
+            Self::InMemoryPing(placement) => in_memory::ping(server, effort, *placement),
+            Self::InMemoryPublish(placement) => in_memory::publish(server, effort, *placement),
             Self::Bystander => fairness::during_fan_out(server, effort),
             Self::EndlessPipeline => fairness::endless_pipeline(server, effort),
             Self::SlowSubscriber => fairness::slow_subscriber(server, effort),
@@ -219,10 +221,10 @@ trait Load {
         Ok(())
     }
 
-    /// Goes one round, and returns how much the server did in it.
+    /// Runs one round, and returns how much the server did in it.
     fn step(&mut self) -> io::Result<u64>;
 
-    /// Reads what is still under way, and returns how much that was.
+    /// Reads the outstanding replies, and returns how many they were.
     fn finish(&mut self) -> io::Result<u64> {
         Ok(0)
     }

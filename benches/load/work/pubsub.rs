@@ -40,7 +40,7 @@ impl FanOut {
         let mut subscriber = || {
             let mut subscriber = Connection::open(server.address)?;
             if bare {
-                subscriber.order(CHANNEL, &[], &mut buffer)?;
+                subscriber.set_up(CHANNEL, &[], &mut buffer)?;
             } else {
                 subscriber.ask(&subscribe, 6, &mut buffer)?;
             }
@@ -50,7 +50,7 @@ impl FanOut {
         let lines = lines(&message);
         if bare {
             let push = Some((CHANNEL.into(), message));
-            publisher.order("", &[Answer { push, ..Answer::new(&publish, ":1\r\n") }], &mut buffer)?;
+            publisher.set_up("", &[Answer { push, ..Answer::new(&publish, ":1\r\n") }], &mut buffer)?;
         }
         Ok(Self { publisher, subscribers, batch: publish.repeat(BATCH), lines, buffer })
     }

@@ -1,4 +1,4 @@
-//! Entries of a stream that many wait for.
+//! Entries of a stream that many clients wait for.
 
 use std::io;
 
@@ -31,7 +31,7 @@ pub fn run(server: &Server, effort: &Effort, readers: usize) -> Outcome {
         for _ in 0..readers.min(effort.crowd) {
             let mut reader = Connection::open(server.address)?;
             if server.kind == Kind::Bare {
-                reader.order(key, std::slice::from_ref(&waiting), &mut load.buffer)?;
+                reader.set_up(key, std::slice::from_ref(&waiting), &mut load.buffer)?;
             }
             stream.readers.push(reader);
         }
@@ -41,7 +41,7 @@ pub fn run(server: &Server, effort: &Effort, readers: usize) -> Outcome {
         load.streams.push(stream);
     }
     if server.kind == Kind::Bare {
-        load.writer.order("", &answers, &mut load.buffer)?;
+        load.writer.set_up("", &answers, &mut load.buffer)?;
     }
     measure(server, effort, READS_MAX, &mut load)
 }
@@ -75,11 +75,11 @@ struct Stream {
 
 impl Stream {
     fn add(&self) -> Vec<u8> {
-        // The stream does not grow for ever.
+        // The stream does not grow without limit.
         request(["XADD", self.key, "MAXLEN", "~", "1000", &id(self.id), "field", MESSAGE])
     }
 
-    /// Asks for the next entry, which may be there already.
+    /// The request for the next entry, which may exist already.
     fn read(&self) -> Vec<u8> {
         request(["XREAD", "BLOCK", "0", "STREAMS", self.key, &id(self.id - 1)])
     }

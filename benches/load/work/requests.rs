@@ -1,4 +1,4 @@
-//! Clients that send a command again and again.
+//! Clients that repeat a command.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Effort, LARGE, Load, Outcome, SMALL, measure};
 use crate::servers::{Answer, Buffer, Connection, Kind, Server, bulk, lines, request};
 
-/// No slice does more, however fast the server is.
+/// A slice sends at most this many requests, however fast the server is.
 const REQUESTS_MAX: u64 = 4_000_000;
 /// How many bytes a slice may make a server keep.
 const KEPT_MAX: u64 = 100_000_000;
@@ -118,7 +118,7 @@ impl Command {
         Self::Publish,
     ];
 
-    /// What runs scripts, which is summed up with nothing else.
+    /// The commands that run scripts, which are not part of the summary.
     pub const SCRIPTS: [Self; 6] = [
         Self::EvalSha(Script::One),
         Self::EvalSha(Script::Get),
@@ -159,10 +159,10 @@ impl Command {
         }
     }
 
-    /// What a client sends and receives, one after the other.
+    /// The requests and answers of a client, in order.
     fn exchanges(self, key: &str, size: usize) -> Vec<Exchange> {
         let value = "x".repeat(size);
-        // Of the same size, but each another.
+        // Of the same size, but all different.
         let member = |number: usize| format!("{number:0>size$}");
         let each = |make: &dyn Fn(&str) -> Exchange| (0..MEMBERS).map(|at| make(&member(at))).collect();
         let push = |name: &str| Exchange::new(&[name, key, &value], ":100\r\n");
@@ -195,11 +195,11 @@ impl Command {
         }
     }
 
-    /// How much a slice may ask for: what grows does not fill the machine, and what shrinks does not run out.
+    /// How many requests a slice may send: what grows does not fill the memory, and what shrinks does not run out.
     fn max(self, effort: &Effort, pipeline: usize, size: usize) -> u64 {
         let large = if size == LARGE { 4 } else { 1 };
         match self {
-            // About twice what the servers get done.
+            // About twice what the servers achieve.
             Self::LPop => {
                 let in_second = (100_000 + 16_000 * pipeline as u64) / large;
                 in_second * u64::try_from(effort.slice.as_millis()).unwrap_or(u64::MAX) / 1000
@@ -219,7 +219,7 @@ pub fn run(server: &Server, effort: &Effort, command: Command, pipeline: usize, 
         let exchanges = command.exchanges(&key, size);
         if server.kind == Kind::Bare {
             let answers = exchanges.iter().map(|it| Answer::new(&it.request, it.answer.clone()));
-            connection.order("", &answers.collect::<Vec<_>>(), &mut load.buffer)?;
+            connection.set_up("", &answers.collect::<Vec<_>>(), &mut load.buffer)?;
         } else {
             connection.ask(&request(["DEL", &key]), 1, &mut load.buffer)?;
             let value = "x".repeat(size);
@@ -295,11 +295,11 @@ struct Batch {
     lines: usize,
 }
 
-/// A client that sends batch after batch.
+/// A client that sends one batch after the other.
 struct Client {
     connection: Connection,
     batches: Vec<Batch>,
-    /// The batch whose turn it is.
+    /// The next batch.
     at: usize,
     /// When the last batch was sent.
     sent: Instant,
@@ -317,7 +317,7 @@ impl Client {
             }
             batch
         });
-        // So many that after the last the first fits again.
+        // Enough batches that the last ends with the last exchange.
         let count = (1..=exchanges.len()).find(|count| (count * pipeline).is_multiple_of(exchanges.len()));
         let batches = batches.take(count.unwrap_or(1)).collect();
         Self { connection, batches, at: 0, sent: Instant::now() }

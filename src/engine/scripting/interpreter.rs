@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 use super::functions::{Registered, Registering};
-use super::host::{Access, Bounds, Failure, Host, Checked, Place, Run, Slot};
+use super::host::{Access, Bounds, Checked, Failure, Host, Place, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::running::{Given, Kept, KeptFunctions, Running};

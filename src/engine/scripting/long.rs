@@ -60,7 +60,9 @@ impl Engine {
             return Checked::End("ERR Script killed by user with SCRIPT KILL...".to_owned());
         }
         if shell.is_ending() {
-            return Checked::End("ERR Script ended by minibroker, which stops or closes its client".to_owned());
+            return Checked::End(
+                "ERR Script ended by minibroker, which stops or closes its client".to_owned(),
+            );
         }
         let threshold = Duration::from_millis(self.state.config.busy_reply_threshold);
         if let Some(longest) = shell.longest(threshold)

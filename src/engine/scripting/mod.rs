@@ -49,7 +49,7 @@ use crate::table::TABLE;
 use cache::Cache;
 use flags::ScriptFlags;
 use functions::Libraries;
-use host::{Access, Bounds, Called, Failure, Host, Checked, Run, Slot};
+use host::{Access, Bounds, Called, Checked, Failure, Host, Run, Slot};
 use interpreter::{Ended, Interpreter, Purpose, To};
 use random::Random;
 
