@@ -63,7 +63,7 @@ const GROUPS: [&str; 2] = ["workers", "others"];
 const CONSUMERS: [&str; 2] = ["one", "two"];
 /// Of PFDEBUG.
 const SUBCOMMANDS: [&str; 4] = ["GETREG", "DECODE", "ENCODING", "TODENSE"];
-/// What stands behind DEBUG, of which the table knows no more.
+/// Subcommands of DEBUG, which are not in the table.
 const DEBUGGED: [&str; 8] = [
     "SLEEP 0.01",
     "SET-ACTIVE-EXPIRE 0",
@@ -187,9 +187,9 @@ impl Made {
             self.keys = times;
         }
         if argument.multiple
-            && let Some(place) = self.counted.take()
+            && let Some(index) = self.counted.take()
         {
-            self.out[place] = times.to_string().into_bytes();
+            self.out[index] = times.to_string().into_bytes();
         }
     }
 

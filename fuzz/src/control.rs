@@ -1,8 +1,9 @@
-//! MINIBROKER: a tester breaks a broker on purpose while clients work with it.
+//! MINIBROKER: a test client breaks a broker on purpose while other clients work with it.
 //!
 //! An input is a program of lines. `0` to `2`: that client sends the command that is made up from the rest of the line,
-//! see [`commands`]; `m`: the tester sends `MINIBROKER` with words that are made up from it; `t`: a number of milliseconds
-//! pass; `x` and a digit: that client's connection ends. At the end the tester says RESET: nothing may be left then.
+//! see [`commands`]; `m`: the test client sends `MINIBROKER` with words that are made up from it; `t`: a number of
+//! milliseconds pass; `x` and a digit: that client disconnects. At the end the test client sends RESET, which must
+//! leave nothing behind.
 
 use std::time::Duration;
 
@@ -18,11 +19,11 @@ use minibroker::internal::testing::journal::Recorder;
 
 use super::{commands, judge, requests};
 
-/// How many clients there are beside the tester.
+/// How many clients there are beside the test client.
 const CLIENTS: usize = 3;
-/// More lines than this make a run slow and teach nothing.
+/// More lines than this make a run slow and find nothing new.
 const LINES_MAX: usize = 200;
-/// How much of what has happened is recorded.
+/// How many events the journal keeps.
 const JOURNAL_LIMIT: usize = 64 * 1024;
 
 /// Each is one of the forms of the arguments of a subcommand; `#` is a number, `?` a name.
@@ -68,7 +69,7 @@ struct Client {
 struct Run {
     engine: Engine,
     now: Time,
-    /// The tester is the last of them.
+    /// The test client is the last of them.
     clients: Vec<Option<Client>>,
 }
 
@@ -87,9 +88,9 @@ pub fn run(program: &[u8]) {
         let Some((&what, rest)) = line.split_first() else { continue };
         match what {
             b'0'..=b'2' => run.send(usize::from(what - b'0'), &requests::encode(&commands::make(rest))),
-            b'm' => run.send(CLIENTS, &order(rest)),
+            b'm' => run.send(CLIENTS, &made_command(rest)),
             b't' => run.pass(rest.first().copied().unwrap_or_default()),
-            b'x' => run.leave(usize::from(rest.first().copied().unwrap_or_default()) % CLIENTS),
+            b'x' => run.disconnect(usize::from(rest.first().copied().unwrap_or_default()) % CLIENTS),
             _ => continue,
         }
         run.settle();
@@ -98,7 +99,7 @@ pub fn run(program: &[u8]) {
 }
 
 /// `MINIBROKER` with made-up words.
-fn order(bytes: &[u8]) -> Vec<u8> {
+fn made_command(bytes: &[u8]) -> Vec<u8> {
     let mut choices = bytes.iter().map(|byte| usize::from(*byte));
     let mut next = || choices.next().unwrap_or_default();
     let words = SUBCOMMANDS[next() % SUBCOMMANDS.len()].split(' ').map(|word| match word {
@@ -117,32 +118,26 @@ impl Run {
         Some(Client { key, parser: Parser::new(), left: Vec::new(), blocked: false })
     }
 
-    fn send(&mut self, client: usize, bytes: &[u8]) {
-        match &mut self.clients[client] {
+    fn send(&mut self, number: usize, bytes: &[u8]) {
+        match &mut self.clients[number] {
             Some(client) => client.left.extend_from_slice(bytes),
-            None => self.clients[client] = self.connect(),
+            None => self.clients[number] = self.connect(),
         }
-        self.feed(client);
+        self.feed(number);
     }
 
-    fn feed(&mut self, client: usize) {
-        let Some(owner) = self.clients[client].as_mut().filter(|owner| !owner.blocked) else { return };
-        let (taken, flow) = self.engine.feed(owner.key, &mut owner.parser, &owner.left, self.now);
-        owner.left.drain(..taken);
-        owner.blocked = flow == Flow::Blocked;
+    fn feed(&mut self, number: usize) {
+        let Some(client) = self.clients[number].as_mut().filter(|client| !client.blocked) else { return };
+        let (taken, flow) = self.engine.feed(client.key, &mut client.parser, &client.left, self.now);
+        client.left.drain(..taken);
+        client.blocked = flow == Flow::Blocked;
     }
 
     fn pass(&mut self, millis: u8) {
         self.now = self.now + Duration::from_millis(u64::from(millis) * 100);
         self.engine.tick(self.now);
         let next = self.engine.next_deadline();
-        assert!(next.is_none_or(|next| next > self.now), "what was due has not been done");
-    }
-
-    fn leave(&mut self, client: usize) {
-        if let Some(client) = self.clients[client].take() {
-            self.engine.disconnect(client.key, self.now);
-        }
+        assert!(next.is_none_or(|next| next > self.now), "a timer that was due has not fired");
     }
 
     /// Writes the output of all clients, as the shell does.
@@ -159,42 +154,42 @@ impl Run {
             }
             for key in std::mem::take(&mut dirty) {
                 let is = |client: &Option<Client>| client.as_ref().is_some_and(|client| client.key == key);
-                if let Some(client) = self.clients.iter().position(is) {
-                    self.write(client);
+                if let Some(number) = self.clients.iter().position(is) {
+                    self.write(number);
                 }
             }
         }
     }
 
-    fn write(&mut self, client: usize) {
-        let Some(owner) = &mut self.clients[client] else { return };
-        let output = self.engine.take_output(owner.key, &mut Vec::new());
-        self.engine.set_in_flight(owner.key, 0);
+    fn write(&mut self, number: usize) {
+        let Some(client) = &mut self.clients[number] else { return };
+        let output = self.engine.take_output(client.key, &mut Vec::new());
+        self.engine.set_in_flight(client.key, 0);
         if output.close != Close::No {
-            self.leave_connection(client);
+            self.disconnect(number);
         } else if output.resumed {
-            owner.blocked = false;
-            self.feed(client);
+            client.blocked = false;
+            self.feed(number);
         }
     }
 
-    fn leave_connection(&mut self, client: usize) {
-        if let Some(owner) = self.clients[client].take() {
-            self.engine.disconnect(owner.key, self.now);
+    fn disconnect(&mut self, number: usize) {
+        if let Some(client) = self.clients[number].take() {
+            self.engine.disconnect(client.key, self.now);
         }
     }
 
-    /// After RESET everything is as in the beginning.
+    /// After RESET the state is that of a new engine.
     fn end(mut self) {
-        self.leave_connection(CLIENTS);
+        self.disconnect(CLIENTS);
         self.settle();
-        // Where connections are refused or too many, those that are there have to go first.
-        for client in 0..CLIENTS {
-            self.leave(client);
+        // Connections may be refused or too many, so the others are closed first.
+        for number in 0..CLIENTS {
+            self.disconnect(number);
         }
         let config = &mut self.engine.state_mut().config;
         (config.maxclients, config.requirepass) = (CLIENTS, Vec::new());
-        let tester = self.connect().expect("there is room");
+        let tester = self.connect().expect("a client can connect");
         let mut reply = Vec::new();
         for line in ["MINIBROKER RESET", "MINIBROKER HELP"] {
             let request = OwnedRequest::new(line.split(' '));

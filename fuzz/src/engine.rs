@@ -9,8 +9,8 @@
 //! - `t`: a number of milliseconds pass;
 //! - `x` and a digit: that client disconnects, and connects again.
 //!
-//! Each program is run three times: every request for itself, all bytes of a line at once, byte by byte. All three
-//! have to write the same bytes. After each line everything that could go unnoticed is looked at.
+//! Each program is run three times: one request at a time, all bytes of a line at once, byte by byte. All three
+//! have to write the same bytes. After each line the invariants of the engine are checked.
 
 use std::time::Duration;
 
@@ -25,17 +25,17 @@ use super::{commands, invariants, judge, requests};
 
 /// How many clients there are.
 const CLIENTS: usize = 4;
-/// More lines than this make a run slow and teach nothing.
+/// More lines than this make a run slow and find nothing new.
 const LINES_MAX: usize = 200;
 /// Lines up to this length are run in all three ways.
 const LINE_MAX: usize = 2048;
-/// When it all begins.
+/// The time at which a run begins.
 const START_MILLIS: i64 = 1_700_000_000_000;
 
 /// How bytes are handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Delivery {
-    /// Every request for itself, so that it is known in which protocol each byte was written.
+    /// One request at a time, so that it is known in which protocol each byte was written.
     Request,
     /// All bytes of a line.
     Line,
@@ -44,7 +44,7 @@ enum Delivery {
 }
 
 /// One connection, as the shell keeps it.
-// Each is a state of its own.
+// The bools are independent of each other.
 #[allow(clippy::struct_excessive_bools)]
 struct Connection {
     key: ClientKey,
@@ -53,8 +53,8 @@ struct Connection {
     left: Vec<u8>,
     blocked: bool,
     closed: bool,
-    /// Up to where the outbox has been written in which protocol, in the order of writing; as long as the client
-    /// spoke one protocol it is one entry.
+    /// In which protocol the outbox was written, and up to where, in the order of writing; one entry as long as the
+    /// client used one protocol.
     spoken: Vec<(Protocol, usize)>,
     /// HELLO is among the commands of its transaction, which then answers in both protocols.
     hello_queued: bool,
@@ -81,10 +81,10 @@ pub fn run(program: &[u8]) -> usize {
     let (by_request, decoded) = Run::new(Delivery::Request).program(program);
     for delivery in [Delivery::Line, Delivery::Byte] {
         let (written, _) = Run::new(delivery).program(program);
-        for (client, (one, other)) in by_request.iter().zip(&written).enumerate() {
+        for (number, (one, other)) in by_request.iter().zip(&written).enumerate() {
             assert!(
                 one == other,
-                "client {client}, {delivery:?}:\n{}\ninstead of:\n{}",
+                "client {number}, {delivery:?}:\n{}\ninstead of:\n{}",
                 other.escape_ascii(),
                 one.escape_ascii()
             );
@@ -95,7 +95,7 @@ pub fn run(program: &[u8]) -> usize {
 
 impl Run {
     fn new(delivery: Delivery) -> Self {
-        // No single command may fill the machine's memory.
+        // No command may fill the memory of the machine.
         let config = Config { proto_max_bulk_len: 64 * 1024, ..Config::default() };
         let now = Time::from_millis(START_MILLIS);
         let mut run = Self {
@@ -106,16 +106,16 @@ impl Run {
             written: vec![Vec::new(); CLIENTS],
             decoded: 0,
         };
-        for client in 0..CLIENTS {
-            let connection = run.connect(client);
+        for number in 0..CLIENTS {
+            let connection = run.connect(number);
             run.connections.push(connection);
         }
         run
     }
 
-    fn connect(&mut self, client: usize) -> Connection {
-        let address = Address { peer: format!("127.0.0.1:{}", 50_000 + client).into(), ..Address::default() };
-        // No client may lock the others out.
+    fn connect(&mut self, number: usize) -> Connection {
+        let address = Address { peer: format!("127.0.0.1:{}", 50_000 + number).into(), ..Address::default() };
+        // A client may have lowered the limit.
         self.engine.state_mut().config.maxclients = Config::default().maxclients;
         let key = self.engine.connect(address, self.now).expect("there are few clients");
         Connection {
@@ -157,8 +157,8 @@ impl Run {
             self.settle();
             invariants::between_requests(self.engine.state());
         }
-        for client in 0..CLIENTS {
-            self.disconnect(client);
+        for number in 0..CLIENTS {
+            self.disconnect(number);
         }
         invariants::of_emptiness(self.engine.state());
         invariants::of_values(&mut self.engine, self.now);
@@ -166,35 +166,35 @@ impl Run {
     }
 
     /// A client sends bytes.
-    fn send(&mut self, client: usize, bytes: &[u8]) {
-        if self.connections[client].closed {
-            return self.reconnect(client);
+    fn send(&mut self, number: usize, bytes: &[u8]) {
+        if self.connections[number].closed {
+            return self.reconnect(number);
         }
         let pieces = if self.delivery == Delivery::Byte { 1 } else { bytes.len().max(1) };
         for piece in bytes.chunks(pieces) {
-            self.connections[client].left.extend_from_slice(piece);
-            self.feed(client);
+            self.connections[number].left.extend_from_slice(piece);
+            self.feed(number);
         }
     }
 
-    /// Hands over what a client has sent, as far as it may be run.
-    fn feed(&mut self, client: usize) {
+    /// Feeds what a client has sent to the engine, as far as it may be run.
+    fn feed(&mut self, number: usize) {
         loop {
-            let connection = &mut self.connections[client];
+            let connection = &mut self.connections[number];
             if connection.closed {
                 return;
             }
             if connection.blocked {
-                // As the shell does, which continues to read.
+                // As in the shell, which continues to read.
                 self.engine.check_query_limit(connection.key, connection.left.len());
                 return;
             }
             let left = std::mem::take(&mut connection.left);
             let length = match self.delivery {
-                Delivery::Request => self.first_request(client, &left),
+                Delivery::Request => self.first_request(number, &left),
                 Delivery::Line | Delivery::Byte => left.len(),
             };
-            let connection = &mut self.connections[client];
+            let connection = &mut self.connections[number];
             let (run, flow) =
                 self.engine.feed(connection.key, &mut connection.parser, &left[..length], self.now);
             assert!(run <= length, "took {run} of {length} bytes");
@@ -211,11 +211,11 @@ impl Run {
     }
 
     /// The length of the first request, or of everything if there is no complete one.
-    fn first_request(&self, client: usize, bytes: &[u8]) -> usize {
-        let connection = &self.connections[client];
+    fn first_request(&self, number: usize, bytes: &[u8]) -> usize {
+        let connection = &self.connections[number];
         let config = &self.engine.state().config;
-        let owner = self.engine.client(connection.key);
-        let authenticated = owner.is_some_and(|owner| !owner.must_authenticate(config));
+        let client = self.engine.client(connection.key);
+        let authenticated = client.is_some_and(|client| !client.must_authenticate(config));
         let limits = Limits { bulk: config.proto_max_bulk_len, authenticated };
         match Parser::new().parse(bytes, &limits) {
             Ok(Some(length)) => length,
@@ -223,12 +223,12 @@ impl Run {
         }
     }
 
-    /// Remembers who has been written to in which protocol.
+    /// Records in which protocol the output of each client was written.
     fn note_protocols(&mut self) {
         for connection in &mut self.connections {
-            let Some(owner) = self.engine.client(connection.key) else { continue };
+            let Some(client) = self.engine.client(connection.key) else { continue };
             let queued = |words: &[&[u8]]| {
-                owner.transaction.as_ref().is_some_and(|transaction| {
+                client.transaction.as_ref().is_some_and(|transaction| {
                     transaction.queue.iter().any(|request| {
                         let args = request.args();
                         words.iter().enumerate().all(|(at, word)| args[at].eq_ignore_ascii_case(word))
@@ -237,11 +237,11 @@ impl Run {
             };
             connection.hello_queued |= queued(&[b"hello"]);
             connection.reply_queued |= queued(&[b"client", b"reply"]);
-            let end = owner.outbox.len();
+            let end = client.outbox.len();
             connection.spoken.retain(|(_, until)| *until <= end);
             match connection.spoken.last_mut() {
-                Some((protocol, until)) if *protocol == owner.protocol => *until = end,
-                _ => connection.spoken.push((owner.protocol, end)),
+                Some((protocol, until)) if *protocol == client.protocol => *until = end,
+                _ => connection.spoken.push((client.protocol, end)),
             }
         }
     }
@@ -261,27 +261,27 @@ impl Run {
     /// Time passes.
     fn pass(&mut self, millis: &[u8]) {
         let digits = std::str::from_utf8(millis).unwrap_or_default();
-        // Not more than a hundred years at once.
+        // At most a hundred years at a time.
         let millis = digits.parse::<u64>().unwrap_or(1).min(100 * 366 * 24 * 3_600_000);
         self.now = self.now + Duration::from_millis(millis);
         self.engine.tick(self.now);
         if let Some(next) = self.engine.next_deadline() {
-            assert!(next > self.now, "what was due at {next:?} has not been done at {:?}", self.now);
+            assert!(next > self.now, "a timer that was due at {next:?} has not fired at {:?}", self.now);
         }
         if self.delivery == Delivery::Request {
             self.note_protocols();
         }
     }
 
-    fn reconnect(&mut self, client: usize) {
-        self.disconnect(client);
-        self.connections[client] = self.connect(client);
+    fn reconnect(&mut self, number: usize) {
+        self.disconnect(number);
+        self.connections[number] = self.connect(number);
     }
 
-    fn disconnect(&mut self, client: usize) {
-        let key = self.connections[client].key;
+    fn disconnect(&mut self, number: usize) {
+        let key = self.connections[number].key;
         self.engine.disconnect(key, self.now);
-        self.connections[client].closed = true;
+        self.connections[number].closed = true;
         assert!(self.engine.client(key).is_none());
         self.settle();
     }
@@ -304,29 +304,29 @@ impl Run {
                 break;
             }
             for key in std::mem::take(&mut dirty) {
-                let client = self.connections.iter().position(|connection| connection.key == key);
-                if let Some(client) = client.filter(|_| self.engine.client(key).is_some()) {
-                    self.write(client);
+                let number = self.connections.iter().position(|connection| connection.key == key);
+                if let Some(number) = number.filter(|_| self.engine.client(key).is_some()) {
+                    self.write(number);
                 }
             }
         }
-        // No client may have output left that it was not marked for.
-        for (client, connection) in self.connections.iter().enumerate() {
-            let Some(owner) = self.engine.client(connection.key) else { continue };
-            let nothing = owner.outbox.is_empty() && !owner.resumed;
-            assert!(nothing, "client {client} is not marked: \"{}\"", owner.outbox.escape_ascii());
-            let waits = owner.blocked.is_some();
+        // No client may have output without being marked.
+        for (number, connection) in self.connections.iter().enumerate() {
+            let Some(client) = self.engine.client(connection.key) else { continue };
+            let nothing = client.outbox.is_empty() && !client.resumed;
+            assert!(nothing, "client {number} is not marked: \"{}\"", client.outbox.escape_ascii());
+            let waits = client.blocked.is_some();
             assert_eq!(
                 connection.blocked, waits,
-                "client {client} waits without anybody knowing, or the reverse"
+                "the engine and the shell differ on whether client {number} waits"
             );
-            assert!(connection.closed || owner.close == Close::No, "client {client} is to be closed");
+            assert!(connection.closed || client.close == Close::No, "client {number} is to be closed");
         }
     }
 
     /// Writes what a client's outbox holds.
-    fn write(&mut self, client: usize) {
-        let connection = &mut self.connections[client];
+    fn write(&mut self, number: usize) {
+        let connection = &mut self.connections[number];
         let mut bytes = Vec::new();
         let output = self.engine.take_output(connection.key, &mut bytes);
         if output.close != Close::No {
@@ -337,30 +337,30 @@ impl Run {
         let spoken = std::mem::take(&mut connection.spoken);
         let mixed = connection.hello_queued || spoken.len() > 1;
         let in_transaction =
-            self.engine.client(connection.key).is_some_and(|owner| owner.transaction.is_some());
+            self.engine.client(connection.key).is_some_and(|client| client.transaction.is_some());
         connection.hello_queued &= in_transaction;
         let cut_short = connection.reply_queued;
         connection.reply_queued &= in_transaction;
         if self.delivery == Delivery::Request {
             let whole = spoken.last().map_or(0, |(_, end)| *end);
-            assert_eq!(whole, bytes.len(), "client {client} has got bytes outside of any request");
+            assert_eq!(whole, bytes.len(), "client {number} has received bytes outside of any request");
             let mut from = 0;
             for (protocol, until) in &spoken {
-                // The reply to HELLO and RESET stands in one protocol, what came before it in the other.
+                // The replies to HELLO and RESET are in one protocol, those before them in the other.
                 let part = &bytes[from..*until];
                 match judge::replies(part, *protocol) {
                     Ok(count) => self.decoded += count,
                     Err(error) => {
-                        assert!(cut_short || mixed && judge::is_mixed(part), "client {client}: {error}");
+                        assert!(cut_short || mixed && judge::is_mixed(part), "client {number}: {error}");
                     }
                 }
                 from = *until;
             }
         }
-        self.written[client].extend_from_slice(&bytes);
+        self.written[number].extend_from_slice(&bytes);
         if output.resumed {
-            self.connections[client].blocked = false;
-            self.feed(client);
+            self.connections[number].blocked = false;
+            self.feed(number);
         }
     }
 }

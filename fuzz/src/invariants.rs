@@ -1,4 +1,4 @@
-//! What must hold of an engine, whatever has been sent.
+//! The invariants of an engine.
 
 use minibroker::internal::clients::pubsub::Kind;
 use minibroker::internal::clients::waiters::Reason;
@@ -15,7 +15,7 @@ pub fn between_requests(state: &State) {
         .iter()
         .filter(|(_, client)| client.blocked.as_ref().is_some_and(|blocked| blocked.reason != Reason::Pause));
     assert_eq!(state.waiters.blocked(), waiting.count());
-    assert!(!state.waiters.has_ready(), "a key is ready and nobody looks");
+    assert!(!state.waiters.has_ready(), "a key is ready and its waiters have not been served");
     let (mut channels, mut patterns, mut shard_channels, mut watched) = (0, 0, 0, 0);
     for (_, client) in state.clients.iter() {
         watched += client.watched.as_ref().map_or(0, |keys| keys.len());
@@ -35,7 +35,7 @@ pub fn between_requests(state: &State) {
     check_keys(state);
 }
 
-/// No collection is kept that has become empty, and what expires is known.
+/// No empty collection is kept, and everything that expires is counted.
 fn check_keys(state: &State) {
     for database in &state.databases {
         let expiring = database.iter().filter(|(_, entry)| entry.expires().is_some());
@@ -47,7 +47,7 @@ fn check_keys(state: &State) {
     }
 }
 
-/// What a value holds, its length and its order are of one mind, and nothing is kept that has become empty.
+/// The elements of a value agree with its length and its order, and no empty collection is kept.
 pub fn of_values(engine: &mut Engine, now: Time) {
     let database = &engine.state().databases[0];
     let keys: Vec<_> = database.iter().map(|(key, entry)| (key.clone(), entry.value.kind())).collect();
@@ -62,7 +62,7 @@ pub fn of_values(engine: &mut Engine, now: Time) {
         };
         let arguments = all.iter().map(|text| if text.is_empty() { &*key } else { text.as_bytes() });
         let elements = ask(engine, now, arguments.collect());
-        // A key that has just expired is none.
+        // The key may just have expired.
         let gone = !engine.state().databases[0].has(&key);
         let count = match &elements {
             Value::Array(elements) | Value::Set(elements) => elements.len(),

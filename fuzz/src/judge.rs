@@ -1,10 +1,10 @@
-//! What `redis-protocol` says about bytes that we have read or written: a second opinion by other people.
+//! How `redis-protocol` reads bytes that we have read or written: an independent implementation.
 
 use minibroker::internal::resp::Protocol;
 use redis_protocol::resp2::types::OwnedFrame as Resp2;
 
-/// As [`request`], for any bytes: what could exhaust `redis-protocol`, which recurses into arrays and reserves what
-/// a header announces, is not shown to it.
+/// As [`request`], for any bytes: none for what could exhaust `redis-protocol`, which recurses into arrays and
+/// reserves what a header announces.
 #[must_use]
 pub fn request_among(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     const ELEMENTS_MAX: usize = 1024;
@@ -36,9 +36,9 @@ pub fn request(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
 ///
 /// # Errors
 ///
-/// Where they stop being any, and why.
+/// The position of the first incomplete reply, and the reason.
 pub fn replies(bytes: &[u8], protocol: Protocol) -> Result<usize, String> {
-    // Errors and simple strings may hold any bytes, which only redis-protocol wants to be UTF-8.
+    // Errors and simple strings may hold any bytes; redis-protocol requires UTF-8.
     let ascii: Vec<u8> = bytes.iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }).collect();
     let (mut at, mut count) = (0, 0);
     while at < ascii.len() {
@@ -52,7 +52,7 @@ pub fn replies(bytes: &[u8], protocol: Protocol) -> Result<usize, String> {
         };
         match length {
             Ok(Some(length)) if length > 0 => at += length,
-            // Sets of maps, as COMMAND answers, are too much for the judge's own tables.
+            // redis-protocol cannot hold sets of maps, as COMMAND answers.
             Err(error) if error.details().contains("Invalid hash key") => {
                 at += self::length(rest).ok_or("incomplete")?;
             }
@@ -66,8 +66,8 @@ pub fn replies(bytes: &[u8], protocol: Protocol) -> Result<usize, String> {
     Ok(count)
 }
 
-/// How many replies these bytes are, of either protocol, if they are complete. What a scalar holds is not looked at: of a
-/// verbatim string and a big number a script says it, whatever it is.
+/// How many replies these bytes are, of either protocol, if they are complete. The content of scalars is not checked:
+/// a script can give a verbatim string and a big number any content.
 #[must_use]
 pub fn count(bytes: &[u8]) -> Option<usize> {
     let (mut rest, mut count) = (bytes, 0);
@@ -85,7 +85,7 @@ pub fn is_mixed(bytes: &[u8]) -> bool {
     count(bytes).is_some()
 }
 
-/// The length of the reply at the beginning of `bytes`, whatever its protocol.
+/// The length of the reply at the beginning of `bytes`, in either protocol.
 fn length(bytes: &[u8]) -> Option<usize> {
     let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let (kind, mut at) = (*bytes.first()?, end + 2);

@@ -1,5 +1,5 @@
-//! What is done with the bytes that a fuzzer makes up. Nothing here knows the fuzzer: `tests/properties` runs the
-//! same over the seeds and over what proptest makes up.
+//! The fuzz targets as functions of bytes, independent of the fuzzer: `tests/properties` runs them over the seeds and
+//! over what proptest generates.
 //!
 //! ```text
 //! cargo +nightly fuzz run -s none request_parser fuzz/corpus/request_parser fuzz/seeds/request_parser

@@ -1,5 +1,5 @@
-//! The pattern matcher: against the `glob` crate where both speak the same language, and against redis-server's
-//! rules written down naively.
+//! The pattern matcher: against the `glob` crate where both have the same syntax, and against a naive implementation
+//! of redis-server's rules.
 
 use minibroker::internal::data::pattern::matches;
 
@@ -54,7 +54,7 @@ fn element(pattern: &[u8], nocase: bool) -> ([bool; 256], usize) {
         match &pattern[at..] {
             [] => break,
             [b'\\', escaped, ..] => {
-                // An escaped member is itself only, whatever the case.
+                // An escaped member matches itself only, even if case is ignored.
                 set[usize::from(*escaped)] = true;
                 at += 2;
             }
@@ -124,7 +124,7 @@ pub fn is_shared(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// What `glob` says of a shared pattern.
+/// The result of `glob` for a shared pattern.
 #[must_use]
 pub fn by_glob(pattern: &[u8], text: &[u8], nocase: bool) -> Option<bool> {
     let (pattern, text) = (std::str::from_utf8(pattern).ok()?, std::str::from_utf8(text).ok()?);
@@ -136,7 +136,7 @@ pub fn by_glob(pattern: &[u8], text: &[u8], nocase: bool) -> Option<bool> {
     Some(glob::Pattern::new(pattern).ok()?.matches_with(text, options))
 }
 
-/// Matches a text and compares the answer with those of the judges, as far as they know it.
+/// Matches a text and compares the result with those of the judges, where they have the same syntax.
 pub fn compare(pattern: &[u8], text: &[u8], nocase: bool) {
     let found = matches(pattern, text, nocase);
     let shown = || format!("\"{}\" \"{}\" nocase {nocase}", pattern.escape_ascii(), text.escape_ascii());
@@ -144,7 +144,7 @@ pub fn compare(pattern: &[u8], text: &[u8], nocase: bool) {
     if stars <= NAIVE_STARS_MAX && text.len() <= NAIVE_TEXT_MAX {
         assert_eq!(found, naive(pattern, text, nocase), "naively {}", shown());
     }
-    // Of ranges in either case glob has its own idea.
+    // glob has other rules for ranges where case is ignored.
     let folds_ranges = nocase && pattern.contains(&b'[');
     if is_shared(pattern, text)
         && !folds_ranges
@@ -161,7 +161,7 @@ pub fn check(data: &[u8]) {
     let (pattern, text) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let nocase = flags & 1 == 1;
     compare(pattern, text, nocase);
-    // Long ones have to come to an end as well.
+    // Matching has to end for long ones as well.
     if pattern.len() <= 64 && text.len() <= 64 {
         let _ = matches(&pattern.repeat(20), &text.repeat(20), nocase);
     }

@@ -1,10 +1,10 @@
-//! The request parser: in pieces against in one, against `redis-protocol`, against rules written down naively.
+//! The request parser: in pieces and in one, against `redis-protocol`, and against a naive implementation.
 
 use minibroker::internal::resp::{Limits, Parser, ProtocolError};
 
 use super::judge;
 
-/// What a stream of bytes is read as.
+/// The result of reading a stream of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The arguments of each request and how many bytes it took.
@@ -63,8 +63,7 @@ pub fn encode<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
     out
 }
 
-/// Splits an inline request without its line end, as `redis-server` does; none if its quotes are not balanced. One
-/// byte at a time, by what the bytes before it have opened.
+/// Splits an inline request without its line end, as `redis-server` does; none if its quotes are not balanced.
 #[must_use]
 pub fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     enum Within {
@@ -129,7 +128,7 @@ pub fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     (!matches!(within, Within::Double | Within::Single)).then_some(arguments)
 }
 
-/// Checks one input: a byte of flags, a byte that says how many lengths of pieces follow, those, and the stream.
+/// Checks one input: a byte of flags, a byte with the number of lengths of pieces, those lengths, and the stream.
 pub fn check(data: &[u8]) {
     let [flags, pieces, data @ ..] = data else { return };
     let (pieces, stream) = data.split_at(data.len().min(usize::from(pieces % 16)));
@@ -147,7 +146,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Whatever we took, others have to take the same way.
+/// What our parser accepts, the judges have to read in the same way.
 fn check_against_judges(stream: &[u8], reading: &Reading) {
     let mut at = 0;
     for (arguments, length) in &reading.requests {
@@ -158,7 +157,7 @@ fn check_against_judges(stream: &[u8], reading: &Reading) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             assert_eq!(split_inline(line).as_ref(), Some(arguments), "{}", line.escape_ascii());
         } else if request == encode(arguments) {
-            // Not so where bytes differ that the parser skips: those behind a `\r` and behind an argument.
+            // Bytes that the parser skips, behind a `\r` and behind an argument, may be invalid for others.
             let judged = judge::request(request);
             assert_eq!(judged.as_ref(), Some(&(arguments.clone(), *length)), "{}", request.escape_ascii());
         }
@@ -170,7 +169,7 @@ fn check_against_judges(stream: &[u8], reading: &Reading) {
     }
 }
 
-/// What a client's library can have sent, we have to take.
+/// Our parser has to accept what a client library can have sent.
 fn check_what_the_judge_takes(stream: &[u8], reading: &Reading) {
     let Some((arguments, length)) = judge::request_among(stream) else { return };
     if !arguments.is_empty() && encode(&arguments) == stream[..length] {

@@ -1,14 +1,14 @@
-//! Scripts: what they run, what they answer, and what they leave to the next request.
+//! Scripts: the commands that they run, their replies, and the state that they leave behind.
 //!
 //! An input is a line of words and, behind it, scripts that a line `---` separates. The words are the arguments of all
 //! scripts; up to two of them are keys. The first byte of a script says how it is sent:
 //!
-//! - `7`: from here on another broker is used, which speaks as Redis 7.0; `8`: as Redis 8.0;
-//! - `3`: the client speaks RESP3 from here on; `2`: RESP2;
+//! - `7`: a new broker is used, which answers as Redis 7.0; `8`: as Redis 8.0;
+//! - `3`: the client uses RESP3 from here on; `2`: RESP2;
 //! - `r`: with EVAL_RO; `m`: in a transaction; `n`: by its name; `f`: as a function of a library; `l`: as a library;
 //! - `e`: with EVAL.
 //!
-//! Others look on: a subscriber, a monitor, and a client that waits for keys.
+//! There are three other clients: a subscriber, a monitor, and one that waits for keys.
 
 use minibroker::internal::clients::{Address, ClientKey, Close};
 use minibroker::internal::config::{Config, Version};
@@ -22,26 +22,26 @@ use super::{invariants, judge, requests};
 const INSTRUCTIONS: u64 = 10_000;
 /// How many bytes the scripts of a broker may hold.
 const MEMORY: usize = 1024 * 1024;
-/// More scripts than this make a run slow and teach nothing.
+/// More scripts than this make a run slow and find nothing new.
 const SCRIPTS_MAX: usize = 8;
 /// How many of the words are keys at most.
 const KEYS_MAX: usize = 2;
-/// When it all happens.
+/// The time of all requests.
 const NOW_MILLIS: i64 = 1_700_000_000_000;
 
-/// What looks into an interpreter after each script, and what it answers as long as that is whole.
-const WITNESS: &[u8] =
+/// A script that shows after each script that the interpreter is intact, and its reply if so.
+const PROBE: &[u8] =
     b"return {type(redis.call), redis.call('ping').ok, redis.sha1hex(''), cjson.encode({1}), #KEYS, ARGV[1]}";
-const WITNESSED: &[u8] = b"*6\r\n$8\r\nfunction\r\n$4\r\nPONG\r\n$40\r\n\
+const PROBE_REPLY: &[u8] = b"*6\r\n$8\r\nfunction\r\n$4\r\nPONG\r\n$40\r\n\
     da39a3ee5e6b4b0d3255bfef95601890afd80709\r\n$3\r\n[1]\r\n:1\r\n$1\r\na\r\n";
 
-/// A broker, the client that sends the scripts, and those that look on.
+/// A broker, the client that sends the scripts, and the other clients.
 struct Run {
     engine: Engine,
     now: Time,
     client: ClientKey,
     protocol: Protocol,
-    /// Each with the protocol that it speaks.
+    /// Each with its protocol.
     others: Vec<(ClientKey, Protocol)>,
     decoded: usize,
 }
@@ -60,15 +60,15 @@ pub fn run(input: &[u8]) -> usize {
                 let version = if how == b'7' { Version::Redis7_0 } else { Version::Redis8_0 };
                 decoded += std::mem::replace(&mut run, Run::new(version)).end();
             }
-            b'2' => run.speak(Protocol::Resp2),
-            b'3' => run.speak(Protocol::Resp3),
+            b'2' => run.set_protocol(Protocol::Resp2),
+            b'3' => run.set_protocol(Protocol::Resp3),
             _ => run.script(how, text, &words),
         }
     }
     decoded + run.end()
 }
 
-/// What the lines `---` separate.
+/// The parts between lines of `---`.
 fn sections(text: &[u8]) -> Vec<Vec<u8>> {
     let mut sections = vec![Vec::new()];
     for line in text.split(|byte| *byte == b'\n').skip(1) {
@@ -90,7 +90,7 @@ impl Run {
         let now = Time::from_millis(NOW_MILLIS);
         let config = Config {
             compat: version,
-            // No single command may fill the machine's memory.
+            // No command may fill the memory of the machine.
             proto_max_bulk_len: 64 * 1024,
             ..Config::default()
         };
@@ -102,16 +102,16 @@ impl Run {
         let others =
             vec![(subscriber, Protocol::Resp3), (monitor, Protocol::Resp2), (waiter, Protocol::Resp2)];
         let mut run = Self { engine, now, client, protocol: Protocol::Resp2, others, decoded: 0 };
-        run.ask(client, &["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
-        run.ask(subscriber, &["HELLO", "3"]);
-        run.ask(subscriber, &["PSUBSCRIBE", "*"]);
-        run.ask(monitor, &["MONITOR"]);
+        run.request(client, &["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
+        run.request(subscriber, &["HELLO", "3"]);
+        run.request(subscriber, &["PSUBSCRIBE", "*"]);
+        run.request(monitor, &["MONITOR"]);
         run.wait();
         run
     }
 
-    /// Sends a request, and takes what comes back.
-    fn ask<A: AsRef<[u8]>>(&mut self, client: ClientKey, request: &[A]) -> Vec<u8> {
+    /// Sends a request, and takes the output of the client.
+    fn request<A: AsRef<[u8]>>(&mut self, client: ClientKey, request: &[A]) -> Vec<u8> {
         let bytes = requests::encode(request);
         let (run, flow) = self.engine.feed(client, &mut Parser::new(), &bytes, self.now);
         assert_eq!((run, flow), (bytes.len(), Flow::Continue), "\"{}\"", bytes.escape_ascii());
@@ -124,7 +124,7 @@ impl Run {
         bytes
     }
 
-    /// Has the last of the others wait for keys if it does not.
+    /// Makes the last of the others wait for keys, if it does not already.
     fn wait(&mut self) {
         let Some(&(waiter, _)) = self.others.last() else { return };
         if self.engine.client(waiter).is_some_and(|waiter| waiter.blocked.is_none()) {
@@ -133,9 +133,9 @@ impl Run {
         }
     }
 
-    /// The client speaks this protocol from here on.
-    fn speak(&mut self, protocol: Protocol) {
-        self.ask(self.client, &["HELLO", if protocol == Protocol::Resp2 { "2" } else { "3" }]);
+    /// The client uses this protocol from here on.
+    fn set_protocol(&mut self, protocol: Protocol) {
+        self.request(self.client, &["HELLO", if protocol == Protocol::Resp2 { "2" } else { "3" }]);
         self.protocol = protocol;
     }
 
@@ -155,7 +155,7 @@ impl Run {
                 self.check(&[&b"EXEC"[..]]);
             }
             b'n' => {
-                let loaded = self.ask(self.client, &[&b"SCRIPT"[..], b"LOAD", text]);
+                let loaded = self.request(self.client, &[&b"SCRIPT"[..], b"LOAD", text]);
                 // `$40`, the name, and a line end each.
                 let name = loaded.get(5..45).unwrap_or(b"no");
                 self.check(&with(&[b"EVALSHA", name]));
@@ -173,21 +173,21 @@ impl Run {
             }
             _ => self.check(&with(&[b"EVAL", text])),
         }
-        let witness = self.ask(self.client, &[&b"EVAL"[..], WITNESS, b"1", b"k", b"a"]);
-        assert_eq!(witness.escape_ascii().to_string(), WITNESSED.escape_ascii().to_string());
+        let probe = self.request(self.client, &[&b"EVAL"[..], PROBE, b"1", b"k", b"a"]);
+        assert_eq!(probe.escape_ascii().to_string(), PROBE_REPLY.escape_ascii().to_string());
         self.wait();
     }
 
-    /// Sends a request that is answered with one reply, and looks at everything afterwards.
+    /// Sends a request that gets one reply, and checks the output of the others and the engine afterwards.
     fn check<A: AsRef<[u8]>>(&mut self, request: &[A]) {
-        let reply = self.ask(self.client, request);
+        let reply = self.request(self.client, request);
         assert_eq!(judge::count(&reply), Some(1), "\"{}\"", reply.escape_ascii());
         self.decoded += 1;
-        self.look();
+        self.check_others();
     }
 
-    /// Looks at what others have been sent, and at the engine.
-    fn look(&mut self) {
+    /// Checks the output of the others, and the engine.
+    fn check_others(&mut self) {
         for (client, protocol) in self.others.clone() {
             let bytes = self.take(client);
             match judge::replies(&bytes, protocol) {
@@ -196,12 +196,12 @@ impl Run {
             }
         }
         invariants::between_requests(self.engine.state());
-        let owner = self.engine.client(self.client).expect("the client stays");
-        assert_eq!((owner.db, owner.protocol), (0, self.protocol), "the script has changed its client");
+        let client = self.engine.client(self.client).expect("the client stays");
+        assert_eq!((client.db, client.protocol), (0, self.protocol), "the script has changed its client");
         assert!(self.engine.state().busy.is_none(), "no script runs");
     }
 
-    /// All clients leave.
+    /// All clients disconnect.
     fn end(mut self) -> usize {
         for client in self.others.iter().map(|(client, _)| *client).chain([self.client]) {
             self.engine.disconnect(client, self.now);

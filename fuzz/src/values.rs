@@ -1,4 +1,4 @@
-//! Values in redis-server's serialization: what RESTORE takes can be worked with and written again.
+//! Values in redis-server's serialization: what RESTORE accepts can be used and dumped again.
 
 use minibroker::internal::config::Config;
 use minibroker::internal::data::dump::{dump, restore, signed};
@@ -29,7 +29,7 @@ fn read_out(value: &Value) -> Vec<String> {
         }
         Value::SortedSet(set) => {
             let all = set.range(0..set.len());
-            // A small set knows no -0.
+            // A small set has no -0.
             parts.extend(all.map(|(member, score)| format!("{} {}", member.escape_ascii(), score + 0.0)));
         }
         Value::Stream(stream) => {
@@ -73,7 +73,7 @@ fn len(value: &Value) -> usize {
     }
 }
 
-/// Adds to a value and takes it apart.
+/// Adds to a value and removes its elements.
 fn use_up(value: &mut Value, config: &Config) {
     let limits = ListLimits::of(config);
     match value {
@@ -138,24 +138,24 @@ pub fn check(data: &[u8]) {
     let written = dump(&value);
     let again = restore(&written, &config).expect("what was written is read");
     assert_eq!(read_out(&value), read_out(&again));
-    let twice = dump(&again);
-    let thrice = restore(&twice, &config).expect("what was written is read");
+    let second = dump(&again);
+    let third = restore(&second, &config).expect("what was written is read");
     if matches!(&again, Value::Hash(hash) if hash.next_expiry().is_some()) {
         // Fields with the same deadline change their order each time they are read, as in redis-server, where the one that
         // gets its deadline last comes first.
-        assert_eq!(read_out(&thrice), read_out(&again));
+        assert_eq!(read_out(&third), read_out(&again));
     } else {
-        assert_eq!(dump(&thrice), twice);
+        assert_eq!(dump(&third), second);
     }
     use_up(&mut value, &config);
 }
 
-/// Checks what becomes of a seed when some bytes change: a place and what comes there.
+/// Checks a seed in which some bytes are changed: an offset and the new byte.
 pub fn check_changed(seed: &[u8], changes: &[(usize, u8)]) {
     let mut data = seed.to_vec();
-    for (place, byte) in changes {
+    for (offset, byte) in changes {
         let len = data.len();
-        if let Some(old) = data.get_mut(place % len.max(1)) {
+        if let Some(old) = data.get_mut(offset % len.max(1)) {
             *old = *byte;
         }
     }
