@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, Heard, Request, Since};
+use super::conversation::{Conversation, FrameKind, Request, Since};
 use super::format::{Action, Argument, Session};
 use super::peer::Peer;
 use super::play::{
@@ -180,7 +180,7 @@ impl Databases {
 struct Connection {
     conversation: Conversation,
     /// What the embedded broker sent and the other has not yet.
-    ahead: VecDeque<(Received, Heard)>,
+    ahead: VecDeque<(Received, FrameKind)>,
     /// The index of the session's next answer in [`Comparison::recorded`].
     next: usize,
     /// How many answers the session has for it so far, and how many did come.
@@ -286,7 +286,7 @@ impl Comparison<'_> {
                 self.batch.left.extend(request_bytes(&left));
                 self.batch.right.extend(request_bytes(&right));
                 self.sent(index, *number);
-                self.lines[*number].conversation.sends(Request::new(arguments, index));
+                self.lines[*number].conversation.send(Request::new(arguments, index));
             }
             Action::SendBytes(number, bytes) => {
                 self.flush().await?;
@@ -296,7 +296,7 @@ impl Comparison<'_> {
                 self.batch.left.extend_from_slice(bytes);
                 self.batch.right.extend_from_slice(bytes);
                 self.sent(index, *number);
-                self.lines[*number].sends_bytes(bytes, index);
+                self.lines[*number].send_bytes(bytes, index);
                 self.flush().await?;
             }
             Action::Answer(number, _) => {
@@ -328,7 +328,7 @@ impl Comparison<'_> {
                 self.flush().await?;
                 self.until(|comparison| {
                     let line = &comparison.lines[*number];
-                    line.since.has_heard(0) || line.closed
+                    line.since.has_received(0) || line.closed
                 })
                 .await?;
             }
@@ -378,7 +378,7 @@ impl Comparison<'_> {
         self.batch.events.push(index);
         self.report.outcome.requests += 1;
         let line = &mut self.lines[number];
-        line.since.sends(&line.conversation);
+        line.since.send(&line.conversation);
         self.idle = Duration::ZERO;
     }
 
@@ -486,11 +486,11 @@ impl Comparison<'_> {
         self.left.barrier(0).await?;
         for (number, line) in self.lines.iter_mut().enumerate() {
             while let Some(received) = self.left.take(number) {
-                let heard = match &received {
-                    Received::Frame(frame) => line.conversation.hears(frame),
-                    Received::Bytes(_) | Received::Closed => Heard::Push,
+                let kind = match &received {
+                    Received::Frame(frame) => line.conversation.receive(frame),
+                    Received::Bytes(_) | Received::Closed => FrameKind::Push,
                 };
-                line.ahead.push_back((received, heard));
+                line.ahead.push_back((received, kind));
             }
         }
         Ok(())
@@ -509,8 +509,8 @@ impl Comparison<'_> {
         for number in 0..self.lines.len() {
             while !self.lines[number].ahead.is_empty() {
                 let Some(right) = self.right.take(number) else { break };
-                let Some((left, heard)) = self.lines[number].ahead.pop_front() else { break };
-                self.matched(number, &heard, left, right).await?;
+                let Some((left, kind)) = self.lines[number].ahead.pop_front() else { break };
+                self.matched(number, &kind, left, right).await?;
             }
         }
         Ok(())
@@ -519,12 +519,12 @@ impl Comparison<'_> {
     async fn matched(
         &mut self,
         number: usize,
-        heard: &Heard,
+        kind: &FrameKind,
         left: Received,
         right: Received,
     ) -> Result<(), Stop> {
         let line = &mut self.lines[number];
-        line.since.hears();
+        line.since.receive();
         line.closed |= left == Received::Closed;
         let (one, other) = match (&left, &right) {
             (Received::Frame(one), Received::Frame(other)) => (one, other),
@@ -535,29 +535,29 @@ impl Comparison<'_> {
                 });
                 return Ok(());
             }
-            _ => return self.differ(number, heard, Some(&left), Some(&right)).await,
+            _ => return self.differ(number, kind, Some(&left), Some(&right)).await,
         };
         line.matched += 1;
         let recorded = self.recorded[number].get(line.next).and_then(|index| {
             match &self.session.events[*index].action {
-                Action::Answer(_, frame) if is_of_use(heard, frame) => Some(frame),
+                Action::Answer(_, frame) if is_of_use(kind, frame) => Some(frame),
                 _ => None,
             }
         });
         line.next += 1;
         if let Some(recorded) = recorded {
             // What the session's answer is here. That it may be another is no matter.
-            rules::compare(heard, recorded, one, &mut self.to_left);
-            rules::compare(heard, recorded, other, &mut self.to_right);
+            rules::compare(kind, recorded, one, &mut self.to_left);
+            rules::compare(kind, recorded, other, &mut self.to_right);
         }
         self.report.outcome.answers += 1;
-        match rules::compare(heard, one, other, &mut self.pairs) {
+        match rules::compare(kind, one, other, &mut self.pairs) {
             Equality::Same => self.report.show(|| Action::Answer(number, one.clone())),
             Equality::ByNature(shown) => {
                 self.report.outcome.by_nature += 1;
                 self.report.show(|| Action::Answer(number, shown));
             }
-            Equality::Different => return self.differ(number, heard, Some(&left), Some(&right)).await,
+            Equality::Different => return self.differ(number, kind, Some(&left), Some(&right)).await,
         }
         Ok(())
     }
@@ -565,11 +565,11 @@ impl Comparison<'_> {
     /// Reports what only one of them has sent.
     async fn leftover(&mut self) -> Result<(), Stop> {
         for number in 0..self.lines.len() {
-            while let Some((left, heard)) = self.lines[number].ahead.pop_front() {
-                self.differ(number, &heard, Some(&left), None).await?;
+            while let Some((left, kind)) = self.lines[number].ahead.pop_front() {
+                self.differ(number, &kind, Some(&left), None).await?;
             }
             while let Some(right) = self.right.take(number) {
-                self.differ(number, &Heard::Push, None, Some(&right)).await?;
+                self.differ(number, &FrameKind::Push, None, Some(&right)).await?;
             }
         }
         Ok(())
@@ -578,7 +578,7 @@ impl Comparison<'_> {
     async fn differ(
         &mut self,
         number: usize,
-        heard: &Heard,
+        kind: &FrameKind,
         left: Option<&Received>,
         right: Option<&Received>,
     ) -> Result<(), Stop> {
@@ -586,9 +586,9 @@ impl Comparison<'_> {
             // A server that does not answer any more cannot be compared.
             self.right.is_there().await?;
         }
-        let answered = match heard {
-            Heard::Answer(request) => Some(request.event),
-            Heard::Push | Heard::Monitored => None,
+        let answered = match kind {
+            FrameKind::Answer(request) => Some(request.event),
+            FrameKind::Push | FrameKind::Monitored => None,
         };
         let sent = answered.map_or_else(|| self.step.clone(), |event| vec![event]);
         let event = sent.last().copied().unwrap_or(self.at);
@@ -598,7 +598,7 @@ impl Comparison<'_> {
 
 impl Connection {
     /// Notes the requests that are in the bytes.
-    fn sends_bytes(&mut self, bytes: &[u8], index: usize) {
+    fn send_bytes(&mut self, bytes: &[u8], index: usize) {
         self.raw.extend_from_slice(bytes);
         let parser = self.parser.get_or_insert_default();
         loop {
@@ -608,13 +608,13 @@ impl Connection {
                     let arguments: Vec<Argument> =
                         parser.args(&self.raw).iter().map(|bytes| Argument::Bytes(bytes.to_vec())).collect();
                     if !arguments.is_empty() {
-                        self.conversation.sends(Request::new(&arguments, index));
+                        self.conversation.send(Request::new(&arguments, index));
                     }
                     let _ = self.raw.split_to(length);
                 }
                 Err(_) => {
                     // One answer, and the end.
-                    self.conversation.sends(Request::new(&[], index));
+                    self.conversation.send(Request::new(&[], index));
                     self.raw.clear();
                     self.parser = None;
                     return;

@@ -1,4 +1,4 @@
-//! Which request an answer answers: what a client has asked and not heard of yet.
+//! Which request an answer belongs to: the requests of a client that have no answer yet.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -58,9 +58,9 @@ impl Request {
     }
 }
 
-/// What comes to a client.
+/// What a frame is that a client receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum FrameKind {
     /// The answer to a request.
     Answer(Request),
     /// What does not answer a request, such as a message.
@@ -86,7 +86,7 @@ pub struct Conversation {
 const MESSAGES: [(&[u8], Kind); 3] =
     [(b"message", Kind::Channel), (b"pmessage", Kind::Pattern), (b"smessage", Kind::Shard)];
 
-/// How a subscribed client of RESP2 hears that it may not use CLIENT REPLY.
+/// The error of CLIENT REPLY in subscribed mode of RESP2.
 const REPLY_REFUSED: &[u8] = b"ERR Can't execute 'client|reply'";
 
 /// What a command of this name does to subscriptions.
@@ -98,7 +98,7 @@ fn subscriptions(name: &[u8]) -> Option<(ChannelAction, Kind)> {
 
 impl Conversation {
     /// The client sends a request.
-    pub fn sends(&mut self, mut request: Request) {
+    pub fn send(&mut self, mut request: Request) {
         let effect = request.effect();
         if effect == Some(Effect::ChoosesReplies) {
             request.kept_back = true;
@@ -116,11 +116,11 @@ impl Conversation {
             }
         }
         self.silent &= effect != Some(Effect::Resets);
-        // What a subscription says is a message, which is not kept back.
+        // The confirmation of a subscription is a message, which is not kept back.
         let has_names = request.arguments.len() > 1;
-        let heard = subscriptions(request.name.as_bytes())
+        let is_message = subscriptions(request.name.as_bytes())
             .is_some_and(|(action, _)| has_names || action == ChannelAction::Unsubscribe);
-        request.kept_back = (std::mem::take(&mut self.skips) || self.silent) && !heard;
+        request.kept_back = (std::mem::take(&mut self.skips) || self.silent) && !is_message;
         self.pending.push_back(request);
     }
 
@@ -136,8 +136,8 @@ impl Conversation {
         self.pending.iter().find(|request| !request.kept_back)
     }
 
-    /// Something comes.
-    pub fn hears(&mut self, frame: &Frame) -> Heard {
+    /// The client receives a frame.
+    pub fn receive(&mut self, frame: &Frame) -> FrameKind {
         let first = frame.items().first().and_then(Frame::text).unwrap_or_default();
         let may_be_push = matches!(frame.kind(), b'*' | b'>') && !first.is_empty();
         if frame.kind() == b'-' && frame.text().is_some_and(|text| text.starts_with(REPLY_REFUSED)) {
@@ -150,20 +150,20 @@ impl Conversation {
             }
         }
         if frame.kind() == b'>' {
-            return Heard::Push;
+            return FrameKind::Push;
         }
         let message = MESSAGES.into_iter().find(|(word, _)| may_be_push && *word == first);
         if message.is_some_and(|(_, kind)| self.subscribed.get(&kind).is_some_and(|names| !names.is_empty()))
         {
-            return Heard::Push;
+            return FrameKind::Push;
         }
         if self.monitors && frame.kind() == b'+' && frame.text().is_some_and(|text| text.ends_with(b"\"")) {
-            return Heard::Monitored;
+            return FrameKind::Monitored;
         }
         self.pass_kept_back();
         match self.pending.pop_front() {
-            Some(request) => Heard::Answer(self.answered(request, frame)),
-            None => Heard::Push,
+            Some(request) => FrameKind::Answer(self.answered(request, frame)),
+            None => FrameKind::Push,
         }
     }
 
@@ -171,28 +171,28 @@ impl Conversation {
     fn keep_nothing_back(&mut self) {
         let chooses = |request: &Request| request.effect() == Some(Effect::ChoosesReplies);
         let kept = self.pending.iter().position(|request| request.kept_back && chooses(request));
-        if let Some(place) =
-            kept.filter(|place| self.pending.iter().take(*place).all(|before| before.kept_back))
+        if let Some(index) =
+            kept.filter(|index| self.pending.iter().take(*index).all(|before| before.kept_back))
         {
-            self.pending.iter_mut().skip(place).for_each(|request| request.kept_back = false);
+            self.pending.iter_mut().skip(index).for_each(|request| request.kept_back = false);
             (self.silent, self.skips) = (false, false);
         }
     }
 
-    /// What stands in front of the next answer has none.
+    /// Requests whose answers are kept back are passed over.
     fn pass_kept_back(&mut self) {
         while self.pending.front().is_some_and(|request| request.kept_back) {
             self.pending.pop_front();
         }
     }
 
-    /// What an answer changes.
+    /// Applies what an answer changes.
     fn answered(&mut self, mut request: Request, frame: &Frame) -> Request {
         let failed = frame.kind() == b'-';
         match request.effect() {
             Some(Effect::RunsTransaction) => request.queued = self.queued.take().unwrap_or_default(),
             Some(Effect::DropsTransaction) => self.queued = None,
-            // Which answers are wanted has been said with what was sent since.
+            // CLIENT REPLY took effect when it was sent, which may be after RESET.
             Some(Effect::Resets) => {
                 let (silent, skips) = (self.silent, self.skips);
                 *self = Self { pending: std::mem::take(&mut self.pending), silent, skips, ..Self::default() };
@@ -212,7 +212,7 @@ impl Conversation {
         request
     }
 
-    fn confirmed(&mut self, kind: Kind, action: ChannelAction, frame: &Frame, asked: bool) -> Heard {
+    fn confirmed(&mut self, kind: Kind, action: ChannelAction, frame: &Frame, asked: bool) -> FrameKind {
         let name = frame.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec);
         let subscribed = self.subscribed.entry(kind).or_default();
         let before = subscribed.len();
@@ -224,10 +224,10 @@ impl Conversation {
             }
         }
         if !asked {
-            return Heard::Push;
+            return FrameKind::Push;
         }
         self.pass_kept_back();
-        let Some(request) = self.pending.front_mut() else { return Heard::Push };
+        let Some(request) = self.pending.front_mut() else { return FrameKind::Push };
         let given = request.arguments.len().saturating_sub(1);
         let left = request.confirmations.get_or_insert(if given == 0 { before.max(1) } else { given });
         *left = left.saturating_sub(1);
@@ -235,34 +235,34 @@ impl Conversation {
         if done {
             self.pending.pop_front();
         }
-        Heard::Answer(request)
+        FrameKind::Answer(request)
     }
 }
 
-/// What has come to a client since it last sent something, for waiting for more than the answers that were outstanding
-/// already then.
+/// How many frames a client has received since it last sent something, to wait for more than the answers that were
+/// outstanding then.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Since {
-    heard: usize,
+    received: usize,
     outstanding: usize,
 }
 
 impl Since {
     /// The client sends something, which its conversation does not have yet.
-    pub fn sends(&mut self, conversation: &Conversation) {
-        *self = Self { heard: 0, outstanding: conversation.unanswered() };
+    pub fn send(&mut self, conversation: &Conversation) {
+        *self = Self { received: 0, outstanding: conversation.unanswered() };
     }
 
-    /// Something comes.
-    pub fn hears(&mut self) {
-        self.heard += 1;
+    /// The client receives a frame.
+    pub fn receive(&mut self) {
+        self.received += 1;
     }
 
-    /// Something has come that does not answer what the client sent before its last request; `waiting`: so much has
-    /// come that was not counted yet.
+    /// True if a frame was received that does not answer what the client sent before its last request; `waiting` is
+    /// the number of frames that were received but not counted yet.
     #[must_use]
-    pub fn has_heard(&self, waiting: usize) -> bool {
-        self.heard + waiting > self.outstanding
+    pub fn has_received(&self, waiting: usize) -> bool {
+        self.received + waiting > self.outstanding
     }
 }
 
@@ -271,35 +271,35 @@ mod tests {
     use super::super::format::{Action, Session};
     use super::*;
 
-    /// Plays the lines of one client; each answer gives the name of what it answers.
-    fn heard(text: &str) -> Vec<String> {
+    /// Plays the lines of one client; returns the name of the request of each answer.
+    fn answered(text: &str) -> Vec<String> {
         let session = Session::read(text).expect("a session");
         let mut conversation = Conversation::default();
-        let mut heard = Vec::new();
+        let mut answered = Vec::new();
         for (index, event) in session.events.iter().enumerate() {
             match &event.action {
-                Action::Send(_, arguments) => conversation.sends(Request::new(arguments, index)),
-                Action::Answer(_, frame) => heard.push(match conversation.hears(frame) {
-                    Heard::Answer(request) if !request.queued.is_empty() => {
+                Action::Send(_, arguments) => conversation.send(Request::new(arguments, index)),
+                Action::Answer(_, frame) => answered.push(match conversation.receive(frame) {
+                    FrameKind::Answer(request) if !request.queued.is_empty() => {
                         let names: Vec<_> =
                             request.queued.iter().map(|queued| queued.name.as_str()).collect();
                         format!("exec of {}", names.join(","))
                     }
-                    Heard::Answer(request) => request.name,
-                    Heard::Push => "push".into(),
-                    Heard::Monitored => "monitored".into(),
+                    FrameKind::Answer(request) => request.name,
+                    FrameKind::Push => "push".into(),
+                    FrameKind::Monitored => "monitored".into(),
                 }),
                 _ => {}
             }
         }
         assert_eq!(conversation.unanswered(), 0);
-        heard
+        answered
     }
 
     #[test]
     fn answers_find_their_requests() {
         let lines = "a > GET k\na > Client ID\na < $-1\na < :1\na > MULTI\na > TIME\na > EXEC\na < +OK\na < +QUEUED\na < [[:1 :2]]\n";
-        assert_eq!(heard(lines), ["get", "client|id", "multi", "time", "exec of time"]);
+        assert_eq!(answered(lines), ["get", "client|id", "multi", "time", "exec of time"]);
     }
 
     #[test]
@@ -330,7 +330,7 @@ mod tests {
         );
         let wanted =
             ["subscribe", "push", "subscribe", "psubscribe", "push", "unsubscribe", "unsubscribe", "ping"];
-        assert_eq!(heard(lines), wanted);
+        assert_eq!(answered(lines), wanted);
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod tests {
             "a > CLIENT REPLY SKIP\na > CLIENT REPLY ON\na > PING\n",
             "a < [\"subscribe\" \"x\" :1]\na < +RESET\na < +OK\na < +PONG\n",
         );
-        assert_eq!(heard(lines), ["subscribe", "reset", "client|reply", "ping"]);
+        assert_eq!(answered(lines), ["subscribe", "reset", "client|reply", "ping"]);
     }
 
     #[test]
@@ -350,19 +350,19 @@ mod tests {
             "a < -\"ERR Can't execute 'client|reply': only (P|S)SUBSCRIBE are allowed in this context\"\n",
             "a < [\"unsubscribe\" \"x\" :0]\na < $-1\n",
         );
-        assert_eq!(heard(lines), ["subscribe", "client|reply", "unsubscribe", "get"]);
+        assert_eq!(answered(lines), ["subscribe", "client|reply", "unsubscribe", "get"]);
     }
 
     #[test]
     fn what_is_kept_back_behind_a_reset_is_no_answer() {
         let lines =
             "a > RESET\na > CLIENT REPLY SKIP\na < +RESET\na > PING\na > HELLO\na < [\"server\" \"redis\"]\n";
-        assert_eq!(heard(lines), ["reset", "hello"]);
+        assert_eq!(answered(lines), ["reset", "hello"]);
     }
 
     #[test]
     fn pushes_of_the_newer_protocol_stand_beside_answers() {
         let lines = "a > SUBSCRIBE x\na > GET k\na < >[\"subscribe\" \"x\" :1]\na < >[\"message\" \"x\" \"1\"]\na < _\n";
-        assert_eq!(heard(lines), ["subscribe", "push", "get"]);
+        assert_eq!(answered(lines), ["subscribe", "push", "get"]);
     }
 }

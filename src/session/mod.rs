@@ -70,9 +70,9 @@
 //!
 //! # Playing
 //!
-//! [`replay()`] plays each event when all before it have happened: what the session says that clients heard they have
-//! heard, and all requests before it have run, also those without an answer (a client that waits in BLPOP
-//! waits before the next one acts). Requests that stand directly one behind the other go out in one piece.
+//! [`replay()`] plays each event when all before it have happened: clients have received everything that they received
+//! in the session, and all requests before it have run, also those without an answer (a client that waits in BLPOP
+//! waits before the next one acts). Requests without another event between them are sent in one piece.
 //!
 //! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; where there
 //! are any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::conversation::{Conversation, Heard, Request};
+use super::conversation::{Conversation, FrameKind, Request};
 use super::format::{Action, Argument, Event, Session, write_event};
 use super::frame::Frame;
 use super::rules::{self, Pairs, is_made_id};
@@ -100,7 +100,7 @@ pub(super) fn playable(session: &Session, target: &Target) -> Session {
                 let request = Request::new(arguments, index);
                 let logs_in = arguments.contains(&Argument::Password);
                 let leave_out = logs_in && request.name == "auth";
-                conversations[*number].sends(request);
+                conversations[*number].send(request);
                 if leave_out {
                     left_out.insert(index);
                     continue;
@@ -110,7 +110,7 @@ pub(super) fn playable(session: &Session, target: &Target) -> Session {
                 }
             }
             Action::Answer(number, frame) => {
-                if let Heard::Answer(request) = conversations[*number].hears(frame)
+                if let FrameKind::Answer(request) = conversations[*number].receive(frame)
                     && left_out.contains(&request.event)
                 {
                     continue;
@@ -173,8 +173,8 @@ pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -
 }
 
 /// Whether what the answer is may be needed for a later request.
-pub(super) fn is_of_use(heard: &Heard, frame: &Frame) -> bool {
-    let mut found = matches!(heard, Heard::Answer(request) if rules::varies(request).has_client_id());
+pub(super) fn is_of_use(kind: &FrameKind, frame: &Frame) -> bool {
+    let mut found = matches!(kind, FrameKind::Answer(request) if rules::varies(request).has_client_id());
     frame.each(&mut |frame| {
         found |= match frame {
             Frame::Placeholder(placeholder) => placeholder.name.is_some(),

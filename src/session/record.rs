@@ -221,7 +221,7 @@ impl Recording {
                     bytes = rest;
                     match way {
                         Way::Up => talk.says(piece, number, text),
-                        Way::Down => talk.hears(piece, number, text),
+                        Way::Down => talk.receive(piece, number, text),
                     }
                 }
                 What::End(_) if talk.ended => {
@@ -283,7 +283,7 @@ impl Talk {
         }
     }
 
-    fn hears(&mut self, piece: &[u8], number: usize, text: &mut String) {
+    fn receive(&mut self, piece: &[u8], number: usize, text: &mut String) {
         // A client that has closed its end does not receive it.
         if self.ended {
             return;

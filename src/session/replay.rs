@@ -4,7 +4,7 @@ use std::io::Write;
 
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, Heard, Request, Since};
+use super::conversation::{Conversation, FrameKind, Request, Since};
 use super::format::{Action, Session};
 use super::frame::Frame;
 use super::play::{Options, Outcome, PlayError, Report, expanded, logs_in_itself, playable};
@@ -158,7 +158,7 @@ impl Replay<'_> {
                 let request = Request::new(arguments, index);
                 self.batch.extend(request_bytes(&expanded(arguments, &self.pairs, &self.server)));
                 self.sent(index, *number);
-                self.connections[*number].conversation.sends(request);
+                self.connections[*number].conversation.send(request);
             }
             Action::SendBytes(number, bytes) => {
                 self.ready(index, *number).await?;
@@ -188,7 +188,7 @@ impl Replay<'_> {
             Action::Wait(number) => {
                 self.flush().await?;
                 let deadline = Instant::now() + self.report.options.timeout;
-                while !self.connections[*number].since.has_heard(self.server.waiting(*number))
+                while !self.connections[*number].since.has_received(self.server.waiting(*number))
                     && self.server.front(*number) != Some(Received::Closed)
                 {
                     if !self.server.something(deadline).await {
@@ -239,7 +239,7 @@ impl Replay<'_> {
         self.report.outcome.requests += 1;
         self.connections[number].sent = Some(index);
         let connection = &mut self.connections[number];
-        connection.since.sends(&connection.conversation);
+        connection.since.send(&connection.conversation);
         self.idle = std::time::Duration::ZERO;
         let action = &self.session.events[index].action;
         self.report.show(|| action.clone());
@@ -269,17 +269,17 @@ impl Replay<'_> {
         let received = self.next(number).await;
         let connection = &mut self.connections[number];
         connection.left -= 1;
-        connection.since.hears();
-        let heard = connection.conversation.hears(wanted);
+        connection.since.receive();
+        let kind = connection.conversation.receive(wanted);
         // The last outstanding answer shows that all requests have run.
         if self.sender == Some(number)
             && connection.conversation.unanswered() == 0
-            && matches!(heard, Heard::Answer(_))
+            && matches!(kind, FrameKind::Answer(_))
         {
             self.unconfirmed = 0;
         }
         let equality = match &received {
-            Some(Received::Frame(frame)) => rules::compare(&heard, wanted, frame, &mut self.pairs),
+            Some(Received::Frame(frame)) => rules::compare(&kind, wanted, frame, &mut self.pairs),
             _ => Equality::Different,
         };
         self.report.outcome.answers += 1;
@@ -291,7 +291,7 @@ impl Replay<'_> {
             }
             Equality::Different => {
                 let wanted = Received::Frame(wanted.clone());
-                let sent = if let Heard::Answer(request) = &heard { Some(request.event) } else { None };
+                let sent = if let FrameKind::Answer(request) = &kind { Some(request.event) } else { None };
                 return self.differs_after(index, number, sent, Some(&wanted), received.as_ref()).await;
             }
         }

@@ -15,7 +15,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::conversation::{Heard, Request};
+use super::conversation::{FrameKind, Request};
 use super::frame::{Frame, Placeholder, PlaceholderKind, stream_id};
 use crate::resp::parse_integer;
 use crate::spec::Varies;
@@ -109,12 +109,12 @@ pub enum Equality {
 }
 
 /// Compares two answers to the same request.
-pub fn compare(heard: &Heard, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Equality {
+pub fn compare(kind: &FrameKind, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Equality {
     let none = Request::default();
-    let rule = match heard {
-        Heard::Push => Rule { varies: Varies::Nothing, request: &none },
-        Heard::Monitored => Rule { varies: Varies::MonitorLine, request: &none },
-        Heard::Answer(request) => Rule { varies: varies(request), request },
+    let rule = match kind {
+        FrameKind::Push => Rule { varies: Varies::Nothing, request: &none },
+        FrameKind::Monitored => Rule { varies: Varies::MonitorLine, request: &none },
+        FrameKind::Answer(request) => Rule { varies: varies(request), request },
     };
     match rule.apply(left, right, pairs) {
         None => Equality::Different,
@@ -330,8 +330,8 @@ mod tests {
     /// How the answers to a request compare: `=`, what both have in common, or `different`.
     fn compared(pairs: &mut Pairs, request: &str, left: &str, right: &str) -> String {
         let arguments: Vec<_> = request.split(' ').map(|word| word.as_bytes().to_vec().into()).collect();
-        let heard = Heard::Answer(Request::new(&arguments, 0));
-        match compare(&heard, &frame(left), &frame(right), pairs) {
+        let kind = FrameKind::Answer(Request::new(&arguments, 0));
+        match compare(&kind, &frame(left), &frame(right), pairs) {
             Equality::Same => "=".into(),
             Equality::Different => "different".into(),
             Equality::ByNature(shown) => {
@@ -503,9 +503,8 @@ mod tests {
         };
         let mut exec = request("EXEC");
         exec.queued = vec![request("TIME"), request("GET k")];
-        let heard = Heard::Answer(exec);
-        let of =
-            |left: &str, right: &str| compare(&heard, &frame(left), &frame(right), &mut Pairs::default());
+        let kind = FrameKind::Answer(exec);
+        let of = |left: &str, right: &str| compare(&kind, &frame(left), &frame(right), &mut Pairs::default());
         assert!(matches!(of("[[:1 :2] \"v\"]", "[[:3 :4] \"v\"]"), Equality::ByNature(_)));
         assert_eq!(of("[[:1 :2] \"v\"]", "[[:1 :2] \"w\"]"), Equality::Different);
     }

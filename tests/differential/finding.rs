@@ -1,4 +1,4 @@
-//! What is wrong is found, and told so that it can be seen again.
+//! A difference is found, and reported in such a way that it can be reproduced.
 
 use std::error::Error;
 use std::process::Command;
@@ -29,10 +29,10 @@ fn a_lost_message_is_found_and_shown_as_a_short_session() -> Tested {
     let report = run_with(&server, &settings).expect_err("a lost message");
     let (_, text) = report.split_once(AS_A_SESSION).ok_or("no session")?;
     let session = Session::read(text)?;
-    // Somebody subscribes, and somebody publishes; who is the same says HELLO before.
+    // One client subscribes, and one publishes; if it is the same client, it sends HELLO first.
     assert!(actions(&session).len() <= 3, "{report}");
 
-    // A server that loses it, too, differs from a broker that does not.
+    // A server that loses it as well differs from a broker that does not.
     let broken = Broker::start()?;
     lose(&broken);
     let whole = Broker::start()?;
@@ -55,8 +55,8 @@ fn every_program_is_a_session() -> Tested {
     let ours = Ours::new(Version::default(), |_| {})?;
     for seed in 0..300 {
         let program = Program::draw(seed);
-        let Ok(heard) = ours.play(&program, 10) else { continue };
-        let session = session(&program, 10, &heard);
+        let Ok(received) = ours.play(&program, 10) else { continue };
+        let session = session(&program, 10, &received);
         let text = session.to_string();
         let read = Session::read(&text).map_err(|error| format!("SEED={seed}: {error}\n{text}"))?;
         assert_eq!(actions(&read), actions(&session), "SEED={seed}\n{text}");

@@ -1,95 +1,96 @@
-//! Whether a broker and a real server have said the same: every byte, but for what differs by nature, for which
-//! [`rules`] stand, and for what is listed in `tests/comparison/differences.md`.
+//! Whether a broker and a real server have sent the same bytes, except for what differs by nature, see [`rules`], and
+//! what is listed in `tests/comparison/differences.md`.
 
 use minibroker::internal::conform::wire;
 use minibroker::internal::session::Argument;
-use minibroker::internal::session::conversation::{Conversation, Heard as About, Request};
+use minibroker::internal::session::conversation::{Conversation, FrameKind, Request};
 use minibroker::internal::session::frame::Frame;
 use minibroker::internal::session::rules::{self, Pairs};
 
 use crate::listed::{self, Listed};
-use crate::play::{Heard, Transcript};
+use crate::play::{Received, Transcript};
 use crate::program::{Moment, Program, Step, encoded};
 
 /// The first difference.
 #[derive(Clone, Debug)]
 pub struct Difference {
-    /// The step that it came with, and the client to which it came.
+    /// The step and the client that it belongs to.
     pub step: usize,
     pub client: usize,
-    /// What it has heard in that step, as a diff: `-` of the real server, `+` of the broker.
+    /// What the client has received in that step, as a diff: `-` from the real server, `+` from the broker.
     pub diff: Vec<String>,
 }
 
-/// What comparing has brought.
+/// The result of a comparison.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     Same,
-    /// The same up to a difference that is listed, from where on it is another story.
-    SameUpToAListedOne,
+    /// The same up to a listed difference, which changes everything behind it.
+    SameUntilListed,
     Different(Difference),
 }
 
-/// One thing that comes.
+/// One thing that a client receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Came {
+enum Item {
     Frame(Frame),
     Bytes(Vec<u8>),
     Closed,
 }
 
-/// What a client did in a step.
+/// What a client sent in a step.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Sent {
     pub client: usize,
-    /// It connected before.
+    /// It connected first.
     pub connected: bool,
     /// Requests, as far as they can be read.
     pub requests: Vec<Vec<Argument>>,
 }
 
-/// Compares what was heard of a program from a server of this name and from a broker.
+/// Compares what the clients of a program have received from a server of this name and from a broker.
 pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transcript) -> Verdict {
-    let heard =
-        |transcript: &Transcript| transcript.iter().map(|moved| moved.heard.clone()).collect::<Vec<_>>();
-    let asked = program.steps.iter().zip(ours).map(|(step, moved)| {
+    let received = |transcript: &Transcript| {
+        transcript.iter().map(|outcome| outcome.received.clone()).collect::<Vec<_>>()
+    };
+    let sent = program.steps.iter().zip(ours).map(|(step, outcome)| {
         let Step::Send { client, requests, .. } = step else { return None };
         let requests = requests.iter().map(|request| encoded(request, Moment::first(2), |_| None));
-        // An empty line is nothing.
+        // An empty line is no request.
         let requests = requests.filter(|(bytes, _)| bytes != b"\r\n");
         let words =
             requests.map(|(_, words)| words.unwrap_or_default().into_iter().map(Into::into).collect());
-        Some(Asked { client: *client, connected: moved.connected, requests: words.collect() })
+        Some(Sent { client: *client, connected: outcome.connected, requests: words.collect() })
     });
-    compare_heard(program.clients, &asked.collect::<Vec<_>>(), server, &heard(real), &heard(ours))
+    compare_received(program.clients, &sent.collect::<Vec<_>>(), server, &received(real), &received(ours))
 }
 
-/// Compares what clients heard from a server of this name and from a broker, step by step.
-pub fn compare_heard(
+/// Compares what clients have received from a server of this name and from a broker, step by step.
+pub fn compare_received(
     clients: usize,
-    asked: &[Option<Asked>],
+    sent: &[Option<Sent>],
     server: &str,
-    all_real: &[Vec<Heard>],
-    all_ours: &[Vec<Heard>],
+    all_real: &[Vec<Received>],
+    all_ours: &[Vec<Received>],
 ) -> Verdict {
     if all_real == all_ours {
         return Verdict::Same;
     }
     let mut conversations = vec![Conversation::default(); clients];
     let mut pairs = Pairs::default();
-    let kills = asked
+    let kills = sent
         .iter()
         .flatten()
-        .flat_map(|asked| &asked.requests)
+        .flat_map(|sent| &sent.requests)
         .any(|request| request.windows(2).any(|two| two[0].is("CLIENT") && two[1].is("KILL")));
-    for (number, asked) in asked.iter().enumerate() {
-        if let Some(Asked { client, connected, requests }) = asked {
+    for (number, sent) in sent.iter().enumerate() {
+        if let Some(Sent { client, connected, requests }) = sent {
             let conversation = &mut conversations[*client];
             if *connected {
                 *conversation = Conversation::default();
             }
             for request in requests {
-                conversation.sends(Request::new(request, number));
+                conversation.send(Request::new(request, number));
             }
         }
         let mut first = None;
@@ -97,7 +98,7 @@ pub fn compare_heard(
             let (real, ours) = (&all_real[number][client], &all_ours[number][client]);
             match matches(conversation, &mut pairs, (server, kills), real, ours) {
                 Match::Same => {}
-                Match::Another => return Verdict::SameUpToAListedOne,
+                Match::Another => return Verdict::SameUntilListed,
                 Match::Different if first.is_some() => {}
                 Match::Different => {
                     let diff = wire::diff(&shown(real), &shown(ours));
@@ -112,19 +113,19 @@ pub fn compare_heard(
     Verdict::Same
 }
 
-fn shown(heard: &Heard) -> Vec<String> {
-    let mut lines = wire::show(&heard.bytes);
-    if heard.closed {
+fn shown(received: &Received) -> Vec<String> {
+    let mut lines = wire::show(&received.bytes);
+    if received.closed {
         lines.push("(closed)".into());
     }
     lines
 }
 
-/// How what came to a client compares.
+/// How what a client has received compares.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Match {
     Same,
-    /// It differs in what is listed, from where on it is another story.
+    /// It differs in what is listed, which changes everything behind it.
     Another,
     Different,
 }
@@ -133,18 +134,18 @@ fn matches(
     conversation: &mut Conversation,
     pairs: &mut Pairs,
     (server, kills): (&str, bool),
-    real_bytes: &Heard,
-    our_bytes: &Heard,
+    real_bytes: &Received,
+    our_bytes: &Received,
 ) -> Match {
     let mut real = split(real_bytes);
-    let mut ours: Vec<(About, Came)> = split(our_bytes)
+    let mut ours: Vec<(FrameKind, Item)> = split(our_bytes)
         .into_iter()
-        .map(|came| {
-            let about = match &came {
-                Came::Frame(frame) => conversation.hears(frame),
-                Came::Bytes(_) | Came::Closed => About::Push,
+        .map(|item| {
+            let kind = match &item {
+                Item::Frame(frame) => conversation.receive(frame),
+                Item::Bytes(_) | Item::Closed => FrameKind::Push,
             };
-            (about, came)
+            (kind, item)
         })
         .collect();
     order_names(&mut ours, &mut real);
@@ -160,41 +161,41 @@ fn matches(
     }
     // blocking, "keyspace notifications to the waiter itself", and hashes, "what is told of hashes": 7.0 writes a push to
     // the client itself in front of the reply, or into it.
-    let hears_itself = our_bytes.bytes.windows(9).any(|nine| nine == b"message\r\n");
-    if hears_itself && lines(real_bytes) == lines(our_bytes) { Match::Same } else { all }
+    let receives_its_own = our_bytes.bytes.windows(9).any(|nine| nine == b"message\r\n");
+    if receives_its_own && lines(real_bytes) == lines(our_bytes) { Match::Same } else { all }
 }
 
-/// What a client hears last may be listed.
-fn is_listed_end(server: &str, kills: bool, ours: &[(About, Came)], real: &[Came]) -> bool {
+/// Whether a difference in what a client receives last is listed.
+fn is_listed_end(server: &str, kills: bool, ours: &[(FrameKind, Item)], real: &[Item]) -> bool {
     let alike = ours.iter().zip(real).take_while(|((_, ours), real)| ours == *real).count();
-    let starts = |came: Option<&(About, Came)>, text: &[u8]| matches!(came, Some((_, Came::Frame(frame))) if frame.text().is_some_and(|line| line.starts_with(text)));
-    // Whether somebody who is cut off gets what has not been written yet is a matter of the moment.
-    if ours.last().is_some_and(|(_, came)| *came == Came::Closed) && real.last() == Some(&Came::Closed) {
+    let starts = |item: Option<&(FrameKind, Item)>, text: &[u8]| matches!(item, Some((_, Item::Frame(frame))) if frame.text().is_some_and(|line| line.starts_with(text)));
+    // Whether a client that is cut off gets its pending output depends on timing.
+    if ours.last().is_some_and(|(_, item)| *item == Item::Closed) && real.last() == Some(&Item::Closed) {
         return kills && alike + 1 == real.len();
     }
     // streams, "what is trimmed at once wakes nobody" and "added and taken away within one transaction": 7.0 wakes the
     // waiter with an empty list of entries.
     if server == "redis-7.0"
-        && let Some(Came::Frame(frame)) = real.get(alike)
-        && ours.get(alike).is_none_or(|(about, _)| is_answer_of(about, &["xread", "xreadgroup"]))
+        && let Some(Item::Frame(frame)) = real.get(alike)
+        && ours.get(alike).is_none_or(|(kind, _)| is_answer_of(kind, &["xread", "xreadgroup"]))
     {
         let mut is_empty = false;
         frame.each(&mut |part| is_empty |= *part == Frame::Nest { kind: b'*', items: Vec::new() });
         return is_empty;
     }
-    // protocol, "what is no request behind one that waits": Redis 8 looks at it when more comes.
+    // protocol, "what is no request behind one that waits": Redis 8 reads it when more arrives.
     server.starts_with("redis-8.") && alike == real.len() && starts(ours.get(alike), b"ERR Protocol error")
 }
 
-fn is_answer_of(about: &About, names: &[&str]) -> bool {
-    matches!(about, About::Answer(request) if names.contains(&request.name.as_str()))
+fn is_answer_of(kind: &FrameKind, names: &[&str]) -> bool {
+    matches!(kind, FrameKind::Answer(request) if names.contains(&request.name.as_str()))
 }
 
-/// All lines, in an order of their own, but for ids made from the clock and the number of the client in HELLO.
-fn lines(heard: &Heard) -> Vec<&[u8]> {
+/// All lines, sorted, without ids made from the clock and the id of the client in HELLO.
+fn lines(received: &Received) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = Vec::new();
     let mut is_number = false;
-    for line in heard.bytes.split(|byte| *byte == b'\n') {
+    for line in received.bytes.split(|byte| *byte == b'\n') {
         let made = rules::is_made_id(line.strip_suffix(b"\r").unwrap_or(line));
         if !made && !std::mem::replace(&mut is_number, line == b"id\r") {
             lines.push(line);
@@ -204,14 +205,14 @@ fn lines(heard: &Heard) -> Vec<&[u8]> {
     lines
 }
 
-fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &str) -> Match {
-    for ((about, ours), real) in ours.iter().zip(real) {
+fn all_alike(ours: &[(FrameKind, Item)], real: &[Item], pairs: &mut Pairs, server: &str) -> Match {
+    for ((kind, ours), real) in ours.iter().zip(real) {
         match (ours, real) {
-            (Came::Frame(one), Came::Frame(other)) => {
-                if rules::compare(about, one, other, pairs) != rules::Equality::Different {
+            (Item::Frame(one), Item::Frame(other)) => {
+                if rules::compare(kind, one, other, pairs) != rules::Equality::Different {
                     continue;
                 }
-                match listed::difference(server, about, one, other) {
+                match listed::difference(server, kind, one, other) {
                     None => return Match::Different,
                     Some(Listed::Here) => {}
                     Some(Listed::FromHereOn) => return Match::Another,
@@ -224,31 +225,31 @@ fn all_alike(ours: &[(About, Came)], real: &[Came], pairs: &mut Pairs, server: &
     if ours.len() == real.len() { Match::Same } else { Match::Different }
 }
 
-fn split(heard: &Heard) -> Vec<Came> {
-    let mut came = Vec::new();
-    let mut rest = heard.bytes.as_slice();
+fn split(received: &Received) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut rest = received.bytes.as_slice();
     while let Some((_, after)) = wire::frame(rest) {
         let bytes = &rest[..rest.len() - after.len()];
-        came.push(match Frame::read(bytes) {
-            None => Came::Bytes(bytes.to_vec()),
+        items.push(match Frame::read(bytes) {
+            None => Item::Bytes(bytes.to_vec()),
             Some(mut frame) => {
                 hide_made_ids(&mut frame);
-                Came::Frame(frame)
+                Item::Frame(frame)
             }
         });
         rest = after;
     }
     if !rest.is_empty() {
-        came.push(Came::Bytes(rest.to_vec()));
+        items.push(Item::Bytes(rest.to_vec()));
     }
-    if heard.closed {
-        came.push(Came::Closed);
+    if received.closed {
+        items.push(Item::Closed);
     }
-    came
+    items
 }
 
-/// Ids that a server made from its clock are as good as others: how many of them fall into one millisecond differs, and
-/// so which streams have the same.
+/// Ids that a server made from its clock are all equal: how many of them fall into one millisecond differs, and so do
+/// the streams that have the same ids.
 fn hide_made_ids(frame: &mut Frame) {
     match frame {
         Frame::Text { text, .. } if rules::is_made_id(text) => *text = b"an id".to_vec(),
@@ -257,14 +258,13 @@ fn hide_made_ids(frame: &mut Frame) {
     }
 }
 
-/// What goes through a hash table has any order: to which of its patterns a client is sent a message first, and what it
-/// unsubscribes from first that unsubscribes from everything. In the places where the broker has such a run the names are
-/// put into an order of their own.
-fn order_names(ours: &mut [(About, Came)], real: &mut [Came]) {
-    let run = |(about, came): &(About, Came)| -> Option<Vec<Frame>> {
-        let Came::Frame(frame) = came else { return None };
+/// What depends on a hash table has any order: the patterns by which a client gets a message, and the confirmations of
+/// a client that unsubscribes from everything. Where the broker has such a run the names are sorted.
+fn order_names(ours: &mut [(FrameKind, Item)], real: &mut [Item]) {
+    let run = |(kind, item): &(FrameKind, Item)| -> Option<Vec<Frame>> {
+        let Item::Frame(frame) = item else { return None };
         let items = frame.items();
-        let one_by_one = matches!(about, About::Answer(request)
+        let one_by_one = matches!(kind, FrameKind::Answer(request)
             if request.name.ends_with("unsubscribe") && request.arguments.len() > 1);
         match items.first()?.text()? {
             b"pmessage" => Some(items[2..].to_vec()),
@@ -279,17 +279,17 @@ fn order_names(ours: &mut [(About, Came)], real: &mut [Came]) {
             if of.is_none() { 1 } else { ours[first..].iter().take_while(|next| run(next) == of).count() };
         let end = first + length;
         if length > 1 && end <= real.len() {
-            order(ours[first..end].iter_mut().map(|(_, came)| came));
+            order(ours[first..end].iter_mut().map(|(_, item)| item));
             order(real[first..end].iter_mut());
         }
         first = end;
     }
 }
 
-fn order<'a>(run: impl Iterator<Item = &'a mut Came>) {
+fn order<'a>(run: impl Iterator<Item = &'a mut Item>) {
     let mut names: Vec<&mut Frame> = run
-        .filter_map(|came| match came {
-            Came::Frame(Frame::Nest { items, .. }) => items.get_mut(1),
+        .filter_map(|item| match item {
+            Item::Frame(Frame::Nest { items, .. }) => items.get_mut(1),
             _ => None,
         })
         .collect();

@@ -1,10 +1,10 @@
-//! The rows of `tests/comparison/differences.md` that programs meet, each as narrow as can be.
+//! The rows of `tests/comparison/differences.md` that concern programs, each as narrow as possible.
 
-use minibroker::internal::session::conversation::{Heard, Request};
+use minibroker::internal::session::conversation::{FrameKind, Request};
 use minibroker::internal::session::frame::Frame;
 use minibroker::internal::session::rules::{self, Equality, Pairs};
 
-/// Errors of scripts, and what Valkey says in their place.
+/// Errors of scripts, and those of Valkey in their place.
 const WORDS_OF_ERRORS: [(&str, &str); 6] = [
     ("NOSCRIPT No matching script. Please use EVAL.", "NOSCRIPT No matching script."),
     ("This Redis command is", "This Valkey command is"),
@@ -19,12 +19,12 @@ const WORDS_OF_ERRORS: [(&str, &str); 6] = [
 pub enum Listed {
     /// It has no consequences.
     Here,
-    /// What follows is another story.
+    /// Everything behind it differs.
     FromHereOn,
 }
 
-/// What is listed of a difference between two answers of a server of this name and of a broker, if it is.
-pub fn difference(server: &str, about: &Heard, ours: &Frame, real: &Frame) -> Option<Listed> {
+/// How a difference between two answers of a server of this name and of a broker is listed, if it is.
+pub fn difference(server: &str, kind: &FrameKind, ours: &Frame, real: &Frame) -> Option<Listed> {
     // transactions, "MULTI in a transaction" and "WATCH in a transaction", client, "REPLY in a transaction": refuses them
     // while queueing, so that EXEC fails.
     let refused = ["multi", "watch", "client|reply"]
@@ -33,12 +33,12 @@ pub fn difference(server: &str, about: &Heard, ours: &Frame, real: &Frame) -> Op
     if server.starts_with("valkey-9") && refused {
         return Some(Listed::FromHereOn);
     }
-    let Heard::Answer(request) = about else { return None };
+    let FrameKind::Answer(request) = kind else { return None };
     if request.name == "exec" && ours.items().len() == real.items().len() {
         let mut listed = None;
         for ((request, ours), real) in request.queued.iter().zip(ours.items()).zip(real.items()) {
-            let about = Heard::Answer(request.clone());
-            if rules::compare(&about, ours, real, &mut Pairs::default()) == Equality::Different {
+            let kind = FrameKind::Answer(request.clone());
+            if rules::compare(&kind, ours, real, &mut Pairs::default()) == Equality::Different {
                 listed = Some(of_request(server, request, ours, real)?);
             }
         }
@@ -80,12 +80,12 @@ fn is_in_valkeys_words(ours: &Frame, real: &Frame) -> bool {
             for (redis, valkey) in WORDS_OF_ERRORS {
                 ours = ours.replace(redis, valkey);
             }
-            // Redis says the name of the script in front of the place.
-            let parted = ours
+            // Redis has the name of the script in front of the position.
+            let parts = ours
                 .split_once(" script: ")
                 .and_then(|(before, named)| Some((before, named.split_once(", on ")?)));
-            if let Some((before, (_, place))) = parted {
-                ours = format!("{before} script: on {place}");
+            if let Some((before, (_, position))) = parts {
+                ours = format!("{before} script: on {position}");
             }
             ours == real
         }
@@ -103,7 +103,7 @@ fn contains(frame: &Frame, text: &str) -> bool {
     frame.text().is_some_and(|bytes| String::from_utf8_lossy(bytes).contains(text))
 }
 
-/// The answer of XINFO GROUPS without what follows from how many entries a group has read.
+/// The answer of XINFO GROUPS without what depends on the number of entries that a group has read.
 fn without_lag(frame: &Frame) -> Frame {
     let Frame::Nest { kind, items } = frame else { return frame.clone() };
     let mut without = Vec::with_capacity(items.len());

@@ -10,20 +10,20 @@ use minibroker::{Broker, ClientStream, EventKind, Version, Wakeup};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Runtime;
 
-use crate::play::{Heard, Stage, Stop, Transcript, play};
+use crate::play::{Received, Stage, Stop, Transcript, play};
 use crate::program::{Moment, Program};
 
-/// When all programs begin. No real server has this time, so that an id made of it is never the same by chance.
+/// When all programs begin. No real server has this time, so that an id made from it is never the same by chance.
 const START: Duration = Duration::from_secs(1_600_000_000);
-/// How often all tasks of this thread get their turn before the broker counts as quiet; the longest way from a request
-/// to a reader has four.
+/// How often all tasks of this thread are polled before the broker counts as idle; the longest way from a request to a
+/// reader has four polls.
 const TURNS: usize = 8;
 
 /// Where brokers run.
 pub struct Ours {
     runtime: Runtime,
     version: Version,
-    /// What is done to every broker before it is used.
+    /// Prepares every broker before it is used.
     prepare: fn(&Broker),
 }
 
@@ -39,7 +39,7 @@ impl Ours {
     }
 
     /// A new broker with this number of clients. `is_timed`: it is an error if two things are due at once.
-    pub fn stage(&self, clients: usize, is_timed: bool) -> Result<OnOurs<'_>, Stop> {
+    pub fn stage(&self, clients: usize, is_timed: bool) -> Result<OurStage<'_>, Stop> {
         let builder =
             Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
         let builder = if is_timed { builder } else { builder.journal_limit(0) };
@@ -51,12 +51,12 @@ impl Ours {
         set.map_err(|error| Stop::Broken(error.to_string()))?;
         (self.prepare)(&broker);
         let clients = std::iter::repeat_with(|| None).take(clients).collect();
-        Ok(OnOurs { runtime: &self.runtime, broker, clients, is_timed })
+        Ok(OurStage { runtime: &self.runtime, broker, clients, is_timed })
     }
 }
 
 /// A broker with the clients of a program.
-pub struct OnOurs<'a> {
+pub struct OurStage<'a> {
     runtime: &'a Runtime,
     broker: Broker,
     clients: Vec<Option<ClientStream>>,
@@ -76,23 +76,23 @@ fn take(stream: &mut ClientStream, into: &mut Vec<u8>) -> bool {
     }
 }
 
-impl OnOurs<'_> {
-    /// Returns when the broker has nothing to do but to wait.
-    fn quiet(&mut self, heard: &mut [Heard]) {
+impl OurStage<'_> {
+    /// Runs the broker until it is idle.
+    fn run_until_idle(&mut self, received: &mut [Received]) {
         let Self { runtime, clients, .. } = self;
         runtime.block_on(tokio::task::coop::unconstrained(async {
             let mut turns = 0;
             while turns < TURNS {
                 tokio::task::yield_now().await;
                 turns += 1;
-                for (slot, heard) in clients.iter_mut().zip(&mut *heard) {
+                for (slot, received) in clients.iter_mut().zip(&mut *received) {
                     let Some(stream) = slot else { continue };
-                    let before = heard.bytes.len();
-                    heard.closed |= take(stream, &mut heard.bytes);
-                    if heard.closed {
+                    let before = received.bytes.len();
+                    received.closed |= take(stream, &mut received.bytes);
+                    if received.closed {
                         *slot = None;
                     }
-                    if heard.closed || heard.bytes.len() > before {
+                    if received.closed || received.bytes.len() > before {
                         turns = 0;
                     }
                 }
@@ -100,7 +100,7 @@ impl OnOurs<'_> {
         }));
     }
 
-    /// Moves the clock, and returns when what has become due by that was due.
+    /// Moves the clock, and returns the deadlines that have passed by that.
     fn advance(&self, millis: u64) -> Vec<Duration> {
         let seen = if self.is_timed { self.broker.journal().len() } else { 0 };
         self.broker.advance(Duration::from_millis(millis));
@@ -112,7 +112,7 @@ impl OnOurs<'_> {
         for event in self.broker.journal().iter().skip(seen) {
             match event.kind {
                 EventKind::Expired { .. } | EventKind::Unblocked(Wakeup::TimedOut) => due.push(event.at),
-                // Clients that a pause kept waiting continue in the order in which they came.
+                // Clients that waited for the end of a pause continue in their order of arrival.
                 EventKind::Unblocked(Wakeup::PauseOver) if !paused => {
                     paused = true;
                     due.push(event.at);
@@ -124,7 +124,7 @@ impl OnOurs<'_> {
     }
 }
 
-impl Stage for OnOurs<'_> {
+impl Stage for OurStage<'_> {
     fn connect(&mut self, client: usize) -> Result<u64, Stop> {
         let stream = {
             let _context = self.runtime.enter();
@@ -132,9 +132,9 @@ impl Stage for OnOurs<'_> {
         };
         self.clients[client] = Some(stream);
         self.send(client, &request_bytes(&["CLIENT", "ID"]))?;
-        let mut heard = vec![Heard::default(); self.clients.len()];
-        self.quiet(&mut heard);
-        let answer = &heard[client].bytes;
+        let mut received = vec![Received::default(); self.clients.len()];
+        self.run_until_idle(&mut received);
+        let answer = &received[client].bytes;
         let number =
             std::str::from_utf8(answer).ok().and_then(|line| line.trim().strip_prefix(':')?.parse().ok());
         number.ok_or_else(|| Stop::Broken(format!("CLIENT ID answers {}", answer.escape_ascii())))
@@ -157,20 +157,20 @@ impl Stage for OnOurs<'_> {
         self.broker.advance(Duration::from_millis(1));
     }
 
-    fn pass_a_slot(&mut self, now: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
+    fn pass_a_slot(&mut self, now: Moment, received: &mut [Received]) -> Result<(), Stop> {
         // The next request of a client that was served at the beginning of the slot runs then.
         if self.advance(now.unit / 2).len() > 1 {
             return Err(Stop::Ambiguous);
         }
-        self.quiet(heard);
+        self.run_until_idle(received);
         if !self.advance(now.unit / 2).is_empty() {
             return Err(Stop::Ambiguous);
         }
         Ok(())
     }
 
-    fn settle(&mut self, _: usize, _: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
-        self.quiet(heard);
+    fn settle(&mut self, _: usize, _: Moment, received: &mut [Received]) -> Result<(), Stop> {
+        self.run_until_idle(received);
         Ok(())
     }
 }

@@ -1,29 +1,29 @@
-//! A program is played on a server, and what comes to every client after each step is kept.
+//! A program is played on a server, and what every client receives with each step is kept.
 
 use std::fmt;
 use std::io;
 
 use crate::program::{Moment, Program, Step, encoded};
 
-/// What has come to a client with a step.
+/// What a client has received with a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct Received {
     pub bytes: Vec<u8>,
-    /// And then the server has closed the connection.
+    /// The server has closed the connection afterwards.
     pub closed: bool,
 }
 
 /// What one step did.
 #[derive(Clone, Debug)]
-pub struct Moved {
+pub struct StepOutcome {
     /// The client has connected with it.
     pub connected: bool,
     /// What each client has received.
-    pub heard: Vec<Heard>,
+    pub received: Vec<Received>,
 }
 
 /// What was received in a whole program, step by step.
-pub type Transcript = Vec<Moved>;
+pub type Transcript = Vec<StepOutcome>;
 
 /// Why a program was not played to its end.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub enum Stop {
     Ambiguous,
     /// The server has ended.
     Crashed,
-    /// The server does not do what it must.
+    /// The server does not answer as it must.
     Broken(String),
 }
 
@@ -55,25 +55,25 @@ impl fmt::Display for Stop {
     }
 }
 
-/// A server with the clients of a program, from its beginning to its end.
+/// A server with the clients of a program, for one run of the program.
 pub trait Stage {
-    /// A client connects; returns the number by which the server knows it.
+    /// A client connects; returns its id on the server.
     fn connect(&mut self, client: usize) -> Result<u64, Stop>;
-    /// A client sends bytes. What is received shows whether the server has closed the connection.
+    /// A client sends bytes. It is no error if the server has closed the connection.
     fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop>;
     /// A client closes its connection.
     fn disconnect(&mut self, client: usize) -> Result<(), Stop>;
     /// A millisecond passes, so that ids made from the clock are greater than before.
     fn pass_a_millisecond(&mut self);
-    /// The next slot begins, and is half over. What has come meanwhile may be taken already.
-    fn pass_a_slot(&mut self, now: Moment, heard: &mut [Heard]) -> Result<(), Stop>;
-    /// All that was done has had its effect; takes what has come to the clients since the last time.
-    fn settle(&mut self, sent: usize, now: Moment, heard: &mut [Heard]) -> Result<(), Stop>;
+    /// Time passes to the middle of the next slot. What clients receive meanwhile may be taken already.
+    fn pass_a_slot(&mut self, now: Moment, received: &mut [Received]) -> Result<(), Stop>;
+    /// Waits until all that was sent has had its effect; takes what the clients have received since the last call.
+    fn settle(&mut self, sent: usize, now: Moment, received: &mut [Received]) -> Result<(), Stop>;
 }
 
 /// A connection.
 #[derive(Clone, Debug, Default)]
-struct Line {
+struct Connection {
     id: Option<u64>,
     held_up: Vec<u8>,
 }
@@ -81,57 +81,59 @@ struct Line {
 /// Plays a program with slots of this many milliseconds.
 pub fn play(program: &Program, unit: u64, stage: &mut impl Stage) -> Result<Transcript, Stop> {
     let mut now = Moment::first(unit);
-    let mut lines = vec![Line::default(); program.clients];
+    let mut connections = vec![Connection::default(); program.clients];
     let mut transcript = Vec::with_capacity(program.steps.len());
     let has_made_ids = program.has_made_ids();
     for step in &program.steps {
         if has_made_ids {
             stage.pass_a_millisecond();
         }
-        let mut moved = Moved { connected: false, heard: vec![Heard::default(); program.clients] };
+        let mut outcome =
+            StepOutcome { connected: false, received: vec![Received::default(); program.clients] };
         let mut sent = 0;
         match step {
             Step::Send { client, requests, held_up } => {
-                if lines[*client].id.is_none() {
-                    lines[*client] = Line { id: Some(stage.connect(*client)?), held_up: Vec::new() };
-                    moved.connected = true;
+                if connections[*client].id.is_none() {
+                    connections[*client] =
+                        Connection { id: Some(stage.connect(*client)?), held_up: Vec::new() };
+                    outcome.connected = true;
                 }
-                let mut bytes = std::mem::take(&mut lines[*client].held_up);
+                let mut bytes = std::mem::take(&mut connections[*client].held_up);
                 for request in requests {
-                    bytes.extend(encoded(request, now, |client| lines.get(client)?.id).0);
+                    bytes.extend(encoded(request, now, |client| connections.get(client)?.id).0);
                 }
-                lines[*client].held_up = bytes.split_off(bytes.len().saturating_sub(*held_up));
+                connections[*client].held_up = bytes.split_off(bytes.len().saturating_sub(*held_up));
                 sent = bytes.len();
                 stage.send(*client, &bytes)?;
             }
             Step::Arrive { client } => {
-                let bytes = std::mem::take(&mut lines[*client].held_up);
+                let bytes = std::mem::take(&mut connections[*client].held_up);
                 if !bytes.is_empty() {
                     sent = bytes.len();
                     stage.send(*client, &bytes)?;
                 }
             }
             Step::Disconnect { client } => {
-                if lines[*client].id.take().is_some() {
-                    lines[*client].held_up.clear();
+                if connections[*client].id.take().is_some() {
+                    connections[*client].held_up.clear();
                     stage.disconnect(*client)?;
                 }
             }
             Step::Pass { slots } => {
                 for _ in 0..*slots {
                     now = now.later(1);
-                    stage.pass_a_slot(now, &mut moved.heard)?;
-                    stage.settle(0, now, &mut moved.heard)?;
+                    stage.pass_a_slot(now, &mut outcome.received)?;
+                    stage.settle(0, now, &mut outcome.received)?;
                 }
             }
         }
-        stage.settle(sent, now, &mut moved.heard)?;
-        for (line, heard) in lines.iter_mut().zip(&moved.heard) {
-            if heard.closed {
-                *line = Line::default();
+        stage.settle(sent, now, &mut outcome.received)?;
+        for (connection, received) in connections.iter_mut().zip(&outcome.received) {
+            if received.closed {
+                *connection = Connection::default();
             }
         }
-        transcript.push(moved);
+        transcript.push(outcome);
     }
     Ok(transcript)
 }

@@ -1,6 +1,6 @@
 //! What several clients do to a server: programs, which are made of steps.
 //!
-//! Any part of a program is a program: steps can be left out, which is how a failing one is made short.
+//! Any part of a program is a program: steps can be left out, which is how a failing program is made shorter.
 
 use std::fmt;
 
@@ -8,32 +8,32 @@ use minibroker::internal::resp::request_bytes;
 
 use crate::scripts;
 
-/// What a request begins with that is sent as it is typed, and not as an array.
+/// The beginning of a request that is sent inline, and not as an array.
 const INLINE: &str = "inline:";
-/// What bytes begin with that are no request. `\r`, `\n` and `\\` are escapes.
+/// The beginning of bytes that are no request. `\r`, `\n` and `\\` are escapes.
 const RAW: &str = "raw:";
-/// A number that no client has.
-const NOBODY: u64 = 999_999_999;
+/// An id that no client has.
+const UNKNOWN_ID: u64 = 999_999_999;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A client sends requests in one piece, of which the last so many bytes are held up on the way. Who is not connected
-    /// does that first.
+    /// A client sends requests in one piece, of which the last `held_up` bytes arrive later. A client that is not
+    /// connected connects first.
     Send { client: usize, requests: Vec<String>, held_up: usize },
     /// What was held up arrives.
     Arrive { client: usize },
-    /// A connection is closed by its client, whatever is under way.
+    /// A client closes its connection, even if something is held up.
     Disconnect { client: usize },
-    /// So much time passes, see [`Moment`].
+    /// Time passes, see [`Moment`].
     Pass { slots: u64 },
 }
 
-/// Requests are words with a space between them. `""` is the empty word, what has spaces is named, and three things depend
-/// on when and where it is played:
+/// Requests are words with a space between them. `""` is the empty word, a text with spaces is named, and three things
+/// depend on when and where it is played:
 ///
 /// - `{ms:7}` is how many milliseconds are left until slot 7,
 /// - `{s:7}` the same in seconds,
-/// - `{id:2}` the number by which the server knows client 2,
+/// - `{id:2}` the id of client 2 on the server,
 /// - `{script:count}`, `{sha:count}` and `{library:chat}` are texts and names of [`scripts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -47,19 +47,19 @@ impl Program {
         self.requests().any(is_timed)
     }
 
-    /// Whether servers make ids of their clocks.
+    /// Whether servers make ids from their clocks.
     pub fn has_made_ids(&self) -> bool {
         let makes = |request: &str| !request.contains("SUBSCRIBE") && request.contains(" * ");
         self.requests().any(makes)
     }
 
-    /// Whether it makes, or sees, scripts and functions.
+    /// Whether it uses scripts and functions.
     pub fn has_scripts(&self) -> bool {
         const WORDS: [&str; 4] = ["EVAL", "SCRIPT", "FCALL", "FUNCTION"];
         self.requests().any(|request| WORDS.iter().any(|word| request.contains(word)))
     }
 
-    /// Whether a request has the number of this client.
+    /// Whether a request has the id of this client.
     pub fn names(&self, client: usize) -> bool {
         let word = format!("{{id:{client}}}");
         self.requests().any(|request| request.contains(&word))
@@ -84,9 +84,8 @@ impl Step {
     }
 }
 
-/// A point of a program's own time, which is divided into slots of some milliseconds. What has a deadline has it at the
-/// beginning of a slot, and what clients do they do in the middle of one: so it is clear what comes first, also where a
-/// server is some milliseconds late.
+/// A point of a program's own time, which is divided into slots of some milliseconds. Deadlines are at the beginning of
+/// a slot, and clients act in the middle of one: so the order is clear even where a server is some milliseconds late.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     pub slot: u64,
@@ -95,7 +94,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The beginning, with slots of so many milliseconds.
+    /// The beginning, with slots of this many milliseconds.
     pub fn first(unit: u64) -> Self {
         Self { slot: 0, unit }
     }
@@ -115,7 +114,7 @@ impl Moment {
     }
 }
 
-/// A request as bytes, and what it says in words; none if it is none.
+/// A request as bytes, and its words; none for bytes that are no request.
 pub fn encoded(
     request: &str,
     at: Moment,
@@ -145,7 +144,7 @@ pub fn encoded(
             format!("{}.{:03}", millis / 1000, millis % 1000).into_bytes()
         } else if let Some(client) = number("id") {
             let client = usize::try_from(client).ok();
-            client.and_then(&id).unwrap_or(NOBODY).to_string().into_bytes()
+            client.and_then(&id).unwrap_or(UNKNOWN_ID).to_string().into_bytes()
         } else {
             word.as_bytes().to_vec()
         }
@@ -204,7 +203,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What a client is called.
+/// The name of a client.
 pub fn name(client: usize) -> String {
     const NAMES: [&str; 6] = ["ann", "bob", "eve", "joe", "kim", "sue"];
     NAMES.get(client).map_or_else(|| format!("c{client}"), |name| (*name).to_owned())

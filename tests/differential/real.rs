@@ -1,4 +1,4 @@
-//! Programs on a real server.
+//! Plays programs on a real server.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use minibroker::Version;
 use minibroker::internal::resp::request_bytes;
 
-use crate::play::{Heard, Stage, Stop, Transcript, play};
+use crate::play::{Received, Stage, Stop, Transcript, play};
 use crate::program::{Moment, Program};
 use crate::servers::{self, Server};
 
-/// How long a server may take for what it always does at once.
+/// How long a server may take for an answer that it always gives at once.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a server may take to end that has closed all connections.
+/// How long a server that has closed all connections may take to end.
 const CRASH: Duration = Duration::from_secs(3);
-/// What a server reads at least in one turn of its loop.
+/// How many bytes a server reads at least in one turn of its loop.
 const PIECE: usize = 8 * 1024;
 /// The settings of all servers: timers fire within two milliseconds, and all keyspace events are published.
 /// FLUSHALL answers at once also where it would wait until the memory is freed.
@@ -33,7 +33,7 @@ const SETTINGS: [&str; 8] = [
     "yes",
 ];
 
-/// A server of this machine, with a socket of its own that no other has.
+/// A server of this machine, with a socket of its own.
 pub struct Real {
     server: Server,
     socket: PathBuf,
@@ -47,12 +47,12 @@ impl Real {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let socket =
             std::env::temp_dir().join(format!("minibroker-differential-{}-{number}", std::process::id()));
-        let told = |error: io::Error| format!("{} does not start: {error}", program.display());
+        let start_error = |error: io::Error| format!("{} does not start: {error}", program.display());
         let mut settings: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
         settings.extend(["--unixsocket".into(), socket.display().to_string()]);
-        let server = servers::start(program, &settings).map_err(told)?;
-        let control = UnixStream::connect(&socket).map_err(told)?;
-        control.set_read_timeout(Some(TIMEOUT)).map_err(told)?;
+        let server = servers::start(program, &settings).map_err(start_error)?;
+        let control = UnixStream::connect(&socket).map_err(start_error)?;
+        control.set_read_timeout(Some(TIMEOUT)).map_err(start_error)?;
         Ok(Self { server, socket, control })
     }
 
@@ -68,7 +68,7 @@ impl Real {
     pub fn play(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
         match self.play_on(program, unit) {
             Err(Stop::Broken(why)) => {
-                // One that crashes writes a report before it ends.
+                // A server that crashes writes a report before it ends.
                 let until = Instant::now() + CRASH;
                 while self.server.is_running() && Instant::now() < until {
                     thread::sleep(Duration::from_millis(10));
@@ -89,7 +89,7 @@ impl Real {
         self.barrier(1)?;
         let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
         let may_be_late = program.is_timed().then(|| Duration::from_millis(unit / 4));
-        let mut stage = OnReal { real: self, clients, began: Instant::now(), may_be_late };
+        let mut stage = RealStage { real: self, clients, began: Instant::now(), may_be_late };
         play(program, unit, &mut stage)
     }
 
@@ -98,7 +98,7 @@ impl Real {
         line(&mut self.control)
     }
 
-    /// Returns when the server has answered so often.
+    /// Returns when the server has answered PING this many times.
     fn barrier(&mut self, times: usize) -> io::Result<()> {
         for _ in 0..times {
             self.control.write_all(b"PING\r\n")?;
@@ -118,7 +118,7 @@ impl Drop for Real {
     }
 }
 
-/// The line that comes next.
+/// Reads a line.
 fn line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n") {
@@ -129,14 +129,14 @@ fn line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-struct OnReal<'a> {
+struct RealStage<'a> {
     real: &'a mut Real,
     clients: Vec<Option<UnixStream>>,
     began: Instant,
     may_be_late: Option<Duration>,
 }
 
-impl Stage for OnReal<'_> {
+impl Stage for RealStage<'_> {
     fn connect(&mut self, client: usize) -> Result<u64, Stop> {
         let mut stream = UnixStream::connect(&self.real.socket)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
@@ -171,32 +171,32 @@ impl Stage for OnReal<'_> {
         thread::sleep(Duration::from_millis(1));
     }
 
-    fn pass_a_slot(&mut self, now: Moment, _: &mut [Heard]) -> Result<(), Stop> {
+    fn pass_a_slot(&mut self, now: Moment, _: &mut [Received]) -> Result<(), Stop> {
         let then = self.began + Duration::from_millis(now.millis());
         thread::sleep(then.saturating_duration_since(Instant::now()));
         Ok(())
     }
 
-    fn settle(&mut self, sent: usize, now: Moment, heard: &mut [Heard]) -> Result<(), Stop> {
+    fn settle(&mut self, sent: usize, now: Moment, received: &mut [Received]) -> Result<(), Stop> {
         // A server writes the answers of one turn of its loop in any order, so that the first PONG may overtake some.
         self.real.barrier(2 + sent / PIECE)?;
         let mut buffer = [0; 16 * 1024];
-        for (slot, heard) in self.clients.iter_mut().zip(heard) {
+        for (slot, received) in self.clients.iter_mut().zip(received) {
             let Some(stream) = slot else { continue };
             loop {
                 match stream.read(&mut buffer) {
-                    Ok(0) => heard.closed = true,
+                    Ok(0) => received.closed = true,
                     Ok(read) => {
-                        heard.bytes.extend_from_slice(&buffer[..read]);
+                        received.bytes.extend_from_slice(&buffer[..read]);
                         continue;
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(_) => heard.closed = true,
+                    Err(_) => received.closed = true,
                 }
                 break;
             }
-            if heard.closed {
+            if received.closed {
                 *slot = None;
             }
         }

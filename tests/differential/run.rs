@@ -1,4 +1,4 @@
-//! Many programs with each real server.
+//! Many programs on each real server.
 
 use std::env;
 use std::fmt::Write as _;
@@ -19,35 +19,35 @@ use crate::shrink::shrink;
 use crate::skipped;
 use crate::text::session;
 
-/// How many programs are run with each server where it is not said.
+/// How many programs are run on each server by default.
 const PROGRAMS: u64 = 300;
 /// How many milliseconds a slot of time has at first, and how many at most where this machine is slow.
 const UNIT: u64 = 10;
 const UNIT_MAX: u64 = 320;
-/// What differs only with short slots is the fault of the timer.
+/// A difference that occurs only with shorter slots is caused by the timers of the machine.
 const UNIT_TO_BE_SURE: u64 = 80;
 /// How often a program is played again that has failed.
-const AGAIN: usize = 5;
-/// After how many programs something is said.
+const REPLAYS: usize = 5;
+/// After how many programs the progress is printed.
 const PROGRESS: u64 = 10_000;
 /// How many programs run at once with each server: those with time in them wait most of the time.
 const WORKERS: u64 = 4;
 
-/// What stands before the session of a program that fails.
+/// The line before the session of a program that fails.
 pub const AS_A_SESSION: &str = "\nAs a session, for `minibroker compare FILE --with redis://HOST:PORT`:\n\n";
 
-/// What is run.
+/// What is run, and how.
 pub struct Settings {
     pub from: u64,
     pub programs: u64,
     pub workers: u64,
     /// The beginning of the names of servers.
     pub server: String,
-    /// After so many programs that fail it ends.
+    /// The run ends after this many programs have failed.
     pub failures: usize,
     /// One program is shown.
     pub shows: bool,
-    /// What is done to every broker before it is used.
+    /// Prepares every broker before it is used.
     pub prepare: fn(&Broker),
 }
 
@@ -92,14 +92,14 @@ struct Count {
     requests: u64,
     bytes: u64,
     timed: u64,
-    /// How often a program was played again because the machine was too slow for its times.
+    /// How often a program was played again because the machine was too slow for its timing.
     late: u64,
-    /// Programs that were given up for that, and those in which two things are due at once.
+    /// Programs that were given up for that reason, and those in which two things are due at once.
     void: u64,
     ambiguous: u64,
-    /// Programs that differed with short slots only, or once and then no more that have ids made from the clock.
+    /// Programs that differed with short slots only, or that have ids made from the clock and did not differ again.
     jitter: u64,
-    /// Programs of which the rest behind a listed difference was not compared.
+    /// Programs that were compared up to a listed difference only.
     listed: u64,
     /// Programs with which the real server has crashed.
     crashes: u64,
@@ -120,7 +120,7 @@ impl Count {
     }
 }
 
-/// A program that was played on both.
+/// A program that was played on a broker and a real server.
 struct Played {
     unit: u64,
     ours: Transcript,
@@ -128,28 +128,28 @@ struct Played {
 }
 
 /// A broker and a real server.
-pub struct Both {
+pub struct Pair {
     path: PathBuf,
     pub ours: Ours,
     pub real: Real,
     count: Count,
 }
 
-impl Both {
+impl Pair {
     pub fn start(program: &Path, prepare: fn(&Broker)) -> Result<Self, String> {
         let real = Real::start(program)?;
         let ours = Ours::new(real.version(), prepare).map_err(|error| error.to_string())?;
         Ok(Self { path: program.to_owned(), ours, real, count: Count::default() })
     }
 
-    /// Plays a program on both, with slots of so many milliseconds or more.
+    /// Plays a program on both, with slots of this many milliseconds or more.
     fn play(&mut self, program: &Program, unit: u64) -> Result<Played, Stop> {
         let ours = self.ours.play(program, unit)?;
         match self.real.play(program, unit) {
             Ok(real) => {
                 let difference = match compare(program, self.real.name(), &real, &ours) {
                     Verdict::Same => None,
-                    Verdict::SameUpToAListedOne => {
+                    Verdict::SameUntilListed => {
                         self.count.listed += 1;
                         None
                     }
@@ -165,7 +165,7 @@ impl Both {
         }
     }
 
-    /// Plays a program, and if there is a difference makes sure that it is no matter of some milliseconds.
+    /// Plays a program, and if there is a difference makes sure that it does not depend on timing.
     fn judge(&mut self, program: &Program) -> Result<Option<Played>, String> {
         let mut unit = UNIT;
         loop {
@@ -173,8 +173,8 @@ impl Both {
                 Ok(played) => {
                     if unit == UNIT {
                         self.count.requests += program.requests().count() as u64;
-                        let heard = played.ours.iter().flat_map(|moved| &moved.heard);
-                        self.count.bytes += heard.map(|heard| heard.bytes.len() as u64).sum::<u64>();
+                        let received = played.ours.iter().flat_map(|outcome| &outcome.received);
+                        self.count.bytes += received.map(|received| received.bytes.len() as u64).sum::<u64>();
                     }
                     if played.difference.is_none() {
                         self.count.jitter += u64::from(unit > UNIT);
@@ -205,7 +205,7 @@ impl Both {
 
     /// Plays a program that has failed some times more, until it fails again.
     fn judge_again(&mut self, program: &Program) -> Result<Option<Played>, String> {
-        for _ in 0..AGAIN {
+        for _ in 0..REPLAYS {
             if let Some(played) = self.judge(program)? {
                 return Ok(Some(played));
             }
@@ -215,7 +215,7 @@ impl Both {
 
     /// A short program with the same kind of difference.
     fn shortened(&mut self, program: Program, played: Played) -> (Program, Played) {
-        // What comes behind the difference does not matter, but what failed at the end may come from it.
+        // A shorter program may differ in another way.
         let unit = played.unit;
         shrink(program, played, |program| {
             self.play(program, unit).ok().filter(|played| played.difference.is_some())
@@ -223,7 +223,7 @@ impl Both {
     }
 }
 
-/// What there is to tell about a program that fails.
+/// The report of a program that fails.
 fn report(seed: u64, real: &Real, program: &Program, played: &Played) -> String {
     let mut text = format!("SEED={seed} SERVER={} fails:\n\n{program}\n", real.name());
     if let Some(difference) = &played.difference {
@@ -247,7 +247,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let mut failed = String::new();
     let mut servers = 0;
     for program in servers::programs() {
-        let probe = Both::start(&program, settings.prepare)?;
+        let probe = Pair::start(&program, settings.prepare)?;
         if !probe.real.name().starts_with(&settings.server) {
             continue;
         }
@@ -273,37 +273,37 @@ pub fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
     let until = settings.from + settings.programs;
     let began = Instant::now();
     let work = || -> Result<(Count, String), String> {
-        let mut both = Both::start(server, settings.prepare)?;
+        let mut pair = Pair::start(server, settings.prepare)?;
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= until || failed.lock().len() >= settings.failures {
-                return Ok((both.count, both.real.name().to_owned()));
+                return Ok((pair.count, pair.real.name().to_owned()));
             }
             if seed > settings.from && (seed - settings.from).is_multiple_of(PROGRESS) {
-                println!("{}: {} programs", both.real.name(), seed - settings.from);
+                println!("{}: {} programs", pair.real.name(), seed - settings.from);
             }
             let program = Program::draw(seed);
             if settings.shows {
                 println!("{program}");
-                if let Ok(heard) = both.ours.play(&program, UNIT) {
-                    println!("{AS_A_SESSION}{}", session(&program, UNIT, &heard));
+                if let Ok(received) = pair.ours.play(&program, UNIT) {
+                    println!("{AS_A_SESSION}{}", session(&program, UNIT, &received));
                 }
             }
-            let crashes = both.count.crashes;
-            let found = both.judge(&program).map_err(|why| format!("SEED={seed}: {why}"))?;
-            if both.count.crashes > crashes {
-                println!("{}: SEED={seed} makes the real server crash", both.real.name());
+            let crashes = pair.count.crashes;
+            let found = pair.judge(&program).map_err(|why| format!("SEED={seed}: {why}"))?;
+            if pair.count.crashes > crashes {
+                println!("{}: SEED={seed} makes the real server crash", pair.real.name());
             }
-            both.count.programs += 1;
-            both.count.timed += u64::from(program.is_timed());
+            pair.count.programs += 1;
+            pair.count.timed += u64::from(program.is_timed());
             if let Some(played) = found {
-                // Within one step a millisecond may begin, or not.
-                if program.has_made_ids() && both.judge_again(&program)?.is_none() {
-                    both.count.jitter += 1;
-                    println!("{}: SEED={seed} differs once and not again", both.real.name());
+                // A new millisecond may begin within a step, or not.
+                if program.has_made_ids() && pair.judge_again(&program)?.is_none() {
+                    pair.count.jitter += 1;
+                    println!("{}: SEED={seed} differs once and not again", pair.real.name());
                     continue;
                 }
-                println!("{}: SEED={seed} fails", both.real.name());
+                println!("{}: SEED={seed} fails", pair.real.name());
                 failed.lock().push((seed, program, played));
             }
         }
@@ -340,20 +340,20 @@ pub fn run_with(server: &Path, settings: &Settings) -> Result<(), String> {
     if not_compared > count.programs / 2 {
         return Err(format!("{server_name}: {not_compared} programs were not compared"));
     }
-    let mut told = String::new();
-    let mut both = Both::start(server, settings.prepare)?;
+    let mut report_text = String::new();
+    let mut pair = Pair::start(server, settings.prepare)?;
     let mut failed = failed.into_inner();
     failed.sort_by_key(|(seed, ..)| *seed);
     for (seed, program, played) in failed.into_iter().take(settings.failures) {
-        let again = both.judge_again(&program)?;
+        let again = pair.judge_again(&program)?;
         if again.is_none() {
-            let _ = writeln!(told, "Only sometimes:");
+            let _ = writeln!(report_text, "Only sometimes:");
         }
         let (program, played) = match again {
-            Some(again) => both.shortened(program, again),
+            Some(again) => pair.shortened(program, again),
             None => (program, played),
         };
-        let _ = writeln!(told, "{}", report(seed, &both.real, &program, &played));
+        let _ = writeln!(report_text, "{}", report(seed, &pair.real, &program, &played));
     }
-    if told.is_empty() { Ok(()) } else { Err(told) }
+    if report_text.is_empty() { Ok(()) } else { Err(report_text) }
 }

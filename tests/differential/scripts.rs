@@ -21,7 +21,7 @@ return replies"
     };
 }
 
-/// Scripts. What may meet a value of a wrong type mostly goes on with `pcall`, so that more of the script is run.
+/// Scripts. A command that may find a value of a wrong type mostly runs by `pcall`, so that more of the script runs.
 const SCRIPTS: [(&str, &str); 27] = [
     // Any request, given as arguments.
     ("call", "return redis.call(unpack(ARGV))"),
@@ -71,13 +71,13 @@ return {left > 0, redis.call('EXISTS', KEYS[1], KEYS[2])}",
 redis.call('SET', KEYS[1], ARGV[2])
 return {first, redis.call('PUBLISH', ARGV[3], ARGV[4]), redis.call('SPUBLISH', ARGV[3], ARGV[5])}",
     ),
-    // What others wait for comes, and stays.
+    // Elements that others wait for are added.
     (
         "push",
         "return {redis.pcall('RPUSH', KEYS[1], ARGV[1], ARGV[2]), redis.pcall('ZADD', KEYS[2], ARGV[3], ARGV[4]),
 redis.pcall('XADD', KEYS[3], ARGV[5], 'f', ARGV[1]), redis.pcall('LPUSH', KEYS[4], ARGV[6])}",
     ),
-    // It comes, and is taken away again by the script.
+    // They are added, and removed again by the script.
     (
         "push-and-pop",
         "redis.call('RPUSH', KEYS[1], ARGV[1], ARGV[2])
@@ -163,7 +163,7 @@ redis.register_function{function_name = 'peek', callback = function(keys, args)
   return {redis.pcall('LRANGE', keys[1], 0, -1), calls}
 end, flags = {'no-writes'}}",
     ),
-    // The same library, in which a function is another and one is missing.
+    // The same library, with another version of one function and without another.
     (
         "chat-again",
         "#!lua name=chat
@@ -189,8 +189,8 @@ fn named(texts: &[(&'static str, &'static str)], name: &str) -> Option<&'static 
     texts.iter().find(|(other, _)| *other == name).map(|(_, text)| *text)
 }
 
-/// What a word of a program stands for: `script:count` for the text of a script, `sha:count` for its name, `library:chat`
-/// for a library.
+/// The text for a word of a program: `script:count` is the text of a script, `sha:count` its SHA1, `library:chat` a
+/// library.
 pub fn text(word: &str) -> Option<Vec<u8>> {
     let (kind, name) = word.split_once(':')?;
     match kind {

@@ -1,4 +1,4 @@
-//! A program that fails is made as short as it can be while it still fails.
+//! A program that fails is made as short as possible while it still fails.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::program::{Program, Step};
 /// How long this may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A shorter program with which `fails` finds something, and what that is.
+/// A shorter program for which `fails` still returns a failure, and that failure.
 pub fn shrink<F>(program: Program, failure: F, fails: impl FnMut(&Program) -> Option<F>) -> (Program, F) {
     let mut shrinking = Shrinking { best: program, failure, fails, began: Instant::now() };
     loop {
@@ -86,7 +86,7 @@ impl<F, T: FnMut(&Program) -> Option<F>> Shrinking<F, T> {
         }
     }
 
-    /// Has everything arrive at once, and in pieces of its own, and words left out.
+    /// Makes steps simpler: nothing is held up, slots and words are left out, and each request is a step.
     fn make_plain(&mut self) {
         let mut index = 0;
         while index < self.best.steps.len() {

@@ -9,44 +9,45 @@ use minibroker::internal::session::{Action, Argument, Frame, Placeholder, Placeh
 use crate::play::Transcript;
 use crate::program::{Moment, Program, Step, encoded, is_array, name};
 
-/// How many milliseconds a slot has at least: the session is played to its end, even on a slow machine.
+/// The least number of milliseconds of a slot, so that the session plays to its end on a slow machine too.
 pub const UNIT_MIN: u64 = 40;
 
 /// The session of a program, with what was received.
-pub fn session(program: &Program, unit: u64, heard: &Transcript) -> Session {
-    written(program, Moment::first(unit.max(UNIT_MIN)), heard, false)
+pub fn session(program: &Program, unit: u64, received: &Transcript) -> Session {
+    written(program, Moment::first(unit.max(UNIT_MIN)), received, false)
 }
 
-/// The same with all answers, with slots of [`UNIT_MIN`]. What clients do in one step stands without an answer or a
-/// `pause` between.
-pub fn session_with_answers(program: &Program, heard: &Transcript) -> Session {
-    written(program, Moment::first(UNIT_MIN), heard, true)
+/// The same with all answers, with slots of [`UNIT_MIN`]. The actions of one step have no answer and no `pause` between
+/// them.
+pub fn session_with_answers(program: &Program, received: &Transcript) -> Session {
+    written(program, Moment::first(UNIT_MIN), received, true)
 }
 
-fn written(program: &Program, mut now: Moment, heard: &Transcript, tells: bool) -> Session {
-    let mut writing = Writing { program, session: Session::default(), open: vec![false; program.clients] };
-    if !tells
+fn written(program: &Program, mut now: Moment, received: &Transcript, with_answers: bool) -> Session {
+    let mut writer =
+        SessionWriter { program, session: Session::default(), open: vec![false; program.clients] };
+    if !with_answers
         && program.requests().any(|request| request.ends_with("PSUBSCRIBE *") || request.contains("__key"))
     {
-        let setter = writing.session.connection("setup");
+        let setter = writer.session.connection("setup");
         let words = ["CONFIG", "SET", "notify-keyspace-events", "KEA"];
-        writing.session.push(Action::Send(setter, words.map(Argument::from).to_vec()));
+        writer.session.push(Action::Send(setter, words.map(Argument::from).to_vec()));
     }
     let mut held_up = vec![Vec::new(); program.clients];
     let mut silent = None;
-    for (step, moved) in program.steps.iter().zip(heard) {
+    for (step, outcome) in program.steps.iter().zip(received) {
         if let Step::Send { client, .. } | Step::Arrive { client } = step
             && silent == Some(*client)
         {
-            writing.session.push(Action::Pause(Duration::ZERO));
+            writer.session.push(Action::Pause(Duration::ZERO));
         }
         match step {
             Step::Send { client, requests, held_up: count } => {
-                writing.connect(*client);
+                writer.connect(*client);
                 let whole = held_up[*client].is_empty() && *count == 0;
                 if whole && requests.iter().all(|request| is_array(request)) {
                     for request in requests {
-                        writing.send(*client, request, now);
+                        writer.send(*client, request, now);
                     }
                 } else {
                     let mut bytes = std::mem::take(&mut held_up[*client]);
@@ -54,54 +55,55 @@ fn written(program: &Program, mut now: Moment, heard: &Transcript, tells: bool) 
                         bytes.extend(encoded(request, now, |_| None).0);
                     }
                     held_up[*client] = bytes.split_off(bytes.len().saturating_sub(*count));
-                    writing.send_bytes(*client, bytes);
+                    writer.send_bytes(*client, bytes);
                 }
             }
             Step::Arrive { client } => {
                 let bytes = std::mem::take(&mut held_up[*client]);
-                if writing.open[*client] {
-                    writing.send_bytes(*client, bytes);
+                if writer.open[*client] {
+                    writer.send_bytes(*client, bytes);
                 }
             }
             Step::Disconnect { client } => {
                 held_up[*client].clear();
-                if std::mem::take(&mut writing.open[*client]) {
-                    let client = writing.number(*client);
-                    writing.session.push(Action::Close(client));
+                if std::mem::take(&mut writer.open[*client]) {
+                    let client = writer.number(*client);
+                    writer.session.push(Action::Close(client));
                 }
             }
             Step::Pass { slots } => {
                 now = now.later(*slots);
-                writing.session.push(Action::Pause(Duration::from_millis(slots * now.unit)));
+                writer.session.push(Action::Pause(Duration::from_millis(slots * now.unit)));
             }
         }
-        if tells {
-            for (client, heard) in moved.heard.iter().enumerate() {
-                writing.hears(client, &heard.bytes);
+        if with_answers {
+            for (client, received) in outcome.received.iter().enumerate() {
+                writer.receive(client, &received.bytes);
             }
-            let is_silent = moved.heard.iter().all(|heard| heard.bytes.is_empty() && !heard.closed);
+            let is_silent =
+                outcome.received.iter().all(|received| received.bytes.is_empty() && !received.closed);
             silent = match step {
                 Step::Send { client, .. } | Step::Arrive { client } if is_silent => Some(*client),
                 _ => None,
             };
         }
-        for (client, _) in moved.heard.iter().enumerate().filter(|(_, heard)| heard.closed) {
+        for (client, _) in outcome.received.iter().enumerate().filter(|(_, received)| received.closed) {
             held_up[client].clear();
-            writing.open[client] = false;
-            let client = writing.number(client);
-            writing.session.push(Action::Closed(client));
+            writer.open[client] = false;
+            let client = writer.number(client);
+            writer.session.push(Action::Closed(client));
         }
     }
-    writing.session
+    writer.session
 }
 
-struct Writing<'a> {
+struct SessionWriter<'a> {
     program: &'a Program,
     session: Session,
     open: Vec<bool>,
 }
 
-impl Writing<'_> {
+impl SessionWriter<'_> {
     fn number(&mut self, client: usize) -> usize {
         self.session.connection(&name(client))
     }
@@ -110,7 +112,7 @@ impl Writing<'_> {
         if std::mem::replace(&mut self.open[client], true) {
             return;
         }
-        // A session connects each client that is named, but another client may ask for its number first.
+        // A session connects a client with its first action, but another client may need its id before that.
         if self.program.names(client) {
             let number = self.number(client);
             self.session.push(Action::Send(number, ["CLIENT", "ID"].map(Argument::from).to_vec()));
@@ -135,7 +137,7 @@ impl Writing<'_> {
         self.session.push(Action::Send(number, words));
     }
 
-    fn hears(&mut self, client: usize, bytes: &[u8]) {
+    fn receive(&mut self, client: usize, bytes: &[u8]) {
         let number = self.number(client);
         let mut rest = bytes;
         while let Some((_, after)) = wire::frame(rest) {
@@ -159,12 +161,12 @@ impl Writing<'_> {
     }
 }
 
-/// What stands for the number of a client.
+/// The placeholder of the id of a client.
 fn id(client: usize) -> Placeholder {
     Placeholder { kind: PlaceholderKind::Int, name: Some(name(client)) }
 }
 
-/// What differs each time is left out.
+/// Ids made from the clock, which differ each time, become placeholders.
 fn without_made_ids(frame: Frame) -> Frame {
     match frame {
         Frame::Text { kind: b'$', text } if rules::is_made_id(&text) => {
@@ -177,7 +179,7 @@ fn without_made_ids(frame: Frame) -> Frame {
     }
 }
 
-/// An answer to HELLO without what describes the server.
+/// An answer to HELLO in which the fields that describe the server are placeholders.
 fn without_identity(frame: Frame) -> Frame {
     let Frame::Nest { kind, mut items } = frame else { return frame };
     if items.first().and_then(Frame::text) == Some(b"server") {

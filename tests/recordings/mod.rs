@@ -1,14 +1,14 @@
-//! Recorded programs: what real servers answered to random programs, so that they can be played on `minibroker` where
-//! there is no real server.
+//! Recorded programs: the answers of real servers to random programs, so that they can be played on `minibroker`
+//! without a real server.
 //!
 //! A file has many programs. Each is a session in the format of `minibroker::internal::session`, in which a line may begin with
-//! marks in brackets: the servers that answered so, or in what the answer to a request may differ.
+//! marks in brackets: the servers that gave this answer, or in what the answer to a request may differ.
 //!
 //! ```text
-//! == 17                                   a program that all servers were asked
-//! == 18 [redis-8.0 redis-8.2]             one that only these were asked
+//! == 17                                   a program that was played on all servers
+//! == 18 [redis-8.0 redis-8.2]             one that was played on these only
 //! a > SET k1 1 GET
-//! [redis-7.0] a < -"ERR syntax error"     only this server answers so
+//! [redis-7.0] a < -"ERR syntax error"     the answer of this server only
 //! [redis-8.0 redis-8.2 valkey-9.1] a < _
 //! [~unordered] a > SMEMBERS k1            the order of the answer does not matter
 //! ```
@@ -21,7 +21,7 @@ use minibroker::internal::session::{Action, Frame, Session};
 
 use crate::servers::{HOW_TO_RECORD, RECORDED};
 
-/// A program with the answers of all servers that were asked.
+/// A program with the answers of all servers that it was played on.
 #[derive(Debug)]
 pub struct Recorded {
     pub title: String,
@@ -37,7 +37,7 @@ struct Marks {
 }
 
 /// The requests and answers of one server, and the markers of each event.
-pub struct Told {
+pub struct MarkedSession {
     pub session: Session,
     pub markers: Vec<String>,
 }
@@ -90,8 +90,8 @@ pub fn parsed(text: &str) -> Result<Vec<Recorded>, String> {
 }
 
 impl Recorded {
-    /// What a server answered.
-    pub fn of(&self, server: &str) -> Result<Told, String> {
+    /// The session of a server.
+    pub fn of(&self, server: &str) -> Result<MarkedSession, String> {
         let concerned = self
             .lines
             .iter()
@@ -103,7 +103,7 @@ impl Recorded {
             markers.push(marks.markers.clone());
         }
         let session = Session::read(&text).map_err(|error| format!("program {}: {error}", self.title))?;
-        Ok(Told { session, markers })
+        Ok(MarkedSession { session, markers })
     }
 }
 
@@ -118,8 +118,8 @@ fn lines(session: &Session, action: &Action) -> String {
     one.to_string()
 }
 
-/// A program as it is recorded: `sessions` are what the servers of these names were asked and answered, `markers` what
-/// stands at each event that is no answer. None: they were not asked the same.
+/// A program as it is recorded: `sessions` are those of the servers of these names, `markers` belong to each event that
+/// is no answer. None: the sessions have different requests.
 pub fn written(title: &str, sessions: &[(String, Session)], markers: &[String]) -> Option<String> {
     let names: Vec<&str> = sessions.iter().map(|(name, _)| name.as_str()).collect();
     let mut out = format!("== {title}");
@@ -130,12 +130,12 @@ pub fn written(title: &str, sessions: &[(String, Session)], markers: &[String]) 
     let mut at = vec![0; sessions.len()];
     let mut markers = markers.iter();
     loop {
-        // What each server answers up to the next action of a client.
+        // The answers of each server up to the next action of a client.
         let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
         for ((name, session), at) in sessions.iter().zip(&mut at) {
             let mut answers = String::new();
             while let Some(event) = session.events.get(*at).filter(|event| is_answer(&event.action)) {
-                // A line of its own each, of which the marks stand in front.
+                // Each is on a line of its own, with the marks in front.
                 let _ = write!(answers, "\u{0}{}", lines(session, &event.action));
                 *at += 1;
             }
@@ -196,10 +196,10 @@ pub fn bytes(frame: &Frame) -> Vec<u8> {
     out
 }
 
-/// A recorded frame with what has come in place of its placeholders.
-pub fn filled(recorded: &Frame, come: &Frame) -> Frame {
-    match (recorded, come) {
-        (Frame::Placeholder(placeholder), _) if placeholder.stands_for(come) => come.clone(),
+/// A recorded frame with what was received in place of its placeholders.
+pub fn filled(recorded: &Frame, actual: &Frame) -> Frame {
+    match (recorded, actual) {
+        (Frame::Placeholder(placeholder), _) if placeholder.stands_for(actual) => actual.clone(),
         (Frame::Nest { kind, items }, Frame::Nest { items: others, .. }) if items.len() == others.len() => {
             let items = items.iter().zip(others).map(|(item, other)| filled(item, other)).collect();
             Frame::Nest { kind: *kind, items }

@@ -162,7 +162,7 @@ impl Program {
         for _ in 0..steps {
             all.push(author.step());
         }
-        all.push(Step::Send { client: clients, requests: author.look_at_everything(), held_up: 0 });
+        all.push(Step::Send { client: clients, requests: author.read_everything(), held_up: 0 });
         Self { clients: manners, output_limit, steps: all }
     }
 }
@@ -529,11 +529,11 @@ impl Author {
     }
 
     /// Reads all that keys hold.
-    fn look_at_everything(&self) -> Vec<String> {
+    fn read_everything(&self) -> Vec<String> {
         let mut requests = Vec::new();
         for key in 0..self.keys {
-            for look in ["GET s#", "LRANGE q# 0 -1", "XRANGE x# - +", "ZPOPMIN z#", "ZPOPMIN z#", "PTTL s#"] {
-                requests.push(look.replace('#', &key.to_string()));
+            for read in ["GET s#", "LRANGE q# 0 -1", "XRANGE x# - +", "ZPOPMIN z#", "ZPOPMIN z#", "PTTL s#"] {
+                requests.push(read.replace('#', &key.to_string()));
             }
         }
         requests

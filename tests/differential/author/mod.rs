@@ -1,4 +1,4 @@
-//! Programs are drawn from a seed.
+//! Draws programs from a seed.
 
 mod scripts;
 mod streams;
@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 use crate::program::{Program, Step, is_array};
 
-/// What a program is about. Each draws some, so that what they have to do with one another is met often.
+/// What a program is about. Each program has a few themes, so that combinations are frequent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Theme {
     Strings,
@@ -33,7 +33,7 @@ enum Theme {
     Scripts,
 }
 
-/// What each program may be about; what comes twice comes twice as often.
+/// The themes that are drawn from; one that is listed twice is drawn twice as often.
 const THEMES: [Theme; 28] = [
     Theme::Strings,
     Theme::Expiry,
@@ -65,12 +65,12 @@ const THEMES: [Theme; 28] = [
     Theme::Scripts,
 ];
 
-/// Of so many programs one has to do with time, which costs much more of it.
+/// One in this many programs depends on time; such a program takes much longer.
 const TIMED_ONE_IN: u32 = 5;
 /// The most slots that pass in a program.
 const SLOTS: u64 = 8;
 
-// Each says one thing of the program.
+// The bools are independent of each other.
 #[allow(clippy::struct_excessive_bools)]
 struct Author {
     random: Rng,
@@ -80,26 +80,26 @@ struct Author {
     keys: usize,
     /// All types have the same keys.
     shared: bool,
-    /// Somebody listens to what is told of keys.
+    /// A client subscribes to keyspace events.
     listens: bool,
-    /// Ids of entries are given, and not made from the time.
+    /// Ids of entries are given, and not made from the clock.
     ids_given: bool,
     timed: bool,
     now: u64,
-    /// The slots at which something is due already.
+    /// The slots that are the deadline of something already.
     taken: HashSet<u64>,
-    /// Everything that is said or pushed has a number of its own.
+    /// The last number that a message or an element was given; each has its own.
     last: usize,
     /// Ids that entries may have.
     ids: Vec<String>,
-    /// What each client has still to send, so that transactions are more than MULTI.
+    /// The requests that each client will send next, so that transactions are more than MULTI.
     plans: Vec<VecDeque<String>>,
-    /// Who may be in the middle of a transaction.
+    /// The clients that may be in a transaction.
     in_transaction: Vec<bool>,
-    /// Scripts that servers may have, and whether they may have functions.
+    /// Scripts that may be loaded, and whether functions may be.
     scripts: Vec<&'static str>,
     functions: bool,
-    /// Until when writers may have to wait, and who has sent something meanwhile.
+    /// The slot until which writes may have to wait, and the clients that have sent something meanwhile.
     paused_until: u64,
     waiting: HashSet<usize>,
 }
@@ -138,10 +138,10 @@ impl Program {
             steps.push(step);
         }
         if timed {
-            // What is due has come.
+            // The last deadline passes.
             steps.push(Step::Pass { slots: SLOTS.saturating_sub(author.now).clamp(1, 2) });
         }
-        steps.push(Step::Send { client: clients, requests: author.look_at_everything(), held_up: 0 });
+        steps.push(Step::Send { client: clients, requests: author.read_everything(), held_up: 0 });
         Self { clients: clients + 1, steps }
     }
 }
@@ -150,12 +150,12 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
     let count = random.usize(1..6);
     let mut themes: Vec<Theme> = (0..count).map(|_| THEMES[random.usize(0..THEMES.len())]).collect();
     if timed {
-        // When keys expire behind a pause nobody knows to the millisecond.
+        // It is not known to the millisecond when a key expires that was set after a pause.
         let theme = if random.u8(0..5) == 0 { Theme::Pause } else { Theme::Expiry };
         themes.push(theme);
         if theme == Theme::Pause {
             // client, "what stands behind requests that a PAUSE keeps": a broker runs it when all of those have run.
-            // Nobody who waits for something else sends more.
+            // No client may wait for something else and send more.
             themes.retain(|theme| {
                 matches!(
                     theme,
@@ -174,7 +174,7 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
     if themes.is_empty() {
         themes.push(Theme::Lists);
     }
-    // What EXEC says about answers that are not wanted is no promise of anybody's.
+    // What EXEC answers with CLIENT REPLY in the transaction is not defined.
     if !themes.contains(&Theme::Transactions) && random.u8(0..8) == 0 {
         themes.push(Theme::Replies);
     }
@@ -182,7 +182,7 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
 }
 
 impl Author {
-    /// How clients begin.
+    /// The first requests of clients.
     fn hellos(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         for client in 0..self.clients {
@@ -215,7 +215,7 @@ impl Author {
                 }
                 let count = if self.random.u8(0..3) == 0 && !pauses { self.random.usize(2..5) } else { 1 };
                 let requests: Vec<String> = (0..count).map(|_| self.request(client)).collect();
-                // Numbers of clients have not as many digits everywhere.
+                // Ids of clients have different numbers of digits on different servers.
                 let may_be_cut = !pauses && !requests.iter().any(|request| request.contains("{id:"));
                 let held_up = if may_be_cut && self.once_in(10) { self.random.usize(1..40) } else { 0 };
                 Step::Send { client, requests, held_up }
@@ -223,11 +223,11 @@ impl Author {
         }
     }
 
-    /// What a client sends next.
+    /// The next request of a client.
     fn request(&mut self, client: usize) -> String {
         let request = self.any_request(client);
-        // What it unsubscribes from first that unsubscribes from everything a hash table says, and only that stands within
-        // the answer of EXEC; so does the order of channels.
+        // A hash table decides which confirmation comes first if a client unsubscribes from everything, and only that one
+        // is part of the answer of EXEC; it also decides the order of channels.
         let has_any_order = request.ends_with("UNSUBSCRIBE") || request.contains("CHANNELS");
         if self.in_transaction[client] && has_any_order {
             return "PING".into();
@@ -247,7 +247,7 @@ impl Author {
         let theme = self.theme();
         let request =
             if theme == Theme::Transactions { self.transaction(client) } else { self.request_of(theme) };
-        // Texts have quotes and lines.
+        // Texts have quotes and line ends.
         let is_text = ["\"\"", "{script:", "{library:"].iter().any(|text| request.contains(text));
         let may_be_inline = !request.is_empty() && !is_text && is_array(&request);
         if may_be_inline && self.once_in(40) { format!("inline:{request}") } else { request }
@@ -289,7 +289,7 @@ impl Author {
         words[self.random.usize(0..words.len())]
     }
 
-    /// True once in so many times.
+    /// True once in `times`.
     fn once_in(&mut self, times: u32) -> bool {
         self.random.u32(0..times) == 0
     }
@@ -298,7 +298,7 @@ impl Author {
         self.random.usize(1..5)
     }
 
-    /// A key of the type that the letter stands for, or, by mistake, of another.
+    /// A key of the type of this letter, or now and then of another type.
     fn key(&mut self, letter: char) -> String {
         let letter = if self.shared {
             "k".to_owned()
@@ -328,7 +328,7 @@ impl Author {
         if self.random.bool() { format!("{key} {}", self.any_key()) } else { key }
     }
 
-    /// Something that nobody else has said or pushed.
+    /// A text that is unique in the program.
     fn fresh(&mut self, letter: char) -> String {
         self.last += 1;
         format!("{letter}{}", self.last)
@@ -348,8 +348,7 @@ impl Author {
         if self.timed && self.random.u8(0..4) > 0 { format!("{{ms:{}}}", self.slot()) } else { self.far() }
     }
 
-    /// A number of milliseconds that is over when nobody is there any more. No two are the same, so that it is clear which
-    /// is longer.
+    /// A number of milliseconds that ends after the program. No two are the same, so that it is clear which is longer.
     fn far(&mut self) -> String {
         self.last += 1;
         format!("{}500", 100 + self.last)
@@ -413,7 +412,7 @@ impl Author {
         let millis = self.millis();
         match self.random.u8(0..20) {
             0..5 => format!("PEXPIRE {} {millis}", self.any_key()),
-            // Which of two times is later is said of those far away only: a request that waits runs late, at that of another.
+            // Two times are compared only if they are far away: a request that had to wait runs late.
             5 => format!("PEXPIRE {} {millis} {}", self.any_key(), self.one_of(&["NX", "XX"])),
             6..10 => format!("SET {} {} PX {millis}", self.key('s'), self.fresh('v')),
             10 => format!("PSETEX {} {millis} {}", self.key('s'), self.fresh('v')),
@@ -423,7 +422,7 @@ impl Author {
             14 => format!("EXISTS {}", self.any_key()),
             15 => format!("SET {} {} KEEPTTL", self.key('s'), self.fresh('v')),
             16 if self.listens => self.notification_request(),
-            // pubsub, "keyspace notifications": Valkey says expired, not del, for a deadline in the past.
+            // pubsub, "keyspace notifications": Valkey publishes expired, not del, for a deadline in the past.
             17 if !self.listens && !self.themes.contains(&Theme::PubSub) => {
                 format!("PEXPIRE {} {}", self.any_key(), self.one_of(&["0", "-1"]))
             }
@@ -575,7 +574,7 @@ impl Author {
         }
     }
 
-    /// Which of several keys is ready first that are exchanged at once, a hash table says.
+    /// SWAPDB makes several keys ready at once, in the order of a hash table.
     fn may_swap(&self) -> bool {
         let waits = |theme: &Theme| {
             let waiting = [Theme::Lists, Theme::SortedSets, Theme::Streams, Theme::Groups, Theme::Unblocking];
@@ -587,7 +586,7 @@ impl Author {
     fn connection_request(&mut self) -> String {
         match self.random.u8(0..16) {
             0 => "RESET".into(),
-            // Who has quit without an answer is closed when something is written to it, which it does not get.
+            // A client that quits without an answer is closed when something is written to it, which it does not receive.
             1 if !self.themes.contains(&Theme::Replies) => self.one_of(&["QUIT", "QUIT now"]).into(),
             2..4 => format!("HELLO {}", self.one_of(&["2", "3", "3 SETNAME ann", "4", "1"])),
             4 => format!("CLIENT SETNAME {}", self.one_of(&["ann", "bob", "\"\""])),
@@ -629,7 +628,7 @@ impl Author {
         }
     }
 
-    /// What is refused, or ought to be.
+    /// A request that is refused.
     fn mistake(&mut self) -> String {
         let key = self.any_key();
         match self.random.u8(0..30) {
@@ -729,7 +728,7 @@ impl Author {
         }
     }
 
-    /// What is of another type than all the rest.
+    /// A request to a value that may be of another type than the others.
     fn other_type_request(&mut self) -> String {
         let key = self.any_key();
         match self.random.u8(0..10) {
@@ -746,8 +745,8 @@ impl Author {
         }
     }
 
-    /// Reads all that keys hold.
-    fn look_at_everything(&self) -> Vec<String> {
+    /// Reads all keys.
+    fn read_everything(&self) -> Vec<String> {
         let letters: &[char] = if self.shared { &['k'] } else { &['s', 'q', 'z', 'x'] };
         let mut requests = Vec::new();
         for database in 0..2 {
@@ -761,7 +760,7 @@ impl Author {
             requests.push("DBSIZE".into());
             for key in 0..self.keys {
                 for letter in letters {
-                    let looks: &[&str] = match letter {
+                    let reads: &[&str] = match letter {
                         's' => &["GET", "TYPE"],
                         'q' => &["LRANGE # 0 -1"],
                         'z' => &["ZRANGE # 0 -1 WITHSCORES"],
@@ -769,8 +768,8 @@ impl Author {
                         _ => &["TYPE", "GET", "LRANGE # 0 -1", "ZRANGE # 0 -1 WITHSCORES", "XRANGE # - +"],
                     };
                     let key = format!("{letter}{key}");
-                    requests.extend(looks.iter().map(|look| {
-                        if look.contains('#') { look.replace('#', &key) } else { format!("{look} {key}") }
+                    requests.extend(reads.iter().map(|read| {
+                        if read.contains('#') { read.replace('#', &key) } else { format!("{read} {key}") }
                     }));
                 }
             }
@@ -780,7 +779,7 @@ impl Author {
             requests.push("PUBSUB NUMPAT".into());
         }
         if self.themes.contains(&Theme::Scripts) {
-            requests.extend(Self::look_at_scripts());
+            requests.extend(Self::read_scripts());
         }
         requests
     }

@@ -3,16 +3,16 @@
 use super::{Author, Theme};
 use crate::program::is_array;
 
-/// The functions of the libraries of programs, and one that is never there.
+/// The functions of the libraries of programs, and one that does not exist.
 const FUNCTIONS: [&str; 5] = ["run", "peek", "fail", "send", "nosuch"];
 const LIBRARIES: [&str; 7] = ["chat", "chat", "chat", "chat-again", "other", "clash", "none"];
 
-/// What a script is called with.
+/// The arguments of a script.
 struct Call {
     script: &'static str,
     keys: Vec<String>,
     arguments: Vec<String>,
-    /// It writes nothing, so that it may be called as one that does not.
+    /// It writes nothing, so that the read-only commands may call it.
     reads: bool,
 }
 
@@ -81,7 +81,7 @@ impl Author {
         self.eval(Call { script, keys: vec![], arguments: vec![request], reads })
     }
 
-    /// What is sent from inside a script.
+    /// A request that a script sends.
     fn inner_request(&mut self) -> String {
         loop {
             let theme = self.theme();
@@ -97,7 +97,7 @@ impl Author {
                 Theme::Scripts => self.list_request(),
                 theme => self.request_of(theme),
             };
-            // In an answer to EVAL nothing tells what differs by nature: idle times, and what has any order.
+            // The comparison cannot find in an answer to EVAL what differs by nature: idle times, and what has any order.
             let has_nature =
                 ["XINFO", "XPENDING", "CHANNELS", "HELLO"].iter().any(|word| request.contains(word));
             if is_array(&request) && !has_nature {
@@ -165,7 +165,7 @@ impl Author {
         }
     }
 
-    /// How many milliseconds a key lives. A script that a pause keeps runs late, at a time at which keys may not expire.
+    /// The time to live of a key. A script that a pause holds runs late, so that its keys must not expire at a slot.
     fn lifetime(&mut self) -> String {
         if self.themes.contains(&Theme::Pause) { self.far() } else { self.millis() }
     }
@@ -224,8 +224,8 @@ impl Author {
         }
     }
 
-    /// What there is of scripts and functions at the end.
-    pub(super) fn look_at_scripts() -> Vec<String> {
+    /// The scripts and functions that exist at the end.
+    pub(super) fn read_scripts() -> Vec<String> {
         vec!["SCRIPT EXISTS {sha:call} {sha:each} {sha:count} {sha:push}".into(), "FUNCTION LIST".into()]
     }
 }

@@ -3,7 +3,7 @@
 use super::Author;
 
 impl Author {
-    /// The id of an entry that may be there.
+    /// The id of an entry that may exist.
     fn id(&mut self) -> String {
         self.ids[self.random.usize(0..self.ids.len())].clone()
     }

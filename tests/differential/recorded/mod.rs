@@ -1,8 +1,8 @@
-//! Programs with what real servers answered, recorded: played on any machine, on a broker whose clock stands still
-//! between the steps.
+//! Recorded programs with the answers of real servers: they are played on any machine, on a broker whose clock stands
+//! still between the steps.
 //!
 //! `RECORD=1 cargo test --test differential recorded` plays programs on all servers and writes `recorded/*.txt`; the format
-//! is that of [`crate::recordings`]. A program is recorded if no listed difference is met.
+//! is that of [`crate::recordings`]. A program is recorded if it has no listed difference.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,16 +13,16 @@ use minibroker::internal::conform::wire;
 use minibroker::internal::resp::request_bytes;
 use minibroker::internal::session::{Action, Argument, Frame, Placeholder, PlaceholderKind, Session};
 
-use crate::judge::{Asked, Verdict, compare, compare_heard};
+use crate::judge::{Sent, Verdict, compare, compare_received};
 use crate::ours::Ours;
-use crate::play::{Heard, Stage as _, Stop, Transcript};
+use crate::play::{Received, Stage as _, Stop, Transcript};
 use crate::program::{Moment, Program};
 use crate::real::Real;
 use crate::recordings::{self, Recorded};
 use crate::servers::{self, RECORDED, version_of};
 use crate::text::{UNIT_MIN, session_with_answers};
 
-/// How many programs are recorded, and how many stand in a file.
+/// How many programs are recorded, and how many a file has.
 const PROGRAMS: usize = 200;
 const PER_FILE: usize = 40;
 /// Longer programs are not recorded.
@@ -37,12 +37,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/recorded")
 }
 
-/// One step of a session: the action of a client, and what was received.
+/// One step of a session: the actions of a client, and what was received.
 #[derive(Debug)]
 struct Step<'a> {
-    does: Vec<&'a Action>,
-    /// Of each client frames, bytes and whether the connection was closed.
-    hears: Vec<&'a Action>,
+    actions: Vec<&'a Action>,
+    /// The frames and bytes that clients received, and the connections that were closed.
+    received: Vec<&'a Action>,
 }
 
 /// Requests of one client with nothing between them are one step.
@@ -56,16 +56,16 @@ fn steps(session: &Session) -> Vec<Step<'_>> {
         let action = &event.action;
         match (action, steps.last_mut()) {
             (Action::Answer(..) | Action::AnswerBytes(..) | Action::Closed(_), Some(last)) => {
-                last.hears.push(action);
+                last.received.push(action);
             }
             (_, Some(last))
-                if last.hears.is_empty()
+                if last.received.is_empty()
                     && sender(action).is_some()
-                    && last.does.first().and_then(|first| sender(first)) == sender(action) =>
+                    && last.actions.first().and_then(|first| sender(first)) == sender(action) =>
             {
-                last.does.push(action);
+                last.actions.push(action);
             }
-            _ => steps.push(Step { does: vec![action], hears: Vec::new() }),
+            _ => steps.push(Step { actions: vec![action], received: Vec::new() }),
         }
     }
     steps
@@ -73,13 +73,13 @@ fn steps(session: &Session) -> Vec<Step<'_>> {
 
 /// What was played of a session.
 struct Played {
-    asked: Vec<Option<Asked>>,
-    heard: Vec<Vec<Heard>>,
-    /// What answers were that have a name.
+    sent: Vec<Option<Sent>>,
+    received: Vec<Vec<Received>>,
+    /// The answers that have a name.
     named: HashMap<String, Vec<u8>>,
 }
 
-/// The requests in the bytes that a client has sent, as far as they are whole; of what is no request nothing is known.
+/// The complete requests in the bytes that a client has sent; one without words for bytes that are no request.
 fn requests(bytes: &mut Vec<u8>) -> Vec<Vec<Argument>> {
     let mut found = Vec::new();
     while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
@@ -115,19 +115,19 @@ fn play(ours: &Ours, session: &Session) -> Result<Played, Stop> {
         (has(b" * ") || has(b"$1\r\n*\r\n")) && [&b"XADD"[..], b"EVAL", b"FCALL"].into_iter().any(has)
     };
     let has_made_ids =
-        steps.iter().flat_map(|step| &step.does).any(|action| made(action) || made_in_bytes(action));
+        steps.iter().flat_map(|step| &step.actions).any(|action| made(action) || made_in_bytes(action));
     let mut open = vec![false; clients];
     let mut unread = vec![Vec::new(); clients];
-    let mut played = Played { asked: Vec::new(), heard: Vec::new(), named: HashMap::new() };
+    let mut played = Played { sent: Vec::new(), received: Vec::new(), named: HashMap::new() };
     let mut now = Moment::first(UNIT_MIN);
     for step in &steps {
-        let mut heard = vec![Heard::default(); clients];
-        let mut asked = None;
+        let mut received = vec![Received::default(); clients];
+        let mut sent = None;
         if has_made_ids {
             stage.pass_a_millisecond();
         }
         let (mut client, mut bytes) = (None, Vec::new());
-        for action in &step.does {
+        for action in &step.actions {
             match action {
                 Action::Send(number, words) => {
                     client = Some(*number);
@@ -146,8 +146,8 @@ fn play(ours: &Ours, session: &Session) -> Result<Played, Stop> {
                 Action::Pause(time) => {
                     for _ in 0..time.as_millis() / u128::from(UNIT_MIN) {
                         now = now.later(1);
-                        stage.pass_a_slot(now, &mut heard)?;
-                        stage.settle(0, now, &mut heard)?;
+                        stage.pass_a_slot(now, &mut received)?;
+                        stage.settle(0, now, &mut received)?;
                     }
                 }
                 other => return Err(Stop::Broken(format!("a program has no {other:?}"))),
@@ -161,20 +161,20 @@ fn play(ours: &Ours, session: &Session) -> Result<Played, Stop> {
             }
             stage.send(client, &bytes)?;
             unread[client].extend(&bytes);
-            asked = Some(Asked { client, connected, requests: requests(&mut unread[client]) });
+            sent = Some(Sent { client, connected, requests: requests(&mut unread[client]) });
         }
-        stage.settle(bytes.len(), now, &mut heard)?;
-        for (open, heard) in open.iter_mut().zip(&heard) {
-            *open &= !heard.closed;
+        stage.settle(bytes.len(), now, &mut received)?;
+        for (open, received) in open.iter_mut().zip(&received) {
+            *open &= !received.closed;
         }
-        // What has a name is asked for alone.
-        if let [Action::Answer(client, Frame::Placeholder(placeholder))] = step.hears.as_slice()
-            && let (Some(name), Some(frame)) = (&placeholder.name, Frame::read(&heard[*client].bytes))
+        // An answer with a name is the only one of its step.
+        if let [Action::Answer(client, Frame::Placeholder(placeholder))] = step.received.as_slice()
+            && let (Some(name), Some(frame)) = (&placeholder.name, Frame::read(&received[*client].bytes))
         {
             played.named.insert(name.clone(), frame.text().unwrap_or_default().to_vec());
         }
-        played.asked.push(asked);
-        played.heard.push(heard);
+        played.sent.push(sent);
+        played.received.push(received);
     }
     Ok(played)
 }
@@ -190,28 +190,29 @@ fn expanded(word: &Argument, played: &Played) -> Vec<u8> {
     }
 }
 
-/// What the session says was received, with what the broker has sent in place of placeholders.
-fn told(session: &Session, played: &Played) -> Vec<Vec<Heard>> {
-    let all = steps(session).into_iter().zip(&played.heard).map(|(step, ours)| {
-        let mut heard = vec![Heard::default(); session.names.len()];
-        let mut rest: Vec<&[u8]> = ours.iter().map(|heard| heard.bytes.as_slice()).collect();
-        for action in step.hears {
+/// What was received in the session, with what the broker has sent in place of placeholders.
+fn recorded_output(session: &Session, played: &Played) -> Vec<Vec<Received>> {
+    let all = steps(session).into_iter().zip(&played.received).map(|(step, ours)| {
+        let mut received = vec![Received::default(); session.names.len()];
+        let mut rest: Vec<&[u8]> = ours.iter().map(|received| received.bytes.as_slice()).collect();
+        for action in step.received {
             match action {
                 Action::Answer(client, frame) => {
                     let mut frame = frame.clone();
                     if let Some((_, after)) = wire::frame(rest[*client]) {
-                        let come = Frame::read(&rest[*client][..rest[*client].len() - after.len()]);
-                        frame = come.map_or_else(|| frame.clone(), |come| recordings::filled(&frame, &come));
+                        let actual = Frame::read(&rest[*client][..rest[*client].len() - after.len()]);
+                        frame = actual
+                            .map_or_else(|| frame.clone(), |actual| recordings::filled(&frame, &actual));
                         rest[*client] = after;
                     }
-                    heard[*client].bytes.extend(recordings::bytes(&with_id(frame)));
+                    received[*client].bytes.extend(recordings::bytes(&with_id(frame)));
                 }
-                Action::AnswerBytes(client, bytes) => heard[*client].bytes.extend(bytes),
-                Action::Closed(client) => heard[*client].closed = true,
+                Action::AnswerBytes(client, bytes) => received[*client].bytes.extend(bytes),
+                Action::Closed(client) => received[*client].closed = true,
                 _ => {}
             }
         }
-        heard
+        received
     });
     all.collect()
 }
@@ -225,7 +226,7 @@ fn with_id(frame: Frame) -> Frame {
     }
 }
 
-/// Plays a recorded program, and says what the first difference is.
+/// Plays a recorded program; the error is the first difference.
 fn judge(program: &Recorded, brokers: &[(minibroker::Version, Ours)]) -> Result<(), String> {
     let broken = |stop: Stop| format!("program {}: {stop}", program.title);
     for (version, ours) in brokers {
@@ -236,16 +237,16 @@ fn judge(program: &Recorded, brokers: &[(minibroker::Version, Ours)]) -> Result<
                 Some(played) => played,
                 none => none.insert(play(ours, &session).map_err(broken)?),
             };
-            let real = told(&session, played);
+            let real = recorded_output(&session, played);
             let Verdict::Different(difference) =
-                compare_heard(session.names.len(), &played.asked, server, &real, &played.heard)
+                compare_received(session.names.len(), &played.sent, server, &real, &played.received)
             else {
                 continue;
             };
             let mut report = format!("program {} with {server}, as recorded:\n\n", program.title);
             let steps = steps(&session);
             for step in &steps[..=difference.step] {
-                for action in &step.does {
+                for action in &step.actions {
                     let mut line = Session { names: session.names.clone(), events: Vec::new() };
                     line.push((*action).clone());
                     let _ = write!(report, "    {line}");
@@ -277,24 +278,24 @@ fn recorded(
     servers: &mut [Real],
     brokers: &[(minibroker::Version, Ours)],
 ) -> Result<Option<String>, String> {
-    let all_heard: Vec<Result<Transcript, Stop>> = thread::scope(|scope| {
+    let all_received: Vec<Result<Transcript, Stop>> = thread::scope(|scope| {
         let playing: Vec<_> = servers.iter_mut().map(|real| scope.spawn(|| play_on(real, program))).collect();
-        let heard = playing.into_iter().map(|played| played.join().map_err(|_| Stop::Crashed)?);
-        heard.collect()
+        let received = playing.into_iter().map(|played| played.join().map_err(|_| Stop::Crashed)?);
+        received.collect()
     });
     let mut sessions = Vec::new();
-    for (real, heard) in servers.iter().zip(all_heard) {
-        let heard = match heard {
-            Ok(heard) => heard,
+    for (real, received) in servers.iter().zip(all_received) {
+        let received = match received {
+            Ok(received) => received,
             Err(Stop::Broken(why)) => return Err(why),
             Err(_) => return Ok(None),
         };
         let ours = brokers.iter().find(|(version, _)| *version == real.version());
         let Some(Ok(ours)) = ours.map(|(_, ours)| ours.play(program, UNIT)) else { return Ok(None) };
-        if !matches!(compare(program, real.name(), &heard, &ours), Verdict::Same) {
+        if !matches!(compare(program, real.name(), &received, &ours), Verdict::Same) {
             return Ok(None);
         }
-        sessions.push((real.name().to_owned(), session_with_answers(program, &heard)));
+        sessions.push((real.name().to_owned(), session_with_answers(program, &received)));
     }
     let Some(text) = recordings::written(title, &sessions, &[]).filter(|text| text.len() <= BYTES_MAX) else {
         return Ok(None);
@@ -320,7 +321,7 @@ fn record() -> Result<(), String> {
         started.into_iter().filter(|server| RECORDED.contains(&server.name())).collect();
     servers.sort_by_key(|server| RECORDED.iter().position(|name| *name == server.name()));
     if servers.len() != RECORDED.len() {
-        return Err(format!("recording wants all of {}", RECORDED.join(", ")));
+        return Err(format!("recording needs all of {}", RECORDED.join(", ")));
     }
     let brokers = brokers()?;
     let mut texts: Vec<String> = Vec::new();

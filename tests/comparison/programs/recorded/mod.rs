@@ -29,7 +29,7 @@ use proptest::{
 
 use super::{Command, Family, Way, all, arguments, converse, read_questions, shown};
 use crate::{
-    recordings::{self, Recorded, Told},
+    recordings::{self, MarkedSession, Recorded},
     servers::{self, Server},
 };
 
@@ -113,10 +113,10 @@ fn lasting(request: &[Vec<u8>], markers: &str, answer: Frame) -> Frame {
 }
 
 /// The exchanges of a program with one server.
-fn exchanges(told: &Told) -> Result<Vec<Exchange>, String> {
+fn exchanges(marked: &MarkedSession) -> Result<Vec<Exchange>, String> {
     let mut found: Vec<Exchange> = Vec::new();
     let mut answers = Vec::new();
-    for (event, markers) in told.session.events.iter().zip(&told.markers) {
+    for (event, markers) in marked.session.events.iter().zip(&marked.markers) {
         match &event.action {
             Action::Send(_, arguments) => {
                 let request = arguments.iter().filter_map(|word| word.bytes().map(<[u8]>::to_vec)).collect();
@@ -256,7 +256,7 @@ fn recorded(
     let commands = requests(program, way, questions);
     let asked: Vec<_> = commands.iter().map(|command| command.arguments.clone()).collect();
     let (before, read_out) = asked.split_at(asked.len() - questions.len() - 1);
-    let mut told: Vec<(&Server, Vec<Frame>)> = Vec::new();
+    let mut all_answers: Vec<(&Server, Vec<Frame>)> = Vec::new();
     let mut others = Vec::new();
     for server in servers {
         let flushed: Vec<Vec<Vec<u8>>> = vec![vec![b"FLUSHALL".to_vec()]];
@@ -298,7 +298,9 @@ fn recorded(
         }
         match difference(&exchanges, &ours(server.version(), &exchanges)?, &server.name)? {
             Some(report) => others.push((server.name.clone(), report)),
-            None => told.push((server, exchanges.into_iter().map(|exchange| exchange.answer).collect())),
+            None => {
+                all_answers.push((server, exchanges.into_iter().map(|exchange| exchange.answer).collect()))
+            }
         }
     }
     if let Some((_, report)) = others.iter().find(|(name, _)| name.starts_with(MUST_AGREE)) {
@@ -308,10 +310,11 @@ fn recorded(
     if wants_all && !others.is_empty() {
         return Ok(None);
     }
-    let is_kept = |at: usize| at <= before.len() || told.iter().any(|(_, told)| !found_nothing(&told[at]));
+    let is_kept =
+        |at: usize| at <= before.len() || all_answers.iter().any(|(_, answers)| !found_nothing(&answers[at]));
     let kept: Vec<usize> = (0..commands.len()).filter(|at| is_kept(*at)).collect();
     let markers: Vec<String> = kept.iter().map(|at| commands[*at].words.clone()).collect();
-    let sessions = told.iter().map(|(server, told)| {
+    let sessions = all_answers.iter().map(|(server, answers)| {
         let mut session = Session::default();
         let client = session.connection("a");
         for at in &kept {
@@ -320,7 +323,7 @@ fn recorded(
             let answer = if *at == 0 {
                 Frame::Placeholder(Placeholder::of(PlaceholderKind::Any))
             } else {
-                told[*at].clone()
+                answers[*at].clone()
             };
             session.push(Action::Answer(client, answer));
         }
