@@ -1,13 +1,13 @@
-//! Simulations: everything that happens follows from a seed.
+//! Simulations: everything that happens is determined by a seed.
 //!
-//! [`network`] has chat servers talk to the broker over a network that fails. The other rooms are the engine without a
-//! network: clients whose requests are interleaved and cut anywhere, who wait, listen, read late and go at any point, while
-//! time passes. [`model`] says what each of them must have seen, to the byte. [`program`] draws what they do, [`play`]
-//! compares, and [`shrink`] makes of a program that fails a short one.
+//! [`network`] has chat servers that use the broker over a network that fails. The other modules use the engine without
+//! a network: clients send requests that are interleaved and split anywhere; they wait, subscribe, read late and
+//! disconnect at any point, while time passes. [`model`] predicts every byte that each of them receives. [`program`]
+//! draws what they do, [`play`] compares, and [`shrink`] makes a program that fails shorter.
 //!
 //! ```sh
 //! cargo test --test simulation                          # a few thousand seeds
-//! SEEDS=1000000 cargo test --release simulation         # as many as wanted, from 0 on
+//! SEEDS=1000000 cargo test --release simulation         # any number of seeds, from 0 on
 //! FROM=5000000 SEEDS=1000000 cargo test --release simulation
 //! SEED=123 cargo test --test simulation                 # one again
 //! ```
@@ -25,7 +25,7 @@ use play::{Played, play};
 use program::Program;
 use shrink::shrink;
 
-/// How many seeds are run where it is not said.
+/// How many seeds are run by default.
 const SEEDS: u64 = 5_000;
 /// Beyond this many seeds two threads share the work.
 const SEEDS_OF_ONE_THREAD: u64 = 10_000;
@@ -50,7 +50,7 @@ fn in_a_simulation_every_client_sees_what_redis_promises() {
         if let Err(failure) = check(seed) {
             panic!("{failure}");
         }
-        println!("{}SEED={seed} is right.", Program::draw(seed));
+        println!("{}SEED={seed} passes.", Program::draw(seed));
         return;
     }
     let from = from_environment("FROM").unwrap_or(0);

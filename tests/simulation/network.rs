@@ -23,37 +23,38 @@ async fn serve(broker: &Broker) -> turmoil::Result {
 }
 
 /// The lines that a chat server has received.
-type Heard = Arc<Mutex<Vec<String>>>;
+type Lines = Arc<Mutex<Vec<String>>>;
 
-/// A chat server: it says something every second, receives all lines, and connects again when its connection is lost.
-async fn chat_server(name: &str, heard: &Heard) -> turmoil::Result {
-    let mut said = 0;
-    while talk(name, &mut said, heard).await.is_err() {
+/// A chat server: it publishes a line every second, receives all lines, and connects again when its connection is lost.
+async fn chat_server(name: &str, lines: &Lines) -> turmoil::Result {
+    let mut sent = 0;
+    while send_lines(name, &mut sent, lines).await.is_err() {
         sleep(Duration::from_millis(100)).await;
     }
     Ok(())
 }
 
-async fn talk(name: &str, said: &mut u32, heard: &Heard) -> RedisResult<()> {
-    let heard = Arc::clone(heard);
-    let hear = move |push: PushInfo| {
+async fn send_lines(name: &str, sent: &mut u32, lines: &Lines) -> RedisResult<()> {
+    let lines = Arc::clone(lines);
+    let on_push = move |push: PushInfo| {
         if push.kind == PushKind::Message {
             let text = redis::from_redis_value(push.data[1].clone()).expect("a text");
-            heard.lock().expect("nobody panics").push(text);
+            lines.lock().expect("no thread has panicked").push(text);
         }
         Ok::<(), redis::aio::SendError>(())
     };
     let settings = "redis://broker/?protocol=resp3".into_connection_info()?;
-    let config =
-        AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(1))).set_push_sender(hear);
+    let config = AsyncConnectionConfig::new()
+        .set_response_timeout(Some(Duration::from_secs(1)))
+        .set_push_sender(on_push);
     let stream = TcpStream::connect(("broker", PORT)).await?;
     let (mut connection, driver) =
         MultiplexedConnection::new_with_config(settings.redis_settings(), stream, config).await?;
     tokio::spawn(driver);
     connection.subscribe("chat").await?;
     loop {
-        *said += 1;
-        let () = connection.publish("chat", format!("{name} {said}")).await?;
+        *sent += 1;
+        let () = connection.publish("chat", format!("{name} {sent}")).await?;
         sleep(Duration::from_secs(1)).await;
     }
 }
@@ -63,42 +64,42 @@ fn simulate(seed: u64) -> turmoil::Result<(Vec<String>, Vec<String>, String)> {
     let mut network =
         turmoil::Builder::new().rng_seed(seed).simulation_duration(Duration::from_secs(60)).build();
     let broker: Arc<OnceLock<Broker>> = Arc::default();
-    let here = Arc::clone(&broker);
+    let host = Arc::clone(&broker);
     network.host("broker", move || {
-        let here = Arc::clone(&here);
+        let host = Arc::clone(&host);
         async move {
             let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-            serve(here.get_or_init(|| {
+            serve(host.get_or_init(|| {
                 let builder = Broker::builder().seed(seed).clock_at(midnight);
                 builder.start_on_this_runtime().expect("it starts")
             }))
             .await
         }
     });
-    let (ann, bob) = (Heard::default(), Heard::default());
-    for (name, heard) in [("ann", &ann), ("bob", &bob)] {
-        let heard = Arc::clone(heard);
+    let (ann, bob) = (Lines::default(), Lines::default());
+    for (name, lines) in [("ann", &ann), ("bob", &bob)] {
+        let lines = Arc::clone(lines);
         network.host(name, move || {
-            let heard = Arc::clone(&heard);
-            async move { chat_server(name, &heard).await }
+            let lines = Arc::clone(&lines);
+            async move { chat_server(name, &lines).await }
         });
     }
-    let there = Arc::clone(&broker);
+    let started = Arc::clone(&broker);
     network.client("test", async move {
         sleep(Duration::from_millis(10)).await;
-        let broker = there.get().expect("the broker's host has started");
+        let broker = started.get().expect("the broker's host has started");
         broker.wait_for_subscribers("chat", 2).await?;
         sleep(Duration::from_millis(3500)).await;
         turmoil::partition("ann", "broker");
         sleep(Duration::from_secs(5)).await;
         turmoil::repair("ann", "broker");
-        // The broker cannot know that her first connection is dead.
+        // The broker cannot know that the first connection of Ann's server is dead.
         broker.wait_for_subscribers("chat", 3).await?;
         sleep(Duration::from_secs(3)).await;
         Ok(())
     });
     network.run()?;
-    let taken = |heard: Heard| std::mem::take(&mut *heard.lock().expect("nobody panics"));
+    let taken = |lines: Lines| std::mem::take(&mut *lines.lock().expect("no thread has panicked"));
     let journal = broker.get().expect("it was started").journal().to_string();
     Ok((taken(ann), taken(bob), journal))
 }
@@ -106,13 +107,21 @@ fn simulate(seed: u64) -> turmoil::Result<(Vec<String>, Vec<String>, String)> {
 #[test]
 fn a_partitioned_chat_server_misses_messages_until_it_is_back() -> turmoil::Result {
     let (ann, bob, journal) = simulate(1)?;
-    let said_by = |name: &str, heard: &[String]| -> Vec<u32> {
-        heard.iter().filter_map(|text| text.strip_prefix(name)?.trim().parse().ok()).collect()
+    let sent_by = |name: &str, lines: &[String]| -> Vec<u32> {
+        lines.iter().filter_map(|text| text.strip_prefix(name)?.trim().parse().ok()).collect()
     };
-    let by_bob = said_by("bob", &bob);
-    assert!(by_bob.iter().copied().eq((1..).take(by_bob.len())), "Bob misses nothing of his own: {by_bob:?}");
-    let lost: Vec<u32> = by_bob.iter().copied().filter(|said| !said_by("bob", &ann).contains(said)).collect();
-    assert_eq!(lost, [5, 6, 7, 8, 9], "Ann misses what Bob says while she is cut off, and no more");
+    let from_bob = sent_by("bob", &bob);
+    assert!(
+        from_bob.iter().copied().eq((1..).take(from_bob.len())),
+        "Bob's server misses none of its lines: {from_bob:?}"
+    );
+    let lost: Vec<u32> =
+        from_bob.iter().copied().filter(|sent| !sent_by("bob", &ann).contains(sent)).collect();
+    assert_eq!(
+        lost,
+        [5, 6, 7, 8, 9],
+        "Ann's server misses the lines that are published during the partition only"
+    );
     assert_eq!(simulate(1)?, (ann, bob, journal.clone()), "the same seed, the same chat");
     assert_ne!(simulate(2)?.2, journal);
     Ok(())

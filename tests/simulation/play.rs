@@ -1,4 +1,4 @@
-//! A program is run on the engine and on the model, and whatever a client is sent is compared.
+//! A program is run on the engine and on the model, and everything that a client receives is compared.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -15,10 +15,10 @@ use minibroker::internal::resp::{Parser, Protocol, Value};
 use crate::model::{Closing, Model};
 use crate::program::{Program, START, Step, shortened};
 
-/// What a client's own buffer holds; with a limit of one byte beyond it the client is cut off.
+/// How much a client's own buffer holds; with a limit of one byte, a client with more than this is cut off.
 const OUTPUT_MAX: usize = 16 * 1024;
 
-/// After so much time, again and again, nothing happens any more.
+/// How many times the clock is moved at the end, at most, until no timer is left.
 const TURNS_TO_THE_END: usize = 200;
 
 /// What a program did.
@@ -28,10 +28,10 @@ pub struct Played {
     pub bytes: usize,
 }
 
-/// The first difference between what was promised and what was seen.
+/// The first difference between the model and the engine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The step that it came with.
+    /// The step in which it occurred.
     pub step: usize,
     pub text: String,
 }
@@ -40,11 +40,11 @@ pub struct Failure {
 struct Connection {
     key: ClientKey,
     parser: Parser,
-    /// What has arrived and has not run.
+    /// What has arrived but has not run.
     arrived: Vec<u8>,
-    /// What has been sent and has not arrived.
+    /// What has been sent but has not arrived.
     held_up: Vec<u8>,
-    /// What of that has not run: the length of each request, and its words.
+    /// The requests in both that have not run: the length of each, and its words.
     ahead: VecDeque<(usize, String)>,
     blocked: bool,
 }
@@ -55,7 +55,7 @@ struct Play<'a> {
     model: Model,
     now: Time,
     connections: Vec<Option<Connection>>,
-    /// Which client has which slot in the engine.
+    /// The client of each slot of the engine.
     clients: Vec<usize>,
     played: Played,
     dirty: Vec<ClientKey>,
@@ -173,7 +173,7 @@ impl<'a> Play<'a> {
         self.feed(client)
     }
 
-    /// Hands over what has arrived, to both, and compares how much of it has run.
+    /// Feeds what has arrived to both, and compares how much of it has run.
     fn feed(&mut self, client: usize) -> Result<(), String> {
         let Some(connection) = &mut self.connections[client] else { return Ok(()) };
         if connection.blocked {
@@ -218,20 +218,20 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// A client reads what it has been sent, which must be what the model predicts.
+    /// A client reads its output, which must be what the model predicts.
     fn read(&mut self, client: usize) -> Result<(), String> {
         let Some(connection) = &mut self.connections[client] else { return Ok(()) };
-        let mut got = Vec::new();
-        let output = self.engine.take_output(connection.key, &mut got);
+        let mut actual = Vec::new();
+        let output = self.engine.take_output(connection.key, &mut actual);
         let expected_close = match self.model.closing(client) {
             Closing::No | Closing::Ignored => Close::No,
             Closing::AfterReply => Close::AfterReply,
             Closing::Now => Close::Now,
         };
         let expected = self.model.take_output(client);
-        // Of what is left to one who is cut off nothing is written.
+        // The pending output of a client that is cut off is not written.
         if output.close != Close::Now || expected_close != Close::Now {
-            compare(client, &expected, &got)?;
+            compare(client, &expected, &actual)?;
         }
         if output.close != expected_close {
             return Err(format!(
@@ -239,7 +239,7 @@ impl<'a> Play<'a> {
                 output.close
             ));
         }
-        self.played.bytes += got.len();
+        self.played.bytes += actual.len();
         if output.resumed {
             connection.blocked = false;
         }
@@ -251,7 +251,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Everybody who has something to do does it, as the shell sees to.
+    /// Does what the shell does after a batch: writes output, closes connections, and resumes clients.
     fn settle(&mut self) -> Result<(), String> {
         loop {
             let mut dirty = std::mem::take(&mut self.dirty);
@@ -279,19 +279,19 @@ impl<'a> Play<'a> {
             let stays = matches!(self.model.closing(client), Closing::No | Closing::Ignored);
             if self.model.has_output(client) || !stays {
                 return Err(format!(
-                    "nobody sees to client {client}, which should see\n{}",
+                    "client {client} is not marked, but should receive\n{}",
                     readable(&self.model.take_output(client))
                 ));
             }
             if connection.blocked != self.model.waits(client) {
                 let (is, should) = (connection.blocked, self.model.waits(client));
-                return Err(format!("client {client} waits: {is}, instead of {should}"));
+                return Err(format!("client {client} waits: {is}, expected {should}"));
             }
         }
         Ok(())
     }
 
-    /// Time passes until nothing more happens; then all clients read and disconnect.
+    /// Time passes until no timer is left; then all clients read and disconnect.
     fn end(&mut self) -> Result<(), String> {
         // A client that no longer waits continues with its next requests, which may wait again.
         for _ in 0..TURNS_TO_THE_END {
@@ -306,7 +306,7 @@ impl<'a> Play<'a> {
             }
         }
         if let Some(due) = self.engine.next_deadline() {
-            return Err(format!("long after the end something is due at {due:?}"));
+            return Err(format!("at the end of the program a timer is left, which is due at {due:?}"));
         }
         for client in 0..self.connections.len() {
             self.disconnect(client);
@@ -315,7 +315,7 @@ impl<'a> Play<'a> {
         let left = [state.waiters.blocked(), state.waiters.keys(), state.watches.len(), state.clients.len()];
         if left != [0; 4] {
             return Err(format!(
-                "of those who are gone there is left (waits, keys, watches, clients): {left:?}"
+                "disconnected clients have left something behind (waits, keys, watches, clients): {left:?}"
             ));
         }
         Ok(())
@@ -329,16 +329,16 @@ fn encode(request: &str, out: &mut Vec<u8>) {
     }
 }
 
-fn compare(client: usize, expected: &[u8], got: &[u8]) -> Result<(), String> {
-    if expected == got {
+fn compare(client: usize, expected: &[u8], actual: &[u8]) -> Result<(), String> {
+    if expected == actual {
         return Ok(());
     }
-    if let (Some(expected), Some(got)) = (values(expected), values(got))
-        && in_one_order(expected) == in_one_order(got)
+    if let (Some(expected), Some(actual)) = (values(expected), values(actual))
+        && in_one_order(expected) == in_one_order(actual)
     {
         return Ok(());
     }
-    Err(format!("client {client} should see\n{}but sees\n{}", readable(expected), readable(got)))
+    Err(format!("client {client} should receive\n{}but receives\n{}", readable(expected), readable(actual)))
 }
 
 /// All answers and messages; none if there is anything else.
@@ -352,8 +352,8 @@ fn values(mut bytes: &[u8]) -> Option<Vec<Value>> {
     Some(values)
 }
 
-/// Puts into one order what Redis promises no order of: one message by several patterns, keys that expire at the same time,
-/// and subscriptions that end all together, whose counts are given beside.
+/// Sorts what has no defined order in Redis: one message by several patterns, keys that expire at the same time, and
+/// the confirmations of UNSUBSCRIBE without names, whose counts are returned separately.
 fn in_one_order(values: Vec<Value>) -> (Vec<String>, Vec<Value>) {
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut counts = Vec::new();
@@ -361,7 +361,7 @@ fn in_one_order(values: Vec<Value>) -> (Vec<String>, Vec<Value>) {
         let parts = value.as_slice().unwrap_or_default();
         let words: Vec<&str> = parts.iter().filter_map(Value::as_str).collect();
         let mut text = value.to_string();
-        // What stands beside one another and has the same name here may stand in any order.
+        // Neighbours with the same name here may have any order.
         let together = match *words {
             ["message", channel, _] | ["pmessage", _, channel, _] if channel.ends_with(":expired") => {
                 channel.to_owned()

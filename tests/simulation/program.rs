@@ -1,6 +1,6 @@
-//! What a simulation does: programs, drawn from a seed.
+//! The programs of a simulation, drawn from a seed.
 //!
-//! Any part of a program is a program: steps can be left out, which is how a failing one is made short.
+//! Any part of a program is a program: steps can be left out, which is how a failing program is made shorter.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,14 +20,14 @@ pub struct Manner {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A client sends requests at once, the last bytes of which are delayed on the way. A client that is not connected does
-    /// that first.
+    /// A client sends requests at once, the last bytes of which arrive later. A client that is not connected connects
+    /// first.
     Send { client: usize, requests: Vec<String>, held_up: usize },
     /// What was held up arrives.
     Arrive { client: usize },
-    /// A slow client reads all that there is for it.
+    /// A slow client reads all of its output.
     Read { client: usize },
-    /// A connection is cut, whatever is under way.
+    /// A connection is cut, even if something is held up.
     Disconnect { client: usize },
     /// Microseconds pass. If the timer is late, nothing happens by itself until it passes again.
     Pass { micros: u64, late: bool },
@@ -68,7 +68,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Send { client, requests, held_up } => {
-                // Long messages are long for the sake of it.
+                // The text of a long message does not matter.
                 let requests: Vec<_> = requests.iter().map(|request| shortened(request)).collect();
                 write!(f, "client {client}: {}", requests.join(" | "))?;
                 if *held_up > 0 { write!(f, "    (but the last {held_up} bytes)") } else { Ok(()) }
@@ -84,7 +84,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// A text with what is repeated over and over left out.
+/// The beginning of a long text.
 pub fn shortened(text: &str) -> String {
     const LONG: usize = 300;
     if text.len() <= LONG {
@@ -93,7 +93,7 @@ pub fn shortened(text: &str) -> String {
     format!("{}...({} bytes)", text.chars().take(40).collect::<String>(), text.len())
 }
 
-/// What a program is about. Each draws some, so that what they have to do with one another is met often.
+/// What a program is about. Each program has a few themes, so that combinations are frequent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Theme {
     Strings,
@@ -121,14 +121,14 @@ struct Author {
     mistakes: bool,
     /// Messages are long.
     long: bool,
-    /// Ids of entries are given, and not made from the time.
+    /// Ids of entries are given, and not made from the clock.
     ids_given: bool,
     now: u64,
-    /// Everything that is said or pushed has a number of its own.
+    /// The last number that a message or an element was given; each has its own.
     last: usize,
     /// Ids that entries may have.
     ids: Vec<String>,
-    /// What each client has still to send, so that transactions are more than MULTI.
+    /// The requests that each client will send next, so that transactions are more than MULTI.
     plans: Vec<VecDeque<String>>,
 }
 
@@ -142,7 +142,7 @@ impl Program {
             _ => (random.usize(2..9), random.usize(15..60)),
         };
         let manners = (0..clients).map(|_| Manner { resp3: random.bool(), slow: random.u8(0..5) == 0 });
-        // The last one looks at what is left in the end.
+        // The last client reads what is left at the end.
         let manners = manners.chain([Manner { resp3: false, slow: false }]).collect();
         let output_limit = random.u8(0..8) == 0;
         let mut author = Author {
@@ -187,7 +187,7 @@ impl Author {
         if themes.is_empty() {
             themes.push(Theme::Lists);
         }
-        // What EXEC says about answers that are not wanted is no promise of anybody's.
+        // What EXEC answers with CLIENT REPLY in the transaction is not defined.
         if !themes.contains(&Theme::Transactions) && random.u8(0..4) == 0 {
             themes.push(Theme::Replies);
         }
@@ -218,7 +218,7 @@ impl Author {
         }
     }
 
-    /// What a client sends next.
+    /// The next request of a client.
     fn request(&mut self, client: usize) -> String {
         if let Some(planned) = self.plans[client].pop_front() {
             return planned;
@@ -263,7 +263,7 @@ impl Author {
         self.random.usize(1..5)
     }
 
-    /// A key of the type that the letter stands for, or, by mistake, of another.
+    /// A key of the type of this letter, or now and then of another type.
     fn key(&mut self, letter: char) -> String {
         let wrong = self.mistakes && self.random.u8(0..20) == 0;
         let letter = if wrong { self.one_of(&["s", "q", "z", "x"]).to_owned() } else { letter.to_string() };
@@ -412,7 +412,7 @@ impl Author {
         }
     }
 
-    /// The id of an entry that may be there.
+    /// The id of an entry that may exist.
     fn id(&mut self) -> String {
         self.ids[self.random.usize(0..self.ids.len())].clone()
     }
@@ -515,7 +515,7 @@ impl Author {
         }
     }
 
-    /// What clients do to one another, and what is refused.
+    /// Requests that concern other clients, and requests that are refused.
     fn other_request(&mut self) -> String {
         let id = self.random.usize(1..self.clients + 3);
         match self.random.u8(0..10) {
@@ -528,7 +528,7 @@ impl Author {
         }
     }
 
-    /// Reads all that keys hold.
+    /// Reads all keys.
     fn read_everything(&self) -> Vec<String> {
         let mut requests = Vec::new();
         for key in 0..self.keys {

@@ -1,4 +1,4 @@
-//! A program that fails is made as short as it can be while it still fails.
+//! A program that fails is made as short as possible while it still fails.
 
 use crate::play::{Failure, play};
 use crate::program::{Program, Step};
@@ -9,7 +9,7 @@ const TRIES: usize = 5_000;
 /// A shorter program that fails, and how.
 pub fn shrink(program: &Program, failure: Failure) -> (Program, Failure) {
     let mut shrinking = Shrinking { best: program.clone(), failure, tries: 0 };
-    // What comes behind the failure does not matter, but that the failure may come from what is left at the end.
+    // The steps behind the failure do not matter, unless it occurred at the end of the program.
     let first = shrinking.failure.step + 1;
     if first < program.steps.len() {
         shrinking.try_steps(program.steps[..first].to_vec());
@@ -90,7 +90,7 @@ impl Shrinking {
         }
     }
 
-    /// Has everything arrive at once, the timer be in time, and clients read at once and speak RESP2.
+    /// Makes everything arrive at once, the timer be on time, and clients read at once and use RESP2.
     fn make_plain(&mut self) {
         for index in 0..self.best.steps.len() {
             let mut steps = self.best.steps.clone();

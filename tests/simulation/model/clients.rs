@@ -1,4 +1,4 @@
-//! Clients: what each has to be sent, and what it is in the middle of.
+//! Clients: the output of each, and its subscriptions and transaction.
 
 use super::transactions::Transaction;
 use super::{Model, Reply};
@@ -7,15 +7,15 @@ use super::{Model, Reply};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     No,
-    /// Nothing that it sends is read any more, but nothing is there behind which it would be closed.
+    /// Nothing that it sends is read any more, but it is closed only after its next output.
     Ignored,
-    /// Once it has been sent what it is to be sent.
+    /// Once its output has been written.
     AfterReply,
     /// At once.
     Now,
 }
 
-/// Which answers a client wants.
+/// Which requests of a client are answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Replies {
     All,
@@ -28,25 +28,25 @@ pub(super) enum Replies {
 
 /// What can be subscribed to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hearing {
+pub(super) enum SubscriptionKind {
     Channel,
     Pattern,
 }
 
 pub(super) struct Client {
-    /// What CLIENT ID says; 0 before it connects and after it has gone.
+    /// The answer to CLIENT ID; 0 while it is not connected.
     pub id: u64,
     pub resp3: bool,
     pub closing: Closing,
-    /// What it has to be sent and has not read.
+    /// The output that it has not read.
     out: Vec<u8>,
-    /// Messages that came while its own request ran; they go behind the answer.
-    meanwhile: Vec<u8>,
+    /// Messages that were published while its own request ran; they are written behind the answer.
+    deferred: Vec<u8>,
     pub replies: Replies,
     pub channels: Vec<String>,
     pub patterns: Vec<String>,
     pub transaction: Option<Transaction>,
-    /// The keys that it watches; true for one whose time had already come.
+    /// The keys that it watches; true for one that had already expired.
     pub watched: Vec<(String, bool)>,
     pub watched_key_changed: bool,
 }
@@ -58,7 +58,7 @@ impl Client {
             resp3: false,
             closing: Closing::No,
             out: Vec::new(),
-            meanwhile: Vec::new(),
+            deferred: Vec::new(),
             replies: Replies::All,
             channels: Vec::new(),
             patterns: Vec::new(),
@@ -83,13 +83,13 @@ impl Model {
         self.clients[client] = Client { id: self.connections, resp3, ..Client::absent() };
     }
 
-    /// A connection has ended. What the client was to be sent is lost, and nothing else.
+    /// A connection has ended. Its output is lost, and nothing else.
     pub fn disconnect(&mut self, client: usize) {
         self.release(client);
         self.clients[client] = Client::absent();
     }
 
-    /// Ends all that a client is in the middle of.
+    /// Ends the wait, the subscriptions and the transaction of a client.
     pub(super) fn release(&mut self, client: usize) {
         self.waiters.retain(|waiter| waiter.client != client);
         let client = &mut self.clients[client];
@@ -104,7 +104,7 @@ impl Model {
         self.clients[client].closing
     }
 
-    /// True if there is something that the client has to be sent.
+    /// True if the client has output that it has not read.
     pub fn has_output(&self, client: usize) -> bool {
         !self.clients[client].out.is_empty()
     }
@@ -114,50 +114,50 @@ impl Model {
         std::mem::take(&mut self.clients[client].out)
     }
 
-    /// Answers a request, unless the client does not want that.
+    /// Answers a request, unless CLIENT REPLY suppresses the answer.
     pub(super) fn answer(&mut self, client: usize, reply: &Reply) {
         if matches!(self.clients[client].replies, Replies::None | Replies::AllButThis) {
-            self.answer_aloud(client, &Reply::Several(Vec::new()));
+            self.answer_always(client, &Reply::Several(Vec::new()));
         } else {
-            self.answer_aloud(client, reply);
+            self.answer_always(client, reply);
         }
     }
 
-    pub(super) fn answer_aloud(&mut self, client: usize, reply: &Reply) {
-        let to = &mut self.clients[client];
-        if to.closing != Closing::Now {
-            reply.write(to.resp3, &mut to.out);
+    pub(super) fn answer_always(&mut self, client: usize, reply: &Reply) {
+        let receiver = &mut self.clients[client];
+        if receiver.closing != Closing::Now {
+            reply.write(receiver.resp3, &mut receiver.out);
         }
-        to.replies = match to.replies {
+        receiver.replies = match receiver.replies {
             Replies::AllButNext => Replies::AllButThis,
             Replies::AllButThis => Replies::All,
             other => other,
         };
-        self.say_what_came_meanwhile(client);
+        self.send_deferred(client);
     }
 
-    pub(super) fn say_what_came_meanwhile(&mut self, client: usize) {
-        let to = &mut self.clients[client];
-        let meanwhile = std::mem::take(&mut to.meanwhile);
-        to.out.extend(meanwhile);
+    pub(super) fn send_deferred(&mut self, client: usize) {
+        let receiver = &mut self.clients[client];
+        let deferred = std::mem::take(&mut receiver.deferred);
+        receiver.out.extend(deferred);
         self.check_output(client);
     }
 
-    /// Tells a client what it has not asked for.
+    /// Sends a client a message.
     pub(super) fn push(&mut self, client: usize, parts: Vec<Reply>) {
-        let to = &mut self.clients[client];
-        if to.closing == Closing::Ignored {
-            to.closing = Closing::AfterReply;
+        let receiver = &mut self.clients[client];
+        if receiver.closing == Closing::Ignored {
+            receiver.closing = Closing::AfterReply;
         }
-        if to.closing != Closing::No {
+        if receiver.closing != Closing::No {
             return;
         }
-        let out = if self.running == Some(client) { &mut to.meanwhile } else { &mut to.out };
-        Reply::Push(parts).write(to.resp3, out);
+        let out = if self.running == Some(client) { &mut receiver.deferred } else { &mut receiver.out };
+        Reply::Push(parts).write(receiver.resp3, out);
         self.check_output(client);
     }
 
-    /// Cuts a client off that leaves too much unread. It stays where it is until its connection has been closed.
+    /// Cuts off a client that leaves too much unread. It keeps its state until its connection has been closed.
     fn check_output(&mut self, client: usize) {
         let client = &mut self.clients[client];
         if self.output_limit.is_some_and(|limit| client.out.len() > limit) {
@@ -203,11 +203,11 @@ impl Model {
             _ if client.replies == Replies::None => {}
             _ => client.replies = Replies::AllButNext,
         }
-        // Nothing is said to that.
+        // This has no answer.
         Reply::Several(Vec::new())
     }
 
-    /// The client with this number.
+    /// The client with this id.
     pub(super) fn by_id(&self, id: &str) -> Option<usize> {
         let id = id.parse().expect("programs have numbers where they belong");
         self.clients.iter().position(|client| client.id == id && id > 0)
@@ -215,7 +215,7 @@ impl Model {
 
     pub(super) fn client_kill(&mut self, client: usize, id: &str) -> Reply {
         let Some(killed) = self.by_id(id) else { return Reply::Integer(0) };
-        // Nobody kills itself by number unless it says so, and who is cut off has gone.
+        // CLIENT KILL by id skips its own client, and a client that is cut off is not found.
         if killed == client || self.clients[killed].closing == Closing::Now {
             return Reply::Integer(0);
         }

@@ -1,16 +1,16 @@
-//! Groups of a stream: an entry goes to one consumer, and is that one's until it is acknowledged or claimed by another.
+//! Groups of a stream: an entry goes to one consumer, which has it pending until it acknowledges it or another claims it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::streams::{Id, Reading, Stream};
-use super::waiting::{Wait, Wants};
+use super::waiting::{Wait, WaitKind};
 use super::{Answer, Model, Reply, Stop, Value, count_of, error, number};
 
 #[derive(Debug, Default)]
 pub(super) struct Group {
     /// The last entry that was delivered.
     last: Id,
-    /// What was delivered and not acknowledged.
+    /// Entries that were delivered and not acknowledged.
     pending: BTreeMap<Id, Pending>,
     consumers: BTreeSet<String>,
 }
@@ -18,21 +18,21 @@ pub(super) struct Group {
 #[derive(Debug, Clone)]
 struct Pending {
     consumer: String,
-    /// When it was delivered last, in milliseconds.
+    /// The last delivery, in milliseconds.
     since: i64,
     /// How often it was delivered.
     times: i64,
 }
 
 impl Group {
-    /// What is pending and belongs to a consumer, from an id on.
+    /// The pending entries of a consumer, from an id on.
     fn of(&self, consumer: &str, from: Id) -> Vec<Id> {
         let pending = self.pending.range(from..).filter(|(_, one)| one.consumer == consumer);
         pending.map(|(id, _)| *id).collect()
     }
 }
 
-/// What comes of a claim.
+/// The result of a claim.
 enum Claimed {
     Yes,
     No,
@@ -41,7 +41,7 @@ enum Claimed {
 }
 
 impl Stream {
-    /// A consumer takes over an entry that is pending, if it has been for long enough.
+    /// A consumer takes over a pending entry that has been idle for long enough.
     fn claim(&mut self, group: &str, id: Id, consumer: &str, idle: i64, now: i64, again: bool) -> Claimed {
         let exists = self.entries.contains_key(&id);
         let Some(group) = self.groups.get_mut(group) else { return Claimed::No };
@@ -117,13 +117,13 @@ impl Model {
         let Some(stream) = self.stream(key)? else { return no_stream() };
         let destroyed = stream.groups.remove(name).is_some();
         if destroyed {
-            // Who waits for it learns that it is gone.
+            // Clients that wait for it get an error.
             self.may_serve(key);
         }
         Ok(Reply::Integer(destroyed.into()))
     }
 
-    /// What was pending with the consumer is so no more.
+    /// The entries of the consumer are pending no more.
     fn delete_consumer(&mut self, key: &str, name: &str, consumer: &str) -> Answer {
         let Some(stream) = self.stream(key)? else { return no_stream() };
         let Some(group) = stream.groups.get_mut(name) else {
@@ -136,10 +136,10 @@ impl Model {
     }
 
     /// The stream, if it has such a group.
-    fn stream_with(&mut self, key: &str, group: &str, where_said: &str) -> Result<&mut Stream, Stop> {
+    fn stream_with(&mut self, key: &str, group: &str, suffix: &str) -> Result<&mut Stream, Stop> {
         match self.stream(key)? {
             Some(stream) if stream.groups.contains_key(group) => Ok(stream),
-            _ => error(format!("NOGROUP No such key '{key}' or consumer group '{group}'{where_said}")),
+            _ => error(format!("NOGROUP No such key '{key}' or consumer group '{group}'{suffix}")),
         }
     }
 
@@ -148,7 +148,7 @@ impl Model {
         Ok(stream.groups.get_mut(name).expect("it was looked for"))
     }
 
-    /// What the group has not delivered yet (`>`), or what is pending with the consumer behind an id.
+    /// The entries that the group has not delivered yet (`>`), or the pending entries of the consumer behind an id.
     fn xreadgroup(&mut self, name: &str, consumer: &str, words: &[&str]) -> Answer {
         let reading = Reading::of(words);
         for key in reading.keys {
@@ -186,7 +186,7 @@ impl Model {
                     pending.since = now;
                     pending.times += 1;
                 }
-                // Of what has been deleted there is only the id.
+                // A deleted entry has only its id.
                 let nothing = || Reply::Array(vec![Reply::text(read.to_string()), Reply::NullArray]);
                 entries.push(entry.unwrap_or_else(nothing));
             }
@@ -197,7 +197,7 @@ impl Model {
         }
         let Some(millis) = reading.block else { return Ok(Reply::NullArray) };
         let deadline = self.deadline(millis);
-        Err(Stop::Wait(Wait::new(Wants::Group, reading.keys, deadline, Reply::NullArray)))
+        Err(Stop::Wait(Wait::new(WaitKind::Group, reading.keys, deadline, Reply::NullArray)))
     }
 
     fn pending_in_short(&mut self, key: &str, name: &str) -> Answer {
@@ -234,8 +234,8 @@ impl Model {
         let group = self.group(key, name)?;
         let mut entries = Vec::new();
         for (id, pending) in &group.pending {
-            let meant = consumer.is_none_or(|consumer| pending.consumer == consumer);
-            if !meant || now - pending.since < idle || entries.len() >= count {
+            let is_selected = consumer.is_none_or(|consumer| pending.consumer == consumer);
+            if !is_selected || now - pending.since < idle || entries.len() >= count {
                 continue;
             }
             entries.push(Reply::Array(vec![
@@ -279,14 +279,14 @@ impl Model {
         let stream = self.stream_with(key, name, "")?;
         let (mut claimed, mut deleted) = (Vec::new(), Vec::new());
         let mut left = pending.into_iter();
-        let mut looked_at = 0;
+        let mut examined = 0;
         let mut next = left.next();
-        // It looks at ten times as many as it is to claim, and no more.
+        // It examines ten times as many as it may claim, and no more.
         while let Some(id) = next
             && claimed.len() + deleted.len() < count
-            && looked_at < count * 10
+            && examined < count * 10
         {
-            looked_at += 1;
+            examined += 1;
             match stream.claim(name, id, consumer, idle, now, !just_id) {
                 Claimed::Yes if just_id => claimed.push(Reply::text(id.to_string())),
                 Claimed::Yes => claimed.extend(stream.entry(id)),

@@ -1,8 +1,8 @@
-//! Lists as queues: an item that was pushed is in one list, or has been handed to one client.
+//! Lists as queues: an item that was pushed is in one list, or has been delivered to one client.
 
 use std::collections::VecDeque;
 
-use super::waiting::{Wait, Wants};
+use super::waiting::{Wait, WaitKind};
 use super::{Answer, Model, Reply, Stop, Value, millis_of, number, wrong_type};
 
 #[derive(Clone, Copy)]
@@ -85,7 +85,7 @@ impl Model {
         Ok(())
     }
 
-    /// Takes an item; a list without items is no list.
+    /// Takes an item; an empty list is deleted.
     fn pop(&mut self, key: &str, end: End) -> Result<Option<String>, Stop> {
         let item = self.take(key, end)?;
         self.remove_if_empty(key)?;
@@ -124,7 +124,7 @@ impl Model {
         Ok(Reply::Array(items))
     }
 
-    /// Takes from the first of several keys that is a list: which it was, and the items.
+    /// Takes from the first of several keys that is a list: the key, and the items.
     fn pop_first(&mut self, keys: &[&str], end: End, count: i64) -> Result<Option<Reply>, Stop> {
         for key in keys {
             if self.list(key)?.is_some() {
@@ -144,7 +144,7 @@ impl Model {
         self.wait_for_list(keys, timeout, Reply::NullArray)
     }
 
-    /// Moves an item from one list to another, which may be the same. Nothing is taken that cannot be put.
+    /// Moves an item from one list to another, which may be the same. Nothing is taken if it cannot be pushed.
     fn move_item(&mut self, from: &str, to: &str, pop: End, push: End) -> Result<Option<String>, Stop> {
         if self.list(from)?.is_none() {
             return Ok(None);
@@ -158,6 +158,6 @@ impl Model {
 
     fn wait_for_list(&mut self, keys: &[&str], timeout: &str, otherwise: Reply) -> Answer {
         let deadline = self.deadline(millis_of(timeout));
-        Err(Stop::Wait(Wait::new(Wants::List, keys, deadline, otherwise)))
+        Err(Stop::Wait(Wait::new(WaitKind::List, keys, deadline, otherwise)))
     }
 }

@@ -1,17 +1,17 @@
-//! What Redis promises, written as plainly as possible.
+//! The behaviour of Redis, written as simply as possible.
 //!
-//! The model is handed the same requests in the same order as the broker, and predicts every byte that each client has to
-//! be sent. It shares nothing with the broker: keys are in one map, who waits is in one list, and whatever can be found
-//! by looking at everybody is found so.
+//! The model gets the same requests in the same order as the broker, and predicts every byte that each client
+//! receives. It shares no code with the broker: all keys are in one map, all waiters are in one list, and everything
+//! that can be found by iterating over all clients is found in this way.
 //!
-//! The rules, and where they stand:
+//! The rules, and where they are:
 //!
-//! - One request runs at a time; then those are served who waited for what it brought ([`waiting`]).
-//! - An expired key is not seen any more, and its event is published once ([`Model::value`]).
+//! - One request runs at a time; then the clients are served that waited for its keys ([`waiting`]).
+//! - An expired key does not exist any more, and its event is published once ([`Model::value`]).
 //! - EXEC runs as one request, and not at all if a watched key has changed ([`transactions`]).
-//! - A message goes to every subscription that there is at that moment, and behind the answer to a client that publishes to
-//!   itself ([`pubsub`]).
-//! - An item of a list is in one place at a time ([`lists`]); an entry of a stream goes to one consumer of a group
+//! - A message goes to every subscription of that moment; a client that publishes to itself receives it behind the
+//!   answer ([`pubsub`]).
+//! - An item is in one list at a time ([`lists`]); an entry of a stream goes to one consumer of a group
 //!   ([`streams`], [`groups`]).
 
 mod clients;
@@ -28,7 +28,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use clients::Closing;
-use clients::{Client, Hearing};
+use clients::{Client, SubscriptionKind};
 pub use reply::Reply;
 use streams::Stream;
 use waiting::{Pause, Wait, Waiter};
@@ -47,7 +47,7 @@ fn error<T>(text: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Error(text.into()))
 }
 
-/// What a key holds.
+/// The value of a key.
 #[derive(Debug)]
 enum Value {
     String(String),
@@ -59,30 +59,30 @@ enum Value {
 #[derive(Debug)]
 struct Key {
     value: Value,
-    /// When it ends, in milliseconds.
+    /// When it expires, in milliseconds.
     expires: Option<i64>,
 }
 
-/// A broker as simple as it can be.
+/// A broker as simple as possible.
 pub struct Model {
     /// The time, in microseconds.
     now: u64,
     keys: BTreeMap<String, Key>,
-    /// By the number that they have in the program.
+    /// By their number in the program.
     clients: Vec<Client>,
-    /// How many connections there have been: what CLIENT ID counts.
+    /// How many connections there have been, which is the last CLIENT ID.
     connections: u64,
-    /// Who waits, in the order of arrival.
+    /// In the order of arrival.
     waiters: Vec<Waiter>,
-    /// How many have begun to wait.
+    /// How many waits have begun.
     arrivals: u64,
-    /// Keys that may have what a client waits for, in the order in which they became ready.
+    /// Keys that may serve a waiter, in the order in which they became ready.
     ready: VecDeque<String>,
     pause: Option<Pause>,
-    /// A pause keeps keys that have ended where they are, unseen, for requests that come while it lasts. It does not yet
-    /// in the transaction that begins it: redis-server breaks down where that then writes to such a key.
-    keeps_ended: bool,
-    /// Whose request runs.
+    /// During a pause expired keys are hidden but not deleted. This does not yet apply in the transaction that begins
+    /// the pause: redis-server crashes where it then writes to such a key.
+    keeps_expired: bool,
+    /// The client whose request runs.
     running: Option<usize>,
     /// A client that leaves more than this unread is cut off.
     output_limit: Option<usize>,
@@ -99,14 +99,14 @@ impl Model {
             arrivals: 0,
             ready: VecDeque::new(),
             pause: None,
-            keeps_ended: false,
+            keeps_expired: false,
             running: None,
             output_limit,
         }
     }
 
     fn millis(&self) -> i64 {
-        i64::try_from(self.now / 1000).expect("a time of our days")
+        i64::try_from(self.now / 1000).expect("the time fits")
     }
 
     /// A request of a client has arrived as a whole: its words with one space between each.
@@ -116,9 +116,9 @@ impl Model {
         self.end_pause_if_over();
     }
 
-    /// Refused, kept back, queued, or run.
+    /// Refuses, holds, queues or runs a request.
     fn dispatch(&mut self, client: usize, request: &str) {
-        self.keeps_ended = self.is_paused();
+        self.keeps_expired = self.is_paused();
         let words: Vec<&str> = request.split(' ').collect();
         if let Some(refusal) = self.refusal(client, &words) {
             let refusal = self.refuse_transaction(client, &words, refusal);
@@ -136,7 +136,7 @@ impl Model {
         self.run(client, request);
     }
 
-    /// Why a request is not even tried.
+    /// The error of a request that is not run.
     fn refusal(&self, client: usize, words: &[&str]) -> Option<String> {
         if words == ["NOSUCH"] {
             return Some("ERR unknown command 'NOSUCH', with args beginning with: ".into());
@@ -144,12 +144,12 @@ impl Model {
         if words == ["GET"] {
             return Some("ERR wrong number of arguments for 'get' command".into());
         }
-        let hears_only = matches!(
+        let is_allowed = matches!(
             words[0],
             "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE" | "PING" | "QUIT" | "RESET"
         );
         let client = &self.clients[client];
-        if !client.resp3 && client.is_subscribed() && !hears_only {
+        if !client.resp3 && client.is_subscribed() && !is_allowed {
             let name = match words {
                 ["CLIENT" | "XGROUP", sub, ..] => format!("{}|{sub}", words[0]).to_lowercase(),
                 _ => words[0].to_lowercase(),
@@ -162,21 +162,21 @@ impl Model {
         None
     }
 
-    /// Runs a request, which is answered or begins to wait.
+    /// Runs a request, which gets an answer or begins to wait.
     fn run(&mut self, client: usize, request: &str) {
         let before = self.running.replace(client);
         let words: Vec<&str> = request.split(' ').collect();
-        let hearing = matches!(words[0], "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE");
+        let is_subscription = matches!(words[0], "SUBSCRIBE" | "UNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE");
         let answer = self.execute(client, &words);
         self.running = before;
         match answer {
             // The confirmation of a subscription is a push, which CLIENT REPLY does not suppress.
-            Ok(reply) if hearing => self.answer_aloud(client, &reply),
+            Ok(reply) if is_subscription => self.answer_always(client, &reply),
             Ok(reply) => self.answer(client, &reply),
             Err(Stop::Error(text)) => self.answer(client, &Reply::Error(text)),
             Err(Stop::Wait(wait)) => {
                 self.wait(client, request, wait);
-                self.say_what_came_meanwhile(client);
+                self.send_deferred(client);
             }
         }
     }
@@ -193,10 +193,18 @@ impl Model {
             ["CLIENT", "PAUSE", millis, mode] => Ok(self.client_pause(number(millis), mode == "WRITE")),
             ["CLIENT", "UNPAUSE"] => Ok(self.client_unpause()),
 
-            ["SUBSCRIBE", ref channels @ ..] => Ok(self.subscribe(client, Hearing::Channel, channels)),
-            ["PSUBSCRIBE", ref patterns @ ..] => Ok(self.subscribe(client, Hearing::Pattern, patterns)),
-            ["UNSUBSCRIBE", ref channels @ ..] => Ok(self.unsubscribe(client, Hearing::Channel, channels)),
-            ["PUNSUBSCRIBE", ref patterns @ ..] => Ok(self.unsubscribe(client, Hearing::Pattern, patterns)),
+            ["SUBSCRIBE", ref channels @ ..] => {
+                Ok(self.subscribe(client, SubscriptionKind::Channel, channels))
+            }
+            ["PSUBSCRIBE", ref patterns @ ..] => {
+                Ok(self.subscribe(client, SubscriptionKind::Pattern, patterns))
+            }
+            ["UNSUBSCRIBE", ref channels @ ..] => {
+                Ok(self.unsubscribe(client, SubscriptionKind::Channel, channels))
+            }
+            ["PUNSUBSCRIBE", ref patterns @ ..] => {
+                Ok(self.unsubscribe(client, SubscriptionKind::Pattern, patterns))
+            }
             ["PUBLISH", channel, message] => Ok(Reply::count(self.publish(channel, message))),
 
             ["MULTI"] => self.multi(client),
@@ -230,17 +238,17 @@ impl Model {
             ["XGROUP" | "XREADGROUP" | "XACK" | "XPENDING" | "XCLAIM" | "XAUTOCLAIM", ..] => {
                 self.group_command(words)
             }
-            _ => unreachable!("the model knows no {words:?}"),
+            _ => unreachable!("the model has no {words:?}"),
         }
     }
 
     // Keys.
 
-    /// What a key holds. An expired key holds nothing, and its event is published then.
+    /// The value of a key. An expired key has none, and is deleted with its event.
     fn value(&mut self, key: &str) -> Option<&mut Value> {
         let now = self.millis();
         if self.keys.get(key)?.expires.is_some_and(|at| at <= now) {
-            if !self.keeps_ended {
+            if !self.keeps_expired {
                 self.expire(key);
             }
             return None;
@@ -248,9 +256,9 @@ impl Model {
         self.keys.get_mut(key).map(|key| &mut key.value)
     }
 
-    /// A key ends.
+    /// A key expires.
     fn expire(&mut self, key: &str) {
-        self.ended(key);
+        self.expired(key);
         self.keys.remove(key);
         self.may_serve(key);
         self.publish("__keyevent@0__:expired", key);
@@ -265,27 +273,27 @@ impl Model {
     fn remove(&mut self, key: &str) {
         self.changed(key);
         self.keys.remove(key);
-        // Who reads for a group of it learns that it is gone.
+        // Clients that wait for a group of it get an error.
         self.may_serve(key);
     }
 
     // Time.
 
-    /// It is so late now, though what time does has not been done.
+    /// Sets the time. What is due is not done yet.
     pub fn set_time(&mut self, now: u64) {
         self.now = now;
     }
 
-    /// All that time does until then happens, in its order.
+    /// Does everything that is due until then, in the order of the deadlines.
     pub fn tick(&mut self, until: u64) {
         while let Some(at) = self.next_due().filter(|at| *at * 1000 <= until) {
             self.now = self.now.max(at * 1000);
-            let at = i64::try_from(at).expect("a time of our days");
+            let at = i64::try_from(at).expect("the time fits");
             // What is due at the same time happens in this order.
             if self.next_expiry().is_some_and(|due| due <= at) {
                 self.expire_all();
-            } else if let Some((_, _, client)) = self.first_to_give_up().filter(|(due, ..)| *due <= at) {
-                self.give_up(client);
+            } else if let Some((_, _, client)) = self.next_timeout().filter(|(due, ..)| *due <= at) {
+                self.time_out(client);
             } else {
                 self.end_pause();
             }
@@ -294,15 +302,15 @@ impl Model {
         self.now = until;
     }
 
-    /// When something happens next, in milliseconds.
+    /// The next deadline, in milliseconds.
     fn next_due(&self) -> Option<u64> {
-        let waiter = self.first_to_give_up().map(|(at, ..)| at);
+        let waiter = self.next_timeout().map(|(at, ..)| at);
         let pause = self.pause.map(|pause| pause.until);
         let due = [self.next_expiry(), waiter, pause].into_iter().flatten().min();
-        due.map(|at| u64::try_from(at).expect("a time of our days"))
+        due.map(|at| u64::try_from(at).expect("the time fits"))
     }
 
-    /// When the next key ends. None does during CLIENT PAUSE.
+    /// When the next key expires. None does during CLIENT PAUSE.
     fn next_expiry(&self) -> Option<i64> {
         self.keys.values().filter_map(|key| key.expires).min().filter(|_| !self.is_paused())
     }

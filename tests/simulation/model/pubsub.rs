@@ -1,28 +1,28 @@
-//! Pub/Sub: a message is sent once for every subscription that there is when it is published, to everybody in the order in
-//! which messages were published.
+//! Pub/Sub: a message is sent once for every subscription that exists when it is published, to all clients in the order
+//! in which messages were published.
 
-use super::clients::Hearing;
+use super::clients::SubscriptionKind;
 use super::{Model, Reply};
 
-/// Programs have patterns only of this kind: a beginning, and a star.
+/// Programs only have patterns that are a prefix and a star.
 fn matches(pattern: &str, channel: &str) -> bool {
     pattern.strip_suffix('*').is_some_and(|beginning| channel.starts_with(beginning))
 }
 
 impl Model {
-    fn subscriptions(&mut self, client: usize, hearing: Hearing) -> &mut Vec<String> {
+    fn subscriptions(&mut self, client: usize, kind: SubscriptionKind) -> &mut Vec<String> {
         let client = &mut self.clients[client];
-        match hearing {
-            Hearing::Channel => &mut client.channels,
-            Hearing::Pattern => &mut client.patterns,
+        match kind {
+            SubscriptionKind::Channel => &mut client.channels,
+            SubscriptionKind::Pattern => &mut client.patterns,
         }
     }
 
-    pub(super) fn subscribe(&mut self, client: usize, hearing: Hearing, names: &[&str]) -> Reply {
-        let word = if hearing == Hearing::Channel { "subscribe" } else { "psubscribe" };
+    pub(super) fn subscribe(&mut self, client: usize, kind: SubscriptionKind, names: &[&str]) -> Reply {
+        let word = if kind == SubscriptionKind::Channel { "subscribe" } else { "psubscribe" };
         let mut confirmations = Vec::new();
         for name in names {
-            let all = self.subscriptions(client, hearing);
+            let all = self.subscriptions(client, kind);
             if !all.iter().any(|other| other == name) {
                 all.push((*name).to_owned());
             }
@@ -32,31 +32,31 @@ impl Model {
     }
 
     /// Ends these subscriptions, or all of a kind if none are named.
-    pub(super) fn unsubscribe(&mut self, client: usize, hearing: Hearing, names: &[&str]) -> Reply {
-        let word = if hearing == Hearing::Channel { "unsubscribe" } else { "punsubscribe" };
+    pub(super) fn unsubscribe(&mut self, client: usize, kind: SubscriptionKind, names: &[&str]) -> Reply {
+        let word = if kind == SubscriptionKind::Channel { "unsubscribe" } else { "punsubscribe" };
         let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         if names.is_empty() {
-            names.clone_from(self.subscriptions(client, hearing));
+            names.clone_from(self.subscriptions(client, kind));
         }
         if names.is_empty() {
             return Reply::Several(vec![self.confirmation(client, word, None)]);
         }
         let mut confirmations = Vec::new();
         for name in &names {
-            self.subscriptions(client, hearing).retain(|other| other != name);
+            self.subscriptions(client, kind).retain(|other| other != name);
             confirmations.push(self.confirmation(client, word, Some(name)));
         }
         Reply::Several(confirmations)
     }
 
-    /// What was done, to what, and how many subscriptions there are now.
+    /// The confirmation of a change: the word, the name, and the number of subscriptions.
     fn confirmation(&self, client: usize, word: &str, name: Option<&str>) -> Reply {
         let name = name.map_or(Reply::Null, Reply::text);
         let count = Reply::count(self.clients[client].subscriptions());
         Reply::Push(vec![Reply::text(word), name, count])
     }
 
-    /// Sends a message; how many times, is returned.
+    /// Sends a message; returns how many times.
     pub(super) fn publish(&mut self, channel: &str, message: &str) -> usize {
         let mut sent = 0;
         for client in 0..self.clients.len() {

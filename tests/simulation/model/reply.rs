@@ -1,4 +1,4 @@
-//! What a client is answered, and how it reads on the wire.
+//! Replies, and how they are encoded.
 
 /// An answer, or a message.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +16,9 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// In RESP2 an array of pairs.
     Map(Vec<(Reply, Reply)>),
-    /// Said without having been asked. In RESP2 an array.
+    /// A push. In RESP2 an array.
     Push(Vec<Reply>),
-    /// One after the other, as SUBSCRIBE confirms every channel for itself.
+    /// One after the other, as SUBSCRIBE confirms each channel separately.
     Several(Vec<Reply>),
 }
 
@@ -33,7 +33,7 @@ impl Reply {
         Self::Integer(i64::try_from(count).expect("a small number"))
     }
 
-    /// Appends the bytes that say so.
+    /// Appends the encoded reply.
     pub fn write(&self, resp3: bool, out: &mut Vec<u8>) {
         match self {
             Self::Simple(text) => line(out, '+', text),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::waiting::{Wait, Wants};
+use super::waiting::{Wait, WaitKind};
 use super::{Answer, Model, Reply, Stop, Value, millis_of, number, wrong_type};
 
 impl Model {
@@ -21,7 +21,7 @@ impl Model {
                     }
                 }
                 let deadline = self.deadline(millis_of(timeout));
-                Err(Stop::Wait(Wait::new(Wants::SortedSet, keys, deadline, Reply::NullArray)))
+                Err(Stop::Wait(Wait::new(WaitKind::SortedSet, keys, deadline, Reply::NullArray)))
             }
             _ => unreachable!("the model knows no {words:?}"),
         }
@@ -53,7 +53,7 @@ impl Model {
         Ok(Reply::Integer(old.is_none().into()))
     }
 
-    /// Takes the member with the least or the greatest score; a sorted set without members is none.
+    /// Takes the member with the least or the greatest score; an empty sorted set is deleted.
     fn pop_member(&mut self, key: &str, least: bool) -> Result<Option<[Reply; 2]>, Stop> {
         let Some(set) = self.sorted_set(key)? else { return Ok(None) };
         let Some((score, member)) = (if least { set.pop_first() } else { set.pop_last() }) else {

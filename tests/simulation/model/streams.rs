@@ -1,10 +1,10 @@
-//! Streams: entries with ids that only increase, read by as many as want to.
+//! Streams: entries with ids that only increase, read by any number of clients.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::groups::Group;
-use super::waiting::{Wait, Wants};
+use super::waiting::{Wait, WaitKind};
 use super::{Answer, Model, Reply, Stop, Value, count_of, error, number, wrong_type};
 
 /// Milliseconds, and a number within them.
@@ -40,9 +40,9 @@ impl fmt::Display for Id {
 
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// With the text of each.
+    /// The text of each entry.
     pub entries: BTreeMap<Id, String>,
-    /// The last id that was ever given.
+    /// The last id that was given to an entry.
     pub last: Id,
     pub groups: BTreeMap<String, Group>,
 }
@@ -52,7 +52,7 @@ impl Stream {
         self.entries.get(&id).map(|text| entry(id, text))
     }
 
-    /// So many entries behind an id.
+    /// At most `count` entries behind an id.
     pub fn behind(&self, after: Id, count: usize) -> Vec<Id> {
         self.entries.range(after.next()..).map(|(id, _)| *id).take(count).collect()
     }
@@ -64,7 +64,7 @@ fn entry(id: Id, text: &str) -> Reply {
     Reply::Array(vec![Reply::text(id.to_string()), fields])
 }
 
-/// What stands before STREAMS, and behind it.
+/// The arguments of XREAD and XREADGROUP.
 pub(super) struct Reading<'a> {
     pub count: usize,
     pub block: Option<i64>,
@@ -153,7 +153,7 @@ impl Model {
         Ok(Reply::count(removed))
     }
 
-    /// Entries behind the ids that are given, of which `$` is the last that there is now.
+    /// Entries behind the given ids, of which `$` is the last id of the stream.
     fn xread(&mut self, words: &[&str]) -> Answer {
         let reading = Reading::of(words);
         let mut after = Vec::new();
@@ -174,8 +174,8 @@ impl Model {
             return Ok(Reply::Map(found));
         }
         let Some(millis) = reading.block else { return Ok(Reply::NullArray) };
-        let mut wait = Wait::new(Wants::Stream, reading.keys, self.deadline(millis), Reply::NullArray);
-        // It reads from where the stream ended when it came.
+        let mut wait = Wait::new(WaitKind::Stream, reading.keys, self.deadline(millis), Reply::NullArray);
+        // It reads from the end of the stream at the time of the request.
         let ids: Vec<String> = after.iter().map(Id::to_string).collect();
         let before = words[..words.len() - reading.ids.len()].join(" ");
         wait.request = Some(format!("XREAD {before} {}", ids.join(" ")));

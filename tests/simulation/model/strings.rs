@@ -1,14 +1,14 @@
-//! Strings, and what is done to keys of any type.
+//! Strings, and commands for keys of any type.
 
 use super::{Answer, Model, Reply, Value, error, wrong_type};
 
 impl Model {
-    pub(super) fn set(&mut self, key: &str, value: &str, lasts: Option<i64>) -> Reply {
-        // One whose time had come ends before there is another.
+    pub(super) fn set(&mut self, key: &str, value: &str, ttl: Option<i64>) -> Reply {
+        // A key that has expired is deleted before it gets a new value.
         self.value(key);
         self.changed(key);
         self.put(key, Value::String(value.to_owned()));
-        let expires = lasts.map(|millis| self.millis() + millis);
+        let expires = ttl.map(|millis| self.millis() + millis);
         self.keys.get_mut(key).expect("it was put there").expires = expires;
         Reply::OK
     }
@@ -51,14 +51,14 @@ impl Model {
         Reply::Integer(removed)
     }
 
-    /// Everything goes. Of what had ended already that is no change.
+    /// Deletes all keys. For keys that had expired already this is no change.
     pub(super) fn flushall(&mut self) -> Reply {
         let keys: Vec<String> = self.keys.keys().cloned().collect();
         for key in &keys {
-            self.ended(key);
+            self.expired(key);
         }
         self.keys.clear();
-        // Who reads for a group learns that it is gone.
+        // Clients that wait for a group get an error.
         let mut waited_for: Vec<String> =
             self.waiters.iter().flat_map(|waiter| waiter.keys.clone()).collect();
         waited_for.sort();
@@ -84,11 +84,11 @@ impl Model {
 
     pub(super) fn persist(&mut self, key: &str) -> Reply {
         self.value(key);
-        let lasts = self.keys.get_mut(key).and_then(|key| key.expires.take());
-        if lasts.is_some() {
+        let ttl = self.keys.get_mut(key).and_then(|key| key.expires.take());
+        if ttl.is_some() {
             self.changed(key);
         }
-        Reply::Integer(lasts.is_some().into())
+        Reply::Integer(ttl.is_some().into())
     }
 
     pub(super) fn pttl(&mut self, key: &str) -> Reply {

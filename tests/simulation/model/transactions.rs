@@ -27,7 +27,7 @@ impl Model {
         Ok(self.unwatch(client))
     }
 
-    /// A request was refused, so that EXEC will be; if it is EXEC itself it ends the transaction. Returns what is said.
+    /// A request was refused, so that EXEC will be; if it is EXEC itself it ends the transaction. Returns the error.
     pub(super) fn refuse_transaction(&mut self, client: usize, words: &[&str], refusal: String) -> String {
         if words == ["EXEC"] {
             self.clients[client].transaction = None;
@@ -46,7 +46,7 @@ impl Model {
         let Some(transaction) = self.clients[client].transaction.take() else {
             return error("ERR EXEC without MULTI");
         };
-        // Whatever comes of it, nothing is watched any more.
+        // In every case nothing is watched any more.
         self.unwatch(client);
         if transaction.refused {
             return error("EXECABORT Transaction discarded because of previous errors.");
@@ -60,7 +60,7 @@ impl Model {
             replies.push(match self.execute(client, &words) {
                 Ok(reply) => reply,
                 Err(Stop::Error(text)) => Reply::Error(text),
-                // Nobody waits in the middle of EXEC.
+                // Commands do not wait within EXEC.
                 Err(Stop::Wait(wait)) => wait.otherwise,
             });
         }
@@ -88,11 +88,11 @@ impl Model {
         Reply::OK
     }
 
-    /// The time of a key has come. For whom it had come already when it said WATCH nothing changes.
-    pub(super) fn ended(&mut self, key: &str) {
+    /// A key has expired. This changes nothing for a client for which it had expired already at WATCH.
+    pub(super) fn expired(&mut self, key: &str) {
         for client in &mut self.clients {
-            if let Some((_, had_ended)) = client.watched.iter_mut().find(|(watched, _)| watched == key) {
-                client.watched_key_changed |= !std::mem::take(had_ended);
+            if let Some((_, was_expired)) = client.watched.iter_mut().find(|(watched, _)| watched == key) {
+                client.watched_key_changed |= !std::mem::take(was_expired);
             }
         }
     }

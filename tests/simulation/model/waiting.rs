@@ -1,19 +1,19 @@
-//! Who waits: for a key, or for the end of CLIENT PAUSE.
+//! Clients that wait for a key, or for the end of CLIENT PAUSE.
 //!
-//! When a request is done, the keys that it has given something to are gone through in the order in which they got it. Of
-//! those who wait for such a key the first runs its request again, then the second, and so on: who came first is served
-//! first. Who finds nothing, since another was quicker, waits on as long as it was going to.
+//! After a request, the keys that it has made ready are served in the order in which they became ready. The clients that
+//! wait for such a key run their requests again in their order of arrival. A client that finds nothing, because another
+//! was first, waits on with its old deadline.
 
 use super::{Model, Reply, Value};
 
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wants {
+pub(super) enum WaitKind {
     List,
     SortedSet,
     /// Entries of a stream.
     Stream,
-    /// Entries for a group, or to learn that there is no such group any more.
+    /// Entries for a group, or the end of the group.
     Group,
     PauseEnd,
 }
@@ -21,20 +21,20 @@ pub(super) enum Wants {
 /// What a command has to wait for.
 #[derive(Debug)]
 pub(super) struct Wait {
-    pub wants: Wants,
+    pub kind: WaitKind,
     pub keys: Vec<String>,
-    /// Until when, in milliseconds; without one for ever.
+    /// In milliseconds; without a deadline it waits until it is served.
     pub deadline: Option<i64>,
-    /// What is answered in EXEC, where no client waits.
+    /// The answer in EXEC, where no client waits.
     pub otherwise: Reply,
-    /// What is run again, if not what was sent.
+    /// The request that is run again, if it is not the one that was sent.
     pub request: Option<String>,
 }
 
 impl Wait {
-    pub fn new(wants: Wants, keys: &[&str], deadline: Option<i64>, otherwise: Reply) -> Self {
+    pub fn new(kind: WaitKind, keys: &[&str], deadline: Option<i64>, otherwise: Reply) -> Self {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        Self { wants, keys, deadline, otherwise, request: None }
+        Self { kind, keys, deadline, otherwise, request: None }
     }
 }
 
@@ -42,7 +42,7 @@ impl Wait {
 pub(super) struct Waiter {
     pub client: usize,
     pub arrival: u64,
-    pub wants: Wants,
+    pub kind: WaitKind,
     pub keys: Vec<String>,
     pub deadline: Option<i64>,
     pub request: String,
@@ -71,7 +71,7 @@ impl Model {
         self.waiters.push(Waiter {
             client,
             arrival: self.arrivals,
-            wants: wait.wants,
+            kind: wait.kind,
             keys: wait.keys,
             deadline: wait.deadline,
             request: wait.request.unwrap_or_else(|| request.to_owned()),
@@ -83,7 +83,7 @@ impl Model {
         Some(self.waiters.remove(index))
     }
 
-    /// A key may have what a client waits for.
+    /// A key may be ready.
     pub(super) fn may_serve(&mut self, key: &str) {
         let is_waited_for = self.waiters.iter().any(|waiter| waiter.keys.iter().any(|other| other == key));
         if is_waited_for && !self.ready.iter().any(|other| other == key) {
@@ -91,10 +91,10 @@ impl Model {
         }
     }
 
-    /// Serves all for whom there is something.
+    /// Serves the clients that wait for ready keys.
     pub(super) fn serve(&mut self) {
         while let Some(key) = self.ready.pop_front() {
-            // Those who begin to wait from now on have looked at the key.
+            // Clients that begin to wait from now on have seen the key already.
             let latest = self.arrivals;
             let mut last = 0;
             while let Some((arrival, client)) = self.next_to_serve(&key, last, latest) {
@@ -105,16 +105,16 @@ impl Model {
     }
 
     fn next_to_serve(&mut self, key: &str, after: u64, latest: u64) -> Option<(u64, usize)> {
-        let there = match self.value(key) {
-            Some(Value::List(_)) => Some(Wants::List),
-            Some(Value::SortedSet(_)) => Some(Wants::SortedSet),
-            Some(Value::Stream(_)) => Some(Wants::Stream),
+        let kind = match self.value(key) {
+            Some(Value::List(_)) => Some(WaitKind::List),
+            Some(Value::SortedSet(_)) => Some(WaitKind::SortedSet),
+            Some(Value::Stream(_)) => Some(WaitKind::Stream),
             Some(Value::String(_)) | None => None,
         };
         let next = self.waiters.iter().find(|waiter| {
             waiter.arrival > after
                 && waiter.arrival <= latest
-                && (Some(waiter.wants) == there || waiter.wants == Wants::Group)
+                && (Some(waiter.kind) == kind || waiter.kind == WaitKind::Group)
                 && waiter.keys.iter().any(|other| other == key)
         })?;
         Some((next.arrival, next.client))
@@ -133,13 +133,13 @@ impl Model {
         }
     }
 
-    /// Who gives up first: when, its place in the order of arrival, and who it is.
-    pub(super) fn first_to_give_up(&self) -> Option<(i64, u64, usize)> {
+    /// The next timeout: when, the number of arrival, and the client.
+    pub(super) fn next_timeout(&self) -> Option<(i64, u64, usize)> {
         self.waiters.iter().filter_map(|one| Some((one.deadline?, one.arrival, one.client))).min()
     }
 
-    /// The time of a client is up.
-    pub(super) fn give_up(&mut self, client: usize) {
+    /// The wait of a client times out.
+    pub(super) fn time_out(&mut self, client: usize) {
         self.end_wait(client);
         self.answer(client, &Reply::NullArray);
     }
@@ -147,7 +147,7 @@ impl Model {
     pub(super) fn client_unblock(&mut self, id: &str, with_error: bool) -> Reply {
         let client = self.by_id(id);
         let waits = |client: &usize| {
-            self.waiters.iter().any(|one| one.client == *client && one.wants != Wants::PauseEnd)
+            self.waiters.iter().any(|one| one.client == *client && one.kind != WaitKind::PauseEnd)
         };
         let Some(client) = client.filter(waits) else { return Reply::Integer(0) };
         self.end_wait(client);
@@ -177,10 +177,10 @@ impl Model {
     }
 
     pub(super) fn wait_for_pause(&mut self, client: usize, request: &str) {
-        self.wait(client, request, Wait::new(Wants::PauseEnd, &[], None, Reply::Null));
+        self.wait(client, request, Wait::new(WaitKind::PauseEnd, &[], None, Reply::Null));
     }
 
-    /// Of two pauses the longer and the stricter counts.
+    /// Of two pauses the longer and the stricter one counts.
     pub(super) fn client_pause(&mut self, millis: i64, writes_only: bool) -> Reply {
         let until = self.millis() + millis;
         let before = self.pause.filter(|_| self.is_paused());
@@ -205,11 +205,11 @@ impl Model {
         }
     }
 
-    /// What was kept runs, in the order in which it came.
+    /// Requests that were held run in their order of arrival.
     pub(super) fn end_pause(&mut self) {
         self.pause = None;
-        self.keeps_ended = false;
-        let kept = self.waiters.iter().filter(|waiter| waiter.wants == Wants::PauseEnd);
+        self.keeps_expired = false;
+        let kept = self.waiters.iter().filter(|waiter| waiter.kind == WaitKind::PauseEnd);
         for client in kept.map(|waiter| waiter.client).collect::<Vec<_>>() {
             if let Some(waiter) = self.end_wait(client) {
                 self.dispatch(client, &waiter.request);
@@ -223,7 +223,7 @@ fn word(request: &str) -> &str {
     request.split(' ').next().unwrap_or_default()
 }
 
-/// True if a request may change a key, or says something to others.
+/// True if a request may change a key or publish a message.
 fn writes(words: &[&str]) -> bool {
     matches!(
         words[0],
