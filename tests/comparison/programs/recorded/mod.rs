@@ -18,7 +18,7 @@ use minibroker::internal::{
     conform::{markers::Markers, wire},
     session::{
         Action, Argument, Frame, Placeholder, PlaceholderKind, Session,
-        conversation::{Heard, Request},
+        conversation::{FrameKind, Request},
         rules::{self, Equality, Pairs},
     },
 };
@@ -81,7 +81,8 @@ fn alike(exchange: &Exchange, answer: &Frame) -> Result<bool, String> {
     }
     let request = exchange.request();
     let tells_times = request.name == "xpending" || request.name.starts_with("xinfo|");
-    let compared = rules::compare(&Heard::Answer(request), &exchange.answer, answer, &mut Pairs::default());
+    let compared =
+        rules::compare(&FrameKind::Answer(request), &exchange.answer, answer, &mut Pairs::default());
     Ok(tells_times && compared != Equality::Different)
 }
 
