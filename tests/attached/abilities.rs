@@ -12,23 +12,23 @@ use crate::Outcome;
 use crate::running;
 
 thread_local! {
-    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+    static FILE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// With what a call panics, and in which file.
+/// The message of the panic of a call, and the file.
 fn panic_of(call: impl FnOnce()) -> (String, String) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let file = info.location().map(|file| file.file().to_owned()).unwrap_or_default();
-            PLACE.with(|last| *last.borrow_mut() = file);
+            FILE.with(|last| *last.borrow_mut() = file);
             before(info);
         }));
     });
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("it cannot be had");
+    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("it panics");
     let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-    (text, PLACE.with(|last| last.borrow().clone()))
+    (text, FILE.with(|last| last.borrow().clone()))
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_command_answers_as_that_of_an_embedded_broker() -> Outcome {
         }
         assert_eq!(attached.command([""; 0]), embedded.command([""; 0]));
         assert_eq!(attached.command([""]), embedded.command([""]));
-        // A subscription or a password is forgotten as well.
+        // The state of the connection is lost as well.
         attached.command(["SUBSCRIBE", "chat"])?;
         assert_eq!(attached.command(["QUIT"])?, "OK");
         assert_eq!(attached.command(["GET", "a"])?, "1");
@@ -149,7 +149,7 @@ async fn commands_shows_what_clients_of_the_test_send_from_then_on() -> Outcome 
 }
 
 #[tokio::test]
-async fn a_command_that_is_awaited_lets_other_tasks_run_meanwhile() -> Outcome {
+async fn other_tasks_run_while_a_command_is_awaited() -> Outcome {
     let server = Broker::start()?;
     let broker = Broker::attach(&server.url())?;
     broker.command(("RPUSH", "history", 1, 2.5))?;
@@ -210,7 +210,7 @@ fn a_connection_that_the_server_has_closed_meanwhile_is_opened_again() -> Outcom
         let broker = Broker::attach(&server.url)?;
         broker.command(["SET", "mood", "good"])?;
         broker.wait_until(|state| state.exists("mood")).blocking()?;
-        // All but the one that watches, as if their time was up.
+        // All but the observer's connection, as if their timeout had passed.
         let mut outside = server.connection();
         let own: u64 = redis::cmd("CLIENT").arg("ID").query(&mut outside)?;
         let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut outside)?;

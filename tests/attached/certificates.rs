@@ -1,17 +1,17 @@
-//! What a server needs for TLS.
+//! Certificates for servers with TLS.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-/// Certificates in a folder that goes with this.
+/// Certificates in a folder, which is removed when this is dropped.
 pub struct Certificates {
     folder: PathBuf,
 }
 
 impl Certificates {
-    /// One for this machine, once a process, issued by an authority that nobody knows.
+    /// A certificate for this machine, issued by an unknown authority.
     pub fn new() -> Result<Self, Box<dyn std::error::Error>> {
         let folder = env::temp_dir().join(format!("minibroker-tls-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
@@ -33,7 +33,7 @@ impl Certificates {
         self.folder.join(name).display().to_string()
     }
 
-    /// What makes a redis-server use them.
+    /// The settings with which a redis-server uses them.
     pub fn settings(&self, port: u16) -> Vec<String> {
         let port = port.to_string();
         let (certificate, key, authority) =

@@ -1,4 +1,4 @@
-//! What is left of a test on a server.
+//! What a test leaves behind on a server.
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,8 +70,8 @@ fn a_database_that_is_not_the_tests_own_is_emptied_only_by_order() -> Outcome {
         let mut outside = server.connection();
         redis::cmd("SET").arg("foreign").arg("data").exec(&mut outside)?;
         for (flush, found) in [("", 0), ("", 1), ("0", 1), ("1", 0), ("", 0)] {
-            let told = run(flush)?;
-            assert!(told.contains(&format!("/3 finds {found}\n")), "{flush}, {found}: {told}");
+            let output = run(flush)?;
+            assert!(output.contains(&format!("/3 finds {found}\n")), "{flush}, {found}: {output}");
         }
         assert_eq!(redis::cmd("GET").arg("foreign").query::<String>(&mut outside)?, "data");
     }
@@ -85,10 +85,10 @@ fn the_last_commands_are_printed_when_a_test_panics() -> Outcome {
             .args(["clean::panics_with_its_commands", "--exact", "--ignored", "--nocapture"])
             .env("MINIBROKER_URL", &server.url)
             .output()?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains("the last commands in database "), "{told}");
-        assert!(told.contains("\"RPUSH\" \"history\" \"hello\""), "{told}");
-        assert!(!told.contains("minibroker:"), "{told}");
+        let output = String::from_utf8_lossy(&output.stderr);
+        assert!(output.contains("the last commands in database "), "{output}");
+        assert!(output.contains("\"RPUSH\" \"history\" \"hello\""), "{output}");
+        assert!(!output.contains("minibroker:"), "{output}");
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ fn panics_with_its_commands() {
     let broker = Broker::from_env().expect("it is there");
     broker.print_journal_on_panic();
     broker.command(["RPUSH", "history", "hello"]).expect("it is a list");
-    // So that the command has been seen.
+    // Waits until the command has been seen.
     broker.wait_for_published("chat", 0).blocking().expect("nobody publishes");
     panic!("as a test that fails");
 }

@@ -1,4 +1,4 @@
-//! The suite runs unchanged on every server, in processes of their own as cargo starts them.
+//! The suite runs unchanged on every server, in processes of its own, as cargo starts them.
 
 use std::env;
 use std::process::{Command, Output};
@@ -17,9 +17,9 @@ fn run(url: &str, arguments: &[&str]) -> Result<Output, std::io::Error> {
 
 fn passes(server: &Running) -> Outcome {
     let output = run(&server.url, &[])?;
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{} at {}:\n{told}", server.name, server.url);
-    assert!(told.contains("5 passed"), "{told}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{} at {}:\n{stdout}", server.name, server.url);
+    assert!(stdout.contains("5 passed"), "{stdout}");
     assert_eq!(server.keyspace(), "", "{} is left as it was", server.name);
     Ok(())
 }
@@ -52,8 +52,8 @@ fn the_suite_passes_on_a_cluster_of_one_node() -> Outcome {
             // There is one database, which all tests use.
             .env("MINIBROKER_FLUSH", "1")
             .output()?;
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{} at {}:\n{told}", server.name, server.url);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{} at {}:\n{stdout}", server.name, server.url);
         assert_eq!(server.keyspace(), "");
     }
     Ok(())
@@ -70,8 +70,8 @@ fn without_a_url_or_with_an_empty_one_the_broker_is_embedded() -> Outcome {
 fn a_url_that_leads_nowhere_fails_the_tests_in_one_line() -> Outcome {
     let output = run("redis://ann:s3cret@127.0.0.1:1", &["session"])?;
     assert!(!output.status.success());
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("cannot attach to redis://127.0.0.1:1: Connection refused"), "{told}");
-    assert!(!told.contains("s3cret"), "{told}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("cannot attach to redis://127.0.0.1:1: Connection refused"), "{stdout}");
+    assert!(!stdout.contains("s3cret"), "{stdout}");
     Ok(())
 }

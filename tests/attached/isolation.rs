@@ -8,7 +8,7 @@ use minibroker::{Broker, Value};
 use crate::Outcome;
 use crate::running;
 
-/// More than there are databases: some have to wait until others are done.
+/// More than a server has databases: some have to wait until others are done.
 const TESTS: usize = 40;
 
 #[test]
@@ -21,7 +21,7 @@ fn tests_at_the_same_time_do_not_disturb_each_other() -> Outcome {
                     let (begin, url) = (&begin, &server.url);
                     scope.spawn(move || -> Result<(), String> {
                         begin.wait();
-                        one_test(url, number).map_err(|error| format!("test {number}: {error}"))
+                        run_test(url, number).map_err(|error| format!("test {number}: {error}"))
                     })
                 })
                 .collect();
@@ -33,20 +33,20 @@ fn tests_at_the_same_time_do_not_disturb_each_other() -> Outcome {
     Ok(())
 }
 
-fn one_test(url: &str, number: usize) -> Outcome {
+fn run_test(url: &str, number: usize) -> Outcome {
     let broker = Broker::attach(url)?;
     assert_eq!(broker.command(["DBSIZE"])?, 0);
     let chat = broker.unique("chat");
     let mut connection = redis::Client::open(broker.url())?.get_connection()?;
     for round in 0..20 {
-        let said = format!("{number}:{round}");
-        let length: usize = redis::cmd("RPUSH").arg("history").arg(&said).query(&mut connection)?;
+        let text = format!("{number}:{round}");
+        let length: usize = redis::cmd("RPUSH").arg("history").arg(&text).query(&mut connection)?;
         assert_eq!(length, round + 1);
-        broker.command(["PUBLISH", "everybody", &said])?;
-        broker.command(["PUBLISH", &chat, &said])?;
+        broker.command(["PUBLISH", "everybody", &text])?;
+        broker.command(["PUBLISH", &chat, &text])?;
     }
     broker.wait_for_clients(1).blocking()?;
-    // What others have published at the same time is not ours.
+    // Messages of other tests are not counted.
     assert_eq!((broker.published("everybody").len(), broker.published(&chat).len()), (20, 20));
     assert_eq!(broker.command(["LLEN", "history"])?, 20);
     Ok(())
@@ -91,14 +91,14 @@ fn a_database_that_holds_what_is_no_tests_is_never_taken() -> Outcome {
             ),
             "{refused}"
         );
-        // One that the URL names is used as it is, and left as it is.
+        // A database that the URL names is used as it is, and left as it is.
         let broker = Broker::attach(&format!("{}/7", server.url))?;
         assert_eq!(broker.url(), format!("{}/7", server.url));
         assert_eq!(broker.command(["GET", "foreign"])?, "7");
         drop(broker);
         redis::cmd("SELECT").arg(7).exec(&mut outside)?;
         assert_eq!(redis::cmd("GET").arg("foreign").query::<String>(&mut outside)?, "7");
-        // A single free one is found.
+        // A single free database is found.
         redis::cmd("DEL").arg("foreign").exec(&mut outside)?;
         assert!(Broker::attach(&server.url)?.url().ends_with("/7"));
     }
@@ -109,7 +109,7 @@ fn a_database_that_holds_what_is_no_tests_is_never_taken() -> Outcome {
 fn the_database_of_a_killed_test_is_emptied_once_it_is_free() -> Outcome {
     for server in running::all() {
         let mut outside = server.connection();
-        // As a test leaves it whose process was killed, when its lease is over.
+        // The state that a killed process leaves, after its lease has ended.
         for database in 1..16 {
             redis::cmd("SELECT").arg(database).exec(&mut outside)?;
             redis::cmd("SET").arg("left").arg("behind").exec(&mut outside)?;

@@ -1,4 +1,4 @@
-//! A broker that is a real server: the same tests run on an embedded broker and on whatever `MINIBROKER_URL` names.
+//! A broker that is a real server: the same tests run on an embedded broker and on the server of `MINIBROKER_URL`.
 //!
 //! The servers are an embedded broker that others attach to, and those of redis-server, Redis 8 and Valkey 9 that this
 //! machine has.

@@ -10,9 +10,9 @@ use crate::Outcome;
 use crate::running;
 
 fn refusal(url: &str) -> String {
-    let told = Broker::attach(url).expect_err("it cannot be attached to").to_string();
-    assert!(!told.contains('\n'), "{told}");
-    told
+    let error = Broker::attach(url).expect_err("it cannot be attached to").to_string();
+    assert!(!error.contains('\n'), "{error}");
+    error
 }
 
 #[test]
@@ -37,12 +37,12 @@ fn a_malformed_url_is_an_error() {
 
 #[test]
 fn a_missing_server_is_an_error() {
-    let told = refusal("redis://:s3cret@127.0.0.1:1");
-    assert!(told.starts_with("cannot attach to redis://127.0.0.1:1: Connection refused"), "{told}");
-    let told = refusal("unix:///no/such.sock");
-    assert!(told.starts_with("cannot attach to unix:///no/such.sock: No such file or directory"), "{told}");
-    let told = refusal("redis://no-such-host.invalid");
-    assert!(told.starts_with("cannot attach to redis://no-such-host.invalid:6379: "), "{told}");
+    let error = refusal("redis://:s3cret@127.0.0.1:1");
+    assert!(error.starts_with("cannot attach to redis://127.0.0.1:1: Connection refused"), "{error}");
+    let error = refusal("unix:///no/such.sock");
+    assert!(error.starts_with("cannot attach to unix:///no/such.sock: No such file or directory"), "{error}");
+    let error = refusal("redis://no-such-host.invalid");
+    assert!(error.starts_with("cannot attach to redis://no-such-host.invalid:6379: "), "{error}");
 }
 
 #[test]
@@ -50,10 +50,13 @@ fn a_wrong_or_missing_password_is_the_error_of_the_server() {
     for server in running::all() {
         let plain = server.url.clone();
         let server = server.with_password();
-        let told = refusal(&plain);
-        assert!(told.ends_with(": NOAUTH Authentication required."), "{}: {told}", server.name);
-        let told = refusal(&plain.replacen("redis://", "redis://:wrong@", 1));
-        assert!(told.ends_with(": WRONGPASS invalid username-password pair or user is disabled."), "{told}");
+        let error = refusal(&plain);
+        assert!(error.ends_with(": NOAUTH Authentication required."), "{}: {error}", server.name);
+        let error = refusal(&plain.replacen("redis://", "redis://:wrong@", 1));
+        assert!(
+            error.ends_with(": WRONGPASS invalid username-password pair or user is disabled."),
+            "{error}"
+        );
         assert!(Broker::attach(&server.url).is_ok());
     }
 }
@@ -61,8 +64,8 @@ fn a_wrong_or_missing_password_is_the_error_of_the_server() {
 #[test]
 fn a_missing_database_is_an_error() {
     for server in running::all() {
-        let told = refusal(&format!("{}/99", server.url));
-        assert!(told.ends_with(": ERR DB index is out of range"), "{told}");
+        let error = refusal(&format!("{}/99", server.url));
+        assert!(error.ends_with(": ERR DB index is out of range"), "{error}");
     }
 }
 
@@ -88,7 +91,7 @@ fn a_server_of_another_protocol_is_an_error() -> Outcome {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_not_waited_for_for_ever() -> Outcome {
+fn a_server_that_does_not_answer_is_an_error_after_a_timeout() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("redis://{}", listener.local_addr()?);
     assert_eq!(refusal(&url), format!("cannot attach to {url}: no answer within 5 s"));
@@ -98,9 +101,9 @@ fn a_server_that_says_nothing_is_not_waited_for_for_ever() -> Outcome {
 #[test]
 #[cfg(not(feature = "tls"))]
 fn tls_needs_its_feature() {
-    let told = refusal("rediss://127.0.0.1:1");
+    let error = refusal("rediss://127.0.0.1:1");
     assert_eq!(
-        told,
+        error,
         "cannot attach to rediss://127.0.0.1:1: TLS needs minibroker built with its feature `tls`"
     );
 }

@@ -12,7 +12,7 @@ use crate::skipped;
 pub struct Running {
     pub name: String,
     pub url: String,
-    /// The same with database 0 named, for a look from outside.
+    /// The same with database 0 named, to check the server from outside.
     pub outside: String,
     _keep: Server,
 }
@@ -29,7 +29,7 @@ impl Running {
         client.get_connection().unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
-    /// What INFO tells of keys: empty if there are none.
+    /// The section `Keyspace` of INFO: empty if there are no keys.
     pub fn keyspace(&self) -> String {
         let info: String =
             redis::cmd("INFO").arg("keyspace").query(&mut self.connection()).expect("it answers");
@@ -51,18 +51,18 @@ impl Running {
     }
 }
 
-/// An embedded broker as somebody else's server, and every real one that is here.
+/// An embedded broker as another server, and every installed real server.
 pub fn all() -> impl Iterator<Item = Running> {
     let embedded = servers::minibroker(minibroker::Version::Redis8_0);
     std::iter::once(embedded).chain(real_ones(&[])).map(|server| Running::new(server.expect("it starts")))
 }
 
-/// The real ones.
+/// The real servers.
 pub fn real() -> impl Iterator<Item = Running> {
     real_ones(&[]).map(|server| Running::new(server.expect("it starts")))
 }
 
-/// The real ones, each as the only node of a cluster.
+/// The real servers, each as the only node of a cluster.
 pub fn clusters() -> impl Iterator<Item = Running> {
     let settings = ["--cluster-enabled", "yes"].map(str::to_owned);
     real_ones(&settings).map(|server| {
@@ -75,7 +75,7 @@ pub fn clusters() -> impl Iterator<Item = Running> {
             info.contains("cluster_state:ok")
         };
         while !is_ready(&mut connection) {
-            // Between two questions; nothing is measured by it.
+            // The interval between two requests; the test does not depend on it.
             std::thread::sleep(std::time::Duration::from_millis(3));
         }
         server
@@ -90,7 +90,7 @@ fn real_ones(settings: &[String]) -> impl Iterator<Item = Result<Server, String>
     servers.into_iter()
 }
 
-/// The same ones, each reached by a Unix socket.
+/// The same servers, each reached by a Unix socket.
 #[cfg(unix)]
 pub fn by_unix_socket() -> impl Iterator<Item = (Running, Option<Broker>)> {
     let path = || {
@@ -120,7 +120,7 @@ pub fn by_unix_socket() -> impl Iterator<Item = (Running, Option<Broker>)> {
     embedded.chain(real)
 }
 
-/// Those that can TLS, with these settings for it, started as they are asked for.
+/// The servers that support TLS, with these settings for it, started one by one.
 #[cfg(feature = "tls")]
 pub fn with_tls(settings: &[String]) -> impl Iterator<Item = Running> {
     servers::real_with(settings).filter_map(|server| match server {

@@ -1,5 +1,4 @@
-//! A small suite as somebody writes it for their chat. It runs on an embedded broker here, and on servers by
-//! `everywhere`.
+//! A small suite, as for a chat. It runs on an embedded broker here, and on servers in `everywhere`.
 
 use std::thread;
 use std::time::Duration;

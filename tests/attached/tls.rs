@@ -16,7 +16,7 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
     let certificates = Certificates::new()?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut attached = 0;
-    // The same port is used again and again: one server at a time.
+    // All use the same port: one server at a time.
     for server in running::with_tls(&certificates.settings(port)) {
         let url = format!("rediss://127.0.0.1:{port}");
         let Ok(broker) = Broker::attach(&format!("{url}#insecure")) else {
@@ -26,7 +26,7 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
         assert!(broker.url().starts_with(&url) && broker.url().ends_with("#insecure"), "{}", broker.url());
         broker.command(["SET", "mood", "good"])?;
         broker.wait_until(|state| state.get("mood") == "good").blocking()?;
-        // Longer than what sockets hold: the end of it must not stay behind.
+        // Longer than the buffers of sockets: the end of it must arrive too.
         let long = "x".repeat(16 * 1024 * 1024);
         broker.command(["SET", "history", &long])?;
         assert_eq!(broker.command(["STRLEN", "history"])?, i64::try_from(long.len())?, "{}", server.name);

@@ -1,4 +1,4 @@
-//! Waiting for a real server.
+//! Waits on a real server.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -9,10 +9,10 @@ use minibroker::{AnyServer, Broker, Filter, Wait, WaitError};
 use crate::Outcome;
 use crate::running::{self, Running};
 
-/// A time that is over before anybody comes.
+/// A timeout for what does not happen.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Does the same with every server.
+/// Runs the same check on every server.
 fn everywhere(check: impl Fn(&Running, &Broker<AnyServer>) -> Outcome) -> Outcome {
     for server in running::all() {
         let broker = Broker::attach(&server.url)?;
@@ -21,8 +21,8 @@ fn everywhere(check: impl Fn(&Running, &Broker<AnyServer>) -> Outcome) -> Outcom
     Ok(())
 }
 
-fn told(wait: Wait<'_>) -> String {
-    let error: WaitError = wait.within(SHORT).blocking().expect_err("nobody comes");
+fn timeout_error(wait: Wait<'_>) -> String {
+    let error: WaitError = wait.within(SHORT).blocking().expect_err("it times out");
     let text = error.to_string();
     text.split(" (at ").next().unwrap_or_default().to_owned()
 }
@@ -41,34 +41,34 @@ fn a_wait_that_times_out_says_what_it_saw_instead() -> Outcome {
         broker.wait_for_subscribers(&typo, 1).blocking()?;
         broker.command(["PUBLISH", &typo, "hello"])?;
         assert_eq!(
-            told(broker.wait_for_subscribers("chat", 2)),
+            timeout_error(broker.wait_for_subscribers("chat", 2)),
             format!(
                 "waited 20ms for 2 subscribers of channel \"chat\", saw 0 (other channels: \"{typo}\" 1)"
             )
         );
         assert_eq!(
-            told(broker.wait_for_published("chat", 1)),
+            timeout_error(broker.wait_for_published("chat", 1)),
             format!(
                 "waited 20ms for 1 message published on channel \"chat\", saw 0 (other channels: \"{typo}\" 1)"
             )
         );
         assert_eq!(
-            told(broker.wait_for_pending("chat", "workers", 1)),
+            timeout_error(broker.wait_for_pending("chat", "workers", 1)),
             "waited 20ms for 1 pending entry of group \"workers\" of stream \"chat\", saw 0 (there is no such group)"
         );
         assert_eq!(
-            told(broker.wait_for_blocked("queue", 1)),
+            timeout_error(broker.wait_for_blocked("queue", 1)),
             "waited 20ms for 1 client blocked on key \"queue\", saw 0"
         );
         assert_eq!(
-            told(broker.wait_for_pattern_subscribers("room:*", 1)),
+            timeout_error(broker.wait_for_pattern_subscribers("room:*", 1)),
             "waited 20ms for 1 subscriber of pattern \"room:*\", saw 0"
         );
-        assert_eq!(told(broker.wait_for_clients(2)), "waited 20ms for 2 clients, saw 1");
-        assert_eq!(told(broker.wait_for_clients(0)), "waited 20ms for 0 clients, saw 1");
+        assert_eq!(timeout_error(broker.wait_for_clients(2)), "waited 20ms for 2 clients, saw 1");
+        assert_eq!(timeout_error(broker.wait_for_clients(0)), "waited 20ms for 0 clients, saw 1");
         assert_eq!(broker.wait_for_clients(7).within(SHORT).blocking().expect_err("one").seen(), Some(1));
         assert_eq!(
-            told(broker.wait_until(|_| false)),
+            timeout_error(broker.wait_until(|_| false)),
             "waited 20ms for a state, saw 1 clients, 0 blocked; 0 keys"
         );
         let error = broker.wait_for_clients(2).within(SHORT).blocking().expect_err("one only");
@@ -95,7 +95,7 @@ fn a_key_is_distinguished_from_another_that_is_blocked_on() -> Outcome {
         broker.wait_for_blocked("both", 3).blocking()?;
         broker.wait_for_blocked("three", 0).blocking()?;
         assert_eq!(
-            told(broker.wait_for_blocked("one", 2)),
+            timeout_error(broker.wait_for_blocked("one", 2)),
             "waited 20ms for 2 clients blocked on key \"one\", saw 1"
         );
         broker.command(["RPUSH", "two", "a", "b"])?;
@@ -122,7 +122,7 @@ fn patterns_are_counted_as_clients_come_and_go() -> Outcome {
         broker.wait_for_pattern_subscribers("user:*", 2).blocking()?;
         rooms.punsubscribe("user:*")?;
         assert_eq!(
-            told(broker.wait_for_pattern_subscribers("user:*", 2)),
+            timeout_error(broker.wait_for_pattern_subscribers("user:*", 2)),
             "waited 20ms for 2 subscribers of pattern \"user:*\", saw 1"
         );
         broker.wait_for_pattern_subscribers("user:?", 0).blocking()?;
@@ -130,7 +130,7 @@ fn patterns_are_counted_as_clients_come_and_go() -> Outcome {
         drop(bob);
         broker.wait_for_pattern_subscribers("user:*", 0).blocking()?;
         drop(rooms);
-        // What has a connection is used again, and has no subscriptions.
+        // The connection is used again, and has no subscriptions.
         redis::cmd("PING").exec(&mut ann)?;
         broker.wait_for_pattern_subscribers("room:*", 0).blocking()?;
         Ok(())
@@ -145,7 +145,7 @@ fn what_was_published_is_known_when_publish_has_answered() -> Outcome {
         redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
         let bytes: &[u8] = b"\0\r\n\"\\\xff";
         for count in 1..=100 {
-            // Nobody of ours is counted.
+            // Our own connections are not counted.
             let receivers: usize = redis::cmd("PUBLISH").arg(&chat).arg(bytes).query(&mut ann)?;
             assert_eq!((receivers, broker.published(&chat).len()), (0, count));
         }
@@ -174,7 +174,7 @@ fn what_was_published_is_known_when_publish_has_answered() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_wait_ends_soon_after_what_it_waits_for_and_others_may_wait_meanwhile() -> Outcome {
+async fn a_wait_ends_soon_after_its_event_and_others_wait_meanwhile() -> Outcome {
     for server in running::all() {
         let broker = Arc::new(Broker::attach(&server.url)?);
         let chat = broker.unique("chat");
@@ -198,7 +198,7 @@ async fn a_wait_ends_soon_after_what_it_waits_for_and_others_may_wait_meanwhile(
         waits.await?;
         assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
         publisher.join().expect("it does not panic")?;
-        // One that is given up hinders nobody.
+        // A wait that is dropped does not delay others.
         for _ in 0..20 {
             let wait = broker.wait_for_clients(9).into_future();
             let _ = tokio::time::timeout(Duration::from_millis(1), wait).await;

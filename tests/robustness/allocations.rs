@@ -1,4 +1,4 @@
-//! What commands take of memory while they run: not the more, the more often a long value is named.
+//! The memory that commands use while they run does not grow with the number of times that a long value is named.
 
 use minibroker::internal::config::Config;
 use minibroker::internal::data::Time;
@@ -8,7 +8,7 @@ use minibroker::internal::resp::OwnedRequest;
 const NOW: Time = Time::from_micros(1_700_000_000_000_000);
 /// How long each value is.
 const VALUE: usize = 256 * 1024;
-/// How many elements have that length together.
+/// How many elements have this length together.
 const ELEMENTS: usize = 16;
 
 fn run(engine: &mut Engine, request: &OwnedRequest) -> Vec<u8> {
@@ -17,7 +17,7 @@ fn run(engine: &mut Engine, request: &OwnedRequest) -> Vec<u8> {
     reply
 }
 
-/// A broker with a long value of each type, in keys that are called by the type.
+/// A broker with a long value of each type, in a key with the name of the type.
 fn engine() -> Engine {
     let mut engine = Engine::new(Config::default(), 1, NOW);
     let element = |number: usize| format!("{number:0>width$}", width = VALUE / ELEMENTS).into_bytes();
@@ -36,7 +36,7 @@ fn engine() -> Engine {
     engine
 }
 
-/// The most that a command holds at a time, beyond what there was before, as often as it is told to name the key.
+/// How much more memory a command uses at its peak than before, if it names the key this many times.
 fn peak(command: &str, key: &str, times: usize) -> usize {
     let mut words = Vec::new();
     for word in command.split(' ') {

@@ -1,4 +1,4 @@
-//! What a client may hold before it has logged in: as little going out as coming in.
+//! Limits before login, for output as for input.
 
 use minibroker::internal::clients::Address;
 use minibroker::internal::config::Config;
@@ -12,14 +12,15 @@ use super::peer::{Peer, TIMEOUT, encode, info};
 
 const PASSWORD: &str = "s3cret";
 const NOAUTH: &[u8] = b"-NOAUTH Authentication required.\r\n";
-/// So many of these replies fit into the fixed buffer of 16 KB that redis-server gives every client.
+/// The number of these replies that fit into the fixed buffer of 16 KB that redis-server gives every client.
 const FITS: usize = 16 * 1024 / NOAUTH.len();
 
 fn broker() -> Broker {
     Broker::builder().password(PASSWORD).start().unwrap()
 }
 
-/// Over any kind of connection: what fits is answered, again and again, and one reply more closes it without a byte.
+/// On any kind of connection: requests whose replies fit are answered every time, and one more closes it without a
+/// reply.
 async fn is_limited<S: AsyncRead + AsyncWrite + Unpin>(mut connect: impl AsyncFnMut() -> S) {
     let mut reads = connect().await;
     let mut answers = vec![0; NOAUTH.len() * FITS];
@@ -33,29 +34,29 @@ async fn is_limited<S: AsyncRead + AsyncWrite + Unpin>(mut connect: impl AsyncFn
         let mut all = before.as_bytes().to_vec();
         all.extend(b"PING\r\n".repeat(FITS + 1));
         let confirmed = if before.is_empty() { 0 } else { b"+OK\r\n+RESET\r\n".len() };
-        let everything = confirmed + NOAUTH.len() * (FITS + 1);
+        let expected_length = confirmed + NOAUTH.len() * (FITS + 1);
         loop {
-            let mut greedy = connect().await;
-            greedy.write_all(&all).await.unwrap();
+            let mut connection = connect().await;
+            connection.write_all(&all).await.unwrap();
             let mut answers = Vec::new();
             // A socket may be reset, as some of what was sent is never read.
-            while answers.len() < everything
-                && greedy.read_buf(&mut answers).await.is_ok_and(|count| count > 0)
+            while answers.len() < expected_length
+                && connection.read_buf(&mut answers).await.is_ok_and(|count| count > 0)
             {}
-            // On a busy machine a turn may end in between by its time; what was answered in it has been sent then.
-            if answers.len() < everything {
+            // On a busy machine the time of a turn may end in between; its replies have been sent then.
+            if answers.len() < expected_length {
                 assert_eq!(answers.escape_ascii().to_string(), "");
                 break;
             }
         }
     }
-    // Behind a login more may wait.
-    let mut known = connect().await;
+    // After login more may wait.
+    let mut logged_in = connect().await;
     let mut all = login.into_bytes();
     all.extend(b"ECHO 12345678901234567890\r\n".repeat(FITS + 1));
-    known.write_all(&all).await.unwrap();
+    logged_in.write_all(&all).await.unwrap();
     let mut answers = vec![0; 5 + b"$20\r\n12345678901234567890\r\n".len() * (FITS + 1)];
-    known.read_exact(&mut answers).await.unwrap();
+    logged_in.read_exact(&mut answers).await.unwrap();
 }
 
 async fn in_time(test: impl Future<Output = ()>) {
@@ -100,15 +101,15 @@ async fn replies_before_login_are_limited_on_a_served_stream() {
 fn a_client_that_never_reads_that_it_has_to_log_in_is_cut_off() {
     let broker = broker();
     let mut peer = Peer::connect(&broker);
-    // Their replies are many times as long as what the buffers of two sockets hold.
+    // The replies are many times as long as the buffers of two sockets.
     let requests = "PING\r\n".repeat(10_000);
     for _ in 0..400 {
-        peer.send_in_vain(&requests);
+        peer.send_until_closed(&requests);
     }
     broker.wait_for_clients(0).blocking().unwrap();
     assert_eq!(info(&broker, "client_output_buffer_limit_disconnections"), 1);
-    let got = peer.read_to_end().len();
-    assert!(got < 400 * 10_000 * NOAUTH.len(), "{got}");
+    let received = peer.read_to_end().len();
+    assert!(received < 400 * 10_000 * NOAUTH.len(), "{received}");
 }
 
 #[test]
@@ -118,15 +119,15 @@ fn one_megabyte_may_wait_to_be_run_before_login() {
         let config = Config { requirepass: PASSWORD.into(), compat, ..Config::default() };
         let now = Time::from_millis(1_700_000_000_000);
         let mut engine = Engine::new(config, 1, now);
-        let [stranger, known] = [(); 2].map(|()| engine.connect(Address::default(), now).unwrap());
+        let [new_client, logged_in] = [(); 2].map(|()| engine.connect(Address::default(), now).unwrap());
         let login = encode(&["AUTH", PASSWORD]);
-        engine.feed(known, &mut Parser::new(), &login, now);
+        engine.feed(logged_in, &mut Parser::new(), &login, now);
         engine.command(&OwnedRequest::new(["CLIENT", "PAUSE", "1000", "ALL"]), now, &mut Vec::new());
-        for client in [stranger, known] {
+        for client in [new_client, logged_in] {
             assert_eq!(engine.feed(client, &mut Parser::new(), &login, now).1, Flow::Blocked);
         }
-        assert!(!engine.check_query_limit(stranger, MEGABYTE));
-        assert_eq!(engine.check_query_limit(stranger, MEGABYTE + 1), before_login);
-        assert!(!engine.check_query_limit(known, MEGABYTE + 1));
+        assert!(!engine.check_query_limit(new_client, MEGABYTE));
+        assert_eq!(engine.check_query_limit(new_client, MEGABYTE + 1), before_login);
+        assert!(!engine.check_query_limit(logged_in, MEGABYTE + 1));
     }
 }

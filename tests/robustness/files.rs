@@ -1,4 +1,4 @@
-//! A process that has no file left for another connection.
+//! A process that has no file descriptor left for another connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,14 +8,14 @@ use minibroker::Broker;
 
 use super::peer::TIMEOUT;
 
-/// Says that this process is the one with few files.
-const HAS_FEW: &str = "MINIBROKER_TEST_FEW_FILES";
+/// The variable that marks the process with few files.
+const FEW_FILES: &str = "MINIBROKER_TEST_FEW_FILES";
 /// How many it may have.
 const FILES: usize = 40;
-/// How many clients come.
+/// How many clients connect.
 const CLIENTS: usize = 100;
 
-/// The process that the test starts: it has a broker and says where, until its input ends.
+/// The process that the test starts: it runs a broker and prints its port, until its input ends.
 fn serve() {
     let broker = Broker::start().unwrap();
     println!("port {}", broker.port());
@@ -29,7 +29,7 @@ fn connect(port: u16) -> BufReader<TcpStream> {
 }
 
 fn ask(client: &mut BufReader<TcpStream>, line: &str) -> String {
-    // One that is refused may be gone already; what it was told is there.
+    // The connection of a client that is refused may be closed already; the error can still be read.
     let _ = client.get_mut().write_all(format!("{line}\r\n").as_bytes());
     let mut answer = String::new();
     client.read_line(&mut answer).unwrap();
@@ -38,14 +38,14 @@ fn ask(client: &mut BufReader<TcpStream>, line: &str) -> String {
 
 #[test]
 fn clients_without_a_free_file_get_an_error_and_others_are_served() {
-    if std::env::var_os(HAS_FEW).is_some() {
+    if std::env::var_os(FEW_FILES).is_some() {
         return serve();
     }
     let name = "files::clients_without_a_free_file_get_an_error_and_others_are_served";
     let mut child = Command::new("sh")
         .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" --exact {name} --nocapture")])
         .arg(std::env::current_exe().unwrap())
-        .env(HAS_FEW, "1")
+        .env(FEW_FILES, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -69,9 +69,9 @@ fn clients_without_a_free_file_get_an_error_and_others_are_served() {
     first.read_exact(&mut rest).unwrap();
     answer.push_str(&String::from_utf8(rest).unwrap());
     assert!(answer.contains(&format!("\r\nrejected_connections:{refused}\r\n")), "{answer}");
-    // When one has gone another is served.
-    let mut gone = served.pop().unwrap();
-    assert_eq!(ask(&mut gone, "QUIT"), "+OK\r\n");
+    // When a client has disconnected another is served.
+    let mut last = served.pop().unwrap();
+    assert_eq!(ask(&mut last, "QUIT"), "+OK\r\n");
     assert_eq!(gone.read(&mut [0]).unwrap(), 0);
     assert_eq!(ask(&mut connect(port), "PING"), "+PONG\r\n");
     drop(child.stdin.take());

@@ -1,4 +1,4 @@
-//! Limits: whoever passes them is cut off.
+//! Limits: a client that exceeds them is cut off.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,31 +11,31 @@ use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::Parser;
 use minibroker::{Broker, Value, Version};
 
-use super::peer::{Bystander, Peer, TIMEOUT, encode, info, repeat_without_growing};
+use super::peer::{OtherClient, Peer, TIMEOUT, encode, info, repeat_without_growing};
 
 #[test]
 fn a_subscriber_that_never_reads_is_cut_off_at_its_limit() {
     const MESSAGE: usize = 64 * 1024;
     const MESSAGES: usize = 1024;
-    // So far the publisher may be ahead of whoever reads.
+    // How many messages the publisher may be ahead of the reader.
     const AHEAD: usize = 64;
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     repeat_without_growing(|| {
-        let mut deaf = Peer::connect(&broker);
-        let mut attentive = Peer::connect(&broker);
-        for peer in [&mut deaf, &mut attentive] {
+        let mut slow_reader = Peer::connect(&broker);
+        let mut reader_connection = Peer::connect(&broker);
+        for peer in [&mut slow_reader, &mut reader_connection] {
             peer.send("SUBSCRIBE chat\r\n");
             peer.expect(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n");
         }
-        let (tell, read) = std::sync::mpsc::sync_channel(MESSAGES);
+        let (progress, read) = std::sync::mpsc::sync_channel(MESSAGES);
         let reader = std::thread::spawn(move || {
             for _ in 0..MESSAGES {
-                let Value::Array(parts) = attentive.reply() else { panic!("no message") };
+                let Value::Array(parts) = reader_connection.reply() else { panic!("no message") };
                 assert_eq!(parts[2].as_bytes().map(<[u8]>::len), Some(MESSAGE));
-                tell.send(()).unwrap();
+                progress.send(()).unwrap();
             }
-            attentive
+            reader_connection
         });
         let mut publisher = Peer::connect(&broker);
         let message = "x".repeat(MESSAGE);
@@ -46,21 +46,21 @@ fn a_subscriber_that_never_reads_is_cut_off_at_its_limit() {
                 read.recv_timeout(TIMEOUT).unwrap();
             }
         }
-        // Both at first; only one since 32 MB waited for the other, besides what the system's buffers hold.
+        // Both at first; only one after 32 MB waited for the other, in addition to the buffers of the sockets.
         assert_eq!(receivers[..400], [2; 400]);
         assert_eq!(receivers[MESSAGES - 200..], [1; 200]);
-        bystander.is_served();
-        let got = deaf.read_to_end();
-        assert!(got.len() < 33 * 1024 * 1024 + 8 * 1024 * 1024, "{} bytes", got.len());
+        other_client.is_served();
+        let received = slow_reader.read_to_end();
+        assert!(received.len() < 33 * 1024 * 1024 + 8 * 1024 * 1024, "{} bytes", received.len());
         reader.join().unwrap().leave();
         publisher.leave();
     });
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_subscriber_that_reads_late_gets_every_message_in_order() {
-    // Of many sizes, so that what is kept ends in the middle of messages; some are nearly as long as a read.
+    // Of many sizes, so that buffers end in the middle of messages; some are nearly as long as a read.
     const MESSAGES: usize = 3000;
     let size = |number: usize| if number.is_multiple_of(100) { 60_000 } else { number * 7 };
     let broker = Broker::start().unwrap();
@@ -77,9 +77,9 @@ fn a_subscriber_that_reads_late_gets_every_message_in_order() {
     }
     let clients = broker.command(["CLIENT", "LIST", "TYPE", "PUBSUB"]).unwrap().to_string();
     let field = clients.split(' ').find_map(|field| field.strip_prefix("omem=")).unwrap();
-    // The system's buffers hold some of it.
-    let told: usize = field.parse().unwrap();
-    assert!((kept - 8 * 1024 * 1024..2 * kept).contains(&told), "{told} of {kept}");
+    // The buffers of the sockets hold some of it.
+    let reported: usize = field.parse().unwrap();
+    assert!((kept - 8 * 1024 * 1024..2 * kept).contains(&reported), "{reported} of {kept}");
     for number in 0..MESSAGES {
         let Value::Array(parts) = late.reply() else { panic!("no message") };
         let text = parts[2].as_str().unwrap();
@@ -93,51 +93,51 @@ fn a_subscriber_that_reads_late_gets_every_message_in_order() {
 }
 
 #[test]
-fn a_client_that_asks_and_never_reads_is_cut_off_where_a_limit_is_set() {
+fn a_client_that_never_reads_its_replies_is_cut_off_if_there_is_a_limit() {
     let broker = Broker::start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     broker.command(["CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0"]).unwrap();
     broker.command(["SET", "long", &"x".repeat(100_000)]).unwrap();
     let mut peer = Peer::connect(&broker);
     peer.command(["PING"]);
     // More than the buffers of two sockets hold.
-    peer.send_in_vain("GET long\r\n".repeat(1000));
-    // Who reads as fast as it is written to is never over the limit.
+    peer.send_until_closed("GET long\r\n".repeat(1000));
+    // A client that reads all the time would never be over the limit.
     broker.wait_until(|state| state.clients() == 1).blocking().unwrap();
-    let got = peer.read_to_end();
-    assert!(got.len() < 1000 * 100_000, "all of it came");
-    bystander.ends_alone(&broker);
+    let received = peer.read_to_end();
+    assert!(received.len() < 1000 * 100_000, "all of it was received");
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_blocked_client_that_keeps_sending_is_cut_off_at_the_limit() {
     let broker = Broker::builder().query_buffer_limit(1024 * 1024).start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     let mut peer = Peer::connect(&broker);
     peer.send(encode(&["BLPOP", "chat_queue", "0"]));
     broker.wait_for_blocked("chat_queue", 1).blocking().unwrap();
-    peer.send_in_vain(encode(&["ECHO", &"x".repeat(2 * 1024 * 1024)]));
+    peer.send_until_closed(encode(&["ECHO", &"x".repeat(2 * 1024 * 1024)]));
     assert_eq!(peer.read_to_end(), b"");
     broker.wait_for_blocked("chat_queue", 0).blocking().unwrap();
-    bystander.is_served();
-    bystander.ends_alone(&broker);
+    other_client.is_served();
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_transaction_that_queues_too_much_is_cut_off() {
     let broker = Broker::builder().query_buffer_limit(1024 * 1024).start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     let mut peer = Peer::connect(&broker);
     peer.send("MULTI\r\n");
     peer.expect(b"+OK\r\n");
     let request = encode(&["ECHO", &"x".repeat(1024)]);
     for _ in 0..2000 {
-        peer.send_in_vain(&request);
+        peer.send_until_closed(&request);
     }
     let answer = peer.read_to_end();
     assert_eq!(answer.len() % b"+QUEUED\r\n".len(), 0);
     assert!(answer.len() < 2000 * b"+QUEUED\r\n".len());
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
@@ -155,17 +155,17 @@ fn the_queue_of_a_transaction_counts_since_redis_7_2() {
             peer.send([&set[..], &set[..], &encode(&["EXEC"])].concat());
             peer.expect(b"+QUEUED\r\n+QUEUED\r\n*4\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
         } else {
-            peer.send_in_vain(&set);
+            peer.send_until_closed(&set);
             assert_eq!(peer.read_to_end(), b"");
         }
     }
 }
 
 #[test]
-fn one_client_too_many_gets_an_error() {
+fn a_client_above_the_maximum_gets_an_error() {
     let broker = Broker::builder().max_clients(2).start().unwrap();
-    let mut bystander = Bystander::of(&broker);
-    bystander.is_served();
+    let mut other_client = OtherClient::connect(&broker);
+    other_client.is_served();
     let mut second = Peer::connect(&broker);
     assert_eq!(second.command(["PING"]), Value::Simple("PONG".into()));
     for _ in 0..100 {
@@ -173,13 +173,13 @@ fn one_client_too_many_gets_an_error() {
     }
     second.leave();
     assert_eq!(info(&broker, "rejected_connections"), 100);
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_hundred_thousand_channels_of_a_client_have_linear_cost() {
     let broker = Broker::start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     let names: Vec<String> = (0..100_000).map(|number| format!("name:{number}")).collect();
     let with = |command: &str| {
         let arguments: Vec<&str> = std::iter::once(command).chain(names.iter().map(String::as_str)).collect();
@@ -203,12 +203,12 @@ fn a_hundred_thousand_channels_of_a_client_have_linear_cost() {
     }
     sender.join().unwrap();
     peer.leave();
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 /// Publishes a message longer than the soft limit at these seconds to a subscriber that reads at once, or never;
-/// returns whether it is still there.
-fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
+/// returns whether it is still connected.
+fn survives_bursts_at(seconds: &[u64], reads: bool) -> bool {
     let soft = OutputLimit { soft: 100_000, soft_seconds: 60, ..OutputLimit::default() };
     let start = Time::from_millis(1_700_000_000_000);
     let config = Config { output_limit_pubsub: soft, ..Config::default() };
@@ -227,15 +227,15 @@ fn stays_with_bursts_at(seconds: &[u64], reads: bool) -> bool {
 
 #[test]
 fn the_soft_limit_cuts_off_clients_that_stay_above_it() {
-    assert!(stays_with_bursts_at(&[0, 59], false));
-    assert!(!stays_with_bursts_at(&[0, 61], false));
-    assert!(stays_with_bursts_at(&[0, 30, 61, 100, 1000], true));
+    assert!(survives_bursts_at(&[0, 59], false));
+    assert!(!survives_bursts_at(&[0, 61], false));
+    assert!(survives_bursts_at(&[0, 30, 61, 100, 1000], true));
 }
 
 #[test]
-fn a_program_that_publishes_without_end_leaves_clients_their_turn() {
+fn a_program_that_publishes_without_end_does_not_starve_clients() {
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     let mut subscribers: Vec<_> = (0..4).map(|_| Peer::connect(&broker)).collect();
     for peer in &mut subscribers {
         peer.send("SUBSCRIBE chat\r\n");
@@ -253,7 +253,7 @@ fn a_program_that_publishes_without_end_leaves_clients_their_turn() {
             });
         }
         for _ in 0..100 {
-            bystander.is_served();
+            other_client.is_served();
         }
         done.store(true, Ordering::Relaxed);
     });
@@ -262,5 +262,5 @@ fn a_program_that_publishes_without_end_leaves_clients_their_turn() {
         reader.join().unwrap();
     }
     broker.wait_for_subscribers("chat", 0).blocking().unwrap();
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }

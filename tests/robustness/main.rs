@@ -1,5 +1,5 @@
 //! Clients that break the rules, vanish, flood or never read. Each gets a clear error or its connection closed;
-//! nobody else notices, and nothing of it is left.
+//! other clients are not affected, and nothing is left behind.
 
 mod allocations;
 mod before_login;

@@ -12,7 +12,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// One connection.
 pub struct Peer {
     stream: TcpStream,
-    /// What has been read and is not yet a whole reply.
+    /// What has been read but is not yet a complete reply.
     read: Vec<u8>,
 }
 
@@ -34,8 +34,8 @@ impl Peer {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends as much as the broker takes before it closes the connection, if it does.
-    pub fn send_in_vain(&mut self, bytes: impl AsRef<[u8]>) {
+    /// Sends as much as possible before the broker closes the connection, if it does.
+    pub fn send_until_closed(&mut self, bytes: impl AsRef<[u8]>) {
         match self.stream.write_all(bytes.as_ref()) {
             Ok(()) => {}
             Err(error) => assert!(is_cut(&error), "{error}"),
@@ -62,14 +62,14 @@ impl Peer {
         self.reply()
     }
 
-    /// Reads so many bytes.
+    /// Reads these bytes.
     pub fn expect(&mut self, bytes: &[u8]) {
-        let mut got = vec![0; bytes.len()];
-        self.stream.read_exact(&mut got).unwrap();
-        assert!(got == bytes, "{}", got.escape_ascii());
+        let mut received = vec![0; bytes.len()];
+        self.stream.read_exact(&mut received).unwrap();
+        assert!(received == bytes, "{}", received.escape_ascii());
     }
 
-    /// Everything up to the end of the connection, which is to come.
+    /// Reads everything up to the end of the connection.
     pub fn read_to_end(mut self) -> Vec<u8> {
         let mut all = std::mem::take(&mut self.read);
         match self.stream.read_to_end(&mut all) {
@@ -79,12 +79,12 @@ impl Peer {
         all
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the connection for writing.
     pub fn finish(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Ends the connection, and waits until the broker has taken notice.
+    /// Closes the connection, and waits until the broker has seen it.
     pub fn leave(mut self) {
         self.finish();
         self.read_to_end();
@@ -106,11 +106,11 @@ pub fn encode<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
     out
 }
 
-/// Somebody who has nothing to do with it, and must not notice.
-pub struct Bystander(Peer);
+/// Another client, which must not be affected.
+pub struct OtherClient(Peer);
 
-impl Bystander {
-    pub fn of(broker: &Broker) -> Self {
+impl OtherClient {
+    pub fn connect(broker: &Broker) -> Self {
         Self(Peer::connect(broker))
     }
 
@@ -118,8 +118,8 @@ impl Bystander {
         assert_eq!(self.0.command(["PING"]), Value::Simple("PONG".into()));
     }
 
-    /// Served to the last, and when it has gone nobody is left: no client, nobody who waits, no subscription.
-    pub fn ends_alone(mut self, broker: &Broker) {
+    /// It is still served, and when it has disconnected nothing is left: no client, no waiter, no subscription.
+    pub fn disconnect_as_last(mut self, broker: &Broker) {
         self.is_served();
         let clients = broker.command(["CLIENT", "LIST"]).unwrap();
         assert_eq!(clients.as_str().unwrap().lines().count(), 1, "{clients}");
@@ -136,7 +136,7 @@ impl Bystander {
     }
 }
 
-/// A number of INFO.
+/// A field of INFO that is a number.
 pub fn info(broker: &Broker, field: &str) -> u64 {
     let info = broker.command(["INFO", "everything"]).unwrap();
     let text = info.as_str().unwrap();
@@ -144,7 +144,7 @@ pub fn info(broker: &Broker, field: &str) -> u64 {
     line.unwrap_or_else(|| panic!("no {field} in {text}")).parse().unwrap()
 }
 
-/// The memory that this process has, in bytes; 0 where nobody tells.
+/// The resident memory of this process, in bytes; 0 where the system does not report it.
 pub fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -152,10 +152,10 @@ pub fn resident() -> u64 {
     kilobytes.unwrap_or_default() * 1024
 }
 
-/// The tests that watch the memory of the process, one at a time.
+/// Held by a test that measures the memory of the process, so that they run one at a time.
 pub static MEMORY: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-/// Whatever is repeated leaves no memory behind: with what it takes once the process has enough for ever.
+/// Repeating `round` does not take more memory than running it once.
 pub fn repeat_without_growing(mut round: impl FnMut()) {
     const ALLOWED: u64 = 64 * 1024 * 1024;
     let _alone = MEMORY.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

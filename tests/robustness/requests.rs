@@ -2,12 +2,12 @@
 
 use minibroker::{Broker, Value};
 
-use super::peer::{Bystander, Peer, encode, repeat_without_growing};
+use super::peer::{OtherClient, Peer, encode, repeat_without_growing};
 
 #[test]
 fn an_unfinished_request_delays_no_other_client() {
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     let request = encode(&["ECHO", "hello"]);
     let mut peers: Vec<_> = (1..request.len())
         .map(|cut| {
@@ -16,7 +16,7 @@ fn an_unfinished_request_delays_no_other_client() {
             (peer, cut)
         })
         .collect();
-    bystander.is_served();
+    other_client.is_served();
     for (peer, cut) in &mut peers {
         peer.send(&request[*cut..]);
         assert_eq!(peer.reply(), Value::Bulk(b"hello".to_vec()));
@@ -24,13 +24,13 @@ fn an_unfinished_request_delays_no_other_client() {
     for (peer, _) in peers {
         peer.leave();
     }
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_request_that_breaks_off_leaves_nothing_behind() {
     let broker = Broker::start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     let request = encode(&["SET", "name", "hello"]);
     for cut in 0..request.len() {
         let mut peer = Peer::connect(&broker);
@@ -39,13 +39,13 @@ fn a_request_that_breaks_off_leaves_nothing_behind() {
         assert_eq!(peer.read_to_end(), b"");
     }
     assert_eq!(broker.command(["EXISTS", "name"]).unwrap(), 0);
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
-fn what_is_no_request_is_answered_with_its_error_and_the_end() {
+fn what_is_no_request_is_answered_with_an_error_and_cut_off() {
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     let long = "1".repeat(64 * 1024 + 1);
     let cases: [(String, &str); 13] = [
         ("*2147483648\r\n".into(), "invalid multibulk length"),
@@ -64,7 +64,7 @@ fn what_is_no_request_is_answered_with_its_error_and_the_end() {
     ];
     for (bytes, error) in cases {
         let mut peer = Peer::connect(&broker);
-        // What came before is answered, what comes behind is not run.
+        // Requests before it are answered, requests behind it are not run.
         peer.send(["PING\r\n", &bytes].concat());
         let answer = peer.read_to_end();
         assert_eq!(
@@ -73,43 +73,43 @@ fn what_is_no_request_is_answered_with_its_error_and_the_end() {
             "{}",
             &bytes[..bytes.len().min(40)]
         );
-        bystander.is_served();
+        other_client.is_served();
     }
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn arrays_within_arrays_are_refused_however_deep() {
     let broker = Broker::start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     for depth in [2, 1000, 10_000] {
         let mut peer = Peer::connect(&broker);
         peer.send("*1\r\n".repeat(depth));
         assert_eq!(peer.read_to_end(), b"-ERR Protocol error: expected '$', got '*'\r\n");
     }
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
-fn what_is_announced_takes_no_memory_before_it_has_come() {
+fn what_is_announced_takes_no_memory_before_it_has_arrived() {
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     repeat_without_growing(|| {
         let mut peers: Vec<_> = (0..100).map(|_| Peer::connect(&broker)).collect();
         for (index, peer) in peers.iter_mut().enumerate() {
             let announced = ["*2147483647\r\n$1\r\na\r\n", "*1\r\n$536870912\r\nab"][index % 2];
             peer.send(announced);
         }
-        bystander.is_served();
+        other_client.is_served();
         peers.into_iter().for_each(Peer::leave);
     });
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn garbage_ends_in_an_error_and_affects_no_other_client() {
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..200 {
         let mut garbage: Vec<u8> = (0..10_000)
@@ -120,26 +120,26 @@ fn garbage_ends_in_an_error_and_affects_no_other_client() {
             .collect();
         garbage[0] = [b'*', b'$', b'G', 0, 255][round % 5];
         let mut peer = Peer::connect(&broker);
-        peer.send_in_vain(&garbage);
+        peer.send_until_closed(&garbage);
         peer.finish();
         let answer = peer.read_to_end();
         assert!(answer.is_empty() || answer.starts_with(b"-ERR "), "{}", answer.escape_ascii());
-        bystander.is_served();
+        other_client.is_served();
     }
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_browsers_request_is_cut_off_before_any_of_it_runs() {
     let broker = Broker::start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     for header in ["POST / HTTP/1.1\r\n", "Host: 127.0.0.1:6379\r\n", "host: x\r\n"] {
         let mut peer = Peer::connect(&broker);
         peer.send([header, "\r\nSET name hello\r\n"].concat());
         assert_eq!(peer.read_to_end(), b"");
     }
     assert_eq!(broker.command(["EXISTS", "name"]).unwrap(), 0);
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
@@ -162,31 +162,31 @@ fn a_client_that_has_not_logged_in_may_send_little() {
 }
 
 #[test]
-fn a_half_closed_connection_gets_all_its_answers_and_the_end() {
+fn a_half_closed_connection_gets_all_its_answers_before_it_ends() {
     let broker = Broker::start().unwrap();
-    let bystander = Bystander::of(&broker);
+    let other_client = OtherClient::connect(&broker);
     let mut peer = Peer::connect(&broker);
     peer.send("PING\r\n".repeat(1000));
     peer.finish();
     assert_eq!(peer.read_to_end(), b"+PONG\r\n".repeat(1000));
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }
 
 #[test]
 fn a_hundred_thousand_commands_in_a_row_are_answered_in_their_order() {
     let broker = Broker::start().unwrap();
-    let mut bystander = Bystander::of(&broker);
+    let mut other_client = OtherClient::connect(&broker);
     let mut peer = Peer::connect(&broker);
     let mut writer = peer.try_clone();
     let commands: Vec<u8> =
         (0..100_000).flat_map(|number| format!("ECHO {number}\r\n").into_bytes()).collect();
     let sender = std::thread::spawn(move || writer.send(commands));
-    bystander.is_served();
+    other_client.is_served();
     for number in 0..100_000 {
         let text = number.to_string();
         peer.expect(format!("${}\r\n{text}\r\n", text.len()).as_bytes());
     }
     sender.join().unwrap();
     peer.leave();
-    bystander.ends_alone(&broker);
+    other_client.disconnect_as_last(&broker);
 }

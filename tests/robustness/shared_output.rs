@@ -1,4 +1,4 @@
-//! A long message is kept once, however many get it, and stands in each client's output where it belongs.
+//! A long message is stored once for all its receivers, and is in its place in the output of each of them.
 
 use minibroker::Broker;
 use minibroker::Value;
@@ -35,12 +35,12 @@ fn clients(engine: &mut Engine, request: &[&str]) -> Vec<ClientKey> {
     (0..CLIENTS).map(connect).collect()
 }
 
-/// A message of at least this length, which no other is like.
+/// A unique message of at least this length.
 fn message(number: usize, length: usize) -> String {
     format!("{number}{}", "x".repeat(length))
 }
 
-/// What is left over of the output of a client, without taking it.
+/// The length of the pending output of a client.
 fn pending(engine: &Engine, client: ClientKey) -> usize {
     engine.client(client).unwrap().pending_output()
 }
@@ -68,7 +68,7 @@ fn a_long_message_to_many_slow_readers_is_kept_once() {
                 assert!(pending(&engine, receiver) > LONG);
                 assert!(engine.client(receiver).unwrap().output_memory() > LONG);
             }
-            // What MONITOR shows is put together in a buffer that grows.
+            // The line of MONITOR is built in a buffer that grows.
             assert!(info.bytes_max < 3 * LONG as u64, "{subscribe:?}, {rule:?}: {} bytes", info.bytes_max);
         }
     }
@@ -91,16 +91,16 @@ fn a_short_message_is_sent_without_an_allocation() {
         dirty.clear();
         engine.take_dirty(&mut dirty);
     };
-    // Buffers are made.
+    // Buffers are allocated.
     publish();
     publish();
     let info = allocation_counter::measure(|| (0..100).for_each(|_| publish()));
-    // Fewer than one for each message: only what grows now and then.
+    // Fewer than one for each message: only buffers that grow now and then.
     assert!(info.count_total < 10, "{} allocations", info.count_total);
 }
 
 #[test]
-fn long_messages_stand_between_replies_and_short_messages_in_their_order() {
+fn long_messages_are_in_order_with_replies_and_short_messages() {
     let mut engine = engine();
     let client = engine.connect(Address::default(), NOW).unwrap();
     let other = engine.connect(Address::default(), NOW).unwrap();
@@ -137,7 +137,7 @@ fn long_messages_stand_between_replies_and_short_messages_in_their_order() {
                 wanted.extend([Value::Array(replies), push(&text)]);
             }
             8 => {
-                // As the shell does when the connection is full, and then is not.
+                // As in the shell when the connection is full, and then is not.
                 let before = pending(&engine, client);
                 let mut part = engine.take_part(client, 1).unwrap_or_default();
                 assert_eq!(pending(&engine, client), before);
@@ -168,7 +168,7 @@ fn long_messages_stand_between_replies_and_short_messages_in_their_order() {
 }
 
 #[test]
-fn what_was_lost_with_a_client_that_was_cut_off_does_not_count_as_sent() {
+fn the_lost_output_of_a_client_that_is_cut_off_does_not_count_as_sent() {
     let mut engine = engine();
     let receivers = clients(&mut engine, &["SUBSCRIBE", "chat"]);
     let publisher = engine.connect(Address::default(), NOW).unwrap();

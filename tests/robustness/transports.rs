@@ -1,4 +1,4 @@
-//! Connections that no system would give: their behaviour is the worst that is possible.
+//! Connections that behave in the worst possible way.
 
 use std::io;
 use std::pin::Pin;
@@ -16,55 +16,55 @@ use minibroker::internal::resp::OwnedRequest;
 use minibroker::internal::server::{Clock, Shared};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::peer::{Bystander, TIMEOUT};
+use super::peer::{OtherClient, TIMEOUT};
 
-/// A connection that gives what it is told to give, in pieces, for so many reads, and takes what it is told to take.
-struct Odd {
-    /// What a client sends.
-    sends: Vec<u8>,
+/// A connection whose reads return given input in pieces, and which accepts writes or blocks them.
+struct TestConnection {
+    /// What the client sends.
+    input: Vec<u8>,
     /// How much of it has been read.
     read: usize,
     /// How many bytes a read takes at most.
     piece: usize,
-    /// After the last byte the first one comes again.
+    /// The input is repeated without end.
     endless: bool,
-    /// After the last byte comes the end.
+    /// The client closes the connection after the input.
     ends: bool,
-    /// What is written is taken; otherwise the connection is full for ever.
-    takes: bool,
+    /// Otherwise the connection is always full.
+    accepts_writes: bool,
     /// How many bytes have been written.
-    taken: Arc<AtomicUsize>,
-    /// The most that was offered at once.
-    offered: Arc<AtomicUsize>,
+    written: Arc<AtomicUsize>,
+    /// The longest write.
+    longest_write: Arc<AtomicUsize>,
 }
 
-impl AsyncRead for Odd {
+impl AsyncRead for TestConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.read == self.sends.len() && self.endless {
+        if self.read == self.input.len() && self.endless {
             self.read = 0;
         }
-        if self.read == self.sends.len() {
-            // A client that says nothing more.
+        if self.read == self.input.len() {
+            // The client sends nothing more.
             return if self.ends { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
-        let end = self.sends.len().min(self.read + self.piece.min(into.remaining()));
-        into.put_slice(&self.sends[self.read..end]);
+        let end = self.input.len().min(self.read + self.piece.min(into.remaining()));
+        into.put_slice(&self.input[self.read..end]);
         self.read = end;
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Odd {
+impl AsyncWrite for TestConnection {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.offered.fetch_max(bytes.len(), Ordering::Relaxed);
-        if !self.takes {
+        self.longest_write.fetch_max(bytes.len(), Ordering::Relaxed);
+        if !self.accepts_writes {
             return Poll::Pending;
         }
-        self.taken.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.written.fetch_add(bytes.len(), Ordering::Relaxed);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -77,16 +77,16 @@ impl AsyncWrite for Odd {
     }
 }
 
-fn odd(sends: impl Into<Vec<u8>>) -> Odd {
-    Odd {
-        sends: sends.into(),
+fn test_connection(input: impl Into<Vec<u8>>) -> TestConnection {
+    TestConnection {
+        input: input.into(),
         read: 0,
         piece: usize::MAX,
         endless: false,
         ends: false,
-        takes: true,
-        taken: Arc::default(),
-        offered: Arc::default(),
+        accepts_writes: true,
+        written: Arc::default(),
+        longest_write: Arc::default(),
     }
 }
 
@@ -111,46 +111,50 @@ async fn ping(shared: &Arc<Shared>) {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_without_end_leaves_others_their_turn() {
+async fn a_client_that_sends_without_end_does_not_starve_others() {
     let shared = shared(Config::default());
     for piece in [100, usize::MAX] {
-        let flood = Odd { endless: true, piece, ..odd("PING\r\n".repeat(1000)) };
-        let taken = Arc::clone(&flood.taken);
-        let flood = tokio::spawn(Arc::clone(&shared).serve(flood, Address::default()));
-        tokio::time::timeout(TIMEOUT, ping(&shared)).await.expect("nobody else is served");
-        assert!(taken.load(Ordering::Relaxed) > 0);
-        flood.abort();
+        let connection = TestConnection { endless: true, piece, ..test_connection("PING\r\n".repeat(1000)) };
+        let written = Arc::clone(&connection.written);
+        let connection = tokio::spawn(Arc::clone(&shared).serve(connection, Address::default()));
+        tokio::time::timeout(TIMEOUT, ping(&shared)).await.expect("another client is served");
+        assert!(written.load(Ordering::Relaxed) > 0);
+        connection.abort();
     }
 }
 
 #[tokio::test]
-async fn long_answers_are_written_before_more_is_asked() {
+async fn long_answers_are_written_before_more_requests_are_read() {
     const LONG: usize = 100_000;
-    const ASKED_IN_A_READ: usize = 50;
-    // Far less than the answers to what comes with one read.
-    const AT_A_TIME: usize = 10 * LONG;
+    const REQUESTS_PER_READ: usize = 50;
+    // Far less than the answers to the requests of one read.
+    const LONGEST_WRITE_MAX: usize = 10 * LONG;
     let shared = shared(Config::default());
     let set = OwnedRequest::new([b"SET".to_vec(), b"long".to_vec(), vec![b'x'; LONG]]);
     shared.change(|engine, now| engine.command(&set, now, &mut Vec::new()));
     let request = b"GET long\r\n";
-    let asks = Odd { ends: true, piece: request.len() * ASKED_IN_A_READ, ..odd(request.repeat(2000)) };
-    let (taken, offered) = (Arc::clone(&asks.taken), Arc::clone(&asks.offered));
-    let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
+    let connection = TestConnection {
+        ends: true,
+        piece: request.len() * REQUESTS_PER_READ,
+        ..test_connection(request.repeat(2000))
+    };
+    let (written, longest_write) = (Arc::clone(&connection.written), Arc::clone(&connection.longest_write));
+    let served = tokio::spawn(Arc::clone(&shared).serve(connection, Address::default()));
     tokio::time::timeout(TIMEOUT, served).await.expect("it is still there").unwrap();
     let answer = b"$100000\r\n\r\n".len() + LONG;
-    assert_eq!(taken.load(Ordering::Relaxed), answer * 2000);
-    let offered = offered.load(Ordering::Relaxed);
-    assert!(offered < AT_A_TIME, "{offered}");
+    assert_eq!(written.load(Ordering::Relaxed), answer * 2000);
+    let longest_write = longest_write.load(Ordering::Relaxed);
+    assert!(longest_write < LONGEST_WRITE_MAX, "{longest_write}");
 }
 
 #[tokio::test]
-async fn a_client_that_ends_with_its_last_request_is_answered_all_the_same() {
+async fn a_client_that_closes_after_its_last_request_gets_its_answers() {
     let shared = shared(Config::default());
-    let hasty = Odd { ends: true, piece: 600, ..odd("PING\r\n".repeat(1000)) };
-    let taken = Arc::clone(&hasty.taken);
-    let served = tokio::spawn(Arc::clone(&shared).serve(hasty, Address::default()));
+    let connection = TestConnection { ends: true, piece: 600, ..test_connection("PING\r\n".repeat(1000)) };
+    let written = Arc::clone(&connection.written);
+    let served = tokio::spawn(Arc::clone(&shared).serve(connection, Address::default()));
     tokio::time::timeout(TIMEOUT, served).await.expect("it is still there").unwrap();
-    assert_eq!(taken.load(Ordering::Relaxed), b"+PONG\r\n".len() * 1000);
+    assert_eq!(written.load(Ordering::Relaxed), b"+PONG\r\n".len() * 1000);
 }
 
 #[tokio::test]
@@ -158,8 +162,9 @@ async fn a_full_client_is_cut_off_at_its_limit_without_reading() {
     // The first 16 KB of what is waiting do not count, see `Client::output_in_blocks`.
     let limit = OutputLimit { hard: 10_000, ..OutputLimit::default() };
     let shared = shared(Config { output_limit_normal: limit, ..Config::default() });
-    let asks = Odd { takes: false, piece: 20_000, ..odd("ECHO x\r\n".repeat(5000)) };
-    let served = tokio::spawn(Arc::clone(&shared).serve(asks, Address::default()));
+    let connection =
+        TestConnection { accepts_writes: false, piece: 20_000, ..test_connection("ECHO x\r\n".repeat(5000)) };
+    let served = tokio::spawn(Arc::clone(&shared).serve(connection, Address::default()));
     tokio::time::timeout(TIMEOUT, served).await.expect("it is still there").unwrap();
     assert!(shared.engine().state().clients.is_empty());
 }
@@ -170,14 +175,14 @@ async fn a_million_small_arguments_are_read_in_small_pieces() {
     let shared = shared(Config::default());
     let mut request = format!("*{ARGUMENTS}\r\n$3\r\nDEL\r\n").into_bytes();
     request.extend(b"$1\r\na\r\n".repeat(ARGUMENTS - 1));
-    let many = Odd { piece: 100, ..odd(request) };
-    let taken = Arc::clone(&many.taken);
+    let many = TestConnection { piece: 100, ..test_connection(request) };
+    let written = Arc::clone(&many.written);
     let many = tokio::spawn(Arc::clone(&shared).serve(many, Address::default()));
-    while taken.load(Ordering::Relaxed) == 0 {
-        // Each is a turn of somebody else.
+    while written.load(Ordering::Relaxed) == 0 {
+        // Each PING is a turn of another client.
         ping(&shared).await;
     }
-    assert_eq!(taken.load(Ordering::Relaxed), b":0\r\n".len());
+    assert_eq!(written.load(Ordering::Relaxed), b":0\r\n".len());
     many.abort();
 }
 
@@ -202,9 +207,9 @@ fn a_million_small_arguments_are_read_one_byte_at_a_time() {
 #[tokio::test]
 async fn a_stream_in_memory_is_read_one_byte_at_a_time() {
     let broker = Broker::start().unwrap();
-    let bystander = tokio::task::spawn_blocking({
-        let bystander = Bystander::of(&broker);
-        move || bystander
+    let other_client = tokio::task::spawn_blocking({
+        let other_client = OtherClient::connect(&broker);
+        move || other_client
     });
     let mut stream = broker.connect();
     for byte in b"*3\r\n$3\r\nSET\r\n$4\r\nname\r\n$5\r\nhello\r\n".repeat(1000) {
@@ -215,5 +220,5 @@ async fn a_stream_in_memory_is_read_one_byte_at_a_time() {
     assert_eq!(answers, b"+OK\r\n".repeat(1000));
     stream.shutdown().await.unwrap();
     assert_eq!(stream.read(&mut answers).await.unwrap(), 0);
-    bystander.await.unwrap().ends_alone(&broker);
+    other_client.await.unwrap().disconnect_as_last(&broker);
 }

@@ -1,4 +1,4 @@
-//! `minibroker conform` counts the answers of any server that are as those of real servers, or says why it cannot.
+//! `minibroker conform` counts how many answers of a server are those of real servers, or reports why it cannot.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -11,14 +11,14 @@ use minibroker::internal::conform::differences::matches;
 use redis::Commands;
 
 use crate::program::{Ended, ended, started};
-use crate::wrong::{nobody, refused};
+use crate::wrong::{closed_port, refused};
 use crate::{Tested, servers, skipped};
 
 fn conform(url: &str, more: &[&str]) -> std::io::Result<Ended> {
     ended(["conform", url].iter().chain(more))
 }
 
-/// The answers, and those that are as Redis 8.0's, in this row of the table.
+/// How many answers there are, and how many of them are as in this version, from this row of the table.
 fn count(out: &str, name: &str, column: usize) -> Result<(usize, usize), String> {
     let row = out.lines().find(|line| line.split_whitespace().next() == Some(name));
     let row = row.ok_or_else(|| format!("no row {name} in {out}"))?;
@@ -31,7 +31,7 @@ fn count(out: &str, name: &str, column: usize) -> Result<(usize, usize), String>
 const REDIS_7_0: usize = 1;
 const REDIS_8_0: usize = 2;
 
-/// The printed differences: family, scenario, step, and how often.
+/// The printed differences: family, scenario, step, and their number.
 fn differences(out: &str) -> BTreeMap<(String, String, String), usize> {
     let mut found = BTreeMap::new();
     for block in out.split("\n\n").skip(2) {
@@ -45,7 +45,7 @@ fn differences(out: &str) -> BTreeMap<(String, String, String), usize> {
     found
 }
 
-/// Fails for what is printed and not listed in `differences.md` for this server.
+/// Fails if a difference is not listed in `differences.md` for this server.
 fn assert_listed(server: &str, differences: &BTreeMap<(String, String, String), usize>) -> Tested {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/comparison/differences.md");
     let text = std::fs::read_to_string(file)?;
@@ -158,7 +158,7 @@ fn a_server_with_a_password() -> Tested {
     let strings = conform(&with, &["--family", "strings"])?.with(0).out;
     let (answers, same) = count(&strings, "total", REDIS_8_0)?;
     assert!(answers > 100 && answers == same, "{strings}");
-    // Its password stays, and with it the way in.
+    // The server keeps its password.
     let out = conform(&with, &["--family", "connection"])?.with(0).out;
     assert!(
         out.contains("left out: they change the password") || out.contains("1 scenario is left out"),
@@ -191,7 +191,7 @@ fn resp3_is_left_out_where_hello_is_unknown() -> Tested {
 
 #[test]
 fn an_address_without_a_server() -> Tested {
-    refused(conform(&nobody()?, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(conform(&closed_port()?, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
     refused(conform("localhost", &[])?, &["URL localhost: a URL begins with redis://"]);
     refused(conform("redis://localhost/3", &[])?, &["redis://localhost:6379/3", "all databases"]);
     Ok(())
@@ -213,7 +213,7 @@ fn a_server_that_is_no_redis() -> Tested {
         refused(conform(&url, &[])?, &[&url, wanted]);
         server.join().map_err(|_| "the server panics")??;
     }
-    // One that says nothing at all.
+    // A server that does not answer.
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("redis://{}", listener.local_addr()?);
     refused(conform(&url, &[])?, &[&url, ": no answer within "]);

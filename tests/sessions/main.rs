@@ -1,5 +1,5 @@
-//! `minibroker record`, `replay`, `compare` and `conform` from their user's side: sessions of real clients, on embedded brokers and
-//! on every real server that this machine has (found as the comparison finds them).
+//! `minibroker record`, `replay`, `compare` and `conform` as a user runs them: sessions of real clients, on embedded
+//! brokers and on every installed real server.
 
 #[cfg(feature = "tls")]
 #[path = "../attached/certificates.rs"]

@@ -14,7 +14,7 @@ use crate::program::{Folder, Recorder, url};
 
 const CONNECTIONS: u64 = 100;
 const PIPELINE: usize = 1_000;
-/// The longest argument of the random requests; short ones are the most usual.
+/// The longest argument of the random requests; most are short.
 const LONGEST: usize = 200;
 
 fn random(random: &mut fastrand::Rng) -> Vec<u8> {
@@ -58,10 +58,10 @@ fn no_byte_of_a_hundred_pipelines_is_lost() -> Tested {
     }
     recorder.end()?;
 
-    // And none of the recording.
+    // The recording is complete too.
     let session = Session::read(&fs::read_to_string(&file)?)?;
     let mut sent = vec![Vec::new(); session.names.len()];
-    let mut heard = vec![Vec::new(); session.names.len()];
+    let mut received = vec![Vec::new(); session.names.len()];
     for event in session.events {
         match event.action {
             Action::Send(number, mut arguments) => {
@@ -69,11 +69,11 @@ fn no_byte_of_a_hundred_pipelines_is_lost() -> Tested {
                     sent[number].push(payload);
                 }
             }
-            Action::Answer(number, Frame::Text { text, .. }) => heard[number].push(text),
+            Action::Answer(number, Frame::Text { text, .. }) => received[number].push(text),
             _ => {}
         }
     }
-    assert!(sent == heard);
+    assert!(sent == received);
     sent.sort();
     payloads.sort();
     assert!(sent == payloads);
@@ -81,7 +81,7 @@ fn no_byte_of_a_hundred_pipelines_is_lost() -> Tested {
 }
 
 #[test]
-fn what_is_no_redis_passes_all_the_same() -> Tested {
+fn bytes_of_other_protocols_pass_unchanged() -> Tested {
     let folder = Folder::new()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = url(listener.local_addr()?);
@@ -89,7 +89,7 @@ fn what_is_no_redis_passes_all_the_same() -> Tested {
     let [up, down]: [Vec<u8>; 2] = std::array::from_fn(|_| (0..300_000).map(|_| rng.u8(..)).collect());
     let (expected, answer) = (up.clone(), down.clone());
     let serving = thread::spawn(move || -> std::io::Result<()> {
-        // The program asks first whether somebody is there.
+        // First the program checks that the server answers.
         let (mut stream, _) = listener.accept()?;
         let mut request = [0; 14];
         for _ in 0..2 {
@@ -121,10 +121,10 @@ fn what_is_no_redis_passes_all_the_same() -> Tested {
     serving.join().map_err(|_| "the server panics")??;
     recorder.end()?;
     let session = Session::read(&fs::read_to_string(&file)?)?;
-    let heard = session.events.iter().map(|event| match &event.action {
+    let received = session.events.iter().map(|event| match &event.action {
         Action::AnswerBytes(_, bytes) => bytes.len(),
         _ => 0,
     });
-    assert_eq!(heard.sum::<usize>(), down.len());
+    assert_eq!(received.sum::<usize>(), down.len());
     Ok(())
 }

@@ -54,8 +54,8 @@ bob < :0
 fn a_session_written_by_hand_plays_on_every_server() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("hand.session", CHAT)?;
-    let is_said = |line: &&str| !line.contains(" < ") && !line.ends_with("closed");
-    let lines = CHAT.lines().filter(is_said).collect::<Vec<_>>().join("\n");
+    let is_sent = |line: &&str| !line.contains(" < ") && !line.ends_with("closed");
+    let lines = CHAT.lines().filter(is_sent).collect::<Vec<_>>().join("\n");
     let lines = lines.replace("<id:hello>", "0-1");
     let without_answers = folder.with("bare.session", &lines)?;
     for server in all()? {
@@ -105,7 +105,7 @@ fn an_answer_that_differs_is_shown_with_its_request() -> Tested {
 }
 
 #[test]
-fn what_never_comes_and_what_comes_in_addition_are_differences() -> Tested {
+fn missing_and_additional_frames_are_differences() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let file = folder.with("less.session", "ann > BLPOP nothing 0\nann < [\"nothing\" \"x\"]\n")?;
     let less = replay(&file, &broker.url(), &["--timeout", "1"])?.with(1);
@@ -149,9 +149,9 @@ bob > GET k
 }
 
 #[test]
-fn minibroker_speaks_the_version_of_the_server_by_default() -> Tested {
+fn minibroker_answers_as_the_version_of_the_server_by_default() -> Tested {
     let folder = Folder::new()?;
-    // Commands that came later, and texts of errors that have changed.
+    // Commands of later versions, and errors whose text has changed.
     let text = "\
 ann > WAITAOF 0 0 0
 ann > HGETDEL h FIELDS 1 f

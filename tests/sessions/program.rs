@@ -1,4 +1,4 @@
-//! The program, its files, and the servers that it talks to.
+//! The program, its files, and the servers that it connects to.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{servers, skipped};
 
-/// Where the program is told to find a server.
+/// The URL of a server, as an argument of the program.
 pub fn url(addr: SocketAddr) -> String {
     format!("redis://{addr}")
 }
@@ -27,14 +27,14 @@ pub fn all() -> Result<Vec<servers::Server>, String> {
     Ok(servers)
 }
 
-/// It, with its output to be read.
+/// The program with these arguments and piped output.
 pub fn minibroker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_minibroker"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// What the program has printed when it has ended by itself, and its exit status.
+/// The output of the program when it has ended by itself, and its exit status.
 pub struct Ended {
     pub status: Option<i32>,
     pub out: String,
@@ -49,7 +49,7 @@ impl From<Output> for Ended {
 }
 
 impl Ended {
-    /// Fails unless the status is this one.
+    /// Fails unless the exit status is this one.
     #[track_caller]
     pub fn with(self, status: i32) -> Self {
         assert_eq!(self.status, Some(status), "{}{}", self.out, self.err);
@@ -57,12 +57,12 @@ impl Ended {
     }
 }
 
-/// Runs it until it ends by itself.
+/// Runs the program until it ends by itself.
 pub fn ended<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> io::Result<Ended> {
     Ok(minibroker(arguments).output()?.into())
 }
 
-/// Starts it and leaves it running.
+/// Starts the program.
 pub fn started<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> io::Result<Child> {
     minibroker(arguments).spawn()
 }
@@ -103,7 +103,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// The same, however it ends.
+    /// The same, with any exit status.
     pub fn ended(mut self) -> Result<Ended, Box<dyn std::error::Error>> {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(id.ok_or("no id")?, rustix::process::Signal::INT)?;
@@ -155,7 +155,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left of it is in the folder for temporary files.
+        // What cannot be removed stays in the folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

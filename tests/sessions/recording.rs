@@ -1,4 +1,4 @@
-//! What is recorded of real clients plays again.
+//! Recordings of real clients can be played.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use redis::Commands;
 use crate::Tested;
 use crate::program::{Folder, Recorder, all, compare, replay, url};
 
-/// How long anything may take before the test fails: far longer than it takes on a busy machine.
+/// A timeout far longer than anything takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Two clients that talk to each other by a queue, a stream and a channel, on which a third listens.
+/// Two clients that exchange messages by a queue, a stream and a channel, to which a third one subscribes.
 fn chat(proxy: SocketAddr, server: SocketAddr) -> Tested {
     let client = redis::Client::open(url(proxy))?;
     let mut ann = client.get_connection()?;
@@ -100,7 +100,7 @@ fn passwords_are_left_out_and_taken_from_the_address_again() -> Tested {
     assert!(text.contains("c1 > AUTH <password>\n"), "{text}");
     replay(&file, &broker.url(), &[])?.with(0);
     compare(&file, &broker.url(), &["--flush"])?.with(0);
-    // Where there is no password nobody logs in.
+    // Without a password no client logs in.
     replay(&file, &Broker::start()?.url(), &[])?.with(0);
     Ok(())
 }

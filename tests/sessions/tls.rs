@@ -10,7 +10,7 @@ use crate::certificates::Certificates;
 use crate::program::{Ended, Folder, Recorder, compare, minibroker, replay, url};
 use crate::{servers, skipped};
 
-/// More than a connection holds on its way.
+/// More than the buffers of a connection hold.
 const LONG: usize = 900_000;
 
 #[test]
@@ -20,7 +20,7 @@ fn sessions_are_recorded_and_played_behind_tls() -> Tested {
     let trusted = format!("rediss://127.0.0.1:{port}");
     let server = format!("{trusted}#insecure");
     let mut played = 0;
-    // The same port is used again and again: one server at a time.
+    // All use the same port: one server at a time.
     for running in servers::real_with(&certificates.settings(port)) {
         let running = match running {
             Ok(running) if TcpStream::connect(("127.0.0.1", port)).is_ok() => running,
@@ -39,17 +39,17 @@ fn sessions_are_recorded_and_played_behind_tls() -> Tested {
         let (mut ann, mut bob) = (client.get_connection()?, client.get_connection()?);
         let mut channel = bob.as_pubsub();
         channel.subscribe("chat")?;
-        let said = "hello ".repeat(LONG / 6);
-        assert_eq!(ann.publish::<_, _, usize>("chat", &said)?, 1);
-        assert!(channel.get_message()?.get_payload::<String>()? == said);
-        let _: () = ann.set("said", &said)?;
-        assert!(ann.get::<_, String>("said")? == said);
+        let text = "hello ".repeat(LONG / 6);
+        assert_eq!(ann.publish::<_, _, usize>("chat", &text)?, 1);
+        assert!(channel.get_message()?.get_payload::<String>()? == text);
+        let _: () = ann.set("said", &text)?;
+        assert!(ann.get::<_, String>("said")? == text);
         drop(channel);
         drop((ann, bob));
         recorder.end()?;
-        assert!(fs::metadata(&file)?.len() > 4 * said.len() as u64);
+        assert!(fs::metadata(&file)?.len() > 4 * text.len() as u64);
 
-        let told = "TLS: invalid peer certificate: UnknownIssuer\n";
+        let error = "TLS: invalid peer certificate: UnknownIssuer\n";
         for flags in [["replay", &file, "--to"], ["compare", &file, "--with"]] {
             let play = |server: &str| {
                 let mut command = minibroker(flags.iter().copied().chain([server, "--flush"]));
@@ -59,7 +59,7 @@ fn sessions_are_recorded_and_played_behind_tls() -> Tested {
             let played = Ended::from(play(&server).output()?);
             assert_eq!(played.status, Some(0), "{}: {}{}", running.name, played.out, played.err);
             let refused = Ended::from(play(&trusted).output()?).with(2);
-            assert_eq!(refused.err, format!("minibroker: cannot connect to {trusted}: {told}"));
+            assert_eq!(refused.err, format!("minibroker: cannot connect to {trusted}: {error}"));
             let authority = certificates.file("ca.pem");
             let played = Ended::from(play(&trusted).env("SSL_CERT_FILE", authority).output()?);
             assert_eq!(played.status, Some(0), "{}: {}{}", running.name, played.out, played.err);

@@ -1,4 +1,4 @@
-//! What cannot be done is told in one line, with the exit status 2, and leaves nothing behind.
+//! What cannot be done is reported in one line, with the exit status 2, and leaves nothing behind.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,8 +22,8 @@ pub fn refused(ended: Ended, parts: &[&str]) {
     }
 }
 
-/// A port where nobody listens.
-pub fn nobody() -> std::io::Result<String> {
+/// The URL of a port that no server listens on.
+pub fn closed_port() -> std::io::Result<String> {
     Ok(format!("redis://{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?))
 }
 
@@ -36,11 +36,11 @@ fn a_server_that_is_not_there() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;
     let kept = folder.with("kept.session", "a > PING\n")?;
-    let (nobody, out) = (nobody()?, folder.file("new.session"));
-    refused(replay(&file, &nobody, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
-    refused(compare(&file, &nobody, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
-    refused(record(&nobody, "0", &out)?, &["cannot connect to redis://127.0.0.1:", "refused"]);
-    refused(record(&nobody, "0", &kept)?, &["cannot connect"]);
+    let (closed_port, out) = (closed_port()?, folder.file("new.session"));
+    refused(replay(&file, &closed_port, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(compare(&file, &closed_port, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(record(&closed_port, "0", &out)?, &["cannot connect to redis://127.0.0.1:", "refused"]);
+    refused(record(&closed_port, "0", &kept)?, &["cannot connect"]);
     refused(record("unix:/nowhere", "0", &out)?, &["cannot connect to unix:///nowhere: No such file"]);
     assert_eq!(fs::read_to_string(&kept)?, "a > PING\n");
     assert_eq!(folder.files()?.len(), 2);
@@ -114,10 +114,10 @@ fn tls_needs_its_feature() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;
     let (url, out) = ("rediss://127.0.0.1:1", folder.file("new.session"));
-    let told = ["cannot connect to rediss://127.0.0.1:1: TLS needs minibroker built with its feature `tls`"];
-    refused(replay(&file, url, &[])?, &told);
-    refused(compare(&file, url, &[])?, &told);
-    refused(record(url, "0", &out)?, &told);
+    let error = ["cannot connect to rediss://127.0.0.1:1: TLS needs minibroker built with its feature `tls`"];
+    refused(replay(&file, url, &[])?, &error);
+    refused(compare(&file, url, &[])?, &error);
+    refused(record(url, "0", &out)?, &error);
     assert_eq!(folder.files()?.len(), 1);
     Ok(())
 }
@@ -168,7 +168,7 @@ fn a_server_whose_answer_has_no_end() -> Tested {
     const PIECE: usize = 1024 * 1024;
     let folder = Folder::new()?;
     let (file, out) = (folder.with("a.session", "a > PING\n")?, folder.file("new.session"));
-    // An endless line, and announcements of what no memory holds.
+    // An endless line, and announced lengths that exceed all memory.
     for (begin, more) in [
         ("+", vec![b'x'; PIECE]),
         ("$9223372036854775807\r\n", vec![]),
@@ -180,7 +180,7 @@ fn a_server_whose_answer_has_no_end() -> Tested {
             for _ in 0..4 {
                 let (mut stream, _) = listener.accept()?;
                 let _ = stream.read(&mut [0; 1024])?;
-                // Until the client closes, at once if there is nothing to be written without an end.
+                // Until the client closes the connection, at once if there is nothing endless to write.
                 let mut written = stream.write_all(begin.as_bytes());
                 while written.is_ok() && !more.is_empty() {
                     written = stream.write_all(&more);
