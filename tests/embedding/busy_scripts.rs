@@ -1,4 +1,4 @@
-//! Scripts that do not end, however their clients are connected.
+//! Scripts that do not end, for every kind of connection.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIP
 const KILLED: &str = "-ERR Script killed by user with SCRIPT KILL... script: \
                       694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7, on @user_script:1.\r\n";
 
-/// A broker whose scripts are busy after so many milliseconds.
+/// A broker whose scripts are busy after this many milliseconds.
 fn broker(threshold: u32) -> Result<Broker, minibroker::StartError> {
     Broker::builder().config("busy-reply-threshold", threshold.to_string()).start()
 }
 
 #[test]
-fn everybody_is_answered_while_the_script_of_a_socket_runs_and_can_end_it() -> Outcome {
+fn all_clients_are_answered_while_a_script_runs_and_can_end_it() -> Outcome {
     let broker = broker(20)?;
     let (mut runs, mut waits) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
     waits.send("BLPOP queue 0")?;
     broker.wait_until(|state| state.blocked("queue") == 1).blocking()?;
     runs.send(ENDLESS)?;
-    // Who comes later is served, and so are streams in memory and the embedding program.
+    // Later clients are served, and so are streams in memory and the embedding program.
     let mut comes = Wire::connect(&broker)?;
     while comes.line_of("PING")? == "+PONG" {}
     comes.ask("PING", &format!("-{BUSY}\r\n"))?;
@@ -40,7 +40,7 @@ fn everybody_is_answered_while_the_script_of_a_socket_runs_and_can_end_it() -> O
         assert_eq!(String::from_utf8_lossy(&answer), format!("-{BUSY}\r\n"));
         Ok::<(), std::io::Error>(())
     })?;
-    // Who goes is gone.
+    // A client that disconnects is gone.
     comes.ask("QUIT", "+OK\r\n")?;
     assert!(comes.is_cut());
     assert_eq!(broker.command(["SCRIPT", "KILL"])?, "OK");
@@ -52,7 +52,7 @@ fn everybody_is_answered_while_the_script_of_a_socket_runs_and_can_end_it() -> O
 
 #[test]
 fn the_script_of_a_stream_in_memory_is_ended_from_a_socket() -> Outcome {
-    // It ends by itself after twice the time.
+    // It ends by itself after twice the threshold.
     let broker = broker(3000)?;
     let mut other = Wire::connect(&broker)?;
     thread::scope(|scope| {
@@ -66,7 +66,7 @@ fn the_script_of_a_stream_in_memory_is_ended_from_a_socket() -> Outcome {
                 Ok::<_, std::io::Error>(answer)
             })
         });
-        // Nothing may run yet.
+        // The script may not have started yet.
         while other.line_of("SCRIPT KILL")? != "+OK" {}
         let answer = runs.join().expect("no panic")?;
         assert_eq!(String::from_utf8_lossy(&answer), KILLED);
@@ -127,7 +127,7 @@ fn a_broker_that_is_dropped_stopped_or_restarted_ends_the_script() -> Outcome {
     for how in ["drop", "stop", "restart", "kill the client"] {
         let broker = broker(20)?;
         let (mut runs, mut other) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
-        // What has been written does not keep it.
+        // A script that has written is ended too.
         runs.send("EVAL \"redis.call('set', 'k', 1) while true do end\" 0")?;
         while other.line_of("PING")? == "+PONG" {}
         let started = Instant::now();
@@ -180,7 +180,7 @@ fn a_stop_that_ends_with_its_test_client_ends_after_the_script() -> Outcome {
     thread::scope(|scope| {
         let runs = scope.spawn(|| broker.command(["EVAL", "while true do end", "0"]));
         wait_until_busy(&mut tester)?;
-        // The server restarts when this client has gone, which is noticed while the script runs.
+        // The server restarts when this client has disconnected, which is detected while the script runs.
         drop(tester);
         let error = runs.join().expect("no panic").unwrap_err().to_string();
         assert!(error.starts_with("ERR Script ended by minibroker after 400 ms"), "{error}");

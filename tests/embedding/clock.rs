@@ -1,4 +1,4 @@
-//! Time in the hands of a test.
+//! The clock of a broker, which a test moves.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -13,7 +13,7 @@ use crate::wire::{TIMEOUT, Wire};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
-/// With a millisecond it is one.
+/// A millisecond less than an hour.
 const ALMOST_AN_HOUR: Duration = Duration::from_millis(3_599_999);
 
 /// A moment in 2023, 13 digits of milliseconds long.
@@ -27,14 +27,14 @@ fn stopped() -> Result<Broker, minibroker::StartError> {
     Broker::builder().manual_clock_at(start()).start()
 }
 
-/// What the test itself is answered, as text.
+/// The answer to a command of the test itself, as text.
 fn answer(broker: &Broker, line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
     broker.command(words).map_or_else(|error| error.to_string(), |value| format!("{value:?}"))
 }
 
-/// What happened at which millisecond, without the commands of the test and their answers.
-fn happened(journal: Journal) -> Vec<(u128, String)> {
+/// The events with their milliseconds, without the commands of the test and their answers.
+fn events(journal: Journal) -> Vec<(u128, String)> {
     let of_clients = journal.filter(|event| !event.client.as_ref().is_some_and(minibroker::Peer::is_test));
     of_clients.iter().map(|event| (event.at.as_millis(), event.kind.to_string())).collect()
 }
@@ -167,7 +167,7 @@ fn the_pause_of_clients_ends_at_its_time() -> Outcome {
     let paused = |event: &minibroker::Event| matches!(event.kind, EventKind::Blocked { paused: true, .. });
     let looked = |broker: &Broker| broker.journal().iter().any(paused);
     while !looked(&broker) {
-        // The request is on its way; there is no wait for who is paused.
+        // The request is on its way; there is no wait for paused clients.
         thread::yield_now();
     }
     broker.advance(Duration::from_millis(5500));
@@ -196,10 +196,10 @@ fn what_is_due_happens_in_the_order_of_the_deadlines() -> Outcome {
     broker.command(["HPEXPIRE", "hash", "3500", "FIELDS", "1", "field"])?;
     let begun = broker.journal().last().map_or(0, |event| event.number);
     broker.advance(HOUR);
-    let told = happened(broker.journal().filter(|event| {
+    let recorded = events(broker.journal().filter(|event| {
         event.number > begun && !matches!(event.kind, EventKind::Delivered { .. } | EventKind::Reply(_))
     }));
-    let order: Vec<_> = told.iter().map(|(at, what)| (*at, what.as_str())).collect();
+    let order: Vec<_> = recorded.iter().map(|(at, what)| (*at, what.as_str())).collect();
     assert_eq!(
         order,
         [
@@ -255,7 +255,7 @@ fn all_ages_follow_the_brokers_clock() -> Outcome {
     client.ask("SET key value", "+OK\r\n")?;
     client.ask("XGROUP CREATE chat workers 0", "+OK\r\n")?;
     client.send("XREADGROUP GROUP workers ann STREAMS chat >")?;
-    // A client is idle from when it was answered.
+    // A client is idle since its last answer.
     assert_eq!(client.line()?, "*1");
     broker.advance(Duration::from_secs(86_400 + 60));
     assert_eq!(answer(&broker, "OBJECT IDLETIME key"), "86460");
@@ -265,7 +265,7 @@ fn all_ages_follow_the_brokers_clock() -> Outcome {
     assert_eq!(
         answer(&broker, "XAUTOCLAIM chat workers bob 86460001 0 JUSTID"),
         r#"["0-0", [], []]"#,
-        "nobody holds one so long"
+        "no client is that old"
     );
     assert_eq!(
         answer(&broker, "XAUTOCLAIM chat workers bob 86460000 0 JUSTID"),
@@ -313,7 +313,7 @@ fn an_idle_client_is_cut_off_when_the_timeout_has_passed() -> Outcome {
 async fn a_subscriber_is_cut_off_when_it_was_over_its_soft_limit_for_too_long() -> Outcome {
     let broker = stopped()?;
     broker.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 100000 60"])?;
-    // In memory, where little is taken that nobody reads.
+    // In memory, where only a small buffer holds what is not read.
     let mut lazy = broker.connect();
     lazy.write_all(b"SUBSCRIBE chat\r\n").await?;
     broker.wait_for_subscribers("chat", 1).await?;
@@ -335,7 +335,7 @@ fn a_broker_that_sleeps_wakes_when_the_clock_is_moved() -> Outcome {
     sleeper.send("DEBUG SLEEP 60")?;
     let sleeps = |broker: &Broker| !broker.journal().of_command("DEBUG").is_empty();
     while !sleeps(&broker) {
-        // Nothing tells that it has gone to sleep.
+        // No event shows that it sleeps.
         thread::yield_now();
     }
     let mut other = Wire::connect(&broker)?;
@@ -355,19 +355,19 @@ fn a_running_clock_jumps_and_runs_on() -> Outcome {
     broker.advance(HOUR);
     assert!(broker.now() >= before + HOUR);
     assert_eq!(redis::cmd("EXISTS").arg("session").query::<i64>(&mut connection)?, 0);
-    // It runs: this ends by itself, though its deadline lies an hour ahead of the system's clock.
+    // The clock runs: this ends by itself, though its deadline is an hour ahead of the system's clock.
     let in_vain =
         redis::cmd("BLPOP").arg("queue").arg(0.01).query::<Option<(String, String)>>(&mut connection)?;
     assert_eq!(in_vain, None);
     redis::cmd("SET").arg("short").arg("").arg("PX").arg(10).exec(&mut connection)?;
     broker.wait_until(|state| !state.exists("short")).blocking()?;
-    // And what waits already is woken by a jump.
+    // A client that waits already is woken by a jump.
     let waiter = thread::spawn(move || {
         redis::cmd("BLPOP").arg("queue").arg(3600).query::<Option<(String, String)>>(&mut connection)
     });
     broker.wait_for_blocked("queue", 1).blocking()?;
     broker.set_time(broker.now() + 2 * HOUR);
-    assert_eq!(waiter.join().expect("nobody panics")?, None);
+    assert_eq!(waiter.join().expect("no thread panics")?, None);
     Ok(())
 }
 
@@ -410,9 +410,9 @@ fn a_time_that_has_passed_cannot_be_set() -> Outcome {
     for broker in [stopped()?, Broker::builder().clock_at(start()).start()?] {
         broker.advance(HOUR);
         let panic = catch_unwind(AssertUnwindSafe(|| broker.set_time(start()))).expect_err("it panics");
-        let told = panic.downcast_ref::<String>().expect("a text");
-        assert!(told.starts_with("the broker's clock does not go back: it is 36"), "{told}");
-        // It serves on.
+        let text = panic.downcast_ref::<String>().expect("a text");
+        assert!(text.starts_with("the broker's clock does not go back: it is 36"), "{text}");
+        // It still answers.
         assert_eq!(answer(&broker, "PING"), "PONG");
     }
     Ok(())
@@ -438,7 +438,7 @@ fn the_clock_goes_to_the_end_of_the_year_9999() -> Outcome {
         assert!(text.contains("the end of the year 9999"), "{text}");
     }
     assert_eq!(broker.now(), last);
-    // Even there keys have their time.
+    // Keys expire even then.
     broker.command(["SET", "k", "v", "PX", "100"])?;
     assert_eq!(broker.command(["PTTL", "k"])?, 100);
     Ok(())

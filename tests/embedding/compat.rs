@@ -1,4 +1,4 @@
-//! The version of Redis that a broker speaks.
+//! The version of Redis that a broker answers as.
 
 use minibroker::{Broker, Version};
 use redis::Client;
@@ -10,7 +10,7 @@ fn broker(version: Version) -> Result<Broker, minibroker::StartError> {
     Broker::builder().compat(version).start()
 }
 
-/// What a RESP2 client is told of a field of INFO.
+/// A field of INFO, as a RESP2 client reads it.
 fn info(
     connection: &mut redis::Connection,
     section: &str,
@@ -22,14 +22,14 @@ fn info(
 }
 
 /// Sends HELLO 3 and reads the answer, whose end is the empty list of modules.
-fn speak_resp3(client: &mut Wire) -> std::io::Result<()> {
+fn switch_to_resp3(client: &mut Wire) -> std::io::Result<()> {
     client.send("HELLO 3")?;
     while client.line()? != "*0" {}
     Ok(())
 }
 
 #[test]
-fn a_broker_speaks_redis_8_0_by_default() -> Outcome {
+fn a_broker_answers_as_redis_8_0_by_default() -> Outcome {
     let broker = Broker::start()?;
     let mut connection = Client::open(broker.url())?.get_connection()?;
     assert_eq!(info(&mut connection, "server", "redis_version")?.as_deref(), Some("8.0.6"));
@@ -37,15 +37,15 @@ fn a_broker_speaks_redis_8_0_by_default() -> Outcome {
 }
 
 #[test]
-fn info_hello_and_lolwut_tell_the_version() -> Outcome {
+fn info_hello_and_lolwut_have_the_version() -> Outcome {
     for (version, release) in
         [(Version::Redis7_0, "7.0.15"), (Version::Redis7_4, "7.4.7"), (Version::Redis8_0, "8.0.6")]
     {
         let broker = broker(version)?;
         let mut connection = Client::open(broker.url())?.get_connection()?;
         assert_eq!(info(&mut connection, "server", "redis_version")?.as_deref(), Some(release));
-        let told: String = redis::cmd("LOLWUT").query(&mut connection)?;
-        assert!(told.ends_with(&format!("Redis ver. {release}\n")), "{told}");
+        let text: String = redis::cmd("LOLWUT").query(&mut connection)?;
+        assert!(text.ends_with(&format!("Redis ver. {release}\n")), "{text}");
         let begin = format!("%7\r\n{}", bulks(&["server", "redis", "version", release]));
         Wire::connect(&broker)?.ask("HELLO 3", &begin)?;
     }
@@ -160,7 +160,7 @@ fn with_redis_7_0_doubles_have_17_digits() -> Outcome {
         let mut client = Wire::connect(&broker)?;
         client.ask("ZADD z 0.1 m", ":1\r\n")?;
         client.ask("ZSCORE z m", in_resp2)?;
-        speak_resp3(&mut client)?;
+        switch_to_resp3(&mut client)?;
         client.ask("ZSCORE z m", in_resp3)?;
     }
     Ok(())
@@ -174,7 +174,7 @@ fn with_redis_7_0_a_publisher_gets_its_own_message_before_the_answer() -> Outcom
     {
         let broker = broker(version)?;
         let mut client = Wire::connect(&broker)?;
-        speak_resp3(&mut client)?;
+        switch_to_resp3(&mut client)?;
         client.ask("SUBSCRIBE chat", &format!(">3\r\n{}:1\r\n", bulks(&["subscribe", "chat"])))?;
         client.ask("PUBLISH chat hello", &wanted)?;
     }
@@ -226,10 +226,10 @@ fn the_version_survives_a_restart() -> Outcome {
 }
 
 #[tokio::test]
-async fn async_clients_speak_with_every_version() -> Outcome {
+async fn async_clients_work_with_every_version() -> Outcome {
     for version in Version::ALL {
         let broker = broker(version)?;
-        // The client offers its name by CLIENT SETINFO, and goes on where that is unknown.
+        // The client sends its name with CLIENT SETINFO, and continues where that is unknown.
         let mut connection = Client::open(broker.url())?.get_multiplexed_async_connection().await?;
         let pong: String = redis::cmd("PING").query_async(&mut connection).await?;
         assert_eq!(pong, "PONG", "{version}");

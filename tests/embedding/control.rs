@@ -22,13 +22,13 @@ fn control<T: redis::FromRedisValue>(tester: &mut Connection, words: &str) -> Re
     redis::cmd("MINIBROKER").arg(words.split(' ').collect::<Vec<_>>()).query(tester)
 }
 
-/// What an error says.
+/// The text of an error.
 fn refusal(result: RedisResult<redis::Value>) -> String {
     result.expect_err("it is refused").to_string()
 }
 
 #[test]
-fn without_leave_the_command_is_unknown_as_to_redis() -> Outcome {
+fn without_control_the_command_is_unknown_as_in_redis() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     client.ask(
@@ -106,8 +106,8 @@ fn a_waitfor_that_times_out_says_what_it_saw() -> Outcome {
         refusal(control(&mut tester, "WAITFOR SUBSCRIBERS chat 2 20")),
         "ResponseError: waited 20ms for 2 subscribers of channel \"chat\", saw 0 (other channels: \"caht\" 1)"
     );
-    let told = refusal(control(&mut tester, "WAITFOR CLIENTS 3 0"));
-    assert!(told.ends_with("waited 0ns for 3 clients, saw 2"), "{told}");
+    let error = refusal(control(&mut tester, "WAITFOR CLIENTS 3 0"));
+    assert!(error.ends_with("waited 0ns for 3 clients, saw 2"), "{error}");
     Ok(())
 }
 
@@ -150,8 +150,8 @@ fn a_test_client_with_reply_off_gets_no_answers() -> Outcome {
 #[test]
 fn what_the_test_itself_waits_for_is_answered_at_once() -> Outcome {
     let broker = controlled()?;
-    let told = broker.command(["MINIBROKER", "WAITFOR", "CLIENTS", "1"]).unwrap_err();
-    assert!(told.message().ends_with("for 1 client, saw 0"), "{told}");
+    let error = broker.command(["MINIBROKER", "WAITFOR", "CLIENTS", "1"]).unwrap_err();
+    assert!(error.message().ends_with("for 1 client, saw 0"), "{error}");
     Ok(())
 }
 
@@ -228,7 +228,7 @@ fn lost_lists_the_lost_messages() -> Outcome {
 }
 
 #[test]
-fn wrong_words_are_answered_as_redis_does_for_its_own() -> Outcome {
+fn wrong_arguments_get_the_same_errors_as_those_of_redis_commands() -> Outcome {
     let broker = controlled()?;
     let mut tester = Wire::connect(&broker)?;
     for (words, name) in [
@@ -238,10 +238,10 @@ fn wrong_words_are_answered_as_redis_does_for_its_own() -> Outcome {
         ("MINIBROKER WAITFOR CLIENTS 1 2 3", "CLIENTS"),
         ("MINIBROKER HELP me", "HELP"),
     ] {
-        let told = format!(
+        let error = format!(
             "-ERR unknown subcommand or wrong number of arguments for '{name}'. Try MINIBROKER HELP.\r\n"
         );
-        tester.ask(words, &told)?;
+        tester.ask(words, &error)?;
     }
     tester.ask("MINIBROKER", "-ERR wrong number of arguments for 'minibroker' command\r\n")?;
     tester.ask("MINIBROKER WAITFOR CLIENTS x", "-ERR value is out of range, must be positive\r\n")?;
@@ -253,7 +253,7 @@ fn wrong_words_are_answered_as_redis_does_for_its_own() -> Outcome {
 }
 
 #[test]
-fn a_password_keeps_it_from_strangers() -> Outcome {
+fn it_requires_login_if_there_is_a_password() -> Outcome {
     let broker = Broker::builder().control().password("s3cret").start()?;
     Wire::connect(&broker)?.ask("MINIBROKER HELP", "-NOAUTH Authentication required.\r\n")?;
     Ok(())
@@ -271,10 +271,10 @@ async fn it_works_over_an_asynchronous_connection_too() -> Outcome {
     };
     let mut waitfor = redis::cmd("MINIBROKER");
     waitfor.arg("WAITFOR").arg("SUBSCRIBERS").arg("chat").arg(1);
-    let patience = tokio::time::timeout(Duration::from_secs(60), waitfor.query_async::<String>(&mut tester));
-    let (told, outcome) = tokio::join!(patience, subscribing);
+    let waiting = tokio::time::timeout(Duration::from_secs(60), waitfor.query_async::<String>(&mut tester));
+    let (waited, outcome) = tokio::join!(waiting, subscribing);
     outcome?;
-    assert_eq!(told??, "OK");
+    assert_eq!(waited??, "OK");
     Ok(())
 }
 
@@ -297,7 +297,7 @@ fn a_test_client_moves_the_clock() -> Outcome {
     assert_eq!(control::<String>(&mut tester, &format!("SETTIME {millis}"))?, "OK");
     assert_eq!(broker.now().duration_since(std::time::UNIX_EPOCH)?.as_millis(), millis);
     assert!(refusal(control(&mut tester, "SETTIME 1000")).contains("never goes back"));
-    for (words, said) in [
+    for (words, wanted) in [
         ("ADVANCE -1", "is no time"),
         ("ADVANCE 1.5", "a number with a unit"),
         ("SETTIME soon", "milliseconds since the Unix epoch"),
@@ -305,7 +305,7 @@ fn a_test_client_moves_the_clock() -> Outcome {
         ("SETTIME 253402300800000", "253402300799999"),
     ] {
         let refused = refusal(control(&mut tester, words));
-        assert!(refused.contains(said), "{words}: {refused}");
+        assert!(refused.contains(wanted), "{words}: {refused}");
     }
     Ok(())
 }
@@ -314,8 +314,8 @@ fn a_test_client_moves_the_clock() -> Outcome {
 fn waitfor_times_out_in_real_time_though_the_clock_stands_still() -> Outcome {
     let broker = Broker::builder().control().manual_clock().start()?;
     let mut tester = connect(&broker)?;
-    let told = refusal(control(&mut tester, "WAITFOR SUBSCRIBERS chat 1 5"));
-    assert!(told.contains("waited 5ms"), "{told}");
+    let error = refusal(control(&mut tester, "WAITFOR SUBSCRIBERS chat 1 5"));
+    assert!(error.contains("waited 5ms"), "{error}");
     Ok(())
 }
 
@@ -366,7 +366,7 @@ fn a_test_client_adds_faults_on_messages() -> Outcome {
 fn what_is_no_fault_is_refused() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
-    for (words, told) in [
+    for (words, wanted) in [
         ("FAULT ADD COMMAND BLPOPP DISCONNECT", "there is no command 'BLPOPP'"),
         ("FAULT ADD NTH 0 DISCONNECT", "count from 1"),
         ("FAULT ADD PROBABILITY 1.5 DISCONNECT", "from 0 to 1"),
@@ -383,15 +383,15 @@ fn what_is_no_fault_is_refused() -> Outcome {
         ("FAULT HITS 7", "no such fault"),
         ("FAULT WHAT", "unknown subcommand"),
     ] {
-        let said = refusal(control(&mut tester, words));
-        assert!(said.contains(told), "{words}: {said}");
+        let error = refusal(control(&mut tester, words));
+        assert!(error.contains(wanted), "{words}: {error}");
     }
     assert_eq!(control::<Vec<String>>(&mut tester, "FAULT LIST")?, Vec::<String>::new());
     Ok(())
 }
 
 #[test]
-fn a_test_client_cuts_off_others_and_never_itself() -> Outcome {
+fn a_test_client_cuts_off_others_but_never_itself() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     let mut clients = Vec::new();
@@ -446,7 +446,7 @@ fn a_test_client_restarts_the_broker_and_stays_connected() -> Outcome {
     tester.set::<_, _, ()>("mood", "good")?;
     let mut ann = Wire::connect(&broker)?;
     ann.ask("PING", "+PONG\r\n")?;
-    for (stop, go_on, is_cut) in [("REFUSE", "ACCEPT", false), ("STOP", "RESTART", true)] {
+    for (stop, resume, is_cut) in [("REFUSE", "ACCEPT", false), ("STOP", "RESTART", true)] {
         assert_eq!(control::<String>(&mut tester, stop)?, "OK");
         assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{stop}");
         if is_cut {
@@ -454,7 +454,7 @@ fn a_test_client_restarts_the_broker_and_stays_connected() -> Outcome {
         } else {
             ann.ask("PING", "+PONG\r\n")?;
         }
-        assert_eq!(control::<String>(&mut tester, go_on)?, "OK");
+        assert_eq!(control::<String>(&mut tester, resume)?, "OK");
         Wire::connect(&broker)?.ask("PING", "+PONG\r\n")?;
     }
     assert_eq!(tester.get::<_, String>("mood")?, "good");
@@ -466,12 +466,12 @@ fn a_test_client_restarts_the_broker_and_stays_connected() -> Outcome {
 
 #[test]
 fn the_broker_is_back_when_the_client_that_stopped_it_is_gone() -> Outcome {
-    for order in ["STOP", "REFUSE"] {
+    for command in ["STOP", "REFUSE"] {
         let broker = controlled()?;
         broker.command(["SET", "mood", "good"])?;
         let mut tester = connect(&broker)?;
-        assert_eq!(control::<String>(&mut tester, order)?, "OK");
-        assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{order}");
+        assert_eq!(control::<String>(&mut tester, command)?, "OK");
+        assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{command}");
         drop(tester);
         broker.wait_for_clients(0).blocking()?;
         Wire::connect(&broker)?.ask("GET mood", "$4\r\ngood\r\n")?;
@@ -481,21 +481,21 @@ fn the_broker_is_back_when_the_client_that_stopped_it_is_gone() -> Outcome {
 
 #[test]
 fn the_broker_comes_back_when_the_time_of_a_stop_has_passed() -> Outcome {
-    for order in ["STOP", "REFUSE"] {
+    for command in ["STOP", "REFUSE"] {
         let broker = controlled()?;
         let mut tester = connect(&broker)?;
-        assert_eq!(control::<String>(&mut tester, &format!("{order} 1h"))?, "OK");
+        assert_eq!(control::<String>(&mut tester, &format!("{command} 1h"))?, "OK");
         drop(tester);
         broker.wait_for_clients(0).blocking()?;
-        assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{order} lasts");
+        assert!(std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err(), "{command} lasts");
 
         let broker = controlled()?;
         let mut tester = connect(&broker)?;
-        assert_eq!(control::<String>(&mut tester, &format!("{order} 1ms"))?, "OK");
+        assert_eq!(control::<String>(&mut tester, &format!("{command} 1ms"))?, "OK");
         while std::net::TcpStream::connect(broker.addr().expect("it listens")).is_err() {
             thread::yield_now();
         }
-        assert!(refusal(control(&mut tester, &format!("{order} 1.5"))).contains("is no time"));
+        assert!(refusal(control(&mut tester, &format!("{command} 1.5"))).contains("is no time"));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::Outcome;
 
-/// A long session that uses all that is random.
+/// A long session that uses everything random.
 fn session() -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut say = |line: &str| lines.push(line.to_owned());
@@ -77,7 +77,7 @@ fn session() -> Vec<String> {
     lines
 }
 
-/// Types a line and reads the answer to it.
+/// Sends a line and reads its answer.
 async fn ask(stream: &mut ClientStream, line: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     stream.write_all(format!("{line}\r\n").as_bytes()).await?;
     read(stream).await
@@ -94,7 +94,7 @@ async fn read(stream: &mut ClientStream) -> Result<Vec<u8>, Box<dyn std::error::
     Ok(answer)
 }
 
-/// All that a client is answered in that session, one answer a line, and the journal.
+/// All answers of that session, one in each line, and the journal.
 async fn transcript(broker: &Broker) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let mut client = broker.connect();
     let mut answers = Vec::new();
@@ -138,15 +138,15 @@ async fn the_same_seed_gives_the_same_bytes() -> Outcome {
 #[tokio::test]
 async fn on_the_tests_runtime_the_bytes_are_the_same() -> Outcome {
     let own_thread = transcript(&seeded(7).start()?).await?;
-    let here = transcript(&seeded(7).start_on_this_runtime()?).await?;
-    for (one, other) in own_thread.iter().zip(&here) {
+    let on_runtime = transcript(&seeded(7).start_on_this_runtime()?).await?;
+    for (one, other) in own_thread.iter().zip(&on_runtime) {
         assert_eq!(one, other);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn another_seed_chooses_otherwise() -> Outcome {
+async fn another_seed_gives_other_choices() -> Outcome {
     let first = transcript(&seeded(7).start()?).await?;
     let second = transcript(&seeded(8).start()?).await?;
     for begin in ["SPOP", "SRANDMEMBER", "RANDOMKEY", "HRANDFIELD", "ZRANDMEMBER", "INFO"] {

@@ -10,7 +10,7 @@ use minibroker::{Broker, Filter};
 use crate::Outcome;
 use crate::wire::{TIMEOUT, Wire};
 
-/// Drops this in a forked child, and says whether it did so without a panic.
+/// Drops this in a forked child; true if it did so without a panic.
 fn drops_in_a_child<T>(owned: T) -> Result<(bool, T), Box<dyn std::error::Error>> {
     let (mut ours, mut theirs) = UnixStream::pair()?;
     match fork()? {
@@ -21,7 +21,7 @@ fn drops_in_a_child<T>(owned: T) -> Result<(bool, T), Box<dyn std::error::Error>
         }
         Fork::Parent(child) => {
             drop(theirs);
-            // A child that hangs does not hold this test up for ever.
+            // A child that hangs does not block this test.
             ours.set_read_timeout(Some(TIMEOUT))?;
             let mut dropped = [0];
             ours.read_exact(&mut dropped)?;
@@ -32,7 +32,7 @@ fn drops_in_a_child<T>(owned: T) -> Result<(bool, T), Box<dyn std::error::Error>
 }
 
 #[test]
-fn a_broker_that_is_dropped_in_a_forked_child_serves_on_in_the_parent() -> Outcome {
+fn a_broker_that_is_dropped_in_a_forked_child_runs_on_in_the_parent() -> Outcome {
     let path = std::env::temp_dir().join(format!("minibroker-forked-{}.sock", std::process::id()));
     let broker = Broker::builder().unix_socket(&path).start()?;
     let mut ann = Wire::connect(&broker)?;

@@ -1,4 +1,4 @@
-//! Looking back: the journal, its filters, what was published.
+//! The journal, its filters, and the published messages.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -9,7 +9,7 @@ use minibroker::{Broker, Ending, EventKind, Journal, Wakeup};
 use crate::Outcome;
 use crate::wire::Wire;
 
-/// What a panic says.
+/// The message of a panic.
 fn panic_of(test: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(test)).expect_err("it panics");
     let owned = panic.downcast_ref::<String>().cloned();
@@ -20,11 +20,11 @@ fn panic_of(test: impl FnOnce()) -> String {
 
 /// The lines without numbers and times.
 fn lines(journal: &Journal) -> Vec<String> {
-    let who = |event: &minibroker::Event| match &event.client {
+    let client = |event: &minibroker::Event| match &event.client {
         Some(client) => client.id.map_or("test".to_owned(), |id| format!("#{id}")),
         None => "broker".to_owned(),
     };
-    journal.iter().map(|event| format!("{} {}", who(event), event.kind)).collect()
+    journal.iter().map(|event| format!("{} {}", client(event), event.kind)).collect()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_chat_reads_as_it_happened() -> Outcome {
             "#2 => 1",
         ]
     );
-    let last = broker.journal().last().cloned().expect("it has gone");
+    let last = broker.journal().last().cloned().expect("it has disconnected");
     assert_eq!(last.kind, EventKind::Disconnected(Ending::Left));
     let numbers: Vec<u64> = broker.journal().iter().map(|event| event.number).collect();
     assert_eq!(numbers, (1..=16).collect::<Vec<u64>>());
@@ -76,7 +76,7 @@ fn a_line_has_number_time_client_and_event() -> Outcome {
     ann.ask("CLIENT SETNAME ann", "+OK\r\n")?;
     ann.ask("PING", "+PONG\r\n")?;
     let ping = broker.journal().of_command("ping");
-    let client = ping[0].client.clone().expect("somebody asked");
+    let client = ping[0].client.clone().expect("a client has sent it");
     assert_eq!((client.id, client.name.as_str()), (Some(1), "ann"));
     let line = ping[0].to_string();
     let (number, rest) = line.trim_start().split_once(' ').expect("there is more");
@@ -209,8 +209,8 @@ fn a_publisher_that_is_subscribed_gets_its_message_after_the_reply() -> Outcome 
     client.send("PUBLISH chat hello")?;
     broker.wait_for_published("chat", 1).blocking()?;
     broker.wait_until(|_| true).blocking()?;
-    let told = lines(&broker.journal().by_client(1));
-    let last: Vec<_> = told[told.len() - 4..].iter().map(String::as_str).collect();
+    let lines = lines(&broker.journal().by_client(1));
+    let last: Vec<_> = lines[lines.len() - 4..].iter().map(String::as_str).collect();
     assert_eq!(
         last,
         [
@@ -239,9 +239,12 @@ fn all_messages_of_a_channel_are_kept_with_publisher_and_receivers() -> Outcome 
     ann.ask("SPUBLISH chat three", ":0\r\n")?;
     ann.ask("SET mood good", "+OK\r\n")?;
     let published = broker.published("chat");
-    let told: Vec<_> =
+    let receivers: Vec<_> =
         published.iter().map(|message| (&*message.payload, message.receivers, message.shard)).collect();
-    assert_eq!(told, [(&b"one"[..], Some(2), false), (b"\xff\0", Some(2), false), (b"three", Some(0), true)]);
+    assert_eq!(
+        receivers,
+        [(&b"one"[..], Some(2), false), (b"\xff\0", Some(2), false), (b"three", Some(0), true)]
+    );
     let publishers: Vec<_> =
         published.iter().map(|message| message.client.as_ref().map(|client| client.id)).collect();
     assert_eq!(publishers, [Some(Some(3)), Some(None), Some(Some(3))]);
@@ -277,18 +280,18 @@ fn the_journal_keeps_to_its_limit_and_counts_what_it_drops() -> Outcome {
     broker.command(["PING"])?;
     let journal = broker.journal();
     assert!((100..600).contains(&journal.len()), "{}", journal.len());
-    // The message that is too long is one of those given up, in the middle of the others.
-    let told = journal.dropped() + journal.len() as u64;
-    assert_eq!(told, 3 * 1001 + 2);
+    // The message that is too long is dropped, in the middle of the others.
+    let recorded = journal.dropped() + journal.len() as u64;
+    assert_eq!(recorded, 3 * 1001 + 2);
     assert_eq!(lines(&journal)[journal.len() - 2..], ["test PING", "test => PONG"]);
     let published = broker.published("chat");
     assert_eq!(published.last().expect("some are kept").text(), "999");
     broker.wait_for_published("chat", published.len()).within(Duration::ZERO).blocking()?;
     let in_vain = broker.wait_for_published("chat", published.len() + 1).within(Duration::ZERO).blocking();
     assert_eq!(in_vain.unwrap_err().seen(), Some(published.len()));
-    let told = panic_of(|| broker.assert_no_message_lost());
-    assert!(told.starts_with("whether a message was lost is unknown"), "{told}");
-    assert!(told.contains("`journal_limit` of the builder makes it larger"), "{told}");
+    let text = panic_of(|| broker.assert_no_message_lost());
+    assert!(text.starts_with("whether a message was lost is unknown"), "{text}");
+    assert!(text.contains("`journal_limit` of the builder makes it larger"), "{text}");
     Ok(())
 }
 
@@ -304,8 +307,8 @@ fn a_broker_that_records_nothing_says_so() -> Outcome {
         &|| broker.print_journal_on_panic(),
     ];
     for ask in asks {
-        let told = panic_of(ask);
-        assert_eq!(told, "this broker records nothing: its builder was given `journal_limit(0)`");
+        let text = panic_of(ask);
+        assert_eq!(text, "this broker records nothing: its builder was given `journal_limit(0)`");
     }
     Ok(())
 }
@@ -325,9 +328,9 @@ fn a_test_that_panics_shows_what_happened_before() -> Outcome {
     let output = Command::new(std::env::current_exe()?)
         .args(["--exact", "journal::panics_with_a_journal", "--ignored", "--nocapture"])
         .output()?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    let told = told.split_once("the last events of the broker on 127.0.0.1:");
-    let (before, events) = told.expect("the events are told");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let parts = stderr.split_once("the last events of the broker on 127.0.0.1:");
+    let (before, events) = parts.expect("the events are printed");
     assert!(before.contains("as a failed assertion"), "{before}");
     assert!(events.contains(r#"the test  SET "mood" "good""#), "{events}");
     assert!(events.contains("the test  => OK"), "{events}");
@@ -362,9 +365,9 @@ fn a_wait_that_fails_shows_once_what_happened_before() -> Outcome {
             .args(["--exact", &format!("journal::{name}"), "--ignored", "--nocapture"])
             .output()?;
         assert!(!output.status.success(), "{name}");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(told.matches("the last events of the broker on 127.0.0.1:").count(), 1, "{told}");
-        assert_eq!(told.matches(r#"the test  SET "mood" "good""#).count(), 1, "{told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr.matches("the last events of the broker on 127.0.0.1:").count(), 1, "{stderr}");
+        assert_eq!(stderr.matches(r#"the test  SET "mood" "good""#).count(), 1, "{stderr}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a test does to connections: cuts them off, refuses new ones, does not read from them, does not write to them.
+//! How a test interferes with connections: it cuts them off, refuses new ones, and stops reading or writing.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ fn is_refused(broker: &Broker) -> bool {
     }
 }
 
-/// How connections have ended, and whose.
+/// The clients whose connections have ended, and how.
 fn endings(journal: &Journal) -> Vec<(u64, Ending)> {
     let ending = |event: &minibroker::Event| match &event.kind {
         EventKind::Disconnected(ending) => Some((event.client.as_ref()?.id?, *ending)),
@@ -30,28 +30,28 @@ fn endings(journal: &Journal) -> Vec<(u64, Ending)> {
     journal.iter().filter_map(ending).collect()
 }
 
-/// What the assertion that nothing was lost says if it fails.
-fn told_of_losses(broker: &Broker) -> Option<String> {
+/// The failure of the assertion that no message was lost.
+fn loss_report(broker: &Broker) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(|| broker.assert_no_message_lost())).err()?;
     panic.downcast_ref::<String>().cloned()
 }
 
-/// In the moment when it is woken others connect: the first sees that who was cut off has gone, and if the first does not
-/// come in its place the second does.
+/// When it is woken it opens two connections: the first shows that the client that was cut off is gone, and one of them
+/// gets its slot.
 struct Reconnect {
     address: std::net::SocketAddr,
-    came: Mutex<Vec<Wire>>,
+    connections: Mutex<Vec<Wire>>,
 }
 
 impl Wake for Reconnect {
     fn wake(self: Arc<Self>) {
-        let mut came = self.came.lock().expect("nobody panics");
-        while came.len() < 2 {
+        let mut connections = self.connections.lock().expect("no thread panics");
+        while connections.len() < 2 {
             let stream = TcpStream::connect(self.address).expect("the broker listens");
             stream.set_read_timeout(Some(TIMEOUT)).expect("it is not zero");
             let mut wire = Wire(stream);
             wire.ask("PING", "+PONG\r\n").expect("the broker answers");
-            came.push(wire);
+            connections.push(wire);
         }
     }
 }
@@ -62,15 +62,15 @@ fn a_client_that_connects_while_another_is_cut_off_stays() -> Outcome {
     let mut ann = Wire::connect(&broker)?;
     ann.ask("PING", "+PONG\r\n")?;
     let reconnect =
-        Arc::new(Reconnect { address: broker.addr().expect("it listens"), came: Mutex::default() });
-    let mut nobody = broker.wait_for_clients(0).into_future();
+        Arc::new(Reconnect { address: broker.addr().expect("it listens"), connections: Mutex::default() });
+    let mut no_clients = broker.wait_for_clients(0).into_future();
     let waker = Arc::clone(&reconnect).into();
-    assert!(nobody.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(no_clients.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     assert_eq!(broker.kill_clients(Filter::all()), 1);
     assert!(ann.is_cut());
-    let mut came = reconnect.came.lock().expect("nobody panics");
-    assert_eq!(came.len(), 2);
-    for wire in &mut *came {
+    let mut connections = reconnect.connections.lock().expect("no thread panics");
+    assert_eq!(connections.len(), 2);
+    for wire in &mut *connections {
         wire.ask("PING", "+PONG\r\n")?;
     }
     Ok(())
@@ -96,7 +96,7 @@ fn only_the_filtered_clients_are_cut_off_and_gone() -> Outcome {
     assert_eq!(broker.command(["PUBLISH", "chat", "hello"])?, 0);
     assert!(listener.is_cut());
     assert_eq!(broker.kill_clients(Filter::blocked_on("queue")), 1);
-    // At once, though the connection ends in its own time: nobody takes what comes now.
+    // This holds at once, though the connection ends a moment later: the element stays in the list.
     assert_eq!(broker.command(["RPUSH", "queue", "job"])?, 1);
     assert!(worker.is_cut());
     broker.wait_until(|state| state.clients() == 1).blocking()?;
@@ -149,7 +149,7 @@ async fn a_worker_that_is_cut_off_while_it_waits_comes_back_and_loses_no_job() -
     let worker = tokio::spawn(async move {
         loop {
             let mut connection = client.get_multiplexed_async_connection().await?;
-            // The client tells a lost connection in several ways, depending on what it is at.
+            // The client reports a lost connection in several ways, depending on what it is doing.
             if let Ok((_, job)) = connection.blpop::<_, (String, String)>("queue", 0.0).await {
                 return redis::RedisResult::Ok(job);
             }
@@ -285,7 +285,7 @@ fn requests_sent_while_a_client_is_not_read_run_afterwards_in_order() -> Outcome
     const PUSHES: usize = 20_000;
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
-    // A request of which one half was read.
+    // A request of which half was read.
     client.ask("PING", "+PONG\r\n")?;
     client.0.write_all(b"RPUSH que")?;
     client.0.flush()?;
@@ -299,7 +299,7 @@ fn requests_sent_while_a_client_is_not_read_run_afterwards_in_order() -> Outcome
         }
         Ok(())
     });
-    // Others are served, and nobody has handled anything of it.
+    // Others are served, and none of it has run.
     let mut other = Wire::connect(&broker)?;
     other.ask("LLEN queue", ":0\r\n")?;
     other.ask("PING", "+PONG\r\n")?;
@@ -340,7 +340,7 @@ fn a_client_that_is_not_read_cannot_write_when_the_buffers_are_full() -> Outcome
     client.subscribe("chat")?;
     let stall = broker.stop_reading(Filter::subscribed_to("chat"));
     client.0.set_nonblocking(true)?;
-    // Requests without an effect, until the system takes no more though the broker has had its turns.
+    // Requests without an effect, until the system accepts no more though the broker has had time to read.
     let request = "PING\r\n".repeat(10_000);
     let mut other = Wire::connect(&broker)?;
     let (mut sent, mut refused) = (0, 0);
@@ -353,11 +353,11 @@ fn a_client_that_is_not_read_cannot_write_when_the_buffers_are_full() -> Outcome
                 other.ask("PING", "+PONG\r\n")?;
             }
         }
-        // A hanging server takes what its buffers hold, and not more.
-        assert!(sent < 256 * 1024 * 1024, "somebody reads");
+        // A hanging server accepts only what its buffers hold.
+        assert!(sent < 256 * 1024 * 1024, "the broker reads");
     }
     client.0.set_nonblocking(false)?;
-    // What is published goes out as ever.
+    // Messages are still delivered.
     broker.command(["PUBLISH", "chat", "hello"])?;
     client.expect_message("chat", "hello")?;
     drop(stall);
@@ -405,14 +405,14 @@ fn a_client_that_is_not_read_or_written_to_can_be_cut_off() -> Outcome {
         assert!(client.is_cut());
         broker.wait_for_clients(0).blocking()?;
         let mut next = Wire::connect(&broker)?;
-        // It has taken the place of the other, and is none of the guards' business.
+        // It has the slot of the other, but the guards do not apply to it.
         next.ask("PING", "+PONG\r\n")?;
         drop((reading, writing));
         next.ask("PING", "+PONG\r\n")?;
         drop(next);
         broker.wait_for_clients(0).blocking()?;
     }
-    assert!(told_of_losses(&broker).is_some_and(|told| told.starts_with("3 messages were lost")));
+    assert!(loss_report(&broker).is_some_and(|report| report.starts_with("3 messages were lost")));
     Ok(())
 }
 
@@ -422,17 +422,17 @@ fn what_is_not_written_is_written_afterwards_in_order() -> Outcome {
     let broker = Broker::builder().journal_limit(256 * 1024 * 1024).start()?;
     let mut subscriber = Wire::connect(&broker)?;
     subscriber.subscribe("chat")?;
-    // More than the buffers of the system hold: one part is on its way already.
+    // More than the buffers of the system hold: a part is written already.
     let long = "x".repeat(LONG);
     broker.command(["PUBLISH", "chat", &long])?;
     let stall = broker.stop_writing(Filter::subscribed_to("chat"));
     for number in 0..100 {
         broker.command(["PUBLISH", "chat", &number.to_string()])?;
     }
-    // What it sends is handled, and its answers wait, too.
+    // Its requests run, and their answers wait too.
     subscriber.send("SUBSCRIBE done\r\nQUIT")?;
     broker.wait_for_subscribers("done", 1).blocking()?;
-    // However much it reads, nothing follows.
+    // It reads until nothing follows.
     subscriber.0.set_nonblocking(true)?;
     let mut other = Wire::connect(&broker)?;
     let (mut read, mut nothing) = (Vec::new(), 0);
@@ -510,7 +510,7 @@ fn quit_of_a_client_that_is_not_written_to_is_answered_afterwards() -> Outcome {
 
 #[test]
 fn a_subscriber_that_is_not_written_to_crosses_its_limit_at_the_byte() -> Outcome {
-    // The fixed buffer and four blocks: more than that is too much.
+    // The fixed buffer and four blocks: more exceeds the limit.
     const LIMIT: usize = 4 * 20 * 1024;
     let broker = Broker::builder().subscriber_output_limit(LIMIT).start()?;
     let mut slow = Wire::connect(&broker)?;
@@ -526,7 +526,7 @@ fn a_subscriber_that_is_not_written_to_crosses_its_limit_at_the_byte() -> Outcom
         quick.expect_message("chat", &text)?;
     }
     broker.assert_no_message_lost();
-    // With this one it is over.
+    // This one exceeds it.
     assert_eq!(broker.command(["PUBLISH", "chat", &text])?, 2);
     broker.wait_for_clients(1).blocking()?;
     broker.wait_until(|state| state.clients() == 1).blocking()?;
@@ -535,9 +535,9 @@ fn a_subscriber_that_is_not_written_to_crosses_its_limit_at_the_byte() -> Outcom
     assert_eq!(endings(&broker.journal()), [(1, Ending::OutputLimit)]);
     let info = broker.command(["INFO", "stats"])?.to_string();
     assert!(info.contains("client_output_buffer_limit_disconnections:1"), "{info}");
-    let told = told_of_losses(&broker).ok_or("something was lost")?;
-    assert!(told.starts_with(&format!("{} messages were lost", fit + 1)), "{told}");
-    assert!(told.contains("cut off by client-output-buffer-limit"), "{told}");
+    let report = loss_report(&broker).ok_or("no message was lost")?;
+    assert!(report.starts_with(&format!("{} messages were lost", fit + 1)), "{report}");
+    assert!(report.contains("cut off by client-output-buffer-limit"), "{report}");
     drop(stall);
     quick.ask("PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n")?;
     Ok(())
@@ -552,7 +552,7 @@ fn a_subscriber_that_is_over_its_soft_limit_for_too_long_is_cut_off() -> Outcome
     let mut chat = connection.as_pubsub();
     chat.subscribe("chat")?;
     let stall = broker.stop_writing(Filter::subscribed_to("chat"));
-    // Over the limit, but not for long: it is written to in time.
+    // Above the limit, but not for long: it is written to in time.
     broker.command(["PUBLISH", "chat", &"x".repeat(200_000)])?;
     drop(stall);
     assert_eq!(chat.get_message()?.get_payload_bytes().len(), 200_000);
@@ -574,7 +574,7 @@ fn a_client_that_drops_a_hanging_connection_is_served_on_another() -> Outcome {
     hanging.send_packed_command(&redis::cmd("RPUSH").arg("queue").arg("two").get_packed_command())?;
     let mut second = client.get_connection()?;
     let () = second.rpush("queue", "three")?;
-    // It closes what hangs; what it has sent there is handled all the same.
+    // It closes the hanging connection; the requests that it has sent there still run.
     drop(hanging);
     drop(stall);
     broker.wait_until(|state| state.length("queue") == 3 && state.clients() == 1).blocking()?;

@@ -21,7 +21,7 @@ use crate::wire::Wire;
 pub fn own_address() -> IpAddr {
     static GIVEN: AtomicU8 = AtomicU8::new(1);
     let given = GIVEN.fetch_add(1, Ordering::Relaxed);
-    // Elsewhere 127.0.0.1 is all there is.
+    // Other systems have only 127.0.0.1.
     if !cfg!(target_os = "linux") {
         return Ipv4Addr::LOCALHOST.into();
     }
@@ -54,19 +54,19 @@ async fn a_broker_serves_a_client_that_blocks_the_tests_runtime() -> Outcome {
 }
 
 #[test]
-fn many_brokers_live_side_by_side_and_share_nothing() {
+fn many_brokers_at_the_same_time_share_nothing() {
     const BROKERS: usize = 32;
-    let all_are_there = Barrier::new(BROKERS);
+    let all_started = Barrier::new(BROKERS);
     let ports = thread::scope(|scope| {
         let tests: Vec<_> = (0..BROKERS)
             .map(|number| {
-                let all_are_there = &all_are_there;
+                let all_started = &all_started;
                 scope.spawn(move || {
                     let broker = Broker::start().expect("it starts");
                     let mut connection = Wire::connect(&broker).expect("it listens");
-                    all_are_there.wait();
+                    all_started.wait();
                     connection.ask(&format!("SET key {number}"), "+OK\r\n").expect("it answers");
-                    all_are_there.wait();
+                    all_started.wait();
                     let kept = broker.command(["GET", "key"]).expect("it answers");
                     assert_eq!(kept, number.to_string().as_str());
                     assert_eq!(broker.command(["PUBLISH", "chat", "hello"]).expect("it answers"), 0);
@@ -86,13 +86,13 @@ fn a_dropped_broker_frees_its_port_at_once() -> Outcome {
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
     drop(broker);
-    // The connections that have just been cut do not hold it, neither from us ...
+    // The connections that have just been cut off do not keep the port from us ...
     let broker = Broker::builder().bind([addr.ip()]).port(addr.port()).start()?;
     assert_eq!(broker.addr().expect("it listens"), addr);
     let mut second = Wire::connect(&broker)?;
     second.ask("PING", "+PONG\r\n")?;
     drop(broker);
-    // ... nor from anybody else.
+    // ... or from others.
     TcpListener::bind(addr)?;
     Ok(())
 }
@@ -111,7 +111,7 @@ fn when_drop_returns_all_clients_are_cut_and_the_port_is_free() -> Outcome {
     let mut in_memory = broker.connect();
     drop(broker);
 
-    // In memory there is no network between: all tasks are gone already.
+    // In memory there is no network: all tasks have ended already.
     let mut bytes = [0];
     let mut read = ReadBuf::new(&mut bytes);
     let polled = Pin::new(&mut in_memory).poll_read(&mut Context::from_waker(Waker::noop()), &mut read);
@@ -140,7 +140,7 @@ fn what_was_published_before_the_drop_arrives() -> Outcome {
 }
 
 #[test]
-fn a_broker_goes_with_a_test_that_panics() -> Outcome {
+fn a_broker_ends_with_a_test_that_panics() -> Outcome {
     let ip = own_address();
     let mut addr = None;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -153,8 +153,8 @@ fn a_broker_goes_with_a_test_that_panics() -> Outcome {
     Ok(())
 }
 
-/// What starting a broker on a port that another has says.
-fn told_of_a_busy_port() -> Result<(), StartError> {
+/// The error of a broker on a port that another one has.
+fn check_error_of_a_busy_port() -> Result<(), StartError> {
     let broker = Broker::start()?;
     let failed = Broker::builder().port(broker.port()).start().expect_err("the port is taken");
     let StartError::Listen { address, source, .. } = &failed else { panic!("{failed}") };
@@ -165,19 +165,19 @@ fn told_of_a_busy_port() -> Result<(), StartError> {
         text.starts_with(&format!("cannot listen on {}: ", broker.addr().expect("it listens"))),
         "{text}"
     );
-    // The first is none the worse for it.
+    // The first still works.
     assert_eq!(broker.command(["PING"]).expect("it answers"), "PONG");
     Ok(())
 }
 
 #[test]
 fn a_busy_port_is_a_clear_error() -> Outcome {
-    Ok(told_of_a_busy_port()?)
+    Ok(check_error_of_a_busy_port()?)
 }
 
 #[tokio::test]
 async fn a_busy_port_is_a_clear_error_in_async_code() -> Outcome {
-    Ok(told_of_a_busy_port()?)
+    Ok(check_error_of_a_busy_port()?)
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_broker_may_be_used_by_many_threads_and_dropped_in_another() -> Outcome {
         })
         .collect();
     for thread in threads {
-        thread.join().expect("nobody panics")?;
+        thread.join().expect("no thread panics")?;
     }
     assert_eq!(broker.command(["GET", "count"])?, "4");
     Ok(())

@@ -7,8 +7,8 @@ use minibroker::Broker;
 use crate::Outcome;
 use crate::wire::Wire;
 
-/// What the assertion says if it fails.
-fn told_of_losses(broker: &Broker) -> Option<String> {
+/// The failure of the assertion that no message was lost.
+fn loss_report(broker: &Broker) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(|| broker.assert_no_message_lost())).err()?;
     panic.downcast_ref::<String>().cloned()
 }
@@ -62,10 +62,10 @@ fn a_reader_too_slow_for_its_messages_loses_them() -> Outcome {
     let mut publisher = Wire::connect(&broker)?;
     publisher.ask("PUBLISH chat hello", ":1\r\n")?;
     quick.expect_message("chat", "hello")?;
-    // Longer ones would have to be no inline requests.
+    // Inline requests cannot be longer.
     let long = "x".repeat(50_000);
     let mut sent = 0;
-    // Until the sockets and the outbox are full.
+    // Until the sockets and the output buffer are full.
     loop {
         publisher.send(&format!("PUBLISH news {long}"))?;
         if publisher.line()? == ":0" {
@@ -75,17 +75,17 @@ fn a_reader_too_slow_for_its_messages_loses_them() -> Outcome {
     }
     // Its connection ends a moment after it has been cut off.
     broker.wait_until(|state| state.clients() == 2).blocking()?;
-    let told = told_of_losses(&broker).expect("something was lost");
-    assert!(told.contains("lost\nlost:\n  #2 "), "{told}");
-    assert!(told.contains("(subscribed to channel \"news\"): \"xxxx"), "{told}");
-    assert!(told.contains("(50000 bytes) on \"news\""), "{told}");
+    let report = loss_report(&broker).expect("something was lost");
+    assert!(report.contains("lost\nlost:\n  #2 "), "{report}");
+    assert!(report.contains("(subscribed to channel \"news\"): \"xxxx"), "{report}");
+    assert!(report.contains("(50000 bytes) on \"news\""), "{report}");
     let ending = "was not written before the connection ended: cut off by client-output-buffer-limit";
-    assert!(told.contains(ending), "{told}");
-    assert!(!told.contains("#1"), "{told}");
-    // All others have arrived.
-    let shown = told.lines().filter(|line| line.starts_with("  #2")).count();
+    assert!(report.contains(ending), "{report}");
+    assert!(!report.contains("#1"), "{report}");
+    // All other messages have arrived.
+    let shown = report.lines().filter(|line| line.starts_with("  #2")).count();
     let more =
-        told.lines().find_map(|line| line.strip_prefix("  ... and ")?.strip_suffix(" more")?.parse().ok());
+        report.lines().find_map(|line| line.strip_prefix("  ... and ")?.strip_suffix(" more")?.parse().ok());
     let lost = shown + more.unwrap_or(0);
     let length = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$50000\r\n\r\n".len() + long.len();
     let arrived = slow.read_to_end() / length;
@@ -104,9 +104,12 @@ fn a_subscriber_that_is_killed_loses_what_was_not_written() -> Outcome {
     broker.command(["PUBLISH", "chat", &"x".repeat(20_000_000)])?;
     broker.command(["CLIENT", "KILL", "ID", "1"])?;
     broker.wait_for_clients(0).blocking()?;
-    let told = told_of_losses(&broker).expect("the second was lost");
-    assert!(told.starts_with("a message was lost\nlost:\n  #1 "), "{told}");
-    assert!(told.ends_with("was not written before the connection ended: cut off by the broker"), "{told}");
+    let report = loss_report(&broker).expect("the second was lost");
+    assert!(report.starts_with("a message was lost\nlost:\n  #1 "), "{report}");
+    assert!(
+        report.ends_with("was not written before the connection ended: cut off by the broker"),
+        "{report}"
+    );
     Ok(())
 }
 

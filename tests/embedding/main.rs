@@ -1,5 +1,5 @@
-//! What the author of a test does with a [`minibroker::Broker`]: starts it anywhere, connects by every way, waits
-//! for the moment, looks inside, lets it go; and what holds whoever is connected.
+//! The embedding API, [`minibroker::Broker`]: how it is started, connected to, waited for, inspected and dropped; and
+//! what holds for all clients of a broker.
 
 #[cfg(feature = "scripting")]
 mod busy_scripts;

@@ -15,7 +15,7 @@ async fn connect(broker: &Broker) -> redis::RedisResult<MultiplexedConnection> {
     let stream = broker.connect();
     let (give, given) = oneshot::channel();
     tokio::spawn(async move {
-        // The driver borrows it.
+        // The task owns the connection that the driver borrows.
         let info = RedisConnectionInfo::default();
         match MultiplexedConnection::new(&info, stream).await {
             Ok((mut connection, driver)) => {
@@ -27,7 +27,7 @@ async fn connect(broker: &Broker) -> redis::RedisResult<MultiplexedConnection> {
             Err(error) => drop(give.send(Err(error))),
         }
     });
-    given.await.expect("the task tells")
+    given.await.expect("the task sends it")
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_client_may_write_megabytes_before_it_reads_an_answer() -> Outcome {
 }
 
 #[tokio::test]
-async fn answers_may_be_far_longer_than_what_the_stream_holds() -> Outcome {
+async fn answers_may_be_far_longer_than_the_buffer_of_the_stream() -> Outcome {
     const LENGTH: usize = 100_000;
     const REQUESTS: usize = 200;
     let broker = Broker::start()?;
@@ -116,23 +116,23 @@ async fn a_stream_counts_as_a_client() -> Outcome {
     let mut answer = [0; 7];
     first.read_exact(&mut answer).await?;
     let mut second = broker.connect();
-    let mut told = String::new();
-    second.read_to_string(&mut told).await?;
-    assert_eq!(told, "-ERR max number of clients reached\r\n");
+    let mut error = String::new();
+    second.read_to_string(&mut error).await?;
+    assert_eq!(error, "-ERR max number of clients reached\r\n");
     Ok(())
 }
 
 #[test]
-fn a_stream_counts_from_the_moment_at_which_it_is_there() -> Outcome {
+fn a_stream_counts_as_a_client_from_its_creation() -> Outcome {
     let broker = Broker::start()?;
     let mut streams = Vec::new();
     for count in 1..=100 {
         streams.push(broker.connect());
         let clients = broker.command(["INFO", "clients"])?;
-        let told = clients
+        let listed = clients
             .as_str()
             .and_then(|text| text.lines().find_map(|line| line.strip_prefix("connected_clients:")));
-        assert_eq!(told, Some(count.to_string().as_str()));
+        assert_eq!(listed, Some(count.to_string().as_str()));
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ async fn all_commands_can_be_read_as_they_come() -> Outcome {
     while seen.len() < 3 {
         let command = commands.next().await.expect("the broker is there");
         assert_eq!((command.database, command.left_out), (0, 0));
-        // What the client sends when it connects is its own affair.
+        // The requests with which the client connects do not matter.
         if !command.name().eq_ignore_ascii_case("client") {
             seen.push((command.address.is_some(), command.arguments));
         }
@@ -192,7 +192,7 @@ async fn commands_that_are_not_read_are_kept_up_to_a_limit() -> Outcome {
         left_out += commands.next().await.expect("the broker is there").left_out;
         read += 1;
     }
-    // Now there is room.
+    // Now there is room again.
     broker.command(["ECHO", "last"])?;
     loop {
         let command = commands.next().await.expect("the broker is there");

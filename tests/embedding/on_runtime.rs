@@ -47,8 +47,8 @@ async fn where_time_is_paused_it_is_so_for_the_broker() -> Outcome {
     assert_eq!(broker.now(), before);
     sleep(HOUR).await;
     assert_eq!(broker.now(), before + HOUR);
-    // From outside of the runtime it is the same time.
-    let seen = std::thread::scope(|scope| scope.spawn(|| broker.now()).join().expect("nobody panics"));
+    // Outside of the runtime the time is the same.
+    let seen = std::thread::scope(|scope| scope.spawn(|| broker.now()).join().expect("no thread panics"));
     assert_eq!(seen, before + HOUR);
     broker.advance(HOUR);
     sleep(HOUR).await;
@@ -89,7 +89,7 @@ async fn a_broker_on_the_tests_runtime_listens_nowhere_and_serves_any_stream() -
 #[tokio::test]
 async fn a_stream_that_holds_back_what_is_written_is_flushed() -> Outcome {
     let broker = Broker::builder().start_on_this_runtime()?;
-    // As TLS does: what is written waits for a flush, which waits for room.
+    // As with TLS: what is written waits for a flush, which waits for room.
     let (mut client, server) = tokio::io::duplex(64);
     tokio::spawn(broker.serve_connection(tokio::io::BufStream::with_capacity(1024, 64 * 1024, server)));
     let text = "x".repeat(10_000);
@@ -135,9 +135,9 @@ async fn a_connection_that_has_ended_is_gone_though_its_future_is_held() -> Outc
     let mut serving = std::pin::pin!(broker.serve_connection(theirs));
     serving.as_mut().await;
     broker.wait_for_clients(0).within(Duration::ZERO).await?;
-    let mut heard = Vec::new();
-    ours.read_to_end(&mut heard).await?;
-    assert_eq!(heard, b"+OK\r\n");
+    let mut received = Vec::new();
+    ours.read_to_end(&mut received).await?;
+    assert_eq!(received, b"+OK\r\n");
     Ok(())
 }
 

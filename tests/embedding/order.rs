@@ -1,4 +1,4 @@
-//! What holds for all clients at once: one order of all events, and nobody in the way of others.
+//! What holds for all clients together: there is one order of all events, and no client delays another.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,11 +32,11 @@ fn two_subscribers_of_two_channels_see_one_order() -> Outcome {
                 (0..PUBLISHERS * MESSAGES).map(|_| message(&mut subscriber)).collect::<io::Result<Vec<_>>>()
             })
         });
-        reading.map(|reader| reader.join().expect("nobody panics"))
+        reading.map(|reader| reader.join().expect("no thread panics"))
     });
     let first = first?;
     assert_eq!(first, second?);
-    // And each publisher's own order is kept in it.
+    // The order of each publisher is kept in it.
     for publisher in 0..PUBLISHERS {
         let own = format!("{publisher}/");
         let numbers = first.iter().filter_map(|(_, text)| text.strip_prefix(&own));
@@ -78,7 +78,7 @@ fn a_confirmation_comes_before_any_message_and_after_the_last() -> Outcome {
                 Ok(())
             });
         }
-        // Ends the publishers however this ends.
+        // Ends the publishers even if this fails.
         let _ends = Ends(&over);
         let mut subscriber = Wire::connect(&broker)?;
         for _ in 0..TIMES {
@@ -95,7 +95,7 @@ fn a_confirmation_comes_before_any_message_and_after_the_last() -> Outcome {
                 }
                 subscriber.expect("message\r\n$4\r\nchat\r\n$5\r\nhello\r\n")?;
             }
-            // From here on nothing comes but the answer.
+            // From here on only the answer is received.
             subscriber.ask("PING", "+PONG\r\n")?;
         }
         Ok(())
@@ -133,7 +133,7 @@ fn matching_patterns_bring_a_message_in_the_order_of_subscription() -> Outcome {
         subscriber.expect(&push)?;
         subscriber.expect("$7\r\nroom:17\r\n$5\r\nhello\r\n")?;
     }
-    // Nothing else has come.
+    // Nothing else is received.
     subscriber.ask("PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n")?;
     Ok(())
 }
@@ -142,7 +142,7 @@ fn matching_patterns_bring_a_message_in_the_order_of_subscription() -> Outcome {
 fn a_subscriber_that_does_not_read_delays_no_other() -> Outcome {
     const MESSAGES: usize = 200;
     const LENGTH: usize = 100_000;
-    // 20 MB, far more than the sockets take and less than what cuts it off.
+    // 20 MB, far more than the sockets hold and less than the limit.
     let broker = Broker::start()?;
     let mut lazy = Wire::connect(&broker)?;
     lazy.subscribe("chat")?;
@@ -154,7 +154,7 @@ fn a_subscriber_that_does_not_read_delays_no_other() -> Outcome {
         publisher.ask(&format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nchat\r\n${LENGTH}\r\n{text}"), ":2\r\n")?;
         reader.expect_message("chat", &text)?;
     }
-    // Nothing is lost for the one who reads late.
+    // Nothing is lost for the subscriber that reads late.
     for _ in 0..MESSAGES {
         lazy.expect_message("chat", &text)?;
     }
@@ -162,15 +162,15 @@ fn a_subscriber_that_does_not_read_delays_no_other() -> Outcome {
 }
 
 #[test]
-fn a_worker_that_disconnects_while_it_waits_takes_nothing_with_it() -> Outcome {
+fn a_worker_that_disconnects_while_it_waits_takes_no_element() -> Outcome {
     let broker = Broker::start()?;
-    let mut gone = Wire::connect(&broker)?;
-    gone.send("BLPOP queue another_queue 0")?;
+    let mut disconnecting = Wire::connect(&broker)?;
+    disconnecting.send("BLPOP queue another_queue 0")?;
     broker.wait_for_blocked("queue", 1).blocking()?;
     let mut stays = Wire::connect(&broker)?;
     stays.send("BLPOP queue 0")?;
     broker.wait_for_blocked("queue", 2).blocking()?;
-    drop(gone);
+    drop(disconnecting);
     broker.wait_for_blocked("another_queue", 0).blocking()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("LPUSH queue first", ":1\r\n")?;
@@ -211,11 +211,11 @@ fn requests_that_follow_a_blocking_one_are_run_when_it_is_answered() -> Outcome 
 fn client_list_shows_how_many_bytes_wait_to_be_run() -> Outcome {
     let broker = Broker::start()?;
     let mut waiting = Wire::connect(&broker)?;
-    // Seen at once, and as they come later.
+    // Bytes that arrive with the command count, and those that arrive later.
     waiting.send("BLPOP queue 0\r\nPING")?;
     broker.wait_for_blocked("queue", 1).blocking()?;
     let mut other = Wire::connect(&broker)?;
-    let mut told = |bytes: usize| -> Outcome {
+    let mut shows = |bytes: usize| -> Outcome {
         loop {
             other.send("CLIENT LIST ID 1")?;
             other.line()?;
@@ -224,12 +224,12 @@ fn client_list_shows_how_many_bytes_wait_to_be_run() -> Outcome {
             }
         }
     };
-    told(6)?;
+    shows(6)?;
     waiting.send("PING")?;
-    told(12)?;
+    shows(12)?;
     broker.command(["RPUSH", "queue", "hello"])?;
     waiting.expect("*2\r\n$5\r\nqueue\r\n$5\r\nhello\r\n+PONG\r\n+PONG\r\n")?;
-    told(0)
+    shows(0)
 }
 
 #[test]

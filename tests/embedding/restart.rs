@@ -17,7 +17,7 @@ use crate::Outcome;
 use crate::lifetime::own_address;
 use crate::wire::Wire;
 
-/// True if the system says that nobody listens.
+/// True if the connection is refused.
 fn is_refused(broker: &Broker) -> bool {
     match TcpStream::connect(broker.addr().expect("it listens")) {
         Ok(_) => false,
@@ -33,7 +33,7 @@ fn has_ended(stream: &mut ClientStream) -> bool {
     matches!(polled, Poll::Ready(Ok(()))) && read.filled().is_empty()
 }
 
-/// A line of INFO.
+/// A field of INFO.
 fn info(broker: &Broker, name: &str) -> Result<String, Box<dyn std::error::Error>> {
     let text = broker.command(["INFO", "everything"])?.to_string();
     let start = text.find(&format!("{name}:")).ok_or("no such line")?;
@@ -96,7 +96,7 @@ async fn a_connection_manager_comes_back_after_a_restart() -> Outcome {
         }
         let length: i64 = loop {
             match manager.rpush("chat_queue", "more").await {
-                // The first command notices that the connection is gone, and the manager makes another.
+                // The first command finds that the connection is lost, and the manager opens another.
                 Err(error) if error.is_connection_dropped() || error.is_io_error() => {}
                 result => break result?,
             }
@@ -116,7 +116,7 @@ fn a_restarted_broker_has_its_data_or_has_lost_it() -> Outcome {
     let () = connection.pset_ex("typing", "ann", 1)?;
     let () = connection.set_ex("session", "ann", 100)?;
     broker.stop()?;
-    // Time goes on while it is stopped, and so does the test's own hand.
+    // Time passes while it is stopped, and the test can move it.
     broker.wait_until(|state| !state.exists("typing")).blocking()?;
     broker.command(["RPUSH", "chat_queue", "three"])?;
     broker.restart()?;
@@ -158,12 +158,12 @@ fn a_restart_resets_what_a_restart_of_redis_resets() -> Outcome {
     }
     assert!(info(&broker, "cmdstat_nosuch").is_err() && info(&broker, "cmdstat_debug|").is_err());
     assert_eq!(broker.command(["CONFIG", "GET", "timeout"])?.to_string(), r#"{"timeout": "0"}"#);
-    // The password of the start is right again, and nobody is paused.
+    // The password of the start is valid again, and no client is paused.
     let mut connection = client.get_connection()?;
     let () = connection.set("key", "x")?;
-    // Ids name one client in the whole journal.
+    // An id names one client in the whole journal.
     assert_eq!(redis::cmd("CLIENT").arg("ID").query::<u64>(&mut connection)?, 2);
-    // What expires does so by itself again.
+    // Keys expire by themselves again.
     let () = connection.pset_ex("typing", "ann", 1)?;
     broker.wait_until(|state| !state.exists("typing")).blocking()?;
     Ok(())
@@ -293,11 +293,11 @@ fn a_wait_continues_across_a_restart() -> Outcome {
 }
 
 #[test]
-fn fifty_brokers_that_restart_side_by_side_keep_their_ports() {
+fn fifty_brokers_that_restart_at_the_same_time_keep_their_ports() {
     const BROKERS: usize = 50;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Others take free ports all the time.
+        // Other programs take free ports all the time.
         let other = scope.spawn(|| {
             let mut ports = 0_usize;
             while !done.load(Ordering::Relaxed) {
@@ -334,7 +334,7 @@ fn fifty_brokers_that_restart_side_by_side_keep_their_ports() {
     });
 }
 
-/// That the system keeps a port that is asked for is Linux's way.
+/// Only Linux keeps a port in this way.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_port_of_a_stopped_broker_is_kept_until_it_is_dropped() -> Outcome {
@@ -396,15 +396,15 @@ fn a_unix_socket_refuses_and_works_again() -> Outcome {
 
 #[cfg(unix)]
 #[test]
-fn a_broker_that_cannot_listen_again_says_so_and_is_stopped() -> Outcome {
+fn a_broker_that_cannot_listen_again_is_an_error_and_stays_stopped() -> Outcome {
     let folder = crate::settings::unix_socket::Folder::new("taken")?;
     let path = folder.file("chat.sock");
     let broker = Broker::builder().unix_socket(&path).start()?;
     broker.stop()?;
     std::fs::remove_file(&path)?;
     std::fs::write(&path, "not a socket")?;
-    let told = broker.restart().unwrap_err().to_string();
-    assert!(told.starts_with(&format!("cannot listen on {}: ", path.display())), "{told}");
+    let error = broker.restart().unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot listen on {}: ", path.display())), "{error}");
     assert!(is_refused(&broker));
     std::fs::remove_file(&path)?;
     broker.restart()?;
@@ -423,9 +423,9 @@ fn a_client_that_connects_during_a_restart_is_refused_cut_or_served() -> Outcome
                     let mut served = 0_u32;
                     while !done.load(Ordering::Relaxed) {
                         let Ok(mut connection) = Wire::connect(&broker) else { continue };
-                        // Never anything else than its answer or the end.
-                        let asked = connection.send("PING");
-                        if let Ok(answer) = asked.and_then(|()| connection.line()) {
+                        // The client gets its answer or the end of the connection.
+                        let sent = connection.send("PING");
+                        if let Ok(answer) = sent.and_then(|()| connection.line()) {
                             assert_eq!(answer, "+PONG");
                             served += 1;
                         }
@@ -438,7 +438,7 @@ fn a_client_that_connects_during_a_restart_is_refused_cut_or_served() -> Outcome
             if round % 2 == 0 {
                 broker.stop()?;
             }
-            // Whoever was there has gone when it returns.
+            // All clients have disconnected when it returns.
             broker.restart()?;
             let _refusal = (round % 5 == 0).then(|| broker.refuse_connections());
             broker.kill_clients(Filter::all());

@@ -1,4 +1,4 @@
-//! Scripts where the author of a test looks on or interferes. What servers answer in a bad state was seen at Redis 8.0.6.
+//! Scripts, as the journal shows them and faults change them. What servers answer in a bad state was seen in Redis 8.0.6.
 
 use minibroker::{Broker, EventKind, Journal};
 
@@ -7,14 +7,14 @@ use crate::wire::Wire;
 
 const WRITES_TWICE: &str = "redis.call('set', 'a', 1) return redis.call('set', 'b', 2)";
 
-/// The lines without numbers and times, and who it was.
+/// The lines without numbers and times, with the client.
 fn lines(journal: &Journal) -> Vec<String> {
-    let who = |event: &minibroker::Event| match &event.client {
+    let client = |event: &minibroker::Event| match &event.client {
         Some(client) => client.id.map_or("test".to_owned(), |id| format!("#{id}")),
         None => "broker".to_owned(),
     };
     let events = journal.iter().filter(|event| !matches!(event.kind, EventKind::Connected));
-    events.map(|event| format!("{} {}", who(event), event.kind)).collect()
+    events.map(|event| format!("{} {}", client(event), event.kind)).collect()
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_server_without_memory_refuses_what_a_script_writes_first() -> Outcome {
         "EVAL \"return redis.pcall('set', 'a', 1)\" 0",
         "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
     )?;
-    // What a script has deleted or written before is not left half done.
+    // A script that has written before is not interrupted.
     client.ask("EVAL \"redis.call('del', 'a') return redis.call('set', 'a', 1)\" 0", "+OK\r\n")?;
     drop(fault);
     client.ask("GET a", "$1\r\n1\r\n")?;
@@ -140,7 +140,7 @@ fn a_replica_refuses_what_a_script_writes() -> Outcome {
     Ok(())
 }
 
-/// How a server in a bad state answers scripts with what they declare, as Redis 8.0.6 does.
+/// The answers of a server in a bad state to scripts and what they declare, as of Redis 8.0.6.
 fn answers_to_declared_scripts(broker: &Broker, refusal: &str, answers: &[(&str, &str)]) -> Outcome {
     let mut client = Wire::connect(broker)?;
     for (script, wanted) in answers {

@@ -1,4 +1,4 @@
-//! What a builder can set.
+//! The settings of a builder.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -28,7 +28,7 @@ fn a_client_without_the_password_is_refused() -> Outcome {
     client.ask("AUTH wrong", "-WRONGPASS invalid username-password pair or user is disabled.\r\n")?;
     client.ask("AUTH s3cret", "+OK\r\n")?;
     client.ask("PING", "+PONG\r\n")?;
-    // The test itself needs none.
+    // The test itself needs no password.
     assert_eq!(broker.command(["PING"])?, "PONG");
     Ok(())
 }
@@ -126,7 +126,7 @@ fn a_subscriber_that_does_not_read_is_cut_off_at_the_limit() -> Outcome {
     let mut busy = Wire::connect(&broker)?;
     busy.subscribe("chat")?;
     let message = "x".repeat(MESSAGE);
-    // What the sockets take does not count, so that it takes some more.
+    // The buffers of the sockets do not count towards the limit.
     while broker.command(["PUBLISH", "chat", &message])? == 2 {
         busy.expect_message("chat", &message)?;
     }
@@ -156,7 +156,7 @@ fn a_broker_on_all_addresses_is_reached_on_this_one() -> Outcome {
 
 #[test]
 fn an_address_of_another_machine_is_a_clear_error() {
-    // From the block that is for documents.
+    // From the block for documentation.
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let failed = Broker::builder().bind([elsewhere]).start().expect_err("it is not ours").to_string();
     assert!(failed.starts_with("cannot listen on 192.0.2.1:0: "), "{failed}");
@@ -187,7 +187,7 @@ pub mod unix_socket {
 
     impl Drop for Folder {
         fn drop(&mut self) {
-            // What is left of it is in the folder for temporary files.
+            // What cannot be removed stays in the folder for temporary files.
             let _ = fs::remove_dir_all(&self.0);
         }
     }
@@ -198,7 +198,7 @@ pub mod unix_socket {
     }
 
     #[test]
-    fn a_unix_socket_serves_beside_the_port_and_goes_with_the_broker() -> Outcome {
+    fn a_unix_socket_works_beside_the_port_and_ends_with_the_broker() -> Outcome {
         let folder = Folder::new("beside")?;
         let path = folder.file("chat.sock");
         let broker = Broker::builder().unix_socket(&path).start()?;
@@ -285,7 +285,7 @@ fn every_setting_that_config_set_takes_can_be_given_to_the_builder() -> Outcome 
             (Err(set), Err(StartError::Setting { reason, .. })) => {
                 assert!(set.message().ends_with(&reason), "{set}, {reason}");
             }
-            // That it is set to what it is.
+            // It is set to its value.
             (Ok(_), Err(_)) if name == "port" => {}
             (set, started) => panic!("{name}: {set:?}, {started:?}"),
         }

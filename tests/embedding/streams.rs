@@ -1,4 +1,4 @@
-//! Streams in memory run what is written to them at once, in the thread that writes.
+//! Streams in memory run requests at once, in the thread that writes them.
 
 use std::io;
 use std::pin::Pin;
@@ -47,7 +47,7 @@ impl Memory {
         self.put(format!("{line}\r\n").as_bytes())
     }
 
-    /// Reads what is there already, as far as there is room.
+    /// Reads what has arrived already, as far as there is room.
     fn take(&mut self, space: &mut [u8]) -> Poll<io::Result<usize>> {
         self.poll_take(&mut Context::from_waker(Waker::noop()), space)
     }
@@ -57,14 +57,14 @@ impl Memory {
         Pin::new(&mut self.0).poll_read(context, &mut buffer).map(|read| read.map(|()| buffer.filled().len()))
     }
 
-    /// What has to be there already.
+    /// Reads an answer that must have arrived already.
     fn has(&mut self, answer: &str) {
         let mut bytes = vec![0; answer.len() + 1];
         match self.take(&mut bytes) {
             Poll::Ready(Ok(count)) => {
                 assert_eq!(bytes[..count].escape_ascii().to_string(), answer.escape_debug().to_string());
             }
-            other => panic!("{answer:?} is not there: {other:?}"),
+            other => panic!("{answer:?} has not arrived: {other:?}"),
         }
     }
 
@@ -81,7 +81,7 @@ impl Memory {
                 Poll::Ready(read) => return read,
                 Poll::Pending => {
                     let left = until.saturating_duration_since(Instant::now());
-                    assert!(!left.is_zero(), "nothing came");
+                    assert!(!left.is_zero(), "nothing was received");
                     thread::park_timeout(left);
                 }
             }
@@ -99,7 +99,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Waits for what has to come next.
+    /// Waits for this answer.
     fn expect(&mut self, answer: &str) -> io::Result<()> {
         let mut bytes = vec![0; answer.len()];
         self.read_exact(&mut bytes)?;
@@ -135,9 +135,9 @@ fn requests_on_several_streams_run_in_the_order_they_are_written() -> Outcome {
     const REQUESTS: usize = 5000;
     let broker = Broker::start()?;
     let mut streams: Vec<_> = (0..7).map(|_| Memory::connect(&broker)).collect();
-    let mut order = numbers(1);
+    let mut next = numbers(1);
     for number in 0..REQUESTS {
-        streams[order() % 7].send(&format!("RPUSH log {number}"))?;
+        streams[next() % 7].send(&format!("RPUSH log {number}"))?;
         if number % 100 == 0 {
             assert_eq!(broker.command(["LLEN", "log"])?, i64::try_from(number + 1)?);
         }
@@ -149,7 +149,7 @@ fn requests_on_several_streams_run_in_the_order_they_are_written() -> Outcome {
     Ok(())
 }
 
-/// Numbers in no order that is easily seen.
+/// Pseudo-random numbers.
 fn numbers(seed: u64) -> impl FnMut() -> usize {
     let mut state = seed;
     move || {
@@ -159,7 +159,7 @@ fn numbers(seed: u64) -> impl FnMut() -> usize {
 }
 
 #[test]
-fn an_answer_and_a_message_are_there_when_the_write_returns() -> Outcome {
+fn an_answer_and_a_message_have_arrived_when_the_write_returns() -> Outcome {
     let broker = Broker::start()?;
     let (mut ann, mut bob) = (Memory::connect(&broker), Memory::connect(&broker));
     bob.send("SUBSCRIBE chat")?;
@@ -201,13 +201,13 @@ fn a_message_goes_from_a_stream_to_many_streams_and_sockets() -> Outcome {
 }
 
 #[test]
-fn streams_and_sockets_hand_work_to_each_other() -> Outcome {
+fn streams_and_sockets_exchange_jobs() -> Outcome {
     const JOBS: usize = 500;
     let broker = Broker::start()?;
     let (mut memory, mut socket) = (Memory::connect(&broker), Wire::connect(&broker)?);
     let mut second = Memory::connect(&broker);
     for _ in 0..JOBS {
-        // What follows the command that waits runs when it goes on, too.
+        // The request behind the command that waits runs too when the wait ends.
         memory.send("BLPOP jobs 0\r\nINCR done")?;
         memory.has_nothing();
         socket.ask("RPUSH jobs x", ":1\r\n")?;
@@ -255,7 +255,7 @@ fn many_threads_work_over_streams_at_the_same_time() -> Outcome {
                         stream.send(&format!("PUBLISH chat {thread}:{number}"))?;
                         other.send(&format!("BLPOP jobs{} 0", thread % 4))?;
                         stream.ask(&format!("RPUSH jobs{} x", thread % 4), "")?;
-                        // Whoever of the two threads was first.
+                        // Either of the two threads may be first.
                         let mut answer = [0; 22];
                         other.read_exact(&mut answer)?;
                         assert!(answer.starts_with(b"*2\r\n$5\r\njobs"), "{}", answer.escape_ascii());
@@ -281,8 +281,8 @@ fn many_threads_work_over_streams_at_the_same_time() -> Outcome {
                 text.split_once("*3\r\n").filter(|(_, rest)| rest.matches("\r\n").count() >= 6)
             {
                 assert_eq!(one, "");
-                let said = rest.split("\r\n").nth(5).unwrap_or_default();
-                let (thread, number) = said.split_once(':').ok_or("a message")?;
+                let text = rest.split("\r\n").nth(5).unwrap_or_default();
+                let (thread, number) = text.split_once(':').ok_or("a message")?;
                 let next = &mut next[thread.parse::<usize>()?];
                 assert_eq!(number.parse::<usize>()?, *next, "those of each in their order");
                 *next += 1;
@@ -337,7 +337,7 @@ fn a_request_may_come_in_pieces_and_many_requests_at_once() -> Outcome {
 }
 
 #[test]
-fn whose_stream_is_dropped_has_gone_at_once() -> Outcome {
+fn a_client_is_gone_at_once_when_its_stream_is_dropped() -> Outcome {
     let broker = Broker::start()?;
     let mut half = Memory::connect(&broker);
     half.put(b"SET k v\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nh")?;
@@ -357,7 +357,7 @@ fn whose_stream_is_dropped_has_gone_at_once() -> Outcome {
     assert_eq!(broker.command(["PUBLISH", "chat", "x"])?, 0);
     drop(idle);
     assert!(number_of_clients(&broker, 0));
-    // One that has asked for more than it reads, too.
+    // A client that has not read all of its answers is gone too.
     broker.command(["SET", "long", &"x".repeat(500_000)])?;
     let mut full = Memory::connect(&broker);
     full.send("GET long")?;
@@ -544,7 +544,7 @@ struct Writes(Mutex<Option<Memory>>);
 
 impl Wake for Writes {
     fn wake(self: Arc<Self>) {
-        if let Some(mut stream) = self.0.lock().expect("nobody panics").take() {
+        if let Some(mut stream) = self.0.lock().expect("no thread panics").take() {
             // It fails where the stream has ended.
             let _ = stream.send("INCR woken");
             drop(stream);
@@ -612,13 +612,13 @@ fn a_stream_is_written_to_and_dropped_by_the_task_it_wakes() -> Outcome {
             let mut bob = Memory::connect(&broker);
             bob.subscribe("chat")?;
             if is_full {
-                // Who goes on with the rest of this may be the one that wakes.
+                // The thread that runs the rest of this may be the one that wakes.
                 publish(&broker);
             }
             let woken = Arc::new(Writes(Mutex::new(Some(bob))));
             let waker = Waker::from(Arc::clone(&woken));
             let mut space = vec![0; 100_000];
-            if let Some(bob) = &mut *woken.0.lock().expect("nobody panics") {
+            if let Some(bob) = &mut *woken.0.lock().expect("no thread panics") {
                 while bob.poll_take(&mut Context::from_waker(&waker), &mut space).is_ready() {}
             }
             if let Some(broker) = act(broker) {
@@ -633,13 +633,13 @@ fn a_stream_is_written_to_and_dropped_by_the_task_it_wakes() -> Outcome {
 fn a_stream_that_a_predicate_writes_to_or_drops_blocks_no_task() -> Outcome {
     let broker = Broker::start()?;
     let mut stream = Memory::connect(&broker);
-    let mut asked = 0;
+    let mut evaluated = 0;
     let wait = broker.wait_until(move |_| {
-        asked += 1;
-        if asked == 1 {
+        evaluated += 1;
+        if evaluated == 1 {
             stream.send("INCR count").expect("there is room");
         }
-        asked == 2
+        evaluated == 2
     });
     wait.blocking()?;
     let mut other = Memory::connect(&broker);
@@ -650,7 +650,7 @@ fn a_stream_that_a_predicate_writes_to_or_drops_blocks_no_task() -> Outcome {
 }
 
 #[test]
-fn a_question_that_is_answered_at_once_or_panics_takes_its_stream_with_it() -> Outcome {
+fn a_predicate_that_is_true_at_once_or_panics_drops_its_stream() -> Outcome {
     let broker = Broker::start()?;
     let stream = broker.connect();
     let holds = |stream: &ClientStream| !format!("{stream:?}").is_empty();
@@ -666,10 +666,10 @@ fn a_question_that_is_answered_at_once_or_panics_takes_its_stream_with_it() -> O
 }
 
 #[tokio::test]
-async fn a_task_that_asks_without_end_lets_others_of_its_runtime_run() -> Outcome {
+async fn a_task_that_sends_without_end_does_not_starve_its_runtime() -> Outcome {
     let broker = Broker::start()?;
     let mut stream = broker.connect();
-    let (ran, asked) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+    let (ran, requests) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
     let other = tokio::spawn({
         let ran = Arc::clone(&ran);
         async move { ran.store(true, Ordering::Relaxed) }
@@ -678,7 +678,7 @@ async fn a_task_that_asks_without_end_lets_others_of_its_runtime_run() -> Outcom
     while !ran.load(Ordering::Relaxed) {
         stream.write_all(b"PING\r\n").await?;
         stream.read_exact(&mut answer).await?;
-        assert!(asked.fetch_add(1, Ordering::Relaxed) < 10_000, "it alone runs");
+        assert!(requests.fetch_add(1, Ordering::Relaxed) < 10_000, "no other task runs");
     }
     other.await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Waiting for the moment when somebody is there.
+//! Waits for a state of the broker.
 
 use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,9 +14,9 @@ use minibroker::{Broker, Value};
 use crate::Outcome;
 use crate::wire::Wire;
 
-/// A time that nothing takes.
+/// A timeout that is never reached.
 const NEVER: Duration = Duration::from_secs(3600);
-/// A time that is over before anybody comes.
+/// A timeout for what does not happen.
 const SHORT: Duration = Duration::from_millis(20);
 
 #[test]
@@ -30,7 +30,7 @@ fn a_wait_ends_when_the_subscribers_are_there() -> Outcome {
             client.subscribe("chat").expect("it answers");
             client
         });
-        waiting.join().expect("nobody panics")
+        waiting.join().expect("no thread panics")
     })?;
     Ok(())
 }
@@ -106,7 +106,7 @@ fn a_wait_that_times_out_says_what_it_saw_and_its_line() -> Outcome {
     let file = file!();
     let text = format!("waited 20ms for 2 subscribers of channel \"chat\", saw 1 (at {file}:{line}:23)");
     assert_eq!(error.to_string(), text);
-    // What `unwrap` and `?` show in a test.
+    // The text that `unwrap` and `?` show in a test.
     assert_eq!(format!("{error:?}"), text);
     for (wait, wanted) in [
         (broker.wait_for_pattern_subscribers("a*", 1), "for 1 subscriber of pattern \"a*\", saw 0"),
@@ -156,7 +156,7 @@ async fn a_blocking_wait_in_async_code_needs_no_other_task() -> Outcome {
     let broker = Broker::start()?;
     let addr = broker.addr().expect("it listens");
     let client = thread::spawn(move || redis::Client::open(format!("redis://{addr}"))?.get_connection());
-    let mut connection = client.join().expect("nobody panics")?;
+    let mut connection = client.join().expect("no thread panics")?;
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut chat = connection.as_pubsub();
@@ -195,7 +195,7 @@ fn a_wait_can_be_awaited_in_any_runtime() -> Outcome {
         let waiting = scope.spawn(|| block_on(broker.wait_for_subscribers("chat", 1).within(NEVER)));
         let mut subscriber = Wire::connect(&broker).expect("it listens");
         subscriber.subscribe("chat").expect("it answers");
-        waiting.join().expect("nobody panics")
+        waiting.join().expect("no thread panics")
     })?;
     Ok(())
 }
@@ -212,7 +212,7 @@ fn many_threads_wait_at_once_each_for_its_own() -> Outcome {
                     let own = format!("room:{count}");
                     broker.wait_for_subscribers("hall", count).within(NEVER).blocking()?;
                     broker.wait_for_subscribers(&own, 1).within(NEVER).blocking()?;
-                    // This one is in vain while others are not.
+                    // This wait times out while others do not.
                     assert!(broker.wait_for_blocked(&own, 1).within(SHORT).blocking().is_err());
                     Ok::<_, minibroker::WaitError>(())
                 })
@@ -225,7 +225,7 @@ fn many_threads_wait_at_once_each_for_its_own() -> Outcome {
             subscribers.push(subscriber);
         }
         for thread in waiting {
-            thread.join().expect("nobody panics")?;
+            thread.join().expect("no thread panics")?;
         }
         Ok(())
     })
@@ -239,7 +239,7 @@ fn messages_are_waited_for_from_any_publisher() -> Outcome {
         let waiting = scope.spawn(|| broker.wait_for_published("chat", 2).within(NEVER).blocking());
         let mut publisher = Wire::connect(&broker).expect("it listens");
         publisher.ask("PUBLISH chat two", ":0\r\n").expect("it answers");
-        waiting.join().expect("nobody panics")
+        waiting.join().expect("no thread panics")
     })?;
     broker.wait_for_published("nothing", 0).within(Duration::ZERO).blocking()?;
     let error = broker.wait_for_published("chta", 3).within(SHORT).blocking().unwrap_err().to_string();
@@ -288,12 +288,12 @@ async fn unacknowledged_entries_are_waited_for() -> Outcome {
 fn any_state_can_be_waited_for() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
-    let asked = Arc::new(AtomicUsize::new(0));
+    let evaluated = Arc::new(AtomicUsize::new(0));
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
-            let asked = Arc::clone(&asked);
+            let evaluated = Arc::clone(&evaluated);
             let wait = broker.wait_until(move |state| {
-                asked.fetch_add(1, Ordering::Relaxed);
+                evaluated.fetch_add(1, Ordering::Relaxed);
                 state.length("history") == 3
             });
             wait.within(NEVER).blocking()
@@ -301,15 +301,15 @@ fn any_state_can_be_waited_for() -> Outcome {
         for number in 1..=3 {
             client.ask("RPUSH history hello", &format!(":{number}\r\n")).expect("it answers");
         }
-        waiting.join().expect("nobody panics")
+        waiting.join().expect("no thread panics")
     })?;
-    // When nothing changes nobody asks.
-    assert!((1..=8).contains(&asked.load(Ordering::Relaxed)));
+    // While nothing changes the predicate is not evaluated.
+    assert!((1..=8).contains(&evaluated.load(Ordering::Relaxed)));
     Ok(())
 }
 
 #[test]
-fn a_state_answers_questions_about_all_there_is() -> Outcome {
+fn a_state_has_keys_values_clients_and_subscriptions() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("CLIENT SETNAME ann", "+OK\r\n")?;
@@ -366,7 +366,7 @@ fn a_state_answers_questions_about_all_there_is() -> Outcome {
     Ok(())
 }
 
-/// What a wait panics with.
+/// The message of the panic of a wait.
 fn panic_of(wait: impl FnOnce() -> Result<(), minibroker::WaitError>) -> String {
     let panic = catch_unwind(AssertUnwindSafe(wait)).expect_err("it panics");
     let text = panic.downcast_ref::<String>().cloned();
@@ -375,7 +375,7 @@ fn panic_of(wait: impl FnOnce() -> Result<(), minibroker::WaitError>) -> String 
 }
 
 #[test]
-fn a_question_that_panics_fails_its_own_wait_only() -> Outcome {
+fn a_predicate_that_panics_fails_its_own_wait_only() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     let wait = || {
@@ -384,30 +384,30 @@ fn a_question_that_panics_fails_its_own_wait_only() -> Outcome {
             false
         })
     };
-    let told = thread::scope(|scope| -> std::io::Result<_> {
-        let asked = Arc::new(Barrier::new(2));
+    let text = thread::scope(|scope| -> std::io::Result<_> {
+        let evaluated = Arc::new(Barrier::new(2));
         let other = scope.spawn(|| broker.wait_for_published("chat", 1).within(NEVER).blocking());
         let waiting = scope.spawn({
-            let asked = Arc::clone(&asked);
+            let evaluated = Arc::clone(&evaluated);
             move || {
-                asked.wait();
+                evaluated.wait();
                 panic_of(|| wait().within(NEVER).blocking())
             }
         });
-        asked.wait();
+        evaluated.wait();
         client.ask("SET mood good", "+OK\r\n")?;
-        let told = waiting.join().expect("nobody panics");
+        let text = waiting.join().expect("no thread panics");
         client.ask("PUBLISH chat hello", ":0\r\n")?;
-        assert_eq!(other.join().expect("nobody panics"), Ok(()));
-        Ok(told)
+        assert_eq!(other.join().expect("no thread panics"), Ok(()));
+        Ok(text)
     })?;
-    assert_eq!(told, "there is a mood");
+    assert_eq!(text, "there is a mood");
     assert_eq!(panic_of(|| wait().blocking()), "there is a mood");
     Ok(())
 }
 
 #[test]
-fn a_question_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outcome {
+fn a_predicate_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outcome {
     let broker = Arc::new(Broker::start()?);
     let uses: [fn(&Broker); 3] = [
         |broker| drop(broker.command(["PING"])),
@@ -420,8 +420,8 @@ fn a_question_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outc
             use_it(&same);
             true
         });
-        let told = panic_of(|| wait.blocking());
-        assert!(told.starts_with("the predicate of `wait_until` has used the broker"), "{told}");
+        let text = panic_of(|| wait.blocking());
+        assert!(text.starts_with("the predicate of `wait_until` has used the broker"), "{text}");
     }
     assert_eq!(broker.command(["PING"])?, "PONG");
     Ok(())
@@ -429,7 +429,7 @@ fn a_question_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outc
 
 #[test]
 fn a_completed_wait_may_use_the_broker_at_once() -> Outcome {
-    /// Wakes by doing at once what its task would do: using the broker.
+    /// Uses the broker at once when it is woken, as its task would.
     struct Eager(Arc<Broker>, AtomicUsize);
     impl Wake for Eager {
         fn wake(self: Arc<Self>) {
@@ -468,7 +468,7 @@ async fn a_blocking_wait_that_keeps_its_own_runtime_from_running_says_so() -> Ou
 }
 
 #[tokio::test]
-async fn a_blocking_wait_in_a_thread_of_its_own_blames_no_runtime() -> Outcome {
+async fn the_error_of_a_blocking_wait_in_its_own_thread_names_no_runtime() -> Outcome {
     let broker = Arc::new(Broker::start()?);
     let waits = Arc::clone(&broker);
     // The wait is much longer than it takes the idle runtime to run a task.

@@ -1,4 +1,4 @@
-//! A client that shows every byte: it types lines and says what has to come back.
+//! A client that shows every byte: it sends lines and compares what it receives.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use minibroker::Broker;
 
-/// How long anybody waits for anything before the test fails: far longer than it takes on a busy machine.
+/// A timeout far longer than anything takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection.
@@ -21,12 +21,12 @@ impl Wire {
         Ok(Self(stream))
     }
 
-    /// Types a line.
+    /// Sends a line.
     pub fn send(&mut self, line: &str) -> io::Result<()> {
         self.0.write_all(format!("{line}\r\n").as_bytes())
     }
 
-    /// Reads what has to come next.
+    /// Reads the expected bytes.
     pub fn expect(&mut self, answer: &str) -> io::Result<()> {
         let mut read = vec![0; answer.len()];
         self.0.read_exact(&mut read)?;
@@ -34,7 +34,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Types a line and reads what has to come next.
+    /// Sends a line and reads the expected answer.
     pub fn ask(&mut self, line: &str, answer: &str) -> io::Result<()> {
         self.send(line)?;
         self.expect(answer)
@@ -51,18 +51,18 @@ impl Wire {
         self.ask(&format!("SUBSCRIBE {channel}"), &confirmation)
     }
 
-    /// True if the connection has been cut: nothing comes any more. What comes before is an error of the test.
+    /// True if the connection has been cut off. Any byte before that is an error of the test.
     pub fn is_cut(&mut self) -> bool {
         match self.0.read(&mut [0]) {
             Ok(read) => read == 0,
-            // The broker was cut off in the middle of what we sent.
+            // The connection was cut off in the middle of what we sent.
             Err(error) => {
                 matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
             }
         }
     }
 
-    /// Reads until the connection is cut, and returns how many bytes came.
+    /// Reads until the connection is cut off, and returns the number of bytes.
     pub fn read_to_end(&mut self) -> usize {
         let mut buffer = vec![0; 64 * 1024];
         let mut total = 0;
@@ -72,14 +72,14 @@ impl Wire {
         total
     }
 
-    /// Types a line and reads one.
+    /// Sends a line and reads one.
     #[cfg(feature = "scripting")]
     pub fn line_of(&mut self, line: &str) -> io::Result<String> {
         self.send(line)?;
         self.line()
     }
 
-    /// A line of what comes.
+    /// Reads a line.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {

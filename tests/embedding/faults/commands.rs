@@ -1,4 +1,4 @@
-//! Faults that strike commands.
+//! Faults on commands.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use minibroker::{Broker, Ending, EventKind};
 use crate::Outcome;
 use crate::wire::Wire;
 
-/// What the journal says of faults, without numbers and times.
-fn strikes(broker: &Broker) -> Vec<String> {
+/// The events of faults in the journal, without numbers and times.
+fn hits(broker: &Broker) -> Vec<String> {
     let events = broker.journal().filter(|event| matches!(event.kind, EventKind::FaultStruck(_)));
     events.iter().map(|event| event.kind.to_string()).collect()
 }
 
-/// How the connections ended that have ended.
+/// How connections have ended.
 fn endings(broker: &Broker) -> Vec<Ending> {
     let journal = broker.journal();
     let ending =
@@ -33,14 +33,14 @@ fn a_command_that_is_cut_off_does_not_run_and_earlier_replies_arrive() -> Outcom
     assert!(worker.is_cut());
     assert_eq!(broker.command(["LRANGE", "q", "0", "-1"])?.to_string(), r#"["two"]"#);
     assert_eq!(fault.hits(), 1);
-    assert_eq!(strikes(&broker), ["is hit by a fault: BLPOP, the 2nd time: disconnect"]);
+    assert_eq!(hits(&broker), ["is hit by a fault: BLPOP, the 2nd time: disconnect"]);
     broker.wait_for_clients(0).blocking()?;
     assert_eq!(endings(&broker), [Ending::Fault]);
     Ok(())
 }
 
 #[test]
-fn a_client_that_is_cut_off_is_subscribed_to_nothing_from_then_on() -> Outcome {
+fn a_client_that_is_cut_off_is_subscribed_to_nothing_any_more() -> Outcome {
     let broker = Broker::start()?;
     let mut listener = Wire::connect(&broker)?;
     listener.subscribe("chat")?;
@@ -93,7 +93,7 @@ fn an_error_in_a_transaction_aborts_it() -> Outcome {
 }
 
 #[test]
-fn a_fault_strikes_what_all_its_scopes_say() -> Outcome {
+fn a_fault_hits_what_matches_all_its_scopes() -> Outcome {
     let broker = Broker::start()?;
     let mut worker = Wire::connect(&broker)?;
     let mut other = Wire::connect(&broker)?;
@@ -155,8 +155,8 @@ fn a_subcommand_is_named_by_two_words_and_a_container_is_all_of_them() -> Outcom
 fn a_fault_on_an_unknown_command_panics_at_the_callers_line() -> Outcome {
     let broker = Broker::start()?;
     let panic = catch_unwind(AssertUnwindSafe(|| broker.faults().on_command("BLPOPP").disconnect()));
-    let told = panic.err().and_then(|panic| panic.downcast_ref::<String>().cloned());
-    assert_eq!(told.as_deref(), Some("`on_command(\"BLPOPP\")`: no such command"));
+    let text = panic.err().and_then(|panic| panic.downcast_ref::<String>().cloned());
+    assert_eq!(text.as_deref(), Some("`on_command(\"BLPOPP\")`: no such command"));
     Ok(())
 }
 
@@ -174,7 +174,7 @@ fn every_third_command_is_hit() -> Outcome {
 
 #[test]
 fn hits_with_a_probability_follow_from_the_seed() -> Outcome {
-    let struck = || -> Result<(Vec<String>, String), Box<dyn std::error::Error>> {
+    let run = || -> Result<(Vec<String>, String), Box<dyn std::error::Error>> {
         let broker = Broker::builder().seed(7).start()?;
         let mut client = Wire::connect(&broker)?;
         broker.faults().on_command("PING").with_probability(0.5).error("ERR no").keep();
@@ -186,10 +186,10 @@ fn hits_with_a_probability_follow_from_the_seed() -> Outcome {
         broker.command(["SADD", "s", "1", "2", "3", "4", "5", "6", "7", "8"])?;
         Ok((answers, broker.command(["SRANDMEMBER", "s", "-9"])?.to_string()))
     };
-    let (first, chosen) = struck()?;
-    assert_eq!(struck()?, (first.clone(), chosen.clone()));
+    let (first, chosen) = run()?;
+    assert_eq!(run()?, (first.clone(), chosen.clone()));
     assert!(first.contains(&"+PONG".to_owned()) && first.contains(&"-ERR no".to_owned()), "{first:?}");
-    // The commands choose as if there were no faults.
+    // The random choices of commands are those without faults.
     let broker = Broker::builder().seed(7).start()?;
     broker.command(["SADD", "s", "1", "2", "3", "4", "5", "6", "7", "8"])?;
     assert_eq!(broker.command(["SRANDMEMBER", "s", "-9"])?.to_string(), chosen);
@@ -227,7 +227,7 @@ fn a_fault_may_outlive_its_broker() -> Outcome {
 fn a_wait_for_a_fault_that_times_out_names_the_fault() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("GET").disconnect();
-    let told = || {
+    let error = || {
         let in_vain = broker.wait_for_fault(&fault, 1).within(Duration::from_millis(1)).blocking();
         in_vain.unwrap_err().to_string()
     };
@@ -235,14 +235,14 @@ fn a_wait_for_a_fault_that_times_out_names_the_fault() -> Outcome {
         let begin = format!("waited 1ms for 1 hit of the fault `GET: disconnect`, saw {seen} (at ");
         assert!(text.starts_with(&begin), "{text}");
     };
-    // What the test itself does is never struck.
+    // Commands of the test itself are never hit.
     broker.command(["GET", "mood"])?;
-    begins(&told(), "0 (no client has sent a command since)");
+    begins(&error(), "0 (no client has sent a command since)");
     let mut ann = Wire::connect(&broker)?;
     ann.ask("incrby visits 2", ":2\r\n")?;
     ann.ask("INCRBY visits 1", ":3\r\n")?;
     ann.ask("PING", "+PONG\r\n")?;
-    begins(&told(), "0 (commands since: INCRBY 2, PING 1)");
+    begins(&error(), "0 (commands since: INCRBY 2, PING 1)");
     Ok(())
 }
 
@@ -260,7 +260,7 @@ fn a_command_that_is_delayed_holds_up_its_own_client_only() -> Outcome {
     quick.ask("GET a", "$5\r\nquick\r\n")?;
     slow.expect("+OK\r\n$4\r\nslow\r\n+OK\r\n")?;
     assert!(started.elapsed() >= delay);
-    assert_eq!(strikes(&broker), ["is hit by a fault: SET, once: delay of 50ms"]);
+    assert_eq!(hits(&broker), ["is hit by a fault: SET, once: delay of 50ms"]);
     let woken = broker.journal().by_client(1).filter(|event| matches!(event.kind, EventKind::Unblocked(_)));
     assert_eq!(woken[0].kind.to_string(), "continues after the delay by a fault");
     Ok(())
@@ -320,7 +320,7 @@ fn a_command_may_be_delayed_and_then_cut_off() -> Outcome {
 fn a_delayed_command_waits_for_a_pause_that_has_begun_meanwhile() -> Outcome {
     let broker = Broker::start()?;
     let hold = broker.faults().on_command("SET").delay(Duration::MAX);
-    // Neither the delay nor the pause makes it another command.
+    // It counts once, in spite of the delay and the pause.
     let _second = broker.faults().on_command("SET").nth(2).error("ERR no");
     let mut client = Wire::connect(&broker)?;
     client.send("SET a 1")?;
@@ -406,12 +406,12 @@ fn a_command_whose_reply_is_lost_has_run() -> Outcome {
     client.expect(":1\r\n")?;
     assert!(client.is_cut());
     assert_eq!(broker.command(["GET", "a"])?, "2");
-    assert_eq!(strikes(&broker), ["is hit by a fault: INCR, the 2nd time: disconnect in place of the reply"]);
+    assert_eq!(hits(&broker), ["is hit by a fault: INCR, the 2nd time: disconnect in place of the reply"]);
     Ok(())
 }
 
 #[test]
-fn a_worker_may_die_between_blpop_and_its_work() -> Outcome {
+fn a_worker_may_be_cut_off_between_blpop_and_its_work() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("BLPOP").disconnect_after();
     let mut worker = Wire::connect(&broker)?;
@@ -496,7 +496,7 @@ async fn an_async_client_gets_an_error_when_its_connection_is_gone() -> Outcome 
         redis::cmd("LPUSH").arg("q").arg("job").query_async(&mut connection).await;
     assert!(lost.unwrap_err().is_connection_dropped());
     broker.wait_for_fault(&fault, 1).await?;
-    // Whoever repeats what may have run does it twice.
+    // A client that repeats what may have run does it twice.
     let mut connection = client.get_multiplexed_async_connection().await?;
     let length: i64 = redis::cmd("LPUSH").arg("q").arg("job").query_async(&mut connection).await?;
     assert_eq!(length, 2);

@@ -1,4 +1,4 @@
-//! Faults that strike messages on their way to subscribers.
+//! Faults on messages on their way to subscribers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use minibroker::{Broker, EventKind};
 use crate::Outcome;
 use crate::wire::Wire;
 
-/// What the assertion says of lost messages, without its heading.
+/// The lost messages that the assertion lists, without its heading.
 fn lost(broker: &Broker) -> String {
     let panic = catch_unwind(AssertUnwindSafe(|| broker.assert_no_message_lost())).err();
-    let told = panic.and_then(|panic| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    told.split_once("lost:\n").map(|(_, lines)| lines.to_owned()).unwrap_or_default()
+    let text = panic.and_then(|panic| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    text.split_once("lost:\n").map(|(_, lines)| lines.to_owned()).unwrap_or_default()
 }
 
 fn subscriber(broker: &Broker, name: &str) -> Result<Wire, Box<dyn std::error::Error>> {
@@ -34,9 +34,9 @@ fn a_message_that_is_dropped_is_counted_and_lost() -> Outcome {
     ann.expect_message("chat", "one")?;
     ann.expect_message("chat", "three")?;
     assert_eq!(fault.hits(), 1);
-    let told = lost(&broker);
-    assert!(told.contains(r#"(subscribed to channel "chat"): "two" on "chat""#), "{told}");
-    assert!(told.ends_with("was dropped by a fault"), "{told}");
+    let text = lost(&broker);
+    assert!(text.contains(r#"(subscribed to channel "chat"): "two" on "chat""#), "{text}");
+    assert!(text.ends_with("was dropped by a fault"), "{text}");
     let journal = broker
         .journal()
         .by_client("ann")
@@ -63,8 +63,8 @@ fn a_duplicated_message_is_reported() -> Outcome {
         ann.expect_message("chat", message)?;
     }
     assert_eq!(fault.hits(), 1);
-    let told = lost(&broker);
-    assert!(told.contains("\"one\" on \"chat\"") && told.ends_with("was sent more than once"), "{told}");
+    let text = lost(&broker);
+    assert!(text.contains("\"one\" on \"chat\"") && text.ends_with("was sent more than once"), "{text}");
     Ok(())
 }
 
@@ -96,9 +96,9 @@ fn a_message_that_is_delayed_is_overtaken_by_others() -> Outcome {
     broker.assert_no_message_lost();
     drop(hold);
     ann.expect_message("chat", "first")?;
-    let told = lost(&broker);
-    assert!(told.contains(r#""first" on "chat" (event"#), "{told}");
-    assert!(told.contains(r#"was sent behind "second" on "chat""#), "{told}");
+    let text = lost(&broker);
+    assert!(text.contains(r#""first" on "chat" (event"#), "{text}");
+    assert!(text.contains(r#"was sent behind "second" on "chat""#), "{text}");
     Ok(())
 }
 
@@ -126,9 +126,9 @@ fn a_message_on_the_way_is_lost_with_the_connection() -> Outcome {
     broker.command(["PUBLISH", "chat", "hello"])?;
     drop(ann);
     broker.wait_for_clients(0).blocking()?;
-    let told = lost(&broker);
-    assert!(told.ends_with("was not written before the connection ended: the client left"), "{told}");
-    // Nor does it go to another client in the same place.
+    let text = lost(&broker);
+    assert!(text.ends_with("was not written before the connection ended: the client left"), "{text}");
+    // It does not go to another client in the same slot either.
     let mut bob = subscriber(&broker, "bob")?;
     drop(hold);
     broker.command(["PUBLISH", "chat", "for bob"])?;
@@ -145,10 +145,10 @@ fn a_message_on_the_way_is_dropped_by_an_unsubscribe_and_counts_as_lost() -> Out
     ann.ask("UNSUBSCRIBE", "*3\r\n$11\r\nunsubscribe\r\n$4\r\nchat\r\n:0\r\n")?;
     drop(hold);
     ann.ask("PING", "+PONG\r\n")?;
-    let told = lost(&broker);
+    let text = lost(&broker);
     assert!(
-        told.contains(r#""hello" on "chat" (event"#) && told.ends_with("was dropped by a fault"),
-        "{told}"
+        text.contains(r#""hello" on "chat" (event"#) && text.ends_with("was dropped by a fault"),
+        "{text}"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Faults on purpose: what they strike, when, and what a client sees of it.
+//! Faults: what they hit, when, and what a client receives.
 
 mod commands;
 mod messages;

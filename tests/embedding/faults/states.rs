@@ -1,4 +1,4 @@
-//! Servers in a bad state. What is expected here was seen at Redis 8.0.6 in that state.
+//! Servers in a bad state. What is expected here was seen in Redis 8.0.6 in that state.
 
 use minibroker::Broker;
 
@@ -59,7 +59,7 @@ fn what_was_queued_before_a_state_began_is_refused_by_exec() -> Outcome {
         };
         client.ask("EXEC", &because(text))?;
     }
-    // What only reads is not refused where only writing is.
+    // Reads are not refused where only writes are.
     let mut client = Wire::connect(&broker)?;
     client.ask("MULTI", "+OK\r\n")?;
     client.ask("GET a", "+QUEUED\r\n")?;
@@ -103,7 +103,7 @@ fn a_server_without_memory_takes_nothing_more() -> Outcome {
 }
 
 #[test]
-fn a_server_that_asks_for_a_password_lets_a_client_say_hello_and_go() -> Outcome {
+fn a_server_that_requires_a_password_allows_hello_and_quit() -> Outcome {
     let broker = Broker::start()?;
     let mut client = Wire::connect(&broker)?;
     let _fault = broker.faults().no_auth();
@@ -133,7 +133,7 @@ fn a_server_that_runs_a_script_answers_very_little() -> Outcome {
     client.ask("MULTI", "+OK\r\n")?;
     client.ask("GET a", BUSY)?;
     client.ask("EXEC", &format!("-EXECABORT Transaction discarded because of: {}", &BUSY[1..]))?;
-    // Whoever listens is told first that it may not.
+    // A subscriber gets the error of the subscribed mode first.
     listener.ask("PING", BUSY)?;
     listener.send("GET a")?;
     assert!(listener.line()?.starts_with("-ERR Can't execute 'get': only"));
@@ -146,7 +146,7 @@ fn a_state_may_be_that_of_one_client_and_one_key_only() -> Outcome {
     let mut client = Wire::connect(&broker)?;
     let fault = broker.faults().on_key("session:*").on_client(1).nth(2).read_only();
     client.ask("SET session:1 x", "+OK\r\n")?;
-    // Not refused by such a server, and so not counted.
+    // It is not refused by such a server, and so not counted.
     client.ask("GET session:1", "$1\r\nx\r\n")?;
     client.ask("SET profile:1 x", "+OK\r\n")?;
     client.ask("SET session:1 x", READONLY)?;
