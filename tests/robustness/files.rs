@@ -72,7 +72,7 @@ fn clients_without_a_free_file_get_an_error_and_others_are_served() {
     // When a client has disconnected another is served.
     let mut last = served.pop().unwrap();
     assert_eq!(ask(&mut last, "QUIT"), "+OK\r\n");
-    assert_eq!(gone.read(&mut [0]).unwrap(), 0);
+    assert_eq!(last.read(&mut [0]).unwrap(), 0);
     assert_eq!(ask(&mut connect(port), "PING"), "+PONG\r\n");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
