@@ -281,8 +281,8 @@ fn many_threads_work_over_streams_at_the_same_time() -> Outcome {
                 text.split_once("*3\r\n").filter(|(_, rest)| rest.matches("\r\n").count() >= 6)
             {
                 assert_eq!(one, "");
-                let text = rest.split("\r\n").nth(5).unwrap_or_default();
-                let (thread, number) = text.split_once(':').ok_or("a message")?;
+                let payload = rest.split("\r\n").nth(5).unwrap_or_default();
+                let (thread, number) = payload.split_once(':').ok_or("a message")?;
                 let next = &mut next[thread.parse::<usize>()?];
                 assert_eq!(number.parse::<usize>()?, *next, "those of each in their order");
                 *next += 1;
