@@ -12,12 +12,12 @@ use minibroker::Broker;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// How long anybody waits for an answer before the test fails: far longer than it takes on a busy machine.
+/// A timeout far longer than anything takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn minibroker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_minibroker"));
-    // No terminal, whoever runs the tests.
+    // No terminal, even if the tests run on one.
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -130,7 +130,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left of it is in the folder for temporary files.
+        // What cannot be removed stays in the folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -147,7 +147,7 @@ fn the_ready_line_has_the_version_and_the_free_port() -> Outcome {
 
 #[test]
 fn the_port_is_the_one_that_was_asked_for() -> Outcome {
-    // It was free a moment ago; where somebody else has got it meanwhile another is tried.
+    // It was free a moment ago; if another process has taken it, another port is tried.
     for _ in 0..20 {
         let port = Broker::start()?.port().to_string();
         let program = Program::start(["--port", &port])?;
@@ -176,9 +176,9 @@ fn the_port_file_has_the_port_while_the_program_listens() -> Outcome {
 #[test]
 fn a_port_file_that_cannot_be_written_is_an_error() -> Outcome {
     let ended = ended(["--port", "0", "--port-file", "/no/such/folder/port"])?;
-    let told = text(&ended.stderr);
-    assert!(told.starts_with("minibroker: cannot write /no/such/folder/port: "), "{told}");
-    assert_eq!((ended.status.code(), told.lines().count()), (Some(2), 1));
+    let stderr = text(&ended.stderr);
+    assert!(stderr.starts_with("minibroker: cannot write /no/such/folder/port: "), "{stderr}");
+    assert_eq!((ended.status.code(), stderr.lines().count()), (Some(2), 1));
     Ok(())
 }
 
@@ -228,7 +228,7 @@ fn there_are_as_many_databases_and_clients_as_were_asked_for() -> Outcome {
     Ok(())
 }
 
-/// Has the program run with at most so many open files, which it cannot raise.
+/// Runs the program with a limit of open files that it cannot raise.
 #[cfg(unix)]
 fn with_few_files(soft: u32, hard: u32, arguments: &str) -> io::Result<Program> {
     let script = format!("ulimit -Sn {soft}; ulimit -Hn {hard}; exec \"$0\" {arguments}");
@@ -329,10 +329,10 @@ fn compat_chooses_the_version_that_is_spoken() -> Outcome {
 fn a_version_that_is_not_spoken_is_refused_with_those_that_are() -> Outcome {
     for version in ["6.2", "7.2", "8", "valkey"] {
         let ended = ended(["--port", "0", "--compat", version])?;
-        let told = text(&ended.stderr);
+        let stderr = text(&ended.stderr);
         let wanted =
             format!("error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0\n");
-        assert!(told.starts_with(&wanted), "{told}");
+        assert!(stderr.starts_with(&wanted), "{stderr}");
         assert_eq!(ended.status.code(), Some(2));
     }
     Ok(())
@@ -362,9 +362,9 @@ fn a_busy_port_is_one_clear_line_and_status_2() -> Outcome {
     let broker = Broker::start()?;
     let ended = ended(["--port", &broker.port().to_string()])?;
     assert_eq!(ended.status.code(), Some(2));
-    let told = text(&ended.stderr);
+    let stderr = text(&ended.stderr);
     let wanted = format!("minibroker: cannot listen on 127.0.0.1:{}: ", broker.port());
-    assert!(told.starts_with(&wanted) && told.lines().count() == 1, "{told}");
+    assert!(stderr.starts_with(&wanted) && stderr.lines().count() == 1, "{stderr}");
     assert!(ended.stdout.is_empty());
     Ok(())
 }
@@ -377,7 +377,7 @@ fn it_serves_though_its_output_is_not_read() -> Outcome {
     let mut child = minibroker(["--port", "0", "--verbose", "--unixsocket", &path]).spawn()?;
     drop((child.stdout.take(), child.stderr.take()));
     let answer = loop {
-        // Nothing tells when it is there, as nobody reads the ready line.
+        // Connecting is tried until it works, as the ready line is not read.
         match std::os::unix::net::UnixStream::connect(&path) {
             Err(_) => std::thread::yield_now(),
             Ok(mut stream) => {
@@ -442,9 +442,9 @@ fn what_it_does_not_understand_it_refuses_with_status_2() -> Outcome {
         (&["serve"], "serve"),
     ] {
         let ended = ended(arguments)?;
-        let told = text(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {told}");
-        assert!(told.contains(named), "{arguments:?}: {told}");
+        let stderr = text(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(named), "{arguments:?}: {stderr}");
     }
     Ok(())
 }
@@ -545,7 +545,7 @@ mod run {
 
     #[test]
     fn the_broker_is_there_for_the_time_of_the_command() -> Outcome {
-        // The command is the test: it tells where the broker is and waits for a line.
+        // The command prints where the broker is and waits for a line.
         let mut child = minibroker(["run", "--", "sh", "-c", "echo $REDIS_HOST:$REDIS_PORT; read line"])
             .stdin(Stdio::piped())
             .spawn()?;
@@ -594,7 +594,7 @@ mod run {
 
     #[test]
     fn signals_are_passed_on_as_they_came() -> Outcome {
-        // A signal that comes just before `wait` is lost in some shells; a loop looks at its traps again and again.
+        // Some shells lose a signal that arrives just before `wait`; a loop runs its traps repeatedly.
         let script = "trap 'exit 7' INT; trap 'exit 8' TERM; echo trapped; while :; do sleep 0.05; done";
         for (signal, status) in [(Signal::INT, 7), (Signal::TERM, 8)] {
             let program = Program::start(["run", "--", "sh", "-c", script])?;
@@ -607,7 +607,7 @@ mod run {
 
     #[test]
     fn verbose_prints_what_the_command_did() -> Outcome {
-        // The test itself does what is printed; the command tells it where and waits for it.
+        // The test itself sends what is printed; the command prints the URL and waits for it.
         let mut child = minibroker(["run", "--verbose", "--", "sh", "-c", "echo $REDIS_PORT; read line"])
             .stdin(Stdio::piped())
             .spawn()?;
@@ -626,9 +626,12 @@ mod run {
     fn a_command_is_needed() -> Outcome {
         for arguments in [&["run"][..], &["run", "--"], &["run", "--port", "0"]] {
             let ended = ended(arguments)?;
-            let told = text(&ended.stderr);
+            let stderr = text(&ended.stderr);
             assert_eq!(ended.status.code(), Some(2));
-            assert!(told.contains("<COMMAND>") && told.contains("minibroker run [OPTIONS] --"), "{told}");
+            assert!(
+                stderr.contains("<COMMAND>") && stderr.contains("minibroker run [OPTIONS] --"),
+                "{stderr}"
+            );
         }
         Ok(())
     }
@@ -641,9 +644,9 @@ mod run {
         for (command, status) in [("no-such-command", 127), (&file, 126)] {
             let ended = ended(["run", "--", command])?;
             assert_eq!(ended.status.code(), Some(status));
-            let told = text(&ended.stderr);
-            assert!(told.starts_with(&format!("minibroker: cannot run {command}: ")), "{told}");
-            assert_eq!(told.lines().count(), 1);
+            let stderr = text(&ended.stderr);
+            assert!(stderr.starts_with(&format!("minibroker: cannot run {command}: ")), "{stderr}");
+            assert_eq!(stderr.lines().count(), 1);
         }
         Ok(())
     }

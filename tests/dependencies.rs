@@ -60,7 +60,7 @@ fn the_library_alone_uses_these_crates_and_no_others() {
 #[test]
 fn tls_is_compiled_only_where_it_was_asked_for() {
     assert!(!tree(&[]).iter().any(|name| name == "rustls"));
-    // With the feature cargo would list crates that nobody has downloaded who builds without it.
+    // With the feature cargo would list crates that a build without it does not download.
     let feature = MANIFEST.lines().find(|line| line.starts_with("tls = [")).expect("there is a feature tls");
     assert!(feature.contains("\"dep:tokio-rustls\""), "{feature}");
     assert!(locked("tokio-rustls").contains(&"rustls"));

@@ -1,4 +1,4 @@
-//! What is public: a name that comes or goes is a decision.
+//! The public names: adding or removing one is a decision.
 
 use std::collections::BTreeSet;
 

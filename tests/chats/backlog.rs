@@ -1,4 +1,4 @@
-//! Rooms are channels; what is said in one is kept in a list and in a sorted set by time, and an overseer follows
+//! Rooms are channels; their messages are kept in a list and in a sorted set by time, and a moderator follows
 //! all rooms by a pattern.
 
 use std::thread;
@@ -63,10 +63,10 @@ fn a_received_message_is_in_the_backlog() -> Outcome {
                 (0..LINES).try_for_each(|line| say(&mut connection, &format!("{speaker}/{line}")).map(|_| ()))
             });
         }
-        for heard in 1..=SPEAKERS * LINES {
+        for number in 1..=SPEAKERS * LINES {
             let message: String = room.get_message()?.get_payload()?;
-            // The list grows at its head, and the messages come in its order: none is between the two.
-            let kept: String = reads.lindex(BACKLOG, -isize::try_from(heard).expect("few messages"))?;
+            // The list grows at its head in the order of the messages: both are added in one transaction.
+            let kept: String = reads.lindex(BACKLOG, -isize::try_from(number).expect("few messages"))?;
             assert_eq!(kept, message);
         }
         Ok(())
@@ -96,8 +96,8 @@ fn a_moderator_receives_all_rooms_and_knows_which() -> Outcome {
     let mut rooms = overseer.as_pubsub();
     rooms.psubscribe("room:*")?;
     broker.wait_for_pattern_subscribers("room:*", 1).blocking()?;
-    for (room, heard) in [("room:lounge", 1), ("hall", 0), ("room:kitchen", 1), ("room:", 1)] {
-        assert_eq!(speaker.publish::<_, _, usize>(room, format!("in {room}"))?, heard, "{room}");
+    for (room, receivers) in [("room:lounge", 1), ("hall", 0), ("room:kitchen", 1), ("room:", 1)] {
+        assert_eq!(speaker.publish::<_, _, usize>(room, format!("in {room}"))?, receivers, "{room}");
     }
     for room in ["room:lounge", "room:kitchen", "room:"] {
         let message = rooms.get_message()?;

@@ -14,7 +14,7 @@ use crate::connect::{connect, connect_async, next};
 const MEMBERS: &str = "users";
 const HALL: &str = "chat";
 
-/// Somebody in the room. A thread takes what arrives into the inbox, until `pull` asks for it.
+/// A client in the room. A thread puts what arrives into the inbox, from which `pull` takes it.
 struct Member {
     name: String,
     connection: Connection,
@@ -84,10 +84,10 @@ impl Member {
     }
 }
 
-/// The log: what each member has said in the hall.
+/// The log: what each member has published in the hall.
 type Log = BTreeMap<String, Vec<String>>;
 
-/// The name under which the house speaks; its notices are not logged.
+/// The sender of notices, which are not logged.
 const HOUSE: &str = "the house";
 
 /// Writes the log until the connection ends.
@@ -196,15 +196,15 @@ async fn many_async_subscribers_receive_everything_in_one_order() -> Outcome {
     let talking = crowd.into_iter().map(|(name, mut connection, mut messages)| async move {
         let heard_by: usize = connection.publish(HALL, format!("{name}: hello")).await?;
         assert_eq!(heard_by, CROWD);
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..CROWD {
-            heard.push(next(&mut messages).await);
+            received.push(next(&mut messages).await);
         }
-        RedisResult::Ok(heard)
+        RedisResult::Ok(received)
     });
-    let heard = futures_util::future::try_join_all(talking).await?;
-    assert!(heard.iter().all(|one| one == &heard[0]), "{heard:?}");
-    let mut greetings = heard[0].clone();
+    let received = futures_util::future::try_join_all(talking).await?;
+    assert!(received.iter().all(|one| one == &received[0]), "{received:?}");
+    let mut greetings = received[0].clone();
     greetings.sort();
     let mut wanted: Vec<String> = names.iter().map(|name| format!("{name}: hello")).collect();
     wanted.sort();

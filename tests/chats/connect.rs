@@ -7,7 +7,7 @@ use minibroker::Broker;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Connection, Msg, RedisResult};
 
-/// How long anybody waits for anything before the test fails: far longer than it takes on a busy machine.
+/// A timeout far longer than anything takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection that blocks its thread.

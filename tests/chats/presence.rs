@@ -18,7 +18,7 @@ async fn presence_that_is_not_renewed_expires_without_being_read() -> Outcome {
     let _: () = room.set_options("here:ann", "1", with_expiry(redis::SetExpiry::PX(40))).await?;
     let _: () = room.set_options("here:bob", "1", with_expiry(redis::SetExpiry::EX(1000))).await?;
     assert_eq!(next(&mut gone).await, "here:ann");
-    // Nobody has touched it, and it is not counted any more.
+    // No command has read it, and it is not counted any more.
     assert_eq!(redis::cmd("DBSIZE").query_async::<u64>(&mut room).await?, 1);
     assert_eq!(room.keys::<_, Vec<String>>("here:*").await?, ["here:bob"]);
     Ok(())

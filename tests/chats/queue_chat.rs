@@ -1,4 +1,4 @@
-//! Clients put what they say into a queue; a server takes it out with BLPOP and publishes it to all clients.
+//! Clients push lines to a queue; a server takes them with BLPOP and publishes them to all clients.
 
 use std::collections::BTreeSet;
 use std::thread::{self, JoinHandle};
@@ -34,7 +34,7 @@ fn start_server(broker: &Broker) -> RedisResult<JoinHandle<usize>> {
     Ok(thread::spawn(move || serve(connection)))
 }
 
-/// A client: one connection to speak, one to listen.
+/// A client: one connection that sends, one that is subscribed.
 struct Client {
     name: &'static str,
     speaks: Connection,
@@ -52,7 +52,7 @@ impl Client {
         self.speaks.lpush(QUEUE, format!("{}:{text}", self.name))
     }
 
-    fn hears(&mut self) -> RedisResult<String> {
+    fn receive(&mut self) -> RedisResult<String> {
         let message = self.listens.recv_response()?;
         redis::Msg::from_owned_value(message).expect("a message").get_payload()
     }
@@ -80,11 +80,11 @@ fn what_one_client_says_all_clients_hear() -> Outcome {
     broker.wait_for_blocked(QUEUE, 1).blocking()?;
 
     ann.say("is anybody here?")?;
-    assert_eq!(ann.hears()?, "ann: is anybody here?");
-    assert_eq!(bob.hears()?, "ann: is anybody here?");
+    assert_eq!(ann.receive()?, "ann: is anybody here?");
+    assert_eq!(bob.receive()?, "ann: is anybody here?");
     bob.say("yes: me")?;
-    assert_eq!(ann.hears()?, "bob: yes: me");
-    assert_eq!(bob.hears()?, "bob: yes: me");
+    assert_eq!(ann.receive()?, "bob: yes: me");
+    assert_eq!(bob.receive()?, "bob: yes: me");
 
     // A server that waits for ever ends with the broker.
     drop(broker);
@@ -100,18 +100,18 @@ fn all_clients_hear_everything_in_the_same_order() -> Outcome {
     let clients = [Client::join(&broker, "ann")?, Client::join(&broker, "bob")?];
     broker.wait_for_subscribers(CHANNEL, clients.len()).blocking()?;
     let count = clients.len() * LINES;
-    let heard = thread::scope(|scope| {
+    let received = thread::scope(|scope| {
         let clients = clients.map(|mut client| {
             scope.spawn(move || -> RedisResult<Vec<String>> {
                 for line in 0..LINES {
                     client.say(&line.to_string())?;
                 }
-                (0..count).map(|_| client.hears()).collect()
+                (0..count).map(|_| client.receive()).collect()
             })
         });
         clients.map(|client| client.join().expect("a client does not panic"))
     });
-    let [ann, bob] = heard;
+    let [ann, bob] = received;
     let (ann, bob) = (ann?, bob?);
     assert_eq!(ann, bob);
     let said: BTreeSet<_> =
@@ -129,9 +129,9 @@ fn messages_queued_during_an_absence_are_published_newest_first() -> Outcome {
     }
     start_server(&broker)?;
     // LPUSH and BLPOP work at the same end.
-    assert_eq!(ann.hears()?, "ann: three");
-    assert_eq!(ann.hears()?, "ann: two");
-    assert_eq!(ann.hears()?, "ann: one");
+    assert_eq!(ann.receive()?, "ann: three");
+    assert_eq!(ann.receive()?, "ann: two");
+    assert_eq!(ann.receive()?, "ann: one");
     Ok(())
 }
 
@@ -145,9 +145,9 @@ fn servers_that_share_the_queue_publish_each_line_once() -> Outcome {
     for line in 0..LINES {
         ann.say(&line.to_string())?;
     }
-    let heard: BTreeSet<_> = (0..LINES).map(|_| ann.hears()).collect::<RedisResult<_>>()?;
-    assert_eq!(heard.len(), LINES);
-    // All wait again, so nothing more will come.
+    let received: BTreeSet<_> = (0..LINES).map(|_| ann.receive()).collect::<RedisResult<_>>()?;
+    assert_eq!(received.len(), LINES);
+    // All servers wait again, so no more messages follow.
     broker.wait_for_blocked(QUEUE, servers.len()).blocking()?;
     drop(broker);
     let published = servers.map(|server| server.join().expect("a server does not panic"));
@@ -164,8 +164,8 @@ async fn the_same_chat_works_in_async_code() -> Outcome {
     let mut publisher = connect_async(&broker).await?;
     let server = tokio::spawn(async move {
         while let Ok([_, line]) = server.blpop::<_, [String; 2]>(QUEUE, 0.0).await {
-            let heard: RedisResult<usize> = publisher.publish(CHANNEL, shown(&line)).await;
-            if heard.is_err() {
+            let published: RedisResult<usize> = publisher.publish(CHANNEL, shown(&line)).await;
+            if published.is_err() {
                 break;
             }
         }

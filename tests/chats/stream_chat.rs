@@ -1,4 +1,4 @@
-//! A group chat over a stream: a client that speaks adds an entry `name text`, all clients read the new entries.
+//! A group chat over a stream: a client that sends adds an entry `name text`, all clients read the new entries.
 
 use std::sync::mpsc;
 use std::thread;
@@ -35,7 +35,7 @@ fn read(connection: &mut Connection, after: &str) -> RedisResult<Vec<StreamId>> 
 #[test]
 fn users_that_write_and_read_in_turns_see_each_other() -> Outcome {
     let broker = Broker::start()?;
-    // Each speaks when the other waits: who reads from now on sees only what comes then.
+    // Each sends while the other waits: a reader that starts at `$` sees only later entries.
     let other_waits = || broker.wait_for_blocked(STREAM, 1).blocking().expect("the other waits");
     let talk = |name, lines: [(&str, bool); 2]| {
         let mut connection = connect(&broker)?;

@@ -1,4 +1,4 @@
-//! Workers that share the messages of a stream as a consumer group. One that dies has its messages taken over.
+//! Workers that share the messages of a stream as a consumer group. Others take over the messages of one that is lost.
 
 use std::thread;
 
@@ -56,7 +56,7 @@ fn what_a_dead_worker_has_not_finished_is_taken_over_once() -> Outcome {
     for text in ["one", "two"] {
         chat.xadd::<_, _, _, _, String>(STREAM, "*", &[("text", text)])?;
     }
-    // Ann takes a message, and her connection ends before she has said that it is done.
+    // Ann takes a message, and the connection ends before the message is acknowledged.
     assert_eq!(messages(take(&broker, "ann")?), ["one"]);
     let bobs = take(&broker, "bob")?;
     let done: i64 = chat.xack(STREAM, GROUP, &[&bobs.keys[0].ids[0].id])?;

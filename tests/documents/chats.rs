@@ -1,11 +1,11 @@
-//! The chats of `programs/`: who types what, and when.
+//! The chats of `programs/`: the lines that users type, in order.
 //!
 //! They make the same calls in the same order as the programs of the documents, which are not part of the repository.
 
 use crate::person::{Person, Seen};
 use crate::stage::Stage;
 
-/// A queue that a server empties into a channel; what is pushed before the server is there waits.
+/// A queue that a server empties into a channel; what is pushed before the server starts waits.
 pub fn queue(stage: &Stage) -> Vec<Seen> {
     let mut control = stage.control();
     let mut people: Vec<Person> = Vec::new();

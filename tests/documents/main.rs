@@ -31,7 +31,7 @@ use scenarios::{chat_room, connections, queue_chat, stream_chat, subscribed_mode
 use stage::Python::{Current, Five};
 use stage::same_under_both;
 
-/// How long anybody waits for anything before the test fails.
+/// A timeout far longer than anything takes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 macro_rules! recorded_chats {

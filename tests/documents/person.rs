@@ -163,7 +163,7 @@ impl Output {
         Output { shared, reader: Some(reader) }
     }
 
-    /// Where `text` is at or after `from`, as soon as it is; nothing when it never comes.
+    /// The position of `text` at or after `from`, as soon as it is there; none if the stream ends without it.
     fn find(&self, text: &str, from: usize) -> Option<usize> {
         let find = |state: &State| {
             let rest = state.bytes.get(from..)?;
@@ -174,7 +174,7 @@ impl Output {
         find(&state)
     }
 
-    /// Waits for the end of the stream; false when it does not come.
+    /// Waits for the end of the stream; false at the deadline.
     fn closed(&self) -> bool {
         self.wait(|state| state.closed).closed
     }
@@ -194,7 +194,7 @@ impl Output {
         state
     }
 
-    /// What has come up to now.
+    /// What has been received up to now.
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.shared.lock().bytes).into_owned()
     }

@@ -1,4 +1,4 @@
-//! A connection that speaks RESP2 and knows nothing of any client library.
+//! A connection that uses RESP2, without a client library.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -74,7 +74,7 @@ impl Connection {
         Ok(Connection { stream: BufReader::new(stream) })
     }
 
-    /// Sends a command and returns the next thing the server says.
+    /// Sends a command and returns the next reply or message.
     pub fn run<W: AsRef<str>>(&mut self, words: &[W]) -> std::io::Result<Reply> {
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
@@ -85,7 +85,7 @@ impl Connection {
         self.receive()
     }
 
-    /// Waits for the next thing the server says.
+    /// Waits for the next reply or message.
     pub fn receive(&mut self) -> std::io::Result<Reply> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;

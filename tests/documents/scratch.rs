@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A directory of one's own, removed on drop.
+/// A directory for one test, removed on drop.
 pub struct Scratch(PathBuf);
 
 impl Scratch {

@@ -76,7 +76,7 @@ impl Stage {
         Control::of(&self.server)
     }
 
-    /// Somebody who runs a program of a document, unchanged.
+    /// A user who runs a program of a document, unchanged.
     pub fn program(&self, name: &str, program: &str) -> Person {
         Person::start(name, |home| {
             let file = home.join("main.py");
@@ -87,7 +87,7 @@ impl Stage {
         })
     }
 
-    /// Somebody who runs a script of the tests, a path from their folder.
+    /// A user who runs a script of the tests, a path from their folder.
     pub fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Person {
         Person::start(name, |_| {
             let mut command = self.python();

@@ -1,4 +1,4 @@
-//! Brokers know nothing of each other, however many there are, and leave nothing behind.
+//! Many brokers share nothing, and leave nothing behind.
 //!
 //! What is counted is the whole process's: there is one test here, in a program of its own.
 #![cfg(target_os = "linux")]
@@ -16,9 +16,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// So many are there at the same time.
+/// How many exist at the same time.
 const ALIVE: usize = 1_000;
-/// So many come and go.
+/// How many are started and dropped in turn.
 const IN_TURN: usize = 10_000;
 /// Every so manyth of them has a client.
 const WITH_CLIENT: usize = 10;
@@ -28,7 +28,7 @@ const THREADS: usize = 4;
 const FILES: usize = 10;
 /// An address of this machine whose ports no other process uses.
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 77, 77);
-/// How long anybody waits for anything before the test fails.
+/// A timeout far longer than anything takes.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// What 10,000 brokers may leave to the allocator; 2 KB of each would be more.
 const MEMORY_LEFT: usize = 16 * 1024 * 1024;
@@ -54,7 +54,7 @@ impl Held {
     }
 }
 
-/// A connection that types a line and reads what has to come.
+/// Sends a line on a connection and reads the expected answer.
 fn ask(client: &mut TcpStream, line: &str, answer: &str) -> Outcome {
     client.write_all(format!("{line}\r\n").as_bytes())?;
     let mut read = vec![0; answer.len()];
@@ -63,7 +63,7 @@ fn ask(client: &mut TcpStream, line: &str, answer: &str) -> Outcome {
     Ok(())
 }
 
-/// As many files as the system lets a process have.
+/// Raises the limit of open files to the maximum of the system.
 fn allow_files() -> Result<usize, Box<dyn Error + Send + Sync>> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
@@ -85,7 +85,7 @@ fn many_live_side_by_side(count: usize) -> Outcome {
         assert_eq!(
             broker.command(["PUBLISH", "chat", &format!("{number:06}")])?,
             1,
-            "its own client hears it"
+            "its own client receives it"
         );
     }
     for (number, (broker, client)) in all.iter_mut().enumerate() {

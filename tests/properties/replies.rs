@@ -1,4 +1,4 @@
-//! Replies: whatever is sent, complete frames of the protocol that the client speaks come back.
+//! Replies: any input is answered with complete frames of the client's protocol.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -47,8 +47,9 @@ fn table() -> String {
                 continue;
             }
             let text = fs::read_to_string(&file).expect("it is text");
-            let told = text.lines().next().and_then(|line| line.strip_prefix(comment)?.split_once(": "));
-            let Some((library, told)) = told else {
+            let description =
+                text.lines().next().and_then(|line| line.strip_prefix(comment)?.split_once(": "));
+            let Some((library, description)) = description else {
                 panic!("{} does not begin with its library and what runs", file.display());
             };
             let version = match version(&versions, library) {
@@ -56,7 +57,7 @@ fn table() -> String {
                 None if language == "Ruby" => "of Debian 12",
                 None => panic!("{library} has no version in {}", folder.display()),
             };
-            let _ = writeln!(table, "| {language} | {library} {version} | {told} |");
+            let _ = writeln!(table, "| {language} | {library} {version} | {description} |");
         }
     }
     table

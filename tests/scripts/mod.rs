@@ -64,7 +64,7 @@ pub struct Author<'a> {
 }
 
 impl Author<'_> {
-    /// True once in so many times.
+    /// True once in `times`.
     fn once_in(&mut self, times: u32) -> bool {
         self.random.u32(0..times) == 0
     }

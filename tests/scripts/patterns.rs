@@ -59,7 +59,7 @@ impl Author<'_> {
         quoted(text.as_bytes())
     }
 
-    /// What `gsub` puts in place of what it has found.
+    /// What `gsub` replaces a match with.
     pub(super) fn replacement(&mut self) -> String {
         match self.random.u8(0..9) {
             0..5 => self

@@ -9,7 +9,7 @@ pub struct Missing {
     /// What tests call it.
     pub name: &'static str,
     /// What it is, and how a machine gets it.
-    pub told: &'static str,
+    pub description: &'static str,
     /// The variable that makes the tests fail without it, where it is 1.
     pub required: &'static str,
 }
@@ -21,62 +21,62 @@ const PROGRAMS: &str = "MINIBROKER_REQUIRE_PROGRAMS";
 pub const ALL: [Missing; 12] = [
     Missing {
         name: "redis-server",
-        told: "no redis-server on the PATH and none in $MINIBROKER_PEERS (Debian: apt install redis-server)",
+        description: "no redis-server on the PATH and none in $MINIBROKER_PEERS (Debian: apt install redis-server)",
         required: SERVERS,
     },
     Missing {
         name: "a server beside the recorded answers",
-        told: "compared with the recorded answers only: no redis-server on the PATH and none in $MINIBROKER_PEERS",
+        description: "compared with the recorded answers only: no redis-server on the PATH and none in $MINIBROKER_PEERS",
         required: SERVERS,
     },
     Missing {
         name: "redis-server 7.0",
-        told: "no Redis 7.0 on the PATH (Debian 12: apt install redis-server)",
+        description: "no Redis 7.0 on the PATH (Debian 12: apt install redis-server)",
         required: SERVERS,
     },
     Missing {
         name: "redis-server 8",
-        told: "no Redis 8: no redis8-server in $MINIBROKER_PEERS, or in /opt/peers without that variable",
+        description: "no Redis 8: no redis8-server in $MINIBROKER_PEERS, or in /opt/peers without that variable",
         required: SERVERS,
     },
     Missing {
         name: "TLS",
-        told: "no real server that speaks TLS (Debian: apt install redis-server)",
+        description: "no real server that speaks TLS (Debian: apt install redis-server)",
         required: SERVERS,
     },
     Missing {
         name: "redis-cli",
-        told: "no redis-cli on the PATH (Debian: apt install redis-tools)",
+        description: "no redis-cli on the PATH (Debian: apt install redis-tools)",
         required: SERVERS,
     },
     Missing {
         name: "redis-py",
-        told: "no Python with redis-py and pytest in target/python (tests/documents/setup-python makes it)",
+        description: "no Python with redis-py and pytest in target/python (tests/documents/setup-python makes it)",
         required: "MINIBROKER_REQUIRE_PYTHON",
     },
     Missing {
         name: "programs in Python",
-        told: "no Python libraries in target/programs, or not these versions (tests/programs/setup installs them)",
+        description: "no Python libraries in target/programs, or not these versions (tests/programs/setup installs them)",
         required: PROGRAMS,
     },
     Missing {
         name: "programs in Node",
-        told: "no Node packages in target/programs, or not these versions (tests/programs/setup installs them)",
+        description: "no Node packages in target/programs, or not these versions (tests/programs/setup installs them)",
         required: PROGRAMS,
     },
     Missing {
         name: "programs in Ruby",
-        told: "no Ruby with Sidekiq 6 (Debian 12: apt install ruby-sidekiq)",
+        description: "no Ruby with Sidekiq 6 (Debian 12: apt install ruby-sidekiq)",
         required: PROGRAMS,
     },
     Missing {
         name: "programs in Rust",
-        told: "no programs in target/programs, or not of these sources (tests/programs/setup builds them)",
+        description: "no programs in target/programs, or not of these sources (tests/programs/setup builds them)",
         required: PROGRAMS,
     },
     Missing {
         name: "documents",
-        told: "no documents in $MINIBROKER_DOCUMENTS (they are not part of the repository)",
+        description: "no documents in $MINIBROKER_DOCUMENTS (they are not part of the repository)",
         required: "MINIBROKER_REQUIRE_DOCUMENTS",
     },
 ];
@@ -101,8 +101,8 @@ pub fn file() -> Option<PathBuf> {
 fn parent() -> String {
     let id = std::os::unix::process::parent_id();
     // Ids are used again. On Linux the time of the start, the twentieth field behind the name, tells which one it is.
-    let told = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    let began = told.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let began = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
     format!("{id}-{began}")
 }
 

@@ -21,9 +21,9 @@ use std::{env, thread};
 #[track_caller]
 pub fn missing(name: &str) {
     let missing = list::ALL.iter().find(|missing| missing.name == name);
-    let list::Missing { told, required, .. } =
+    let list::Missing { description, required, .. } =
         missing.unwrap_or_else(|| panic!("{name} is not in tests/skipped/list.rs"));
-    assert!(env::var_os(required).is_none_or(|value| value != "1"), "{required}=1, but: {told}");
+    assert!(env::var_os(required).is_none_or(|value| value != "1"), "{required}=1, but: {description}");
     // With --test-threads=1 all tests run in the main thread.
     let test = match thread::current().name() {
         Some(test) if test != "main" => test.to_owned(),
@@ -33,7 +33,7 @@ pub fn missing(name: &str) {
     let is_first = list::file().is_none_or(|file| note(&file, name, &test).unwrap_or(true));
     if is_first {
         // Not eprintln!, which libtest hides. A run of one test target has no summary, but this line.
-        let _ = writeln!(io::stderr(), "SKIPPED: {test}: {told}");
+        let _ = writeln!(io::stderr(), "SKIPPED: {test}: {description}");
     }
 }
 

@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
     let mut switches = BTreeSet::new();
     for missing in &list::ALL {
         if let Some(tests) = found.get(missing.name) {
-            println!("    {}: {}", counted(tests.len()), missing.told);
+            println!("    {}: {}", counted(tests.len()), missing.description);
             switches.insert(format!("{}=1", missing.required));
         }
     }

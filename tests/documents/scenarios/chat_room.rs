@@ -100,7 +100,7 @@ impl Client {
         person.sees(&self.asks_command);
     }
 
-    /// Pulls until a message is there.
+    /// Pulls until a message has arrived.
     fn pull(&self, person: &mut Person, message: &str) {
         let start = Instant::now();
         while !person.has_seen(message) && start.elapsed() < DEADLINE {

@@ -20,7 +20,7 @@ pub fn play(stage: &Stage) -> Vec<Seen> {
         people.push(person);
     }
 
-    // Nobody serves yet: what is said waits in the queue.
+    // No server runs yet: lines wait in the queue.
     people[0].types("first of the backlog");
     control.until_queued(1);
     people[1].types("second of the backlog");
