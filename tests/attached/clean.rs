@@ -101,6 +101,6 @@ fn panics_with_its_commands() {
     broker.print_journal_on_panic();
     broker.command(["RPUSH", "history", "hello"]).expect("it is a list");
     // Waits until the command has been seen.
-    broker.wait_for_published("chat", 0).blocking().expect("nobody publishes");
+    broker.wait_for_published("chat", 0).blocking().expect("nothing is published");
     panic!("as a test that fails");
 }

@@ -31,7 +31,7 @@ fn a_server_behind_tls_is_attached_to_if_its_certificate_is_trusted() -> Outcome
         broker.command(["SET", "history", &long])?;
         assert_eq!(broker.command(["STRLEN", "history"])?, i64::try_from(long.len())?, "{}", server.name);
         drop(broker);
-        let refused = Broker::attach(&url).expect_err("nobody knows who has signed").to_string();
+        let refused = Broker::attach(&url).expect_err("the authority is unknown").to_string();
         assert_eq!(refused, format!("cannot attach to {url}: TLS: invalid peer certificate: UnknownIssuer"));
         for host in ["127.0.0.1", "localhost"] {
             let output = Command::new(env::current_exe()?)

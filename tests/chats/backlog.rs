@@ -13,8 +13,8 @@ const ROOM: &str = "room:lounge";
 const BACKLOG: &str = "room:lounge:backlog";
 const BY_TIME: &str = "room:lounge:by_time";
 
-/// Says something in the room and keeps it, in one transaction; returns how many lines are kept and how many subscribers
-/// got it.
+/// Publishes a line in the room and adds it to the backlog, in one transaction; returns the length of the backlog and
+/// the number of receivers.
 fn say(connection: &mut Connection, text: &str) -> RedisResult<(usize, usize)> {
     pipe().atomic().lpush(BACKLOG, text).publish(ROOM, text).query(connection)
 }

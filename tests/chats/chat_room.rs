@@ -157,8 +157,8 @@ fn a_name_is_taken_until_its_owner_leaves() -> Outcome {
 fn of_clients_that_claim_a_name_at_once_one_gets_it() -> Outcome {
     let broker = Broker::start()?;
     let entered = thread::scope(|scope| {
-        let wanting: Vec<_> = (0..8).map(|_| scope.spawn(|| Member::enter(&broker, "ann"))).collect();
-        let entered = wanting.into_iter().map(|one| one.join().expect("nobody panics"));
+        let entering: Vec<_> = (0..8).map(|_| scope.spawn(|| Member::enter(&broker, "ann"))).collect();
+        let entered = entering.into_iter().map(|one| one.join().expect("no thread panics"));
         entered.collect::<RedisResult<Vec<_>>>()
     })?;
     assert_eq!(entered.iter().flatten().count(), 1);
@@ -166,7 +166,7 @@ fn of_clients_that_claim_a_name_at_once_one_gets_it() -> Outcome {
 }
 
 #[test]
-fn the_house_is_heard_by_all_and_not_logged() -> Outcome {
+fn notices_reach_all_members_and_are_not_logged() -> Outcome {
     let broker = Broker::start()?;
     let log = keep_log(&broker)?;
     let mut ann = Member::enter(&broker, "ann")?.expect("the name is free");

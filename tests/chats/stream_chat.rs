@@ -54,7 +54,7 @@ fn users_that_write_and_read_in_turns_see_each_other() -> Outcome {
         let bob = scope.spawn(|| talk("bob", [("how is the weather?", true), ("I stay in bed", true)]));
         let ann_sees = ann.join().expect("ann does not panic");
         other_waits();
-        broker.command(["XADD", STREAM, "*", "carla", "so do I"]).expect("carla speaks");
+        broker.command(["XADD", STREAM, "*", "carla", "so do I"]).expect("it is added");
         (ann_sees, bob.join().expect("bob does not panic"))
     });
     assert_eq!(ann_sees?, ["bob: how is the weather?", "bob: I stay in bed"]);

@@ -159,7 +159,7 @@ fn matches(
     if server != "redis-7.0" {
         return all;
     }
-    // blocking, "keyspace notifications to the waiter itself", and hashes, "what is told of hashes": 7.0 writes a push to
+    // blocking, "keyspace notifications to the waiter itself", and hashes, "keyspace events": 7.0 writes a push to
     // the client itself in front of the reply, or into it.
     let receives_its_own = our_bytes.bytes.windows(9).any(|nine| nine == b"message\r\n");
     if receives_its_own && lines(real_bytes) == lines(our_bytes) { Match::Same } else { all }
@@ -173,7 +173,7 @@ fn is_listed_end(server: &str, kills: bool, ours: &[(FrameKind, Item)], real: &[
     if ours.last().is_some_and(|(_, item)| *item == Item::Closed) && real.last() == Some(&Item::Closed) {
         return kills && alike + 1 == real.len();
     }
-    // streams, "what is trimmed at once wakes nobody" and "added and taken away within one transaction": 7.0 wakes the
+    // streams, "an entry that is trimmed at once wakes no client" and "added and removed within one transaction": 7.0 wakes the
     // waiter with an empty list of entries.
     if server == "redis-7.0"
         && let Some(Item::Frame(frame)) = real.get(alike)
@@ -183,7 +183,7 @@ fn is_listed_end(server: &str, kills: bool, ours: &[(FrameKind, Item)], real: &[
         frame.each(&mut |part| is_empty |= *part == Frame::Nest { kind: b'*', items: Vec::new() });
         return is_empty;
     }
-    // protocol, "what is no request behind one that waits": Redis 8 reads it when more arrives.
+    // protocol, "invalid bytes behind a blocked request": Redis 8 reads it when more arrives.
     server.starts_with("redis-8.") && alike == real.len() && starts(ours.get(alike), b"ERR Protocol error")
 }
 

@@ -51,7 +51,7 @@ fn of_request(server: &str, request: &Request, ours: &Frame, real: &Frame) -> Op
     let is_valkey = server.starts_with("valkey-9");
     let is_old = server == "redis-7.0";
     let name = request.name.as_str();
-    // stream_groups, "how far a group has come": counts the lag otherwise where entries were deleted.
+    // stream_groups, "entries read and lag of a group": counts the lag otherwise where entries were deleted.
     if (is_old || is_valkey) && name == "xinfo|groups" && without_lag(ours) == without_lag(real) {
         return Some(Listed::Here);
     }

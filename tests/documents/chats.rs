@@ -102,7 +102,7 @@ fn stream(stage: &Stage, options: &[&str], arrives: fn(&mut [Person; 2], usize, 
     people.map(Person::seen).into()
 }
 
-/// A lobby with a host, guests who have names of their own, and messages to one of them.
+/// A lobby with a host, guests with names of their own, and messages to one of them.
 pub fn lobby(stage: &Stage) -> Vec<Seen> {
     let mut host = stage.script("host", "programs/lobby_host.py", &[]);
     host.sees("open\n");

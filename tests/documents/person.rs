@@ -68,7 +68,7 @@ impl Person {
     /// Waits until `text` is shown, later than it was last awaited with this method.
     ///
     /// Each text has its own progress, so that it does not matter which of two
-    /// threads of a program speaks first.
+    /// threads of a program prints first.
     pub fn sees(&mut self, text: &str) {
         let from = self.found.get(text).copied().unwrap_or(0);
         match self.out.find(text, from) {

@@ -66,8 +66,8 @@ struct RedisServer {
 
 impl RedisServer {
     fn start(program: &Path) -> RedisServer {
-        // Between asking for a free port and the server's taking it somebody
-        // else may get it; then another port does.
+        // Another process may take the free port before the server listens on
+        // it; then another port is tried.
         (0..10).find_map(|_| RedisServer::try_start(program)).expect("redis-server starts on a free port")
     }
 

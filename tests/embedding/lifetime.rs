@@ -116,7 +116,7 @@ fn when_drop_returns_all_clients_are_cut_and_the_port_is_free() -> Outcome {
     let mut read = ReadBuf::new(&mut bytes);
     let polled = Pin::new(&mut in_memory).poll_read(&mut Context::from_waker(Waker::noop()), &mut read);
     assert!(matches!(polled, Poll::Ready(Ok(()))) && read.filled().is_empty());
-    let refused = TcpStream::connect(addr).expect_err("nobody listens");
+    let refused = TcpStream::connect(addr).expect_err("it is refused");
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     assert!(idle.is_cut() && subscribed.is_cut() && waiting.is_cut());
     Ok(())

@@ -125,7 +125,7 @@ fn many_come_and_go(count: usize) -> Result<HashSet<u16>, Box<dyn Error + Send +
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(some)).collect();
         let mut ports = HashSet::new();
         for thread in threads {
-            ports.extend(thread.join().expect("nobody panics")?);
+            ports.extend(thread.join().expect("no thread panics")?);
         }
         Ok(ports)
     })

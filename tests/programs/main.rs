@@ -1,7 +1,7 @@
 //! Released libraries run on minibroker as they are: queues, locks, rate limiters, sessions and channel layers, most of which
 //! live by Lua scripts.
 //!
-//! Each program of this folder uses one library, and prints what comes of it: no times, no ids, and in an order of its own. It
+//! Each program of this folder uses one library, and prints its results: no times, no ids, and in a fixed order. It
 //! is run on minibroker and, where it is there, on redis-server, and prints what is recorded in `expected`, which is what it
 //! prints on redis-server. `UPDATE_EXPECTED=1 cargo test --test programs` records it again.
 //!

@@ -100,7 +100,7 @@ pub fn file() -> Option<PathBuf> {
 #[cfg(unix)]
 fn parent() -> String {
     let id = std::os::unix::process::parent_id();
-    // Ids are used again. On Linux the time of the start, the twentieth field behind the name, tells which one it is.
+    // Ids are used again. On Linux the start time, the twentieth field behind the name, identifies the process.
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let began = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
     format!("{id}-{began}")

@@ -154,7 +154,7 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
         let theme = if random.u8(0..5) == 0 { Theme::Pause } else { Theme::Expiry };
         themes.push(theme);
         if theme == Theme::Pause {
-            // client, "what stands behind requests that a PAUSE keeps": a broker runs it when all of those have run.
+            // client, "requests behind those that a PAUSE delays": a broker runs it when all of those have run.
             // No client may wait for something else and send more.
             themes.retain(|theme| {
                 matches!(

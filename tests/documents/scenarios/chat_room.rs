@@ -28,8 +28,8 @@ pub fn play(stage: &Stage) -> Vec<Seen> {
     let mut host = stage.program("server", &server);
     host.sees(&asks_message);
     control.until_subscribed(1);
-    // Bob comes while Alice's program still takes its rest before the first
-    // command, so that both rest together; the first name he wants is taken.
+    // Bob's program starts while Alice's program still pauses before the first
+    // command, so that both pauses overlap; the first name that Bob types is taken.
     let mut alice = client.enter(stage, "alice", &mut control, 3);
     let mut bob = stage.program("bob", &client.program);
     bob.sees(&client.asks_name);

@@ -57,7 +57,7 @@ pub fn blocking(stage: &Stage) -> Vec<Seen> {
     people.map(|person| person.seen().without_ids()).into()
 }
 
-/// The form where another thread prints whatever comes, one's own lines too.
+/// The form where another thread prints every line, those of the user too.
 pub fn threaded(stage: &Stage) -> Vec<Seen> {
     talk(stage, &Form::new(stage, 3), |people, speaker, name, line| {
         let shown = format!("{{b'{name}': b'{line}'}}");
