@@ -33,14 +33,14 @@ impl Driven {
     }
 
     /// Runs requests and takes all output; returns how many bytes that is.
-    pub fn feed(&mut self, client: ClientKey, bytes: &[u8]) -> usize {
-        self.engine.feed(client, &mut self.parser, bytes, NOW);
+    pub fn feed(&mut self, key: ClientKey, bytes: &[u8]) -> usize {
+        self.engine.feed(key, &mut self.parser, bytes, NOW);
         self.engine.account(Duration::ZERO);
         self.engine.take_dirty(&mut self.dirty);
         let mut taken = 0;
-        for client in self.dirty.drain(..) {
+        for key in self.dirty.drain(..) {
             self.out.clear();
-            self.engine.take_output(client, &mut self.out);
+            self.engine.take_output(key, &mut self.out);
             taken += self.out.len();
         }
         taken

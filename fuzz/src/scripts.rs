@@ -39,7 +39,7 @@ const PROBE_REPLY: &[u8] = b"*6\r\n$8\r\nfunction\r\n$4\r\nPONG\r\n$40\r\n\
 struct Run {
     engine: Engine,
     now: Time,
-    client: ClientKey,
+    key: ClientKey,
     protocol: Protocol,
     /// Each with its protocol.
     others: Vec<(ClientKey, Protocol)>,
@@ -97,12 +97,12 @@ impl Run {
         let mut engine = Engine::new(config, 1, now);
         engine.bound_scripts(INSTRUCTIONS, MEMORY);
         let mut connect = || engine.connect(Address::default(), now).expect("there are few clients");
-        let client = connect();
+        let key = connect();
         let [subscriber, monitor, waiter] = [connect(), connect(), connect()];
         let others =
             vec![(subscriber, Protocol::Resp3), (monitor, Protocol::Resp2), (waiter, Protocol::Resp2)];
-        let mut run = Self { engine, now, client, protocol: Protocol::Resp2, others, decoded: 0 };
-        run.request(client, &["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
+        let mut run = Self { engine, now, key, protocol: Protocol::Resp2, others, decoded: 0 };
+        run.request(key, &["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
         run.request(subscriber, &["HELLO", "3"]);
         run.request(subscriber, &["PSUBSCRIBE", "*"]);
         run.request(monitor, &["MONITOR"]);
@@ -111,16 +111,16 @@ impl Run {
     }
 
     /// Sends a request, and takes the output of the client.
-    fn request<A: AsRef<[u8]>>(&mut self, client: ClientKey, request: &[A]) -> Vec<u8> {
+    fn request<A: AsRef<[u8]>>(&mut self, key: ClientKey, request: &[A]) -> Vec<u8> {
         let bytes = requests::encode(request);
-        let (run, flow) = self.engine.feed(client, &mut Parser::new(), &bytes, self.now);
+        let (run, flow) = self.engine.feed(key, &mut Parser::new(), &bytes, self.now);
         assert_eq!((run, flow), (bytes.len(), Flow::Continue), "\"{}\"", bytes.escape_ascii());
-        self.take(client)
+        self.take(key)
     }
 
-    fn take(&mut self, client: ClientKey) -> Vec<u8> {
+    fn take(&mut self, key: ClientKey) -> Vec<u8> {
         let mut bytes = Vec::new();
-        assert_eq!(self.engine.take_output(client, &mut bytes).close, Close::No);
+        assert_eq!(self.engine.take_output(key, &mut bytes).close, Close::No);
         bytes
     }
 
@@ -135,7 +135,7 @@ impl Run {
 
     /// The client uses this protocol from here on.
     fn set_protocol(&mut self, protocol: Protocol) {
-        self.request(self.client, &["HELLO", if protocol == Protocol::Resp2 { "2" } else { "3" }]);
+        self.request(self.key, &["HELLO", if protocol == Protocol::Resp2 { "2" } else { "3" }]);
         self.protocol = protocol;
     }
 
@@ -155,7 +155,7 @@ impl Run {
                 self.check(&[&b"EXEC"[..]]);
             }
             b'n' => {
-                let loaded = self.request(self.client, &[&b"SCRIPT"[..], b"LOAD", text]);
+                let loaded = self.request(self.key, &[&b"SCRIPT"[..], b"LOAD", text]);
                 // `$40`, the name, and a line end each.
                 let name = loaded.get(5..45).unwrap_or(b"no");
                 self.check(&with(&[b"EVALSHA", name]));
@@ -173,14 +173,14 @@ impl Run {
             }
             _ => self.check(&with(&[b"EVAL", text])),
         }
-        let probe = self.request(self.client, &[&b"EVAL"[..], PROBE, b"1", b"k", b"a"]);
+        let probe = self.request(self.key, &[&b"EVAL"[..], PROBE, b"1", b"k", b"a"]);
         assert_eq!(probe.escape_ascii().to_string(), PROBE_REPLY.escape_ascii().to_string());
         self.wait();
     }
 
     /// Sends a request that gets one reply, and checks the output of the others and the engine afterwards.
     fn check<A: AsRef<[u8]>>(&mut self, request: &[A]) {
-        let reply = self.request(self.client, request);
+        let reply = self.request(self.key, request);
         assert_eq!(judge::count(&reply), Some(1), "\"{}\"", reply.escape_ascii());
         self.decoded += 1;
         self.check_others();
@@ -188,23 +188,23 @@ impl Run {
 
     /// Checks the output of the others, and the engine.
     fn check_others(&mut self) {
-        for (client, protocol) in self.others.clone() {
-            let bytes = self.take(client);
+        for (key, protocol) in self.others.clone() {
+            let bytes = self.take(key);
             match judge::replies(&bytes, protocol) {
                 Ok(count) => self.decoded += count,
                 Err(error) => panic!("{error}"),
             }
         }
         invariants::between_requests(self.engine.state());
-        let client = self.engine.client(self.client).expect("the client stays");
+        let client = self.engine.client(self.key).expect("the client stays");
         assert_eq!((client.db, client.protocol), (0, self.protocol), "the script has changed its client");
         assert!(self.engine.state().busy.is_none(), "no script runs");
     }
 
     /// All clients disconnect.
     fn end(mut self) -> usize {
-        for client in self.others.iter().map(|(client, _)| *client).chain([self.client]) {
-            self.engine.disconnect(client, self.now);
+        for key in self.others.iter().map(|(key, _)| *key).chain([self.key]) {
+            self.engine.disconnect(key, self.now);
         }
         invariants::of_emptiness(self.engine.state());
         invariants::of_values(&mut self.engine, self.now);

@@ -21,16 +21,16 @@ fn engine() -> Engine {
     Engine::new(config, 1, NOW)
 }
 
-fn feed(engine: &mut Engine, client: ClientKey, request: &[u8]) {
-    assert_eq!(engine.feed(client, &mut Parser::new(), request, NOW).0, request.len());
+fn feed(engine: &mut Engine, key: ClientKey, request: &[u8]) {
+    assert_eq!(engine.feed(key, &mut Parser::new(), request, NOW).0, request.len());
 }
 
 /// Clients that have all sent this.
 fn clients(engine: &mut Engine, request: &[&str]) -> Vec<ClientKey> {
     let connect = |_| {
-        let client = engine.connect(Address::default(), NOW).unwrap();
-        feed(engine, client, &encode(request));
-        client
+        let key = engine.connect(Address::default(), NOW).unwrap();
+        feed(engine, key, &encode(request));
+        key
     };
     (0..CLIENTS).map(connect).collect()
 }
@@ -41,8 +41,8 @@ fn message(number: usize, length: usize) -> String {
 }
 
 /// The length of the pending output of a client.
-fn pending(engine: &Engine, client: ClientKey) -> usize {
-    engine.client(client).unwrap().pending_output()
+fn pending(engine: &Engine, key: ClientKey) -> usize {
+    engine.client(key).unwrap().pending_output()
 }
 
 #[test]
