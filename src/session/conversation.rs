@@ -308,7 +308,7 @@ mod tests {
             let dropped = format!("a > MULTI\na > GET k\na > {name}\na < +OK\na < +QUEUED\na < +OK\n");
             let run = "a > MULTI\na > TIME\na > EXEC\na < +OK\na < +QUEUED\na < [[:1 :2]]\n";
             let wanted = ["multi", "get", &name.to_lowercase(), "multi", "time", "exec of time"];
-            assert_eq!(heard(&(dropped + run)), wanted);
+            assert_eq!(answered(&(dropped + run)), wanted);
         }
     }
 
@@ -316,7 +316,7 @@ mod tests {
     fn lines_of_monitor_are_distinguished_from_answers() {
         let line = r#"a < +"1700000000.123456 [0 127.0.0.1:50000] \"GET\" \"k\""#;
         let lines = format!("a > MONITOR\na < +OK\na > PING\n{line}\"\na < +PONG\n");
-        assert_eq!(heard(&lines), ["monitor", "monitored", "ping"]);
+        assert_eq!(answered(&lines), ["monitor", "monitored", "ping"]);
     }
 
     #[test]

@@ -489,7 +489,7 @@ mod tests {
             text: format!("{start}] \"{name}\" \"k\"").into_bytes(),
         };
         let recorded = line("1700000000.123456 [0 127.0.0.1:50000", "GET");
-        let of = |other: &Frame| compare(&Heard::Monitored, &recorded, other, &mut Pairs::default());
+        let of = |other: &Frame| compare(&FrameKind::Monitored, &recorded, other, &mut Pairs::default());
         let by_nature = of(&line("1800000000.654321 [0 127.0.0.1:60000", "GET"));
         assert_eq!(by_nature, Equality::ByNature(placeholder(PlaceholderKind::Any)));
         assert_eq!(of(&line("1800000000.654321 [1 127.0.0.1:60000", "GET")), Equality::Different);
