@@ -300,7 +300,7 @@ fn recorded(
         match difference(&exchanges, &ours(server.version(), &exchanges)?, &server.name)? {
             Some(report) => others.push((server.name.clone(), report)),
             None => {
-                all_answers.push((server, exchanges.into_iter().map(|exchange| exchange.answer).collect()))
+                all_answers.push((server, exchanges.into_iter().map(|exchange| exchange.answer).collect()));
             }
         }
     }
