@@ -164,8 +164,8 @@ async fn the_same_chat_works_in_async_code() -> Outcome {
     let mut publisher = connect_async(&broker).await?;
     let server = tokio::spawn(async move {
         while let Ok([_, line]) = server.blpop::<_, [String; 2]>(QUEUE, 0.0).await {
-            let published: RedisResult<usize> = publisher.publish(CHANNEL, shown(&line)).await;
-            if published.is_err() {
+            let receivers: RedisResult<usize> = publisher.publish(CHANNEL, shown(&line)).await;
+            if receivers.is_err() {
                 break;
             }
         }
