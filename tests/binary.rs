@@ -241,11 +241,11 @@ fn with_few_files(soft: u32, hard: u32, arguments: &str) -> io::Result<Program> 
 #[test]
 fn there_are_not_more_clients_than_files_and_the_program_says_so() -> Outcome {
     let mut program = with_few_files(50, 72, "--port 0 --maxclients 10000")?;
-    let mut said = String::new();
-    program.stderr.read_line(&mut said)?;
-    let wanted =
+    let mut line = String::new();
+    program.stderr.read_line(&mut line)?;
+    let expected =
         "minibroker: only 72 files may be open: maxclients is 40 and not 10000; `ulimit -n` raises it\n";
-    assert_eq!(said, wanted);
+    assert_eq!(line, expected);
     let mut clients = (0..40).map(|_| program.connect()).collect::<io::Result<Vec<_>>>()?;
     for client in &mut clients {
         assert_eq!(client.ask("PING")?, "+PONG");
@@ -303,8 +303,8 @@ fn a_setting_that_cannot_be_is_one_clear_line_and_status_2() -> Outcome {
         ("timeout", "soon", "argument couldn't be parsed into an integer"),
     ] {
         let ended = ended(["--port", "0", &format!("--{name}"), value])?;
-        let wanted = format!("minibroker: cannot set `{name}` to \"{value}\": {reason}\n");
-        assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(2), wanted));
+        let expected = format!("minibroker: cannot set `{name}` to \"{value}\": {reason}\n");
+        assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(2), expected));
     }
     Ok(())
 }
@@ -330,9 +330,9 @@ fn a_version_that_is_not_spoken_is_refused_with_those_that_are() -> Outcome {
     for version in ["6.2", "7.2", "8", "valkey"] {
         let ended = ended(["--port", "0", "--compat", version])?;
         let stderr = text(&ended.stderr);
-        let wanted =
+        let expected =
             format!("error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0\n");
-        assert!(stderr.starts_with(&wanted), "{stderr}");
+        assert!(stderr.starts_with(&expected), "{stderr}");
         assert_eq!(ended.status.code(), Some(2));
     }
     Ok(())
@@ -363,8 +363,8 @@ fn a_busy_port_is_one_clear_line_and_status_2() -> Outcome {
     let ended = ended(["--port", &broker.port().to_string()])?;
     assert_eq!(ended.status.code(), Some(2));
     let stderr = text(&ended.stderr);
-    let wanted = format!("minibroker: cannot listen on 127.0.0.1:{}: ", broker.port());
-    assert!(stderr.starts_with(&wanted) && stderr.lines().count() == 1, "{stderr}");
+    let expected = format!("minibroker: cannot listen on 127.0.0.1:{}: ", broker.port());
+    assert!(stderr.starts_with(&expected) && stderr.lines().count() == 1, "{stderr}");
     assert!(ended.stdout.is_empty());
     Ok(())
 }
@@ -431,7 +431,7 @@ fn version_is_the_packages() -> Outcome {
 }
 
 #[test]
-fn what_it_does_not_understand_it_refuses_with_status_2() -> Outcome {
+fn invalid_arguments_are_refused_with_status_2() -> Outcome {
     for (arguments, named) in [
         (&["--prot", "1"][..], "--prot"),
         (&["--port", "65536"], "65536"),
@@ -475,7 +475,7 @@ mod signals {
     }
 
     #[test]
-    fn it_stays_when_its_terminal_goes() -> Outcome {
+    fn it_runs_on_when_its_terminal_is_closed() -> Outcome {
         let program = Program::start(["--port", "0", "--verbose"])?;
         let mut client = program.connect()?;
         program.signal(Signal::HUP);

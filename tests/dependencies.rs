@@ -117,15 +117,15 @@ fn the_package_has_every_file_that_the_library_includes() {
     let packaged: BTreeSet<&str> = packaged.lines().collect();
     let mut files = Vec::new();
     sources("src", &mut files);
-    let mut wanted = BTreeSet::new();
+    let mut expected = BTreeSet::new();
     for file in files {
         let text =
             fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).expect("it can be read");
         let (folder, _) = file.rsplit_once('/').expect("it is below src");
-        wanted.extend(included(&text, folder));
-        wanted.insert(file);
+        expected.extend(included(&text, folder));
+        expected.insert(file);
     }
-    assert!(wanted.contains("tests/comparison/differences.md"), "{wanted:?}");
-    let missing: Vec<_> = wanted.iter().filter(|file| !packaged.contains(file.as_str())).collect();
+    assert!(expected.contains("tests/comparison/differences.md"), "{expected:?}");
+    let missing: Vec<_> = expected.iter().filter(|file| !packaged.contains(file.as_str())).collect();
     assert!(missing.is_empty(), "`include` of Cargo.toml leaves out {missing:?}");
 }

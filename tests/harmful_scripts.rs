@@ -59,9 +59,9 @@ const STRANGE: [&str; 12] = [
 #[test]
 fn a_harmful_script_ends_with_an_error_and_the_next_request_is_served() {
     let broker = Broker::start().unwrap();
-    for (script, wanted) in HARMFUL {
+    for (script, expected) in HARMFUL {
         let error = broker.command(["EVAL", script, "0"]).unwrap_err().to_string();
-        assert!(error.contains(wanted), "{script}: {error}");
+        assert!(error.contains(expected), "{script}: {error}");
         assert_eq!(broker.command(["EVAL", "return 7", "0"]).unwrap(), 7, "after {script}");
     }
 }

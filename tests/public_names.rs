@@ -77,8 +77,8 @@ fn public_names() -> BTreeSet<String> {
 
 #[test]
 fn the_public_names_are_those_of_the_list() {
-    let wanted: BTreeSet<String> = PUBLIC.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(public_names(), wanted);
+    let expected: BTreeSet<String> = PUBLIC.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(public_names(), expected);
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub fn of_values(engine: &mut Engine, now: Time) {
         let arguments = all.iter().map(|text| if text.is_empty() { &*key } else { text.as_bytes() });
         let elements = ask(engine, now, arguments.collect());
         // The key may just have expired.
-        let gone = !engine.state().databases[0].has(&key);
+        let expired = !engine.state().databases[0].has(&key);
         let count = match &elements {
             Value::Array(elements) | Value::Set(elements) => elements.len(),
             Value::Map(elements) => elements.len(),
@@ -71,7 +71,7 @@ pub fn of_values(engine: &mut Engine, now: Time) {
         };
         let length = ask(engine, now, vec![length.as_bytes(), &key]);
         assert_eq!(length.as_integer(), i64::try_from(count).ok(), "{kind:?}: {elements}");
-        assert!(count > 0 || gone || kind == Type::Stream, "{kind:?}: an empty one is kept");
+        assert!(count > 0 || expired || kind == Type::Stream, "{kind:?}: an empty one is kept");
         if let (Value::Array(elements), Type::SortedSet) = (&elements, kind) {
             let scores = elements.iter().map(|element| match element {
                 Value::Array(pair) => match pair[..] {

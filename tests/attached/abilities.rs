@@ -89,8 +89,8 @@ fn a_command_answers_as_that_of_an_embedded_broker() -> Outcome {
             &["DBSIZE"],
         ];
         for command in commands {
-            let (wanted, got) = (embedded.command(command), attached.command(command));
-            assert_eq!(got, wanted, "{}: {:?}", server.name, &command[0]);
+            let (expected, actual) = (embedded.command(command), attached.command(command));
+            assert_eq!(actual, expected, "{}: {:?}", server.name, &command[0]);
         }
         assert_eq!(attached.command([""; 0]), embedded.command([""; 0]));
         assert_eq!(attached.command([""]), embedded.command([""]));
@@ -169,7 +169,7 @@ fn a_server_that_is_gone_differs_from_one_that_refuses() -> Outcome {
     let broker = Broker::attach(&server.url())?;
     let address = server.addr().expect("it listens");
     server.stop()?;
-    let lost = broker.command(["PING"]).expect_err("it has gone");
+    let lost = broker.command(["PING"]).expect_err("the server has ended");
     assert!(lost.is_connection_lost() && lost.code().is_none(), "{lost}");
     assert!(lost.to_string().starts_with(&format!("no answer from redis://{address}: ")), "{lost}");
     server.restart()?;

@@ -30,8 +30,8 @@ fn a_malformed_url_is_an_error() {
             "cannot attach to unix:redis.sock: a Unix socket has a path that begins with a slash: unix:///run/redis.sock",
         ),
     ];
-    for (url, wanted) in cases {
-        assert_eq!(refusal(url), wanted);
+    for (url, expected) in cases {
+        assert_eq!(refusal(url), expected);
     }
 }
 
@@ -71,7 +71,7 @@ fn a_missing_database_is_an_error() {
 
 #[test]
 fn a_server_of_another_protocol_is_an_error() -> Outcome {
-    for (answer, wanted) in [
+    for (answer, expected) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "it does not speak the Redis protocol"),
         (b"", "it has closed the connection"),
         (b"*1\r\n$5\r\nab", "it has closed the connection"),
@@ -84,7 +84,7 @@ fn a_server_of_another_protocol_is_an_error() -> Outcome {
             let _ = stream.read(&mut request)?;
             stream.write_all(answer)
         });
-        assert_eq!(refusal(&url), format!("cannot attach to {url}: {wanted}"));
+        assert_eq!(refusal(&url), format!("cannot attach to {url}: {expected}"));
         server.join().expect("it does not panic")?;
     }
     Ok(())

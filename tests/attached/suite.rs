@@ -28,9 +28,9 @@ fn all_members_of_a_room_receive_a_message() -> Outcome {
         .collect();
     broker.wait_for_subscribers(&room, 3).blocking()?;
     let mut ann = client.get_connection()?;
-    for said in ["hello", "bye"] {
-        let heard: usize = redis::cmd("PUBLISH").arg(&room).arg(said).query(&mut ann)?;
-        assert_eq!(heard, 3);
+    for text in ["hello", "bye"] {
+        let receivers: usize = redis::cmd("PUBLISH").arg(&room).arg(text).query(&mut ann)?;
+        assert_eq!(receivers, 3);
     }
     for listener in listeners {
         assert_eq!(listener.join().expect("it does not panic")?, ["hello", "bye"]);

@@ -269,7 +269,7 @@ fn a_question_to_the_state_is_answered_by_the_server() -> Outcome {
 #[test]
 fn clients_are_cut_off_by_what_they_are_and_do() -> Outcome {
     everywhere(|server, broker| {
-        let mut outsider = server.connection();
+        let mut unaffected = server.connection();
         let mut ann = connection(broker)?;
         redis::cmd("CLIENT").arg("SETNAME").arg("ann").exec(&mut ann)?;
         let id: u64 = redis::cmd("CLIENT").arg("ID").query(&mut ann)?;
@@ -284,7 +284,7 @@ fn clients_are_cut_off_by_what_they_are_and_do() -> Outcome {
         assert!(first.get_message().expect_err("it is cut off").is_connection_dropped());
         assert_eq!(broker.kill_clients(Filter::all()), 1);
         assert!(second.get_message().expect_err("it is cut off").is_connection_dropped());
-        redis::cmd("PING").exec(&mut outsider)?;
+        redis::cmd("PING").exec(&mut unaffected)?;
         assert_eq!(broker.command(["PING"])?, "PONG");
         Ok(())
     })
@@ -295,9 +295,9 @@ fn the_end_of_the_server_is_reported() -> Outcome {
     let server = Broker::start()?;
     let broker = Broker::attach(&server.url())?;
     server.stop()?;
-    let error = broker.wait_for_clients(3).blocking().expect_err("it has gone").to_string();
+    let error = broker.wait_for_clients(3).blocking().expect_err("the server has ended").to_string();
     assert!(error.starts_with("cannot wait for 3 clients: redis://127.0.0.1:"), "{error}");
-    let error = broker.command(["PING"]).expect_err("it has gone").to_string();
+    let error = broker.command(["PING"]).expect_err("the server has ended").to_string();
     assert!(error.starts_with("no answer from redis://127.0.0.1:"), "{error}");
     Ok(())
 }

@@ -78,8 +78,8 @@ fn a_received_message_is_in_the_backlog() -> Outcome {
 fn a_window_of_time_has_the_messages_of_that_time() -> Outcome {
     let broker = Broker::start()?;
     let mut connection = connect(&broker)?;
-    let said = [(1_000, "door opens"), (2_000, "hello"), (2_500, "hello back"), (9_000, "good night")];
-    let _: usize = connection.zadd_multiple(BY_TIME, &said)?;
+    let timed = [(1_000, "door opens"), (2_000, "hello"), (2_500, "hello back"), (9_000, "good night")];
+    let _: usize = connection.zadd_multiple(BY_TIME, &timed)?;
     let window: Vec<String> = connection.zrangebyscore(BY_TIME, 2_000, 8_999)?;
     assert_eq!(window, ["hello", "hello back"]);
     let after: Vec<String> = connection.zrangebyscore(BY_TIME, "(2500", "+inf")?;
@@ -116,10 +116,10 @@ async fn rooms_and_their_backlog_work_in_async_code() -> Outcome {
     room.psubscribe("room:*").await?;
     let mut messages = room.into_on_message();
     let mut speaker = connect_async(&broker).await?;
-    let said: (usize, usize) =
+    let timed: (usize, usize) =
         pipe().atomic().lpush(BACKLOG, "hello").publish(ROOM, "hello").query_async(&mut speaker).await?;
     // Subscribed to the room and to the pattern: received twice.
-    assert_eq!(said, (1, 2));
+    assert_eq!(timed, (1, 2));
     assert_eq!(next(&mut messages).await, "hello");
     assert_eq!(next(&mut messages).await, "hello");
     let backlog: Vec<String> = speaker.lrange(BACKLOG, 0, -1).await?;

@@ -126,7 +126,7 @@ fn members_speak_in_the_hall_whisper_and_leave() -> Outcome {
     let seen = ann.pull()?;
     assert_eq!(seen, ["ann: hello to all of you", "(whispers) bob: nice to see you", "bob: hello, ann"]);
     assert_eq!(bob.pull()?, ["ann: hello to all of you", "bob: hello, ann"]);
-    assert!(ann.pull()?.is_empty(), "what was pulled is gone");
+    assert!(ann.pull()?.is_empty(), "the inbox is empty");
 
     assert_eq!(ann.types("to carla are you there?")?, "carla is not here");
     assert_eq!(ann.types("shout")?, "shout?");
@@ -137,8 +137,8 @@ fn members_speak_in_the_hall_whisper_and_leave() -> Outcome {
     // The log has been sent all by now, and takes what it has been sent before its connection ends.
     drop(broker);
     let log = log.join().expect("the log server does not panic");
-    let wanted = [("ann", "hello to all of you"), ("bob", "hello, ann")];
-    assert_eq!(log, wanted.map(|(name, text)| (name.to_owned(), vec![text.to_owned()])).into());
+    let expected = [("ann", "hello to all of you"), ("bob", "hello, ann")];
+    assert_eq!(log, expected.map(|(name, text)| (name.to_owned(), vec![text.to_owned()])).into());
     Ok(())
 }
 
@@ -194,8 +194,8 @@ async fn many_async_subscribers_receive_everything_in_one_order() -> Outcome {
     }
     broker.wait_for_subscribers(HALL, CROWD).await?;
     let talking = crowd.into_iter().map(|(name, mut connection, mut messages)| async move {
-        let heard_by: usize = connection.publish(HALL, format!("{name}: hello")).await?;
-        assert_eq!(heard_by, CROWD);
+        let receivers: usize = connection.publish(HALL, format!("{name}: hello")).await?;
+        assert_eq!(receivers, CROWD);
         let mut received = Vec::new();
         for _ in 0..CROWD {
             received.push(next(&mut messages).await);
@@ -206,8 +206,8 @@ async fn many_async_subscribers_receive_everything_in_one_order() -> Outcome {
     assert!(received.iter().all(|one| one == &received[0]), "{received:?}");
     let mut greetings = received[0].clone();
     greetings.sort();
-    let mut wanted: Vec<String> = names.iter().map(|name| format!("{name}: hello")).collect();
-    wanted.sort();
-    assert_eq!(greetings, wanted);
+    let mut expected: Vec<String> = names.iter().map(|name| format!("{name}: hello")).collect();
+    expected.sort();
+    assert_eq!(greetings, expected);
     Ok(())
 }

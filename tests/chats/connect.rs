@@ -19,10 +19,10 @@ pub fn connect(broker: &Broker) -> RedisResult<Connection> {
 
 /// A connection for async code.
 pub async fn connect_async(broker: &Broker) -> RedisResult<MultiplexedConnection> {
-    let patient = AsyncConnectionConfig::new()
+    let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(TIMEOUT))
         .set_response_timeout(Some(TIMEOUT));
-    Client::open(broker.url())?.get_multiplexed_async_connection_with_config(&patient).await
+    Client::open(broker.url())?.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// A subscriber of a channel, in async code.

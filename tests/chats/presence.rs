@@ -13,11 +13,11 @@ const EXPIRED: &str = "__keyevent@0__:expired";
 async fn presence_that_is_not_renewed_expires_without_being_read() -> Outcome {
     let broker = Broker::start()?;
     broker.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"])?;
-    let mut gone = subscribe_async(&broker, EXPIRED).await?.into_on_message();
+    let mut expired = subscribe_async(&broker, EXPIRED).await?.into_on_message();
     let mut room = connect_async(&broker).await?;
     let _: () = room.set_options("here:ann", "1", with_expiry(redis::SetExpiry::PX(40))).await?;
     let _: () = room.set_options("here:bob", "1", with_expiry(redis::SetExpiry::EX(1000))).await?;
-    assert_eq!(next(&mut gone).await, "here:ann");
+    assert_eq!(next(&mut expired).await, "here:ann");
     // No command has read it, and it is not counted any more.
     assert_eq!(redis::cmd("DBSIZE").query_async::<u64>(&mut room).await?, 1);
     assert_eq!(room.keys::<_, Vec<String>>("here:*").await?, ["here:bob"]);
@@ -28,7 +28,7 @@ async fn presence_that_is_not_renewed_expires_without_being_read() -> Outcome {
 async fn presence_that_expires_at_once_is_announced_in_order() -> Outcome {
     let broker = Broker::start()?;
     broker.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"])?;
-    let mut gone = subscribe_async(&broker, EXPIRED).await?.into_on_message();
+    let mut expired = subscribe_async(&broker, EXPIRED).await?.into_on_message();
     let now: u64 = redis::cmd("TIME")
         .query_async::<(u64, u64)>(&mut connect_async(&broker).await?)
         .await
@@ -38,7 +38,7 @@ async fn presence_that_expires_at_once_is_announced_in_order() -> Outcome {
     }
     let mut names = Vec::new();
     while names.len() < 4 {
-        names.push(next(&mut gone).await);
+        names.push(next(&mut expired).await);
     }
     assert_eq!(names, ["here:ann", "here:bob", "here:carla", "here:dora"]);
     Ok(())

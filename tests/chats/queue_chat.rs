@@ -37,7 +37,7 @@ fn start_server(broker: &Broker) -> RedisResult<JoinHandle<usize>> {
 /// A client: one connection that sends, one that is subscribed.
 struct Client {
     name: &'static str,
-    speaks: Connection,
+    sender: Connection,
     listens: Connection,
 }
 
@@ -45,11 +45,11 @@ impl Client {
     fn join(broker: &Broker, name: &'static str) -> RedisResult<Self> {
         let mut listens = connect(broker)?;
         listens.subscribe_once(CHANNEL)?;
-        Ok(Self { name, speaks: connect(broker)?, listens })
+        Ok(Self { name, sender: connect(broker)?, listens })
     }
 
     fn say(&mut self, text: &str) -> RedisResult<usize> {
-        self.speaks.lpush(QUEUE, format!("{}:{text}", self.name))
+        self.sender.lpush(QUEUE, format!("{}:{text}", self.name))
     }
 
     fn receive(&mut self) -> RedisResult<String> {
@@ -71,7 +71,7 @@ impl SubscribeOnce for Connection {
 }
 
 #[test]
-fn what_one_client_says_all_clients_hear() -> Outcome {
+fn what_one_client_sends_all_clients_receive() -> Outcome {
     let broker = Broker::start()?;
     let server = start_server(&broker)?;
     let mut ann = Client::join(&broker, "ann")?;
@@ -93,7 +93,7 @@ fn what_one_client_says_all_clients_hear() -> Outcome {
 }
 
 #[test]
-fn all_clients_hear_everything_in_the_same_order() -> Outcome {
+fn all_clients_receive_everything_in_the_same_order() -> Outcome {
     const LINES: usize = 200;
     let broker = Broker::start()?;
     start_server(&broker)?;
@@ -114,9 +114,9 @@ fn all_clients_hear_everything_in_the_same_order() -> Outcome {
     let [ann, bob] = received;
     let (ann, bob) = (ann?, bob?);
     assert_eq!(ann, bob);
-    let said: BTreeSet<_> =
+    let sent: BTreeSet<_> =
         (0..LINES).flat_map(|line| [format!("ann: {line}"), format!("bob: {line}")]).collect();
-    assert_eq!(ann.into_iter().collect::<BTreeSet<_>>(), said);
+    assert_eq!(ann.into_iter().collect::<BTreeSet<_>>(), sent);
     Ok(())
 }
 
@@ -172,11 +172,11 @@ async fn the_same_chat_works_in_async_code() -> Outcome {
     });
     let mut ann = subscribe_async(&broker, CHANNEL).await?.into_on_message();
     let mut bob = subscribe_async(&broker, CHANNEL).await?.into_on_message();
-    let mut speaks = connect_async(&broker).await?;
+    let mut sender = connect_async(&broker).await?;
     broker.wait_for_subscribers(CHANNEL, 2).await?;
     broker.wait_for_blocked(QUEUE, 1).await?;
     for line in ["ann:tea?", "bob:with milk, please", "ann:coming"] {
-        let _: usize = speaks.lpush(QUEUE, line).await?;
+        let _: usize = sender.lpush(QUEUE, line).await?;
         assert_eq!(next(&mut ann).await, shown(line));
         assert_eq!(next(&mut bob).await, shown(line));
     }

@@ -122,8 +122,8 @@ fn users_with_a_reading_thread_miss_nothing_but_their_own_messages() -> Outcome 
         let seen: Vec<String> = screen.iter().take((names.len() - 1) * LINES).collect();
         for other in names {
             let from_other = seen.iter().filter_map(|line| line.strip_prefix(&format!("{other}: ")));
-            let said: Vec<String> = (0..LINES).map(|number| number.to_string()).collect();
-            assert_eq!(from_other.eq(&said), other != name, "what {name} has seen of {other}");
+            let expected: Vec<String> = (0..LINES).map(|number| number.to_string()).collect();
+            assert_eq!(from_other.eq(&expected), other != name, "what {name} has seen of {other}");
         }
     }
     // All wait, so that there is nothing more to see.

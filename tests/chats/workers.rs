@@ -49,7 +49,7 @@ fn each_message_goes_to_the_worker_that_has_waited_longest() -> Outcome {
 }
 
 #[test]
-fn what_a_dead_worker_has_not_finished_is_taken_over_once() -> Outcome {
+fn the_pending_messages_of_a_lost_worker_are_taken_over_once() -> Outcome {
     let broker = Broker::start()?;
     let mut chat = connect(&broker)?;
     chat.xgroup_create_mkstream::<_, _, _, ()>(STREAM, GROUP, "$")?;

@@ -70,15 +70,15 @@ pub fn stream_in_turns(stage: &Stage) -> Vec<Seen> {
 
 /// A stream that is read at any time.
 pub fn stream_of_all(stage: &Stage) -> Vec<Seen> {
-    stream(stage, &[], |people, speaker, said| {
-        people[speaker].sees(said);
-        people[1 - speaker].sees(said);
+    stream(stage, &[], |people, speaker, text| {
+        people[speaker].sees(text);
+        people[1 - speaker].sees(text);
     })
 }
 
 /// The same, where no client sees its own lines.
 pub fn stream_of_others(stage: &Stage) -> Vec<Seen> {
-    stream(stage, &["others"], |people, speaker, said| people[1 - speaker].sees(said))
+    stream(stage, &["others"], |people, speaker, text| people[1 - speaker].sees(text))
 }
 
 fn stream(stage: &Stage, options: &[&str], arrives: fn(&mut [Person; 2], usize, &str)) -> Vec<Seen> {

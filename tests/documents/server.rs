@@ -134,9 +134,9 @@ impl Control {
 
     /// Waits until exactly `count` clients wait in a blocking command.
     pub fn until_blocked(&mut self, count: usize) {
-        let wanted = format!("blocked_clients:{count}\r\n");
+        let expected = format!("blocked_clients:{count}\r\n");
         self.until(&format!("{count} blocked clients"), |control| {
-            matches!(control.run(&["INFO", "clients"]), Reply::Bulk(text) if text.contains(&wanted))
+            matches!(control.run(&["INFO", "clients"]), Reply::Bulk(text) if text.contains(&expected))
         });
     }
 

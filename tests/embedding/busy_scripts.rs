@@ -27,9 +27,9 @@ fn all_clients_are_answered_while_a_script_runs_and_can_end_it() -> Outcome {
     broker.wait_until(|state| state.blocked("queue") == 1).blocking()?;
     runs.send(ENDLESS)?;
     // Later clients are served, and so are streams in memory and the embedding program.
-    let mut comes = Wire::connect(&broker)?;
-    while comes.line_of("PING")? == "+PONG" {}
-    comes.ask("PING", &format!("-{BUSY}\r\n"))?;
+    let mut later = Wire::connect(&broker)?;
+    while later.line_of("PING")? == "+PONG" {}
+    later.ask("PING", &format!("-{BUSY}\r\n"))?;
     assert_eq!(broker.command(["RPUSH", "queue", "x"]).unwrap_err().to_string(), BUSY);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(async {
@@ -41,8 +41,8 @@ fn all_clients_are_answered_while_a_script_runs_and_can_end_it() -> Outcome {
         Ok::<(), std::io::Error>(())
     })?;
     // A client that disconnects is gone.
-    comes.ask("QUIT", "+OK\r\n")?;
-    assert!(comes.is_cut());
+    later.ask("QUIT", "+OK\r\n")?;
+    assert!(later.is_cut());
     assert_eq!(broker.command(["SCRIPT", "KILL"])?, "OK");
     runs.expect(KILLED)?;
     assert_eq!(broker.command(["RPUSH", "queue", "x"])?, 1);
@@ -77,7 +77,7 @@ fn the_script_of_a_stream_in_memory_is_ended_from_a_socket() -> Outcome {
 }
 
 #[test]
-fn a_script_that_keeps_the_thread_of_its_client_ends_after_twice_the_threshold() -> Outcome {
+fn a_script_on_the_thread_of_its_client_ends_after_twice_the_threshold() -> Outcome {
     const WANTED: &str = "ERR Script ended by minibroker after 100 ms: it keeps the thread of its client";
     let broker = broker(50)?;
     let error = broker.command(["EVAL", "while true do end", "0"]).unwrap_err().to_string();
@@ -103,7 +103,7 @@ fn a_script_that_keeps_the_thread_of_its_client_ends_after_twice_the_threshold()
 fn a_pattern_that_tries_too_much_ends_and_one_that_nests_deep_fails() -> Outcome {
     let broker = broker(50)?;
     let ended = "ERR Script ended by minibroker after 100 ms";
-    for (script, wanted) in [
+    for (script, expected) in [
         ("return string.find(string.rep('a', 100), string.rep('a-', 50) .. 'b')", ended),
         ("return string.match(string.rep('a', 100), string.rep('a*', 50) .. 'b')", ended),
         ("for a in string.gmatch(string.rep('a', 100), string.rep('a?', 100) .. 'b') do end", ended),
@@ -116,7 +116,7 @@ fn a_pattern_that_tries_too_much_ends_and_one_that_nests_deep_fails() -> Outcome
     ] {
         let outcome = broker.command(["EVAL", script, "0"]);
         let text = outcome.err().map_or_else(|| "nothing".to_owned(), |error| error.to_string());
-        assert!(text.starts_with(wanted), "{script}: {text}");
+        assert!(text.starts_with(expected), "{script}: {text}");
     }
     assert_eq!(broker.command(["PING"])?, "PONG");
     Ok(())
@@ -156,7 +156,7 @@ fn wait_until_busy(client: &mut Wire) -> Outcome {
 }
 
 #[test]
-fn a_test_client_stops_and_restarts_the_broker_only_when_no_script_is_busy() -> Outcome {
+fn a_test_client_stops_and_restarts_only_while_no_script_is_busy() -> Outcome {
     let broker = Broker::builder().config("busy-reply-threshold", "20").control().start()?;
     let (mut runs, mut tester) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
     for order in ["STOP", "RESTART", "RESTART EMPTY", "RESET"] {

@@ -54,9 +54,9 @@ fn what_a_fault_delays_is_due_to_the_millisecond() -> Outcome {
     assert_eq!(broker.command(["EXISTS", "a"])?, 0);
     broker.advance(MILLISECOND);
     assert_eq!(broker.command(["EXISTS", "a"])?, 1);
-    let got =
+    let received =
         broker.journal().iter().filter(|event| matches!(event.kind, EventKind::Delivered { .. })).count();
-    assert_eq!(got, 1);
+    assert_eq!(received, 1);
     Ok(())
 }
 
@@ -177,7 +177,7 @@ fn the_pause_of_clients_ends_at_its_time() -> Outcome {
 }
 
 #[test]
-fn what_is_due_happens_in_the_order_of_the_deadlines() -> Outcome {
+fn timers_fire_in_the_order_of_their_deadlines() -> Outcome {
     let broker = stopped()?;
     broker.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"])?;
     let mut watcher = Wire::connect(&broker)?;
@@ -356,9 +356,9 @@ fn a_running_clock_jumps_and_runs_on() -> Outcome {
     assert!(broker.now() >= before + HOUR);
     assert_eq!(redis::cmd("EXISTS").arg("session").query::<i64>(&mut connection)?, 0);
     // The clock runs: this ends by itself, though its deadline is an hour ahead of the system's clock.
-    let in_vain =
+    let timed_out =
         redis::cmd("BLPOP").arg("queue").arg(0.01).query::<Option<(String, String)>>(&mut connection)?;
-    assert_eq!(in_vain, None);
+    assert_eq!(timed_out, None);
     redis::cmd("SET").arg("short").arg("").arg("PX").arg(10).exec(&mut connection)?;
     broker.wait_until(|state| !state.exists("short")).blocking()?;
     // A client that waits already is woken by a jump.
@@ -374,13 +374,13 @@ fn a_running_clock_jumps_and_runs_on() -> Outcome {
 #[tokio::test]
 async fn a_client_on_the_tests_runtime_sees_time_move() -> Outcome {
     let broker = stopped()?;
-    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
     let client = Client::open(broker.url())?;
-    let mut waiter = client.get_multiplexed_async_connection_with_config(&patient).await?;
+    let mut waiter = client.get_multiplexed_async_connection_with_config(&config).await?;
     let waits = tokio::spawn(async move {
         redis::cmd("BLPOP").arg("queue").arg(600).query_async::<Option<(String, String)>>(&mut waiter).await
     });
-    let mut connection = client.get_multiplexed_async_connection_with_config(&patient).await?;
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     redis::cmd("SET").arg("typing:ann").arg("1").arg("EX").arg(5).exec_async(&mut connection).await?;
     broker.wait_for_blocked("queue", 1).await?;
     broker.advance(Duration::from_secs(600));
@@ -419,7 +419,7 @@ fn a_time_that_has_passed_cannot_be_set() -> Outcome {
 }
 
 #[test]
-fn the_clock_goes_to_the_end_of_the_year_9999() -> Outcome {
+fn the_clock_can_be_set_up_to_the_end_of_the_year_9999() -> Outcome {
     let last = SystemTime::UNIX_EPOCH + Duration::from_millis(253_402_300_799_999);
     for builder in [
         Broker::builder().manual_clock_at(last + MILLISECOND),
@@ -464,7 +464,7 @@ fn two_threads_that_move_the_clock_at_once_move_it_by_both() -> Outcome {
 #[test]
 fn the_waits_of_the_test_itself_last_as_long_as_they_say() -> Outcome {
     let broker = stopped()?;
-    let in_vain = broker.wait_for_subscribers("chat", 1).within(MILLISECOND);
-    assert!(in_vain.blocking().is_err());
+    let timed_out = broker.wait_for_subscribers("chat", 1).within(MILLISECOND);
+    assert!(timed_out.blocking().is_err());
     Ok(())
 }

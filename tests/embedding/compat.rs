@@ -169,35 +169,35 @@ fn with_redis_7_0_doubles_have_17_digits() -> Outcome {
 #[test]
 fn with_redis_7_0_a_publisher_gets_its_own_message_before_the_answer() -> Outcome {
     let push = format!(">3\r\n{}", bulks(&["message", "chat", "hello"]));
-    for (version, wanted) in
+    for (version, expected) in
         [(Version::Redis7_0, format!("{push}:1\r\n")), (Version::Redis7_4, format!(":1\r\n{push}"))]
     {
         let broker = broker(version)?;
         let mut client = Wire::connect(&broker)?;
         switch_to_resp3(&mut client)?;
         client.ask("SUBSCRIBE chat", &format!(">3\r\n{}:1\r\n", bulks(&["subscribe", "chat"])))?;
-        client.ask("PUBLISH chat hello", &wanted)?;
+        client.ask("PUBLISH chat hello", &expected)?;
     }
     Ok(())
 }
 
 #[test]
 fn with_redis_7_0_a_waiter_is_served_from_the_key_that_was_filled_first() -> Outcome {
-    for (version, wanted) in [(Version::Redis7_0, "second"), (Version::Redis7_4, "first")] {
+    for (version, expected) in [(Version::Redis7_0, "second"), (Version::Redis7_4, "first")] {
         let broker = broker(version)?;
         let mut worker = Wire::connect(&broker)?;
         worker.send("BLPOP first second 0")?;
         broker.wait_for_blocked("second", 1).blocking()?;
         let mut connection = Client::open(broker.url())?.get_connection()?;
         redis::pipe().atomic().rpush("second", 2).rpush("first", 1).exec(&mut connection)?;
-        worker.expect(&format!("*2\r\n${}\r\n{wanted}\r\n", wanted.len()))?;
+        worker.expect(&format!("*2\r\n${}\r\n{expected}\r\n", expected.len()))?;
     }
     Ok(())
 }
 
 #[test]
 fn with_redis_7_0_a_reader_of_a_deleted_stream_gets_an_error() -> Outcome {
-    for (version, wanted) in [
+    for (version, expected) in [
         (Version::Redis7_0, "-UNBLOCKED the stream key no longer exists\r\n"),
         (
             Version::Redis7_4,
@@ -210,7 +210,7 @@ fn with_redis_7_0_a_reader_of_a_deleted_stream_gets_an_error() -> Outcome {
         reader.send("XREADGROUP GROUP workers ann BLOCK 0 STREAMS chat >")?;
         broker.wait_for_blocked("chat", 1).blocking()?;
         broker.command(["DEL", "chat"])?;
-        reader.expect(wanted)?;
+        reader.expect(expected)?;
     }
     Ok(())
 }

@@ -297,7 +297,7 @@ fn a_test_client_moves_the_clock() -> Outcome {
     assert_eq!(control::<String>(&mut tester, &format!("SETTIME {millis}"))?, "OK");
     assert_eq!(broker.now().duration_since(std::time::UNIX_EPOCH)?.as_millis(), millis);
     assert!(refusal(control(&mut tester, "SETTIME 1000")).contains("never goes back"));
-    for (words, wanted) in [
+    for (words, expected) in [
         ("ADVANCE -1", "is no time"),
         ("ADVANCE 1.5", "a number with a unit"),
         ("SETTIME soon", "milliseconds since the Unix epoch"),
@@ -305,7 +305,7 @@ fn a_test_client_moves_the_clock() -> Outcome {
         ("SETTIME 253402300800000", "253402300799999"),
     ] {
         let refused = refusal(control(&mut tester, words));
-        assert!(refused.contains(wanted), "{words}: {refused}");
+        assert!(refused.contains(expected), "{words}: {refused}");
     }
     Ok(())
 }
@@ -366,7 +366,7 @@ fn a_test_client_adds_faults_on_messages() -> Outcome {
 fn what_is_no_fault_is_refused() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
-    for (words, wanted) in [
+    for (words, expected) in [
         ("FAULT ADD COMMAND BLPOPP DISCONNECT", "there is no command 'BLPOPP'"),
         ("FAULT ADD NTH 0 DISCONNECT", "count from 1"),
         ("FAULT ADD PROBABILITY 1.5 DISCONNECT", "from 0 to 1"),
@@ -384,7 +384,7 @@ fn what_is_no_fault_is_refused() -> Outcome {
         ("FAULT WHAT", "unknown subcommand"),
     ] {
         let error = refusal(control(&mut tester, words));
-        assert!(error.contains(wanted), "{words}: {error}");
+        assert!(error.contains(expected), "{words}: {error}");
     }
     assert_eq!(control::<Vec<String>>(&mut tester, "FAULT LIST")?, Vec::<String>::new());
     Ok(())
@@ -409,8 +409,8 @@ fn a_test_client_cuts_off_others_but_never_itself() -> Outcome {
         assert_eq!(control::<usize>(&mut tester, words)?, 0, "{words}");
     }
     for words in ["KILL CHANNEL chat", "KILL BLOCKED queue", "KILL NAME ann", "KILL ALL"] {
-        let meant = usize::from(words != "KILL ALL");
-        assert_eq!(control::<usize>(&mut tester, words)?, meant, "{words}");
+        let expected = usize::from(words != "KILL ALL");
+        assert_eq!(control::<usize>(&mut tester, words)?, expected, "{words}");
     }
     for client in &mut clients {
         while !client.is_cut() {}
@@ -501,7 +501,7 @@ fn the_broker_comes_back_when_the_time_of_a_stop_has_passed() -> Outcome {
 }
 
 #[test]
-fn what_stands_behind_fault_add_may_have_any_order() -> Outcome {
+fn the_arguments_of_fault_add_may_have_any_order() -> Outcome {
     let broker = controlled()?;
     let mut tester = connect(&broker)?;
     control::<i64>(&mut tester, "FAULT ADD ERROR later ONCE COMMAND GET")?;

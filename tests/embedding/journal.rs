@@ -287,8 +287,8 @@ fn the_journal_keeps_to_its_limit_and_counts_what_it_drops() -> Outcome {
     let published = broker.published("chat");
     assert_eq!(published.last().expect("some are kept").text(), "999");
     broker.wait_for_published("chat", published.len()).within(Duration::ZERO).blocking()?;
-    let in_vain = broker.wait_for_published("chat", published.len() + 1).within(Duration::ZERO).blocking();
-    assert_eq!(in_vain.unwrap_err().seen(), Some(published.len()));
+    let timed_out = broker.wait_for_published("chat", published.len() + 1).within(Duration::ZERO).blocking();
+    assert_eq!(timed_out.unwrap_err().seen(), Some(published.len()));
     let text = panic_of(|| broker.assert_no_message_lost());
     assert!(text.starts_with("whether a message was lost is unknown"), "{text}");
     assert!(text.contains("`journal_limit` of the builder makes it larger"), "{text}");
@@ -299,15 +299,15 @@ fn the_journal_keeps_to_its_limit_and_counts_what_it_drops() -> Outcome {
 fn a_broker_that_records_nothing_says_so() -> Outcome {
     let broker = Broker::builder().journal_limit(0).start()?;
     broker.command(["PUBLISH", "chat", "hello"])?;
-    let asks: [&dyn Fn(); 5] = [
+    let calls: [&dyn Fn(); 5] = [
         &|| drop(broker.journal()),
         &|| drop(broker.published("chat")),
         &|| drop(broker.wait_for_published("chat", 1)),
         &|| broker.assert_no_message_lost(),
         &|| broker.print_journal_on_panic(),
     ];
-    for ask in asks {
-        let text = panic_of(ask);
+    for call in calls {
+        let text = panic_of(call);
         assert_eq!(text, "this broker records nothing: its builder was given `journal_limit(0)`");
     }
     Ok(())

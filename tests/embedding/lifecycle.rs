@@ -310,8 +310,8 @@ fn requests_sent_while_a_client_is_not_read_run_afterwards_in_order() -> Outcome
     }
     sending.join().expect("it does not panic")?;
     let list = broker.command(["LRANGE", "queue", "0", "-1"])?;
-    let wanted: Vec<_> = (0..PUSHES).map(|number| format!("\"{number}\"")).collect();
-    assert_eq!(list.to_string(), format!("[{}]", wanted.join(", ")));
+    let expected: Vec<_> = (0..PUSHES).map(|number| format!("\"{number}\"")).collect();
+    assert_eq!(list.to_string(), format!("[{}]", expected.join(", ")));
     Ok(())
 }
 

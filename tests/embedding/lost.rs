@@ -114,7 +114,7 @@ fn a_subscriber_that_is_killed_loses_what_was_not_written() -> Outcome {
 }
 
 #[test]
-fn what_is_missed_after_a_quit_is_no_loss() -> Outcome {
+fn messages_after_a_quit_do_not_count_as_lost() -> Outcome {
     let broker = Broker::start()?;
     let mut subscriber = Wire::connect(&broker)?;
     subscriber.subscribe("chat")?;

@@ -89,7 +89,7 @@ async fn answers_may_be_far_longer_than_the_buffer_of_the_stream() -> Outcome {
 async fn a_client_that_never_stops_writing_does_not_keep_others_waiting() -> Outcome {
     let broker = Broker::start()?;
     let (mut reads, mut writes) = tokio::io::split(broker.connect());
-    let flood = tokio::spawn(async move {
+    let writing = tokio::spawn(async move {
         let requests = "PING\r\n".repeat(1000);
         while writes.write_all(requests.as_bytes()).await.is_ok() {}
     });
@@ -101,9 +101,9 @@ async fn a_client_that_never_stops_writing_does_not_keep_others_waiting() -> Out
     for number in 1..=20 {
         assert_eq!(connection.incr::<_, _, usize>("count", 1).await?, number);
     }
-    assert!(!flood.is_finished(), "it was writing all the time");
+    assert!(!writing.is_finished(), "it was writing all the time");
     drop(broker);
-    flood.await?;
+    writing.await?;
     drain.await?;
     Ok(())
 }
@@ -154,12 +154,12 @@ async fn all_commands_can_be_read_as_they_come() -> Outcome {
             seen.push((command.address.is_some(), command.arguments));
         }
     }
-    let wanted =
+    let expected =
         [(true, vec!["SET", "greeting", "hello\n"]), (true, vec!["GET", "no such command, no such key"])];
-    let wanted = wanted.into_iter().chain([(false, vec!["GET", "greeting"])]);
-    let wanted =
-        wanted.map(|(is_client, words)| (is_client, words.into_iter().map(ByteString::from).collect()));
-    assert_eq!(seen, wanted.collect::<Vec<(bool, Vec<ByteString>)>>());
+    let expected = expected.into_iter().chain([(false, vec!["GET", "greeting"])]);
+    let expected =
+        expected.map(|(is_client, words)| (is_client, words.into_iter().map(ByteString::from).collect()));
+    assert_eq!(seen, expected.collect::<Vec<(bool, Vec<ByteString>)>>());
     drop(broker);
     assert_eq!(commands.next().await, None);
     Ok(())

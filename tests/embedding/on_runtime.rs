@@ -30,9 +30,9 @@ async fn paused_time_passes_as_soon_as_all_tasks_wait() -> Outcome {
     let mut connection = connect(&broker).await?;
     redis::cmd("SET").arg("session").arg("there").arg("EX").arg(1800).exec_async(&mut connection).await?;
     let (began, at) = (Instant::now(), broker.now());
-    let in_vain: Option<(String, String)> =
+    let popped: Option<(String, String)> =
         redis::cmd("BLPOP").arg("queue").arg(3600).query_async(&mut connection).await?;
-    assert_eq!(in_vain, None);
+    assert_eq!(popped, None);
     assert!((HOUR..HOUR + Duration::from_millis(2)).contains(&began.elapsed()), "{:?}", began.elapsed());
     assert_eq!(broker.now().duration_since(at)?, began.elapsed());
     assert_eq!(redis::cmd("EXISTS").arg("session").query_async::<i64>(&mut connection).await?, 0);
@@ -40,7 +40,7 @@ async fn paused_time_passes_as_soon_as_all_tasks_wait() -> Outcome {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_time_is_paused_it_is_so_for_the_broker() -> Outcome {
+async fn paused_time_is_paused_for_the_broker_too() -> Outcome {
     let broker = Broker::builder().start_on_this_runtime()?;
     let before = broker.now();
     std::thread::sleep(Duration::from_millis(1));

@@ -167,15 +167,15 @@ fn a_worker_that_disconnects_while_it_waits_takes_no_element() -> Outcome {
     let mut disconnecting = Wire::connect(&broker)?;
     disconnecting.send("BLPOP queue another_queue 0")?;
     broker.wait_for_blocked("queue", 1).blocking()?;
-    let mut stays = Wire::connect(&broker)?;
-    stays.send("BLPOP queue 0")?;
+    let mut waiting = Wire::connect(&broker)?;
+    waiting.send("BLPOP queue 0")?;
     broker.wait_for_blocked("queue", 2).blocking()?;
     drop(disconnecting);
     broker.wait_for_blocked("another_queue", 0).blocking()?;
     let mut client = Wire::connect(&broker)?;
     client.ask("LPUSH queue first", ":1\r\n")?;
-    stays.expect("*2\r\n$5\r\nqueue\r\n$5\r\nfirst\r\n")?;
-    drop(stays);
+    waiting.expect("*2\r\n$5\r\nqueue\r\n$5\r\nfirst\r\n")?;
+    drop(waiting);
     client.ask("LPUSH queue second", ":1\r\n")?;
     client.ask("LRANGE queue 0 -1", "*1\r\n$6\r\nsecond\r\n")?;
     Ok(())

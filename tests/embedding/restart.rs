@@ -223,8 +223,8 @@ fn the_journal_records_a_stop_and_continues() -> Outcome {
     assert_eq!(broker.published("chat").len(), 2);
     // Both were written before their subscriber's connection ended.
     broker.assert_no_message_lost();
-    let gone = broker.journal().filter(|event| event.kind == EventKind::Disconnected(Ending::Killed));
-    assert_eq!(gone.len(), 1);
+    let disconnected = broker.journal().filter(|event| event.kind == EventKind::Disconnected(Ending::Killed));
+    assert_eq!(disconnected.len(), 1);
     Ok(())
 }
 
@@ -253,17 +253,17 @@ fn a_subscriber_that_subscribes_again_gets_what_comes_then() -> Outcome {
     let broker = Broker::start()?;
     let client = redis::Client::open(broker.url())?;
     let subscriber = thread::spawn(move || -> redis::RedisResult<Vec<String>> {
-        let mut got = Vec::new();
-        while got.len() < 2 {
+        let mut received = Vec::new();
+        while received.len() < 2 {
             let Ok(mut connection) = client.get_connection() else { continue };
             let mut chat = connection.as_pubsub();
             if chat.subscribe("chat").is_ok() {
                 while let Ok(message) = chat.get_message() {
-                    got.push(message.get_payload()?);
+                    received.push(message.get_payload()?);
                 }
             }
         }
-        Ok(got)
+        Ok(received)
     });
     broker.wait_for_subscribers("chat", 1).blocking()?;
     broker.command(["PUBLISH", "chat", "one"])?;

@@ -143,10 +143,10 @@ fn a_replica_refuses_what_a_script_writes() -> Outcome {
 /// The answers of a server in a bad state to scripts and what they declare, as of Redis 8.0.6.
 fn answers_to_declared_scripts(broker: &Broker, refusal: &str, answers: &[(&str, &str)]) -> Outcome {
     let mut client = Wire::connect(broker)?;
-    for (script, wanted) in answers {
-        let wanted = if *wanted == "refused" { refusal } else { wanted };
-        let got = client.line_of(script)?;
-        assert!(got.starts_with(wanted), "{script}: {got}, not {wanted}");
+    for (script, expected) in answers {
+        let expected = if *expected == "refused" { refusal } else { expected };
+        let answer = client.line_of(script)?;
+        assert!(answer.starts_with(expected), "{script}: {answer}, not {expected}");
     }
     Ok(())
 }

@@ -121,8 +121,8 @@ fn a_client_that_sends_above_the_limit_while_it_waits_is_cut_off() -> Outcome {
 fn a_subscriber_that_does_not_read_is_cut_off_at_the_limit() -> Outcome {
     const MESSAGE: usize = 1024 * 1024;
     let broker = Broker::builder().subscriber_output_limit(4 * MESSAGE).start()?;
-    let mut lazy = Wire::connect(&broker)?;
-    lazy.subscribe("chat")?;
+    let mut slow_reader = Wire::connect(&broker)?;
+    slow_reader.subscribe("chat")?;
     let mut busy = Wire::connect(&broker)?;
     busy.subscribe("chat")?;
     let message = "x".repeat(MESSAGE);
@@ -131,7 +131,7 @@ fn a_subscriber_that_does_not_read_is_cut_off_at_the_limit() -> Outcome {
         busy.expect_message("chat", &message)?;
     }
     busy.expect_message("chat", &message)?;
-    assert!(lazy.read_to_end() > 0, "it got what had been sent, then the end");
+    assert!(slow_reader.read_to_end() > 0, "it got what had been sent, then the end");
     Ok(())
 }
 
@@ -291,8 +291,8 @@ fn every_setting_that_config_set_takes_can_be_given_to_the_builder() -> Outcome 
         }
     }
     let again = builder.start()?;
-    let Value::Map(got) = again.command(["CONFIG", "GET", "*"])? else { panic!("no map") };
-    for ((name, one), (_, other)) in settings.iter().zip(&got) {
+    let Value::Map(read) = again.command(["CONFIG", "GET", "*"])? else { panic!("no map") };
+    for ((name, one), (_, other)) in settings.iter().zip(&read) {
         assert!(one == other || *name == "port", "{name}: {one}, {other}");
     }
     Ok(())
@@ -304,8 +304,8 @@ fn a_setting_of_the_builder_lasts_and_a_wrong_one_is_an_error() -> Outcome {
     assert!(broker.url().contains("default:s3cret@"), "{}", broker.url());
     broker.command(("CONFIG", "SET", "maxclients", 8))?;
     broker.restart()?;
-    let got = broker.command(["CONFIG", "GET", "maxclients"])?;
-    assert_eq!(got.to_string(), r#"{"maxclients": "7"}"#);
+    let read = broker.command(["CONFIG", "GET", "maxclients"])?;
+    assert_eq!(read.to_string(), r#"{"maxclients": "7"}"#);
     for (name, value, reason) in [
         ("maxclient", "7", "unknown setting"),
         ("timeout", "soon", "argument couldn't be parsed into an integer"),

@@ -643,8 +643,8 @@ fn a_stream_that_a_predicate_writes_to_or_drops_blocks_no_task() -> Outcome {
     });
     wait.blocking()?;
     let mut other = Memory::connect(&broker);
-    let in_vain = broker.wait_until(move |_| other.send("INCR count").is_err());
-    assert!(in_vain.within(Duration::from_millis(1)).blocking().is_err());
+    let timed_out = broker.wait_until(move |_| other.send("INCR count").is_err());
+    assert!(timed_out.within(Duration::from_millis(1)).blocking().is_err());
     broker.wait_for_clients(0).blocking()?;
     Ok(())
 }

@@ -108,13 +108,13 @@ fn a_wait_that_times_out_says_what_it_saw_and_its_line() -> Outcome {
     assert_eq!(error.to_string(), text);
     // The text that `unwrap` and `?` show in a test.
     assert_eq!(format!("{error:?}"), text);
-    for (wait, wanted) in [
+    for (wait, expected) in [
         (broker.wait_for_pattern_subscribers("a*", 1), "for 1 subscriber of pattern \"a*\", saw 0"),
         (broker.wait_for_blocked(b"\xff", 3), "for 3 clients blocked on key \"\\xff\", saw 0"),
         (broker.wait_for_subscribers("chat", 0), "for 0 subscribers of channel \"chat\", saw 1"),
     ] {
         let text = wait.within(SHORT).blocking().unwrap_err().to_string();
-        assert!(text.contains(wanted), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
     Ok(())
 }
@@ -243,8 +243,8 @@ fn messages_are_waited_for_from_any_publisher() -> Outcome {
     })?;
     broker.wait_for_published("nothing", 0).within(Duration::ZERO).blocking()?;
     let error = broker.wait_for_published("chta", 3).within(SHORT).blocking().unwrap_err().to_string();
-    let wanted = "for 3 messages published on channel \"chta\", saw 0 (other channels: \"chat\" 2) (at ";
-    assert!(error.contains(wanted), "{error}");
+    let expected = "for 3 messages published on channel \"chta\", saw 0 (other channels: \"chat\" 2) (at ";
+    assert!(error.contains(expected), "{error}");
     Ok(())
 }
 
@@ -265,9 +265,9 @@ fn clients_are_waited_for_as_they_come_and_go() -> Outcome {
 async fn unacknowledged_entries_are_waited_for() -> Outcome {
     let broker = Broker::start()?;
     let error = broker.wait_for_pending("chat", "workers", 1).within(SHORT).await.unwrap_err().to_string();
-    let wanted =
+    let expected =
         "for 1 pending entry of group \"workers\" of stream \"chat\", saw 0 (there is no such group) (at ";
-    assert!(error.contains(wanted), "{error}");
+    assert!(error.contains(expected), "{error}");
     broker.command(["XGROUP", "CREATE", "chat", "workers", "$", "MKSTREAM"])?;
     broker.wait_for_pending("chat", "workers", 0).within(Duration::ZERO).await?;
     let mut worker = Wire::connect(&broker)?;
@@ -360,9 +360,9 @@ fn a_state_has_keys_values_clients_and_subscriptions() -> Outcome {
         .within(NEVER)
         .blocking()?;
     let error = broker.wait_until(|_| false).within(SHORT).blocking().unwrap_err().to_string();
-    let wanted = "for a state, saw 2 clients, 1 blocked; 6 keys; subscribers: \"chat\" 1; pattern subscribers: \
+    let expected = "for a state, saw 2 clients, 1 blocked; 6 keys; subscribers: \"chat\" 1; pattern subscribers: \
                   \"room:*\" 1 (at ";
-    assert!(error.contains(wanted), "{error}");
+    assert!(error.contains(expected), "{error}");
     Ok(())
 }
 
@@ -409,15 +409,15 @@ fn a_predicate_that_panics_fails_its_own_wait_only() -> Outcome {
 #[test]
 fn a_predicate_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Outcome {
     let broker = Arc::new(Broker::start()?);
-    let uses: [fn(&Broker); 3] = [
+    let calls: [fn(&Broker); 3] = [
         |broker| drop(broker.command(["PING"])),
         |broker| drop(broker.journal()),
         |broker| drop(broker.wait_for_clients(0).blocking()),
     ];
-    for use_it in uses {
+    for call in calls {
         let same = Arc::clone(&broker);
         let wait = broker.wait_until(move |_| {
-            use_it(&same);
+            call(&same);
             true
         });
         let text = panic_of(|| wait.blocking());
@@ -430,8 +430,8 @@ fn a_predicate_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Out
 #[test]
 fn a_completed_wait_may_use_the_broker_at_once() -> Outcome {
     /// Uses the broker at once when it is woken, as its task would.
-    struct Eager(Arc<Broker>, AtomicUsize);
-    impl Wake for Eager {
+    struct UsesBroker(Arc<Broker>, AtomicUsize);
+    impl Wake for UsesBroker {
         fn wake(self: Arc<Self>) {
             if let Ok(Value::Integer(length)) = self.0.command(["RPUSH", "woken", "x"]) {
                 self.1.store(usize::try_from(length).unwrap_or_default(), Ordering::SeqCst);
@@ -439,12 +439,12 @@ fn a_completed_wait_may_use_the_broker_at_once() -> Outcome {
         }
     }
     let broker = Arc::new(Broker::start()?);
-    let eager = Arc::new(Eager(Arc::clone(&broker), AtomicUsize::new(0)));
-    let waker = Waker::from(Arc::clone(&eager));
+    let waker_state = Arc::new(UsesBroker(Arc::clone(&broker), AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&waker_state));
     let mut wait = broker.wait_for_published("chat", 1).within(NEVER).into_future();
     assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     broker.command(["PUBLISH", "chat", "hello"])?;
-    assert_eq!(eager.1.load(Ordering::SeqCst), 1);
+    assert_eq!(waker_state.1.load(Ordering::SeqCst), 1);
     assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
     drop(wait);
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Asserts that the part between the marks of this name is as it should be, or makes it so.
 #[track_caller]
-pub fn is(name: &str, wanted: &str) {
+pub fn is(name: &str, expected: &str) {
     // Tests that write run beside each other.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -17,9 +17,9 @@ pub fn is(name: &str, wanted: &str) {
     let (mark, rest) = rest.split_once("-->\n").expect("the mark is closed");
     let (listed, after) = rest.split_once(&end).expect("the README has its end");
     if std::env::var_os("UPDATE_README").is_some() {
-        let text = format!("{before}{begin}{mark}-->\n{wanted}{end}{after}");
+        let text = format!("{before}{begin}{mark}-->\n{expected}{end}{after}");
         fs::write(path, text).expect("it can be written");
         return;
     }
-    assert_eq!(listed, wanted, "run `UPDATE_README=1 cargo test --test readme`");
+    assert_eq!(listed, expected, "run `UPDATE_README=1 cargo test --test readme`");
 }

@@ -111,30 +111,30 @@ fn long_messages_are_in_order_with_replies_and_short_messages() {
     feed(&mut engine, client, &encode(&["HELLO", "3"]));
     feed(&mut engine, client, &encode(&["SUBSCRIBE", "chat"]));
     engine.take_output(client, &mut Vec::new());
-    let (mut wanted, mut written) = (Vec::new(), Vec::new());
+    let (mut expected, mut written) = (Vec::new(), Vec::new());
     let lengths = [0, 8, 16 * 1024 - 60, 16 * 1024, 16 * 1024 + 1, 40_000, 9, 300_000];
     for number in 0..2000 {
         let text = message(number, lengths[number * 31 % lengths.len()]);
         match number * 17 % 11 {
             0..4 => {
                 feed(&mut engine, other, &encode(&["PUBLISH", "chat", &text]));
-                wanted.push(push(&text));
+                expected.push(push(&text));
             }
             4 | 5 => {
                 feed(&mut engine, client, &encode(&["ECHO", &text]));
-                wanted.push(Value::Bulk(text.into()));
+                expected.push(Value::Bulk(text.into()));
             }
             6 => {
                 feed(&mut engine, client, &encode(&["PUBLISH", "chat", &text]));
-                wanted.extend([Value::Integer(1), push(&text)]);
+                expected.extend([Value::Integer(1), push(&text)]);
             }
             7 => {
                 for request in [&["MULTI"][..], &["PUBLISH", "chat", &text], &["ECHO", "a"], &["EXEC"]] {
                     feed(&mut engine, client, &encode(request));
                 }
                 let replies = vec![Value::Integer(1), Value::Bulk("a".into())];
-                wanted.extend(["OK", "QUEUED", "QUEUED"].map(|text| Value::Simple(text.into())));
-                wanted.extend([Value::Array(replies), push(&text)]);
+                expected.extend(["OK", "QUEUED", "QUEUED"].map(|text| Value::Simple(text.into())));
+                expected.extend([Value::Array(replies), push(&text)]);
             }
             8 => {
                 // As in the shell when the connection is full, and then is not.
@@ -159,9 +159,9 @@ fn long_messages_are_in_order_with_replies_and_short_messages() {
     }
     engine.take_output(client, &mut written);
     let mut rest = &written[..];
-    for (index, wanted) in wanted.iter().enumerate() {
+    for (index, expected) in expected.iter().enumerate() {
         let (value, length) = Value::read(rest).expect("a value");
-        assert!(value == *wanted, "{index}: {length} bytes");
+        assert!(value == *expected, "{index}: {length} bytes");
         rest = &rest[length..];
     }
     assert!(rest.is_empty());

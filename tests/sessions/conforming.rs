@@ -108,7 +108,7 @@ fn a_real_server_answers_as_its_own_version_is_recorded() -> Tested {
 }
 
 #[test]
-fn one_family_or_scenario_alone() -> Tested {
+fn one_family_or_scenario_can_be_played_alone() -> Tested {
     let broker = Broker::start()?;
     let family = conform(&broker.url(), &["--family", "hashes"])?.with(0).out;
     let (answers, same) = count(&family, "hashes", REDIS_8_0)?;
@@ -149,7 +149,7 @@ fn a_server_that_is_not_empty_is_flushed_only_where_it_is_allowed() -> Tested {
 }
 
 #[test]
-fn a_server_with_a_password() -> Tested {
+fn a_server_with_a_password_is_compared_and_keeps_it() -> Tested {
     let broker = Broker::builder().password("s3cret").start()?;
     let addr = broker.addr().expect("it listens");
     let with = format!("redis://:s3cret@{addr}");
@@ -169,7 +169,7 @@ fn a_server_with_a_password() -> Tested {
 }
 
 #[test]
-fn settings_are_as_before() -> Tested {
+fn settings_are_restored() -> Tested {
     let broker = Broker::builder().config("list-max-listpack-size", "-4").start()?;
     let before = broker.command(["CONFIG", "GET", "*"])?;
     conform(&broker.url(), &["--family", "server"])?.with(0);
@@ -190,7 +190,7 @@ fn resp3_is_left_out_where_hello_is_unknown() -> Tested {
 }
 
 #[test]
-fn an_address_without_a_server() -> Tested {
+fn an_address_without_a_server_is_an_error() -> Tested {
     refused(conform(&closed_port()?, &[])?, &["cannot connect to redis://127.0.0.1:", "refused"]);
     refused(conform("localhost", &[])?, &["URL localhost: a URL begins with redis://"]);
     refused(conform("redis://localhost/3", &[])?, &["redis://localhost:6379/3", "all databases"]);
@@ -198,8 +198,8 @@ fn an_address_without_a_server() -> Tested {
 }
 
 #[test]
-fn a_server_that_is_no_redis() -> Tested {
-    for (answer, wanted) in [
+fn a_server_of_another_protocol_is_an_error() -> Tested {
+    for (answer, expected) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], ": it does not speak the Redis protocol"),
         (b"", " has gone away"),
     ] {
@@ -210,7 +210,7 @@ fn a_server_that_is_no_redis() -> Tested {
             let _ = stream.read(&mut [0; 1024])?;
             stream.write_all(answer)
         });
-        refused(conform(&url, &[])?, &[&url, wanted]);
+        refused(conform(&url, &[])?, &[&url, expected]);
         server.join().map_err(|_| "the server panics")??;
     }
     // A server that does not answer.
@@ -221,7 +221,7 @@ fn a_server_that_is_no_redis() -> Tested {
 }
 
 #[test]
-fn a_server_that_ends_in_the_middle() -> Tested {
+fn a_server_that_ends_in_the_middle_is_an_error() -> Tested {
     let broker = Broker::start()?;
     let mut commands = broker.watch_commands();
     let program = started(["conform", &broker.url(), "--family", "lists"])?;

@@ -35,7 +35,7 @@ fn no_byte_of_a_hundred_pipelines_is_lost() -> Tested {
                 let payloads: Vec<Vec<u8>> = (0..PIPELINE).map(|_| random(&mut rng)).collect();
                 let sent: Vec<u8> =
                     payloads.iter().flat_map(|payload| request(&[b"ECHO", payload.as_slice()])).collect();
-                let wanted: Vec<u8> = payloads
+                let expected: Vec<u8> = payloads
                     .iter()
                     .flat_map(|payload| {
                         [format!("${}\r\n", payload.len()).as_bytes(), payload, b"\r\n"].concat()
@@ -44,9 +44,9 @@ fn no_byte_of_a_hundred_pipelines_is_lost() -> Tested {
                 let mut stream = TcpStream::connect(addr)?;
                 let mut writer = stream.try_clone()?;
                 let writing = thread::spawn(move || writer.write_all(&sent));
-                let mut got = vec![0; wanted.len()];
-                stream.read_exact(&mut got)?;
-                assert!(got == wanted, "connection {seed}");
+                let mut received = vec![0; expected.len()];
+                stream.read_exact(&mut received)?;
+                assert!(received == expected, "connection {seed}");
                 writing.join().expect("it does not panic")?;
                 Ok(payloads)
             })
@@ -104,9 +104,9 @@ fn bytes_of_other_protocols_pass_unchanged() -> Tested {
         let (mut stream, _) = listener.accept()?;
         let mut writer = stream.try_clone()?;
         let writing = thread::spawn(move || writer.write_all(&answer));
-        let mut got = vec![0; expected.len()];
-        stream.read_exact(&mut got)?;
-        assert!(got == expected);
+        let mut received = vec![0; expected.len()];
+        stream.read_exact(&mut received)?;
+        assert!(received == expected);
         writing.join().expect("it does not panic")
     });
     let file = folder.file("raw.session");
@@ -114,9 +114,9 @@ fn bytes_of_other_protocols_pass_unchanged() -> Tested {
     let mut stream = TcpStream::connect(recorder.addr)?;
     let mut writer = stream.try_clone()?;
     let writing = thread::spawn(move || writer.write_all(&up));
-    let mut got = vec![0; down.len()];
-    stream.read_exact(&mut got)?;
-    assert!(got == down);
+    let mut received = vec![0; down.len()];
+    stream.read_exact(&mut received)?;
+    assert!(received == down);
     writing.join().map_err(|_| "the writer panics")??;
     serving.join().map_err(|_| "the server panics")??;
     recorder.end()?;

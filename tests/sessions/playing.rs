@@ -88,12 +88,12 @@ fn an_answer_that_differs_is_shown_with_its_request() -> Tested {
         "ann > RPUSH l a b\nann < :2\nbob > LRANGE l 0 -1\nbob < [\"a\" \"c\"]\nbob > GET k\nbob < \"v\"\n";
     let file = folder.with("wrong.session", text)?;
     let first = replay(&file, &broker.url(), &["--flush"])?.with(1);
-    let wanted = format!(
+    let expected = format!(
         "--- {file}\n+++ {}\n@@ {file}:4: what bob gets @@\n  bob > LRANGE l 0 -1\n- bob < [\"a\" \"c\"]\n+ bob < [\"a\" \"b\"]\n\
          # 1 difference: 3 requests, 2 answers\n",
         broker.url()
     );
-    assert!(first.out.starts_with(&wanted[..wanted.len() - 40]), "{}", first.out);
+    assert!(first.out.starts_with(&expected[..expected.len() - 40]), "{}", first.out);
     assert_eq!(first.err, "");
     let all = replay(&file, &broker.url(), &["--flush", "--all"])?.with(1);
     assert!(
@@ -137,10 +137,10 @@ bob > GET k
         server.addr
     );
     assert!(first.out.starts_with(&head), "{}", first.out);
-    let wanted = format!(
+    let expected = format!(
         "@@ {file}:2: what ann gets @@\n  ann > LPOS l a RANK -9223372036854775808\n- ann < -\"ERR value"
     );
-    assert!(first.out.contains(&wanted), "{}", first.out);
+    assert!(first.out.contains(&expected), "{}", first.out);
     assert!(first.out.contains("\n+ ann < :0\n# 1 difference:"), "{}", first.out);
     let all = compare(&file, &url(server.addr), &["--all", "--compat", "8.0"])?.with(1);
     assert!(all.out.contains("- bob < [:0 :0]\n+ bob < -\"ERR unknown command 'WAITAOF'"), "{}", all.out);
@@ -170,9 +170,9 @@ ann > SET k v NX GET EX
         };
         let compared = compare(&file, &url(server.addr), &[])?;
         assert_eq!(compared.status, Some(0), "{}: {}{}", server.name, compared.out, compared.err);
-        let wanted =
+        let expected =
             format!("# no difference: 8 requests, 8 answers the same; minibroker as Redis {version}\n");
-        assert_eq!(compared.out, wanted, "{}", server.name);
+        assert_eq!(compared.out, expected, "{}", server.name);
         let other = if version == "7.0" { "8.0" } else { "7.0" };
         let compared = compare(&file, &url(server.addr), &["--compat", other])?;
         assert_eq!(compared.status, Some(1), "{}: {}{}", server.name, compared.out, compared.err);

@@ -24,9 +24,9 @@ fn chat(proxy: SocketAddr, server: SocketAddr) -> Tested {
     channel.subscribe("chat")?;
     let mut worker = client.get_connection()?;
     let working = std::thread::spawn(move || -> redis::RedisResult<String> {
-        let (_, said): (String, String) = worker.blpop("queue", 0.0)?;
-        let _: i64 = worker.publish("chat", &said)?;
-        Ok(said)
+        let (_, text): (String, String) = worker.blpop("queue", 0.0)?;
+        let _: i64 = worker.publish("chat", &text)?;
+        Ok(text)
     });
     let mut control = Control::connect(server)?;
     assert!(control.until(Some(true), |control| Ok(control.blocked()? == 1))?);
@@ -145,7 +145,7 @@ fn a_server_that_closes_is_recorded_as_such() -> Tested {
 }
 
 #[test]
-fn a_server_that_goes_away_and_comes_back_is_recorded_as_such() -> Tested {
+fn a_server_that_restarts_is_recorded_as_such() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let file = folder.file("restart.session");
     let recorder = Recorder::start(&broker.url(), &file)?;

@@ -32,7 +32,7 @@ fn record(upstream: &str, listen: &str, out: &str) -> std::io::Result<Ended> {
 }
 
 #[test]
-fn a_server_that_is_not_there() -> Tested {
+fn a_missing_server_is_an_error() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;
     let kept = folder.with("kept.session", "a > PING\n")?;
@@ -48,7 +48,7 @@ fn a_server_that_is_not_there() -> Tested {
 }
 
 #[test]
-fn a_password_that_is_wrong_or_missing() -> Tested {
+fn a_wrong_or_missing_password_is_an_error() -> Tested {
     let (broker, folder) = (Broker::builder().password("s3cret").start()?, Folder::new()?);
     let file = folder.with("a.session", "a > PING\n")?;
     let wrong = format!("redis://:wrong@{}", broker.addr().expect("it listens"));
@@ -64,7 +64,7 @@ fn a_password_that_is_wrong_or_missing() -> Tested {
 }
 
 #[test]
-fn a_session_that_is_none() -> Tested {
+fn an_invalid_session_is_an_error() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let file = folder.with("a.session", "# fine\na > PING\na < PONG\n")?;
     for ended in [replay(&file, &broker.url(), &[])?, compare(&file, &broker.url(), &[])?] {
@@ -78,7 +78,7 @@ fn a_session_that_is_none() -> Tested {
 }
 
 #[test]
-fn a_name_that_may_be_misspelt() -> Tested {
+fn a_name_that_may_be_misspelt_is_a_warning() -> Tested {
     let (broker, folder) = (Broker::start()?, Folder::new()?);
     let file = folder.with("a.session", "ann > PING\nann < +PONG\nanm > PING\nbob connect\n")?;
     for ended in [replay(&file, &broker.url(), &[])?, compare(&file, &broker.url(), &[])?] {
@@ -90,7 +90,7 @@ fn a_name_that_may_be_misspelt() -> Tested {
 }
 
 #[test]
-fn an_address_that_is_none() -> Tested {
+fn an_invalid_address_is_an_error() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > PING\n")?;
     let out = folder.file("new.session");
@@ -136,10 +136,10 @@ fn an_address_or_file_that_cannot_be_used_is_an_error() -> Tested {
 }
 
 #[test]
-fn what_is_no_redis() -> Tested {
+fn a_server_of_another_protocol_is_an_error() -> Tested {
     let folder = Folder::new()?;
     let (file, out) = (folder.with("a.session", "a > PING\n")?, folder.file("new.session"));
-    for (answer, wanted) in [
+    for (answer, cause) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], ": it does not speak the Redis protocol"),
         (b"", " has gone away"),
         (b"+PO", " has gone away"),
@@ -154,9 +154,9 @@ fn what_is_no_redis() -> Tested {
             }
             Ok(())
         });
-        refused(replay(&file, &url, &[])?, &[&url, wanted]);
-        refused(compare(&file, &url, &[])?, &[&url, wanted]);
-        refused(record(&url, "0", &out)?, &[&url, wanted]);
+        refused(replay(&file, &url, &[])?, &[&url, cause]);
+        refused(compare(&file, &url, &[])?, &[&url, cause]);
+        refused(record(&url, "0", &out)?, &[&url, cause]);
         server.join().map_err(|_| "the server panics")??;
     }
     assert_eq!(folder.files()?.len(), 1);
@@ -164,7 +164,7 @@ fn what_is_no_redis() -> Tested {
 }
 
 #[test]
-fn a_server_whose_answer_has_no_end() -> Tested {
+fn a_server_whose_answer_has_no_end_is_an_error() -> Tested {
     const PIECE: usize = 1024 * 1024;
     let folder = Folder::new()?;
     let (file, out) = (folder.with("a.session", "a > PING\n")?, folder.file("new.session"));
@@ -189,12 +189,12 @@ fn a_server_whose_answer_has_no_end() -> Tested {
             }
             Ok(())
         });
-        let wanted = ": its answer is larger than any of Redis";
-        refused(replay(&file, &url, &[])?, &[&url, wanted]);
-        refused(compare(&file, &url, &[])?, &[&url, wanted]);
-        refused(record(&url, "0", &out)?, &[&url, wanted]);
+        let cause = ": its answer is larger than any of Redis";
+        refused(replay(&file, &url, &[])?, &[&url, cause]);
+        refused(compare(&file, &url, &[])?, &[&url, cause]);
+        refused(record(&url, "0", &out)?, &[&url, cause]);
         let attached = Broker::attach(&url).expect_err("it is refused").to_string();
-        assert!(attached.ends_with(wanted), "{attached}");
+        assert!(attached.ends_with(cause), "{attached}");
         server.join().map_err(|_| "the server panics")??;
     }
     assert_eq!(folder.files()?.len(), 1);
@@ -215,7 +215,7 @@ fn a_recording_that_cannot_be_written_ends_and_its_clients_continue() -> Tested 
 }
 
 #[test]
-fn a_server_that_goes_away_in_the_middle() -> Tested {
+fn a_server_that_ends_in_the_middle_is_an_error() -> Tested {
     let folder = Folder::new()?;
     let file = folder.with("a.session", "a > SET k v\na < +OK\na > BLPOP queue 0\na wait\n")?;
     for tool in ["replay", "compare"] {

@@ -276,8 +276,8 @@ impl<'a> Play<'a> {
             if self.program.clients[client].slow && self.model.closing(client) != Closing::Now {
                 continue;
             }
-            let stays = matches!(self.model.closing(client), Closing::No | Closing::Ignored);
-            if self.model.has_output(client) || !stays {
+            let is_open = matches!(self.model.closing(client), Closing::No | Closing::Ignored);
+            if self.model.has_output(client) || !is_open {
                 return Err(format!(
                     "client {client} is not marked, but should receive\n{}",
                     readable(&self.model.take_output(client))

@@ -12,7 +12,7 @@ pub const START: u64 = 1_000_000_000;
 
 /// How a client behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manner {
+pub struct ClientOptions {
     pub resp3: bool,
     /// It reads on request, and not at once.
     pub slow: bool,
@@ -35,7 +35,7 @@ pub enum Step {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    pub clients: Vec<Manner>,
+    pub clients: Vec<ClientOptions>,
     /// Clients that leave more than 16 KB unread are cut off.
     pub output_limit: bool,
     pub steps: Vec<Step>,
@@ -46,14 +46,14 @@ impl fmt::Display for Program {
         if self.output_limit {
             writeln!(f, "Who leaves more than 16 KB unread is cut off.")?;
         }
-        for (client, manner) in self.clients.iter().enumerate() {
+        for (client, options) in self.clients.iter().enumerate() {
             let is_used = self
                 .steps
                 .iter()
                 .any(|step| matches!(step, Step::Send { client: sender, .. } if *sender == client));
-            if is_used && (manner.resp3 || manner.slow) {
-                let protocol = if manner.resp3 { "speaks RESP3" } else { "speaks RESP2" };
-                let reads = if manner.slow { " and reads late" } else { "" };
+            if is_used && (options.resp3 || options.slow) {
+                let protocol = if options.resp3 { "uses RESP3" } else { "uses RESP2" };
+                let reads = if options.slow { " and reads late" } else { "" };
                 writeln!(f, "Client {client} {protocol}{reads}.")?;
             }
         }
@@ -141,9 +141,10 @@ impl Program {
             1..20 => (random.usize(8..60), random.usize(100..500)),
             _ => (random.usize(2..9), random.usize(15..60)),
         };
-        let manners = (0..clients).map(|_| Manner { resp3: random.bool(), slow: random.u8(0..5) == 0 });
+        let options =
+            (0..clients).map(|_| ClientOptions { resp3: random.bool(), slow: random.u8(0..5) == 0 });
         // The last client reads what is left at the end.
-        let manners = manners.chain([Manner { resp3: false, slow: false }]).collect();
+        let options = options.chain([ClientOptions { resp3: false, slow: false }]).collect();
         let output_limit = random.u8(0..8) == 0;
         let mut author = Author {
             themes: Author::themes(&mut random),
@@ -163,7 +164,7 @@ impl Program {
             all.push(author.step());
         }
         all.push(Step::Send { client: clients, requests: author.read_everything(), held_up: 0 });
-        Self { clients: manners, output_limit, steps: all }
+        Self { clients: options, output_limit, steps: all }
     }
 }
 

@@ -98,9 +98,9 @@ impl Author {
                 theme => self.request_of(theme),
             };
             // The comparison cannot find in an answer to EVAL what differs by nature: idle times, and what has any order.
-            let has_nature =
+            let differs_by_nature =
                 ["XINFO", "XPENDING", "CHANNELS", "HELLO"].iter().any(|word| request.contains(word));
-            if is_array(&request) && !has_nature {
+            if is_array(&request) && !differs_by_nature {
                 return request;
             }
         }

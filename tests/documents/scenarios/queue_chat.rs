@@ -8,13 +8,13 @@ use crate::stage::Stage;
 pub fn play(stage: &Stage) -> Vec<Seen> {
     let document = stage.document("000_");
     let (server, client) = (document.fenced(0), document.fenced(1));
-    let asks = prompts(&client).remove(0);
+    let prompt = prompts(&client).remove(0);
     let mut control = stage.control();
 
     let mut people = Vec::new();
     for (subscribers, name) in (1..).zip(["Анна", "bob"]) {
         let mut person = stage.program(name, &client);
-        person.sees(&asks);
+        person.sees(&prompt);
         person.types(name);
         control.until_subscribed(subscribers);
         people.push(person);

@@ -38,22 +38,22 @@ pub fn blocking(stage: &Stage) -> Vec<Seen> {
     let mut control = stage.control();
 
     let turns = recorded[0].len().min(recorded[1].len());
-    let mut said = 0;
+    let mut lines = 0;
     for turn in 1..turns {
         for speaker in [0, 1] {
             let line = &recorded[speaker][turn];
             people[speaker].types(line);
-            if said > 0 {
+            if lines > 0 {
                 // The other one has been waiting for just this.
                 let shown = format!("{{b'{}': b'{line}'}}", recorded[speaker][0]);
                 people[1 - speaker].sees(&shown);
                 people[1 - speaker].sees(&form.asks_line);
             }
             control.until_blocked(1);
-            said += 1;
+            lines += 1;
         }
     }
-    assert!(said >= 4, "the document's session has two lines of each user");
+    assert!(lines >= 4, "the document's session has two lines of each user");
     people.map(|person| person.seen().without_ids()).into()
 }
 

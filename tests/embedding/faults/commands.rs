@@ -51,7 +51,7 @@ fn a_client_that_is_cut_off_is_subscribed_to_nothing_any_more() -> Outcome {
     broker.assert_no_message_lost();
     broker.wait_for_clients(0).blocking()?;
     let journal = broker.journal();
-    let end = |wanted: fn(&EventKind) -> bool| journal.iter().position(|event| wanted(&event.kind));
+    let end = |expected: fn(&EventKind) -> bool| journal.iter().position(|event| expected(&event.kind));
     let unsubscribed = end(|kind| matches!(kind, EventKind::Unsubscribed { .. }));
     let disconnected = end(|kind| matches!(kind, EventKind::Disconnected(_)));
     assert!(unsubscribed < disconnected, "{journal}");
@@ -228,8 +228,8 @@ fn a_wait_for_a_fault_that_times_out_names_the_fault() -> Outcome {
     let broker = Broker::start()?;
     let fault = broker.faults().on_command("GET").disconnect();
     let error = || {
-        let in_vain = broker.wait_for_fault(&fault, 1).within(Duration::from_millis(1)).blocking();
-        in_vain.unwrap_err().to_string()
+        let timed_out = broker.wait_for_fault(&fault, 1).within(Duration::from_millis(1)).blocking();
+        timed_out.unwrap_err().to_string()
     };
     let begins = |text: &str, seen: &str| {
         let begin = format!("waited 1ms for 1 hit of the fault `GET: disconnect`, saw {seen} (at ");

@@ -232,9 +232,9 @@ fn all_receivers_of_a_message_are_cut_off_at_once() -> Outcome {
     assert!(by_channel.is_cut());
     assert!(by_pattern.is_cut());
     broker.wait_for_clients(1).blocking()?;
-    let gone =
+    let disconnected =
         broker.journal().by_client("ann").filter(|event| matches!(event.kind, EventKind::Disconnected(_)));
-    assert_eq!(gone[0].kind.to_string(), "is gone: cut off by a fault");
+    assert_eq!(disconnected[0].kind.to_string(), "is gone: cut off by a fault");
     broker.command(["PUBLISH", "news", "x"])?;
     other.expect_message("news", "x")?;
     broker.assert_no_message_lost();
@@ -250,9 +250,9 @@ async fn an_async_listener_gets_a_delayed_message_behind_a_later_one() -> Outcom
     broker.command(["PUBLISH", "chat", "first"])?;
     broker.command(["PUBLISH", "chat", "second"])?;
     let mut messages = chat.on_message();
-    for wanted in ["second", "first"] {
+    for expected in ["second", "first"] {
         let message = messages.next().await.ok_or("the connection has ended")?;
-        assert_eq!(message.get_payload::<String>()?, wanted);
+        assert_eq!(message.get_payload::<String>()?, expected);
     }
     Ok(())
 }
