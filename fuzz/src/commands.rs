@@ -6,7 +6,7 @@ use minibroker::internal::spec::{Command, Group, Run};
 use minibroker::internal::table::TABLE;
 
 /// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
-/// is optional or repeated comes to an end.
+/// is optional or repeated ends.
 pub struct Choices<'a> {
     bytes: std::slice::Iter<'a, u8>,
 }

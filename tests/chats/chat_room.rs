@@ -1,4 +1,4 @@
-//! A chat room that is used by words: `users`, `pub`, `to`, `pull` and `downline`. A set has who is there, a
+//! A chat room that is used by commands: `users`, `pub`, `to`, `pull` and `downline`. A set has the members, a
 //! channel is the hall, each member's own channel takes whispers; a server writes the hall's log.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! Chats in Python, played by people whose keyboards and screens are pipes.
+//! Chats in Python, played by simulated users whose keyboards and screens are pipes.
 //!
 //! The programs in `programs/` are our own: all clients must see what is recorded in `expected/`, under minibroker and,
-//! where it is there, under redis-server.
+//! if it is installed, under redis-server.
 //!
 //! The chats of five documents run unchanged under both servers. The programs and sessions are taken out of the documents
 //! while the tests run (`../shared/seeds`, or where MINIBROKER_DOCUMENTS says), and all clients must see the same under both.

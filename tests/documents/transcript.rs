@@ -25,7 +25,7 @@ impl Seen {
 
     /// Shows a prompt once where it is repeated with nothing between.
     ///
-    /// For programs that are asked again and again until a message is there.
+    /// For programs that repeat the prompt until a message has arrived.
     pub fn with_prompt_once(mut self, prompt: &str) -> Seen {
         let twice = prompt.repeat(2);
         while self.out.contains(&twice) {
