@@ -1,4 +1,4 @@
-//! Which commands there are, and what COMMAND says of them, compared with the newest Redis of this machine.
+//! The commands, and the answers of COMMAND about them, compared with the newest Redis of this machine.
 //!
 //! `not_built.txt` lists what Redis has and `minibroker` has not, each with its reason.
 
@@ -85,7 +85,7 @@ fn facts(value: Frame) -> Frame {
     Frame::Nest { kind, items: kept }
 }
 
-/// Only what differs, with a little of what stands around it.
+/// Only what differs, with some context.
 fn difference(real: &Frame, ours: &Frame) -> String {
     let lines = |value| {
         let mut lines = Vec::new();

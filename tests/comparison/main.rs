@@ -38,11 +38,11 @@
 //! A closes                              closes its end, waits until the server has noticed
 //! A waits                               waits until the server has sent it something
 //! gone k                                waits until the key k has expired, by asking for it
-//! sleep 5                               lets 5 ms pass without touching anything
+//! sleep 5                               waits 5 ms without a request
 //! ```
 //!
-//! Nothing else is needed to say what is expected: the real server says it. In arguments `{A.id}` and
-//! `{A.addr}` stand for what the server knows client A by, `{server}` for the server's address, `{now+10}`
+//! No expectation is written: the real server gives it. In arguments `{A.id}` and
+//! `{A.addr}` stand for the id and address of client A, `{server}` for the server's address, `{now+10}`
 //! and `{nowms-5}` for times, `{ab*100}` for a hundred times `ab`. CONFIG SET is undone after the scenario.
 //!
 //! Markers before the colon allow a difference, for everything received in that step:
@@ -147,7 +147,7 @@ families! {
     transactions_answer_as_redis_server_does: "transactions",
 }
 
-/// Differences, kept in the order of the lines: where, and what is told about it.
+/// Differences in the order of the lines: the line, and its description.
 type Found = BTreeMap<usize, (String, Vec<String>)>;
 
 /// What makes the recordings.
@@ -285,7 +285,7 @@ impl<'a> Comparison<'a> {
         let recorded = family.answers.references.iter().map(|reference| reference.name.as_str());
         let names: Vec<&str> = recorded.chain(real.iter().map(|server| server.name.as_str())).collect();
         let rows = differences::read("differences.md", &read("differences.md")?, &family.name, &names)?;
-        // Each server is compared with a minibroker that speaks its version.
+        // Each server is compared with a minibroker that answers as its version.
         let mut versions: Vec<Version> = names.iter().map(|name| servers::version_of(name)).collect();
         versions.sort_unstable_by(|one, other| other.cmp(one));
         versions.dedup();
@@ -406,7 +406,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Whether two outcomes of a step are the same, or differ as `differences.md` says.
+    /// Whether two outcomes of a step are the same, or differ as listed in `differences.md`.
     fn is_known(
         &self,
         server: &str,

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A running server, real or `minibroker`; it ends with the value.
 #[derive(Debug)]
 pub struct Server {
-    /// `minibroker`, or what the server says it is: `redis-7.0`, `redis-8.2`, `valkey-9.1`.
+    /// `minibroker`, or the name and version of the server: `redis-7.0`, `redis-8.2`, `valkey-9.1`.
     pub name: String,
     /// The whole version, as `7.0.15`.
     pub release: String,
@@ -50,7 +50,7 @@ impl Drop for Process {
 
 impl Server {
     /// Whether it is still there.
-    #[allow(dead_code)] // Not every test asks.
+    #[allow(dead_code)] // Not every test uses it.
     pub fn is_running(&mut self) -> bool {
         match &mut self.keep {
             Keep::Process { process } => process.child.try_wait().is_ok_and(|status| status.is_none()),
@@ -58,13 +58,13 @@ impl Server {
         }
     }
 
-    /// The version that `minibroker` speaks where it is compared with this server.
+    /// The version that `minibroker` answers as where it is compared with this server.
     pub fn version(&self) -> Version {
         version_of(&self.name)
     }
 }
 
-/// The version that `minibroker` speaks where it is compared with a server of this name.
+/// The version that `minibroker` answers as where it is compared with a server of this name.
 pub fn version_of(name: &str) -> Version {
     name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
 }
@@ -83,7 +83,7 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
     })
 }
 
-/// Every real server that this machine has, Redis 8.0 first, started as it is asked for.
+/// Every installed real server, Redis 8.0 first, started when the iterator reaches it.
 pub fn real() -> impl Iterator<Item = Result<Server, String>> {
     real_with(&[])
 }
@@ -102,7 +102,7 @@ pub fn programs() -> impl Iterator<Item = PathBuf> {
     let installed =
         env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file());
     let peer = |name: &str| Some(peers.join(name));
-    // The one whose version minibroker speaks by default comes first.
+    // The server of the default version of minibroker comes first.
     [peer("redis8-server"), peer("redis82-server"), installed, peer("valkey9-server")]
         .into_iter()
         .flatten()
@@ -113,7 +113,7 @@ pub fn programs() -> impl Iterator<Item = PathBuf> {
 #[allow(dead_code)] // Not every test has recordings.
 pub const RECORDED: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
 
-/// What is said where a recording is missing.
+/// The hint where a recording is missing.
 #[allow(dead_code)]
 pub const HOW_TO_RECORD: &str = "RECORD=1 cargo test records anew where all servers are at hand";
 
@@ -131,7 +131,7 @@ pub fn all_recorded() -> Result<Vec<Server>, String> {
 
 /// Starts one of them, with more settings.
 pub fn start(program: &Path, settings: &[String]) -> io::Result<Server> {
-    // The connection that asks it blocks, which a thread that drives asynchronous tasks must not do.
+    // The connection blocks, which a thread that drives asynchronous tasks must not do.
     let started = thread::scope(|scope| scope.spawn(|| try_often(program, settings)).join());
     started.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -29,9 +29,9 @@ struct Case {
     only: Option<&'static [&'static str]>,
 }
 
-/// The names of servers that know consumers which never got anything.
+/// The names of servers that have consumers which never got anything.
 const KNOWS_IDLE_CONSUMERS: &[&str] = &["redis-8", "valkey"];
-/// The names of servers that know fields which expire, as Redis writes them.
+/// The names of servers that have fields which expire, as Redis writes them.
 const KNOWS_DEADLINES: &[&str] = &["redis-8"];
 
 fn case(name: impl Into<String>, commands: Vec<Command>) -> Case {
@@ -295,7 +295,7 @@ fn is_error(value: &Frame) -> bool {
     matches!(value, Frame::Text { kind: b'-', .. })
 }
 
-/// A value read out, as far as all servers can tell it.
+/// The content of a value, as far as all servers show it.
 fn read_out(control: &mut Control, key: &str) -> Result<Vec<Frame>, String> {
     let mut ask = |line: &str| {
         let command: Vec<&str> = line.split(' ').map(|word| if word == "k" { key } else { word }).collect();
@@ -331,7 +331,7 @@ fn read_out(control: &mut Control, key: &str) -> Result<Vec<Frame>, String> {
     Ok(answers)
 }
 
-/// Without what another server may tell otherwise.
+/// Without what another server may show differently.
 fn normal(value: Frame, kind: &[u8]) -> Frame {
     let Frame::Nest { kind: frame, mut items } = value else { return value };
     match kind {
@@ -425,7 +425,7 @@ fn body(payload: &[u8]) -> &[u8] {
     payload.get(1..payload.len().saturating_sub(10)).unwrap_or_default()
 }
 
-/// Whether `minibroker`, which speaks this version here, writes the bytes of the server of this name.
+/// Whether `minibroker`, which answers as this version here, writes the bytes of the server of this name.
 fn has_our_bytes(server: &str) -> bool {
     server.starts_with("redis-8")
 }

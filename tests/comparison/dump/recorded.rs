@@ -195,7 +195,7 @@ impl Recordings {
     }
 }
 
-/// Frames as they stand on the wire.
+/// The bytes of frames on the wire.
 pub fn as_bytes(values: &[Frame]) -> Vec<u8> {
     values.iter().flat_map(recordings::bytes).collect()
 }

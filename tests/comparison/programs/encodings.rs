@@ -42,7 +42,7 @@ pub fn family() -> Family {
     }
 }
 
-/// An element of so many bytes, always the same.
+/// An element of this many bytes, always the same.
 fn repeated(length: usize) -> Piece {
     use proptest::prelude::*;
     Just(vec![vec![b'x'; length]]).boxed()

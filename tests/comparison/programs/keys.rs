@@ -1,4 +1,4 @@
-//! Keys of all types, whatever is done to them.
+//! Keys of all types, and commands for any of them.
 
 use super::{Family, arguments::*};
 

@@ -5,7 +5,7 @@
 //! program may have left. Every reply has to be the same. A program that finds a difference is made smaller until
 //! nothing can be left out, and printed as redis-cli would take it.
 //!
-//! The judge is Redis of the version that `minibroker` speaks by default. Some programs are [`recorded`] with the answers
+//! The judge is Redis of the default version of `minibroker`. Some programs are [`recorded`] with the answers
 //! of all servers, and played on any machine.
 //!
 //! ```text
@@ -90,7 +90,7 @@ impl Command {
     }
 }
 
-/// Commands that wait; XREAD and XREADGROUP do if they are told so.
+/// Commands that wait; XREAD and XREADGROUP do with BLOCK.
 const WAITING: &[&str] = &[
     "BLPOP",
     "BRPOP",

@@ -99,7 +99,7 @@ enum Wanted {
     Library([&'static str; 2]),
 }
 
-/// One statement. A number is the seed of one that needs no server; it says also how a command is called.
+/// One statement. A number is the seed of one that needs no server; it also decides how a command is called.
 fn statement() -> BoxedStrategy<String> {
     let alone =
         any::<u64>().no_shrink().prop_map(|seed| Author { random: &mut Rng::with_seed(seed) }.statement());

@@ -1,4 +1,4 @@
-//! Sets. What chooses at random takes or tells all there is, or only its type is compared.
+//! Sets. A command that chooses at random takes or returns all members, or only the type of its answer is compared.
 
 use super::{Family, arguments::*, nothing};
 

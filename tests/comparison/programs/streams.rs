@@ -130,7 +130,7 @@ fn entries() -> Choices {
     ]
 }
 
-/// What makes and removes groups and consumers, and tells about them.
+/// Commands that create, remove and list groups and consumers.
 fn groups() -> Choices {
     let start = || either([id(), words("0"), words("$")]);
     let entries_read = || maybe(option("ENTRIESREAD", integer()));

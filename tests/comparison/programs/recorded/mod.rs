@@ -37,13 +37,14 @@ use crate::{
 const PROGRAMS: usize = 22;
 /// How many are drawn at most to find them.
 const DRAWN_MAX: usize = 300;
-/// From so many on a program is also recorded where an older or another server answers otherwise, without that server.
+/// After this many drawn programs one is also recorded without an older or another server that answers differently.
 const DRAWN_FOR_ALL: usize = 60;
 /// How many commands a program has at most.
 const LONGEST: usize = 30;
 /// Longer programs, as those with long values, are not recorded.
 const BYTES_MAX: usize = 8_000;
-/// The servers whose versions `minibroker` speaks; a program on which they differ from it is not recorded silently.
+/// The servers whose versions `minibroker` answers as; a program on which they differ from it is printed and not
+/// recorded.
 const MUST_AGREE: &str = "redis-8";
 
 fn file(family: &str) -> PathBuf {
@@ -91,7 +92,7 @@ fn lasting(request: &[Vec<u8>], markers: &str, answer: Frame) -> Frame {
     let is = |name: &[u8]| request[0].eq_ignore_ascii_case(name);
     let has = |word: &str| markers.split(' ').any(|marker| marker == word);
     let placeholder = |kind| Frame::Placeholder(Placeholder::of(kind));
-    // Of times that are far away nobody knows how much is left later.
+    // How much is left of a time that is far away depends on the time of the request.
     let left = [b"TTL".as_slice(), b"PTTL", b"HTTL", b"HPTTL"].into_iter().any(is);
     match answer {
         Frame::Text { kind: b'$' | b':' | b'+', .. } if has("any") => placeholder(PlaceholderKind::Any),
@@ -178,7 +179,7 @@ fn difference(exchanges: &[Exchange], answers: &[Frame], server: &str) -> Result
     Ok(None)
 }
 
-/// Asks a server all requests at once.
+/// Sends all requests to a server at once.
 fn ask(server: &Server, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Frame>, String> {
     let replies = converse(server, requests)?;
     let frames = replies.iter().map(|reply| {
@@ -187,7 +188,7 @@ fn ask(server: &Server, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Frame>, String>
     frames.collect()
 }
 
-/// Plays a program on a new broker that speaks as this server.
+/// Plays a program on a new broker that answers as this server.
 fn ours(version: minibroker::Version, exchanges: &[Exchange]) -> Result<Vec<Frame>, String> {
     let broker = servers::minibroker(version)?;
     let requests: Vec<_> = exchanges.iter().map(|exchange| exchange.request.clone()).collect();
@@ -245,33 +246,33 @@ fn found_nothing(answer: &Frame) -> bool {
     }
 }
 
-/// A program as it is recorded, if it is one that tells something.
+/// A program as it is recorded, if it is worth recording.
 fn recorded(
     title: &str,
     servers: &[Server],
     program: &[Command],
     way: Way,
     questions: &[Command],
-    wants_all: bool,
+    needs_all: bool,
 ) -> Result<Option<String>, String> {
     let commands = requests(program, way, questions);
-    let asked: Vec<_> = commands.iter().map(|command| command.arguments.clone()).collect();
-    let (before, read_out) = asked.split_at(asked.len() - questions.len() - 1);
+    let sent: Vec<_> = commands.iter().map(|command| command.arguments.clone()).collect();
+    let (before, read_out) = sent.split_at(sent.len() - questions.len() - 1);
     let mut all_answers: Vec<(&Server, Vec<Frame>)> = Vec::new();
     let mut others = Vec::new();
     for server in servers {
         let flushed: Vec<Vec<Vec<u8>>> = vec![vec![b"FLUSHALL".to_vec()]];
-        let answers = match ask(server, &[flushed.clone(), asked.clone()].concat()) {
+        let answers = match ask(server, &[flushed.clone(), sent.clone()].concat()) {
             Ok(mut answers) => answers.split_off(1),
             Err(error) => {
-                let shown: Vec<String> = asked.iter().map(|request| shown(request)).collect();
+                let shown: Vec<String> = sent.iter().map(|request| shown(request)).collect();
                 return Err(format!("{error}:\n    {}", shown.join("\n    ")));
             }
         };
         // Once more, with a little time between: what differs now differs by chance.
         let mut again = ask(server, &[flushed, before.to_vec()].concat())?.split_off(1);
         thread::sleep(Duration::from_millis(3));
-        let hello = asked[..1].to_vec();
+        let hello = sent[..1].to_vec();
         again.extend(ask(server, &[hello, read_out.to_vec()].concat())?.split_off(1));
         let queued = |at: usize| {
             let first = usize::from(way.transaction) + 1;
@@ -308,7 +309,7 @@ fn recorded(
         println!("{title} is not recorded: {report}");
         return Ok(None);
     }
-    if wants_all && !others.is_empty() {
+    if needs_all && !others.is_empty() {
         return Ok(None);
     }
     let is_kept =
@@ -351,8 +352,8 @@ fn record(name: &str, family: Family, servers: &[Server]) -> Result<(), String> 
         let program = programs.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
         let program: Vec<Command> =
             program.into_iter().filter(|command| way.transaction || !command.may_wait()).collect();
-        let (title, wants_all) = ((kept + 1).to_string(), drawn <= DRAWN_FOR_ALL);
-        if let Some(recorded) = recorded(&title, servers, &program, way, &questions, wants_all)? {
+        let (title, needs_all) = ((kept + 1).to_string(), drawn <= DRAWN_FOR_ALL);
+        if let Some(recorded) = recorded(&title, servers, &program, way, &questions, needs_all)? {
             text.push_str(&recorded);
             kept += 1;
         }
