@@ -157,7 +157,16 @@ impl Log {
         }
         let is_mark =
             name == "ping" && arguments.first().is_some_and(|text| text.starts_with(MARK.as_bytes()));
-        if is_mark || self.database != Some(spoken.database) {
+        if is_mark {
+            return;
+        }
+        let command = TABLE.lookup(name.as_bytes());
+        if self.database != Some(spoken.database) {
+            // RESET is shown in database 0, which it has selected. Clients of a Unix socket cannot be told apart.
+            let resets = command.is_some_and(|command| command.effect == Some(Effect::Resets));
+            if resets && spoken.source != Source::Unix {
+                self.facts.remove(&spoken.source);
+            }
             return;
         }
         self.number += 1;
@@ -166,7 +175,6 @@ impl Log {
         }
         self.lines.push_back(line.to_owned());
         self.readers.retain_mut(|reader| reader.send(line));
-        let command = TABLE.lookup(name.as_bytes());
         let channels = command.and_then(|command| command.channels);
         if let Some(ChannelSpec { action: ChannelAction::Publish, kind, .. }) = channels
             && let [channel, payload] = arguments
@@ -426,4 +434,21 @@ async fn watch(
 /// How long a time was after another.
 pub fn since(time: SystemTime, start: SystemTime) -> Duration {
     time.duration_since(start).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reset_of_a_client_in_another_database_ends_its_subscriptions() {
+        let mut log = Log::new(Names::new("token"));
+        log.database = Some(3);
+        log.take_line(r#"1.000000 [3 127.0.0.1:5000] "SUBSCRIBE" "chat""#);
+        log.take_line(r#"1.000001 [3 127.0.0.1:5001] "SUBSCRIBE" "chat""#);
+        let channels = |log: &Log, address| log.facts(address).map_or(0, |facts| facts.channels.len());
+        assert_eq!((channels(&log, "127.0.0.1:5000"), channels(&log, "127.0.0.1:5001")), (1, 1));
+        log.take_line(r#"1.000002 [0 127.0.0.1:5000] "RESET""#);
+        assert_eq!((channels(&log, "127.0.0.1:5000"), channels(&log, "127.0.0.1:5001")), (0, 1));
+    }
 }

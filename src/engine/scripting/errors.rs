@@ -14,6 +14,9 @@ pub(super) const OWN_SOURCE: &str = "=[minibroker]";
 /// What messages that were thrown there begin with.
 const OWN_PLACE: &[u8] = b"[minibroker]:1: ";
 
+/// A source and a line.
+pub(in crate::engine) type Place = (String, i64);
+
 /// An error thrown by one of our functions.
 #[derive(Clone, Debug)]
 pub(super) enum Thrown {
@@ -96,6 +99,32 @@ pub(super) fn visible(lua: &Lua, value: Value) -> mlua::Result<Value> {
         _ => None,
     };
     rest.map_or(Ok(value), |rest| lua.create_string(rest).map(Value::String))
+}
+
+/// Where an error was thrown that one of our functions has passed on, as `gsub` does with that of a function which it calls:
+/// mlua has written down the stack at the place where it was thrown.
+pub(super) fn passed_on_at(error: &mlua::Error) -> Option<Place> {
+    let (mut stacks, mut first) = (Vec::new(), error);
+    while let mlua::Error::CallbackError { traceback, cause } = first {
+        stacks.push(traceback.as_str());
+        first = cause;
+    }
+    if let mlua::Error::RuntimeError(text) = first {
+        stacks.extend(text.split_once('\n').map(|(_, stack)| stack));
+    }
+    let [_, .., stack] = &*stacks else { return None };
+    let frames = stack.lines().map(str::trim_start).skip_while(|line| *line != "stack traceback:").skip(1);
+    let mut frames = frames.filter(|frame| !frame.starts_with("[minibroker]"));
+    let mut frame = frames.next()?;
+    if frame.starts_with("[C]:") {
+        frame = frames.next()?;
+    }
+    if frame.starts_with("[C]:") {
+        return Some(("=[C]".to_owned(), -1));
+    }
+    let (source, line) = frame.split_once(": in ")?.0.rsplit_once(':')?;
+    let is_text = source.starts_with("[string");
+    (!is_text).then_some((format!("@{source}"), line.parse().ok()?))
 }
 
 /// The end of the script, if this is the error that stands for it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::errors::Place;
 use super::memory::MEMORY;
 use crate::clients::ClientKey;
 use crate::config::Version;
@@ -146,9 +147,6 @@ pub(in crate::engine) struct Run {
     /// Why and where it has failed.
     pub failure: Option<Failure>,
 }
-
-/// A source and a line.
-pub(in crate::engine) type Place = (String, i64);
 
 impl Run {
     pub fn new(client: ClientKey, access: Access) -> Self {

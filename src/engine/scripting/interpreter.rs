@@ -8,9 +8,9 @@ use mlua::{Function, Lua, LuaString, MultiValue, Table, Value, VmState};
 use parking_lot::Mutex;
 
 use super::arguments::Arguments;
-use super::errors::{self, Thrown};
+use super::errors::{self, Place, Thrown};
 use super::functions::{Registered, Registering};
-use super::host::{Access, Bounds, Checked, Failure, Host, Place, Run, Slot};
+use super::host::{Access, Bounds, Checked, Failure, Host, Run, Slot};
 use super::random::Random;
 use super::replies::{self, Writer, Written};
 use super::running::{Given, Kept, KeptFunctions, Running};
@@ -316,7 +316,11 @@ fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Func
     let slot = Arc::clone(slot);
     let tostring = sandbox.tostring.clone();
     sandbox.lua.create_function(move |lua, thrown: Value| -> mlua::Result<()> {
-        let place = place_of(lua, 1);
+        let passed_on_at = match &thrown {
+            Value::Error(error) => errors::passed_on_at(error),
+            _ => None,
+        };
+        let place = passed_on_at.or_else(|| place_of(lua, 1));
         let thrown = errors::visible(lua, thrown)?;
         let (text, counted) = match &thrown {
             Value::Table(_) => replies::thrown_text(&thrown)?,

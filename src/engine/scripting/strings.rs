@@ -259,8 +259,7 @@ fn replace<T: FnMut(usize) -> mlua::Result<()>>(
         }
         _ => Ok(Value::Nil),
     };
-    // What the script has thrown stays what it is.
-    let replacement = replacement.map_err(|error| mlua::Error::from(Thrown::of(&error)))?;
+    let replacement = replacement?;
     match replacement {
         Value::Nil | Value::Boolean(false) => made.add(whole),
         Value::String(text) => made.add(&text.as_bytes()),
