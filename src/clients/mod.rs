@@ -73,18 +73,25 @@ pub enum Close {
     Now,
 }
 
-/// Which replies a client wants (`CLIENT REPLY`).
+/// Which replies a client gets (`CLIENT REPLY`): all by default.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ReplyMode {
-    /// All.
-    #[default]
-    On,
+pub struct ReplyMode {
     /// None.
-    Off,
-    /// All but that of the next command.
-    SkipNext,
-    /// All but that of this command.
-    Skip,
+    pub off: bool,
+    /// Not that of one command.
+    pub skip: Skip,
+}
+
+/// Which reply is skipped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Skip {
+    /// No reply.
+    #[default]
+    None,
+    /// That of the next command. Within EXEC the next command is the one behind EXEC.
+    Next,
+    /// That of this command.
+    This,
 }
 
 /// A transaction between MULTI and EXEC.
@@ -263,15 +270,14 @@ impl Client {
     /// True if CLIENT REPLY suppresses its replies now. Messages are sent.
     #[must_use]
     pub fn is_muted(&self) -> bool {
-        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
+        self.reply_mode.off || self.reply_mode.skip == Skip::This
     }
 
     /// A reply is complete: what CLIENT REPLY SKIP has said is for the next, or over.
     pub fn end_reply(&mut self) {
-        self.reply_mode = match self.reply_mode {
-            ReplyMode::SkipNext => ReplyMode::Skip,
-            ReplyMode::Skip => ReplyMode::On,
-            other => other,
+        self.reply_mode.skip = match self.reply_mode.skip {
+            Skip::Next => Skip::This,
+            Skip::This | Skip::None => Skip::None,
         };
     }
 
@@ -371,7 +377,7 @@ impl Clients {
             created: now,
             last_interaction: now,
             last_command: None,
-            reply_mode: ReplyMode::On,
+            reply_mode: ReplyMode::default(),
             monitor: false,
             no_evict: false,
             no_touch: false,
@@ -557,7 +563,7 @@ impl Clients {
         let Some(client) = present(self.slots.get_mut(key)) else { return };
         client.answering = false;
         let is_usual = client.outbox.capacity() == 0
-            && client.reply_mode == ReplyMode::On
+            && client.reply_mode == ReplyMode::default()
             && client.close != Close::Now
             && out.len() + client.in_flight <= FIXED_OUTPUT;
         if !is_usual {

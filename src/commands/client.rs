@@ -2,7 +2,7 @@
 
 use crate::clients::ClientKey;
 use crate::clients::waiters::{Answer, Pause};
-use crate::clients::{Client, Close, OUTPUT_BLOCK, ReplyMode};
+use crate::clients::{Client, Close, OUTPUT_BLOCK, Skip};
 use crate::config::Version;
 use crate::data::{Deadline, present};
 use crate::resp::{Args, Protocol, parse_integer, up_to_nul};
@@ -415,15 +415,19 @@ pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
 /// Another mode.
 pub fn reply(ctx: &mut Context<'_>) -> Outcome {
     let mode = ctx.args[2].to_ascii_lowercase();
-    let client = ctx.client()?;
+    let chosen = &mut ctx.client()?.reply_mode;
     match mode.as_slice() {
         b"on" => {
-            client.reply_mode = ReplyMode::On;
+            chosen.off = false;
+            // SKIP before it within the same EXEC is still for the command behind that.
+            if chosen.skip == Skip::This {
+                chosen.skip = Skip::None;
+            }
             ctx.reply.ok();
         }
-        b"off" => client.reply_mode = ReplyMode::Off,
-        b"skip" if client.reply_mode == ReplyMode::Off => {}
-        b"skip" => client.reply_mode = ReplyMode::SkipNext,
+        b"off" => chosen.off = true,
+        b"skip" if chosen.off => {}
+        b"skip" => chosen.skip = Skip::Next,
         _ => return Err(Error::SYNTAX),
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Connections: AUTH, HELLO, PING, ECHO, SELECT, RESET, QUIT.
 
 use super::client::printable;
-use crate::clients::{Close, ReplyMode};
+use crate::clients::Close;
 use crate::config::Version;
 use crate::data::Bytes;
 use crate::resp::{Args, Protocol, parse_integer};
@@ -227,9 +227,7 @@ pub fn reset(ctx: &mut Context<'_>) -> Outcome {
     client.name = Bytes::default();
     client.no_evict = false;
     client.no_touch = false;
-    if client.reply_mode == ReplyMode::Off {
-        client.reply_mode = ReplyMode::On;
-    }
+    client.reply_mode.off = false;
     ctx.reply.simple("RESET");
     Ok(())
 }

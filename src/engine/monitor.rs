@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::admission::is_control;
-use crate::clients::{Client, ClientKey, Encoded, ReplyMode};
+use crate::clients::{Client, ClientKey, Encoded};
 use crate::config::Config;
 use crate::data::{Time, present};
 use crate::resp::Args;
@@ -67,7 +67,7 @@ impl Engine {
         let line = bytes::Bytes::from(line);
         for monitor in self.state.clients.monitors.clone() {
             let Some(client) = present(self.state.clients.get_mut(monitor)) else { continue };
-            if !(client.internal || public && client.reply_mode != ReplyMode::Off) {
+            if !(client.internal || public && !client.reply_mode.off) {
                 continue;
             }
             if client.internal && client.pending_output() + line.len() > OBSERVER_LIMIT {
