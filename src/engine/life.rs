@@ -497,10 +497,9 @@ impl Engine {
         }
         let stats = self.state.stats.command(command.index());
         stats.calls += 1;
-        // What a subscription says is a message, which CLIENT REPLY does not keep back. EXEC has written what
-        // was not muted when it was written.
-        let heard =
-            || command.flags.contains(Flags::PUSH_REPLY) || matches!(command.run, Run::Exec) && !caller.muted;
+        // Confirmations of subscriptions are pushes, which CLIENT REPLY does not suppress. EXEC has written what was not
+        // suppressed when it was written.
+        let is_sent = || command.flags.contains(Flags::PUSH_REPLY) || matches!(command.run, Run::Exec);
         if let Err(error) = outcome {
             stats.failed += 1;
             if !script.counted {
@@ -512,7 +511,7 @@ impl Engine {
             }
         } else {
             stats.failed += u64::from(script.failed);
-            if muted && !heard() {
+            if muted && !is_sent() {
                 out.truncate(start);
             }
         }

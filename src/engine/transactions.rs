@@ -21,7 +21,8 @@ impl Engine {
     pub(super) fn exec(&mut self, key: ClientKey, out: &mut Vec<u8>) -> Result<(), Error> {
         let changed = self.watched_key_expired(key);
         let client = present(self.state.clients.get_mut(key)).ok_or(Error::NO_SUCH_CLIENT)?;
-        let protocol = client.protocol;
+        // What CLIENT REPLY says may change with each command of the transaction.
+        let (protocol, is_muted) = (client.protocol, client.is_muted());
         let changed = changed || client.watched_key_changed;
         let Some(transaction) = client.transaction.take() else {
             return Err(Error::new("ERR EXEC without MULTI"));
@@ -32,10 +33,14 @@ impl Engine {
             return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
         }
         if changed {
-            Reply::new(out, protocol).null_array();
+            if !is_muted {
+                Reply::new(out, protocol).null_array();
+            }
             return Ok(());
         }
-        Reply::new(out, protocol).array(transaction.queue.len());
+        if !is_muted {
+            Reply::new(out, protocol).array(transaction.queue.len());
+        }
         for request in &transaction.queue {
             let args = request.args();
             let command = TABLE.find(args, self.state.config.compat);
