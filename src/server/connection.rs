@@ -126,7 +126,7 @@ enum Requests {
     Stopped,
     /// They are left over until the command that waits is done.
     Blocked,
-    /// The engine has said that they may go on; the task has not seen it yet.
+    /// The engine allows them to run again; the task has not seen it yet.
     Resumed,
 }
 

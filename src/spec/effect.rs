@@ -1,6 +1,6 @@
 //! What a command does to the connection that sends it.
 
-/// What a command changes in how its connection goes on, for those who follow a connection from outside.
+/// How a command changes the state of its connection, for a program that reads what the connection sends and receives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// It begins a transaction: what follows is queued.

@@ -73,6 +73,8 @@ fn print_number(out: &mut Vec<u8>, number: f64, version: Version) {
         print_double(out, number + 0.0);
     }
 }
+
+/// Runs a command, and returns or raises its reply.
 fn call<H: Host>(lua: &Lua, slot: &Slot<H>, values: &MultiValue, raises: bool) -> mlua::Result<Value> {
     let mut inside = slot.lock();
     let Inside { host, run, request, .. } = &mut *inside;

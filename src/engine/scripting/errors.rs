@@ -104,17 +104,17 @@ pub(super) fn visible(lua: &Lua, value: Value) -> mlua::Result<Value> {
 /// Where an error was thrown that one of our functions has passed on, as `gsub` does with that of a function which it calls:
 /// mlua has written down the stack at the place where it was thrown.
 pub(super) fn passed_on_at(error: &mlua::Error) -> Option<Place> {
-    let (mut stacks, mut first) = (Vec::new(), error);
-    while let mlua::Error::CallbackError { traceback, cause } = first {
-        stacks.push(traceback.as_str());
-        first = cause;
+    let mlua::Error::CallbackError { cause, .. } = error else { return None };
+    let (mut stack, mut first) = (None, cause);
+    while let mlua::Error::CallbackError { traceback, cause } = &**first {
+        (stack, first) = (Some(traceback.as_str()), cause);
     }
-    if let mlua::Error::RuntimeError(text) = first {
-        stacks.extend(text.split_once('\n').map(|(_, stack)| stack));
+    if let mlua::Error::RuntimeError(text) = &**first {
+        stack = text.split_once('\n').map(|(_, stack)| stack).or(stack);
     }
-    let [_, .., stack] = &*stacks else { return None };
+    let stack = stack?;
     let frames = stack.lines().map(str::trim_start).skip_while(|line| *line != "stack traceback:").skip(1);
-    let mut frames = frames.filter(|frame| !frame.starts_with("[minibroker]"));
+    let mut frames = frames.filter(|frame| !frame.starts_with(OWN_SOURCE.trim_start_matches('=')));
     let mut frame = frames.next()?;
     if frame.starts_with("[C]:") {
         frame = frames.next()?;

@@ -32,8 +32,6 @@ type Library = fn(&Lua) -> mlua::Result<Table>;
 pub(super) struct Interpreter<H: Host> {
     sandbox: Sandbox,
     slot: Arc<Slot<H>>,
-    /// Sees what a script throws where it is thrown.
-    handler: Function,
     bounds: Bounds,
     /// What runs scripts and functions.
     running: Running,
@@ -87,6 +85,14 @@ pub(super) enum Ended {
     Failed(Failure),
 }
 
+/// What an interpreter runs.
+pub(super) enum Callee<'a> {
+    /// A script, which finds its keys and arguments as globals.
+    Script(&'a Kept),
+    /// A function of a library, which gets them as its own arguments, and the command that calls it.
+    Function(&'a Registered, Args<'a>),
+}
+
 /// To whom the result goes.
 #[derive(Clone, Copy)]
 pub(super) struct To {
@@ -133,65 +139,49 @@ impl<H: Host> Interpreter<H> {
         if let Some(loading) = &mut loading {
             loading.seen = sandbox.environment.metatable();
         }
-        Ok(Self { sandbox, slot, handler, bounds, running, loading })
+        Ok(Self { sandbox, slot, bounds, running, loading })
     }
 
     /// Compiles a script, to be kept.
-    pub fn compile_script(&self, text: &[u8]) -> Result<Kept, Vec<u8>> {
-        let function = self.compile(text, "@user_script")?;
-        self.running.kept().keep(&function).map_err(|error| error.to_string().into_bytes())
-    }
-
-    fn compile(&self, text: &[u8], name: &str) -> Result<Function, Vec<u8>> {
+    pub fn compile(&self, text: &[u8], name: &str) -> Result<Kept, Vec<u8>> {
         let text = source::with_brackets_nested(text);
         let chunk = self.sandbox.lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
-        chunk.set_environment(self.sandbox.environment.clone()).into_function().map_err(|error| match error {
+        let function = chunk.set_environment(self.sandbox.environment.clone()).into_function();
+        function.and_then(|function| self.running.kept().keep(&function)).map_err(|error| match error {
             mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
             other => other.to_string().into_bytes(),
         })
     }
 
-    /// Runs a script with keys and arguments as globals, and writes its result.
-    pub fn eval<'a>(
+    /// Runs a script or calls a function, and writes its result.
+    pub fn run<'a>(
         &self,
         host: &mut H,
-        script: &Kept,
+        callee: &Callee<'_>,
         (keys, arguments): (impl ExactSizeIterator<Item = &'a [u8]>, impl ExactSizeIterator<Item = &'a [u8]>),
         run: Run,
         (to, out): (To, &mut Vec<u8>),
     ) -> Ended {
         let lua = &self.sandbox.lua;
         let given = Given::new(lua, run.bytes, keys, arguments);
-        self.begin(run, None);
+        let named = match callee {
+            Callee::Script(_) => None,
+            Callee::Function(function, command) => Some((&*function.name, *command)),
+        };
+        self.begin(run, named);
         let result = given.and_then(|given| {
             let _swapped = Swapped::new(&self.slot, host);
-            self.running.script(script, &given)
-        });
-        self.end(result, to, out)
-    }
-
-    /// Calls a function of a library with its keys and arguments, and writes its result.
-    pub fn call<'a>(
-        &self,
-        host: &mut H,
-        (function, command): (&Registered, Args<'_>),
-        (keys, arguments): (impl ExactSizeIterator<Item = &'a [u8]>, impl ExactSizeIterator<Item = &'a [u8]>),
-        run: Run,
-        (to, out): (To, &mut Vec<u8>),
-    ) -> Ended {
-        let lua = &self.sandbox.lua;
-        let given = Given::new(lua, run.bytes, keys, arguments);
-        self.begin(run, Some((&function.name, command)));
-        let result = given.and_then(|given| {
-            let _swapped = Swapped::new(&self.slot, host);
-            self.running.function(&function.function, &given)
+            match callee {
+                Callee::Script(script) => self.running.script(script, &given),
+                Callee::Function(function, _) => self.running.function(&function.function, &given),
+            }
         });
         self.end(result, to, out)
     }
 
     /// Runs the text of a library; what it has registered, or why it has failed.
     pub fn load_library(&self, text: &[u8]) -> Result<Vec<Arc<Registered>>, Vec<u8>> {
-        let function = self
+        let chunk = self
             .compile(text, "@user_function")
             .map_err(|message| [b"ERR Error compiling function: ", &*message].concat())?;
         let Some((loading, seen)) =
@@ -204,8 +194,7 @@ impl<H: Host> Interpreter<H> {
         self.begin(run, None);
         *loading.registered.lock() = Some(Registering::default());
         let ran = seen.raw_set("__index", &loading.globals);
-        let ran =
-            ran.and_then(|()| self.sandbox.passing.first.call::<(bool, Value)>((function, &self.handler)));
+        let ran = ran.and_then(|()| self.running.script(&chunk, &Given::none()));
         let back = seen.raw_set("__index", &self.sandbox.globals);
         let registered = loading.registered.lock().take().unwrap_or_default().functions;
         let failure = self.slot.lock().run.failure.take();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Scripts;
 use super::functions::{self, Libraries, Library};
 use super::host::Access;
-use super::interpreter::{Purpose, To};
+use super::interpreter::{Callee, Purpose, To};
 use crate::clients::ClientKey;
 use crate::config::Version;
 use crate::data::dump::{LibrariesError, dump_libraries, restore_libraries};
@@ -259,7 +259,7 @@ impl Engine {
         let to = To { protocol, version: self.state.config.compat };
         let ended =
             self.run_script(Purpose::Functions, (client, args, access), |interpreter, host, run| {
-                interpreter.call(host, (&found, args), given, run, (to, out))
+                interpreter.run(host, &Callee::Function(&found, args), given, run, (to, out))
             })?;
         self.end_script(ended, &found.name, finished)
     }

@@ -50,7 +50,7 @@ use cache::Cache;
 use flags::ScriptFlags;
 use functions::Libraries;
 use host::{Access, Bounds, Called, Checked, Failure, Host, Run, Slot};
-use interpreter::{Ended, Interpreter, Purpose, To};
+use interpreter::{Callee, Ended, Interpreter, Purpose, To};
 use random::Random;
 
 /// What cannot happen: a script that has been compiled is run by the interpreter that has compiled it.
@@ -115,7 +115,7 @@ impl Scripts {
             return Ok(name);
         }
         let (body, flags) = flags::of_script(text).map_err(Error::from_bytes)?;
-        let compiled = self.interpreter(Purpose::Scripts, &state.config)?.compile_script(body);
+        let compiled = self.interpreter(Purpose::Scripts, &state.config)?.compile(body, "@user_script");
         let function = compiled.map_err(|message| {
             Error::from_bytes([b"ERR Error compiling script (new function): ", &*message].concat())
         })?;
@@ -237,7 +237,7 @@ impl Engine {
         let given = (args.range(3, 3 + keys).iter(), args.from(3 + keys).iter());
         let to = To { protocol, version: self.state.config.compat };
         let ended = self.run_script(Purpose::Scripts, (client, args, access), |interpreter, host, run| {
-            interpreter.eval(host, &function, given, run, (to, out))
+            interpreter.run(host, &Callee::Script(&function), given, run, (to, out))
         })?;
         self.end_script(ended, &name, finished)
     }

@@ -13,12 +13,11 @@ use super::errors;
 
 /// All in one line, whose place [`errors::visible`] takes away. A function that has been returned by `same` has no name in
 /// messages, as if C had called it.
-const SOURCE: &str = "local store, xpcall, yield = ... \
+const SOURCE: &str = "local store, yield = ... \
     local function same(f) return f end \
     return function(f, ...) store(same(f)(...)) end, \
         function(f) return function(...) store(same(f)(...)) end end, \
-        function(...) store(...) return yield() end, \
-        function(f, handler) return xpcall(function() return (f()) end, handler) end";
+        function(...) store(...) return yield() end";
 
 /// `pcall`, `xpcall` and `coroutine.resume` around Lua's own: written in Lua, so that each takes one level of the C stack, as
 /// it does in redis-server. `finish` makes the results of what they return. What is wrong with the arguments is said by a
@@ -77,8 +76,6 @@ pub(super) struct Passing {
     pub storing: Function,
     /// Stores its arguments and yields.
     pub yields: Function,
-    /// `xpcall` of which only the first result is needed.
-    pub first: Function,
 }
 
 /// Where results are between two functions.
@@ -93,16 +90,16 @@ impl Stored {
 }
 
 impl Passing {
-    /// Needs Lua's own `xpcall` and `coroutine.yield`.
-    pub fn new(lua: &Lua, xpcall: &Function, yields: &Function) -> mlua::Result<Self> {
+    /// Needs Lua's own `coroutine.yield`.
+    pub fn new(lua: &Lua, yields: &Function) -> mlua::Result<Self> {
         let stored = Stored::default();
         let into = stored.clone();
         let store = lua.create_function(move |_, values: MultiValue| {
             *into.0.lock() = values;
             Ok(())
         })?;
-        let (call, storing, yields, first) = own(lua, SOURCE, (store, xpcall, yields))?;
-        Ok(Self { stored, call, storing, yields, first })
+        let (call, storing, yields) = own(lua, SOURCE, (store, yields))?;
+        Ok(Self { stored, call, storing, yields })
     }
 
     /// `pcall` of which `finish` gets whether it succeeded, and what was thrown.
@@ -127,6 +124,6 @@ impl Passing {
 }
 
 /// Runs a text of ours.
-fn own<R: FromLuaMulti>(lua: &Lua, text: &str, args: impl IntoLuaMulti) -> mlua::Result<R> {
+pub(super) fn own<R: FromLuaMulti>(lua: &Lua, text: &str, args: impl IntoLuaMulti) -> mlua::Result<R> {
     lua.load(text).set_name(errors::OWN_SOURCE).call(args)
 }

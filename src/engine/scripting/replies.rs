@@ -96,8 +96,8 @@ impl<'a> Reader<'a> {
     /// An element of an array. A `str` becomes a string of Lua at once, all else by way of a reference.
     fn element(&mut self) -> mlua::Result<Either<&'a str, Value>> {
         let before = self.rest;
-        if let Some((b'$', length)) = self.line().split_first()
-            && let Some(length) = self::length(length)
+        if before.first() == Some(&b'$')
+            && let Some(length) = length(&self.line()[1..])
             && let Ok(text) = std::str::from_utf8(self.bytes(length))
         {
             return Ok(Either::Left(text));

@@ -9,7 +9,7 @@ use mlua::{Function, Lua, LuaString, Table, Value};
 use parking_lot::Mutex;
 
 use super::sandbox::Sandbox;
-use super::{errors, memory};
+use super::{memory, passing};
 
 /// What is called returns one result: with more `xpcall` would need room for which it has not asked, see
 /// [`super::passing`]. A function that has been returned by `same` has no name in messages, as if C had called it. Keys
@@ -44,8 +44,7 @@ impl Running {
         let Sandbox { lua, globals, .. } = sandbox;
         let xpcall: Function = lua.globals().raw_get("xpcall")?;
         let kept = KeptFunctions { table: lua.create_table()?, numbers: Arc::default() };
-        let chunk = lua.load(SOURCE).set_name(errors::OWN_SOURCE);
-        let (script, function) = chunk.call((xpcall, &kept.table, globals, handler))?;
+        let (script, function) = passing::own(lua, SOURCE, (xpcall, &kept.table, globals, handler))?;
         Ok(Self { kept, script, function })
     }
 
@@ -72,7 +71,12 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Takes texts that have so many bytes together.
+    /// No keys and no arguments.
+    pub fn none() -> Self {
+        Self { keys: Value::Nil, arguments: Value::Nil }
+    }
+
+    /// The texts have `bytes` bytes in total.
     pub fn new<'a>(
         lua: &Lua,
         bytes: usize,
@@ -80,7 +84,7 @@ impl Given {
         arguments: impl ExactSizeIterator<Item = &'a [u8]>,
     ) -> mlua::Result<Self> {
         if keys.len() == 0 && arguments.len() == 0 {
-            return Ok(Self { keys: Value::Nil, arguments: Value::Nil });
+            return Ok(Self::none());
         }
         memory::with_room(lua, bytes, || {
             Ok(Self { keys: texts(lua, keys)?, arguments: texts(lua, arguments)? })

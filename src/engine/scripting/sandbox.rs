@@ -133,11 +133,7 @@ impl Sandbox {
         }
         let environment = lua.create_table()?;
         let mut sandbox = Self {
-            passing: Passing::new(
-                &lua,
-                &native.raw_get("xpcall")?,
-                &native.raw_get::<Table>("coroutine")?.raw_get("yield")?,
-            )?,
+            passing: Passing::new(&lua, &native.raw_get::<Table>("coroutine")?.raw_get("yield")?)?,
             tostring: native.raw_get("tostring")?,
             memory: shared.memory,
             globals,

@@ -69,7 +69,7 @@ struct Made<'a> {
 }
 
 impl<'a> Made<'a> {
-    /// So many bytes are worth counting.
+    /// Fewer bytes are counted together with those that follow.
     const COUNTED: usize = 8 * 1024;
 
     fn new(lua: &'a Lua, most: usize) -> Self {
