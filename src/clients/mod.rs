@@ -14,6 +14,7 @@ mod spare;
 pub mod waiters;
 pub mod watches;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use filter::{Candidate, Filter};
@@ -635,11 +636,20 @@ impl Clients {
     }
 
     /// Appends the clients that the shell has to look at: all that were answered or continue, and then not more than
-    /// `max` others at a time.
-    pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
+    /// `max` others at a time. Those that continue after a wait are appended to `continuing` as well, in the order in which
+    /// their waits have ended.
+    pub fn take_dirty(
+        &mut self,
+        into: &mut Vec<ClientKey>,
+        continuing: &mut VecDeque<ClientKey>,
+        max: usize,
+    ) {
         for key in self.answered.drain(..) {
-            if !is_answered_again(&mut self.slots, key) {
+            if let Some(client) = last_mention(&mut self.slots, key) {
                 into.push(key);
+                if client.resumed {
+                    continuing.push_back(key);
+                }
             }
         }
         let count = self.dirty.len().min(max);
@@ -653,16 +663,20 @@ impl Clients {
 
     /// As [`Clients::take_dirty`], but takes those only that are found, and looks at no more than `max` of those who
     /// were not answered. The others stay where they are.
-    pub fn take_dirty_found<T>(
+    pub fn take_dirty_found<T: Clone>(
         &mut self,
         into: &mut Vec<T>,
+        continuing: &mut VecDeque<T>,
         max: usize,
         find: impl Fn(ClientKey) -> Option<T>,
     ) {
         let Self { slots, answered, dirty, .. } = self;
         answered.retain(|key| {
             let Some(found) = find(*key) else { return true };
-            if !is_answered_again(slots, *key) {
+            if let Some(client) = last_mention(slots, *key) {
+                if client.resumed {
+                    continuing.push_back(found.clone());
+                }
                 into.push(found);
             }
             false
@@ -694,11 +708,10 @@ impl Clients {
     }
 }
 
-/// Takes one mention of a client in [`Clients::answered`] back; true if there is another.
+/// Takes one mention of a client in [`Clients::answered`] back. Of the last one it returns the client.
 #[inline]
-fn is_answered_again(slots: &mut Slots, key: ClientKey) -> bool {
-    slots.get_mut(key).is_some_and(|client| {
-        client.answered -= 1;
-        client.answered > 0
-    })
+fn last_mention(slots: &mut Slots, key: ClientKey) -> Option<&Client> {
+    let client = slots.get_mut(key)?;
+    client.answered -= 1;
+    (client.answered == 0).then_some(client)
 }

@@ -26,13 +26,13 @@ pub use clock::Unreachable;
 pub use lifecycle::Direction;
 pub use shell::{Lent, Shell};
 
-use crate::data::present;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clients::ClientKey;
 use crate::clients::{Address, Client, Close, FIXED_OUTPUT, Segments};
 use crate::config::{Config, Version};
-use crate::data::Time;
+use crate::data::{Time, present};
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
 use crate::spec::Command;
 use crate::spec::Error;
@@ -484,26 +484,40 @@ impl Engine {
 
     /// Appends the clients for which there is something to do since the last call.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
-        self.take_some_dirty(into, usize::MAX);
+        self.take_some_dirty(into, &mut VecDeque::new(), usize::MAX);
     }
 
-    /// As [`Engine::take_dirty`], but not more than `max` of those without a reply of their own to write.
-    pub fn take_some_dirty(&mut self, into: &mut Vec<ClientKey>, max: usize) {
+    /// As [`Engine::take_dirty`], but not more than `max` of those without a reply of their own to write. Those that
+    /// continue after a wait are appended to `continuing` as well: as in redis-server, what they have sent meanwhile is run
+    /// before anything is written, in the order in which their waits have ended.
+    pub fn take_some_dirty(
+        &mut self,
+        into: &mut Vec<ClientKey>,
+        continuing: &mut VecDeque<ClientKey>,
+        max: usize,
+    ) {
         if self.state.asleep_until.is_none() {
-            self.state.clients.take_dirty(into, max);
+            self.state.clients.take_dirty(into, continuing, max);
         }
     }
 
     /// As [`Engine::take_some_dirty`], but takes those only that are found. The others stay, in their order.
-    pub fn take_dirty_found<T>(
+    pub fn take_dirty_found<T: Clone>(
         &mut self,
         into: &mut Vec<T>,
+        continuing: &mut VecDeque<T>,
         max: usize,
         find: impl Fn(ClientKey) -> Option<T>,
     ) {
         if self.state.asleep_until.is_none() {
-            self.state.clients.take_dirty_found(into, max, find);
+            self.state.clients.take_dirty_found(into, continuing, max, find);
         }
+    }
+
+    /// Whether the clock stands still: then no turn takes long, see [`Engine::feed_bounded`].
+    #[must_use]
+    pub fn is_clock_stopped(&self) -> bool {
+        self.clock.is_stopped()
     }
 
     /// The client with this key.

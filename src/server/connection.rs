@@ -8,6 +8,7 @@
 //! of its end, the engine's.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -35,7 +36,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 const READ_SIZE: usize = 64 * 1024;
 /// After so long others have their turn, even if fewer bytes have been read: a short request may take long. Short ones run
 /// by the ten thousand in this time, so that a batch of them is not parted.
-const TURN: Duration = Duration::from_millis(5);
+pub(super) const TURN: Duration = Duration::from_millis(5);
 /// How often a connection is looked at before others have their turn: one that is written to faster than it is
 /// read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
@@ -187,6 +188,30 @@ impl Connection {
     /// Returns when nobody is writing what was taken from the outbox before.
     pub(super) fn wait_for_write(&self, shared: &Shared) {
         drop(shared.lock_of(self.client, &self.io));
+    }
+
+    /// Runs what the client has sent while it waited, if it waits no longer. Where that cannot be done at once, its task
+    /// does it when the client has been written to: another thread has the connection, or its socket is full.
+    pub(super) fn run_sent_while_waiting(
+        self: &Arc<Self>,
+        shared: &Shared,
+        inline: Option<InlineExecution<'_>>,
+    ) {
+        let (Some(mut input), Some(io)) = (self.input.try_lock(), self.io.try_lock()) else { return };
+        let may_run = io.close == Close::No && io.pending.is_empty() && !io.reading_stopped;
+        if input.left.is_empty() || !may_run || !shared.engine().take_resumed(self.client) {
+            return;
+        }
+        let mut locked = LockedConnection { connection: self, shared, io, inline };
+        locked.io.requests = Requests::Run;
+        input.taken = 0;
+        let step = input.run_left(&mut locked);
+        locked.io.idle = input.left.is_empty();
+        if step != Step::Again
+            && let Some(task) = &locked.io.task
+        {
+            task.wake_by_ref();
+        }
     }
 
     /// A turn of a socket whose task cannot take it, because a script keeps the thread.
@@ -527,10 +552,18 @@ impl Drop for Task {
     }
 }
 
+/// Connections that are to be written to.
+#[derive(Default)]
+pub(super) struct Dirty {
+    pub connections: Vec<Arc<Connection>>,
+    /// Those of them that continue after a wait, in the order in which their waits have ended.
+    pub continuing: VecDeque<Arc<Connection>>,
+}
+
 /// The client itself runs its requests, in the thread in which it has written them.
 pub(super) struct InlineExecution<'a> {
     /// Gets the connections in memory that are to be written to afterwards.
-    pub dirty: &'a mut Vec<Arc<Connection>>,
+    pub dirty: &'a mut Dirty,
     /// The client has written something, and comes again when it writes more: after a read that took everything no
     /// task needs to be woken.
     pub comes_again: bool,

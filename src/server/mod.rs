@@ -16,6 +16,7 @@ mod wait;
 
 pub use clock::Clock;
 pub use connection::{Connection, Transport};
+use connection::{Dirty, TURN, with_read_buffer};
 pub use in_memory::ClientStream;
 pub use lifecycle::ListenError;
 pub use listener::Listener;
@@ -23,6 +24,7 @@ pub use process::Process;
 use wait::Notification;
 pub use wait::{Added, Awaited, Panicked, Waits};
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -182,23 +184,36 @@ impl Shared {
         .await;
     }
 
+    /// Takes out the clients whose outboxes are to be written, when those of them that continue after a wait have run what
+    /// they have sent meanwhile. If that takes long, the tasks of the others run it when they have been written to.
     fn take_some_dirty(&self, into: &mut Vec<ClientKey>) {
-        let mut engine = self.engine();
-        engine.take_some_dirty(into, WRITES_IN_A_ROW);
-        if into.is_empty() {
-            self.is_dirty.store(false, Ordering::Relaxed);
+        let mut continuing = VecDeque::new();
+        let mut started = None;
+        loop {
+            let mut engine = self.engine();
+            engine.take_some_dirty(into, &mut continuing, WRITES_IN_A_ROW);
+            let is_clock_stopped = engine.is_clock_stopped();
+            if into.is_empty() {
+                self.is_dirty.store(false, Ordering::Relaxed);
+            }
+            drop(engine);
+            let Some(client) = continuing.pop_front() else { return };
+            let now = self.clock.instant();
+            let started = *started.get_or_insert(now);
+            if !is_clock_stopped && now.saturating_duration_since(started) >= TURN {
+                return;
+            }
+            if let Some(connection) = self.connection(client) {
+                // A task that is woken meanwhile must not run the connection, which is locked.
+                with_read_buffer(|_| connection.run_sent_while_waiting(self, None));
+            }
         }
     }
 
-    /// Takes out the connections in memory whose outboxes are to be written; the caller writes them. `own` is one of
-    /// them. The writer's task is left with sockets, and with what is more than a turn.
-    fn take_dirty_in_memory(
-        &self,
-        engine: &mut Engine,
-        own: &Arc<Connection>,
-        into: &mut Vec<Arc<Connection>>,
-    ) {
-        engine.take_dirty_found(into, WRITES_IN_A_ROW, |client| {
+    /// As [`Shared::take_some_dirty`], of connections in memory: the writer's task is left with sockets, and with what is more
+    /// than a turn. `own` is one of them.
+    fn take_dirty_in_memory(&self, engine: &mut Engine, own: &Arc<Connection>, into: &mut Dirty) {
+        engine.take_dirty_found(&mut into.connections, &mut into.continuing, WRITES_IN_A_ROW, |client| {
             if client == own.client() {
                 return Some(Arc::clone(own));
             }

@@ -136,6 +136,13 @@ impl Conversation {
         self.pending.iter().find(|request| !request.kept_back)
     }
 
+    /// Whether CLIENT REPLY keeps back the answer of a request of this name that has been sent; bytes that are no request
+    /// have an empty name.
+    #[must_use]
+    pub fn keeps_back(&self, name: &str) -> bool {
+        self.pending.iter().any(|request| request.kept_back && request.name == name)
+    }
+
     /// The client receives a frame.
     pub fn receive(&mut self, frame: &Frame) -> FrameKind {
         let first = frame.items().first().and_then(Frame::text).unwrap_or_default();

@@ -153,7 +153,7 @@ fn matches(
     if all != Match::Different {
         return all;
     }
-    if is_listed_end(server, kills, &ours, &real) {
+    if is_listed_end(server, kills, conversation, (&ours, &real)) {
         return Match::Another;
     }
     if server != "redis-7.0" {
@@ -166,7 +166,12 @@ fn matches(
 }
 
 /// Whether a difference in what a client receives last is listed.
-fn is_listed_end(server: &str, kills: bool, ours: &[(FrameKind, Item)], real: &[Item]) -> bool {
+fn is_listed_end(
+    server: &str,
+    kills: bool,
+    conversation: &Conversation,
+    (ours, real): (&[(FrameKind, Item)], &[Item]),
+) -> bool {
     let alike = ours.iter().zip(real).take_while(|((_, ours), real)| ours == *real).count();
     let starts = |item: Option<&(FrameKind, Item)>, text: &[u8]| matches!(item, Some((_, Item::Frame(frame))) if frame.text().is_some_and(|line| line.starts_with(text)));
     // Whether a client that is cut off gets its pending output depends on timing.
@@ -184,7 +189,9 @@ fn is_listed_end(server: &str, kills: bool, ours: &[(FrameKind, Item)], real: &[
         return is_empty;
     }
     // protocol, "invalid bytes behind a blocked request": Redis 8 reads it when more arrives.
-    server.starts_with("redis-8.") && alike == real.len() && starts(ours.get(alike), b"ERR Protocol error")
+    let refuses = starts(ours.get(alike), b"ERR Protocol error")
+        || conversation.keeps_back("") && matches!(ours.get(alike), Some((_, Item::Closed)));
+    server.starts_with("redis-8.") && alike == real.len() && refuses
 }
 
 fn is_answer_of(kind: &FrameKind, names: &[&str]) -> bool {

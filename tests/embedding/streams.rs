@@ -1,7 +1,7 @@
 //! Streams in memory run requests at once, in the thread that writes them.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -540,9 +540,9 @@ fn an_answer_that_is_read_while_it_is_written_arrives_whole() -> Outcome {
 }
 
 /// Writes to a stream when it is woken, and drops it then.
-struct Writes(Mutex<Option<Memory>>);
+struct WritesAndDrops(Mutex<Option<Memory>>);
 
-impl Wake for Writes {
+impl Wake for WritesAndDrops {
     fn wake(self: Arc<Self>) {
         if let Some(mut stream) = self.0.lock().expect("no thread panics").take() {
             // It fails where the stream has ended.
@@ -558,7 +558,7 @@ fn a_stream_is_used_by_a_task_that_another_wakes() -> Outcome {
     for number in 1..=100 {
         let mut bob = Memory::connect(&broker);
         bob.subscribe("chat")?;
-        let waker = Waker::from(Arc::new(Writes(Mutex::new(Some(Memory::connect(&broker))))));
+        let waker = Waker::from(Arc::new(WritesAndDrops(Mutex::new(Some(Memory::connect(&broker))))));
         assert!(bob.poll_take(&mut Context::from_waker(&waker), &mut [0]).is_pending());
         if number % 2 == 0 {
             Memory::connect(&broker).ask("PUBLISH chat hello", ":1\r\n")?;
@@ -570,6 +570,39 @@ fn a_stream_is_used_by_a_task_that_another_wakes() -> Outcome {
         bob.expect(&message("hello"))?;
         drop(bob);
         broker.wait_for_clients(0).blocking()?;
+    }
+    Ok(())
+}
+
+/// Writes to a stream when it is woken.
+struct Writes(Mutex<Memory>);
+
+impl Wake for Writes {
+    fn wake(self: Arc<Self>) {
+        self.0.lock().expect("no thread panics").send("INCR woken").expect("there is room");
+    }
+}
+
+#[test]
+fn a_task_writes_to_the_stream_whose_request_has_ended_its_wait() -> Outcome {
+    let broker = Broker::start()?;
+    for number in 1..=20 {
+        let mut ann = Memory::connect(&broker);
+        ann.send("BLPOP jobs 0")?;
+        ann.send("INCR done")?;
+        let waker = Waker::from(Arc::new(Writes(Mutex::new(ann))));
+        let count = number.to_string();
+        let mut wait =
+            pin!(broker.wait_until(move |state| state.get("done").as_str() == Some(&count)).into_future());
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        if number % 2 == 0 {
+            // The thread of the broker runs what ann has sent.
+            Wire::connect(&broker)?.ask("RPUSH jobs x", ":1\r\n")?;
+        } else {
+            Memory::connect(&broker).ask("RPUSH jobs x", ":1\r\n")?;
+        }
+        let woken = number.to_string();
+        broker.wait_until(move |state| state.get("woken").as_str() == Some(&woken)).blocking()?;
     }
     Ok(())
 }
@@ -615,7 +648,7 @@ fn a_stream_is_written_to_and_dropped_by_the_task_it_wakes() -> Outcome {
                 // The thread that runs the rest of this may be the one that wakes.
                 publish(&broker);
             }
-            let woken = Arc::new(Writes(Mutex::new(Some(bob))));
+            let woken = Arc::new(WritesAndDrops(Mutex::new(Some(bob))));
             let waker = Waker::from(Arc::clone(&woken));
             let mut space = vec![0; 100_000];
             if let Some(bob) = &mut *woken.0.lock().expect("no thread panics") {

@@ -33,7 +33,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::coop::unconstrained;
 
 use super::Shared;
-use super::connection::{Admission, Connection, InlineExecution, Step, Task, refuse, with_read_buffer};
+use super::connection::{Admission, Dirty, InlineExecution, Step, Task, refuse, with_read_buffer};
 use crate::clients::Address;
 use crate::testing::Availability;
 
@@ -173,7 +173,7 @@ impl Drop for ClientStream {
 struct Client {
     slot: Arc<TaskSlot>,
     /// The connections that are to be written to, between running and writing; kept for its memory.
-    dirty: Vec<Arc<Connection>>,
+    dirty: Dirty,
 }
 
 impl Drop for Client {
@@ -194,7 +194,7 @@ struct TaskSlot {
 
 impl TaskSlot {
     /// Runs what the client has sent, in its thread, and writes to it and to others in memory what came of it.
-    fn run(&self, comes_again: bool, dirty: &mut Vec<Arc<Connection>>) {
+    fn run(&self, comes_again: bool, dirty: &mut Dirty) {
         let ran = with_read_buffer(|buffer| {
             // All of it: the turns of the client's own task are none of ours.
             let mut running = pin!(unconstrained(std::future::poll_fn(|context| {
@@ -208,13 +208,7 @@ impl TaskSlot {
         }
     }
 
-    fn run_all(
-        &self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-        comes_again: bool,
-        dirty: &mut Vec<Arc<Connection>>,
-    ) {
+    fn run_all(&self, context: &mut Context<'_>, buffer: &mut [u8], comes_again: bool, dirty: &mut Dirty) {
         let mut slot = self.task.lock();
         // If something panics, the connection ends.
         let Some(mut task) = slot.take() else { return };
@@ -224,9 +218,7 @@ impl TaskSlot {
             self.wakes.begin();
             let inline = InlineExecution { dirty, comes_again };
             let step = task.take_turn(context, buffer, Some(inline));
-            for connection in dirty.drain(..) {
-                connection.flush(task.shared());
-            }
+            task.shared().finish_in_memory(dirty);
             match step {
                 Step::End => {
                     drop(task);
@@ -356,6 +348,17 @@ fn end(slot: &mut Option<Box<Task>>) {
 }
 
 impl Shared {
+    /// Runs what those clients have sent while they waited that wait no longer, and then writes to all.
+    fn finish_in_memory(&self, dirty: &mut Dirty) {
+        while let Some(connection) = dirty.continuing.pop_front() {
+            let inline = InlineExecution { dirty: &mut *dirty, comes_again: false };
+            connection.run_sent_while_waiting(self, Some(inline));
+        }
+        for connection in dirty.connections.drain(..) {
+            connection.flush(self);
+        }
+    }
+
     /// Connects a client in memory: its stream, which holds `capacity` bytes each way, and what is to be spawned to drive
     /// it. When this returns the client counts. Clients above `maxclients` read their error and the end; while the
     /// broker refuses connections, or is stopped, they read the end.
@@ -384,7 +387,7 @@ impl Shared {
         };
         let task = Mutex::new(Some(Box::new(task)));
         let slot = Arc::new(TaskSlot { task, wakes, waker: task_waker });
-        let client = Client { slot: Arc::clone(&slot), dirty: Vec::new() };
+        let client = Client { slot: Arc::clone(&slot), dirty: Dirty::default() };
         (ClientStream { pipe: ours, client: Some(client) }, Some(unconstrained(Driver(slot))))
     }
 }
