@@ -10,7 +10,7 @@ const HARMFUL: [(&str, &str); 14] = [
     ("return string.rep('x', 1e10)", "not enough memory"),
     ("return string.gsub(string.rep('x', 1e6), 'x', string.rep('y', 1e6))", "not enough memory"),
     ("local t = {} t[1] = t return cjson.encode(t)", "excessive nesting"),
-    ("local s = '' while true do s = s .. string.rep('y', 20000000) end", "not enough memory"),
+    ("local s = 'y' while true do s = s .. s end", "not enough memory"),
     ("return cjson.decode(string.rep('[', 100000))", "nested"),
     ("return string.find('x', string.rep('(', 50))", "too many captures"),
     ("return string.find(string.rep('a', 1000), string.rep('a?', 1000))", "pattern too complex"),
