@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use foldhash::fast::RandomState;
 
-use crate::clients::ClientKey;
 use crate::clients::condition::Condition;
+use crate::clients::{ClientKey, Clients};
 use crate::data::stream::ConsumerKey;
 use crate::data::value::Type;
 use crate::data::{Bytes, StreamId, Time};
@@ -71,8 +71,8 @@ pub enum Wanted {
         group: Bytes,
         /// Who reads for it.
         consumer: Bytes,
-        /// Where the group had the consumer when it was looked up last.
-        found: Option<ConsumerKey>,
+        /// Where the group of each key had the consumer when it was looked up last.
+        found: Vec<Option<ConsumerKey>>,
     },
 }
 
@@ -93,19 +93,34 @@ pub struct Blocked {
     pub wanted: Option<Wanted>,
     /// The position in the order of arrival.
     pub(crate) arrival: u64,
-    /// The key for which it has kept an earlier position, and that position.
-    kept: Option<(Bytes, u64)>,
+    /// The index of the key for which it has kept an earlier position, and that position.
+    kept: Option<(usize, u64)>,
+    /// The position in the order of arrival when it began to wait.
+    began: u64,
 }
 
 impl Blocked {
     /// The position among those who wait for a key.
     fn arrival_at(&self, key: &[u8]) -> u64 {
-        match &self.kept {
-            Some((kept, arrival)) if **kept == *key => *arrival,
+        match self.kept {
+            Some((index, arrival)) if self.is_key(index, key) => arrival,
             _ => self.arrival,
         }
     }
+
+    fn is_key(&self, index: usize, key: &[u8]) -> bool {
+        self.keys.get(index).is_some_and(|other| **other == *key)
+    }
+
+    /// It has this position among those who wait for this key, and its own among those who wait for its other keys.
+    fn keep(&mut self, key: &[u8], position: u64) {
+        let index = self.keys.iter().position(|other| **other == *key);
+        self.kept = index.map(|index| (index, position));
+    }
 }
+
+/// If at least this part of a queue moves behind the others, it is built anew.
+const MOVED_ONE_BY_ONE: usize = 4;
 
 /// Who waits for a key, in the order of arrival, apart for each reason: a value serves those of its type only, and
 /// does not look at others however many they are.
@@ -126,6 +141,28 @@ impl Queues {
             queue.remove(&arrival);
             !queue.is_empty()
         });
+    }
+
+    /// Gives the clients at these positions new ones, behind all others, from this one on in the order in which they are given.
+    fn move_behind(&mut self, reason: Reason, moved: &[(u64, ClientKey)], first: u64) {
+        let Some((_, queue)) = self.0.iter_mut().find(|(other, _)| *other == reason) else { return };
+        let again = (first..).zip(moved.iter().map(|(_, client)| *client));
+        if moved.len() < queue.len() / MOVED_ONE_BY_ONE {
+            for (position, _) in moved {
+                queue.remove(position);
+            }
+            queue.extend(again);
+            return;
+        }
+        let mut positions: Vec<u64> = moved.iter().map(|(position, _)| *position).collect();
+        positions.sort_unstable();
+        let mut positions = positions.into_iter().peekable();
+        let mut stays = |position: u64| {
+            while positions.next_if(|moved| *moved < position).is_some() {}
+            positions.next_if_eq(&position).is_none()
+        };
+        let rest = std::mem::take(queue).into_iter().filter(|(position, _)| stays(*position));
+        *queue = rest.chain(again).collect();
     }
 
     fn of(&self, reason: Reason) -> Option<&BTreeMap<u64, ClientKey>> {
@@ -162,6 +199,10 @@ pub struct Waiters {
     is_ready: HashSet<(usize, Bytes), RandomState>,
     /// CLIENT PAUSE, as long as it lasts.
     pub pause: Option<Pause>,
+}
+
+fn blocked(clients: &mut Clients, client: ClientKey) -> Option<&mut Blocked> {
+    clients.get_mut(client)?.blocked.as_deref_mut()
 }
 
 impl Waiters {
@@ -214,25 +255,34 @@ impl Waiters {
                 self.readers_of_groups += 1;
             }
         }
-        Box::new(Blocked { reason, db, keys, deadline, request, wanted: None, arrival, kept: None })
+        let began = arrival;
+        Box::new(Blocked { reason, db, keys, deadline, request, wanted: None, arrival, kept: None, began })
     }
 
-    /// Puts a client behind all who wait for one of its keys, but for this key, for which it keeps its position.
-    pub(crate) fn move_behind(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8]) {
-        let position = blocked.arrival_at(key);
-        self.arrivals += 1;
-        for other in &blocked.keys {
-            if let Some(queues) = self.by_key[blocked.db].get_mut(other) {
-                queues.remove(blocked.arrival_at(other));
-                queues.add(blocked.reason, if **other == *key { position } else { self.arrivals }, client);
+    /// Puts clients that wait for the same keys for the same reason, each with its position among those who wait for `key`,
+    /// behind all who wait for one of these keys, but for `key`, for which they keep their positions.
+    pub(crate) fn move_behind(&mut self, key: &[u8], moved: &[(u64, ClientKey)], clients: &mut Clients) {
+        let Some((_, first)) = moved.first() else { return };
+        let Some((reason, db, keys)) =
+            blocked(clients, *first).map(|first| (first.reason, first.db, first.keys.clone()))
+        else {
+            return;
+        };
+        let first = self.arrivals + 1;
+        for other in keys.iter().filter(|other| ***other != *key) {
+            let Some(queues) = self.by_key.get_mut(db).and_then(|keys| keys.get_mut(other)) else { continue };
+            let mut position =
+                |client| blocked(clients, client).map_or(0, |blocked| blocked.arrival_at(other));
+            let moved: Vec<_> = moved.iter().map(|(_, client)| (position(*client), *client)).collect();
+            queues.move_behind(reason, &moved, first);
+        }
+        for (position, client) in moved {
+            self.arrivals += 1;
+            if let Some(blocked) = blocked(clients, *client) {
+                blocked.arrival = self.arrivals;
+                blocked.keep(key, *position);
             }
         }
-        if let Some(deadline) = blocked.deadline {
-            self.deadlines.remove(&(deadline, blocked.arrival, client));
-            self.deadlines.insert((deadline, self.arrivals, client));
-        }
-        blocked.arrival = self.arrivals;
-        blocked.kept = Some((key.into(), position));
     }
 
     /// Gives a client that has just begun to wait again the position for this key that it had before.
@@ -242,7 +292,7 @@ impl Waiters {
         {
             queues.remove(blocked.arrival);
             queues.add(blocked.reason, position, client);
-            blocked.kept = Some((key.into(), position));
+            blocked.keep(key, position);
         }
     }
 
@@ -250,10 +300,10 @@ impl Waiters {
     pub fn set_deadline(&mut self, client: ClientKey, blocked: &mut Blocked, deadline: Option<Deadline>) {
         let old = std::mem::replace(&mut blocked.deadline, deadline);
         if let Some(old) = old {
-            self.deadlines.remove(&(old, blocked.arrival, client));
+            self.deadlines.remove(&(old, blocked.began, client));
         }
         if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, blocked.arrival, client));
+            self.deadlines.insert((deadline, blocked.began, client));
         }
     }
 
@@ -269,7 +319,7 @@ impl Waiters {
             }
         }
         if let Some(deadline) = blocked.deadline {
-            self.deadlines.remove(&(deadline, blocked.arrival, client));
+            self.deadlines.remove(&(deadline, blocked.began, client));
         }
         match blocked.reason {
             Reason::Pause => {

@@ -4,12 +4,12 @@
 //! takes what is new and the others find nothing. What this changes is little, and is done here without running the command:
 //! thousands of readers of a group would otherwise cost each XADD milliseconds.
 
-use crate::clients::ClientKey;
 use crate::clients::waiters::{Reason, Wanted};
+use crate::clients::{ClientKey, Clients};
 use crate::config::Version;
-use crate::data::stream::ConsumerKey;
+use crate::data::stream::{ConsumerKey, Group};
 use crate::data::value::Type;
-use crate::data::{Stream, StreamId, Typed};
+use crate::data::{Bytes, Stream, StreamId, Typed};
 use crate::keyspace::Database;
 use crate::state::{Lookup, State};
 
@@ -23,8 +23,8 @@ type Next = (u64, ClientKey);
 enum Stop {
     /// Its command is to be run.
     Run(Next),
-    /// It waits for several keys.
-    SeveralKeys(Next),
+    /// It waits for several keys. Up to this arrival there is no reader of the other kind.
+    SeveralKeys(Next, u64),
 }
 
 impl State {
@@ -39,18 +39,17 @@ impl State {
         }
         let mut after = after;
         loop {
-            let next = match self.pass_over(db, key, after, until)? {
+            match self.pass_over(db, key, after, until)? {
                 Stop::Run(next) => return Some(next),
-                Stop::SeveralKeys(next) => next,
-            };
-            if !self.pass_over_one(next.1, key) {
-                return Some(next);
+                Stop::SeveralKeys(next, until) => match self.pass_over_alike(key, next, until) {
+                    Err(next) => return Some(next),
+                    Ok(last) => after = last,
+                },
             }
-            after = next.0;
         }
     }
 
-    /// Passes over readers of this key alone, up to the first that is something else.
+    /// Passes over readers, up to the first whose other keys are to be looked at as well.
     fn pass_over(&mut self, db: usize, key: &[u8], after: u64, until: u64) -> Option<Stop> {
         let runs_again = self.config.compat >= Version::Redis7_4;
         let now = self.now.millis();
@@ -61,19 +60,22 @@ impl State {
         let [mut readers, mut group_readers] =
             kinds.map(|reason| waiters.after(db, key, reason, after).peekable());
         loop {
-            let first = match (readers.peek(), group_readers.peek()) {
-                (Some(one), Some(other)) if other.0 < one.0 => &mut group_readers,
-                (Some(_), _) => &mut readers,
-                (None, _) => &mut group_readers,
+            let (first, others) = match (readers.peek(), group_readers.peek()) {
+                (Some(one), Some(other)) if one.0 < other.0 => (&mut readers, &mut group_readers),
+                (Some(_), None) => (&mut readers, &mut group_readers),
+                _ => (&mut group_readers, &mut readers),
             };
             let next = first.next().filter(|(arrival, _)| *arrival <= until)?;
             let blocked = clients.get_mut(next.1).and_then(|client| client.blocked.as_mut());
             let (Some(blocked), Some(stream)) = (blocked, &mut stream) else { return Some(Stop::Run(next)) };
-            if blocked.keys.len() > 1 {
-                return Some(Stop::SeveralKeys(next));
+            if runs_again && blocked.keys.len() > 1 {
+                let until = others.peek().map_or(until, |(other, _)| until.min(*other));
+                return Some(Stop::SeveralKeys(next, until));
             }
             let Some(wanted) = &mut blocked.wanted else { return Some(Stop::Run(next)) };
-            if !has_nothing(stream, newest, wanted, 0) || runs_again && !see(stream, wanted, now) {
+            // Before Redis 7.2 it is asked for this key only.
+            let index = blocked.keys.iter().position(|other| **other == *key).unwrap_or_default();
+            if !has_nothing(stream, newest, wanted, index) || runs_again && !see(stream, wanted, now) {
                 return Some(Stop::Run(next));
             }
             if runs_again {
@@ -82,39 +84,97 @@ impl State {
         }
     }
 
-    /// Passes over a reader of several keys, if none has anything for it; false if its command is to be run. In the queues
-    /// of its other keys it is the last from then on, as redis-server has it since 7.2.
-    fn pass_over_one(&mut self, client_key: ClientKey, key: &[u8]) -> bool {
-        let runs_again = self.config.compat >= Version::Redis7_4;
+    /// Passes over readers of several keys that wait for the same: the first one and those that follow it up to arrival
+    /// `until`. It returns the arrival of the last, or the first one if its command is to be run. In the queues of their
+    /// other keys they are the last from then on, as redis-server has it since 7.2.
+    fn pass_over_alike(&mut self, key: &[u8], first: Next, until: u64) -> Result<u64, Next> {
         let now = self.now.millis();
         let Self { waiters, clients, databases, stats, db, .. } = self;
-        let Some(database) = databases.get_mut(*db) else { return false };
-        let Some(blocked) = clients.get_mut(client_key).and_then(|client| client.blocked.as_mut()) else {
-            return false;
-        };
-        let Some(wanted) = &mut blocked.wanted else { return false };
-        for (index, other) in blocked.keys.iter().enumerate() {
-            // Before Redis 7.2 it is asked for this key only.
-            if !runs_again && **other != *key {
-                continue;
-            }
-            let Some(stream) = database.stream_mut(other, now) else { return false };
+        let Some(database) = databases.get_mut(*db) else { return Err(first) };
+        let Some(alike) = Alike::of(clients, first.1) else { return Err(first) };
+        let mut readers: Vec<Next> = waiters
+            .after(*db, key, alike.reason, first.0 - 1)
+            .take_while(|(arrival, client)| *arrival <= until && alike.includes(clients, *client))
+            .collect();
+        let Alike { keys, group, .. } = &alike;
+        for (index, key) in keys.iter().enumerate() {
+            let Some(stream) = database.stream_mut(key, now) else { return Err(first) };
             let newest = newest(stream);
-            if !has_nothing(stream, newest, wanted, index) || runs_again && !knows(stream, wanted) {
-                return false;
-            }
-        }
-        if runs_again {
-            for other in &blocked.keys {
-                if let Some(stream) = database.stream_mut(other, now) {
-                    see(stream, wanted, now);
+            let group = match group {
+                None => None,
+                Some(group) => match stream.groups().get(&**group) {
+                    Some(group) if newest <= Some(group.last_id) => Some(group),
+                    _ => return Err(first),
+                },
+            };
+            let has_nothing = |wanted: &mut Wanted| match (wanted, group) {
+                (Wanted::After(ids), _) => ids.get(index).is_some_and(|after| newest <= Some(*after)),
+                (Wanted::New { consumer, found, .. }, Some(group)) => {
+                    find(group, consumer, found, index).is_some()
                 }
-                stats.keyspace_hits += LOOKUPS;
-            }
-            waiters.move_behind(client_key, blocked, key);
+                (Wanted::New { .. }, None) => false,
+            };
+            let passed =
+                readers.iter().take_while(|(_, client)| wanted(clients, *client).is_some_and(has_nothing));
+            let passed = passed.count();
+            readers.truncate(passed);
         }
-        true
+        let Some((last, _)) = readers.last() else { return Err(first) };
+        if let Some(group) = group {
+            for (index, key) in keys.iter().enumerate() {
+                let stream = database.stream_mut(key, now);
+                let Some(group) = stream.and_then(|stream| stream.groups_mut().get_mut(&**group)) else {
+                    continue;
+                };
+                for (_, client) in &readers {
+                    let Some(Wanted::New { found, .. }) = wanted(clients, *client) else { continue };
+                    let found = found.get(index).copied().flatten();
+                    if let Some(consumer) = found.and_then(|key| group.consumer_mut(key)) {
+                        consumer.seen = now;
+                    }
+                }
+            }
+        }
+        stats.keyspace_hits += LOOKUPS * (keys.len() * readers.len()) as u64;
+        waiters.move_behind(key, &readers, clients);
+        Ok(*last)
     }
+}
+
+/// What readers of several keys have in common that are passed over together.
+struct Alike {
+    reason: Reason,
+    keys: Vec<Bytes>,
+    /// The group for which they read, if they do.
+    group: Option<Bytes>,
+}
+
+impl Alike {
+    /// What this reader waits for; none if its command is to be run.
+    fn of(clients: &Clients, reader: ClientKey) -> Option<Self> {
+        let blocked = clients.get(reader)?.blocked.as_ref()?;
+        let group = group_of(blocked.wanted.as_ref()?).cloned();
+        Some(Self { reason: blocked.reason, keys: blocked.keys.clone(), group })
+    }
+
+    fn includes(&self, clients: &Clients, reader: ClientKey) -> bool {
+        let blocked = clients.get(reader).and_then(|client| client.blocked.as_ref());
+        blocked.is_some_and(|blocked| {
+            let wanted = blocked.wanted.as_ref();
+            wanted.is_some_and(|wanted| group_of(wanted) == self.group.as_ref()) && blocked.keys == self.keys
+        })
+    }
+}
+
+fn group_of(wanted: &Wanted) -> Option<&Bytes> {
+    match wanted {
+        Wanted::After(_) => None,
+        Wanted::New { group, .. } => Some(group),
+    }
+}
+
+fn wanted(clients: &mut Clients, reader: ClientKey) -> Option<&mut Wanted> {
+    clients.get_mut(reader)?.blocked.as_mut()?.wanted.as_mut()
 }
 
 impl Database {
@@ -139,23 +199,28 @@ fn has_nothing(stream: &Stream, newest: Option<StreamId>, wanted: &Wanted, index
     }
 }
 
-/// True if the group of a reader, if it has one, has its consumer.
-fn knows(stream: &Stream, wanted: &Wanted) -> bool {
-    match wanted {
-        Wanted::After(_) => true,
-        Wanted::New { group, consumer, .. } => {
-            stream.groups().get(&**group).is_some_and(|group| group.find(consumer).is_some())
-        }
-    }
-}
-
-/// The consumer of a reader, if it has one, was seen now; false if its group does not have it.
+/// The consumer of a reader of this key alone, if it has one, was seen now; false if its group does not have it.
 fn see(stream: &mut Stream, wanted: &mut Wanted, now: i64) -> bool {
-    let Wanted::New { group, consumer: name, found } = wanted else { return true };
+    let Wanted::New { group, consumer, found } = wanted else { return true };
     let Some(group) = stream.groups_mut().get_mut(&**group) else { return false };
-    let is_it = |key: &ConsumerKey| group.consumer(*key).is_some_and(|consumer| consumer.name() == &**name);
-    *found = found.filter(is_it).or_else(|| group.find(name));
+    let found = find(group, consumer, found, 0);
     let Some(consumer) = found.and_then(|key| group.consumer_mut(key)) else { return false };
     consumer.seen = now;
     true
+}
+
+/// Where a group has the consumer of a reader; `found` is where it had it when it was looked up last, for each key.
+fn find(
+    group: &Group,
+    consumer: &Bytes,
+    found: &mut Vec<Option<ConsumerKey>>,
+    index: usize,
+) -> Option<ConsumerKey> {
+    if found.len() <= index {
+        found.resize(index + 1, None);
+    }
+    let found = found.get_mut(index)?;
+    let is_it = |key: &ConsumerKey| group.consumer(*key).is_some_and(|other| other.name() == &**consumer);
+    *found = found.filter(is_it).or_else(|| group.find(consumer));
+    *found
 }

@@ -148,6 +148,32 @@ fn an_entry_of_a_stream_wakes_only_the_reader_that_gets_it() -> Outcome {
 }
 
 #[test]
+fn a_reader_of_several_streams_is_woken_only_by_what_it_gets() -> Outcome {
+    const READERS: usize = 20;
+    let broker = Broker::start()?;
+    let mut readers = Vec::new();
+    for stream in ["jobs", "mail"] {
+        broker.command(["XGROUP", "CREATE", stream, "workers", "$", "MKSTREAM"])?;
+    }
+    for number in 0..READERS {
+        let mut reader = Wire::connect(&broker)?;
+        reader.send(&format!("XREADGROUP GROUP workers {number} BLOCK 0 STREAMS jobs mail > >"))?;
+        let mut follower = Wire::connect(&broker)?;
+        follower.send("XREAD BLOCK 0 STREAMS jobs mail 9-0 9-0")?;
+        broker.wait_for_blocked("jobs", 2 * number + 2).blocking()?;
+        readers.extend([reader, follower]);
+    }
+    for (stream, id) in [("jobs", "1-0"), ("mail", "1-0"), ("jobs", "2-0")] {
+        broker.command(["XADD", stream, id, "task", "x"])?;
+    }
+    broker.wait_for_blocked("jobs", 2 * READERS - 3).blocking()?;
+    let journal = broker.journal();
+    let woken = journal.iter().filter(|event| matches!(event.kind, EventKind::Unblocked(_)));
+    assert_eq!(woken.count(), 3, "{journal}");
+    Ok(())
+}
+
+#[test]
 fn waits_that_time_out_and_keys_that_expire_are_recorded() -> Outcome {
     let broker = Broker::start()?;
     let mut worker = Wire::connect(&broker)?;

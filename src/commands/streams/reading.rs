@@ -121,7 +121,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     if let Some(wait) = &mut ctx.wait {
         // It ends, too, when a key is removed or holds another type.
         wait.reason = Reason::Group;
-        wait.wanted = Some(Wanted::New { group: group.into(), consumer: name.into(), found: None });
+        wait.wanted = Some(Wanted::New { group: group.into(), consumer: name.into(), found: Vec::new() });
     }
     Ok(())
 }
