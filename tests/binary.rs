@@ -488,6 +488,27 @@ mod signals {
     }
 
     #[test]
+    fn it_ends_between_slow_requests() -> Outcome {
+        // All of them together take far longer than a signal.
+        const REQUESTS: usize = 500;
+        let program = Program::start(["--port", "0"])?;
+        let mut client = program.connect()?;
+        for key in ["a", "b"] {
+            assert_eq!(client.ask(&format!("SET {key} {}", "x".repeat(3_000)))?, "+OK");
+        }
+        client.0.get_mut().write_all("LCS a b LEN\r\n".repeat(REQUESTS).as_bytes())?;
+        assert_eq!(client.line()?, ":3000");
+        program.signal(Signal::TERM);
+        let (status, ..) = program.end()?;
+        assert_eq!(status.code(), Some(0));
+        let mut replies = String::new();
+        // The connection may have been reset, as requests were left.
+        let _ = client.0.read_to_string(&mut replies);
+        assert!(replies.lines().count() < REQUESTS - 1, "all requests were run first");
+        Ok(())
+    }
+
+    #[test]
     fn the_last_commands_are_printed_before_the_end() -> Outcome {
         const COMMANDS: usize = 500;
         let program = Program::start(["--port", "0", "--verbose"])?;

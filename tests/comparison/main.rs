@@ -17,7 +17,7 @@
 //! A new or changed scenario has no recorded answers, and fails. This asks all four servers, which have to be there:
 //!
 //! ```text
-//! RECORD_ANSWERS=1 cargo test --test comparison answer
+//! RECORD=1 cargo test --test comparison answer
 //! ```
 //!
 //! `COMPARISON_ONLY=words` with it records only these scenarios again, and the name of a test only this family. The
@@ -151,7 +151,7 @@ families! {
 type Found = BTreeMap<usize, (String, Vec<String>)>;
 
 /// What makes the recordings.
-const RECORD: &str = "RECORD_ANSWERS=1 cargo test --test comparison answer";
+const RECORD: &str = "RECORD=1 cargo test --test comparison answer";
 
 /// The servers whose answers are recorded.
 const REFERENCES: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
@@ -174,6 +174,16 @@ impl Family {
             _ => Answers::read(&recording, &read(&recording)?)?,
         };
         Ok(Self { name: name.to_owned(), file, scenarios, answers })
+    }
+
+    /// An error for a scenario that is recorded and no longer a case.
+    fn has_all_that_is_recorded(&self) -> Result<(), String> {
+        let is_there = |title: &str| self.scenarios.iter().any(|scenario| scenario.title == title);
+        let recorded = script::read("the recording", &self.answers.cases())?;
+        match recorded.iter().find(|scenario| !is_there(&scenario.title)) {
+            None => Ok(()),
+            Some(gone) => Err(format!("{}: {:?} is recorded, but no case: {RECORD}", self.file, gone.title)),
+        }
     }
 
     /// Asks real servers and writes down what they answer. Scenarios that are not chosen stay as they are.
@@ -234,9 +244,10 @@ fn connect(server: &Server) -> Result<Runner, String> {
 fn compare_family(family: &str) -> Result<(), String> {
     let family = Family::read(family)?;
     let only = env::var("COMPARISON_ONLY").ok();
-    if env::var_os("RECORD_ANSWERS").is_some() {
+    if servers::is_recording() {
         return family.record(only.as_deref());
     }
+    family.has_all_that_is_recorded()?;
     let most = env::var("COMPARISON_MAX").ok().and_then(|most| most.parse().ok()).unwrap_or(20);
     let real = servers::real().collect::<Result<Vec<_>, _>>()?;
     if real.is_empty() {

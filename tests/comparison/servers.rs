@@ -117,6 +117,12 @@ pub const RECORDED: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-
 #[allow(dead_code)]
 pub const HOW_TO_RECORD: &str = "RECORD=1 cargo test records anew where all servers are at hand";
 
+/// Whether this run records anew what real servers answer.
+#[allow(dead_code)]
+pub fn is_recording() -> bool {
+    env::var_os("RECORD").is_some()
+}
+
 /// All servers that are recorded, in their order; none may be missing.
 #[allow(dead_code)]
 pub fn all_recorded() -> Result<Vec<Server>, String> {

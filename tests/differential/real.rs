@@ -80,17 +80,27 @@ impl Real {
     }
 
     fn play_on(&mut self, program: &Program, unit: u64) -> Result<Transcript, Stop> {
+        let may_be_late = program.is_timed().then(|| Duration::from_millis(unit / 4));
+        let mut stage = self.stage(program.clients, may_be_late, program.has_scripts())?;
+        play(program, unit, &mut stage)
+    }
+
+    /// The empty server with this number of clients, that may be late by so much; without functions if `has_scripts`.
+    pub fn stage(
+        &mut self,
+        clients: usize,
+        may_be_late: Option<Duration>,
+        has_scripts: bool,
+    ) -> Result<RealStage<'_>, Stop> {
         self.ask(&["CLIENT", "UNPAUSE"])?;
         self.ask(&["FLUSHALL"])?;
-        if program.has_scripts() {
+        if has_scripts {
             self.ask(&["SCRIPT", "FLUSH", "SYNC"])?;
             self.ask(&["FUNCTION", "FLUSH", "SYNC"])?;
         }
         self.barrier(1)?;
-        let clients = std::iter::repeat_with(|| None).take(program.clients).collect();
-        let may_be_late = program.is_timed().then(|| Duration::from_millis(unit / 4));
-        let mut stage = RealStage { real: self, clients, began: Instant::now(), may_be_late };
-        play(program, unit, &mut stage)
+        let clients = std::iter::repeat_with(|| None).take(clients).collect();
+        Ok(RealStage { real: self, clients, began: Instant::now(), may_be_late })
     }
 
     fn ask<A: AsRef<[u8]>>(&mut self, request: &[A]) -> io::Result<Vec<u8>> {
@@ -129,7 +139,8 @@ fn line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-struct RealStage<'a> {
+/// A server with the clients of a program.
+pub struct RealStage<'a> {
     real: &'a mut Real,
     clients: Vec<Option<UnixStream>>,
     began: Instant,

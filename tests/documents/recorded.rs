@@ -1,6 +1,6 @@
 //! What all clients see in the chats of `programs/`, recorded from redis-server: a file in `expected/` for each chat.
 //!
-//! `UPDATE_EXPECTED=1 cargo test --test documents recorded` writes the files again.
+//! `RECORD=1 cargo test --test documents recorded` writes the files again.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +18,7 @@ pub fn as_recorded(python: Python, name: &str, chat: fn(&Stage) -> Vec<Seen>) {
     let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/documents/expected/{name}.txt"));
     if let Some(tools) = tools.and("redis-server") {
         let seen = shown(&chat(&Stage::new(tools, Kind::Redis)));
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        if std::env::var_os("RECORD").is_some() {
             fs::write(&expected, &seen).expect("the file can be written");
         }
         assert_same(&expected, &seen, "redis-server");
@@ -32,7 +32,7 @@ fn assert_same(expected: &Path, seen: &str, server: &str) {
     assert!(
         recorded == seen,
         "{} has\n{recorded}\nbut with {server} everybody sees\n{seen}\n\
-         UPDATE_EXPECTED=1 cargo test --test documents recorded",
+         RECORD=1 cargo test --test documents recorded",
         expected.display(),
     );
 }

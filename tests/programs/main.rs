@@ -3,7 +3,7 @@
 //!
 //! Each program of this folder uses one library, and prints its results: no times, no ids, and in a fixed order. It
 //! is run on minibroker and, where it is there, on redis-server, and prints what is recorded in `expected`, which is what it
-//! prints on redis-server. `UPDATE_EXPECTED=1 cargo test --test programs` records it again.
+//! prints on redis-server. `RECORD=1 cargo test --test programs` records it again.
 //!
 //! The libraries come from `tests/programs/setup`, into `target/programs` or where MINIBROKER_PROGRAMS says; without them the
 //! tests are skipped, or fail where MINIBROKER_REQUIRE_PROGRAMS is 1.

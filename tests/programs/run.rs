@@ -38,7 +38,7 @@ pub fn has_the_same_outcome(language: Language, name: &str) {
     });
     match theirs {
         Some((server, theirs)) => {
-            if env::var_os("UPDATE_EXPECTED").is_some() {
+            if env::var_os("RECORD").is_some() {
                 fs::write(&expected, &theirs.out).expect("it can be written");
             }
             theirs.is(&fs::read_to_string(&expected).unwrap_or_default(), &server);

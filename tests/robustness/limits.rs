@@ -76,10 +76,16 @@ fn a_subscriber_that_reads_late_gets_every_message_in_order() {
         assert_eq!(publisher.command(["PUBLISH", "chat", &message]), 1);
     }
     let clients = broker.command(["CLIENT", "LIST", "TYPE", "PUBSUB"]).unwrap().to_string();
-    let field = clients.split(' ').find_map(|field| field.strip_prefix("omem=")).unwrap();
+    let field = |name: &str| -> usize {
+        let field = clients.split(' ').find_map(|field| field.strip_prefix(name));
+        field.unwrap_or_else(|| panic!("{clients}")).parse().unwrap()
+    };
     // The buffers of the sockets hold some of it.
-    let reported: usize = field.parse().unwrap();
+    let reported = field("omem=");
     assert!((kept - 8 * 1024 * 1024..2 * kept).contains(&reported), "{reported} of {kept}");
+    // The figures fit together.
+    assert!(field("oll=") > 0 && field("rbs=") >= field("obl="), "{clients}");
+    assert!(field("tot-mem=") >= field("rbs=") + reported, "{clients}");
     for number in 0..MESSAGES {
         let Value::Array(parts) = late.reply() else { panic!("no message") };
         let text = parts[2].as_str().unwrap();

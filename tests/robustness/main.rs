@@ -11,4 +11,5 @@ mod peer;
 mod requests;
 mod shared_output;
 mod transports;
+mod turns;
 mod vanishing;

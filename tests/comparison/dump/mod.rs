@@ -443,12 +443,24 @@ fn compare() -> Result<Vec<String>, String> {
     let minibroker = servers::minibroker(minibroker::Version::default())?;
     let mut ours = Target::new(&minibroker)?;
     let mut targets = real.iter().map(Target::new).collect::<Result<Vec<_>, _>>()?;
+    let recordings = recorded::Recordings::read()?;
     let mut found = Vec::new();
     for case in cases() {
         ours.build(&case)?;
         for theirs in &mut targets {
             theirs.build(&case)?;
             let name = theirs.server.name.clone();
+            let kept = recordings.values.get(&case.name).and_then(|value| value.dumps.get(&name));
+            if let (true, Some(kept), Some((real, _))) = (case.same_bytes, kept, &theirs.value)
+                && !kept.has_body(real)
+                && !servers::is_recording()
+            {
+                found.push(format!(
+                    "{}: {name} no longer writes it as recorded: {}",
+                    case.name,
+                    servers::HOW_TO_RECORD
+                ));
+            }
             if has_our_bytes(&name) && theirs.value.is_some() != ours.value.is_some() {
                 found.push(format!("{}: cannot be built on minibroker, or there only", case.name));
             }
@@ -541,7 +553,7 @@ fn values_go_to_real_servers_and_back_by_dump_and_restore() {
 
 #[test]
 fn recorded_dumps_of_real_servers_are_restored_and_written_alike() {
-    if env::var_os("RECORD").is_some() {
+    if servers::is_recording() {
         record().unwrap_or_else(|error| panic!("{error}"));
     }
     judge(compare_with_recorded());

@@ -15,7 +15,7 @@ use minibroker::internal::session::{Action, Argument, Frame, Placeholder, Placeh
 
 use crate::judge::{Sent, Verdict, compare, compare_received};
 use crate::ours::Ours;
-use crate::play::{Received, Stage as _, Stop, Transcript};
+use crate::play::{Received, Stage, Stop, Transcript};
 use crate::program::{Moment, Program};
 use crate::real::Real;
 use crate::recordings::{self, Recorded};
@@ -103,10 +103,9 @@ fn requests(bytes: &mut Vec<u8>) -> Vec<Vec<Argument>> {
     found
 }
 
-/// Plays a session on a new broker.
-fn play(ours: &Ours, session: &Session) -> Result<Played, Stop> {
+/// Plays a session on a stage with its clients.
+fn play(stage: &mut impl Stage, session: &Session) -> Result<Played, Stop> {
     let clients = session.names.len();
-    let mut stage = ours.stage(clients, false)?;
     let steps = steps(session);
     let made = |action: &&Action| matches!(action, Action::Send(_, words) if words.iter().any(|word| word.is("*")) && !words[0].is("PSUBSCRIBE"));
     let made_in_bytes = |action: &&Action| {
@@ -235,29 +234,68 @@ fn judge(program: &Recorded, brokers: &[(minibroker::Version, Ours)]) -> Result<
             let session = program.of(server)?.session;
             let played = match &mut played {
                 Some(played) => played,
-                none => none.insert(play(ours, &session).map_err(broken)?),
+                none => {
+                    let stage = ours.stage(session.names.len(), false);
+                    none.insert(stage.and_then(|mut stage| play(&mut stage, &session)).map_err(broken)?)
+                }
             };
             let real = recorded_output(&session, played);
-            let Verdict::Different(difference) =
-                compare_received(session.names.len(), &played.sent, server, &real, &played.received)
-            else {
+            if let Some(report) = difference(&session, (server, &real), played, "minibroker") {
+                return Err(format!("program {} with {server}, as recorded:\n\n{report}", program.title));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first difference between what is recorded of a server and what was received from another one, as a report.
+fn difference(
+    session: &Session,
+    (server, real): (&str, &[Vec<Received>]),
+    played: &Played,
+    other: &str,
+) -> Option<String> {
+    let compared = compare_received(session.names.len(), &played.sent, server, real, &played.received);
+    let Verdict::Different(difference) = compared else { return None };
+    let mut report = String::new();
+    for step in &steps(session)[..=difference.step] {
+        for action in &step.actions {
+            let mut line = Session { names: session.names.clone(), events: Vec::new() };
+            line.push((*action).clone());
+            let _ = write!(report, "    {line}");
+        }
+    }
+    let name = &session.names[difference.client];
+    let _ = writeln!(report, "\n{name} gets (- {server}, + {other}):");
+    for line in &difference.diff {
+        let _ = writeln!(report, "    {line}");
+    }
+    Some(report)
+}
+
+/// Plays what is recorded of a server on that server, except for programs in which time passes.
+fn play_live(server: &mut Real) -> Result<(), String> {
+    let name = server.name().to_owned();
+    for number in 1..=PROGRAMS / PER_FILE {
+        for program in recordings::read(&folder().join(format!("{number}.txt")))? {
+            let broken = |stop: Stop| format!("program {} on {name}: {stop}", program.title);
+            if !program.servers.contains(&name) {
                 continue;
-            };
-            let mut report = format!("program {} with {server}, as recorded:\n\n", program.title);
-            let steps = steps(&session);
-            for step in &steps[..=difference.step] {
-                for action in &step.actions {
-                    let mut line = Session { names: session.names.clone(), events: Vec::new() };
-                    line.push((*action).clone());
-                    let _ = write!(report, "    {line}");
-                }
             }
-            let name = &session.names[difference.client];
-            let _ = writeln!(report, "\n{name} gets (- {server}, + minibroker):");
-            for line in &difference.diff {
-                let _ = writeln!(report, "    {line}");
+            let session = program.of(&name)?.session;
+            if session.events.iter().any(|event| matches!(event.action, Action::Pause(_))) {
+                continue;
             }
-            return Err(report);
+            let mut stage = server.stage(session.names.len(), None, true).map_err(broken)?;
+            let played = play(&mut stage, &session).map_err(broken)?;
+            let real = recorded_output(&session, &played);
+            if let Some(report) = difference(&session, (&name, &real), &played, "now") {
+                return Err(format!(
+                    "program {}: {name} no longer answers as recorded ({}):\n\n{report}",
+                    program.title,
+                    servers::HOW_TO_RECORD
+                ));
+            }
         }
     }
     Ok(())
@@ -346,7 +384,7 @@ fn record() -> Result<(), String> {
 
 #[test]
 fn recorded_programs_of_several_clients_answer_as_real_servers_did() {
-    if std::env::var_os("RECORD").is_some() {
+    if servers::is_recording() {
         record().unwrap_or_else(|error| panic!("{error}"));
     }
     let play_file = |number: usize| -> Result<(), String> {
@@ -357,6 +395,25 @@ fn recorded_programs_of_several_clients_answer_as_real_servers_did() {
     let reports: Vec<String> = thread::scope(|scope| {
         let files = 1..=PROGRAMS / PER_FILE;
         let playing: Vec<_> = files.map(|number| scope.spawn(move || play_file(number))).collect();
+        let judged =
+            playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())));
+        judged.filter_map(Result::err).collect()
+    });
+    assert!(reports.is_empty(), "{}", reports.join("\n"));
+}
+
+#[test]
+fn real_servers_answer_recorded_programs_of_several_clients_as_they_did() {
+    if servers::is_recording() {
+        return;
+    }
+    let servers = servers::programs().map(|program| Real::start(&program)).collect::<Result<Vec<_>, _>>();
+    let mut servers = servers.unwrap_or_else(|error| panic!("{error}"));
+    if servers.is_empty() {
+        crate::skipped::missing("redis-server");
+    }
+    let reports: Vec<String> = thread::scope(|scope| {
+        let playing: Vec<_> = servers.iter_mut().map(|server| scope.spawn(|| play_live(server))).collect();
         let judged =
             playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())));
         judged.filter_map(Result::err).collect()

@@ -47,6 +47,15 @@ const BYTES_MAX: usize = 8_000;
 /// recorded.
 const MUST_AGREE: &str = "redis-8";
 
+/// Makes a server as it was when it started, as far as programs change it.
+const FRESH: [&str; 4] = [
+    "FLUSHALL",
+    "FUNCTION FLUSH SYNC",
+    "SCRIPT FLUSH SYNC",
+    "CONFIG SET list-max-listpack-size -2 stream-node-max-entries 100 hll-sparse-max-bytes 3000 \
+     proto-max-bulk-len 536870912",
+];
+
 fn file(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/comparison/programs/recorded/{family}.txt"))
 }
@@ -137,8 +146,8 @@ fn exchanges(marked: &MarkedSession) -> Result<Vec<Exchange>, String> {
     Ok(found)
 }
 
-/// The first answer that is another one, as a report.
-fn difference(exchanges: &[Exchange], answers: &[Frame], server: &str) -> Result<Option<String>, String> {
+/// The first answer that is another one, as a report with this heading.
+fn difference(exchanges: &[Exchange], answers: &[Frame], heading: &str) -> Result<Option<String>, String> {
     let mut queued: Vec<&Exchange> = Vec::new();
     for (at, (exchange, answer)) in exchanges.iter().zip(answers).enumerate() {
         let is_queued = exchange.answer == Frame::Text { kind: b'+', text: b"QUEUED".to_vec() };
@@ -165,7 +174,7 @@ fn difference(exchanges: &[Exchange], answers: &[Frame], server: &str) -> Result
             queued.push(exchange);
         }
         if !same {
-            let mut report = format!("{server} answers otherwise (- it, + minibroker):\n");
+            let mut report = format!("{heading}:\n");
             for exchange in &exchanges[..=at] {
                 let _ = writeln!(report, "    {}", shown(&exchange.request));
             }
@@ -212,8 +221,38 @@ fn judge(program: &Recorded) -> Result<(), String> {
             played.push((version, ours(version, &exchanges)?));
         }
         let answers = played.iter().find(|(of, _)| *of == version).map(|(_, answers)| answers.as_slice());
-        if let Some(report) = difference(&exchanges, answers.unwrap_or_default(), server)? {
+        if let Some(report) = difference(&exchanges, answers.unwrap_or_default(), &from_minibroker(server))? {
             return Err(report);
+        }
+    }
+    Ok(())
+}
+
+fn from_minibroker(server: &str) -> String {
+    format!("{server} answers otherwise (- it, + minibroker)")
+}
+
+/// Plays what is recorded of a server on that server.
+fn play_live(server: &Server) -> Result<(), String> {
+    for (family, _) in all() {
+        for program in recordings::read(&file(family))? {
+            if !program.servers.contains(&server.name) {
+                continue;
+            }
+            let exchanges = exchanges(&program.of(&server.name)?)?;
+            let words = |line: &str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+            let mut requests: Vec<Vec<Vec<u8>>> = FRESH.map(words).to_vec();
+            requests.extend(exchanges.iter().map(|exchange| exchange.request.clone()));
+            let answers = ask(server, &requests)?.split_off(FRESH.len());
+            let heading = format!(
+                "{family}, program {}: {} no longer answers as recorded (- recorded, + now; {})",
+                program.title,
+                server.name,
+                servers::HOW_TO_RECORD
+            );
+            if let Some(report) = difference(&exchanges, &answers, &heading)? {
+                return Err(report);
+            }
         }
     }
     Ok(())
@@ -295,10 +334,11 @@ fn recorded(
             all.collect()
         };
         let exchanges = lasting(answers);
-        if difference(&exchanges, &again, &server.name)?.is_some() {
+        if difference(&exchanges, &again, "")?.is_some() {
             return Ok(None);
         }
-        match difference(&exchanges, &ours(server.version(), &exchanges)?, &server.name)? {
+        let heading = from_minibroker(&server.name);
+        match difference(&exchanges, &ours(server.version(), &exchanges)?, &heading)? {
             Some(report) => others.push((server.name.clone(), report)),
             None => {
                 all_answers.push((server, exchanges.into_iter().map(|exchange| exchange.answer).collect()));
@@ -364,7 +404,7 @@ fn record(name: &str, family: Family, servers: &[Server]) -> Result<(), String> 
 
 #[test]
 fn recorded_programs_answer_as_real_servers_did() {
-    if std::env::var_os("RECORD").is_some() {
+    if servers::is_recording() {
         let servers = servers::all_recorded().unwrap_or_else(|error| panic!("{error}"));
         let only = std::env::var("COMPARISON_ONLY").ok();
         for (name, family) in
@@ -379,6 +419,24 @@ fn recorded_programs_answer_as_real_servers_did() {
         let judged = playing
             .into_iter()
             .map(|(name, played)| played.join().unwrap_or_else(|_| Err(format!("{name}: a panic"))).err());
+        judged.flatten().collect()
+    });
+    assert!(reports.is_empty(), "{}", reports.join("\n"));
+}
+
+#[test]
+fn real_servers_answer_recorded_programs_as_they_did() {
+    if servers::is_recording() {
+        return;
+    }
+    let servers = servers::real().collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| panic!("{error}"));
+    if servers.is_empty() {
+        crate::skipped::missing("redis-server");
+    }
+    let reports: Vec<String> = thread::scope(|scope| {
+        let playing: Vec<_> = servers.iter().map(|server| scope.spawn(|| play_live(server))).collect();
+        let judged =
+            playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())).err());
         judged.flatten().collect()
     });
     assert!(reports.is_empty(), "{}", reports.join("\n"));
