@@ -6,12 +6,12 @@ use tokio::runtime::Handle;
 
 use crate::data::Time;
 
-/// The wall clock at the start, from then on moved by the monotonic one: it never jumps.
+/// The wall clock at the start, from then on advanced by the monotonic one: it never jumps.
 #[derive(Debug, Clone)]
 pub struct Clock {
     start: Time,
     started: Instant,
-    /// Whose time is followed, which may be a simulated one.
+    /// The runtime whose clock is followed, which may be a simulated one.
     runtime: Option<Handle>,
 }
 
@@ -28,7 +28,7 @@ impl Clock {
         Self { start: time.into(), started: Instant::now(), runtime: None }
     }
 
-    /// The same, but from then on it follows the clock of a runtime, which stands still where that is paused.
+    /// The same, but from then on it follows the clock of a runtime, which stands still while the runtime is paused.
     #[must_use]
     pub fn following(self, runtime: Handle) -> Self {
         let clock = Self { runtime: Some(runtime), ..self };
@@ -47,7 +47,7 @@ impl Clock {
         match &self.runtime {
             None => Instant::now(),
             Some(runtime) => {
-                // Elsewhere it would be the system's.
+                // Without this context it would be the system's.
                 let _context = runtime.enter();
                 tokio::time::Instant::now().into_std()
             }

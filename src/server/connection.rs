@@ -1,11 +1,11 @@
-//! One connection: reads requests and hands all complete ones of a read to the engine under one lock, unless their answers
-//! become long. What is in the outboxes afterwards is written by [`Shared::write_outboxes`], with one write for each.
+//! One connection: reads requests and hands all complete ones of a read to the engine under one lock, unless their
+//! replies become long. The outboxes are then written by [`Shared::write_outboxes`], with one write for each.
 //!
-//! The connection's own task writes where that has stopped: its socket was full, or a turn was over. Of a connection
-//! [in memory](super::ClientStream) the task runs wherever its client writes, too.
+//! The connection's own task continues a write that has stopped because the socket was full or a turn was over. The
+//! task of a connection [in memory](super::ClientStream) is also run by its client when it writes.
 //!
-//! Locks are taken in this order: that of the task of a connection in memory, that of what a connection has received, that
-//! of its end, the engine's.
+//! Locks are taken in this order: the task of a connection in memory, the input of a connection, its [`Io`], the
+//! engine.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -32,37 +32,37 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// How many bytes one read takes at most, and with how many the turn of a connection is over.
+/// The maximum size of a read, and the number of bytes read after which the turn of a connection is over.
 const READ_SIZE: usize = 64 * 1024;
-/// After so long others have their turn, even if fewer bytes have been read: a short request may take long. Short ones run
-/// by the ten thousand in this time, so that a batch of them is not parted.
+/// After this time other clients have their turn, even if fewer bytes have been read: a short request may take long.
+/// Tens of thousands of short ones run in this time, so that a batch of them is not split.
 pub(super) const TURN: Duration = Duration::from_millis(5);
-/// How often a connection is looked at before others have their turn: one that is written to faster than it is
-/// read must not keep them waiting.
+/// How many steps a connection takes before others have their turn: a client that sends faster than its requests
+/// are read must not keep them waiting.
 const STEPS_IN_A_ROW: usize = 16;
-/// With more than this in its outbox a client is written to before more of its requests are run: they are short and
+/// With more than this in its outbox a client is written to before more of its requests run: requests are short and
 /// their replies may be long.
 const REPLY_BUDGET: usize = 256 * 1024;
-/// After this number of bytes for one connection others have their turn: a client that reads as fast as it is written
-/// to must not keep them waiting for the end of a long reply.
+/// After this number of bytes for one connection others have their turn: a client that reads as fast as the broker
+/// writes must not keep them waiting for the end of a long reply.
 const WRITTEN_IN_A_TURN: usize = 256 * 1024;
 /// What cannot be written is taken from the outbox from this size on: a buffer that grew further would be copied again
-/// and again, each time twice as much, with all clients waiting. Output that must not be written yet stays in the outbox,
+/// and again, each time twice as much, while all clients wait. Output that must not be written yet stays in the outbox,
 /// whatever its size.
 const OVERFLOW_MIN: usize = 64 * 1024;
-/// Buffers of a thread that have grown beyond this are given back.
+/// Buffers of a thread that have grown beyond this are freed.
 const KEPT_CAPACITY: usize = 256 * 1024;
 
 thread_local! {
-    /// The buffers of the thread: a connection holds one of its own only for what is left over.
+    /// The buffers of the thread: a connection has one of its own only for what is left over.
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
     static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static SPANS: RefCell<Spans> = RefCell::default();
 }
 
-/// Hands out the buffer to read into, unless this thread is in the middle of something: it runs requests or writes
-/// answers already, holds the engine's lock, or ends. A task that is woken by that may run any code, and so may get here again;
-/// as long as the buffer is in use, it gets none.
+/// Passes the buffer to read into, unless this thread already runs requests, writes replies, holds the engine's lock,
+/// or ends. All of these may wake a task, which may run any code and so may call this again; while the buffer is in
+/// use, that call gets none.
 pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
     let writes = || WRITE.try_with(|buffer| buffer.try_borrow_mut().is_err()).unwrap_or(true);
     if wait::is_in_predicate() || writes() {
@@ -71,7 +71,7 @@ pub(super) fn with_read_buffer<R>(run: impl FnOnce(&mut [u8]) -> R) -> Option<R>
     READ.try_with(|buffer| buffer.try_borrow_mut().ok().map(|mut buffer| run(&mut buffer))).ok().flatten()
 }
 
-/// Hands out what the parsers of this thread share, unless the thread ends: a parser has its own then.
+/// Passes what the parsers of this thread share, unless the thread ends: a parser then uses its own.
 fn with_spans(run: impl FnOnce(&mut Spans)) {
     let _ = SPANS.try_with(|spans| spans.try_borrow_mut().map(|mut spans| run(&mut spans)));
 }
@@ -79,7 +79,7 @@ fn with_spans(run: impl FnOnce(&mut Spans)) {
 /// The broker's end of a connection, to which any thread may write.
 pub struct Connection {
     client: ClientKey,
-    /// A [`ClientStream`](super::ClientStream) is at the other end: any thread may write to it, and quickly.
+    /// A [`ClientStream`](super::ClientStream) is at the other end: any thread may write to it without delay.
     in_memory: bool,
     input: Mutex<Input>,
     io: Mutex<Io>,
@@ -89,18 +89,18 @@ struct Io {
     transport: Box<dyn Transport>,
     /// What has been taken from the outbox and not been written, because the socket was full or the turn over.
     pending: Bytes,
-    /// What comes behind it; nothing if that is empty.
+    /// What follows `pending`; nothing if that is empty.
     queue: Option<Box<Segments>>,
     writing: Writing,
     /// The connection's task.
     task: Option<Waker>,
-    /// With how many bytes a turn is over.
+    /// The number of written bytes after which a turn is over.
     turn: usize,
     /// Whether the connection ends: the engine has said so, or nothing more can be written or read, which is
     /// [`Close::Now`].
     close: Close,
     requests: Requests,
-    /// The task has no request to go on with: it sees that it may when another comes.
+    /// The task has no request to continue with: it sees that it may when another arrives.
     idle: bool,
     /// The engine has said that nothing is to be read.
     reading_stopped: bool,
@@ -111,7 +111,7 @@ struct Io {
 enum Writing {
     /// The transport has passed on all that it took.
     Done,
-    /// The transport holds something back that was written: TLS does so when its socket is full.
+    /// The transport has not passed on all that was written to it: TLS does so when its socket is full.
     Unflushed,
     /// The turn is over, and the socket would have taken more.
     TurnOver,
@@ -122,10 +122,10 @@ enum Writing {
 enum Requests {
     /// They run.
     Run,
-    /// The engine has stopped because so much is in the outbox or because the turn is over: it continues with what was
-    /// left over.
+    /// The engine has stopped because the outbox is long or because the turn is over: it continues with what was left
+    /// over.
     Stopped,
-    /// They are left over until the command that waits is done.
+    /// They are left over until the command that waits has ended.
     Blocked,
     /// The engine allows them to run again; the task has not seen it yet.
     Resumed,
@@ -146,18 +146,18 @@ impl Connection {
         self.in_memory
     }
 
-    /// Writes what the client's outbox holds, as far as the socket takes it.
+    /// Writes the content of the client's outbox, as far as the socket takes it.
     pub(super) fn flush(&self, shared: &Shared) {
         self.flush_turn(WRITTEN_IN_A_TURN, shared);
     }
 
-    /// Writes what the client's outbox holds as far as the socket takes it, however much that is.
+    /// Writes the content of the client's outbox as far as the socket takes it, whatever its size.
     pub(super) fn finish(&self, shared: &Shared) {
         self.flush_turn(usize::MAX, shared);
     }
 
     fn flush_turn(&self, turn: usize, shared: &Shared) {
-        // While its script is busy the client gets nothing; it is looked at when that has ended.
+        // While its script is busy nothing is written to the client; it is written to when the script has ended.
         let Some(mut io) = shared.lock_of(self.client, &self.io) else { return };
         let was_stopped = io.reading_stopped;
         io.turn = turn;
@@ -185,13 +185,13 @@ impl Connection {
         drop(transport);
     }
 
-    /// Returns when nobody is writing what was taken from the outbox before.
+    /// Returns when no thread is writing what was taken from the outbox before.
     pub(super) fn wait_for_write(&self, shared: &Shared) {
         drop(shared.lock_of(self.client, &self.io));
     }
 
-    /// Runs what the client has sent while it waited, if it waits no longer. Where that cannot be done at once, its task
-    /// does it when the client has been written to: another thread has the connection, or its socket is full.
+    /// Runs what the client has sent while it waited, if it no longer waits. If that cannot be done at once, because
+    /// another thread has the connection or its socket is full, its task does it when the client has been written to.
     pub(super) fn run_sent_while_waiting(
         self: &Arc<Self>,
         shared: &Shared,
@@ -214,7 +214,7 @@ impl Connection {
         }
     }
 
-    /// A turn of a socket whose task cannot take it, because a script keeps the thread.
+    /// Takes a turn of a socket whose task cannot, because a script keeps the thread busy.
     pub(super) fn take_turn_directly(self: &Arc<Self>, shared: &Shared, buffer: &mut [u8]) {
         if self.in_memory {
             return;
@@ -226,10 +226,10 @@ impl Connection {
         let mut locked = LockedConnection { connection: self, shared, io, inline: None };
         let step = input.take_steps(&mut locked, &mut context, buffer);
         if step == Step::End {
-            // A client that closes behind its last request still gets the reply.
+            // A client that closes after its last request still gets the reply.
             locked.io.flush(self.client, shared);
             locked.io.close = Close::Now;
-            // The other end hears of it now, the engine when the task can run.
+            // The other end sees the end now, the engine when the task can run.
             let closed = std::mem::replace(&mut locked.io.transport, Box::new(tokio::io::empty()));
             context.waker().wake_by_ref();
             drop((locked, closed));
@@ -243,7 +243,7 @@ impl Io {
         self.close == Close::Now
     }
 
-    /// Takes and writes the outbox. The waker of the connection's task is left with the socket if it is full.
+    /// Takes and writes the outbox. If the socket is full, it has the waker of the connection's task.
     fn flush(&mut self, client: ClientKey, shared: &Shared) {
         if self.is_closed() {
             return;
@@ -262,7 +262,7 @@ impl Io {
         });
     }
 
-    /// Goes on writing what was left over, if it is to be written at all; true if nothing is left.
+    /// Continues to write what was left over, if it may be written now; true if nothing is left.
     fn write_rest(&mut self, client: ClientKey, shared: &Shared) -> bool {
         let may_write = !shared.engine().is_writing_stopped(client);
         if may_write && self.write_pending() {
@@ -297,7 +297,7 @@ impl Io {
             // What is lost with the connection does not count as written.
             shared.engine().set_in_flight(client, buffer.len() - written);
         } else if written < buffer.len() {
-            // What is long is not copied again; its buffer would be given back in any case.
+            // A long buffer is not copied again; it would be freed in any case.
             self.pending = if buffer.capacity() > KEPT_CAPACITY {
                 Bytes::from(std::mem::take(buffer)).slice(written..)
             } else {
@@ -339,7 +339,7 @@ impl Io {
         self.pending.len() + self.queue.as_ref().map_or(0, |queue| queue.bytes())
     }
 
-    /// Goes on writing what was left over; true if nothing is.
+    /// Continues to write what was left over; true if nothing is left.
     fn write_pending(&mut self) -> bool {
         let mut written = 0;
         loop {
@@ -360,7 +360,7 @@ impl Io {
     }
 
     /// Writes as much as the socket takes and one turn allows, of which `before` bytes have been used. The connection's
-    /// task writes the rest: it is woken when there is room in the socket, or at once.
+    /// task writes the rest: it is woken when the socket has space, or at once.
     fn write_some(&mut self, bytes: &[u8], before: usize) -> usize {
         let mut written = 0;
         let mut turn_over = false;
@@ -378,12 +378,12 @@ impl Io {
             }
         }
         if written > 0 {
-            // What the transport still holds is written when it can write again.
+            // What the transport has not passed on is written when it can write again.
             let flushed = Pin::new(&mut *self.transport).poll_flush(&mut context);
             self.note_flush(&flushed);
         }
         if turn_over {
-            // There is more to write, and that flushes again.
+            // There is more to write, which flushes again.
             self.writing = Writing::TurnOver;
         }
         written
@@ -406,14 +406,13 @@ pub(super) struct Task {
 /// What a connection has received.
 struct Input {
     parser: Parser,
-    /// What has arrived and could not be run yet: the beginning of a request, or all that follows a command
-    /// that waits.
+    /// What has arrived and could not run yet: the beginning of a request, or all that follows a command that waits.
     left: BytesMut,
     /// How many bytes have been read in this turn.
     taken: usize,
 }
 
-/// What a step of the task came to.
+/// The result of a step of the task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// More can be done at once.
@@ -428,8 +427,8 @@ pub(super) enum Step {
 
 impl Shared {
     /// Accepts a connection and returns the future that serves it until it ends. When this returns the client counts:
-    /// it is in all later lists of clients, though nothing has been read yet. Clients above `maxclients` get
-    /// their error and are closed. While the broker refuses connections, or is stopped, it ends at once.
+    /// it is in all later lists of clients, though nothing has been read yet. A client above `maxclients` gets an
+    /// error and is closed. While the broker refuses connections, or is stopped, the connection ends at once.
     pub fn serve(
         self: Arc<Self>,
         transport: impl Transport + 'static,
@@ -438,8 +437,8 @@ impl Shared {
         self.serve_if(Availability::accepts, transport, address)
     }
 
-    /// As [`Shared::serve`], for a connection that was accepted in this run of the broker. It stays, though others may be
-    /// refused since, unless the broker has been stopped.
+    /// As [`Shared::serve`], for a connection that was accepted in this run of the broker. It stays, though the broker
+    /// may refuse others by now, unless the broker has been stopped.
     pub(super) fn serve_accepted(
         self: Arc<Self>,
         transport: impl Transport + 'static,
@@ -465,8 +464,8 @@ impl Shared {
         }
     }
 
-    /// Takes a client in and makes the task of its connection. Both happen while the engine is locked: whatever is
-    /// ordered for the client from then on finds its connection.
+    /// Adds a client and makes the task of its connection. Both happen while the engine is locked: whatever is ordered
+    /// for the client from then on finds its connection.
     pub(super) fn admit<T: Transport>(
         &self,
         admits: impl FnOnce(Availability) -> bool,
@@ -485,7 +484,7 @@ impl Shared {
         })
     }
 
-    /// Sends all commands to the reader at the other end, until it closes the connection.
+    /// Sends all commands to the observer at the other end, until it closes the connection.
     pub fn send_commands(
         self: Arc<Self>,
         transport: impl Transport + 'static,
@@ -499,7 +498,7 @@ impl Shared {
     }
 }
 
-/// What has become of a client that wants to connect.
+/// The result for a client that wants to connect.
 pub(super) enum Admission<T> {
     Taken(Task),
     /// There are `maxclients` already; it gets an error.
@@ -508,8 +507,8 @@ pub(super) enum Admission<T> {
     Refused,
 }
 
-/// What serves a connection. It is a type of its own because a connection keeps it as long as it lives: of an async block
-/// it would take three times the memory.
+/// What serves a connection. It is a type of its own because it lives as long as the connection: an async block would
+/// take three times the memory.
 enum Service<F> {
     Client(F),
     Refused(Pin<Box<dyn Future<Output = ()> + Send>>),
@@ -537,15 +536,15 @@ pub(super) fn refusal(error: &Error) -> Vec<u8> {
 
 /// Sends a client above `maxclients` its error.
 pub(super) async fn refuse(mut transport: impl Transport, error: Error) {
-    // Best effort, as redis-server: the client may have gone.
+    // Best effort, as redis-server: the client may have closed the connection.
     let _ = transport.write_all(&refusal(&error)).await;
 }
 
 impl Drop for Task {
-    /// However the task ends, the engine forgets the client.
+    /// However the task ends, the engine removes the client.
     fn drop(&mut self) {
         let client = self.connection.client;
-        // A thread that is about to write to it takes no more output.
+        // A thread that is about to write to the client takes no more output.
         self.connection.io.lock().close = Close::Now;
         self.shared.connections.remove_if(&client, |_, other| Arc::ptr_eq(other, &self.connection));
         self.shared.change(|engine, now| engine.disconnect(client, now));
@@ -564,14 +563,14 @@ pub(super) struct Dirty {
 pub(super) struct InlineExecution<'a> {
     /// Gets the connections in memory that are to be written to afterwards.
     pub dirty: &'a mut Dirty,
-    /// The client has written something, and comes again when it writes more: after a read that took everything no
-    /// task needs to be woken.
+    /// The client has written something, and runs its requests again when it writes more: after a read that took
+    /// everything no task needs to be woken.
     pub comes_again: bool,
 }
 
 impl Task {
-    /// From now on whatever the client gets is written, and when this is dropped it is disconnected. Of a stream in memory
-    /// there is a waker for the task.
+    /// From now on all output of the client is written, and when this is dropped it is disconnected. For a stream in
+    /// memory there is a waker of the task.
     pub(super) fn new(
         shared: Arc<Shared>,
         transport: impl Transport + 'static,
@@ -603,9 +602,9 @@ impl Task {
     }
 
     fn run(self) -> impl Future<Output = ()> + Send + Unpin {
-        // It ends with the connection, though the future may still be held.
+        // The task ends with the connection, though the future may still exist.
         let mut task = Some(self);
-        // Turns are taken by Step::Yield; tokio's own budget would stop writes to others in the middle.
+        // Turns are ended by Step::Yield; tokio's own budget would stop writes to others in the middle.
         tokio::task::coop::unconstrained(std::future::poll_fn(move |context| {
             let Some(running) = &mut task else { return Poll::Ready(()) };
             let step = running.poll(context);
@@ -619,8 +618,8 @@ impl Task {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.drive(context) {
             Step::Again | Step::Yield => {
-                // Its turn comes again behind all who have something to read, those included whom the runtime has not
-                // asked the system about yet.
+                // Its next turn comes after all connections that have something to read, including those for which the
+                // runtime has not asked the system yet.
                 pin!(tokio::task::yield_now()).poll(context).map(drop)
             }
             Step::Wait => Poll::Pending,
@@ -633,7 +632,7 @@ impl Task {
         READ.with_borrow_mut(|buffer| self.take_turn(context, buffer, None))
     }
 
-    /// As many steps as may be taken in a row; what the last came to.
+    /// Takes as many steps as allowed in a row; returns the result of the last.
     pub(super) fn take_turn(
         &mut self,
         context: &mut Context<'_>,
@@ -642,7 +641,7 @@ impl Task {
     ) -> Step {
         let step = self.take_steps(context, buffer, inline);
         if step == Step::End {
-            // Whoever ends with its last request is answered all the same, as far as its socket takes it.
+            // A client that ends after its last request still gets the replies, as far as its socket takes them.
             self.connection.finish(&self.shared);
         }
         step
@@ -677,7 +676,7 @@ impl LockedConnection<'_> {
         self.inline.as_ref().is_some_and(|client| client.comes_again)
     }
 
-    /// As [`Shared::finish_batch`]; those who wait are told without the lock.
+    /// As [`Shared::finish_batch`]; waits are completed without the lock.
     fn finish_batch(&mut self, mut engine: MappedMutexGuard<'_, Engine>) {
         if let Some(InlineExecution { dirty, .. }) = &mut self.inline {
             self.shared.take_dirty_in_memory(&mut engine, self.connection, dirty);
@@ -719,7 +718,7 @@ impl Input {
         let io = &mut *locked.io;
         if !io.pending.is_empty() {
             io.flush(locked.connection.client, locked.shared);
-            // The client runs all that it has written; for the rest of its answers the task has been woken.
+            // The client runs all that it has written; the task has been woken for the rest of its replies.
             if io.writing == Writing::TurnOver {
                 io.writing = Writing::Done;
                 if !io.pending.is_empty() && locked.inline.is_none() {
@@ -767,7 +766,7 @@ impl Input {
         }
     }
 
-    /// Runs what has arrived behind what was left over, as far as it is complete, and keeps the rest.
+    /// Runs what has arrived after what was left over, as far as it is complete, and keeps the rest.
     fn take(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) -> Step {
         if self.left.is_empty() && locked.io.requests != Requests::Blocked {
             let (consumed, step) = self.feed(locked, bytes);
@@ -784,8 +783,8 @@ impl Input {
         let mut left = std::mem::take(&mut self.left);
         let (consumed, step) = self.feed(locked, &left);
         left.advance(consumed);
-        // A buffer is given back when it is empty, and when it was made for a request much longer than what is left
-        // over now.
+        // A buffer is freed when it is empty, and when it was made for a request much longer than what is left over
+        // now.
         if consumed > KEPT_CAPACITY && left.len() < consumed / 2 {
             self.left.extend_from_slice(&left);
         } else if !left.is_empty() {
@@ -794,8 +793,8 @@ impl Input {
         step
     }
 
-    /// Hands complete requests to the engine under one lock: all, unless their answers become long. Returns how many bytes
-    /// it has taken, and whether others have their turn now.
+    /// Hands complete requests to the engine under one lock: all, unless their replies become long. Returns how many
+    /// bytes it has taken, and whether others have their turn now.
     fn feed(&mut self, locked: &mut LockedConnection<'_>, bytes: &[u8]) -> (usize, Step) {
         let LockedConnection { connection, shared, .. } = *locked;
         let key = connection.client;

@@ -1,7 +1,7 @@
-//! Sockets that can be used while the runtime stands still.
+//! Sockets that can be used while the runtime is in the middle of a task.
 //!
-//! tokio reads and writes a socket when the system has told it that it is ready, and asks the system between two tasks.
-//! In the middle of a task, while a [`Directly`] lives in a thread, a socket is also tried if tokio does not know it to be
+//! tokio reads and writes a socket when the system has reported it as ready, and asks the system between two tasks. In
+//! the middle of a task, while a [`Directly`] lives in a thread, a socket is also tried if tokio does not know it to be
 //! ready. tokio later finds nothing to read, and waits.
 
 use std::cell::Cell;

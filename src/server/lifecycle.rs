@@ -1,7 +1,7 @@
-//! The listening sockets and the connections follow what was ordered from outside of any connection.
+//! The listening sockets and the connections follow orders from outside of any connection.
 //!
-//! They do so in whatever thread the engine was changed: when that returns, connections are refused or taken, and
-//! the sockets of those who were cut off are closed. No caller waits for the broker's thread.
+//! They do so in the thread that changed the engine: when the change returns, connections are refused or accepted,
+//! and the sockets of clients that were cut off are closed. No caller waits for the broker's thread.
 
 use std::io;
 use std::pin::pin;
@@ -25,15 +25,15 @@ use crate::testing::Availability;
 pub struct ListenError {
     /// The address, or the path of a Unix socket.
     pub address: String,
-    /// What the system says.
+    /// The error of the system.
     pub source: io::Error,
 }
 
-/// The listening sockets, and the state that they were given last.
+/// The listening sockets, and the state that was last applied to them.
 #[derive(Debug, Default)]
 pub(super) struct Listening {
     sockets: Mutex<Option<Sockets>>,
-    /// What they follow, as [`state_of`] has it.
+    /// The state that was applied last, as of [`state_of`].
     followed: AtomicU64,
     failed: Mutex<Option<ListenError>>,
 }
@@ -50,8 +50,8 @@ fn state_of(availability: Availability) -> u64 {
 }
 
 impl Listening {
-    /// Opens or closes the sockets, if that was ordered. It is locked meanwhile, so that this happens in the order of
-    /// the orders.
+    /// Opens or closes the sockets, if that was ordered. The engine is locked meanwhile, so that this happens in the
+    /// sequence of the orders.
     pub fn apply(&self, engine: &Engine) {
         let availability = engine.state().availability;
         if state_of(availability) != self.followed.load(Ordering::Relaxed) {
@@ -93,7 +93,7 @@ impl Shared {
         *self.listening.sockets.lock() = Some(Sockets { listeners, runtime });
     }
 
-    /// Accepts who waits to be, in the middle of a task of the runtime.
+    /// Accepts the waiting connections, in the middle of a task of the runtime.
     pub(super) fn accept_directly(self: &Arc<Self>) {
         let listeners = match &*self.listening.sockets.lock() {
             Some(Sockets { listeners, .. }) => listeners.clone(),
@@ -104,7 +104,7 @@ impl Shared {
         }
     }
 
-    /// Gives all addresses up.
+    /// Releases all addresses.
     pub fn stop_listening(&self) {
         if let Some(Sockets { listeners, .. }) = self.listening.sockets.lock().take() {
             for listener in listeners {
@@ -113,8 +113,8 @@ impl Shared {
         }
     }
 
-    /// Cuts off the clients that are meant and returns how many they were. What they have been sent before has been
-    /// written, as far as their sockets take it. When this returns their sockets are closed.
+    /// Cuts off the clients that match and returns how many they were. Their earlier output has been written, as far as
+    /// their sockets take it. When this returns their sockets are closed.
     pub fn kill_clients(&self, filter: &Filter) -> usize {
         let killed = self.with_state(|state| state.clients_of(filter));
         if killed.iter().any(|client| self.runs_script(*client)) {
@@ -124,12 +124,12 @@ impl Shared {
         self.cut_off(|engine, now| engine.kill_clients(filter, now))
     }
 
-    /// Stops: when this returns, connections are refused and all sockets are closed. What was sent to clients before
-    /// has been written, as far as their sockets take it.
+    /// Stops: when this returns, connections are refused and all sockets are closed. The earlier output of clients has
+    /// been written, as far as their sockets take it.
     ///
     /// # Errors
     ///
-    /// The system does not let an address be kept. The broker is stopped all the same.
+    /// The system does not let an address be kept. The broker is stopped nevertheless.
     pub fn stop(&self) -> Result<(), ListenError> {
         // A script that begins now must not have the engine in the middle of the stop.
         let _ended = self.end_scripts();
@@ -160,8 +160,8 @@ impl Shared {
         }
     }
 
-    /// Stops reading from the clients that are meant, or writing to them. What they have been sent before has been
-    /// written, as far as their sockets take it.
+    /// Stops reading from the clients that match, or writing to them. Their earlier output has been written, as far as
+    /// their sockets take it.
     pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<ClientKey> {
         if direction == Direction::Writing {
             self.finish(self.with_state(|state| state.clients_of(filter)));
@@ -178,17 +178,17 @@ impl Shared {
         held
     }
 
-    /// Goes on with them.
+    /// Undoes [`Shared::hold`] for these clients.
     pub fn release(&self, held: &[ClientKey], direction: Direction) {
         self.change(|engine, now| engine.release(held, direction, now));
     }
 
-    /// Connections are refused as long as one more wants it.
+    /// Connections are refused until each caller of this has called [`Shared::end_refusing`].
     pub fn refuse_connections(&self) {
         self.change(|engine, _: Time| engine.state_mut().availability.refuse());
     }
 
-    /// One less wants connections to be refused.
+    /// Undoes one [`Shared::refuse_connections`].
     pub fn end_refusing(&self) {
         self.change(|engine, _: Time| engine.state_mut().availability.end_refusing());
     }
@@ -198,13 +198,13 @@ impl Shared {
         self.finish(clients);
     }
 
-    /// Writes what the outboxes of these clients hold, as far as their sockets take it, before that is over. A
-    /// broker that sleeps (DEBUG SLEEP) writes nothing.
+    /// Writes the outboxes of these clients, as far as their sockets take it, before their connections are cut or held.
+    /// A broker that sleeps (DEBUG SLEEP) writes nothing.
     fn finish(&self, clients: Vec<ClientKey>) {
         if self.with_state(|state| state.asleep_until.is_some()) {
             return;
         }
-        // The caller may be a task of a runtime, whose budget must not end this early.
+        // The caller may be a task of a runtime, whose budget must not end the writes early.
         let finish = unconstrained(async {
             for client in clients {
                 if let Some(connection) = self.connection(client) {
@@ -219,7 +219,7 @@ impl Shared {
     fn cut_off(&self, cut: impl FnOnce(&mut Engine, Time) -> Vec<ClientKey>) -> usize {
         let (count, connections) = self.change(|engine, now| {
             let clients = cut(engine, now);
-            // Looked up while the engine is locked: as soon as it is not, one of them may have gone, and another client
+            // Looked up while the engine is locked: afterwards one of them may have disconnected, and another client
             // may have its slot.
             let connections: Vec<_> = clients.iter().filter_map(|client| self.connection(*client)).collect();
             (clients.len(), connections)

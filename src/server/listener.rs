@@ -1,7 +1,8 @@
-//! Listening sockets. They are open as long as the engine takes connections.
+//! Listening sockets. They are open while the engine accepts connections.
 //!
 //! A socket that is closed keeps its address: beside every listening TCP socket there is another that is bound to the
-//! same address and does not listen. The system refuses connections to that, and does not give its port to another process.
+//! same address and does not listen. The system refuses connections to it, and does not give its port to another
+//! process.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -21,22 +22,22 @@ use super::direct::OverSocket;
 use crate::clients::Address;
 use crate::engine::Engine;
 
-/// How many connections may wait to be accepted: redis-server's `tcp-backlog` is 511; thousands of tests that
-/// connect at once deserve more.
+/// How many connections may wait to be accepted: redis-server's `tcp-backlog` is 511; thousands of tests may connect
+/// at once.
 const BACKLOG: u32 = 1024;
-/// Connections do not wait for more before they send a little, if the socket that listens does not: true for Linux. It
-/// saves a call of the system for each of them.
+/// Accepted connections inherit `TCP_NODELAY` from the listening socket: true for Linux. It saves a system call for each
+/// of them.
 const NO_DELAY_IS_INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
-/// How much of what it has sent is read of a connection that is refused.
+/// How many bytes are read from a connection that is refused.
 const UNREAD: usize = 4096;
-/// How long accepting pauses when the system has no file left, not even the spare one.
+/// How long accepting pauses when the process has no file descriptor left, not even the spare one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A file that the process can do without: it is given up for a moment to accept a connection for which there is no other,
-/// so that the client gets an error instead of waiting for ever. One is enough for all brokers of the process.
+/// A file descriptor in reserve: it is closed for a moment to accept a connection for which there is no other, so that
+/// the client gets an error instead of waiting for ever. One is enough for all brokers of the process.
 static SPARE: Mutex<Option<TcpSocket>> = Mutex::new(None);
 
-/// Sees to it that there is a spare file; where there is none left, the next time.
+/// Makes sure that there is a spare file descriptor; if none is left, the next call tries again.
 fn keep_spare() {
     let mut spare = SPARE.lock();
     if spare.is_none() {
@@ -44,7 +45,7 @@ fn keep_spare() {
     }
 }
 
-/// An address that connections are accepted at, or refused.
+/// An address at which connections are accepted or refused.
 #[derive(Debug)]
 pub struct Listener {
     endpoint: Endpoint,
@@ -62,17 +63,17 @@ enum Endpoint {
 
 #[derive(Debug, Default)]
 struct State {
-    /// It is there while connections are accepted.
+    /// Set while connections are accepted.
     socket: Option<Socket>,
     /// Bound to the address and not listening.
     reserved: Option<TcpSocket>,
     /// In which run of the broker the socket was opened.
     run: u32,
-    /// Connections that were there before the socket was closed.
+    /// Connections that waited when the socket was closed.
     waiting: VecDeque<Stream>,
     /// The task that accepts.
     task: Option<Waker>,
-    /// It is over: the address is given up.
+    /// The address has been released.
     ended: bool,
 }
 
@@ -91,7 +92,7 @@ enum Stream {
 }
 
 impl Stream {
-    /// Writes this much as far as it is taken at once, and closes the connection.
+    /// Writes as many of the bytes as are taken at once, and closes the connection.
     fn say_and_close(self, bytes: &[u8]) {
         match self {
             Self::Tcp(stream, _) => stream.into_std().map_or((), |stream| say(stream, bytes)),
@@ -101,7 +102,8 @@ impl Stream {
     }
 }
 
-/// Best effort: the client may have gone. What it has sent is read, as a connection with something unread is reset.
+/// Best effort: the client may have closed it. What it has sent is read, as closing with unread bytes resets the
+/// connection.
 fn say(mut stream: impl Read + Write, bytes: &[u8]) {
     let _ = stream.write(bytes);
     let _ = stream.read(&mut [0; UNREAD]);
@@ -110,14 +112,14 @@ fn say(mut stream: impl Read + Write, bytes: &[u8]) {
 /// A TCP socket that is bound and does not listen.
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A port that was free a moment ago is free: connections that are still ending do not hold it.
+    // Connections that are still ending do not keep a port that was free a moment ago from being bound.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
 }
 
-/// Has a bound socket share its address, or hold it exclusively. Where this fails it is as before, and at worst another
+/// Lets a bound socket share its address, or use it exclusively. If this fails nothing changes, and at worst another
 /// process that asks for this very port can take it while the broker does not listen.
 fn share(socket: &TcpSocket, shared: bool) {
     #[cfg(unix)]
@@ -136,8 +138,8 @@ fn reserve(socket: &TcpSocket) -> Option<TcpSocket> {
     }
 }
 
-/// Binds a Unix socket and listens. The file that a broker which was killed has left behind is replaced; a socket that
-/// a server answers on is not, nor is a file of another kind.
+/// Binds a Unix socket and listens. The file left by a broker that was killed is replaced; a socket on which a server
+/// answers is not, nor is a file of another kind.
 #[cfg(unix)]
 fn bind_path(path: &std::path::Path) -> io::Result<tokio::net::UnixListener> {
     use std::os::unix::fs::FileTypeExt;
@@ -179,17 +181,17 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Listens on a Unix socket. The file that a broker which was killed has left behind is replaced; a socket that
-    /// a server answers on is not, nor is a file of another kind. The file goes with the listener. Needs the context of
-    /// a runtime.
+    /// Listens on a Unix socket. The file left by a broker that was killed is replaced; a socket on which a server
+    /// answers is not, nor is a file of another kind. The file is removed with the listener. Needs the context of a
+    /// runtime.
     ///
     /// # Errors
     ///
-    /// The path is taken, or cannot be made.
+    /// The path is taken, or cannot be created.
     #[cfg(unix)]
     pub fn unix(path: &std::path::Path) -> io::Result<Self> {
         let socket = bind_path(path)?;
-        // The file is found again though the program changes its folder.
+        // The file is found again even if the program changes its working directory.
         let path = std::path::absolute(path)?;
         let local = Some(format!("{}:0", path.display()).into());
         keep_spare();
@@ -207,7 +209,7 @@ impl Listener {
         }
     }
 
-    /// The TCP address, with the port that the system has given.
+    /// The TCP address, with the port that the system has assigned.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         match self.endpoint {
@@ -217,7 +219,7 @@ impl Listener {
         }
     }
 
-    /// Accepts connections from now on, unless it does already or is over. Needs the context of a runtime.
+    /// Accepts connections from now on, unless it does already or has ended. Needs the context of a runtime.
     ///
     /// # Errors
     ///
@@ -235,7 +237,7 @@ impl Listener {
                 };
                 share(&socket, true);
                 if NO_DELAY_IS_INHERITED {
-                    // Where this fails connections are slower, and no worse.
+                    // If this fails connections are slower, and no worse.
                     let _ = socket.set_nodelay(true);
                 }
                 let reserved = reserve(&socket);
@@ -270,7 +272,7 @@ impl Listener {
         }
         let Some(socket) = socket.take() else { return Ok(()) };
         if keeps_waiting {
-            // Connections that the system has taken and that are not accepted yet would be reset with the socket.
+            // Connections that the system has accepted and the broker has not would be reset with the socket.
             take_waiting(socket, waiting);
             if let Some(task) = task {
                 task.wake_by_ref();
@@ -284,7 +286,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Gives the address up.
+    /// Releases the address.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         if state.ended {
@@ -308,9 +310,9 @@ impl Listener {
         loop {
             match poll_fn(|context| self.poll_accept(context)).await {
                 Ok((stream, run)) => self.serve(stream, run, &shared),
-                // The client has closed it already.
+                // The client has closed the connection already.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                // There is no file left for another.
+                // There is no file descriptor left for another.
                 Err(_) => {
                     let refused = poll_fn(|context| Poll::Ready(self.refuse_one(context, &shared))).await;
                     if !refused {
@@ -321,8 +323,8 @@ impl Listener {
         }
     }
 
-    /// Accepts a connection in place of the spare file, sends it the error of one too many, and closes it; false if there was
-    /// none of them.
+    /// Accepts a connection with the spare file descriptor, sends it the error for a client above `maxclients`, and
+    /// closes it; false if there was no connection or no spare.
     fn refuse_one(&self, context: &mut Context<'_>, shared: &Shared) -> bool {
         let spare = SPARE.lock().take();
         let was_there = spare.is_some();
@@ -339,7 +341,7 @@ impl Listener {
         refused
     }
 
-    /// The next connection, and in which run of the broker it came.
+    /// The next connection, and the run of the broker in which it came.
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, u32)>> {
         let mut state = self.state.lock();
         if !state.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
@@ -362,7 +364,7 @@ impl Listener {
         stream.map(|stream| stream.map(|stream| (stream, run)))
     }
 
-    /// Accepts all who wait to be, whatever the runtime knows of them.
+    /// Accepts all waiting connections, even those that the runtime does not know of.
     pub(super) fn accept_directly(&self, shared: &Arc<Shared>) {
         while let Some((stream, run)) = self.next_directly() {
             self.serve(stream, run, shared);
@@ -396,7 +398,7 @@ impl Listener {
         match stream {
             Stream::Tcp(stream, peer) => {
                 if !NO_DELAY_IS_INHERITED {
-                    // Where this fails the connection has ended, which the next read reports.
+                    // If this fails the connection has ended, which the next read reports.
                     let _ = stream.set_nodelay(true);
                 }
                 let ask = || match stream.local_addr().ok().or(self.address()) {
@@ -423,8 +425,8 @@ impl Drop for Listener {
     }
 }
 
-/// Accepts all connections that wait already, and closes the socket. Asked is the system: the runtime may not have
-/// heard of them yet.
+/// Accepts all connections that wait already, and closes the socket. It asks the system: the runtime may not know of
+/// them yet.
 fn take_waiting(socket: Socket, waiting: &mut VecDeque<Stream>) {
     match socket {
         Socket::Tcp(socket) => {

@@ -1,8 +1,8 @@
 //! A script that runs long keeps its thread busy; other clients are served meanwhile.
 //!
-//! A thread that needs the engine meanwhile gets it between two calls of the script ([`Shared::engine`]). Where the script
-//! runs in the broker's own thread no other task can run there: the runtime is in the middle of one. So the script's hook
-//! serves the other clients itself from time to time, see [`Shared::serve_directly`].
+//! A thread that needs the engine meanwhile gets it between two calls of the script ([`Shared::engine`]). If the script
+//! runs in the broker's own thread, no other task can run there: the runtime is in the middle of one. So the script's
+//! hook serves the other clients itself from time to time, see [`Shared::serve_directly`].
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,25 +19,25 @@ use super::direct::Directly;
 use crate::clients::ClientKey;
 use crate::engine::{Engine, Lent, Shell};
 
-/// How often a thread that waits for the engine checks whether a busy script has it.
+/// How often a thread that waits for the engine checks whether a busy script lends it.
 const CHECK_INTERVAL: Duration = Duration::from_millis(2);
-/// How long a script may still take when the broker is to be stopped.
+/// How long a script may continue when the broker is to be stopped.
 const GRACE_PERIOD: Duration = Duration::from_millis(100);
-/// A script that its client runs in its own thread ends after this many times `busy-reply-threshold`. If there is no other
-/// thread, as in most tests, no client could end it.
+/// A script that a client runs in its own thread is ended after this many times `busy-reply-threshold`. If there is no
+/// other thread, as in most tests, no client could end it.
 const LONGEST: u32 = 2;
-/// The same where no script is ever busy.
+/// The same if no script is ever busy.
 const LONGEST_WITHOUT: Duration = Duration::from_secs(10);
 /// How long the script runs before other clients are served again: at least this long, and this many times as long as
 /// serving them took.
 const RUN_BETWEEN: (Duration, u32) = (Duration::from_millis(1), 4);
-/// How much is read of a connection at a time.
+/// How many bytes are read from a connection at a time.
 const READ_SIZE: usize = 16 * 1024;
 
-/// What is known of scripts that run long.
+/// The state of scripts that run long.
 #[derive(Default)]
 pub(super) struct LongScripts {
-    /// Where the engine is while one is busy, since the first script.
+    /// Lends the engine while a script is busy; set by the first script.
     lent: OnceLock<Arc<dyn Lent>>,
     /// The thread that belongs to the broker.
     own_thread: OnceLock<ThreadId>,
@@ -127,7 +127,7 @@ impl Shared {
         self.engine().set_shell(Arc::new(watch));
     }
 
-    /// The calling thread does nothing but to drive this broker.
+    /// The calling thread only drives this broker.
     pub fn drive_in_this_thread(&self) {
         let first = self.long_scripts.own_thread.set(std::thread::current().id());
         debug_assert!(first.is_ok(), "it has one thread");
@@ -155,7 +155,7 @@ impl Shared {
         self.long_scripts.engine().is_some_and(is_of)
     }
 
-    /// Locks what a client has locked while it runs a script; none if it runs one that is busy.
+    /// Locks a mutex that is locked while the client's script runs; none if that script is busy.
     pub(super) fn lock_of<'a, T>(&self, client: ClientKey, mutex: &'a Mutex<T>) -> Option<MutexGuard<'a, T>> {
         if let Some(guard) = mutex.try_lock() {
             return Some(guard);
@@ -170,12 +170,12 @@ impl Shared {
         }
     }
 
-    /// Returns when no script runs. One that runs for as long as it may in the thread of its client is ended.
+    /// Returns when no script runs. One that still runs after `LONGEST_WITHOUT` is ended.
     pub fn wait_for_scripts(&self) {
         drop(self.end_scripts_after(LONGEST_WITHOUT));
     }
 
-    /// Returns when no script runs: one that does not end soon is ended. None is busy as long as the guard lives.
+    /// Returns when no script runs: one that does not end soon is ended. No script is busy as long as the guard lives.
     pub(super) fn end_scripts(&self) -> NoBusyScripts<'_> {
         self.end_scripts_after(GRACE_PERIOD)
     }
@@ -195,14 +195,14 @@ impl Shared {
     }
 
     /// Does what the tasks of the runtime do, in the middle of one of them: accepts connections, reads and runs what
-    /// clients have sent, and writes what they get. Sockets are asked directly, see [`Directly`].
+    /// clients have sent, and writes their output. Sockets are used directly, see [`Directly`].
     fn serve_directly(self: &Arc<Self>) {
         let _directly = Directly::begin();
         self.accept_directly();
         let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
         let mut buffer = vec![0; READ_SIZE];
         let mut dirty = Vec::new();
-        // Turns are taken here; the task that runs the script has used up its own.
+        // Turns are limited here; the task that runs the script has used up its own budget.
         let mut serving = pin!(unconstrained(std::future::poll_fn(|_| {
             for connection in &connections {
                 connection.take_turn_directly(self, &mut buffer);

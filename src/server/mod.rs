@@ -1,8 +1,8 @@
-//! The shell: tokio accepts, reads, writes and waits for deadlines. No rule of Redis is here.
+//! The shell: tokio accepts, reads, writes and waits for deadlines. No rule of Redis is implemented here.
 //!
-//! [`Shared`] is what all of it shares: the engine behind its one lock, the connections, the clock, those who
-//! [wait](Waits) for a state of the broker. A connection is a task over any [`Transport`]; one [in memory](ClientStream)
-//! is run by its client too.
+//! [`Shared`] is what all parts share: the engine behind its one lock, the connections, the clock, and the
+//! [waits](Waits) for a state of the broker. A connection is a task over any [`Transport`]; one
+//! [in memory](ClientStream) is run by its client too.
 
 mod clock;
 mod connection;
@@ -43,22 +43,22 @@ pub struct Shared {
     engine: Mutex<Engine>,
     connections: DashMap<ClientKey, Arc<Connection>, foldhash::fast::RandomState>,
     clock: Clock,
-    /// Who waits for a state of the broker.
+    /// The waits for a state of the broker.
     pub waits: Waits,
     /// The deadline for which the timer sleeps, in microseconds of the shell's time; `u64::MAX` for none.
     armed: AtomicU64,
     earlier_deadline: Notify,
     /// Some outbox is to be written.
     dirty: Notify,
-    /// That has been said, and the outboxes have not all been written since. It is read and changed with the engine's
-    /// lock held.
+    /// The writer has been notified, and the outboxes have not all been written since. It is read and changed with the
+    /// engine's lock held.
     is_dirty: AtomicBool,
     listening: lifecycle::Listening,
     long_scripts: long_scripts::LongScripts,
     process: Process,
 }
 
-/// How many connections are written to before others have their turn: it cuts the latency of bystanders while a
+/// How many connections are written to before others have their turn: it cuts the latency of other clients while a
 /// message goes to a thousand subscribers.
 const WRITES_IN_A_ROW: usize = 64;
 
@@ -69,7 +69,7 @@ impl Shared {
         self.process.is_another()
     }
 
-    /// Around an engine.
+    /// A shell around an engine.
     #[must_use]
     pub fn new(engine: Engine, clock: Clock) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl Shared {
         }
     }
 
-    /// As [`Shared::finish_batch`], but the caller completes the waits, when no lock is held any more.
+    /// As [`Shared::finish_batch`], but the caller completes the waits, when it holds no lock any more.
     #[must_use]
     fn publish_changes(&self, engine: &Engine) -> Vec<Notification> {
         if engine.has_dirty() && !self.is_dirty.load(Ordering::Relaxed) {
@@ -156,11 +156,11 @@ impl Shared {
         met
     }
 
-    /// Writes what the outboxes hold, as soon as they hold something, for ever. The task of this runs behind those
-    /// of all connections that have something to read: whatever they add to an outbox goes out with one write.
+    /// Writes the outboxes, as soon as one has content, for ever. The task of this runs after those of all connections
+    /// that have something to read: all that they add to an outbox is sent with one write.
     pub async fn write_outboxes(&self) {
         let mut dirty = Vec::new();
-        // Turns are taken here; tokio's own budget would stop in the middle.
+        // Turns are limited here; tokio's own budget would stop in the middle.
         tokio::task::coop::unconstrained(async {
             let mut in_a_row = 0;
             loop {
@@ -184,8 +184,8 @@ impl Shared {
         .await;
     }
 
-    /// Takes out the clients whose outboxes are to be written, when those of them that continue after a wait have run what
-    /// they have sent meanwhile. If that takes long, the tasks of the others run it when they have been written to.
+    /// Takes the clients whose outboxes are to be written, after those that continue after a wait have run what they
+    /// sent meanwhile. If that takes long, the tasks of the rest run it when they have been written to.
     fn take_some_dirty(&self, into: &mut Vec<ClientKey>) {
         let mut continuing = VecDeque::new();
         let mut started = None;
@@ -210,8 +210,8 @@ impl Shared {
         }
     }
 
-    /// As [`Shared::take_some_dirty`], of connections in memory: the writer's task is left with sockets, and with what is more
-    /// than a turn. `own` is one of them.
+    /// As [`Shared::take_some_dirty`], for connections in memory: sockets, and all that exceeds a turn, are left to the
+    /// writer's task. `own` is one of the connections.
     fn take_dirty_in_memory(&self, engine: &mut Engine, own: &Arc<Connection>, into: &mut Dirty) {
         engine.take_dirty_found(&mut into.connections, &mut into.continuing, WRITES_IN_A_ROW, |client| {
             if client == own.client() {
@@ -240,7 +240,7 @@ impl Shared {
         result
     }
 
-    /// Sleeps until the engine's next deadline, lets it do what is due, and so on for ever.
+    /// Sleeps until the engine's next deadline, has it do what is due, and repeats this for ever.
     pub async fn keep_time(&self) {
         loop {
             let deadline = {
@@ -265,8 +265,8 @@ impl Shared {
         }
     }
 
-    /// Writes what all outboxes hold, as far as the sockets take it, and forgets the connections; their sockets
-    /// close with their tasks, which end.
+    /// Writes all outboxes, as far as the sockets take it, and removes the connections; their sockets close with their
+    /// tasks, which end.
     pub fn close_all(&self) {
         let connections: Vec<_> = self.connections.iter().map(|entry| Arc::clone(&entry)).collect();
         for connection in connections {

@@ -1,8 +1,8 @@
-//! In which process something was made.
+//! The process in which something was made.
 
-/// The process in which this was made. A child that is forked gets a copy of everything, but none of the threads: nothing
-/// is served there, and locks that another thread held stay locked. Its sockets and the queue of events that the runtime waits on are
-/// the parent's as well.
+/// The process in which this was made. A child that is forked gets a copy of everything, but none of the threads:
+/// nothing is served there, and locks that another thread held stay locked. Its sockets and the runtime's event queue
+/// are the parent's as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(u32);
 
@@ -13,7 +13,7 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// True in a child that was forked since.
+    /// True in a child that was forked since then.
     #[must_use]
     pub fn is_another(self) -> bool {
         self.0 != std::process::id()

@@ -1,4 +1,4 @@
-//! Waiting for a state of the broker, by events and not by polling.
+//! Waiting for a state of the broker, with events instead of polling.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -89,7 +89,7 @@ pub fn is_in_predicate() -> bool {
     IN_PREDICATE.get()
 }
 
-/// A predicate is running in this thread, or is being dropped. One may lie within another, of another broker.
+/// A predicate is running in this thread, or is being dropped. One may be nested in another, of another broker.
 struct InPredicate {
     before: bool,
 }
@@ -106,7 +106,7 @@ impl Drop for InPredicate {
     }
 }
 
-/// Drops with the engine's lock held what an embedding program has captured, or is woken by.
+/// Drops, with the engine's lock held, what an embedding program has captured, or what may wake its code.
 fn drop_locked<T>(captured: T) {
     let _end = InPredicate::begin();
     drop(captured);
@@ -138,18 +138,18 @@ impl fmt::Debug for Waits {
     }
 }
 
-/// What [`Waits::add`] has found.
+/// The result of [`Waits::add`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
     /// The condition is met already; nothing is called.
     Met,
-    /// It is waited for, under a number for [`Waits::cancel`].
+    /// The wait was added, under a number for [`Waits::cancel`].
     Waiting(u64),
 }
 
 impl Waits {
-    /// Has `notify` called once the condition is met, or its predicate has panicked. To be called with the engine's lock
-    /// held, so that nothing happens in between.
+    /// Has `notify` called once the condition is met, or its predicate has panicked. To be called with the engine's
+    /// lock held, so that no change can come in between.
     pub fn add(
         &self,
         state: &State,
@@ -157,7 +157,7 @@ impl Waits {
         notify: impl FnOnce(Result<(), Panicked>) + Send + 'static,
     ) -> Added {
         let _end = InPredicate::begin();
-        // Dropped before that, whether it is met at once or panics.
+        // Dropped before the guard, whether it is met at once or panics.
         let mut awaited = awaited;
         if awaited.is_met(state) {
             return Added::Met;

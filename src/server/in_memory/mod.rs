@@ -1,25 +1,26 @@
-//! Connections in memory, whose requests are run by whoever writes them: no thread has to wake another.
+//! Connections in memory, whose requests are run by the thread that writes them: no thread has to wake another.
 //!
-//! Two may run the [task](Task) of such a connection, never both at a time. The client does in [`ClientStream`], in its own
-//! thread, as soon as it has written something. The [`Driver`], a task on the broker's runtime, does whenever something
-//! else has happened: the client has read, what it waited for has come, it is cut off.
+//! Two may run the [task](Task) of such a connection, never both at a time. The client does in [`ClientStream`], in its
+//! own thread, as soon as it has written something. The [`Driver`], a task on the broker's runtime, does after any
+//! other event: the client has read, its wait has ended, it is cut off.
 //!
 //! # Who is woken
 //!
-//! Whatever happens to the connection wakes [`Wakes`], which wakes the driver, unless the client is at it: `HELD`. Then
-//! it is only noted: `WOKEN`. That no wake is lost follows from this: wherever `WOKEN` stands, the client holds it and
-//! will look when it lets go, or the driver has been woken and has not begun its turn.
+//! Every event of the connection wakes [`Wakes`], which wakes the driver, unless the client has the connection: `HELD`.
+//! Then the wake is only noted: `WOKEN`. No wake is lost, because of this invariant: while `WOKEN` is set, either
+//! `HELD` is set and the client will check when it clears `HELD`, or the driver has been woken and has not begun its
+//! turn.
 //!
-//! - A wake sets `WOKEN`. If neither stood before, it wakes the driver; if `WOKEN` stood alone, the driver has been woken
-//!   already.
-//! - `WOKEN` is cleared by those alone who have the lock of the task and look at all there is right afterwards. What
-//!   comes while they do sets it again.
-//! - The client sets `HELD` before it writes into the pipe and before it asks for the lock. It takes it away after it has
-//!   given the lock back, and wakes the driver if `WOKEN` stands.
-//! - The driver leaves its waker before it asks for the lock, and does not wait for that: if the client has it, the
-//!   driver sets `WOKEN`. Either `HELD` stands then, and the client will wake it, or the client has just gone, and it
-//!   wakes itself.
-//! - Before its first turn the driver has left no waker, and its runtime owes it that turn.
+//! - A wake sets `WOKEN`. If neither was set before, it wakes the driver; if only `WOKEN` was set, the driver has been
+//!   woken already.
+//! - `WOKEN` is cleared only by the one that has the lock of the task and checks everything right afterwards. An event
+//!   during that check sets it again.
+//! - The client sets `HELD` before it writes into the pipe and before it asks for the lock. It clears `HELD` after it
+//!   has released the lock, and wakes the driver if `WOKEN` is set.
+//! - The driver leaves its waker before it tries to lock, and does not wait for the lock: if the client has it, the
+//!   driver sets `WOKEN`. Then either `HELD` is set, and the client will wake the driver, or the client has just
+//!   cleared `HELD`, and the driver wakes itself.
+//! - Before its first turn the driver has left no waker, but its runtime always polls it once.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -41,32 +42,32 @@ use crate::testing::Availability;
 const HELD: u8 = 1;
 /// Something has happened and has not been handled yet.
 const WOKEN: u8 = 2;
-/// How often the client looks again when something has happened while it ran its requests, before it leaves that to the
-/// broker's thread.
+/// How often the client checks again when something has happened while it ran its requests, before it leaves that to
+/// the broker's thread.
 const ROUNDS: usize = 4;
 
 /// A connection to a broker in this process, without a socket: what [`Broker::connect`](crate::Broker::connect) gives.
 ///
 /// It is a stream like any other for a client that takes one. What is written to it is run at once, in the thread that
-/// writes it: when a write returns, the broker has done what was asked, and the answer is there to be read. So requests
-/// that a test writes to several streams one after the other are run in this order. What they send to other streams, as
-/// PUBLISH does, is there to be read as well, unless dozens of clients get something at a time: then the broker's thread
-/// goes on with it.
+/// writes it: when a write returns, the broker has done what was asked, and the reply can be read. So requests that a
+/// test writes to several streams one after the other are run in this order. What they send to other streams, as
+/// PUBLISH does, can be read then as well, unless dozens of clients get something at a time: then the broker's thread
+/// sends the rest.
 ///
 /// This does not hold where the broker does not run requests: the client waits (BLPOP), the broker is paused (CLIENT
 /// PAUSE), sleeps (DEBUG SLEEP), [does not read](crate::Broker::stop_reading), or a [fault](crate::Faults) delays them.
 /// They are run later then, in their order.
-/// Nor does it hold of a write out of a [`Waker`] that the broker wakes, or out of the predicate of
+/// Nor does it hold for a write from a [`Waker`] that the broker wakes, or from the predicate of
 /// [`wait_until`](crate::Broker::wait_until): these are left to the broker's thread. A server that the broker is
-/// [attached](crate::Broker::attach) to is another process, whose time is its own. A `Waker` may use streams and
-/// [`command`](crate::Broker::command); it must not stop or drop the broker that wakes it, nor cut clients off.
+/// [attached](crate::Broker::attach) to is another process, which answers in its own time. A `Waker` may use streams
+/// and [`command`](crate::Broker::command); it must not stop or drop the broker that wakes it, nor cut clients off.
 ///
-/// As a socket it holds 64 KiB each way. A client that does not read can be cut off by its output buffer limit.
-/// It needs no runtime and can be used from any thread. Each thread that writes keeps buffers for this, of 64 KiB for
-/// requests and of as much as it has written of answers, up to 256 KiB.
+/// Like a socket it buffers 64 KiB each way. A client that does not read can be cut off by its output buffer limit.
+/// It needs no runtime and can be used from any thread. Each thread that writes keeps buffers for this: 64 KiB for
+/// requests, and for replies as much as it has written at a time, up to 256 KiB.
 ///
-/// When it is dropped the client is gone before `drop` returns, but in the cases that were named. When the broker is
-/// dropped before, reads end and writes fail.
+/// When it is dropped the client is disconnected before `drop` returns, except in the cases above. After the broker is
+/// dropped, reads end and writes fail.
 ///
 /// ```
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -145,7 +146,7 @@ impl ClientStream {
         Self { pipe, client: None }
     }
 
-    /// Puts something into the pipe and has it run.
+    /// Writes into the pipe and has it run.
     fn send<R>(
         &mut self,
         comes_again: bool,
@@ -161,7 +162,8 @@ impl ClientStream {
 }
 
 impl Drop for ClientStream {
-    /// That the pipe ends need not wake the driver: the client is dropped behind it, sees to that and lets go.
+    /// The end of the pipe need not wake the driver: the client is dropped after the pipe, handles the end and clears
+    /// `HELD`.
     fn drop(&mut self) {
         if let Some(client) = &self.client {
             client.slot.wakes.hold();
@@ -172,7 +174,7 @@ impl Drop for ClientStream {
 /// The client's part in running its requests.
 struct Client {
     slot: Arc<TaskSlot>,
-    /// The connections that are to be written to, between running and writing; kept for its memory.
+    /// The connections that are to be written to, between running and writing; kept to reuse its memory.
     dirty: Dirty,
 }
 
@@ -193,10 +195,10 @@ struct TaskSlot {
 }
 
 impl TaskSlot {
-    /// Runs what the client has sent, in its thread, and writes to it and to others in memory what came of it.
+    /// Runs what the client has sent, in its thread, and writes the output for it and for others in memory.
     fn run(&self, comes_again: bool, dirty: &mut Dirty) {
         let ran = with_read_buffer(|buffer| {
-            // All of it: the turns of the client's own task are none of ours.
+            // All of it: the budget of the client's own task does not apply.
             let mut running = pin!(unconstrained(std::future::poll_fn(|context| {
                 self.run_all(context, buffer, comes_again, dirty);
                 Poll::Ready(())
@@ -213,7 +215,7 @@ impl TaskSlot {
         // If something panics, the connection ends.
         let Some(mut task) = slot.take() else { return };
         let mut rounds = 0;
-        // All of it, however long the answers are. It comes to an end: nothing else is put into the pipe meanwhile.
+        // All of it, however long the replies are. The loop ends: nothing else is put into the pipe meanwhile.
         loop {
             self.wakes.begin();
             let inline = InlineExecution { dirty, comes_again };
@@ -234,7 +236,7 @@ impl TaskSlot {
     }
 }
 
-/// Who is to be woken for the connection, see [the module](self).
+/// What wakes the driver of the connection, see [the module](self).
 #[derive(Default)]
 struct Wakes {
     state: AtomicU8,
@@ -250,7 +252,7 @@ impl Wakes {
     }
 
     fn wake_driver(&self) {
-        // Woken without the lock, as it may do anything.
+        // Woken without the lock, as the waker may run any code.
         let driver = self.driver.lock().clone();
         if let Some(driver) = driver {
             driver.wake();
@@ -261,7 +263,7 @@ impl Wakes {
         self.state.fetch_or(HELD, Ordering::AcqRel);
     }
 
-    /// Who has the task begins to look at what there is.
+    /// The one that has the task is about to check everything.
     fn begin(&self) {
         self.state.fetch_and(!WOKEN, Ordering::AcqRel);
     }
@@ -283,7 +285,7 @@ impl Wake for Wakes {
     }
 }
 
-/// The client holds the wakes as long as this is there.
+/// `HELD` is set as long as this lives.
 struct Held<'a>(&'a Wakes);
 
 impl<'a> Held<'a> {
@@ -301,8 +303,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Runs the connection on the broker's runtime whenever it is not the client that has to. When it is dropped, the
-/// connection ends.
+/// Runs the connection on the broker's runtime whenever the client does not. When it is dropped, the connection ends.
 struct Driver(Arc<TaskSlot>);
 
 impl Future for Driver {
@@ -339,16 +340,16 @@ impl Drop for Driver {
     }
 }
 
-/// The connection ends. A task that is woken by that must not run it: it is locked.
+/// Ends the connection. A task that is woken by that must not run it: it is locked.
 fn end(slot: &mut Option<Box<Task>>) {
     let mut task = slot.take();
     with_read_buffer(|_| task = None);
-    // If this thread runs something else, that keeps the woken task from running it.
+    // If this thread already uses the buffer, that keeps the woken task from running it.
     drop(task);
 }
 
 impl Shared {
-    /// Runs what those clients have sent while they waited that wait no longer, and then writes to all.
+    /// Runs what those clients have sent while they waited that no longer wait, and then writes to all.
     fn finish_in_memory(&self, dirty: &mut Dirty) {
         while let Some(connection) = dirty.continuing.pop_front() {
             let inline = InlineExecution { dirty: &mut *dirty, comes_again: false };
@@ -359,9 +360,9 @@ impl Shared {
         }
     }
 
-    /// Connects a client in memory: its stream, which holds `capacity` bytes each way, and what is to be spawned to drive
-    /// it. When this returns the client counts. Clients above `maxclients` read their error and the end; while the
-    /// broker refuses connections, or is stopped, they read the end.
+    /// Connects a client in memory: its stream, which buffers `capacity` bytes each way, and the future to spawn that
+    /// drives it. When this returns the client counts. A client above `maxclients` reads its error and the end; while
+    /// the broker refuses connections, or is stopped, it reads the end.
     ///
     /// # Panics
     ///
@@ -379,7 +380,7 @@ impl Shared {
             Admission::Taken(task) => task,
             Admission::Refused => return (ClientStream::of_pipe(ours), None),
             Admission::Full(theirs, error) => {
-                // There is room for it: it is done at once.
+                // The pipe has space for it: it is done at once.
                 let mut refused = pin!(unconstrained(refuse(theirs, error)));
                 let _ = refused.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 return (ClientStream::of_pipe(ours), None);

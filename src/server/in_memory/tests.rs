@@ -1,4 +1,4 @@
-//! The client and the driver of a stream meet in every way, by hand.
+//! The client and the driver of a stream run in all orders, polled by hand.
 
 use std::sync::atomic::AtomicUsize;
 
@@ -41,7 +41,7 @@ impl ByHand {
         self.driver.as_mut().poll(&mut Context::from_waker(&waker))
     }
 
-    /// How often the driver was woken since this was asked.
+    /// How often the driver was woken since the last call.
     fn woken(&self) -> usize {
         self.count.0.swap(0, Ordering::SeqCst)
     }
@@ -84,7 +84,7 @@ fn the_driver_sleeps_while_the_client_runs_its_requests() {
 #[test]
 fn the_driver_is_woken_once_for_all_that_happens_before_its_turn() {
     let mut one = ByHand::new();
-    // Its first turn is owed to it.
+    // The runtime always polls it a first time.
     one.slot.wakes.wake_by_ref();
     assert!(one.drive().is_pending());
     assert_eq!(one.woken(), 0);
@@ -94,7 +94,7 @@ fn the_driver_is_woken_once_for_all_that_happens_before_its_turn() {
     assert!(one.drive().is_pending());
     one.slot.wakes.wake_by_ref();
     assert_eq!(one.woken(), 1);
-    // That the client has looked meanwhile takes no wake away that comes later.
+    // A check by the client in between cancels no later wake.
     one.write(b"PING\r\n");
     one.slot.wakes.wake_by_ref();
     assert_eq!(one.woken(), 1);
@@ -126,7 +126,7 @@ fn a_driver_that_finds_the_client_at_it_is_woken_when_that_is_done() {
     drop(task);
     drop(held);
     assert_eq!(one.woken(), 1);
-    // It has just gone: the driver looks again by itself.
+    // The client has just cleared `HELD`: the driver looks again by itself.
     let task = slot.task.lock();
     assert!(one.drive().is_pending());
     assert_eq!(one.woken(), 1);
@@ -200,7 +200,7 @@ fn the_driver_has_nothing_left_to_drive_when_the_client_has_gone() {
 fn the_end_of_a_client_is_seen_behind_unread_output() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
-    // As when the broker has not read for a while; it has no answer, which would find the client gone as well.
+    // As when the broker has not read for a while; it has no reply, which would also find the client disconnected.
     one.put(b"half a request");
     let ByHand { shared, stream, .. } = one;
     drop(stream);
