@@ -1,5 +1,5 @@
-//! The broker's clock: it follows the shell's time, ahead of it by as much as it was moved, or it stands still until
-//! it is moved. All that has a deadline goes by it, but for what is said to wait in the shell's own time,
+//! The broker's clock: it follows the shell's time, ahead of it by the time that it was moved, or it stands still until
+//! it is moved. All deadlines follow it, except those that are documented to be in the shell's own time,
 //! [`State::real_now`](crate::state::State::real_now).
 
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::data::Time;
 
 /// How the broker's time follows from the shell's.
 ///
-/// Moving the clock far may take several turns, between which others are served: `aim` is where it is moved to, and
-/// the same as where it is when it is not moved.
+/// Moving the clock far may take several turns, between which other clients are served: `aim` is its target, which
+/// equals its present value when it is not being moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clock {
-    /// How many microseconds it is ahead of the shell's.
+    /// How many microseconds it is ahead of the shell's clock.
     Running { ahead: u64, aim: u64 },
     /// It stands still, at [`State::now`](crate::state::State::now).
     Manual { aim: Time },
@@ -34,20 +34,20 @@ impl Clock {
 /// Why a clock cannot be moved to a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreachable {
-    /// It is so much later already.
+    /// It has passed, by this much.
     Passed(Duration),
     /// The time is later than [`Time::LAST`].
     TooFar,
 }
 
 impl Engine {
-    /// From now on time stands still but for [`Engine::move_clock`].
+    /// From now on time stands still except for [`Engine::move_clock`].
     pub fn stop_clock(&mut self) {
         self.state.clock_stands_still = true;
         self.clock = Clock::Manual { aim: self.state.now };
     }
 
-    /// The broker's time, when it is `shell` for the shell. It never goes back, whatever the shell's clock does.
+    /// The broker's time when the shell's time is `shell`. It never goes back, even if the shell's clock does.
     #[must_use]
     pub fn time(&self, shell: Time) -> Time {
         match self.clock {
@@ -56,11 +56,11 @@ impl Engine {
         }
     }
 
-    /// It is now so late for the shell, and what follows happens at that time. What was due before happens when
-    /// [`Engine::tick`] is called.
+    /// Sets the shell's time; what follows happens at that time. What was due before happens when [`Engine::tick`] is
+    /// called.
     #[inline]
     pub(super) fn take_time(&mut self, shell: Time) {
-        // As for all requests of a batch but the first.
+        // Equal for all requests of a batch but the first.
         if shell != self.state.real_now && self.state.busy.is_none() {
             self.take_real_time(shell);
             self.set_now(self.time(shell));
@@ -76,7 +76,7 @@ impl Engine {
         self.state.stats.sample(self.state.now);
     }
 
-    /// When it is so late by the broker's clock, how late it is for the shell; never, if the clock stands still.
+    /// The shell's time at this time of the broker's clock; none if the clock stands still.
     pub(super) fn shell_time(&self, time: Time) -> Option<Time> {
         match self.clock {
             Clock::Running { ahead, .. } => Some(Time::from_micros(time.micros().saturating_sub(ahead))),
@@ -84,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// Where the clock is being moved to.
+    /// The time to which the clock is being moved.
     fn aim(&self, shell: Time) -> Time {
         match self.clock {
             Clock::Running { aim, .. } => later(shell, aim),
@@ -93,7 +93,7 @@ impl Engine {
         .max(self.time(shell))
     }
 
-    /// Has the clock moved by so much, once [`Engine::move_clock`] is called. If it is being moved already both count.
+    /// Has the clock moved by this much, once [`Engine::move_clock`] is called. Moves that are under way add up.
     ///
     /// # Errors
     ///
@@ -123,14 +123,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Moves the clock to where it was aimed. All that time does until then happens, in the order of the deadlines, and
-    /// each at its own time.
+    /// Moves the clock to its target. All that is due until then happens, in the order of the deadlines, and each at
+    /// its own time.
     pub fn move_clock(&mut self, shell: Time) {
         while self.state.busy.is_none() && self.move_clock_for_a_while(shell) {}
     }
 
-    /// As [`Engine::move_clock`], but if a great deal happens it stops in between, at the time of what comes next, so
-    /// that others have their turn soon; true if the clock is to be moved on. It is not moved while a script is busy.
+    /// As [`Engine::move_clock`], but if very much is due it stops at the time of a deadline in between, so that others
+    /// have their turn soon; true if the clock is to be moved further. It is not moved while a script is busy.
     pub fn move_clock_for_a_while(&mut self, shell: Time) -> bool {
         /// At about a microsecond for each.
         const EFFECTS: usize = 500;
@@ -260,7 +260,7 @@ mod tests {
     fn what_is_due_beyond_the_end_of_time_never_comes() -> Result<(), Error> {
         let lines = ["SET k v PX 100", "BLPOP list 1", "CLIENT PAUSE 100 WRITE", "CONFIG SET timeout 5"];
         for stopped in [true, false] {
-            // No clock is moved there; the caller's may show it.
+            // No clock can be moved to this time; the caller's clock may show it.
             let end = Time::from_micros(u64::MAX);
             let mut engine = Engine::new(Config::default(), 1, end);
             if stopped {

@@ -1,4 +1,4 @@
-//! MINIBROKER: the commands of a test that is not in this process.
+//! MINIBROKER: the commands of a test that runs in another process.
 
 use super::admission::check_allowed;
 use super::life::WaitEnd;
@@ -15,22 +15,22 @@ use crate::state::State;
 use crate::table::CONTROL;
 use std::time::Duration;
 
-/// What test clients have ordered that lasts until they order otherwise.
+/// The orders of test clients that last until they are undone.
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
     held: Vec<(Vec<ClientKey>, Direction)>,
-    /// STOP, as long as it lasts.
+    /// STOP, while it lasts.
     stop: Option<Until>,
-    /// REFUSE, as long as it lasts.
+    /// REFUSE, while it lasts.
     refusal: Option<Until>,
 }
 
-/// When what keeps clients from connecting ends by itself.
+/// When a STOP or REFUSE ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Until {
-    /// When it is so late by the shell's clock: the broker's may stand still.
+    /// At this time of the shell's clock: the broker's may stand still.
     Time(Time),
-    /// When this test client has gone.
+    /// When this test client has disconnected.
     Gone(ClientKey),
 }
 
@@ -45,7 +45,7 @@ impl Until {
 }
 
 impl Engine {
-    /// Answers a test client. Nothing of this is recorded or counted: it is not what the test is about.
+    /// Answers a test client. None of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, key: ClientKey, args: Args<'_>, may_block: bool) {
         let State { clients, config, .. } = &mut *self.state;
         let Some(client) = present(clients.get(key)) else { return };
@@ -53,7 +53,7 @@ impl Engine {
             return self.refuse_command(key, None, args, &error);
         }
         let (database, muted) = (client.db, client.is_muted());
-        // The embedding program is no connection that could wait.
+        // The embedding program is not a connection that could wait.
         let may_block = may_block && !client.internal;
         let Some((mut out, client)) = present(clients.take_outbox(key)) else { return };
         let protocol = client.protocol;
@@ -96,7 +96,7 @@ impl Engine {
         let now = self.state.real_now;
         match order {
             Order::MoveClock(time) => {
-                // Whether it can be moved there was asked before.
+                // It was checked before that the clock can be moved there.
                 if self.set_target_time(time, now).is_ok() {
                     self.move_clock(now);
                 }
@@ -150,8 +150,8 @@ impl Engine {
         }
     }
 
-    /// Lets clients connect again when the time that test clients gave has passed, or the test client has `gone` that could have
-    /// ended it: no other client can connect to do so.
+    /// Lets clients connect again when the time that test clients gave has passed, or when the test client `gone`,
+    /// which could have ended the order, has disconnected: no other client can connect to do so.
     pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
         let now = self.state.real_now;
         if self.state.busy.is_some() {
@@ -176,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// When what test clients have ordered ends by itself next, in the shell's time.
+    /// The next time at which an order of a test client ends by itself, in the shell's time.
     pub(super) fn next_end_of_orders(&self) -> Option<Time> {
         [self.ordered.stop, self.ordered.refusal].into_iter().flatten().filter_map(Until::time).min()
     }
@@ -189,29 +189,29 @@ impl Engine {
         self.state.waiters.add_condition_waiter(key, condition, until);
     }
 
-    /// Who waits for a state by MINIBROKER WAITFOR is answered if it is there. To be called after every change.
+    /// Answers MINIBROKER WAITFOR for each condition that is met. To be called after every change.
     pub(super) fn notify_condition_waiters(&mut self) {
         if self.state.waiters.has_condition_waiters() {
             self.serve_conditions();
         }
     }
 
-    /// Answers the test clients whose state is there.
+    /// Answers the test clients whose condition is met.
     fn serve_conditions(&mut self) {
         let state = &self.state;
         let is_met = |(_, condition): &(ClientKey, &Condition)| state.meets(condition);
         let met: Vec<ClientKey> =
             state.waiters.condition_waiters().filter(is_met).map(|(test_client, _)| test_client).collect();
         for test_client in met {
-            // A test client that was answered may have changed it by its next request.
+            // The next request of a test client that was answered may have changed the state.
             if self.state.waiters.awaited(test_client).is_some_and(|condition| self.state.meets(condition)) {
                 self.end_wait(test_client, WaitEnd::Condition);
             }
         }
     }
 
-    /// Answers test clients whose wait has timed out with the current count. They wait in the shell's time: the broker's may stand
-    /// still.
+    /// Answers test clients whose wait has timed out with the current count. They wait in the shell's time: the
+    /// broker's may stand still.
     pub(super) fn end_conditions(&mut self) {
         for client in self.state.waiters.expired_waits(self.state.real_now) {
             self.end_wait(client, WaitEnd::Condition);

@@ -1,5 +1,5 @@
-//! Faults on purpose, as tests put them in force and end them. What they do to commands is done in the steps of the command's
-//! life.
+//! Injected faults, as tests put them in force and end them. Their effects on commands happen in the steps of a
+//! command's life.
 
 use super::Engine;
 #[cfg(feature = "scripting")]
@@ -24,8 +24,8 @@ impl Engine {
         self.state.faults.add(rule, since)
     }
 
-    /// Ends a fault. What it holds continues at once, in the order in which it came; replies that it was to cut off are
-    /// not.
+    /// Ends a fault. The commands that it holds continue at once, in the order in which they came; replies that it was
+    /// to cut off are sent whole.
     pub fn end_fault(&mut self, fault: FaultId, now: Time) {
         self.take_time(now);
         for client in self.state.end_fault(fault) {
@@ -37,8 +37,8 @@ impl Engine {
         self.notify_condition_waiters();
     }
 
-    /// The error of a command inside of a script that a simulated state refuses. What the script has written before it
-    /// is not left half done, as in redis-server: then nothing is refused any more.
+    /// The error of a command inside of a script that a simulated state refuses. In redis-server nothing is refused any
+    /// more once a script has written, so that its work is not left half done.
     #[cfg(feature = "scripting")]
     pub(super) fn refused_in_script(
         &mut self,

@@ -4,16 +4,17 @@
 //! 2. is [admitted](Engine::admit), or [refused](Engine::refuse_command),
 //! 3. is [held](Engine::hold_command) by a fault or by CLIENT PAUSE,
 //! 4. is [queued or run](Engine::run_or_queue),
-//! 5. [waits](Engine::wait) if it finds nothing, until its [wait ends](Engine::end_wait) and it [runs
-//!    again](Engine::run_again) or [gives up](Engine::give_up),
+//! 5. [waits](Engine::wait) if it finds nothing, until its [wait ends](Engine::end_wait) and it
+//!    [runs again](Engine::run_again) or [gives up](Engine::give_up),
 //! 6. is [accounted for](Engine::account_for), and
 //! 7. its [reply](Engine::reply) is put into the client's output buffer.
 //!
-//! EXEC, scripts, faults, timers and test clients take these steps too, and no others. The rules of waiting are redis-server's. A
-//! key becomes ready when a command gives it a value. When that command is done, EXEC as a whole counting as one, its
-//! waiters are served in the order in which they came, each by running its command again; what that makes ready is served
-//! next. So an element goes to one waiter only, and one that has gone meanwhile loses none. For readers of a group of a
-//! stream, a key becomes ready when it is lost, too: run again, the command says so.
+//! EXEC, scripts, faults, timers and test clients use these steps too, and no others. The rules of waiting are
+//! redis-server's. A key becomes ready when a command gives it a value. After that command, where EXEC as a whole
+//! counts as one, its waiters are served in the order in which they came, each by running its command again; keys that
+//! this makes ready are served next. So an element goes to one waiter only, and none is lost to one that has
+//! disconnected. For readers of a consumer group, a key also becomes ready when it is deleted or replaced: run again,
+//! the command returns an error.
 
 use super::Engine;
 use super::admission::{check_allowed, explain_unknown, is_control, is_from_browser, refuses, subject};
@@ -32,7 +33,7 @@ use crate::state::State;
 use crate::table::TABLE;
 use crate::testing::journal::Wakeup;
 
-/// What redis-server counts for each queued argument beside its bytes: a pointer.
+/// What redis-server counts for each queued argument besides its bytes: a pointer.
 const COUNTED_ARGUMENT: usize = 8;
 
 /// Who runs a command.
@@ -40,7 +41,7 @@ const COUNTED_ARGUMENT: usize = 8;
 pub(super) enum Origin {
     /// The client, with a request.
     Request,
-    /// The client, whose wait for a key has ended. Monitors have been shown the command when it came.
+    /// The client, whose wait for a key has ended. Monitors were shown the command when it arrived.
     Again,
     /// EXEC.
     Transaction,
@@ -79,13 +80,13 @@ impl Caller {
         }
     }
 
-    /// The same, but the reply is in the version of the protocol that a script has asked for.
+    /// The same, but the reply is in the protocol version that a script has asked for.
     #[cfg(feature = "scripting")]
     pub(super) fn with_protocol(self, protocol: Protocol) -> Self {
         Self { protocol, ..self }
     }
 
-    /// Whether a command that finds nothing waits. The embedding program is no connection that could.
+    /// Whether a command that finds nothing waits. The embedding program is not a connection that could.
     #[inline]
     fn may_block(&self) -> bool {
         match self.origin {
@@ -96,10 +97,10 @@ impl Caller {
     }
 }
 
-/// What is to be known of a script that has run.
+/// The result of a script that has run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Finished {
-    /// There is an error in what it has returned.
+    /// There is an error in its result.
     pub failed: bool,
     /// The error that has ended it is in the statistics already.
     pub counted: bool,
@@ -108,28 +109,28 @@ pub(super) struct Finished {
 /// How the wait of a client ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WaitEnd<'a> {
-    /// This key may have what it waits for. It has this position among those who wait for it.
+    /// This key may have what the client waits for. The client has this position among those that wait for the key.
     Ready { key: &'a [u8], arrival: u64 },
     /// CLIENT PAUSE is over.
     PauseOver,
     /// The delay by a fault is over.
     DelayOver,
-    /// The state that a test client waits for is there, or its time is up.
+    /// The condition of a test client is met, or its wait has timed out.
     Condition,
-    /// Its time is up, or CLIENT UNBLOCK has ended it.
+    /// It has timed out, or CLIENT UNBLOCK has ended it.
     GivenUp(Answer),
 }
 
 impl Engine {
-    /// A request arrives: it runs, and then those are served who waited for what it has brought.
-    // From here to the command's function all is one function: arguments that are handed on by way of the stack are
+    /// A request arrives: it runs, and then the clients that waited for the keys that it made ready are served.
+    // From here to the command's function all is inlined into one function: arguments that are passed on the stack are
     // read there before they have been written, which costs as much as a short command.
     #[inline(always)]
     #[allow(clippy::inline_always)]
     pub(super) fn receive(&mut self, key: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
         self.begin(key, args, true);
-        // If EXEC has run DEBUG SLEEP they are served at the end of that: what has expired by then serves nobody.
+        // If EXEC has run DEBUG SLEEP they are served when that ends: a key that has expired by then serves nobody.
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
         }
@@ -150,8 +151,8 @@ impl Engine {
         }
     }
 
-    /// The row of a command that may run; anything else is answered. True if there is nothing that could keep it from
-    /// running at once: no fault, pause or transaction.
+    /// The row of a command that may run; any other request is answered with an error. True if nothing could keep the
+    /// command from running at once: no fault, pause or transaction.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn admit(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) -> Option<(&'static Command, bool)> {
@@ -188,9 +189,9 @@ impl Engine {
         Some((command, client.transaction.is_none() && waiters.pause.is_none()))
     }
 
-    /// As [`Engine::admit`] as long as there are faults, for a command that is there and has as many arguments as it needs.
-    /// What they do to it is noted with the client.
-    // Not in the way of those without.
+    /// As [`Engine::admit`] while there are faults, for a command that exists and has as many arguments as it needs.
+    /// Their effects on it are noted with the client.
+    // Out of line, as most commands meet no faults.
     #[cold]
     #[inline(never)]
     fn admit_with_faults(
@@ -199,7 +200,7 @@ impl Engine {
         command: &'static Command,
         args: Args<'_>,
     ) -> Option<(&'static Command, bool)> {
-        // After the end of a pause it comes here once more, and is looked at then.
+        // After the end of a pause the command is admitted once more, and faults are checked then.
         let paused = self.must_pause(key, command, args);
         let flags = self.flags_of(command, args);
         let queued = self.flags_of_queued(key, command);
@@ -252,7 +253,7 @@ impl Engine {
         self.refuse_command(key, None, args, &error);
     }
 
-    /// Answers a command that is not even tried. In a transaction EXEC will refuse; EXEC itself ends it.
+    /// Answers a command that does not run. In a transaction EXEC will refuse; EXEC itself ends it.
     #[cold]
     #[inline(never)]
     pub(super) fn refuse_command(
@@ -285,8 +286,7 @@ impl Engine {
         });
     }
 
-    /// What follows the admission of a command that something may keep from running at once, and what follows a delay or a
-    /// pause.
+    /// What follows the admission of a command that may not run at once, and what follows a delay or a pause.
     #[inline(never)]
     pub(super) fn hold_or_run(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) {
         if self.hold_command(key, command, args) || self.end_by_fault(key, command, args) {
@@ -295,7 +295,7 @@ impl Engine {
         self.run_or_queue(key, command, args);
     }
 
-    /// A fault delays a command, and then CLIENT PAUSE keeps it waiting, even if it would only be queued; true if so.
+    /// A fault delays a command, and then CLIENT PAUSE makes it wait, even if it would only be queued; true if so.
     fn hold_command(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
         let Some(client) = present(self.state.clients.get(key)) else { return false };
         let delay = client.pending_fault.as_ref().and_then(|pending| pending.hold);
@@ -311,7 +311,7 @@ impl Engine {
         true
     }
 
-    /// True if CLIENT PAUSE keeps this command waiting. Monitors are not kept waiting, as they count as replicas.
+    /// True if CLIENT PAUSE makes this command wait. Monitors do not wait, as they count as replicas.
     fn must_pause(&self, key: ClientKey, command: &Command, args: Args<'_>) -> bool {
         let Some(pause) = self.state.waiters.pause else { return false };
         let exempt = self.state.clients.get(key).is_some_and(|client| client.internal || client.monitor);
@@ -326,7 +326,7 @@ impl Engine {
         std::iter::once(self.flags_of(command, args)).chain(queued).any(Flags::may_write)
     }
 
-    /// The flags of a command, or what the script or function that it runs says in their place.
+    /// The flags of a command, or those that the script or function that it runs declares.
     fn flags_of(&self, command: &Command, args: Args<'_>) -> Flags {
         match command.run {
             Run::Script(kind) => self.script_flags(kind, command, args),
@@ -347,8 +347,8 @@ impl Engine {
         queue.filter_map(flags).collect()
     }
 
-    /// A fault refuses a command that is not held, or no longer, or closes the connection; true if so. What it does to the
-    /// reply it does when that is complete.
+    /// A fault refuses a command that is not delayed, or no longer, or closes the connection; true if so. Its effect on
+    /// the reply happens when the reply is complete.
     fn end_by_fault(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
         let Some(client) = present(self.state.clients.get_mut(key)) else { return true };
         match client.pending_fault.take().and_then(|pending| pending.then) {
@@ -388,7 +388,7 @@ impl Engine {
         });
     }
 
-    /// Runs a command of a client that is not in the middle of EXEC, and has the client wait if it finds nothing.
+    /// Runs a command of a client that is not in the middle of EXEC, and makes the client wait if it finds nothing.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn run_request(&mut self, key: ClientKey, origin: Origin, command: &'static Command, args: Args<'_>) {
@@ -412,7 +412,7 @@ impl Engine {
         debug_assert!(wait.is_none(), "nothing waits in a transaction or script");
     }
 
-    /// Runs a command and appends its reply to `out`; returns what it waits for, if it does.
+    /// Runs a command and appends its reply to `out`; returns the wait that it begins, if any.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn run(
@@ -465,7 +465,7 @@ impl Engine {
         wait
     }
 
-    /// Before Redis 7.2 what a script sends to its own client stands in front of its reply, which begins at `start`.
+    /// Before Redis 7.2 what a script sends to its own client precedes its reply, which begins at `start`.
     #[inline(never)]
     fn put_pushes_before(&mut self, caller: Caller, (start, out): (usize, &mut Vec<u8>)) {
         let State { clients, config, .. } = &mut *self.state;
@@ -477,8 +477,8 @@ impl Engine {
         }
     }
 
-    /// Accounts for a command that has run or given up: it is counted, and its reply, which stands in the output from
-    /// `start` on, becomes what the client gets.
+    /// Accounts for a command that has run or given up: it is counted, and its reply, which begins at `start` in the
+    /// output, is finished for the client.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn account_for(
@@ -497,8 +497,8 @@ impl Engine {
         }
         let stats = self.state.stats.command(command.index());
         stats.calls += 1;
-        // Confirmations of subscriptions are pushes, which CLIENT REPLY does not suppress. EXEC has written what was not
-        // suppressed when it was written.
+        // Confirmations of subscriptions are pushes, which CLIENT REPLY does not suppress. The output of EXEC has been
+        // suppressed already, for each of its commands.
         let is_sent = || command.flags.contains(Flags::PUSH_REPLY) || matches!(command.run, Run::Exec);
         if let Err(error) = outcome {
             stats.failed += 1;
@@ -520,14 +520,14 @@ impl Engine {
         }
     }
 
-    /// A client waits from now on, with a command that is run when the wait ends.
+    /// A client waits from now on; the command is run when the wait ends.
     #[cold]
     #[inline(never)]
     pub(super) fn wait(&mut self, key: ClientKey, args: Args<'_>, wait: Wait) {
         let Wait { reason, keys, deadline, request, wanted } = wait;
         let State { clients, waiters, journal, now, .. } = &mut *self.state;
         let Some(client) = present(clients.get_mut(key)) else { return };
-        // What a fault or a test client does is recorded as such.
+        // A delay by a fault or a wait of a test client is recorded elsewhere.
         if !matches!(reason, Reason::Delay | Reason::Condition) {
             journal.record(|journal| journal.blocked(client, reason, &keys, deadline, *now));
         }
@@ -537,9 +537,9 @@ impl Engine {
         client.blocked = Some(blocked);
     }
 
-    /// Serves the clients whose keys have got a value.
+    /// Serves the clients that wait for keys which have got a value.
     pub(super) fn serve_ready(&mut self) {
-        // What a script has made ready serves nobody before the script ends.
+        // Keys that a script has made ready are not served before the script ends.
         if self.state.busy.is_some() {
             return;
         }
@@ -553,8 +553,8 @@ impl Engine {
         }
     }
 
-    /// Ends the wait of a client: its command runs, runs again, or is answered without. Then the client's next requests
-    /// are run, unless it waits again.
+    /// Ends the wait of a client: its command runs, runs again, or is answered without running. Then the client's next
+    /// requests are run, unless it waits again.
     pub(super) fn end_wait(&mut self, client_key: ClientKey, end: WaitEnd<'_>) {
         let Some(blocked) = self.state.resume(client_key) else { return };
         self.note_wakeup(client_key, end);
@@ -588,7 +588,7 @@ impl Engine {
         });
     }
 
-    /// Runs a command that a fault or CLIENT PAUSE has held, for the first time.
+    /// Runs a command that a fault or CLIENT PAUSE has delayed, for the first time.
     fn run_held(&mut self, key: ClientKey, args: Args<'_>, end: WaitEnd<'_>) {
         let after_delay = matches!(end, WaitEnd::DelayOver);
         let paused = self.is_paused();
@@ -599,7 +599,7 @@ impl Engine {
             client.pending_fault.get_or_insert_default().hold = None;
             self.state.keeps_expired = paused;
         }
-        // What faults have looked at before is not looked at once more; but while a script is busy every command is asked.
+        // Faults that have been checked are not checked again; but while a script is busy every command is checked.
         if client.pending_fault.is_none() || self.state.busy.is_some() {
             return self.begin(key, args, false);
         }
@@ -608,8 +608,8 @@ impl Engine {
         }
     }
 
-    /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it finds nothing
-    /// still, it waits on, with the deadline that it had.
+    /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it still finds
+    /// nothing, it continues to wait, with the same deadline.
     fn run_again(&mut self, client_key: ClientKey, blocked: Blocked, (key, arrival): (&[u8], u64)) {
         let Blocked { request, deadline, reason, keys, wanted, .. } = blocked;
         let version = self.state.config.compat;
@@ -620,7 +620,7 @@ impl Engine {
         let args = narrowed.as_ref().unwrap_or(&request).args();
         // Before Redis 7.2 a pause does not keep a waiter from being served.
         if !is_old && self.must_pause(client_key, command, args) {
-            // Faults have looked at it when it came.
+            // Faults were checked when the command arrived.
             if let Some(client) = self.state.clients.get_mut(client_key) {
                 client.pending_fault.get_or_insert_default();
             }
@@ -629,14 +629,14 @@ impl Engine {
         let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
         self.run_request(client_key, Origin::Again, command, args);
         if is_old {
-            // Nor does it count keys that are found for waiters.
+            // Nor are keys counted that are found for waiters.
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;
         }
         let State { clients, waiters, .. } = &mut *self.state;
         let Some(client) = present(clients.get_mut(client_key)) else { return };
         let Some(blocked) = &mut client.blocked else { return };
         if narrowed.is_some() {
-            // It waits on for all that it has asked for.
+            // It continues to wait for all keys that it named.
             if let Some(blocked) = client.blocked.take() {
                 waiters.remove(client_key, &blocked);
             }
@@ -645,7 +645,7 @@ impl Engine {
         } else {
             waiters.set_deadline(client_key, blocked, deadline);
         }
-        // Those who were passed over have kept their positions.
+        // Clients that were passed over keep their positions.
         let State { clients, waiters, .. } = &mut *self.state;
         if let Some(blocked) = clients.get_mut(client_key).and_then(|client| client.blocked.as_mut())
             && blocked.wanted.is_some()
@@ -654,7 +654,7 @@ impl Engine {
         }
     }
 
-    /// Answers the command of a client that waits no longer without having got anything.
+    /// Answers the command of a client whose wait has ended without a result.
     fn give_up(&mut self, key: ClientKey, blocked: &Blocked, answer: Answer) {
         let command = TABLE.find(blocked.request.args(), self.state.config.compat);
         let Some(command) = present(command) else { return };
@@ -682,7 +682,7 @@ impl Engine {
         });
     }
 
-    /// CLIENT UNBLOCK, which has another client give up.
+    /// CLIENT UNBLOCK, which makes another client give up.
     fn unblock(&mut self, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let (id, answer) = client::unblock(args)?;
         let clients = &self.state.clients;
@@ -705,7 +705,7 @@ impl Engine {
     }
 
     /// Lets `write` append to the client's output buffer, and does what follows every reply, see
-    /// [`put_reply`](crate::clients::Clients::put_reply); then it is lost if a fault says so.
+    /// [`put_reply`](crate::clients::Clients::put_reply); then the reply is lost if a fault says so.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     pub(super) fn reply(
@@ -731,7 +731,7 @@ impl Engine {
         }
     }
 
-    /// Cuts off the reply of a client if a fault says so, once it is there.
+    /// Cuts off the reply of a client if a fault says so, once the reply is complete.
     #[cold]
     #[inline(never)]
     fn lose_reply(&mut self, key: ClientKey, start: usize) {

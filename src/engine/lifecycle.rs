@@ -1,8 +1,8 @@
-//! What is done to connections and to the whole broker from outside of any connection: clients are cut off, the broker
-//! stops and comes back, it refuses connections, it does not read or write.
+//! Actions on connections and on the whole broker from outside of any connection: clients are cut off, the broker
+//! stops and restarts, it refuses connections, it does not read or write.
 //!
-//! Here it is state; the shell follows it. A client that is cut off here is gone at once from all lists of clients
-//! and for all waits, and the journal records it, though its connection is closed a moment later.
+//! Here this is state, which the shell follows. A client that is cut off here is removed at once from all lists of
+//! clients and for all waits, and the journal records it, though its connection is closed a moment later.
 
 use super::Engine;
 use crate::clients::ClientKey;
@@ -10,17 +10,17 @@ use crate::clients::{Client, Filter};
 use crate::data::Time;
 use crate::state::State;
 
-/// What is withheld from a client.
+/// The direction of a connection that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// What it sends is not read.
     Reading,
-    /// What it is sent is not written.
+    /// Its output is not written.
     Writing,
 }
 
 impl Direction {
-    /// How many want that of a client.
+    /// How many callers hold this direction of a client.
     fn stops(self, client: &mut Client) -> &mut u32 {
         match self {
             Self::Reading => &mut client.reading_stops,
@@ -30,7 +30,7 @@ impl Direction {
 }
 
 impl Engine {
-    /// Cuts off the clients that are meant. They are returned: their connections are still to be closed.
+    /// Cuts off the clients that match. They are returned: their connections are still to be closed.
     pub fn kill_clients(&mut self, filter: &Filter, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
         let killed = self.state.clients_of(filter);
@@ -41,7 +41,7 @@ impl Engine {
         killed
     }
 
-    /// A client is gone from now on.
+    /// Removes a client from all lists and waits.
     fn cut(&mut self, key: ClientKey) {
         self.state.kill(key);
         let State { journal, clients, now, .. } = &mut *self.state;
@@ -50,8 +50,8 @@ impl Engine {
         clients.forget(key);
     }
 
-    /// Stops the broker: all clients are cut off, and no connections are accepted until [`Engine::restart`]. Those who were
-    /// cut off are returned. What is stopped already stays so.
+    /// Stops the broker: all clients are cut off, and no connections are accepted until [`Engine::restart`]. The
+    /// clients that were cut off are returned. A broker that is stopped already stays so.
     pub fn stop(&mut self, now: Time) -> Vec<ClientKey> {
         self.stop_but(None, now)
     }
@@ -70,7 +70,7 @@ impl Engine {
         let exempt = exempt.and_then(|exempt| self.client(exempt)).map(|exempt| Filter::id(exempt.id));
         let meant = exempt.into_iter().fold(Filter::all(), Filter::except);
         let mut cut = self.kill_clients(&meant, now);
-        // Those that were being cut off already are gone as well.
+        // Clients that were being cut off already are removed as well.
         for client in others {
             if self.client(client).is_some_and(Client::is_listed) {
                 self.cut(client);
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// Restarts the broker, after a stop if it was running; with its data if `keeps_data`.
-    /// Those who were cut off are returned.
+    /// The clients that were cut off are returned.
     pub fn restart(&mut self, keeps_data: bool, now: Time) -> Vec<ClientKey> {
         self.restart_but(None, keeps_data, now)
     }
@@ -102,7 +102,7 @@ impl Engine {
         cut
     }
 
-    /// Stops reading from the clients that are meant, or writing to them, until each is [released](Engine::release).
+    /// Stops reading from the clients that match, or writing to them, until each is [released](Engine::release).
     pub fn hold(&mut self, filter: &Filter, direction: Direction, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
         let mut held = Vec::new();
@@ -116,7 +116,7 @@ impl Engine {
         held
     }
 
-    /// True if a client is not to be written to. One that is being cut off gets nothing anyway.
+    /// True if a client is not to be written to. One that is being cut off gets nothing in any case.
     #[must_use]
     pub fn is_writing_stopped(&self, key: ClientKey) -> bool {
         self.client(key).is_some_and(|client| client.writing_stops > 0)
@@ -128,7 +128,7 @@ impl Engine {
         self.client(key).is_some_and(|client| client.reading_stops > 0)
     }
 
-    /// Resumes reading from these clients, or writing to them, unless they are gone or something else stops it.
+    /// Resumes reading from these clients, or writing to them, unless they have disconnected or another hold stops it.
     pub fn release(&mut self, held: &[ClientKey], direction: Direction, now: Time) {
         self.take_time(now);
         for key in held {
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(engine.kill_clients(&Filter::id(1), START), []);
         assert_eq!(engine.state().clients.len(), 1);
         assert_eq!(engine.take_output(one, &mut Vec::new()).close, Close::Now);
-        // The next client is not taken for it when its connection is closed.
+        // A later client is not mistaken for this one when its connection is closed.
         let three = engine.connect(Address::default(), START)?;
         engine.disconnect(one, START);
         assert_eq!(engine.state().clients.len(), 2);

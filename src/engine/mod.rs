@@ -1,8 +1,7 @@
 //! The sans-IO core: requests in, bytes out.
 //!
-//! An [`Engine`] is handed a client, a request and the time, and appends bytes to the outboxes of the clients
-//! concerned. It knows no socket, no thread and no clock, so the same calls in the same order give the same
-//! bytes, always.
+//! An [`Engine`] gets a client, a request and the time, and appends bytes to the outboxes of the clients concerned. It
+//! knows no socket, no thread and no clock, so the same calls in the same order always give the same bytes.
 
 mod admission;
 mod clock;
@@ -38,11 +37,11 @@ use crate::spec::Command;
 use crate::spec::Error;
 use crate::state::State;
 
-/// How many bytes of a client that has not logged in may wait to be run: `readQueryFromClient` of redis-server has the
+/// How many bytes of a client that has not logged in may wait to run: `readQueryFromClient` of redis-server has the
 /// same limit since 7.2.
 const QUERY_BUFFER_BEFORE_LOGIN: usize = 1024 * 1024;
 
-/// How many bytes redis-server reads at a time, its `PROTO_IOBUF_LEN`; it looks at `client-query-buffer-limit` after each.
+/// How many bytes redis-server reads at a time (`PROTO_IOBUF_LEN`); after each it checks `client-query-buffer-limit`.
 const READ_AT_ONCE: usize = 16 * 1024;
 
 /// The length from which redis-server reads an argument into a buffer of its own, its `PROTO_MBULK_BIG_ARG`.
@@ -57,25 +56,25 @@ pub enum Flow {
     Blocked,
     /// Nothing more: its connection is closed as [`Output::close`] says.
     Closed,
-    /// Let it be written to, and hand over what is left again; see [`Engine::feed_bounded`].
+    /// Write its output, and feed again what is left; see [`Engine::feed_bounded`].
     Again,
 }
 
-/// What there is to do for a client, see [`Engine::take_output`].
+/// What is to be done for a client, see [`Engine::take_output`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Whether the connection stays.
     pub close: Close,
-    /// It no longer waits: requests that have arrived are to be handed over.
+    /// It no longer waits: requests that have arrived are to be fed.
     pub resumed: bool,
     /// It is not to be read from.
     pub reading_stopped: bool,
-    /// What was taken counts as waiting until [`Engine::set_in_flight`] says that it was written. Otherwise only what
+    /// What was taken counts as pending until [`Engine::set_in_flight`] reports it as written. Otherwise only what
     /// could not be written is to be reported.
     pub counted: bool,
 }
 
-/// A broker without a network. Wherever it takes the time that is the caller's, from which its own clock may differ, see
+/// A broker without a network. All times that it is given are the caller's, from which its own clock may differ, see
 /// [`Engine::stop_clock`] and [`Engine::move_clock`].
 ///
 /// ```
@@ -95,22 +94,22 @@ pub struct Output {
 /// ```
 #[derive(Debug)]
 pub struct Engine {
-    /// Apart: a script moves the engine to where its functions find it.
+    /// Boxed: a script moves the engine into the slot where its functions find it.
     state: Box<State>,
     clock: clock::Clock,
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
     scripts: Box<scripting::Scripts>,
-    /// The commands that have run since [`Engine::account`], by their index in the table, each with how often it
-    /// ran in a row.
+    /// The commands that have run since [`Engine::account`], by their index in the table, each with how often it ran in
+    /// a row.
     ran: Vec<(usize, u64)>,
 }
 
-/// How many requests run in a turn before it is asked whether the turn is over.
+/// How many requests run in a turn between two checks whether the turn is over.
 const UNASKED: u32 = 8;
 
 impl Engine {
-    /// A broker with nothing in it, whose random choices follow from `seed`.
+    /// A broker without data, whose random choices follow from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Time) -> Self {
         Self {
@@ -123,13 +122,13 @@ impl Engine {
         }
     }
 
-    /// All state, to look at.
+    /// The whole state, to read.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// All state, to change from outside of any command.
+    /// The whole state, to change from outside of any command.
     pub fn state_mut(&mut self) -> &mut State {
         &mut self.state
     }
@@ -138,7 +137,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// There are `maxclients` already; the error is what redis-server says before it closes the connection.
+    /// There are `maxclients` already; the error is that of redis-server before it closes the connection.
     pub fn connect(&mut self, address: Address, now: Time) -> Result<ClientKey, Error> {
         if self.state.clients.len() >= self.state.config.maxclients {
             return Err(self.refuse(now));
@@ -154,8 +153,8 @@ impl Engine {
         Ok(key)
     }
 
-    /// Counts a connection that is not served: there are `maxclients` already, or the system has no file left for it. The
-    /// error is what redis-server says before it closes it.
+    /// Counts a connection that is not served: there are `maxclients` already, or the process has no file descriptor
+    /// left for it. The error is that of redis-server before it closes the connection.
     pub fn refuse(&mut self, now: Time) -> Error {
         self.take_time(now);
         self.state.stats.connections += 1;
@@ -163,7 +162,7 @@ impl Engine {
         Error::new("ERR max number of clients reached")
     }
 
-    /// A task of the embedding program begins to read all commands.
+    /// A task of the embedding program begins to observe all commands.
     pub fn connect_observer(&mut self, now: Time) -> ClientKey {
         self.take_time(now);
         let client = self.state.clients.connect(Address::default(), true, true, self.state.now);
@@ -171,7 +170,7 @@ impl Engine {
         client
     }
 
-    /// A client has gone.
+    /// A client has disconnected.
     pub fn disconnect(&mut self, key: ClientKey, now: Time) {
         self.take_time(now);
         let State { journal, clients, now, .. } = &mut *self.state;
@@ -187,8 +186,8 @@ impl Engine {
         self.notify_condition_waiters();
     }
 
-    /// Runs a request of the embedding program and appends the reply (RESP3) to `out`. It is nobody's
-    /// connection: it may not wait, and it leaves no client behind.
+    /// Runs a request of the embedding program and appends the reply (RESP3) to `out`. It has no connection: it may not
+    /// wait, and no client is left behind.
     pub fn command(&mut self, request: &OwnedRequest, now: Time, out: &mut Vec<u8>) {
         self.take_time(now);
         let key = self.state.clients.connect(Address::default(), true, true, self.state.now);
@@ -200,18 +199,17 @@ impl Engine {
         self.disconnect(key, now);
     }
 
-    /// Runs all complete requests at the beginning of `bytes` and returns how many bytes they took. What is
-    /// left is to be handed over again, at the beginning and with more behind it; after [`Flow::Blocked`] once
-    /// the client is resumed.
+    /// Runs all complete requests at the beginning of `bytes` and returns how many bytes they took. The rest is to be
+    /// fed again, with more after it; after [`Flow::Blocked`] once the client is resumed.
     pub fn feed(&mut self, key: ClientKey, parser: &mut Parser, bytes: &[u8], now: Time) -> (usize, Flow) {
         self.feed_bounded(key, parser, bytes, usize::MAX, now, || false)
     }
 
-    /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's outbox,
-    /// or when `is_over` says that others are to have their turn: short requests may have long answers, and take long.
-    /// `is_over` is asked when the first request has run and more have arrived, and then less and less often, as reading a
-    /// clock takes as long as a short request. While it is not, at most [`UNASKED`] requests run. While the clock stands
-    /// still no turn takes long: the same requests give the same bytes, also where the machine is busy.
+    /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's
+    /// outbox, or when `is_over` says that others are to have their turn: short requests may have long replies, and
+    /// take long. `is_over` is called when the first request has run and more have arrived, and then less and less
+    /// often, as reading a clock takes as long as a short request. Between two calls at most [`UNASKED`] requests run.
+    /// While the clock stands still no turn takes long: the same requests give the same bytes, even on a busy machine.
     pub fn feed_bounded(
         &mut self,
         key: ClientKey,
@@ -270,7 +268,7 @@ impl Engine {
                     unasked += 1;
                     stats.net_input += length as u64;
                     client.net_input += length as u64;
-                    // While it runs, a request counts as waiting, however it has arrived.
+                    // A request counts as waiting while it runs, however it has arrived.
                     client.query_buffer = length;
                     let args = parser.args(rest);
                     if length > LONG_ARGUMENT && self.check_long_arguments(key, args) {
@@ -291,7 +289,7 @@ impl Engine {
         }
     }
 
-    /// What asks for nothing is not answered. Before Redis 8 it is the request whose answer CLIENT REPLY SKIP keeps back.
+    /// An empty request is not answered. Before Redis 8 it counts as the one whose reply CLIENT REPLY SKIP suppresses.
     #[cold]
     fn pass_empty_request(&mut self, key: ClientKey) {
         if self.state.config.compat < Version::Redis8_0
@@ -301,8 +299,8 @@ impl Engine {
         }
     }
 
-    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes which cannot be run yet; true if so.
-    /// From Redis 7.2 on the queue of a transaction counts, when more comes, and before login the limit is at most
+    /// Cuts a client off that has sent more than `client-query-buffer-limit` bytes that cannot run yet; true if so.
+    /// From Redis 7.2 on the queue of a transaction counts, when more arrives, and before login the limit is at most
     /// [`QUERY_BUFFER_BEFORE_LOGIN`].
     pub fn check_query_limit(&mut self, key: ClientKey, bytes: usize) -> bool {
         self.set_waiting_input(key, bytes);
@@ -326,8 +324,8 @@ impl Engine {
         exceeded
     }
 
-    /// As [`Engine::check_query_limit`], for a request that is complete: redis-server has looked at the limit when the last
-    /// byte of a long argument came, which stands alone in its buffer by then, with its line end.
+    /// As [`Engine::check_query_limit`], for a complete request: redis-server has checked the limit when the last byte
+    /// of a long argument arrived, which by then is alone in its buffer, with its line end.
     #[cold]
     fn check_long_arguments(&mut self, key: ClientKey, args: Args<'_>) -> bool {
         let longest = args.iter().map(<[u8]>::len).max().unwrap_or_default();
@@ -337,7 +335,7 @@ impl Engine {
         exceeded
     }
 
-    /// Notes how many bytes of a client cannot be run yet.
+    /// Notes how many bytes of a client cannot run yet.
     fn set_waiting_input(&mut self, key: ClientKey, bytes: usize) {
         if let Some(client) = self.state.clients.get_mut(key) {
             client.query_buffer = bytes;
@@ -350,8 +348,8 @@ impl Engine {
         self.state.stats.error(&text);
         let Some(client) = present(self.state.clients.get_mut(key)) else { return };
         if client.is_muted() {
-            // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits
-            // for the client to go.
+            // redis-server closes the connection after what it writes; if that is nothing it reads no more and waits
+            // for the client to disconnect.
             if client.outbox.is_empty() && client.in_flight == 0 {
                 client.ignored = true;
             } else {
@@ -366,13 +364,13 @@ impl Engine {
         self.state.clients.close(key, Close::AfterReply);
     }
 
-    /// Runs one request of a client, serves who waited for what it brought, and marks who has got something.
+    /// Runs one request of a client, serves the clients that waited for its effects, and marks those with new output.
     pub fn execute(&mut self, key: ClientKey, args: Args<'_>, now: Time) {
         self.receive(key, args, now);
     }
 
-    /// Appends the outbox of a client to `into`, and returns what else there is to do. A
-    /// buffer that is empty is exchanged, not copied.
+    /// Appends the outbox of a client to `into`, and returns what else is to be done. If `into` is empty, the buffers
+    /// are swapped, not copied.
     pub fn take_output(&mut self, key: ClientKey, into: &mut Vec<u8>) -> Output {
         let (output, segments) = self.take_output_in_segments(key, into);
         if let Some(mut segments) = segments {
@@ -383,7 +381,7 @@ impl Engine {
         output
     }
 
-    /// As [`Engine::take_output`], but if there is anything in segments, all is, and `into` stays as it is.
+    /// As [`Engine::take_output`], but if any output is in segments, all is returned so, and `into` stays as it is.
     #[inline]
     pub fn take_output_in_segments(
         &mut self,
@@ -396,7 +394,7 @@ impl Engine {
         };
         let reading_stopped = client.reading_stops > 0;
         if client.writing_stops > 0 && client.close != Close::Now {
-            // Even what ends behind an answer stays until that can be written.
+            // Even a client that closes after a reply stays until that reply can be written.
             let resumed = std::mem::take(&mut client.resumed);
             return (Output { resumed, reading_stopped, ..Output::default() }, None);
         }
@@ -404,14 +402,14 @@ impl Engine {
         let segments = client.segments.take();
         let in_segments = segments.as_ref().map_or(0, |segments| segments.bytes());
         let length = in_segments + taken.len();
-        // While the clock stands still it may be moved before much is written, whether it can be or not: who is over its
-        // soft limit stays so.
+        // While the clock stands still it may be moved before much is written, whether it can be or not: a client over
+        // its soft limit stays over it.
         let counted = self.clock.is_stopped() && length > FIXED_OUTPUT;
         if client.in_flight > 0 {
-            // All of that has been written since.
+            // All earlier output has been written since then.
             client.last_interaction = self.state.now;
         }
-        // Of what is taken from a client that is cut off nothing is written.
+        // Nothing of what is taken from a client that is cut off is written.
         client.in_flight = if counted || client.close == Close::Now { length } else { 0 };
         if length > 0 {
             client.last_interaction = self.state.now;
@@ -437,11 +435,11 @@ impl Engine {
         (output, None)
     }
 
-    /// Takes the outbox of a client whose connection is full, if there is at least so much in it, to be written behind
+    /// Takes the outbox of a client whose connection is full, if it has at least `least` bytes, to be written after
     /// what was taken before.
     pub fn take_part(&mut self, key: ClientKey, least: usize) -> Option<Segments> {
         let client = self.state.clients.get_mut(key)?;
-        // What a part keeps is not much more than what it holds.
+        // A part wastes little of its capacity.
         if client.close == Close::Now || client.outbox.len() < least.max(client.outbox.capacity() / 2) {
             return None;
         }
@@ -454,13 +452,13 @@ impl Engine {
         Some(segments)
     }
 
-    /// What there is to do for a client whose outbox cannot be taken yet, because its connection is full.
+    /// The state of a client whose outbox cannot be taken yet, because its connection is full.
     #[must_use]
     pub fn closing(&self, key: ClientKey) -> Close {
         self.state.clients.get(key).map_or(Close::Now, |client| client.close)
     }
 
-    /// True if the client may continue with its requests since this was asked last, or its output was taken.
+    /// True if the client may continue with its requests, since the last call or since its output was taken.
     pub fn take_resumed(&mut self, key: ClientKey) -> bool {
         self.state.clients.get_mut(key).is_some_and(|client| std::mem::take(&mut client.resumed))
     }
@@ -476,20 +474,20 @@ impl Engine {
         }
     }
 
-    /// True if there is something to do for a client. There is not as long as DEBUG SLEEP lasts.
+    /// True if something is to be done for a client; never while DEBUG SLEEP lasts.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
         self.state.asleep_until.is_none() && self.state.clients.has_dirty()
     }
 
-    /// Appends the clients for which there is something to do since the last call.
+    /// Appends the clients for which something is to be done since the last call.
     pub fn take_dirty(&mut self, into: &mut Vec<ClientKey>) {
         self.take_some_dirty(into, &mut VecDeque::new(), usize::MAX);
     }
 
-    /// As [`Engine::take_dirty`], but not more than `max` of those without a reply of their own to write. Those that
-    /// continue after a wait are appended to `continuing` as well: as in redis-server, what they have sent meanwhile is run
-    /// before anything is written, in the order in which their waits have ended.
+    /// As [`Engine::take_dirty`], but at most `max` of the clients without a reply of their own to write. Those that
+    /// continue after a wait are appended to `continuing` as well: as in redis-server, what they have sent meanwhile
+    /// runs before anything is written, in the order in which their waits have ended.
     pub fn take_some_dirty(
         &mut self,
         into: &mut Vec<ClientKey>,
@@ -501,7 +499,7 @@ impl Engine {
         }
     }
 
-    /// As [`Engine::take_some_dirty`], but takes those only that are found. The others stay, in their order.
+    /// As [`Engine::take_some_dirty`], but takes only those that `find` finds. The others stay, in their order.
     pub fn take_dirty_found<T: Clone>(
         &mut self,
         into: &mut Vec<T>,
@@ -526,7 +524,7 @@ impl Engine {
         self.state.clients.get(key)
     }
 
-    /// A command has run.
+    /// Counts a command that has run.
     #[inline]
     fn count_run(&mut self, command: &Command) {
         match self.ran.last_mut() {
@@ -535,10 +533,10 @@ impl Engine {
         }
     }
 
-    /// Records how long the commands since the last call took, measured by the shell; in a batch of several each
-    /// is given an equal share.
+    /// Records how long the commands since the last call took, measured by the shell; several in a batch get equal
+    /// shares.
     ///
-    /// While the clock stands still no time passes, and what it took is not recorded.
+    /// While the clock stands still no time passes, and the duration is not recorded.
     pub fn account(&mut self, elapsed: Duration) {
         let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
@@ -593,7 +591,7 @@ mod tests {
         let (ran, flow) = engine.feed_bounded(client, &mut parser, &requests, usize::MAX, now, is_over);
         assert_eq!((ran / request.len(), flow), (1 + 2 + 4 + 7 * UNASKED as usize, Flow::Again));
 
-        // Nothing is behind the last request that could wait for its turn.
+        // No request follows the last one that could wait for its turn.
         let mut asked = 0;
         engine.feed_bounded(client, &mut parser, request, usize::MAX, now, || {
             asked += 1;

@@ -1,4 +1,4 @@
-//! MONITOR: who asked to see all commands sees them.
+//! MONITOR: clients that asked to see all commands see them.
 
 use super::Engine;
 use super::admission::is_control;
@@ -13,12 +13,12 @@ use crate::testing::Recorder;
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";
 
-/// How many bytes of commands may wait for a reader of the embedding program.
+/// How many bytes of commands may wait for an observer of the embedding program.
 const OBSERVER_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
-    /// Shows a command to all monitors, in redis-server's format; passwords never. Commands about the server
-    /// itself and those that were refused are shown to the embedding program only.
+    /// Shows a command to all monitors, in redis-server's format, never with passwords. Commands about the server
+    /// itself and those that were refused are shown only to the embedding program.
     pub(super) fn feed_monitors(
         &mut self,
         key: ClientKey,
@@ -34,14 +34,14 @@ impl Engine {
                 matches!(command.run, Run::Script(Script::Eval { .. } | Script::Call { .. }))
             })
         {
-            // It was shown before what it has run.
+            // It was shown before the commands that it has run.
             return;
         }
         let public = ran && command.is_some_and(is_public);
         self.show(key, command, args, public, None);
     }
 
-    /// Shows a command that runs a script, before it does.
+    /// Shows a command that runs a script, before the script runs.
     pub(super) fn show_script(&mut self, key: ClientKey, command: &Command, args: Args<'_>) {
         if !self.state.clients.monitors.is_empty() {
             self.show(key, Some(command), args, true, None);
@@ -53,8 +53,8 @@ impl Engine {
         self.show(key, Some(command), args, is_public(command), Some("lua"));
     }
 
-    /// Shows a command to the embedding program, and to clients if it is `public`; as coming from `source`, or from where
-    /// the client is.
+    /// Shows a command to the embedding program, and to clients if it is `public`; with `source` or the client's
+    /// address as its origin.
     fn show(
         &mut self,
         key: ClientKey,
@@ -115,7 +115,7 @@ impl Engine {
     }
 }
 
-/// Records a command in the journal, without passwords; none of a test client.
+/// Records a command in the journal, without passwords; not one of a test client.
 #[inline(never)]
 pub(super) fn record_command(
     journal: &mut Recorder,
@@ -139,8 +139,8 @@ fn is_public(command: &Command) -> bool {
     !command.flags.intersects(Flags::SKIP_MONITOR.or(Flags::ADMIN))
 }
 
-/// True for an argument that is a user's name or password. What is not understood as one is shown, as by
-/// redis-server, which replaces them while it reads them.
+/// True for an argument that is a user's name or password. One that is not parsed as such is shown, as by redis-server,
+/// which redacts them while it parses them.
 fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
     command.and_then(|command| command.is_secret).is_some_and(|is_secret| is_secret(args, index))
 }

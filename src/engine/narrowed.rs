@@ -1,12 +1,12 @@
-//! How Redis served a waiter before 7.2.
+//! How Redis before 7.2 serves a waiter.
 
 use crate::clients::waiters::Reason;
 use crate::data::value::Type;
 use crate::resp::{Args, OwnedRequest};
 use crate::spec::Command;
 
-/// The request as if it had named this key only; none if it has. So Redis serves a waiter before 7.2: with what has become
-/// ready, and not with the first of its keys that holds something.
+/// The request as if it had named only this key; none if it did. This is how Redis before 7.2 serves a waiter: with the
+/// key that has become ready, and not with the first of its keys that has a value.
 pub(super) fn narrowed(
     command: &Command,
     args: Args<'_>,
@@ -18,13 +18,13 @@ pub(super) fn narrowed(
         return None;
     }
     match reason {
-        // In the place of each of its keys.
+        // Each of its keys is replaced.
         Reason::Key(Type::List | Type::SortedSet) if waits_for > 1 => {
             let is_key = |index: usize| keys.iter().any(|(key, _)| *key == index);
             let only = |(index, argument)| if is_key(index) { key } else { argument };
             Some(OwnedRequest::new(args.iter().enumerate().map(only)))
         }
-        // With the first of its ids.
+        // With the first id of this key.
         Reason::Key(Type::Stream) | Reason::Group => {
             let (first, _) = *keys.first()?;
             let index = keys.iter().map(|(index, _)| *index).find(|index| &args[*index] == key)?;

@@ -1,4 +1,4 @@
-//! What is there of scripts when the feature `scripting` is off: the commands, which say so.
+//! Scripts when the feature `scripting` is off: their commands, which return an error.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::spec::Error;
 use crate::spec::{Command, Flags, Script};
 
 impl Engine {
-    /// Who would serve others while a script runs long.
+    /// Sets the shell that would serve others while a script runs long.
     pub fn set_shell(&mut self, _: Arc<dyn Shell>) {}
 
-    /// No script takes anything.
+    /// There are no scripts to bound.
     pub fn bound_scripts(&mut self, _: u64, _: usize) {}
 
     /// No script is ever busy.
@@ -22,7 +22,7 @@ impl Engine {
         debug_assert!(false, "there are no scripts");
     }
 
-    /// No script says anything else than its command.
+    /// No script declares other flags than its command.
     #[allow(clippy::unused_self)] // As with scripts.
     pub(super) fn script_flags(&self, _: Script, command: &Command, _: Args<'_>) -> Flags {
         command.flags

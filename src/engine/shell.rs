@@ -10,7 +10,7 @@ use super::Engine;
 
 /// The shell of an engine, for scripts that run long.
 pub trait Shell: fmt::Debug + Send + Sync {
-    /// The first script is about to run. As long as one is busy the engine is found here.
+    /// The first script is about to run. While a script is busy the engine is found in `lent`.
     fn lend(&self, lent: Arc<dyn Lent>);
 
     /// How long the shell has been running, by a clock that a test cannot stop or move.
@@ -19,15 +19,15 @@ pub trait Shell: fmt::Debug + Send + Sync {
     /// How long the calling thread may run a script that is busy after `threshold`; none if another client can end it.
     fn longest(&self, threshold: Duration) -> Option<Duration>;
 
-    /// Whether scripts are to end, because the broker does.
+    /// Whether scripts are to end, because the broker ends or closes a client.
     fn is_ending(&self) -> bool;
 
     /// Serves other clients. It is called repeatedly while a script is busy, by the thread that runs it.
     fn serve_others(&self);
 }
 
-/// Where the engine is while a script keeps it busy.
+/// Gives access to the engine while a script keeps it busy.
 pub trait Lent: Send + Sync {
-    /// The engine, if a script keeps it busy now. The script waits with its next call as long as the guard lives.
+    /// The engine, if a script keeps it busy now. The next call of the script waits as long as the guard lives.
     fn lock(&self) -> Option<MappedMutexGuard<'_, Engine>>;
 }

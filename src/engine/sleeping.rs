@@ -1,14 +1,14 @@
-//! DEBUG SLEEP: as long as it lasts no client is served.
+//! DEBUG SLEEP: while it lasts no client is served.
 //!
-//! A redis-server that sleeps does nothing at all. Here the lock of the engine stays free: requests are left where
-//! they are, what is in the outboxes stays there, no key expires by itself and no wait times out. The embedding
-//! program can still use the broker; clients see no difference.
+//! A redis-server that sleeps does nothing at all. Here the lock of the engine stays free: requests stay unread,
+//! outboxes stay unwritten, no key expires by itself and no wait times out. The embedding program can still use
+//! the broker; clients see no difference.
 
 use super::Engine;
 use crate::clients::ClientKey;
 
 impl Engine {
-    /// True if the broker sleeps now; it wakes when its time has come.
+    /// True if the broker sleeps now; it wakes when its sleep has ended.
     #[inline]
     pub(super) fn sleeps(&mut self) -> bool {
         let Some(until) = self.state.asleep_until else { return false };
@@ -20,7 +20,7 @@ impl Engine {
         sleeps
     }
 
-    /// Clients that have sent something meanwhile are served.
+    /// Clients that have sent something during the sleep are served.
     #[cold]
     pub(super) fn wake(&mut self) {
         self.state.asleep_until = None;
@@ -60,7 +60,7 @@ mod tests {
             let mut reply = Vec::new();
             engine.take_output(waiter, &mut reply);
             assert_eq!(reply, b"", "the broker sleeps");
-            // Another client is the first to notice that it is over.
+            // Another client is the first to notice that the sleep has ended.
             engine.feed(sleeper, &mut Parser::new(), b"PING\r\n", Time::from_millis(1000));
             engine.take_output(waiter, &mut reply);
             assert_eq!(reply, served, "a key that lives for {lives} ms");

@@ -1,4 +1,4 @@
-//! What happens by itself when its time has come: keys expire, waits end, pauses end, clients are cut off.
+//! What happens at a deadline: keys expire, waits end, pauses end, clients are cut off.
 
 use super::Engine;
 use super::life::WaitEnd;
@@ -6,14 +6,14 @@ use crate::clients::waiters::Answer;
 use crate::data::Deadline;
 use crate::data::Time;
 
-/// What time does.
+/// The effects of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Timer {
     /// DEBUG SLEEP ends. Until then nothing else happens by the broker's clock.
     Wake,
     /// Keys expire.
     Expiry,
-    /// A client has waited for as long as it may, or a fault has delayed its command for long enough.
+    /// A client's wait has timed out, or the delay of its command by a fault has ended.
     Wait,
     /// A message that a fault delays arrives.
     Message,
@@ -21,9 +21,9 @@ enum Timer {
     Pause,
     /// A client may have been idle, or over the soft limit of its output buffer, for too long.
     Clients,
-    /// A test client has waited for a state for as long as it may.
+    /// A test client's wait for a state has timed out.
     Condition,
-    /// What a test client has ordered for some time ends.
+    /// An order of a test client that has a time ends.
     Order,
 }
 
@@ -35,7 +35,7 @@ impl Timer {
     /// Those that follow the clock of the shell, as the broker's may stand still.
     const SHELL: [Self; 2] = [Self::Condition, Self::Order];
 
-    /// When it fires next, by the clock that it follows; never, if none.
+    /// When it fires next, by the clock that it follows; none if never.
     fn at(self, engine: &Engine) -> Option<Time> {
         let state = &engine.state;
         let deadline = match self {
@@ -43,7 +43,7 @@ impl Timer {
             Self::Condition => return state.waiters.next_wait_deadline(),
             Self::Order => return engine.next_end_of_orders(),
             _ if state.asleep_until.is_some() => None,
-            // None expires while CLIENT PAUSE lasts.
+            // No key expires while CLIENT PAUSE lasts.
             Self::Expiry if engine.is_paused() => None,
             Self::Expiry => state.next_expiry().map(Deadline::at_millis),
             Self::Wait => state.waiters.next_deadline(),
@@ -61,8 +61,8 @@ impl Timer {
 }
 
 impl Engine {
-    /// When [`Engine::tick`] has something to do next, in the caller's time. While the clock stands still time brings
-    /// nothing but the end of what test clients wait for.
+    /// When [`Engine::tick`] has something to do next, in the caller's time. While the clock stands still this is only
+    /// the end of the waits and orders of test clients.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         if self.state.busy.is_some() {
@@ -72,19 +72,19 @@ impl Engine {
         due.into_iter().chain(Timer::next(Timer::SHELL, self)).min()
     }
 
-    /// When something happens next, by the broker's clock.
+    /// The next deadline, by the broker's clock.
     pub(super) fn next_due(&self) -> Option<Time> {
         Timer::next(Timer::BROKER, self)
     }
 
-    /// Does all that time does until `now`, in the order of the deadlines: keys expire, waits time out,
-    /// a pause ends, idle and slow clients are cut off.
+    /// Does all that is due until `now`, in the order of the deadlines: keys expire, waits time out, a pause ends, idle
+    /// and slow clients are cut off.
     pub fn tick(&mut self, now: Time) {
         while self.tick_for_a_while(now) {}
     }
 
-    /// As [`Engine::tick`], but if a great many keys expire only some of them are removed, so that others have their
-    /// turn soon; true if more is to be done at once. No command sees the keys that are left.
+    /// As [`Engine::tick`], but if very many keys expire only some of them are removed, so that others have their turn
+    /// soon; true if more is to be done at once. No command sees the keys that remain.
     pub fn tick_for_a_while(&mut self, now: Time) -> bool {
         /// At about a microsecond for each.
         const KEYS: usize = 500;
@@ -108,8 +108,8 @@ impl Engine {
         left == 0
     }
 
-    /// Fires the first timer of those that are due at `next`. Of keys that expire not more than `keys` are removed, which
-    /// is lessened.
+    /// Fires the first timer of those that are due at `next`. At most `keys` expired keys are removed, and `keys` is
+    /// reduced by their number.
     pub(super) fn fire_next_timer(&mut self, next: Time, keys: &mut usize) {
         self.set_now(next);
         let is_due = |timer: &Timer| {
@@ -141,14 +141,14 @@ impl Engine {
         }
     }
 
-    /// Ends a pause whose time has come, or that CLIENT UNPAUSE has cut short.
+    /// Ends a pause whose deadline has passed, or that CLIENT UNPAUSE has ended early.
     pub(super) fn end_pause_if_over(&mut self) {
         if self.state.waiters.pause.is_some() && !self.is_paused() && self.state.busy.is_none() {
             self.end_pause();
         }
     }
 
-    /// Runs the requests that CLIENT PAUSE has kept, once it is over.
+    /// Runs the requests that CLIENT PAUSE has delayed, once the pause has ended.
     pub fn end_pause(&mut self) {
         self.state.waiters.pause = None;
         self.state.keeps_expired = false;

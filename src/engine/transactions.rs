@@ -21,13 +21,13 @@ impl Engine {
     pub(super) fn exec(&mut self, key: ClientKey, out: &mut Vec<u8>) -> Result<(), Error> {
         let changed = self.watched_key_expired(key);
         let client = present(self.state.clients.get_mut(key)).ok_or(Error::NO_SUCH_CLIENT)?;
-        // What CLIENT REPLY says may change with each command of the transaction.
+        // CLIENT REPLY within the transaction may change whether replies are on.
         let (protocol, is_muted) = (client.protocol, client.is_muted());
         let changed = changed || client.watched_key_changed;
         let Some(transaction) = client.transaction.take() else {
             return Err(Error::new("ERR EXEC without MULTI"));
         };
-        // Inside of EXEC nothing is watched: what it changes itself does not fail it.
+        // Inside of EXEC nothing is watched: its own changes do not make it fail.
         self.state.unwatch(key);
         if transaction.failed {
             return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
@@ -51,8 +51,8 @@ impl Engine {
         Ok(())
     }
 
-    /// True if a key that is watched has passed its time since, noticed or not. One that had passed it already
-    /// when WATCH came does not count.
+    /// True if a watched key has expired since WATCH, noticed or not. One that had already expired at the time
+    /// of WATCH does not count.
     fn watched_key_expired(&mut self, client_key: ClientKey) -> bool {
         let Some(client) = self.state.clients.get(client_key) else { return false };
         let now = self.state.now.millis();

@@ -1,4 +1,4 @@
-//! The rules by which a request is admitted: what is allowed when, and what is said of a command that does not exist.
+//! The rules by which a request is admitted: what is allowed when, and the error for a command that does not exist.
 
 use crate::clients::Client;
 use crate::commands::control;
@@ -8,11 +8,11 @@ use crate::spec::{Command, Error, Flags};
 use crate::table::TABLE;
 use crate::testing::faults::{SimulatedState, Subject};
 
-/// How many bytes of an unknown command and of its arguments the error repeats, as redis-server.
+/// How many bytes of an unknown command and of its arguments the error repeats, as in redis-server.
 const UNKNOWN_SHOWN: usize = 128;
 
-/// What keeps a command from running whatever its arguments are, in the order of redis-server. `simulates` is asked
-/// whether the server is to act as if it were in a state.
+/// The error of a command that may not run, whatever its arguments are, in the order of redis-server. `simulates` is
+/// asked whether the server is to behave as if it were in a state.
 #[inline(always)]
 #[allow(clippy::inline_always)] // See `receive` in `life.rs`.
 pub(super) fn check_allowed(
@@ -49,24 +49,24 @@ pub(super) fn check_allowed(
         }
     }
     if client.monitor && (command.may_write() || command.flags.contains(Flags::READONLY)) {
-        // redis-server takes a monitor for a kind of replica.
+        // redis-server treats a monitor as a kind of replica.
         return Err(Error::new("ERR Replica can't interact with the keyspace"));
     }
     Ok(())
 }
 
-/// True for the beginning of an HTTP request: a browser was tricked into talking to us, and nothing of what it
-/// sends may run.
+/// True for the beginning of an HTTP request: a browser was tricked into sending it, and nothing of what it sends may
+/// run.
 pub(super) fn is_from_browser(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// True for the command of a test client, where the broker may be controlled.
+/// True for the command of a test client, if the config allows it to control the broker.
 pub(super) fn is_control(config: &Config, args: Args<'_>) -> bool {
     config.control && args[0].eq_ignore_ascii_case(control::NAME.as_bytes())
 }
 
-/// What the scopes of faults are asked about.
+/// What the scopes of faults are tested against.
 pub(super) fn subject<'a>(client: &'a Client, command: &Command, args: Args<'a>) -> Subject<'a> {
     let keys = command.keys(args).unwrap_or_default();
     let keys = keys.iter().filter_map(|(index, _)| args.get(*index)).collect();
@@ -74,7 +74,7 @@ pub(super) fn subject<'a>(client: &'a Client, command: &Command, args: Args<'a>)
     Subject { command: command.index(), client, keys, channels }
 }
 
-/// True if redis-server refuses a command in this state. Its flags are given, and behind them those of what it would run.
+/// True if redis-server refuses a command in this state. `queued` are the flags of the commands it would run.
 pub(super) fn refuses(state: SimulatedState, own: Flags, queued: &[Flags]) -> bool {
     let any = |test: fn(Flags) -> bool| std::iter::once(own).chain(queued.iter().copied()).any(test);
     match state {

@@ -3,10 +3,10 @@
 use super::*;
 use crate::table::TABLE;
 
-// What Redis 8.0.6 has answered when every command was sent to it in that state, each with as many arguments as it
+// The answers of Redis 8.0.6 when every command was sent to it in that state, each with as many arguments as it
 // needs.
 
-/// What it answers while it loads a data set.
+/// The commands that it answers while it loads a data set.
 const LOADING_ANSWERS: &str = "\
     auth client|caching client|getname client|getredir client|help client|id client|info \
     client|list client|no-evict client|no-touch client|setinfo client|setname client|tracking \
@@ -19,15 +19,15 @@ const LOADING_ANSWERS: &str = "\
     slowlog|get slowlog|help slowlog|len slowlog|reset spublish ssubscribe subscribe \
     sunsubscribe time unsubscribe unwatch watch xgroup|help xinfo|help";
 
-/// What it answers while a script runs for too long. EXEC is refused with another code.
+/// The commands that it answers while a script runs for too long. EXEC is refused with another code.
 const BUSY_ANSWERS: &str = "\
     auth discard hello multi reset unwatch watch";
 
-/// What it answers to a client that has not given the password.
+/// The commands that it answers for a client that has not given the password.
 const NO_AUTH_ANSWERS: &str = "\
     auth hello reset";
 
-/// What a replica refuses.
+/// The commands that a replica refuses.
 const READ_ONLY_REFUSES: &str = "\
     append bitfield bitop blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin copy \
     decr decrby del expire expireat flushall flushdb geoadd georadius georadiusbymember \
@@ -41,7 +41,7 @@ const READ_ONLY_REFUSES: &str = "\
     zadd zdiffstore zincrby zinterstore zmpop zpopmax zpopmin zrangestore zrem zremrangebylex \
     zremrangebyrank zremrangebyscore zunionstore";
 
-/// What it refuses when its memory is full.
+/// The commands that it refuses when its memory is full.
 const OUT_OF_MEMORY_REFUSES: &str = "\
     append bitfield bitop blmove brpoplpush copy decr decrby geoadd georadius georadiusbymember \
     geosearchstore getset hincrby hincrbyfloat hmset hset hsetex hsetnx incr incrby incrbyfloat \
@@ -50,7 +50,7 @@ const OUT_OF_MEMORY_REFUSES: &str = "\
     xadd xgroup|create xgroup|createconsumer xsetid zadd zdiffstore zincrby zinterstore \
     zrangestore zunionstore";
 
-/// What was not sent to it, because it would have changed the server or ended the connection.
+/// The commands that were not sent to it, because they would have changed the server or ended the connection.
 const NOT_ASKED: &str = "\
     acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log \
     acl|save acl|setuser acl|users acl|whoami client|kill client|pause client|reply \
@@ -59,7 +59,7 @@ const NOT_ASKED: &str = "\
     function|restore function|stats monitor psync quit replconf replicaof restore-asking script|debug script|exists script|flush script|help \
     script|kill script|load shutdown slaveof sync wait waitaof";
 
-/// The commands that are refused in a state, or those that are answered, among those of which redis-server was asked.
+/// The commands that are refused in a state, or those that are answered, among those that were sent to redis-server.
 fn ours(state: SimulatedState, refused: bool) -> Vec<String> {
     let not_asked: Vec<&str> = NOT_ASKED.split(' ').collect();
     let asked = TABLE.all().iter().filter(|row| {
@@ -75,7 +75,7 @@ fn ours(state: SimulatedState, refused: bool) -> Vec<String> {
     names
 }
 
-/// Of what redis-server has answered so, what is built here.
+/// The names in one of these lists that minibroker implements.
 fn theirs(names: &str) -> Vec<String> {
     let is_built = |name: &&str| TABLE.lookup_full(name.as_bytes()).is_some();
     names.split(' ').filter(is_built).map(str::to_owned).collect()
