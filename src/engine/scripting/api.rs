@@ -37,7 +37,7 @@ pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -
         if args.len() != 1 {
             return Err(refusal("wrong number of arguments"));
         }
-        // What is no text counts as an empty one.
+        // A value that is not text counts as an empty one.
         Ok(super::cache::sha1(&args.text(1).unwrap_or_default()).to_string())
     })?;
     add_log(lua, &redis, version)?;
@@ -84,16 +84,16 @@ pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -
     Ok(redis)
 }
 
-/// What scripts have in `redis` and functions have not.
+/// The functions in `redis` that scripts have and functions have not.
 pub(super) fn add_replication_and_debugging(lua: &Lua, redis: &Table) -> mlua::Result<()> {
     add(lua, redis, "replicate_commands", |_, _| Ok(true))?;
-    // Nobody debugs a script here.
+    // No debugger is attached to a script here.
     add(lua, redis, "breakpoint", |_, _| Ok(false))?;
     add(lua, redis, "debug", |_, _| Ok(()))
 }
 
-/// The table `os`. While a script runs the broker's clock stands still; what is asked again is a microsecond later, so that
-/// a script that waits for a time does not wait for ever.
+/// The table `os`. While a script runs the broker's clock stands still; each further query shows a time one microsecond
+/// later, so that a script that waits for a time does not wait for ever.
 pub(super) fn os<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>) -> mlua::Result<Table> {
     let os = lua.create_table()?;
     let slot = Arc::clone(slot);
@@ -105,14 +105,14 @@ pub(super) fn os<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>) -> mlua::Result<Table>
     Ok(os)
 }
 
-/// The table `redis` as libraries of functions find it while they are loaded, but for what registers functions.
+/// The table `redis` for libraries of functions while they are loaded, without the function that registers functions.
 pub(super) fn table_for_loading(lua: &Lua, version: Version) -> mlua::Result<Table> {
     let redis = lua.create_table()?;
     add_log(lua, &redis, version)?;
     Ok(redis)
 }
 
-/// `redis.log` and what goes with it.
+/// `redis.log` and its constants.
 fn add_log(lua: &Lua, redis: &Table, version: Version) -> mlua::Result<()> {
     add(lua, redis, "log", move |_, args| {
         if args.len() < 2 {
@@ -133,7 +133,7 @@ fn add_log(lua: &Lua, redis: &Table, version: Version) -> mlua::Result<()> {
     }
     let release = version.release();
     redis.raw_set("REDIS_VERSION", release)?;
-    // A byte for each part.
+    // One byte for each part.
     let number =
         release.split('.').filter_map(|part| part.parse::<u32>().ok()).fold(0, |all, part| all << 8 | part);
     redis.raw_set("REDIS_VERSION_NUM", number)

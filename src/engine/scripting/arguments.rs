@@ -24,7 +24,7 @@ impl<'a> Arguments<'a> {
         self.values.get(index.checked_sub(1)?)
     }
 
-    /// The argument, or nil where there are fewer.
+    /// The argument, or nil if there are fewer.
     pub fn value(&self, index: usize) -> Value {
         self.get(index).cloned().unwrap_or(Value::Nil)
     }
@@ -33,7 +33,7 @@ impl<'a> Arguments<'a> {
         self.values
     }
 
-    /// An argument that may be nil, but must be there.
+    /// An argument that may be nil, but must be given.
     pub fn any(&self, index: usize) -> mlua::Result<Value> {
         self.get(index).cloned().ok_or_else(|| errors::argument(self.lua, index, "value expected"))
     }
@@ -62,7 +62,7 @@ impl<'a> Arguments<'a> {
         self.number(index).map(truncated)
     }
 
-    /// The same, or a default where there is none or nil.
+    /// The same, or a default if there is none or nil.
     pub fn integer_or(&self, index: usize, default: i64) -> mlua::Result<i64> {
         match self.get(index) {
             None | Some(Value::Nil) => Ok(default),
@@ -70,13 +70,13 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The same for an integer of 32 bits, of which the upper ones are lost.
+    /// The same for an integer of 32 bits; the upper bits are lost.
     #[allow(clippy::cast_possible_truncation)]
     pub fn int(&self, index: usize) -> mlua::Result<i32> {
         self.integer(index).map(|integer| integer as i32)
     }
 
-    /// The same, or a default where there is none or nil.
+    /// The same, or a default if there is none or nil.
     pub fn int_or(&self, index: usize, default: i32) -> mlua::Result<i32> {
         match self.get(index) {
             None | Some(Value::Nil) => Ok(default),
@@ -96,7 +96,7 @@ impl<'a> Arguments<'a> {
         Ok(text.as_bytes().to_vec())
     }
 
-    /// An argument does not fit.
+    /// The error for an argument that does not fit.
     pub fn wrong(&self, index: usize, text: impl AsRef<[u8]>) -> mlua::Error {
         errors::argument(self.lua, index, text)
     }

@@ -4,7 +4,7 @@ use mlua::{Lua, MultiValue, Table};
 
 use super::arguments::Arguments;
 
-/// A number as 32 bits: rounded to the nearest integer, of which the upper bits are lost.
+/// A number as 32 bits: rounded to the nearest integer, whose upper bits are lost.
 #[allow(clippy::cast_possible_truncation)] // That is what is wanted.
 fn bits(args: &Arguments<'_>, index: usize) -> mlua::Result<u32> {
     /// Added to a number, this moves its integer part into the lower bits: 2^52 + 2^51.
@@ -26,14 +26,14 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     for (name, operation) in of_many {
         add(lua, &table, name, move |args| {
             let mut result = bits(args, 1)?;
-            // From the last on, which decides which wrong one is found.
+            // From the last argument to the first, so that of several wrong ones the error names the last.
             for index in (2..=args.len()).rev() {
                 result = operation(result, bits(args, index)?);
             }
             Ok(result)
         })?;
     }
-    // Of the number of bits the lowest five count.
+    // Only the lowest five bits of the shift count.
     let shifts: [(&str, Two); 5] = [
         ("lshift", u32::wrapping_shl),
         ("rshift", u32::wrapping_shr),

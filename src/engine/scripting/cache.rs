@@ -1,4 +1,4 @@
-//! The scripts that have been sent, by their SHA-1.
+//! The scripts that clients have sent, by their SHA-1.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use sha1_smol::{Digest, Sha1};
 use super::flags::ScriptFlags;
 use super::running::Kept;
 
-/// How many scripts that only EVAL has brought are kept, as in redis-server (`LRU_LIST_LENGTH`).
+/// How many scripts that were sent only with EVAL are kept, as in redis-server (`LRU_LIST_LENGTH`).
 const EVAL_SCRIPTS_MAX: usize = 500;
 
 /// The digest of a text.
@@ -31,7 +31,7 @@ pub(super) fn name_of(text: &[u8]) -> Name {
     name
 }
 
-/// The name that a client has given, in either case; none if it cannot be one.
+/// The name that a client has given, in either case; none if it cannot be a name.
 pub(super) fn given_name(text: &[u8]) -> Option<Name> {
     let mut name: Name = text.try_into().ok()?;
     name.make_ascii_lowercase();
@@ -42,11 +42,11 @@ pub(super) fn given_name(text: &[u8]) -> Option<Name> {
 #[derive(Debug)]
 pub(super) struct Script {
     pub function: Arc<Kept>,
-    /// What its first line says; none if it has no `#!` line.
+    /// The flags of its first line; none if it has no `#!` line.
     pub flags: Option<ScriptFlags>,
     /// The length of the text.
     size: usize,
-    /// When it was used last, if only EVAL has brought it.
+    /// When it was used last, if it was sent only with EVAL.
     used: Option<u64>,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Script {
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     scripts: HashMap<Name, Script, foldhash::fast::RandomState>,
-    /// How many of them only EVAL has brought.
+    /// How many of them were sent only with EVAL.
     from_eval: usize,
     uses: u64,
     /// The length of all texts.
@@ -66,17 +66,17 @@ impl Cache {
         self.scripts.contains_key(name)
     }
 
-    /// How many there are, and the length of their texts.
+    /// The number of scripts, and the length of their texts.
     pub fn size(&self) -> (usize, usize) {
         (self.scripts.len(), self.bytes)
     }
 
-    /// What the first line of a script says; none if it has none or is not there.
+    /// The flags of a script's first line; none if it has no such line or does not exist.
     pub fn flags(&self, name: &Name) -> Option<ScriptFlags> {
         self.scripts.get(name).and_then(|script| script.flags)
     }
 
-    /// The script, which is being used.
+    /// The script, which counts as used now.
     pub fn get(&mut self, name: &Name) -> Option<&Script> {
         let script = self.scripts.get_mut(name)?;
         if let Some(used) = &mut script.used {
@@ -86,7 +86,7 @@ impl Cache {
         Some(script)
     }
 
-    /// SCRIPT LOAD wants it kept; false if it is not there.
+    /// Keeps a script for SCRIPT LOAD; false if it does not exist.
     pub fn keep(&mut self, name: &Name) -> bool {
         let Some(script) = self.scripts.get_mut(name) else { return false };
         if script.used.take().is_some() {
@@ -95,8 +95,8 @@ impl Cache {
         true
     }
 
-    /// Adds a script, to be kept if `keep`. If `evicts`, the one that EVAL has brought and that was not used for longest
-    /// may have to go; true if one had to.
+    /// Adds a script, to be kept if `keep`. If `evicts`, the least recently used script of EVAL may be removed for it;
+    /// true if one was.
     pub fn insert(
         &mut self,
         name: Name,

@@ -13,7 +13,7 @@ use crate::resp::{Args, Span, print_double, print_double_in_full};
 const NOT_TEXT: &str = "Lua redis lib command arguments must be strings or integers";
 const NO_ARGUMENT: &str = "Please specify at least one argument for this redis lib call";
 
-/// How much of the buffers stays after a long request or reply.
+/// The capacity that the buffers keep after a long request or reply.
 const KEPT: usize = 16 * 1024;
 
 /// Makes one of the two functions.
@@ -60,12 +60,12 @@ impl Request {
 
 /// Whole numbers up to this are printed as integers.
 const EXACT: u64 = 1 << 62;
-/// The same before Redis 7.2, where `%.17g` does it.
+/// The same before Redis 7.2, where numbers are printed with `%.17g`.
 const EXACT_IN_7_0: u64 = 100_000_000_000_000_000 - 1;
 
 /// Prints a number as the argument of a command.
 fn print_number(out: &mut Vec<u8>, number: f64, version: Version) {
-    // What is not a number has a sign in every version.
+    // NaN has a sign in every version.
     if version < Version::Redis7_4 || number.is_nan() {
         print_double_in_full(out, number);
     } else {

@@ -1,4 +1,4 @@
-//! The library `cjson`: JSON as the library of that name writes and reads it.
+//! The library `cjson`: JSON, written and read like the C library of that name.
 
 use mlua::{Lua, MultiValue, Table, Value};
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use super::arguments::Arguments;
 use super::errors;
 use super::numbers;
 
-/// How deep values may be nested unless a script says otherwise.
+/// How deep values may be nested unless a script sets another limit.
 const DEPTH: i32 = 1000;
-/// How many digits numbers have unless a script says otherwise.
+/// How many digits numbers have unless a script sets another number.
 const PRECISION: i32 = 14;
-/// More are refused.
+/// The greatest number of digits that is accepted.
 const PRECISION_MAX: i32 = 14;
-/// How deep values may be nested whatever a script says: as deep as Lua's stack holds them.
+/// How deep values may be nested whatever a script sets: as deep as Lua's stack allows.
 const DEPTH_MAX: usize = 2600;
-/// How long a text may become: as long as a string of Redis.
+/// The maximum length of a text: that of a string of Redis.
 const LENGTH_MAX: usize = 512 * 1024 * 1024;
 
-/// What scripts may set.
+/// The settings that scripts may change.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     /// Sparse arrays become objects.
@@ -29,7 +29,7 @@ struct Settings {
     sparse_safe: i32,
     encode_depth: i32,
     decode_depth: i32,
-    /// 0 refuses them, 1 writes them, 2 writes null.
+    /// 0 refuses invalid numbers, 1 writes them, 2 writes null.
     encode_invalid_numbers: i32,
     decode_invalid_numbers: bool,
     precision: i32,
@@ -91,7 +91,7 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     Ok(table)
 }
 
-/// What stands in the place of an argument that a setting does not take.
+/// The error for an argument that a setting does not take.
 fn range(least: i32, most: i32) -> String {
     format!("expected integer between {least} and {most}")
 }
@@ -100,7 +100,7 @@ fn at_most(args: &Arguments<'_>, count: usize) -> mlua::Result<()> {
     if args.len() > count { Err(args.wrong(count + 1, "found too many arguments")) } else { Ok(()) }
 }
 
-/// Sets an integer from 1 on, if there is an argument, and returns what is set.
+/// Sets an integer of at least 1, if there is an argument, and returns the present value.
 fn integer_setting(
     lua: &Lua,
     args: &Arguments<'_>,
@@ -116,7 +116,7 @@ fn integer_setting(
 
 fn integer_between(args: &Arguments<'_>, index: usize, least: i32, most: i32) -> mlua::Result<i32> {
     let value = args.int(index)?;
-    // Whichever argument it is, it is called the first.
+    // The error names the first argument, whichever it is.
     if (least..=most).contains(&value) { Ok(value) } else { Err(args.wrong(1, range(least, most))) }
 }
 
@@ -191,7 +191,7 @@ enum Open {
         next: usize,
         length: usize,
     },
-    /// What is left, last first.
+    /// The fields that are left, last first.
     Object {
         left: Vec<(Value, Value)>,
     },
@@ -297,7 +297,7 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    /// How many elements a table has that is an array, with those that are nil.
+    /// The length of a table that is an array, including elements that are nil.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::float_cmp)]
     fn array_length(&self, table: &Table, fields: &[(Value, Value)]) -> mlua::Result<Option<usize>> {
         let mut greatest = 0_i32;
@@ -311,8 +311,8 @@ impl Encoder<'_> {
                 return Ok(None);
             }
             if number > f64::from(greatest) {
-                // The integer that holds the greatest becomes the least one if an index does not fit, and then each
-                // index is greater.
+                // If an index does not fit, the C integer with the greatest index becomes the least integer, and
+                // then each index is greater.
                 greatest = if number > f64::from(i32::MAX) { i32::MIN } else { number as i32 };
             }
         }
@@ -405,12 +405,12 @@ enum Token {
     Colon,
     Comma,
     End,
-    /// Why it is none.
+    /// The error of an invalid token.
     Wrong(&'static str),
 }
 
 impl Token {
-    /// How an error names it.
+    /// The name of the token in an error.
     fn name(&self) -> &'static str {
         match self {
             Self::Value(Value::String(_)) => "T_STRING",
@@ -447,7 +447,7 @@ impl Decoder<'_> {
     fn decode(&mut self) -> mlua::Result<Value> {
         let (mut token, mut start) = self.token()?;
         loop {
-            // A value is to come.
+            // A value follows.
             let mut value = match token {
                 Token::Value(value) => value,
                 Token::ArrayBegin => {
@@ -474,7 +474,7 @@ impl Decoder<'_> {
                 }
                 other => return Err(self.unexpected("value", &other, start)),
             };
-            // It may be the last of the table that it is in, and that of another.
+            // The value may be the last of its table, and that table the last of another.
             loop {
                 let (next, at) = self.token()?;
                 let Some(building) = self.open.last_mut() else {
@@ -515,7 +515,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// The innermost table is complete.
+    /// Closes the innermost table, which is complete.
     fn close(&mut self) -> Value {
         match self.open.pop() {
             Some(Building::Array { table, .. } | Building::Object { table, .. }) => Value::Table(table),
@@ -523,7 +523,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// The key of a field, whose value follows behind the colon.
+    /// The key of a field, whose value follows after the colon.
     fn key(&mut self, (token, start): (Token, usize)) -> mlua::Result<Value> {
         let key = match token {
             Token::Value(key @ Value::String(_)) => key,
@@ -554,7 +554,7 @@ impl Decoder<'_> {
         self.text.get(at).copied().unwrap_or(0)
     }
 
-    /// The next token, and where it begins.
+    /// The next token, and its start.
     fn token(&mut self) -> mlua::Result<(Token, usize)> {
         while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
@@ -598,7 +598,7 @@ impl Decoder<'_> {
         Token::Wrong("invalid token")
     }
 
-    /// True for a number that JSON does not know.
+    /// True for a number that JSON does not allow.
     fn is_invalid_number(&self) -> bool {
         if self.byte(self.at) == b'+' {
             return true;
@@ -662,7 +662,7 @@ impl Decoder<'_> {
         Ok((Token::Value(Value::String(self.lua.create_string(text)?)), start))
     }
 
-    /// Appends the character that is written as `\\uXXXX`, or as two of them; the length of what was read.
+    /// Appends the character that is written as `\\uXXXX`, or as two of them; returns the length of what was read.
     fn unicode(&self, at: usize, text: &mut Vec<u8>) -> Option<usize> {
         let code = self.hexadecimal(at + 2)?;
         let (code, length) = match code {

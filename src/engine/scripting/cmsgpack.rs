@@ -1,15 +1,15 @@
-//! The library `cmsgpack`: MessagePack as the library of that name writes and reads it.
+//! The library `cmsgpack`: MessagePack, written and read like the C library of that name.
 
 use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use super::arguments::Arguments;
 use super::errors::{self, Thrown};
 
-/// Tables nested deeper than this are written as nil, which ends cycles, too.
+/// Tables nested deeper than this are written as nil, which also ends cycles.
 const NESTING: usize = 16;
-/// How much of the stack of Lua what is read may take, of which a table takes two slots.
+/// How much of Lua's stack a value that is read may take; a table takes two slots.
 const STACK: usize = 7_900;
-/// How long a text may become: as long as a string of Redis.
+/// The maximum length of a text: that of a string of Redis.
 const LENGTH_MAX: usize = 512 * 1024 * 1024;
 
 const TOO_MANY: &str =
@@ -75,9 +75,9 @@ fn write(lua: &Lua, out: &mut Vec<u8>, value: &Value, level: usize) -> mlua::Res
     Ok(())
 }
 
-/// Appends the head of something with so many parts: `short` up to its limit, and else what comes before 1, 2 or 4
+/// Appends the head of a value with `length` parts: `short` up to its limit, and else the code before 1, 2 or 4
 /// bytes.
-// A length is cut to as many bytes as it fits into.
+// A length is truncated to the bytes that it fits into.
 #[allow(clippy::cast_possible_truncation)]
 fn write_length(out: &mut Vec<u8>, length: usize, short: (u8, usize), long: [Option<u8>; 3]) {
     match long {
@@ -131,7 +131,7 @@ fn write_number(out: &mut Vec<u8>, number: f64) {
     #[allow(clippy::cast_possible_truncation)] // What is lost is looked at.
     let short = number as f32;
     if number == 0.0 {
-        // Zero without its sign is an integer.
+        // Zero without a sign is an integer.
         out.push(0);
     } else if !number.is_nan() && f64::from(short).to_bits() == number.to_bits() {
         out.push(0xca);
@@ -214,7 +214,7 @@ fn unpack(lua: &Lua, args: &Arguments<'_>, limit: i64, offset: i64) -> mlua::Res
     Ok(MultiValue::from_vec(values))
 }
 
-/// Why something cannot be read.
+/// Why a value cannot be read.
 enum Wrong {
     Missing,
     Format,
@@ -234,7 +234,7 @@ enum Open {
     Map { table: Table, left: usize, key: Option<Value> },
 }
 
-/// What a head announces.
+/// The meaning of a head.
 enum Head {
     Value(Value),
     Array(usize),
@@ -265,7 +265,7 @@ impl Reader<'_> {
                     Some(innermost) => put(innermost, value)?,
                 },
             }
-            // What is complete goes into what it is in.
+            // A complete value goes into the table that contains it.
             while let Some(last) = open.last() {
                 let is_complete = match last {
                     Open::Array { next, length, .. } => next > length,

@@ -1,7 +1,7 @@
-//! What scripts throw.
+//! The errors that scripts throw.
 //!
-//! Lua takes an error of a Rust function for a userdata. Scripts must not see it: whatever catches errors on their
-//! behalf turns it into the string or the table that redis-server throws, see [`Thrown::value`].
+//! mlua shows an error of a Rust function to Lua as a userdata. Scripts must not see it: the functions that catch
+//! errors for scripts turn it into the string or the table that redis-server throws, see [`Thrown::value`].
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use mlua::{Lua, Value};
 
 use crate::resp::up_to_nul;
 
-/// The name of what is written in Lua here, and not by the script: messages must not tell of it.
+/// The source name of Lua code that is minibroker's own and not the script's: messages must not show it.
 pub(super) const OWN_SOURCE: &str = "=[minibroker]";
-/// What messages that were thrown there begin with.
+/// How messages thrown in such code begin.
 const OWN_PLACE: &[u8] = b"[minibroker]:1: ";
 
 /// A source and a line.
@@ -22,11 +22,11 @@ pub(in crate::engine) type Place = (String, i64);
 pub(super) enum Thrown {
     /// A string.
     Text(Vec<u8>),
-    /// A table whose field `err` is this text. If `counted`, the statistics have it already.
+    /// A table whose field `err` is this text. If `counted`, the statistics have counted it already.
     Reply { text: Vec<u8>, counted: bool },
-    /// What the script itself has thrown, on its way through one of our functions.
+    /// A value that the script itself has thrown, on its way through one of our functions.
     Value(Value),
-    /// The script ends, whatever it would catch.
+    /// The script ends, even if it catches errors.
     Killed(Vec<u8>),
 }
 
@@ -48,7 +48,7 @@ impl From<Thrown> for mlua::Error {
 }
 
 impl Thrown {
-    /// What was thrown, out of what the interpreter has made of it.
+    /// What was thrown, extracted from the interpreter's error.
     pub fn of(error: &mlua::Error) -> Self {
         match error {
             mlua::Error::CallbackError { cause, .. } => Self::of(cause),
@@ -58,7 +58,7 @@ impl Thrown {
             },
             mlua::Error::MemoryError(_) => Self::Text(b"not enough memory".to_vec()),
             mlua::Error::StackError => Self::Text(b"stack overflow".to_vec()),
-            // What Lua itself has thrown, with a traceback behind it.
+            // Thrown by Lua itself, followed by a traceback.
             mlua::Error::RuntimeError(text) => {
                 let text = text.split("\nstack traceback:").next().unwrap_or(text);
                 Self::Text(text.as_bytes().to_vec())
@@ -67,7 +67,7 @@ impl Thrown {
         }
     }
 
-    /// What a script sees of it.
+    /// The value that a script sees.
     pub fn value(&self, lua: &Lua) -> mlua::Result<Value> {
         match self {
             Self::Text(text) => Ok(Value::String(lua.create_string(text)?)),
@@ -88,7 +88,7 @@ pub(super) fn reply_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result
     Ok(table)
 }
 
-/// Turns the userdata that stands for an error of ours into what scripts see. Everything else stays as it is.
+/// Turns the userdata of an error of ours into the value that scripts see. All other values stay as they are.
 pub(super) fn visible(lua: &Lua, value: Value) -> mlua::Result<Value> {
     let value = match value {
         Value::Error(error) => Thrown::of(&error).value(lua)?,
@@ -101,8 +101,8 @@ pub(super) fn visible(lua: &Lua, value: Value) -> mlua::Result<Value> {
     rest.map_or(Ok(value), |rest| lua.create_string(rest).map(Value::String))
 }
 
-/// Where an error was thrown that one of our functions has passed on, as `gsub` does with that of a function which it calls:
-/// mlua has written down the stack at the place where it was thrown.
+/// The place where an error was thrown that one of our functions has passed on, as `gsub` does with an error of a
+/// function that it calls: mlua has recorded the stack of that place.
 pub(super) fn passed_on_at(error: &mlua::Error) -> Option<Place> {
     let mlua::Error::CallbackError { cause, .. } = error else { return None };
     let (mut stack, mut first) = (None, cause);
@@ -127,14 +127,14 @@ pub(super) fn passed_on_at(error: &mlua::Error) -> Option<Place> {
     (!is_text).then_some((format!("@{source}"), line.parse().ok()?))
 }
 
-/// The end of the script, if this is the error that stands for it.
+/// The error that ends the script, if this value is it.
 pub(super) fn kill(value: &Value) -> Option<Thrown> {
     let Value::Error(error) = value else { return None };
     Some(Thrown::of(error)).filter(|thrown| matches!(thrown, Thrown::Killed(_)))
 }
 
-/// A text as an error reply, as `luaPushError` makes it: with the code that follows a leading `-`, and else `ERR`. It is a
-/// string of C, and has no line breaks around it.
+/// A text as an error reply, as `luaPushError` makes it: with the code that follows a leading `-`, and else `ERR`. The
+/// text ends at a NUL, and has no line breaks around it.
 pub(super) fn with_code(text: &[u8]) -> Vec<u8> {
     let text = up_to_nul(text);
     let (code, text) = match text.strip_prefix(b"-") {
@@ -155,8 +155,8 @@ pub(super) fn refusal(text: &str) -> mlua::Error {
     Thrown::Reply { text: with_code(text.as_bytes()), counted: false }.into()
 }
 
-/// Where the function at this level is: `user_script:1: `, or nothing where there is no line. What is written in Lua here
-/// is no level.
+/// The place of the function at this level: `user_script:1: `, or nothing if there is no line. Lua code of minibroker
+/// does not count as a level.
 pub(super) fn place_above(lua: &Lua, level: i32) -> Vec<u8> {
     let mut left = level;
     for at in 1.. {
@@ -178,17 +178,17 @@ pub(super) fn place_above(lua: &Lua, level: i32) -> Vec<u8> {
     Vec::new()
 }
 
-/// An error of a library, with the place of the call in front, as `luaL_error` throws it.
+/// An error of a library, after the place of the call, as `luaL_error` throws it.
 pub(super) fn library(lua: &Lua, text: impl AsRef<[u8]>) -> mlua::Error {
     let mut whole = place_above(lua, 1);
     whole.extend_from_slice(text.as_ref());
     Thrown::Text(whole).into()
 }
 
-/// An argument that a function does not take, as `luaL_argerror` throws it. Arguments are counted from 1.
+/// The error for an argument that a function does not take, as `luaL_argerror` throws it. Arguments are counted from 1.
 pub(super) fn argument(lua: &Lua, index: usize, text: impl AsRef<[u8]>) -> mlua::Error {
     let text = text.as_ref();
-    // What is written in Lua here around a function is called by the name that the script has for that.
+    // If our Lua code wraps the function, the error shows the name that the script has for the wrapper.
     let is_own = |frame: &mlua::debug::Debug<'_>| frame.source().source.as_deref() == Some(OWN_SOURCE);
     let level = usize::from(lua.inspect_stack(1, is_own).unwrap_or(false));
     let names = lua.inspect_stack(level, |frame| {
@@ -206,7 +206,7 @@ pub(super) fn argument(lua: &Lua, index: usize, text: impl AsRef<[u8]>) -> mlua:
     library(lua, [start.as_bytes(), text, b")"].concat())
 }
 
-/// An argument of a wrong type, as `luaL_typerror` throws it; `None` stands for one that is not there.
+/// The error for an argument of a wrong type, as `luaL_typerror` throws it; `None` is a missing argument.
 pub(super) fn wrong_type(lua: &Lua, index: usize, wanted: &str, got: Option<&Value>) -> mlua::Error {
     argument(lua, index, format!("{wanted} expected, got {}", type_name(got)))
 }

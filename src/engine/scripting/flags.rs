@@ -2,7 +2,7 @@
 
 use crate::spec::Flags;
 
-/// What a script says about itself.
+/// The declarations of a script about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // Each is a flag of redis-server's.
 pub(super) struct ScriptFlags {
@@ -25,8 +25,8 @@ impl ScriptFlags {
         Self::NAMES.into_iter().zip(set).filter_map(|(name, set)| set.then_some(name))
     }
 
-    /// The flags of the command that runs the script, with what the script declares in place of what the command says of all
-    /// scripts. One that does not write needs no memory.
+    /// The flags of the command that runs the script, with those that depend on the script taken from its declarations.
+    /// A script that does not write needs no memory.
     pub fn of_command(self, flags: Flags) -> Flags {
         let said = Flags::STALE.or(Flags::DENYOOM).or(Flags::WRITE).or(Flags::PROPAGATED);
         let declared = [
@@ -38,7 +38,7 @@ impl ScriptFlags {
         declared.fold(flags.without(said), Flags::or)
     }
 
-    /// Sets a flag by its name; false if there is none.
+    /// Sets a flag by its name; false if there is no such flag.
     pub fn set(&mut self, name: &[u8]) -> bool {
         let flag = match name {
             b"no-writes" => &mut self.no_writes,
@@ -53,8 +53,8 @@ impl ScriptFlags {
     }
 }
 
-/// A script without its first line, and what that says; none if it is no `#!` line. The line's end stays, so that lines
-/// keep their numbers.
+/// A script without its first line, and the flags of that line; no flags if it is not a `#!` line. The line's end
+/// stays, so that lines keep their numbers.
 pub(super) fn of_script(text: &[u8]) -> Result<(&[u8], Option<ScriptFlags>), Vec<u8>> {
     if !text.starts_with(b"#!") {
         return Ok((text, None));
@@ -85,7 +85,7 @@ pub(super) fn of_script(text: &[u8]) -> Result<(&[u8], Option<ScriptFlags>), Vec
     Ok((body, Some(flags)))
 }
 
-/// The words of the line; one in quotes is one. None if a quote is not closed.
+/// The words of the line; quoted words count as one. None if a quote is not closed.
 pub(super) fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;

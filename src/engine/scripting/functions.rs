@@ -36,7 +36,7 @@ pub(super) struct Library {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Libraries {
     all: Vec<Library>,
-    /// In which library a function is, and where there, by its name in lower case.
+    /// The library of a function and its index there, by its name in lower case.
     by_name: HashMap<Vec<u8>, (usize, usize), foldhash::fast::RandomState>,
 }
 
@@ -45,7 +45,7 @@ impl Libraries {
         self.all.iter()
     }
 
-    /// How many libraries there are, and how many functions.
+    /// The number of libraries, and of functions.
     pub fn count(&self) -> (usize, usize) {
         (self.all.len(), self.by_name.len())
     }
@@ -63,7 +63,7 @@ impl Libraries {
         self.all.get(*library)?.functions.get(*at)
     }
 
-    /// Adds a library, in place of another of its name.
+    /// Adds a library, which replaces one of the same name.
     pub fn add(&mut self, library: Library) -> Result<(), Error> {
         let others = self.all.iter().filter(|known| known.name != library.name);
         for known in others.flat_map(|known| &known.functions) {
@@ -79,7 +79,7 @@ impl Libraries {
         Ok(())
     }
 
-    /// Removes a library; false if there is none.
+    /// Removes a library; false if it does not exist.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let before = self.all.len();
         self.all.retain(|known| known.name != name);
@@ -97,7 +97,7 @@ impl Libraries {
     }
 }
 
-/// The name of a library and its text behind the first line, whose end stays, so that lines keep their numbers.
+/// The name of a library and its text after the first line, whose end stays, so that lines keep their numbers.
 pub(super) fn name_and_body(text: &[u8]) -> Result<(Vec<u8>, &[u8]), Error> {
     let error = |text: &str| Error::new(format!("ERR {text}"));
     if !text.starts_with(b"#!") {
@@ -131,7 +131,7 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-/// What a library registers while it is loaded.
+/// The functions that a library registers while it is loaded.
 #[derive(Default)]
 pub(super) struct Registering {
     pub functions: Vec<Arc<Registered>>,
@@ -142,7 +142,7 @@ pub(super) struct Registering {
 impl Registering {
     /// A call of `redis.register_function`.
     pub fn register(&mut self, lua: &Lua, args: &Arguments<'_>, kept: &KeptFunctions) -> mlua::Result<()> {
-        /// What a registration counts, in instructions, of the half second that a library has in all.
+        /// The cost of a registration, in instructions, of the half second that a library has in total.
         const WORK: usize = 500;
         work::count(lua, WORK)?;
         let Named { name, function, flags, description } = named(lua, args)?;

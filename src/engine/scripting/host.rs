@@ -1,4 +1,4 @@
-//! What scripts call back into.
+//! The interface of scripts to the engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::resp::Span;
 use crate::resp::{Args, Protocol};
 use crate::spec::Error;
 
-/// The request that a script is making, in buffers that stay.
+/// The request that a script is making, in buffers that are reused.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     pub bytes: Vec<u8>,
@@ -23,26 +23,26 @@ pub(super) struct Request {
     pub reply: Vec<u8>,
 }
 
-/// Who runs the commands of a script.
+/// Runs the commands of a script.
 pub(in crate::engine) trait Host: Send + 'static {
     /// Runs a command and appends its reply, which may be an error. A command that a script may not run is an error
     /// that the statistics have counted already.
     fn call(&mut self, args: Args<'_>, run: &mut Run, reply: &mut Vec<u8>) -> Result<(), Error>;
 
-    /// Whether there is such a command.
+    /// Whether a command exists.
     fn knows(&self, args: Args<'_>) -> bool;
 
     /// How long the broker has been running, in seconds.
     fn uptime(&self) -> f64;
 
-    /// Which version of Redis is spoken.
+    /// The version of Redis that is emulated.
     fn version(&self) -> Version;
 
     /// Checks a script that has run for some more instructions.
     fn check(&mut self, run: &mut Run, called: &Called) -> Checked;
 }
 
-/// What a script does after it has been checked.
+/// The result of checking a script.
 pub(in crate::engine) enum Checked {
     /// It continues.
     Continue,
@@ -52,7 +52,7 @@ pub(in crate::engine) enum Checked {
     ServeOthers(Arc<dyn Shell>),
 }
 
-/// The function that runs and the command that has called it, in buffers that stay.
+/// The function that runs and the command that has called it, in buffers that are reused.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Called {
     bytes: Vec<u8>,
@@ -61,17 +61,17 @@ pub(in crate::engine) struct Called {
 }
 
 impl Called {
-    /// How much of the buffer stays after a long command.
+    /// The capacity that the buffer keeps after a long command.
     const KEPT: usize = 16 * 1024;
 
-    /// No function runs.
+    /// Records that no function runs.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
         self.bytes.shrink_to(Self::KEPT);
     }
 
-    /// This function runs.
+    /// Records that this function runs.
     pub fn set(&mut self, name: &[u8], args: Args<'_>) {
         self.clear();
         for text in std::iter::once(name).chain(args.iter()) {
@@ -89,12 +89,12 @@ impl Called {
     }
 }
 
-/// How much scripts may take.
+/// The limits of scripts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// After how many instructions a script is ended where no shell looks at the clock.
+    /// After how many instructions a script is ended if no shell measures its time.
     pub instructions: u64,
-    /// How many bytes all scripts together may hold.
+    /// How many bytes all scripts together may use.
     pub memory: usize,
 }
 
@@ -105,28 +105,28 @@ impl Default for Bounds {
     }
 }
 
-/// What a script may do.
+/// The permissions of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Access {
     /// It may not write.
     pub read_only: bool,
-    /// It may write where the server has no memory.
+    /// It may write when the server's memory is full.
     pub allow_oom: bool,
 }
 
 impl Access {
-    /// It may read.
+    /// Only reading is allowed.
     pub const READ: Self = Self { read_only: true, allow_oom: false };
 }
 
 /// One run of a script.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Run {
-    /// Who has sent it.
+    /// The client that has sent it.
     pub client: ClientKey,
-    /// What the script has asked for its replies.
+    /// The protocol that the script has chosen for its replies.
     pub protocol: Protocol,
-    /// How long its keys and arguments are together.
+    /// The total length of its keys and arguments.
     pub bytes: usize,
     /// What it may do.
     pub access: Access,
@@ -134,9 +134,9 @@ pub(in crate::engine) struct Run {
     pub has_written: bool,
     /// How often it has asked for the time.
     pub times_asked: u32,
-    /// How many instructions it has run, a few more or less.
+    /// How many instructions it has run, approximately.
     pub instructions: u64,
-    /// After how many it is ended where no shell looks at the clock.
+    /// After how many instructions it is ended if no shell measures its time.
     pub instructions_max: u64,
     /// When it was checked first, by the clock of the shell.
     pub started: Option<Duration>,
@@ -167,26 +167,26 @@ impl Run {
     }
 }
 
-/// What ends a script before its end.
+/// Why and where a script has failed.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Failure {
     /// The text, with its code.
     pub text: Vec<u8>,
-    /// The statistics have it already.
+    /// The statistics have counted it already.
     pub counted: bool,
     pub place: Option<Place>,
 }
 
 /// What the functions of a running script share.
 pub(super) struct Inside<H> {
-    /// While a script runs the host itself, and else what stands in for it.
+    /// The host itself while a script runs, and otherwise a stand-in.
     pub host: H,
     pub run: Run,
     pub request: Request,
     pub called: Called,
 }
 
-/// Where the host is while a script runs.
+/// Contains the host while a script runs.
 pub(super) struct Slot<H>(Mutex<Inside<H>>);
 
 impl<H> Slot<H> {

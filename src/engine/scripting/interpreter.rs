@@ -22,20 +22,20 @@ use crate::clients::ClientKey;
 use crate::config::Version;
 use crate::resp::{Args, Protocol};
 
-/// So many instructions take about half a second, which redis-server gives a library to load.
+/// This many instructions take about half a second, the time that redis-server gives a library to load.
 const LOAD_INSTRUCTIONS: u64 = 50_000_000;
 
 /// What makes a library.
 type Library = fn(&Lua) -> mlua::Result<Table>;
 
-/// What scripts run in. It is made at the first of them.
+/// What scripts run in. It is made for the first script.
 pub(super) struct Interpreter<H: Host> {
     sandbox: Sandbox,
     slot: Arc<Slot<H>>,
     bounds: Bounds,
-    /// What runs scripts and functions.
+    /// Runs scripts and functions.
     running: Running,
-    /// What libraries of functions are loaded with.
+    /// Loads libraries of functions.
     loading: Option<Loading>,
 }
 
@@ -46,13 +46,13 @@ pub(super) enum Purpose {
     Functions,
 }
 
-/// What libraries are loaded with.
+/// The environment in which libraries are loaded.
 struct Loading {
-    /// What they find meanwhile, in place of the globals.
+    /// What they see in place of the globals.
     globals: Table,
-    /// The metatable of what they see, which says where to look.
+    /// The metatable of the globals, which says where to look names up.
     seen: Option<Table>,
-    /// What they have registered; none if none is being loaded.
+    /// The functions that were registered; none if no library is being loaded.
     registered: Arc<Mutex<Option<Registering>>>,
 }
 
@@ -89,11 +89,11 @@ pub(super) enum Ended {
 pub(super) enum Callee<'a> {
     /// A script, which finds its keys and arguments as globals.
     Script(&'a Kept),
-    /// A function of a library, which gets them as its own arguments, and the command that calls it.
+    /// A function of a library, which gets keys and arguments as its own arguments, and the command that calls it.
     Function(&'a Registered, Args<'a>),
 }
 
-/// To whom the result goes.
+/// The recipient of the result.
 #[derive(Clone, Copy)]
 pub(super) struct To {
     pub protocol: Protocol,
@@ -101,7 +101,7 @@ pub(super) struct To {
 }
 
 impl<H: Host> Interpreter<H> {
-    /// An interpreter without scripts. The host is in the slot while a script runs.
+    /// An interpreter without scripts. The slot contains the host while a script runs.
     pub fn new(
         slot: Arc<Slot<H>>,
         version: Version,
@@ -179,7 +179,7 @@ impl<H: Host> Interpreter<H> {
         self.end(result, to, out)
     }
 
-    /// Runs the text of a library; what it has registered, or why it has failed.
+    /// Runs the text of a library; returns the functions that it has registered, or its error.
     pub fn load_library(&self, text: &[u8]) -> Result<Vec<Arc<Registered>>, Vec<u8>> {
         let chunk = self
             .compile(text, "@user_function")
@@ -220,8 +220,8 @@ impl<H: Host> Interpreter<H> {
         }
     }
 
-    /// Collects what a script that has used much memory has left: Lua 5.1 does not collect when memory is short, so that
-    /// the next script would find none.
+    /// Collects the garbage of a script that has used much memory: Lua 5.1 does not collect when memory is short, so
+    /// that the next script would find none.
     fn collect_much(&self) {
         let Sandbox { lua, .. } = &self.sandbox;
         if lua.used_memory() > self.bounds.memory / 4
@@ -231,7 +231,7 @@ impl<H: Host> Interpreter<H> {
         }
     }
 
-    /// Writes what a script has returned, or tells what it has thrown.
+    /// Writes what a script has returned, or returns the error that it has thrown.
     fn end(&self, result: mlua::Result<(bool, Value)>, to: To, out: &mut Vec<u8>) -> Ended {
         let (script, failure) = {
             let mut inside = self.slot.lock();
@@ -248,7 +248,7 @@ impl<H: Host> Interpreter<H> {
         match (written, failure) {
             (Ok(Ok(written)), _) => Ended::Replied(written),
             (Ok(Err(_)), Some(failure)) => Ended::Failed(failure),
-            // What was thrown without having been seen where it was: memory is short.
+            // Thrown without having passed the handler: memory is short.
             (Ok(Err(value)), None) => {
                 let (text, counted) = replies::thrown_text(&value).unwrap_or_default();
                 Ended::Failed(Failure { text, counted, place: None })
@@ -265,7 +265,7 @@ impl<H: Host> Interpreter<H> {
     }
 }
 
-/// Has the host check scripts at regular intervals, which may end them.
+/// Has the host check scripts at regular intervals, which may end a script.
 fn check_periodically<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: Bounds) -> mlua::Result<()> {
     let step = u32::try_from(bounds.instructions).unwrap_or(STEP).clamp(1, STEP);
     let asked = Arc::clone(slot);
@@ -300,7 +300,7 @@ fn check_periodically<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>, bounds: B
     })
 }
 
-/// What redis-server calls `__redis__err__handler`: it notes what is thrown, and where.
+/// The counterpart of `__redis__err__handler` of redis-server: it records what is thrown, and where.
 fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Function> {
     let slot = Arc::clone(slot);
     let tostring = sandbox.tostring.clone();
@@ -325,8 +325,8 @@ fn handler<H: Host>(sandbox: &Sandbox, slot: &Arc<Slot<H>>) -> mlua::Result<Func
     })
 }
 
-/// Where the script is: in the frame at this level, or in the next one if that is of a function of C. Unknown where a script
-/// has ended with a call of a function that is written in Lua here, which leaves no frame of the script.
+/// The place of the script: the frame at this level, or the next one if this one is of a C function. Unknown if a
+/// script has ended with a call of a function of our Lua code, which leaves no frame of the script.
 fn place_of(lua: &Lua, from: usize) -> Option<Place> {
     let (mut is_below_c, mut is_below_own) = (false, false);
     for level in from.. {
@@ -335,7 +335,7 @@ fn place_of(lua: &Lua, from: usize) -> Option<Place> {
             is_below_own = true;
             continue;
         }
-        // What runs the script is below it, and no part of it.
+        // The frames below are those that run the script, and not the script's.
         if is_below_own && (is_of_c || place.0 == "=(tail call)") {
             return None;
         }
@@ -354,7 +354,7 @@ fn frame_place(frame: &mlua::debug::Debug<'_>) -> (bool, Place) {
     (source.what == "C", (source.source.map(std::borrow::Cow::into_owned).unwrap_or_default(), line))
 }
 
-/// The host is in the slot as long as this lives, however the script ends.
+/// The slot contains the host as long as this lives, however the script ends.
 struct Swapped<'a, H> {
     slot: &'a Slot<H>,
     host: &'a mut H,

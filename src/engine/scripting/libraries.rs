@@ -31,7 +31,7 @@ impl Scripts {
         Ok(Library { name, text: text.to_vec(), functions })
     }
 
-    /// Loads a library, in place of one of its name if `replaces`.
+    /// Loads a library, which replaces one of the same name if `replaces`.
     fn load_library(&mut self, text: &[u8], replaces: bool, state: &mut State) -> Result<Vec<u8>, Error> {
         let (name, _) = functions::name_and_body(text)?;
         if !replaces && self.libraries.contains(&name) {
@@ -43,7 +43,7 @@ impl Scripts {
         Ok(name)
     }
 
-    /// Takes the libraries of a payload, all or none.
+    /// Adds the libraries of a payload, all or none.
     fn restore_libraries(&mut self, payload: &[u8], policy: Policy, state: &mut State) -> Result<(), Error> {
         let texts = restore_libraries(payload).map_err(|error| {
             Error::new(match error {
@@ -77,7 +77,7 @@ impl Scripts {
         state.functions = self.libraries.count();
     }
 
-    /// Forgets all libraries, and what they have left in the interpreter.
+    /// Removes all libraries, and what they have left in the interpreter.
     pub(super) fn flush_libraries(&mut self, state: &mut State) {
         self.libraries = Libraries::default();
         self.functions = None;
@@ -85,7 +85,7 @@ impl Scripts {
     }
 }
 
-/// What FUNCTION RESTORE does with the libraries that there are.
+/// What FUNCTION RESTORE does with the existing libraries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Policy {
     Append,
@@ -155,7 +155,6 @@ impl Engine {
                 reply.ok();
             }
             Kind::Stats => {
-                // While one of them runs they are not in their place.
                 let (libraries, functions) = self.state.functions;
                 let running = match &self.state.busy {
                     None => None,
@@ -247,7 +246,7 @@ impl Engine {
         finished: &mut Finished,
     ) -> Result<(), Error> {
         if self.scripts.functions.is_none() {
-            // None was made yet, or it was lost in a panic: then what it has loaded is lost too.
+            // There is no interpreter yet, or it was lost in a panic: then its libraries are lost too.
             self.scripts.flush_libraries(&mut self.state);
         }
         let found = self.scripts.libraries.function(&args[1]).ok_or(Error::new("ERR Function not found"))?;

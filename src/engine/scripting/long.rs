@@ -1,7 +1,7 @@
-//! Scripts that run long: other clients are answered meanwhile, and can end them.
+//! Scripts that run long: other clients are served meanwhile, and can end them.
 //!
-//! The interpreter asks the host at regular intervals. Once a script has run for `busy-reply-threshold`
-//! the engine is lent: a thread that needs it locks the slot between two calls of the script, see [`Lent`].
+//! The interpreter calls the host at regular intervals. Once a script has run for `busy-reply-threshold` the engine is
+//! lent: a thread that needs it locks the slot between two calls of the script, see [`Lent`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +30,14 @@ impl Lent for Slot<Engine> {
 }
 
 impl Engine {
-    /// Sets the shell, which serves other clients while a script runs long. Without one a script ends after a number of
-    /// instructions.
+    /// Sets the shell, which serves other clients while a script runs long. Without one a script ends after a fixed
+    /// number of instructions.
     pub fn set_shell(&mut self, shell: Arc<dyn Shell>) {
         self.scripts.shell = Some(shell);
     }
 
-    /// Bounds what scripts may take: how many instructions where no shell looks at the clock, and how many bytes they may
-    /// hold together. For tests, before the first script runs.
+    /// Sets the limits of scripts: the number of instructions if no shell measures their time, and the bytes that they
+    /// may use together. For tests, before the first script runs.
     pub fn bound_scripts(&mut self, instructions: u64, memory: usize) {
         self.scripts.bounds = Bounds { instructions, memory };
     }
@@ -90,10 +90,10 @@ impl Engine {
         Checked::ServeOthers(Arc::clone(shell))
     }
 
-    /// A script has ended.
+    /// Ends the state of a busy script.
     pub(super) fn end_busy(&mut self) {
         if let Some(busy) = self.state.busy.take() {
-            // Requests that its client has sent meanwhile have not been read.
+            // Requests that its client has sent meanwhile have not been read yet.
             self.state.clients.mark(busy.client);
         }
     }
@@ -127,7 +127,7 @@ impl Engine {
         command: &'static Command,
         args: Args<'_>,
     ) {
-        // The script is in the middle of its own.
+        // The journal entry of the script's own command is not complete.
         let aside = self.state.journal.set_aside();
         let State { clients, config, busy, .. } = &mut *self.state;
         if let (Some(client), Some(busy)) = (clients.get(key), &*busy) {

@@ -1,18 +1,18 @@
-//! How much memory scripts may hold.
+//! The memory that scripts may use.
 
 use mlua::Lua;
 
 use super::errors::Thrown;
 
-/// How much memory all scripts together may hold: as much as one string may be long by default (`proto-max-bulk-len`).
+/// How much memory all scripts together may use: the default maximum length of a string (`proto-max-bulk-len`).
 pub(super) const MEMORY: usize = 512 * 1024 * 1024;
 
-/// What Lua throws where there is none left.
+/// The error that Lua throws when memory is exhausted.
 pub(super) fn exhausted() -> mlua::Error {
     Thrown::Text(b"not enough memory".to_vec()).into()
 }
 
-/// How many bytes of memory a byte of a reply or a request takes at most as a value of Lua, generously: a status of four
+/// An upper bound of the bytes of memory that a byte of a reply or a request takes as a value of Lua: a status of four
 /// bytes becomes a table with a field.
 const GROWTH: usize = 64;
 

@@ -1,7 +1,7 @@
 //! Scripts: EVAL and SCRIPT.
 //!
 //! A script runs inside the command that has sent it, and its own commands go through the engine as any other. While it
-//! runs the engine is where the functions of the script find it, see [`host::Slot`].
+//! runs the engine is in the slot where the functions of the script find it, see [`host::Slot`].
 
 mod api;
 mod arguments;
@@ -53,20 +53,20 @@ use host::{Access, Bounds, Called, Checked, Failure, Host, Run, Slot};
 use interpreter::{Callee, Ended, Interpreter, Purpose, To};
 use random::Random;
 
-/// What cannot happen: a script that has been compiled is run by the interpreter that has compiled it.
+/// Cannot happen: a script that has been compiled is run by the interpreter that has compiled it.
 const NO_INTERPRETER: Error = Error::constant(&"ERR no interpreter");
 
-/// Everything that is kept of scripts.
+/// All state of scripts.
 #[derive(Default)]
 pub(super) struct Scripts {
     interpreter: Option<Box<Interpreter<Engine>>>,
     cache: Cache,
-    /// Functions have an interpreter of their own: what scripts set there stays there.
+    /// Functions have an interpreter of their own: what scripts set in theirs stays there.
     functions: Option<Box<Interpreter<Engine>>>,
     libraries: Libraries,
     random: Arc<Mutex<Random>>,
     bounds: Bounds,
-    /// Where the engine is while a script runs; made with the first interpreter.
+    /// Contains the engine while a script runs; made with the first interpreter.
     slot: Option<Arc<Slot<Engine>>>,
     shell: Option<Arc<dyn Shell>>,
 }
@@ -108,7 +108,7 @@ impl Scripts {
         Arc::clone(slot)
     }
 
-    /// Compiles a text and keeps it; the name under which it is found.
+    /// Compiles a text and keeps it; returns its name.
     fn load(&mut self, text: &[u8], keep: bool, state: &mut State) -> Result<cache::Name, Error> {
         let name = cache::name_of(text);
         if if keep { self.cache.keep(&name) } else { self.cache.contains(&name) } {
@@ -127,7 +127,7 @@ impl Scripts {
         Ok(name)
     }
 
-    /// What a restart of the server leaves: functions with the data, scripts never.
+    /// Restarts the server: functions are lost with the data, scripts always.
     pub(super) fn restart(&mut self, keeps_data: bool, state: &mut State) {
         self.flush(state);
         if !keeps_data {
@@ -135,7 +135,7 @@ impl Scripts {
         }
     }
 
-    /// Forgets all scripts, and what they have left in the interpreter.
+    /// Removes all scripts, and what they have left in the interpreter.
     fn flush(&mut self, state: &mut State) {
         self.cache = Cache::default();
         state.cached_scripts = self.cache.size();
@@ -195,7 +195,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The flags of a command as the script or function that it runs declares them, or its own if that declares none.
+    /// The flags of a command as the script or function that it runs declares them, or its own if there are none.
     pub(super) fn script_flags(&self, kind: Kind, command: &Command, args: Args<'_>) -> Flags {
         let flags = match kind {
             Kind::Eval { by_name: true, .. } => {
@@ -224,7 +224,7 @@ impl Engine {
         }
         let keys = key_count(command_numbers::integer(&args[2])?, args)?;
         if self.scripts.interpreter.is_none() {
-            // None was made yet, or it was lost in a panic: then what it has compiled is lost too.
+            // There is no interpreter yet, or it was lost in a panic: then its scripts are lost too.
             self.scripts.flush(&mut self.state);
         }
         let name = match given {
@@ -249,12 +249,12 @@ impl Engine {
         (key, args, access): (ClientKey, Args<'_>, Access),
         run: impl FnOnce(&Interpreter<Engine>, &mut Self, Run) -> Ended,
     ) -> Result<Ended, Error> {
-        // It is taken out meanwhile, as the engine is borrowed by the script.
+        // It is taken out while it runs, as the engine is borrowed by the script.
         let interpreter = self.scripts.interpreter_for(purpose).take().ok_or(NO_INTERPRETER)?;
         let database = self.client(key).map_or(0, |client| client.db);
         let ended = run(&interpreter, self, Run { bytes: args.bytes(), ..Run::new(key, access) });
         *self.scripts.interpreter_for(purpose) = Some(interpreter);
-        // What the script has selected is forgotten with it.
+        // The database that the script has selected is reset after it.
         if let Some(client) = self.state.clients.get_mut(key) {
             client.db = database;
         }
@@ -285,7 +285,7 @@ impl Engine {
 }
 
 impl Access {
-    /// What the command and the script's own flags say. The command may not have a script only read that writes.
+    /// The permissions by the command and the script's own flags. A read-only command may not run a script that writes.
     fn new(read_only: bool, flags: Option<ScriptFlags>) -> Result<Self, Error> {
         if read_only && flags.is_some_and(|flags| !flags.no_writes) {
             return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));

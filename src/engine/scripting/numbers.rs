@@ -47,7 +47,7 @@ pub(super) fn print(out: &mut Vec<u8>, number: f64, precision: usize) {
     }
 }
 
-/// The number at the beginning of a text, as C's `strtod` reads it, and how many bytes it takes; none if there is none.
+/// The number at the beginning of a text, as C's `strtod` reads it, and its length in bytes; none if there is none.
 pub(super) fn read(text: &[u8]) -> Option<(f64, usize)> {
     let signed = usize::from(matches!(text.first(), Some(b'-' | b'+')));
     let negative = text.first() == Some(&b'-');
@@ -91,7 +91,7 @@ fn read_decimal(text: &[u8]) -> Option<(f64, usize)> {
     Some((value, end))
 }
 
-/// `0x1.8p3`. Digits beyond those of a double are not rounded but cut off.
+/// `0x1.8p3`. Digits beyond those of a double are cut off, not rounded.
 fn read_hexadecimal(text: &[u8]) -> Option<(f64, usize)> {
     if !text.get(..2)?.eq_ignore_ascii_case(b"0x") {
         return None;
@@ -111,7 +111,7 @@ fn read_hexadecimal(text: &[u8]) -> Option<(f64, usize)> {
         at += 1;
     }
     if digits == 0 {
-        // The zero in front of the letter is a number.
+        // The zero before the letter is a number.
         return Some((0.0, 1));
     }
     if matches!(text.get(at), Some(b'p' | b'P')) {

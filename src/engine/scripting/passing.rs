@@ -1,8 +1,8 @@
-//! How results pass by Lua's own functions that catch errors.
+//! How results bypass Lua's own functions that catch errors.
 //!
-//! `pcall`, `xpcall` and `coroutine.resume` of Lua 5.1 put a boolean before the results for which they have not asked for room.
-//! There is always some, but a build of Lua with assertions, which is part of every debug build, ends the process there if
-//! there are twenty results or more. So these functions get no results: they are stored before, and taken behind.
+//! `pcall`, `xpcall` and `coroutine.resume` of Lua 5.1 put a boolean before the results without reserving stack space.
+//! There is always some, but a build of Lua with assertions, which is part of every debug build, aborts the process if
+//! there are twenty results or more. So these functions get no results: they are stored before, and taken afterwards.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::errors;
 
-/// All in one line, whose place [`errors::visible`] takes away. A function that has been returned by `same` has no name in
+/// All in one line, whose place [`errors::visible`] removes. A function that has been returned by `same` has no name in
 /// messages, as if C had called it.
 const SOURCE: &str = "local store, yield = ... \
     local function same(f) return f end \
@@ -19,9 +19,9 @@ const SOURCE: &str = "local store, yield = ... \
         function(f) return function(...) store(same(f)(...)) end end, \
         function(...) store(...) return yield() end";
 
-/// `pcall`, `xpcall` and `coroutine.resume` around Lua's own: written in Lua, so that each takes one level of the C stack, as
-/// it does in redis-server. `finish` makes the results of what they return. What is wrong with the arguments is said by a
-/// function that has the name under which scripts know it.
+/// `pcall`, `xpcall` and `coroutine.resume` around Lua's own: written in Lua, so that each takes one level of the C
+/// stack, as in redis-server. `finish` makes the results from what they return. Errors about the arguments are thrown
+/// by a function that has the name under which scripts know it.
 const PCALL: &str = "local native, finish, call, select = ... \
     return function(...) \
         if select('#', ...) == 0 then return finish(native(call, true)) end \
@@ -39,7 +39,7 @@ const RESUME: &str = "local native, finish, type, resume = ... \
         return finish(native(...)) \
     end";
 
-/// Lua's own functions that stand behind those of scripts.
+/// Lua's own functions that those of scripts call.
 pub(super) struct Native {
     pub pcall: Function,
     pub xpcall: Function,
@@ -49,8 +49,8 @@ pub(super) struct Native {
 }
 
 impl Native {
-    /// `coroutine.resume` of which `finish` gets whether it succeeded, and what was thrown; `resume` refuses what is no
-    /// coroutine.
+    /// `coroutine.resume`: `finish` gets whether it succeeded, and what was thrown; `resume` refuses a value that is
+    /// not a coroutine.
     pub fn resume(&self, lua: &Lua, finish: Function, resume: Function) -> mlua::Result<Function> {
         own(lua, RESUME, (&self.resume, finish, &self.types, resume))
     }
@@ -67,7 +67,7 @@ impl Native {
     }
 }
 
-/// Functions that store results, and where.
+/// Functions that store results, and the place where they are stored.
 pub(super) struct Passing {
     stored: Stored,
     /// Calls a function with arguments and stores its results.
@@ -78,7 +78,7 @@ pub(super) struct Passing {
     pub yields: Function,
 }
 
-/// Where results are between two functions.
+/// Contains the results between two functions.
 #[derive(Clone, Default)]
 pub(super) struct Stored(Arc<Mutex<MultiValue>>);
 
@@ -102,7 +102,7 @@ impl Passing {
         Ok(Self { stored, call, storing, yields })
     }
 
-    /// `pcall` of which `finish` gets whether it succeeded, and what was thrown.
+    /// `pcall`: `finish` gets whether it succeeded, and what was thrown.
     pub fn pcall(&self, lua: &Lua, native: &Native, finish: Function) -> mlua::Result<Function> {
         own(lua, PCALL, (&native.pcall, finish, &self.call, &native.select))
     }
@@ -123,7 +123,7 @@ impl Passing {
     }
 }
 
-/// Runs a text of ours.
+/// Runs Lua code of minibroker.
 pub(super) fn own<R: FromLuaMulti>(lua: &Lua, text: &str, args: impl IntoLuaMulti) -> mlua::Result<R> {
     lua.load(text).set_name(errors::OWN_SOURCE).call(args)
 }

@@ -1,16 +1,16 @@
-//! The patterns of Lua 5.1: the answers are those of `lstrlib.c`, but a match that takes long can be ended, and a pattern
-//! that nests deep is an error in place of an overflow of the stack.
+//! The patterns of Lua 5.1: the results are those of `lstrlib.c`, but a match that takes long can be ended, and a
+//! pattern that is nested too deep is an error instead of a stack overflow.
 
 /// How many captures a pattern may have: `LUA_MAXCAPTURES`.
 const MAX_CAPTURES: usize = 32;
 /// How deep a match may nest: `MAXCCALLS` of Lua 5.2 and later. Lua 5.1 has no limit, and overflows the stack.
 const MAX_DEPTH: usize = 200;
-/// How many steps a match takes between two calls of `tick`, which costs about as much as one of them.
+/// How many steps a match takes between two calls of `tick`, which costs about as much as one step.
 const STEPS: usize = 256;
-/// How many bytes are compared at once, and for how many steps they count.
+/// How many bytes are compared at once, and as how many steps they count.
 const COMPARED: (usize, usize) = (1024, 32);
 
-/// For how many steps bytes count that are compared or copied.
+/// As how many steps bytes count that are compared or copied.
 pub(super) fn steps_of(bytes: usize) -> usize {
     bytes / COMPARED.0 * COMPARED.1
 }
@@ -18,7 +18,7 @@ pub(super) fn steps_of(bytes: usize) -> usize {
 /// Why a match has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure<E> {
-    /// The pattern is wrong; this is what Lua says.
+    /// The pattern is wrong; this is Lua's message.
     Pattern(&'static str),
     /// `tick` has ended it.
     Ended(E),
@@ -29,9 +29,9 @@ type Matched<E> = Result<Option<usize>, Failure<E>>;
 /// What a part of a pattern has matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
-    /// Its end is not there yet.
+    /// Its end has not been reached yet.
     Unfinished,
-    /// `()` captures the position alone.
+    /// `()` captures only the position.
     Position,
     Bytes(usize),
 }
@@ -45,7 +45,7 @@ pub(super) enum Capture<'a> {
     Position(usize),
 }
 
-/// Counts the steps of a match, each of which takes about as long as an instruction, and tells `tick` of them.
+/// Counts the steps of a match, each of which takes about as long as an instruction, and reports them to `tick`.
 pub(super) struct Steps<T> {
     taken: usize,
     tick: T,
@@ -84,7 +84,7 @@ where
         Ok(true)
     }
 
-    /// Where a text stands first in another.
+    /// The first position of a text in another.
     pub fn find(&mut self, text: &[u8], within: &[u8]) -> Result<Option<usize>, Failure<E>> {
         let Some((first, rest)) = text.split_first() else { return Ok(Some(0)) };
         let mut from = 0;
@@ -124,7 +124,7 @@ where
         }
     }
 
-    /// Where the match that begins at `start` ends, if there is one.
+    /// The end of the match that begins at `start`, if there is one.
     pub fn match_at(&mut self, start: usize) -> Matched<E> {
         self.captures.clear();
         self.depth = 0;
@@ -136,7 +136,7 @@ where
         !self.captures.is_empty()
     }
 
-    /// How many captures the last match has; the whole match counts where there are none.
+    /// How many captures the last match has; without captures the whole match counts as one.
     pub fn captures(&self) -> usize {
         self.captures.len().max(1)
     }
@@ -227,7 +227,7 @@ where
         }
     }
 
-    /// As many as there are, and fewer if the rest does not match then.
+    /// As many repetitions as there are, and fewer if the rest does not match then.
     fn most(&mut self, s: usize, p: usize, end: usize) -> Matched<E> {
         let mut count = 0;
         while self.matches_one(s + count, p, end) {
@@ -243,7 +243,7 @@ where
         }
     }
 
-    /// As few as possible.
+    /// As few repetitions as possible.
     fn least(&mut self, mut s: usize, p: usize, end: usize) -> Matched<E> {
         loop {
             if let Some(found) = self.run(s, end + 1)? {
@@ -318,7 +318,7 @@ where
         Ok(None)
     }
 
-    /// The index behind a single character, class or set.
+    /// The index after a single character, class or set.
     fn class_end(&self, p: usize) -> Result<usize, Failure<E>> {
         match self.at(p) {
             Some(b'%') if self.at(p + 1).is_none() => {
@@ -386,7 +386,7 @@ where
     }
 }
 
-/// The classes, in the locale "C"; upper case stands for all that is not in the class.
+/// The classes, in the locale "C"; upper case negates a class.
 fn in_class(byte: u8, class: u8) -> bool {
     let is_in = match class.to_ascii_lowercase() {
         b'a' => byte.is_ascii_alphabetic(),

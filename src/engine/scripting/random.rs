@@ -19,7 +19,7 @@ impl Default for Random {
 }
 
 impl Random {
-    /// Begins anew from a seed.
+    /// Restarts the generator from a seed.
     pub fn seed(&mut self, seed: i32) {
         self.0 = u64::from(seed.cast_unsigned()) << 16 | 0x330e;
     }

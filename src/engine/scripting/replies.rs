@@ -5,11 +5,11 @@ use mlua::{Either, Lua, LuaString, Table, Value};
 use super::errors::{Thrown, reply_table};
 use crate::resp::{Protocol, Reply, up_to_nul};
 
-/// How deep a reply of a script may be nested: as deep as the stack allows that the interpreter keeps values on for us,
-/// which is a little less than that of redis-server.
+/// How deep a reply of a script may be nested: as deep as the stack allows on which the interpreter keeps values for
+/// us, which is a little less than in redis-server.
 const MAX_STACK: usize = 7_800;
 
-/// What is said where a value is nested deeper.
+/// The error for a value that is nested deeper.
 const TOO_DEEP: &[u8] = b"ERR reached lua stack limit";
 
 /// The value of a reply that a command has written.
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
                 let set = self.lua.create_table()?;
                 for _ in 0..length(text).unwrap_or(0) {
                     let member = self.value()?;
-                    // Nothing else can be the key of a table.
+                    // nil cannot be the key of a table.
                     if !matches!(member, Value::Nil) {
                         set.raw_set(member, true)?;
                     }
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
                 self.field("verbatim_string", fields)
             }
             b'|' => {
-                // What is said about the reply that follows.
+                // Attributes of the reply that follows.
                 self.map(length(text).unwrap_or(0))?;
                 self.value()
             }
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         failure.map_or(Ok(Value::Table(array)), Err)
     }
 
-    /// An element of an array. A `str` becomes a string of Lua at once, all else by way of a reference.
+    /// An element of an array. A `str` becomes a string of Lua at once, any other value by way of a reference.
     fn element(&mut self) -> mlua::Result<Either<&'a str, Value>> {
         let before = self.rest;
         if before.first() == Some(&b'$')
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Integers are numbers of Lua, which has no others than doubles.
+/// Integers are numbers of Lua, which are always doubles.
 #[allow(clippy::cast_precision_loss)]
 fn number(text: &[u8]) -> Value {
     Value::Number(crate::resp::parse_integer(text).unwrap_or(0) as f64)
@@ -152,7 +152,7 @@ fn double(text: &[u8]) -> f64 {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
-/// What was written of a script's result.
+/// The result of writing a script's result.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     /// There is an error in it.
@@ -163,11 +163,11 @@ pub(super) struct Written {
 
 /// Writes values as replies.
 pub(super) struct Writer<'a> {
-    /// Where to.
+    /// The output.
     pub out: &'a mut Vec<u8>,
-    /// What the client speaks.
+    /// The protocol of the client.
     pub client: Protocol,
-    /// What the script has asked for.
+    /// The protocol that the script has chosen.
     pub script: Protocol,
     /// Doubles have 17 digits.
     pub in_full: bool,
@@ -175,15 +175,15 @@ pub(super) struct Writer<'a> {
 
 /// What remains to be written of a table.
 enum Open {
-    /// The elements from an index on; how many there are stands at a position in the output.
+    /// The elements from an index on; their number is at a position in the output.
     Array { table: Table, next: usize, header: usize },
     /// The fields that are left, last first.
     Fields { left: Vec<(Value, Option<Value>)> },
 }
 
 impl Writer<'_> {
-    /// Writes a value. Tables are written one inside the other without recursion: they may be nested as deep as a script
-    /// likes, or contain themselves.
+    /// Writes a value. Nested tables are written without recursion: a script may nest them to any depth, and they may
+    /// contain themselves.
     pub fn write(&mut self, value: Value) -> mlua::Result<Written> {
         let mut written = Written::default();
         let mut open: Vec<(usize, Open)> = Vec::new();
@@ -312,7 +312,7 @@ impl Writer<'_> {
         if self.client == Protocol::Resp2 {
             return self.reply().bulk(&text.as_bytes());
         }
-        // Three letters, padded with blanks, as redis-server.
+        // Three letters, padded with blanks, as in redis-server.
         let given = format.as_bytes();
         let mut format = *b"   ";
         for (to, from) in format.iter_mut().zip(up_to_nul(&given)) {
@@ -362,7 +362,7 @@ pub(super) fn error_fields(table: &Table) -> mlua::Result<(Option<Vec<u8>>, bool
 }
 
 /// A number as an integer, as a C compiler converts it.
-// What does not fit has been dealt with.
+// Values that do not fit have been excluded.
 #[allow(clippy::cast_possible_truncation)]
 pub(super) fn truncated(number: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
@@ -382,7 +382,7 @@ fn without_line_breaks(text: &[u8]) -> Vec<u8> {
     text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect()
 }
 
-/// What a thrown value says to the client.
+/// The error text of a thrown value for the client.
 pub(super) fn thrown_text(value: &Value) -> mlua::Result<(Vec<u8>, bool)> {
     match value {
         Value::Table(table) => {
@@ -402,7 +402,7 @@ pub(super) fn thrown_text(value: &Value) -> mlua::Result<(Vec<u8>, bool)> {
     }
 }
 
-/// As `tostring` gives it, for values that are neither tables nor functions.
+/// The text that `tostring` gives, for values that are neither tables nor functions.
 pub(super) fn text_of(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::Nil => Some(b"nil".to_vec()),

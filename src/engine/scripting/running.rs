@@ -1,7 +1,7 @@
-//! How the interpreter is asked to run what it keeps: by number.
+//! How the interpreter runs the functions that it keeps: by number.
 //!
-//! mlua has room for about 8,000 references to values of Lua (`LUAI_MAXCSTACK`). Scripts and functions are kept in a table
-//! of Lua instead, so that there may be as many as in redis-server.
+//! mlua has space for about 8,000 references to values of Lua (`LUAI_MAXCSTACK`). Scripts and functions are kept in a
+//! table of Lua instead, so that there may be as many as in redis-server.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use super::sandbox::Sandbox;
 use super::{memory, passing};
 
-/// What is called returns one result: with more `xpcall` would need room for which it has not asked, see
-/// [`super::passing`]. A function that has been returned by `same` has no name in messages, as if C had called it. Keys
-/// and arguments that are not there become empty tables when a script asks for them, see [`Sandbox::close`].
+/// A function that is called returns one result: with more `xpcall` would need stack space that it has not reserved,
+/// see [`super::passing`]. A function that has been returned by `same` has no name in messages, as if C had called it.
+/// Keys and arguments that are missing become empty tables when a script asks for them, see [`Sandbox::close`].
 const SOURCE: &str = "local xpcall, kept, globals, handler = ... \
     local script, f, keys, argv \
     local function same(f) return f end \
@@ -52,13 +52,13 @@ impl Running {
         &self.kept
     }
 
-    /// Runs a script, which finds its keys and arguments as globals: whether it has succeeded, and its result or what it
-    /// has thrown.
+    /// Runs a script, which finds its keys and arguments as globals: returns whether it has succeeded, and its result
+    /// or what it has thrown.
     pub fn script(&self, script: &Kept, given: &Given) -> mlua::Result<(bool, Value)> {
         self.script.call((script.number, &given.keys, &given.arguments))
     }
 
-    /// Calls a function with its keys and arguments; the same.
+    /// Calls a function with its keys and arguments; returns the same.
     pub fn function(&self, function: &Kept, given: &Given) -> mlua::Result<(bool, Value)> {
         self.function.call((function.number, &given.keys, &given.arguments))
     }
@@ -112,12 +112,12 @@ pub(super) struct KeptFunctions {
     numbers: Arc<Mutex<Numbers>>,
 }
 
-/// Under which numbers functions are kept.
+/// The numbers under which functions are kept.
 #[derive(Debug, Default)]
 struct Numbers {
     last: usize,
     free: Vec<usize>,
-    /// Those whose functions are not needed any more, and still there.
+    /// The numbers of functions that are not needed any more, but still in the table.
     dropped: Vec<usize>,
 }
 

@@ -1,8 +1,8 @@
-//! What scripts find: the globals of redis-server's sandbox, none of which can be changed.
+//! The environment of scripts: the globals of redis-server's sandbox, none of which can be changed.
 //!
-//! Lua 5.1 has no read-only tables. A table that must not be changed is hidden behind an empty one whose metatable reads
-//! from it and refuses writes; what looks past metatables (`rawset`, `next`, `pairs`, `table.insert`, ...) is replaced
-//! by functions that know these tables.
+//! Lua 5.1 has no read-only tables. A table that must not be changed is hidden behind an empty one whose metatable
+//! reads from it and refuses writes; functions that bypass metatables (`rawset`, `next`, `pairs`, `table.insert`, ...)
+//! are replaced by functions that treat these tables as read-only.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +19,7 @@ use super::source;
 use super::strings;
 use super::work;
 
-/// The globals that a script finds its keys and arguments in.
+/// The globals in which a script finds its keys and arguments.
 const KEYS: &str = "KEYS";
 const ARGV: &str = "ARGV";
 
@@ -48,13 +48,13 @@ const BASE: [&str; 19] = [
     "tostring",
 ];
 
-/// The others, which do not depend on read-only tables.
+/// The other globals, which do not depend on read-only tables.
 const REST: [&str; 3] = ["type", "unpack", "xpcall"];
 
 /// The tables that must not be changed.
 #[derive(Default)]
 struct Protected {
-    /// Each by the empty one in front of it, with what is behind and what `getmetatable` gives for it.
+    /// Each by the empty table in front of it, with the hidden table and the result of `getmetatable`.
     all: Vec<(usize, Table, Option<Table>)>,
     /// The globals, if scripts find their keys and arguments there.
     given: Option<Table>,
@@ -70,24 +70,24 @@ impl Protected {
         self.find(table).is_some()
     }
 
-    /// What stands behind a table, if it is one of these.
+    /// The table hidden behind this one, if it is protected.
     fn behind(&self, lua: &Lua, table: &Table) -> Option<&Table> {
         let (_, behind, _) = self.find(table)?;
         if self.given.as_ref() == Some(behind) {
-            // Without memory the script does not get so far as to miss them.
+            // If memory is exhausted the script fails before it can miss them.
             let _ = [KEYS, ARGV].map(|name| given(lua, behind, name));
         }
         Some(behind)
     }
 
-    /// What `getmetatable` gives for a table, if it is one of these.
+    /// The result of `getmetatable` for this table, if it is protected.
     fn metatable(&self, table: &Table) -> Option<Value> {
         let (_, _, shown) = self.find(table)?;
         Some(shown.clone().map_or(Value::Nil, Value::Table))
     }
 }
 
-/// Where scripts cannot look: what stands behind a table, if it must not be changed, and else the table itself.
+/// The table hidden behind this one, if it is protected, and else the table itself. Scripts cannot access it.
 pub(super) fn behind(lua: &Lua, table: &Table) -> Table {
     let protected = lua.app_data_ref::<Arc<OnceLock<Protected>>>();
     let behind = protected.as_ref().and_then(|all| all.get()).and_then(|all| all.behind(lua, table));
@@ -97,9 +97,9 @@ pub(super) fn behind(lua: &Lua, table: &Table) -> Table {
 /// An interpreter with its globals.
 pub(super) struct Sandbox {
     pub lua: Lua,
-    /// What stands behind the globals that scripts see.
+    /// The table hidden behind the globals that scripts see.
     pub globals: Table,
-    /// What scripts see.
+    /// The globals that scripts see.
     pub environment: Table,
     /// Lua's own `tostring`.
     pub tostring: Function,
@@ -113,13 +113,13 @@ pub(super) struct Sandbox {
 /// What the libraries share.
 pub(super) struct Shared {
     pub random: Arc<Mutex<Random>>,
-    /// How many bytes they may hold together.
+    /// How many bytes they may use together.
     pub memory: usize,
 }
 
 impl Sandbox {
-    /// An interpreter with the base library, strings, tables, mathematics and coroutines. What else there is to be is
-    /// added with [`Sandbox::add`] before [`Sandbox::close`].
+    /// An interpreter with the base library, strings, tables, mathematics and coroutines. Other libraries are added
+    /// with [`Sandbox::add`] before [`Sandbox::close`].
     pub fn new(shared: &Shared) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
@@ -173,7 +173,7 @@ impl Sandbox {
         self.globals.raw_set(name, front)
     }
 
-    /// Puts an empty table in front of another; `shown` is what `getmetatable` gives for it.
+    /// Puts an empty table in front of another; `shown` is the result of `getmetatable` for it.
     fn protect(&mut self, front: Table, behind: Table, shown: Option<Table>) -> mlua::Result<Table> {
         let metatable = self.lua.create_table()?;
         metatable.raw_set("__index", &behind)?;
@@ -188,7 +188,7 @@ impl Sandbox {
         Ok(front)
     }
 
-    /// Puts an empty table in front of one that cannot be changed, and in which a name that is not there is an error.
+    /// Puts an empty table in front of one that cannot be changed, and in which a missing name is an error.
     pub fn strict(&mut self, behind: Table) -> mlua::Result<Table> {
         let metatable = self.lua.create_table()?;
         metatable.raw_set("__index", missing(&self.lua)?)?;
@@ -196,8 +196,8 @@ impl Sandbox {
         self.protect(self.lua.create_table()?, behind, None)
     }
 
-    /// What scripts find is complete. A name that is not there is an error, but for keys and arguments if `has_given`:
-    /// most scripts without them do not ask for them, and two tables for each script would be a fifth of its time.
+    /// Completes the globals. A missing name is an error, except for keys and arguments if `has_given`: most scripts
+    /// that have none do not ask for them, and two tables for each script would be a fifth of its time.
     pub fn close(&mut self, has_given: bool) -> mlua::Result<()> {
         let missing = missing(&self.lua)?;
         let metatable = self.lua.create_table()?;
@@ -240,7 +240,7 @@ impl Sandbox {
         table.raw_set(name, function)
     }
 
-    /// What looks past metatables.
+    /// Replaces the functions that bypass metatables.
     fn replace_access(&self, native: &Table) -> mlua::Result<()> {
         let protected = self.protected();
         let is_protected = move |table: &Table| protected.get().is_some_and(|all| all.contains(table));
@@ -307,7 +307,7 @@ impl Sandbox {
         })
     }
 
-    /// What catches errors: ours are turned into what redis-server throws.
+    /// Replaces the functions that catch errors: ours are turned into those that redis-server throws.
     fn replace_catching(&self, native: &Native) -> mlua::Result<()> {
         let stored = self.passing.stored();
         let finish = self.lua.create_function(move |lua, mut results: MultiValue| {
@@ -318,7 +318,7 @@ impl Sandbox {
                     return Err(kill.into());
                 }
                 let caught = errors::visible(lua, caught)?;
-                // Of an error table its text is returned.
+                // For an error table its text is returned.
                 let text = match &caught {
                     Value::Table(table) => Some(table.get::<Value>("err")?),
                     _ => None,
@@ -425,7 +425,7 @@ impl Sandbox {
         coroutine.raw_set("yield", &self.passing.yields)
     }
 
-    /// What a coroutine throws has the place in front at which it was resumed, if it is a text.
+    /// Prefixes a text that a coroutine throws with the place at which it was resumed.
     fn replace_wrap(&self, coroutine: &Table) -> mlua::Result<()> {
         let resume: Function = coroutine.raw_get("resume")?;
         let (storing, stored) = (self.passing.storing.clone(), self.passing.stored());
@@ -458,12 +458,12 @@ impl Sandbox {
         })
     }
 
-    /// Scripts load texts only: what the interpreter has compiled is not checked when it is loaded.
+    /// Scripts may load only texts: compiled code is not checked when it is loaded.
     fn replace_loading(&self, native: &Table) -> mlua::Result<()> {
         /// The first byte of a compiled chunk.
         const COMPILED: u8 = 0x1b;
         let loadstring: Function = native.raw_get("loadstring")?;
-        // A blank in front has no meaning in a text, and makes a text of everything.
+        // A leading blank has no meaning in a text, and marks any input as text.
         let load = move |lua: &Lua, text: Vec<u8>, name: LuaString| -> mlua::Result<MultiValue> {
             let is_text = text.first() != Some(&COMPILED);
             let text = if is_text { text } else { [b" ", &*text].concat() };
@@ -552,7 +552,7 @@ impl Sandbox {
         })
     }
 
-    /// Strings have methods; what is behind them cannot be changed either.
+    /// Strings have methods; the tables of these cannot be changed either.
     fn protect_string_metatable(&mut self) -> mlua::Result<()> {
         let Some(metatable) = self.lua.type_metatable::<LuaString>() else { return Ok(()) };
         let string: Table = self.globals.raw_get("string")?;
@@ -564,7 +564,7 @@ impl Sandbox {
     }
 }
 
-/// The keys or arguments of a script, which are an empty table if it was given none.
+/// The keys or arguments of a script; an empty table if it was given none.
 fn given(lua: &Lua, globals: &Table, name: impl IntoLua + Copy) -> mlua::Result<Value> {
     let given: Value = globals.raw_get(name)?;
     if !given.is_nil() {
@@ -582,12 +582,12 @@ fn is_of_lua(value: &Value) -> bool {
     info.what != "C" && info.source.as_deref() != Some(errors::OWN_SOURCE)
 }
 
-/// What reads a name that is not there.
+/// The function that reads a missing name.
 fn missing(lua: &Lua) -> mlua::Result<Function> {
     lua.create_function(|lua, args: MultiValue| -> mlua::Result<()> { Err(no_such_name(lua, args)) })
 }
 
-/// The error of a function that has been called with a table and a name that is not there.
+/// The error of a function that has been called with a table and a missing name.
 fn no_such_name(lua: &Lua, args: MultiValue) -> mlua::Error {
     match Arguments::new(lua, args).text(2) {
         Ok(name) => {
@@ -600,7 +600,7 @@ fn no_such_name(lua: &Lua, args: MultiValue) -> mlua::Error {
     }
 }
 
-/// The generator of redis-server in place of that of the system.
+/// The generator of redis-server in place of the system's.
 fn replace_random(lua: &Lua, math: &Table, random: &Arc<Mutex<Random>>) -> mlua::Result<()> {
     let source = Arc::clone(random);
     let next = lua.create_function(move |lua, values: MultiValue| -> mlua::Result<f64> {
@@ -620,7 +620,7 @@ fn replace_random(lua: &Lua, math: &Table, random: &Arc<Mutex<Random>>) -> mlua:
                 if lower > upper {
                     return Err(args.wrong(2, "interval is empty"));
                 }
-                // The width is an integer of 32 bits, too.
+                // The width is also an integer of 32 bits.
                 let width = upper.wrapping_sub(lower).wrapping_add(1);
                 Ok((number * f64::from(width)).floor() + f64::from(lower))
             }

@@ -1,12 +1,12 @@
-//! The text of a script, as the interpreter takes it.
+//! Preparation of the text of a script for the interpreter.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-/// A text in which `[[` within a long string or comment that begins with `[[` is not an error: the interpreter's build
+/// Changes a text in which `[[` is nested in a long string or comment that begins with `[[`: the interpreter's build
 /// refuses it, that of redis-server does not. Such a string gets longer brackets, which change nothing else.
 pub(super) fn with_brackets_nested(text: &[u8]) -> Cow<'_, [u8]> {
     let mut changed: Option<Vec<u8>> = None;
-    // Up to where the text is in `changed`, and up to where it has been read.
+    // The end of the part that is in `changed`, and of the part that has been read.
     let (mut copied, mut at) = (0, 0);
     while let Some(byte) = text.get(at) {
         match byte {
@@ -59,7 +59,7 @@ fn opening(text: &[u8]) -> Option<usize> {
     (rest.get(level) == Some(&b'[')).then_some(level)
 }
 
-/// The number of equals signs in the shortest brackets but `[[` that a text does not have.
+/// The number of equals signs in the shortest brackets, except `[[`, that a text does not contain.
 fn unused_level(text: &[u8]) -> usize {
     let mut used = BTreeSet::new();
     let mut before = None;
@@ -74,7 +74,7 @@ fn unused_level(text: &[u8]) -> usize {
             _ => before = None,
         }
     }
-    // One more level than there are in the text is not used.
+    // Of one more level than the text contains, one is unused.
     (1..=used.len() + 1).find(|level| !used.contains(level)).unwrap_or(1)
 }
 
@@ -88,7 +88,7 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|part| part == wanted)
 }
 
-/// The index behind a short string; the interpreter finds what is wrong with one that does not end.
+/// The index after a short string; the interpreter reports one that does not end.
 fn end_of_string(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = text.get(at) {

@@ -13,7 +13,7 @@ use super::{memory, work};
 /// The characters of patterns with a meaning of their own: `SPECIALS` of `lstrlib.c`.
 const SPECIALS: &[u8] = b"^$*+?.([%-";
 
-/// Puts the functions into the table `string`. A text that they make may take half of the memory that scripts may hold.
+/// Puts the functions into the table `string`. A text that they make may take half of the memory that scripts may use.
 pub(super) fn add(lua: &Lua, string: &Table, memory: usize) -> mlua::Result<()> {
     let most = memory / 2;
     let function = |run: fn(&Lua, &Arguments<'_>) -> mlua::Result<MultiValue>| {
@@ -27,16 +27,16 @@ pub(super) fn add(lua: &Lua, string: &Table, memory: usize) -> mlua::Result<()> 
     string.raw_set("gsub", gsub)
 }
 
-/// How deep functions that `gsub` calls may call it again. Lua allows about 200, but its frames are smaller: a build without
-/// optimizations takes 12 KiB of the stack for each of ours, and a thread has 2 MiB.
+/// How deep functions that `gsub` calls may call it again. Lua allows about 200, but its frames are smaller: a build
+/// without optimizations takes 12 KiB of the stack for each of ours, and a thread has 2 MiB.
 const MAX_NESTED: usize = 60;
 
 thread_local! {
-    /// How many calls of `gsub` wait for a function or a metamethod, and how much text they hold.
+    /// How many calls of `gsub` wait for a function or a metamethod, and the length of their texts.
     static WAITING: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// A function or a metamethod runs for a `gsub` that holds so much text, as long as this lives.
+/// A function or a metamethod runs for a `gsub` as long as this lives; `held` is the length of its text.
 struct Calling {
     before: (usize, usize),
 }
@@ -62,21 +62,21 @@ impl Drop for Calling {
 struct Made<'a> {
     lua: &'a Lua,
     text: Vec<u8>,
-    /// How long it may be, together with those of the calls within whose functions it is made.
+    /// The maximum length, together with the texts of the calls that enclose this one.
     most: usize,
     /// How many of its bytes have been counted as work.
     counted: usize,
 }
 
 impl<'a> Made<'a> {
-    /// Fewer bytes are counted together with those that follow.
+    /// Fewer bytes are counted later, together with the next ones.
     const COUNTED: usize = 8 * 1024;
 
     fn new(lua: &'a Lua, most: usize) -> Self {
         Self { lua, text: Vec::new(), most: most.saturating_sub(WAITING.get().1), counted: 0 }
     }
 
-    /// Appends a part, unless it is too much. The script may be ended for the work.
+    /// Appends a part, unless the text becomes too long. The script may be ended because of the work.
     fn add(&mut self, part: &[u8]) -> mlua::Result<()> {
         if self.text.len().saturating_add(part.len()) > self.most {
             return Err(memory::exhausted());
@@ -235,7 +235,7 @@ fn gsub(lua: &Lua, args: &Arguments<'_>, most_made: usize) -> mlua::Result<Multi
     Ok(MultiValue::from_iter([Value::String(lua.create_string(made.text)?), Value::Number(f64::from(count))]))
 }
 
-/// Adds what stands for a match.
+/// Adds the replacement of a match.
 fn replace<T: FnMut(usize) -> mlua::Result<()>>(
     lua: &Lua,
     matcher: &Matcher<'_, T>,
@@ -291,7 +291,7 @@ fn replace_by_text<'a>(
                 Capture::Text(text) => made.add(text)?,
                 Capture::Position(position) => made.add(position.to_string().as_bytes())?,
             },
-            // Lua reads the NUL behind the text.
+            // Lua reads the NUL after the text.
             other => made.add(&[other.unwrap_or(0)])?,
         }
     }
@@ -315,7 +315,7 @@ mod tests {
         "return gsub(s, p, {a = 1, b = 'x', [1] = 'y', c = false})",
     ];
 
-    /// What a call returns or throws, as one text.
+    /// The results of a call, or its error, as one text.
     fn outcome(
         lua: &Lua,
         library: &Table,
@@ -341,7 +341,7 @@ mod tests {
         let ((find, matches, gmatch, gsub), subject, pattern, with, at) = values;
         let text: LuaString =
             lua.load(text).set_name("=t").call((find, matches, gmatch, gsub, subject, pattern, with, at))?;
-        // An error of ours is a userdata, of which the sandbox makes a text.
+        // An error of ours is a userdata, which the sandbox turns into a text.
         let text = String::from_utf8_lossy(&text.as_bytes()).into_owned();
         let text = text.split("\nstack traceback:").next().unwrap_or_default();
         Ok(text.replace("error:", "string:").replace("userdata:", "string:").replace("runtime error: ", ""))

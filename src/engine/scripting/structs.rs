@@ -1,4 +1,4 @@
-//! The library `struct`: values packed into strings as C lays them out.
+//! The library `struct`: values packed into strings in the layout of C.
 
 use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
@@ -8,9 +8,9 @@ use super::replies::truncated;
 
 /// The longest integer, in bytes.
 const INTEGER_MAX: usize = 32;
-/// What values are aligned to with `!` alone.
+/// The alignment of `!` without a number.
 const ALIGNMENT: i32 = 8;
-/// How many results fit into the stack of Lua.
+/// How many results fit into Lua's stack.
 const RESULTS_MAX: usize = 7_900;
 
 const TOO_SHORT: &str = "data string too short";
@@ -21,7 +21,7 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     table.raw_set(
         "pack",
         lua.create_function(|lua, mut values: MultiValue| {
-            // redis-server has a nil behind the arguments.
+            // redis-server has a nil after the arguments.
             if !values.is_empty() {
                 values.push_back(Value::Nil);
             }
@@ -82,13 +82,13 @@ impl<'a> Format<'a> {
         Ok(number.unwrap_or(default))
     }
 
-    /// How many bytes stand between the end of what there is and the value.
+    /// How many bytes are between the present end and the value.
     fn padding(&self, length: usize, option: u8, size: usize) -> usize {
         if size == 0 || option == b'c' {
             return 0;
         }
         let size = size.min(self.align);
-        // As it is in C, also where the size is no power of two.
+        // As in C, even if the size is not a power of two.
         (size.wrapping_sub(length & (size - 1))) & (size - 1)
     }
 
@@ -113,7 +113,7 @@ impl<'a> Format<'a> {
         Ok(())
     }
 
-    /// Bytes in the order of the format, from or to the order of this machine's integers with the lowest first.
+    /// Converts bytes between the order of the format and little-endian.
     fn order(&self, bytes: &mut [u8]) {
         if self.big_endian {
             bytes.reverse();
@@ -174,9 +174,9 @@ fn pack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<LuaString> {
 
 /// The lowest bytes of an integer, the lowest first.
 fn integer_bytes(number: f64, size: usize) -> Vec<u8> {
-    /// What does not fit into a signed integer.
+    /// The first number that does not fit into a signed integer.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    // As the compilers of redis-server convert to an unsigned integer: what is too great, too.
+    // Converted to an unsigned integer as by the compilers of redis-server, even if it is too great.
     let value = if number >= LIMIT {
         truncated(number - LIMIT).cast_unsigned() ^ (1 << 63)
     } else {
@@ -210,7 +210,7 @@ fn unpack(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<MultiValue> {
     if start == 0 {
         return Err(args.wrong(3, "offset must be 1 or greater"));
     }
-    // A negative one is beyond the end, as it is where integers have no sign.
+    // A negative start is beyond the end, as in C with unsigned integers.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let mut at = (start as usize).wrapping_sub(1);
     let mut format = Format::new(lua, &format);

@@ -1,5 +1,5 @@
-//! Work that Lua's hook does not see. The hook counts instructions, but one call of a function may take as long as millions
-//! of them.
+//! Work that Lua's hook does not see. The hook counts instructions, but one call of a function may take as long as
+//! millions of instructions.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ pub(super) const STEP: u32 = 100_000;
 
 type Check = dyn Fn(&Lua, u64) -> mlua::Result<()> + Send + Sync;
 
-/// Checks the running script, which has run for this many more instructions. An error ends it.
+/// Checks the running script, which has run for this many more instructions. An error ends the script.
 #[derive(Clone)]
 pub(super) struct Watch(pub Arc<Check>);
 
