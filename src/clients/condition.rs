@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clients::FaultId;
 
-/// How long a state is waited for unless the test says otherwise.
+/// How long a test waits for a state unless it sets another time.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
 /// A state that can be waited for. A count of 0 waits until there is none; any other until there are that many or
@@ -21,7 +21,7 @@ pub enum Condition {
     /// `count` clients wait for the key.
     #[allow(missing_docs)]
     Blocked { key: Vec<u8>, count: usize },
-    /// The journal holds `count` messages of the channel.
+    /// The journal contains `count` messages of the channel.
     #[allow(missing_docs)]
     Published { channel: Vec<u8>, count: usize },
     /// `count` clients are connected.
@@ -30,7 +30,7 @@ pub enum Condition {
     /// `count` entries of the stream are pending in the group.
     #[allow(missing_docs)]
     Pending { stream: Vec<u8>, group: Vec<u8>, count: usize },
-    /// The key holds `count` elements.
+    /// The key has `count` elements.
     #[allow(missing_docs)]
     Length { database: usize, key: Vec<u8>, count: usize },
     /// The fault, described by `words`, has hit `count` times.
@@ -38,12 +38,12 @@ pub enum Condition {
     Fault { fault: FaultId, words: String, count: usize },
 }
 
-/// What there was in place of what was waited for.
+/// The actual state in place of the one that was waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// How many there were, where something was to be counted.
+    /// How many there were, if the condition counts something.
     pub count: Option<usize>,
-    /// The same in words, with what may explain it.
+    /// The same in words, with a hint at the cause.
     pub text: String,
 }
 
@@ -61,7 +61,7 @@ impl Condition {
         }
     }
 
-    /// True if these are as many as wanted.
+    /// True if `count` meets the condition.
     #[must_use]
     pub fn is_met_by(&self, count: usize) -> bool {
         if self.wanted() == 0 { count == 0 } else { count >= self.wanted() }
@@ -90,7 +90,7 @@ pub fn others<'a>(what: &str, names: impl Iterator<Item = (&'a [u8], usize)>) ->
 /// How many commands a hint names.
 const COMMANDS_SHOWN: usize = 10;
 
-/// ` (commands since: INCRBY 2)`: what a fault did not hit.
+/// ` (commands since: INCRBY 2)`: the commands that a fault did not hit.
 #[must_use]
 pub fn commands(names: &[(String, usize)]) -> String {
     if names.is_empty() {
@@ -102,7 +102,7 @@ pub fn commands(names: &[(String, usize)]) -> String {
     format!(" (commands since: {}{more})", shown.collect::<Vec<_>>().join(", "))
 }
 
-/// What is waited for.
+/// The condition in words.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, one, more, name) = match self {

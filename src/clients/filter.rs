@@ -10,7 +10,7 @@ use crate::data::Quoted;
 /// [`Broker::stop_reading`](crate::Broker::stop_reading) and [`Broker::stop_writing`](crate::Broker::stop_writing).
 ///
 /// A filter selects among the clients that are connected when it is used. Filters are combined with
-/// [`and`](Filter::and), [`or`](Filter::or) and [`except`](Filter::except), and print as what they choose:
+/// [`and`](Filter::and), [`or`](Filter::or) and [`except`](Filter::except), and print the clients that they select:
 ///
 /// ```
 /// use minibroker::Filter;
@@ -56,7 +56,7 @@ impl Filter {
 
     /// The client whose end of the connection has this address, such as the `local_addr` of its socket.
     #[must_use]
-    // So that an address and its text can both stand there as they are.
+    // So that an address and its text can both be passed directly.
     #[allow(clippy::needless_pass_by_value)]
     pub fn address(address: impl ToString) -> Self {
         Self(Rule::Address(address.to_string()))
@@ -68,7 +68,7 @@ impl Filter {
         Self(Rule::Channel(channel.as_ref().into()))
     }
 
-    /// The clients that are subscribed to this very pattern.
+    /// The clients that are subscribed to exactly this pattern.
     #[must_use]
     pub fn subscribed_to_pattern(pattern: impl AsRef<[u8]>) -> Self {
         Self(Rule::Pattern(pattern.as_ref().into()))
@@ -80,19 +80,19 @@ impl Filter {
         Self(Rule::BlockedOn(key.as_ref().into()))
     }
 
-    /// Those of these clients that `other` chooses as well.
+    /// Those of these clients that `other` selects as well.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(Rule::And(Box::new(self.0), Box::new(other.0)))
     }
 
-    /// These clients and those that `other` chooses.
+    /// These clients and those that `other` selects.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self(Rule::Or(Box::new(self.0), Box::new(other.0)))
     }
 
-    /// These clients without those that `other` chooses.
+    /// These clients without those that `other` selects.
     #[must_use]
     pub fn except(self, other: Self) -> Self {
         Self(Rule::Except(Box::new(self.0), Box::new(other.0)))
@@ -115,7 +115,7 @@ pub trait Candidate {
     fn address(&self) -> &str;
     /// It is subscribed to the channel itself.
     fn has_channel(&self, channel: &[u8]) -> bool;
-    /// It is subscribed to this very pattern.
+    /// It is subscribed to exactly this pattern.
     fn has_pattern(&self, pattern: &[u8]) -> bool;
     /// It waits for the key.
     fn waits_for(&self, key: &[u8]) -> bool;
@@ -163,7 +163,7 @@ impl Rule {
         }
     }
 
-    /// As a part of another filter: a combination stands in brackets.
+    /// As a part of another filter: a combination is put in parentheses.
     fn fmt_part(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::And(..) | Self::Or(..) | Self::Except(..) => write!(f, "({self})"),
@@ -172,7 +172,7 @@ impl Rule {
     }
 }
 
-/// What selects a client: `named "worker-1"`.
+/// The rule in words: `named "worker-1"`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, word, other) = match self {

@@ -1,4 +1,4 @@
-//! The connected clients: what each has said about itself, its state, and its output buffer.
+//! The connected clients: what each has declared about itself, its state, and its output buffer.
 
 use crate::config::OutputClass;
 use crate::data::present;
@@ -34,7 +34,7 @@ use crate::config::Config;
 use crate::data::{Bytes, IndexSet, Map, Time};
 use crate::resp::{OwnedRequest, Protocol};
 
-/// A client of the table: its slot there, which another client has after it, and a generation, which tells the two apart.
+/// A client of the table: its slot there, which is reused after it, and a generation, which tells the clients apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ClientKey(u64);
 
@@ -89,7 +89,7 @@ pub enum Skip {
     /// No reply.
     #[default]
     None,
-    /// That of the next command. Within EXEC the next command is the one behind EXEC.
+    /// That of the next command. Within EXEC the next command is the one after EXEC.
     Next,
     /// That of this command.
     This,
@@ -100,7 +100,7 @@ pub enum Skip {
 pub struct Transaction {
     /// The commands that EXEC will run.
     pub queue: Vec<OwnedRequest>,
-    /// What `client-query-buffer-limit` counts of them.
+    /// The bytes of these commands that `client-query-buffer-limit` counts.
     pub bytes: usize,
     /// A command could not be queued: EXEC will refuse.
     pub failed: bool,
@@ -136,7 +136,7 @@ pub struct Client {
     key: ClientKey,
     /// The id that CLIENT ID returns; every connection gets the next one.
     pub id: u64,
-    /// Its ends.
+    /// The addresses of both ends.
     pub address: Box<Address>,
     /// `CLIENT SETNAME`.
     pub name: Bytes,
@@ -150,9 +150,9 @@ pub struct Client {
     pub db: usize,
     /// Whether it may run commands.
     pub authenticated: bool,
-    /// What the shell has not yet taken, behind the segments.
+    /// The output that the shell has not taken, after the segments.
     pub outbox: Vec<u8>,
-    /// What the shell has not yet taken, if there is anything long that is shared with other clients. It counts as in
+    /// The output that the shell has not taken, if a part is long and shared with other clients. It counts as in
     /// flight.
     pub segments: Option<Box<Segments>>,
     /// How many bytes have left the outbox and are not written.
@@ -165,10 +165,10 @@ pub struct Client {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// The transaction that it is in.
     pub transaction: Option<Box<Transaction>>,
-    /// The keys that it watches, with their databases; those that had expired already when WATCH came are
-    /// marked and do not fail EXEC again.
+    /// The keys that it watches, with their databases; those that had expired already at the time of WATCH are marked
+    /// and do not make EXEC fail again.
     pub watched: Option<Box<Map<(usize, Bytes), bool>>>,
-    /// One of those keys has changed.
+    /// One of the watched keys has changed.
     pub watched_key_changed: bool,
     /// What it waits for.
     pub blocked: Option<Box<Blocked>>,
@@ -178,7 +178,7 @@ pub struct Client {
     pub last_interaction: Time,
     /// The index of its last command in the command table.
     pub last_command: Option<usize>,
-    /// Which replies it wants.
+    /// Which replies it gets.
     pub reply_mode: ReplyMode,
     /// It receives all commands (MONITOR).
     pub monitor: bool,
@@ -188,15 +188,15 @@ pub struct Client {
     pub no_touch: bool,
     /// Whether the connection stays.
     pub close: Close,
-    /// Everything else it sends is discarded: it has sent QUIT, or violated the protocol while its replies were off.
+    /// All its further input is discarded: it has sent QUIT, or violated the protocol while its replies were off.
     pub ignored: bool,
-    /// Bytes that have arrived and cannot be run yet: CLIENT LIST's `qbuf`.
+    /// Bytes that have arrived and cannot run yet: CLIENT LIST's `qbuf`.
     pub query_buffer: usize,
     /// A fault has ended its connection.
     pub cut_by_fault: bool,
-    /// What a fault is about to do to its command or to the reply.
+    /// The pending effects of faults on its command or on the reply.
     pub pending_fault: Option<Box<PendingFault>>,
-    /// It was cut off because it did not read what it was sent.
+    /// It was cut off because it did not read its output.
     pub over_output_limit: bool,
     /// How many lines of MONITOR were left out because the client does not read them.
     pub left_out: u64,
@@ -214,13 +214,13 @@ pub struct Client {
     pub reading_stops: u32,
     /// How many guards stop writing to it.
     pub writing_stops: u32,
-    /// It was cut off, and counts no more; only its connection is still to be closed.
+    /// It was cut off, and does not count any more; only its connection is still to be closed.
     gone: bool,
     /// How often it is in [`Clients::answered`].
     answered: u32,
     /// In [`Clients::dirty`].
     dirty: bool,
-    /// It may continue with its requests; the shell does not know yet.
+    /// It may continue with its requests; the shell has not seen this yet.
     pub resumed: bool,
 }
 
@@ -237,13 +237,13 @@ impl Client {
         self.subscriptions.as_ref().map_or(0, |all| all.shard_channels.len())
     }
 
-    /// How many keys it watches. Once one has changed nothing more is watched for: EXEC will refuse anyway.
+    /// How many keys it watches. Once one has changed no key is watched any more: EXEC will refuse in any case.
     #[must_use]
     pub fn watches(&self) -> usize {
         if self.watched_key_changed { 0 } else { self.watched.as_ref().map_or(0, |keys| keys.len()) }
     }
 
-    /// True if it is one of those that are connected: not the embedding program's, and not cut off by it.
+    /// True if it counts as connected: it is not the embedding program's, and it has not been cut off.
     #[must_use]
     pub fn is_listed(&self) -> bool {
         !self.internal && !self.gone
@@ -261,20 +261,20 @@ impl Client {
         if self.is_subscribed() { OutputClass::Pubsub } else { OutputClass::Normal }
     }
 
-    /// True if it has to log in before it may do anything. A client that came while a password was required and
+    /// True if it has to log in before it may do anything. A client that connected while a password was required and
     /// has not given it may continue once none is required any more.
     #[must_use]
     pub fn must_authenticate(&self, config: &Config) -> bool {
         !self.authenticated && !config.requirepass.is_empty()
     }
 
-    /// True if CLIENT REPLY suppresses its replies now. Messages are sent.
+    /// True if CLIENT REPLY suppresses its replies now. Messages are still sent.
     #[must_use]
     pub fn is_muted(&self) -> bool {
         self.reply_mode.off || self.reply_mode.skip == Skip::This
     }
 
-    /// A reply is complete: what CLIENT REPLY SKIP has said is for the next, or over.
+    /// A reply is complete: CLIENT REPLY SKIP now applies to the next one, or has ended.
     pub fn end_reply(&mut self) {
         self.reply_mode.skip = match self.reply_mode.skip {
             Skip::Next => Skip::This,
@@ -282,7 +282,7 @@ impl Client {
         };
     }
 
-    /// True if `timeout` closes it when it is idle: not one that waits, or listens.
+    /// True if `timeout` closes it when it is idle: not if it waits, subscribes or monitors.
     #[must_use]
     fn may_time_out(&self) -> bool {
         let listens = self.blocked.is_some() || self.is_subscribed() || self.monitor;
@@ -301,7 +301,7 @@ impl Client {
         self.net_output.saturating_sub(self.in_flight as u64)
     }
 
-    /// The size of the fixed buffer: as long as what lies in it, whether the shell has taken that or not.
+    /// The size of the fixed buffer: large enough for its content, even if the shell has taken that.
     #[must_use]
     pub fn reply_buffer(&self) -> usize {
         self.outbox.capacity().max(self.pending_output()).min(FIXED_OUTPUT)
@@ -315,8 +315,8 @@ impl Client {
         (self.outbox.capacity() + self.in_flight).max(self.reply_buffer() + blocks * OUTPUT_BLOCK)
     }
 
-    /// How redis-server would keep what has not been written: the bytes in the fixed buffer of the client,
-    /// and the number of blocks for the rest.
+    /// How redis-server would store the output that has not been written: the bytes in the client's fixed buffer, and
+    /// the number of blocks for the rest.
     #[must_use]
     pub fn output_in_blocks(&self) -> (usize, usize) {
         in_blocks(self.pending_output())
@@ -328,12 +328,12 @@ impl Client {
 pub struct Clients {
     slots: Slots,
     last_id: u64,
-    /// Clients with a reply in their outbox, which the shell writes first: who has asked does not wait until a
-    /// message has gone to a thousand others.
+    /// Clients with a reply in their outbox, which the shell writes first: a client that has sent a request does not
+    /// wait until a message has gone to a thousand others.
     answered: Vec<ClientKey>,
-    /// Clients whose outbox, state or connection the shell has to look at.
+    /// Clients whose outbox, state or connection the shell has to handle.
     dirty: Vec<ClientKey>,
-    /// How many are there, without those of the embedding program.
+    /// How many clients there are, without those of the embedding program.
     count: usize,
     /// Clients in MONITOR.
     pub monitors: Vec<ClientKey>,
@@ -345,14 +345,14 @@ pub struct Clients {
     pub(crate) soft_limit_check: Option<i64>,
     /// `client_output_buffer_limit_disconnections`.
     pub output_limit_disconnections: u64,
-    /// Empty buffers for outboxes: a client that has nothing to be sent holds none.
+    /// Empty buffers for outboxes: a client without output has none.
     spare: Spare,
 }
 
 impl Clients {
     /// A client connects.
     pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
-        // Clients of the embedding program leave no gap in the ids.
+        // Clients of the embedding program take no ids.
         self.last_id += u64::from(!internal);
         self.count += usize::from(!internal);
         let client = Client {
@@ -367,7 +367,7 @@ impl Clients {
         self.slots.insert(client)
     }
 
-    /// Takes a client out of the table; its subscriptions, watches and waits are the engine's to end.
+    /// Removes a client from the table; ending its subscriptions, watches and waits is left to the engine.
     pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
         let client = self.slots.remove(key)?;
         self.count -= usize::from(client.is_listed());
@@ -381,7 +381,7 @@ impl Clients {
         Some(client)
     }
 
-    /// A client that was cut off counts no more. Its slot stays occupied until its connection has been closed.
+    /// A client that was cut off does not count any more. Its slot stays occupied until its connection has been closed.
     pub fn forget(&mut self, key: ClientKey) {
         if let Some(client) = self.slots.get_mut(key).filter(|client| client.is_listed()) {
             client.gone = true;
@@ -395,12 +395,12 @@ impl Clients {
         self.slots.get(key)
     }
 
-    /// The client with this key, to change.
+    /// The client with this key, mutable.
     pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
         self.slots.get_mut(key)
     }
 
-    /// The client with this number.
+    /// The client with this id.
     #[must_use]
     pub fn by_id(&self, id: u64) -> Option<ClientKey> {
         self.iter().find(|(_, client)| client.id == id).map(|(key, _)| key)
@@ -423,7 +423,7 @@ impl Clients {
         self.count == 0
     }
 
-    /// Marks a client for the shell to look at.
+    /// Marks a client for the shell to handle.
     pub fn mark(&mut self, key: ClientKey) {
         if let Some(client) = self.slots.get_mut(key)
             && !client.dirty
@@ -433,8 +433,8 @@ impl Clients {
         }
     }
 
-    /// Marks a client that continues, behind all that continued before: they run what they have sent
-    /// meanwhile in the order in which their waits ended.
+    /// Marks a client that continues, after all that continued before: they run what they have sent meanwhile in the
+    /// order in which their waits ended.
     pub fn mark_resumed(&mut self, key: ClientKey) {
         if let Some(client) = self.slots.get_mut(key) {
             client.answered += 1;
@@ -442,14 +442,14 @@ impl Clients {
         }
     }
 
-    /// Appends bytes to the outbox of a client that did not ask for them, and cuts it off if it has passed
-    /// the limits. Returns how many bytes it will have been sent with them; none, and nothing is done, if its
-    /// connection is being closed already.
+    /// Appends a push to the outbox of a client, and cuts the client off if it has exceeded the limits. Returns how
+    /// many bytes it will have been sent after the push; none, and nothing is done, if its connection is being closed
+    /// already.
     pub fn deliver(&mut self, key: ClientKey, push: Encoded<'_>, config: &Config, now: Time) -> Option<u64> {
         self.deliver_push(key, |_| push, config, now)
     }
 
-    /// As [`Clients::deliver`], of bytes that depend on the version of the protocol and are copied.
+    /// As [`Clients::deliver`], for bytes that depend on the protocol version and are copied.
     #[inline]
     pub fn deliver_encoded<'a>(
         &mut self,
@@ -461,7 +461,7 @@ impl Clients {
         self.deliver_push(key, encode, config, now)
     }
 
-    /// As [`Clients::deliver_encoded`], of bytes that may be shared.
+    /// As [`Clients::deliver_encoded`], for bytes that may be shared.
     #[cold]
     pub fn deliver_shared<'a>(
         &mut self,
@@ -486,7 +486,7 @@ impl Clients {
             return None;
         }
         if client.ignored {
-            // As redis-server, which closes it when there would be something to write, and writes nothing.
+            // As redis-server, which closes it as soon as there is something to write, and writes nothing.
             self.close(key, Close::AfterReply);
             return None;
         }
@@ -506,7 +506,7 @@ impl Clients {
         Some(end)
     }
 
-    /// Takes the outbox of a client, to append a reply. It is given back with [`Clients::put_reply`].
+    /// Takes the outbox of a client, to append a reply. It is returned with [`Clients::put_reply`].
     #[inline]
     pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, &mut Client)> {
         let client = self.slots.get_mut(key)?;
@@ -518,10 +518,10 @@ impl Clients {
         Some((outbox, client))
     }
 
-    /// Gives back an outbox to which a reply was appended from `start` on, and does what follows every reply:
-    /// CLIENT REPLY SKIP applies to the next command, messages to the client itself that came meanwhile go
-    /// behind the reply (so that they never stand within it), the limit of the outbox is checked, the client is
-    /// marked for the shell.
+    /// Returns an outbox to which a reply was appended from `start` on, and does what follows every reply: CLIENT REPLY
+    /// SKIP applies to the next command, messages to the client itself that arrived meanwhile are appended after the
+    /// reply (so that they are never inside it), the limit of the outbox is checked, the client is marked for the
+    /// shell.
     #[inline]
     pub fn put_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
         let Some(client) = present(self.slots.get_mut(key)) else { return };
@@ -541,7 +541,7 @@ impl Clients {
         }
     }
 
-    /// As [`Clients::put_reply`] when something has come meanwhile, is not to be sent, or is over a limit.
+    /// As [`Clients::put_reply`] when a message has arrived meanwhile, nothing is to be sent, or a limit is exceeded.
     #[inline(never)]
     fn put_unusual_reply(&mut self, key: ClientKey, out: Vec<u8>, start: usize, config: &Config, now: Time) {
         let Some(client) = present(self.slots.get_mut(key)) else { return };
@@ -580,7 +580,7 @@ impl Clients {
         }
     }
 
-    /// Cuts off those whose outbox has been over its soft limit for too long.
+    /// Cuts off the clients whose outbox has been over its soft limit for too long.
     pub(crate) fn close_slow(&mut self, config: &Config, now: Time) {
         self.soft_limit_check = None;
         let slow = self.slots.iter().filter(|(_, client)| client.over_soft_limit.is_some());
@@ -607,17 +607,17 @@ impl Clients {
         if config.timeout == 0 || self.is_empty() {
             return None;
         }
-        // A client that connects or sends later is due later than the last result.
+        // A client that connects or sends later is due after the last result.
         self.idle_check.or(Some(now.millis()))
     }
 
-    /// Recomputes the deadlines of idle clients: `timeout` has changed.
+    /// Has the deadlines of idle clients computed again: `timeout` has changed.
     pub fn forget_idle_check(&mut self) {
         self.idle_check = None;
     }
 
-    /// Those who have been idle for more than `timeout`, in whole seconds as redis-server counts them. Looks at
-    /// all clients, but is not asked more often than the first of them can be due.
+    /// The clients that have been idle for more than `timeout`, in whole seconds as redis-server counts them. This
+    /// checks all clients, but is not called before the first of them can be due.
     pub(crate) fn take_idle(&mut self, config: &Config, now: Time) -> Vec<ClientKey> {
         let seconds = i64::try_from(config.timeout).unwrap_or(i64::MAX);
         let due = |since: Time| since.seconds().saturating_add(seconds).saturating_add(1);
@@ -635,9 +635,9 @@ impl Clients {
         idle
     }
 
-    /// Appends the clients that the shell has to look at: all that were answered or continue, and then not more than
-    /// `max` others at a time. Those that continue after a wait are appended to `continuing` as well, in the order in which
-    /// their waits have ended.
+    /// Appends the clients that the shell has to handle: all that were answered or continue, and at most `max` others.
+    /// Those that continue after a wait are appended to `continuing` as well, in the order in which their waits have
+    /// ended.
     pub fn take_dirty(
         &mut self,
         into: &mut Vec<ClientKey>,
@@ -661,7 +661,7 @@ impl Clients {
         }
     }
 
-    /// As [`Clients::take_dirty`], but takes those only that are found, and looks at no more than `max` of those who
+    /// As [`Clients::take_dirty`], but takes only the clients that `find` finds, and tries at most `max` of those that
     /// were not answered. The others stay where they are.
     pub fn take_dirty_found<T: Clone>(
         &mut self,
@@ -708,7 +708,7 @@ impl Clients {
     }
 }
 
-/// Takes one mention of a client in [`Clients::answered`] back. Of the last one it returns the client.
+/// Undoes one mention of a client in [`Clients::answered`]. Returns the client if that was the last.
 #[inline]
 fn last_mention(slots: &mut Slots, key: ClientKey) -> Option<&Client> {
     let client = slots.get_mut(key)?;

@@ -1,48 +1,47 @@
-//! How much may wait for a client that does not read, as redis-server counts it.
+//! How much output may wait for a client that does not read, as redis-server counts it.
 
 use super::{Client, Close};
 use crate::config::Config;
 use crate::data::Time;
 
-/// How much redis-server keeps in a client's own buffer. It does not count for `client-output-buffer-limit`.
+/// The size of a client's own buffer in redis-server. It does not count for `client-output-buffer-limit`.
 pub const FIXED_OUTPUT: usize = 16 * 1024;
-/// How much of what goes beyond it takes a block of memory at a time: what redis-server's allocator makes of a
-/// block of 16 KB.
+/// The size of the memory blocks for the output beyond that: what redis-server's allocator makes of a block of 16 KB.
 pub const OUTPUT_BLOCK: usize = 20 * 1024;
 
-/// How many of these bytes lie in the fixed buffer, and how many blocks the others take.
+/// How many of these bytes are in the fixed buffer, and how many blocks the others take.
 pub(super) fn in_blocks(bytes: usize) -> (usize, usize) {
     let beyond = bytes.saturating_sub(FIXED_OUTPUT);
     (bytes - beyond, beyond.div_ceil(OUTPUT_BLOCK))
 }
 
-/// What became of a client's outbox.
+/// The state of a client's outbox.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
     /// It is within its limits.
     None,
-    /// It is over the soft limit and is cut off at this time if it still is, in milliseconds since the Unix
+    /// It is over the soft limit and is cut off at this time if it is still over it, in milliseconds since the Unix
     /// epoch.
     Soft { until: i64 },
     /// The client has been cut off.
     Hard,
 }
 
-/// Cuts off a client that does not read what it gets, as redis-server does by `client-output-buffer-limit`. Its
-/// outbox has just got `added` bytes.
+/// Cuts off a client that does not read its output, as redis-server does by `client-output-buffer-limit`. `added` bytes
+/// have just been appended to its outbox.
 pub(super) fn check_output_limit(client: &mut Client, added: usize, config: &Config, now: Time) -> Over {
     if client.close == Close::Now {
         return Over::None;
     }
     let pending = client.pending_output();
     if pending <= FIXED_OUTPUT {
-        // As nearly always.
+        // The usual case.
         client.over_soft_limit = None;
         return Over::None;
     }
     if client.must_authenticate(config) {
-        // As redis-server: before login nothing may wait beyond the fixed buffer (it allows 1,024 bytes of blocks, and the
-        // smallest block is longer).
+        // As in redis-server: before login no output may wait beyond the fixed buffer (it allows 1,024 bytes of blocks,
+        // and the smallest block is longer).
         return cut_off(client);
     }
     let limit = config.output_limit(client.output_class());
@@ -55,7 +54,7 @@ pub(super) fn check_output_limit(client: &mut Client, added: usize, config: &Con
         return Over::None;
     }
     if added > 0 && !is_over(pending.saturating_sub(added), limit.soft) {
-        // Whatever was over the limit before has been written since.
+        // All output that was over the limit before has been written since then.
         client.over_soft_limit = None;
     }
     let since = *client.over_soft_limit.get_or_insert(now);
@@ -65,8 +64,8 @@ pub(super) fn check_output_limit(client: &mut Client, added: usize, config: &Con
     if now.seconds() >= until { cut_off(client) } else { Over::Soft { until: until.saturating_mul(1000) } }
 }
 
-/// As [`check_output_limit`], of bytes that are still to be appended: with a message that is too long for it the client is
-/// cut off before the message is copied.
+/// As [`check_output_limit`], for bytes that are still to be appended: if a message is too long, the client is cut off
+/// before the message is copied.
 #[inline]
 pub(super) fn refuse_too_much(client: &mut Client, more: usize, config: &Config) -> Over {
     if more <= FIXED_OUTPUT || client.close == Close::Now {

@@ -1,10 +1,10 @@
-//! What faults have still to do to the command that a client is in the middle of.
+//! The pending effects of faults on the command that a client is in the middle of.
 
 use std::time::Duration;
 
 use crate::data::Bytes;
 
-/// The number of a rule; none is given twice.
+/// The number of a rule; no number is used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct FaultId(u64);
 
@@ -15,7 +15,7 @@ impl FaultId {
         Self(number)
     }
 
-    /// Its number, from 1 in the order in which they were made.
+    /// Its number, from 1 in the order in which the faults were made.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
@@ -25,9 +25,9 @@ impl FaultId {
 /// What happens to a command before it runs, in place of running, or to its reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PendingFault {
-    /// It is held by this rule.
+    /// It is delayed by this rule.
     pub hold: Option<(FaultId, Duration)>,
-    /// This happens then.
+    /// Afterwards this happens.
     pub then: Option<(FaultId, Consequence)>,
 }
 
@@ -38,14 +38,14 @@ impl PendingFault {
         self.hold.is_none() && self.then.is_none()
     }
 
-    /// Forgets what a rule would do.
+    /// Removes the effects of a rule.
     pub fn forget(&mut self, rule: FaultId) {
         self.hold = self.hold.take().filter(|(id, _)| *id != rule);
         self.then = self.then.take().filter(|(id, _)| *id != rule);
     }
 }
 
-/// What a command comes to that is not held, or no longer.
+/// What happens to a command that is not delayed, or no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consequence {
     /// It is refused.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::output_limit::FIXED_OUTPUT;
 use super::{Client, Spare};
 
-/// A push that is longer than this is shared by those who get it. A copy of a shorter one costs less than to have each
-/// outbox in several segments.
+/// A push that is longer than this is shared by the clients that get it. Copying a shorter one costs less than
+/// splitting each outbox into several segments.
 pub const SHARED_ABOVE: usize = FIXED_OUTPUT;
 
 /// Output in the order in which it is to be written.
@@ -19,7 +19,7 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Appends one.
+    /// Appends a segment.
     pub fn push(&mut self, segment: Bytes) {
         if !segment.is_empty() {
             self.bytes += segment.len();
@@ -27,20 +27,20 @@ impl Segments {
         }
     }
 
-    /// Takes the first.
+    /// Takes the first segment.
     pub fn pop(&mut self) -> Option<Bytes> {
         let segment = self.segments.pop_front()?;
         self.bytes -= segment.len();
         Some(segment)
     }
 
-    /// Appends all of another.
+    /// Appends all segments of another output.
     pub fn append(&mut self, mut other: Self) {
         self.bytes += other.bytes;
         self.segments.append(&mut other.segments);
     }
 
-    /// How many bytes they have together.
+    /// How many bytes the segments have together.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -52,12 +52,12 @@ impl Segments {
 pub enum Encoded<'a> {
     /// It is copied to each client.
     Copied(&'a [u8]),
-    /// It is kept once, however many clients get it.
+    /// It is stored once, for all clients that get it.
     Shared(&'a Bytes),
 }
 
 impl Encoded<'_> {
-    /// The push by itself.
+    /// The bytes of the push.
     #[must_use]
     pub fn to_bytes(self) -> Bytes {
         match self {
@@ -68,7 +68,7 @@ impl Encoded<'_> {
 }
 
 impl<'a> From<&'a Bytes> for Encoded<'a> {
-    /// Shared if that is worth it.
+    /// Shared if it is long enough.
     fn from(bytes: &'a Bytes) -> Self {
         if bytes.len() > SHARED_ABOVE { Self::Shared(bytes) } else { Self::Copied(bytes) }
     }
@@ -109,7 +109,7 @@ impl Push for Encoded<'_> {
     fn append(self, to: &mut Client, spare: &mut Spare) {
         match self {
             Self::Copied(bytes) => bytes.append(to, spare),
-            // It comes behind the reply that is being written, which is not there yet.
+            // It follows the reply that is being written and is not in the outbox yet.
             Self::Shared(bytes) if to.answering => bytes.as_ref().append(to, spare),
             Self::Shared(bytes) => to.append_shared(bytes.clone(), spare),
         }
@@ -117,13 +117,13 @@ impl Push for Encoded<'_> {
 }
 
 impl Client {
-    /// Moves what is in the outbox to the segments, and appends one.
+    /// Moves the outbox to the segments, and appends a segment.
     #[cold]
     fn append_shared(&mut self, shared: Bytes, spare: &mut Spare) {
         let outbox = std::mem::take(&mut self.outbox);
         let segments = self.segments.get_or_insert_default();
         let before = segments.bytes;
-        // A segment does not keep much more memory than it has bytes.
+        // A segment wastes little memory.
         if outbox.len() < outbox.capacity() / 2 {
             segments.push(Bytes::copy_from_slice(&outbox));
             spare.put(outbox);

@@ -1,16 +1,16 @@
-//! The table of clients: a slot for each, which is used again for another client when one has gone.
+//! The table of clients: a slot for each, which is reused for another client after it has disconnected.
 
 use super::{Client, ClientKey};
 
 /// The clients by their keys.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    /// Those that are there, and in between slots that are free: what is in them has [`ClientKey::NONE`]. So one comparison
-    /// finds a slot that is free as well as one that another client has.
+    /// The clients, and free slots in between, whose content has [`ClientKey::NONE`]. So one comparison detects a free
+    /// slot as well as one that another client has.
     clients: Vec<Client>,
     /// The free slots; the one that became free last is used first.
     free: Vec<u32>,
-    /// How many clients have come. Two clients of one slot would have to be 2^32 clients apart to have the same key.
+    /// How many clients have connected. Two clients of one slot have the same key only if they are 2^32 clients apart.
     generation: u32,
 }
 
@@ -29,7 +29,7 @@ impl Slots {
         key
     }
 
-    /// Takes a client out. Its slot is free.
+    /// Removes a client. Its slot is free.
     pub fn remove(&mut self, key: ClientKey) -> Option<Client> {
         let client = std::mem::take(self.get_mut(key)?);
         self.free.extend(u32::try_from(key.index()));

@@ -4,26 +4,26 @@
 #[derive(Debug, Default)]
 pub(super) struct Spare {
     buffers: Vec<Vec<u8>>,
-    /// What they take together.
+    /// Their total capacity.
     bytes: usize,
 }
 
 /// How many empty buffers are kept: enough for a message to a thousand subscribers.
 const SPARE_BUFFERS_MAX: usize = 1024;
-/// A buffer that has grown beyond this is given back to the system. Long answers to a pipeline are not longer.
+/// A buffer that has grown beyond this is freed. Long replies to a pipeline are not longer.
 const SPARE_CAPACITY_MAX: usize = 256 * 1024;
-/// All of them together do not take more.
+/// The maximum of their total capacity.
 const SPARE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl Spare {
-    /// The one that was given back last.
+    /// The buffer that was returned last.
     pub fn take(&mut self) -> Vec<u8> {
         let buffer = self.buffers.pop().unwrap_or_default();
         self.bytes -= buffer.capacity();
         buffer
     }
 
-    /// Keeps a buffer, unless there is enough.
+    /// Keeps a buffer, unless there are enough.
     pub fn put(&mut self, mut buffer: Vec<u8>) {
         let capacity = buffer.capacity();
         let is_kept = (1..=SPARE_CAPACITY_MAX).contains(&capacity)

@@ -1,7 +1,7 @@
 //! Clients that wait: for a key, or for the end of CLIENT PAUSE.
 //!
 //! Blocking is a state. A command that finds nothing records its keys, its deadline and itself; when one of the
-//! keys gets a value, the engine runs the command again, in the order in which the clients came.
+//! keys gets a value, the engine runs the command again, in the order in which the clients began to wait.
 
 use crate::data::Deadline;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -20,7 +20,7 @@ use crate::resp::OwnedRequest;
 pub enum Reason {
     /// For a key of this type.
     Key(Type),
-    /// As a reader of a group does: for a stream, or for the key to hold none any more.
+    /// As a reader of a consumer group: for a stream, or for the key to have no stream any more.
     Group,
     /// For the end of CLIENT PAUSE.
     Pause,
@@ -35,14 +35,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// True for what a command of Redis waits for, which CLIENT UNBLOCK ends.
+    /// True for waits of Redis commands, which CLIENT UNBLOCK ends.
     #[must_use]
     pub const fn is_of_command(self) -> bool {
         !matches!(self, Self::Pause | Self::Delay | Self::Condition)
     }
 }
 
-/// What CLIENT PAUSE has ordered.
+/// The settings of CLIENT PAUSE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// When it ends.
@@ -51,10 +51,10 @@ pub struct Pause {
     pub writes_only: bool,
 }
 
-/// How a wait ends that does not get what it waits for.
+/// How a wait ends without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The answer of a timeout.
+    /// The reply of a timeout.
     TimedOut,
     /// `-UNBLOCKED`, as CLIENT UNBLOCK with ERROR orders.
     Unblocked,
@@ -69,14 +69,14 @@ pub enum Wanted {
     New {
         /// The group.
         group: Bytes,
-        /// Who reads for it.
+        /// The consumer that reads for it.
         consumer: Bytes,
-        /// Where the group of each key had the consumer when it was looked up last.
+        /// The consumer in the group of each key when it was looked up last.
         found: Vec<Option<ConsumerKey>>,
     },
 }
 
-/// What a blocked client is in the middle of.
+/// The wait of a blocked client.
 #[derive(Debug)]
 pub struct Blocked {
     /// Why it waits.
@@ -85,11 +85,11 @@ pub struct Blocked {
     pub db: usize,
     /// Its keys.
     pub keys: Vec<Bytes>,
-    /// When it stops waiting; never, if none.
+    /// When it stops waiting; none if never.
     pub deadline: Option<Deadline>,
-    /// What is run when a key is ready.
+    /// The request that is run when a key is ready.
     pub request: OwnedRequest,
-    /// What it waits for, if it reads streams and waits for nothing but new entries.
+    /// What it waits for, if it reads streams and waits only for new entries.
     pub wanted: Option<Wanted>,
     /// The position in the order of arrival.
     pub(crate) arrival: u64,
@@ -100,7 +100,7 @@ pub struct Blocked {
 }
 
 impl Blocked {
-    /// The position among those who wait for a key.
+    /// The position among the clients that wait for a key.
     fn arrival_at(&self, key: &[u8]) -> u64 {
         match self.kept {
             Some((index, arrival)) if self.is_key(index, key) => arrival,
@@ -112,18 +112,18 @@ impl Blocked {
         self.keys.get(index).is_some_and(|other| **other == *key)
     }
 
-    /// It has this position among those who wait for this key, and its own among those who wait for its other keys.
+    /// Gives it this position among the clients that wait for this key. For its other keys it keeps its own.
     fn keep(&mut self, key: &[u8], position: u64) {
         let index = self.keys.iter().position(|other| **other == *key);
         self.kept = index.map(|index| (index, position));
     }
 }
 
-/// If at least this part of a queue moves behind the others, it is built anew.
+/// If more than one client in this many moves to the end of a queue, the queue is rebuilt.
 const MOVED_ONE_BY_ONE: usize = 4;
 
-/// Who waits for a key, in the order of arrival, apart for each reason: a value serves those of its type only, and
-/// does not look at others however many they are.
+/// The clients that wait for a key, in the order of arrival, separated by reason: a value serves only those that
+/// wait for its type, and does not check others, however many they are.
 #[derive(Debug, Default)]
 struct Queues(Vec<(Reason, BTreeMap<u64, ClientKey>)>);
 
@@ -143,7 +143,7 @@ impl Queues {
         });
     }
 
-    /// Gives the clients at these positions new ones, behind all others, from this one on in the order in which they are given.
+    /// Moves the clients at these positions to the end, in this order. Their new positions begin with `first`.
     fn move_behind(&mut self, reason: Reason, moved: &[(u64, ClientKey)], first: u64) {
         let Some((_, queue)) = self.0.iter_mut().find(|(other, _)| *other == reason) else { return };
         let again = (first..).zip(moved.iter().map(|(_, client)| *client));
@@ -184,7 +184,7 @@ struct ConditionWaiter {
     until: Time,
 }
 
-/// Who waits for what.
+/// All clients that wait.
 #[derive(Debug)]
 pub struct Waiters {
     by_key: Vec<ByKey>,
@@ -193,11 +193,11 @@ pub struct Waiters {
     conditions: BTreeMap<ClientKey, ConditionWaiter>,
     arrivals: u64,
     blocked: usize,
-    /// How many of the blocked read for a group.
+    /// How many of the blocked clients read for a consumer group.
     readers_of_groups: usize,
     ready: VecDeque<(usize, Bytes)>,
     is_ready: HashSet<(usize, Bytes), RandomState>,
-    /// CLIENT PAUSE, as long as it lasts.
+    /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
 }
 
@@ -223,7 +223,7 @@ impl Waiters {
         }
     }
 
-    /// A client begins to wait, behind all who wait already.
+    /// A client begins to wait, after all that wait already.
     pub fn add(
         &mut self,
         client: ClientKey,
@@ -259,8 +259,8 @@ impl Waiters {
         Box::new(Blocked { reason, db, keys, deadline, request, wanted: None, arrival, kept: None, began })
     }
 
-    /// Puts clients that wait for the same keys for the same reason, each with its position among those who wait for `key`,
-    /// behind all who wait for one of these keys, but for `key`, for which they keep their positions.
+    /// Moves clients after all that wait for their keys, except for `key`, for which they keep their positions. They wait
+    /// for the same keys for the same reason; each is given with its position for `key`.
     pub(crate) fn move_behind(&mut self, key: &[u8], moved: &[(u64, ClientKey)], clients: &mut Clients) {
         let Some((_, first)) = moved.first() else { return };
         let Some((reason, db, keys)) =
@@ -285,7 +285,7 @@ impl Waiters {
         }
     }
 
-    /// Gives a client that has just begun to wait again the position for this key that it had before.
+    /// Returns a client that has just begun to wait again to its earlier position for this key.
     pub fn keep_position(&mut self, client: ClientKey, blocked: &mut Blocked, key: &[u8], position: u64) {
         if let Some(queues) = self.by_key[blocked.db].get_mut(key)
             && blocked.keys.iter().any(|other| **other == *key)
@@ -307,7 +307,7 @@ impl Waiters {
         }
     }
 
-    /// A client no longer waits.
+    /// A client stops waiting.
     pub fn remove(&mut self, client: ClientKey, blocked: &Blocked) {
         for key in &blocked.keys {
             let waiters = &mut self.by_key[blocked.db];
@@ -337,15 +337,15 @@ impl Waiters {
         }
     }
 
-    /// A key may have what a client waits for. Remembered once until the engine takes it.
+    /// A key may have what a client waits for. It is noted once until the engine takes it.
     pub fn ready(&mut self, db: usize, key: &[u8]) {
         if self.blocked > 0 && self.by_key[db].contains_key(key) && self.is_ready.insert((db, key.into())) {
             self.ready.push_back((db, key.into()));
         }
     }
 
-    /// A key was removed or got another value: readers of a group, if they wait for it, may have lost the group.
-    /// Remembered as by [`Waiters::ready`].
+    /// A key was removed or got another value: readers of a consumer group that wait for it may have lost the
+    /// group. It is noted as by [`Waiters::ready`].
     pub fn lost(&mut self, db: usize, key: &[u8]) {
         if self.readers_of_groups > 0
             && self.by_key[db].get(key).is_some_and(|queues| queues.of(Reason::Group).is_some())
@@ -376,14 +376,14 @@ impl Waiters {
         !self.ready.is_empty()
     }
 
-    /// The arrival number of the last who began to wait.
+    /// The arrival number of the last client that began to wait.
     #[must_use]
     pub fn last_arrival(&self) -> u64 {
         self.arrivals
     }
 
-    /// The first who is served by what a key holds now, which may be nothing, among those that came after arrival
-    /// `after`, not after `until`, with its arrival number.
+    /// The first client that a key of type `kind` serves, or a missing key, among the arrival numbers after `after` and
+    /// up to `until`; with its arrival number.
     #[must_use]
     pub fn next_waiter(
         &self,
@@ -400,7 +400,7 @@ impl Waiters {
         next.map(|(arrival, client)| (*arrival, *client)).filter(|(arrival, _)| *arrival <= until)
     }
 
-    /// Those that wait for a key for this reason and came after arrival `after`, in their order.
+    /// The clients that wait for a key for this reason, with arrival numbers after `after`, in their order.
     pub(crate) fn after(
         &self,
         db: usize,
@@ -413,13 +413,13 @@ impl Waiters {
         later.map(|(arrival, client)| (*arrival, *client))
     }
 
-    /// How many wait for a key in any database.
+    /// How many clients wait for a key in any database.
     #[must_use]
     pub fn count(&self, key: &[u8]) -> usize {
         self.by_key.iter().filter_map(|keys| keys.get(key)).map(Queues::len).sum()
     }
 
-    /// How many clients wait, as a command of theirs asked.
+    /// How many clients wait because of one of their commands.
     #[must_use]
     pub fn blocked(&self) -> usize {
         self.blocked
@@ -431,26 +431,26 @@ impl Waiters {
         self.by_key.iter().map(HashMap::len).sum()
     }
 
-    /// How many keys some reader of a group waits for: INFO's `total_blocking_keys_on_nokey`.
+    /// How many keys readers of consumer groups wait for: INFO's `total_blocking_keys_on_nokey`.
     #[must_use]
     pub fn keys_of_groups(&self) -> usize {
         let all = self.by_key.iter().flat_map(HashMap::values);
         all.filter(|queues| queues.of(Reason::Group).is_some()).count()
     }
 
-    /// How many have a deadline: INFO's `clients_in_timeout_table`.
+    /// How many clients have a deadline: INFO's `clients_in_timeout_table`.
     #[must_use]
     pub fn timeouts(&self) -> usize {
         self.deadlines.len()
     }
 
-    /// Who is paused, in the order of arrival.
+    /// The paused clients, in the order of arrival.
     #[must_use]
     pub fn paused(&self) -> Vec<ClientKey> {
         self.paused.values().copied().collect()
     }
 
-    /// A client waits for a condition, until then on the clock of the shell.
+    /// A client waits for a condition, until this time of the shell's clock.
     pub fn add_condition_waiter(&mut self, client: ClientKey, condition: Condition, until: Time) {
         self.conditions.insert(client, ConditionWaiter { condition, until });
     }
@@ -461,7 +461,7 @@ impl Waiters {
         !self.conditions.is_empty()
     }
 
-    /// The clients that wait for a condition, each with the state that it waits for.
+    /// The clients that wait for a condition, each with its condition.
     pub fn condition_waiters(&self) -> impl Iterator<Item = (ClientKey, &Condition)> {
         self.conditions.iter().map(|(client, waits)| (*client, &waits.condition))
     }
@@ -490,7 +490,7 @@ impl Waiters {
         self.deadlines.first().map(|(at, ..)| *at)
     }
 
-    /// The waiter whose time is up next.
+    /// The waiter that times out next.
     #[must_use]
     pub fn first_due(&self) -> Option<ClientKey> {
         self.deadlines.first().map(|(.., client)| *client)

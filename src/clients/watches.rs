@@ -1,4 +1,4 @@
-//! WATCH: which keys are watched by whom.
+//! WATCH: which clients watch which keys.
 
 use crate::data::present;
 use std::collections::HashMap;
@@ -55,8 +55,8 @@ impl Watches {
         }
     }
 
-    /// A key has been removed because its time has come: the transactions of its watchers will fail, but for whom it
-    /// had come already when WATCH did. They keep watching a key that does not exist.
+    /// A key has been removed because it has expired: the transactions of its watchers will fail, except those for
+    /// which it had already expired at the time of WATCH. These now watch a key that does not exist.
     pub fn expired(&mut self, clients: &mut Clients, db: usize, key: &[u8]) {
         if self.count == 0 {
             return;
@@ -71,8 +71,8 @@ impl Watches {
         }
     }
 
-    /// All keys of a database give way to others at `now` (milliseconds since the Unix epoch), or to none, as by
-    /// FLUSHDB: watchers of a key that was there or is there now fail, unless it was and is as good as gone.
+    /// All keys of a database are replaced at `now` (milliseconds since the Unix epoch), or removed, as by FLUSHDB:
+    /// watchers of a key that existed or exists now fail, unless it was and is missing or expired.
     pub fn replaced(
         &mut self,
         clients: &mut Clients,

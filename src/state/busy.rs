@@ -15,7 +15,7 @@ pub struct Busy {
     pub function: Option<(Vec<u8>, OwnedRequest)>,
     /// It has written: only the end of the broker may end it.
     pub has_written: bool,
-    /// SCRIPT KILL or FUNCTION KILL has ended it; it has not seen that yet.
+    /// SCRIPT KILL or FUNCTION KILL has ended it; the script has not noticed yet.
     pub killed: bool,
     /// For how long it has run.
     pub lasted: Duration,

@@ -1,4 +1,4 @@
-//! Conditions that a test waits for, held against the state; and the state in words.
+//! Conditions that a test waits for, checked against the state; and the state in words.
 
 use crate::clients::condition::{Condition, NAMES_SHOWN, Seen, commands, others};
 use crate::clients::pubsub::Kind;
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use crate::data::Typed;
 
 impl State {
-    /// How many there are now.
+    /// The present count for a condition.
     fn count(&self, condition: &Condition) -> usize {
         match condition {
             Condition::Subscribers { channel, .. } => self.pubsub.subscribers(Kind::Channel, channel),
@@ -35,7 +35,7 @@ impl State {
         condition.is_met_by(self.count(condition))
     }
 
-    /// What there is now. Where nothing is, what there is beside it may be what was meant.
+    /// The present state for a condition. If the count is 0, a hint names similar things that may have been meant.
     #[must_use]
     pub fn seen(&self, condition: &Condition) -> Seen {
         let count = self.count(condition);

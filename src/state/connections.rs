@@ -1,11 +1,11 @@
-//! Connections that are closed because they are idle or slow, and those that a filter chooses.
+//! Connections that are closed because they are idle or slow, and those that a filter selects.
 
 use crate::clients::{ClientKey, Close, Filter};
 use crate::state::State;
 
 impl State {
-    /// Closes the connections of those who have been idle for more than `timeout`, or whose outbox has been
-    /// over its soft limit for too long.
+    /// Closes the connections of clients that have been idle for more than `timeout`, or whose outbox has been over
+    /// its soft limit for too long.
     pub fn check_clients(&mut self) {
         let Self { clients, config, now, .. } = self;
         let due = |check: Option<i64>| check.is_some_and(|at| at <= now.millis());
@@ -21,8 +21,8 @@ impl State {
 }
 
 impl State {
-    /// The clients that are meant, in the order in which they came. Those that are being cut off already are not among
-    /// them.
+    /// The clients that a filter selects, in the order in which they connected. Those that are being cut off already
+    /// are excluded.
     #[must_use]
     pub fn clients_of(&self, filter: &Filter) -> Vec<ClientKey> {
         let alive = self.clients.iter().filter(|(_, client)| client.close != Close::Now);
@@ -52,7 +52,7 @@ mod tests {
         state.clients.connect(Address::default(), true, false, state.now)
     }
 
-    /// Goes to the next check of the clients; when that is, in milliseconds.
+    /// Advances to the next check of the clients; returns its time in milliseconds.
     fn check(state: &mut State) -> Option<i64> {
         let next = state.clients.next_check(&state.config, state.now)?;
         state.now = state.now.max(Time::from_millis(next));
@@ -94,7 +94,7 @@ mod tests {
         for client in [slow, quick] {
             state.subscribe(client, Kind::Channel, b"chat");
         }
-        // The fixed buffer does not count, and what goes beyond it takes whole blocks.
+        // The fixed buffer does not count, and the output beyond it takes whole blocks.
         state.publish(b"chat", "x".repeat(57_000).as_bytes());
         assert_eq!(state.clients.next_check(&state.config, state.now), None);
         state.publish(b"chat", "x".repeat(1_000).as_bytes());
@@ -122,7 +122,7 @@ mod tests {
         });
         assert!(clients.iter().all(|client| is_cut(&state, *client)));
         assert_eq!(state.clients.output_limit_disconnections, 10);
-        // The message is put together once, in a buffer that grows.
+        // The message is encoded once, in a buffer that grows.
         assert!(info.bytes_max < 4 * message.len() as u64, "{} bytes", info.bytes_max);
     }
 

@@ -10,7 +10,7 @@ use crate::state::State;
 use crate::testing::faults::Scope;
 
 impl State {
-    /// A rule hits a client: it is counted and recorded in the journal.
+    /// Records that a rule hits a client: it is counted and added to the journal.
     pub fn note_fault(&mut self, key: ClientKey, rule: FaultId) {
         self.faults.hit(rule);
         self.journal.record(|journal| {
@@ -20,8 +20,7 @@ impl State {
         });
     }
 
-    /// Closes a connection behind what it has been answered so far. From now on the client gets nothing and takes
-    /// nothing.
+    /// Closes a connection after the replies that it has so far. From now on the client gets nothing and takes nothing.
     pub fn disconnect_by_fault(&mut self, key: ClientKey, rule: FaultId) {
         self.note_fault(key, rule);
         self.release(key);
@@ -32,8 +31,7 @@ impl State {
         self.clients.close(key, Close::AfterReply);
     }
 
-    /// If a fault was to hit the reply of a client, which is complete and stands in the outbox from `start` on, it
-    /// does now.
+    /// Loses the reply of a client if a fault is to do so; the reply is complete and begins at `start` in the outbox.
     pub fn lose_reply(&mut self, key: ClientKey, start: usize) {
         let Some(client) = present(self.clients.get_mut(key)) else { return };
         let pending = client.pending_fault.take();
@@ -43,8 +41,8 @@ impl State {
         }
     }
 
-    /// Ends a rule: the messages that it holds back arrive, what it was to do to replies is forgotten, and the commands
-    /// that it holds are due. Returns whose these are, in the order in which they came.
+    /// Ends a rule: the messages that it holds back arrive, its effects on replies are cancelled, and the commands that
+    /// it delays are due. Returns the clients of these, in the order in which they came.
     pub fn end_fault(&mut self, rule: FaultId) -> Vec<ClientKey> {
         self.faults.remove(rule);
         self.deliver_held_by(rule);
@@ -65,7 +63,7 @@ impl State {
                 held.push((blocked.arrival, key));
             }
             pending.forget(rule);
-            // One that waits for the end of a pause is still known to have been looked at.
+            // For a command that waits for the end of a pause, it stays noted that faults have been checked.
             let is_paused = client.blocked.as_ref().is_some_and(|blocked| blocked.reason == Reason::Pause);
             if pending.is_nothing() && !is_paused {
                 client.pending_fault = None;
@@ -75,7 +73,7 @@ impl State {
         held.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// Cuts off at once all who would get a message on one of the channels of a scope; returns how many.
+    /// Cuts off at once all clients that would get a message on one of the channels of a scope; returns how many.
     pub fn kill_subscribers(&mut self, scope: &Scope) -> usize {
         let wanted = |client: &crate::clients::Client| {
             let Some(all) = &client.subscriptions else { return false };

@@ -6,8 +6,8 @@ use crate::data::Typed;
 use crate::state::State;
 
 impl State {
-    /// A command may have moved the first deadline in a hash to an earlier time, or has removed fields with
-    /// deadlines.
+    /// Updates the deadlines of a hash: a command may have set an earlier first deadline, or has removed fields
+    /// with deadlines.
     pub fn file_fields(&mut self, key: &[u8]) {
         let database = &mut self.databases[self.db];
         let (value, deadlines) = database.value_and_field_deadlines(key);
@@ -18,8 +18,8 @@ impl State {
         }
     }
 
-    /// Removes the fields of a hash that have passed their time; while CLIENT PAUSE lasts they are only hidden.
-    /// True if the hash is still there.
+    /// Removes the expired fields of a hash; while CLIENT PAUSE lasts they are only hidden. True if the hash
+    /// still exists.
     #[cold]
     pub(super) fn hide_or_expire_fields(&mut self, key: &[u8]) -> bool {
         if !self.keeps_expired {
@@ -33,9 +33,8 @@ impl State {
         true
     }
 
-    /// Removes the fields of a hash that have passed their time, but not more than `max` of them, with what
-    /// redis-server publishes, and the hash with its last field. Returns how many these were, or none if the
-    /// hash is gone.
+    /// Removes expired fields of a hash, at most `max` of them, with the events of redis-server, and the hash
+    /// with its last field. Returns how many these were, or none if the hash does not exist.
     fn expire_fields(&mut self, db: usize, key: &[u8], max: usize) -> Option<usize> {
         let now = self.now.millis();
         let (value, deadlines) = self.databases[db].value_and_field_deadlines(key);
@@ -56,7 +55,7 @@ impl State {
         (!emptied).then_some(removed)
     }
 
-    /// Removes fields whose time has come, but not more than `max` of them and their hashes; returns how many.
+    /// Removes expired fields, at most `max` of them, and hashes that become empty; returns how many.
     pub(super) fn expire_due_fields(&mut self, max: usize) -> usize {
         let now = self.now.millis();
         let mut left = max;

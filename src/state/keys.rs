@@ -1,4 +1,4 @@
-//! The keys of the database that the running command sees: looked up, stored, removed, expired.
+//! The keys of the database that the running command sees: lookup, storage, removal, expiry.
 
 use crate::config::Class;
 use crate::data::{ByteString, Bytes, Typed, Value, WrongType, present};
@@ -41,7 +41,7 @@ impl State {
         Some(index)
     }
 
-    /// As [`State::live`], and the key is used.
+    /// As [`State::live`], and records that the key is used.
     fn used(&mut self, key: &[u8]) -> Option<usize> {
         let index = self.live(key)?;
         self.use_at(index);
@@ -56,13 +56,13 @@ impl State {
         }
     }
 
-    /// Records that a key is used; true if it exists. Every command that reads or changes a value does this by the
+    /// Records that a key is used; true if it exists. Every command that reads or changes a value does this with the
     /// functions below; those that do not read the value use [`State::lookup`].
     pub fn touch(&mut self, key: &[u8]) -> bool {
         self.used(key).is_some()
     }
 
-    /// The entry of a key that has not expired; `record` says what the lookup counts.
+    /// The entry of a key that has not expired; `record` selects what the lookup counts.
     pub fn lookup(&mut self, key: &[u8], record: Lookup) -> Option<&Entry> {
         let index = self.index_of(key, record)?;
         self.database().at(index).map(|(_, entry)| entry)
@@ -92,8 +92,8 @@ impl State {
         index
     }
 
-    /// The entry of a key, for commands that look at several at once. Changes nothing: expired keys are not returned,
-    /// but not removed either.
+    /// The entry of a key, for commands that read several at once. Changes nothing: expired keys are not returned, but
+    /// not removed either.
     #[must_use]
     pub fn lookup_shared(&self, key: &[u8]) -> Option<&Entry> {
         self.database().get_live(key, self.now.millis())
@@ -104,7 +104,7 @@ impl State {
         self.live(key).is_some()
     }
 
-    /// The name of some key, all being equally likely.
+    /// The name of a random key, all being equally likely.
     pub fn random_key(&mut self) -> Option<Bytes> {
         /// How many expired keys may be found and removed on the way.
         const TRIES: usize = 100;
@@ -128,17 +128,16 @@ impl State {
     ///
     /// # Errors
     ///
-    /// The key holds another type.
+    /// The key has another type.
     pub fn get<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, WrongType> {
         self.lookup(key, Lookup::Use).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
     }
 
-    /// As [`State::get`], for a command that walks over the value: it changes nothing but what the value knows of
-    /// those who do.
+    /// As [`State::get`], for a command that walks over the value: it changes nothing but the value's record of walks.
     ///
     /// # Errors
     ///
-    /// The key holds another type.
+    /// The key has another type.
     pub fn get_to_walk<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
         let Some(index) = self.index_of(key, Lookup::Use) else { return Ok(None) };
         let entry = self.databases[self.db].at_mut(index);
@@ -146,11 +145,11 @@ impl State {
     }
 
     /// The values of several keys at once, in their order, for a command that reads: each is counted as a hit or miss.
-    /// They are not copied, however often a key is named.
+    /// They are not copied, even if a key is named several times.
     ///
     /// # Errors
     ///
-    /// One of the keys holds another type.
+    /// One of the keys has another type.
     pub fn get_all<'k, T: Typed>(
         &mut self,
         keys: impl Iterator<Item = &'k [u8]> + Clone,
@@ -161,27 +160,27 @@ impl State {
         Ok(self.get_shared(keys))
     }
 
-    /// The values of several keys as in [`State::lookup_shared`]; `None` where a key holds another type.
+    /// The values of several keys as in [`State::lookup_shared`]; `None` if a key has another type.
     pub fn get_shared<'k, T: Typed>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Vec<Option<&T>> {
         keys.map(|key| T::of(&self.lookup_shared(key)?.value)).collect()
     }
 
-    /// The value of a key for a command that changes it if it is there.
+    /// The value of a key for a command that changes it if it exists.
     ///
     /// # Errors
     ///
-    /// The key holds another type.
+    /// The key has another type.
     pub fn get_mut<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
         let Some(index) = self.used(key) else { return Ok(None) };
         let entry = self.databases[self.db].at_mut(index);
         entry.map(|entry| T::of_mut(&mut entry.value).ok_or(WrongType)).transpose()
     }
 
-    /// The value of a key, made empty if there is none. The caller puts something into it.
+    /// The value of a key, created empty if there is none. The caller adds to it.
     ///
     /// # Errors
     ///
-    /// The key holds another type.
+    /// The key has another type.
     pub fn get_or_create<T: Typed + Default>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
         let index = self.used(key);
         if index.is_none() {
@@ -194,15 +193,15 @@ impl State {
         T::of_mut(&mut entry.value).ok_or(WrongType)
     }
 
-    /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. Who waits for
-    /// the key is served when the command is done, if there was none before. Watchers and events are the caller's, by
-    /// [`State::modified`].
+    /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. If the key did not
+    /// exist, the clients that wait for it are served after the command. Watchers and events are left to the caller,
+    /// by [`State::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         let index = self.used(key);
         self.put(index, key, value, expires)
     }
 
-    /// Sets a key that is at this index, or not there.
+    /// Sets a key that is at this index, or does not exist.
     fn put(&mut self, index: Option<usize>, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         self.note_expiry(expires);
         if let Value::Hash(hash) = &value {
@@ -220,8 +219,8 @@ impl State {
         None
     }
 
-    /// Sets a key to [`ByteString::new`] of these bytes, as [`State::insert`]. A string that is there already
-    /// is overwritten in its buffer.
+    /// Sets a key to [`ByteString::new`] of these bytes, as [`State::insert`]. An existing string is overwritten in
+    /// its buffer.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expires: Option<i64>) {
         let index = self.used(key);
         if let Some(index) = index
@@ -236,7 +235,7 @@ impl State {
         }
     }
 
-    /// Does something in another database.
+    /// Runs `act` in another database.
     pub fn in_database<R>(&mut self, db: usize, act: impl FnOnce(&mut Self) -> R) -> R {
         let seen = std::mem::replace(&mut self.db, db);
         let result = act(self);
@@ -259,8 +258,7 @@ impl State {
         }
     }
 
-    /// Sets or takes away the expiry of a key, in milliseconds since the Unix epoch; returns the one that it
-    /// had.
+    /// Sets or removes the expiry of a key, in milliseconds since the Unix epoch; returns the previous one.
     pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) -> Option<i64> {
         self.note_expiry(expires);
         let database = &mut self.databases[self.db];
@@ -268,18 +266,18 @@ impl State {
         database.set_expiry(index, expires)
     }
 
-    /// Gives a key another name, with its expiry, in place of what had that name; false if there is no such
-    /// key. One change, with two events.
+    /// Renames a key, with its expiry, replacing a key that had the new name; false if the key does not exist. One
+    /// change, with two events.
     pub fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
         if !self.contains(from) {
             return false;
         }
         let Some(entry) = present(self.databases[self.db].remove(from)) else { return false };
-        // Removed first: the new name is a new key even where it was taken.
+        // Removed first: the new name is a new key even if it existed.
         self.remove(to);
         let expires = entry.expires();
         self.insert(to, entry.value, expires);
-        // Who waits for the new name comes first.
+        // Clients that wait for the new name come first.
         self.waiters.lost(self.db, from);
         self.watches.touch(&mut self.clients, self.db, from);
         self.touched(to);
@@ -288,7 +286,7 @@ impl State {
         true
     }
 
-    /// One step of SCAN: the cursor of the next step, 0 when all is done, and the indices of the keys to return now.
+    /// One step of SCAN: the cursor of the next step, 0 after the last, and the indices of the keys to return now.
     /// Expired keys among them are removed before.
     pub fn scan(&mut self, cursor: u64, count: u64) -> (u64, std::ops::Range<usize>) {
         let database = &mut self.databases[self.db];
@@ -296,7 +294,7 @@ impl State {
         if self.keeps_expired || database.expiring() == 0 {
             return (next, indices);
         }
-        // What takes over the index of an expired key is to be one of those that are returned now.
+        // A key that takes over the index of an expired key is to be one of those that are returned now.
         database.hold_walk(indices.end);
         for index in indices.clone().rev() {
             if self.database().at(index).is_some_and(|(_, entry)| entry.expired(self.now.millis())) {
@@ -306,7 +304,7 @@ impl State {
         (next, indices.start..self.databases[self.db].release_walk())
     }
 
-    /// Removes the key at an index because its time has come.
+    /// Removes the key at an index because it has expired.
     fn expire(&mut self, db: usize, index: usize) {
         if let Some((key, _)) = self.databases[db].remove_at(index) {
             self.stats.expired_keys += 1;
@@ -319,13 +317,13 @@ impl State {
         }
     }
 
-    /// Removes keys and fields of hashes whose time has come, but not more than `max` of them; returns how many.
+    /// Removes expired keys and fields of hashes, at most `max` of them; returns how many.
     pub fn expire_due(&mut self, max: usize) -> usize {
         let keys = self.expire_due_keys(max);
         keys + self.expire_due_fields(max - keys)
     }
 
-    /// The keys, in the order of their deadlines.
+    /// Removes the keys, in the order of their deadlines.
     fn expire_due_keys(&mut self, max: usize) -> usize {
         let mut left = max;
         while left > 0 {
@@ -356,7 +354,7 @@ impl State {
         self.databases.iter().take(self.expiring_databases).filter_map(Database::next_expiry).min()
     }
 
-    /// A key or field of the current database expires some day, or none does.
+    /// Notes that a key or field of the current database expires, if it does.
     pub(super) fn note_expiry(&mut self, expires: Option<i64>) {
         if expires.is_some() {
             self.expiring_databases = self.expiring_databases.max(self.db + 1);

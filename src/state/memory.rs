@@ -1,8 +1,8 @@
-//! How many bytes things take: an honest estimate, made when it is asked for.
+//! How many bytes things take: an estimate, computed on demand.
 //!
-//! Counted is what has been asked of the allocator for keys, values, connections, subscriptions and watches: the
-//! bytes of every text and buffer, the size of the structures around them, and what a table needs per entry.
-//! Not counted is what the allocator adds, what is free in a table that has shrunk, and the program itself.
+//! It counts the bytes requested from the allocator for keys, values, connections, subscriptions and watches: the bytes
+//! of every text and buffer, the size of the structures around them, and the overhead of a table per entry. It does not
+//! count the allocator's overhead, the free part of a table that has shrunk, and the program itself.
 
 use crate::clients::ClientKey;
 use crate::clients::pubsub::Kind;
@@ -12,15 +12,15 @@ use crate::data::{Bytes, Hash, IndexSet, List, Set, Stream, Value};
 use crate::keyspace::{Database, Entry};
 use crate::state::State;
 
-/// What a hash table keeps for an entry besides it: its hash, an index in the table, and room to grow.
+/// The overhead of a hash table for an entry: its hash, an index in the table, and space to grow.
 const TABLE_ENTRY: usize = 24;
 
-/// How many bytes what the broker holds takes.
+/// How many bytes the broker's data takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Values, with their keys.
     pub dataset: usize,
-    /// Connections, with their outboxes and what they have said.
+    /// Connections, with their outboxes and what they have declared.
     pub clients: usize,
     /// Channels and patterns with subscribers.
     pub pubsub: usize,
@@ -35,7 +35,7 @@ impl Memory {
 }
 
 impl State {
-    /// How many bytes everything takes. It looks at every key and every client.
+    /// How many bytes everything takes. This visits every key and every client.
     #[must_use]
     pub fn memory(&self) -> Memory {
         let channels = [Kind::Channel, Kind::Pattern, Kind::Shard].into_iter().flat_map(|kind| {
@@ -64,7 +64,7 @@ impl Database {
         self.iter().map(|(key, entry)| entry_memory(key, entry, usize::MAX)).sum()
     }
 
-    /// How many bytes a key and its value take. Of a collection `samples` elements are looked at.
+    /// How many bytes a key and its value take. Of a collection `samples` elements are measured.
     #[must_use]
     pub fn memory_of(&self, key: &[u8], samples: usize) -> Option<usize> {
         self.get(key).map(|entry| entry_memory(key, entry, samples))
@@ -77,8 +77,8 @@ fn entry_memory(key: &[u8], entry: &Entry, samples: usize) -> usize {
 }
 
 impl Value {
-    /// The bytes beyond the entry of the keyspace. Of a collection `samples` elements are looked at, and the others are
-    /// taken to be like them.
+    /// The bytes beyond the entry of the keyspace. Of a collection `samples` elements are measured, and the others are
+    /// assumed to be like them.
     #[must_use]
     pub fn memory(&self, samples: usize) -> usize {
         match self {

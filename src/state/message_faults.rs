@@ -9,14 +9,14 @@ use crate::testing::Faults;
 use crate::testing::faults::{Delivery, MessageFate, OnTheWay};
 
 impl State {
-    /// The delayed message that is due first goes to its subscriber.
+    /// Delivers the delayed message that is due first to its subscriber.
     pub fn deliver_delayed(&mut self) {
         if let Some((_, message)) = self.faults.on_the_way.pop_first() {
             self.arrive(&message);
         }
     }
 
-    /// All messages that a rule holds back arrive now, in their order.
+    /// Delivers all messages that a rule holds back now, in their order.
     pub(crate) fn deliver_held_by(&mut self, rule: FaultId) {
         let held = |message: &OnTheWay| message.rule == rule;
         let keys: Vec<_> =
@@ -39,7 +39,7 @@ impl State {
         }
     }
 
-    /// What is on the way by a subscription that ends never arrives: nothing may come behind the confirmation.
+    /// Drops the delayed messages of a subscription that ends: nothing may follow the confirmation.
     pub(crate) fn drop_on_the_way(&mut self, key: ClientKey, kind: Kind, name: &[u8]) {
         if self.faults.on_the_way.is_empty() {
             return;

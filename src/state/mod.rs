@@ -1,4 +1,4 @@
-//! What is kept: the keyspace, values, expiry, the Pub/Sub registry, waiters, watches and clients.
+//! The stored data: the keyspace, values, expiry, the Pub/Sub registry, waiters, watches and clients.
 //!
 //! Everything here is plain data in one [`State`]; nothing knows a command's syntax, a socket or the
 //! system's clock.
@@ -34,13 +34,13 @@ use crate::testing::{Availability, Faults, Recorder};
 pub struct State {
     /// The databases.
     pub databases: Vec<Database>,
-    /// No key expires in the databases from this one on: they are not searched after every batch.
+    /// No key expires in the databases from this index on: they are not searched after every batch.
     expiring_databases: usize,
-    /// Which database the running command sees.
+    /// The database that the running command sees.
     pub db: usize,
     /// Channels, patterns and their subscribers.
     pub pubsub: PubSub,
-    /// Where pushes are encoded, for each version of the protocol.
+    /// Buffers in which pushes are encoded, for each protocol version.
     encoded: [Vec<u8>; 2],
     /// Clients that wait for a key or are paused.
     pub waiters: Waiters,
@@ -50,39 +50,38 @@ pub struct State {
     pub clients: Clients,
     /// The settings.
     pub config: Config,
-    /// The settings of the start, which are those of every restart.
+    /// The settings of the start, which every restart restores.
     first_config: Box<Config>,
-    /// Whether connections are taken.
+    /// Whether connections are accepted.
     pub availability: Availability,
     /// The counters that INFO shows.
     pub stats: Stats,
-    /// What goes wrong on purpose.
+    /// Injected faults.
     pub faults: Faults,
-    /// What has happened, for the embedding program to look at.
+    /// The record of past events, for the embedding program.
     pub journal: Recorder,
     /// The source of everything random.
     pub random: fastrand::Rng,
     /// The time at which the running command happens, by the broker's clock.
     pub now: Time,
-    /// The same by the clock of the shell, which runs on where the broker's stands still.
+    /// The same by the clock of the shell, which continues while the broker's stands still.
     pub real_now: Time,
     /// The broker's clock stands still until it is moved.
     pub clock_stands_still: bool,
-    /// CLIENT PAUSE lasts: a key that has passed its time is not seen any more, but it stays until the pause
-    /// is over. Nothing may write meanwhile.
+    /// CLIENT PAUSE lasts: an expired key is hidden, but it stays until the pause has ended. Nothing may write
+    /// meanwhile.
     pub keeps_expired: bool,
-    /// What the running command does to a key counts as its use. Not so for clients that have said CLIENT NO-TOUCH.
+    /// The running command records the use of keys. Not so for clients that have sent CLIENT NO-TOUCH.
     pub touches: bool,
-    /// Keys vanish by themselves when their time has come, and not only when a client reads them. DEBUG
-    /// SET-ACTIVE-EXPIRE changes it.
+    /// Keys are removed when they expire, and not only when a client reads them. DEBUG SET-ACTIVE-EXPIRE changes it.
     pub active_expire: bool,
     /// How many scripts are cached, and the length of their texts.
     pub cached_scripts: (usize, usize),
     /// How many libraries of functions there are, and how many functions in them.
     pub functions: (usize, usize),
-    /// DEBUG SLEEP lasts until then: no client is served.
+    /// DEBUG SLEEP lasts until this time: no client is served.
     pub asleep_until: Option<Time>,
-    /// A script has run for long, and runs still. Until it ends time stands still, and nobody's wait ends.
+    /// A script has run for long, and still runs. Until it ends time stands still, and no wait ends.
     pub busy: Option<Box<busy::Busy>>,
 }
 
@@ -122,8 +121,8 @@ impl State {
         }
     }
 
-    /// Begins anew, as a server does that is started again: statistics, settings and what DEBUG and CLIENT PAUSE have
-    /// ordered are those of the start. No clients but those that control the broker may be connected. Keys stay with
+    /// Restarts, as a server that is started again: statistics, settings and the effects of DEBUG and CLIENT PAUSE
+    /// are reset to those of the start. No clients but those that control the broker may be connected. Keys stay with
     /// their deadlines if `keeps_data`.
     pub fn restart(&mut self, keeps_data: bool) {
         self.config = (*self.first_config).clone();
@@ -137,7 +136,7 @@ impl State {
         }
     }
 
-    /// CLIENT PAUSE and DEBUG SLEEP are over; the clients that waited have been disconnected.
+    /// Ends CLIENT PAUSE and DEBUG SLEEP; the clients that waited have been disconnected.
     pub fn end_pauses(&mut self) {
         self.waiters.pause = None;
         self.keeps_expired = false;

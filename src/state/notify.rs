@@ -1,4 +1,4 @@
-//! What happens when a key changes: watchers and keyspace notifications.
+//! The effects of a changed key: watchers and keyspace notifications.
 
 use crate::config::Class;
 use crate::data::Value;
@@ -6,13 +6,13 @@ use crate::state::State;
 
 impl State {
     /// A command has changed a key of the current database: watchers are notified, the change is counted, and the
-    /// notification goes out. The event's name is redis-server's, which the comparison proves.
+    /// notification is published. The event's name is redis-server's, as the comparison verifies.
     pub fn modified(&mut self, class: Class, event: &str, key: &[u8]) {
         self.touched(key);
         self.event(class, event, key);
     }
 
-    /// As [`State::modified`], for what counts as several changes, as adding several members does, or as none.
+    /// As [`State::modified`], for what counts as several changes, such as adding several members, or as none.
     pub fn modified_by(&mut self, changes: usize, class: Class, event: &str, key: &[u8]) {
         self.stats.dirty += changes as u64;
         self.watches.touch(&mut self.clients, self.db, key);

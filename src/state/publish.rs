@@ -13,10 +13,10 @@ use crate::testing::{Faults, Recorder};
 /// Up to this many patterns are tried one by one, which is faster than an index lookup.
 const FEW_PATTERNS: usize = 8;
 
-/// The most bytes that announce a part of a push, with its line end: a sign, 20 digits, CR LF twice.
+/// The maximum length of the header of a part of a push, with its line end: a sign, 20 digits, CR LF twice.
 const HEADER_MAX: usize = 25;
 
-/// A buffer for pushes that has grown beyond this is given back.
+/// A buffer for pushes that has grown beyond this is freed.
 const ENCODED_KEPT: usize = 64 * 1024;
 
 impl State {
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// Ends all subscriptions of a client, without a word to it.
+    /// Ends all subscriptions of a client, without notifying it.
     pub fn unsubscribe_from_all(&mut self, key: ClientKey) {
         let Some(client) = present(self.clients.get_mut(key)) else { return };
         let Some(mut subscriptions) = client.subscriptions.take() else { return };
@@ -80,7 +80,7 @@ impl State {
     }
 
     /// Delivers a message to all subscribers of a channel, then to those of every pattern that matches it, in
-    /// the order in which the patterns came; returns how many deliveries that made.
+    /// the order in which the patterns were first subscribed to; returns how many deliveries that made.
     pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
         let recorded = self.begin_publishing(Kind::Channel, channel, message);
         let mut receivers = self.publish_to(Kind::Channel, b"message", channel, message, recorded);
@@ -158,13 +158,13 @@ impl State {
     }
 }
 
-/// A push that is encoded at most once per version of the protocol.
+/// A push that is encoded at most once per protocol version.
 struct Push<'a> {
     /// By a subscription of this kind.
     kind: Kind,
     parts: &'a [&'a [u8]],
     encoded: &'a mut [Vec<u8>; 2],
-    /// What was encoded, if it is long enough to be shared.
+    /// The encoded push, if it is long enough to be shared.
     shared: [Option<bytes::Bytes>; 2],
     /// The message in the journal, if there is one.
     recorded: Option<Publishing>,
@@ -172,13 +172,13 @@ struct Push<'a> {
 }
 
 impl<'a> Push<'a> {
-    /// It is encoded into these buffers. What they hold is as good as gone.
+    /// A push that is encoded into these buffers, whose content is discarded.
     fn new(kind: Kind, parts: &'a [&'a [u8]], encoded: &'a mut [Vec<u8>; 2]) -> Self {
         encoded.iter_mut().for_each(Vec::clear);
         Self { kind, parts, encoded, shared: [None, None], recorded: None, pattern: None }
     }
 
-    /// The bytes for a client that speaks this version of the protocol.
+    /// The bytes for a client with this protocol version.
     #[inline]
     fn encoded(&mut self, protocol: Protocol) -> &[u8] {
         let encoded = &mut self.encoded[usize::from(protocol == Protocol::Resp3)];
@@ -192,19 +192,19 @@ impl<'a> Push<'a> {
         encoded
     }
 
-    /// True if it is shared by those who get it.
+    /// True if it is shared by the clients that get it.
     fn is_shared(&self) -> bool {
         self.parts.iter().map(|part| part.len()).sum::<usize>() > SHARED_ABOVE
     }
 
-    /// As [`Push::encoded`], of a push that may be shared.
+    /// As [`Push::encoded`], for a push that may be shared.
     fn encoded_for_all(&mut self, protocol: Protocol) -> Encoded<'_> {
         if !self.is_shared() {
             return Encoded::Copied(self.encoded(protocol));
         }
         let version = usize::from(protocol == Protocol::Resp3);
         if self.shared[version].is_none() {
-            // So that it does not grow by halves: what it takes is kept until the last has read it.
+            // Reserved, so that it does not grow in steps: its capacity is kept until the last client has read it.
             let headers = HEADER_MAX * (1 + self.parts.len());
             let length = self.parts.iter().map(|part| part.len()).sum::<usize>() + headers;
             self.encoded[version].reserve_exact(length);
@@ -262,7 +262,7 @@ impl<'a> Push<'a> {
     }
 
     /// As [`Push::deliver`] while there are faults on messages.
-    // Not in the way of deliveries without.
+    // Out of line, as most deliveries meet no faults.
     #[cold]
     fn deliver_with_faults(
         &mut self,

@@ -1,8 +1,8 @@
-//! Readers of a stream that wait for entries which it does not have.
+//! Readers of a stream that wait for entries that it does not have yet.
 //!
 //! redis-server runs the command of each of them again whenever the stream gets an entry, though one reader of a group
-//! takes what is new and the others find nothing. What this changes is little, and is done here without running the command:
-//! thousands of readers of a group would otherwise cost each XADD milliseconds.
+//! takes the new entries and the others find nothing. The effects of that are few, and happen here without running the
+//! command: thousands of readers of a group would otherwise cost each XADD milliseconds.
 
 use crate::clients::waiters::{Reason, Wanted};
 use crate::clients::{ClientKey, Clients};
@@ -13,7 +13,7 @@ use crate::data::{Bytes, Stream, StreamId, Typed};
 use crate::keyspace::Database;
 use crate::state::{Lookup, State};
 
-/// How often a command that is run again looks each of its keys up, which counts as a hit or a miss.
+/// How often a command that is run again looks up each of its keys; each lookup counts as a hit or a miss.
 const LOOKUPS: u64 = 2;
 
 /// A waiter and its number in the order of arrival.
@@ -28,12 +28,12 @@ enum Stop {
 }
 
 impl State {
-    /// The first client whose command is to be run again now that `key` may have what it waits for, among those that came
-    /// after arrival `after`, not after `until`. Readers of a stream that has nothing for them are passed over.
+    /// The first client whose command is to be run again now that `key` may have what it waits for, among the arrival
+    /// numbers after `after` and up to `until`. Readers of a stream that has nothing for them are passed over.
     pub fn next_to_serve(&mut self, db: usize, key: &[u8], after: u64, until: u64) -> Option<Next> {
         self.db = db;
         let kind = self.lookup(key, Lookup::Untracked).map(|entry| entry.value.kind());
-        // While CLIENT PAUSE lasts it is what all wait for next.
+        // While CLIENT PAUSE lasts all clients wait for its end next.
         if kind != Some(Type::Stream) || self.waiters.pause.is_some() {
             return self.waiters.next_waiter(db, key, kind, after, until);
         }
@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    /// Passes over readers, up to the first whose other keys are to be looked at as well.
+    /// Passes over readers, up to the first whose other keys have to be checked as well.
     fn pass_over(&mut self, db: usize, key: &[u8], after: u64, until: u64) -> Option<Stop> {
         let runs_again = self.config.compat >= Version::Redis7_4;
         let now = self.now.millis();
@@ -84,9 +84,9 @@ impl State {
         }
     }
 
-    /// Passes over readers of several keys that wait for the same: the first one and those that follow it up to arrival
-    /// `until`. It returns the arrival of the last, or the first one if its command is to be run. In the queues of their
-    /// other keys they are the last from then on, as redis-server has it since 7.2.
+    /// Passes over readers of the same several keys: the first one and those that follow it, up to arrival `until`. Returns
+    /// the arrival of the last one, or the first one if its command is to be run. They move to the end of the queues of
+    /// their other keys, as in redis-server since 7.2.
     fn pass_over_alike(&mut self, key: &[u8], first: Next, until: u64) -> Result<u64, Next> {
         let now = self.now.millis();
         let Self { waiters, clients, databases, stats, db, .. } = self;
@@ -141,16 +141,16 @@ impl State {
     }
 }
 
-/// What readers of several keys have in common that are passed over together.
+/// What readers of several keys have in common if they are passed over together.
 struct Alike {
     reason: Reason,
     keys: Vec<Bytes>,
-    /// The group for which they read, if they do.
+    /// The group for which they read, if any.
     group: Option<Bytes>,
 }
 
 impl Alike {
-    /// What this reader waits for; none if its command is to be run.
+    /// What this reader waits for; `None` if its command is to be run.
     fn of(clients: &Clients, reader: ClientKey) -> Option<Self> {
         let blocked = clients.get(reader)?.blocked.as_ref()?;
         let group = group_of(blocked.wanted.as_ref()?).cloned();
@@ -189,7 +189,7 @@ fn newest(stream: &Stream) -> Option<StreamId> {
     stream.last().map(|entry| entry.id)
 }
 
-/// True if a stream, whose newest entry is this, has nothing for the reader to whom it is the key at this index.
+/// True if a stream with this newest entry has nothing for a reader, for which it is the key at this index.
 fn has_nothing(stream: &Stream, newest: Option<StreamId>, wanted: &Wanted, index: usize) -> bool {
     match wanted {
         Wanted::After(ids) => ids.get(index).is_some_and(|after| newest <= Some(*after)),
@@ -199,7 +199,7 @@ fn has_nothing(stream: &Stream, newest: Option<StreamId>, wanted: &Wanted, index
     }
 }
 
-/// The consumer of a reader of this key alone, if it has one, was seen now; false if its group does not have it.
+/// Records that the consumer of a reader of only this key, if any, was seen now; false if its group does not have it.
 fn see(stream: &mut Stream, wanted: &mut Wanted, now: i64) -> bool {
     let Wanted::New { group, consumer, found } = wanted else { return true };
     let Some(group) = stream.groups_mut().get_mut(&**group) else { return false };
@@ -209,7 +209,7 @@ fn see(stream: &mut Stream, wanted: &mut Wanted, now: i64) -> bool {
     true
 }
 
-/// Where a group has the consumer of a reader; `found` is where it had it when it was looked up last, for each key.
+/// The consumer of a reader in the group of the key at this index. `found` has the results of the last lookups.
 fn find(
     group: &Group,
     consumer: &Bytes,

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use crate::data::{Map, Time};
 
-/// What has been counted of one command.
+/// The counters of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandStats {
     /// How often it ran.
     pub calls: u64,
-    /// How long it ran in all, in nanoseconds.
+    /// How long it ran in total, in nanoseconds.
     pub nanos: u64,
     /// How often it was refused before it ran.
     pub rejected: u64,
-    /// How often it answered with an error.
+    /// How often it returned an error.
     pub failed: u64,
 }
 
@@ -58,16 +58,16 @@ pub struct Stats {
     rates: Rates,
 }
 
-/// How often the counters are noted for [`Stats::rates`]: as often as redis-server does it.
+/// How often the counters are sampled for [`Stats::rates`]: as often as in redis-server.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
-/// Over how many notes the rates are taken.
+/// The number of samples from which the rates are computed.
 const SAMPLES: usize = 16;
 
-/// What the counters were at some moments of the last seconds.
+/// The values of the counters at some moments of the last seconds.
 #[derive(Debug, Default)]
 struct Rates {
     samples: VecDeque<Sample>,
-    /// When the next note is due: one comparison a request.
+    /// When the next sample is due: one comparison per request.
     next: Time,
 }
 
@@ -90,12 +90,12 @@ pub struct PerSecond {
     pub output: u64,
 }
 
-/// How many codes of errors are counted separately; redis-server stops counting at as many, so that scripts and
-/// clients cannot fill the memory.
+/// How many error codes are counted separately; redis-server has the same limit, so that scripts and clients
+/// cannot fill the memory.
 const ERROR_CODES_MAX: usize = 128;
 
 impl Stats {
-    /// Everything at zero.
+    /// All counters at zero.
     #[must_use]
     pub fn new(now: Time, random: &mut fastrand::Rng) -> Self {
         Self {
@@ -122,7 +122,7 @@ impl Stats {
         }
     }
 
-    /// What `CONFIG RESETSTAT` sets back to zero.
+    /// Resets what `CONFIG RESETSTAT` resets.
     pub fn reset(&mut self) {
         self.connections = 0;
         self.rejected_connections = 0;
@@ -140,7 +140,7 @@ impl Stats {
         self.rates.samples.clear();
     }
 
-    /// Notes what the counters are now, if it is time to.
+    /// Takes a sample of the counters, if one is due.
     #[inline]
     pub fn sample(&mut self, now: Time) {
         if now >= self.rates.next {
@@ -158,7 +158,7 @@ impl Stats {
         self.rates.samples.push_back(Sample { at: now, commands, net_input, net_output });
     }
 
-    /// The rates over the last 1.6 seconds, or over as much of them as is known.
+    /// The rates over the last 1.6 seconds, or over the part of them that has been sampled.
     #[must_use]
     pub fn per_second(&self, now: Time) -> PerSecond {
         let window = SAMPLE_INTERVAL * u32::try_from(SAMPLES).unwrap_or(u32::MAX);

@@ -6,8 +6,8 @@ use crate::data::present;
 use crate::state::State;
 
 impl State {
-    /// Ends the wait of a client and returns what it waited for. It continues with its requests when that has been
-    /// handled, see [`Clients::mark_resumed`](crate::clients::Clients::mark_resumed).
+    /// Ends the wait of a client and returns it. The client continues with its requests when the end of the wait
+    /// has been handled, see [`Clients::mark_resumed`](crate::clients::Clients::mark_resumed).
     pub fn resume(&mut self, key: ClientKey) -> Option<Box<Blocked>> {
         let client = self.clients.get_mut(key)?;
         let blocked = client.blocked.take()?;

@@ -7,7 +7,7 @@ use crate::state::State;
 use indexmap::map::Entry;
 
 impl State {
-    /// A client watches a key of the current database, once however often it says so.
+    /// A client watches a key of the current database; repeated calls have no effect.
     pub fn watch(&mut self, client_key: ClientKey, key: &[u8]) {
         let (db, now) = (self.db, self.now.millis());
         let Some(client) = present(self.clients.get_mut(client_key)) else { return };
@@ -17,7 +17,7 @@ impl State {
         }
     }
 
-    /// Ends all watches of a client, and what they have seen.
+    /// Ends all watches of a client, and removes the changes that they have seen.
     pub fn unwatch(&mut self, client_key: ClientKey) {
         let Some(client) = present(self.clients.get_mut(client_key)) else { return };
         client.watched_key_changed = false;

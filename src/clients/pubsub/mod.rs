@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// Subscribers in the order of their arrival, as long as none has left.
+/// Subscribers in the order of their subscription, as long as none has unsubscribed.
 pub type Subscribers = IndexSet<ClientKey>;
 
 /// The registry.
@@ -50,7 +50,7 @@ pub struct PubSub {
     shard_channels: Map<Bytes, Subscribers>,
     /// The names of `patterns`, to find those that match a channel.
     pub(crate) index: Patterns,
-    /// The indices of those, while a message is published; empty in between.
+    /// The indices of the matching patterns, while a message is published; empty in between.
     pub(crate) matching: Vec<usize>,
 }
 
@@ -86,7 +86,7 @@ impl PubSub {
         indices
     }
 
-    /// How many clients are subscribed to this very channel or pattern.
+    /// How many clients are subscribed to exactly this channel or pattern.
     #[must_use]
     pub fn subscribers(&self, kind: Kind, name: &[u8]) -> usize {
         self.table(kind).get(name).map_or(0, Subscribers::len)

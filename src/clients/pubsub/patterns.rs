@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::data::{Bytes, IndexSet, Map};
 
-/// What has a meaning of its own in a pattern.
+/// The bytes with a special meaning in a pattern.
 const SPECIAL: &[u8] = b"*?[]\\";
 
-/// Patterns by what a channel must begin or end with to match them.
+/// Patterns by the beginning or end that a channel must have to match them.
 ///
-/// redis-server tries every pattern with every message. Here those are tried of which the channel has the beginning (of
-/// `room:17:*` that is `room:17:`), or the end (`*:typing`), and those that have neither. What remains linear is the
-/// number of these last ones, and how many lengths the beginnings and ends have.
+/// redis-server tries every pattern with every message. Here only those patterns are tried whose beginning the channel
+/// has (`room:17:` of `room:17:*`), or whose end it has (`:typing` of `*:typing`), and those that have neither. Only
+/// the number of these last ones, and the number of lengths of the beginnings and ends, remain linear.
 #[derive(Debug, Default)]
 pub struct Patterns {
     by_head: ByPart,
@@ -24,18 +24,18 @@ pub struct Patterns {
 #[derive(Debug, Default)]
 struct ByPart {
     patterns: Map<Bytes, IndexSet<Bytes>>,
-    /// How many different parts of each length there are.
+    /// How many different parts there are of each length.
     lengths: BTreeMap<usize, usize>,
 }
 
-/// Where a pattern is kept.
+/// The part by which a pattern is found.
 enum Part<'a> {
     Head(&'a [u8]),
     Tail(&'a [u8]),
     Neither,
 }
 
-/// What every text has that a pattern matches.
+/// The part that every text has that the pattern matches.
 fn part(pattern: &[u8]) -> Part<'_> {
     let is_special = |byte: &u8| SPECIAL.contains(byte);
     let head = pattern.iter().position(is_special).unwrap_or(pattern.len());
@@ -75,7 +75,7 @@ impl ByPart {
         }
     }
 
-    /// All patterns whose part `part_of` finds in a channel of this length.
+    /// All patterns whose part equals the part that `part_of` finds in a channel of this length.
     fn of<'a>(
         &'a self,
         channel_len: usize,
@@ -87,7 +87,7 @@ impl ByPart {
 }
 
 impl Patterns {
-    /// A pattern has got its first subscriber.
+    /// Adds a pattern that has got its first subscriber.
     pub fn insert(&mut self, pattern: &[u8]) {
         match part(pattern) {
             Part::Head(head) => self.by_head.insert(head, pattern),
@@ -96,7 +96,7 @@ impl Patterns {
         }
     }
 
-    /// It has no subscriber any more.
+    /// Removes a pattern without subscribers.
     pub fn remove(&mut self, pattern: &[u8]) {
         match part(pattern) {
             Part::Head(head) => self.by_head.remove(head, pattern),
@@ -121,7 +121,7 @@ mod tests {
     use crate::data::pattern::matches;
 
     proptest! {
-        /// Few letters, so that much matches.
+        /// Few letters, so that many patterns match.
         #[test]
         fn whatever_matches_is_a_candidate(
             patterns in proptest::collection::vec(r"[ab*?\[\]\\^-]{0,6}", 1..20),
