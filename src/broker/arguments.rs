@@ -24,7 +24,7 @@ pub trait IntoArguments {
 
 /// One word of a command, for a tuple of them.
 ///
-/// It can be implemented for types of the test's own:
+/// It can be implemented for a test's own types:
 ///
 /// ```
 /// use minibroker::{Argument, Broker, ByteString};
@@ -80,7 +80,7 @@ impl<T: Argument + ToOwned + ?Sized> Argument for Cow<'_, T> {
 
 macro_rules! printed {
     ($($type:ty),+) => {$(
-        /// In decimal digits.
+        /// Printed in decimal digits.
         impl Argument for $type {
             fn to_argument(&self) -> ByteString {
                 self.to_string().into()
@@ -144,7 +144,7 @@ tuples!(
     i T9 j T10 k T11 l T12 m T13 n T14 o T15 p T16
 );
 
-/// The request that is run.
+/// The request for these arguments.
 pub(super) fn request(arguments: impl IntoArguments) -> OwnedRequest {
     OwnedRequest::new(arguments.into_arguments())
 }

@@ -20,16 +20,16 @@ use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
 use crate::testing::Recorder;
 
-/// What CLIENT LIST shows as the broker's end of a connection, if it has no address.
+/// The broker's end of a connection in CLIENT LIST, if it has no address.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// How often a free port is looked for that is free on all addresses.
+/// How often another free port is tried until one is free on all addresses.
 const ATTEMPTS: usize = 32;
 
 /// Settings for a [`Broker`]; see [`Broker::builder`].
 ///
-/// Names and meanings are those of redis.conf where it has them. What can be set while the broker runs can be set
-/// with `CONFIG SET` as well.
+/// Names and meanings are those of redis.conf if the setting is there. Settings that can be changed while the broker
+/// runs can also be changed with `CONFIG SET`.
 #[derive(Clone, Debug)]
 pub struct Builder {
     addresses: Vec<IpAddr>,
@@ -37,7 +37,7 @@ pub struct Builder {
     unix_socket: Option<PathBuf>,
     password: Option<String>,
     seed: Option<u64>,
-    /// When its time begins, if not with the system's.
+    /// The time at the start, if not the system's.
     time: Option<SystemTime>,
     manual_clock: bool,
     journal_limit: usize,
@@ -72,15 +72,15 @@ impl Builder {
     }
 
     /// The addresses to listen on in place of 127.0.0.1, all on one port. Everyone who can reach them can use the
-    /// broker. With none at all [`Broker::connect`] and the Unix socket remain.
+    /// broker. Without any address only [`Broker::connect`] and the Unix socket remain.
     #[must_use]
     pub fn bind(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.addresses = addresses.into_iter().collect();
         self
     }
 
-    /// Listens on a Unix socket at this path as well. The file is removed when the broker ends; one that a
-    /// broker which was killed has left there is replaced.
+    /// Listens on a Unix socket at this path as well. The file is removed when the broker ends; a file left by a
+    /// broker that was killed is replaced.
     #[cfg(unix)]
     #[must_use]
     pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
@@ -88,7 +88,7 @@ impl Builder {
         self
     }
 
-    /// The password that clients have to give (`requirepass`); an empty one is none. [`Broker::url`] carries it.
+    /// The password that clients have to give (`requirepass`); an empty one is none. [`Broker::url`] contains it.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         let password = password.into();
@@ -97,55 +97,55 @@ impl Builder {
         self
     }
 
-    /// The number of databases that SELECT chooses from, 16 unless said; at least one.
+    /// The number of databases for SELECT, by default 16; at least one.
     #[must_use]
     pub fn databases(mut self, databases: usize) -> Self {
         self.config.databases = databases.max(1);
         self
     }
 
-    /// The most clients at a time (`maxclients`), by default 10,000. Further clients get an error and
-    /// cut off, and so is a client for which the system has no file left. The broker leaves the limit of open files of
-    /// its process alone.
+    /// The maximum number of clients at a time (`maxclients`), by default 10,000. Further clients get an error and are
+    /// cut off, and so is a client for which the process has no file descriptor left. The broker does not change the
+    /// limit of open files of its process.
     #[must_use]
     pub fn max_clients(mut self, clients: usize) -> Self {
         self.config.maxclients = clients;
         self
     }
 
-    /// The most that CONFIG SET may set `maxclients` to, for a process that knows how many connections it can have.
+    /// The maximum for `maxclients` in CONFIG SET, for a process that knows how many connections it can have.
     #[must_use]
     pub fn max_clients_possible(mut self, clients: usize) -> Self {
         self.config.maxclients_possible = clients;
         self
     }
 
-    /// The longest argument in bytes (`proto-max-bulk-len`), 512 MB unless said.
+    /// The longest argument in bytes (`proto-max-bulk-len`), by default 512 MB.
     #[must_use]
     pub fn max_bulk_length(mut self, bytes: u64) -> Self {
         self.config.proto_max_bulk_len = bytes;
         self
     }
 
-    /// The most bytes that may wait to be run for one client (`client-query-buffer-limit`), 1 GB unless said.
+    /// How many bytes may wait to run for one client (`client-query-buffer-limit`), by default 1 GB.
     #[must_use]
     pub fn query_buffer_limit(mut self, bytes: usize) -> Self {
         self.config.client_query_buffer_limit = bytes;
         self
     }
 
-    /// The most bytes that may wait to be sent to a subscriber before it is cut off
-    /// (`client-output-buffer-limit pubsub`), 32 MB unless said; 0 for no limit. As redis-server counts, the first 16
-    /// KB do not count, and what goes beyond them counts in blocks of 20 KB.
+    /// How many bytes may wait to be sent to a subscriber before it is cut off (`client-output-buffer-limit pubsub`),
+    /// by default 32 MB; 0 for no limit. As in redis-server, the first 16 KB do not count, and output beyond them
+    /// counts in blocks of 20 KB.
     #[must_use]
     pub fn subscriber_output_limit(mut self, bytes: usize) -> Self {
         self.config.output_limit_pubsub = OutputLimit { hard: bytes, soft: 0, soft_seconds: 0 };
         self
     }
 
-    /// How many bytes of memory the [`journal`](Broker::journal) may take, [`DEFAULT_JOURNAL_LIMIT`] unless said. When
-    /// it takes more the oldest events are given up. With 0 nothing is recorded, which saves some CPU time of each
-    /// command where speed is measured.
+    /// How many bytes of memory the [`journal`](Broker::journal) may take, by default [`DEFAULT_JOURNAL_LIMIT`].
+    /// Beyond that the oldest events are dropped. With 0 nothing is recorded, which saves some CPU time of each
+    /// command, for measurements of speed.
     ///
     /// ```
     /// let broker = minibroker::Broker::builder().journal_limit(4096).start()?;
@@ -162,10 +162,10 @@ impl Builder {
         self
     }
 
-    /// A setting by its name in redis.conf, with a value as CONFIG SET takes it: every one that CONFIG SET changes. It
-    /// lasts as one of redis.conf, also after [`Broker::restart`]. A name that is unknown, or a value that is not
-    /// valid, is an error when the broker is started. Of the same setting the last counts, and it counts for more than
-    /// the methods of this builder.
+    /// A setting by its name in redis.conf, with a value as CONFIG SET takes it: any setting that CONFIG SET can
+    /// change. It lasts like one in redis.conf, even after [`Broker::restart`]. An unknown name or an invalid value is
+    /// an error when the broker is started. Of several values for one setting the last counts, and it takes precedence
+    /// over the methods of this builder.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -181,7 +181,7 @@ impl Builder {
     /// assert!(error.to_string().starts_with("cannot set `timeout` to \"soon\": "), "{error}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    // So that numbers and texts can stand there as they are.
+    // So that numbers and texts can be passed directly.
     #[allow(clippy::needless_pass_by_value)]
     #[must_use]
     pub fn config(mut self, name: impl Into<String>, value: impl ToString) -> Self {
@@ -189,8 +189,8 @@ impl Builder {
         self
     }
 
-    /// Clients may control the broker with the command MINIBROKER, as a test in another language does: wait for
-    /// a state, look back. Without it the command is unknown, as to Redis. `MINIBROKER HELP` has all of it.
+    /// Clients may control the broker with the command MINIBROKER, as a test in another language does: wait for a
+    /// state, read the journal. Without this the command is unknown, as in Redis. `MINIBROKER HELP` lists all of it.
     ///
     /// ```
     /// let broker = minibroker::Broker::builder().control().start()?;
@@ -207,9 +207,9 @@ impl Builder {
         self
     }
 
-    /// The version of Redis that is spoken, [`Version::Redis8_0`] unless said: which commands and options there are,
-    /// what INFO and HELLO call the server, and how it answers where versions differ. The rest of what 7.0 does
-    /// otherwise is listed in [`differences`](crate::differences).
+    /// The version of Redis that is emulated, by default [`Version::Redis8_0`]: which commands and options exist, what
+    /// INFO and HELLO call the server, and how it replies where versions differ. The other differences of 7.0 are
+    /// listed in [`differences`](crate::differences).
     ///
     /// ```
     /// use minibroker::{Broker, Version};
@@ -226,7 +226,7 @@ impl Builder {
         self
     }
 
-    /// Everything random follows from this number; without one from the system's randomness.
+    /// The seed of everything random; by default it is random itself.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -234,9 +234,9 @@ impl Builder {
     }
 
     /// Time stands still, from the system's time in whole milliseconds at the start on, until the test moves it by
-    /// [`Broker::advance`] or [`Broker::set_time`]. It is the time of everything: of keys and fields of hashes that
+    /// [`Broker::advance`] or [`Broker::set_time`]. This is the time of everything: of keys and fields of hashes that
     /// expire, of BLPOP, XREAD BLOCK, WAIT and CLIENT PAUSE, of `timeout` and soft limits, of the ids of streams, of
-    /// idle times, TIME and the journal. What commands take is not measured: it takes them no time.
+    /// idle times, TIME and the journal. The duration of commands is not measured: they take no time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -264,7 +264,7 @@ impl Builder {
         self.clock_at(time).manual_clock()
     }
 
-    /// The clock shows `time` at the start, in place of the system's time, and runs on from there. A time behind the
+    /// The clock shows `time` at the start, in place of the system's time, and runs on from there. A time after the
     /// end of the year 9999 is refused when the broker starts.
     ///
     /// ```
@@ -305,7 +305,7 @@ impl Builder {
             let _context = handle.enter();
             self.listen()?
         };
-        // Where it is stays true when the program changes its folder.
+        // The path stays valid when the program changes its working directory.
         let unix_socket = self.unix_socket.take().map(|path| std::path::absolute(&path).unwrap_or(path));
         self.config.port = addr.map_or(0, |addr| addr.port());
         self.config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -327,7 +327,7 @@ impl Builder {
         Ok(broker.into())
     }
 
-    /// Takes back what was said of addresses.
+    /// Removes the addresses that were set.
     pub(super) fn listen_nowhere(&mut self) {
         self.addresses.clear();
         self.unix_socket = None;
@@ -339,8 +339,8 @@ impl Builder {
     pub(super) fn shell_clock(&self) -> Clock {
         Clock::starting_at(self.time.unwrap_or_else(|| {
             let now = SystemTime::now();
-            // In deadlines the broker counts whole milliseconds: what is delayed by a second is not due a part of one
-            // later.
+            // The broker counts deadlines in whole milliseconds: so a delay of one second does not end a fraction of a
+            // millisecond later.
             if self.manual_clock { Time::from_millis(Time::from(now).millis()).into() } else { now }
         }))
     }
@@ -355,7 +355,7 @@ impl Builder {
             })?;
         }
         if !self.config.requirepass.is_empty() {
-            // It may have been set by its name.
+            // The password may have been set by its name in redis.conf.
             self.password = Some(String::from_utf8_lossy(&self.config.requirepass).into_owned());
         }
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
@@ -389,7 +389,7 @@ impl Builder {
         })
     }
 
-    /// Listens on everything; also returns what clients are to connect to.
+    /// Listens on all addresses; also returns the address for clients.
     fn listen(&self) -> Result<(Vec<Listener>, Option<SocketAddr>), StartError> {
         let mut attempts = if self.port == 0 { ATTEMPTS } else { 1 };
         let tcp = loop {
@@ -454,14 +454,14 @@ impl Drop for OwnRuntime {
     }
 }
 
-/// The broker's thread: everything runs here until the handle says stop. When the runtime is dropped all tasks
-/// end, and with them the sockets.
+/// The broker's thread: everything runs here until the handle stops it. When the runtime is dropped all tasks end, and
+/// their sockets close.
 fn run(runtime: &OwnRuntime, shared: &Arc<Shared>, stop: &Notify) {
     shared.drive_in_this_thread();
     runtime.get().block_on(async {
         let _tasks = Tasks::spawn(runtime.get().handle(), shared);
         stop.notified().await;
-        // What has been answered or published before the end still goes out.
+        // Replies and messages from before the end are still written.
         shared.stop_listening();
         shared.close_all();
     });

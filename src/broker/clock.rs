@@ -34,14 +34,13 @@ impl<S: Server> Broker<S> {
 }
 
 impl Broker {
-    /// Moves the clock ahead. All that this time brings has happened when it returns: keys and fields of hashes have
-    /// expired, blocking commands that timed out are answered, CLIENT PAUSE is
-    /// over, idle clients are cut off. It happens in the order of the deadlines, and each at its own time, as the
-    /// [`journal`](Broker::journal) shows.
+    /// Moves the clock ahead. All that is due by then has happened when it returns: keys and fields of hashes have
+    /// expired, blocking commands that timed out are answered, CLIENT PAUSE has ended, idle clients are cut off. It
+    /// happens in the order of the deadlines, and each at its own time, as the [`journal`](Broker::journal) shows.
     ///
-    /// With [`manual_clock`](super::Builder::manual_clock) this is the only way, beside [`Broker::set_time`], in which
-    /// time passes; any other clock jumps and runs on from there. The [waits](super::Wait) of the test itself last as
-    /// long as they say in either case.
+    /// With [`manual_clock`](super::Builder::manual_clock) time passes only by this and by [`Broker::set_time`]; any
+    /// other clock jumps and runs on from there. The timeouts of the test's own [waits](super::Wait) are not affected
+    /// in either case.
     ///
     /// ```
     /// use std::time::Duration;
@@ -71,7 +70,7 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or it lies behind the end of
+    /// The time has passed: the broker's clock never goes back, as Redis's may not either. Or it is after the end of
     /// the year 9999, the last time that the clock can show.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! What can go wrong between a test and its broker.
+//! The errors between a test and its broker.
 
 use std::{fmt, io};
 
@@ -14,14 +14,14 @@ pub enum StartError {
     Listen {
         /// The address, or the path of a Unix socket.
         address: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The thread or its runtime could not be made.
+    /// The thread or its runtime could not be created.
     #[error("cannot start the broker's thread: {0}")]
     Thread(#[source] io::Error),
-    /// A setting is unknown or its value is not valid: see [`Builder::config`](super::Builder::config). Or the
-    /// time at the start is behind the end of the year 9999: see [`Builder::clock_at`](super::Builder::clock_at).
+    /// A setting is unknown or its value is invalid: see [`Builder::config`](super::Builder::config). Or the time at
+    /// the start is after the end of the year 9999: see [`Builder::clock_at`](super::Builder::clock_at).
     #[error("cannot set `{name}` to {value:?}: {reason}")]
     #[non_exhaustive]
     Setting {
@@ -29,22 +29,22 @@ pub enum StartError {
         name: String,
         /// The value.
         value: String,
-        /// What is wrong with it, as CONFIG SET says it.
+        /// What is wrong with it, in the words of CONFIG SET.
         reason: String,
     },
-    /// The server that the test is to use is not there, or does not let it in: see
+    /// The server that the test is to use cannot be reached, or refuses it: see
     /// [`Broker::attach`](super::Broker::attach).
     #[error("cannot attach to {url}: {reason}")]
     #[non_exhaustive]
     Attach {
         /// The URL, without its password.
         url: String,
-        /// What the server or the system says, or what is wrong with the URL.
+        /// The error of the server or the system, or what is wrong with the URL.
         reason: String,
     },
 }
 
-/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+/// The text itself, as a test that fails by `unwrap` or `?` shows it.
 impl fmt::Debug for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -57,7 +57,7 @@ impl From<ListenError> for StartError {
     }
 }
 
-/// Why [`Broker::command`](super::Broker::command) has no reply to return.
+/// The error of [`Broker::command`](super::Broker::command).
 ///
 /// ```
 /// let broker = minibroker::Broker::start()?;
@@ -71,7 +71,7 @@ impl From<ListenError> for StartError {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// The server answers with an error.
+    /// The server has answered with an error.
     Reply(ErrorReply),
     /// There is no answer: the connection to a [real server](super::Broker::attach) was lost, or could not be opened.
     /// An embedded broker always answers.
@@ -79,16 +79,16 @@ pub enum CommandError {
     Connection {
         /// The URL of the server, without its password.
         server: String,
-        /// What the system says.
+        /// The error of the system.
         reason: String,
     },
 }
 
-/// An error that a server has answered with, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
+/// An error reply of a server, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ErrorReply {
     text: String,
-    /// How many bytes of it are the code.
+    /// The length of the code.
     code: usize,
 }
 
@@ -107,8 +107,7 @@ impl CommandError {
         Self::Reply(ErrorReply::new(text))
     }
 
-    /// The code of an error that the server answers with, such as `WRONGTYPE` or `ERR`. None if there is no answer, or one
-    /// without a code.
+    /// The code of an error reply, such as `WRONGTYPE` or `ERR`. None if there is no reply, or one without a code.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -117,7 +116,7 @@ impl CommandError {
         }
     }
 
-    /// The text behind the code, or why there is no answer.
+    /// The text after the code, or why there is no reply.
     #[must_use]
     pub fn message(&self) -> &str {
         match self {
@@ -126,7 +125,7 @@ impl CommandError {
         }
     }
 
-    /// True if there is no answer, because the connection to the server was lost.
+    /// True if there is no reply, because the connection to the server was lost.
     #[must_use]
     pub fn is_connection_lost(&self) -> bool {
         matches!(self, Self::Connection { .. })
@@ -142,7 +141,7 @@ impl fmt::Display for ErrorReply {
     }
 }
 
-/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+/// The text itself, as a test that fails by `unwrap` or `?` shows it.
 impl fmt::Debug for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -159,7 +158,7 @@ impl fmt::Display for CommandError {
     }
 }
 
-/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+/// The text itself, as a test that fails by `unwrap` or `?` shows it.
 impl fmt::Debug for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

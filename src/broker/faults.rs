@@ -14,7 +14,7 @@ use crate::server::Shared;
 use crate::table::TABLE;
 use crate::testing::faults::{Action, Channel, Rule, Scope, SimulatedState, When};
 
-/// [`Faults`] without a scope yet, or only with the clients they concern.
+/// [`Faults`] without a scope yet, or only with a scope of clients.
 #[derive(Debug)]
 pub enum Anything {}
 
@@ -44,8 +44,8 @@ mod sealed {
 /// never hit.
 ///
 /// **When.** Every time, unless [`nth`](Self::nth), [`once`](Self::once), [`every`](Self::every) or
-/// [`with_probability`](Self::with_probability) say otherwise. Matches are counted from when the fault was
-/// made.
+/// [`with_probability`](Self::with_probability) select some of the matches. Matches are counted from the creation of
+/// the fault on.
 ///
 /// **What it does.** The last call activates the fault and returns a [`Fault`]; it ends when that is dropped.
 ///
@@ -57,9 +57,9 @@ mod sealed {
 ///   [`delay_messages`](Self::delay_messages) or, where a channel was named, just `delay`; and
 ///   [`kill_subscribers`](Self::kill_subscribers), which acts once and at once.
 ///
-/// If several faults hit one command, the longest delay comes first, then what the fault does that was made first. A
-/// command between MULTI and EXEC is hit when it is sent and would be queued, not when EXEC runs it; EXEC is a command
-/// of its own, whose reply is that of the whole transaction. Every hit is in the [journal](Broker::journal).
+/// If several faults hit one command, the longest delay comes first, then the effect of the fault made first. A command
+/// between MULTI and EXEC is hit when it is sent and would be queued, not when EXEC runs it; EXEC is a command of its
+/// own, whose reply is that of the whole transaction. Every hit is in the [journal](Broker::journal).
 #[derive(Debug)]
 #[must_use = "a fault is in force only when it is said what it does, as by `.disconnect()`"]
 pub struct Faults<'a, Of = Anything> {
@@ -102,9 +102,9 @@ impl Broker {
         Faults { shared, scope: Scope::default(), when: When::Always, of: PhantomData }
     }
 
-    /// Waits until a fault has hit `count` times or more. If it times out and the fault has never hit, the error says
-    /// which commands have come since the fault was made: a client may send another command than its method's name
-    /// suggests (`incr` of redis-rs sends INCRBY).
+    /// Waits until a fault has hit `count` times or more. If it times out and the fault has never hit, the error lists
+    /// the commands that clients have sent since the fault was made: a client may send another command than its
+    /// method's name suggests (`incr` of redis-rs sends INCRBY).
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -144,9 +144,9 @@ impl<'a, Of> Faults<'a, Of> {
         Faults { shared, scope, when, of: PhantomData }
     }
 
-    /// Commands of this client only, or messages to it: the one with this number (CLIENT ID), name (CLIENT SETNAME;
-    /// from when it has it) or address, as in [`Journal::by_client`](super::Journal::by_client).
-    // So that numbers and texts can stand there as they are.
+    /// Only commands of this client, or messages to it: the client with this id (CLIENT ID), name (CLIENT SETNAME;
+    /// since it has been set) or address, as in [`Journal::by_client`](super::Journal::by_client).
+    // So that numbers and texts can be passed directly.
     #[allow(clippy::needless_pass_by_value)]
     pub fn on_client(mut self, client: impl ToString) -> Self {
         self.scope.clients.push(client.to_string());
@@ -185,8 +185,8 @@ impl<'a, Of> Faults<'a, Of> {
         Self { when: When::Every(n), ..self }
     }
 
-    /// Each time with this probability, from 0 to 1. Which times these are follows from the seed of the broker, if it
-    /// was given one: the same commands in the same order are hit at the same points.
+    /// Each time with this probability, from 0 to 1. If the broker was given a seed, the seed determines which times
+    /// these are: the same commands in the same order are hit at the same points.
     ///
     /// # Panics
     ///
@@ -227,7 +227,7 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.now_of()
     }
 
-    /// Only commands with such a key: a pattern as that of KEYS, where `*` is any text, `?` any character and `[ab]`
+    /// Only commands with such a key: a pattern like that of KEYS, where `*` is any text, `?` any character and `[ab]`
     /// one of these. A name without such characters is that key.
     ///
     /// ```
@@ -244,8 +244,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.now_of()
     }
 
-    /// The command is answered with this error, code and text, and does not run. A transaction is aborted by it, and
-    /// INFO counts it as rejected, as redis-server's own errors of this kind.
+    /// The command is answered with this error, code and text, and does not run. It aborts a transaction, and INFO
+    /// counts it as rejected, like redis-server's own errors of this kind.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -268,9 +268,9 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::Error(text.as_ref().into()))
     }
 
-    /// The command is held for `delay` on the broker's clock before it runs; other clients continue, what the same
-    /// client sends behind it waits. If the fault ends before, the command runs then: with a very long delay, a command
-    /// is held until the [`Fault`] is dropped. If the client leaves before, the command never runs.
+    /// The command is delayed by `delay` on the broker's clock before it runs; other clients continue, later requests
+    /// of the same client wait. If the fault ends before, the command runs then: with a very long delay, a command is
+    /// held until the [`Fault`] is dropped. If the client disconnects before, the command never runs.
     ///
     /// ```
     /// use std::time::Duration;
@@ -295,7 +295,7 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::Delay(delay))
     }
 
-    /// The connection is closed in place of running the command. What the client was answered before still arrives.
+    /// The connection is closed in place of running the command. Earlier replies still arrive.
     pub fn disconnect(self) -> Fault {
         self.put(Action::Disconnect)
     }
@@ -326,8 +326,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::LoseReply(bytes))
     }
 
-    /// Answers `LOADING` as a server that reads its data set from the disk after a start. What redis-server answers
-    /// meanwhile is answered: AUTH, HELLO, SUBSCRIBE, PUBLISH, INFO and the like, but not PING.
+    /// Answers `LOADING` like a server that reads its data set from disk after a start. Commands that redis-server
+    /// allows meanwhile run: AUTH, HELLO, SUBSCRIBE, PUBLISH, INFO and the like, but not PING.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -343,45 +343,45 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
         self.put(Action::Simulate(SimulatedState::Loading))
     }
 
-    /// Answers commands that write with `READONLY`, as a server does that has become a replica: what a client sees
-    /// after a failover that it has missed.
+    /// Answers commands that write with `READONLY`, like a server that has become a replica: what a client sees after a
+    /// failover that it has missed.
     pub fn read_only(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::ReadOnly))
     }
 
-    /// Answers commands that may need memory with `OOM`, as a server that has reached `maxmemory`.
+    /// Answers commands that may need memory with `OOM`, like a server that has reached `maxmemory`.
     pub fn out_of_memory(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::OutOfMemory))
     }
 
-    /// Answers `NOAUTH` to all but AUTH, HELLO, QUIT and RESET, as a server that does not know the client any more.
-    /// Those four answer as ever.
+    /// Answers `NOAUTH` to all but AUTH, HELLO, QUIT and RESET, like a server where the client is not logged in any
+    /// more. These four run as usual.
     pub fn no_auth(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::NoAuth))
     }
 
-    /// Answers `BUSY` as a server that runs a script which does not end. MULTI, WATCH, HELLO and a few others are
-    /// answered meanwhile.
+    /// Answers `BUSY` like a server that runs a script which does not end. MULTI, WATCH, HELLO and a few others run
+    /// meanwhile.
     pub fn busy(self) -> Fault {
         self.put(Action::Simulate(SimulatedState::Busy))
     }
 }
 
 impl<'a> Faults<'a, Anything> {
-    /// Messages on this channel only, by whatever subscription they are delivered: to the channel, to a pattern, to a
-    /// shard channel. Keyspace notifications are messages as well.
+    /// Only messages on this channel, whichever subscription delivers them: to the channel, to a pattern, to a shard
+    /// channel. Keyspace notifications are messages as well.
     pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Faults<'a, Messages> {
         self.now_of::<Messages>().on_channel(channel)
     }
 
-    /// Messages on all channels whose names match: a pattern as that of PSUBSCRIBE.
+    /// Messages on all channels whose names match: a pattern like that of PSUBSCRIBE.
     pub fn on_channels(self, pattern: impl AsRef<[u8]>) -> Faults<'a, Messages> {
         self.now_of::<Messages>().on_channels(pattern)
     }
 }
 
 impl Faults<'_, Commands> {
-    /// Only commands that name this channel: PUBLISH, SUBSCRIBE, UNSUBSCRIBE and their relatives for shard channels.
+    /// Only commands that name this channel: PUBLISH, SUBSCRIBE, UNSUBSCRIBE and their counterparts for shard channels.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -395,19 +395,19 @@ impl Faults<'_, Commands> {
         self.within(Channel::Named(channel.as_ref().into()))
     }
 
-    /// Only commands that name a channel which matches: a pattern as that of PSUBSCRIBE.
+    /// Only commands that name a matching channel: a pattern like that of PSUBSCRIBE.
     pub fn on_channels(self, pattern: impl AsRef<[u8]>) -> Self {
         self.within(Channel::Like(pattern.as_ref().into()))
     }
 }
 
 impl Faults<'_, Messages> {
-    /// Messages on this channel, too.
+    /// Messages on this channel as well.
     pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Self {
         self.within(Channel::Named(channel.as_ref().into()))
     }
 
-    /// Messages on all channels whose names match, too.
+    /// Messages on all channels whose names match as well.
     pub fn on_channels(self, pattern: impl AsRef<[u8]>) -> Self {
         self.within(Channel::Like(pattern.as_ref().into()))
     }
@@ -417,9 +417,9 @@ impl Faults<'_, Messages> {
         self.delay_messages(delay)
     }
 
-    /// Cuts off at once all who would get a message on the channel, by whatever subscription, and returns how many
-    /// these are. It happens once; it does not matter what was said of `nth` and the like. Of those who match a pattern
-    /// of [`on_channels`](Self::on_channels), subscribers of patterns are cut off if theirs is the very same.
+    /// Cuts off at once all clients that would get a message on the channel, by any subscription, and returns how many
+    /// these are. It happens once; `nth` and the like have no effect. With [`on_channels`](Self::on_channels), a client
+    /// that is subscribed to a pattern is cut off only if it is exactly the same pattern.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -431,7 +431,7 @@ impl Faults<'_, Messages> {
     /// assert!(chat.get_message().unwrap_err().is_connection_dropped());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    // It is said as what it does, not as a question.
+    // The name is that of an action, not of a query.
     #[allow(clippy::must_use_candidate)]
     pub fn kill_subscribers(self) -> usize {
         self.shared.change(|engine, _| engine.state_mut().kill_subscribers(&self.scope))
@@ -441,7 +441,7 @@ impl Faults<'_, Messages> {
 /// Faults on messages.
 #[allow(private_bounds)]
 impl<Of: sealed::OfMessages> Faults<'_, Of> {
-    /// The messages are not sent, as if the network had lost them. PUBLISH counts the receivers all the same, and
+    /// The messages are not sent, as if the network had lost them. PUBLISH counts the receivers nevertheless, and
     /// [`assert_no_message_lost`](Broker::assert_no_message_lost) reports the loss.
     ///
     /// ```
@@ -463,7 +463,7 @@ impl<Of: sealed::OfMessages> Faults<'_, Of> {
         self.put(Action::Drop)
     }
 
-    /// The messages are sent twice, one behind the other.
+    /// The messages are sent twice in succession.
     ///
     /// ```
     /// use std::collections::BTreeSet;
@@ -491,11 +491,11 @@ impl<Of: sealed::OfMessages> Faults<'_, Of> {
         self.put(Action::Duplicate)
     }
 
-    /// The messages are sent so much later, on the broker's clock. Those that the fault delays keep their order; what
-    /// it does not hit (because of [`nth`](Self::nth), say) overtakes them. A message that is on the way
-    /// is dropped if its subscriber unsubscribes: nothing comes behind the confirmation; and it is lost if the
-    /// subscriber goes. When the fault ends, all that it has delayed arrives at once: with a very long delay messages
-    /// are held until the [`Fault`] is dropped.
+    /// The messages are sent later by `delay`, on the broker's clock. Those that the fault delays keep their order;
+    /// messages that it does not hit (because of [`nth`](Self::nth), for example) overtake them. A delayed message is
+    /// dropped if its subscriber unsubscribes: nothing follows the confirmation; and it is lost if the subscriber
+    /// disconnects. When the fault ends, all messages that it has delayed arrive at once: with a very long delay
+    /// messages are held until the [`Fault`] is dropped.
     ///
     /// ```
     /// use std::time::Duration;
@@ -517,9 +517,9 @@ impl<Of: sealed::OfMessages> Faults<'_, Of> {
     }
 }
 
-/// An active fault, from [`Broker::faults`]. It ends when this is dropped: what it holds back continues at once, in
-/// order, and it does not hit any more. It prints as its description: `BLPOP of client "worker-1", the 2nd time:
-/// disconnect`.
+/// An active fault, from [`Broker::faults`]. It ends when this is dropped: commands and messages that it delays
+/// continue at once, in order, and it does not hit any more. It prints as its description: `BLPOP of client "worker-1",
+/// the 2nd time: disconnect`.
 #[must_use = "the fault ends when this is dropped: `let _fault = ...`, or `.keep()`"]
 pub struct Fault {
     shared: Arc<Shared>,
@@ -529,8 +529,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// How many commands or messages it has hit. A command whose reply it is to cut off counts
-    /// when the reply is there.
+    /// How many commands or messages it has hit. A command whose reply it is to cut off counts when the reply is
+    /// complete.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.shared.with_state(|state| state.faults.hits(self.id)).unwrap_or_default()

@@ -8,13 +8,13 @@ use crate::server::{Awaited, Panicked};
 
 /// What a test waits for.
 pub(super) enum Goal {
-    /// What can be counted.
+    /// A state that can be counted.
     Count(Condition),
-    /// That a question is answered with yes.
+    /// A question that is to be answered with true.
     Until(Question),
 }
 
-/// A question to the state.
+/// A question about the state.
 pub(super) type Question = Box<dyn FnMut(State<'_>) -> bool + Send>;
 
 impl From<Condition> for Goal {
@@ -32,7 +32,7 @@ impl From<Goal> for Awaited {
     }
 }
 
-/// What is waited for.
+/// The goal in words.
 impl fmt::Display for Goal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -52,7 +52,7 @@ impl fmt::Debug for Goal {
 pub(super) enum Outcome {
     Met,
     TimedOut(Seen),
-    /// The server could not be asked.
+    /// The server could not be queried.
     Unavailable(String),
     /// The question has panicked.
     Panicked(Panicked),

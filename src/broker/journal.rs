@@ -1,4 +1,4 @@
-//! Looking back: the journal, what was published, and assertions on both.
+//! Looking back: the journal, the published messages, and assertions on both.
 
 use std::fmt::{self, Write};
 use std::ops::Deref;
@@ -11,9 +11,9 @@ use crate::data::Quoted;
 use crate::table::TABLE;
 use crate::testing::journal::{Event, Message};
 
-/// How much memory the journal of an embedded broker takes at most, unless
-/// [`Builder::journal_limit`](super::Builder::journal_limit) says otherwise: enough for tens of thousands of events.
-/// A thousand brokers in one process are no matter then. Nothing is taken ahead of what happens.
+/// The maximum memory of an embedded broker's journal, unless [`Builder::journal_limit`](super::Builder::journal_limit)
+/// sets another: enough for tens of thousands of events, and small enough for a thousand brokers in one process. No
+/// memory is taken in advance.
 pub const DEFAULT_JOURNAL_LIMIT: usize = 4 * 1024 * 1024;
 
 /// How many of the last events are printed when a test fails.
@@ -21,9 +21,9 @@ const PRINTED: usize = 100;
 /// How many lines of a kind the message of a failed assertion shows.
 const LINES: usize = 20;
 
-/// What has happened, in order: a list of [`Event`]s, from [`Broker::journal`].
+/// The past events in order: a list of [`Event`]s, from [`Broker::journal`].
 ///
-/// It is a slice of events; the filters below make shorter ones, and it prints with a line for each.
+/// It is a slice of events; the filters below return shorter ones, and it prints with a line for each event.
 ///
 /// ```
 /// use minibroker::{Broker, EventKind};
@@ -46,32 +46,32 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// How many older events have been given up because they took more memory than
-    /// [`Builder::journal_limit`](super::Builder::journal_limit) allows. The first event that is there has a
+    /// How many older events have been dropped because they took more memory than
+    /// [`Builder::journal_limit`](super::Builder::journal_limit) allows. The first event in the journal has a
     /// [number](Event::number) greater than this.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Those that pass a test.
+    /// The events that pass a test.
     #[must_use]
     pub fn filter(self, mut test: impl FnMut(&Event) -> bool) -> Self {
         let events = self.events.into_iter().filter(|event| test(event)).collect();
         Self { events, ..self }
     }
 
-    /// What a client did and got: the one with this number (CLIENT ID), name (CLIENT SETNAME; from when it has it) or
+    /// The events of a client: the one with this id (CLIENT ID), name (CLIENT SETNAME; since it has been set) or
     /// address.
     #[must_use]
-    // So that numbers and texts can stand there as they are.
+    // So that numbers and texts can be passed directly.
     #[allow(clippy::needless_pass_by_value)]
     pub fn by_client(self, client: impl ToString) -> Self {
         let wanted = client.to_string();
         self.filter(|event| event.is_of_client(&wanted))
     }
 
-    /// What the test itself did by [`Broker::command`].
+    /// The events of the test itself, by [`Broker::command`].
     #[must_use]
     pub fn by_test(self) -> Self {
         self.filter(|event| event.client.as_ref().is_some_and(super::Peer::is_test))
@@ -83,13 +83,13 @@ impl Journal {
         self.filter(|event| event.is_command(name.as_ref()))
     }
 
-    /// What was published on the channel, to whom it went, and who has subscribed to it and left it.
+    /// The messages on the channel, their deliveries, and its subscriptions and unsubscriptions.
     #[must_use]
     pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Self {
         self.filter(|event| event.is_on_channel(channel.as_ref()))
     }
 
-    /// The commands that name the key, who waited for it, and its expiry.
+    /// The commands that name the key, the waits for it, and its expiry.
     #[must_use]
     pub fn of_key(self, key: impl AsRef<[u8]>) -> Self {
         self.filter(|event| control::is_of_key(event, key.as_ref(), &TABLE))
@@ -136,12 +136,12 @@ impl fmt::Display for Journal {
 }
 
 impl Broker {
-    /// What has happened since the broker was started, in order: every connect, command, reply, message, delivery,
-    /// subscription, block, unblock, expiry and disconnect, with the client and the time. What is recorded takes
-    /// not more memory than [`Builder::journal_limit`](super::Builder::journal_limit) allows; then the oldest events
-    /// are given up and [counted](Journal::dropped).
+    /// The events since the broker was started, in order: every connect, command, reply, message, delivery,
+    /// subscription, block, unblock, expiry and disconnect, with the client and the time. They take no more memory than
+    /// [`Builder::journal_limit`](super::Builder::journal_limit) allows; beyond that the oldest events are dropped and
+    /// [counted](Journal::dropped).
     ///
-    /// The events are what the broker did: a client need not have read a recorded reply.
+    /// The events are actions of the broker: a client need not have read a recorded reply.
     ///
     /// # Panics
     ///
@@ -174,17 +174,17 @@ impl Broker {
     /// Asserts that no subscriber has lost a message: that each got every message of its channels and patterns that was
     /// published while it was subscribed, exactly once for each of its subscriptions, and in the order of publication.
     ///
-    /// A subscriber has got what has been written to its connection. What is still to be written to a connection that
-    /// is there is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
-    /// CLIENT KILL, or by the client itself. What a client misses after its QUIT is not. Whether the client's program
-    /// has read and handled what it was sent is not known here; and messages that were published while a client was
-    /// not subscribed (not yet, not any more, or between two connections) were not for it. What a
-    /// [fault](Broker::faults) has dropped is lost; what it delays is not, as long as the connection is there.
+    /// A subscriber has got what has been written to its connection. A message that is still to be written to an open
+    /// connection is not lost. It is lost when the connection ends before: cut off by `client-output-buffer-limit`, by
+    /// CLIENT KILL, or by the client itself. Messages that a client misses after its QUIT are not lost. Whether the
+    /// client's program has read and handled a message is not known here; and messages that were published while a
+    /// client was not subscribed (not yet, not any more, or between two connections) were not for it. A message that a
+    /// [fault](Broker::faults) has dropped is lost; one that it delays is not, as long as the connection is open.
     ///
     /// # Panics
     ///
-    /// A message was lost, with which, whose, and why; or the [journal](Broker::journal) does not hold all that
-    /// happened.
+    /// A message was lost, with the message, the subscriber and the reason; or the [journal](Broker::journal) does not
+    /// contain all events.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -217,14 +217,14 @@ impl Broker {
 
 impl<S: Server> Broker<S> {
     /// Every message that was published on the channel, in order, by PUBLISH, SPUBLISH or as a keyspace notification,
-    /// with who published it and to how many it went; as far as the [journal](Broker::journal) goes back.
+    /// with its publisher and the number of receivers; as far as the [journal](Broker::journal) goes back.
     ///
     /// If the broker is [attached](Broker::attach), these are the messages that clients in the database of the test
-    /// have published since, as far back as [`DEFAULT_JOURNAL_LIMIT`] bytes of them go. Such a server does not report
-    /// to how many a message went ([`Message::receivers`] is none), and who published it only of clients that are still
-    /// there and have an address of their own; keyspace notifications are not among them. They are seen by MONITOR, so
-    /// that no subscriber is there whom PUBLISH would count. Where MONITOR is refused, it is a subscriber of the
-    /// pattern `*` that sees the messages of all databases.
+    /// have published since then; the last [`DEFAULT_JOURNAL_LIMIT`] bytes of them are kept. Such a server does not
+    /// report the number of receivers ([`Message::receivers`] is none), and the publisher only if that client is still
+    /// connected and has an address of its own; keyspace notifications are not included. The messages are seen by
+    /// MONITOR, so that there is no subscriber that PUBLISH would count. If MONITOR is refused, a subscriber of the
+    /// pattern `*` sees the messages of all databases.
     ///
     /// # Panics
     ///
@@ -255,7 +255,7 @@ impl<S: Server> Broker<S> {
     ///
     /// # Panics
     ///
-    /// It was not, with what was published there instead; or nothing is recorded, because the limit is 0.
+    /// It was not, with the messages that were published there instead; or nothing is recorded, because the limit is 0.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -306,8 +306,8 @@ impl<S: Server> Broker<S> {
     }
 
     /// Has the last events of the [journal](Broker::journal) printed on standard error when the test fails: when a
-    /// [`Wait`](super::Wait) gives up, and when this broker is dropped while its thread panics. What was printed for a
-    /// wait is not printed again.
+    /// [`Wait`](super::Wait) times out, and when this broker is dropped while its thread panics. Events that were
+    /// printed for a wait are not printed again.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -315,7 +315,7 @@ impl<S: Server> Broker<S> {
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     ///
-    /// If the broker is [attached](Broker::attach), the last commands are printed that MONITOR has shown.
+    /// If the broker is [attached](Broker::attach), the last commands of MONITOR are printed.
     ///
     /// # Panics
     ///
@@ -334,14 +334,14 @@ impl<S: Server> Broker<S> {
 }
 
 impl Embedded {
-    /// The events are read from a copy; clients are not held up.
+    /// The events are read from a copy; clients are not delayed.
     fn journal_now(&self) -> Journal {
         let recorder = self.shared.with_state(|state| state.journal.clone());
         Journal { events: recorder.events(), dropped: recorder.dropped() }
     }
 
-    /// Prints the last events on standard error, if the test wants that; those that have been printed before are left
-    /// out.
+    /// Prints the last events on standard error, if the test wants that; those that have been printed before are
+    /// omitted.
     pub(super) fn print_if_wanted(&self) {
         if !self.prints_on_panic.load(Ordering::Relaxed) {
             return;
@@ -379,7 +379,7 @@ impl Embedded {
     }
 }
 
-/// Adds lines under a heading, not too many of them.
+/// Adds lines under a heading, up to a limit.
 fn add_lines(text: &mut String, heading: &str, mut lines: impl ExactSizeIterator<Item = String>) {
     if lines.len() == 0 {
         return;

@@ -1,4 +1,4 @@
-//! What a test does to connections and to the whole broker: disconnect clients, stop, restart, refuse connections,
+//! Actions of a test on connections and on the whole broker: disconnect clients, stop, restart, refuse connections,
 //! stop reading or writing.
 
 use std::fmt;
@@ -12,17 +12,16 @@ use crate::server::Shared;
 
 impl<S: Server> Broker<S> {
     /// Disconnects the clients that the filter selects, as CLIENT KILL does, and returns how many they were. When this
-    /// returns they are gone: their sockets are closed, they are subscribed to nothing and blocked on nothing, and
-    /// waits for clients do not count them. What they were sent before has been written, as far as their sockets took
-    /// it; what they have sent and the broker has not read is lost. The [journal](Broker::journal) calls it
-    /// [`Ending::Killed`](super::Ending::Killed).
+    /// returns their sockets are closed, they are subscribed to nothing and blocked on nothing, and waits for clients
+    /// do not count them. Their earlier output has been written, as far as their sockets took it; input that the broker
+    /// has not read is lost. The [journal](Broker::journal) calls it [`Ending::Killed`](super::Ending::Killed).
     ///
-    /// The broker still accepts connections: a client that reconnects by itself is back. Not disconnected are clients
-    /// that have not connected yet, as far as the broker knows; [`wait_for_clients`](Broker::wait_for_clients) and
-    /// other waits show when they have.
+    /// The broker still accepts connections: a client may reconnect by itself. Clients that have not connected yet, as
+    /// far as the broker knows, are not disconnected; [`wait_for_clients`](Broker::wait_for_clients) and other waits
+    /// show when they have.
     ///
-    /// If the broker is [attached](Broker::attach), these are clients in the database of the test. What such a server
-    /// reports about its clients MONITOR has to complete: of a client on a Unix socket, and where MONITOR is refused,
+    /// If the broker is [attached](Broker::attach), these are clients in the database of the test. MONITOR has to
+    /// complete what such a server reports about its clients: for a client on a Unix socket, and if MONITOR is refused,
     /// it is not certain what it is subscribed to or blocked on. Addresses are those that the server sees.
     ///
     /// # Panics
@@ -53,7 +52,7 @@ impl<S: Server> Broker<S> {
     /// assert_eq!(worker.join().unwrap()?.1, "hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    // So that a filter can be written where it is used.
+    // So that a filter can be written in the call.
     #[allow(clippy::needless_pass_by_value)]
     #[track_caller]
     pub fn kill_clients(&self, filter: Filter) -> usize {
@@ -65,14 +64,14 @@ impl<S: Server> Broker<S> {
 }
 
 impl Broker {
-    /// Stops the broker, as if a redis-server had crashed: all clients are disconnected, and new connections are
-    /// refused by the system. When this returns both hold. What was sent to clients before has been written, as far as
-    /// their sockets took it. Stopping it once more does nothing.
+    /// Stops the broker, as if a redis-server had crashed: when this returns, all clients are disconnected, and the
+    /// system refuses new connections. Earlier output of clients has been written, as far as their sockets took it.
+    /// Stopping it again has no effect.
     ///
-    /// The port stays reserved for the broker until this is dropped. Where a Unix socket was there is a
-    /// file without a listener. What [`Broker::connect`] gives ends at once. The test itself continues to work with
-    /// the broker: [`Broker::command`] works on the data, keys expire when they are due, [waits](super::Wait) continue,
-    /// the [journal](Broker::journal) is kept and records [`Stopped`](super::EventKind::Stopped).
+    /// The port stays reserved for the broker until this is dropped. The file of a Unix socket remains, without a
+    /// listener. Streams of [`Broker::connect`] end at once. The test itself continues to work with the broker:
+    /// [`Broker::command`] works on the data, keys expire when they are due, [waits](super::Wait) continue, the
+    /// [journal](Broker::journal) is kept and records [`Stopped`](super::EventKind::Stopped).
     ///
     /// A publisher has to show its user that the chat cannot be reached:
     ///
@@ -89,24 +88,24 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// The system does not let the broker keep an address while it does not listen there. It is stopped all the same.
+    /// The system does not let the broker keep an address while it does not listen there. It is stopped nevertheless.
     pub fn stop(&self) -> Result<(), StartError> {
         Ok(self.server.shared.stop()?)
     }
 
-    /// Restarts the broker on the same port with the data that it has, as a redis-server that persists everything;
-    /// if it was not [stopped](Broker::stop), it is first. When this returns clients can connect.
+    /// Restarts the broker on the same port with its data, as a redis-server that persists everything; if it was not
+    /// [stopped](Broker::stop), it is stopped first. When this returns clients can connect.
     ///
-    /// As after a restart of redis-server, connections are gone with all that belongs to them: subscriptions,
-    /// MONITOR, blocked commands, transactions, WATCH. INFO counts from 0 and shows another `run_id`; what
-    /// CONFIG SET, CLIENT PAUSE and DEBUG have ordered is forgotten. Keys keep their deadlines, and those whose time
-    /// came while the broker was stopped have expired.
+    /// As after a restart of redis-server, connections are closed and all their state is lost: subscriptions, MONITOR,
+    /// blocked commands, transactions, WATCH. INFO counts from 0 and shows another `run_id`; the effects of CONFIG SET,
+    /// CLIENT PAUSE and DEBUG are reset. Keys keep their deadlines, and those that were due while the broker was
+    /// stopped have expired.
     ///
-    /// What belongs to the test continues: the [journal](Broker::journal), which records
-    /// [`Restarted`](super::EventKind::Restarted), [`published`](Broker::published), waits, what
-    /// [`watch_commands`](Broker::watch_commands) gives, [refused connections](Broker::refuse_connections). Ids of
-    /// clients (CLIENT ID) are counted on, so that an id means one client in all of the journal; redis-server begins
-    /// with 1 again.
+    /// The state of the test remains: the [journal](Broker::journal), which records
+    /// [`Restarted`](super::EventKind::Restarted), [`published`](Broker::published), waits, the commands of
+    /// [`watch_commands`](Broker::watch_commands), [refused connections](Broker::refuse_connections). Ids of clients
+    /// (CLIENT ID) continue to count up, so that an id means one client in the whole journal; redis-server begins with
+    /// 1 again.
     ///
     /// # Errors
     ///
@@ -139,7 +138,7 @@ impl Broker {
         Ok(self.server.shared.restart(true)?)
     }
 
-    /// As [`Broker::restart`], but all data is lost, as with a redis-server that persists nothing.
+    /// As [`Broker::restart`], but all data is lost, as in a redis-server that persists nothing.
     ///
     /// # Errors
     ///
@@ -158,12 +157,11 @@ impl Broker {
         Ok(self.server.shared.restart(false)?)
     }
 
-    /// Refuses new connections until the returned guard is dropped; existing ones continue. Clients that connect
-    /// after this has returned are refused by the system as without a listener; what [`Broker::connect`] gives ends at
-    /// once.
+    /// Refuses new connections until the returned guard is dropped; existing ones continue. After this has returned the
+    /// system refuses connections as without a listener; a stream of [`Broker::connect`] ends at once.
     ///
-    /// Several guards may exist at a time: connections are accepted again when the last is dropped, in any
-    /// order. They outlast [`Broker::restart`]: while one exists the broker has restarted but cannot be reached.
+    /// Several guards may exist at a time: connections are accepted again when the last one is dropped, in any order.
+    /// They stay in force after [`Broker::restart`]: while one exists the restarted broker cannot be reached.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -183,15 +181,15 @@ impl Broker {
         RefuseGuard { shared: Arc::clone(shared) }
     }
 
-    /// Handles nothing that these clients send until the returned guard is dropped, as a server that hangs: their
-    /// connections stay, what they send fills the buffers of the system, and then they cannot write any more. What is
-    /// published goes to them as ever. Afterwards all that they have sent is handled in order; nothing is lost.
+    /// Handles no input of these clients until the returned guard is dropped, like a server that hangs: their
+    /// connections stay, their requests fill the buffers of the system, and then they cannot write any more. Messages
+    /// are still sent to them as usual. Afterwards all their input is handled in order; nothing is lost.
     ///
-    /// It concerns clients that are connected now and match the filter now: later ones are served. So a test sees a
-    /// client give up the connection that hangs and come back with a new one. That a client has closed its connection
-    /// is noticed afterwards.
+    /// It affects clients that are connected now and match the filter now: later ones are served. So a test sees a
+    /// client give up the connection that hangs and open a new one. That a client has closed its connection is only
+    /// noticed afterwards.
     ///
-    /// A client that wants its answer in time needs a timeout of its own:
+    /// A client that wants its reply in time needs a timeout of its own:
     ///
     /// ```
     /// use std::time::Duration;
@@ -213,21 +211,21 @@ impl Broker {
     /// broker.wait_until(|state| state.length("chat_queue") == 1).blocking()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    // So that a filter can be written where it is used.
+    // So that a filter can be written in the call.
     #[allow(clippy::needless_pass_by_value)]
     pub fn stop_reading(&self, filter: Filter) -> PauseGuard {
         self.server.pause(&filter, Direction::Reading)
     }
 
-    /// Writes nothing to these clients until the returned guard is dropped: all replies and messages for them are
-    /// kept, exactly as if they did not read and the buffers of the system were full. Afterwards they are
-    /// written in order. What they send is handled as ever. What they were sent before has been written, as far as
-    /// their sockets took it.
+    /// Writes nothing to these clients until the returned guard is dropped: all replies and messages for them are kept,
+    /// exactly as if they did not read and the buffers of the system were full. Afterwards they are written in order.
+    /// Input of the clients is handled as usual. Their earlier output has been written, as far as their sockets took
+    /// it.
     ///
-    /// With this a test makes a subscriber too slow: once more is kept for it than
-    /// `client-output-buffer-limit` allows it is cut off, as by redis-server.
+    /// With this a test makes a subscriber too slow: once its output exceeds `client-output-buffer-limit` it is cut
+    /// off, as by redis-server.
     ///
-    /// It concerns clients that are connected now and match the filter now: later ones are written to.
+    /// It affects clients that are connected now and match the filter now: later ones are written to.
     ///
     /// ```
     /// use minibroker::{Broker, Ending, EventKind, Filter};
@@ -245,7 +243,7 @@ impl Broker {
     /// assert!(chat.get_message().unwrap_err().is_connection_dropped());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    // So that a filter can be written where it is used.
+    // So that a filter can be written in the call.
     #[allow(clippy::needless_pass_by_value)]
     pub fn stop_writing(&self, filter: Filter) -> PauseGuard {
         self.server.pause(&filter, Direction::Writing)
@@ -280,7 +278,7 @@ impl Drop for RefuseGuard {
 }
 
 /// While this guard exists some clients are not read from, or not written to, see [`Broker::stop_reading`] and
-/// [`Broker::stop_writing`]. With several guards for one client, it continues when the last is dropped. It may outlive
+/// [`Broker::stop_writing`]. With several guards, a client continues when the last is dropped. The guard may outlive
 /// its clients and the broker.
 #[must_use = "the broker continues when this is dropped"]
 pub struct PauseGuard {

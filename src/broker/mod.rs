@@ -1,5 +1,5 @@
-//! The handle that a test holds: [`Broker`], started by a [`Builder`], with [`Wait`]s for what its clients do and a
-//! [`Journal`] of what they did.
+//! The handle of a test: [`Broker`], started by a [`Builder`], with [`Wait`]s for actions of its clients and a
+//! [`Journal`] of them.
 
 mod arguments;
 mod attached;
@@ -44,8 +44,8 @@ use crate::resp::{OwnedRequest, Value};
 use crate::server::{ClientStream, Shared};
 use server::Backend;
 
-/// How many bytes wait in each direction of an in-memory connection before its writer has to wait, as the
-/// buffers of a socket.
+/// How many bytes wait in each direction of an in-memory connection before its writer has to wait, like the buffers of
+/// a socket.
 const STREAM_BUFFER: usize = 64 * 1024;
 
 /// A running broker. It lives on a thread of its own, so a test that blocks its runtime does not stop it;
@@ -62,9 +62,9 @@ const STREAM_BUFFER: usize = 64 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `Broker` is a broker in this process, and can do everything. What a test does that is to run on a real server as
-/// well starts with [`Broker::from_env`] or [`Broker::attach`]: they give a [`Broker<AnyServer>`], which has what real
-/// servers can do, too, and [`embedded`](Broker::embedded) for the rest.
+/// `Broker` is a broker in this process, and has all features. A test that is to run on a real server as well starts
+/// with [`Broker::from_env`] or [`Broker::attach`]: they return a [`Broker<AnyServer>`], which has the features of real
+/// servers, and [`embedded`](Broker::embedded) for the rest.
 pub struct Broker<S = Embedded> {
     server: S,
 }
@@ -76,19 +76,18 @@ impl Broker {
     /// # In a test with paused time
     ///
     /// With `#[tokio::test(start_paused = true)]` or `tokio::time::pause`, tokio moves its clock to the next timer as
-    /// soon as no task of the runtime can run. A client that waits for an answer over TCP is such a moment: the answer
-    /// comes from outside of the runtime. So the client's own timeout (redis-rs has one of 500 ms for answers) fires at
-    /// once, although no time has passed; with a redis-server it does the same. There are three ways out:
-    ///
-    /// - To move the time of the broker only, use [`Builder::manual_clock`] and [`advance`](Broker::advance), and leave
-    ///   tokio's clock alone.
+    /// soon as no task of the runtime can run. That is so while a client waits for a reply over TCP: the reply comes
+    /// from outside of the runtime. So the client's own timeout (redis-rs has one of 500 ms for replies) fires at once,
+    /// although no time has passed; the same happens with a redis-server. There are three solutions:
+    /// - To move only the time of the broker, use [`Builder::manual_clock`] and [`advance`](Broker::advance), and do
+    ///   not pause tokio's clock.
     /// - To move both, start the broker on the runtime of the test by [`Builder::start_on_this_runtime`], whose time is
-    ///   tokio's, and connect by [`Broker::connect`]: then no answer comes from outside.
+    ///   tokio's, and connect by [`Broker::connect`]: then no reply comes from outside.
     /// - Give the client no timeouts.
     ///
     /// # Errors
     ///
-    /// The system gives no port or no thread.
+    /// The system provides no port or no thread.
     pub fn start() -> Result<Self, StartError> {
         Self::builder().start()
     }
@@ -108,10 +107,10 @@ impl Broker {
     }
 }
 
-/// What a real server can do as well.
+/// Methods that work with a real server as well.
 impl<S: Server> Broker<S> {
-    /// The URL for clients: `redis://127.0.0.1:41233`, with the password if there is one. A broker that
-    /// listens on a Unix socket only has the URL of that: `unix:///run/chat.sock`.
+    /// The URL for clients: `redis://127.0.0.1:41233`, with the password if there is one. For a broker that listens
+    /// only on a Unix socket it is that of the socket: `unix:///run/chat.sock`.
     ///
     /// # Panics
     ///
@@ -128,9 +127,9 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// The address for clients on this machine: the first that the broker listens on, where that is "all
-    /// addresses" the loopback one. None if it listens on no TCP port: on a Unix socket only, or nowhere, as after
-    /// [`Builder::start_on_this_runtime`] as long as there is no [`serve_listener`](Broker::serve_listener).
+    /// The address for clients on this machine: the first on which the broker listens, with the loopback address in
+    /// place of "all addresses". None if it listens on no TCP port: only on a Unix socket, or nowhere, as after
+    /// [`Builder::start_on_this_runtime`] without a [`serve_listener`](Broker::serve_listener).
     #[must_use]
     pub fn addr(&self) -> Option<SocketAddr> {
         match self.server.backend() {
@@ -139,7 +138,7 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// The port that the broker listens on.
+    /// The port on which the broker listens.
     ///
     /// # Panics
     ///
@@ -165,7 +164,7 @@ impl<S: Server> Broker<S> {
     /// A connection without any socket, for clients that take a stream. It counts as a client like any other. While the
     /// broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections) it ends at once.
     ///
-    /// Requests are run while they are written, in the thread that writes them, see [`ClientStream`].
+    /// Requests run as they are written, in the thread that writes them, see [`ClientStream`].
     ///
     /// ```
     /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -182,8 +181,8 @@ impl<S: Server> Broker<S> {
     /// # }
     /// ```
     ///
-    /// If the broker is [attached](Broker::attach), a connection to the server is behind it, logged in and in the
-    /// database of the test. What cannot be reached ends at once.
+    /// If the broker is [attached](Broker::attach), the stream is relayed to a connection to the server, logged in and
+    /// in the database of the test. If the server cannot be reached it ends at once.
     #[must_use]
     pub fn connect(&self) -> ClientStream {
         match self.server.backend() {
@@ -202,14 +201,14 @@ impl<S: Server> Broker<S> {
         }
     }
 
-    /// Every command as it comes, from now on, including those that MONITOR leaves out. Who reads it is not counted as
-    /// a client. A megabyte that is not read is kept; when it is read again
+    /// Every command as it arrives, from now on, including those that MONITOR omits. The reader does not count as a
+    /// client. Up to a megabyte of unread commands is kept; when reading continues,
     /// [`left_out`](WatchedCommand::left_out) is the number of missing commands.
     ///
-    /// To look back there is the [`journal`](Broker::journal), which also knows the answers.
+    /// For past commands there is the [`journal`](Broker::journal), which also contains the replies.
     ///
-    /// If the broker is [attached](Broker::attach) it is what MONITOR shows, of clients in the database of the test; on
-    /// a Unix socket what the broker asks itself is among it.
+    /// If the broker is [attached](Broker::attach) this is the output of MONITOR for clients in the database of the
+    /// test; on a Unix socket it includes the broker's own queries.
     ///
     /// # Panics
     ///
@@ -237,20 +236,20 @@ impl<S: Server> Broker<S> {
         Watch::new(ours)
     }
 
-    /// Runs a command in the engine, without a connection, as the default user in database 0. It never
-    /// waits: a blocking command that finds nothing answers as after its timeout. Calls are independent:
-    /// MULTI, WATCH and SELECT are forgotten when it returns; a transaction needs a connection. It works on the data of
-    /// a broker that is [stopped](Broker::stop), too.
+    /// Runs a command in the engine, without a connection, as the default user in database 0. It never waits: a
+    /// blocking command that finds nothing returns as after its timeout. Calls are independent: MULTI, WATCH and SELECT
+    /// have no effect after it returns; a transaction needs a connection. It also works on the data of a broker that is
+    /// [stopped](Broker::stop).
     ///
     /// The command is an array, slice or vector of texts or bytes, or a tuple with numbers among them.
     ///
     /// If the broker is [attached](Broker::attach) the command is sent to the server, in the database of the test, and
-    /// this thread waits for the answer. In async code [`command_async`](Broker::command_async) lets other tasks run
+    /// this thread waits for the reply. In async code [`command_async`](Broker::command_async) lets other tasks run
     /// meanwhile.
     ///
     /// # Errors
     ///
-    /// The error that the server answers with; or the connection to a real server was lost.
+    /// The server has answered with an error; or the connection to a real server was lost.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -270,8 +269,8 @@ impl<S: Server> Broker<S> {
     }
 
     /// As [`Broker::command`], but the command runs on the broker's thread, or on the real server, while other tasks of
-    /// the test's runtime continue. Use it in async code where an answer may take time: on a real server, or for
-    /// commands that read or write much. A command that was sent may run even if the future is dropped.
+    /// the test's runtime continue. Use it in async code if a reply may take time: on a real server, or for commands
+    /// that read or write much. A command that was sent may run even if the future is dropped.
     ///
     /// # Errors
     ///
@@ -302,7 +301,7 @@ impl<S: Server> Broker<S> {
             match running.await {
                 Ok(answer) => answer,
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                // The broker has gone meanwhile.
+                // The broker has ended meanwhile.
                 Err(error) => Err(CommandError::Connection {
                     server: "the broker".to_owned(),
                     reason: error.to_string(),
@@ -313,8 +312,8 @@ impl<S: Server> Broker<S> {
 
     /// Waits until `count` clients or more are subscribed to the channel itself; with 0 until none is.
     ///
-    /// This is what a test puts between subscribing and publishing, in place of a sleep. From async code the
-    /// result is awaited, from a synchronous test [`Wait::blocking`] is called.
+    /// A test puts this between subscribing and publishing, in place of a sleep. Async code awaits the result, a
+    /// synchronous test calls [`Wait::blocking`].
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -335,7 +334,7 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Subscribers { channel: channel.as_ref().to_vec(), count })
     }
 
-    /// Waits until `count` clients or more are subscribed to this very pattern; with 0 until none is.
+    /// Waits until `count` clients or more are subscribed to exactly this pattern; with 0 until none is.
     #[track_caller]
     pub fn wait_for_pattern_subscribers(&self, pattern: impl AsRef<[u8]>, count: usize) -> Wait<'_> {
         Wait::new(
@@ -395,8 +394,8 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Clients { count })
     }
 
-    /// Waits until `count` entries of the stream or more have been delivered to consumers of the group and are not
-    /// acknowledged, in all databases together; with 0 until all are. A group that is not there has none.
+    /// Waits until `count` entries of the stream or more are pending in the group, delivered and not acknowledged, in
+    /// all databases together; with 0 until none is. A group that does not exist has none.
     ///
     /// ```
     /// let broker = minibroker::Broker::start()?;
@@ -417,9 +416,9 @@ impl<S: Server> Broker<S> {
         Wait::new(self.server.backend(), Condition::Pending { stream, group, count })
     }
 
-    /// Waits until a predicate on the state is true. It is evaluated at once and after every change, between
-    /// two commands, while no client is served: it should be quick, and may use only the state that it
-    /// gets. If it panics, so does the wait.
+    /// Waits until a predicate on the state is true. It is evaluated at once and after every change, between two
+    /// commands, while no client is served: it should be quick, and may use only the state that it gets. If it panics,
+    /// the wait panics too.
     ///
     /// # Panics
     ///
@@ -444,7 +443,7 @@ impl<S: Server> Broker<S> {
     }
 }
 
-/// Why there is no address.
+/// The panic message if there is no address.
 fn listens_nowhere(what: &str) -> String {
     format!(
         "`{what}`: this broker listens nowhere; its clients are connected by `connect`, `serve_connection` or \
@@ -459,7 +458,7 @@ fn answer(shared: &Shared, request: &OwnedRequest) -> Result<Value, CommandError
     match Value::read(&reply) {
         Some((Value::Error(text), _)) => Err(CommandError::reply(text)),
         Some((value, _)) => Ok(value),
-        // Only a command that ends its connection without a word answers nothing.
+        // Only a command that closes its connection without a reply returns nothing.
         None => Ok(Value::Null),
     }
 }
@@ -479,7 +478,7 @@ impl Embedded {
     fn url(&self) -> Option<String> {
         let password = self.password.as_deref().map(percent_encoded);
         if let Some(addr) = self.addr() {
-            // With the user's name, because redis-cli takes an empty one for a user that is not there.
+            // With the user's name, because redis-cli takes an empty one for a user that does not exist.
             let password = password.map(|password| format!("default:{password}@"));
             return Some(format!("redis://{}{addr}", password.unwrap_or_default()));
         }
@@ -502,7 +501,7 @@ impl Embedded {
     }
 }
 
-/// Where it listens: not what it holds, and not its password.
+/// Where it listens, without its data and its password.
 impl<S: Server> std::fmt::Debug for Broker<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Broker");

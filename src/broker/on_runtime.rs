@@ -22,7 +22,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Tasks(Vec<AbortHandle>);
 
 impl Tasks {
-    /// Spawns what every broker does beside serving connections.
+    /// Spawns what every broker does besides serving connections.
     pub(super) fn spawn(runtime: &Handle, shared: &Arc<Shared>) -> Self {
         let (timer, writer) = (Arc::clone(shared), Arc::clone(shared));
         let timer = runtime.spawn(async move { timer.keep_time().await });
@@ -40,16 +40,16 @@ impl Drop for Tasks {
 }
 
 impl Builder {
-    /// A broker on the tokio runtime from which this is called, in place of a thread of its own. It listens nowhere:
-    /// connections are handed to it by [`Broker::serve_listener`] and [`Broker::serve_connection`], or made by
-    /// [`Broker::connect`]. Addresses and Unix sockets that were asked for are not used.
+    /// A broker on the tokio runtime from which this is called, in place of a thread of its own. It does not listen:
+    /// connections are passed to it by [`Broker::serve_listener`] and [`Broker::serve_connection`], or made by
+    /// [`Broker::connect`]. Addresses and Unix sockets of the builder are not used.
     ///
     /// Its time is tokio's: with `#[tokio::test(start_paused = true)]`, or within [turmoil](https://docs.rs/turmoil),
-    /// an hour passes as soon as no task has anything to do before. Together with [`Builder::seed`] and
+    /// an hour passes as soon as no task has anything to do before its end. Together with [`Builder::seed`] and
     /// [`Builder::clock_at`] a whole simulation repeats to the byte.
     ///
-    /// What waits for it in the same thread has to be awaited: [`Wait::blocking`](super::Wait::blocking), or a client
-    /// that is not async, would keep a runtime with one thread from serving anybody.
+    /// Code that waits for it in the same thread has to use `await`: [`Wait::blocking`](super::Wait::blocking), or a
+    /// client that is not async, would keep a runtime with one thread from serving any client.
     ///
     /// # Errors
     ///
@@ -89,9 +89,9 @@ impl Builder {
 }
 
 impl Broker {
-    /// Serves a connection over any stream, until it ends or the broker does: a socket that the test has accepted
-    /// itself, one of a simulated network, TLS, a pipe in memory. It runs in the task that awaits it; the client
-    /// counts as connected before.
+    /// Serves a connection over any stream, until the connection or the broker ends: a socket that the test has
+    /// accepted itself, one of a simulated network, TLS, a pipe in memory. It runs in the task that awaits it; the
+    /// client counts as connected before.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -117,13 +117,13 @@ impl Broker {
     ) -> impl Future<Output = ()> + Send + 'static {
         self.server.serve_connection(stream)
     }
-    /// Accepts connections on a listener of the test's own and serves them on the runtime of the test, until the broker
+    /// Accepts connections on the test's own listener and serves them on the runtime of the test, until the broker
     /// ends. It runs in the task that awaits it; when this returns the broker has the address of the listener, and
-    /// [`url`](Broker::url) names it. Listeners that are not tokio's, as those of a simulated network, take
+    /// [`url`](Broker::url) names it. For listeners that are not tokio's, such as those of a simulated network, use
     /// [`serve_connection`](Broker::serve_connection) for each connection.
     ///
-    /// While the broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections), those that are
-    /// accepted end at once: the socket is the test's, and the system keeps accepting for it.
+    /// While the broker is [stopped](Broker::stop) or [refuses connections](Broker::refuse_connections), accepted
+    /// connections end at once: the socket is the test's, and the system keeps accepting for it.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -141,7 +141,7 @@ impl Broker {
     /// ```
     pub fn serve_listener(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
         if let Ok(addr) = listener.local_addr() {
-            // The first is the one that clients connect to.
+            // The first listener is the one for clients.
             let _ = self.server.addr.set(addr);
         }
         let shared = Arc::clone(&self.server.shared);
@@ -158,15 +158,15 @@ impl Broker {
     }
 }
 
-/// Accepts and serves connections without end.
+/// Accepts and serves connections for ever.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // The system has no file descriptor left; or the client has gone already, and the next one may be there.
+            // The process has no file descriptor left; or the client has disconnected, and the next one may be waiting.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        // Where this fails connections are slower, and no worse.
+        // If this fails connections are slower, and no worse.
         let _ = stream.set_nodelay(true);
         let local = stream.local_addr().map(|local| local.to_string()).unwrap_or_default();
         let address = Address { peer: peer.to_string().into(), local: local.into(), unix: false };

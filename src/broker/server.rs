@@ -1,4 +1,4 @@
-//! Which server a [`Broker`](super::Broker) is, as a type.
+//! The kind of server that a [`Broker`](super::Broker) is, as a type.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -12,7 +12,7 @@ use super::attached::Attached;
 use super::{Broker, on_runtime};
 use crate::server::Shared;
 
-/// What [`Broker`]s can be: [`Embedded`], or [`AnyServer`]. It is for functions of a test that take both; there are no others.
+/// The types of [`Broker`]s: only [`Embedded`] and [`AnyServer`]. For functions of a test that take both.
 ///
 /// ```
 /// use minibroker::{Broker, Server, WaitError};
@@ -28,37 +28,37 @@ use crate::server::Shared;
 pub trait Server: sealed::Sealed {}
 
 pub(super) mod sealed {
-    /// Where a broker is.
+    /// Gives access to the server of a broker.
     pub trait Sealed {
         fn backend(&self) -> super::Backend<'_>;
     }
 }
 
-/// Where a broker is.
+/// The server of a broker.
 #[derive(Clone, Copy)]
 pub enum Backend<'a> {
     /// In this process.
     Embedded(&'a Embedded),
-    /// It is a server that was started elsewhere.
+    /// A server that was started elsewhere.
     Attached(&'a Attached),
 }
 
-/// A broker in this process: what a [`Broker`] is unless something else is said.
+/// A broker in this process: the default of [`Broker`].
 pub struct Embedded {
     pub(super) shared: Arc<Shared>,
     pub(super) runtime: Handle,
     pub(super) stop: Arc<Notify>,
     pub(super) thread: Option<JoinHandle<()>>,
-    /// In backend of the thread.
+    /// In place of the thread.
     pub(super) tasks: Option<on_runtime::Tasks>,
-    /// What it listens on.
+    /// The address on which it listens.
     pub(super) addr: OnceLock<std::net::SocketAddr>,
     pub(super) password: Option<String>,
     pub(super) unix_socket: Option<PathBuf>,
     pub(super) prints_on_panic: AtomicBool,
     /// The number of the last event that has been printed.
     pub(super) printed: AtomicU64,
-    /// What it has its listeners end with.
+    /// Dropped to end its listeners.
     pub(super) alive: watch::Sender<()>,
 }
 
@@ -76,7 +76,7 @@ impl From<Embedded> for Broker {
     }
 }
 
-/// A broker in this process, or a real server: what [`Broker::from_env`] and [`Broker::attach`] give.
+/// A broker in this process, or a real server, as [`Broker::from_env`] and [`Broker::attach`] return it.
 pub struct AnyServer(Either);
 
 enum Either {
@@ -108,7 +108,7 @@ impl From<Attached> for Broker<AnyServer> {
 }
 
 impl Broker<AnyServer> {
-    /// The broker in this process, with all that only such a one can do; none if it is a real server.
+    /// The broker in this process, with all its features; none if it is a real server.
     ///
     /// ```
     /// let broker = minibroker::Broker::from_env()?;
@@ -120,7 +120,7 @@ impl Broker<AnyServer> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// What only an embedded broker can do does not compile without:
+    /// A feature of only embedded brokers does not compile without this:
     ///
     /// ```compile_fail
     /// let broker = minibroker::Broker::from_env().unwrap();
@@ -152,8 +152,8 @@ impl std::fmt::Debug for AnyServer {
 }
 
 impl<S: Server> super::Broker<S> {
-    /// A name for a channel that no other test uses, for tests that run at the same time on one
-    /// [real server](Broker::attach): there something is added to the name. An embedded broker has its channels for
+    /// A channel name that no other test uses, for tests that run at the same time on one
+    /// [real server](Broker::attach): there a suffix is added to the name. An embedded broker has its channels for
     /// itself: there it is the name.
     ///
     /// ```
@@ -171,7 +171,7 @@ impl<S: Server> super::Broker<S> {
 }
 
 impl Backend<'_> {
-    /// Prints what happened before a failure, if the test wants that.
+    /// Prints the events before a failure, if the test wants that.
     pub(super) fn print_if_wanted(self) {
         match self {
             Self::Embedded(broker) => broker.print_if_wanted(),
@@ -192,7 +192,7 @@ impl std::fmt::Debug for Backend<'_> {
 impl Drop for Embedded {
     fn drop(&mut self) {
         if self.shared.is_forked() {
-            // It is the parent's. What would be dropped here writes to its events, and removes its socket's file.
+            // It is the parent's. Dropping these would write to its event queue and remove its socket's file.
             std::mem::forget(Arc::clone(&self.shared));
             std::mem::forget((self.thread.take(), self.tasks.take(), std::mem::take(&mut self.alive)));
             return;

@@ -1,4 +1,4 @@
-//! What the broker holds, to look at.
+//! The broker's state, to read.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use crate::resp::Value;
 use crate::state::State as EngineState;
 use crate::state::conditions::summary;
 
-/// The state of a broker at one moment, between two commands: what [`Broker::wait_until`](super::Broker::wait_until)
-/// asks its questions to. It can be looked at and not changed, and looking counts nowhere: no hit, no access time.
+/// The state of a broker at one moment, between two commands, for the predicate of
+/// [`Broker::wait_until`](super::Broker::wait_until). Reading it is not counted: no hit, no access time.
 ///
-/// Keys are those of database 0, see [`State::database`]. A key that has passed its time is not there.
+/// Keys are those of database 0, see [`State::database`]. An expired key does not exist.
 ///
-/// Of a [real server](super::Broker::attach) each question is a command of its own, while other clients run commands:
-/// two of them may be answered at two moments. Keys are those of the database that the test has there. The server
-/// counts these commands.
+/// For a [real server](super::Broker::attach) each query is a command of its own, while other clients run commands:
+/// two of them may be answered at different moments. Keys are those of the test's database. The server counts these
+/// commands.
 #[derive(Clone, Copy)]
 pub struct State<'a> {
     view: View<'a>,
-    /// The database that was asked for.
+    /// The database that was chosen.
     database: Option<usize>,
 }
 
@@ -40,13 +40,13 @@ impl<'a> State<'a> {
         Self { view: View::Server(query), database: None }
     }
 
-    /// The same with the keys of another database. One that is not there has no keys.
+    /// The same with the keys of another database. A database that does not exist has no keys.
     #[must_use]
     pub fn database(self, database: usize) -> Self {
         Self { database: Some(database), ..self }
     }
 
-    /// What an embedded broker and a real server each know.
+    /// Reads the state of an embedded broker, or queries a real server.
     fn either<T>(
         self,
         state: impl FnOnce(&'a EngineState) -> T,
@@ -62,7 +62,7 @@ impl<'a> State<'a> {
         state.databases.get(self.database.unwrap_or_default())?.get_live(key, state.now.millis())
     }
 
-    /// What a command about keys answers; null for an error, as of a key of another type.
+    /// The reply to a command about keys; null for an error, as for a key of another type.
     fn asked<const N: usize>(self, query: &BlockingQuery, arguments: [&[u8]; N]) -> Value {
         match query.ask(self.database, &arguments) {
             Value::Error(_) => Value::Null,
@@ -76,7 +76,7 @@ impl<'a> State<'a> {
         self.either(|state| state.clients.len(), |query| query.count(Condition::Clients { count: 0 }))
     }
 
-    /// How many clients have given themselves this name, by CLIENT SETNAME or HELLO.
+    /// How many clients have this name, by CLIENT SETNAME or HELLO.
     #[must_use]
     pub fn clients_named(self, name: impl AsRef<[u8]>) -> usize {
         let name = name.as_ref();
@@ -96,7 +96,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// How many clients are subscribed to this very pattern.
+    /// How many clients are subscribed to exactly this pattern.
     #[must_use]
     pub fn pattern_subscribers(self, pattern: impl AsRef<[u8]>) -> usize {
         let pattern = pattern.as_ref();
@@ -106,7 +106,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// How many messages of the channel the journal holds; 0 if nothing is recorded.
+    /// How many messages of the channel the journal contains; 0 if nothing is recorded.
     #[must_use]
     pub fn published(self, channel: impl AsRef<[u8]>) -> usize {
         let channel = channel.as_ref();
@@ -126,7 +126,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// How many clients wait for some key.
+    /// How many clients wait for any key.
     #[must_use]
     pub fn blocked_clients(self) -> usize {
         self.either(
@@ -135,7 +135,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// How many entries of the stream have been delivered to the group and are not acknowledged; 0 if there is no such
+    /// How many entries of the stream are pending in the group, delivered and not acknowledged; 0 if there is no such
     /// group.
     #[must_use]
     pub fn pending(self, stream: impl AsRef<[u8]>, group: impl AsRef<[u8]>) -> usize {
@@ -175,7 +175,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// True if the key is there.
+    /// True if the key exists.
     #[must_use]
     pub fn exists(self, key: impl AsRef<[u8]>) -> bool {
         let key = key.as_ref();
@@ -185,7 +185,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// How many elements, members, fields or entries the key holds, of a string how many bytes; 0 if it is not there.
+    /// How many elements, members, fields or entries the key has, or bytes for a string; 0 if it does not exist.
     #[must_use]
     pub fn length(self, key: impl AsRef<[u8]>) -> usize {
         let key = key.as_ref();
@@ -207,7 +207,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// The string that the key holds; [`Value::Null`] if it is not there or holds something else.
+    /// The string value of the key; [`Value::Null`] if it does not exist or has another type.
     #[must_use]
     pub fn get(self, key: impl AsRef<[u8]>) -> Value {
         let key = key.as_ref();
@@ -220,7 +220,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// The field of the hash that the key holds; [`Value::Null`] if there is none.
+    /// A field of the hash at the key; [`Value::Null`] if there is none.
     #[must_use]
     pub fn field(self, key: impl AsRef<[u8]>, field: impl AsRef<[u8]>) -> Value {
         let (key, field) = (key.as_ref(), field.as_ref());
@@ -236,7 +236,7 @@ impl<'a> State<'a> {
         )
     }
 
-    /// True if the set or sorted set that the key holds has this member.
+    /// True if the set or sorted set at the key has this member.
     #[must_use]
     pub fn has_member(self, key: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> bool {
         let (key, member) = (key.as_ref(), member.as_ref());

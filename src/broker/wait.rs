@@ -18,10 +18,10 @@ use super::{DEFAULT_WAIT, Embedded};
 use crate::clients::condition::Seen;
 use crate::server::{Added, Panicked, Shared};
 
-/// A wait for a state of the broker: awaited from async code of any runtime, or [`Wait::blocking`] from a
-/// synchronous test. Nothing happens before. It ends by an event, not by polling, and times out after
-/// [`DEFAULT_WAIT`] unless [`Wait::within`] says otherwise. A [real server](super::Broker::attach) is asked every few
-/// milliseconds where it has no event.
+/// A wait for a state of the broker: awaited in async code of any runtime, or [`Wait::blocking`] in a synchronous
+/// test. It begins only then. It ends by an event, not by polling, and times out after [`DEFAULT_WAIT`] unless
+/// [`Wait::within`] sets another time. A [real server](super::Broker::attach) is queried every few milliseconds if it
+/// has no event.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,8 +41,8 @@ pub struct Wait<'a> {
     caller: &'static Location<'static>,
 }
 
-/// A wait timed out. The text says what was there instead and where the test waited. If the broker is a
-/// [real server](super::Broker::attach), the server may also not have answered.
+/// A wait timed out. The text shows the actual state and where the test waited. If the broker is a
+/// [real server](super::Broker::attach), it may also not have answered.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{failure} (at {caller}){}", if *starved { STARVED } else { "" })]
 pub struct WaitError {
@@ -73,7 +73,7 @@ impl fmt::Display for WaitFailure {
     }
 }
 
-/// The text itself: it is what a test shows that fails by `unwrap` or `?`.
+/// The text itself, as a test that fails by `unwrap` or `?` shows it.
 impl fmt::Debug for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -81,8 +81,8 @@ impl fmt::Debug for WaitError {
 }
 
 impl WaitError {
-    /// How many there were when time was up; none where nothing is counted, as by
-    /// [`wait_until`](super::Broker::wait_until), or where a [real server](super::Broker::attach) could not be asked.
+    /// The count when the wait timed out; none if nothing is counted, as by
+    /// [`wait_until`](super::Broker::wait_until), or if a [real server](super::Broker::attach) could not be queried.
     #[must_use]
     pub fn seen(&self) -> Option<usize> {
         match &self.failure {
@@ -98,23 +98,23 @@ impl<'a> Wait<'a> {
         Self { backend, goal: goal.into(), within: DEFAULT_WAIT, caller: Location::caller() }
     }
 
-    /// Gives up after this time, which begins with the wait.
+    /// Times out after this time, which begins with the wait.
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time;
         self
     }
 
-    /// Waits in this thread. It may be called within a runtime as well, whose thread then waits; the broker has
-    /// its own. What the test has spawned on a runtime with one thread (`#[tokio::test]`) does not run meanwhile, and
-    /// so may never bring the state that is waited for: there `.await` the wait. The error says so.
+    /// Waits in this thread. It may be called within a runtime as well, whose thread then waits; the broker has its
+    /// own. Tasks of the test on a runtime with one thread (`#[tokio::test]`) do not run meanwhile, and so may never
+    /// reach the state that is waited for: there `.await` the wait. The error mentions this.
     ///
     /// # Errors
     ///
-    /// Time was up.
+    /// The wait timed out.
     ///
     /// # Panics
     ///
-    /// The predicate of [`wait_until`](super::Broker::wait_until) panics: with what it has panicked with.
+    /// The predicate of [`wait_until`](super::Broker::wait_until) panics: with its panic.
     pub fn blocking(self) -> Result<(), WaitError> {
         let backend = self.backend;
         let probe = RuntimeProbe::start();
@@ -145,7 +145,7 @@ impl<'a> Wait<'a> {
             Ok(outcome) => panic_with(outcome),
             Err(_) => match registration.cancel() {
                 Some(seen) => return Err(timed_out(seen)),
-                // It came in the same moment.
+                // The condition was met at the same moment.
                 None => receiver.recv().map_or((), panic_with),
             },
         }
@@ -168,7 +168,7 @@ impl<'a> Wait<'a> {
                 let end = self.end();
                 let mut waiting = Task(server.begin_wait(self.goal, self.within));
                 let outcome = poll_fn(|context| Pin::new(&mut waiting.0).poll(context)).await;
-                // The task is ended by this one only.
+                // Only this task ends the other.
                 return end(outcome.unwrap_or(Outcome::Unavailable("the broker has gone".to_owned())));
             }
         };
@@ -197,13 +197,13 @@ impl<'a> Wait<'a> {
         }
         match registration.cancel() {
             Some(seen) => return Err(timed_out(seen)),
-            // It came in the same moment.
+            // The condition was met at the same moment.
             None => receiver.await.map_or((), panic_with),
         }
         Ok(())
     }
 
-    /// The error for what was seen.
+    /// The error for the state that was seen.
     fn timeout_error(&self) -> impl FnOnce(Seen) -> WaitError + Send + use<> {
         let (wanted, within, caller) = (self.goal.to_string(), self.within, self.caller);
         move |seen| WaitError {
@@ -213,7 +213,7 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// What the test gets for the end of a wait for a real server.
+    /// The result for the test when a wait for a real server ends.
     fn end(&self) -> impl FnOnce(Outcome) -> Result<(), WaitError> + Send + use<> {
         let (wanted, caller, timed_out) = (self.goal.to_string(), self.caller, self.timeout_error());
         move |outcome| match outcome {
@@ -241,13 +241,13 @@ impl<'a> Wait<'a> {
     }
 }
 
-/// A task on the current-thread runtime that this thread may be running: as long as this thread waits, it is not run.
+/// A task on the current-thread runtime that may be running in this thread: it does not run while this thread waits.
 struct RuntimeProbe {
     task: JoinHandle<()>,
 }
 
 impl RuntimeProbe {
-    /// None where no such runtime is around.
+    /// None outside of such a runtime.
     fn start() -> Option<Self> {
         let runtime = Handle::try_current().ok()?;
         let is_current_thread = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
@@ -265,7 +265,7 @@ impl Drop for RuntimeProbe {
     }
 }
 
-/// A predicate that panics does so in the test that waits.
+/// A predicate that panics makes the waiting test panic.
 fn panic_with(outcome: Result<(), Panicked>) {
     if let Err(panic) = outcome {
         resume_unwind(panic);
@@ -281,14 +281,14 @@ impl<'a> IntoFuture for Wait<'a> {
     }
 }
 
-/// A registered wait; removed when this is dropped, as by a `select!` that took another branch.
+/// A registered wait; removed when this is dropped, for example by a `select!` that took another branch.
 struct Registration<'a> {
     shared: &'a Shared,
     id: u64,
 }
 
 impl Registration<'_> {
-    /// What there is, unless the state was there.
+    /// Ends the wait and returns the present state, unless the condition was met.
     fn cancel(&self) -> Option<Seen> {
         let engine = self.shared.engine();
         self.shared.waits.cancel(engine.state(), self.id)

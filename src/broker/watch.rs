@@ -1,4 +1,4 @@
-//! Commands as they come.
+//! Commands as they arrive.
 
 use std::fmt;
 use std::future::Future;
@@ -21,8 +21,8 @@ pub struct WatchedCommand {
     pub time: SystemTime,
     /// The database of the client.
     pub database: usize,
-    /// The address of the client, such as `127.0.0.1:53211`; none for the test itself, for clients of a Unix socket,
-    /// which all have the same, and for scripts.
+    /// The address of the client, such as `127.0.0.1:53211`; none for the test itself, for scripts, and for clients
+    /// of a Unix socket, which all have the same.
     pub address: Option<String>,
     /// The command and its arguments. Passwords are `(redacted)`.
     pub arguments: Vec<ByteString>,
@@ -52,11 +52,11 @@ impl fmt::Debug for WatchedCommand {
     }
 }
 
-/// Every command as it comes, from [`Broker::watch_commands`](super::Broker::watch_commands).
+/// Every command as it arrives, from [`Broker::watch_commands`](super::Broker::watch_commands).
 #[must_use = "it shows the commands that come while it is there"]
 pub struct Watch {
     lines: BufReader<DuplexStream>,
-    /// What has been read of the next line.
+    /// The part of the next line that has been read.
     line: Vec<u8>,
     left_out: u64,
 }
@@ -66,10 +66,10 @@ impl Watch {
         Self { lines: BufReader::new(stream), line: Vec::new(), left_out: 0 }
     }
 
-    /// The next command; none when the broker has ended. Who stops waiting for it loses nothing.
+    /// The next command; none when the broker has ended. Dropping the future loses no command.
     pub async fn next(&mut self) -> Option<WatchedCommand> {
         loop {
-            // What has been read when a reader is dropped stays in `line`.
+            // When the future is dropped, what it has read stays in `line`.
             let read = self.lines.read_until(b'\n', &mut self.line).await.ok()?;
             if read == 0 {
                 return None;
@@ -110,7 +110,7 @@ impl Watch {
 
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
-        // The turns of a runtime that may be around this are none of ours.
+        // The budget of a runtime around this does not apply.
         let mut next = pin!(tokio::task::coop::unconstrained(self.next()));
         loop {
             match next.as_mut().poll(&mut context) {

@@ -12,8 +12,8 @@ use crate::clients::condition::Condition;
 use crate::remote::{Listed, RemoteError};
 use crate::resp::{OwnedRequest, Value};
 
-/// Queries a server and blocks the thread for the answers. Without an answer everything is empty, and
-/// [`BlockingQuery::failed`] says why.
+/// Queries a server and blocks the thread until it answers. If there is no answer, all results are empty, and
+/// [`BlockingQuery::failed`] returns the reason.
 pub struct BlockingQuery {
     server: Arc<Server>,
     runtime: Handle,
@@ -21,7 +21,7 @@ pub struct BlockingQuery {
 }
 
 impl BlockingQuery {
-    /// To be called on the runtime that is to ask.
+    /// To be called on the runtime that is to send the queries.
     pub fn new(server: Arc<Server>) -> Self {
         Self { server, runtime: Handle::current(), failed: Mutex::default() }
     }
@@ -44,7 +44,7 @@ impl BlockingQuery {
         }
     }
 
-    /// The reply to a command in a database, by default the test's own. An error if there is no such database.
+    /// The reply to a command in a database, by default the test's own; an error if there is no such database.
     pub fn ask(&self, database: Option<usize>, arguments: &[&[u8]]) -> Value {
         let (server, request) = (Arc::clone(&self.server), OwnedRequest::new(arguments));
         let is_named = database.is_some();
@@ -58,7 +58,7 @@ impl BlockingQuery {
         self.wait(asked).unwrap_or(Value::Null)
     }
 
-    /// The number that the condition compares with its own.
+    /// The number that the condition compares with its count.
     pub fn count(&self, condition: Condition) -> usize {
         let server = Arc::clone(&self.server);
         self.wait(async move { server.number(&condition).await }).unwrap_or_default()

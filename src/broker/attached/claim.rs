@@ -1,8 +1,8 @@
-//! A database of a server for one test alone.
+//! A database of a server for only one test.
 //!
-//! That a database is taken stands in database 0, so that the test finds its own empty and may empty it: a key with the
-//! token of who has it, which goes by itself when its owner has died, and a field of a hash, which does not. A database
-//! that has the field and no key was left by a test that was killed: all that is in it is a test's.
+//! Database 0 records that a database is taken, so that the test finds its own empty and may empty it: by a key with
+//! the token of its owner, which expires when the owner has died, and by a field of a hash, which does not. A database
+//! that has the field and no key was left by a test that was killed: all its data is a test's.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use super::shared_connection::SharedConnection;
 use crate::remote::{Listed, RemoteError, TIMEOUT, listed};
 use crate::resp::{OwnedRequest, Value};
 
-/// The hash of the databases that tests have used and not given back.
+/// The hash of the databases that tests have used and not released.
 const USED: &str = "minibroker:databases";
 
-/// How long a database stays taken by a test of which nothing is heard.
+/// How long a database stays taken by a test that does not renew its claim.
 const LEASE: Duration = Duration::from_secs(30);
-/// How often it is heard of: twice may fail.
+/// How often a claim is renewed: two renewals may fail.
 pub const RENEWAL: Duration = Duration::from_secs(9);
 
-/// How long a free database is waited for, if other tests have all of them.
+/// How long a test waits for a free database, if other tests have all of them.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often it is looked for meanwhile.
+/// How often it looks for one meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The number of databases of a server that does not report it.
 const USUAL: usize = 16;
 
-/// A database that is this test's.
+/// A database that belongs to this test.
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub database: usize,
@@ -47,13 +47,13 @@ async fn databases(home: &SharedConnection) -> Result<usize, RemoteError> {
     {
         return Ok(count);
     }
-    // Not every user may read it. A connection may have another database from here on; it is not used any more.
+    // Not every user may read it. The probe's connection, which may have another database then, is not used again.
     let mut probe = home.open(0).await?;
     Ok(if matches!(probe.ask(["SELECT", "1"]).await?, Value::Error(_)) { 1 } else { USUAL })
 }
 
 impl Claim {
-    /// Takes an empty database; none if the server has but one.
+    /// Takes an empty database; none if the server has only one.
     pub async fn new(home: &SharedConnection, owner: &str) -> Result<Option<Self>, RemoteError> {
         let count = databases(home).await?;
         if count < 2 || matches!(home.ask(1, ["DBSIZE"]).await, Err(RemoteError::Refused(_))) {
@@ -62,7 +62,7 @@ impl Claim {
         let deadline = Instant::now() + CLAIM_TIMEOUT;
         loop {
             let mut taken = 0;
-            // Those who look at the same time begin at different places.
+            // Tests that look at the same time begin at different databases.
             let first = fastrand::usize(..count - 1);
             for step in 0..count - 1 {
                 let claim = Self { database: 1 + (first + step) % (count - 1), token: owner.to_owned() };
@@ -93,7 +93,7 @@ impl Claim {
         Ok(taken != Value::Null)
     }
 
-    /// True if nothing is in the database, or only what a test has left that was killed, which then goes.
+    /// True if the database is empty, or has only data of a test that was killed, which is then deleted.
     async fn is_free(&self, home: &SharedConnection) -> Result<bool, RemoteError> {
         if home.order(self.database, ["DBSIZE"]).await? == 0 {
             return Ok(true);
@@ -116,7 +116,7 @@ impl Claim {
         Ok(())
     }
 
-    /// Cuts off the clients in the database, empties it and gives it back, unless it is another's meanwhile.
+    /// Cuts off the clients in the database, empties it and releases it, unless it is another test's by now.
     pub async fn release(&self, home: &SharedConnection) -> Result<(), RemoteError> {
         cut_off(home, self.database).await?;
         let (key, database) = (key_of(self.database), self.database.to_string());
@@ -143,12 +143,12 @@ impl Claim {
     }
 }
 
-/// Ends all connections in a database, but not those of brokers, of which another may be looking for one that is free.
+/// Closes all connections in a database except those of brokers, as another broker may be looking for a free database.
 async fn cut_off(home: &SharedConnection, database: usize) -> Result<(), RemoteError> {
     let clients = listed(&home.order(0, ["CLIENT", "LIST"]).await?);
     let is_met = |client: &&Listed| client.database == database && !client.name.starts_with(NAME);
     for client in clients.iter().filter(is_met) {
-        // It may have gone.
+        // The client may have disconnected.
         home.ask(0, ["CLIENT", "KILL", "ID", &client.id.to_string()]).await?;
     }
     Ok(())

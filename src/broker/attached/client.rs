@@ -8,14 +8,14 @@ use crate::remote::Listed;
 pub struct Client {
     pub listed: Listed,
     pub facts: Option<Facts>,
-    /// Its commands are seen at all.
+    /// Its commands can be observed.
     pub is_known: bool,
-    /// It has sent nothing while it was asked about.
+    /// It has sent nothing while its facts were queried.
     pub is_sure: bool,
 }
 
 impl Client {
-    /// True if its facts say so, or could not be known.
+    /// True if its facts meet the condition, or could not be observed.
     fn may(&self, fact: impl FnOnce(&Facts) -> bool) -> bool {
         if self.is_known { self.facts.as_ref().is_some_and(fact) } else { true }
     }

@@ -34,7 +34,7 @@ use crate::server::Process;
 use crate::testing::journal::Message;
 use server::Server;
 
-/// The variable of the environment that names the server for [`Broker::from_env`].
+/// The environment variable that names the server for [`Broker::from_env`].
 pub const URL_VARIABLE: &str = "MINIBROKER_URL";
 
 /// The environment variable that allows [`Broker::from_env`], with `1`, to empty a database that it
@@ -42,9 +42,9 @@ pub const URL_VARIABLE: &str = "MINIBROKER_URL";
 pub const FLUSH_VARIABLE: &str = "MINIBROKER_FLUSH";
 
 impl Broker<AnyServer> {
-    /// The broker that the environment asks for: an embedded one, as by [`Broker::start`], unless `MINIBROKER_URL` is
-    /// set to the URL of a server; then that one, as by [`Broker::attach`]. So one suite of tests runs on minibroker at
-    /// every commit, and on a real Redis or Valkey every night:
+    /// The broker that the environment selects: an embedded one, as by [`Broker::start`], unless `MINIBROKER_URL` is
+    /// set to the URL of a server; then that server, as by [`Broker::attach`]. So one suite of tests runs on minibroker
+    /// at every commit, and on a real Redis or Valkey every night:
     ///
     /// ```
     /// use minibroker::Broker;
@@ -79,37 +79,37 @@ impl Broker<AnyServer> {
         Ok(Attached::new(&url, flushes)?.into())
     }
 
-    /// Attaches to a server that is there already: Redis, Valkey, or whatever speaks as they do. The URL is one that
-    /// clients take: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS (with the feature `tls`;
-    /// `#insecure` behind it takes any certificate), `unix:///path?db=1&pass=s3cret`.
+    /// Attaches to a running server: Redis, Valkey, or another one with the same protocol. The URL is one that clients
+    /// take: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS (with the feature `tls`;
+    /// `#insecure` after it accepts any certificate), `unix:///path?db=1&pass=s3cret`.
     ///
-    /// **A database for each test.** If the URL names no database, the broker takes one that is empty for itself, from
-    /// 1 on, and [`Broker::url`] names it. Other users of minibroker see that it is taken by a key in database 0. If
-    /// tests have taken all of them this waits until one is free, for a minute. When the broker is dropped, also while
-    /// a test panics, the clients in that database are cut off, the database is emptied and given back. One that a
-    /// killed test has left is emptied by a later test, 30 seconds later at the earliest. Nothing is done to other
-    /// databases. If the URL names a database, or there is no other than 0, that one is used as it is, and nothing is
+    /// **A database for each test.** If the URL names no database, the broker takes an empty one for itself, from 1 on,
+    /// and [`Broker::url`] names it. A key in database 0 shows other users of minibroker that it is taken. If tests
+    /// have taken all of them this waits until one is free, for a minute. When the broker is dropped, even by a panic
+    /// of the test, the clients in that database are cut off, the database is emptied and released. A database left by
+    /// a test that was killed is emptied by a later test, 30 seconds later at the earliest. Other databases are not
+    /// changed. If the URL names a database, or there is no other than 0, that one is used as it is, and nothing is
     /// emptied.
     ///
-    /// **Channels** are one name space over all databases of a server. Tests that run at the same time need channels of
-    /// different names, such as [`Broker::unique`] makes.
+    /// **Channels** are one name space over all databases of a server. Tests that run at the same time need channels
+    /// with different names, as by [`Broker::unique`].
     ///
-    /// **What works** is whatever a server can be asked: all waits, [`Broker::command`], [`Broker::published`],
-    /// [`Broker::watch_commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits ask every few milliseconds.
-    /// Clients are those in the database of the test, without the broker's own. Which pattern a client has subscribed
-    /// to, and on which key it is blocked, is known from what MONITOR shows since the broker was attached. On a Unix
-    /// socket all clients have one address: there every client counts that may match. Where MONITOR is refused this is
-    /// unknown: then every client counts that is subscribed to some pattern, or blocked on some key.
+    /// **What works** is all that a server can be asked for: all waits, [`Broker::command`], [`Broker::published`],
+    /// [`Broker::watch_commands`], [`Broker::kill_clients`], [`Broker::connect`]. Waits query the server every few
+    /// milliseconds. Clients are those in the database of the test, without the broker's own. To which pattern a client
+    /// is subscribed, and on which key it is blocked, is known from MONITOR since the broker was attached. On a Unix
+    /// socket all clients have one address: there every client counts that may match. If MONITOR is refused this is
+    /// unknown: then every client counts that is subscribed to any pattern, or blocked on any key.
     ///
-    /// **What does not** is no method of a [`Broker<AnyServer>`]: faults, the clock, stopping, the journal. A test that
-    /// needs them asks for [`Broker::embedded`].
+    /// **What does not work** is not a method of [`Broker<AnyServer>`]: faults, the clock, stopping, the journal. A
+    /// test that needs them uses [`Broker::embedded`].
     ///
-    /// **A cluster** behind one address works as far as one connection does: one node is asked, only database 0 is
-    /// there, and commands about keys of another node are answered with `MOVED`.
+    /// **A cluster** behind one address works as far as one connection does: one node is queried, only database 0
+    /// exists, and commands about keys of another node are answered with `MOVED`.
     ///
     /// # Errors
     ///
-    /// The server is not there, is none, or refuses the login; or all of its databases hold something.
+    /// The server cannot be reached, is not a Redis server, or refuses the login; or none of its databases is empty.
     ///
     /// ```
     /// use minibroker::Broker;
@@ -140,7 +140,7 @@ pub struct Attached {
     prints_on_panic: AtomicBool,
 }
 
-/// A thread with a runtime; it ends when this is dropped.
+/// A thread with a runtime, which ends when this is dropped.
 struct Runner {
     runtime: Handle,
     stop: Arc<Notify>,
@@ -161,7 +161,7 @@ impl Runner {
         Ok(Self { runtime: handle, stop, thread: Some(thread), process: Process::this() })
     }
 
-    /// Has something done there, and waits for it here.
+    /// Runs a future on that runtime, and waits for it in the calling thread.
     fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, RemoteError>> + Send + 'static,
@@ -170,14 +170,14 @@ impl Runner {
     }
 }
 
-/// Has something done on a runtime, and waits for it in this thread. None if the runtime has ended.
+/// Runs a future on a runtime, and waits for it in this thread. None if the runtime has ended.
 fn wait_here<T: Send + 'static>(
     runtime: &Handle,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
     runtime.spawn(async move {
-        // Who asks waits.
+        // The receiver waits for this.
         let _ = sender.send(work.await);
     });
     receiver.recv().ok()
@@ -198,7 +198,7 @@ impl Drop for Runner {
 }
 
 impl Attached {
-    /// What makes the names of this test its own.
+    /// The part of names that makes them this test's own.
     pub fn token(&self) -> &str {
         self.server.token()
     }
@@ -216,7 +216,7 @@ impl Attached {
         Ok(Self { server, addr, runner, prints_on_panic: AtomicBool::new(false) })
     }
 
-    /// Has something done, and panics if the server does not answer.
+    /// Runs a future, and panics if the server does not answer.
     #[track_caller]
     fn expect_server<T: Send + 'static>(
         &self,
@@ -281,7 +281,7 @@ impl Attached {
         self.expect_server("published", async move { server.published(&channel).await })
     }
 
-    /// On which channels something was published, and how often.
+    /// The channels on which messages were published, and how many on each.
     pub(super) fn channels(&self) -> Vec<(Vec<u8>, usize)> {
         self.server.channels()
     }

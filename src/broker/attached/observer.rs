@@ -1,4 +1,4 @@
-//! What a server shows of its clients: the commands of MONITOR, or at least the messages.
+//! What a server shows of its clients: the commands by MONITOR, or at least the messages.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::{Future, poll_fn};
@@ -20,15 +20,15 @@ use crate::resp::{OwnedRequest, Value};
 use crate::spec::{ChannelAction, ChannelSpec, Command, Effect, Flags};
 use crate::table::TABLE;
 
-/// With this the names begin of all connections of brokers that are attached.
+/// The names of all connections of attached brokers begin with this.
 pub const NAME: &str = "minibroker:";
 
-/// The names that the connections of a broker have given themselves.
+/// The names of the connections of a broker.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// Those by which it watches.
+    /// The name of the connections by which it observes.
     pub ours: String,
-    /// Those that [`Broker::command`](crate::Broker::command) uses.
+    /// The name of the connections that [`Broker::command`](crate::Broker::command) uses.
     pub test: String,
 }
 
@@ -38,17 +38,17 @@ impl Names {
     }
 }
 
-/// What the PINGs begin with by which the observer finds out how far it is.
+/// The beginning of the PINGs by which the observer finds out how far it has read.
 const MARK: &str = "minibroker:mark:";
 
 /// How many of the last commands are kept to be printed.
 const LINES: usize = 100;
 /// How many bytes of commands may wait for a reader.
 const READER_LIMIT: usize = 1024 * 1024;
-/// How many bytes a message takes beside its channel and payload, roughly.
+/// How many bytes a message takes in addition to its channel and payload, roughly.
 const OVERHEAD: usize = 128;
 
-/// A message that was seen.
+/// A message that was observed.
 #[derive(Clone, Debug)]
 pub struct Published {
     pub number: u64,
@@ -59,7 +59,7 @@ pub struct Published {
     pub time: SystemTime,
 }
 
-/// What is known of a client by its commands.
+/// What is known of a client from its commands.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub channels: HashSet<Vec<u8>>,
@@ -71,7 +71,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// One of the commands in which it may be blocked waits for the key.
+    /// True if one of the commands in which it may be blocked waits for the key.
     pub fn may_wait_for(&self, key: &[u8]) -> bool {
         self.blocking.iter().any(|arguments| {
             let request = OwnedRequest::new(arguments);
@@ -83,7 +83,7 @@ impl Facts {
     }
 }
 
-/// Who reads all commands.
+/// A reader of all commands.
 struct Reader {
     lines: mpsc::UnboundedSender<String>,
     waiting: Arc<AtomicUsize>,
@@ -91,7 +91,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// False if there is no reader any more.
+    /// False if the reader is closed.
     fn send(&mut self, line: &str) -> bool {
         if self.waiting.load(Ordering::Relaxed) + line.len() > READER_LIMIT {
             self.left_out += 1;
@@ -108,7 +108,7 @@ impl Reader {
     }
 }
 
-/// What was seen.
+/// The observed commands and messages.
 pub struct Log {
     names: Names,
     /// The database of the test; nothing is kept before it has one.
@@ -162,7 +162,7 @@ impl Log {
         }
         let command = TABLE.lookup(name.as_bytes());
         if self.database != Some(spoken.database) {
-            // RESET is shown in database 0, which it has selected. Clients of a Unix socket cannot be told apart.
+            // RESET is shown in database 0, which it has selected. Clients of a Unix socket cannot be distinguished.
             let resets = command.is_some_and(|command| command.effect == Some(Effect::Resets));
             if resets && spoken.source != Source::Unix {
                 self.facts.remove(&spoken.source);
@@ -191,7 +191,7 @@ impl Log {
         self.learn(command, spoken);
     }
 
-    /// A client has set its name: it may be one of ours, or an address is another client's now.
+    /// A client has set its name: it may be one of ours, or its address may be another client's now.
     fn add_client(&mut self, address: &str, name: &[u8]) {
         for (known, wanted) in [(&mut self.ours, &self.names.ours), (&mut self.test, &self.names.test)] {
             if name == wanted.as_bytes() {
@@ -202,7 +202,7 @@ impl Log {
         }
     }
 
-    /// Takes what a command says about its client.
+    /// Takes what a command shows about its client.
     fn learn(&mut self, command: Option<&Command>, spoken: Spoken) {
         let is_shared = match spoken.source {
             Source::Script => return,
@@ -220,7 +220,7 @@ impl Log {
         match command.channels.map(|spec| (spec.action, spec.kind)) {
             Some((ChannelAction::Subscribe, Kind::Channel)) => facts.channels.extend(names()),
             Some((ChannelAction::Subscribe, Kind::Pattern)) => facts.patterns.extend(names()),
-            // What one of several has left another may still have.
+            // A channel that one client has left another with the same address may still have.
             Some((ChannelAction::Unsubscribe, kind)) if !is_shared && kind != Kind::Shard => {
                 let left = if kind == Kind::Channel { &mut facts.channels } else { &mut facts.patterns };
                 left.retain(|name| !none_named && names().all(|one| one != *name));
@@ -245,7 +245,7 @@ impl Log {
         }
     }
 
-    /// A message that a subscriber has got.
+    /// Takes a message that a subscriber has got.
     fn take_message(&mut self, reply: &Value) {
         let Some([kind, _, channel, payload]) = reply.as_slice() else { return };
         if *kind != "pmessage" || self.database.is_none() {
@@ -268,7 +268,7 @@ impl Log {
         self.messages.iter().filter(move |message| message.channel == channel)
     }
 
-    /// On which channels something was published, and how often.
+    /// The channels on which messages were published, and how many on each.
     pub fn channels(&self) -> Vec<(Vec<u8>, usize)> {
         let mut channels: Vec<(Vec<u8>, usize)> = Vec::new();
         for message in &self.messages {
@@ -284,9 +284,9 @@ impl Log {
         self.test.contains(address)
     }
 
-    /// What is known of the client at this address, by its address in CLIENT LIST.
+    /// The facts of the client at this address of CLIENT LIST.
     pub fn facts(&self, address: &str) -> Option<&Facts> {
-        // The address of a Unix socket is a path, and the same for all.
+        // The address of a Unix socket is a path, and the same for all its clients.
         let is_path = address.parse::<SocketAddr>().is_err();
         let source = if is_path { Source::Unix } else { Source::Client(address.to_owned()) };
         self.facts.get(&source)
@@ -297,18 +297,18 @@ impl Log {
     }
 }
 
-/// Sees what happens, from when it is made on.
+/// Observes commands and messages, from its creation on.
 pub struct Observer {
     log: Arc<Mutex<Log>>,
     /// Something was published.
     pub published: Arc<Notify>,
-    /// It sees commands, and not messages only.
+    /// It observes commands, and not only messages.
     pub sees_commands: bool,
     marks: mpsc::UnboundedSender<oneshot::Sender<()>>,
 }
 
 impl Observer {
-    /// Begins to watch; to be called on the runtime that is to do it.
+    /// Begins to observe; to be called on the runtime that is to do it.
     pub async fn new(mut connection: Connection, names: Names) -> Result<Self, RemoteError> {
         let sees_commands = match connection.ask(["MONITOR"]).await? {
             Value::Error(_) => {
@@ -323,7 +323,7 @@ impl Observer {
         Ok(Self { log, published, sees_commands, marks })
     }
 
-    /// What happens in this database is kept from now on.
+    /// From now on commands and messages in this database are kept.
     pub fn watch_database(&self, database: usize) {
         self.log.lock().database = Some(database);
     }
@@ -333,7 +333,7 @@ impl Observer {
         read(&self.log.lock())
     }
 
-    /// Comes back when everything has been seen that has happened before.
+    /// Returns when everything has been observed that happened before the call.
     pub async fn catch_up(&self) -> Result<(), RemoteError> {
         let (sender, receiver) = oneshot::channel();
         let failed = || self.log.lock().failed.clone().unwrap_or(RemoteError::Closed);
@@ -345,7 +345,7 @@ impl Observer {
         }
     }
 
-    /// Writes every command into a stream, from now on, until it is closed.
+    /// Writes every command from now on into a stream, until it is closed.
     pub async fn send_commands(&self, mut stream: DuplexStream) -> Result<(), RemoteError> {
         if !self.sees_commands {
             return Err(RemoteError::Refused("the server refuses MONITOR".to_owned()));
@@ -369,7 +369,7 @@ impl Observer {
 }
 
 enum Next {
-    /// A request to confirm how far it is; `None` if there will be none any more.
+    /// A request to confirm how far it has read; `None` if there will be none any more.
     Mark(Option<oneshot::Sender<()>>),
     Reply(Result<Value, RemoteError>),
 }
@@ -410,7 +410,7 @@ async fn watch(
                 }
             }
             Next::Reply(Ok(reply)) => {
-                // A subscriber is answered `["pong", text]`.
+                // The reply to a subscriber is `["pong", text]`.
                 let pong = match reply.as_slice() {
                     Some([kind, text]) if *kind == "pong" => text,
                     _ => &reply,
@@ -431,7 +431,7 @@ async fn watch(
     published.notify_waiters();
 }
 
-/// How long a time was after another.
+/// The duration between two times.
 pub fn since(time: SystemTime, start: SystemTime) -> Duration {
     time.duration_since(start).unwrap_or_default()
 }

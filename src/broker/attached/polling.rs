@@ -1,4 +1,4 @@
-//! Waiting for a server: it is asked again and again.
+//! Waiting for a state of a server, by polling.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::clients::condition::{Condition, Seen, others};
 use crate::remote::{RemoteError, TIMEOUT};
 use crate::resp::Value;
 
-/// How long it is until a server is asked again.
+/// The time between two queries of a server.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How often it is queried for a moment in which no blocked client continues.
+/// How often the clients are queried until no blocked client has continued in between.
 const ATTEMPTS: usize = 10;
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How many there are, and what explains it.
+/// The count, and an explanation.
 struct Count {
     count: usize,
     hint: &'static str,
@@ -49,7 +49,7 @@ impl Server {
             Condition::Blocked { key, .. } => {
                 let mut clients = self.clients_with_facts().await?;
                 for _ in 0..ATTEMPTS {
-                    // Who has gone on meanwhile may be blocked on another key by now.
+                    // A client that has continued meanwhile may be blocked on another key by now.
                     if clients.iter().all(|client| client.is_sure || !client.listed.blocked) {
                         break;
                     }
@@ -81,12 +81,12 @@ impl Server {
         Ok(count.into())
     }
 
-    /// How many there are.
+    /// The count for the condition.
     pub async fn number(&self, condition: &Condition) -> Result<usize, RemoteError> {
         Ok(self.count(condition).await?.count)
     }
 
-    /// What there is beside nothing, which may be what was meant.
+    /// What similar things there are if the count is 0, one of which may have been meant.
     async fn hint(&self, condition: &Condition) -> Result<String, RemoteError> {
         Ok(match condition {
             Condition::Subscribers { .. } => {
@@ -110,7 +110,7 @@ impl Server {
 
     async fn seen(&self, condition: &Condition, count: Count) -> Seen {
         let Count { count, hint } = count;
-        // What does not answer explains nothing.
+        // If the server does not answer, there is no hint.
         let more = if count == 0 { self.hint(condition).await.unwrap_or_default() } else { String::new() };
         Seen { count: Some(count), text: format!("{count}{hint}{more}") }
     }
@@ -128,7 +128,7 @@ fn integer(value: Option<&Value>) -> usize {
     value.and_then(Value::as_integer).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
 }
 
-/// Waits until it is so, or time is up.
+/// Waits until the goal is reached, or the wait times out.
 pub async fn wait(server: Arc<Server>, goal: Goal, within: Duration) -> Outcome {
     let deadline = Instant::now() + within.min(LONGEST_WAIT);
     let work = async {
@@ -158,7 +158,7 @@ async fn wait_for_count(
             return Ok(Outcome::TimedOut(server.seen(condition, count).await));
         }
         if by_event {
-            // Either way there is something to be looked at.
+            // In both cases the count is checked again.
             let _ = timeout_at(deadline, published).await;
         } else {
             sleep_until(deadline.min(Instant::now() + PAUSE)).await;
@@ -173,7 +173,7 @@ async fn wait_until(
 ) -> Result<Outcome, RemoteError> {
     loop {
         let blocking_query = BlockingQuery::new(Arc::clone(server));
-        // The test's own code waits for answers, and this thread brings them.
+        // The test's own code waits for replies, which this thread receives.
         let asked = tokio::task::spawn_blocking(move || {
             let answer = catch_unwind(AssertUnwindSafe(|| question(State::of_server(&blocking_query))));
             (answer, question, blocking_query.failed())

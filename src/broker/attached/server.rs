@@ -1,4 +1,4 @@
-//! A server, and what a test asks it.
+//! A server, and the queries of a test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,16 +26,16 @@ const OF_CONNECTION: [&[u8]; 5] = [b"asking", b"psync", b"readonly", b"readwrite
 /// A server that a test is attached to.
 pub struct Server {
     target: Arc<Target>,
-    /// Its address, where it has one.
+    /// Its address, if it has one.
     pub addr: Option<SocketAddr>,
     database: usize,
     claim: Option<Claim>,
     flushes: bool,
     token: String,
     started: SystemTime,
-    /// For what is about the whole server, in database 0.
+    /// For queries about the whole server, in database 0.
     home: SharedConnection,
-    /// For what the test runs.
+    /// For the commands of the test.
     test: SharedConnection,
     /// For waits.
     pub waits: SharedConnection,
@@ -58,7 +58,7 @@ impl Server {
             None => Claim::new(&home, &token).await?,
         };
         let database = claim.as_ref().map(|claim| claim.database).or(target.database).unwrap_or_default();
-        // What is not a test's own is emptied only by order.
+        // A database that is not the test's own is emptied only if the test orders it.
         let flushes = flushes && claim.is_none();
         if flushes {
             home.order(database, ["FLUSHDB"]).await?;
@@ -78,12 +78,12 @@ impl Server {
         self.database
     }
 
-    /// What no other test has.
+    /// A text that no other test has.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Renews the claim on the database, without end.
+    /// Renews the claim on the database, for ever.
     pub async fn keep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RENEWAL).await;
@@ -94,7 +94,7 @@ impl Server {
         }
     }
 
-    /// Cleans up what is the test's.
+    /// Cleans up the test's data.
     pub async fn release(&self) -> Result<(), RemoteError> {
         match &self.claim {
             Some(claim) => claim.release(&self.home).await,
@@ -112,11 +112,11 @@ impl Server {
         self.observer.send_commands(stream).await
     }
 
-    /// Runs a command as an embedded broker does: it never waits, and it changes nothing for the next.
+    /// Runs a command as an embedded broker does: it never waits, and it has no effect on the next.
     pub async fn command(&self, request: OwnedRequest) -> Result<Value, RemoteError> {
         let name = request.args().get(0).unwrap_or_default().to_ascii_lowercase();
         if name.is_empty() {
-            // A server is silent where there is no command at all.
+            // A server does not answer a request without a command.
             return Ok(Value::Error("ERR unknown command '', with args beginning with: ".to_owned()));
         }
         let command = TABLE.lookup(&name);
@@ -129,7 +129,7 @@ impl Server {
             let replies = self.test.send_all(self.database, &[request], COMMAND_TIMEOUT).await?;
             return replies.into_iter().next().ok_or(RemoteError::Closed);
         }
-        // Within a transaction nothing waits.
+        // Commands within a transaction do not wait.
         let requests = [OwnedRequest::new(["MULTI"]), request, OwnedRequest::new(["EXEC"])];
         let mut replies = self.test.send_all(self.database, &requests, TIMEOUT).await?.into_iter().skip(1);
         match (replies.next(), replies.next()) {
@@ -202,7 +202,7 @@ impl Server {
         Ok(killed)
     }
 
-    /// The clients with what is known of each by its commands.
+    /// The clients with the facts known of each from its commands.
     pub async fn clients_with_facts(&self) -> Result<Vec<Client>, RemoteError> {
         let sees = self.observer.sees_commands;
         self.observer.catch_up().await?;
@@ -220,7 +220,7 @@ impl Server {
             .collect())
     }
 
-    /// What is printed when the test panics.
+    /// The text that is printed when the test panics.
     pub fn last_commands(&self) -> String {
         let mut text = format!("the last commands in database {} of {}:\n", self.database, self.target);
         self.observer.with_log(|log| {

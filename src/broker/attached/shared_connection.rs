@@ -1,4 +1,4 @@
-//! A connection that is opened when it is needed, and again when it was lost.
+//! A connection that is opened when it is needed, and again after it was lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ pub struct SharedConnection {
     target: Arc<Target>,
     name: String,
     protocol: Protocol,
-    /// The unused connection and its database. A task that is dropped while it waits leaves none: what would
-    /// come next is the reply to another's command.
+    /// The unused connection and its database. A task that is dropped while it waits leaves none: the next
+    /// reply on it would answer that task's command.
     idle: Mutex<Option<(Connection, usize)>>,
 }
 
@@ -35,9 +35,9 @@ impl SharedConnection {
         timeout: Duration,
     ) -> Result<Vec<Value>, RemoteError> {
         let mut idle = self.idle.lock().await;
-        // So that the runtime has seen what has come over sockets.
+        // So that the runtime has seen the input of its sockets.
         tokio::task::yield_now().await;
-        // One that the server has closed meanwhile, as after its `timeout`, is of no use.
+        // A connection that the server has closed meanwhile, as after its `timeout`, is not used.
         let kept =
             idle.take().and_then(|(mut kept, selected)| (!kept.has_ended()).then_some((kept, selected)));
         let mut connection = match kept {
@@ -74,7 +74,7 @@ impl SharedConnection {
         replies.into_iter().next().ok_or(RemoteError::Closed)
     }
 
-    /// The same where an error is not expected.
+    /// The same if an error is not expected.
     pub async fn order<A: AsRef<[u8]>>(
         &self,
         database: usize,
