@@ -15,23 +15,23 @@ use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version, Watch};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
-/// The port of `minibroker` without a command, as redis-server's.
+/// The port of `minibroker` without a subcommand, as that of redis-server.
 const PORT: u16 = 6379;
-/// The exit status when the program itself fails, as clap's for a wrong flag.
+/// The exit status when the program itself fails, as that of clap for a wrong flag.
 const FAILED: u8 = 2;
-/// The exit statuses of a command that cannot be run or is not there, as shells have them.
+/// The exit statuses for a command that cannot be run or does not exist, as in shells.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
-/// How many files the program needs beside those of clients: redis-server's `CONFIG_MIN_RESERVED_FDS`.
+/// How many files the program needs besides those of clients: redis-server's `CONFIG_MIN_RESERVED_FDS`.
 #[cfg(unix)]
 const OTHER_FILES: u64 = 32;
 /// The limit of open files that is always requested, so that CONFIG SET can raise `maxclients`. A higher one would be
-/// passed on to the command of `minibroker run`, and some programs go through all files that they may have open.
+/// inherited by the command of `minibroker run`, and some programs iterate over all files that they may have open.
 #[cfg(unix)]
 const FILES: u64 = 65_536;
-/// How long the end waits until the last lines of `--verbose` are read.
+/// How long the program waits at its end until the last lines of `--verbose` are read.
 const LAST_LINES: Duration = Duration::from_secs(1);
-/// What shells add to the number of the signal that has ended a command.
+/// The number that shells add to the signal that has ended a command.
 const SIGNALLED: i32 = 128;
 
 const ABOUT: &str = "\
@@ -126,12 +126,12 @@ fn settings() -> impl Iterator<Item = Arg> {
     let is_named = move |name| named.get_arguments().any(|flag| flag.get_long() == Some(name));
     config::names().filter(move |name| !is_named(name)).map(|name| {
         let flag = Arg::new(name).long(name).global(true).hide(true);
-        // Values of several words may be given as such.
+        // A value may consist of several words.
         flag.num_args(1..).allow_negative_numbers(true)
     })
 }
 
-/// What was given of them.
+/// The settings given by these flags.
 fn others(matches: &ArgMatches) -> Vec<(String, String)> {
     let given = |flag: Arg| {
         let name = flag.get_id().as_str();
@@ -141,7 +141,7 @@ fn others(matches: &ArgMatches) -> Vec<(String, String)> {
     settings().filter_map(given).collect()
 }
 
-/// An address to listen on, as redis.conf has it.
+/// An address to listen on, as in redis.conf.
 fn address(text: &str) -> Result<IpAddr, String> {
     if text == "*" {
         return Ok(Ipv4Addr::UNSPECIFIED.into());
@@ -159,7 +159,7 @@ fn main() -> ExitCode {
         None => with_broker(),
     };
     outcome.unwrap_or_else(|failure| {
-        // Standard error may be closed; the exit status says it as well.
+        // Standard error may be closed; the exit status reports the failure as well.
         let _ = writeln!(io::stderr(), "minibroker: {}", failure.text);
         ExitCode::from(failure.status)
     })
@@ -187,7 +187,7 @@ fn with_sessions(tool: Tool) -> Result<ExitCode, Failure> {
     })
 }
 
-/// What ends the program early: one line for its user, and the exit status.
+/// An error that ends the program early: one line for its user, and the exit status.
 #[derive(Debug)]
 struct Failure {
     text: String,
@@ -222,7 +222,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// `minibroker`: serves until a signal ends it.
 fn serve(options: &Options) -> Result<ExitCode, Failure> {
     runtime()?.block_on(async {
-        // Before anybody can know that we are there: who does may send a signal at once.
+        // Before the broker is announced: a program that sees it may send a signal at once.
         let mut signals = Signals::new()?;
         let session = Session::start(options, PORT)?;
         let mut out = io::stdout().lock();
@@ -241,7 +241,7 @@ fn serve(options: &Options) -> Result<ExitCode, Failure> {
     })
 }
 
-/// `minibroker run`: serves for the time of a command.
+/// `minibroker run`: serves while a command runs.
 fn run(options: &Options, command: &[OsString]) -> Result<ExitCode, Failure> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Failure::new("run", "no command"));
@@ -280,8 +280,8 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// Raises the limit of open files for this many clients, as far as the system allows, and returns how many there can
-/// be. Where these are fewer a line on standard error says so.
+/// Raises the limit of open files for this many clients, as far as the system allows, and returns how many are
+/// possible. If these are fewer, a line on standard error reports it.
 #[cfg(unix)]
 fn clients_possible(wanted: u32) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -289,7 +289,7 @@ fn clients_possible(wanted: u32) -> usize {
     let goal = (u64::from(wanted) + OTHER_FILES).max(FILES);
     if before.current.is_some_and(|files| files < goal) {
         let raised = before.maximum.map_or(goal, |most| most.min(goal));
-        // Where this fails the limit is what it was.
+        // If this fails the limit stays as it was.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..before });
     }
     let Some(files) = getrlimit(Resource::Nofile).current else { return usize::MAX };
@@ -309,7 +309,7 @@ fn clients_possible(_: u32) -> usize {
     usize::MAX
 }
 
-/// The broker with what the program keeps around it.
+/// The broker and the resources of the program.
 struct Session {
     broker: Broker,
     /// Receives when all commands have been printed.
@@ -327,7 +327,7 @@ impl Session {
             .max_clients(usize::try_from(options.maxclients).unwrap_or(usize::MAX).min(possible))
             .max_clients_possible(possible)
             .compat(options.compat)
-            // Without control it could not be read.
+            // Without control no client could read it.
             .journal_limit(if options.control { DEFAULT_JOURNAL_LIMIT } else { 0 })
             .password(options.requirepass.clone().unwrap_or_default());
         #[cfg(unix)]
@@ -358,7 +358,7 @@ impl Session {
         Ok(Self { broker, printed, port_file })
     }
 
-    /// All that the broker listens on, for a reader.
+    /// All addresses on which the broker listens, as text for users.
     fn addresses(&self, options: &Options) -> String {
         let port = self.broker.port();
         let tcp = options.bind.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
@@ -366,22 +366,22 @@ impl Session {
         tcp.chain(unix).collect::<Vec<_>>().join(", ")
     }
 
-    /// Ends the broker, and prints what has come until then.
+    /// Ends the broker, and prints the commands until then.
     async fn end(self) {
         drop(self.port_file);
         drop(self.broker);
         if let Some(printed) = self.printed {
-            // Who does not read them in time does not want them.
+            // Lines that are not read in time are dropped.
             let _ = tokio::time::timeout(LAST_LINES, printed).await;
         }
     }
 }
 
-/// A file with the port in it, for as long as somebody listens there.
+/// A file that contains the port while the broker listens there.
 struct PortFile(PathBuf);
 
 impl PortFile {
-    /// A reader of the file never sees a part of it.
+    /// Written so that a reader of the file never sees a part of it.
     fn write(path: &Path, port: u16) -> io::Result<Self> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".unfinished");
@@ -393,12 +393,12 @@ impl PortFile {
 
 impl Drop for PortFile {
     fn drop(&mut self) {
-        // It may have been removed by its reader, which is as good.
+        // Its reader may have removed it already.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// Prints the commands in a thread of its own: a slow reader must not delay the handling of signals.
+/// Prints the commands in a separate thread: a slow reader must not delay the handling of signals.
 fn print(commands: Watch) -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
@@ -409,7 +409,7 @@ fn print(commands: Watch) -> oneshot::Receiver<()> {
     receiver
 }
 
-/// Prints the commands, a line each, until the broker ends.
+/// Prints the commands, one per line, until the broker ends.
 fn print_commands(mut commands: Watch) {
     while let Some(command) = commands.blocking_next() {
         let mut text = String::new();
@@ -451,13 +451,13 @@ impl Signals {
         }
     }
 
-    /// The end. A server stays when its terminal goes, as redis-server does.
+    /// Waits for the end. A server continues after SIGHUP from its terminal, as redis-server does.
     async fn end(&mut self) {
         while self.next().await == rustix::process::Signal::HUP {}
     }
 }
 
-/// Passes a signal on to the command of `run`, unless it has it already: Ctrl-C at a terminal goes to both.
+/// Forwards a signal to the command of `run`, unless the command has it already: Ctrl-C at a terminal goes to both.
 #[cfg(unix)]
 fn pass_on(signal: rustix::process::Signal, child: &Child) {
     use rustix::process::{Pid, Signal, getpgrp, kill_process};
@@ -467,7 +467,7 @@ fn pass_on(signal: rustix::process::Signal, child: &Child) {
     }
     let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(id) = id {
-        // It may have ended in this moment.
+        // It may have ended at this moment.
         let _ = kill_process(id, signal);
     }
 }

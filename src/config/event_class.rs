@@ -1,6 +1,6 @@
 //! Classes of keyspace notifications, as `notify-keyspace-events` names them.
 
-/// The classes of keyspace notifications that `notify-keyspace-events` chooses from.
+/// A set of classes of keyspace notifications, as set by `notify-keyspace-events`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Class(u32);
 
@@ -9,7 +9,7 @@ impl Class {
     pub const KEYSPACE: Self = Self(1);
     /// `E`: published on `__keyevent@<db>__:<event>`.
     pub const KEYEVENT: Self = Self(1 << 1);
-    /// `g`: DEL, EXPIRE, RENAME and others of no type.
+    /// `g`: DEL, EXPIRE, RENAME and other events of keys of any type.
     pub const GENERIC: Self = Self(1 << 2);
     /// `$`: strings.
     pub const STRING: Self = Self(1 << 3);
@@ -27,7 +27,7 @@ impl Class {
     pub const EVICTED: Self = Self(1 << 9);
     /// `t`: streams.
     pub const STREAM: Self = Self(1 << 10);
-    /// `m`: a key that is not there was read.
+    /// `m`: a key that does not exist was read.
     pub const KEY_MISS: Self = Self(1 << 11);
     /// `d`: types of modules.
     pub const MODULE: Self = Self(1 << 13);
@@ -71,7 +71,7 @@ impl Class {
         self.0 & other.0 == other.0
     }
 
-    /// These classes and those.
+    /// The classes of both sets.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -86,7 +86,7 @@ impl Class {
         })
     }
 
-    /// The letters, in the order in which redis-server's CONFIG GET gives them. Beside `A` it does not name `n`.
+    /// The letters, in the order of redis-server's CONFIG GET. Together with `A` it does not name `n`.
     #[must_use]
     pub fn letters(self) -> String {
         let all = self.contains(Self::ALL);

@@ -1,4 +1,4 @@
-//! The settings that change what the engine does, with redis-server's defaults.
+//! The settings that change the behaviour of the engine, with redis-server's defaults.
 
 mod event_class;
 mod policy;
@@ -30,7 +30,7 @@ pub struct Config {
     pub requirepass: Vec<u8>,
     /// `maxclients`.
     pub maxclients: usize,
-    /// The most that `maxclients` can be: as many connections as the process may have.
+    /// The maximum of `maxclients`: as many connections as the process may have.
     pub maxclients_possible: usize,
     /// `timeout`: seconds after which an idle client is closed; 0: never.
     pub timeout: u64,
@@ -64,8 +64,8 @@ pub struct Config {
     pub hll_sparse_max_bytes: usize,
     /// `list-max-listpack-size`.
     pub list_max_listpack_size: i64,
-    /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements from this many bytes have a node of their own; 0: as
-    /// `list-max-listpack-size` has it.
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: list elements from this many bytes have a node of their own; 0: as by
+    /// `list-max-listpack-size`.
     pub quicklist_packed_threshold: usize,
     /// `stream-node-max-bytes`.
     pub stream_node_max_bytes: usize,
@@ -79,9 +79,9 @@ pub struct Config {
     pub lfu_decay_time: u32,
     /// `busy-reply-threshold`: after how many milliseconds a script is busy; 0: never.
     pub busy_reply_threshold: u64,
-    /// The version of Redis whose answers are given.
+    /// The version of Redis that is emulated.
     pub compat: Version,
-    /// Whether a client may control the broker by MINIBROKER.
+    /// Whether a client may control the broker with MINIBROKER.
     pub control: bool,
     /// The port that CONFIG GET and INFO report.
     pub port: u16,

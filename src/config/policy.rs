@@ -1,7 +1,7 @@
 //! The values of `maxmemory-policy`.
 
-/// `maxmemory-policy`. Nothing is evicted, as there is no limit of memory; the policy says what is recorded about an
-/// access.
+/// `maxmemory-policy`. Nothing is evicted, as there is no memory limit; the policy determines what is recorded about
+/// an access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Policy {

@@ -1,13 +1,13 @@
-//! The version of Redis that the broker behaves as.
+//! The version of Redis that the broker emulates.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A version of Redis for [`Builder::compat`](crate::Builder::compat).
 ///
-/// There is none between these: what came with Redis 7.2 is there from [`Version::Redis7_4`] on. What Redis 7.0.15 and
-/// 8.0.6 answer was compared with such servers, see [`differences`](crate::differences). There was no server of 7.4 to
-/// compare with: its answers are those of 8.0 without what is known to have come later, which is commands of hashes.
+/// There is none between these: features of Redis 7.2 exist from [`Version::Redis7_4`] on. The answers of Redis 7.0.15
+/// and 8.0.6 were compared with such servers, see [`differences`](crate::differences). There was no server of 7.4 to
+/// compare with: its answers are those of 8.0 without what is known to be newer, which is commands of hashes.
 ///
 /// ```
 /// use minibroker::Version;
@@ -45,7 +45,7 @@ impl Version {
         }
     }
 
-    /// The first of these versions that has what Redis `since` (such as `7.2.0`) introduced.
+    /// The first of these versions with the features that Redis `since` (such as `7.2.0`) introduced.
     #[must_use]
     pub(crate) const fn having(since: &str) -> Self {
         let number = since.as_bytes();

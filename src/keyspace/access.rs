@@ -5,9 +5,9 @@ use fastrand::Rng;
 use crate::config::Config;
 use crate::data::Time;
 
-/// The last access to a key, in redis-server's 24 bits: the second, or with a policy that goes by
-/// frequency the minute (16 bits) and a counter (8 bits). As there, what the bits say follows the policy of the
-/// moment: after a change of the policy they mean little until the key is used again.
+/// The last access to a key, in redis-server's 24 bits: the second, or with an LFU policy the minute (16 bits)
+/// and a counter (8 bits). As in redis-server, the bits are read by the present policy: after a change of the
+/// policy they mean little until the key is used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Access(u32);
 
@@ -15,7 +15,7 @@ pub struct Access(u32);
 const SECONDS_MASK: u32 = (1 << 24) - 1;
 /// The bits of the clock of minutes.
 const MINUTES_MASK: u32 = (1 << 16) - 1;
-/// The counter of a new key: below this a key is used less than one that has just come.
+/// The counter of a new key: a key with a lower one is used less than a new key.
 const NEW_COUNT: u8 = 5;
 
 #[allow(clippy::cast_possible_truncation)]
@@ -51,7 +51,7 @@ impl Access {
         Self(then as u32 & SECONDS_MASK)
     }
 
-    /// The key is used.
+    /// Records that the key is used.
     #[inline]
     pub fn note(&mut self, config: &Config, now: Time, random: &mut Rng) {
         if config.maxmemory_policy.counts() {
@@ -61,7 +61,7 @@ impl Access {
         }
     }
 
-    /// The more a key has been used, the less likely it is that one use more counts.
+    /// Counts a use: the more a key has been used, the less likely another use counts.
     fn count_one(self, config: &Config, now: Time, random: &mut Rng) -> Self {
         let count = self.count(config, now);
         let above = f64::from(count.saturating_sub(NEW_COUNT));
@@ -79,16 +79,16 @@ impl Access {
     /// The seconds since the last use.
     #[must_use]
     pub fn idle(self, now: Time) -> u32 {
-        // The clock counts as starting again at 0 behind the last but one second of its bits, as in redis-server.
+        // As in redis-server, the clock restarts at 0 after the last but one second of its bits.
         let now = seconds(now);
         if now >= self.0 { now - self.0 } else { SECONDS_MASK - self.0 + now }
     }
 
-    /// How often the key was used, as a logarithm, less what time has taken off.
+    /// How often the key was used, as a logarithm, reduced by the time that has passed.
     #[must_use]
     pub fn count(self, config: &Config, now: Time) -> u8 {
         let [count, ..] = self.0.to_le_bytes();
-        // The clock starts again at 0 behind 65,534, as in redis-server.
+        // The clock restarts at 0 after 65,534, as in redis-server.
         let (now, then) = (minutes(now), self.0 >> 8 & MINUTES_MASK);
         let elapsed = if now >= then { now - then } else { MINUTES_MASK - then + now };
         let periods = elapsed.checked_div(config.lfu_decay_time).unwrap_or_default();
@@ -122,7 +122,7 @@ mod tests {
     fn a_time_before_the_clock_wrapped_is_still_earlier() {
         let day = 86_400;
         let (then, now) = (Time::from_millis(16_777_215_000), Time::from_millis(16_777_218_000));
-        // One second is lost where the clock wraps, as in redis-server.
+        // One second is lost when the clock wraps, as in redis-server.
         assert_eq!(Access::first(&Config::default(), then).idle(now), 2);
         assert_eq!(Access::idle_for(i64::from(10 * day), now).idle(now), 10 * day);
     }

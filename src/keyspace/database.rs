@@ -9,20 +9,20 @@ use crate::keyspace::deadlines;
 use crate::keyspace::deadlines::Deadlines;
 use crate::keyspace::field_deadlines::FieldDeadlines;
 
-/// A value, when it ends and when it was used.
+/// A value, when it expires and when it was used.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The value.
     pub value: Value,
     /// When the key expires, in milliseconds since the Unix epoch, or [`NEVER`].
     expires: i64,
-    /// The number of the key among those that expire.
+    /// The number of the key in the heap of deadlines.
     deadline: u32,
     /// When the key was used.
     pub access: Access,
 }
 
-/// A key that expired then would be gone already.
+/// No key has this expiry: it would have been removed already.
 const NEVER: i64 = i64::MIN;
 
 impl Entry {
@@ -37,7 +37,7 @@ impl Entry {
         (self.expires != NEVER).then_some(self.expires)
     }
 
-    /// True if the key has passed its time at `now` (milliseconds since the Unix epoch).
+    /// True if the key has expired at `now` (milliseconds since the Unix epoch).
     #[must_use]
     pub fn expired(&self, now: i64) -> bool {
         self.expires <= now && self.expires != NEVER
@@ -107,7 +107,7 @@ impl Database {
         self.entries.contains_key(key)
     }
 
-    /// True if the key is there and has passed its time at `now` (milliseconds since the Unix epoch).
+    /// True if the key exists and has expired at `now` (milliseconds since the Unix epoch).
     #[must_use]
     pub fn expired(&self, key: &[u8], now: i64) -> bool {
         self.entries.get(key).is_some_and(|entry| entry.expired(now))
@@ -131,7 +131,7 @@ impl Database {
         self.entries.get(key)
     }
 
-    /// The entry of a key to change, expired or not.
+    /// The entry of a key, expired or not, mutable.
     pub(crate) fn entry_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         self.entries.get_mut(key)
     }
@@ -142,7 +142,7 @@ impl Database {
         self.entries.get_index(index)
     }
 
-    /// The entry at an index of the table, to change; its expiry is changed with [`Database::set_expiry`].
+    /// The entry at an index of the table, mutable; its expiry is changed with [`Database::set_expiry`].
     #[inline]
     pub(crate) fn at_mut(&mut self, index: usize) -> Option<&mut Entry> {
         self.entries.get_index_mut(index).map(|(_, entry)| entry)
@@ -185,7 +185,7 @@ impl Database {
         self.deadlines.first().map(|(at, _)| at)
     }
 
-    /// Adds a key that is not there.
+    /// Adds a key that does not exist.
     pub(crate) fn add(&mut self, key: &[u8], mut entry: Entry) {
         self.field_deadlines.add(key, &mut entry.value);
         let expires = entry.expires();
@@ -195,7 +195,7 @@ impl Database {
         }
     }
 
-    /// Puts another entry in the place of the one at `index`.
+    /// Replaces the entry at `index`.
     pub(crate) fn replace(&mut self, index: usize, mut entry: Entry) -> Option<Entry> {
         self.set_expiry(index, entry.expires());
         let (key, old) = self.entries.get_index_mut(index)?;
@@ -210,7 +210,7 @@ impl Database {
         self.remove_at(index).map(|(_, entry)| entry)
     }
 
-    /// Removes the key at an index, which another key takes over.
+    /// Removes the key at an index; another key takes over the index.
     pub(crate) fn remove_at(&mut self, mut index: usize) -> Option<(Bytes, Entry)> {
         while let Some(from) = self.walks.filler(index) {
             self.entries.swap_indices(index, from);

@@ -1,4 +1,4 @@
-//! Which keys of a database expire when.
+//! The keys of a database that expire, by their deadlines.
 
 use crate::data::present;
 
@@ -11,17 +11,17 @@ struct Deadline {
     index: usize,
 }
 
-/// A heap of the keys that expire, the first at its top: 16 bytes a key, and nothing to allocate when one is added.
+/// A heap of the keys that expire, the first at its top: 16 bytes per key, and no allocation for each that is added.
 ///
-/// A key knows its index in the heap and the heap its index in the table, so that a deadline can be changed or taken
-/// away at the cost of a few steps. `moved` is called for each entry that moves in the heap, with the index of the key
-/// and its new number here.
+/// A key has its index in the heap and the heap its index in the table, so that a deadline can be changed or removed
+/// in a few steps. `moved` is called for each entry that moves in the heap, with the index of the key and its new
+/// number here.
 #[derive(Debug, Default)]
 pub struct Deadlines(Vec<Deadline>);
 
-/// How many children a node has: those of one lie side by side, and the heap is half as high as with two.
+/// How many children a node has: the children of a node are adjacent, and the heap is half as high as with two.
 const CHILDREN: usize = 4;
-/// Below this much nothing is given back.
+/// Below this capacity no memory is freed.
 const KEPT_CAPACITY: usize = 64;
 
 /// The number of a key that does not expire.
@@ -43,14 +43,14 @@ impl Deadlines {
         self.0.first().map(|deadline| (deadline.at, deadline.index))
     }
 
-    /// The key at this index expires at this time. It has had no deadline.
+    /// Adds the key at this index, which had no deadline, with this deadline.
     pub fn add(&mut self, at: i64, index: usize, moved: impl FnMut(usize, u32)) {
         let deadline = Deadline { at, index };
         self.0.push(deadline);
         self.rise(self.0.len() - 1, deadline, moved);
     }
 
-    /// The key of this number expires at another time.
+    /// Changes the deadline of the key with this number.
     pub fn change(&mut self, number: u32, at: i64, moved: impl FnMut(usize, u32)) {
         let Some(deadline) = present(self.0.get_mut(number as usize)) else { return };
         deadline.at = at;
@@ -58,7 +58,7 @@ impl Deadlines {
         self.restore_order(number as usize, deadline, moved);
     }
 
-    /// The key of this number does not expire any more.
+    /// Removes the deadline of the key with this number.
     pub fn remove(&mut self, number: u32, moved: impl FnMut(usize, u32)) {
         if number as usize >= self.0.len() {
             return;
@@ -67,13 +67,13 @@ impl Deadlines {
         if let Some(last) = self.0.get(number as usize).copied() {
             self.restore_order(number as usize, last, moved);
         }
-        // Half of what is kept is free afterwards, so that the cost of each removal stays constant.
+        // Afterwards half of the capacity is free, so that the cost of each removal stays constant.
         if self.0.capacity() > KEPT_CAPACITY && self.0.len() < self.0.capacity() / 4 {
             self.0.shrink_to(self.0.len() * 2);
         }
     }
 
-    /// The key of this number has another index in the table.
+    /// Sets the index in the table of the key with this number.
     pub fn set_index(&mut self, number: u32, index: usize) {
         if let Some(deadline) = self.0.get_mut(number as usize) {
             deadline.index = index;
@@ -129,7 +129,7 @@ mod tests {
         for seed in 0..50 {
             let mut random = fastrand::Rng::with_seed(seed);
             let mut deadlines = Deadlines::default();
-            // What a table would hold: the deadline of each key, and its number.
+            // What a table would store: the deadline of each key, and its number.
             let mut keys: Vec<(Option<i64>, u32)> = vec![(None, NONE); 40];
             for _ in 0..400 {
                 let index = random.usize(0..keys.len());

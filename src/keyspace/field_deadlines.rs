@@ -1,11 +1,11 @@
-//! When fields of hashes expire: each database files its hashes by their first deadline.
+//! The deadlines of hash fields: each database lists its hashes by their first deadline.
 
 use std::collections::BTreeSet;
 
 use crate::data::{Bytes, Hash, Typed, Value};
 
-/// The hashes of a database with fields that expire, in the order in which the first of them does. A hash whose
-/// first deadline has moved to a later time, or has gone, may stay where it was: it is looked at too early once.
+/// The hashes of a database with fields that expire, in the order of their first deadlines. A hash whose first
+/// deadline has been moved to a later time, or removed, may keep its place: it is then checked too early once.
 #[derive(Debug, Default)]
 pub struct FieldDeadlines(BTreeSet<(i64, Bytes)>);
 
@@ -16,13 +16,13 @@ impl FieldDeadlines {
         self.0.len()
     }
 
-    /// When there is something to look at, in milliseconds since the Unix epoch.
+    /// When a hash is to be checked next, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next(&self) -> Option<i64> {
         self.0.first().map(|(at, _)| *at)
     }
 
-    /// A value that is new in the keyspace. A copy thinks that it is filed already.
+    /// Adds a value that is new in the keyspace. A copied hash is marked as filed although it is not.
     pub(super) fn add(&mut self, key: &[u8], value: &mut Value) {
         if let Some(hash) = Hash::of_mut(value) {
             hash.unfile();
@@ -30,7 +30,7 @@ impl FieldDeadlines {
         }
     }
 
-    /// The first deadline of a hash may have changed.
+    /// Updates the place of a hash whose first deadline may have changed.
     pub(crate) fn update(&mut self, key: &[u8], hash: &mut Hash) {
         let (from, to) = hash.file();
         if from == to {
@@ -42,7 +42,7 @@ impl FieldDeadlines {
         }
     }
 
-    /// A value leaves the keyspace.
+    /// Removes a value that leaves the keyspace.
     pub(super) fn remove(&mut self, key: &[u8], value: &mut Value) {
         if let Some(at) = Hash::of_mut(value).and_then(Hash::unfile) {
             self.0.remove(&(at, key.into()));

@@ -1,8 +1,8 @@
 //! The broker without a runtime, sockets, threads or a clock, for a program that drives it itself.
 //!
-//! A deterministic simulation, another runtime, or a test of a protocol library hands over the bytes that clients send
-//! and the time, and takes the bytes that they get. The same calls give the same bytes, in the same order. What
-//! [`Broker`](crate::Broker) adds (waits, faults, the journal) is not here.
+//! A deterministic simulation, another runtime, or a test of a protocol library passes the bytes that clients send and
+//! the time, and takes the bytes that they get. The same calls give the same bytes, in the same order. The additions of
+//! [`Broker`](crate::Broker) (waits, faults, the journal) are not included.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -47,8 +47,7 @@ use crate::resp::Parser;
 
 /// A broker that does nothing by itself.
 ///
-/// Every call that takes the time takes one that is not earlier than that of the calls before; an earlier one counts as
-/// the last.
+/// Calls that take the time take one that is not earlier than in previous calls; an earlier one counts as the last.
 #[derive(Debug)]
 pub struct Engine {
     core: engine::Engine,
@@ -57,7 +56,7 @@ pub struct Engine {
     now: Time,
 }
 
-/// A client of an [`Engine`]. It is never used again for another one.
+/// A client of an [`Engine`]. The value is never reused for another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Client(u64);
 
@@ -72,12 +71,12 @@ pub struct Refused {
 struct Connection {
     key: ClientKey,
     parser: Parser,
-    /// What the client has sent and has not run yet: a request that is not complete, or what came behind one that waits.
+    /// What the client has sent and has not run: an incomplete request, or what follows a request that waits.
     received: Vec<u8>,
 }
 
 impl Client {
-    /// The number that `CLIENT ID` answers.
+    /// The number that `CLIENT ID` returns.
     #[must_use]
     pub const fn id(self) -> u64 {
         self.0
@@ -93,7 +92,7 @@ impl Refused {
 }
 
 impl Engine {
-    /// A broker with no keys and no clients that speaks this version of Redis. All its random choices follow from `seed`.
+    /// A broker with no keys and no clients that emulates this version of Redis. `seed` determines all random choices.
     ///
     /// Its settings are the defaults; CONFIG SET changes them.
     #[must_use]
@@ -125,8 +124,8 @@ impl Engine {
         Ok(client)
     }
 
-    /// A client has sent these bytes: requests, or a part of one, in RESP or as a line of text. Complete requests are run.
-    /// Those behind a command that waits are run when the wait ends.
+    /// A client has sent these bytes: requests, or a part of one, in RESP or as a line of text. Complete requests are
+    /// run. Requests after a command that waits are run when the wait ends.
     ///
     /// Nothing happens if the client is not connected.
     pub fn request(&mut self, client: Client, bytes: &[u8], now: SystemTime) {
@@ -158,7 +157,7 @@ impl Engine {
 
     /// Takes the bytes that are to be sent to a client. They count as sent.
     ///
-    /// Where the engine closes a connection, as after QUIT, this is the last output, and the client is not
+    /// If the engine closes a connection, as after QUIT, this is the last output, and the client is not
     /// [connected](Engine::is_connected) any longer.
     pub fn output(&mut self, client: Client) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -176,13 +175,13 @@ impl Engine {
         bytes
     }
 
-    /// False if the client has gone, or if the engine has closed its connection and its last output was taken.
+    /// False if the client has disconnected, or if the engine has closed its connection and its last output was taken.
     #[must_use]
     pub fn is_connected(&self, client: Client) -> bool {
         self.connections.contains_key(&client)
     }
 
-    /// The connection of a client has ended. What it has sent and did not run is forgotten, and its waits end.
+    /// The connection of a client has ended. Requests that have not run are discarded, and its waits end.
     pub fn disconnect(&mut self, client: Client, now: SystemTime) {
         let now = self.not_before(now);
         self.disconnect_at(client, now);
@@ -236,7 +235,7 @@ impl Engine {
                 }
             }
         }
-        // How long commands took is not measured.
+        // The duration of commands is not measured.
         self.core.account(Duration::ZERO);
     }
 }

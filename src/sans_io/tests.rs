@@ -1,4 +1,4 @@
-//! Unit tests of the engine that others drive.
+//! Unit tests of the engine without I/O.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Channel specs: which channels a call of a command names, and what it does with them.
+//! Channel specs: the channels that a call of a command names, and what it does with them.
 
 use super::Command;
 use crate::clients::pubsub::Kind;
@@ -15,12 +15,12 @@ pub enum ChannelAction {
     Unsubscribe,
 }
 
-/// Which of its arguments a command takes for channels.
+/// Which arguments of a command are channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ChannelSpec {
     /// The first of them (0 is the command's name).
     first: usize,
-    /// Those that follow are channels, too.
+    /// The following arguments are channels, too.
     all: bool,
     /// What they name: channels, patterns or shard channels.
     pub kind: Kind,

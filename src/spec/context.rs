@@ -1,4 +1,4 @@
-//! What a command works with.
+//! The context in which a command runs.
 
 use super::error::Error;
 use super::{Command, Table, numbers};
@@ -9,10 +9,10 @@ use crate::data::{Bytes, Deadline, present};
 use crate::resp::{Args, OwnedRequest, Reply};
 use crate::state::State;
 
-/// What a command returns: nothing, as its reply is written, or the error that is its reply.
+/// The result of a command: nothing, as its reply is written, or the error that is its reply.
 pub type Outcome = Result<(), Error>;
 
-/// What a command works with.
+/// The context in which a command runs.
 pub struct Context<'a> {
     /// The request; the command's name is argument 0.
     pub args: Args<'a>,
@@ -20,11 +20,11 @@ pub struct Context<'a> {
     pub reply: Reply<'a>,
     /// All state. [`State::db`] is the client's database.
     pub state: &'a mut State,
-    /// Who has sent the request.
+    /// The client that has sent the request.
     pub client: ClientKey,
     /// The row of the table.
     pub command: &'static Command,
-    /// False in a transaction, where a command that finds nothing answers as if its time were up.
+    /// False in a transaction, where a command that finds nothing replies as after its timeout.
     pub may_block: bool,
     /// A script runs it.
     pub in_script: bool,
@@ -32,24 +32,24 @@ pub struct Context<'a> {
     pub wait: Option<Box<Wait>>,
 }
 
-/// What a command that found nothing waits for.
+/// The wait of a command that found nothing.
 #[derive(Debug)]
 pub struct Wait {
-    /// What it waits for.
+    /// Why it waits.
     pub reason: Reason,
     /// The keys.
     pub keys: Vec<Bytes>,
-    /// When the wait times out; never, if none. A command that is run again after
-    /// waiting keeps the deadline of its first run.
+    /// When the wait times out; none if never. A command that is run again after waiting keeps the deadline of
+    /// its first run.
     pub deadline: Option<Deadline>,
-    /// What to run when a key is ready, if not the request itself.
+    /// The request to run when a key is ready, if not the request itself.
     pub request: Option<OwnedRequest>,
-    /// What it waits for, if it reads streams and waits for nothing but new entries.
+    /// What it waits for, if it reads streams and waits only for new entries.
     pub wanted: Option<Wanted>,
 }
 
 impl Wait {
-    /// A wait for something else than a key.
+    /// A wait for something other than a key.
     #[must_use]
     pub const fn without_keys(reason: Reason, deadline: Option<Deadline>) -> Self {
         Self { reason, keys: Vec::new(), deadline, request: None, wanted: None }
@@ -61,7 +61,7 @@ impl Context<'_> {
     ///
     /// # Errors
     ///
-    /// Never: the client is present while its command runs. A build without debug assertions answers an error if
+    /// Never: the client is present while its command runs. A build without debug assertions returns an error if
     /// it is not.
     pub fn client(&mut self) -> Result<&mut Client, Error> {
         present(self.state.clients.get_mut(self.client)).ok_or(Error::NO_SUCH_CLIENT)
@@ -73,10 +73,9 @@ impl Context<'_> {
         self.command.table()
     }
 
-    /// The command waits for one of these keys to hold a value of this type: it is run again when one does, and
-    /// answers the null array at the deadline. Where it may not wait, in a
-    /// transaction, it answers so at once. Nothing may have been written to the reply, and the command returns
-    /// directly afterwards.
+    /// The command waits for one of these keys to have a value of this type: it is run again when one does, and
+    /// replies with the null array at the deadline. If it may not wait, as in a transaction, it replies so at
+    /// once. Nothing may have been written to the reply, and the command must return directly afterwards.
     pub fn block<'k>(
         &mut self,
         kind: Type,
@@ -98,7 +97,7 @@ impl Context<'_> {
     }
 
     /// Reads the timeout of a blocking command, in seconds as a decimal number, and returns the deadline; none
-    /// for 0, which is for ever.
+    /// for 0, which means for ever.
     ///
     /// # Errors
     ///

@@ -1,18 +1,18 @@
-//! What a command does to the connection that sends it.
+//! The effect of a command on its connection.
 
-/// How a command changes the state of its connection, for a program that reads what the connection sends and receives.
+/// How a command changes the state of its connection, for a program that reads the traffic of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
-    /// It begins a transaction: what follows is queued.
+    /// It begins a transaction: later commands are queued.
     BeginsTransaction,
-    /// It runs the queued commands. Its reply is those of all of them.
+    /// It runs the queued commands. Its reply contains all their replies.
     RunsTransaction,
     /// It drops the queued commands.
     DropsTransaction,
-    /// It puts the connection back into the state in which it was opened.
+    /// It resets the connection to its initial state.
     Resets,
     /// From now on the connection receives the commands of all others.
     Monitors,
-    /// It chooses whether what follows is answered.
+    /// It determines whether later commands are answered.
     ChoosesReplies,
 }

@@ -1,4 +1,4 @@
-//! The errors that commands answer with, in redis-server's words.
+//! The errors that commands return, in redis-server's words.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::resp::up_to_nul;
 /// An error reply without the leading `-`: a code and a text. Bytes, because some errors repeat what the client
 /// has sent.
 ///
-/// It fits into two registers, so that what a command returns does not go by way of the stack: that is 2 % of a GET.
+/// It fits into two registers, so that the result of a command does not use the stack: that is 2 % of a GET.
 #[derive(Clone, Debug)]
 pub struct Error(Text);
 
@@ -19,7 +19,7 @@ enum Text {
 }
 
 impl Error {
-    /// The key holds another type.
+    /// The key has another type.
     pub const WRONG_TYPE: Self =
         Self::constant(&"WRONGTYPE Operation against a key holding the wrong kind of value");
     /// The arguments do not fit together.
@@ -30,11 +30,11 @@ impl Error {
     pub const NOT_FLOAT: Self = Self::constant(&"ERR value is not a valid float");
     /// A number that must not be negative, or is too great.
     pub const OUT_OF_RANGE: Self = Self::constant(&"ERR value is out of range, must be positive");
-    /// COPY or MOVE to where the key is already.
+    /// COPY or MOVE of a key to itself.
     pub const SAME_OBJECT: Self = Self::constant(&"ERR source and destination objects are the same");
     /// LSET or RENAME without the key.
     pub const NO_SUCH_KEY: Self = Self::constant(&"ERR no such key");
-    /// The client of a command is not there, which never happens.
+    /// The client of a command does not exist, which never happens.
     pub const NO_SUCH_CLIENT: Self = Self::constant(&"ERR no such client");
     /// A name that CLIENT LIST could not show as one field.
     pub const CLIENT_NAME: Self =
@@ -42,15 +42,15 @@ impl Error {
     /// An index outside of a list.
     pub const INDEX_OUT_OF_RANGE: Self = Self::constant(&"ERR index out of range");
 
-    /// SCAN with a cursor that is none.
+    /// SCAN with an invalid cursor.
     pub const INVALID_CURSOR: Self = Self::constant(&"ERR invalid cursor");
 
-    /// SRANDMEMBER and its relatives, asked for too many.
+    /// SRANDMEMBER and similar commands with too large a count.
     pub const RANDOM_COUNT: Self = Self::constant(&"ERR value is out of range");
 
-    /// A number of fields that is none.
+    /// An invalid number of fields.
     pub const NUMBER_OF_FIELDS: Self = Self::constant(&"ERR Number of fields must be a positive integer");
-    /// The same for HEXPIRE and its relatives.
+    /// The same for HEXPIRE and similar commands.
     pub const FIELDS_TO_EXPIRE: Self = Self::constant(&"ERR Parameter `numFields` should be greater than 0");
 
     pub(crate) const fn constant(text: &'static &'static str) -> Self {
@@ -88,17 +88,17 @@ impl Error {
         Self::made([before.as_bytes(), up_to_nul(text), after.as_bytes()].concat())
     }
 
-    /// A subcommand that is known, with arguments that it does not take.
+    /// A known subcommand with arguments that it does not take.
     #[must_use]
     pub fn subcommand_syntax(subcommand: &[u8], container: &str) -> Self {
-        /// How many bytes of it are repeated, as redis-server.
+        /// How many bytes of it are repeated, as in redis-server.
         const SHOWN: usize = 128;
         let shown = subcommand.get(..SHOWN).unwrap_or(subcommand);
         let before = "ERR unknown subcommand or wrong number of arguments for '";
         Self::quoting(before, shown, &format!("'. Try {container} HELP."))
     }
 
-    /// A time of expiry that is none, for a command given by its full name.
+    /// An invalid expire time, for a command given by its full name.
     #[must_use]
     pub fn invalid_expire_time(full_name: &str) -> Self {
         Self::new(format!("ERR invalid expire time in '{full_name}' command"))

@@ -15,7 +15,7 @@ macro_rules! set {
             $($(#[$doc])* pub const $constant: Self = Self(1 << $bit);)*
             /// Nothing.
             pub const NONE: Self = Self(0);
-            /// Every member with the name that the server gives it, in the server's order.
+            /// Every member with its name in the server, in the server's order.
             pub const NAMES: &'static [(Self, &'static str)] = &[$((Self::$constant, $name),)*];
 
             /// Both sets together. A method, because operators of traits cannot run in a `const`.
@@ -24,7 +24,7 @@ macro_rules! set {
                 Self(self.0 | other.0)
             }
 
-            /// This set without what is in `other`.
+            /// This set without the members of `other`.
             #[must_use]
             pub const fn without(self, other: Self) -> Self {
                 Self(self.0 & !other.0)
@@ -87,9 +87,9 @@ set!(Flags {
     6 NOSCRIPT "noscript",
     /// May make the client wait.
     7 BLOCKING "blocking",
-    /// Answered while the data set is being loaded.
+    /// Allowed while the data set is being loaded.
     8 LOADING "loading",
-    /// Answered by a replica that has lost its master.
+    /// Allowed on a replica that has lost its master.
     9 STALE "stale",
     /// Not shown to MONITOR.
     10 SKIP_MONITOR "skip_monitor",
@@ -113,7 +113,7 @@ set!(Flags {
     19 NO_MULTI "no_multi",
     /// The legacy first/last/step triple does not cover all keys. Derived from the key specs.
     20 MOVABLE_KEYS "movablekeys",
-    /// Answered while a script has been running for too long.
+    /// Allowed while a script has been running for too long.
     21 ALLOW_BUSY "allow_busy",
 });
 
@@ -129,27 +129,27 @@ impl Flags {
 
     // The flags from here on are rules of the server that COMMAND INFO does not show.
 
-    /// Has an effect that a server sends to its replicas although it may change no key, such as PUBLISH: CLIENT PAUSE WRITE
-    /// keeps it waiting.
+    /// Has an effect that a server sends to its replicas although it may change no key, such as PUBLISH: CLIENT PAUSE
+    /// WRITE delays it.
     pub const PROPAGATED: Self = Self(1 << 30);
-    /// Its replies are pushes, which CLIENT REPLY does not keep back.
+    /// Its replies are pushes, which CLIENT REPLY does not suppress.
     pub const PUSH_REPLY: Self = Self(1 << 29);
     /// May be sent by a RESP2 client that is subscribed.
     pub const ALLOWED_SUBSCRIBED: Self = Self(1 << 28);
-    /// Runs at once between MULTI and EXEC, where others are queued.
+    /// Runs at once between MULTI and EXEC, where other commands are queued.
     pub const RUNS_IN_MULTI: Self = Self(1 << 27);
-    /// Counts as a use of its keys also for a client that has sent CLIENT NO-TOUCH.
+    /// Counts as a use of its keys even for a client that has sent CLIENT NO-TOUCH.
     pub const COUNTS_AS_USE: Self = Self(1 << 26);
 
-    /// Changes what comes after it on its connection, or is answered more than once.
+    /// Affects later commands of its connection, or has more than one reply.
     pub const OF_CONNECTION: Self = Self(1 << 25);
 
-    /// Answered at any time: while loading and by a stale replica. They mostly come together.
+    /// Allowed at any time: while loading and on a stale replica. Commands mostly have both flags.
     pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);
 }
 
 set!(Categories {
-    /// About keys, whatever they hold.
+    /// About keys with values of any type.
     0 KEYSPACE "keyspace",
     /// Reads. Follows from the flag `readonly`.
     1 READ "read",
@@ -169,7 +169,7 @@ set!(Categories {
     8 BITMAP "bitmap",
     /// Cardinality estimates.
     9 HYPERLOGLOG "hyperloglog",
-    /// Places.
+    /// Positions on the earth.
     10 GEO "geo",
     /// Streams.
     11 STREAM "stream",
@@ -183,11 +183,11 @@ set!(Categories {
     15 SLOW "slow",
     /// May wait. Follows from the flag.
     16 BLOCKING "blocking",
-    /// Able to do harm.
+    /// Dangerous.
     17 DANGEROUS "dangerous",
     /// About the connection.
     18 CONNECTION "connection",
-    /// MULTI and its relatives.
+    /// MULTI, EXEC and the like.
     19 TRANSACTION "transaction",
     /// Scripts.
     20 SCRIPTING "scripting",
@@ -201,7 +201,7 @@ impl Categories {
         if flags.contains(Flags::WRITE) {
             all = all.or(Self::WRITE);
         }
-        // A script that is called read-only reads nothing by itself.
+        // A script that is called read-only does not read by itself.
         if flags.contains(Flags::READONLY) && !self.contains(Self::SCRIPTING) {
             all = all.or(Self::READ);
         }

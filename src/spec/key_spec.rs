@@ -1,4 +1,4 @@
-//! Key specs: where the keys of a command are, and how they are found in a call of it.
+//! Key specs: the positions of a command's keys, and how they are found in a call.
 
 use super::numbers::lenient_integer;
 use super::{Command, Flags};
@@ -11,15 +11,15 @@ pub enum Begin {
     Index(i32),
     /// After this keyword, looked for from this argument on (backwards if negative).
     Keyword(&'static str, i32),
-    /// Where only the command itself knows.
+    /// At a position that only the command itself knows.
     Unknown,
 }
 
 /// How the keys of a [`KeySpec`] follow its first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Find {
-    /// From the first to `last` (relative to the first; negative counts from the end), every `step`th;
-    /// with `limit` n > 1 only the first nth of what is left.
+    /// From the first to `last` (relative to the first; negative counts from the end), every `step`th; with
+    /// `limit` n > 1 only the first nth of the remaining arguments.
     #[allow(missing_docs)]
     Range { last: i32, step: i32, limit: i32 },
     /// The argument at `count` (relative to the beginning) is the number of keys from `first` on.
@@ -34,9 +34,9 @@ pub enum Find {
 pub struct KeySpec {
     /// What happens to the keys, in redis-server's words: `RW access delete`, separated by spaces.
     pub flags: &'static str,
-    /// Where the first key is.
+    /// The position of the first key.
     pub begin: Begin,
-    /// Where the others are.
+    /// The positions of the others.
     pub find: Find,
     /// A remark that `COMMAND INFO` shows; empty: none.
     pub note: &'static str,
@@ -54,13 +54,13 @@ impl KeySpec {
         Self { flags, begin: Begin::Index(index), find, note: "" }
     }
 
-    /// As many keys as this argument says, which they follow.
+    /// Keys after this argument, which is their number.
     pub(crate) const fn counted(index: i32, flags: &'static str) -> Self {
         let find = Find::Count { count: 0, first: 1, step: 1 };
         Self { flags, begin: Begin::Index(index), find, note: "" }
     }
 
-    /// The first half of what follows the keyword; the other half belongs to the keys one by one.
+    /// The first half of the arguments after the keyword; the other half belongs to the keys one by one.
     pub(crate) const fn first_half_after(keyword: &'static str, flags: &'static str) -> Self {
         let find = Find::Range { last: -1, step: 1, limit: 2 };
         Self { flags, begin: Begin::Keyword(keyword, 1), find, note: "" }
@@ -94,7 +94,7 @@ impl KeySpec {
         let begin = match self.begin {
             Begin::Index(index) => i64::from(index),
             Begin::Keyword(keyword, from) => {
-                // Neither the last argument nor, backwards, the first is looked at: no key could follow.
+                // Neither the last argument nor, backwards, the first is checked: no key could follow.
                 let at = if from > 0 {
                     let from = usize::try_from(from).ok()?;
                     let end = args.len().saturating_sub(1);
@@ -137,8 +137,8 @@ impl KeySpec {
         Some(())
     }
 
-    /// The same for a counted spec as the server's older way of finding keys does it when specs fail: it
-    /// takes the count as C's `atoi` would ("1x" is 1) and knows nothing of flags.
+    /// The same for a counted spec in the server's older way of finding keys, which it uses when specs fail:
+    /// it reads the count like C's `atoi` ("1x" is 1) and ignores flags.
     fn find_leniently(&self, args: Args<'_>) -> Option<Vec<(usize, &'static str)>> {
         let (Begin::Index(begin), Find::Count { count, first, step }) = (self.begin, self.find) else {
             return None;
@@ -152,7 +152,7 @@ impl KeySpec {
     }
 }
 
-/// A function that finds the keys of a call, with what happens to each, where key specs cannot tell.
+/// A function that finds the keys of a call, with what happens to each, if key specs cannot.
 pub type FindKeys = fn(Args<'_>) -> Vec<(usize, &'static str)>;
 
 /// Why the keys of a call cannot be determined.
@@ -162,7 +162,7 @@ pub enum KeysError {
     None,
     /// The command cannot be called with this number of arguments.
     Arity,
-    /// The arguments are not such that keys can be found in them.
+    /// No keys can be found in the arguments.
     Invalid,
 }
 
@@ -179,14 +179,14 @@ impl KeysError {
 }
 
 impl Command {
-    /// The positions of the keys in a call (its name is argument 0) and what happens to each, in the
-    /// words of [`KeySpec::flags`].
+    /// The positions of the keys in a call (its name is argument 0) and what happens to each, in the words of
+    /// [`KeySpec::flags`].
     ///
     /// # Errors
     ///
-    /// If the command has no keys, or if there are too few or unsuitable arguments.
+    /// The command has no keys, or there are too few or unsuitable arguments.
     pub fn keys(&self, args: Args<'_>) -> Result<Vec<(usize, &'static str)>, KeysError> {
-        // A channel of sharded Pub/Sub is found like a key but is none.
+        // A channel of sharded Pub/Sub is found like a key but is not one.
         let specs = || self.keys.iter().filter(|spec| !spec.has("not_key"));
         if specs().next().is_none() {
             return Err(KeysError::None);
@@ -212,14 +212,14 @@ impl Command {
         Ok(found)
     }
 
-    /// The first key, the last (negative: counted from the end) and the step between them: the summary of
-    /// the key specs that `COMMAND INFO` shows to old clients, and whether it leaves keys out.
+    /// The first key, the last (negative: counted from the end) and the step between them: the summary of the
+    /// key specs that `COMMAND INFO` shows to old clients, and whether it omits keys.
     pub(super) const fn legacy_range(specs: &[KeySpec]) -> ((i32, i32, i32), bool) {
         if let [KeySpec { begin: Begin::Index(first), find: Find::Range { last, step, .. }, .. }] = specs {
             let last = if *last >= 0 { *first + *last } else { *last };
             return ((*first, last, *step), false);
         }
-        // Several specs make one range only if they stand side by side.
+        // Several specs form one range only if they are adjacent.
         let (mut first, mut last, mut movable, mut at) = (i32::MAX, 0, false, 0);
         while at < specs.len() {
             match specs[at] {
@@ -239,7 +239,7 @@ impl Command {
     }
 }
 
-/// What a call of SET does to its key: with GET it reads the old value, too. SET is the only command so far
+/// What a call of SET does to its key: with GET it also reads the old value. SET is the only command so far
 /// whose flags depend on its options.
 fn set_flags(args: Args<'_>) -> &'static str {
     if (3..args.len()).any(|at| is(args, at, "get")) { "RW access update" } else { "OW update" }

@@ -1,6 +1,6 @@
-//! What a command is: the row of the table that describes it, and what its function works with.
+//! The definition of a command: the row of the table that describes it, and the context of its function.
 //!
-//! The rows are in [`table`](crate::table), the functions in [`commands`](crate::commands); both are built of what is here.
+//! The rows are in [`table`](crate::table), the functions in [`commands`](crate::commands); both use this module.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ pub enum Run {
 /// The commands for scripts that the engine runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Script {
-    /// EVAL and its relatives.
+    /// EVAL, EVALSHA and their read-only variants.
     Eval {
         /// The script is given by its SHA-1.
         by_name: bool,
@@ -130,12 +130,12 @@ impl Group {
     }
 }
 
-/// That a command is deprecated.
+/// The deprecation of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Deprecated {
-    /// Since which version of Redis.
+    /// The version of Redis that deprecated it.
     pub since: &'static str,
-    /// What is recommended in its place.
+    /// The recommended replacement.
     pub instead: &'static str,
 }
 
@@ -146,37 +146,37 @@ pub struct Command {
     pub name: &'static str,
     /// The number of arguments with the name; negative: at least its absolute value. A subcommand counts its container.
     pub arity: i32,
-    /// The same before Redis 7.2 where it was another one, and else 0.
+    /// The same before Redis 7.2 if it was different, and else 0.
     pub arity_in_7_0: i32,
-    /// What the command is like.
+    /// The properties of the command.
     pub flags: Flags,
     /// The ACL categories. A row gives those that do not follow from the flags; the table has all.
     pub categories: Categories,
-    /// Where its keys are.
+    /// The positions of its keys.
     pub keys: &'static [KeySpec],
-    /// What finds its keys where no spec can.
+    /// Finds its keys if no spec can.
     pub find_keys: Option<FindKeys>,
-    /// Where its channels are.
+    /// The positions of its channels.
     pub channels: Option<ChannelSpec>,
-    /// Whether the argument of this index is a password or belongs to one, which nobody is shown.
+    /// Whether the argument of this index is a password or belongs to one, which must not be shown.
     pub is_secret: Option<fn(Args<'_>, usize) -> bool>,
     /// The chapter of the documentation.
     pub group: Group,
-    /// The version of Redis that brought it.
+    /// The version of Redis that introduced it.
     pub since: &'static str,
     /// One sentence, in our own words.
     pub summary: &'static str,
-    /// The cost, as in `O(1)`; empty where there is nothing to say.
+    /// The cost, such as `O(1)`; empty if there is nothing to say.
     pub complexity: &'static str,
     /// Whether it is deprecated.
     pub deprecated: Option<Deprecated>,
-    /// For those who work on servers, not for clients, as COMMAND DOCS says.
+    /// For operators of servers, not for clients, as in COMMAND DOCS.
     pub for_operators: bool,
     /// The arguments in the notation that `COMMAND DOCS` is derived from (see [`syntax`]).
     pub syntax: &'static str,
     /// The tips of `COMMAND INFO`, such as `nondeterministic_output`, separated by spaces.
     pub tips: &'static str,
-    /// What of its reply differs by nature between two servers, where the tips do not say it.
+    /// How its reply differs by nature between two servers, if the tips do not tell.
     pub varies: Option<Varies>,
     /// What it does to its connection.
     pub effect: Option<Effect>,
@@ -184,16 +184,16 @@ pub struct Command {
     pub run: Run,
     /// The subcommands of a container. A row gives them as they are; in the table they are those of the table.
     pub subcommands: &'static [Command],
-    /// What its HELP says of its subcommands: for each a line of usage, and lines that begin with spaces.
+    /// The HELP for its subcommands: for each a line of usage, and lines that begin with spaces.
     pub help: &'static [&'static str],
-    /// What follows from the others, and from the index in the table.
+    /// The values that follow from the others, and from the index in the table.
     pub derived: Derived,
 }
 
-/// What a row does not say: the table adds it.
+/// The values that a row does not contain: the table adds them.
 #[derive(Clone, Copy)]
 pub struct Derived {
-    /// The first of the versions that we speak which has it.
+    /// The first of the supported versions that has it.
     first: Version,
     /// The index in the table.
     index: usize,
@@ -239,8 +239,7 @@ impl Command {
         },
     };
 
-    /// The row with its index in the table, with everything that follows from what it says. `subcommands` are those in the
-    /// table.
+    /// The row with its index in the table, with all derived values. `subcommands` are those in the table.
     #[must_use]
     pub const fn placed(
         mut self,
@@ -266,7 +265,7 @@ impl Command {
         self.derived.index
     }
 
-    /// The name as the server writes it: `get`, and `client|list` of a subcommand.
+    /// The name as the server writes it: `get`, or `client|list` for a subcommand.
     #[must_use]
     pub fn full_name(&self) -> Cow<'static, str> {
         match self.container() {
@@ -281,7 +280,7 @@ impl Command {
         self.derived.container
     }
 
-    /// The table that it is a row of.
+    /// The table of this row.
     #[must_use]
     pub const fn table(&self) -> &'static Table {
         self.derived.table
@@ -332,8 +331,8 @@ impl Command {
         if version < Version::Redis7_4 && self.arity_in_7_0 != 0 { self.arity_in_7_0 } else { self.arity }
     }
 
-    /// The first key, the last (negative: counted from the end) and the step, as `COMMAND INFO` shows them;
-    /// three times 0 if there are none or they have to be found otherwise.
+    /// The first key, the last (negative: counted from the end) and the step, as `COMMAND INFO` shows them; three times
+    /// 0 if there are none or no range describes them.
     #[must_use]
     pub const fn legacy_keys(&self) -> (i32, i32, i32) {
         self.derived.legacy_keys

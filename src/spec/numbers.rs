@@ -1,4 +1,4 @@
-//! The readings of arguments that many commands share, with redis-server's errors.
+//! Parsing of arguments that many commands share, with redis-server's errors.
 
 use super::error::Error;
 use crate::config::Version;
@@ -19,7 +19,7 @@ pub fn integer(text: &[u8]) -> Result<i64, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NOT_INTEGER`], or that it is outside.
+/// [`Error::NOT_INTEGER`], or the value is outside.
 pub fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Error> {
     let value = integer(text)?;
     if (least..=greatest).contains(&value) {
@@ -32,26 +32,26 @@ pub fn integer_between(text: &[u8], least: i64, greatest: i64) -> Result<i64, Er
 ///
 /// # Errors
 ///
-/// [`Error::NOT_INTEGER`], or that it is out of range.
+/// [`Error::NOT_INTEGER`], or the value is out of range.
 pub fn integer_of_32_bits(text: &[u8]) -> Result<i32, Error> {
     let value = integer_between(text, i32::MIN.into(), i32::MAX.into())?;
     i32::try_from(value).map_err(|_| Error::NOT_INTEGER)
 }
 
-/// A signed integer of 64 bits whose opposite is one, too: all but the smallest.
+/// A signed integer of 64 bits that can be negated: all but the smallest.
 ///
 /// # Errors
 ///
-/// [`Error::NOT_INTEGER`], or that it is the smallest.
+/// [`Error::NOT_INTEGER`], or the value is the smallest.
 pub fn negatable(text: &[u8]) -> Result<i64, Error> {
     integer_between(text, -i64::MAX, i64::MAX)
 }
 
-/// As [`negatable`]. Before Redis 7.2 the smallest is taken, too: it is `smallest` then, as its opposite overflows.
+/// As [`negatable`]. Before Redis 7.2 the smallest is accepted, too: it becomes `smallest`, as its negation overflows.
 ///
 /// # Errors
 ///
-/// As of [`negatable`].
+/// As for [`negatable`].
 pub fn negated(text: &[u8], smallest: i64, version: Version) -> Result<i64, Error> {
     if version >= Version::Redis7_4 {
         return negatable(text);
@@ -59,16 +59,16 @@ pub fn negated(text: &[u8], smallest: i64, version: Version) -> Result<i64, Erro
     Ok(Some(integer(text)?).filter(|value| *value != i64::MIN).unwrap_or(smallest))
 }
 
-/// How many elements; not negative.
+/// A number of elements; not negative.
 ///
 /// # Errors
 ///
-/// [`Error::OUT_OF_RANGE`], for what is no number, too.
+/// [`Error::OUT_OF_RANGE`], even for a text that is not a number.
 pub fn count(text: &[u8]) -> Result<usize, Error> {
     at_least(text, 0).ok_or(Error::OUT_OF_RANGE)
 }
 
-/// An integer of 64 bits that is not below `least`, for which many commands have an error of their own.
+/// An integer of 64 bits that is not below `least`; many commands have their own error for it.
 #[must_use]
 pub fn at_least(text: &[u8], least: usize) -> Option<usize> {
     let value = usize::try_from(parse_integer(text)?).ok()?;
@@ -84,8 +84,8 @@ pub fn float(text: &[u8]) -> Result<f64, Error> {
     parse_double(text).ok_or(Error::NOT_FLOAT)
 }
 
-/// A number as the bounds of a range of scores and the weights of SORT are given: [`parse_decimal`]. Before Redis 7.2 it
-/// may be hexadecimal and have white space in front, as C's `strtod` has it.
+/// A number as in the bounds of a range of scores and the weights of SORT: [`parse_decimal`]. Before Redis 7.2 it may
+/// be hexadecimal and follow white space, as in C's `strtod`.
 #[must_use]
 pub fn loose_float(text: &[u8], version: Version) -> Option<f64> {
     if version >= Version::Redis7_4 {
@@ -95,7 +95,7 @@ pub fn loose_float(text: &[u8], version: Version) -> Option<f64> {
     parse_decimal(text).or_else(|| parse_double(text))
 }
 
-/// What follows the white space that C's functions skip.
+/// The text after the white space that C's functions skip.
 #[must_use]
 pub fn without_space_in_front(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|byte| !matches!(byte, b' ' | 9..=13));
@@ -104,15 +104,15 @@ pub fn without_space_in_front(text: &[u8]) -> &[u8] {
 
 const NEGATIVE_TIMEOUT: &str = "ERR timeout is negative";
 
-/// A deadline from a timeout in seconds, as `BLPOP` has it; none for 0.
+/// A deadline from a timeout in seconds, as in `BLPOP`; none for 0.
 ///
 /// # Errors
 ///
-/// Not a number, negative, or beyond what 64 bits of milliseconds hold.
+/// Not a number, negative, or out of range for 64 bits of milliseconds.
 pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result<Option<Deadline>, Error> {
     const OUT_OF_RANGE: &str = "ERR timeout is out of range";
     if let Some(millis) = parse_integer(text).and_then(|seconds| seconds.checked_mul(1000)) {
-        // Exactly, as redis-server's `long double` has it.
+        // Exact, like redis-server's `long double`.
         return deadline(millis, now, version, OUT_OF_RANGE);
     }
     let seconds = seconds(text).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
@@ -120,7 +120,7 @@ pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result
     // 2^63: the first double that does not fit.
     if millis >= 9_223_372_036_854_775_808.0 {
         if version < Version::Redis7_4 {
-            // It is converted all the same, and overflows.
+            // It is converted nevertheless, and overflows.
             return Err(Error::new(NEGATIVE_TIMEOUT));
         }
         return Err(Error::new(OUT_OF_RANGE));
@@ -129,8 +129,8 @@ pub fn deadline_from_seconds(text: &[u8], now: Time, version: Version) -> Result
     deadline(millis as i64, now, version, OUT_OF_RANGE)
 }
 
-/// A number of seconds. redis-server reads it as a `long double` of 80 bits, in which what is too great or too
-/// small for a double is a number still; infinity and the smallest double are as good here.
+/// A number of seconds. redis-server reads it as a `long double` of 80 bits, in which a value that is too great or too
+/// small for a double is still a number; infinity and the smallest double have the same effect here.
 fn seconds(text: &[u8]) -> Option<f64> {
     const EXPONENTS: std::ops::RangeInclusive<i64> = -4950..=4932;
     parse_double(text).or_else(|| {
@@ -143,7 +143,7 @@ fn seconds(text: &[u8]) -> Option<f64> {
     })
 }
 
-/// A deadline from a timeout in whole milliseconds, as `XREAD BLOCK` has it; none for 0.
+/// A deadline from a timeout in whole milliseconds, as in `XREAD BLOCK`; none for 0.
 ///
 /// # Errors
 ///
@@ -167,13 +167,13 @@ fn deadline(
     }
     match now.millis().checked_add(millis) {
         Some(deadline) => Ok(Some(Deadline::at_millis(deadline))),
-        // It overflows and never comes.
+        // It overflows, and the deadline is never reached.
         None if version < Version::Redis7_4 => Ok(None),
         None => Err(Error::new(out_of_range)),
     }
 }
 
-/// An integer as C's `atoi` reads it: what follows the digits does not matter, no digits are 0.
+/// An integer as C's `atoi` reads it: text after the digits is ignored, no digits are 0.
 #[must_use]
 pub fn lenient_integer(text: &[u8]) -> i32 {
     let text = text.trim_ascii_start();
@@ -183,17 +183,17 @@ pub fn lenient_integer(text: &[u8]) -> i32 {
         _ => (false, text),
     };
     let digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'));
-    // Towards the sign: the least number is one further from 0 than the greatest.
+    // With the sign: the least number is one further from 0 than the greatest.
     let value = digits.fold(0_i64, |value, digit| {
         value.saturating_mul(10).saturating_add(if negative { -digit } else { digit })
     });
-    // `atoi` goes through `long` and keeps the lower half.
+    // `atoi` converts through `long` and keeps the lower half.
     #[allow(clippy::cast_possible_truncation)]
     let value = value as i32;
     value
 }
 
-/// `numkeys` of LMPOP, SINTERCARD and their relatives, 1 at least. ZUNION and its relatives have other errors.
+/// `numkeys` of LMPOP, SINTERCARD and similar commands, at least 1. ZUNION and similar commands have other errors.
 ///
 /// # Errors
 ///
@@ -202,7 +202,7 @@ pub fn numkeys(text: &[u8]) -> Result<usize, Error> {
     at_least(text, 1).ok_or(Error::new("ERR numkeys should be greater than 0"))
 }
 
-/// `LIMIT` of SINTERCARD and ZINTERCARD; 0 is none.
+/// `LIMIT` of SINTERCARD and ZINTERCARD; 0 means none.
 ///
 /// # Errors
 ///
@@ -218,13 +218,13 @@ pub fn is_option(text: &[u8], word: &str) -> bool {
     up_to_nul(text).eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// The cursor of SCAN and its relatives: an unsigned integer of 64 bits, read first strictly and else as C's
-/// `strtoull` does, with leading white space and a sign. Before Redis 7.2 it is only read as `strtoull` does, without white
-/// space, and no text is 0.
+/// The cursor of SCAN and similar commands: an unsigned integer of 64 bits, parsed strictly first and else as by C's
+/// `strtoull`, with leading white space and a sign. Before Redis 7.2 it is only parsed as by `strtoull`, without white
+/// space, and an empty text is 0.
 ///
 /// # Errors
 ///
-/// It is none.
+/// It is not a cursor.
 pub fn cursor(text: &[u8], version: Version) -> Result<u64, Error> {
     const INVALID: Error = Error::INVALID_CURSOR;
     let text = up_to_nul(text);
@@ -243,22 +243,22 @@ pub fn cursor(text: &[u8], version: Version) -> Result<u64, Error> {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),
     };
-    // `u64::from_str` would take another sign.
+    // `u64::from_str` would accept another sign.
     let digits = Some(digits).filter(|digits| digits.first().is_some_and(u8::is_ascii_digit));
     let cursor = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
     cursor.map(|cursor| if negative { cursor.wrapping_neg() } else { cursor }).ok_or(INVALID)
 }
 
-/// Under which condition an expiry is set, of a key or of a field.
+/// The condition for setting an expiry, of a key or of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiryCondition {
     /// `NX`: there is none yet.
     None,
     /// `XX`: there is one.
     Some,
-    /// `GT`: it would be later. No expiry is the latest.
+    /// `GT`: the new one is later. No expiry counts as the latest.
     Later,
-    /// `LT`: it would be sooner.
+    /// `LT`: the new one is sooner.
     Sooner,
 }
 
@@ -270,7 +270,7 @@ impl ExpiryCondition {
         all.into_iter().find(|(name, _)| is_option(option, name)).map(|(_, condition)| condition)
     }
 
-    /// Whether what expires at `old`, if at all, may be made to expire at `new`.
+    /// Whether a key or field that expires at `old`, if at all, may be set to expire at `new`.
     #[must_use]
     pub fn is_met(self, old: Option<i64>, new: i64) -> bool {
         match self {
@@ -282,7 +282,7 @@ impl ExpiryCondition {
     }
 }
 
-/// In which form a time of expiry is given.
+/// The form in which a time of expiry is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryForm {
     in_seconds: bool,
@@ -299,7 +299,7 @@ impl ExpiryForm {
     /// At a time in milliseconds since the Unix epoch: `PEXPIREAT`, `PXAT`.
     pub const PXAT: Self = Self { in_seconds: false, absolute: true };
 
-    /// The form that an option announces.
+    /// The form that an option selects.
     #[must_use]
     pub fn by_option(option: &[u8]) -> Option<Self> {
         let forms = [("EX", Self::EX), ("PX", Self::PX), ("EXAT", Self::EXAT), ("PXAT", Self::PXAT)];
@@ -312,7 +312,7 @@ impl ExpiryForm {
         self.absolute
     }
 
-    /// The time of expiry in milliseconds since the Unix epoch; none if 64 bits do not hold it.
+    /// The time of expiry in milliseconds since the Unix epoch; none if it does not fit into 64 bits.
     #[must_use]
     pub fn deadline(self, value: i64, now: Time) -> Option<i64> {
         let millis = if self.in_seconds { value.checked_mul(1000)? } else { value };
@@ -320,8 +320,8 @@ impl ExpiryForm {
     }
 }
 
-/// The part `start..end` of `len` elements that two indices choose, of which negative ones count from the end:
-/// the rule of LRANGE, ZRANGE, LTRIM. Empty if there is nothing between them.
+/// The part `start..end` of `len` elements that two indices select; negative ones count from the end: the rule of
+/// LRANGE, ZRANGE, LTRIM. Empty if there is nothing between them.
 #[must_use]
 pub fn range(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
@@ -334,14 +334,14 @@ pub fn range(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
     index(start)..index(stop) + 1
 }
 
-/// The part of a string that two indices choose: the rule of GETRANGE and BITCOUNT. As [`clamped_range`], but
-/// nothing, if both count from the end and are in the wrong order.
+/// The part of a string that two indices select: the rule of GETRANGE and BITCOUNT. As [`clamped_range`], but empty
+/// if both count from the end and are in the wrong order.
 #[must_use]
 pub fn string_range(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
     if start < 0 && end < 0 && start > end { 0..0 } else { clamped_range(start, end, len) }
 }
 
-/// As [`range`], but an end before the beginning is the first element: the rule of BITPOS.
+/// As [`range`], but an end before the beginning counts as the first element: the rule of BITPOS.
 #[must_use]
 pub fn clamped_range(start: i64, end: i64, len: usize) -> std::ops::Range<usize> {
     let before = i64::try_from(len).map_or(true, |len| end < len.saturating_neg());

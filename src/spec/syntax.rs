@@ -1,6 +1,6 @@
-//! The notation in which a row writes down the arguments of its command.
+//! The notation for the arguments of a command in its row.
 //!
-//! It reads like the line of usage in a manual. `COMMAND DOCS` asks for it parsed.
+//! It reads like a usage line of a manual. `COMMAND DOCS` returns it parsed.
 //!
 //! | written | means |
 //! |---|---|
@@ -19,7 +19,7 @@
 
 use std::borrow::Cow;
 
-/// What an argument is.
+/// The type of an argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -61,11 +61,11 @@ pub struct Argument {
     pub kind: Kind,
     /// The name shown to people, if it is another one.
     pub display: Option<&'static str>,
-    /// Of a key: the number of the key spec that finds it.
+    /// For a key: the number of the key spec that finds it.
     pub key_spec: Option<i64>,
     /// The word that introduces it, or that it consists of.
     pub token: Option<&'static str>,
-    /// The version that brought it, if later than the command.
+    /// The version that introduced it, if later than the command.
     pub since: Option<&'static str>,
     /// The version that deprecated it.
     pub deprecated_since: Option<&'static str>,
@@ -79,8 +79,8 @@ pub struct Argument {
     pub arguments: Vec<Argument>,
 }
 
-/// The arguments that a row describes. What cannot be read ends the list: the notation is our own and a
-/// test reads every row.
+/// The arguments that a row describes. A syntax error ends the list: the notation is our own and a test reads every
+/// row.
 #[must_use]
 pub fn parse(syntax: &'static str) -> Vec<Argument> {
     Parser { rest: syntax }.list()
@@ -104,7 +104,7 @@ impl Parser {
         }
     }
 
-    /// One argument with all that belongs to it.
+    /// One argument with all its attributes.
     fn argument(&mut self) -> Option<Argument> {
         if self.eat("[") {
             let mut argument = self.argument()?;
@@ -133,7 +133,7 @@ impl Parser {
         Some(argument)
     }
 
-    /// An argument from its name on.
+    /// An argument, from its name on.
     fn named(&mut self, token: Option<&'static str>) -> Option<Argument> {
         let name = self.take_while(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
         if name.is_empty() {
@@ -168,7 +168,7 @@ impl Parser {
             "unix-time" => Kind::UnixTime,
             _ => return None,
         };
-        // A pattern may stand for keys, too.
+        // A pattern may denote keys, too.
         if self.eat("#") {
             argument.key_spec = self.take_while(|byte| byte.is_ascii_digit()).parse().ok();
         } else if argument.kind == Kind::Key {
@@ -203,7 +203,7 @@ impl Parser {
         }
     }
 
-    /// Everything as long as the bytes are such.
+    /// All bytes up to the first one that does not match.
     fn take_while(&mut self, such: impl Fn(u8) -> bool) -> &'static str {
         let end = self.rest.bytes().position(|byte| !such(byte)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
@@ -229,7 +229,7 @@ const fn string(name: &'static str) -> Argument {
     }
 }
 
-/// A word that is written as it is.
+/// A literal word.
 fn pure_token(name: Cow<'static, str>, token: &'static str) -> Argument {
     Argument { name, kind: Kind::PureToken, token: Some(token), ..string("") }
 }

@@ -5,18 +5,18 @@ use crate::config::Version;
 use crate::resp::Args;
 use crate::testing::faults::CommandName;
 
-/// All rows with what finds them.
+/// All rows with an index of their names.
 pub struct Table {
     rows: &'static [Command],
     names: &'static Names,
 }
 
-/// Where the row of a name is: put together when the program is compiled, as a broker that starts in microseconds has no
-/// time to build tables.
+/// The position of the row for each name: built at compile time, as a broker that starts in microseconds has no time to
+/// build tables.
 pub struct Names([Slot; SLOT_COUNT]);
 
 impl Table {
-    /// The table of a row that stands in none.
+    /// The table of a row that is in none.
     pub(super) const EMPTY: &'static Self = &Self::new(&[], &Names([Slot::EMPTY; SLOT_COUNT]));
 
     /// A table of these rows, each followed by its subcommands.
@@ -46,7 +46,7 @@ impl Table {
         loop {
             let slot = self.names.0.get(at % SLOT_COUNT)?;
             if slot.packed == packed && usize::from(slot.length) == name.len() {
-                // An empty slot holds no row's number.
+                // An empty slot contains no row's number.
                 let row = self.rows.get(usize::from(slot.row))?;
                 if name.len() <= size_of::<u64>() || row.name.as_bytes().eq_ignore_ascii_case(name) {
                     return Some(row);
@@ -58,7 +58,7 @@ impl Table {
         }
     }
 
-    /// The row that a request names: of a container with an argument behind it the subcommand. None if this version of
+    /// The row that a request names: for a container with an argument after it, the subcommand. None if this version of
     /// Redis does not have it.
     #[must_use]
     #[inline(always)]
@@ -101,7 +101,7 @@ impl Table {
     }
 }
 
-/// A power of two, several times the number of commands: most names are found at the first look.
+/// A power of two, several times the number of commands: most names are found in the first slot.
 const SLOT_COUNT: usize = 1024;
 
 /// A slot of the table of names.
@@ -109,7 +109,7 @@ const SLOT_COUNT: usize = 1024;
 struct Slot {
     /// See [`packed`].
     packed: u64,
-    /// The length of the name; 0 where there is none.
+    /// The length of the name; 0 if there is none.
     length: u8,
     /// The number of the row.
     row: u16,
@@ -120,7 +120,7 @@ impl Slot {
 }
 
 impl Names {
-    /// Each row in the slot that its name gives, or in the next that was free.
+    /// Each row in the slot of its name, or in the next free one.
     #[must_use]
     pub const fn of(rows: &[Command]) -> Self {
         let mut slots = [Slot::EMPTY; SLOT_COUNT];
@@ -144,8 +144,8 @@ impl Names {
     }
 }
 
-/// A name in lower case as one number, which looks at no byte by itself. Two names of one length up to eight bytes
-/// have the same number only if they are the same; longer ones may.
+/// A name in lower case as one number, computed without a loop over its bytes. Two names of one length up to eight
+/// bytes have the same number only if they are equal; longer ones may have the same number.
 #[inline]
 const fn packed(name: &[u8]) -> u64 {
     match (name.first_chunk(), name.last_chunk()) {
@@ -174,7 +174,7 @@ const fn packed_short(name: &[u8]) -> u64 {
     }
 }
 
-/// Eight bytes with the letters A to Z among them in lower case.
+/// Eight bytes with the letters A to Z converted to lower case.
 #[inline]
 const fn lower_case(bytes: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
@@ -187,13 +187,13 @@ const fn lower_case(bytes: u64) -> u64 {
     bytes | upper >> 2
 }
 
-/// Where a name is looked for.
+/// The first slot for a name.
 #[inline]
 const fn slot(packed: u64, length: usize) -> usize {
     /// An odd number without a pattern: the upper half of the product depends on all bytes.
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = packed.wrapping_add(length as u64).wrapping_mul(MIX) >> 32;
-    // The number is cut to the bits that are used.
+    // The number is truncated to the bits that are used.
     #[allow(clippy::cast_possible_truncation)]
     let slot = mixed as usize;
     slot % SLOT_COUNT

@@ -1,12 +1,12 @@
-//! What of a reply differs between two servers although both are right.
+//! How a reply differs between two servers although both are right.
 
-/// What of a reply differs by nature between two servers that have the same data. A session that is compared takes such
-/// replies for the same.
+/// How a reply differs by nature between two servers with the same data. The comparison of sessions treats such replies
+/// as equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Varies {
     /// Nothing, even if the tips of `COMMAND INFO` say otherwise.
     Nothing,
-    /// Everything, also whether it is an error.
+    /// Everything, even whether it is an error.
     All,
     /// Everything but the type. This is also what the tip `nondeterministic_output` means.
     AllButType,
@@ -27,19 +27,19 @@ pub enum Varies {
     Time,
     /// A number.
     Number,
-    /// When something expires, or how long it has left. Whether it expires is the same.
+    /// When something expires, or its time to live. Whether it expires is the same.
     Expiry,
     /// The id of a client. The same client has the same id in all replies.
     ClientId,
     /// The id of a new entry of the stream that the first argument names.
     EntryId,
-    /// This of each element.
+    /// This for each element.
     Each(&'static Self),
-    /// This of the element with this index.
+    /// This for the element with this index.
     At(usize, &'static Self),
-    /// These values, which follow their names, at any depth; and what is a Unix time in milliseconds.
+    /// These values, which follow their names, at any depth; and every Unix time in milliseconds.
     Fields(&'static [(&'static str, Self)]),
-    /// What differs in the replies of the commands that are run.
+    /// The differences in the replies of the commands that are run.
     Queued,
     /// Time and address in the lines that MONITOR sends.
     MonitorLine,

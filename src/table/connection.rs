@@ -1,4 +1,4 @@
-//! Connections: who is there, which protocol and which database.
+//! Connections: clients, protocol and database.
 
 use crate::commands::help::help;
 use crate::commands::{client, connection};
@@ -159,7 +159,7 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// What comes after `CLIENT`.
+/// The subcommands of `CLIENT`.
 const CLIENT_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "id",
@@ -226,7 +226,7 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         complexity: "O(1)",
         syntax: "attr(LIB-NAME libname|LIB-VER libver)",
         tips: "request_policy:all_nodes response_policy:all_succeeded",
-        // Libraries send it to servers that do not know it as well.
+        // Libraries send it even to servers that do not have it.
         varies: Some(Varies::All),
         run: Run::Command(client::setinfo),
         ..CONNECTION

@@ -1,10 +1,10 @@
-//! The command for tests, which stands beside the table: no list names it.
+//! The command for tests, which is separate from the table: no list names it.
 
 use super::{COUNT, TABLE};
 use crate::commands::control;
 use crate::spec::{Command, Flags, Group};
 
-/// MINIBROKER, where the broker may be controlled.
+/// MINIBROKER, if clients may control the broker.
 pub static CONTROL: Command = Command {
     name: control::NAME,
     arity: -2,

@@ -1,4 +1,4 @@
-//! Keys, whatever they hold.
+//! Keys with values of any type.
 
 use crate::commands::help::help;
 use crate::commands::{keys, object, replication, sort};
@@ -360,14 +360,14 @@ pub const COMMANDS: &[Command] = &[
 const SORTED: Categories =
     Categories::SET.or(Categories::SORTED_SET).or(Categories::LIST).or(Categories::DANGEROUS);
 
-/// What redis-server remarks on the keys that BY and GET name.
+/// The remark of redis-server on the keys that BY and GET name.
 const SORT_BY: &str = "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the \
                        content of the key we sort";
-/// What redis-server remarks on the key that STORE names.
+/// The remark of redis-server on the key that STORE names.
 const SORT_STORE: &str = "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere \
                           in the argument array";
 
-/// A subcommand of OBJECT that looks at a key.
+/// A subcommand of OBJECT that inspects a key.
 const OF_OBJECT: Command = Command {
     arity: 3,
     flags: Flags::READONLY,
@@ -379,7 +379,7 @@ const OF_OBJECT: Command = Command {
     ..KEYSPACE
 };
 
-/// What comes after `OBJECT`.
+/// The subcommands of `OBJECT`.
 const OBJECT_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "encoding",

@@ -1,11 +1,11 @@
-//! The command table: everything that is known about a command, said once.
+//! The command table: all properties of each command, in one place.
 //!
-//! Arity checks, the flags that decide what is allowed when, key positions, ACL categories, `COMMAND
-//! INFO`, `COMMAND DOCS`, the hints of redis-cli and the list of commands in the README are all derived
-//! from these rows, which stand in one file a family.
+//! Arity checks, the flags that determine what is allowed when, key positions, ACL categories, `COMMAND
+//! INFO`, `COMMAND DOCS`, the hints of redis-cli and the list of commands in the README are all derived from
+//! these rows, one file per family.
 //!
-//! The rows are put together when the program is compiled: a broker that starts in microseconds has no time
-//! to build tables. Commands that describe the rows reach them through their own row.
+//! The rows are built at compile time: a broker that starts in microseconds has no time to build tables.
+//! Commands that describe the rows access them through their own row.
 
 use crate::spec::{Command, Names, Table};
 
@@ -74,7 +74,7 @@ const fn count() -> usize {
     count
 }
 
-// Runs in the compiler only.
+// Runs only in the compiler.
 #[allow(clippy::large_stack_arrays)]
 const fn rows(table: &'static [Command; COUNT]) -> [Command; COUNT] {
     let mut rows = [Command::EMPTY; COUNT];

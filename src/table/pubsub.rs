@@ -162,7 +162,7 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// What comes after `PUBSUB`.
+/// The subcommands of `PUBSUB`.
 const PUBSUB_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "channels",

@@ -8,13 +8,13 @@ use crate::spec::{Categories, Command, Flags, Functions, Group, KeySpec, Run, Sc
 const SCRIPTING: Command =
     Command { group: Group::Scripting, categories: Categories::SCRIPTING, ..Command::EMPTY };
 
-/// What runs a script. Monitors are shown it by itself, before what it runs.
+/// Flags of the commands that run a script. Monitors are shown them before the commands of the script.
 const RUNS: Flags = Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS);
 
 const NOTE: &str = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
 const NOTE_READ_ONLY: &str = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";
 
-/// What runs a script has in common.
+/// What the commands that run a script have in common.
 const EVAL: Command = Command {
     arity: -3,
     flags: RUNS.or(Flags::PROPAGATED),

@@ -1,4 +1,4 @@
-//! Values as bytes.
+//! Values in serialized form.
 
 use crate::commands::serialization;
 use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run, Varies};

@@ -233,7 +233,7 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// What comes after `COMMAND`.
+/// The subcommands of `COMMAND`.
 const COMMAND_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "count",
@@ -324,7 +324,7 @@ const COMMAND_SUBCOMMANDS: &[Command] = &[
     },
 ];
 
-/// The settings that depend on where the server runs.
+/// The settings that depend on the machine of the server.
 const OF_THE_MACHINE: &[(&str, Varies)] = &[
     ("port", Varies::AllButType),
     ("bind", Varies::AllButType),
@@ -335,7 +335,7 @@ const OF_THE_MACHINE: &[(&str, Varies)] = &[
     ("requirepass", Varies::AllButType),
 ];
 
-/// What comes after `CONFIG`.
+/// The subcommands of `CONFIG`.
 const CONFIG_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "get",
@@ -385,7 +385,7 @@ const CONFIG_SUBCOMMANDS: &[Command] = &[
     },
 ];
 
-/// What comes after `MEMORY`.
+/// The subcommands of `MEMORY`.
 const MEMORY_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "doctor",

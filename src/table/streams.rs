@@ -223,7 +223,7 @@ pub const COMMANDS: &[Command] = &[
     },
 ];
 
-/// What comes after `XGROUP`.
+/// The subcommands of `XGROUP`.
 const XGROUP_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "create",
@@ -297,7 +297,7 @@ const XGROUP_SUBCOMMANDS: &[Command] = &[
     },
 ];
 
-/// Since when a consumer has been idle or inactive. What has never happened is -1.
+/// The idle and inactive times of a consumer. -1 stands for never.
 const IDLE_TIMES: &[(&str, Varies)] = &[
     ("idle", Varies::Time),
     ("inactive", Varies::Number),
@@ -305,7 +305,7 @@ const IDLE_TIMES: &[(&str, Varies)] = &[
     ("active-time", Varies::Number),
 ];
 
-/// What comes after `XINFO`.
+/// The subcommands of `XINFO`.
 const XINFO_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "consumers",

@@ -7,7 +7,7 @@ use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Varie
 const TRANSACTION: Command =
     Command { group: Group::Transactions, categories: Categories::TRANSACTION, ..Command::EMPTY };
 
-/// What steers a transaction is answered at any time.
+/// Commands that control a transaction run at any time.
 const STEERING: Flags = Flags::NOSCRIPT.or(Flags::ANYTIME).or(Flags::FAST).or(Flags::ALLOW_BUSY);
 
 /// The rows.
