@@ -28,7 +28,7 @@ const ATTEMPTS: usize = 32;
 
 /// Settings for a [`Broker`]; see [`Broker::builder`].
 ///
-/// Names and meanings are those of redis.conf if the setting is there. Settings that can be changed while the broker
+/// Names and meanings are those of redis.conf if it has the setting. Settings that can be changed while the broker
 /// runs can also be changed with `CONFIG SET`.
 #[derive(Clone, Debug)]
 pub struct Builder {

@@ -98,7 +98,7 @@ impl Watch {
     }
 
     /// As [`Watch::next`], from a synchronous test: waits in this thread. If the broker runs on the runtime of this
-    /// thread ([`Builder::start_on_this_runtime`](super::Builder::start_on_this_runtime)), nothing comes meanwhile.
+    /// thread ([`Builder::start_on_this_runtime`](super::Builder::start_on_this_runtime)), no command can arrive.
     pub fn blocking_next(&mut self) -> Option<WatchedCommand> {
         struct Unpark(Thread);
 

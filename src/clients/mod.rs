@@ -117,7 +117,7 @@ pub struct Subscriptions {
     pub shard_channels: IndexSet<Bytes>,
 }
 
-/// Where a connection comes from and goes to, as CLIENT LIST shows it.
+/// The addresses of both ends of a connection, as CLIENT LIST shows them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Address {
     /// The client's end: `127.0.0.1:53211`, or `/path/of/socket:0`.

@@ -36,7 +36,7 @@ use crate::testing::journal::Wakeup;
 /// What redis-server counts for each queued argument besides its bytes: a pointer.
 const COUNTED_ARGUMENT: usize = 8;
 
-/// Who runs a command.
+/// What runs a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
     /// The client, with a request.

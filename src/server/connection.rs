@@ -4,7 +4,7 @@
 //! The connection's own task continues a write that has stopped because the socket was full or a turn was over. The
 //! task of a connection [in memory](super::ClientStream) is also run by its client when it writes.
 //!
-//! Locks are taken in this order: the task of a connection in memory, the input of a connection, its [`Io`], the
+//! Locks are taken in this order: the task of a connection in memory, the input of a connection, its `Io`, the
 //! engine.
 
 use std::cell::RefCell;
@@ -96,13 +96,13 @@ struct Io {
     task: Option<Waker>,
     /// The number of written bytes after which a turn is over.
     turn: usize,
-    /// Whether the connection ends: the engine has said so, or nothing more can be written or read, which is
+    /// Whether the connection ends: the engine closes it, or nothing more can be written or read, which is
     /// [`Close::Now`].
     close: Close,
     requests: Requests,
     /// The task has no request to continue with: it sees that it may when another arrives.
     idle: bool,
-    /// The engine has said that nothing is to be read.
+    /// The engine allows no reading now.
     reading_stopped: bool,
 }
 
@@ -801,7 +801,7 @@ impl Input {
         let step = if self.taken >= READ_SIZE { Step::Yield } else { Step::Again };
         let mut engine = shared.engine();
         if locked.io.requests == Requests::Blocked {
-            // Reading continues while a command waits, to see the connection end; the limit still holds.
+            // Reading continues while a command waits, to see the connection end; the limit still applies.
             if engine.check_query_limit(key, bytes.len()) {
                 locked.finish_batch(engine);
             }

@@ -263,7 +263,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The system cannot keep the address: another process may take it. The socket is closed all the same.
+    /// The system cannot keep the address: another process may take it. The socket is closed nevertheless.
     pub(super) fn close(&self, keeps_waiting: bool) -> io::Result<()> {
         let mut state = self.state.lock();
         let State { socket, waiting, task, .. } = &mut *state;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `message` | a string |
 //! | `count:integer` | of another type: `key`, `integer`, `double`, `pattern`, `unix-time` |
-//! | `destination:key#1` | a key, or a pattern of keys, found by the key spec of this number (0 unless said, for a key) |
+//! | `destination:key#1` | a key, or a pattern of keys, found by the key spec of this number (for a key 0 by default) |
 //! | `NX` | a word to be written as it is; its name is the same in lower case |
 //! | `change:CH`, `equal:'='` | such a word, with another name; in quotes if it is not in capitals |
 //! | `COUNT count:integer` | an argument that a word introduces |

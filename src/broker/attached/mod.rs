@@ -132,7 +132,7 @@ impl Broker<AnyServer> {
     }
 }
 
-/// A real server, and the thread that speaks to it.
+/// A real server, and the thread that communicates with it.
 pub struct Attached {
     server: Arc<Server>,
     addr: Option<SocketAddr>,

@@ -1,4 +1,4 @@
-//! Pub/Sub: who is subscribed to what, and the delivery of messages.
+//! Pub/Sub: the subscriptions, and the patterns that may match a channel.
 
 mod patterns;
 
@@ -50,7 +50,7 @@ pub struct PubSub {
     shard_channels: Map<Bytes, Subscribers>,
     /// The names of `patterns`, to find those that match a channel.
     pub(crate) index: Patterns,
-    /// The indices of the matching patterns, while a message is published; empty in between.
+    /// The indices of the patterns that may match, while a message is published; empty in between.
     pub(crate) matching: Vec<usize>,
 }
 

@@ -208,7 +208,7 @@ impl Engine {
         flags.map_or(command.flags, |declared| declared.of_command(command.flags))
     }
 
-    /// EVAL and its relatives.
+    /// EVAL, EVALSHA and their read-only variants.
     fn eval(
         &mut self,
         client: ClientKey,

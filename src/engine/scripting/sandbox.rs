@@ -307,7 +307,7 @@ impl Sandbox {
         })
     }
 
-    /// Replaces the functions that catch errors: ours are turned into those that redis-server throws.
+    /// Replaces the functions that catch errors: our errors are turned into those that redis-server throws.
     fn replace_catching(&self, native: &Native) -> mlua::Result<()> {
         let stored = self.passing.stored();
         let finish = self.lua.create_function(move |lua, mut results: MultiValue| {
