@@ -12,7 +12,7 @@ use crate::spec::numbers::{clamped_range, integer, is_option, string_range};
 use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
-/// The number of a bit, which must lie in what a string may be long.
+/// A bit offset, which must lie within the maximum length of a string.
 fn bit_offset(ctx: &Context<'_>, text: &[u8]) -> Result<u64, Error> {
     checked_offset(ctx, parse_integer(text))
 }
@@ -23,7 +23,7 @@ fn checked_offset(ctx: &Context<'_>, offset: Option<i64>) -> Result<u64, Error> 
     offset.ok_or(Error::new("ERR bit offset is not an integer or out of range"))
 }
 
-/// The bytes of a key that a command reads; none, if it is not there.
+/// The bytes of a key that a command reads; `None` if the key does not exist.
 fn read<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
     Ok(state.get::<ByteString>(key)?.map(ByteString::bytes))
 }
@@ -49,16 +49,16 @@ fn edit<R>(
     Ok(result)
 }
 
-/// How many bytes there have to be for a bit.
+/// The length that a string must have to contain a bit.
 fn bytes_for(bit: u64) -> usize {
     usize::try_from(bit / 8 + 1).unwrap_or(usize::MAX)
 }
 
-/// `SETBIT key offset value`: the bit before.
+/// `SETBIT key offset value`: the old bit.
 ///
 /// # Errors
 ///
-/// The offset or the value is none, or the key holds another type.
+/// The offset or the value is invalid, or the key holds another type.
 pub fn setbit(ctx: &mut Context<'_>) -> Outcome {
     let (key, offset) = (&ctx.args[1], bit_offset(ctx, &ctx.args[2])?);
     let bit = match parse_integer(&ctx.args[3]) {
@@ -79,7 +79,7 @@ pub fn setbit(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The offset is none, or the key holds another type.
+/// The offset is invalid, or the key holds another type.
 pub fn getbit(ctx: &mut Context<'_>) -> Outcome {
     let offset = bit_offset(ctx, &ctx.args[2])?;
     let key = &ctx.args[1];
@@ -88,7 +88,7 @@ pub fn getbit(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Reads `BYTE` or `BIT`: whether a range counts bits.
+/// Reads `BYTE` or `BIT`; true if a range counts bits.
 fn in_bits(text: &[u8]) -> Result<bool, Error> {
     if is_option(text, "BIT") {
         Ok(true)
@@ -99,14 +99,14 @@ fn in_bits(text: &[u8]) -> Result<bool, Error> {
     }
 }
 
-/// The bits of a string of `len` bytes that a range chooses, given how many bits or bytes there are.
+/// The bits that a range selects of a string of `len` bytes. `choose` gets the number of its bits or bytes.
 fn bit_range(in_bits: bool, len: usize, choose: impl Fn(usize) -> Range<usize>) -> Range<u64> {
     let unit = if in_bits { 1 } else { 8 };
     let range = choose(len.saturating_mul(8) / unit);
     (range.start * unit) as u64..(range.end * unit) as u64
 }
 
-/// Whether BITCOUNT and BITPOS answer for a missing key or another type before they look at the range.
+/// Whether BITCOUNT and BITPOS check for a missing key or a wrong type before they read the range.
 fn looks_at_key_first(ctx: &Context<'_>) -> bool {
     ctx.state.config.compat < Version::Redis7_4
 }
@@ -115,7 +115,7 @@ fn looks_at_key_first(ctx: &Context<'_>) -> bool {
 ///
 /// # Errors
 ///
-/// Indices that are none, or the key holds another type.
+/// Invalid indices, or the key holds another type.
 pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     if looks_at_key_first(ctx) && read(ctx.state, &args[1])?.is_none() {
@@ -128,7 +128,7 @@ pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
             let start = integer(&args[2])?;
             let end = integer(&args[3])?;
             if looks_at_key_first(ctx) && start < 0 && end < 0 && start > end {
-                // Nor at the unit of an empty range.
+                // The unit of an empty range is not read either.
                 ctx.reply.integer(0);
                 return Ok(());
             }
@@ -147,7 +147,7 @@ pub fn bitcount(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The bit or indices are none, or the key holds another type.
+/// The bit or an index is invalid, or the key holds another type.
 pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let bit = match integer(&args[2])? {
@@ -167,7 +167,7 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
     let bytes = read(ctx.state, &args[1])?;
     let position = if let Some(bytes) = &bytes {
         let range = bit_range(in_bits, bytes.len(), |len| clamped_range(start, end.unwrap_or(-1), len));
-        // Behind a string without an end there are zeros.
+        // Without an end, the string counts as followed by zeros.
         let behind = (!bit && end.is_none() && !range.is_empty()).then_some(range.end);
         bits::position(bytes, range, bit).or(behind)
     } else {
@@ -230,7 +230,7 @@ fn field(text: &[u8]) -> Result<Field, Error> {
     Ok(Field { signed, bits })
 }
 
-/// Where a field stands: a bit, or `#` and how many fields of its type come before it.
+/// The offset of a field: in bits, or `#` and the number of fields of its type before it.
 fn field_offset(ctx: &Context<'_>, text: &[u8], field: Field) -> Result<u64, Error> {
     match text {
         [b'#', number @ ..] => {
@@ -277,7 +277,7 @@ fn parts(ctx: &Context<'_>) -> Result<Vec<Part>, Error> {
 ///
 /// # Errors
 ///
-/// An operation, type, offset or value that is none, or the key holds another type.
+/// An invalid operation, type, offset or value, or the key holds another type.
 pub fn bitfield(ctx: &mut Context<'_>) -> Outcome {
     let parts = parts(ctx)?;
     if parts.iter().all(|part| matches!(part.action, Action::Get)) {
@@ -327,7 +327,7 @@ fn change_fields(ctx: &mut Context<'_>, parts: &[Part]) -> Outcome {
                 Action::Increment(by, overflow) => (part.field.sum(old, by, overflow)?, true),
             };
             part.field.set(bytes, part.at, new);
-            // What made the string longer counts as a change, as do others beside it.
+            // If the command makes the string longer, every write counts as a change.
             changes += usize::from(grown || old != new);
             Some(if answers_new { new } else { old })
         };

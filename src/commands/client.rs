@@ -13,18 +13,18 @@ use crate::state::State;
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn id(ctx: &mut Context<'_>) -> Outcome {
     let id = ctx.client()?.id;
     ctx.reply.integer(i64::try_from(id).unwrap_or(i64::MAX));
     Ok(())
 }
 
-/// `CLIENT INFO`: the line of CLIENT LIST about oneself.
+/// `CLIENT INFO`: the line of CLIENT LIST about this client.
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn info(ctx: &mut Context<'_>) -> Outcome {
     let mut text = Vec::new();
     describe(ctx, ctx.client, &mut text);
@@ -32,11 +32,11 @@ pub fn info(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT LIST [TYPE type | ID id...]`, in the order in which the clients came, or in that of the ids.
+/// `CLIENT LIST [TYPE type | ID id...]`, in the order in which the clients connected, or in that of the ids.
 ///
 /// # Errors
 ///
-/// Another option, an unknown type, an id that is no number.
+/// Another option, an unknown type, an id that is not a number.
 pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let option = |name: &[u8]| args[2].eq_ignore_ascii_case(name);
@@ -57,8 +57,8 @@ pub fn list(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// The connections that are wanted, in the order in which they came. Those that are being cut off are gone
-/// already, as redis-server sees it.
+/// The connections that `wanted` accepts, in the order in which they were opened. As in redis-server, those that
+/// are being closed are left out.
 fn connections(state: &State, wanted: impl Fn(&Client) -> bool) -> Vec<ClientKey> {
     let alive = state.clients.iter().filter(|(_, client)| client.close != Close::Now && wanted(client));
     let mut found: Vec<_> = alive.map(|(key, client)| (client.id, key)).collect();
@@ -66,7 +66,7 @@ fn connections(state: &State, wanted: impl Fn(&Client) -> bool) -> Vec<ClientKey
     found.into_iter().map(|(_, key)| key).collect()
 }
 
-/// The connections of these numbers, as far as there are such, in the order of the numbers.
+/// The connections with these ids, in the order of the ids; unknown ids are left out.
 fn by_ids(state: &State, ids: Args<'_>) -> Result<Vec<ClientKey>, Error> {
     let clients = connections(state, |_| true);
     let id_of = |key: &ClientKey| state.clients.get(*key).map_or(0, |client| client.id);
@@ -82,7 +82,7 @@ fn by_ids(state: &State, ids: Args<'_>) -> Result<Vec<ClientKey>, Error> {
     Ok(found)
 }
 
-/// The kinds of clients that TYPE chooses from.
+/// The kinds of clients that TYPE can name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Normal,
@@ -106,8 +106,9 @@ impl Kind {
     }
 }
 
-/// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as there of
-/// clients without a socket: the engine knows none. `qbuf-free` is 0, because a connection owns no read buffer.
+/// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as in
+/// redis-server for clients without a socket: the engine knows no sockets. `qbuf-free` is 0, because a connection
+/// owns no read buffer.
 fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     let Some(client) = present(ctx.state.clients.get(key)) else { return };
     let now = ctx.state.now.seconds();
@@ -199,7 +200,7 @@ fn flags(client: &Client) -> String {
     if flags.is_empty() { "N".into() } else { flags }
 }
 
-/// `CLIENT SETNAME name`; the empty name takes the name away.
+/// `CLIENT SETNAME name`; an empty name removes the name.
 ///
 /// # Errors
 ///
@@ -215,8 +216,8 @@ pub fn setname(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// True if a text can stand as one field in a line of CLIENT LIST. As in redis-server since 7.2 a NUL ends what is
-/// looked at, and what is shown.
+/// True if a text can be one field in a line of CLIENT LIST. As in redis-server since 7.2, what follows a NUL is
+/// neither checked nor shown.
 #[must_use]
 pub fn printable(text: &[u8], version: Version) -> bool {
     let text = if version < Version::Redis7_4 { text } else { up_to_nul(text) };
@@ -227,7 +228,7 @@ pub fn printable(text: &[u8], version: Version) -> bool {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn getname(ctx: &mut Context<'_>) -> Outcome {
     let name = ctx.client()?.name.clone();
     ctx.reply.bulk_or_null((!name.is_empty()).then_some(&*name));
@@ -259,14 +260,14 @@ pub fn setinfo(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// What CLIENT KILL asks of a client. What is not asked is `None`.
+/// The conditions of CLIENT KILL. A condition that is not given is `None`.
 #[derive(Default)]
 struct KillFilter<'a> {
     id: Option<u64>,
     kind: Option<Kind>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
-    /// In seconds: those that have been there for as long.
+    /// In seconds: clients that have been connected for at least this long.
     age: Option<i64>,
     skip_me: bool,
 }
@@ -285,7 +286,7 @@ impl<'a> KillFilter<'a> {
                 b"type" => filter.kind = Some(Kind::parse(value)?),
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local_address = Some(value),
-                // There is one user, and everybody is.
+                // There is only one user, so every client matches.
                 b"user" if value == b"default" => {}
                 b"user" => return Err(Error::quoting("ERR No such user '", value, "'")),
                 b"skipme" => {
@@ -318,11 +319,11 @@ impl<'a> KillFilter<'a> {
     }
 }
 
-/// `CLIENT KILL address`, or `CLIENT KILL` with filters, which answers how many it has closed.
+/// `CLIENT KILL address`, or `CLIENT KILL` with filters, which replies with the number of closed clients.
 ///
 /// # Errors
 ///
-/// The filters are not written so; in the old form, that there is no such client.
+/// The filters are invalid; in the old form, also if there is no such client.
 pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let old_form = args.len() == 3;
@@ -352,11 +353,12 @@ pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: the client, and the answer with which its wait ends. The engine does it.
+/// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: the client, and the reply with which its wait ends. The engine ends the
+/// wait.
 ///
 /// # Errors
 ///
-/// Another reason, or an id that is no number.
+/// Another reason, or an id that is not a number.
 pub fn unblock(args: Args<'_>) -> Result<(Option<u64>, Answer), Error> {
     let answer = match args.get(3) {
         _ if args.len() > 4 => return Err(Error::subcommand_syntax(&args[1], "CLIENT")),
@@ -368,11 +370,11 @@ pub fn unblock(args: Args<'_>) -> Result<(Option<u64>, Answer), Error> {
     Ok((u64::try_from(numbers::integer(&args[2])?).ok(), answer))
 }
 
-/// `CLIENT PAUSE timeout [WRITE | ALL]`. Of two pauses the longer and the stricter counts.
+/// `CLIENT PAUSE timeout [WRITE | ALL]`. Of two pauses, the later end and the stricter mode apply.
 ///
 /// # Errors
 ///
-/// Another mode, or a timeout that is no number of milliseconds.
+/// Another mode, or a timeout that is not a number of milliseconds.
 pub fn pause(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let mut writes_only = match args.get(3) {
@@ -394,11 +396,11 @@ pub fn pause(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT UNPAUSE`: the pause ends now, and the engine runs what it has held back behind this command.
+/// `CLIENT UNPAUSE`: the pause ends now, and after this command the engine runs what it has held back.
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
     let now = ctx.state.now;
     if let Some(pause) = &mut ctx.state.waiters.pause {
@@ -408,7 +410,7 @@ pub fn unpause(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT REPLY ON | OFF | SKIP`. Only ON is answered; the engine keeps back what the mode forbids.
+/// `CLIENT REPLY ON | OFF | SKIP`. Only ON has a reply; the engine suppresses the replies that the mode forbids.
 ///
 /// # Errors
 ///
@@ -419,7 +421,7 @@ pub fn reply(ctx: &mut Context<'_>) -> Outcome {
     match mode.as_slice() {
         b"on" => {
             chosen.off = false;
-            // SKIP before it within the same EXEC is still for the command behind that.
+            // A SKIP earlier in the same EXEC still applies to the command after that EXEC.
             if chosen.skip == Skip::This {
                 chosen.skip = Skip::None;
             }
@@ -444,7 +446,7 @@ pub fn no_evict(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT NO-TOUCH ON | OFF`: what the client does to a key does not count as its use, except by TOUCH.
+/// `CLIENT NO-TOUCH ON | OFF`: commands of the client do not count as use of a key, except TOUCH.
 ///
 /// # Errors
 ///

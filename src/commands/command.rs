@@ -12,7 +12,7 @@ use crate::spec::{Begin, Categories, Command, Context, Error, Find, KeySpec, Out
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn command(ctx: &mut Context<'_>) -> Outcome {
     let commands = commands(ctx);
     ctx.reply.array(commands.len());
@@ -22,28 +22,28 @@ pub fn command(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// All commands of the version that is spoken, without subcommands.
+/// All commands of the configured version, without subcommands.
 fn commands(ctx: &Context<'_>) -> Vec<&'static Command> {
     let version = ctx.state.config.compat;
     ctx.table().commands().filter(|command| command.is_in(version)).collect()
 }
 
-/// The command or subcommand of this full name, if the version that is spoken has it.
+/// The command or subcommand of this full name, if the configured version has it.
 fn lookup(ctx: &Context<'_>, name: &[u8]) -> Option<&'static Command> {
     ctx.table().lookup_full(name).filter(|command| command.is_in(ctx.state.config.compat))
 }
 
-/// The subcommands of a container that the version which is spoken has.
+/// The subcommands of a container that the configured version has.
 fn subcommands(ctx: &Context<'_>, container: &'static Command) -> Vec<&'static Command> {
     let version = ctx.state.config.compat;
     container.subcommands.iter().filter(|command| command.is_in(version)).collect()
 }
 
-/// `COMMAND COUNT`: how many commands there are, subcommands not counted.
+/// `COMMAND COUNT`: the number of commands, without subcommands.
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn count(ctx: &mut Context<'_>) -> Outcome {
     let count = commands(ctx).len();
     ctx.reply.count(count);
@@ -54,7 +54,7 @@ pub fn count(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn info(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     if args.len() <= 2 {
@@ -74,7 +74,7 @@ pub fn info(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn docs(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let named: Vec<&Command> = if args.len() <= 2 {
@@ -95,7 +95,7 @@ pub fn docs(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// If the filter is not written so.
+/// The filter is invalid.
 pub fn list(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let filter = if args.len() == 2 { None } else { Some(filter(args.from(2))?) };
@@ -237,7 +237,7 @@ fn write_info(ctx: &mut Context<'_>, command: &'static Command) {
     for spec in command.keys {
         write_key_spec(ctx, spec);
     }
-    // The server's own inconsistency: no subcommands are an empty set, some are an array.
+    // An inconsistency of redis-server: no subcommands are an empty set, some are an array.
     let subcommands = subcommands(ctx, command);
     match subcommands.as_slice() {
         [] => ctx.reply.set(0),
@@ -359,7 +359,7 @@ fn write_arguments(ctx: &mut Context<'_>, arguments: &[Argument]) {
         .into_iter()
         .filter_map(|(has, name)| has.then_some(name))
         .collect();
-        // What has parts is shown by its parts.
+        // An argument with parts is shown by its parts.
         let display = argument.arguments.is_empty().then(|| argument.display.unwrap_or(&argument.name));
         let texts = [
             ("token", argument.token),

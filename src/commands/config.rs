@@ -1,8 +1,8 @@
 //! CONFIG: the settings, read and changed while the broker runs.
 //!
-//! The table below has the settings that change something here, and those that clients ask for and whose value
-//! follows from what this broker is (`save`, `appendonly`, `maxmemory`). The latter can be set to that value
-//! only: nothing is accepted and then ignored. What is not in the table is unknown.
+//! The table below has the settings that have an effect here, and those that clients ask for and whose value is
+//! fixed by what this broker is (`save`, `appendonly`, `maxmemory`). The latter can be set to that value only:
+//! nothing is accepted and then ignored. What is not in the table is unknown.
 
 use crate::config::OutputLimit;
 use crate::config::Policy;
@@ -19,7 +19,7 @@ struct Parameter {
     kind: Kind,
 }
 
-/// What a setting is like.
+/// The kind of a setting.
 enum Kind {
     /// An integer between two bounds.
     Integer { min: i64, max: i64, get: fn(&Config) -> i64, set: fn(&mut Config, i64) },
@@ -31,7 +31,7 @@ enum Kind {
     Immutable { get: fn(&Config) -> Vec<u8> },
 }
 
-/// What a row starts from.
+/// The defaults of a row.
 const ROW: Parameter = Parameter { name: "", alias: "", kind: Kind::Immutable { get: |_| Vec::new() } };
 
 /// A field of [`Config`] that is a number.
@@ -50,8 +50,8 @@ macro_rules! number {
     };
 }
 
-/// A setting that follows from what the broker is. `$meaning` reads a value in redis-server's notation and is
-/// `Ok(true)` for what is true here.
+/// A setting whose value is fixed by what the broker is. `$meaning` reads a value in redis-server's notation and is
+/// `Ok(true)` for the fixed value.
 macro_rules! fact {
     ($name:literal, $value:literal, $meaning:expr, $reason:literal) => {
         Parameter {
@@ -247,12 +247,12 @@ impl Parameter {
         Ok(())
     }
 
-    /// Whether this version of Redis has it.
+    /// Whether this version of Redis has the setting.
     fn is_in(&self, version: Version) -> bool {
         !self.name.starts_with("set-max-listpack-") || version >= Version::Redis7_4
     }
 
-    /// Its names.
+    /// The names of the setting.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         [self.name, self.alias].into_iter().filter(|name| !name.is_empty())
     }
@@ -274,8 +274,8 @@ fn lookup(name: &[u8], version: Version) -> Option<&'static Parameter> {
         .find(|parameter| parameter.names().any(|known| known.as_bytes().eq_ignore_ascii_case(name)))
 }
 
-/// A number of bytes with an optional unit, as redis-server's `memtoull` reads it: `b` and none are bytes, `k`
-/// is 1,000, `kb` 1,024 and so on; a unit alone is 0. What does not fit in 64 bits wraps around.
+/// A number of bytes with an optional unit, as redis-server's `memtoull` reads it: `b` and no unit are bytes, `k` is
+/// 1,000, `kb` 1,024 and so on; a unit alone is 0. What does not fit in 64 bits wraps around.
 pub(super) fn parse_memory(text: &[u8]) -> Result<i64, String> {
     const LONGEST: usize = 127;
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -324,8 +324,8 @@ fn is_no_memory(text: &[u8]) -> Result<bool, String> {
     Ok(parse_memory(text)? == 0)
 }
 
-/// `maxmemory-policy`: every one is taken. With the `maxmemory` of 0 that there is redis-server evicts nothing under
-/// any of them either, and notes accesses as the policy says.
+/// `maxmemory-policy`: every policy is accepted. As `maxmemory` is 0, redis-server would evict nothing under any
+/// policy either; it records accesses as the policy says.
 fn set_policy(config: &mut Config, text: &[u8]) -> Result<(), String> {
     let known = Policy::ALL.into_iter().find(|policy| policy.name().as_bytes().eq_ignore_ascii_case(text));
     config.maxmemory_policy = known.ok_or_else(|| {
@@ -375,7 +375,7 @@ fn set_output_limits(config: &mut Config, text: &[u8]) -> Result<(), String> {
             _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
         };
         let bytes = |text| parse_memory(text).ok().map(i64::cast_unsigned);
-        // An empty number of seconds is none.
+        // An empty number of seconds is 0.
         let seconds = if words[3].is_empty() { Some(0) } else { parse_integer(words[3]) };
         let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let (Some(hard), Some(soft), Some(soft_seconds)) = (bytes(words[1]), bytes(words[2]), seconds) else {
@@ -393,7 +393,7 @@ fn set_output_limits(config: &mut Config, text: &[u8]) -> Result<(), String> {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn get(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let version = ctx.state.config.compat;
@@ -430,11 +430,11 @@ pub fn is_secret_of_set(args: Args<'_>, index: usize) -> bool {
     index > 2 && index % 2 == 1 && args[index - 1].eq_ignore_ascii_case(b"requirepass")
 }
 
-/// `CONFIG SET name value...`: all of them, or none.
+/// `CONFIG SET name value...`: changes all of them, or none.
 ///
 /// # Errors
 ///
-/// A name that does not exist or stands twice, a setting that cannot be changed, a value that is none.
+/// A name that does not exist or is given twice, a setting that cannot be changed, an invalid value.
 pub fn set(ctx: &mut Context<'_>) -> Outcome {
     let pairs = ctx.args.from(2);
     if !pairs.len().is_multiple_of(2) {
@@ -444,7 +444,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         let problem = format!("') - {problem}");
         Error::quoting("ERR CONFIG SET failed (possibly related to argument '", name, &problem)
     };
-    // Everything about the names is said before the first value is looked at.
+    // All names are checked before the first value.
     let mut settings: Vec<(&[u8], &[u8], &Parameter)> = Vec::new();
     for at in (0..pairs.len()).step_by(2) {
         let (name, value) = (&pairs[at], &pairs[at + 1]);
@@ -478,11 +478,11 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Changes one setting from outside of any command.
+/// Changes one setting outside of any command.
 ///
 /// # Errors
 ///
-/// What CONFIG SET would say of the name or the value.
+/// The error of CONFIG SET for the name or the value.
 pub fn change(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
     let parameter = lookup(name.as_bytes(), config.compat).ok_or("unknown setting")?;
     if matches!(parameter.kind, Kind::Immutable { .. }) {
@@ -495,7 +495,7 @@ pub fn change(config: &mut Config, name: &str, value: &str) -> Result<(), String
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn resetstat(ctx: &mut Context<'_>) -> Outcome {
     ctx.state.stats.reset();
     ctx.state.clients.output_limit_disconnections = 0;

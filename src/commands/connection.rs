@@ -15,8 +15,7 @@ const DEFAULT_USER: &[u8] = b"default";
 ///
 /// # Errors
 ///
-/// The password is wrong, the user is not `default`, or no password is configured and none but a password was
-/// given.
+/// The password is wrong, the user is not `default`, or only a password is given and none is configured.
 pub fn auth(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (user, password) = match args.len() {
@@ -35,7 +34,7 @@ pub fn auth(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// True for an argument of AUTH: the user's name and the password. Of a call with more nothing is taken for one.
+/// True for the arguments of AUTH: the user's name and the password. A call with more arguments has no secrets.
 #[must_use]
 pub fn is_secret_of_auth(args: Args<'_>, index: usize) -> bool {
     index > 0 && args.len() <= 3
@@ -44,7 +43,7 @@ pub fn is_secret_of_auth(args: Args<'_>, index: usize) -> bool {
 /// True if HELLO takes this argument for a user's name or password.
 #[must_use]
 pub fn is_secret_of_hello(args: Args<'_>, index: usize) -> bool {
-    // The more lenient reading of a name: a password is rather hidden once too often.
+    // The more lenient check of a name: rather hide too much than show a password.
     let is_name = |name: &[u8]| printable(name, Version::default());
     if !matches!(&args[1], b"2" | b"3") {
         return false;
@@ -65,7 +64,7 @@ pub fn is_secret_of_hello(args: Args<'_>, index: usize) -> bool {
     false
 }
 
-/// Checks a user and a password; without a configured password any will do.
+/// Checks a user and a password; without a configured password, any password is right.
 fn log_in(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
     let wanted = &ctx.state.config.requirepass;
     let right = wanted.is_empty() || wanted == password;
@@ -80,7 +79,7 @@ fn log_in(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Err
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn echo(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.bulk(&ctx.args[1]);
     Ok(())
@@ -90,8 +89,8 @@ pub fn echo(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// A version other than 2 and 3, options that are none, a name with spaces, a wrong password, or none given
-/// where one is required. Nothing has changed then, but in 7.0, which does what each option says as it reads it.
+/// A version other than 2 and 3, an invalid option, a name with spaces, a wrong password, or no password where one is
+/// required. Nothing has changed then, except in 7.0, which applies each option as it reads it.
 pub fn hello(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let protocol = match args.get(1) {
@@ -190,18 +189,18 @@ pub fn ping(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `QUIT`: the connection is closed behind the answer.
+/// `QUIT`: the connection is closed after the reply.
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn quit(ctx: &mut Context<'_>) -> Outcome {
     let says_nothing = ctx.reply.position() == 0;
     ctx.reply.ok();
     let client = ctx.client()?;
     if client.is_muted() && says_nothing && client.in_flight == 0 {
-        // redis-server closes the connection behind what it writes; if that is nothing it reads no more and waits for the
-        // client to go.
+        // redis-server closes the connection after it has written the output. Without output it reads no more and waits
+        // for the client to disconnect.
         client.ignored = true;
     } else {
         ctx.state.clients.close(ctx.client, Close::AfterReply);
@@ -213,7 +212,7 @@ pub fn quit(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn reset(ctx: &mut Context<'_>) -> Outcome {
     ctx.state.release(ctx.client);
     ctx.state.faults.forget_client(ctx.client);

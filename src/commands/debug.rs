@@ -47,16 +47,17 @@ fn ok(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `DEBUG SLEEP seconds`: no client is served for this time; what is not a number is 0. The reply comes at the end.
+/// `DEBUG SLEEP seconds`: no client is served for this time; a text that is not a number counts as 0. The reply is
+/// sent at the end.
 fn sleep(ctx: &mut Context<'_>) -> Outcome {
     let text = up_to_nul(&ctx.args[2]).trim_ascii_start();
-    // As C's `strtod` does: the longest beginning that is a number.
+    // As C's `strtod` does: the longest prefix that is a number.
     let number = (0..=text.len()).rev().find_map(|end| parse_decimal(text.get(..end)?));
     let micros = number.unwrap_or_default() * 1e6;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let micros = micros.max(0.0) as u64;
     if micros > 0 && ctx.state.clock_stands_still && ctx.state.config.control {
-        // A client that could move the clock would have to wait as well.
+        // The client that could move the clock would sleep as well.
         return Err(Error::new("ERR the clock stands still, and MINIBROKER ADVANCE could not be heard"));
     }
     if micros > 0 {
@@ -65,14 +66,14 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     ok(ctx)
 }
 
-/// `DEBUG SET-ACTIVE-EXPIRE 0|1`: whether keys vanish by themselves when their time has come.
+/// `DEBUG SET-ACTIVE-EXPIRE 0|1`: whether expired keys are removed without being accessed.
 fn set_active_expire(ctx: &mut Context<'_>) -> Outcome {
     ctx.state.active_expire = lenient_integer(&ctx.args[2]) != 0;
     ok(ctx)
 }
 
-/// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: redis-server writes everything to disk and reads it again. Nothing is
-/// lost by it, and here there is nothing to write to.
+/// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`: redis-server writes everything to disk and reads it again. The data
+/// stay the same, and here there is no disk.
 fn reload(ctx: &mut Context<'_>) -> Outcome {
     let known = |option| ["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|known| is_option(option, known));
     if !ctx.args.from(2).iter().all(known) {
@@ -81,13 +82,13 @@ fn reload(ctx: &mut Context<'_>) -> Outcome {
     ok(ctx)
 }
 
-/// `DEBUG CHANGE-REPL-ID`: it names what a replica copies; here it is the name of this run.
+/// `DEBUG CHANGE-REPL-ID`: does nothing here, as there are no replicas.
 fn change_repl_id(ctx: &mut Context<'_>) -> Outcome {
     ok(ctx)
 }
 
-/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: list elements of this size have a node of their own; 0: as
-/// `list-max-listpack-size` has it.
+/// `DEBUG QUICKLIST-PACKED-THRESHOLD size`: list elements from this size on have a node of their own; 0: as
+/// `list-max-listpack-size` says.
 fn quicklist_packed_threshold(ctx: &mut Context<'_>) -> Outcome {
     const MAX: i64 = 1 << 32;
     let size = parse_memory(&ctx.args[2]).ok().filter(|size| (0..=MAX).contains(size));
@@ -102,8 +103,8 @@ fn error(ctx: &mut Context<'_>) -> Outcome {
     Err(Error::from_bytes(ctx.args[2].to_vec()))
 }
 
-/// `DEBUG OBJECT key [fast]`: what is known of a value. `serializedlength` is what the value takes here, as it is not
-/// serialized.
+/// `DEBUG OBJECT key [fast]`: what is known of a value. `serializedlength` is its size in memory, as it is not
+/// serialized here.
 fn object(ctx: &mut Context<'_>) -> Outcome {
     if ctx.args.get(3).is_some_and(|option| !is_option(option, "fast")) {
         return Err(Error::subcommand_syntax(&ctx.args[1], "DEBUG"));
@@ -114,7 +115,7 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
     let entry = ctx.state.lookup(key, Lookup::Untracked).ok_or(Error::NO_SUCH_KEY)?;
     let (value, access) = (&entry.value, entry.access);
     let count = if is_shared(value) { i32::MAX } else { 1 };
-    // An address would not be the same in two runs.
+    // A real address would differ from run to run.
     let mut text = format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", value.encoding(version));
     if ctx.args.len() == 3 {
         // Writing to a String cannot fail.
@@ -136,7 +137,7 @@ fn listpack(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `DEBUG PROTOCOL type`: an answer of this type.
+/// `DEBUG PROTOCOL type`: a reply of this type.
 fn protocol(ctx: &mut Context<'_>) -> Outcome {
     const TYPES: &str = "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
     let reply = &mut ctx.reply;
@@ -144,7 +145,7 @@ fn protocol(ctx: &mut Context<'_>) -> Outcome {
     match ctx.args[2].to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        // What redis-server answers; no better number would do.
+        // The number that redis-server replies with, not a more precise one.
         #[allow(clippy::approx_constant)]
         b"double" => reply.double(3.141),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),

@@ -81,7 +81,7 @@ fn write_position(reply: &mut Reply<'_>, position: Position, version: Version) {
     reply.array(2);
     for number in [position.longitude, position.latitude] {
         if version < Version::Redis7_4 {
-            // 17 digits behind the point, where later versions write a double as all others.
+            // 17 digits after the point; later versions write it like any other double.
             let text = format!("{number:.17}");
             reply.printed_double(text.trim_end_matches('0').trim_end_matches('.').as_bytes());
         } else {
@@ -112,7 +112,7 @@ pub fn geohash(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The unit is none, or the key holds another type.
+/// The unit is invalid, or the key holds another type.
 pub fn geodist(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     if args.len() > 5 {
@@ -128,7 +128,7 @@ pub fn geodist(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// A distance with four decimals, also in RESP3 as a text.
+/// A distance with four decimals, as a text in RESP3 too.
 fn write_distance(reply: &mut Reply<'_>, distance: f64) {
     const UNITS: u64 = 10_000;
     let scaled = geo::to_i64((distance * 1e4).round_ties_even());
@@ -137,7 +137,7 @@ fn write_distance(reply: &mut Reply<'_>, distance: f64) {
     reply.bulk(text.as_bytes());
 }
 
-/// Which of the commands that search it is.
+/// The commands that search.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// GEORADIUS.
@@ -155,8 +155,8 @@ enum Form {
 ///
 /// # Errors
 ///
-/// As all commands that search: the key holds another type, a position that is not on the map, numbers or units that
-/// are none, options that do not fit together.
+/// As all commands that search: the key holds another type, a position that is not on the map, invalid numbers or
+/// units, options that do not fit together.
 pub fn georadius(ctx: &mut Context<'_>) -> Outcome {
     search(ctx, Form::Around, true)
 }
@@ -207,10 +207,10 @@ pub fn geosearchstore(ctx: &mut Context<'_>) -> Outcome {
     search(ctx, Form::SearchAndStore, false)
 }
 
-/// What a command that searches asks for.
+/// The arguments of a command that searches.
 #[allow(clippy::struct_excessive_bools)]
 struct Query<'a> {
-    /// None only if there is no key.
+    /// `None` only if the key does not exist.
     middle: Option<Position>,
     shape: Shape,
     /// The metres of the unit in which distances are given.
@@ -218,19 +218,19 @@ struct Query<'a> {
     with_distance: bool,
     with_hash: bool,
     with_position: bool,
-    /// Whether the nearest come first; in no order, if none.
+    /// True if the nearest come first; not sorted if `None`.
     ascending: Option<bool>,
     count: Option<usize>,
-    /// Any members will do if they are as many as `count`.
+    /// The first `count` members that are found are enough, not the nearest.
     any: bool,
-    /// The key for what is found.
+    /// The key for the result.
     destination: Option<&'a [u8]>,
     /// The distances are stored instead of the positions.
     stores_distance: bool,
 }
 
 impl<'a> Query<'a> {
-    /// Reads the arguments; members that are named are looked up in the set at once.
+    /// Reads the arguments; members that are named are looked up in the set immediately.
     fn parse(args: Args<'a>, set: Option<&SortedSet>, form: Form, may_store: bool) -> Result<Self, Error> {
         let mut query = Self {
             middle: None,
@@ -325,7 +325,7 @@ impl<'a> Query<'a> {
         if query.any && query.count.is_none() {
             return Err(Error::new("ERR the ANY argument requires COUNT argument"));
         }
-        // Of some members the nearest ones are meant.
+        // COUNT without ANY means the nearest members.
         if query.count.is_some() && !query.any {
             query.ascending = query.ascending.or(Some(true));
         }
@@ -365,14 +365,14 @@ impl<'a> Query<'a> {
         Ok(())
     }
 
-    /// The members that are asked for, in their order.
+    /// The members that match, in the requested order.
     fn find<'s>(&self, set: &'s SortedSet) -> Vec<Found<'s>> {
         let Some(middle) = present(self.middle) else { return Vec::new() };
         let mut found = geo::search(set, middle, self.shape, self.count.filter(|_| self.any));
         let wanted = self.count.map_or(found.len(), |count| count.min(found.len()));
         if let Some(ascending) = self.ascending {
             let compare = |one: &Found<'_>, other: &Found<'_>| {
-                // An order of all doubles: sorting may panic where a distance that is no number equals all others.
+                // A total order of all doubles: sorting may panic if a NaN distance compares equal to all others.
                 let order = one.distance.total_cmp(&other.distance);
                 if ascending { order } else { order.reverse() }
             };

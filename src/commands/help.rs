@@ -1,9 +1,9 @@
-//! HELP of all commands that have subcommands: what their rows say of them.
+//! HELP of all commands that have subcommands: the help texts of their rows.
 
 use crate::config::Version;
 use crate::spec::{Context, Outcome};
 
-/// What HELP says of itself, and what it said before Redis 7.2.
+/// The help text of HELP itself, and the one before Redis 7.2.
 const OF_HELP: &str = "    Print this help.";
 const OF_HELP_IN_7_0: &str = "    Prints this help.";
 
@@ -11,7 +11,7 @@ const OF_HELP_IN_7_0: &str = "    Prints this help.";
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn help(ctx: &mut Context<'_>) -> Outcome {
     let command = ctx.command.container().unwrap_or(ctx.command);
     let is_old = ctx.state.config.compat < Version::Redis7_4;

@@ -18,7 +18,7 @@ impl From<Corrupted> for Error {
     }
 }
 
-/// The counter of a key, if it is there. Not counted as a hit or miss.
+/// The counter of a key, if the key exists. Not counted as a hit or miss.
 fn view<'a>(state: &'a mut State, key: &[u8]) -> Result<Option<View<'a>>, Error> {
     let string = state.get_mut::<ByteString>(key)?;
     checked(string.map(|string| string.bytes()))
@@ -36,7 +36,7 @@ fn checked(bytes: Option<View<'_>>) -> Result<Option<View<'_>>, Error> {
     }
 }
 
-/// Changes the counter of a key, which is made if it is not there.
+/// Changes the counter of a key, which is created if it does not exist.
 fn edit<R>(state: &mut State, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, Error> {
     if view(state, key)?.is_none() {
         state.insert(key, Value::String(ByteString::raw(hyperloglog::new())), None);
@@ -45,7 +45,7 @@ fn edit<R>(state: &mut State, key: &[u8], change: impl FnOnce(&mut Vec<u8>) -> R
     Ok(string.edit(change))
 }
 
-/// `PFADD key [element ...]`: whether a register has changed or the key is new.
+/// `PFADD key [element ...]`: 1 if a register has changed or the key is new.
 ///
 /// # Errors
 ///
@@ -88,7 +88,7 @@ pub fn pfcount(ctx: &mut Context<'_>) -> Outcome {
             count
         } else {
             let count = edit(ctx.state, key, |counter| hyperloglog::count(counter))??;
-            // The number that was noted is a change of the string.
+            // The cached count is a change of the string.
             ctx.state.touched(key);
             count
         }
@@ -105,7 +105,8 @@ pub fn pfcount(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `PFMERGE destination [key ...]`: the destination sees what all of them have seen, itself included.
+/// `PFMERGE destination [key ...]`: the destination has then seen what all of the counters have seen, itself
+/// included.
 ///
 /// # Errors
 ///
@@ -173,7 +174,7 @@ fn to_dense(ctx: &mut Context<'_>) -> Result<bool, Error> {
     Ok(changed)
 }
 
-/// The runs of a sparse counter in letters: `z` zeros, `Z` many zeros, `v` a value.
+/// The runs of a sparse counter as text: `z` zeros, `Z` many zeros, `v` a value.
 fn decoded(counter: &[u8]) -> Vec<u8> {
     let runs = hyperloglog::runs(counter).map(|run| match run.value {
         0 if run.long_form => format!("Z:{}", run.len),

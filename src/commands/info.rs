@@ -1,7 +1,7 @@
 //! INFO: what is known about the server, section by section.
 //!
-//! Every field has the name and the meaning that it has in redis-server, and a true value. What cannot be known
-//! here is left out rather than invented: the engine knows no process, no processor time and no allocator.
+//! Every field has the name and the meaning that it has in redis-server, and a true value. A field that cannot
+//! be known here is left out, not invented: the engine knows no process, no processor time and no allocator.
 
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ const SECTIONS: &[Section] = &[
     Section { name: "persistence", title: "Persistence", by_default: true, write: persistence },
     Section { name: "stats", title: "Stats", by_default: true, write: stats },
     Section { name: "replication", title: "Replication", by_default: true, write: replication },
-    // There are none: the section is empty.
+    // There are no modules: the section is empty.
     Section { name: "modules", title: "Modules", by_default: true, write: |_, _| Ok(()) },
     Section { name: "commandstats", title: "Commandstats", by_default: false, write: commandstats },
     Section { name: "errorstats", title: "Errorstats", by_default: true, write: errorstats },
@@ -39,12 +39,12 @@ const SECTIONS: &[Section] = &[
     Section { name: "keyspace", title: "Keyspace", by_default: true, write: keyspace },
 ];
 
-/// `INFO [section...]`. `all` and `everything` are all sections, `default` what INFO alone shows; an unknown
-/// section is none.
+/// `INFO [section...]`. `all` and `everything` are all sections, `default` is what INFO alone shows; an
+/// unknown section is ignored.
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn info(ctx: &mut Context<'_>) -> Outcome {
     let wanted = ctx.args.from(1);
     let asked = |name: &str| wanted.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
@@ -73,7 +73,7 @@ macro_rules! field {
     };
 }
 
-/// Fields whose values follow from what a broker without disks, replicas and limits is.
+/// Fields whose values are fixed because the broker has no disks, replicas or limits.
 fn constants(text: &mut String, fields: &[(&str, &str)]) -> std::fmt::Result {
     fields.iter().try_for_each(|(name, value)| write!(text, "{name}:{value}\r\n"))
 }
@@ -81,7 +81,7 @@ fn constants(text: &mut String, fields: &[(&str, &str)]) -> std::fmt::Result {
 fn server(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     let config = &ctx.state.config;
     let uptime = ctx.state.now.since(ctx.state.stats.started).as_secs();
-    // Clients choose by it which commands they may use.
+    // Clients choose by this field which commands they use.
     field!(text, "redis_version", "{}", config.compat.release());
     field!(text, "minibroker_version", "{}", env!("CARGO_PKG_VERSION"));
     field!(text, "redis_mode", "standalone");
@@ -161,7 +161,7 @@ fn memory(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     constants(text, &[("mem_cluster_links", "0"), ("mem_aof_buffer", "0"), ("active_defrag_running", "0")])
 }
 
-/// A number of bytes as redis-server shows it to people.
+/// A number of bytes in redis-server's human-readable form.
 fn human(bytes: usize) -> String {
     const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
     if bytes < 1024 {
@@ -181,7 +181,7 @@ fn persistence(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     constants(text, &[("loading", "0"), ("async_loading", "0")])?;
     field!(text, "rdb_changes_since_last_save", "{}", ctx.state.stats.dirty);
     constants(text, &[("rdb_bgsave_in_progress", "0")])?;
-    // Until the first save this is when the server was started.
+    // Until the first save, redis-server shows its start time.
     field!(text, "rdb_last_save_time", "{}", ctx.state.stats.started.seconds());
     constants(
         text,

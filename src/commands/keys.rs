@@ -1,4 +1,4 @@
-//! Keys, whatever they hold.
+//! Keys of any type.
 
 use super::connection::database;
 use super::scan::{self, Options, Over};
@@ -9,7 +9,7 @@ use crate::spec::numbers::{self, ExpiryCondition, ExpiryForm, integer, integer_o
 use crate::spec::{Context, Error, Outcome};
 use crate::state::Lookup;
 
-/// `DEL key [key ...]`: how many of the keys there were.
+/// `DEL key [key ...]`: how many of the keys existed.
 pub fn del(ctx: &mut Context<'_>) -> Outcome {
     let mut removed = 0;
     for key in ctx.args.from(1).iter() {
@@ -22,19 +22,19 @@ pub fn del(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `UNLINK key [key ...]`: as [`del`], as nothing here is so large that it had to be freed in the background.
+/// `UNLINK key [key ...]`: as [`del`]: nothing here is so large that it has to be freed in the background.
 pub fn unlink(ctx: &mut Context<'_>) -> Outcome {
     del(ctx)
 }
 
-/// `EXISTS key [key ...]`: how many there are, a key that is named twice counted twice.
+/// `EXISTS key [key ...]`: how many of the keys exist; a key that is named twice counts twice.
 pub fn exists(ctx: &mut Context<'_>) -> Outcome {
     let found = ctx.args.from(1).iter().filter(|key| ctx.state.lookup(key, Lookup::Hit).is_some()).count();
     ctx.reply.count(found);
     Ok(())
 }
 
-/// `TOUCH key [key ...]`: how many of the keys there are; they are used now.
+/// `TOUCH key [key ...]`: how many of the keys exist; their last use is now.
 pub fn touch(ctx: &mut Context<'_>) -> Outcome {
     let found = ctx.args.from(1).iter().filter(|key| ctx.state.lookup(key, Lookup::Use).is_some()).count();
     ctx.reply.count(found);
@@ -52,7 +52,7 @@ pub fn type_(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// Options that are none or do not fit together, a time that is no integer or out of range.
+/// Invalid options or options that do not fit together, a time that is not an integer or is out of range.
 pub fn expire(ctx: &mut Context<'_>) -> Outcome {
     set_expiry(ctx, ExpiryForm::EX)
 }
@@ -160,7 +160,7 @@ fn answer_expiry(ctx: &mut Context<'_>, tell: impl Fn(i64, i64) -> i64) {
     ctx.reply.integer(answer);
 }
 
-/// `PERSIST key`: 1 if the key would have expired.
+/// `PERSIST key`: 1 if the key had an expiry.
 pub fn persist(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let persisted = ctx.state.touch(key) && ctx.state.set_expiry(key, None).is_some();
@@ -171,11 +171,11 @@ pub fn persist(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `COPY source destination [DB destination-db] [REPLACE]`: 1 if it was copied.
+/// `COPY source destination [DB destination-db] [REPLACE]`: 1 if the key was copied.
 ///
 /// # Errors
 ///
-/// Options that are none, there is no such database, or both are the same key.
+/// Invalid options, there is no such database, or both are the same key.
 pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (from, to) = (&args[1], &args[2]);
@@ -202,7 +202,7 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     if copies && let Some(entry) = ctx.state.lookup(from, Lookup::Untracked) {
         let (value, expires) = (entry.value.clone(), entry.expires());
         ctx.state.in_database(db, |state| {
-            // Removed first: it is a new key even where there was one.
+            // Removed first: the copy is a new key even if it replaces one.
             state.remove(to);
             state.insert(to, value, expires);
             state.modified(Class::GENERIC, "copy_to", to);
@@ -212,11 +212,11 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MOVE key db`: 1 if it was moved.
+/// `MOVE key db`: 1 if the key was moved.
 ///
 /// # Errors
 ///
-/// There is no such database, or the key is there already.
+/// There is no such database, or it is the current one.
 pub fn move_(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let db = integer_of_32_bits(&ctx.args[2])?;
@@ -265,7 +265,7 @@ pub fn keys(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The cursor is none, unknown options, or a count that is none.
+/// An invalid cursor, unknown options, or an invalid count.
 pub fn scan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let version = ctx.state.config.compat;
@@ -277,7 +277,7 @@ pub fn scan(ctx: &mut Context<'_>) -> Outcome {
         let mut found = 0;
         for (key, entry) in indices.filter_map(|index| database.at(index)) {
             let is_of_kind = |kind| is_option(kind, entry.value.kind().name());
-            // Expired keys are gone, unless CLIENT PAUSE keeps them.
+            // Expired keys are removed already, unless CLIENT PAUSE keeps them.
             let is_there = entry.expires().is_none_or(|at| at > now);
             if is_there && options.kind.is_none_or(is_of_kind) && options.wants(key) {
                 reply.bulk(key);

@@ -1,14 +1,14 @@
-//! LOLWUT: a picture, another each time, and the version.
+//! LOLWUT: a picture, a different one each time, and the version.
 
 use crate::spec::numbers::{integer, is_option};
 use crate::spec::{Context, Outcome};
 
-/// `LOLWUT [VERSION version [columns [rows]]]`: dots as on a pane in the rain; no picture with a version of Redis that
-/// has none.
+/// `LOLWUT [VERSION version [columns [rows]]]`: dots like raindrops on a window; no picture for a version of Redis
+/// that has none.
 ///
 /// # Errors
 ///
-/// Numbers that are none.
+/// Invalid numbers.
 pub fn lolwut(ctx: &mut Context<'_>) -> Outcome {
     const VERSIONS: [i64; 4] = [0, 5, 6, 8];
     let args = ctx.args;

@@ -1,10 +1,10 @@
-//! `numkeys key [key ...] WHERE [COUNT count]`: what the commands are asked for that take several elements from
+//! `numkeys key [key ...] WHERE [COUNT count]`: the arguments of the commands that take several elements from
 //! the first of several keys.
 
 use crate::resp::Args;
 use crate::spec::{Error, numbers};
 
-/// What such a command is asked for.
+/// The arguments of such a command.
 #[derive(Clone, Copy)]
 pub struct Many<'a, W> {
     /// Where to look, in this order.

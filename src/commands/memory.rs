@@ -1,10 +1,10 @@
-//! MEMORY: how much is held, as an estimate made when it is asked for.
+//! MEMORY: how much memory is used, as an estimate made on request.
 
 use crate::spec::numbers::{integer, is_option};
 use crate::spec::{Context, Error, Outcome};
 
-/// `MEMORY USAGE key [SAMPLES count]`: the bytes that the key and its value take. Of a collection `count` elements are
-/// looked at, 5 if nothing is said and all with 0, and the others are taken to be like them.
+/// `MEMORY USAGE key [SAMPLES count]`: the bytes that the key and its value take. Of a collection, `count` elements
+/// are measured (5 by default, 0 for all), and the others are assumed to be like them.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ pub fn usage(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MEMORY DOCTOR`: there is nothing that could be ill.
+/// `MEMORY DOCTOR`: there is nothing to diagnose.
 pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
     let total = ctx.state.memory().total();
     let text = format!("About {total} bytes are held, without a limit. MEMORY STATS shows what for.\n");
@@ -36,7 +36,7 @@ pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MEMORY STATS`: the fields of redis-server's answer of which something is known here.
+/// `MEMORY STATS`: the fields of redis-server's reply whose values are known here.
 pub fn stats(ctx: &mut Context<'_>) -> Outcome {
     let memory = ctx.state.memory();
     let (total, overhead) = (memory.total(), memory.clients + memory.pubsub);
@@ -66,7 +66,7 @@ pub fn stats(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MEMORY PURGE`: what is free has been given to the allocator already.
+/// `MEMORY PURGE`: free memory has been returned to the allocator already.
 pub fn purge(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.ok();
     Ok(())

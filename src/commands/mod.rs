@@ -1,10 +1,10 @@
 //! The commands, one file a family, called through the rows of the [`table`](crate::table).
 //!
 //! A command is a function of a [`Context`](crate::spec::Context): it reads its arguments, changes the state, writes one
-//! reply. It returns an [`Error`](crate::spec::Error) instead where redis-server answers with one; then nothing has been
-//! changed and nothing of a reply has been left.
+//! reply. It returns an [`Error`](crate::spec::Error) instead where redis-server answers with one; then nothing has
+//! changed and no part of a reply is left.
 
-// Every command answers with the errors of redis-server, which the comparison suite proves.
+// Every command replies with the errors of redis-server, which the comparison suite checks.
 #![allow(clippy::missing_errors_doc)]
 
 pub mod bitmaps;

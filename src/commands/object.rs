@@ -5,7 +5,7 @@ use crate::keyspace::Entry;
 use crate::spec::{Context, Error, Outcome};
 use crate::state::Lookup;
 
-/// `OBJECT ENCODING key`: in which form redis-server would keep the value.
+/// `OBJECT ENCODING key`: the encoding in which redis-server would keep the value.
 pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.state.config.compat;
     let encoding = look_at(ctx).map(|entry| entry.value.encoding(version));
@@ -13,8 +13,8 @@ pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `OBJECT REFCOUNT key`: values are not shared, except that redis-server has small integers once only and says
-/// so.
+/// `OBJECT REFCOUNT key`: values are not shared, except small integers, which redis-server shares and reports
+/// as such.
 pub fn refcount(ctx: &mut Context<'_>) -> Outcome {
     match look_at(ctx).map(|entry| is_shared(&entry.value)) {
         None => ctx.reply.null(),
@@ -28,7 +28,7 @@ pub fn refcount(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The policy notes how often keys are used, and not when.
+/// The policy records how often keys are used, not when.
 pub fn idletime(ctx: &mut Context<'_>) -> Outcome {
     let now = ctx.state.now;
     let idle = look_at(ctx).map(|entry| entry.access.idle(now));
@@ -39,14 +39,14 @@ pub fn idletime(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The policy notes when keys are used, and not how often.
+/// The policy records when keys are used, not how often.
 pub fn freq(ctx: &mut Context<'_>) -> Outcome {
     let access = look_at(ctx).map(|entry| entry.access);
     let count = access.map(|access| access.count(&ctx.state.config, ctx.state.now).into());
     answer(ctx, count, true)
 }
 
-/// Answers with what is known of accesses; nothing is said of the policy where there is no key.
+/// Replies with what is known of accesses; without a key the policy is not checked.
 fn answer(ctx: &mut Context<'_>, value: Option<u32>, counts: bool) -> Outcome {
     const LATER: &str = "Please note that when switching between policies at runtime LRU and LFU data will take \
                          some time to adjust.";
@@ -77,7 +77,7 @@ fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
     ctx.state.lookup(key, Lookup::Untracked)
 }
 
-/// True for the integers that redis-server has once only.
+/// True for the integers that redis-server shares.
 pub(super) fn is_shared(value: &Value) -> bool {
     const SHARED: std::ops::Range<i64> = 0..10_000;
     let Value::String(string) = value else { return false };

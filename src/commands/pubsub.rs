@@ -1,7 +1,7 @@
 //! Pub/Sub.
 //!
 //! A confirmation is a push of three elements: what happened, to which channel, and how many subscriptions are
-//! left. It stands in the outbox before any message of the new subscription can.
+//! left. It is in the outbox before any message of the new subscription.
 
 use crate::clients::pubsub::Kind;
 use crate::config::Version;
@@ -51,9 +51,10 @@ pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
     answer_publish(ctx, receivers)
 }
 
-/// Answers how many got the message. Before Redis 7.2 what the publisher itself gets stands in front of the answer.
+/// Replies with the number of receivers. Before Redis 7.2 the message that the publisher itself receives comes
+/// before the reply.
 fn answer_publish(ctx: &mut Context<'_>, receivers: usize) -> Outcome {
-    // An answer that is not wanted takes nothing along, and one to a script goes to the script alone.
+    // A suppressed reply does not move the pushes, and the reply to a script goes to the script alone.
     if ctx.state.config.compat < Version::Redis7_4 && !ctx.in_script && !ctx.client()?.is_muted() {
         let pushes = std::mem::take(&mut ctx.client()?.outbox);
         ctx.reply.written(&pushes);
@@ -91,7 +92,8 @@ pub fn pubsub_numpat(ctx: &mut Context<'_>) -> Outcome {
 }
 
 fn subscribe_to(ctx: &mut Context<'_>, kind: Kind, word: &str) -> Outcome {
-    // As redis-server answers a client that could never read the messages; to shard channels in a transaction too.
+    // The error of redis-server for a client that could never read the messages; also for shard channels in a
+    // transaction.
     if ctx.client()?.internal || kind == Kind::Shard && !ctx.may_block {
         let command = word.to_uppercase();
         return Err(Error::new(format!("ERR {command} isn't allowed for a DENY BLOCKING client")));

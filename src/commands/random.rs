@@ -1,13 +1,13 @@
-//! How many elements SRANDMEMBER, HRANDFIELD and ZRANDMEMBER are asked for.
+//! The count of SRANDMEMBER, HRANDFIELD and ZRANDMEMBER.
 
 use crate::resp::Args;
 use crate::spec::Error;
 use crate::spec::numbers::{self, is_option};
 
-/// The most elements with repetitions. redis-server tries to answer with 2^63, and dies.
+/// The most elements with repetitions. redis-server tries to reply with 2^63, and crashes.
 const MOST: u64 = 1 << 24;
 
-/// `count`, whose sign says what is wanted.
+/// `count`; a negative one allows repetitions.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(i64);
 
@@ -28,7 +28,8 @@ impl Count {
         numbers::negatable(text).map(Self)
     }
 
-    /// Reads `count [option]`; returns whether the option is present, with which each element is answered by two.
+    /// Reads `count [option]`; also returns whether the option is present. With it, each element is two elements
+    /// of the reply.
     pub fn read_with(args: Args<'_>, option: &str) -> Result<(Self, bool), Error> {
         let (count, has_option) = (Self::read(&args[0])?, args.len() > 1);
         if has_option {
@@ -42,7 +43,7 @@ impl Count {
         Ok((count, has_option))
     }
 
-    /// Which of `len` elements are wanted; fails where redis-server would die.
+    /// Which of `len` elements are wanted; fails where redis-server would crash.
     pub fn choose(self, len: usize) -> Result<Choice, Error> {
         let wanted = usize::try_from(self.0.unsigned_abs()).unwrap_or(usize::MAX);
         match self.0 {

@@ -5,12 +5,12 @@ use crate::data::Deadline;
 use crate::spec::numbers::{self, deadline_from_millis, integer};
 use crate::spec::{Context, Error, Outcome, Wait};
 
-/// `WAIT numreplicas timeout`: the number of replicas that have everything, which is 0; at once if no more are
-/// wanted, and else at the timeout.
+/// `WAIT numreplicas timeout`: the number of replicas that have everything, which is 0. The reply is sent at
+/// once if 0 are wanted, else at the timeout.
 ///
 /// # Errors
 ///
-/// Numbers that are none, a timeout that is negative.
+/// Invalid numbers, a negative timeout.
 pub fn wait(ctx: &mut Context<'_>) -> Outcome {
     let wanted = integer(&ctx.args[1])?;
     let deadline = deadline_from_millis(&ctx.args[2], ctx.state.now, ctx.state.config.compat)?;
@@ -23,11 +23,11 @@ pub fn wait(ctx: &mut Context<'_>) -> Outcome {
 }
 
 /// `WAITAOF numlocal numreplicas timeout`: how many of this server's and of the replicas' disks have everything,
-/// which is none; at once if no more are wanted, and else at the timeout.
+/// which are 0 and 0. The reply is sent at once if 0 are wanted, else at the timeout.
 ///
 /// # Errors
 ///
-/// Numbers that are none or out of range, a timeout that is negative; if this server's disk is wanted.
+/// Numbers that are invalid or out of range, a negative timeout, or this server's disk is wanted.
 pub fn waitaof(ctx: &mut Context<'_>) -> Outcome {
     let local = numbers::integer_between(&ctx.args[1], 0, 1)?;
     let replicas = numbers::count(&ctx.args[2])?;

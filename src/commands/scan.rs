@@ -1,4 +1,4 @@
-//! What SCAN and its relatives have in common: the options, and how a step is answered.
+//! What SCAN and its relatives have in common: the options, and the reply of a step.
 
 use crate::config::Version;
 use crate::data::pattern;
@@ -6,7 +6,7 @@ use crate::resp::{Args, Reply};
 use crate::spec::Error;
 use crate::spec::numbers::{self, is_option};
 
-/// Which of the commands it is: each has options that the others do not have.
+/// The command, as each has options that the others do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// SCAN, which has `TYPE`.
@@ -22,7 +22,7 @@ pub enum Over {
 pub struct Options<'a> {
     /// `MATCH`: the pattern of what is wanted.
     pub pattern: Option<&'a [u8]>,
-    /// `COUNT`: how many are looked at, 1 at least.
+    /// `COUNT`: how many items are visited, at least 1.
     pub count: u64,
     /// `TYPE`: what the keys hold.
     pub kind: Option<&'a [u8]>,
@@ -64,13 +64,13 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Whether a key, a field or a member matches the pattern of KEYS or of SCAN and its relatives. `*` means all, also
-/// what is empty, which the pattern `*` does not match elsewhere.
+/// Whether a key, a field or a member matches the pattern of KEYS or of SCAN and its relatives. `*` means all, even
+/// an empty text, which the pattern `*` does not match elsewhere.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern == b"*" || pattern::matches(pattern, text, false)
 }
 
-/// Answers with the cursor of the next step and with what `write` writes, which returns how many elements that is.
+/// Replies with the cursor of the next step and the elements that `write` writes; `write` returns their number.
 pub fn answer(reply: &mut Reply<'_>, next: u64, write: impl FnOnce(&mut Reply<'_>) -> usize) {
     reply.array(2);
     reply.bulk_integer(i64::try_from(next).unwrap_or(i64::MAX));

@@ -1,4 +1,5 @@
-//! Scripts, as far as they need no interpreter. EVAL and all else is in `crate::engine`, as scripts run other commands.
+//! The script commands that need no interpreter. EVAL and the others are in `crate::engine`, as scripts run other
+//! commands.
 
 use crate::spec::{Context, Error, Outcome};
 

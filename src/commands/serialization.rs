@@ -20,7 +20,7 @@ pub fn dump(ctx: &mut Context<'_>) -> Outcome {
 /// The options of RESTORE.
 #[derive(Default)]
 struct Options {
-    /// `REPLACE`: the key may be there.
+    /// `REPLACE`: the key may exist.
     replace: bool,
     /// `ABSTTL`: the expiry is a point in time.
     absolute: bool,
@@ -62,8 +62,7 @@ impl Options {
 ///
 /// # Errors
 ///
-/// Options that are none or do not fit together, the key is there, a time to live that is none, a payload that
-/// is none.
+/// Options that are invalid or do not fit together, the key exists, an invalid time to live or payload.
 pub fn restore(ctx: &mut Context<'_>) -> Outcome {
     let options = Options::read(ctx)?;
     let key = &ctx.args[1];
@@ -78,7 +77,7 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
     let expires = match ttl {
         0 => None,
         ttl if options.absolute => Some(ttl),
-        // A sum that no 64 bits hold is negative, as in redis-server: a time long past.
+        // A sum that does not fit in 64 bits is negative, as in redis-server: a time long past.
         ttl => Some(now.millis().wrapping_add(ttl)),
     };
     let value = dump::restore(&ctx.args[3], &ctx.state.config).map_err(|error| {
@@ -87,7 +86,7 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
             RestoreError::Malformed => "ERR Bad data format",
         })
     })?;
-    // Removed first: the key is a new one even where it was taken.
+    // Removed first: the key is a new one even if it replaces one.
     let removed = ctx.state.remove(key).is_some();
     if expires.is_some_and(|at| at <= now.millis()) {
         if removed {

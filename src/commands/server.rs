@@ -1,4 +1,4 @@
-//! The server itself: its keys in all, its time, its monitors.
+//! The server itself: the number of its keys, its time, its monitors.
 
 use super::connection::database;
 use crate::spec::numbers::integer_of_32_bits;
@@ -8,7 +8,7 @@ use crate::spec::{Context, Error, Outcome};
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn dbsize(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.count(ctx.state.database().len());
     Ok(())
@@ -53,7 +53,7 @@ fn check_flush_type(ctx: &Context<'_>) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn role(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.array(3);
     ctx.reply.bulk(b"master");
@@ -66,14 +66,14 @@ pub fn role(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn lastsave(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.integer(ctx.state.stats.started.seconds());
     Ok(())
 }
 
-/// `MONITOR`: from here on the connection is shown every command. A second MONITOR is not answered at all, as
-/// by redis-server.
+/// `MONITOR`: from now on the connection receives every command. A second MONITOR has no reply, as in
+/// redis-server.
 ///
 /// # Errors
 ///
@@ -113,7 +113,7 @@ pub fn swapdb(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// None: the type is that of all commands.
+/// None: all commands have this return type.
 pub fn time(ctx: &mut Context<'_>) -> Outcome {
     let micros = ctx.state.now.micros();
     ctx.reply.array(2);

@@ -30,7 +30,7 @@ pub fn sadd(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `SREM key member [member ...]`: how many of the members there were.
+/// `SREM key member [member ...]`: how many of the members existed.
 ///
 /// # Errors
 ///
@@ -159,7 +159,7 @@ fn remove_if_empty(state: &mut State, key: &[u8]) -> Outcome {
 ///
 /// # Errors
 ///
-/// The key holds another type, or the count is none.
+/// The key holds another type, or the count is invalid.
 pub fn spop(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     if ctx.args.len() > 3 {
@@ -183,7 +183,7 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
         }
         Some(count) if count >= set.len() => {
             let set = std::mem::take(set);
-            // redis-server reads it once more, as SUNION does.
+            // redis-server looks the set up once more, as SUNION does.
             ctx.state.stats.keyspace_hits += 1;
             write_set(&mut ctx.reply, &set);
             set.len()
@@ -207,7 +207,7 @@ pub fn spop(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The key holds another type, or the count is none.
+/// The key holds another type, or the count is invalid.
 pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
     if ctx.args.len() > 3 {
         return Err(Error::SYNTAX);
@@ -239,7 +239,7 @@ pub fn srandmember(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Puts a result into the place of what the command's first key held, or removes that if the result is empty.
+/// Stores a result at the command's first key, or removes the key if the result is empty.
 fn store(ctx: &mut Context<'_>, set: Set, event: &str) {
     let len = set.len();
     ctx.state.put_result(&ctx.args[1], set.into_value(), 1, Class::SET, event);
@@ -278,7 +278,7 @@ pub fn sinterstore(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// One of the keys holds another type, the number of keys or the limit is none, other options.
+/// One of the keys holds another type, an invalid number of keys or limit, or other options.
 pub fn sintercard(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let keys = numbers::numkeys(&args[1])?;
@@ -361,7 +361,7 @@ pub fn sdiffstore(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The cursor is none, the key holds another type, or, if it is there, the options are wrong.
+/// The cursor is invalid, the key holds another type, or the key exists and the options are wrong.
 pub fn sscan(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let version = ctx.state.config.compat;

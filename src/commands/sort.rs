@@ -1,4 +1,4 @@
-//! SORT: the elements of a list, a set or a sorted set in another order, and what other keys hold for them.
+//! SORT: the elements of a list, a set or a sorted set in another order, and values for them from other keys.
 
 use std::cmp::Ordering;
 
@@ -46,11 +46,11 @@ fn named_keys(args: Args<'_>, may_store: bool) -> Vec<(usize, &'static str)> {
 
 /// What the options say.
 struct Options<'a> {
-    /// The weight of an element is what this pattern finds, and not the element itself.
+    /// The weight of an element is what this pattern finds, not the element itself.
     by: Option<Pattern<'a>>,
     /// `BY` with a pattern that is the same for all elements: they are not sorted.
     keeps_order: bool,
-    /// What is answered for each element, if not the element itself.
+    /// What is in the reply for each element, if not the element itself.
     get: Vec<Pattern<'a>>,
     offset: i64,
     count: i64,
@@ -63,7 +63,7 @@ struct Options<'a> {
 struct Pattern<'a> {
     /// `#`: the element itself.
     is_element: bool,
-    /// What stands around the first `*`; without one nothing is ever found.
+    /// What is before and after the first `*`; without a `*` nothing is ever found.
     around: Option<(&'a [u8], &'a [u8])>,
     field: Option<&'a [u8]>,
 }
@@ -83,7 +83,7 @@ impl<'a> Pattern<'a> {
         Self { is_element: shown == b"#", around, field }
     }
 
-    /// What it finds for an element.
+    /// What the pattern finds for an element.
     fn look_up<'s>(&self, state: &'s mut State, element: &'s [u8]) -> Option<View<'s>> {
         if self.is_element {
             return Some(View::Bytes(element));
@@ -92,13 +92,13 @@ impl<'a> Pattern<'a> {
         self.value(state.lookup(&key, Lookup::Use)?)
     }
 
-    /// The key that it asks for an element.
+    /// The key in which the pattern looks for an element.
     fn key(&self, element: &[u8]) -> Option<Vec<u8>> {
         let (before, behind) = self.around?;
         Some([before, element, behind].concat())
     }
 
-    /// What it finds in that key.
+    /// What the pattern finds in that key.
     fn value<'s>(&self, entry: &'s Entry) -> Option<View<'s>> {
         match (&entry.value, self.field) {
             (Value::Hash(hash), Some(field)) => Hash::get(hash, field).map(View::Bytes),
@@ -142,7 +142,7 @@ impl<'a> Options<'a> {
                 options.store = Some(next);
                 at += 1;
             } else if is_option(option, "BY") && left >= 1 {
-                // A pattern without `*` holds, though another comes behind it.
+                // A pattern without `*` has its effect even if another BY follows.
                 options.keeps_order |= !up_to_nul(next).contains(&b'*');
                 options.by = Some(Pattern::read(next));
                 at += 1;
@@ -157,7 +157,7 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// The index of the first element of the answer and the one behind the last, of `len` elements.
+    /// The range of the elements in the reply, of `len` elements: the first index, and the one after the last.
     fn range(&self, len: usize) -> (usize, usize) {
         let index = |value: i64| usize::try_from(value.max(0)).unwrap_or(usize::MAX).min(len);
         let start = index(self.offset);
@@ -166,7 +166,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// An element and what it is sorted by.
+/// An element and its weight.
 struct Item<'s> {
     element: Bytes,
     weight: Weight<'s>,
@@ -184,7 +184,7 @@ enum Weight<'s> {
 ///
 /// # Errors
 ///
-/// Options that are none, the key holds neither list nor set nor sorted set, weights that are no numbers.
+/// Invalid options, the key holds neither list nor set nor sorted set, weights that are not numbers.
 pub fn sort(ctx: &mut Context<'_>) -> Outcome {
     run(ctx, true)
 }
@@ -205,14 +205,14 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     let kind = entry.map(|entry| &entry.value);
     let wants_order = options.store.is_some() || ctx.in_script;
     if options.keeps_order && wants_order && matches!(kind, Some(Value::Set(_))) {
-        // A set has no order of its own that a list made of it could keep, nor one that a script could rely on.
+        // A set has no order that a stored list could keep or a script could rely on.
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);
     }
     let elements = load(kind, &options)?;
     if let Some(Value::SortedSet(set)) =
         ctx.state.lookup_mut(key, Lookup::Untracked).map(|entry| &mut entry.value)
     {
-        // redis-server sorts the large form only, and leaves it so.
+        // redis-server converts the sorted set to the large form to sort it, and leaves it so.
         set.index();
     }
     let elements = if options.keeps_order { elements } else { sorted(ctx.state, elements, &options)? };
@@ -220,7 +220,7 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     Ok(())
 }
 
-/// The elements: all of them if they are to be sorted, else those of the answer.
+/// The elements: all of them if they are to be sorted, else those of the reply.
 fn load(value: Option<&Value>, options: &Options<'_>) -> Result<Vec<Bytes>, Error> {
     let kept = |len| if options.keeps_order { options.range(len) } else { (0, len) };
     let descending = options.keeps_order && options.descending;
@@ -252,7 +252,7 @@ fn member(member: Member<'_>) -> Bytes {
     }
 }
 
-/// The elements of the answer, in their order.
+/// The elements of the reply, in their order.
 fn sorted(state: &mut State, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<Bytes>, Error> {
     let version = state.config.compat;
     let mut items = Vec::with_capacity(elements.len());
@@ -266,14 +266,14 @@ fn sorted(state: &mut State, elements: Vec<Bytes>, options: &Options<'_>) -> Res
                 if options.alphabetic {
                     Weight::Text(None)
                 } else {
-                    // What is missing weighs nothing.
+                    // A missing weight is 0.
                     Weight::Number(found.map_or(0.0, |text| number(&text, version, &mut all_numbers)))
                 }
             }
         };
         items.push(Item { element, weight });
     }
-    // All keys have been read. Now their texts are borrowed from the state, which does not change any more.
+    // All keys have been looked up. From here on the state does not change, and the texts are borrowed from it.
     let state: &State = state;
     if let Some(by) = options.by.as_ref().filter(|_| options.alphabetic) {
         for item in &mut items {
@@ -294,8 +294,8 @@ fn sorted(state: &mut State, elements: Vec<Bytes>, options: &Options<'_>) -> Res
     Ok(items.into_iter().skip(start).map(|item| item.element).collect())
 }
 
-/// A weight: no white space around it, and no text at all is 0. Before Redis 7.2 white space may stand in front, the number
-/// may be hexadecimal, and a double has to hold it.
+/// A weight: without white space around it; an empty text is 0. Before Redis 7.2 white space may come first, the number
+/// may be hexadecimal, and it must fit in a double.
 fn number(text: &[u8], version: Version, all_numbers: &mut bool) -> f64 {
     let text = up_to_nul(text);
     if text.is_empty() {
@@ -312,8 +312,8 @@ fn number(text: &[u8], version: Version, all_numbers: &mut bool) -> f64 {
     })
 }
 
-/// The order of two elements. What is answered is sorted as texts of C are, which end at a NUL; what is stored by
-/// all bytes.
+/// The order of two elements. A reply is sorted as C strings are, which end at a NUL; a stored result is sorted by all
+/// bytes.
 fn compare(one: &Item<'_>, other: &Item<'_>, by_all_bytes: bool) -> Ordering {
     let texts = |one: &[u8], other: &[u8]| {
         if by_all_bytes { one.cmp(other) } else { up_to_nul(one).cmp(up_to_nul(other)) }
@@ -358,7 +358,7 @@ fn answer(ctx: &mut Context<'_>, elements: &[Bytes], options: &Options<'_>) {
     }
 }
 
-/// Puts the answer into a key, or removes it if there is no answer.
+/// Stores the result at a key, or removes the key if the result is empty.
 fn store(state: &mut State, key: &[u8], list: Vec<Bytes>) {
     let count = list.len();
     let limits = ListLimits::of(&state.config);

@@ -6,14 +6,15 @@ use crate::resp::Args;
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error};
 
-/// `MINIBROKER KILL filter`: the clients that are meant are cut off; how many they were.
+/// `MINIBROKER KILL filter`: disconnects the matching clients; replies with their number.
 pub fn kill(ctx: &mut Context<'_>) -> Answered {
     let filter = filter(ctx, ctx.args.from(2))?;
     ctx.reply.count(ctx.state.clients_of(&filter).len());
     Ok(Some(Order::Kill(filter)))
 }
 
-/// `MINIBROKER HOLD READING|WRITING filter`: how many are not read from any more, or not written to.
+/// `MINIBROKER HOLD READING|WRITING filter`: stops reading from the matching clients, or writing to them;
+/// replies with their number.
 pub fn hold(ctx: &mut Context<'_>) -> Answered {
     let word = &ctx.args[2];
     let writing = is_option(word, "WRITING");
@@ -36,12 +37,12 @@ pub fn refuse(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Refuse(lasts))
 }
 
-/// `MINIBROKER ACCEPT`: connections are taken again.
+/// `MINIBROKER ACCEPT`: connections are accepted again.
 pub fn accept(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Accept)
 }
 
-/// `MINIBROKER STOP [time]`: all but the test client are cut off, and none can connect.
+/// `MINIBROKER STOP [time]`: all but the test client are disconnected, and none can connect.
 pub fn stop(ctx: &mut Context<'_>) -> Answered {
     let lasts = ctx.args.get(2).map(time::duration).transpose()?;
     ordered(ctx, Order::Stop(lasts))
@@ -57,7 +58,7 @@ pub fn restart(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Restart { keeps_data })
 }
 
-/// `MINIBROKER RESET`: nothing of the last test is left.
+/// `MINIBROKER RESET`: removes all traces of the last test.
 pub fn reset(ctx: &mut Context<'_>) -> Answered {
     ordered(ctx, Order::Reset)
 }
@@ -68,7 +69,7 @@ fn ordered(ctx: &mut Context<'_>, order: Order) -> Answered {
     Ok(Some(order))
 }
 
-/// `ALL`, or pairs of a word and a value that all have to fit. The test client is never meant.
+/// `ALL`, or pairs of a word and a value that all have to match. The test client never matches.
 fn filter(ctx: &mut Context<'_>, words: Args<'_>) -> Result<Filter, Error> {
     let test_client = Filter::id(ctx.client()?.id);
     if words.len() == 1 && is_option(&words[0], "ALL") {

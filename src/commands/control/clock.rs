@@ -7,12 +7,12 @@ use crate::spec::{Context, Error};
 
 /// A time that has passed.
 const PASSED: Error = Error::constant(&"ERR the time has passed, and the clock never goes back");
-/// A time behind [`Time::LAST`].
+/// A time after [`Time::LAST`].
 const TOO_FAR: Error = Error::constant(
     &"ERR the clock goes to the end of the year 9999 at most, which is 253402300799999 milliseconds",
 );
 
-/// `MINIBROKER ADVANCE time`: all that this time brings has happened when the answer comes.
+/// `MINIBROKER ADVANCE time`: all that is due within this time has happened before the reply.
 pub fn advance(ctx: &mut Context<'_>) -> Answered {
     let by = time::duration(&ctx.args[2])?;
     move_to(ctx, ctx.state.now + by)

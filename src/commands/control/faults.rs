@@ -1,4 +1,4 @@
-//! MINIBROKER FAULT: faults on purpose, as a test makes them.
+//! MINIBROKER FAULT: faults that a test causes on purpose.
 
 use super::{Answered, Order, not_understood, time, without_value};
 use crate::clients::FaultId;
@@ -7,14 +7,14 @@ use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Table};
 use crate::testing::faults::{Action, Channel, Rule, Scope, SimulatedState, When};
 
-/// A fault that has ended, or never was.
+/// A fault that has ended or never existed.
 const NO_FAULT: Error = Error::constant(&"ERR there is no such fault");
 /// `EVERY n`: one hit of every `n`.
 const NOT_A_COUNT: Error = Error::constant(&"ERR NTH and EVERY count from 1");
-/// Nothing stands behind the scopes.
+/// The action after the scopes is missing.
 const NO_ACTION: Error =
     Error::constant(&"ERR syntax error: FAULT ADD needs an action, such as DISCONNECT. Try MINIBROKER HELP.");
-/// The actions that have none.
+/// The actions without a value.
 const WITHOUT_VALUE: [(&str, Action); 9] = [
     ("DISCONNECT", Action::Disconnect),
     ("DISCONNECTAFTER", Action::LoseReply(0)),
@@ -26,9 +26,9 @@ const WITHOUT_VALUE: [(&str, Action); 9] = [
     ("DROP", Action::Drop),
     ("DUPLICATE", Action::Duplicate),
 ];
-/// The actions that have a value behind them.
+/// The actions that are followed by a value.
 const WITH_VALUE: [&str; 4] = ["ERROR", "DELAY", "DELAYMESSAGES", "DISCONNECTINREPLY"];
-/// What is no probability.
+/// The text is not a probability.
 const NOT_A_PROBABILITY: Error = Error::constant(&"ERR a probability is a number from 0 to 1");
 
 /// `MINIBROKER FAULT ADD|LIST|HITS|END ...`
@@ -65,7 +65,7 @@ fn list(ctx: &mut Context<'_>) {
     super::write_lines(&mut ctx.reply, &lines);
 }
 
-/// `FAULT END number|ALL`: what was held continues.
+/// `FAULT END number|ALL`: what the fault held back continues.
 fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
     let which = &ctx.args[3];
     let faults: Vec<FaultId> = if is_option(which, "ALL") {
@@ -79,7 +79,7 @@ fn end(ctx: &mut Context<'_>) -> Result<Order, Error> {
     Ok(Order::EndFaults(faults))
 }
 
-/// What stands behind `FAULT ADD`: scopes, times and the action in any order.
+/// What follows `FAULT ADD`: scopes, times and the action in any order.
 fn rule(args: Args<'_>, table: &Table) -> Result<Rule, Error> {
     let (mut scope, mut when) = (Scope::default(), When::Always);
     let mut words = None;
@@ -135,7 +135,7 @@ fn times(text: &[u8]) -> Result<u64, Error> {
     }
 }
 
-/// The action in these words; none if they are something else.
+/// The action in these words; `None` if they are not an action.
 fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
     let word = &args[0];
     let found = match WITHOUT_VALUE.into_iter().find(|(known, _)| is_option(word, known)) {
@@ -143,7 +143,7 @@ fn action(args: Args<'_>, scope: &Scope) -> Result<Option<Action>, Error> {
         None if args.len() == 2 => {
             let value = &args[1];
             let time = || time::duration(value);
-            // As in a test: with a channel and no command a delay is that of messages.
+            // As in a test: with a channel and no command, a delay is a delay of messages.
             let of_messages =
                 !scope.channels.is_empty() && scope.commands.is_empty() && scope.keys.is_empty();
             if is_option(word, "ERROR") {

@@ -66,7 +66,7 @@ fn write_message(reply: &mut Reply<'_>, message: &Message) {
     reply.bulk(b"shard");
     reply.boolean(message.shard);
     reply.bulk(b"receivers");
-    // A broker counts them itself.
+    // The broker always knows the number of receivers.
     reply.count(message.receivers.unwrap_or_default());
     reply.bulk(b"publisher");
     reply.bulk_or_null(publisher.as_deref().map(str::as_bytes));
@@ -117,7 +117,7 @@ impl Filter {
     }
 }
 
-/// True for commands that name the key, for who waits for it, and for its expiry.
+/// True for commands that name the key, for clients that wait for it, and for its expiry.
 #[must_use]
 pub fn is_of_key(event: &Event, wanted: &[u8], table: &Table) -> bool {
     match &event.kind {

@@ -1,7 +1,7 @@
 //! MINIBROKER: what a test in another language does with its broker, over any connection to it.
 //!
-//! It is there only when the broker was started so that it may be controlled; else it is as unknown as to Redis. It
-//! stands in no list of commands and in no journal, and MONITOR does not show it; INFO counts it only where it is refused.
+//! It exists only if the broker was started with control enabled; otherwise it is unknown, as in Redis. It is in no
+//! list of commands and in no journal, and MONITOR does not show it; INFO counts it only where it is refused.
 
 mod clients;
 mod clock;
@@ -22,40 +22,41 @@ use crate::spec::numbers::is_option;
 pub use journal::is_of_key;
 pub use waitfor::condition;
 
-/// What was not recorded cannot be listed.
+/// Without a journal there is nothing to list.
 const NOTHING_RECORDED: Error = Error::constant(&"ERR this broker records nothing");
 
 /// The name of the command.
 pub const NAME: &str = "minibroker";
 
-/// What a subcommand wants done by the engine, once its own answer is written.
+/// What the engine has to do for a subcommand once its reply is written.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// The clock is moved to this time, and all that is due until then happens.
     MoveClock(Time),
-    /// These faults end, and what they hold continues.
+    /// These faults end, and what they held back continues.
     EndFaults(Vec<FaultId>),
-    /// These clients are cut off.
+    /// These clients are disconnected.
     Kill(Filter),
     /// These clients are not read from any more, or not written to.
     #[allow(missing_docs)]
     Hold { filter: Filter, writing: bool },
     /// No client is held any more.
     Release,
-    /// Connections are refused, for this time or until the test client ends it or disconnects.
+    /// Connections are refused, for this time or until the test client ends the refusal or disconnects.
     Refuse(Option<Duration>),
-    /// Connections are taken.
+    /// Connections are accepted.
     Accept,
-    /// All but the test client are cut off and none can connect, for this time or until it ends that or disconnects.
+    /// All but the test client are disconnected and none can connect, for this time or until the test client ends it
+    /// or disconnects.
     Stop(Option<Duration>),
     /// The broker restarts; the test client stays connected.
     #[allow(missing_docs)]
     Restart { keeps_data: bool },
-    /// The broker is as it was at its start, but for the test client and the clock.
+    /// The broker is as it was at its start, except for the test client and the clock.
     Reset,
 }
 
-/// What a subcommand comes to.
+/// The result of a subcommand.
 type Answered = Result<Option<Order>, Error>;
 
 type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Context<'_>) -> Answered);
@@ -101,12 +102,12 @@ fn help(ctx: &mut Context<'_>) -> Answered {
     Ok(None)
 }
 
-/// A word that has no meaning where it stands.
+/// A word that has no meaning at its position.
 fn not_understood(word: &[u8]) -> Error {
     Error::quoting("ERR syntax error at '", word, "'. Try MINIBROKER HELP.")
 }
 
-/// A word behind which its value is missing.
+/// A word whose value is missing.
 fn without_value(word: &[u8]) -> Error {
     Error::quoting("ERR syntax error: nothing stands behind '", word, "'. Try MINIBROKER HELP.")
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 const UNITS: [(&str, u64); 5] =
     [("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000)];
 
-/// A number of milliseconds, or a number with a fraction, if need be, and a unit: `500`, `500ms`, `1.5s`, `5m`, `2h`, `1d`.
+/// A number of milliseconds, or a number, optionally with a fraction, and a unit: `500`, `500ms`, `1.5s`, `5m`, `2h`,
+/// `1d`.
 ///
 /// # Errors
 ///
-/// It is none of these; the error says what is.
+/// It is neither; the error names the valid forms.
 pub fn duration(text: &[u8]) -> Result<Duration, Error> {
     let is_known = || {
         let text = str::from_utf8(text).ok()?;
@@ -23,7 +24,7 @@ pub fn duration(text: &[u8]) -> Result<Duration, Error> {
             unit => UNITS.iter().find(|(known, _)| unit.eq_ignore_ascii_case(known))?.1,
         };
         let micros = whole.parse::<u64>().ok()?.saturating_mul(unit);
-        // Digits behind the twelfth are less than a microsecond, of days as well.
+        // Digits after the twelfth are less than a microsecond, even of days.
         let digits = fraction.get(..fraction.len().min(12))?;
         let scale = 10_u64.pow(u32::try_from(digits.len()).ok()?);
         let part = if digits.is_empty() { 0 } else { digits.parse::<u64>().ok()? };

@@ -1,4 +1,4 @@
-//! MINIBROKER WAITFOR: the answer comes when a state is there.
+//! MINIBROKER WAITFOR: the reply is sent when a condition is met.
 
 use super::{Answered, NOTHING_RECORDED, faults, time};
 use crate::spec::{Context, Error, Wait};
@@ -9,7 +9,7 @@ use crate::clients::waiters::Reason;
 use crate::resp::Args;
 use crate::spec::numbers::{self, is_option};
 
-/// What stands between the word and the count.
+/// The arguments between the word and the count.
 struct Names<'a> {
     args: Args<'a>,
     /// Where keys are looked for.
@@ -28,9 +28,9 @@ impl Names<'_> {
 
 /// What is waited for, and how long. Keys are those of this database.
 pub fn condition(args: Args<'_>, database: usize) -> Result<(Condition, Duration), Error> {
-    /// Makes the state from the names and the count.
+    /// Makes the condition from the names and the count.
     type Make = fn(Names<'_>, usize) -> Result<Condition, Error>;
-    /// Each with how many names stand between the word and the count.
+    /// Each with the number of names between the word and the count.
     const KINDS: [(&str, usize, Make); 8] = [
         ("SUBSCRIBERS", 1, |names, count| Ok(Condition::Subscribers { channel: names.first(), count })),
         ("PATTERNSUBSCRIBERS", 1, |names, count| {

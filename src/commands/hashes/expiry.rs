@@ -11,16 +11,16 @@ use crate::spec::{Context, Error, Outcome};
 /// The latest deadline of a field: redis-server keeps 46 bits of it.
 const LATEST: i64 = (1 << 46) - 1;
 
-/// What HTTL and its relatives say of a field that is not there.
+/// The reply of HTTL and its relatives for a field that does not exist.
 const NO_FIELD: i64 = -2;
-/// What they say of a field that does not expire.
+/// Their reply for a field that does not expire.
 const NO_EXPIRY: i64 = -1;
 
-/// What HEXPIRE says of a field whose condition is not met.
+/// The reply of HEXPIRE for a field whose condition is not met.
 const NOT_MET: i64 = 0;
-/// What it says of a field whose deadline is set.
+/// Its reply for a field whose deadline is set.
 const SET: i64 = 1;
-/// What it says of a field that is removed at once.
+/// Its reply for a field that is removed at once.
 const REMOVED: i64 = 2;
 
 /// Reads a time of expiry of fields.
@@ -88,8 +88,8 @@ fn set_deadlines(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     Ok(())
 }
 
-/// What follows when the deadlines of `set` fields have been set, and `removed` fields have been removed because
-/// their deadline has passed.
+/// Counts the changes and sends the notifications after the deadlines of `set` fields have been set, and
+/// `removed` fields have been removed because their deadline has passed.
 fn finish(ctx: &mut Context<'_>, key: &[u8], set: usize, removed: usize) {
     if set > 0 {
         ctx.state.modified_by(set, Class::HASH, "hexpire", key);
@@ -163,7 +163,7 @@ pub fn hpersist(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Takes away the deadline of a field; false if it has none.
+/// Removes the deadline of a field; false if it has none.
 fn persist(hash: &mut Hash, field: &[u8]) -> bool {
     let expires = hash.deadline(field).is_some();
     if expires {
@@ -230,10 +230,10 @@ pub fn hgetex(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// What stands in front of FIELDS in HSETEX.
+/// The options before FIELDS in HSETEX.
 #[derive(Default)]
 struct SetOptions {
-    /// `FXX`, all fields must be there, or `FNX`, none may be.
+    /// `FXX`: all fields must exist. `FNX`: none may exist.
     must_exist: Option<bool>,
     keep: bool,
     deadline: Option<i64>,
@@ -317,7 +317,7 @@ pub fn hsetex(ctx: &mut Context<'_>) -> Outcome {
         }
     }
     ctx.state.modified_by(number, Class::HASH, "hset", key);
-    // The change has been counted.
+    // The change has been counted already.
     if set > 0 {
         ctx.state.modified_by(0, Class::HASH, "hexpire", key);
         ctx.state.file_fields(key);

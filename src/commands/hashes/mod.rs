@@ -24,7 +24,7 @@ pub fn hset(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HMSET key field value [field value ...]`: as [`hset`], with another answer.
+/// `HMSET key field value [field value ...]`: as [`hset`], with another reply.
 pub fn hmset(ctx: &mut Context<'_>) -> Outcome {
     set_pairs(ctx)?;
     ctx.reply.ok();
@@ -50,7 +50,7 @@ fn set_pairs(ctx: &mut Context<'_>) -> Result<usize, Error> {
     Ok(created)
 }
 
-/// `HSETNX key field value`: 1 if the field was not there and is set.
+/// `HSETNX key field value`: 1 if the field did not exist and is set.
 pub fn hsetnx(ctx: &mut Context<'_>) -> Outcome {
     let (key, field) = (&ctx.args[1], &ctx.args[2]);
     let limits = HashLimits::of(&ctx.state.config);
@@ -112,7 +112,7 @@ pub fn hgetall(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HINCRBYFLOAT key field increment`: the sum, in the arithmetic of 80 bits that redis-server has on x86-64.
+/// `HINCRBYFLOAT key field increment`: the sum, in the 80-bit arithmetic of redis-server on x86-64.
 pub fn hincrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     let (key, field) = (&ctx.args[1], &ctx.args[2]);
     let increment = LongDouble::parse(&ctx.args[3]).ok_or(Error::NOT_FLOAT)?;
@@ -155,7 +155,7 @@ pub fn hlen(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HSTRLEN key field`: the length of the value, 0 if there is none.
+/// `HSTRLEN key field`: the length of the value, 0 if there is no field.
 pub fn hstrlen(ctx: &mut Context<'_>) -> Outcome {
     let hash: Option<&Hash> = ctx.state.get(&ctx.args[1])?;
     ctx.reply.count(hash.and_then(|hash| hash.get(&ctx.args[2])).map_or(0, <[u8]>::len));
@@ -169,7 +169,7 @@ pub fn hexists(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HDEL key field [field ...]`: how many of the fields there were.
+/// `HDEL key field [field ...]`: how many of the fields existed.
 pub fn hdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let mut removed = 0;
@@ -184,7 +184,7 @@ pub fn hdel(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HGETDEL key FIELDS numfields field [field ...]`: the values, of fields that are gone afterwards.
+/// `HGETDEL key FIELDS numfields field [field ...]`: the values of the fields, which are removed.
 pub fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let mut hash: Option<&mut Hash> = ctx.state.get_mut(key)?;
@@ -202,7 +202,7 @@ pub fn hgetdel(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// What follows when fields have been removed, of which `changes` count as changes.
+/// Notifies of fields that have been removed, of which `changes` count as changes.
 fn finish_removal(state: &mut State, key: &[u8], changes: usize) {
     state.modified_by(changes, Class::HASH, "hdel", key);
     let emptied = matches!(state.get_mut::<Hash>(key), Ok(Some(hash)) if hash.is_empty());
@@ -213,8 +213,8 @@ fn finish_removal(state: &mut State, key: &[u8], changes: usize) {
     }
 }
 
-/// The fields behind `FIELDS numfields`, which stands at the argument `at` and ends the command. `number` is the
-/// error for a number that is none.
+/// The fields after `FIELDS numfields`, which is at the argument `at`; the fields end the command. `number` is
+/// the error for an invalid number.
 fn field_list<'a>(args: Args<'a>, at: usize, number: &Error) -> Result<Args<'a>, Error> {
     if !args.get(at).is_some_and(|word| is_option(word, "FIELDS")) {
         return Err(Error::new("ERR Mandatory argument FIELDS is missing or not at the right position"));

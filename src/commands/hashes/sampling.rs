@@ -52,7 +52,7 @@ pub fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
     let seen = Seen::of(hash);
     let choice = count.choose(seen.len())?;
     let total = choice.count(seen.len());
-    // RESP3 has pairs, RESP2 one flat list.
+    // RESP3 replies are pairs, RESP2 replies one flat list.
     let nested = with_values && ctx.reply.is_resp3();
     ctx.reply.array(if with_values && !nested { total * 2 } else { total });
     let mut write =
@@ -61,7 +61,7 @@ pub fn hrandfield(ctx: &mut Context<'_>) -> Outcome {
         Choice::Repeated(count) => {
             (0..count).filter_map(|_| seen.at(random.usize(..seen.len()))).for_each(&mut write);
         }
-        // In their order: redis-server chooses from a small hash in passing.
+        // In their order: redis-server samples a small hash in one pass.
         Choice::Different(count) => sample::in_order(seen.len(), count, &mut random)
             .into_iter()
             .filter_map(|nth| seen.at(nth))
@@ -81,10 +81,10 @@ fn write_field(reply: &mut Reply<'_>, field: &[u8], value: &[u8], with_values: b
     }
 }
 
-/// The fields of a hash that are seen, by their number.
+/// The visible fields of a hash, by their number.
 struct Seen<'a> {
     hash: &'a Hash,
-    /// Where they are, if some are hidden.
+    /// The indices of the visible fields, if some are hidden.
     indices: Option<Vec<usize>>,
 }
 

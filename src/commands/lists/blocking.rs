@@ -1,5 +1,5 @@
-//! The commands that wait for an element. Who waits is run again when one of its keys becomes a list, and then
-//! looks at its keys in their order, as when it came.
+//! The commands that wait for an element. The command of a client that waits is run again when one of its keys
+//! becomes a list, and then looks at the keys in their order, as the first time.
 
 use super::moving::move_element;
 use super::{pop_into, removed};
@@ -67,7 +67,7 @@ fn move_or_wait(ctx: &mut Context<'_>, from: End, to: End, deadline: Option<Dead
         let source = ctx.args.range(1, 2);
         ctx.block(Type::List, source.iter(), deadline);
     } else {
-        // Not the null array that a timeout answers.
+        // Not the null array that is the reply at a timeout.
         ctx.reply.null();
     }
     Ok(())

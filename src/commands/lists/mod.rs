@@ -1,4 +1,4 @@
-//! The family lists. What may wait for an element is in `blocking`.
+//! The list commands. Those that can wait for an element are in `blocking`.
 
 mod blocking;
 mod moving;
@@ -186,7 +186,7 @@ pub fn lset(ctx: &mut Context<'_>) -> Outcome {
         index = (index << 32) >> 32;
     }
     let position = list::resolve_index(index, list.len());
-    // Even if there is no such element.
+    // The encoding may change even if there is no such element.
     list.expect([&ctx.args[3]], limits);
     if !position.is_some_and(|position| list.replace(position, &ctx.args[3], limits)) {
         return Err(Error::INDEX_OUT_OF_RANGE);
@@ -210,7 +210,7 @@ pub fn linsert(ctx: &mut Context<'_>) -> Outcome {
         return Ok(());
     };
     let element = &ctx.args[4];
-    // Even if there is no such pivot.
+    // The encoding may change even if there is no such pivot.
     list.expect([element], limits);
     if list.insert_beside(&ctx.args[3], behind, element, limits) {
         ctx.reply.count(list.len());

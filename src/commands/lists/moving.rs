@@ -1,4 +1,4 @@
-//! Elements that go from one list to another, or from the first of several lists to the client.
+//! Elements that move from one list to another, or from the first of several lists to the client.
 
 use super::{pop_into, removed};
 use crate::commands::many::Many;
@@ -33,7 +33,7 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
     if length(ctx.state, source)?.is_none() {
         return Ok(false);
     }
-    // Nothing is taken that could not be put.
+    // Checked first, so that no element is taken that cannot be stored.
     length(ctx.state, destination)?;
     let Some(element) = ctx.state.get_mut::<List>(source)?.and_then(|list| list.pop(from)) else {
         return Ok(false);
@@ -50,7 +50,7 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
     Ok(true)
 }
 
-/// The length of a list, if there is one; asking does not count as use.
+/// The length of a list, if there is one; this does not count as use.
 fn length(state: &mut State, key: &[u8]) -> Result<Option<usize>, Error> {
     let list = |entry: &Entry| List::of(&entry.value).map(|list| list.len()).ok_or(Error::WRONG_TYPE);
     state.lookup(key, Lookup::Untracked).map(list).transpose()
@@ -66,8 +66,8 @@ pub fn lmpop(ctx: &mut Context<'_>) -> Outcome {
 }
 
 impl Many<'_, End> {
-    /// Takes from the first list that there is and answers with its key and what was taken. False if there is
-    /// none.
+    /// Takes elements from the first list that exists, and replies with its key and the elements. False if
+    /// there is none.
     pub(super) fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
         for key in self.keys.iter() {
             let Some(list) = ctx.state.get_mut::<List>(key)? else { continue };

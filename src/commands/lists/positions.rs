@@ -6,14 +6,14 @@ use crate::spec::{Context, Error, Outcome, numbers};
 /// What to look for.
 struct Search<'a> {
     element: &'a [u8],
-    /// How many matches are passed over before the first that counts.
+    /// How many matches are skipped.
     skipped: usize,
     /// How many elements are looked at.
     looked_at: usize,
 }
 
 impl Search<'_> {
-    /// The indices of the matches, as they are met.
+    /// The indices of the matches, in the order of the search.
     fn matches<'l>(&self, elements: impl Iterator<Item = (usize, &'l Bytes)>) -> impl Iterator<Item = usize> {
         elements
             .take(self.looked_at)
@@ -30,7 +30,7 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
     while let Some(option) = options.next() {
         let value = options.next().ok_or(Error::SYNTAX)?;
         if numbers::is_option(option, "RANK") {
-            // The smallest is any match from the end.
+            // Before Redis 7.2 the smallest integer counts as -1.
             rank = numbers::negated(value, -1, ctx.state.config.compat)?;
             if rank == 0 {
                 return Err(Error::new(
@@ -47,7 +47,7 @@ pub fn lpos(ctx: &mut Context<'_>) -> Outcome {
             return Err(Error::SYNTAX);
         }
     }
-    // None at all is asked for by 0: no limit.
+    // 0 means no limit.
     let limit = |count| if count == 0 { usize::MAX } else { count };
     let search = Search {
         element: &ctx.args[2],

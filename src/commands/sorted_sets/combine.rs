@@ -13,7 +13,7 @@ use crate::resp::Args;
 use crate::spec::numbers::{self, is_option};
 use crate::state::{Lookup, State};
 
-/// What is made of the sources.
+/// The operation on the sources.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Union,
@@ -31,7 +31,7 @@ impl Operation {
     }
 }
 
-/// What becomes of the result; which options there are depends on it.
+/// The use of the result, on which the allowed options depend.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Reply,
@@ -39,9 +39,9 @@ enum Use {
     Count,
 }
 
-/// What follows the keys.
+/// The options after the keys.
 struct Options<'a> {
-    /// One for each key, if there are any.
+    /// One for each key, if given.
     weights: Option<Args<'a>>,
     aggregate: Aggregate,
     with_scores: bool,
@@ -93,8 +93,8 @@ fn read_aggregate(word: &[u8]) -> Result<Aggregate, Error> {
     found.map(|(_, aggregate)| aggregate).ok_or(Error::SYNTAX)
 }
 
-/// Reads `numkeys key [key ...] [option ...]`, argument `first` being the number; looks at the keys before the
-/// options.
+/// Reads `numkeys key [key ...] [option ...]`, where `first` is the argument with the number. The keys are
+/// looked up before the options are read.
 fn read<'a>(
     ctx: &mut Context<'a>,
     first: usize,

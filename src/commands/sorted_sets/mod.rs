@@ -36,7 +36,7 @@ pub(super) struct AddOptions {
 }
 
 impl AddOptions {
-    /// Takes in one option; false if it is none.
+    /// Reads one option; false if the word is not an option.
     fn read(&mut self, word: &[u8]) -> bool {
         let options = [
             ("NX", &mut self.only_new),
@@ -65,12 +65,12 @@ impl AddOptions {
         Err(Error::new(error))
     }
 
-    /// Whether what is done depends on the score that a member had.
+    /// Whether the effect depends on the old score of a member.
     fn looks(self) -> bool {
         self.only_new || self.only_existing || self.only_greater || self.only_less || self.increment
     }
 
-    /// The score for a member that had the score `old`; none if it stays as it is.
+    /// The new score of a member that had the score `old`; `None` if it does not change.
     fn choose(self, old: Option<f64>, given: f64) -> Result<Option<f64>, Error> {
         let Some(old) = old else { return Ok((!self.only_existing).then_some(given)) };
         if self.only_new {
@@ -108,7 +108,7 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
         return Err(Error::SYNTAX);
     }
     options.check(pairs.len() / 2)?;
-    // All scores are read before anything is changed, and once more below: that costs less than keeping them.
+    // All scores are read before anything is changed, and parsed again below: that costs less than keeping them.
     for score in pairs.iter().step_by(2) {
         numbers::float(score)?;
     }
@@ -125,14 +125,14 @@ fn add(ctx: &mut Context<'_>, mut options: AddOptions) -> Outcome {
 
 /// What [`add_scored`] has done.
 pub(super) struct Added {
-    /// What ZADD answers: how many members were added, with `count_changed` also how many were changed.
+    /// The reply of ZADD: how many members were added, with `count_changed` also how many were changed.
     pub counted: usize,
     /// The score that was set last.
     last_score: Option<f64>,
 }
 
-/// Adds members with their scores to a sorted set, as far as the options allow. An error in the middle leaves what was
-/// done before.
+/// Adds members with their scores to a sorted set, as far as the options allow. An error in the middle does not undo
+/// what was done before.
 pub(super) fn add_scored<'m>(
     state: &mut State,
     key: &[u8],
@@ -227,7 +227,7 @@ fn rank(ctx: &mut Context<'_>, reverse: bool) -> Outcome {
     Ok(())
 }
 
-/// How members are written that may come with their scores.
+/// How members are written, with or without their scores.
 #[derive(Clone, Copy)]
 struct Listing {
     with_scores: bool,
@@ -253,8 +253,8 @@ impl Listing {
     }
 }
 
-/// Puts a sorted set that was computed in the place of what the key holds, or nothing if it is empty, and answers
-/// how many members there are.
+/// Stores a computed sorted set at the key, or removes the key if the set is empty, and replies with the number of
+/// members.
 fn store(ctx: &mut Context<'_>, key: &[u8], set: SortedSet, event: &str) {
     let len = set.len();
     ctx.state.put_result(key, set.into_value(), 1, Class::SORTED_SET, event);
@@ -274,7 +274,7 @@ pub fn zrem(ctx: &mut Context<'_>) -> Outcome {
     remove(ctx, "zrem", |set| members.iter().filter(|member| set.remove(member).is_some()).count())
 }
 
-/// Removes members of the sorted set at the command's first key, if it is there, and answers how many they were.
+/// Removes members of the sorted set at the command's first key, if it exists, and replies with their number.
 fn remove(ctx: &mut Context<'_>, event: &str, from: impl FnOnce(&mut SortedSet) -> usize) -> Outcome {
     let key = &ctx.args[1];
     let Some(set) = ctx.state.get_mut::<SortedSet>(key)? else {

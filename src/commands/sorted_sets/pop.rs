@@ -1,5 +1,6 @@
-//! The commands that take the first or the last members, and those that wait for them. Who waits is run again
-//! when one of its keys becomes a sorted set, and then looks at its keys in their order, as when it came.
+//! The commands that take the first or the last members, and those that wait for them. The command of a
+//! client that waits is run again when one of its keys becomes a sorted set, and then looks at the keys in
+//! their order, as the first time.
 
 use super::Listing;
 use crate::commands::many::Many;
@@ -30,7 +31,7 @@ impl Edge {
         }
     }
 
-    /// Takes up to `max` members, the outermost first, and hands them to `write`; returns how many they were.
+    /// Takes up to `max` members, the outermost first, and passes them to `write`; returns their number.
     fn pop(self, set: &mut SortedSet, max: usize, mut write: impl FnMut(&[u8], f64)) -> usize {
         let count = max.min(set.len());
         let ranks = match self {
@@ -46,7 +47,7 @@ impl Edge {
         count
     }
 
-    /// Notifies of members that were removed from here.
+    /// Notifies of members that were removed from this edge.
     fn popped(self, state: &mut State, key: &[u8], count: usize, is_empty: bool) {
         let event = match self {
             Self::Min => "zpopmin",
@@ -148,8 +149,8 @@ pub fn bzmpop(ctx: &mut Context<'_>) -> Outcome {
 }
 
 impl Many<'_, Edge> {
-    /// Takes from the first sorted set that there is and answers with its key and what was taken, in pairs in
-    /// either version of the protocol. False if there is none.
+    /// Takes members from the first sorted set that exists, and replies with its key and the members, as
+    /// pairs in both versions of the protocol. False if there is none.
     fn pop(&self, ctx: &mut Context<'_>) -> Result<bool, Error> {
         for key in self.keys.iter() {
             let Some(set) = ctx.state.get_mut::<SortedSet>(key)? else { continue };

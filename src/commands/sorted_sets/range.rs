@@ -11,7 +11,7 @@ use crate::data::{SortedSet, present};
 use crate::resp::{Args, up_to_nul};
 use crate::spec::numbers::{self, is_option};
 
-/// By what members are chosen.
+/// What members are selected by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Rank,
@@ -19,7 +19,7 @@ enum Kind {
     Lex,
 }
 
-/// Between what members are chosen.
+/// The bounds between which members are selected.
 #[derive(Clone, Copy, Debug)]
 enum Span<'a> {
     /// From one rank to another, both included, negative ones counted from the end.
@@ -37,7 +37,7 @@ impl<'a> Span<'a> {
         })
     }
 
-    /// The ranks between which the members are, as they count from the end if it is `reverse`.
+    /// The ranks of the members in the span. If `reverse`, rank bounds count from the end.
     fn ranks(&self, set: &SortedSet, reverse: bool) -> Range<usize> {
         match self {
             Self::Rank(start, stop) => {
@@ -54,7 +54,7 @@ impl<'a> Span<'a> {
 /// A range of scores: `1`, `(1` without 1 itself, `-inf`.
 fn score_range(min: &[u8], max: &[u8], version: Version) -> Result<ScoreRange, Error> {
     let bound = |text| {
-        // A number that redis-server's reading has not even begun with is 0.
+        // An empty number is 0, as redis-server does not parse it at all.
         let number =
             |text: &[u8]| if text.is_empty() { Some(0.0) } else { numbers::loose_float(text, version) };
         match up_to_nul(text) {
@@ -79,21 +79,21 @@ fn lex_range<'a>(min: &'a [u8], max: &'a [u8]) -> Result<LexRange<'a>, Error> {
     Ok(LexRange { min: bound(min).ok_or_else(error)?, max: bound(max).ok_or_else(error)? })
 }
 
-/// What a command of the ZRANGE family asks for.
+/// The arguments of a command of the ZRANGE family.
 #[derive(Clone, Copy, Debug)]
 struct Query<'a> {
     span: Span<'a>,
     reverse: bool,
-    /// How many members of the span are left out.
+    /// How many members of the span are skipped.
     offset: i64,
-    /// How many there are at most; no limit if it is negative.
+    /// The maximum number of members; no limit if it is negative.
     count: i64,
     with_scores: bool,
 }
 
 impl<'a> Query<'a> {
-    /// Reads the bounds and the options behind the key. What the name of the command says, the options cannot say
-    /// once more, and only a reply has scores.
+    /// Reads the bounds and the options after the key. Options cannot repeat what the name of the command says,
+    /// and only a reply can have scores.
     fn parse(
         args: Args<'a>,
         kind: Option<Kind>,
@@ -133,22 +133,22 @@ impl<'a> Query<'a> {
             return Err(Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX"));
         }
         if version < Version::Redis7_4 && offset < 0 {
-            // No range begins there; later versions count from its end, in large sets.
+            // The range is empty; later versions count from its end, in large sets.
             count = 0;
         }
         let (one, other) =
             (present(args.get(0)).unwrap_or_default(), present(args.get(1)).unwrap_or_default());
-        // Ranks are counted from the end, but other bounds are given the greater one first.
+        // Rank bounds count from the end; of other bounds, the greater one comes first.
         let (min, max) = if reverse && kind != Kind::Rank { (other, one) } else { (one, other) };
         let span = Span::parse(kind, min, max, version)?;
         Ok(Self { span, reverse, offset, count, with_scores })
     }
 
-    /// The ranks of the members that are asked for.
+    /// The ranks of the selected members.
     fn ranks(&self, set: &SortedSet) -> Range<usize> {
         let ranks = self.span.ranks(set, self.reverse);
         let (ranks, skipped) = match (&self.span, usize::try_from(self.offset)) {
-            // There a LIMIT that was let pass means nothing.
+            // For ranks, a LIMIT that was accepted has no effect.
             (Span::Rank(..), _) => return ranks,
             (Span::Lex(range), offset) if set.is_compact() => {
                 (set.ranks_by_lex(range, self.reverse, offset.unwrap_or(usize::MAX)), 0)
@@ -176,7 +176,7 @@ impl<'a> Query<'a> {
 }
 
 impl Query<'_> {
-    /// Calls `take` for the members of these ranks, in the order that is asked for.
+    /// Calls `take` for the members of these ranks, in the requested order.
     fn each(&self, set: &SortedSet, ranks: Range<usize>, mut take: impl FnMut(&[u8], f64)) {
         let members = set.range(ranks);
         if self.reverse {
@@ -187,7 +187,7 @@ impl Query<'_> {
     }
 }
 
-/// Answers with the members that are asked for.
+/// Answers with the selected members.
 fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Outcome {
     let query = Query::parse(ctx.args.from(2), kind, reverse, true, ctx.state.config.compat)?;
     let Some(set) = ctx.state.get::<SortedSet>(&ctx.args[1])? else {
@@ -239,7 +239,7 @@ pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
     if let Some(set) = ctx.state.get::<SortedSet>(&args[2])? {
         let ranks = query.ranks(set);
         if matches!(query.span, Span::Rank(..)) {
-            // Only there redis-server knows beforehand how many they will be.
+            // Only for ranks, redis-server knows the number of members beforehand.
             stored.expect(ranks.len(), limits);
         }
         query.each(set, ranks, |member, score| {
@@ -250,7 +250,7 @@ pub fn zrangestore(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Answers how many members there are.
+/// Replies with the number of members in the range.
 fn count(ctx: &mut Context<'_>, kind: Kind) -> Outcome {
     let args = ctx.args;
     let span = Span::parse(kind, &args[2], &args[3], ctx.state.config.compat)?;
@@ -269,7 +269,7 @@ pub fn zlexcount(ctx: &mut Context<'_>) -> Outcome {
     count(ctx, Kind::Lex)
 }
 
-/// Removes the members.
+/// Removes the members in the range.
 fn remove_range(ctx: &mut Context<'_>, kind: Kind, event: &str) -> Outcome {
     let args = ctx.args;
     let span = Span::parse(kind, &args[2], &args[3], ctx.state.config.compat)?;

@@ -6,9 +6,9 @@ use crate::data::SortedSet;
 use crate::resp::{print_double, print_double_in_full};
 use crate::spec::{Context, Outcome, numbers};
 
-/// Whether a listpack holds an integer in the place of a score.
+/// Whether a listpack stores a score as an integer.
 fn is_kept_as_integer(score: f64) -> bool {
-    /// Half of what 64 bits hold.
+    /// Half of the range of `i64`.
     const GREATEST: f64 = 4_611_686_018_427_387_904.0;
     score.fract() == 0.0 && score.abs() <= GREATEST
 }
@@ -29,7 +29,7 @@ pub fn zscan(ctx: &mut Context<'_>) -> Outcome {
         let (mut found, mut text) = (0, Vec::new());
         for (member, score) in members.filter(|(member, _)| options.wants(member)) {
             text.clear();
-            // The two encodings print differently, and neither as a double of RESP3.
+            // The two encodings print scores differently, and neither as a RESP3 double.
             if is_compact && (version >= Version::Redis7_4 || is_kept_as_integer(score)) {
                 print_double(&mut text, score);
             } else {

@@ -1,4 +1,4 @@
-//! XCLAIM and XAUTOCLAIM: entries that another consumer has left lying.
+//! XCLAIM and XAUTOCLAIM: entries that another consumer has not acknowledged.
 
 use super::groups::{consumer_for, no_group};
 use super::{ids, write_entry};
@@ -13,7 +13,7 @@ use crate::state::State;
 
 /// How many pending entries XAUTOCLAIM looks at for each that it may return.
 const ATTEMPTS: usize = 10;
-/// The greatest COUNT of XAUTOCLAIM: redis-server's, so that ids of 16 bytes each have room in 63 bits.
+/// The greatest COUNT of XAUTOCLAIM: redis-server's, so that the size of its ids, 16 bytes each, fits in 63 bits.
 const COUNT_MAX: u64 = (1 << 59) - 1;
 /// A greater COUNT of XAUTOCLAIM is more than redis-server has memory for: 16 bytes each do not fit in the 47 bits
 /// of addresses that a process has.
@@ -24,7 +24,7 @@ fn number(text: &[u8], what: &str) -> Result<i64, Error> {
     parse_integer(text).ok_or_else(|| Error::new(format!("ERR Invalid {what} argument for XCLAIM")))
 }
 
-/// Before Redis 7.2 who claims something is made a consumer where there is something to claim only.
+/// Before Redis 7.2, XCLAIM and XAUTOCLAIM create the consumer only if there is something to claim.
 fn makes_consumers_always(ctx: &Context<'_>) -> bool {
     ctx.state.config.compat >= Version::Redis7_4
 }
@@ -35,7 +35,7 @@ fn stream_there<'a>(state: &'a State, key: &[u8]) -> Option<&'a Stream> {
 
 /// What follows the ids of XCLAIM.
 struct Options {
-    /// When the entries count as delivered, if given.
+    /// The delivery time to set, if given.
     delivered: Option<i64>,
     deliveries: Option<i64>,
     force: bool,
@@ -77,7 +77,7 @@ impl Options {
 ///
 /// # Errors
 ///
-/// The options are wrong, the key holds another type, or the stream or its group is not there.
+/// The options are wrong, the key holds another type, or the stream or its group does not exist.
 pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (key, name) = (&args[1], &args[2]);
@@ -86,7 +86,7 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         return Err(no_group(key, name, ""));
     }
     let min_idle = number(&args[4], "min-idle-time")?;
-    // What is no id is the first option.
+    // The first argument that is not an id is the first option.
     let claimed: Vec<StreamId> = args.from(5).iter().map_while(|text| ids::strict(text, 0).ok()).collect();
     let options = Options::read(ctx, 5 + claimed.len())?;
 
@@ -103,7 +103,7 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         consumer: None,
         min_idle,
         now,
-        // What makes no sense, as a time to come, is now.
+        // An invalid time, such as one in the future, counts as now.
         delivered: options.delivered.filter(|at| (0..=now).contains(at)).unwrap_or(now),
         deliveries: match options.deliveries.and_then(|times| u64::try_from(times).ok()) {
             Some(times) => Deliveries::Set(times),
@@ -138,7 +138,7 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
         done += 1;
     }
     ctx.reply.insert_array(begin, len);
-    // A new last id is a change by itself only where nothing else is.
+    // A new last id counts as a change only if no entry was claimed.
     ctx.state.stats.dirty += if done > 0 { done } else { changes };
     Ok(())
 }
@@ -147,7 +147,7 @@ pub fn xclaim(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The options are wrong, the key holds another type, or the stream or its group is not there.
+/// The options are wrong, the key holds another type, or the stream or its group does not exist.
 pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let min_idle =
@@ -222,7 +222,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>) -> Outcome {
         next = id.next().and_then(|from| next_from(stream, from));
     }
     reply.insert_array(begin, len);
-    // The cursor stands before the entries.
+    // The cursor comes before the entries.
     let end = reply.position();
     ids::write(reply, next.unwrap_or_default());
     reply.move_to(end, begin);

@@ -1,4 +1,4 @@
-//! XGROUP and XACK: groups, their consumers, and what they have done with.
+//! XGROUP and XACK: groups, their consumers, and acknowledgements.
 
 use super::ids;
 use crate::config::Class;
@@ -9,7 +9,7 @@ use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
-/// The stream or its group is not there.
+/// The stream or its group does not exist.
 pub(super) fn no_group(key: &[u8], group: &[u8], where_said: &str) -> Error {
     let texts: [&[u8]; 6] = [
         b"NOGROUP No such key '",
@@ -22,14 +22,14 @@ pub(super) fn no_group(key: &[u8], group: &[u8], where_said: &str) -> Error {
     Error::from_bytes(texts.concat())
 }
 
-/// The stream is there, but not its group.
+/// The stream exists, but not its group.
 pub(super) fn no_group_of(key: &[u8], group: &[u8]) -> Error {
     let texts: [&[u8]; 5] =
         [b"NOGROUP No such consumer group '", up_to_nul(group), b"' for key name '", up_to_nul(key), b"'"];
     Error::from_bytes(texts.concat())
 }
 
-/// The consumer that asks for something, made if the group does not have it; none without the group.
+/// The consumer that runs the command, created if the group does not have it; `None` without the group.
 pub(super) fn consumer_for(
     state: &mut State,
     key: &[u8],
@@ -55,7 +55,7 @@ fn consumer_created(state: &mut State, key: &[u8]) {
     state.event(Class::STREAM, "xgroup-createconsumer", key);
 }
 
-/// What may follow the id of `XGROUP CREATE` and `XGROUP SETID`.
+/// The options after the id of `XGROUP CREATE` and `XGROUP SETID`.
 #[derive(Default)]
 struct Options {
     make_stream: bool,
@@ -99,7 +99,7 @@ fn group<'s>(ctx: &'s mut Context<'_>) -> Result<&'s mut Group, Error> {
 ///
 /// # Errors
 ///
-/// The options or the id are wrong, the key is missing or holds another type, or there is such a group.
+/// The options or the id are wrong, the key is missing or holds another type, or the group exists already.
 pub fn create(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let options = Options::read(args, true)?;
@@ -108,7 +108,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
     if stream.is_none() && !options.make_stream {
         return Err(Error::new(NO_STREAM));
     }
-    // As many words as both options have; that they are given once each is not asked for.
+    // The number of words of both options; repeated options are not refused.
     if args.len() > 8 {
         return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
     }
@@ -143,7 +143,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The options or the id are wrong, or the stream or its group is not there.
+/// The options or the id are wrong, or the stream or its group does not exist.
 pub fn set_id(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let options = Options::read(args, false)?;
@@ -175,7 +175,7 @@ pub fn destroy(ctx: &mut Context<'_>) -> Outcome {
     if destroyed {
         ctx.state.stats.dirty += 1;
         ctx.state.event(Class::STREAM, "xgroup-destroy", key);
-        // Clients that wait for the group get the error that it is gone.
+        // Clients that wait for the group get the error that it no longer exists.
         ctx.state.waiters.ready(ctx.state.db, key);
     }
     ctx.reply.count(destroyed.into());
@@ -186,7 +186,7 @@ pub fn destroy(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The stream or its group is not there.
+/// The stream or its group does not exist.
 pub fn create_consumer(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let now = ctx.state.now.millis();
@@ -202,7 +202,7 @@ pub fn create_consumer(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The stream or its group is not there.
+/// The stream or its group does not exist.
 pub fn delete_consumer(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let pending = group(ctx)?.remove_consumer(&args[4]);

@@ -7,7 +7,7 @@ use crate::spec::Error;
 
 const INVALID: &str = "ERR Invalid stream ID specified as stream command argument";
 
-/// Longer ids are not even looked at.
+/// Longer ids are invalid.
 const LENGTH_MAX: usize = 127;
 
 /// True if an argument is this one special character. Redis-server reads no further than a NUL here.
@@ -15,7 +15,7 @@ pub(super) fn is_sign(text: &[u8], sign: u8) -> bool {
     up_to_nul(text) == [sign]
 }
 
-/// An id; `-` and `+` are not among them. `missing_seq` completes an id without a number.
+/// An id, but not `-` or `+`. `missing_seq` completes an id without a sequence number.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub(super) fn loose(text: &[u8], missing_seq: u64) -> Result<StreamId, Error> {
     }
 }
 
-/// The id that XADD gives to an entry, where `<ms>-*` leaves the number to the server.
+/// The id that XADD gives to an entry, where `<ms>-*` leaves the sequence number to the server.
 ///
 /// # Errors
 ///
@@ -55,11 +55,11 @@ pub(super) fn new_id(text: &[u8]) -> Result<NewId, Error> {
     id.ok_or(Error::new(INVALID))
 }
 
-/// The first id of a range: `-`, `+`, an id, or one with `(` before it, which is not included itself.
+/// The first id of a range: `-`, `+`, an id, or an id after `(`, which is excluded.
 ///
 /// # Errors
 ///
-/// It is not an id, or there is none behind it.
+/// It is not an id, or no id comes after it.
 pub(super) fn range_start(text: &[u8]) -> Result<StreamId, Error> {
     match bound(text, 0)? {
         (id, true) => id.next().ok_or(Error::new("ERR invalid start ID for the interval")),
@@ -67,11 +67,12 @@ pub(super) fn range_start(text: &[u8]) -> Result<StreamId, Error> {
     }
 }
 
-/// The last id of a range, as [`range_start`]. An id without a number means all of its millisecond.
+/// The last id of a range, as [`range_start`]. An id without a sequence number includes all of its
+/// millisecond.
 ///
 /// # Errors
 ///
-/// It is not an id, or there is none before it.
+/// It is not an id, or no id comes before it.
 pub(super) fn range_end(text: &[u8]) -> Result<StreamId, Error> {
     match bound(text, u64::MAX)? {
         (id, true) => id.previous().ok_or(Error::new("ERR invalid end ID for the interval")),
@@ -87,7 +88,7 @@ fn bound(text: &[u8], missing_seq: u64) -> Result<(StreamId, bool), Error> {
     }
 }
 
-/// The parts before and behind the first dash.
+/// The parts before and after the first dash.
 fn split(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     if text.len() > LENGTH_MAX {
         return None;
@@ -100,8 +101,9 @@ fn parse(ms: &[u8], seq: Option<&[u8]>, missing_seq: u64) -> Option<StreamId> {
     Some(StreamId { ms: unsigned(ms)?, seq: seq.map_or(Some(missing_seq), unsigned)? })
 }
 
-/// An unsigned number as redis-server's `string2ull` reads it: what is no proper signed number is left to C's
-/// `strtoull`, which knows white space, signs (`-1` is the greatest number) and leading zeros.
+/// An unsigned number as redis-server's `string2ull` reads it: a text that is not a canonical signed number
+/// is parsed as by C's `strtoull`, which accepts white space, signs (`-1` is the greatest number) and leading
+/// zeros.
 fn unsigned(text: &[u8]) -> Option<u64> {
     if let Some(value) = parse_integer(text) {
         return u64::try_from(value).ok();

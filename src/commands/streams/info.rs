@@ -27,7 +27,7 @@ pub fn stream(ctx: &mut Context<'_>) -> Outcome {
         1 | 3 if is_option(&options[0], "FULL") => match options.get(2) {
             None => Some(SHOWN),
             Some(count) if is_option(&options[1], "COUNT") => {
-                // 0 shows all, less than that as much as if nothing was said.
+                // 0 shows all; a negative COUNT counts as the default.
                 match usize::try_from(numbers::integer(count)?) {
                     Ok(0) => Some(usize::MAX),
                     Ok(count) => Some(count),
@@ -171,7 +171,7 @@ pub fn consumers(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// How far a group has come.
+/// The progress of a group.
 fn write_progress(reply: &mut Reply<'_>, stream: &Stream, group: &Group) {
     write_id(reply, "last-delivered-id", group.last_id);
     for (name, value) in [("entries-read", group.entries_read), ("lag", stream.lag(group))] {

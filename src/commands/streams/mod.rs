@@ -76,7 +76,7 @@ pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The options are wrong or do not fit to the entries, the key is missing or holds another type.
+/// The options are wrong or contradict the entries, the key is missing or holds another type.
 pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
     let last = ids::strict(&ctx.args[2], 0)?;
     let (mut added, mut max_deleted) = (None, None);
@@ -95,7 +95,7 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
                         "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id",
                     ));
                 }
-                // 0-0 is none.
+                // 0-0 means no id.
                 max_deleted = Some(id).filter(|id| *id != StreamId::MIN);
             }
             _ => return Err(Error::SYNTAX),

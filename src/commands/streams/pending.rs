@@ -7,7 +7,7 @@ use crate::resp::Args;
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
 
-/// What the longer form of XPENDING asks for.
+/// The arguments of the longer form of XPENDING.
 struct Query<'a> {
     min_idle: i64,
     start: StreamId,
@@ -44,7 +44,7 @@ impl<'a> Query<'a> {
 ///
 /// # Errors
 ///
-/// The options are wrong, the key holds another type, or the stream or its group is not there.
+/// The options are wrong, the key holds another type, or the stream or its group does not exist.
 pub fn xpending(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let query = Query::read(args)?;

@@ -41,7 +41,7 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
     finish(ctx, &options, start, found);
     let Some(wait) = &mut ctx.wait else { return Ok(()) };
     if texts.iter().any(|id| ids::is_sign(id, b'$')) {
-        // When the command is run again, `$` would mean what has arrived meanwhile.
+        // `$` is replaced by the id: when the command is run again, `$` would skip the new entries.
         let mut buffer = [0; StreamId::TEXT_MAX];
         let mut request: Vec<Vec<u8>> = ctx.args.range(0, options.ids).iter().map(<[u8]>::to_vec).collect();
         for (id, after) in texts.iter().zip(&after) {
@@ -50,7 +50,7 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
         }
         wait.request = Some(OwnedRequest::new(request));
     }
-    // The last entry is another one with each that is added.
+    // For `+`, every added entry is the new last entry.
     if !texts.iter().any(|id| ids::is_sign(id, b'+')) {
         wait.wanted = Some(Wanted::After(after));
     }
@@ -61,7 +61,7 @@ pub fn xread(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// The options, an id or the type of a value are wrong, or a stream or its group is not there.
+/// The options, an id or the type of a value are wrong, or a stream or its group does not exist.
 pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let options = ReadOptions::read(ctx, true)?;
     let (group, name) = options.group.ok_or(Error::new("ERR Missing GROUP option for XREADGROUP"))?;
@@ -77,9 +77,9 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
     let start = ctx.reply.position();
     let mut found = 0;
     for (key, after) in keys.iter().zip(after) {
-        // Looked up once more, which counts as a hit.
+        // This second lookup counts as a hit.
         ctx.state.get::<Stream>(key)?;
-        // Before Redis 7.2 who gets nothing is not noted as a consumer.
+        // Before Redis 7.2 a consumer that gets nothing is not created.
         if is_old && after.is_none() && !has_news(ctx, key, group)? {
             continue;
         }
@@ -114,20 +114,20 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
             });
         }
         reply.insert_array(begin, len);
-        // What is delivered once more is no change.
+        // A repeated delivery is not a change.
         ctx.state.stats.dirty += u64::from(after.is_none());
     }
     finish(ctx, &options, start, found);
     if let Some(wait) = &mut ctx.wait {
-        // It ends, too, when a key is removed or holds another type.
+        // The wait also ends when a key is removed or holds another type.
         wait.reason = Reason::Group;
         wait.wanted = Some(Wanted::New { group: group.into(), consumer: name.into(), found: Vec::new() });
     }
     Ok(())
 }
 
-/// What a reader that has waited is answered before Redis 7.2, where the command is not run again, if the stream or the group
-/// has gone meanwhile.
+/// The error for a client that has waited, if the stream or the group no longer exists. Before Redis 7.2 the command is
+/// not run again.
 fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
     let Some(Value::Stream(stream)) = ctx.state.lookup(key, Lookup::Untracked).map(|entry| &entry.value)
     else {
@@ -163,7 +163,7 @@ fn finish(ctx: &mut Context<'_>, options: &ReadOptions<'_>, start: usize, found:
     }
 }
 
-/// What stands before the streams of XREAD and XREADGROUP.
+/// The options before the streams of XREAD and XREADGROUP.
 struct ReadOptions<'a> {
     /// Of XREADGROUP: the group and the consumer.
     group: Option<(&'a [u8], &'a [u8])>,
@@ -171,9 +171,9 @@ struct ReadOptions<'a> {
     no_ack: bool,
     /// How many entries of each stream at most.
     count: usize,
-    /// It waits if there is nothing to read.
+    /// The client waits if there is nothing to read.
     block: bool,
-    /// Until when it waits, in milliseconds since the Unix epoch; for ever, if none.
+    /// When the wait ends, in milliseconds since the Unix epoch; never if `None`.
     deadline: Option<Deadline>,
     /// Where the keys begin.
     keys: usize,
@@ -199,7 +199,7 @@ impl<'a> ReadOptions<'a> {
             let is = |name: &str| numbers::is_option(option, name);
             match args.get(at + 1) {
                 Some(millis) if is("BLOCK") => {
-                    // Later versions answer at once.
+                    // Later versions reply at once.
                     if ctx.in_script && ctx.state.config.compat < Version::Redis7_4 {
                         let text = b" command is not allowed with BLOCK option from scripts";
                         return Err(Error::from_bytes([b"ERR ", up_to_nul(&args[0]), text].concat()));
@@ -264,7 +264,7 @@ impl<'a> ReadOptions<'a> {
     }
 }
 
-/// The id behind which XREAD begins: `$` is the last one that was ever given, `+` the one before the last entry.
+/// The id after which XREAD begins: `$` is the last id that was ever given, `+` the id before the last entry.
 fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<StreamId, Error> {
     let has_plus = ctx.state.config.compat >= Version::Redis7_4;
     let stream = ctx.state.get::<Stream>(key)?;
@@ -282,8 +282,8 @@ fn start_of_reading(ctx: &mut Context<'_>, key: &[u8], id: &[u8]) -> Result<Stre
     }
 }
 
-/// The id behind which XREADGROUP begins in what the consumer has not acknowledged; none for `>`, what the group
-/// has not read.
+/// The id after which XREADGROUP begins in the pending entries of the consumer; `None` for `>`, the entries that the
+/// group has not read.
 fn start_of_history(
     ctx: &mut Context<'_>,
     key: &[u8],
@@ -307,6 +307,6 @@ fn start_of_history(
     if ids::is_sign(id, b'>') {
         return Ok(None);
     }
-    // Behind the greatest id there is nothing: redis-server takes it for `>`.
+    // No id comes after the greatest one: redis-server treats it as `>`.
     Ok(Some(ids::strict(id, 0)?).filter(|id| *id != StreamId::MAX))
 }

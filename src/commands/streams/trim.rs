@@ -7,16 +7,16 @@ use crate::spec::{Error, numbers};
 
 /// Without LIMIT, approximate trimming stops after this number of full nodes.
 const NODES_AT_ONCE: usize = 100;
-/// The limit where nodes have none.
+/// The limit if `stream-node-max-entries` is 0.
 const LIMIT_DEFAULT: usize = 10_000;
-/// Not more than this is removed at once, however great nodes may be.
+/// No more than this is removed at once, however large the nodes are.
 const LIMIT_MAX: usize = 1_000_000;
 
 const LIMIT_IS_EXACT: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
 
-/// What stands before the fields of XADD.
+/// The arguments before the fields of XADD.
 pub(super) struct AddOptions {
-    /// A stream that is not there is not created.
+    /// A stream that does not exist is not created.
     pub no_mkstream: bool,
     /// What is removed after the entry was added.
     pub trim: Option<Trim>,
@@ -35,7 +35,7 @@ struct TrimOptions {
 }
 
 impl TrimOptions {
-    /// Reads the option at `at`, if there is one that has its argument, and returns the index behind it.
+    /// Reads the option at `at`, if there is one with an argument, and returns the index after it.
     fn read(&mut self, args: Args<'_>, at: usize) -> Result<Option<usize>, Error> {
         let Some(next) = args.get(at + 1) else { return Ok(None) };
         let option = &args[at];
@@ -66,7 +66,7 @@ impl TrimOptions {
         Ok(Some(end))
     }
 
-    /// What is to be done; `node_entries` is `stream-node-max-entries`.
+    /// The trimming to do; `node_entries` is `stream-node-max-entries`.
     fn finish(self, node_entries: usize) -> Result<Option<Trim>, Error> {
         let Self { keep, approximate, limit } = self;
         let Some(keep) = keep else {
@@ -143,7 +143,7 @@ pub(super) fn read_xadd(
 ///
 /// # Errors
 ///
-/// They do not fit together, or there is none.
+/// They do not fit together, or are missing.
 pub(super) fn read_xtrim(args: Args<'_>, node_entries: usize) -> Result<Trim, Error> {
     let mut options = TrimOptions::default();
     let mut at = 2;

@@ -29,7 +29,7 @@ impl Options {
             } else if is_option(option, "MINMATCHLEN")
                 && let Some(value) = args.next()
             {
-                // Negative is as good as 0.
+                // A negative length counts as 0.
                 options.min_match_len = usize::try_from(integer(value)?).unwrap_or_default();
             } else {
                 return Err(Error::SYNTAX);

@@ -11,10 +11,10 @@ use crate::state::Lookup;
 
 pub use lcs::lcs;
 
-/// What is to become of a key's expiry.
+/// What happens to the expiry of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expiry<'a> {
-    /// Nothing was said.
+    /// No option is given.
     Unsaid,
     /// `KEEPTTL`.
     Keep,
@@ -62,7 +62,7 @@ impl<'a> Options<'a> {
                 && let Some(value) = args.get(at)
                 && match expiry {
                     Expiry::Unsaid => true,
-                    // The same once more: the last one counts.
+                    // If the same option is repeated, the last one counts.
                     Expiry::Set(earlier, _) => earlier == form,
                     Expiry::Keep | Expiry::Persist => false,
                 }
@@ -77,7 +77,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// When a value of `EX`, `PX`, `EXAT` or `PXAT` comes to be, in milliseconds since the Unix epoch.
+/// The time that a value of `EX`, `PX`, `EXAT` or `PXAT` means, in milliseconds since the Unix epoch.
 fn deadline(ctx: &Context<'_>, form: ExpiryForm, value: &[u8]) -> Result<i64, Error> {
     let value = integer(value)?;
     let at = form.deadline(value, ctx.state.now).filter(|_| value > 0);
@@ -88,7 +88,7 @@ fn deadline(ctx: &Context<'_>, form: ExpiryForm, value: &[u8]) -> Result<i64, Er
 ///
 /// # Errors
 ///
-/// Options that do not fit together, a time that is none; with GET, if the key holds another type.
+/// Options that do not fit together, an invalid time; with GET, if the key holds another type.
 pub fn set(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (key, value) = (&args[1], &args[2]);
@@ -132,7 +132,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// A time that is none.
+/// An invalid time.
 pub fn setex(ctx: &mut Context<'_>) -> Outcome {
     set_with_expiry(ctx, ExpiryForm::EX)
 }
@@ -141,7 +141,7 @@ pub fn setex(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// A time that is none.
+/// An invalid time.
 pub fn psetex(ctx: &mut Context<'_>) -> Outcome {
     set_with_expiry(ctx, ExpiryForm::PX)
 }
@@ -168,7 +168,7 @@ pub fn setnx(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `GETSET key value`: the value before.
+/// `GETSET key value`: the old value.
 ///
 /// # Errors
 ///
@@ -218,7 +218,7 @@ pub fn mset(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MSETNX key value [key value ...]`: whether the keys were set, which they are if none of them is there.
+/// `MSETNX key value [key value ...]`: 1 if the keys were set, which requires that none of them exists.
 ///
 /// # Errors
 ///
@@ -249,7 +249,7 @@ fn set_all(ctx: &mut Context<'_>) {
 ///
 /// # Errors
 ///
-/// The value is no integer, would be out of range, or the key holds another type.
+/// The value is not an integer, would be out of range, or the key holds another type.
 pub fn incr(ctx: &mut Context<'_>) -> Outcome {
     increment(ctx, 1)
 }
@@ -267,7 +267,7 @@ pub fn decr(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// As [`incr`], or the increment is no integer.
+/// As [`incr`], or the increment is not an integer.
 pub fn incrby(ctx: &mut Context<'_>) -> Outcome {
     let by = integer(&ctx.args[2])?;
     increment(ctx, by)
@@ -277,17 +277,17 @@ pub fn incrby(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// As [`incr`], or the decrement is no integer, or the one that has no opposite.
+/// As [`incr`], or the decrement is not an integer, or the smallest one, which cannot be negated.
 pub fn decrby(ctx: &mut Context<'_>) -> Outcome {
     let by = integer(&ctx.args[2])?.checked_neg();
     increment(ctx, by.ok_or(Error::new("ERR decrement would overflow"))?)
 }
 
-/// `INCRBYFLOAT key increment`: the sum, in the digits of a long double.
+/// `INCRBYFLOAT key increment`: the sum, with the precision of a long double.
 ///
 /// # Errors
 ///
-/// The value or the increment is no number, the sum would be infinite, or the key holds another type.
+/// The value or the increment is not a number, the sum would be infinite, or the key holds another type.
 pub fn incrbyfloat(ctx: &mut Context<'_>) -> Outcome {
     let (key, increment) = (&ctx.args[1], &ctx.args[2]);
     let value = ctx.state.get_mut::<ByteString>(key)?;
@@ -372,7 +372,7 @@ pub fn strlen(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// An offset that is none, the string would be longer than `proto-max-bulk-len`, or the key holds another type.
+/// An invalid offset, the string would be longer than `proto-max-bulk-len`, or the key holds another type.
 pub fn setrange(ctx: &mut Context<'_>) -> Outcome {
     let (key, part) = (&ctx.args[1], &ctx.args[3]);
     let offset = usize::try_from(integer(&ctx.args[2])?);
@@ -408,7 +408,7 @@ pub fn setrange(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// Indices that are none, or the key holds another type.
+/// Invalid indices, or the key holds another type.
 pub fn getrange(ctx: &mut Context<'_>) -> Outcome {
     let (start, end) = (integer(&ctx.args[2])?, integer(&ctx.args[3])?);
     let value = ctx.state.get::<ByteString>(&ctx.args[1])?.map(ByteString::bytes);
@@ -439,8 +439,8 @@ pub fn getdel(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// Options that do not fit together, the key holds another type, or a time that is none; the last only if the
-/// key is there.
+/// Options that do not fit together, the key holds another type, or an invalid time; the time is checked only
+/// if the key exists.
 pub fn getex(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[1];
     let options = Options::read(ctx, 2, false)?;
