@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-/// The bit at an index; 0 behind the end.
+/// The bit at an index; 0 past the end.
 #[must_use]
 pub fn get(bytes: &[u8], at: u64) -> bool {
     let byte = usize::try_from(at / 8).ok().and_then(|index| bytes.get(index)).copied();
     byte.unwrap_or_default() >> (7 - at % 8) & 1 == 1
 }
 
-/// Changes the bit at an index, if it is there; returns what it was.
+/// Changes the bit at an index, if the string has it; returns the old bit.
 pub fn set(bytes: &mut [u8], at: u64, bit: bool) -> bool {
     let old = get(bytes, at);
     if let Some(byte) = usize::try_from(at / 8).ok().and_then(|index| bytes.get_mut(index)) {
@@ -25,7 +25,7 @@ fn words(bytes: &[u8]) -> (impl Iterator<Item = u64>, &[u8]) {
     (chunks.iter().map(|chunk| u64::from_be_bytes(*chunk)), rest)
 }
 
-/// The bytes that a range of bits lies in, with those of its bits that belong to the first and the last byte.
+/// The bytes that contain a range of bits, with masks of the range's bits in the first and the last byte.
 fn edges(bits: &Range<u64>) -> (Range<usize>, u8, u8) {
     let index = |bit: u64| usize::try_from(bit).unwrap_or(usize::MAX);
     let first = 0xff_u8.checked_shr(u32::try_from(bits.start % 8).unwrap_or_default()).unwrap_or_default();
@@ -47,12 +47,12 @@ pub fn count(bytes: &[u8], bits: Range<u64>) -> u64 {
     all - u64::from(outside)
 }
 
-/// The first bit of a range that is set, or is not.
+/// The first bit of a range that equals `bit`.
 #[must_use]
 pub fn position(bytes: &[u8], bits: Range<u64>, bit: bool) -> Option<u64> {
     let (range, first, last) = edges(&bits);
     let bytes = bytes.get(range).filter(|_| bits.start < bits.end)?;
-    // What is looked for, as ones.
+    // The bits that are looked for become ones.
     let flip = |byte: u8| if bit { byte } else { !byte };
     let end = bytes.len() - 1;
     let masked = |index: usize| {
@@ -71,7 +71,7 @@ pub fn position(bytes: &[u8], bits: Range<u64>, bit: bool) -> Option<u64> {
     (1 + skipped..=end).find_map(found)
 }
 
-/// How strings are joined bit by bit.
+/// How strings are combined bit by bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Operation {
@@ -81,12 +81,12 @@ pub enum Operation {
     Not,
 }
 
-/// How many bytes of each string are joined before the next ones: the same string may be named again and again, and this much
-/// of it stays in the cache.
+/// How many bytes of all strings are combined at a time: the same string may be named many times, and this much of it
+/// stays in the cache.
 const PIECE: usize = 4096;
 
-/// Joins strings bit by bit. The result is as long as the longest; what is shorter ends in zeros. NOT takes the
-/// first alone.
+/// Combines strings bit by bit. The result is as long as the longest; shorter ones are padded with zeros. NOT uses
+/// only the first.
 #[must_use]
 pub fn join(operation: Operation, strings: &[&[u8]]) -> Vec<u8> {
     let Some((first, others)) = strings.split_first() else { return Vec::new() };
@@ -123,7 +123,7 @@ pub struct Field {
     pub bits: u32,
 }
 
-/// What becomes of an integer that is too great or too small for its field.
+/// What happens to an integer that is too great or too small for its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Overflow {
     /// Its lowest bits are kept.
@@ -136,7 +136,7 @@ pub enum Overflow {
 }
 
 impl Field {
-    /// The integer at a bit of the string; behind the end there are zeros.
+    /// The integer at a bit of the string; past the end there are zeros.
     #[must_use]
     pub fn get(self, bytes: &[u8], at: u64) -> i64 {
         let value =
@@ -144,7 +144,7 @@ impl Field {
         self.wrapped(value)
     }
 
-    /// Writes an integer at a bit of the string, which is long enough.
+    /// Writes an integer at a bit of the string, which must be long enough.
     pub fn set(self, bytes: &mut [u8], at: u64, value: i64) {
         for bit in 0..u64::from(self.bits) {
             let shift = u64::from(self.bits) - 1 - bit;
@@ -159,14 +159,14 @@ impl Field {
         if self.signed { high >> shift } else { (high.cast_unsigned() >> shift).cast_signed() }
     }
 
-    /// The sum of what the field could hold and an increment, as it goes into the field; none if it does not and
-    /// must not. A value alone is added 0.
+    /// The sum of a value and an increment, as it is written to the field; `None` if it does not fit and the overflow
+    /// is `Fail`. To write a value alone, the increment is 0.
     #[must_use]
     pub fn sum(self, value: i64, increment: i64, overflow: Overflow) -> Option<i64> {
         let (above, below, max, min) = if self.signed {
             let max = i64::MAX >> (64 - self.bits);
             let min = -max - 1;
-            // The differences wrap around, and with them what redis-server takes for too great.
+            // The differences wrap around, as in redis-server, even where that gives a wrong overflow.
             let narrow = self.bits != 64;
             let above = value > max
                 || narrow && increment > max.wrapping_sub(value)

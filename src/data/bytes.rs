@@ -8,12 +8,13 @@ use std::ops::Deref;
 
 use crate::data::short::Short;
 
-/// How long a text may be that has no memory of its own. With one byte more a [`Bytes`] would take another word.
+/// The longest text that is stored without an allocation. With one byte more, a [`Bytes`] would take another
+/// word.
 const SHORT_MAX: usize = 22;
 
-/// A key, an element or a member: any bytes. It is read as what it derefs to.
+/// A key, an element or a member: any bytes. Read it through `Deref`.
 ///
-/// Short ones lie where it lies: most keys and most of what chats say costs no allocation, and is found without
+/// Short texts are stored inline: most keys and most chat messages need no allocation, and are found without
 /// following a pointer.
 #[derive(Clone)]
 pub struct Bytes(Kept);
@@ -25,7 +26,7 @@ enum Kept {
 }
 
 impl Bytes {
-    /// How many bytes a text of this length has asked of the allocator.
+    /// How many bytes a text of this length has allocated.
     #[must_use]
     pub const fn memory_of(len: usize) -> usize {
         if len > SHORT_MAX { len } else { 0 }
@@ -102,7 +103,7 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// As the bytes: tables are asked with a slice.
+/// Hashed like the bytes, because tables are searched with a slice.
 impl Hash for Bytes {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {

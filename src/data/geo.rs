@@ -1,16 +1,16 @@
 //! Positions on the earth, kept as scores of a sorted set: the geohash arithmetic of redis-server, bit by bit.
 //!
-//! A score holds 52 bits, of longitude and latitude in turn. A search looks at the cell of the grid in which its
-//! middle lies and at the eight around it; their order is the order of an answer that is not sorted.
+//! A score has 52 bits, alternately of longitude and latitude. A search looks at the cell of the grid that
+//! contains the center and at the eight around it; their order is the order of an unsorted reply.
 
 use std::ops::Bound;
 
 use crate::data::SortedSet;
 use crate::data::sorted_set::ScoreRange;
 
-/// The metres of the earth's radius that redis-server calculates with.
+/// The earth's radius in metres, as redis-server has it.
 const EARTH_RADIUS: f64 = 6_372_797.560_856;
-/// Half of the width of the map, in metres.
+/// Half the width of the map, in metres.
 const MERCATOR_MAX: f64 = 20_037_726.37;
 /// The steps of refinement in a score: bits of each coordinate.
 const STEPS: u32 = 26;
@@ -18,10 +18,10 @@ const STEPS: u32 = 26;
 const EVEN: u64 = 0x5555_5555_5555_5555;
 /// The bits of longitude.
 const ODD: u64 = !EVEN;
-/// Twice as often as that `i64` ends.
+/// 2^63, the first integer that `i64` cannot hold.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// From the lowest to the highest value of a coordinate.
+/// The range of a coordinate, from the lowest to the highest value.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     min: f64,
@@ -32,7 +32,7 @@ struct Extent {
 const LONGITUDES: Extent = Extent { min: -180.0, max: 180.0 };
 /// Of the latitudes on the map.
 const LATITUDES: Extent = Extent { min: -85.051_128_78, max: 85.051_128_78 };
-/// Of the latitudes in a geohash as others write it.
+/// Of the latitudes in a standard geohash.
 const ALL_LATITUDES: Extent = Extent { min: -90.0, max: 90.0 };
 
 impl Extent {
@@ -40,15 +40,15 @@ impl Extent {
         (self.min..=self.max).contains(&value)
     }
 
-    /// The index of the part that a value lies in, of `parts` equal parts; the greatest value is beyond the last.
+    /// The index of the part that contains a value, of `parts` equal parts; for the greatest value it is `parts`.
     fn part(self, value: f64, parts: f64) -> u32 {
-        // It is no less than 0 and no more than the number of the parts.
+        // The part is at least 0 and at most `parts`.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let part = ((value - self.min) / (self.max - self.min) * parts) as u32;
         part
     }
 
-    /// From where to where the part is.
+    /// The range of values in a part.
     fn part_extent(self, part: u32, parts: f64) -> Self {
         let at = |part: u32| self.min + f64::from(part) / parts * (self.max - self.min);
         Self { min: at(part), max: at(part.wrapping_add(1)) }
@@ -79,7 +79,7 @@ impl Position {
     /// The score of the position in a sorted set.
     #[must_use]
     pub fn score(self) -> f64 {
-        // It has 53 bits at most.
+        // The bits are at most 53, which a double holds.
         #[allow(clippy::cast_precision_loss)]
         let score = Cell::of(self, LATITUDES, STEPS).bits as f64;
         score
@@ -95,14 +95,13 @@ impl Position {
         }
     }
 
-    /// The geohash as others write it: eleven characters, the last of which is always `0`, as redis-server has
-    /// fewer bits.
+    /// The standard geohash: eleven characters, the last of which is always `0`, as redis-server has fewer bits.
     #[must_use]
     pub fn geohash(self) -> [u8; 11] {
         const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
         let bits = Cell::of(self, ALL_LATITUDES, STEPS).bits;
         std::array::from_fn(|at| {
-            // The low five of the bits that are left.
+            // The next five bits, shifted to the low end.
             let [low, ..] = 47_usize.checked_sub(at * 5).map_or(0, |shift| bits >> shift).to_le_bytes();
             ALPHABET[usize::from(low & 31)]
         })
@@ -121,13 +120,13 @@ impl Position {
         2.0 * EARTH_RADIUS * a.sqrt().asin()
     }
 
-    /// The distance in metres if both were at one longitude.
+    /// The distance in metres if both were at the same longitude.
     fn distance_of_latitudes(self, other: Self) -> f64 {
         EARTH_RADIUS * (radians(other.latitude) - radians(self.latitude)).abs()
     }
 }
 
-/// Not `to_radians`, whose last bit is not promised.
+/// Not `to_radians`, whose last bit is not guaranteed.
 fn radians(degrees: f64) -> f64 {
     degrees * (std::f64::consts::PI / 180.0)
 }
@@ -136,8 +135,8 @@ fn degrees(radians: f64) -> f64 {
     radians / (std::f64::consts::PI / 180.0)
 }
 
-/// A double as an integer, the smallest one for what does not fit, as the processors do it on which redis-server
-/// mostly runs.
+/// A double as an integer, the smallest one if it does not fit, as on the processors on which redis-server mostly
+/// runs.
 #[must_use]
 pub fn to_i64(value: f64) -> i64 {
     #[allow(clippy::cast_possible_truncation)]
@@ -156,7 +155,7 @@ fn to_u64(value: f64) -> u64 {
 /// A cell of the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cell {
-    /// Longitude and latitude in turn, from the highest bits down.
+    /// Longitude and latitude alternately, from the highest bits down.
     bits: u64,
     /// How many bits there are of each.
     steps: u32,
@@ -186,10 +185,10 @@ impl Cell {
         }
     }
 
-    /// The cell this many to the east and to the north, around the earth and over the poles.
+    /// The cell `east` and `north` steps away, wrapping around in both directions.
     fn step(self, east: i8, north: i8) -> Self {
         let all = u64::MAX >> (64 - self.steps * 2);
-        // What belongs to the other coordinate is passed over by a carry if it is all ones.
+        // If the bits of the other coordinate are all ones, a carry passes through them.
         let moved = |own: u64, other: u64, by: i8| match by {
             0 => self.bits & own,
             1.. => (self.bits & own).wrapping_add((other & all) + 1) & own & all,
@@ -201,7 +200,7 @@ impl Cell {
     /// The scores of the positions in the cell.
     fn scores(self) -> ScoreRange {
         let shift = 2 * (STEPS - self.steps);
-        // They have 53 bits at most.
+        // The bits are at most 53, which a double holds.
         #[allow(clippy::cast_precision_loss)]
         let score = |bits: u64| (bits << shift) as f64;
         ScoreRange { min: Bound::Included(score(self.bits)), max: Bound::Excluded(score(self.bits + 1)) }
@@ -241,10 +240,10 @@ fn gather(bits: u64) -> u32 {
     gathered
 }
 
-/// What a search covers around its middle, in metres.
+/// The area that a search covers around its center, in metres.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// All that is not farther than this.
+    /// All positions within this distance.
     Circle(f64),
     /// A box of a width and a height.
     #[allow(missing_docs)]
@@ -252,7 +251,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// Half of what it measures from west to east, and from south to north.
+    /// Half the extent from west to east, and from south to north.
     fn half(self) -> (f64, f64) {
         match self {
             Self::Circle(radius) => (radius, radius),
@@ -260,7 +259,7 @@ impl Shape {
         }
     }
 
-    /// From the middle to the farthest point.
+    /// From the center to the farthest point.
     fn radius(self) -> f64 {
         match self {
             Self::Circle(radius) => radius,
@@ -270,12 +269,12 @@ impl Shape {
         }
     }
 
-    /// The distance of a position from the middle, if the shape covers it.
+    /// The distance of a position from the center, if the shape covers it.
     fn distance(self, middle: Position, position: Position) -> Option<f64> {
         match self {
             Self::Circle(radius) => {
                 let distance = middle.distance(position);
-                // A distance that is no number, between opposite points, is not farther.
+                // A NaN distance, between opposite points, counts as inside.
                 let outside = distance > radius;
                 (!outside).then_some(distance)
             }
@@ -298,7 +297,7 @@ pub struct Found<'a> {
     pub score: f64,
     /// Where it is.
     pub position: Position,
-    /// How far that is from the middle, in metres.
+    /// The distance from the center, in metres.
     pub distance: f64,
 }
 
@@ -311,7 +310,8 @@ pub fn search(set: &SortedSet, middle: Position, shape: Shape, limit: Option<usi
     let mut last: Option<Cell> = None;
     for (number, cell) in cells(middle, shape).into_iter().enumerate() {
         let Some(cell) = cell else { continue };
-        // Of a large shape several cells may be one. redis-server does not compare with the first.
+        // For a large shape, some of the cells may be equal. Like redis-server, this compares with the previous
+        // one only.
         if last == Some(cell) {
             continue;
         }
@@ -332,12 +332,12 @@ pub fn search(set: &SortedSet, middle: Position, shape: Shape, limit: Option<usi
     found
 }
 
-/// The cells to look at: the one of the middle, north, south, east, west, and the corners in between; none where
+/// The cells to look at: the one of the center, north, south, east, west, and the corners; `None` for a cell that
 /// the shape does not reach.
 fn cells(middle: Position, shape: Shape) -> [Option<Cell>; 9] {
     let (width, height) = shape.half();
     let by_latitude = degrees(height / EARTH_RADIUS);
-    // Towards the pole a degree of longitude is shorter.
+    // A degree of longitude is shorter closer to the pole.
     let widest =
         if middle.latitude < 0.0 { middle.latitude - by_latitude } else { middle.latitude + by_latitude };
     let by_longitude = degrees(width / EARTH_RADIUS / radians(widest).cos());
@@ -373,7 +373,7 @@ fn cells(middle: Position, shape: Shape) -> [Option<Cell>; 9] {
     [Some(cell), north, south, east, west, north_east, north_west, south_east, south_west]
 }
 
-/// How fine a grid has cells that are about as large as the radius, in metres.
+/// The number of steps whose cells are about as large as the radius, in metres.
 fn steps(radius: f64, latitude: f64) -> u32 {
     if radius == 0.0 {
         return STEPS;
@@ -383,7 +383,8 @@ fn steps(radius: f64, latitude: f64) -> u32 {
         radius *= 2.0;
         steps += 1;
     }
-    // Two more, so that the shape is covered mostly, and more towards the poles, where cells are narrow.
+    // Two steps fewer, so that the shape is mostly covered, and fewer still near the poles, where cells are
+    // narrow.
     steps -= 2;
     let pole = latitude.abs();
     steps -= i32::from(pole > 66.0) + i32::from(pole > 80.0);

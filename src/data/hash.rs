@@ -23,23 +23,23 @@ impl HashLimits {
     }
 }
 
-/// A hash. As in redis-server a small one (a listpack) keeps its fields in the order in which they came, and a
-/// field that is set again keeps its position. One that has outgrown the limits (a hash table) is in any order, and
-/// never becomes small again.
+/// A hash. As in redis-server, a small one (a listpack) keeps its fields in the order of insertion, and a field
+/// that is set again keeps its position. One that has outgrown the limits (a hash table) is in any order, and never
+/// becomes small again.
 ///
-/// Fields can expire one by one. A small hash in which one ever could keeps them in the order of their deadlines
-/// from then on, those without one last (a listpackex).
+/// Fields can expire individually. Once a field of a small hash has had a deadline, the hash keeps its fields in
+/// the order of their deadlines, those without one last (a listpackex).
 #[derive(Debug, Clone, Default)]
 pub struct Hash {
     fields: Map<Bytes, Bytes>,
     hashed: bool,
-    /// Only of hashes whose fields could ever expire: others pay nothing for it.
+    /// Only for hashes with a field that has ever had a deadline: others pay nothing for it.
     expiry: Option<Box<Expiry>>,
     /// The walks of HSCAN over a hash table.
     walks: Walks,
 }
 
-/// The deadline of what does not expire; no deadline is as great.
+/// The deadline of a field that does not expire; every real deadline is smaller.
 const NEVER: i64 = i64::MAX;
 
 /// When the fields of a hash expire.
@@ -49,11 +49,11 @@ struct Expiry {
     deadlines: Vec<i64>,
     /// Of a hash table: the deadlines in their order, with the indices of the fields. Empty for a small hash.
     order: BTreeSet<(i64, usize)>,
-    /// Under which deadline the keyspace has filed the hash.
+    /// The deadline under which the keyspace has filed the hash.
     filed: Option<i64>,
-    /// Fields with deadlines up to this one are there, but are not seen any more; see [`Hash::hide_due`].
+    /// Fields with deadlines up to this one exist, but are hidden; see [`Hash::hide_due`].
     hidden_until: i64,
-    /// How many these are.
+    /// The number of hidden fields.
     hidden: usize,
 }
 
@@ -63,7 +63,7 @@ impl Expiry {
         Self { deadlines: vec![NEVER; len], order, filed: None, hidden_until: i64::MIN, hidden: 0 }
     }
 
-    /// Files the deadline of a field in the order of a hash table, or takes it out.
+    /// Adds the deadline of a field to the order of a hash table, or removes it.
     fn file(&mut self, index: usize, filed: bool) {
         let Some(at) = self.deadlines.get(index).copied().filter(|at| *at != NEVER) else { return };
         if filed {
@@ -78,18 +78,18 @@ impl Expiry {
     }
 
     fn first(&self) -> Option<i64> {
-        // With nothing in order the hash is small, or has no deadline at all.
+        // If `order` is empty, the hash is small or has no deadline at all.
         let first = self.order.first().map(|(at, _)| *at).or(self.deadlines.first().copied());
         first.filter(|at| *at != NEVER)
     }
 }
 
-/// What becomes of the deadline of a field that is set.
+/// What happens to the deadline of a field that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deadline {
     /// It stays, as when HINCRBY sets the field.
     Keep,
-    /// It goes, as when HSET does.
+    /// It is removed, as when HSET sets the field.
     Clear,
 }
 
@@ -101,7 +101,7 @@ impl Hash {
         self.fields.len()
     }
 
-    /// The number of fields that are seen.
+    /// The number of visible fields.
     #[must_use]
     pub fn seen(&self) -> usize {
         self.fields.len() - self.expiry.as_ref().map_or(0, |expiry| expiry.hidden)
@@ -113,7 +113,7 @@ impl Hash {
         self.fields.is_empty()
     }
 
-    /// True if it is small: a listpack of one kind or the other.
+    /// True if the hash is small: a listpack or a listpackex.
     #[must_use]
     pub fn is_small(&self) -> bool {
         !self.hashed
@@ -155,16 +155,16 @@ impl Hash {
         self.expiry.as_ref().is_none_or(|expiry| expiry.is_seen(index))
     }
 
-    /// The field and value at an index of the table, if it is seen.
+    /// The field and value at an index of the table, if the field is visible.
     #[must_use]
     pub fn at(&self, index: usize) -> Option<(&[u8], &[u8])> {
         let (field, value) = self.fields.get_index(index).filter(|_| self.is_seen(index))?;
         Some((field.as_ref(), value.as_ref()))
     }
 
-    /// All fields that are seen, with their values: [`Hash::seen`] pairs.
+    /// All visible fields, with their values: [`Hash::seen`] pairs.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        // What is hidden in a hash without deadlines is nothing: the check is a branch that is always the same.
+        // In a hash without deadlines nothing is hidden: the branch always goes the same way.
         let pairs = self.fields.iter().enumerate().filter(|(index, _)| self.is_seen(*index));
         pairs.map(|(_, (field, value))| (field.as_ref(), value.as_ref()))
     }
@@ -178,7 +178,7 @@ impl Hash {
     }
 
     /// Announces that one command is going to set `count` fields, possibly the same one several times:
-    /// redis-server chooses by their number.
+    /// redis-server chooses the encoding by their number.
     pub fn expect(&mut self, fields: usize, limits: HashLimits) {
         if fields > limits.entries {
             self.become_hashed();
@@ -268,13 +268,13 @@ impl Hash {
         self.fields.swap_remove_index(index).map(|(_, value)| value)
     }
 
-    /// Prepares for fields that expire, which a small hash shows in its encoding even before any does.
+    /// Prepares for deadlines; a small hash changes its encoding even before any field has one.
     pub fn expect_deadlines(&mut self) {
         let len = self.fields.len();
         self.expiry.get_or_insert_with(|| Box::new(Expiry::of(len)));
     }
 
-    /// When a field expires, in milliseconds since the Unix epoch; none for a field that is not there, too.
+    /// When a field expires, in milliseconds since the Unix epoch; `None` also if there is no such field.
     #[must_use]
     pub fn deadline(&self, field: &[u8]) -> Option<i64> {
         let expiry = self.expiry.as_ref()?;
@@ -282,8 +282,8 @@ impl Hash {
         Some(*at).filter(|at| *at != NEVER)
     }
 
-    /// Sets or takes away the deadline of a field (milliseconds since the Unix epoch). In a small hash it moves
-    /// in front of those that expire at the same time or later.
+    /// Sets or removes the deadline of a field (milliseconds since the Unix epoch). In a small hash the field moves
+    /// before those that expire at the same time or later.
     pub fn set_deadline(&mut self, field: &[u8], deadline: Option<i64>) {
         if deadline.is_some() {
             self.expect_deadlines();
@@ -314,8 +314,8 @@ impl Hash {
         self.expiry.as_ref()?.first()
     }
 
-    /// Removes the fields that have passed their time at `now`, but not more than `max` of them, and returns how
-    /// many these were.
+    /// Removes the fields whose deadline has passed at `now`, at most `max` of them, and returns how many were
+    /// removed.
     pub fn remove_due(&mut self, now: i64, max: usize) -> usize {
         let Some(expiry) = &mut self.expiry else { return 0 };
         (expiry.hidden_until, expiry.hidden) = (i64::MIN, 0);
@@ -335,8 +335,8 @@ impl Hash {
         removed
     }
 
-    /// Hides the fields that have passed their time at `now`, where they may not be removed yet. They are seen
-    /// anywhere again: the next change to the hash comes after [`Hash::remove_due`].
+    /// Hides the fields whose deadline has passed at `now`, where they may not be removed yet. They are never seen
+    /// again: the next change to the hash comes after [`Hash::remove_due`].
     pub fn hide_due(&mut self, now: i64) {
         let Some(expiry) = &mut self.expiry else { return };
         if now > expiry.hidden_until {
@@ -349,15 +349,15 @@ impl Hash {
         }
     }
 
-    /// Notes that the keyspace files the hash under its first deadline now; returns the deadline under which it
-    /// was filed before and that one.
+    /// Records that the keyspace now files the hash under its first deadline; returns the deadline under which it
+    /// was filed before and the new one.
     pub(crate) fn file(&mut self) -> (Option<i64>, Option<i64>) {
         let next = self.next_expiry();
         let Some(expiry) = &mut self.expiry else { return (None, None) };
         (std::mem::replace(&mut expiry.filed, next), next)
     }
 
-    /// Notes that the keyspace does not file the hash any more; returns the deadline under which it did.
+    /// Records that the keyspace no longer files the hash; returns the deadline under which it was filed.
     pub(crate) fn unfile(&mut self) -> Option<i64> {
         self.expiry.as_mut()?.filed.take()
     }

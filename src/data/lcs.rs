@@ -3,15 +3,15 @@
 use crate::data::present;
 use std::ops::Range;
 
-/// The lengths of the longest common subsequences of all beginnings of two strings.
+/// The lengths of the longest common subsequences of all prefixes of two strings.
 pub struct Lcs<'a> {
     one: &'a [u8],
     other: &'a [u8],
-    /// For each beginning of `one` those of `other`, row by row.
+    /// For each prefix of `one` the lengths with all prefixes of `other`, row by row.
     lengths: Vec<u32>,
 }
 
-/// A piece of the subsequence that lies in one piece in both strings.
+/// A part of the subsequence that is contiguous in both strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
     /// Where it starts in the first string.
@@ -71,8 +71,8 @@ impl<'a> Lcs<'a> {
         self.len() == 0
     }
 
-    /// The pieces that it consists of, the last first. Where several subsequences are as long it is the one that
-    /// redis-server finds.
+    /// The parts of the subsequence, the last first. Of several subsequences of the same length, it is the one
+    /// that redis-server finds.
     #[must_use]
     pub fn matches(&self) -> Vec<Match> {
         let mut matches = Vec::new();

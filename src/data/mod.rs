@@ -1,4 +1,5 @@
-//! Values and their encodings, their serialized form, patterns, time: plain data that knows neither keys nor clients.
+//! Values and their encodings, their serialized form, patterns, time: plain data without knowledge of keys or
+//! clients.
 
 pub mod bits;
 mod bytes;
@@ -34,7 +35,7 @@ pub use string::ByteString;
 pub use time::{Deadline, Time};
 pub use value::{Typed, Value, WrongType};
 
-/// A table that keeps the order of insertion, so that no answer depends on a hash.
+/// A table that keeps the order of insertion, so that no reply depends on a hash.
 pub type Map<K, V> = indexmap::IndexMap<K, V, foldhash::fast::RandomState>;
 
 /// A set that keeps the order of insertion.

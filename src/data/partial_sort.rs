@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-/// Sorts the first `wanted` elements to where they belong. Equal ones come in the order in which redis-server's
-/// partial quicksort leaves them: the three-way partition of Bentley and McIlroy ("Engineering a Sort Function").
+/// Sorts so that the first `wanted` elements are in their final positions. Equal ones are in the order in which
+/// redis-server's partial quicksort leaves them: the three-way partition of Bentley and McIlroy ("Engineering a
+/// Sort Function").
 pub fn partial_sort<T>(items: &mut [T], wanted: usize, mut compare: impl FnMut(&T, &T) -> Ordering) {
     let whole = 0..items.len();
     let mut parts = Vec::from([whole]);
@@ -33,13 +34,13 @@ fn insertion_sort<T>(items: &mut [T], compare: &mut impl FnMut(&T, &T) -> Orderi
     }
 }
 
-/// Parts into what is less than, equal to and greater than one of the elements; returns where the equal ones
-/// and where the greater ones begin.
+/// Partitions into elements less than, equal to and greater than a pivot; returns where the equal ones and
+/// where the greater ones begin.
 fn partition<T>(items: &mut [T], compare: &mut impl FnMut(&T, &T) -> Ordering) -> (usize, usize) {
     let len = items.len();
     let pivot = pivot(items, compare);
     items.swap(0, pivot);
-    // While they are compared, equal ones are kept at both ends: before `left_equal`, from `right_equal` on.
+    // During the comparisons, equal elements are kept at both ends: before `left_equal`, from `right_equal` on.
     let (mut left_equal, mut left, mut right, mut right_equal) = (1, 1, len, len);
     loop {
         while left < right {
@@ -85,7 +86,7 @@ fn exchange<T>(items: &mut [T], one: usize, other: usize, count: usize) {
     }
 }
 
-/// The index of an element that is hopefully in the middle.
+/// The index of an element that is an estimate of the median.
 fn pivot<T>(items: &[T], compare: &mut impl FnMut(&T, &T) -> Ordering) -> usize {
     let len = items.len();
     let (mut low, mut middle, mut high) = (0, len / 2, len - 1);

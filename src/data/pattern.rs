@@ -1,12 +1,12 @@
 //! Glob patterns as redis-server matches them (`stringmatchlen`): byte by byte, `*`, `?`, `[...]` with `^` and
 //! ranges, `\` before any byte.
 //!
-//! redis-server recurses at every `*`. Here only the last `*` is gone back to, which finds the same matches (a
-//! later `*` can always take over what an earlier one would have had to skip) in at most pattern times text
-//! steps.
+//! redis-server recurses at every `*`. Here matching only backtracks to the last `*`, which finds the same
+//! matches (a later `*` can always match what an earlier one would have had to skip) in at most pattern times
+//! text steps.
 
-/// How many `*` with something else between them a pattern may have to match anything: redis-server does not
-/// recurse deeper.
+/// The most `*`, with something else between them, of a pattern that can match: redis-server does not recurse
+/// deeper.
 const STARS_MAX: usize = 1000;
 
 /// True if the whole text matches the pattern; with `nocase` ASCII letters match in either case.
@@ -20,11 +20,11 @@ const STARS_MAX: usize = 1000;
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     if text.is_empty() {
-        // redis-server does not even look at a pattern here: `*` does not match the empty text.
+        // redis-server does not look at the pattern here: `*` does not match the empty text.
         return pattern.is_empty();
     }
     let (mut p, mut t) = (0, 0);
-    // Where to go back to: behind the last `*`, with one more byte of the text taken by it.
+    // Where to backtrack to: after the last `*`, which then matches one more byte of the text.
     let mut last_star: Option<(usize, usize)> = None;
     let mut stars = 0;
     loop {
@@ -64,8 +64,8 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     }
 }
 
-/// The length of the pattern's first element, if it matches the byte. The pattern is not empty and begins
-/// with no `*`.
+/// The length of the pattern's first element, if it matches the byte. The pattern is not empty and does not
+/// begin with `*`.
 fn one(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
     let same = |a: u8, b: u8| a == b || nocase && a.eq_ignore_ascii_case(&b);
     match pattern {
@@ -78,9 +78,9 @@ fn one(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
     }
 }
 
-/// The length of the class at the beginning of the pattern, if it holds the byte. A class that is not closed
-/// ends with the pattern; a reversed range is turned round. Ranges are those of C's `char`, in which the bytes
-/// from 128 on come before all others.
+/// The length of the class at the beginning of the pattern, if it contains the byte. A class that is not
+/// closed ends with the pattern; a reversed range is swapped. Ranges are those of C's `char`, in which the
+/// bytes from 128 on come before all others.
 fn class(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
     let fold = |byte: u8| if nocase { byte.to_ascii_lowercase() } else { byte };
     let mut at = 1;
@@ -103,7 +103,7 @@ fn class(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
             [] => break,
             [low, b'-', high, ..] => {
                 let (low, high) = (low.cast_signed(), high.cast_signed());
-                // It is turned round before letters are folded, and not again.
+                // The bounds are swapped before letters are folded, not after.
                 let (low, high) = (low.min(high).cast_unsigned(), low.max(high).cast_unsigned());
                 let signed = |byte: u8| fold(byte).cast_signed();
                 found |= (signed(low)..=signed(high)).contains(&signed(byte));

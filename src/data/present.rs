@@ -1,7 +1,7 @@
-//! What must be there.
+//! Values that must exist.
 
-/// Returns what must be there, such as the client of a command that runs. If it is missing, that is a mistake of ours:
-/// builds with debug assertions panic, so that tests find it; other builds continue without it.
+/// Returns a value that must exist, such as the client of a command that runs. If it is missing, that is a bug: builds
+/// with debug assertions panic, so that tests find it; other builds continue without it.
 #[inline(always)]
 #[allow(clippy::inline_always)] // Nothing is left of it without debug assertions.
 #[track_caller]

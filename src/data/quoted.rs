@@ -5,7 +5,7 @@ use std::fmt;
 /// How much of a text a line shows.
 const SHOWN: usize = 60;
 
-/// A text in quotes, on one line, not more of it than a line should hold.
+/// A text in quotes, on one line, shortened to a reasonable length.
 pub(crate) struct Quoted<'a>(pub &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {

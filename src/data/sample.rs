@@ -6,7 +6,7 @@ use fastrand::Rng;
 use foldhash::fast::RandomState;
 
 /// `count` different numbers below `len` in any order, or all: the beginning of a shuffled sequence, of which only the
-/// indices are kept that differ from their number. The cost follows from the count alone.
+/// indices that differ from their number are kept. The cost depends only on `count`.
 pub fn in_any_order(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
     let mut moved: HashMap<usize, usize, RandomState> = HashMap::default();
     let choose = |index: usize| {
@@ -19,7 +19,7 @@ pub fn in_any_order(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
     (0..count.min(len)).map(choose).collect()
 }
 
-/// As [`in_any_order`], the least first: redis-server chooses from what is small in passing.
+/// As [`in_any_order`], in ascending order: redis-server samples small collections in one pass.
 pub fn in_order(len: usize, count: usize, random: &mut Rng) -> Vec<usize> {
     let mut numbers = in_any_order(len, count, random);
     numbers.sort_unstable();

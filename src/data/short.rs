@@ -1,9 +1,9 @@
-//! Texts that are short enough to lie where they belong.
+//! Texts that are short enough to be stored inline.
 
 use crate::data::present;
 use std::ops::Deref;
 
-/// Up to `N` bytes, without memory of their own. It is read as what it derefs to.
+/// Up to `N` bytes, without an allocation. Read it through `Deref`.
 #[derive(Clone)]
 pub struct Short<const N: usize> {
     len: u8,
@@ -16,7 +16,7 @@ impl<const N: usize> Short<N> {
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut text = [0; N];
         text.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        // No more than fits.
+        // The length is at most `N`.
         let len = u8::try_from(bytes.len()).ok()?;
         Some(Self { len, text })
     }

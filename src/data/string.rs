@@ -9,39 +9,38 @@ use crate::resp::parse_integer;
 /// The longest string that redis-server keeps in one piece with its header: `embstr`.
 pub const EMBEDDED_MAX: usize = 44;
 
-/// The longest string that takes no more than its place in the keyspace: with one byte more every entry would be
-/// longer.
+/// The longest string that is stored inline in the keyspace: with one byte more, every entry would be larger.
 const SHORT_MAX: usize = 15;
 
 /// The length of the longest integer of 64 bits, with its sign.
 const LONGEST_INTEGER: usize = 20;
 
-/// As [`parse_integer`], at no cost for what is too long.
+/// As [`parse_integer`], at no cost for texts that are too long.
 #[inline]
 fn read_integer(bytes: &[u8]) -> Option<i64> {
     if bytes.len() <= LONGEST_INTEGER { parse_integer(bytes) } else { None }
 }
 
-/// A string: any bytes, or an integer kept as such. What a command writes as a whole is an integer if it reads
-/// like one; what a command changes in place is `raw` from then on, however short.
+/// A string: any bytes, or an integer stored as one. What a command writes as a whole is an integer if it
+/// reads like one; what a command changes in place is `raw` from then on, however short.
 #[derive(Clone)]
 pub struct ByteString(Kept);
 
 #[derive(Clone)]
 enum Kept {
     Integer(i64),
-    /// As [`Kept::Plain`], without memory of its own.
+    /// As [`Kept::Plain`], without an allocation.
     Short(Short<SHORT_MAX>),
     /// Written as a whole: the length distinguishes `embstr` from `raw`.
     Plain(Vec<u8>),
     /// Changed in place and not longer than [`EMBEDDED_MAX`]. Boxed, as a second vector would make every entry
-    /// of the keyspace longer.
+    /// of the keyspace larger.
     #[allow(clippy::box_collection)]
     ShortRaw(Box<Vec<u8>>),
 }
 
 impl ByteString {
-    /// What a command writes that keeps integers as such: most of them.
+    /// A string as most commands write it: integers are stored as such.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         if let Some(integer) = read_integer(bytes) {
@@ -50,13 +49,13 @@ impl ByteString {
         Self(Short::new(bytes).map_or_else(|| Kept::Plain(bytes.into()), Kept::Short))
     }
 
-    /// What INCRBYFLOAT writes: never an integer.
+    /// A string as INCRBYFLOAT writes it: never an integer.
     #[must_use]
     pub fn text(bytes: Vec<u8>) -> Self {
         Self(Kept::Plain(bytes))
     }
 
-    /// A string that has been put together in place.
+    /// A string that has been built in place.
     #[must_use]
     pub fn raw(bytes: Vec<u8>) -> Self {
         Self(if bytes.len() > EMBEDDED_MAX { Kept::Plain(bytes) } else { Kept::ShortRaw(Box::new(bytes)) })
@@ -107,7 +106,7 @@ impl ByteString {
         }
     }
 
-    /// The bytes that it has asked of the allocator.
+    /// The bytes that the string has allocated.
     #[must_use]
     pub fn memory(&self) -> usize {
         match &self.0 {
@@ -122,7 +121,7 @@ impl ByteString {
         self.0 = Kept::Integer(value);
     }
 
-    /// Becomes [`ByteString::new`] of these bytes. The memory is used again, if it is not far too much.
+    /// Becomes [`ByteString::new`] of these bytes. The memory is reused, unless it is far too much.
     pub fn set(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             Kept::Plain(old)
@@ -176,11 +175,11 @@ impl fmt::Debug for ByteString {
 
 /// The bytes of a string: borrowed, or the digits of an integer.
 pub enum View<'a> {
-    /// They lie in the string.
+    /// Borrowed from the string.
     Bytes(&'a [u8]),
     /// An integer that has been printed.
     Digits {
-        /// The digits and what is free behind them.
+        /// The digits and the unused bytes after them.
         text: [u8; LONGEST_INTEGER],
         /// How many there are, with the sign.
         len: usize,

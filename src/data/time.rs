@@ -8,7 +8,7 @@ pub struct Time(u64);
 
 impl Time {
     /// How far a clock can be moved: to the end of the year 9999, the last that ISO 8601 writes with four digits.
-    /// Deadlines behind it can still be distinguished, and every system's time type can hold it.
+    /// Deadlines after it can still be distinguished, and every system's time type can hold it.
     pub const LAST: Self = Self(253_402_300_799_999_000);
 
     /// The time this many microseconds after the Unix epoch.
@@ -35,8 +35,7 @@ impl Time {
         i64::try_from(self.0 / 1000).unwrap_or(i64::MAX)
     }
 
-    /// Milliseconds since the Unix epoch of the first whole one that is not earlier: when what is due at this moment is
-    /// done.
+    /// The first whole millisecond that is not earlier, since the Unix epoch: when what is due at this moment is done.
     #[must_use]
     pub fn whole_millis(self) -> i64 {
         i64::try_from(self.0.div_ceil(1000)).unwrap_or(i64::MAX)
@@ -66,7 +65,7 @@ impl Deadline {
         Self(millis)
     }
 
-    /// At the current millisecond: it is due already.
+    /// At the current millisecond: the deadline is due already.
     #[must_use]
     pub fn at_once(now: Time) -> Self {
         Self(now.millis())
@@ -78,19 +77,19 @@ impl Deadline {
         Self(time.whole_millis())
     }
 
-    /// True if it has come.
+    /// True if the deadline has passed.
     #[must_use]
     pub fn is_due(self, now: Time) -> bool {
         self.0 <= now.millis()
     }
 
-    /// The same as a time; what lies beyond the last counts as the last.
+    /// The same as a time; a deadline beyond the last time counts as the last.
     #[must_use]
     pub fn time(self) -> Time {
         Time::from_millis(self.0)
     }
 
-    /// The same as a time; none if it lies beyond the last that there is, which the clock may be moved to.
+    /// The same as a time; `None` if it is after [`Time::LAST`], to which the clock can be moved.
     #[must_use]
     pub fn reachable_time(self) -> Option<Time> {
         let time = self.time();
@@ -105,7 +104,7 @@ impl From<SystemTime> for Time {
     }
 }
 
-/// What is too far away for the system's time counts as the epoch.
+/// A time that the system's time cannot hold counts as the epoch.
 impl From<Time> for SystemTime {
     fn from(time: Time) -> Self {
         UNIX_EPOCH.checked_add(Duration::from_micros(time.0)).unwrap_or(UNIX_EPOCH)

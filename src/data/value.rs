@@ -33,7 +33,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// The name that TYPE answers.
+    /// The name that TYPE replies with.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -2,25 +2,25 @@
 
 use std::ops::Range;
 
-/// The walks over one table that have not come to their end.
+/// The walks over one table that have not ended.
 ///
-/// A walk goes from the end of the table to its beginning. Its cursor is the index below which everything is still to
-/// come. New items go to the end and move no other. What is removed is replaced by another item, and two promises
-/// depend on which one that is:
+/// A walk goes from the end of the table to its beginning. Its cursor is the index below which all items are still to
+/// be returned. New items go to the end and move no other. A removed item is replaced by another, and two guarantees
+/// depend on which one:
 ///
-/// - An item that is there from beginning to end is returned, as SCAN promises. Items only ever move to a lower index,
-///   so that what is below a cursor stays below it.
+/// - An item that exists during the whole walk is returned, as SCAN guarantees. Items only ever move to a lower index,
+///   so that an item below a cursor stays below it.
 /// - No item is returned twice. If the last item, which was returned already, took over an index below the cursor, it
 ///   would be returned again. The item just below the cursor takes that index, the last item takes over the index
-///   of that one, and the walk has one item less to come ([`Walks::filler`]).
+///   of that one, and the walk has one item less to return ([`Walks::filler`]).
 ///
-/// The first promise needs nothing but the cursor. The second one needs the walk to be remembered, and holds for the
-/// [`REMEMBERED`] latest ones.
+/// The first guarantee needs only the cursor. The second one requires that the walk is remembered, and holds for the
+/// [`REMEMBERED`] latest walks.
 #[derive(Debug, Default)]
 pub(crate) struct Walks(Option<Box<Kept>>);
 
-/// How many walks of a table are remembered: each makes a removal dearer by one exchange of two items, also when its
-/// client has given it up.
+/// How many walks of a table are remembered: each adds one swap of two items to a removal, even if its client has
+/// abandoned it.
 const REMEMBERED: usize = 16;
 
 /// The bits of a cursor that are an index; those above distinguish walks that were at the same index at different
@@ -29,25 +29,25 @@ const INDEX_BITS: u32 = 40;
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// By what they have left, the least first.
+    /// In the order of the items that they have left, the fewest first.
     walks: Vec<Walk>,
-    /// How many cursors were given out.
+    /// How many cursors were issued.
     given: u64,
 }
 
 #[derive(Debug)]
 struct Walk {
-    /// What the client was given.
+    /// The cursor that the client has.
     cursor: u64,
-    /// The items at the indices below this one are still to come.
+    /// The items at the indices below this one are still to be returned.
     left: usize,
-    /// How many clients were given the cursor, less those that have come back with it.
+    /// How many clients were given the cursor, minus those that have used it.
     clients: u64,
-    /// Which of the cursors that were given out it was.
+    /// The number of the cursor among those that were issued.
     number: u64,
 }
 
-/// A copy is another table, over which nothing walks.
+/// A copy is another table, over which there are no walks.
 impl Clone for Walks {
     fn clone(&self) -> Self {
         Self::default()
@@ -63,38 +63,38 @@ impl Walks {
         (if start == 0 { 0 } else { self.give(start) }, start..end)
     }
 
-    /// True if no walk has begun that has not come to its end.
+    /// True if no unfinished walk is remembered.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// An item goes from `hole`: the index of the item that is to take it over before that one's index is the hole.
-    /// None is left if the last item may take it.
+    /// The item at `hole` is removed. Returns the index of the item that must take its place; that index is then the
+    /// next hole. `None` if the last item may fill the hole.
     #[inline]
     pub(crate) fn filler(&mut self, hole: usize) -> Option<usize> {
         self.0.as_mut()?.filler(hole)
     }
 
-    /// All items but those at these indices go, which are in ascending order.
+    /// All items are removed except those at these indices, which are in ascending order.
     pub(crate) fn only(&mut self, indices: &[usize]) {
         for walk in self.0.iter_mut().flat_map(|kept| &mut kept.walks) {
             walk.left = indices.partition_point(|index| *index < walk.left);
         }
     }
 
-    /// Has the indices below `left` treated as those of a walk, until [`Walks::release`].
+    /// Treats the indices below `left` as those of a walk, until [`Walks::release`].
     pub(crate) fn hold(&mut self, left: usize) {
         self.0.get_or_insert_default().add(0, left);
     }
 
-    /// How many of the items remain that were at the indices of [`Walks::hold`].
+    /// How many of the items at the indices of [`Walks::hold`] remain.
     pub(crate) fn release(&mut self) -> usize {
         self.take(0)
     }
 
-    /// How many items are left to a walk, whose cursor has come back. For an unknown cursor, its bits tell
-    /// how many they were once; they are not more now.
+    /// How many items are left to the walk with this cursor, which its client has used. For an unknown cursor, its
+    /// bits say how many were left once; there are no more now.
     fn take(&mut self, cursor: u64) -> usize {
         let unknown = usize::try_from(cursor & ((1 << INDEX_BITS) - 1)).unwrap_or(usize::MAX);
         let Some(kept) = &mut self.0 else { return unknown };
@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    /// A table as the collections keep it.
+    /// A table as the collections use it.
     #[derive(Default)]
     struct Table {
         items: Vec<u32>,
@@ -183,7 +183,7 @@ mod tests {
         }
     }
 
-    /// What a client knows of its walk.
+    /// The state of a client's walk.
     #[derive(Default)]
     struct Client {
         cursor: u64,
@@ -191,7 +191,7 @@ mod tests {
         staying: HashSet<u32>,
     }
 
-    /// Clients walk while items come and go; returns how many items were returned twice.
+    /// Clients walk while items are added and removed; returns how many items were returned twice.
     fn walk(clients: usize, seed: u64) -> usize {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut table = Table { items: (0..random.u32(1..200)).collect(), ..Table::default() };

@@ -5,15 +5,15 @@ use super::writer::Writer;
 use super::{FOOTER, Version, check_footer, signed};
 use crate::data::present;
 
-/// In front of each library.
+/// The byte before each library.
 const LIBRARY: u8 = 0xf5;
-/// The same before functions were released.
+/// The same byte before functions were released.
 const LIBRARY_EARLY: u8 = 0xf6;
 
 /// Why a payload of libraries is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LibrariesError {
-    /// The checksum is another one, or the format is too new.
+    /// The checksum is wrong, or the format is too new.
     Footer,
     /// It holds libraries in a form that was never released.
     Early,

@@ -11,10 +11,10 @@ use crate::config::Config;
 use crate::data::hash::HashLimits;
 use crate::data::{Bytes, Hash};
 
-/// No deadline of a field is later, in milliseconds since the Unix epoch.
+/// The latest deadline of a field, in milliseconds since the Unix epoch.
 const DEADLINE_MAX: i64 = (1 << 48) - 1;
 
-/// Writes a hash; returns the version of the format that knows its form.
+/// Writes a hash; returns the version of the format that has its form.
 pub(super) fn write(writer: &mut Writer, hash: &Hash) -> u16 {
     if let Some(first) = hash.next_expiry() {
         write_with_deadlines(writer, hash, first);
@@ -56,7 +56,7 @@ fn write_with_deadlines(writer: &mut Writer, hash: &Hash, first: i64) {
     }
     writer.length(hash.len());
     for (field, value, deadline) in hash.iter_with_deadlines() {
-        // After the first one, counted from 1.
+        // Relative to the first one, counted from 1.
         writer.number(deadline.map_or(0, |deadline| deadline.abs_diff(first) + 1));
         writer.text(field);
         writer.text(value);
@@ -95,7 +95,7 @@ pub(super) fn read(form: u8, version: u16, reader: &mut Reader<'_>, config: &Con
         }
         Form::HASH_LISTPACK_EX_EARLY => read_listpack_with_deadlines(reader, limits),
         Form::HASH_LISTPACK_EX => {
-            // The first deadline stands in the listpack, too.
+            // The first deadline is in the listpack, too.
             reader.i64()?;
             read_listpack_with_deadlines(reader, limits)
         }
@@ -103,7 +103,7 @@ pub(super) fn read(form: u8, version: u16, reader: &mut Reader<'_>, config: &Con
     }
 }
 
-/// Fields and values in turns. Their length is not looked at, as in redis-server.
+/// Fields and values alternately. Their length is not checked, as in redis-server.
 fn read_block<'a>(
     len: usize,
     mut elements: impl Iterator<Item = Element<'a>>,
@@ -137,7 +137,7 @@ fn add(hash: &mut Hash, field: &[u8], value: &[u8], limits: HashLimits) -> Optio
     hash.set(field, value, limits).then_some(())
 }
 
-/// A deadline that can be one; none in it if the field does not expire.
+/// A valid deadline; `Some(None)` if the field does not expire.
 #[allow(clippy::option_option)]
 fn deadline(at: i64, none: i64) -> Option<Option<i64>> {
     if at == none {
@@ -146,7 +146,7 @@ fn deadline(at: i64, none: i64) -> Option<Option<i64>> {
     (0..=DEADLINE_MAX).contains(&at).then_some(Some(at))
 }
 
-/// Fields and values with the time behind each, -1 for none.
+/// Fields and values, each followed by its time, -1 for none.
 fn read_of_valkey(reader: &mut Reader<'_>, limits: HashLimits) -> Option<Hash> {
     // Two texts and a time.
     let count = reader.count(1 + 1 + 8)?;
@@ -156,14 +156,14 @@ fn read_of_valkey(reader: &mut Reader<'_>, limits: HashLimits) -> Option<Hash> {
         let (field, value) = (reader.text()?, reader.text()?);
         add(&mut hash, &field, &value, limits)?;
         if let Some(at) = deadline(reader.i64()?, -1)? {
-            // The other forms have no time 0. It has passed as well as the next one has.
+            // The other forms cannot express the time 0. 1 has passed as well.
             hash.set_deadline(&field, Some(at.max(1)));
         }
     }
     (!hash.is_empty()).then_some(hash)
 }
 
-/// Fields and values with the time before each, counted from 1 at the time `first`; 0 for none.
+/// Fields and values, each after its time, counted from 1 at the time `first`; 0 for none.
 fn read_metadata(first: i64, reader: &mut Reader<'_>, limits: HashLimits) -> Option<Hash> {
     let count = reader.count(3)?;
     let mut hash = Hash::default();
@@ -207,7 +207,7 @@ fn read_listpack_with_deadlines(reader: &mut Reader<'_>, limits: HashLimits) -> 
             deadlines.push((field.as_ref().into(), at));
         }
     }
-    // From behind: of equal deadlines the one that is set last comes first.
+    // In reverse: of equal deadlines, the one that is set last comes first.
     for (field, at) in deadlines.into_iter().rev() {
         hash.set_deadline(&field, Some(at));
     }

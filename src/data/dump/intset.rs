@@ -1,4 +1,4 @@
-//! Intsets: integers of the same width in ascending order, behind the width and their number.
+//! Intsets: integers of the same width in ascending order, after the width and their number.
 
 use super::reader::Reader;
 use crate::data::present;
@@ -41,7 +41,7 @@ pub(super) fn write(members: &[i64]) -> Vec<u8> {
     block.extend_from_slice(&(width as u32).to_le_bytes());
     block.extend_from_slice(&(members.len() as u32).to_le_bytes());
     for member in members {
-        // The lower bytes of an integer are the whole of it in a smaller width.
+        // The lower bytes of an integer are the integer in a smaller width.
         block.extend_from_slice(present(member.to_le_bytes().get(..width)).unwrap_or_default());
     }
     block

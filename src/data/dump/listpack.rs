@@ -1,7 +1,7 @@
 //! Listpacks: integers and short strings in one block of bytes.
 //!
-//! A header of six bytes says how long the block is and how many elements it has. An element is its encoding,
-//! its bytes, and the length of both once more, so that it can be found from behind. A byte of 255 ends the block.
+//! A header of six bytes says how long the block is and how many elements it has. An element is its encoding, its
+//! bytes, and then the length of both, so that it can be read backwards. A byte of 255 ends the block.
 
 use super::Element;
 use super::reader::Reader;
@@ -69,7 +69,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Reads one element with its length behind it.
+/// Reads one element and the length after it.
 fn element<'a>(reader: &mut Reader<'a>) -> Option<Element<'a>> {
     let before = reader.left();
     let first = reader.byte()?;
@@ -114,7 +114,7 @@ fn element<'a>(reader: &mut Reader<'a>) -> Option<Element<'a>> {
     fits.then_some(element)
 }
 
-/// A length that is read from behind takes no more bytes.
+/// The most bytes of a length that is read backwards.
 const BACK_MAX: usize = 5;
 
 /// In how many groups of seven bits a length is written.
@@ -129,7 +129,7 @@ fn back_groups(length: usize) -> usize {
 }
 
 /// A length in `groups` groups of seven bits, the highest first; the top bit of all but the first says that another
-/// one stands before.
+/// group comes before.
 #[allow(clippy::cast_possible_truncation)]
 fn back_length(length: usize, groups: usize, buffer: &mut [u8; BACK_MAX]) -> &[u8] {
     for (index, byte) in buffer.iter_mut().take(groups).enumerate() {
@@ -166,7 +166,7 @@ impl Builder {
         }
     }
 
-    /// Adds how many elements there are of something.
+    /// Adds a number of elements.
     pub(super) fn count(&mut self, count: usize) {
         self.integer(i64::try_from(count).unwrap_or(i64::MAX));
     }

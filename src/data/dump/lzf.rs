@@ -1,24 +1,24 @@
-//! LZF, the compression of strings: literal bytes and references to bytes before, in turns.
+//! LZF, the compression of strings: literal bytes and references to earlier bytes, alternately.
 //!
-//! The bytes that a compressor makes are its own affair. This one chooses as the one of redis-server does, so
-//! that equal values have equal payloads.
+//! A compressor may choose among several encodings. This one chooses as redis-server's does, so that equal
+//! values have equal payloads.
 //!
-//! A literal run is a byte of its length less one, below 32, and the bytes. A reference is a byte with the
-//! length less two in the upper three bits (7: another byte follows that is added) and the upper five bits of
-//! the distance less one in the lower, and a byte with the rest of the distance.
+//! A literal run is a byte with its length minus one, below 32, and the bytes. A reference is a byte with the
+//! length minus two in the upper three bits (7: another byte follows that is added) and the upper five bits of
+//! the distance minus one in the lower bits, and a byte with the rest of the distance.
 
 /// The longest literal run.
 const LITERAL_MAX: usize = 1 << 5;
-/// References reach less far back.
+/// The distance of a reference is less than this.
 const DISTANCE_END: usize = 1 << 13;
 /// The longest reference.
 const REFERENCE_MAX: usize = (1 << 8) + (1 << 3);
-/// The table of positions by hash.
+/// The size of the table of positions by hash, in bits.
 const TABLE_BITS: u32 = 16;
 /// A compressed byte stands for fewer bytes than this.
 const EXPANSION_MAX: usize = REFERENCE_MAX / 3 + 1;
 
-/// Where three bytes have their position in the table.
+/// The index of three bytes in the table.
 fn hash(text: &[u8], at: usize) -> usize {
     let bytes = text.get(at..at + 3).unwrap_or_default();
     let key = bytes.iter().fold(0u32, |key, byte| key << 8 | u32::from(*byte));
@@ -26,10 +26,10 @@ fn hash(text: &[u8], at: usize) -> usize {
     mixed as usize & ((1 << TABLE_BITS) - 1)
 }
 
-/// What is written, with the literal run that is still open.
+/// The output, with the literal run that is still open.
 struct Output {
     bytes: Vec<u8>,
-    /// Where the length of the open run will stand.
+    /// Where the length of the open run will be written.
     run: usize,
 }
 
@@ -75,8 +75,8 @@ impl Output {
     }
 }
 
-/// How far a reference may reach with `left` bytes to go. redis-server stays away from the end by two bytes, but
-/// compares the first bytes after the third, or the 19th, before it looks.
+/// The longest reference with `left` bytes to go. redis-server keeps two bytes of distance to the end, but
+/// compares the first 3 or 19 bytes before it checks that.
 fn longest_reference(left: usize) -> usize {
     let max = left.saturating_sub(2).min(REFERENCE_MAX);
     max.max(if max > 16 { 19 } else { 3 })
@@ -85,15 +85,15 @@ fn longest_reference(left: usize) -> usize {
 /// Compresses strings one after the other, with one table for all of them.
 #[derive(Debug, Default)]
 pub(super) struct Compressor {
-    /// Where three bytes of this hash were last, counted from the beginning of the first string. What is before
-    /// the current string is as good as nothing, so that the table need not be cleared.
+    /// The last position of three bytes with this hash, counted from the beginning of the first string.
+    /// Positions before the current string are ignored, so that the table need not be cleared.
     positions: Vec<u32>,
     /// Where the current string begins.
     base: u32,
 }
 
 impl Compressor {
-    /// Compresses a string; none if that does not make it shorter by more than four bytes.
+    /// Compresses a string; `None` if that does not make it shorter by more than four bytes.
     pub(super) fn compress(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let length = u32::try_from(text.len()).ok()?;
         let next = self.base.checked_add(length).filter(|_| !self.positions.is_empty());
@@ -106,7 +106,7 @@ impl Compressor {
         compressed
     }
 
-    /// Notes a position and returns the one before it with the same hash.
+    /// Records a position and returns the previous one with the same hash.
     fn note(&mut self, base: u32, text: &[u8], at: usize) -> Option<usize> {
         let position = self.positions.get_mut(hash(text, at))?;
         let before = std::mem::replace(position, base + u32::try_from(at).ok()?);
@@ -133,7 +133,7 @@ impl Compressor {
                 at += 1;
                 continue;
             };
-            // Room for the reference and the run behind it.
+            // Room for the reference and the run after it.
             let unused = usize::from(out.literals() == 0);
             if out.bytes.len() - unused + 4 >= max {
                 return None;
@@ -146,7 +146,7 @@ impl Compressor {
             if at >= end {
                 break;
             }
-            // Of the bytes that are skipped only the last two positions are noted.
+            // Of the skipped bytes, only the last two positions are recorded.
             self.note(base, text, at - 2);
             self.note(base, text, at - 1);
         }
@@ -161,7 +161,7 @@ impl Compressor {
     }
 }
 
-/// The string of `length` bytes that was compressed; none if it is not that.
+/// The string of `length` bytes that was compressed; `None` if the compressed bytes are not valid.
 pub(super) fn decompress(mut compressed: &[u8], length: usize) -> Option<Vec<u8>> {
     if length == 0 || length / EXPANSION_MAX > compressed.len() {
         return None;
@@ -185,7 +185,7 @@ pub(super) fn decompress(mut compressed: &[u8], length: usize) -> Option<Vec<u8>
             if count <= distance {
                 text.extend_from_within(from..from + count);
             } else {
-                // The reference reaches into what it makes.
+                // The reference may overlap the bytes that it produces.
                 for _ in 0..count {
                     text.push(*text.get(from)?);
                     from += 1;

@@ -1,12 +1,12 @@
 //! Values as DUMP writes them and RESTORE reads them: redis-server's own serialization.
 //!
 //! A payload is the number of a form, the value in that form, the version of the format (two bytes), and a
-//! checksum (eight). Written is what servers of every kind read: the forms that Redis 7.0 knows, under its version.
-//! Only what these cannot express is written in newer ones. Read is every form that the servers write, and
-//! the older ones that they still read.
+//! checksum (eight). Values are written in forms that every server reads: those of Redis 7.0, under its version.
+//! Only what these cannot express is written in newer forms. All forms that the servers write are read, and the
+//! older ones that they still read.
 //!
-//! A payload comes from anywhere. Every length is checked against what has arrived before anything is allocated
-//! for it, and every block is checked from its first to its last byte before it is taken apart.
+//! A payload is not trusted. Every length is checked against what has arrived before anything is allocated for
+//! it, and every block is checked from its first to its last byte before its elements are used.
 
 mod functions;
 mod hash;
@@ -34,7 +34,7 @@ use writer::Writer;
 struct Encoding;
 
 impl Encoding {
-    /// The bits that say that such an encoding follows.
+    /// The bits that mark such an encoding.
     const MARK: u8 = 0xc0;
     const INT8: u8 = 0;
     const INT16: u8 = 1;
@@ -73,7 +73,7 @@ impl Form {
     const STREAM_3: u8 = 21;
     /// Of Valkey 9: fields that expire.
     const HASH_2: u8 = 22;
-    /// Of the candidates of Redis 7.4, with the number that Valkey has taken, too: fields that expire.
+    /// Of the release candidates of Redis 7.4, with a number that Valkey uses, too: fields that expire.
     const HASH_METADATA_EARLY: u8 = 22;
     const HASH_LISTPACK_EX_EARLY: u8 = 23;
     /// Of Redis 7.4: fields that expire.
@@ -101,7 +101,7 @@ static CRC64: crc::Crc<u64> = crc::Crc::<u64>::new(&crc::CRC_64_REDIS);
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoreError {
-    /// The checksum is another one, or the format is too new.
+    /// The checksum is wrong, or the format is too new.
     Footer,
     /// The value is not well formed.
     Malformed,
@@ -140,10 +140,10 @@ pub fn signed(mut payload: Vec<u8>) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// Footer or value are wrong.
+/// The footer or the value is wrong.
 pub fn restore(payload: &[u8], config: &Config) -> Result<Value, RestoreError> {
     let version = check_footer(payload).ok_or(RestoreError::Footer)?;
-    // A value that is cut off reads on into the footer, as in redis-server.
+    // A truncated value is read on into the footer, as in redis-server.
     read(version, &mut Reader::new(payload), config).ok_or(RestoreError::Malformed)
 }
 
@@ -157,7 +157,7 @@ fn check_footer(payload: &[u8]) -> Option<u16> {
     (known && CRC64.checksum(signed) == u64::from_le_bytes(footer.array()?)).then_some(version)
 }
 
-/// Reads the value. What follows behind it is not looked at, as in redis-server.
+/// Reads the value. What follows it is not checked, as in redis-server.
 fn read(version: u16, reader: &mut Reader<'_>, config: &Config) -> Option<Value> {
     Some(match reader.byte()? {
         Form::STRING => Value::String(ByteString::new(&reader.text()?)),
@@ -186,7 +186,7 @@ enum Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// Its text, which of an integer is its digits.
+    /// The text of the element; of an integer, its digits.
     fn text(self) -> Cow<'a, [u8]> {
         match self {
             Self::Integer(integer) => Cow::Owned(itoa::Buffer::new().format(integer).into()),

@@ -1,15 +1,15 @@
 //! Reading a payload: numbers, lengths and strings from the front of some bytes. Nothing is allocated for more
-//! than has arrived, and everything answers none where the bytes end too soon.
+//! than has arrived, and all methods return `None` if the bytes end too soon.
 
 use std::borrow::Cow;
 
 use super::{Encoding, lzf};
 
-/// What is left of some bytes.
+/// The rest of some bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
-/// A length, or in its place the encoding of a string.
+/// A length, or instead of it the encoding of a string.
 enum Prefix {
     Length(u64),
     Encoding(u8),

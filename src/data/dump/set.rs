@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::data::set::{Member, SetLimits, Table};
 use crate::data::{IndexSet, Set};
 
-/// Writes a set. Redis 7.0 knows no sets of listpacks: such a set is written member by member, and becomes one of
-/// a listpack again where it is read.
+/// Writes a set. Redis 7.0 has no listpack sets: such a set is written member by member, and is a listpack again
+/// when it is read.
 pub(super) fn write(writer: &mut Writer, set: &Set) {
     if let Set::Integers(members) = set {
         writer.byte(Form::SET_INTSET);
@@ -25,7 +25,7 @@ pub(super) fn write(writer: &mut Writer, set: &Set) {
     }
 }
 
-/// Reads a set in one of its forms. What is too large by the limits becomes a hash table.
+/// Reads a set in one of its forms. A set that exceeds the limits becomes a hash table.
 pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option<Set> {
     let limits = SetLimits::of(config);
     let set = match form {

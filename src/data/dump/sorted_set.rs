@@ -10,7 +10,7 @@ use crate::data::SortedSet;
 use crate::data::sorted_set::{Inserted, Limits};
 use crate::resp::{parse_double, print_double};
 
-/// In the place of the length of a score as text.
+/// Written instead of the length of a score as text.
 const NOT_A_NUMBER: u8 = 253;
 const INFINITE: u8 = 254;
 const NEGATIVE_INFINITE: u8 = 255;
@@ -58,7 +58,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>, config: &Config) -> Option
 }
 
 fn read_members(form: u8, reader: &mut Reader<'_>, limits: Limits) -> Option<SortedSet> {
-    // A member and its score, in two bytes at least.
+    // A member and its score take at least two bytes.
     let count = reader.count(2)?;
     let mut members = Vec::new();
     for _ in 0..count {
@@ -73,7 +73,7 @@ fn read_members(form: u8, reader: &mut Reader<'_>, limits: Limits) -> Option<Sor
     build(members, limits)
 }
 
-/// Members and scores in turns. The length of the members is not looked at, as in redis-server.
+/// Members and scores alternately. The length of the members is not checked, as in redis-server.
 fn read_block<'a>(
     len: usize,
     mut elements: impl Iterator<Item = Element<'a>>,
@@ -98,7 +98,7 @@ fn build(members: Vec<(crate::data::Bytes, f64)>, limits: Limits) -> Option<Sort
     let mut set = SortedSet::default();
     let longest = members.iter().map(|(member, _)| member.len()).max()?;
     if longest > limits.value {
-        // Large from the beginning.
+        // In the large form from the beginning.
         set.expect(usize::MAX, limits);
     }
     set.expect(members.len(), limits);
@@ -110,7 +110,7 @@ fn build(members: Vec<(crate::data::Bytes, f64)>, limits: Limits) -> Option<Sort
     Some(set)
 }
 
-/// A score in decimal digits behind their number.
+/// A score in decimal digits, after the number of digits.
 fn score_from_text(reader: &mut Reader<'_>) -> Option<f64> {
     match reader.byte()? {
         NOT_A_NUMBER => None,

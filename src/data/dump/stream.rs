@@ -9,15 +9,15 @@ use crate::data::{Map, Stream, StreamId};
 
 /// The flags of an entry that is deleted.
 const DELETED: i64 = 1;
-/// Its fields have the names that stand at the beginning of the listpack.
+/// The flag of an entry whose fields have the names at the beginning of the listpack.
 const SAME_NAMES: i64 = 2;
 
-/// In the place of a number or a time that is not known.
+/// Written instead of a number or a time that is not known.
 const UNKNOWN: i64 = -1;
 
 /// Writes a stream.
 pub(super) fn write(writer: &mut Writer, stream: &Stream) {
-    // Redis 7.0 knows of a consumer when it was seen, but not when it got something.
+    // Redis 7.0 stores when a consumer was last seen, but not when it was last active.
     let mut consumers = stream.groups().values().flat_map(Group::consumers);
     let newer = consumers.any(|(_, consumer)| consumer.active != Some(consumer.seen));
     writer.byte(if newer { Form::STREAM_3 } else { Form::STREAM_2 });
@@ -39,7 +39,7 @@ pub(super) fn write(writer: &mut Writer, stream: &Stream) {
     }
 }
 
-/// An id in the order of which the bytes are that of the ids.
+/// An id as bytes, which sort as the ids do.
 fn key_of(id: StreamId) -> [u8; 16] {
     (u128::from(id.ms) << 64 | u128::from(id.seq)).to_be_bytes()
 }
@@ -130,7 +130,7 @@ pub(super) fn read(form: u8, reader: &mut Reader<'_>) -> Option<Stream> {
     let last_id = read_id(reader)?;
     let (mut max_deleted_id, mut entries_added) = (StreamId::MIN, len as u64);
     if form != Form::STREAM {
-        // The first id is that of the first entry.
+        // The first id follows from the first entry.
         read_id(reader)?;
         max_deleted_id = read_id(reader)?;
         entries_added = reader.number()?;
@@ -180,7 +180,7 @@ fn read_group(form: u8, reader: &mut Reader<'_>, stream: &Stream) -> Option<Grou
             group.set_pending(id, Pending { consumer, delivered, deliveries });
         }
     }
-    // Every pending entry is that of a consumer.
+    // Every pending entry must belong to a consumer.
     unowned.is_empty().then_some(group)
 }
 
@@ -225,7 +225,7 @@ impl<'a> Block<'a> {
         let (ms, seq) = (self.integer()?.cast_unsigned(), self.integer()?.cast_unsigned());
         let id = StreamId { ms: first.ms.wrapping_add(ms), seq: first.seq.wrapping_add(seq) };
         let (deleted, same_names) = (flags & DELETED != 0, flags & SAME_NAMES != 0);
-        // Beside the texts there are flags and id, and the number of fields.
+        // Besides the texts there are the flags and the id, and the number of fields if the names differ.
         let (fields, each, own) =
             if same_names { (names, 1, 3) } else { (self.count().filter(|count| *count > 0)?, 2, 4) };
         let texts = self.texts(fields * each)?;
@@ -234,7 +234,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Reads the node that is kept under the id `first`; the node behind it is kept under `next`.
+/// Reads the node that is kept under the id `first`; the node after it is kept under `next`.
 fn read_node(first: StreamId, next: Option<StreamId>, listpack: &Listpack<'_>) -> Option<Node> {
     let mut block = Block { elements: listpack.iter(), len: listpack.len() };
     let (live, deleted) = (block.count()?, block.count()?);
@@ -247,7 +247,7 @@ fn read_node(first: StreamId, next: Option<StreamId>, listpack: &Listpack<'_>) -
     while !block.elements.is_empty() {
         slots.push(block.slot(first, names)?);
     }
-    // Ids ascend. The positions of deleted entries need not: XSETID may go back behind them.
+    // Ids ascend. Those of deleted entries need not, as XSETID may set the last id back below them.
     let mut behind = next;
     let mut kept = Vec::new();
     for slot in slots.iter().rev() {

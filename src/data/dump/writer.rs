@@ -4,9 +4,9 @@ use super::Encoding;
 use super::lzf::Compressor;
 use crate::resp::parse_integer;
 
-/// A string that is longer is worth the attempt to compress it.
+/// Only longer strings are compressed.
 const COMPRESSED_ABOVE: usize = 20;
-/// A string that is longer is not kept as an integer.
+/// Longer strings are not written as integers.
 const INTEGER_TEXT_MAX: usize = 11;
 
 /// A payload that is being written.

@@ -1,4 +1,4 @@
-//! Ziplists, which older servers had in the place of listpacks.
+//! Ziplists, which older servers used instead of listpacks.
 //!
 //! A header says how long the block is, where its last element begins and how many elements it has. An element is
 //! the length of the one before it, its encoding and its bytes. A byte of 255 ends the block.
@@ -10,7 +10,7 @@ const HEADER: usize = 10;
 const END: u8 = 0xff;
 /// More elements than this are not counted in the header.
 const UNCOUNTED: u16 = u16::MAX;
-/// In the place of a length of one byte: it follows in four.
+/// Instead of a length of one byte: the length follows in four bytes.
 const LONG: u8 = 0xfe;
 
 /// A ziplist that has been checked.

@@ -1,10 +1,10 @@
-//! Zipmaps, in which the oldest servers kept small hashes: names and values in turns, each behind its length; behind
-//! a value there may be unused bytes, whose number stands before it.
+//! Zipmaps, in which the oldest servers kept small hashes: names and values alternately, each after its length; a
+//! value may be followed by unused bytes, whose number precedes it.
 
 use super::reader::Reader;
 
 const END: u8 = 0xff;
-/// In the place of a length of one byte: it follows in four.
+/// Instead of a length of one byte: the length follows in four bytes.
 const LONG: u8 = 0xfe;
 
 /// Reads a whole zipmap.
@@ -24,7 +24,7 @@ pub(super) fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     (agrees && reader.is_empty()).then_some(pairs)
 }
 
-/// Reads a length; none in it if the block ends here.
+/// Reads a length; `Some(None)` if the block ends here.
 #[allow(clippy::option_option)]
 fn length(reader: &mut Reader<'_>) -> Option<Option<usize>> {
     match reader.byte()? {

@@ -1,5 +1,6 @@
-//! How many elements the registers stand for: the estimator of Otmar Ertl, "New cardinality estimation algorithms for
-//! HyperLogLog sketches", 2017, as redis-server has it. The order of the operations decides the last bit.
+//! The number of elements that the registers stand for: the estimator of Otmar Ertl, "New cardinality estimation
+//! algorithms for HyperLogLog sketches", 2017, as redis-server has it. The order of the operations decides the last
+//! bit.
 
 use super::{REGISTERS, VALUE_BITS};
 use crate::data::present;
@@ -21,7 +22,7 @@ impl Histogram {
         }
     }
 
-    /// How many different elements there have been.
+    /// The estimated number of different elements.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn estimate(&self) -> u64 {
         // 1 / (2 ln 2)

@@ -1,9 +1,9 @@
-//! HyperLogLog: how many different elements there have been, within about one percent, in 12 KB. The bytes are those
-//! of redis-server, so that GET and SET move counters from one server to the other.
+//! HyperLogLog: the number of different elements that were added, within about one percent, in 12 KB. The bytes are
+//! those of redis-server, so that GET and SET can move counters between servers.
 //!
-//! A counter is a header and 16384 registers. The header is `HYLL`, the encoding, three zeros, and the number that was
-//! counted last, whose highest bit says that it is out of date. The registers lie densely, six bits each, or
-//! sparsely, as runs.
+//! A counter is a header and 16384 registers. The header is `HYLL`, the encoding, three zeros, and the cached count,
+//! whose highest bit says that it is out of date. The registers are stored densely, six bits each, or sparsely, as
+//! runs.
 
 mod estimate;
 mod sparse;
@@ -14,13 +14,13 @@ pub use sparse::{Run, runs};
 /// How many registers there are.
 pub const REGISTERS: usize = 1 << INDEX_BITS;
 
-/// How many bits of an element's hash choose its register.
+/// How many bits of an element's hash select its register.
 const INDEX_BITS: u32 = 14;
 
-/// How many bits are left; one more than their leading zeros is the greatest value of a register.
+/// How many bits are left; the greatest value of a register is one more than this.
 const VALUE_BITS: u32 = 64 - INDEX_BITS;
 
-/// The bits of a register where they lie densely.
+/// The bits of a dense register.
 const REGISTER_BITS: usize = 6;
 
 const HEADER: usize = 16;
@@ -32,11 +32,11 @@ const ENCODING: usize = 4;
 const DENSE: u8 = 0;
 const SPARSE: u8 = 1;
 
-/// Where the header has the number that was counted last, and the bit that says that it is out of date.
+/// Where the header has the cached count, and the bit that says that it is out of date.
 const COUNT: std::ops::Range<usize> = 8..16;
 const STALE: u64 = 1 << 63;
 
-/// The runs do not make up the registers.
+/// The runs do not add up to the number of registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupted;
 
@@ -63,7 +63,7 @@ impl Union {
         })
     }
 
-    /// How many different elements the counters have seen.
+    /// The estimated number of different elements that the counters have seen.
     #[must_use]
     pub fn count(&self) -> u64 {
         let mut histogram = Histogram::default();
@@ -105,13 +105,13 @@ pub fn new() -> Vec<u8> {
     counter
 }
 
-/// Whether the registers lie densely.
+/// Whether the counter is dense.
 #[must_use]
 pub fn is_dense(counter: &[u8]) -> bool {
     counter.get(ENCODING) == Some(&DENSE)
 }
 
-/// Adds an element; whether that has changed a register.
+/// Adds an element; true if that has changed a register.
 ///
 /// # Errors
 ///
@@ -119,13 +119,13 @@ pub fn is_dense(counter: &[u8]) -> bool {
 pub fn add(counter: &mut Vec<u8>, element: &[u8], sparse_max: usize) -> Result<bool, Corrupted> {
     let hash = murmur64a(element);
     let index = usize::try_from(hash % REGISTERS as u64).map_err(|_| Corrupted)?;
-    // One more than the zeros at the end; there is a one behind the last bit.
+    // One more than the zeros at the end; there is a one after the last bit.
     let rest = hash >> INDEX_BITS | 1 << VALUE_BITS;
     let value = u8::try_from(rest.trailing_zeros() + 1).map_err(|_| Corrupted)?;
     raise(counter, index, value, sparse_max)
 }
 
-/// Raises a register to a value; false if it is there already.
+/// Raises a register to a value; false if it is at least as great already.
 fn raise(counter: &mut Vec<u8>, index: usize, value: u8, sparse_max: usize) -> Result<bool, Corrupted> {
     if is_dense(counter) {
         return Ok(raise_dense(counter, index, value));
@@ -140,7 +140,7 @@ fn raise(counter: &mut Vec<u8>, index: usize, value: u8, sparse_max: usize) -> R
     Ok(raise_dense(counter, index, value))
 }
 
-/// The two bytes that a dense register lies in, and how far it is shifted in them.
+/// The index of the two bytes that contain a dense register, and its shift within them.
 fn dense_position(index: usize) -> (usize, usize) {
     (HEADER + index * REGISTER_BITS / 8, index * REGISTER_BITS % 8)
 }
@@ -163,7 +163,7 @@ fn raise_dense(counter: &mut [u8], index: usize, value: u8) -> bool {
     true
 }
 
-/// Lets the registers lie densely; whether they did not before.
+/// Makes the counter dense; true if it was sparse.
 ///
 /// # Errors
 ///
@@ -216,14 +216,14 @@ fn each_run(counter: &[u8], mut each: impl FnMut(Run, usize)) -> Result<(), Corr
     if at == REGISTERS { Ok(()) } else { Err(Corrupted) }
 }
 
-/// The number that was counted last, if it is still right.
+/// The cached count, if it is up to date.
 #[must_use]
 pub fn cached_count(counter: &[u8]) -> Option<u64> {
     let count = counter.get(COUNT)?.try_into().map(u64::from_le_bytes).ok()?;
     (count & STALE == 0).then_some(count)
 }
 
-/// Counts the different elements that there have been and notes the number.
+/// Estimates the number of different elements and caches it.
 ///
 /// # Errors
 ///
@@ -238,7 +238,7 @@ pub fn count(counter: &mut [u8]) -> Result<u64, Corrupted> {
     Ok(count)
 }
 
-/// The number that was counted last is not right any more.
+/// Marks the cached count as out of date.
 pub fn set_stale(counter: &mut [u8]) {
     if let Some(byte) = counter.get_mut(COUNT.end - 1) {
         *byte |= 0x80;
@@ -264,8 +264,8 @@ fn murmur64a(bytes: &[u8]) -> u64 {
     hash ^ hash >> 47
 }
 
-/// Compares sparse and dense counters of random elements with each other and with the truth; what is wrong, if
-/// something is.
+/// Compares sparse and dense counters of random elements with each other and with the true number; returns what is
+/// wrong, if anything.
 #[must_use]
 pub fn self_test(random: &mut fastrand::Rng) -> Option<String> {
     let (mut sparse, mut dense) = (new(), new());

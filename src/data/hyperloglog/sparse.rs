@@ -1,5 +1,5 @@
 //! Sparse registers: runs of equal ones. `00llllll` is a run of zeros, `01llllll llllllll` a longer one, `1vvvvvll` a
-//! short run of a value; lengths and values are stored less one.
+//! short run of a value; lengths and values are stored minus one.
 
 use super::{Corrupted, HEADER, REGISTERS};
 
@@ -10,7 +10,7 @@ const VALUE_RUN_MAX: usize = 4;
 /// The longest run of zeros in one byte.
 const SHORT_RUN_MAX: usize = 64;
 
-/// How many runs are looked at for neighbours of the same value after a change.
+/// How many runs are checked for neighbours of the same value after a change.
 const LOOKED_AT: usize = 5;
 
 /// Registers of the same value.
@@ -20,7 +20,7 @@ pub struct Run {
     pub value: u8,
     /// How many there are.
     pub len: usize,
-    /// Whether it has the long form of zeros, which need not be long in what a client has sent.
+    /// Whether it has the long form of zeros. A counter that a client has set may use it for short runs, too.
     pub long_form: bool,
 }
 
@@ -45,7 +45,7 @@ impl Run {
         Self { value, len, long_form: value == 0 && len > SHORT_RUN_MAX }
     }
 
-    /// Appends the run; nothing, if it is empty.
+    /// Appends the run, unless it is empty.
     pub(super) fn push(self, out: &mut Vec<u8>) {
         let Some(len) = self.len.checked_sub(1).and_then(|len| u16::try_from(len).ok()) else { return };
         let [high, low] = len.to_be_bytes();
@@ -67,8 +67,8 @@ pub fn runs(counter: &[u8]) -> impl Iterator<Item = Run> {
     })
 }
 
-/// Raises a register to a value. None if the registers have to lie densely for it, because the value is too great or
-/// more than `sparse_max` bytes would be needed; false if it is as great already.
+/// Raises a register to a value. `None` if the counter has to become dense first, because the value is too great or
+/// more than `sparse_max` bytes would be needed; false if the register is at least as great already.
 pub(super) fn raise(
     counter: &mut Vec<u8>,
     index: usize,
@@ -78,7 +78,7 @@ pub(super) fn raise(
     if value > VALUE_MAX {
         return Ok(None);
     }
-    // Where the run is that has the register, and the one before it.
+    // The positions of the run that contains the register, and of the one before it.
     let (mut at, mut before, mut first) = (HEADER, HEADER, 0);
     let (run, bytes) = loop {
         let (run, bytes) = counter.get(at..).and_then(Run::read).ok_or(Corrupted)?;
@@ -105,7 +105,7 @@ pub(super) fn raise(
     Ok(Some(true))
 }
 
-/// Joins neighbours of the same value, from a run on.
+/// Merges neighbours of the same value, from a run on.
 fn join(counter: &mut Vec<u8>, mut at: usize) {
     for _ in 0..LOOKED_AT {
         let Some(pair) = counter.get(at..) else { return };

@@ -81,7 +81,7 @@ impl End {
 const KEPT_CAPACITY: usize = 64;
 
 impl List {
-    /// A list of these elements, in the encoding that redis-server gives to one that was put together elsewhere.
+    /// A list of these elements, in the encoding that redis-server gives to a list that was built as a whole.
     #[must_use]
     pub fn from_elements(elements: impl IntoIterator<Item = Bytes>, limits: ListLimits) -> Self {
         let mut list = Self { form: Form::Quicklist(Box::new(Nodes::of(0, 0, limits))), ..Self::default() };
@@ -92,7 +92,7 @@ impl List {
         list
     }
 
-    /// A list of these nodes, which are elements and whether they are a single large one.
+    /// A list of these nodes; the flag says whether a node is a single large element.
     pub(super) fn from_nodes(
         nodes: impl IntoIterator<Item = (Vec<Bytes>, bool)>,
         limits: ListLimits,
@@ -106,7 +106,7 @@ impl List {
         list
     }
 
-    /// How many elements each node has, and whether that is a single large one.
+    /// How many elements each node has, and whether it is a single large element.
     pub(super) fn nodes(&self) -> Vec<(usize, bool)> {
         match &self.form {
             Form::Listpack(_) => vec![(self.elements.len(), false)],
@@ -128,8 +128,8 @@ impl List {
         }
     }
 
-    /// Announces elements that are going to be added or put in the place of others: redis-server chooses by all of
-    /// them beforehand.
+    /// Announces elements that are going to be added or to replace others: redis-server chooses the encoding by all
+    /// of them beforehand.
     pub fn expect<'a>(&mut self, elements: impl IntoIterator<Item = &'a [u8]>, limits: ListLimits) {
         let Form::Listpack(bytes) = self.form else { return };
         let (mut more_bytes, mut more) = (0, 0);
@@ -168,7 +168,7 @@ impl List {
         }
     }
 
-    /// Takes the element at an end.
+    /// Removes and returns the element at an end.
     pub fn pop(&mut self, end: End) -> Option<Bytes> {
         let element = match end {
             End::Left => self.elements.pop_front(),
@@ -182,7 +182,7 @@ impl List {
         Some(element)
     }
 
-    /// Puts an element in the place of another; false if there is none.
+    /// Replaces an element; false if there is none at this index.
     pub fn replace(&mut self, index: usize, element: &[u8], limits: ListLimits) -> bool {
         let Some(old) = self.elements.get(index) else { return false };
         match &mut self.form {
@@ -219,7 +219,7 @@ impl List {
         before - self.elements.len()
     }
 
-    /// Puts an element before or behind the first that is equal to `pivot`; false if there is none.
+    /// Inserts an element before or after the first that is equal to `pivot`; false if there is none.
     pub fn insert_beside(&mut self, pivot: &[u8], behind: bool, element: &[u8], limits: ListLimits) -> bool {
         let Some(index) = self.elements.iter().position(|other| **other == *pivot) else { return false };
         match &mut self.form {
@@ -231,7 +231,7 @@ impl List {
     }
 
     /// Removes up to `max` elements that are equal to `element`, the ones nearest to `from` first; returns how many.
-    /// What lies beyond the last of them is not looked at.
+    /// Elements beyond the last removed one are not visited.
     pub fn remove_equal(&mut self, element: &[u8], max: usize, from: End) -> usize {
         let is_equal = |other: &Bytes| **other == *element;
         // How many were found, and how far from the end the last of them is.
@@ -252,8 +252,8 @@ impl List {
         removed
     }
 
-    /// Gives memory back where a list has become much shorter than it was: half of it is free afterwards, so that
-    /// the cost of each removal stays constant.
+    /// Frees memory if the list has become much shorter: half of the capacity stays unused, so that the cost of each
+    /// removal stays constant.
     fn give_back(&mut self) {
         let list = &mut self.elements;
         if list.capacity() > KEPT_CAPACITY && list.len() < list.capacity() / 4 {

@@ -1,5 +1,5 @@
-//! The nodes in which redis-server keeps a list: nothing but how many elements and bytes there are in each, from which
-//! follows when a list changes its encoding.
+//! The nodes in which redis-server keeps a list: only the number of elements and bytes in each, which decide when a
+//! list changes its encoding.
 
 use crate::data::present;
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use super::{Bytes, End};
 use crate::config::Config;
 use crate::resp::parse_integer;
 
-/// What a listpack has besides its elements.
+/// The bytes of a listpack besides its elements.
 const HEADER: usize = 7;
 
 /// How large a node may be.
@@ -16,8 +16,8 @@ const HEADER: usize = 7;
 pub struct ListLimits {
     /// `list-max-listpack-size`.
     fill: i64,
-    /// DEBUG QUICKLIST-PACKED-THRESHOLD: elements from this many bytes are alone in their node; 0: what follows from
-    /// `fill`.
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: elements of at least this many bytes are alone in their node; 0: derived
+    /// from `fill`.
     alone: usize,
 }
 
@@ -28,14 +28,14 @@ impl ListLimits {
         Self { fill: config.list_max_listpack_size, alone: config.quicklist_packed_threshold }
     }
 
-    /// The most bytes of a node, if its size is what counts.
+    /// The most bytes of a node, if nodes are limited by size.
     fn bytes(self) -> Option<usize> {
         const LEVELS: [usize; 5] = [4096, 8192, 16_384, 32_768, 65_536];
         let level = usize::try_from(self.fill.checked_neg()?.checked_sub(1)?).ok()?;
         Some(LEVELS[level.min(LEVELS.len() - 1)])
     }
 
-    /// The most elements of a node, if their number is what counts.
+    /// The most elements of a node, if nodes are limited by number.
     fn count(self) -> usize {
         usize::try_from(self.fill.max(1)).unwrap_or(usize::MAX)
     }
@@ -57,7 +57,7 @@ impl ListLimits {
     }
 }
 
-/// A node may not have more bytes than this where the number of elements is what counts.
+/// The most bytes of a node whose number of elements is limited.
 const SAFE: usize = 8192;
 
 /// One node.
@@ -80,7 +80,7 @@ impl Node {
 
     /// True if an element may be added.
     fn takes(&self, element: &[u8], limits: ListLimits) -> bool {
-        /// What redis-server reckons with for the header of an entry.
+        /// What redis-server assumes for the header of an entry.
         const OVERHEAD: usize = 8;
         !self.plain
             && !limits.is_large(element.len())
@@ -101,7 +101,7 @@ impl Node {
 /// How many bytes an element takes in a listpack.
 pub fn entry_bytes(element: &[u8]) -> usize {
     let len = element.len();
-    // Integers are kept as such.
+    // Integers are stored as integers.
     let integer = if len <= 20 { parse_integer(element) } else { None };
     let body = match integer {
         Some(0..=127) => 1,
@@ -145,12 +145,12 @@ impl Nodes {
         Self { fill: limits.fill, nodes: nodes.into() }
     }
 
-    /// How many elements each node has, and whether that is a single large one.
+    /// How many elements each node has, and whether it is a single large element.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, bool)> {
         self.nodes.iter().map(|node| (node.count, node.plain))
     }
 
-    /// A node that was made elsewhere comes behind the others.
+    /// Appends a node that was made elsewhere.
     pub fn push_node(&mut self, elements: &[Bytes], plain: bool) {
         let bytes = match elements {
             [element] if plain => element.len(),
@@ -159,13 +159,13 @@ impl Nodes {
         self.nodes.push_back(Node { count: elements.len(), bytes, plain });
     }
 
-    /// The limits for its own changes.
+    /// The limits, with the `fill` that these nodes were made with.
     fn limits(&self, limits: ListLimits) -> ListLimits {
         ListLimits { fill: self.fill, ..limits }
     }
 
-    /// The bytes of the only node, if it is small enough to be a listpack; `half` of it where a list becomes shorter,
-    /// so that it does not change with every element.
+    /// The bytes of the only node, if it is small enough to be a listpack; with `half`, small enough means half the
+    /// limit, so that a list that becomes shorter does not change with every element.
     pub fn as_listpack(&self, limits: ListLimits, half: bool) -> Option<usize> {
         let divisor = if half { 2 } else { 1 };
         let node = self.nodes.front().filter(|node| self.nodes.len() == 1 && !node.plain)?;
@@ -176,7 +176,7 @@ impl Nodes {
         fits.then_some(node.bytes)
     }
 
-    /// An element is added at an end.
+    /// Adds an element at an end.
     pub fn push(&mut self, end: End, element: &[u8], limits: ListLimits) {
         let limits = self.limits(limits);
         let node = match end {
@@ -190,7 +190,7 @@ impl Nodes {
         }
     }
 
-    /// The element at an end is taken away.
+    /// Removes the element at an end.
     pub fn pop(&mut self, end: End, element: &[u8]) {
         let at = match end {
             End::Left => 0,
@@ -199,7 +199,7 @@ impl Nodes {
         self.take(at, element);
     }
 
-    /// An element of a node is taken away; true if the node is gone with it.
+    /// Removes an element of a node; true if the node is removed with it.
     fn take(&mut self, at: usize, element: &[u8]) -> bool {
         let Some(node) = present(self.nodes.get_mut(at)) else { return false };
         node.take(element);
@@ -210,14 +210,14 @@ impl Nodes {
         gone
     }
 
-    /// Elements are taken away: of these, which come in their order from an end, the ones for which `taken` is true.
+    /// Removes those of the elements, which come in order from an end, for which `taken` is true.
     pub fn take_all<'a>(
         &mut self,
         from: End,
         elements: impl Iterator<Item = &'a Bytes>,
         taken: impl Fn(&Bytes) -> bool,
     ) {
-        // How many nodes have been begun, and how many elements of the last of them are ahead.
+        // How many nodes have been begun, and how many elements of the last of them are left.
         let (mut begun, mut ahead) = (0, 0);
         for element in elements {
             begun += usize::from(ahead == 0);
@@ -228,7 +228,7 @@ impl Nodes {
                 node.take(element);
             }
         }
-        // Only now, as every removal moves the others.
+        // Empty nodes are removed only now, as every removal moves the others.
         from.retain(&mut self.nodes, begun, |node| node.count > 0);
     }
 
@@ -244,7 +244,7 @@ impl Nodes {
         None
     }
 
-    /// An element is put in the place of another. `list` is the list as it was.
+    /// Replaces an element. `list` is the list before the change.
     pub fn replace(&mut self, list: &VecDeque<Bytes>, index: usize, element: &[u8], limits: ListLimits) {
         let limits = self.limits(limits);
         let (Some((at, offset)), Some(old)) = (present(self.find(index)), present(list.get(index))) else {
@@ -281,7 +281,7 @@ impl Nodes {
         self.nodes.insert(at + 1, second);
     }
 
-    /// An element is inserted beside the one at `index`. `list` is the list as it was.
+    /// Inserts an element before or after the one at `index`. `list` is the list before the change.
     pub fn insert(
         &mut self,
         list: &VecDeque<Bytes>,
@@ -319,7 +319,7 @@ impl Nodes {
         }
     }
 
-    /// Joins nodes that fit into one, around one that was split.
+    /// Merges nodes that fit into one, around one that was split.
     fn merge_around(&mut self, center: usize, limits: ListLimits) {
         let mut center = center;
         if center >= 2 && self.merge(center - 2, limits) {
@@ -332,7 +332,7 @@ impl Nodes {
         self.merge(center, limits);
     }
 
-    /// Joins a node with the next, if they fit into one.
+    /// Merges a node with the next, if they fit into one.
     fn merge(&mut self, at: usize, limits: ListLimits) -> bool {
         let (Some(one), Some(other)) = (self.nodes.get(at).copied(), self.nodes.get(at + 1).copied()) else {
             return false;

@@ -1,11 +1,11 @@
 //! Intersections, unions and differences. The encoding and the order of a result follow from the order in which
-//! redis-server puts it together.
+//! redis-server builds it.
 
 use super::{Member, Set, SetLimits};
 
 /// The members that all sets have, in the order of the smallest of them.
 pub fn intersection(mut sets: Vec<&Set>) -> impl Iterator<Item = Member<'_>> {
-    // Stable: of equally small sets the first one counts.
+    // The sort is stable: of equally small sets, the first one is used.
     sets.sort_by_key(|set| set.len());
     let mut sets = sets.into_iter();
     let smallest = sets.next();
@@ -30,7 +30,8 @@ pub fn difference(first: &Set, others: &[&Set], limits: SetLimits) -> Set {
     if others.iter().any(|set| std::ptr::eq(*set, first)) {
         return difference;
     }
-    // Either each member of the first set is looked for, or the members of the others are taken away one by one.
+    // Either each member of the first set is looked up in the others, or the members of the others are removed
+    // one by one.
     let looked_for = first.len().saturating_mul(others.len() + 1) / 2;
     let taken_away = others.iter().map(|set| set.len()).sum::<usize>() + first.len();
     if looked_for <= taken_away {

@@ -29,7 +29,7 @@ impl SetLimits {
         self.entries
     }
 
-    /// redis-server's intsets hold no more, whatever the setting says.
+    /// The most members of redis-server's intsets, whatever the setting says.
     const INTEGERS_MAX: usize = 1 << 30;
 
     /// The limits that the settings give.
@@ -44,13 +44,13 @@ impl SetLimits {
     }
 }
 
-/// A set, kept in one of redis-server's encodings, as clients see the order of the small ones. It changes from
-/// an earlier one of them to a later one when it outgrows the limits, and never back.
+/// A set, kept in one of redis-server's encodings, because clients see the order of the small ones. A set that
+/// outgrows the limits changes to a later one of these encodings, and never back.
 #[derive(Debug, Clone)]
 pub enum Set {
     /// An intset: members that are integers, in ascending order.
     Integers(Vec<i64>),
-    /// A listpack: few short members, in the order in which they came.
+    /// A listpack: few short members, in the order of insertion.
     Listed(IndexSet<Bytes>),
     /// A hash table: in any order.
     Hashed(Table),
@@ -91,7 +91,7 @@ pub enum Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// Its text; an integer writes its digits into the buffer.
+    /// The text of the member; the digits of an integer are written to the buffer.
     #[must_use]
     pub fn text<'b>(self, digits: &'b mut itoa::Buffer) -> &'b [u8]
     where
@@ -157,7 +157,7 @@ impl Set {
         }
     }
 
-    /// True if the member of another set is one of this, too.
+    /// True if a member of another set is also a member of this one.
     #[must_use]
     pub fn has(&self, member: Member<'_>) -> bool {
         match (self, member) {
@@ -188,7 +188,7 @@ impl Set {
     }
 
     /// Announces that one command is going to add `count` members, possibly the same one several times:
-    /// redis-server chooses by their number, and for a new set by the first of them.
+    /// redis-server chooses the encoding by their number, and for a new set by the first of them.
     pub fn expect(&mut self, members: usize, first: &[u8], limits: SetLimits) {
         if self.is_empty() {
             *self = if members <= limits.integers && parse_integer(first).is_some() {
@@ -240,14 +240,14 @@ impl Set {
         }
         match self {
             Self::Listed(members) | Self::Hashed(Table { members, .. }) => {
-                // A lookup first, so that nothing is allocated for a member that is there already.
+                // A lookup first, so that nothing is allocated for an existing member.
                 !members.contains(member) && members.insert(member.into())
             }
             Self::Integers(_) => false,
         }
     }
 
-    /// Removes a member; false if it is none.
+    /// Removes a member; false if it is not a member.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match self {
             Self::Integers(members) => {
@@ -263,7 +263,7 @@ impl Set {
         }
     }
 
-    /// Becomes an intset if all members are integers, and few enough for it.
+    /// Becomes an intset if all members are integers, and there are few enough of them.
     fn become_integers(&mut self, limits: SetLimits) {
         let (Self::Listed(members) | Self::Hashed(Table { members, .. })) = &*self else { return };
         if members.len() > limits.integers.min(SetLimits::INTEGERS_MAX) {

@@ -7,15 +7,15 @@ use crate::data::sample;
 use crate::data::walk::Walks;
 
 impl Set {
-    /// Any member; none of an empty set.
+    /// Any member; `None` if the set is empty.
     #[must_use]
     pub fn random(&self, random: &mut Rng) -> Option<Member<'_>> {
         let len = self.len();
         if len == 0 { None } else { self.at(random.usize(..len)) }
     }
 
-    /// The indices of `count` different members. Those of a listpack are in their order, as redis-server chooses
-    /// there in passing.
+    /// The indices of `count` different members. Those of a listpack are in ascending order, as redis-server
+    /// samples it in one pass.
     #[must_use]
     pub fn sample(&self, count: usize, random: &mut Rng) -> Vec<usize> {
         if matches!(self, Self::Listed(_)) {
@@ -25,15 +25,15 @@ impl Set {
         }
     }
 
-    /// Takes out any member.
+    /// Removes and returns any member.
     pub fn pop(&mut self, random: &mut Rng) -> Option<Bytes> {
         let len = self.len();
         if len == 0 { None } else { self.take(random.usize(..len)) }
     }
 
-    /// Takes out `count` members, of which there are more: the members in the order in which redis-server answers.
+    /// Removes `count` members of a larger set and returns them in the order of redis-server's reply.
     pub fn pop_many(&mut self, count: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
-        /// How many times dearer it is for redis-server to move a member than to take one out.
+        /// How many times more expensive it is for redis-server to move a member than to remove one.
         const MOVING: usize = 5;
         let remaining = self.len().saturating_sub(count);
         if remaining.saturating_mul(MOVING) <= count {
@@ -52,7 +52,7 @@ impl Set {
         }
     }
 
-    /// Takes out all but `remaining` members. The rest becomes a new set, which may be small again.
+    /// Removes all but `remaining` members. Those become a new set, which may be small again.
     pub(super) fn leave(&mut self, remaining: usize, random: &mut Rng, limits: SetLimits) -> Vec<Bytes> {
         let indices = sample::in_order(self.len(), remaining, random);
         let mut walks = match self {
@@ -77,7 +77,7 @@ impl Set {
         std::mem::replace(self, left).take_all().into_iter().collect()
     }
 
-    /// Removes the members at these indices, each of which is named once; the others keep their order.
+    /// Removes the members at these indices, which are distinct; the others keep their order.
     fn remove_indices(&mut self, mut indices: Vec<usize>) {
         indices.sort_unstable();
         let mut indices = indices.into_iter().peekable();
@@ -93,7 +93,7 @@ impl Set {
         }
     }
 
-    /// Takes out the member at an index.
+    /// Removes and returns the member at an index.
     fn take(&mut self, index: usize) -> Option<Bytes> {
         match self {
             Self::Integers(members) => {

@@ -1,4 +1,5 @@
-//! Unions, intersections and differences of sorted sets. A set takes part as if all its members had the score 1.
+//! Unions, intersections and differences of sorted sets. A set counts as a sorted set whose members all have the
+//! score 1.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -7,10 +8,10 @@ use super::{SortedSet, order};
 use crate::data::set::Member;
 use crate::data::{Map, Set, Value};
 
-/// What takes part.
+/// The members of an operand.
 #[derive(Clone, Copy, Debug)]
 pub enum Members<'a> {
-    /// A key that is not there.
+    /// A key that does not exist.
     None,
     /// A set.
     Set(&'a Set),
@@ -18,7 +19,7 @@ pub enum Members<'a> {
     SortedSet(&'a SortedSet),
 }
 
-/// What takes part, and the factor by which its scores count.
+/// An operand, and the factor by which its scores are multiplied.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// The members.
@@ -27,7 +28,7 @@ pub struct Source<'a> {
     pub weight: f64,
 }
 
-/// What becomes of the scores that one member has in several sources.
+/// How the scores of one member in several sources are combined.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Aggregate {
     /// They are added up.
@@ -43,7 +44,7 @@ pub enum Aggregate {
 pub type Combined<'a> = Vec<(f64, Cow<'a, [u8]>)>;
 
 impl<'a> Members<'a> {
-    /// The value of a key, if it can take part.
+    /// The members of a value, if it is a set or a sorted set.
     #[must_use]
     pub fn of(value: &'a Value) -> Option<Self> {
         match value {
@@ -87,11 +88,11 @@ impl<'a> Members<'a> {
 }
 
 impl Aggregate {
-    /// Takes in one more score. The sum of the two infinities is 0.
+    /// Adds one more score. The sum of the two infinities is 0.
     fn add(self, total: &mut f64, score: f64) {
         *total = match self {
             Self::Sum => not_nan(*total + score),
-            // In this form a score that is NaN changes nothing.
+            // Written this way, a NaN score changes nothing.
             Self::Min if score < *total => score,
             Self::Max if score > *total => score,
             Self::Min | Self::Max => *total,

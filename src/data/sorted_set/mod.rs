@@ -20,8 +20,8 @@ use ranked::Ranked;
 /// A sorted set.
 ///
 /// A small one is a sorted array, searched from its beginning; a large one has a table of its members and a
-/// sequence of them by rank. Which of both it is follows redis-server's rules, because `OBJECT ENCODING` shows it. A
-/// score is never NaN.
+/// sequence of them by rank. The choice between the two follows redis-server's rules, because `OBJECT ENCODING`
+/// shows it. A score is never NaN.
 #[derive(Debug, Clone, Default)]
 pub struct SortedSet {
     form: Form,
@@ -41,7 +41,7 @@ impl Default for Form {
     }
 }
 
-/// How far a sorted set stays compact.
+/// The limits up to which a sorted set stays compact.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most members, `zset-max-listpack-entries`.
@@ -56,19 +56,19 @@ impl From<&Config> for Limits {
     }
 }
 
-/// What has become of a member that was to have a score.
+/// The result of setting the score of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
     /// It is new.
     Added,
-    /// It has another score than before.
+    /// Its score has changed.
     Updated,
     /// It had that score already; -0 and 0 are the same.
     Unchanged,
 }
 
 impl SortedSet {
-    /// A sorted set of members that are in their order and different.
+    /// A sorted set of distinct members that are in order.
     #[must_use]
     pub fn from_sorted(mut entries: Vec<(f64, Bytes)>, limits: Limits) -> Self {
         let bytes = entries.iter().map(|(_, member)| member.len()).sum();
@@ -115,15 +115,15 @@ impl SortedSet {
     /// How many bytes it takes, itself included, as an estimate.
     #[must_use]
     pub fn memory(&self) -> usize {
-        /// Of a member in a table: its hash and its index there, with room to grow.
+        /// The bytes of a member in a table: its hash and its index, with room to grow.
         const IN_TABLE: usize = 24;
         let each =
             size_of::<(f64, Bytes)>() + if self.is_compact() { 0 } else { IN_TABLE + size_of::<Scored>() };
         size_of::<Self>() + self.len() * each + self.bytes
     }
 
-    /// Prepares for `more` more members, existing ones among them: gives up the compact form if they alone were too
-    /// many for it.
+    /// Prepares for `more` members to be inserted, some of which may exist: gives up the compact form if they alone
+    /// are too many for it.
     pub fn expect(&mut self, more: usize, limits: Limits) {
         if more > limits.entries {
             self.index();
@@ -167,7 +167,7 @@ impl SortedSet {
         }
     }
 
-    /// Sees to it that `member` is there with this score, which is not NaN.
+    /// Adds `member` with this score, which is not NaN, or updates its score.
     pub fn insert(&mut self, member: &[u8], score: f64, limits: Limits) -> Inserted {
         let inserted = match &mut self.form {
             Form::Compact(entries) => match find(entries, member) {
@@ -262,8 +262,8 @@ impl SortedSet {
         (next, compact.chain(indexed))
     }
 
-    /// `count` different ranks, chosen at random. Those of a small sorted set are in their order, as redis-server
-    /// chooses there in passing.
+    /// `count` different ranks, chosen at random. Those of a small sorted set are in ascending order, as
+    /// redis-server samples it in one pass.
     #[must_use]
     pub fn sample(&self, count: usize, random: &mut fastrand::Rng) -> Vec<usize> {
         if self.is_compact() {
@@ -285,10 +285,10 @@ impl SortedSet {
         start..count(&|score| range.max_allows(score)).max(start)
     }
 
-    /// The ranks of the members that lie in a range by their bytes. That is meant for members of equal scores; if
-    /// they are not, a compact sorted set answers as redis-server does, which reads from the beginning, or with
-    /// `from_end` from the end, up to the first member outside of the range, and passes over `skipped` members
-    /// before without a look at them.
+    /// The ranks of the members that lie in a range by their bytes. This is meant for members of equal scores. If
+    /// the scores differ, a compact sorted set gives the result of redis-server, which reads from the beginning, or
+    /// with `from_end` from the end, up to the first member outside of the range, and skips `skipped` members
+    /// before that without comparing them.
     #[must_use]
     pub fn ranks_by_lex(&self, range: &LexRange<'_>, from_end: bool, skipped: usize) -> Range<usize> {
         let len = self.len();
@@ -342,7 +342,7 @@ fn find(entries: &[(f64, Bytes)], member: &[u8]) -> Option<(usize, f64)> {
     entries.get(rank).map(|(score, _)| (rank, *score))
 }
 
-/// Small sorted sets of redis-server keep whole numbers as integers, which know no -0.
+/// Small sorted sets of redis-server store whole numbers as integers, which have no -0.
 fn compact_score(score: f64) -> f64 {
     score + 0.0
 }
@@ -378,7 +378,7 @@ struct Scored {
 }
 
 impl Indexed {
-    /// Of entries that are in their order.
+    /// Made of entries that are in order.
     fn new(entries: Vec<(f64, Bytes)>) -> Self {
         let mut order = Ranked::default();
         for (index, (score, _)) in entries.iter().enumerate() {
@@ -397,7 +397,7 @@ impl Indexed {
         Some((self.member(scored)?, scored.score))
     }
 
-    /// How many members come before this one with this score, whether it is there or not.
+    /// How many members come before this one with this score, whether it exists or not.
     fn rank(&self, score: f64, member: &[u8]) -> usize {
         self.order.partition_point(|scored| match scored.score.partial_cmp(&score) {
             Some(Ordering::Equal) => self.member(*scored) < Some(member),
@@ -442,7 +442,7 @@ impl Indexed {
         self.members.swap_remove_index(index).map_or(0, |(member, _)| member.len())
     }
 
-    /// Notes in the order that the member at `from` of the table is going to be at `to`.
+    /// Updates the order: the member at `from` of the table moves to `to`.
     fn takes_over(&mut self, from: usize, to: usize) {
         if let Some((member, score)) = self.members.get_index(from) {
             let (score, rank) = (*score, self.rank(*score, member));

@@ -12,7 +12,7 @@ pub struct ScoreRange {
 }
 
 impl ScoreRange {
-    /// True if the lower bound leaves this score in.
+    /// True if the lower bound allows this score.
     #[must_use]
     pub fn min_allows(&self, score: f64) -> bool {
         match self.min {
@@ -22,7 +22,7 @@ impl ScoreRange {
         }
     }
 
-    /// True if the upper bound leaves this score in.
+    /// True if the upper bound allows this score.
     #[must_use]
     pub fn max_allows(&self, score: f64) -> bool {
         match self.max {
@@ -33,21 +33,21 @@ impl ScoreRange {
     }
 }
 
-/// A bound of a range of members by their bytes. Either end of all members can be either bound.
+/// A bound of a range of members by their bytes. `Lowest` and `Highest` can each be either bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LexBound<'a> {
     /// Before all members.
     Lowest,
-    /// This member is in.
+    /// This member is included.
     Included(&'a [u8]),
-    /// This member is out.
+    /// This member is excluded.
     Excluded(&'a [u8]),
-    /// Behind all members.
+    /// After all members.
     Highest,
 }
 
 impl LexBound<'_> {
-    /// True if as a lower bound it leaves this member in.
+    /// True if, as a lower bound, it allows this member.
     #[must_use]
     pub fn at_or_below(&self, member: &[u8]) -> bool {
         match self {
@@ -58,7 +58,7 @@ impl LexBound<'_> {
         }
     }
 
-    /// True if as an upper bound it leaves this member in.
+    /// True if, as an upper bound, it allows this member.
     #[must_use]
     pub fn at_or_above(&self, member: &[u8]) -> bool {
         match self {

@@ -1,5 +1,5 @@
-//! A sequence whose elements are found, put in and taken out by their rank in logarithmic time: a B+ tree whose
-//! branches know how many elements are below each child.
+//! A sequence whose elements are found, inserted and removed by rank in logarithmic time: a B+ tree whose
+//! branches store how many elements are below each child.
 //!
 //! It does not compare elements. In an ordered sequence the rank of one is found by [`Ranked::partition_point`].
 
@@ -18,7 +18,7 @@ pub struct Ranked<T> {
     root: Node<T>,
 }
 
-/// Either all leaves are at the same depth below a node, or it is one.
+/// A leaf, or a branch below which all leaves are at the same depth.
 #[derive(Clone, Debug)]
 enum Node<T> {
     Leaf(Vec<T>),
@@ -71,7 +71,7 @@ impl<T: Copy> Ranked<T> {
         }
     }
 
-    /// Puts an element in, so that it has this rank; at the end if there are fewer.
+    /// Inserts an element at this rank, or at the end if there are fewer elements.
     pub fn insert(&mut self, rank: usize, item: T) {
         let rank = rank.min(self.len);
         let right = self.root.insert(rank, item, true);
@@ -82,7 +82,7 @@ impl<T: Copy> Ranked<T> {
         }
     }
 
-    /// Takes out the element of this rank.
+    /// Removes and returns the element of this rank.
     pub fn remove(&mut self, rank: usize) -> Option<T> {
         if rank >= self.len {
             return None;
@@ -97,7 +97,7 @@ impl<T: Copy> Ranked<T> {
         item
     }
 
-    /// Exchanges the element of this rank, if there is one.
+    /// Replaces the element of this rank, if there is one.
     pub fn set(&mut self, rank: usize, item: T) {
         if rank < self.len {
             self.root.set(rank, item);
@@ -132,13 +132,13 @@ impl<T: Copy> Ranked<T> {
 }
 
 impl<T: Copy> Child<T> {
-    /// A child of what is not empty.
+    /// A child with this node; `None` if the node is empty.
     fn new(node: Node<T>) -> Option<Self> {
         let (len, first) = node.summary()?;
         Some(Self { len, first, node })
     }
 
-    /// Sees to it that what is said of the node is true. An empty node is to be taken out by the caller.
+    /// Updates the summary of the node. The caller must remove an empty node.
     fn refresh(&mut self) {
         match self.node.summary() {
             Some((len, first)) => (self.len, self.first) = (len, first),
@@ -159,7 +159,7 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// How many elements or children it has itself.
+    /// How many elements or children the node has directly.
     fn width(&self) -> usize {
         match self {
             Self::Leaf(items) => items.len(),
@@ -167,7 +167,7 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// How many elements or children it may have.
+    /// How many elements or children the node may have.
     fn max(&self) -> usize {
         match self {
             Self::Leaf(_) => LEAF,
@@ -175,8 +175,8 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// Puts an element in; if the node gets too wide, its right part is cut off and returned. `last` says that
-    /// nothing comes behind the node.
+    /// Inserts an element; if the node gets too wide, its right part is split off and returned. `last` says that
+    /// nothing comes after the node.
     fn insert(&mut self, rank: usize, item: T, last: bool) -> Option<Self> {
         match self {
             Self::Leaf(items) => {
@@ -185,7 +185,7 @@ impl<T: Copy> Node<T> {
                     items.insert(rank, item);
                     return None;
                 }
-                // What grows at its end only keeps full leaves.
+                // A sequence that only grows at its end keeps full leaves.
                 let middle = if last && rank == items.len() { rank } else { LEAF / 2 };
                 let mut right = items.split_off(middle);
                 match rank.checked_sub(middle) {
@@ -247,7 +247,7 @@ impl<T: Copy> Node<T> {
         }
     }
 
-    /// Takes over all that `right` has, or, if that is too much, evens out what both have.
+    /// Takes over the contents of `right`, or, if that is too much, distributes the contents evenly.
     fn join(&mut self, right: &mut Self) {
         fn even_out<E>(left: &mut Vec<E>, right: &mut Vec<E>, max: usize) {
             left.append(right);
@@ -258,13 +258,13 @@ impl<T: Copy> Node<T> {
         match (self, right) {
             (Self::Leaf(left), Self::Leaf(right)) => even_out(left, right, LEAF),
             (Self::Branch(left), Self::Branch(right)) => even_out(left, right, BRANCH),
-            // All leaves are at the same depth, so siblings are of one kind.
+            // All leaves are at the same depth, so siblings are of the same kind.
             _ => {}
         }
     }
 }
 
-/// The child in which the element of this rank is, and its rank there. A new element may also come behind the
+/// The child in which the element of this rank is, and its rank there. A new element may also come after the
 /// last one of a child.
 fn child_for<T>(children: &[Child<T>], mut rank: usize, to_insert: bool) -> Option<(usize, usize)> {
     for (at, child) in children.iter().enumerate() {
@@ -276,7 +276,7 @@ fn child_for<T>(children: &[Child<T>], mut rank: usize, to_insert: bool) -> Opti
     None
 }
 
-/// Joins a child that has become narrow with a neighbour.
+/// Merges a child that has become narrow with a neighbour.
 fn widen<T: Copy>(children: &mut Vec<Child<T>>, at: usize) {
     let left = if at + 1 < children.len() { at } else { at.saturating_sub(1) };
     if let Some([one, other]) = children.get_mut(left..left + 2) {
@@ -293,9 +293,9 @@ pub struct Iter<'a, T> {
     sequence: &'a Ranked<T>,
     /// The ranks that are still to come.
     range: Range<usize>,
-    /// What of the leaf at the front is still to come, and maybe more than that.
+    /// The rest of the leaf at the front; may exceed `range`.
     front: &'a [T],
-    /// What of the leaf at the back is still to come, and maybe more than that.
+    /// The rest of the leaf at the back; may exceed `range`.
     back: &'a [T],
 }
 
@@ -345,7 +345,7 @@ mod tests {
 
     use super::*;
 
-    /// What must be true of every node; returns how deep the leaves are.
+    /// Checks the invariants of every node; returns the depth of the leaves.
     fn check(node: &Node<u32>, is_root: bool) -> usize {
         assert!(is_root || node.width() > 0);
         assert!(node.width() <= node.max());
@@ -370,9 +370,9 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// Puts this many in, one behind the other or one in front of the other, from a position in per mille.
+        /// Inserts this many, each after or before the previous one, from a position in per mille.
         Insert(usize, usize, bool),
-        /// Takes this many out from a position in per mille.
+        /// Removes this many from a position in per mille.
         Remove(usize, usize),
         Set(usize),
         Read(usize, usize),
@@ -426,7 +426,7 @@ mod tests {
                         prop_assert!(sequence.range(from..to).eq(model[from..to].iter().copied()));
                         prop_assert!(sequence.range(from..to).rev().eq(model[from..to].iter().rev().copied()));
                         prop_assert_eq!(sequence.get(to), model.get(to).copied());
-                        // From both ends in turn.
+                        // From both ends alternately.
                         let mut both = sequence.range(from..to);
                         let mut expected = model[from..to].iter().copied();
                         while let Some(item) = both.next() {

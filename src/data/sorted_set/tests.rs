@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// So few that both forms are met.
+/// So small that both forms occur.
 const LIMITS: Limits = Limits { entries: 12, value: 3 };
 
 type Model = Vec<(f64, Vec<u8>)>;
@@ -256,7 +256,7 @@ fn a_difference_is_the_same_whichever_way_is_shorter() {
         set
     };
     let first = of(0..10);
-    // Looked up in one large set, and taken away by many small ones.
+    // Members that are looked up in one large set, and removed by many small ones.
     let many: Vec<SortedSet> = (5..10).map(|number| of(number..number + 1)).collect();
     let large = of(5..500);
     let source = |set| combine::Source { members: combine::Members::SortedSet(set), weight: 1.0 };

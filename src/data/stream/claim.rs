@@ -1,4 +1,5 @@
-//! Entries that go to a consumer: new ones, its own once more, and those of another.
+//! Entries that are delivered to a consumer: new ones, its own pending ones again, and those claimed from
+//! another.
 
 use crate::data::present;
 use std::ops::Bound;
@@ -8,22 +9,22 @@ use super::{ConsumerKey, Entry, Pending, Stream, StreamId, find, range};
 /// How a consumer takes over pending entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// The consumer that takes them. Even without one, entries that do not exist any more are forgotten.
+    /// The consumer that takes them. Even without one, deleted entries are removed from the pending entries.
     pub consumer: Option<ConsumerKey>,
-    /// Only those that were delivered at least this many milliseconds ago; 0 or less is all.
+    /// Only those that were delivered at least this many milliseconds ago; with 0 or less, all of them.
     pub min_idle: i64,
     /// The time, in milliseconds since the Unix epoch.
     pub now: i64,
-    /// When they count as delivered.
+    /// The delivery time to set.
     pub delivered: i64,
-    /// How often they count as delivered afterwards.
+    /// The number of deliveries to set.
     pub deliveries: Deliveries,
-    /// An entry that is not pending becomes so.
+    /// Entries that are not pending become pending.
     pub force: bool,
 }
 
 impl Claim {
-    /// Whether it is of an entry of which this is known.
+    /// Whether the claim applies to an entry with this pending state.
     fn is_of(&self, pending: Option<&Pending>) -> bool {
         match pending {
             None => self.force,
@@ -39,24 +40,24 @@ pub enum Deliveries {
     Same,
     /// Once more than before.
     OneMore,
-    /// So often.
+    /// This many times.
     Set(u64),
 }
 
-/// What has come of a claim.
+/// The result of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The entry belongs to the claimant now.
     Yes,
-    /// It stays as it is.
+    /// Nothing changes.
     No,
-    /// It was pending, but it is deleted, so it is not pending any more.
+    /// The entry was pending, but it is deleted, so it is not pending any more.
     Vanished,
 }
 
 impl Stream {
     /// Delivers the first `count` entries that a group has not read yet to a consumer, one by one; `keep` makes
-    /// them pending. Each is given to `show`.
+    /// them pending. Each is passed to `show`.
     pub fn deliver(
         &mut self,
         group: &[u8],
@@ -82,8 +83,8 @@ impl Stream {
         }
     }
 
-    /// Delivers the first `count` pending entries of a consumer behind `after` once more. Each is given to
-    /// `show`; of those that are deleted there is only the id.
+    /// Delivers the first `count` pending entries of a consumer after `after` again. Each is passed to `show`;
+    /// of a deleted entry, only the id.
     pub fn deliver_again(
         &mut self,
         name: &[u8],
@@ -108,7 +109,7 @@ impl Stream {
         }
     }
 
-    /// True if a consumer may claim an entry of those that are there.
+    /// True if a consumer may claim this entry and it exists.
     #[must_use]
     pub fn may_claim(&self, group: &[u8], id: StreamId, claim: &Claim) -> bool {
         let pending = self.groups.get(group).and_then(|group| group.pending().get(&id));
@@ -126,7 +127,7 @@ impl Stream {
         if !claim.is_of(old.as_ref()) {
             return Claimed::No;
         }
-        // What becomes pending has been delivered once.
+        // An entry that becomes pending has been delivered once.
         let before = old.map_or(1, |old| old.deliveries);
         let deliveries = match claim.deliveries {
             Deliveries::Same => before,

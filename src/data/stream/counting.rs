@@ -1,7 +1,7 @@
-//! How far a group has come: the number of entries that it has read and of those that it has not.
+//! The progress of a group: the number of entries that it has read, and of those that it has not.
 //!
-//! Both are known only as long as no entry behind the last one delivered was deleted, as no number is kept
-//! with each entry. redis-server concludes what it can from a few numbers of the stream, and so it is here.
+//! Both are known only as long as no entry after the last delivered one was deleted, as entries do not store
+//! their number. Like redis-server, this derives what it can from a few numbers of the stream.
 
 use super::{Group, StreamId};
 
@@ -62,7 +62,7 @@ impl Counting {
         }
     }
 
-    /// How many entries a group has still to read.
+    /// How many entries a group still has to read.
     pub(super) fn lag(&self, group: &Group) -> Option<i64> {
         if self.added == 0 || self.len == 0 {
             return Some(0);

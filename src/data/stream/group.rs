@@ -1,4 +1,4 @@
-//! Consumer groups: what was delivered to whom and is not acknowledged yet.
+//! Consumer groups: which entries were delivered to which consumer and are not acknowledged yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
@@ -8,7 +8,7 @@ use slab::Slab;
 use super::StreamId;
 use crate::data::Bytes;
 
-/// A consumer of a group, as long as the group has it.
+/// Identifies a consumer of a group, as long as the group has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsumerKey(usize);
 
@@ -18,9 +18,9 @@ pub struct Consumer {
     name: Bytes,
     /// When it last asked for something, in milliseconds since the Unix epoch.
     pub seen: i64,
-    /// When it last got something, in milliseconds since the Unix epoch; none, if it never did.
+    /// When it last got something, in milliseconds since the Unix epoch; `None` if it never did.
     pub active: Option<i64>,
-    /// The ids of its pending entries; the rest of them stands in the group.
+    /// The ids of its pending entries; the rest of each is stored in the group.
     pending: BTreeSet<StreamId>,
 }
 
@@ -41,7 +41,7 @@ impl Consumer {
 /// An entry that was delivered and is not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// To whom.
+    /// The consumer that it was delivered to.
     pub consumer: ConsumerKey,
     /// When it was delivered last, in milliseconds since the Unix epoch.
     pub delivered: i64,
@@ -54,8 +54,8 @@ pub struct Pending {
 pub struct Group {
     /// The id of the last entry that was delivered.
     pub last_id: StreamId,
-    /// How many entries of all that were ever added stand before or at the last one delivered; none, if that is
-    /// not known.
+    /// How many of all entries ever added come before or at the last delivered one; `None` if that is not
+    /// known.
     pub entries_read: Option<i64>,
     pending: BTreeMap<StreamId, Pending>,
     consumers: Slab<Consumer>,
@@ -63,7 +63,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group without consumers, to which the entries behind `last_id` will be delivered.
+    /// A group without consumers, to which the entries after `last_id` will be delivered.
     #[must_use]
     pub fn new(last_id: StreamId, entries_read: Option<i64>) -> Self {
         Self { last_id, entries_read, ..Self::default() }
@@ -98,7 +98,7 @@ impl Group {
         self.consumers.get_mut(key.0)
     }
 
-    /// Adds a consumer, seen at `now`; none if there is one of this name.
+    /// Adds a consumer, seen at `now`; `None` if there is one of this name already.
     pub fn add_consumer(&mut self, name: &[u8], now: i64) -> Option<ConsumerKey> {
         if self.by_name.contains_key(name) {
             return None;
@@ -109,8 +109,8 @@ impl Group {
         Some(ConsumerKey(index))
     }
 
-    /// Removes a consumer with its pending entries, and returns how many these were; none if there is no such
-    /// consumer.
+    /// Removes a consumer with its pending entries, and returns the number of those; `None` if there is no
+    /// such consumer.
     pub fn remove_consumer(&mut self, name: &[u8]) -> Option<usize> {
         let index = self.by_name.remove(name)?;
         let consumer = self.consumers.try_remove(index)?;
@@ -120,7 +120,7 @@ impl Group {
         Some(consumer.pending.len())
     }
 
-    /// An entry is not pending any more; false if it was not.
+    /// Acknowledges an entry; false if it was not pending.
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };
         if let Some(consumer) = self.consumers.get_mut(pending.consumer.0) {
@@ -129,7 +129,7 @@ impl Group {
         true
     }
 
-    /// An entry is pending, in place of what was known of it before.
+    /// Makes an entry pending; this replaces its earlier pending state.
     pub fn set_pending(&mut self, id: StreamId, pending: Pending) {
         let old = self.pending.insert(id, pending).map(|old| old.consumer);
         if old == Some(pending.consumer) {
@@ -143,7 +143,7 @@ impl Group {
         }
     }
 
-    /// The pending entries of which the ids lie in `ids`, of one consumer or of all.
+    /// The pending entries whose ids lie in `ids`, of one consumer or of all.
     pub fn pending_of(
         &self,
         consumer: Option<ConsumerKey>,

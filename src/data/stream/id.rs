@@ -17,7 +17,7 @@ impl StreamId {
     /// How many bytes an id in decimal digits has at most.
     pub const TEXT_MAX: usize = 41;
 
-    /// The id directly behind this one; none behind the greatest.
+    /// The id directly after this one; `None` after the greatest.
     #[must_use]
     pub fn next(self) -> Option<Self> {
         match self.seq.checked_add(1) {
@@ -26,7 +26,7 @@ impl StreamId {
         }
     }
 
-    /// The id directly before this one; none before the smallest.
+    /// The id directly before this one; `None` before the smallest.
     #[must_use]
     pub fn previous(self) -> Option<Self> {
         match self.seq.checked_sub(1) {

@@ -21,8 +21,8 @@ pub(super) use node::{Node, SlotKind};
 /// A stream: entries in the order of their ids, which only grow.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
-    /// The entries, grouped as redis-server groups them; the key is the id of the first entry that a node was
-    /// given, deleted or not.
+    /// The entries, grouped as redis-server groups them; the key is the id of the first entry that was added to
+    /// a node, deleted or not.
     nodes: BTreeMap<StreamId, Node>,
     /// How many nodes redis-server's radix tree of `nodes` has, apart from an empty root.
     radix_nodes: usize,
@@ -49,7 +49,7 @@ pub enum NewId {
 /// Why an entry cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddError {
-    /// The last id is the greatest that there is.
+    /// The last id is the greatest possible one.
     Exhausted,
     /// The id is not greater than the last one.
     NotGreater,
@@ -71,9 +71,9 @@ pub enum Keep {
 pub struct Trim {
     /// What is kept.
     pub keep: Keep,
-    /// Only whole nodes go, so that more may be kept.
+    /// Only whole nodes are removed, so that more may be kept.
     pub approximate: bool,
-    /// How many entries go at most; 0 is no limit.
+    /// The most entries to remove; 0 is no limit.
     pub limit: usize,
 }
 
@@ -119,7 +119,7 @@ impl Stream {
         self.nodes.iter().map(|(first, node)| (*first, node))
     }
 
-    /// A stream that was written down: its nodes, in their order, under ids that are not greater than those of
+    /// A stream that was serialized: its nodes, in their order, under ids that are not greater than those of
     /// their entries; the last id, the greatest deleted one, and how many entries were ever added.
     pub(super) fn restored(
         nodes: impl IntoIterator<Item = (StreamId, Node)>,
@@ -172,7 +172,7 @@ impl Stream {
         find(&self.nodes, id)
     }
 
-    /// How many entries a group has still to read; none, if that is not known.
+    /// How many entries a group still has to read; `None` if that is not known.
     #[must_use]
     pub fn lag(&self, group: &Group) -> Option<i64> {
         self.counting().lag(group)
@@ -193,7 +193,7 @@ impl Stream {
         }
     }
 
-    /// The last entry that there is.
+    /// The last entry.
     #[must_use]
     pub fn last(&self) -> Option<Entry<'_>> {
         self.range(StreamId::MIN, StreamId::MAX).next_back()
@@ -221,7 +221,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// There is no such id, or the entry is too large; nothing has been added then.
+    /// The id is not possible, or the entry is too large; nothing has been added then.
     pub fn add(
         &mut self,
         id: NewId,
@@ -235,7 +235,7 @@ impl Stream {
             return Err(AddError::TooLarge);
         }
         match self.nodes.last_entry() {
-            // XSETID may have set the last id back behind entries that are deleted but not removed.
+            // XSETID may have set the last id back below entries that are deleted but not removed.
             Some(mut last) if !last.get().is_full(bytes, limits) && last.get().last_id() < id => {
                 let first = *last.key();
                 last.get_mut().push(first, id, fields);
@@ -265,7 +265,7 @@ impl Stream {
         let id = match id {
             NewId::Auto if now > last.ms => StreamId { ms: now, seq: 0 },
             NewId::Auto => next,
-            // When the numbers of the millisecond are used up, `next` is of another one.
+            // When the sequence numbers of the millisecond are used up, `next` is in another one.
             NewId::Millisecond(ms) if ms == last.ms => {
                 Some(next).filter(|next| next.ms == ms).ok_or(AddError::NotGreater)?
             }
@@ -275,7 +275,7 @@ impl Stream {
         if id > last { Ok(id) } else { Err(AddError::NotGreater) }
     }
 
-    /// Deletes an entry; false if it is not there.
+    /// Deletes an entry; false if there is none.
     pub fn delete(&mut self, id: StreamId) -> bool {
         let Some((first, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
         if !node.delete(id) {
@@ -340,7 +340,7 @@ impl Stream {
     }
 
     /// Sets what XADD continues from: the last id, and how many entries were ever added and the greatest id that
-    /// was deleted, if given. Whether that fits to the entries is the caller's to know.
+    /// was deleted, if given. The caller must check that they fit the entries.
     pub fn set_last_id(&mut self, last: StreamId, added: Option<u64>, max_deleted: Option<StreamId>) {
         self.last_id = last;
         self.entries_added = added.unwrap_or(self.entries_added);
@@ -383,7 +383,7 @@ mod tests {
         StreamId { ms: seq / 10, seq: seq % 10 }
     }
 
-    /// What a model made of a plain table says must be there.
+    /// Compares with a model that is a plain table.
     fn check(stream: &Stream, model: &BTreeMap<StreamId, Vec<String>>, start: StreamId, end: StreamId) {
         let read = |entry: Entry<'_>| {
             let texts = entry.fields.flat_map(|(name, value)| [name, value]);

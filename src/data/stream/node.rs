@@ -2,8 +2,8 @@
 //!
 //! redis-server keeps the entries of a stream in listpacks, and approximate trimming removes whole listpacks
 //! only. How many entries XADD with `MAXLEN ~` leaves therefore follows from where one listpack ends and the
-//! next begins. So entries are grouped here in the same way: a node knows what its listpack would weigh, byte
-//! for byte, and an entry that is deleted stays until the whole node is removed.
+//! next begins. So entries are grouped here in the same way: a node knows the size of its listpack, to the byte,
+//! and an entry that is deleted stays until the whole node is removed.
 
 use crate::data::present;
 use std::ops::Range;
@@ -27,14 +27,14 @@ pub struct NodeLimits {
 #[derive(Debug, Clone)]
 struct Slot {
     id: StreamId,
-    /// Where its data begin.
+    /// Where its data begins.
     start: u32,
     /// Its fields have the names of the node's first entry, which are not repeated.
     same_names: bool,
     deleted: bool,
 }
 
-/// What an entry is like in its node.
+/// How an entry is stored in its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlotKind {
     /// Its id.
@@ -51,7 +51,7 @@ pub(crate) struct Node {
     /// In the order of their ids; never empty.
     slots: Vec<Slot>,
     /// The names of the fields of the first entry, then for each entry its values or, if its names differ, the
-    /// number of its fields and names and values in turns. Each text follows its length.
+    /// number of its fields and then names and values alternately. Each text follows its length.
     data: Vec<u8>,
     /// How many fields the first entry has.
     fields: usize,
@@ -71,7 +71,7 @@ impl Node {
         node
     }
 
-    /// A node without entries, whose first one has, or had, fields of these names. It must get an entry.
+    /// A node without entries, whose first one has, or had, fields of these names. An entry must be added to it.
     pub(crate) fn empty(fields: usize, names: impl Iterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut data = Vec::new();
         // A header of 6 bytes, the count of entries and of deleted ones, the number of fields and their names, a
@@ -95,13 +95,13 @@ impl Node {
         self.weight + bytes >= max || (limits.entries != 0 && self.slots.len() >= limits.entries)
     }
 
-    /// Nothing will be added any more: gives back memory that was kept for it.
+    /// Frees unused memory, as nothing will be added any more.
     pub(super) fn close(&mut self) {
         self.data.shrink_to_fit();
         self.slots.shrink_to_fit();
     }
 
-    /// Adds an entry behind the others. `first` is the id of the first entry, deleted or not.
+    /// Adds an entry after the others. `first` is the id of the first entry, deleted or not.
     pub(super) fn push(&mut self, first: StreamId, id: StreamId, fields: Args<'_>) {
         let mut names = Texts(&self.data);
         let same_names = fields.len() / 2 == self.fields
@@ -128,7 +128,7 @@ impl Node {
         same_names: bool,
         texts: impl Iterator<Item = impl AsRef<[u8]>>,
     ) {
-        // Fits: a node that has MAX_BYTES takes no more, and no entry has more than that.
+        // This fits: a node with MAX_BYTES takes no more entries, and no entry has more than that.
         let start = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
         let mut weight = integer_weight(0)
             + integer_weight(id.ms.wrapping_sub(first.ms).cast_signed())
@@ -147,7 +147,7 @@ impl Node {
         self.slots.push(Slot { id, start, same_names, deleted: false });
     }
 
-    /// Adds an entry of `count` fields behind the others as it was in a node before: values, with the names before
+    /// Adds an entry of `count` fields after the others, as it was stored in a node: values, with the names before
     /// them unless these are the node's. False if the node cannot take it.
     pub(crate) fn push_again(
         &mut self,
@@ -197,7 +197,7 @@ impl Node {
         self.slots.last().map_or(StreamId::MIN, |slot| slot.id)
     }
 
-    /// Deletes an entry; false if it is not there.
+    /// Deletes an entry; false if there is none.
     pub(super) fn delete(&mut self, id: StreamId) -> bool {
         let Ok(index) = self.slots.binary_search_by_key(&id, |slot| slot.id) else { return false };
         let slot = &mut self.slots[index];
@@ -247,7 +247,7 @@ impl Node {
         Entry { id: slot.id, fields: Fields { len, names, data: Texts(data) } }
     }
 
-    /// Both counters stand in the listpack, where greater numbers take more bytes.
+    /// Both counters are in the listpack, where greater numbers take more bytes.
     fn set_live(&mut self, live: usize) {
         let weight =
             |live: usize, slots: usize| count_weight(live) + count_weight(slots.saturating_sub(live));
@@ -272,7 +272,7 @@ pub struct Entry<'a> {
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
     len: usize,
-    /// The names, if they do not stand before their values.
+    /// The names, if they are not stored before their values.
     names: Option<Texts<'a>>,
     data: Texts<'a>,
 }
@@ -296,7 +296,7 @@ impl<'a> Iterator for Fields<'a> {
 
 impl ExactSizeIterator for Fields<'_> {}
 
-/// Texts that stand one after the other, each behind its length.
+/// Texts that are stored one after the other, each after its length.
 #[derive(Debug, Clone)]
 struct Texts<'a>(&'a [u8]);
 
@@ -316,7 +316,7 @@ fn write_text(data: &mut Vec<u8>, text: &[u8]) {
     data.extend_from_slice(text);
 }
 
-/// Writes a length in groups of seven bits, the lowest first; the top bit says that another one follows.
+/// Writes a length in groups of seven bits, the lowest first; the top bit says that another group follows.
 #[allow(clippy::cast_possible_truncation)]
 fn write_length(data: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
@@ -342,7 +342,7 @@ fn read_length(data: &mut &[u8]) -> usize {
 
 /// The bytes that an integer takes in a listpack.
 fn integer_weight(value: i64) -> usize {
-    // As many as the number needs with its sign.
+    // The bits that the number needs with its sign.
     let bits = 65 - (value ^ (value >> 63)).leading_zeros();
     let bytes = match bits {
         _ if (0..=0x7f).contains(&value) => 1,
@@ -352,7 +352,7 @@ fn integer_weight(value: i64) -> usize {
         25..=32 => 5,
         33.. => 9,
     };
-    // And one byte with the length, for reading backwards.
+    // Plus one byte with the length, for reading backwards.
     bytes + 1
 }
 
@@ -360,7 +360,7 @@ fn count_weight(count: usize) -> usize {
     integer_weight(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// The bytes that a text takes in a listpack, where one that looks like an integer is kept as such.
+/// The bytes that a text takes in a listpack, where a text that looks like an integer is stored as one.
 fn text_weight(text: &[u8]) -> usize {
     if let Some(integer) = parse_integer(text) {
         return integer_weight(integer);
@@ -370,7 +370,7 @@ fn text_weight(text: &[u8]) -> usize {
         length @ 0x40..=0xfff => 2 + length,
         length => 5 + length,
     };
-    // The length once more at the end, in groups of seven bits.
+    // The length is repeated at the end, in groups of seven bits.
     let back = match bytes {
         ..=0x7f => 1,
         0x80..=0x3ffe => 2,

@@ -1,7 +1,7 @@
 //! The size of the radix tree in which redis-server keeps the nodes of a stream.
 //!
-//! Its keys are ids, 16 bytes each. A chain of bytes without a branch is one node of the tree, so how many there
-//! are depends on what the keys have in common. XINFO reports the number.
+//! Its keys are ids, 16 bytes each. A chain of bytes without a branch is one node of the tree, so the number of
+//! nodes depends on what the keys have in common. XINFO reports the number.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use super::StreamId;
 /// How many bytes a key has.
 const KEY: u32 = 16;
 
-/// How many nodes of the tree the key `id` makes necessary beside those for `others`, which do not have it.
+/// How many nodes of the tree the key `id` needs in addition to those for `others`, which do not contain it.
 pub(super) fn share<T>(others: &BTreeMap<StreamId, T>, id: StreamId) -> usize {
     let before = others.range(..id).next_back().map(|(other, _)| *other);
     let after = others.range(id..).next().map(|(other, _)| *other);
     let common_with = |other: Option<StreamId>| other.map(|other| common(other, id));
-    // Where the key leaves the way of the others.
+    // Where the key branches off from the others.
     let Some(leaves) = common_with(before).max(common_with(after)) else {
         // The chain of all its bytes, and its end.
         return 2;
     };
-    // Its end, and the chain behind the byte that the branch has for it.
+    // Its end, and the chain after the byte that the branch has for it.
     let own = 1 + usize::from(leaves + 1 < KEY);
-    // The others that have as much in common with it, as a range.
+    // The other keys that have that much in common with it, as a range.
     let (low, high) = with_prefix(id, leaves);
     let mut sharing = others.range(low..=high).map(|(other, _)| *other);
     let (Some(first), last) = (sharing.next(), sharing.next_back()) else { return own };
@@ -30,7 +30,7 @@ pub(super) fn share<T>(others: &BTreeMap<StreamId, T>, id: StreamId) -> usize {
     if branches == leaves {
         return own;
     }
-    // There was no branch at this place: a chain is split in two, of which either may be empty.
+    // There was no branch at this place: a chain is split in two, either of which may be empty.
     let above = others.range(..low).next_back().map(|(other, _)| common(*other, id));
     let below = others.range((std::ops::Bound::Excluded(high), std::ops::Bound::Unbounded)).next();
     let parent = above.max(below.map(|(other, _)| common(*other, id)));
@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// The nodes counted in the plain tree of all beginnings of all keys.
+    /// Counts the nodes in the plain tree of all prefixes of all keys.
     fn counted(keys: &BTreeMap<StreamId, bool>) -> usize {
         let texts: Vec<[u8; 16]> = keys.keys().map(|id| number(*id).to_be_bytes()).collect();
         let prefixes: HashSet<&[u8]> =
@@ -74,7 +74,7 @@ mod tests {
                 .count()
         };
         let alone = |prefix: &[u8]| children(prefix) == 1;
-        // Of a chain only its beginning counts.
+        // Only the beginning of a chain counts.
         let begins = |prefix: &[u8]| !(alone(prefix) && prefix.split_last().is_some_and(|(_, up)| alone(up)));
         prefixes.iter().filter(|prefix| begins(prefix)).count()
     }
