@@ -1,13 +1,13 @@
-//! What real servers answered to the cases of a family, as a file.
+//! The answers of real servers to the cases of a family, as a file.
 //!
 //! The file holds the cases, too, without their comments: a scenario begins with `==`, a step with `>`, as in the case file.
-//! Below each step stand the answers in the notation of sessions; a line that begins with `!` is the player's own note. Where
-//! servers or versions of the protocol answer otherwise, a line that begins with `|` names those that the following answers
-//! are of.
+//! Below each step are the answers in the notation of sessions; a line that begins with `!` is a note of the player.
+//! Where servers or versions of the protocol answer differently, a line that begins with `|` names those that gave the
+//! following answers.
 //!
-//! What the markers of a step allow to differ is taken out. In texts `{x*100}` stands for a hundred times `x`, and `{{}` for
-//! a brace. With `~within`, `{now+10}` and `{nowms-5}` stand for times, in seconds and milliseconds from when they were
-//! read, and `{end-5}` for a span of time that ends with the last time that there is.
+//! What the markers of a step allow to differ is removed. In texts, `{x*100}` stands for a hundred times `x`, and `{{}`
+//! for a brace. With `~within`, `{now+10}` and `{nowms-5}` stand for times, in seconds and milliseconds from when they
+//! were read, and `{end-5}` for a span of time that ends at the last possible time.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -19,12 +19,12 @@ use crate::session::Action;
 use crate::session::format::{event, logical_lines, write_event};
 use crate::session::frame::Frame;
 
-/// A server that was asked.
+/// A server whose answers were recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// Kind and version, as `redis-7.0`.
     pub name: String,
-    /// The whole version, as `7.0.15`.
+    /// The full version, as `7.0.15`.
     pub release: String,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Reference {
 /// One of the servers by its number, and a version of the protocol.
 type Way = (usize, Protocol);
 
-/// What all servers answered to the cases of a family.
+/// The answers of all servers to the cases of a family.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     /// The servers.
@@ -46,7 +46,7 @@ pub struct Answers {
     scenarios: Vec<Recorded>,
 }
 
-/// What they answered to a scenario.
+/// The answers of all servers to a scenario.
 #[derive(Clone, Debug)]
 struct Recorded {
     head: String,
@@ -60,7 +60,7 @@ struct RecordedStep {
 }
 
 impl Answers {
-    /// No answers yet, of these servers.
+    /// An empty set of answers of these servers.
     #[must_use]
     pub fn of(references: Vec<Reference>) -> Self {
         Self { references, scenarios: Vec::new() }
@@ -80,7 +80,7 @@ impl Answers {
         Ok(reader.answers)
     }
 
-    /// The cases that were asked, in the format of the case files.
+    /// The cases that were played, in the format of the case files.
     #[must_use]
     pub fn cases(&self) -> String {
         let mut text = String::new();
@@ -93,7 +93,8 @@ impl Answers {
         text
     }
 
-    /// What a server answered to each step of a scenario; none where it was not asked, or asked something else.
+    /// The answers of a server to each step of a scenario; `None` if the scenario was not played on it, or had other
+    /// steps.
     #[must_use]
     pub fn outcomes(
         &self,
@@ -105,12 +106,12 @@ impl Answers {
         recorded.steps.iter().map(|step| step.outcomes.get(&(reference, protocol))).collect()
     }
 
-    /// Adds what a server has answered to each step of a scenario. What `before` has stays as it is where the markers, or
-    /// what is known of the server, allow the difference.
+    /// Adds the answers of a server to each step of a scenario. An answer in `before` is kept if the markers, or the
+    /// known differences of the server, allow the new one to differ.
     ///
     /// # Errors
     ///
-    /// A row of what is known has a marker that is none.
+    /// A row of the known differences has an unknown marker.
     pub fn add(
         &mut self,
         scenario: &Scenario,
@@ -128,7 +129,8 @@ impl Answers {
         let steps = recorded.steps.iter_mut().zip(&scenario.steps).zip(outcomes).enumerate();
         for (index, ((into, step), outcome)) in steps {
             let allowed = differences::allowed(rows, name, &scenario.title, step)?;
-            // What counts as the same stands once, whether another server or an earlier recording has it.
+            // Answers that count as the same are stored once, whether they come from another server or an earlier
+            // recording.
             let before = before.and_then(|before| before.get(index)).copied();
             let before = before.filter(|before| allowed.same(before, outcome));
             let kept =
@@ -159,7 +161,7 @@ impl Recorded {
 /// The state of reading a file.
 struct Reader {
     answers: Answers,
-    /// Those that the following answers are of.
+    /// The servers and versions of the protocol that gave the following answers.
     ways: Vec<Way>,
     /// The clients by their numbers.
     names: Vec<String>,
@@ -206,7 +208,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads for whom the following answers are.
+    /// Reads a line that names the servers of the following answers.
     fn separate(&mut self, who: &str) -> Result<(), String> {
         let scenario = self.answers.scenarios.last_mut().ok_or("no scenario is before it")?;
         let (_, protocols) = super::script::protocols(&scenario.head);
@@ -229,7 +231,7 @@ impl Reader {
             }
             self.ways.extend(references.iter().flat_map(|at| spoken.iter().map(move |it| (*at, *it))));
         }
-        // All before it was for others.
+        // The answers before this line are of other servers.
         self.change(|outcome| *outcome = Outcome::default())
     }
 
@@ -255,7 +257,7 @@ impl Reader {
         })
     }
 
-    /// Changes the answers of those of whom the line is.
+    /// Changes the answers of the servers that the line applies to.
     fn change(&mut self, change: impl Fn(&mut Outcome)) -> Result<(), String> {
         let step = self.answers.scenarios.last_mut().and_then(|scenario| scenario.steps.last_mut());
         let step = step.ok_or("an answer before the first step")?;
@@ -353,12 +355,12 @@ fn each_text(frame: Frame, change: &impl Fn(&[u8]) -> Vec<u8>) -> Frame {
     }
 }
 
-/// How long the piece may be of which a text consists again and again.
+/// The longest piece whose repetition is packed.
 const LONGEST_PIECE: usize = 16;
-/// How long it has to be altogether to be written as `{x*100}`.
+/// The shortest repetition that is written as `{x*100}`.
 const SHORTEST: usize = 64;
 
-/// The text with `{x*100}` in the place of what repeats.
+/// The text with `{x*100}` in place of repetitions.
 fn packed(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut at, mut is_packed) = (0, false);
@@ -392,12 +394,12 @@ fn repeated(text: &[u8]) -> Option<(&[u8], usize)> {
     })
 }
 
-/// Whether a text may be taken for one in which something was packed.
+/// Whether a text could be mistaken for a packed one.
 fn has_signs(text: &[u8]) -> bool {
     text.contains(&b'{') && (text.contains(&b'*') || text.windows(3).any(|three| three == b"{{}"))
 }
 
-/// What [`packed`] was made of.
+/// The original of a packed text, see [`packed`].
 fn unpacked(text: &[u8]) -> Vec<u8> {
     if !has_signs(text) {
         return text.to_vec();

@@ -171,7 +171,8 @@ pub struct Flags {
 }
 
 impl Tool {
-    /// The one that the command line asks for, if it asks for one. What is wrong with it, and help, ends the program.
+    /// The one that the command line asks for, if it asks for one. An invalid command line, or `--help`, ends the
+    /// program.
     #[must_use]
     pub fn given() -> Option<Self> {
         let first = std::env::args_os().nth(1)?;
@@ -179,16 +180,16 @@ impl Tool {
         asked.then(|| Program::parse().tool)
     }
 
-    /// All of them, for a list.
+    /// All tools, for a list.
     pub fn all() -> impl Iterator<Item = clap::Command> {
         TOOLS.iter().map(|(name, what)| clap::Command::new(*name).about(*what))
     }
 
-    /// Does it, until it is done or `ended`.
+    /// Runs the tool until it is finished or `ended` completes.
     ///
     /// # Errors
     ///
-    /// One line on why it cannot be done.
+    /// One line on why it failed.
     pub async fn run(self, ended: impl Future<Output = ()>) -> Result<ExitCode, String> {
         match self {
             Self::Record { upstream, listen, out } => {
@@ -240,8 +241,8 @@ impl Tool {
     }
 }
 
-/// Plays the cases in a thread, for they block. What ends it early ends it behind a scenario, when settings are as they
-/// were.
+/// Plays the cases in a thread, because they block. If `ended` completes early, playing ends after the current
+/// scenario, when the settings are restored.
 async fn played(
     target: Target,
     options: play::Options,
@@ -304,7 +305,7 @@ fn failed(file: &Path, error: &PlayError) -> String {
     }
 }
 
-/// Prints what it has come to.
+/// Prints the outcome.
 fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
     let Outcome { requests, answers, by_nature, differences, compat } = outcome;
     let compat = compat.map(|version| format!("; minibroker as Redis {version}")).unwrap_or_default();
@@ -313,7 +314,7 @@ fn concluded(mut out: impl Write, outcome: Outcome) -> ExitCode {
     } else {
         String::new()
     };
-    // The exit status says it as well.
+    // The output may be closed: the exit status gives the result as well.
     let _ = match differences {
         0 => writeln!(
             out,

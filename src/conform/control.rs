@@ -13,19 +13,18 @@ use crate::remote::{NoReply, RemoteError, Scanner, Target};
 use crate::resp::request_bytes;
 use crate::session::frame::Frame;
 
-/// How long anything that must happen may take before it counts as missing. Only a bound: on a busy machine
-/// everything takes long.
+/// How long something that must happen may take before it counts as missing. Only an upper bound, for a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an event that a server reports may take, where nothing says whether it comes. Real servers answer otherwise
-/// than they should as well, so this is also what such an answer costs.
+/// How long an event may take if it is not known whether it happens. If it does not, because a server deviates, this is
+/// also how long the step takes.
 const EVENT: Duration = Duration::from_millis(1500);
-/// How long an event may take that the reference has reported: only a bound, for a busy machine.
+/// How long an event may take that the reference has reported: only an upper bound, for a busy machine.
 const EXPECTED: Duration = Duration::from_secs(10);
-/// How long an event is waited for that the reference has not reported.
+/// How long to wait for an event that the reference has not reported.
 const UNEXPECTED: Duration = Duration::from_millis(500);
-/// How long it may take on a server that has reported no event yet but missed [`MISSED`] of them: it may not report
-/// any.
+/// How long an event may take on a server that has missed [`MISSED`] events and reported none: perhaps it reports none
+/// at all.
 const UNREPORTED: Duration = Duration::from_millis(20);
 /// How many events a server may miss before it counts as one that reports none.
 const MISSED: u32 = 3;
@@ -36,7 +35,7 @@ pub struct Control {
     target: Target,
     link: Link,
     runtime: Rc<Runtime>,
-    /// Its address as the server writes it.
+    /// The address of the client's end, as the server writes it.
     pub addr: String,
     /// The server's address, where it has one.
     pub server: Option<SocketAddr>,
@@ -49,7 +48,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// No server is there.
+    /// There is no server.
     pub fn connect(server: SocketAddr) -> io::Result<Self> {
         let target: Target = format!("redis://{server}").parse().map_err(io::Error::other)?;
         Self::dial(&target).map_err(io::Error::other)
@@ -59,7 +58,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// No server is there, or it refuses the login.
+    /// There is no server, or it refuses the login.
     pub fn dial(target: &Target) -> Result<Self, RemoteError> {
         let runtime = link::runtime()?;
         let link = open(&runtime, target)?;
@@ -72,7 +71,7 @@ impl Control {
         Self { target, link, runtime, addr, server, reported, missed }
     }
 
-    /// Connects again, where the connection is lost.
+    /// Connects again after the connection was lost.
     ///
     /// # Errors
     ///
@@ -93,10 +92,10 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The server is gone, or answers nothing in time, or what is no reply.
+    /// The server is gone, does not reply in time, or sends something that is not a reply.
     pub fn command<T: AsRef<[u8]>>(&mut self, arguments: &[T]) -> io::Result<Frame> {
         match once(&mut self.link, arguments) {
-            // A scenario may kill every client, this one too.
+            // A scenario may kill all clients, including this one.
             Err(error)
                 if error.kind() != io::ErrorKind::TimedOut && error.kind() != io::ErrorKind::InvalidData =>
             {
@@ -120,11 +119,11 @@ impl Control {
         Ok(())
     }
 
-    /// Asks whether the server speaks the protocol, and answers those who have not logged in.
+    /// Checks that the server speaks the protocol, and replies to a client that has not logged in.
     ///
     /// # Errors
     ///
-    /// It does not, or answers with an error.
+    /// It does not, or replies with an error.
     pub(super) fn ping(&mut self) -> Result<(), RemoteError> {
         match once(&mut self.link, &["PING"]).map_err(server_error)? {
             Frame::Text { kind: b'-', text } => {
@@ -134,7 +133,7 @@ impl Control {
         }
     }
 
-    /// How many keys all databases have; none where the server does not say.
+    /// How many keys all databases have; `None` if the server does not say.
     pub(super) fn keys(&mut self) -> io::Result<Option<u64>> {
         let size = match self.command(&["DBSIZE"])? {
             Frame::Text { kind: b':', text } => str::from_utf8(&text).ok().and_then(|size| size.parse().ok()),
@@ -155,7 +154,7 @@ impl Control {
         }
     }
 
-    /// A section of INFO; empty where the server has none.
+    /// A section of INFO; empty if the server does not have it.
     ///
     /// # Errors
     ///
@@ -175,7 +174,7 @@ impl Control {
         Ok(count.unwrap_or(0))
     }
 
-    /// The number of the client with this address.
+    /// The id of the client with this address.
     ///
     /// # Errors
     ///
@@ -189,7 +188,7 @@ impl Control {
             .map(str::to_owned))
     }
 
-    /// How many clients there are.
+    /// The number of clients.
     ///
     /// # Errors
     ///
@@ -208,12 +207,12 @@ impl Control {
         Ok(answer.items().get(1).and_then(Frame::text).map(<[u8]>::to_vec))
     }
 
-    /// Asks until the answer is yes. `false`: it never was. `expected` is what the reference has seen, where there is
-    /// one.
+    /// Repeats `asks` until it returns true; returns false if it did not in time. `expected` is the result of the
+    /// reference, if there is one.
     ///
     /// # Errors
     ///
-    /// What asking fails with.
+    /// The error of `asks`.
     pub fn until(
         &mut self,
         expected: Option<bool>,
@@ -235,7 +234,7 @@ impl Control {
             }
             thread::yield_now();
         }
-        // What was so before somebody asked says nothing about whether the server reports it.
+        // If the first question succeeds, that does not show that the server reports events.
         self.reported += u32::from(is_late);
         Ok(true)
     }

@@ -1,4 +1,4 @@
-//! The tables of differences between real servers and `minibroker`, which the documentation shows as well.
+//! The tables of differences between real servers and `minibroker`, which are also part of the documentation.
 
 use std::cell::Cell;
 
@@ -6,37 +6,39 @@ use super::markers::Markers;
 use super::outcome::Outcome;
 use super::script::Step;
 
-/// One row: on this server these steps answer otherwise than `minibroker` does, for this reason.
+/// One row: this server answers these steps differently from `minibroker`, for this reason.
 #[derive(Debug)]
 pub struct Difference {
     /// The number of its line, from 1.
     pub line: usize,
     server: String,
-    /// Within what they may differ, as the markers of the case files; without any they may answer anything.
+    /// The markers, as in the case files, that say in what the answers may differ; without any, they may differ in
+    /// everything.
     markers: Vec<String>,
-    /// Whether the markers say how the server differs from itself, from one start to the next, and not from `minibroker`.
+    /// Whether the markers say how the answers of the server differ from one start to the next, not how they differ
+    /// from `minibroker`.
     of_itself: bool,
     family: String,
     scenario: String,
     step: String,
-    /// Why. Without one a row is refused.
+    /// The reason for the difference. A row without a reason is refused.
     reason: String,
     /// Whether the row has hidden a difference in this run.
     pub needed: Cell<bool>,
 }
 
-/// What stands above the columns of each table.
+/// The header of each table.
 const HEAD: &str = "server | family | scenario | step | reason";
 
-/// Reads the tables; only the rows of one family, and only those for these servers. `name` is what errors call them.
+/// Reads the rows of one family and these servers from the tables. `name` is what errors call them.
 ///
 /// # Errors
 ///
-/// A row has not all cells; the error names its line.
+/// A row does not have all cells; the error names its line.
 pub fn read(name: &str, text: &str, family: &str, servers: &[&str]) -> Result<Vec<Difference>, String> {
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        // All but the rows of the tables is for readers.
+        // Everything except the rows of the tables is for readers.
         let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) else { continue };
         if row == HEAD {
             continue;
@@ -61,7 +63,7 @@ pub fn read(name: &str, text: &str, family: &str, servers: &[&str]) -> Result<Ve
                 scenario: scenario.to_owned(),
                 step: step.to_owned(),
                 reason: reason.to_owned(),
-                // Only some of its starts show that it differs from itself.
+                // A difference between starts does not show in every run.
                 needed: Cell::new(of_itself),
             });
         }
@@ -69,8 +71,7 @@ pub fn read(name: &str, text: &str, family: &str, servers: &[&str]) -> Result<Ve
     Ok(rows)
 }
 
-/// Whether the table knows about a difference that has been seen between what a real server has answered to a step, and
-/// what `minibroker` has.
+/// Whether the table has a difference that was seen between the answers of a real server and of `minibroker` to a step.
 pub fn known(
     rows: &[Difference],
     server: &str,
@@ -92,12 +93,12 @@ pub fn known(
     Ok(found)
 }
 
-/// In what the answers of a server to a step may differ from one start of it to the next: what the step allows, and the rows
-/// with markers.
+/// How the answers of a server to a step may differ from one start to the next: as the markers of the step and of the
+/// rows allow.
 ///
 /// # Errors
 ///
-/// A row has a marker that is none.
+/// A row has an unknown marker.
 pub fn allowed(rows: &[Difference], server: &str, scenario: &str, step: &Step) -> Result<Markers, String> {
     let mut allowed = step.markers.clone();
     for row in rows.iter().filter(|row| row.is_of(server, scenario, step)) {
@@ -118,7 +119,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Patterns in which `**` stands for any text; all else, also a single star, for itself.
+/// Patterns in which `**` stands for any text; everything else, including a single star, for itself.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
     let pieces: Vec<&str> = pattern.split("**").collect();

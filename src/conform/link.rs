@@ -1,4 +1,4 @@
-//! A connection that a thread uses without a runtime of its own.
+//! A connection for a thread that has no runtime running.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -17,7 +17,7 @@ use crate::remote::{LARGEST_REPLY, RemoteError, Socket, Target};
 /// How many bytes are read at a time.
 const READ: usize = 64 * 1024;
 
-/// What a read brought.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrived {
     /// Nothing yet.
@@ -28,14 +28,14 @@ pub(super) enum Arrived {
     End,
 }
 
-/// A connection to a server. Its calls block, and wait at most for as long as each says.
+/// A connection to a server. Its calls block, at most for the time that each is given.
 #[derive(Debug)]
 pub(super) struct Link {
     socket: Socket,
     runtime: Rc<Runtime>,
 }
 
-/// What connections are driven by. One is enough for all connections of a thread.
+/// The runtime that drives connections. One is enough for all connections of a thread.
 pub(super) fn runtime() -> io::Result<Rc<Runtime>> {
     Ok(Rc::new(Builder::new_current_thread().enable_io().enable_time().build()?))
 }
@@ -46,40 +46,40 @@ impl Link {
         Ok(Self { socket, runtime: Rc::clone(runtime) })
     }
 
-    /// The client's end, where it has an address.
+    /// The address of the client's end, if it has one.
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         self.socket.client()
     }
 
-    /// The server's end, where it has an address.
+    /// The address of the server's end, if it has one.
     pub(super) fn server(&self) -> Option<SocketAddr> {
         self.socket.server()
     }
 
-    /// Writes all of it.
+    /// Writes all bytes.
     pub(super) fn write(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
         let socket = &mut self.socket;
         self.runtime.block_on(async {
             let written = async {
                 socket.write_all(bytes).await?;
-                // TLS holds back what its socket does not take.
+                // TLS buffers what its socket does not accept.
                 socket.flush().await
             };
             timeout(limit, written).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
         })
     }
 
-    /// Adds what has arrived. It does not wait.
+    /// Appends what has arrived, without waiting.
     pub(super) fn read_arrived(&mut self, into: &mut Vec<u8>) -> io::Result<Arrived> {
         let socket = &mut self.socket;
         self.runtime.block_on(async {
-            // Here the runtime asks the system what has arrived.
+            // Lets the runtime poll the system for what has arrived.
             tokio::task::yield_now().await;
             read(socket, into, false).await
         })
     }
 
-    /// Waits until something has arrived, and adds it.
+    /// Waits until something has arrived, and appends it.
     pub(super) fn read(&mut self, into: &mut Vec<u8>, limit: Duration) -> io::Result<Arrived> {
         let socket = &mut self.socket;
         self.runtime.block_on(async {
@@ -89,7 +89,7 @@ impl Link {
 }
 
 async fn read(socket: &mut Socket, into: &mut Vec<u8>, waits: bool) -> io::Result<Arrived> {
-    // The server never stops, or answers more than the cases of a family ask for.
+    // The server does not stop sending, or sends more than any case asks for.
     if into.len() as u64 > LARGEST_REPLY {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
@@ -98,7 +98,8 @@ async fn read(socket: &mut Socket, into: &mut Vec<u8>, waits: bool) -> io::Resul
     poll_fn(|context| match reading.as_mut().poll(context) {
         Poll::Pending if waits => Poll::Pending,
         Poll::Pending => Poll::Ready(Ok(Arrived::Nothing)),
-        // A server that closes with unread input resets the connection: closed all the same.
+        // A server that closes with unread input resets the connection: it has closed the connection all the
+        // same.
         Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
             Poll::Ready(Ok(Arrived::End))
         }

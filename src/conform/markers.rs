@@ -4,7 +4,7 @@ use super::outcome::{Outcome, Received};
 use super::wire;
 use crate::session::frame::Frame;
 
-/// The exceptions that a line makes, each visible in it as `~name`.
+/// The exceptions of a line, each written in it as `~name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 // Each is a word of the case format.
 #[allow(clippy::struct_excessive_bools)]
@@ -64,7 +64,7 @@ impl Markers {
             })
     }
 
-    /// The outcome with everything taken out that may differ. To take it out again changes nothing.
+    /// The outcome without everything that may differ. Applying this twice changes nothing more.
     #[must_use]
     pub fn canonical(&self, outcome: &Outcome) -> Outcome {
         let received = outcome.received.iter().map(|received| {
@@ -74,12 +74,13 @@ impl Markers {
             }
             Received { frames, ..received.clone() }
         });
-        // Of what the player itself did nothing may be left.
+        // Traces of the player's own actions are removed, which may leave nothing.
         let received = received.filter(|received| !received.is_nothing()).collect();
         Outcome { received, note: outcome.note.clone(), ..Outcome::default() }
     }
 
-    /// The same, as it is recorded: times are rounded, so that to record again changes as little as can be.
+    /// The outcome as it is recorded: like [`canonical`](Self::canonical), with rounded times, so that
+    /// recording again changes little.
     #[must_use]
     pub fn recorded(&self, outcome: &Outcome) -> Outcome {
         let mut outcome = self.canonical(outcome);
@@ -106,7 +107,7 @@ impl Markers {
         self.is_equal(&self.mask(left.clone(), "", true), &self.mask(right.clone(), "", true))
     }
 
-    /// The replies with everything that may differ taken out.
+    /// The replies without everything that may differ.
     fn masked(&self, frames: &[Frame], control: &str) -> Vec<Frame> {
         let own = |value: &Frame| {
             self.monitor
@@ -194,7 +195,7 @@ fn integer(text: &[u8]) -> Option<i64> {
 /// How far from now a number may be that counts as a time, in milliseconds: some ten days.
 const NEAR: u64 = 900_000_000;
 
-/// The values with times as they are from now, and spans up to the last time that there is as they end.
+/// The values with times relative to now, and spans up to the last possible time relative to that.
 fn with_times(value: Frame, now: i64) -> Frame {
     match value {
         Frame::Text { kind, text } => {
@@ -219,7 +220,7 @@ fn with_times(value: Frame, now: i64) -> Frame {
     }
 }
 
-/// Rounds times, and spans of time of which it is known where they stand: in XINFO and XPENDING.
+/// Rounds times, and the spans of time whose positions are known: those in XINFO and XPENDING.
 fn round_times(frame: &mut Frame, unit: u64) {
     match frame {
         Frame::Text { kind: b':', text } => {
@@ -273,7 +274,7 @@ fn sorted_pairs(items: &[Frame]) -> Vec<Frame> {
     pairs.concat()
 }
 
-/// What HELLO says of the server that asks for no comparison: version, client id and modules.
+/// The reply to HELLO without what identifies the server: version, client id and modules.
 fn without_identity(mut items: Vec<Frame>) -> Vec<Frame> {
     let named = |item: &Frame, names: &[&[u8]]| item.text().is_some_and(|text| names.contains(&text));
     if items.first().is_some_and(|first| named(first, &[b"server"])) {
@@ -299,8 +300,8 @@ fn without_digits(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Of `name=value name=value` (CLIENT LIST) and `name:value` lines (INFO) those that are asked for.
-/// The line of the harness's own connection is left out.
+/// Of `name=value name=value` (CLIENT LIST) and `name:value` lines (INFO) only these fields. The line of the
+/// harness's own connection is left out.
 fn kept_fields(text: &str, fields: &[String], control: &str) -> String {
     let own = (!control.is_empty()).then(|| format!("addr={control}"));
     let wanted = |field: &&str| {
@@ -314,7 +315,7 @@ fn kept_fields(text: &str, fields: &[String], control: &str) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     if text.strip_prefix("txt:").unwrap_or(text).starts_with("id=") {
-        // Real servers look after their clients in turn, and put the last one in front each time.
+        // Real servers rotate their list of clients as they process it.
         let first = (0..lines.len()).min_by(|one, other| {
             let turned = |by: usize| lines.iter().cycle().skip(by).take(lines.len());
             turned(*one).cmp(turned(*other))

@@ -1,4 +1,5 @@
-//! `minibroker conform`: plays the cases on any server and counts the answers that are as real servers gave them.
+//! `minibroker conform`: plays the cases on any server and counts the answers that agree with those of real
+//! servers.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -15,13 +16,13 @@ use super::{differences, wire};
 use crate::remote::{RemoteError, Target};
 use crate::session::ServerError;
 
-/// The recorded server that a server of another version is taken for.
+/// The recorded server that a server of another version is compared with.
 const DEFAULT: &str = "redis-8.0";
 
-/// What is played, and what is printed of it.
+/// What is played and printed.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Whether all that is on the server may be removed.
+    /// Whether all data on the server may be removed.
     pub flush: bool,
     /// Only this family.
     pub family: Option<String>,
@@ -34,24 +35,25 @@ pub struct Options {
 /// The server from which the differences are printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Like {
-    /// The one that gave the most of the same answers.
+    /// The one with the most equal answers.
     Nearest,
     /// The one of this name, as `redis-8.0`.
     Named(String),
 }
 
-/// An answer that is not as that of every recorded server.
+/// An answer that differs from that of at least one recorded server.
 struct Difference {
     family: &'static str,
     title: String,
     line: usize,
     step: String,
     protocol: Protocol,
-    /// What each server answered and what came, where that was something else, without what may differ.
+    /// For each recorded server whose answer differs: its answer and the received one, without what may
+    /// differ.
     from: Vec<Option<(Outcome, Outcome)>>,
 }
 
-/// How many answers there were, and how many were as those of each recorded server.
+/// The number of answers, and how many agreed with those of each recorded server.
 #[derive(Clone, Debug, Default)]
 struct Count {
     answers: usize,
@@ -73,7 +75,7 @@ impl Count {
     fn line(&self, name: &str) -> String {
         let mut line = format!("{name:<22}{:>8}", self.answers);
         for same in &self.same {
-            // Rounded down, so that 100 % stands for all.
+            // Rounded down, so that 100 % means all.
             let thousandths = (same * 1000).checked_div(self.answers).unwrap_or(0);
             let percent = format!("{}.{} %", thousandths / 10, thousandths % 10);
             let _ = write!(line, "{same:>8}{percent:>8}");
@@ -82,7 +84,7 @@ impl Count {
     }
 }
 
-/// Plays the cases on a server, and prints what has come of it. It blocks.
+/// Plays the cases on a server and prints the results. This blocks.
 ///
 /// # Errors
 ///
@@ -140,7 +142,7 @@ pub fn conform(
         let count = player.family(family)?;
         if count.answers > 0 {
             writeln!(out, "{}", count.line(family.name)).map_err(written)?;
-            // Who watches wants to see each family when it is done.
+            // Flushed so that each family is shown when it is done.
             out.flush().map_err(written)?;
         }
         total.add(&count);
@@ -189,7 +191,7 @@ fn chosen(options: &Options) -> Result<Vec<Family>, String> {
     Ok(families)
 }
 
-/// Connects, and makes sure that the server speaks the protocol and lets us in.
+/// Connects, and checks that the server speaks the protocol and accepts the login.
 fn connect(target: &Target) -> Result<Control, RemoteError> {
     let mut control = Control::dial(target)?;
     control.ping()?;
@@ -206,7 +208,7 @@ fn target_error(target: &Target, error: RemoteError) -> String {
     error.to_string()
 }
 
-/// Whether nothing is lost when the server is flushed; if not, what to say.
+/// Whether flushing the server is safe; if not, the message to show.
 fn may_be_flushed(target: &Target, control: &mut Control) -> io::Result<Result<(), String>> {
     let why = match control.keys()? {
         Some(0) => return Ok(Ok(())),
@@ -221,7 +223,7 @@ struct Player<'a> {
     target: &'a Target,
     options: &'a Options,
     has_resp3: bool,
-    /// The recorded server of the same version: its answers say how many replies to wait for.
+    /// The recorded server of the same version: its answers determine how many replies to wait for.
     own: usize,
     runner: Runner,
     /// How many scenarios could not be played.
@@ -316,7 +318,8 @@ fn changes_password(scenario: &Scenario) -> bool {
     })
 }
 
-/// Prints the differences from one recorded server. What differs in both versions of the protocol stands once.
+/// Prints the differences from one recorded server. What differs in both versions of the protocol is printed
+/// once.
 fn print(
     differences: &[Difference],
     at: usize,

@@ -1,4 +1,4 @@
-//! The answers of real servers that the program brings with it.
+//! The answers of real servers that are compiled into the program.
 
 use super::answers::Answers;
 use super::differences::{self, Difference};
@@ -40,10 +40,11 @@ const FILES: [(&str, &str); 32] = [
     ("transactions", include_str!("../../tests/comparison/answers/transactions.txt")),
 ];
 
-/// What is known to differ, which has the markers for answers that differ on one server from one start to the next.
+/// The known differences, which also have the markers for answers that differ from one start of a server to the
+/// next.
 const DIFFERENCES: &str = include_str!("../../tests/comparison/differences.md");
 
-/// The cases of a family, and what real servers answered to them.
+/// The cases of a family, and the answers of real servers.
 #[derive(Debug)]
 pub struct Family {
     /// Its name.
@@ -52,7 +53,7 @@ pub struct Family {
     pub scenarios: Vec<Scenario>,
     /// The answers.
     pub answers: Answers,
-    /// What is known of them.
+    /// The known differences.
     pub rows: Vec<Difference>,
 }
 

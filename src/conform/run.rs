@@ -11,13 +11,14 @@ use super::script::{Action, Protocol, Scenario, Step};
 use super::wire;
 use crate::session::frame::Frame;
 
-/// How long a server that owes bytes which the reference has sent is waited for.
+/// How long to wait for replies that the reference has sent but the server has not.
 const LATE: Duration = Duration::from_millis(300);
 
-/// The field of INFO that counts since the server was started, which the outcomes have since the scenario began.
+/// The field of INFO that counts from the start of the server; in the outcomes it counts from the start of the
+/// scenario.
 const CHANGES: &str = "rdb_changes_since_last_save";
 
-/// What a server reads at least in one turn.
+/// The least that a server reads in one turn of its loop.
 const PIECE: usize = 8 * 1024;
 
 #[derive(Debug)]
@@ -33,15 +34,15 @@ struct Connection {
 /// A server, and the player's own connection to it.
 #[derive(Debug)]
 pub struct Runner {
-    /// What reports call it.
+    /// The name of the server in reports.
     name: String,
-    /// How many clients it had before.
+    /// How many clients the server had before.
     others: usize,
     control: Control,
     connections: Vec<Connection>,
-    /// What to give back to CONFIG SET when the scenario is over, last things first: a setting may have two names.
+    /// The settings to restore with CONFIG SET after the scenario, in reverse order: a setting may have two names.
     changed: Vec<(String, Vec<u8>)>,
-    /// What [`CHANGES`] was when the scenario began, where it asks for it.
+    /// The value of [`CHANGES`] when the scenario began, if it asks for this field.
     changes: Option<i64>,
     paused: bool,
 }
@@ -58,7 +59,7 @@ impl Runner {
         Ok(Self { name, others, control, connections, changed, changes: None, paused: false })
     }
 
-    /// What the server answers to HELLO 3 where it refuses it.
+    /// The reply of the server to HELLO 3, if it refuses it.
     pub(super) fn refuses_resp3(&mut self) -> io::Result<Option<String>> {
         let mut link = self.control.another()?;
         Ok(match control::once(&mut link, &["HELLO", "3"])? {
@@ -67,12 +68,13 @@ impl Runner {
         })
     }
 
-    /// Runs a scenario. `hint` is what the reference answered; a server that is late gets a little time
-    /// to come up with as many replies.
+    /// Runs a scenario. `hint` has the answers of the reference; a server that is late gets a little time to send as
+    /// many replies.
     ///
     /// # Errors
     ///
-    /// The server is gone, or does not answer the player's own questions. [`recover`](Self::recover) finds out which.
+    /// The server is gone, or does not answer the player's own questions. [`recover`](Self::recover) finds out which
+    /// it is.
     pub fn run(
         &mut self,
         scenario: &Scenario,
@@ -230,7 +232,7 @@ impl Runner {
 
     fn send(&mut self, index: usize, bytes: &[u8]) {
         if let Some(connection) = self.connections.get_mut(index) {
-            // A server may have closed the connection; that shows in what is received.
+            // A server may have closed the connection; this shows in what is received.
             let _ = connection.link.write(bytes, TIMEOUT);
         }
     }
@@ -246,18 +248,18 @@ impl Runner {
         }
         let mut link = self.control.another()?;
         if protocol == Protocol::Resp3 {
-            // Its reply is forgotten: the connection family compares it.
+            // Its reply is discarded: the family `connection` compares it.
             control::once(&mut link, &["HELLO", "3"])?;
         }
         let addr = link.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
         let client = client.to_owned();
         self.connections.push(Connection { client, link, addr, closed: false, arrived: Vec::new() });
-        // So that the server has accepted it before anything else happens.
+        // Ensures that the server has accepted the connection before anything else happens.
         self.control.barrier()?;
         Ok(self.connections.len() - 1)
     }
 
-    /// Puts values in the place of `{A.id}`, `{A.addr}`, `{server}`, `{now+10}`, `{nowms-5}` and `{text*100}`.
+    /// Replaces the placeholders `{A.id}`, `{A.addr}`, `{server}`, `{now+10}`, `{nowms-5}` and `{text*100}`.
     fn expand(&mut self, arguments: &[Vec<u8>]) -> io::Result<Vec<Vec<u8>>> {
         arguments.iter().map(|argument| self.expand_one(argument)).collect()
     }
@@ -314,7 +316,7 @@ impl Runner {
         }
     }
 
-    /// Notes what has to be undone after the scenario, before it is done.
+    /// Records what has to be undone after the scenario, before the request is sent.
     fn remember(&mut self, arguments: &[Vec<u8>]) -> io::Result<()> {
         let is = |index: usize, word: &str| {
             arguments.get(index).is_some_and(|one| one.eq_ignore_ascii_case(word.as_bytes()))
@@ -351,7 +353,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Forgets a scenario that could not be finished. An error: the server is beyond help.
+    /// Cleans up after a scenario that could not be finished. After an error the server cannot be used any more.
     ///
     /// # Errors
     ///
@@ -359,7 +361,7 @@ impl Runner {
     pub fn recover(&mut self) -> io::Result<()> {
         self.connections.clear();
         self.control.reconnect()?;
-        // Clients of others that have come since then stay.
+        // Clients of others that have connected since then stay.
         self.others = self.others.max(self.control.clients()?);
         self.clean()
     }
@@ -369,7 +371,7 @@ fn changes_of(line: &str) -> Option<i64> {
     line.strip_prefix(CHANGES)?.strip_prefix(':')?.trim().parse().ok()
 }
 
-/// Has [`CHANGES`] count from here.
+/// Makes [`CHANGES`] count from `before`.
 fn count_from(before: i64, frame: &mut Frame) {
     if let Frame::Text { text, .. } = frame
         && let Ok(info) = str::from_utf8(text)
@@ -379,7 +381,7 @@ fn count_from(before: i64, frame: &mut Frame) {
     }
 }
 
-/// Whether some connection has fewer replies than the reference's had, or is still open where that was closed.
+/// Whether some connection has fewer replies than that of the reference, or is still open although that was closed.
 fn owes(found: &[Received], hint: &Outcome) -> bool {
     hint.received.iter().any(|expected| {
         found.iter().find(|found| found.client == expected.client).is_some_and(|found| {
@@ -391,7 +393,7 @@ fn owes(found: &[Received], hint: &Outcome) -> bool {
 }
 
 impl Connection {
-    /// Adds what has arrived.
+    /// Appends what has arrived.
     fn read_arrived(&mut self) -> io::Result<()> {
         while !self.closed {
             match self.link.read_arrived(&mut self.arrived)? {

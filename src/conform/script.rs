@@ -6,11 +6,11 @@ use super::wire;
 /// A piece of a conversation, on fresh connections and an empty server.
 #[derive(Debug)]
 pub struct Scenario {
-    /// Behind `==`, without the protocol.
+    /// The text after `==`, without the protocol.
     pub title: String,
-    /// Those in which it is played.
+    /// The versions of the protocol in which it is played.
     pub protocols: Vec<Protocol>,
-    /// In their order.
+    /// The steps in their order.
     pub steps: Vec<Step>,
 }
 
@@ -24,7 +24,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The word that a title ends in where it is for this one alone.
+    /// The word at the end of the title of a scenario for this version only.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Protocol {
         }
     }
 
-    /// The one of this name.
+    /// The version of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Resp2, Self::Resp3].into_iter().find(|protocol| protocol.name() == name)
@@ -41,7 +41,7 @@ impl Protocol {
 }
 
 impl Scenario {
-    /// The title with the protocol, as it stands in the file.
+    /// The title with the protocol, as in the file.
     #[must_use]
     pub fn head(&self) -> String {
         match self.protocols.as_slice() {
@@ -57,7 +57,7 @@ impl Scenario {
     }
 }
 
-/// The title of what stands behind `==`, and the versions of the protocol in which it is played.
+/// The title in the text after `==`, and the versions of the protocol in which the scenario is played.
 pub(super) fn protocols(head: &str) -> (&str, Vec<Protocol>) {
     let both = [Protocol::Resp2, Protocol::Resp3];
     let only = both.into_iter().find_map(|protocol| {
@@ -74,9 +74,9 @@ pub struct Step {
     pub line: usize,
     /// The line as written, for reports and for the table of differences.
     pub text: String,
-    /// What it does.
+    /// What the step does.
     pub action: Action,
-    /// In what the answers may differ.
+    /// How the answers may differ.
     pub markers: Markers,
 }
 
@@ -96,7 +96,7 @@ pub enum Action {
     Wait { client: String },
     /// Waits until a key has expired, by asking for it.
     Gone { key: Vec<u8> },
-    /// Lets time pass, untouched by any command.
+    /// Lets time pass without any command.
     Sleep { milliseconds: u64 },
 }
 
@@ -104,7 +104,7 @@ pub enum Action {
 ///
 /// # Errors
 ///
-/// A line is no step; the error names it.
+/// A line is not a step; the error names it.
 pub fn read(name: &str, text: &str) -> Result<Vec<Scenario>, String> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     for (index, line) in text.lines().enumerate() {

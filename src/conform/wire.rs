@@ -18,7 +18,8 @@ pub fn frames(bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
     (found, rest)
 }
 
-/// The whole reply at the beginning of `bytes`, and what follows it. What would be written in other bytes is none.
+/// The whole reply at the beginning of `bytes`, and what follows it. Bytes that differ from how the reply would be
+/// written are not a reply.
 #[must_use]
 pub fn frame(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     let length = Scanner::default().scan(bytes).ok()??;
@@ -34,7 +35,7 @@ pub fn show(bytes: &[u8]) -> Vec<String> {
     show_frames(&values, rest)
 }
 
-/// Replies in readable form, one line for every element of each, and what is none.
+/// Replies in readable form, one line for every element of each, and the bytes that are not a reply.
 #[must_use]
 pub fn show_frames(frames: &[Frame], rest: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
@@ -47,7 +48,7 @@ pub fn show_frames(frames: &[Frame], rest: &[u8]) -> Vec<String> {
     lines
 }
 
-/// Adds a reply in readable form, so deep in others.
+/// Appends a reply in readable form, at this depth within others.
 pub fn show_value(value: &Frame, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
@@ -83,7 +84,7 @@ pub fn quoted(bytes: &[u8]) -> String {
     quote(bytes)
 }
 
-/// Two texts as a diff: what only `left` has with `-`, what only `right` has with `+`.
+/// Two texts as a diff: lines only in `left` with `-`, lines only in `right` with `+`.
 #[must_use]
 pub fn diff(left: &[String], right: &[String]) -> Vec<String> {
     let same_head = left.iter().zip(right).take_while(|(a, b)| a == b).count();

@@ -1,4 +1,4 @@
-//! A session played on an embedded broker and on another server at once, which have to answer the same.
+//! Plays a session on an embedded broker and on another server at once, which have to answer the same.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
@@ -20,15 +20,16 @@ use crate::Broker;
 use crate::remote::Target;
 use crate::resp::{Limits, Parser, request_bytes};
 
-/// How much is sent in one piece: servers read at least as much in one turn of their loop, so that it is done at once.
+/// How much is sent in one piece: servers read at least this much in one turn of their loop, so that they process it
+/// at once.
 const PIECE: usize = 8 * 1024;
 /// How long one server may be behind the other before it is asked whether it has run all requests.
 const SOON: Duration = Duration::from_millis(100);
 /// How long one server may be behind the other when it says that it has.
 const LATE: Duration = Duration::from_secs(1);
-/// How often arrivals are polled where nothing signals them.
+/// How often to poll for arrivals that nothing signals.
 const LOOK: Duration = Duration::from_millis(2);
-/// As many databases as a broker has by default.
+/// The number of databases of a broker by default.
 const DATABASES: usize = 16;
 
 /// Plays a session on an embedded broker and on a server, and prints the first difference to `out`, or all of them.
@@ -96,7 +97,7 @@ pub async fn compare(
     Ok(outcome)
 }
 
-/// The events that are answers, of each connection.
+/// For each connection, the events that are answers.
 fn recorded(session: &Session) -> Vec<Vec<usize>> {
     let mut recorded = vec![Vec::new(); session.names.len()];
     for (index, event) in session.events.iter().enumerate() {
@@ -109,9 +110,9 @@ fn recorded(session: &Session) -> Vec<Vec<usize>> {
 
 /// The databases that a session uses.
 struct Databases {
-    /// By its URL and by SELECT.
+    /// The databases named by the URL and by SELECT.
     named: BTreeSet<usize>,
-    /// It may touch any other as well.
+    /// The session may use any other database as well.
     all: bool,
 }
 
@@ -133,7 +134,7 @@ impl Databases {
         databases
     }
 
-    /// Those that have keys.
+    /// The databases that have keys.
     async fn filled(server: &mut Server) -> Result<BTreeSet<usize>, ServerError> {
         let info = server.ask(&["INFO", "keyspace"]).await?;
         let info = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
@@ -156,7 +157,7 @@ impl Databases {
         Ok(Self::empty(server, &ours).await?)
     }
 
-    /// Removes what the session has made.
+    /// Removes what the session has created.
     async fn clean(&self, server: &mut Server) -> Result<(), ServerError> {
         let filled = Self::filled(server).await?;
         let ours: Vec<usize> =
@@ -179,16 +180,16 @@ impl Databases {
 #[derive(Default)]
 struct Connection {
     conversation: Conversation,
-    /// What the embedded broker sent and the other has not yet.
+    /// What the embedded broker has sent and the other server has not yet.
     ahead: VecDeque<(Received, FrameKind)>,
     /// The index of the session's next answer in [`Comparison::recorded`].
     next: usize,
-    /// How many answers the session has for it so far, and how many did come.
+    /// How many answers the session has for the connection so far, and how many were received.
     expected: usize,
     matched: usize,
     since: Since,
     closed: bool,
-    /// What it sent as bytes, as far as it is no whole request.
+    /// Bytes that it sent and that are not a whole request yet.
     raw: BytesMut,
     parser: Option<Parser>,
 }
@@ -209,12 +210,12 @@ struct Comparison<'a> {
     right: Server,
     report: Report<'a>,
     lines: Vec<Connection>,
-    /// What the other server has for what the embedded broker has.
+    /// The values of the other server for those of the embedded broker.
     pairs: Pairs,
-    /// What each has for what the session has.
+    /// The values of each server for those of the session.
     to_left: Pairs,
     to_right: Pairs,
-    /// The events that are answers, of each connection.
+    /// For each connection, the events that are answers.
     recorded: Vec<Vec<usize>>,
     batch: Batch,
     /// The events of the last batch.
@@ -225,7 +226,7 @@ struct Comparison<'a> {
     idle: Duration,
 }
 
-/// Why playing ends before its end.
+/// Why playing stops early.
 enum Stop {
     /// There is a difference, and one is enough.
     Difference,
@@ -302,7 +303,7 @@ impl Comparison<'_> {
             Action::Answer(number, _) => {
                 let line = &mut self.lines[*number];
                 line.expected += 1;
-                // A client that pipelines is answered when another acts.
+                // The answers to a pipeline are collected when another client acts.
                 if self.batch.events.is_empty() || self.batch.sender != *number {
                     self.flush().await?;
                     self.until(|comparison| comparison.has_answers(*number)).await?;
@@ -382,7 +383,7 @@ impl Comparison<'_> {
         self.idle = Duration::ZERO;
     }
 
-    /// Sends what is to be sent, and takes what both answer.
+    /// Sends the batch, and collects the answers of both servers.
     async fn flush(&mut self) -> Result<(), Stop> {
         if self.batch.events.is_empty() {
             return Ok(());
@@ -411,13 +412,13 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Whether all answers of the session have come so far.
+    /// Whether all answers that the session has so far were received.
     fn has_answers(&self, number: usize) -> bool {
         let line = &self.lines[number];
         line.matched >= line.expected || line.closed
     }
 
-    /// Does not wait again for answers that the session has and both servers do not give.
+    /// Stops waiting for answers that the session has but neither server gives.
     fn excuse(&mut self, number: usize) {
         let next = self.answers_before(self.at + 1, number);
         let line = &mut self.lines[number];
@@ -432,7 +433,7 @@ impl Comparison<'_> {
         self.recorded[number].partition_point(|answer| *answer < index)
     }
 
-    /// Waits for something that both do, up to the timeout.
+    /// Waits until `happened` is true, up to the timeout.
     async fn until(&mut self, happened: impl Fn(&Self) -> bool) -> Result<(), Stop> {
         let deadline = Instant::now() + self.report.options.timeout + self.idle;
         while !happened(self) && Instant::now() < deadline {
@@ -442,7 +443,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Takes what both have sent and compares it. One that is behind gets some time.
+    /// Collects what both servers have sent and compares it. A server that is behind gets some time.
     async fn gather(&mut self, sent: Option<(usize, usize)>) -> Result<(), Stop> {
         self.listen().await?;
         if let Some((sender, bytes)) = sent
@@ -481,7 +482,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Takes what the embedded broker has sent.
+    /// Collects what the embedded broker has sent.
     async fn listen(&mut self) -> Result<(), ServerError> {
         self.left.barrier(0).await?;
         for (number, line) in self.lines.iter_mut().enumerate() {
@@ -546,7 +547,8 @@ impl Comparison<'_> {
         });
         line.next += 1;
         if let Some(recorded) = recorded {
-            // What the session's answer is here. That it may be another is no matter.
+            // Pairs the values of the session's answer with those of both servers. It does not matter if the answer
+            // differs.
             rules::compare(kind, recorded, one, &mut self.to_left);
             rules::compare(kind, recorded, other, &mut self.to_right);
         }
@@ -583,7 +585,7 @@ impl Comparison<'_> {
         right: Option<&Received>,
     ) -> Result<(), Stop> {
         if right == Some(&Received::Closed) {
-            // A server that does not answer any more cannot be compared.
+            // A server that no longer answers cannot be compared.
             self.right.is_there().await?;
         }
         let answered = match kind {
@@ -597,7 +599,7 @@ impl Comparison<'_> {
 }
 
 impl Connection {
-    /// Notes the requests that are in the bytes.
+    /// Records the requests that are in the bytes.
     fn send_bytes(&mut self, bytes: &[u8], index: usize) {
         self.raw.extend_from_slice(bytes);
         let parser = self.parser.get_or_insert_default();
@@ -613,7 +615,7 @@ impl Connection {
                     let _ = self.raw.split_to(length);
                 }
                 Err(_) => {
-                    // One answer, and the end.
+                    // One answer, then the connection is closed.
                     self.conversation.send(Request::new(&[], index));
                     self.raw.clear();
                     self.parser = None;

@@ -13,15 +13,15 @@ use crate::table::TABLE;
 pub struct Request {
     /// The name in lower case, of a subcommand as in `client|id`.
     pub name: String,
-    /// All arguments, the name included; of those that are no plain bytes nothing.
+    /// All arguments, the name included; empty for those that are not plain bytes.
     pub arguments: Vec<Vec<u8>>,
     /// The index of its event in the session.
     pub event: usize,
-    /// Of EXEC what it executes.
+    /// For EXEC, the requests that it executes.
     pub queued: Vec<Request>,
-    /// How many confirmations of subscriptions are still to come.
+    /// How many confirmations of subscriptions are still outstanding.
     confirmations: Option<usize>,
-    /// Its answer is kept back by CLIENT REPLY.
+    /// Its answer is suppressed by CLIENT REPLY.
     kept_back: bool,
 }
 
@@ -46,7 +46,7 @@ impl Request {
         TABLE.lookup_full(self.name.as_bytes())
     }
 
-    /// What its command does to the connection.
+    /// The effect of its command on the connection.
     fn effect(&self) -> Option<Effect> {
         self.command().and_then(|command| command.effect)
     }
@@ -58,12 +58,12 @@ impl Request {
     }
 }
 
-/// What a frame is that a client receives.
+/// The kind of a frame that a client receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// The answer to a request.
     Answer(Request),
-    /// What does not answer a request, such as a message.
+    /// A frame that does not answer a request, such as a message.
     Push,
     /// A line of MONITOR.
     Monitored,
@@ -73,12 +73,12 @@ pub enum FrameKind {
 #[derive(Clone, Debug, Default)]
 pub struct Conversation {
     pending: VecDeque<Request>,
-    /// The requests of a transaction that has been begun.
+    /// The requests of an open transaction.
     queued: Option<Vec<Request>>,
     subscribed: HashMap<Kind, HashSet<Vec<u8>>>,
     monitors: bool,
     silent: bool,
-    /// The next request is not answered.
+    /// The next request has no answer.
     skips: bool,
 }
 
@@ -116,7 +116,7 @@ impl Conversation {
             }
         }
         self.silent &= effect != Some(Effect::Resets);
-        // The confirmation of a subscription is a message, which is not kept back.
+        // The confirmation of a subscription is a push, which is not suppressed.
         let has_names = request.arguments.len() > 1;
         let is_message = subscriptions(request.name.as_bytes())
             .is_some_and(|(action, _)| has_names || action == ChannelAction::Unsubscribe);
@@ -136,8 +136,8 @@ impl Conversation {
         self.pending.iter().find(|request| !request.kept_back)
     }
 
-    /// Whether CLIENT REPLY keeps back the answer of a request of this name that has been sent; bytes that are no request
-    /// have an empty name.
+    /// Whether CLIENT REPLY suppresses the answer to a request of this name that has been sent; bytes that are not a
+    /// request have an empty name.
     #[must_use]
     pub fn keeps_back(&self, name: &str) -> bool {
         self.pending.iter().any(|request| request.kept_back && request.name == name)
@@ -174,7 +174,7 @@ impl Conversation {
         }
     }
 
-    /// CLIENT REPLY has been refused, so that what was sent behind it is answered.
+    /// CLIENT REPLY has been refused, so the requests after it are answered.
     fn keep_nothing_back(&mut self) {
         let chooses = |request: &Request| request.effect() == Some(Effect::ChoosesReplies);
         let kept = self.pending.iter().position(|request| request.kept_back && chooses(request));
@@ -186,14 +186,14 @@ impl Conversation {
         }
     }
 
-    /// Requests whose answers are kept back are passed over.
+    /// Skips requests whose answers are suppressed.
     fn pass_kept_back(&mut self) {
         while self.pending.front().is_some_and(|request| request.kept_back) {
             self.pending.pop_front();
         }
     }
 
-    /// Applies what an answer changes.
+    /// Applies the effect of an answer.
     fn answered(&mut self, mut request: Request, frame: &Frame) -> Request {
         let failed = frame.kind() == b'-';
         match request.effect() {
@@ -255,7 +255,7 @@ pub struct Since {
 }
 
 impl Since {
-    /// The client sends something, which its conversation does not have yet.
+    /// The client sends something that is not in its conversation yet.
     pub fn send(&mut self, conversation: &Conversation) {
         *self = Self { received: 0, outstanding: conversation.unanswered() };
     }

@@ -1,14 +1,13 @@
-//! Replies and pushes as they stand on the wire, and in the notation of a session file.
+//! Replies and pushes on the wire and in the notation of a session file.
 
 use crate::remote::{DEEPEST, line_end};
 use crate::resp::parse_integer;
 
-/// One reply or push of either version of the protocol, or an element of one. `kind` is the byte that it begins with
-/// on the wire.
+/// One reply or push of either version of the protocol, or an element of one. `kind` is the first byte on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Frame {
-    /// Strings, errors, numbers, booleans and the null of RESP3 (`_`): `text` is what stands behind the kind, for
-    /// `$`, `=` and `!` the string itself.
+    /// Strings, errors, numbers, booleans and the null of RESP3 (`_`): `text` is what follows the kind; for `$`,
+    /// `=` and `!`, the string itself.
     Text {
         /// One of `+ - : $ = ! , # ( _`.
         kind: u8,
@@ -17,7 +16,7 @@ pub enum Frame {
     },
     /// The nulls of RESP2: `$-1` and `*-1`.
     Null {
-        /// `$` or `*`, or what a server makes of it.
+        /// `$` or `*`, or another byte that a server sends.
         kind: u8,
     },
     /// Arrays, sets, maps (key, value, key, ...), pushes and attributes.
@@ -27,7 +26,7 @@ pub enum Frame {
         /// The elements.
         items: Vec<Frame>,
     },
-    /// Something that is written in a session file in place of a value that differs each time.
+    /// Written in a session file in place of a value that differs each time.
     Placeholder(Placeholder),
 }
 
@@ -36,7 +35,7 @@ pub enum Frame {
 pub struct Placeholder {
     /// What it stands for.
     pub kind: PlaceholderKind,
-    /// What a later request calls it by.
+    /// The name by which a later request refers to it.
     pub name: Option<String>,
 }
 
@@ -49,7 +48,7 @@ pub enum PlaceholderKind {
     Ms,
     /// An integer, or a string that is one.
     Int,
-    /// Anything, also a whole array.
+    /// Anything, even a whole array.
     Any,
 }
 
@@ -71,7 +70,7 @@ impl Placeholder {
         Self { kind, name: None }
     }
 
-    /// Reads what stands between the brackets.
+    /// Reads the text between the brackets.
     #[must_use]
     pub fn read(inner: &str) -> Option<Self> {
         let (word, name) = match inner.split_once(':') {
@@ -87,7 +86,7 @@ impl Placeholder {
         Some(Self { kind, name: name.map(str::to_owned) })
     }
 
-    /// Whether it may stand for this value.
+    /// Whether the placeholder may stand for this value.
     #[must_use]
     pub fn stands_for(&self, frame: &Frame) -> bool {
         let Frame::Text { kind: b':' | b'$' | b'+', text } = frame else {
@@ -127,7 +126,7 @@ impl Frame {
         Self::Text { kind: b'$', text: text.into() }
     }
 
-    /// The byte that it begins with on the wire; of a placeholder `<`.
+    /// The first byte on the wire; `<` for a placeholder.
     #[must_use]
     pub fn kind(&self) -> u8 {
         match self {
@@ -136,7 +135,7 @@ impl Frame {
         }
     }
 
-    /// What a string, error or number says.
+    /// The text of a string, error or number.
     #[must_use]
     pub fn text(&self) -> Option<&[u8]> {
         match self {
@@ -162,7 +161,7 @@ impl Frame {
         }
     }
 
-    /// It as it stands on the wire; a placeholder is nothing there.
+    /// The bytes on the wire; none for a placeholder.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -184,7 +183,7 @@ impl Frame {
             }
             Self::Null { .. } => out.extend_from_slice(b"-1\r\n"),
             Self::Nest { kind, items } => {
-                // An attribute is no element of what it stands in.
+                // An attribute does not count as an element.
                 let elements = items.iter().filter(|item| item.kind() != b'|').count();
                 let length = if matches!(kind, b'%' | b'|') { elements / 2 } else { elements };
                 out.extend_from_slice(format!("{length}\r\n").as_bytes());
@@ -196,7 +195,7 @@ impl Frame {
         }
     }
 
-    /// Reads a whole frame, with nothing behind it. None: it is nested too deep.
+    /// Reads a whole frame that takes all of the bytes. `None` if it is nested too deep.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         read(bytes, 0).map(|(frame, _)| frame)
@@ -227,7 +226,7 @@ fn read(bytes: &[u8], depth: usize) -> Option<(Frame, usize)> {
                 while left > 0 {
                     let (item, length) = read(bytes.get(at..)?, depth + 1)?;
                     at += length;
-                    // An attribute describes the element behind it and is not an element.
+                    // An attribute describes the element after it and is not an element.
                     left -= u64::from(item.kind() != b'|');
                     items.push(item);
                 }

@@ -1,6 +1,6 @@
-//! Sessions: what several clients send to a server and receive from it, as text that is recorded, written by hand, played
-//! again, and played on two servers to compare them. The programs `minibroker record`, `replay` and `compare` work on
-//! them; their code is here, behind the feature `cli`.
+//! Sessions: what several clients send to a server and receive from it, as text that can be recorded, written by hand,
+//! replayed, and played on two servers to compare them. The programs `minibroker record`, `replay` and `compare` work
+//! on them; their code is here, enabled by the feature `cli`.
 //!
 //! ```
 //! use minibroker::internal::session::Session;
@@ -50,8 +50,8 @@
 //! | `,1.5`, `#t`, `(123` | a double, a boolean, a big number |
 //! | `="txt:text"`, `!"ERR no"` | a verbatim string, a long error |
 //!
-//! In place of an answer, or of an element of one, may stand `<id>` (the id of an entry of a stream), `<ms>` (a time or
-//! a span of time: digits), `<int>` (an integer) or `<any>`. With a name a later request has what has come there:
+//! An answer, or an element of one, may be replaced by `<id>` (the id of an entry of a stream), `<ms>` (a time or a
+//! span of time: digits), `<int>` (an integer) or `<any>`. With a name, a later request can use the received value:
 //!
 //! ```text
 //! bob > XADD log * who ann
@@ -59,28 +59,30 @@
 //! bob > XACK log readers <id:first>
 //! ```
 //!
-//! A named one may be a part of an argument: `(<id:first>`. What should be sent as it stands goes into quotes.
+//! A named placeholder may be a part of an argument: `(<id:first>`. Text that should be sent literally goes into
+//! quotes.
 //!
 //! # Passwords
 //!
-//! A recording has `<password>` in place of the passwords of AUTH and HELLO; all else that clients send stands in it as
-//! it is, also the settings of CONFIG SET and ACL SETUSER. Where a session is played that is the password of the
-//! address. A connection whose first request is neither AUTH nor HELLO with AUTH logs in by itself. If the address has
-//! no password the session's AUTH with `<password>` is left out, and HELLO does not log in.
+//! A recording has `<password>` in place of the passwords of AUTH and HELLO; everything else that clients send is
+//! recorded unchanged, including the settings of CONFIG SET and ACL SETUSER. When a session is played, `<password>` is
+//! the password in the address. A connection whose first request is neither AUTH nor HELLO with AUTH logs in by itself.
+//! If the address has no password, the session's AUTH with `<password>` is left out, and HELLO does not log in.
 //!
 //! # Playing
 //!
-//! [`replay()`] plays each event when all before it have happened: clients have received everything that they received
-//! in the session, and all requests before it have run, also those without an answer (a client that waits in BLPOP
-//! waits before the next one acts). Requests without another event between them are sent in one piece.
+//! [`replay()`] plays each event when all events before it have happened: clients have received everything that they
+//! received in the session, and all earlier requests have run, including those without an answer (a client that blocks
+//! in BLPOP is blocked before the next one acts). Requests without another event between them are sent in one piece.
 //!
-//! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; where there
-//! are any it waits until both have sent as many, and knows from them which ids of the session are which. Requests of
-//! one client with no event of another between them go out in one piece. The broker speaks the version of Redis that is
-//! nearest to what the server says in INFO that it is, unless [`Options::compat`] names one: 7.0 up to Redis 7.0, 7.4
-//! up to Redis 7.4 and Valkey 8, or else 8.0. The output says which: `minibroker 0.2.0 (as Redis 7.0)`.
+//! [`compare()`] plays on an embedded broker and on a server in step. It needs no answers in the session; if there are
+//! any, it waits until both servers have sent as many, and learns from them which ids of the session correspond to
+//! which. Requests of one client with no event of another between them are sent in one piece. The broker speaks the
+//! version of Redis that is nearest to what the server says in INFO that it is, unless [`Options::compat`] names one:
+//! 7.0 up to Redis 7.0, 7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output says which: `minibroker 0.2.0 (as
+//! Redis 7.0)`.
 //!
-//! Both compare byte by byte, but for [what differs by nature](rules).
+//! Both compare byte by byte, except for [what differs by nature](rules).
 
 mod compare;
 pub mod conversation;
@@ -103,7 +105,7 @@ pub use record::{RecordError, record};
 pub use replay::replay;
 pub use server::ServerError;
 
-/// What a server calls itself in this section of INFO, as `Redis 7.0.15`.
+/// The name and version of a server from this section of INFO, as `Redis 7.0.15`.
 #[must_use]
 pub(crate) fn server_name(info: &str) -> String {
     peer::Peer::read(info).name

@@ -1,8 +1,8 @@
 //! Bytes on their way through the proxy: they are passed on first and then recorded.
 //!
-//! Both directions of a connection are one future that holds nothing but what could not be passed on at once, and all
-//! connections read into the same buffer: what is done for a piece beyond one read and one write is a copy and a line
-//! in a list.
+//! Both directions of a connection are one future that stores only what could not be passed on at once, and all
+//! connections read into the same buffer: the cost of a piece beyond one read and one write is a copy and a list
+//! entry.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -17,17 +17,17 @@ use tokio::net::TcpStream;
 
 use crate::remote::Socket;
 
-/// How much may wait to be written down before those who send have to wait.
+/// How many bytes may wait to be recorded before senders have to wait.
 pub(super) const BEHIND_MAX: usize = 64 * 1024 * 1024;
-/// What is read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 64 * 1024;
 
 thread_local! {
-    /// What is read is passed on before anything else is read.
+    /// Shared, because what is read is passed on before anything else is read.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
 }
 
-/// Which way bytes went.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Up,
@@ -51,28 +51,28 @@ pub(super) struct Note {
     pub(super) what: What,
 }
 
-/// What has passed and is not written down yet.
+/// What has passed and is not recorded yet.
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) list: Vec<Note>,
     pub(super) bytes: Vec<u8>,
     pub(super) over: bool,
-    /// Nothing can be written any more, and nothing is noted.
+    /// The recording cannot be written any more, and nothing is noted.
     pub(super) failed: bool,
-    /// Who waits for the writer to catch up.
+    /// The tasks that wait for the writer to catch up.
     waiting: Vec<Waker>,
 }
 
-/// What the proxy and the thread that writes share.
+/// What the proxy and the writer thread share.
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) notes: Mutex<Notes>,
-    /// Informs the writer that the connection has ended, or that it is far behind.
+    /// Wakes the writer because a connection has ended, or because it is far behind.
     pub(super) hurry: Condvar,
 }
 
 impl Shared {
-    /// Notes what has happened. True: the writer is far behind.
+    /// Notes what has happened. Returns true if the writer is far behind.
     pub(super) fn note(&self, connection: usize, what: What, bytes: &[u8]) -> bool {
         let mut notes = self.notes.lock();
         if notes.failed {
@@ -87,7 +87,7 @@ impl Shared {
         notes.bytes.len() > BEHIND_MAX
     }
 
-    /// Whether the writer is far behind; then it wakes who asks when it is no more.
+    /// Whether the writer is far behind. If so, the caller's task is woken when it has caught up.
     fn is_behind(&self, context: &Context<'_>) -> bool {
         let mut notes = self.notes.lock();
         let is_behind = !notes.failed && notes.bytes.len() > BEHIND_MAX;
@@ -99,7 +99,7 @@ impl Shared {
 }
 
 impl Notes {
-    /// Takes all, and wakes who waited for that.
+    /// Takes all notes, and wakes the tasks that waited for that.
     pub(super) fn take(&mut self) -> (Vec<Note>, Vec<u8>) {
         self.waiting.drain(..).for_each(Waker::wake);
         (std::mem::take(&mut self.list), std::mem::take(&mut self.bytes))
@@ -139,10 +139,10 @@ struct Flow {
     number: usize,
     way: Way,
     shared: Arc<Shared>,
-    /// What has come and could not be passed on yet, from `passed` on.
+    /// What was read and could not be passed on yet, from `passed` on.
     rest: Vec<u8>,
     passed: usize,
-    /// Something may still be on its way in layers below.
+    /// Lower layers may still hold unsent bytes.
     flushing: bool,
     /// The writer was far behind.
     held: bool,
@@ -163,7 +163,7 @@ impl Flow {
         Self { number, way, shared, rest, passed: 0, flushing: false, held: false, state }
     }
 
-    /// Passes on what comes, and notes it, until one end is closed.
+    /// Passes on what is read, and notes it, until one end is closed.
     fn poll(
         &mut self,
         from: &mut (impl AsyncRead + Unpin),
@@ -195,7 +195,7 @@ impl Flow {
             }
         }
         if self.state == State::Ending {
-            // It may be closed already.
+            // The other end may be closed already.
             let _ = ready!(Pin::new(to).poll_shutdown(context));
             self.state = State::Ended;
         }
@@ -213,12 +213,12 @@ impl Flow {
         let mut buffer = ReadBuf::new(buffer);
         let read = ready!(Pin::new(from).poll_read(context, &mut buffer));
         let piece = buffer.filled();
-        // What cannot be read any more is closed as well.
+        // An end that cannot be read any more counts as closed.
         if read.is_err() || piece.is_empty() {
             self.end(self.way);
             return Poll::Ready(());
         }
-        // It is on its way before it is noted, and noted before an answer to it can be.
+        // The bytes are sent before they are noted, and noted before an answer to them can be.
         let written = match Pin::new(to).poll_write(context, piece) {
             Poll::Ready(Ok(written)) => Some(written),
             Poll::Ready(Err(_)) => None,

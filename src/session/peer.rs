@@ -1,10 +1,10 @@
-//! The server that minibroker is compared with: what it calls itself, and as which version of Redis minibroker answers
-//! to be compared with it.
+//! The server that minibroker is compared with: its name, and the version of Redis that minibroker speaks when
+//! compared with it.
 
 use super::server::{Server, ServerError};
 use crate::Version;
 
-/// What a server says of itself.
+/// What a server reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {
     /// `Redis 7.0.15`.
@@ -25,7 +25,8 @@ impl Peer {
             info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
         };
         match (field("valkey_version"), field("redis_version")) {
-            // It calls itself Redis 7.2.4 as well, from which it comes; the comparison with it is that of Redis 8.0.
+            // Valkey also reports Redis 7.2.4, from which it was forked, but newer versions are compared with Redis
+            // 8.0.
             (Some(valkey), _) => {
                 let version = if numbers(valkey) < (9, 0) { Version::Redis7_4 } else { Version::Redis8_0 };
                 Self { name: format!("Valkey {valkey}"), version }

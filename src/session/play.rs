@@ -1,4 +1,4 @@
-//! What playing a session on one server and on two has in common.
+//! The common parts of playing a session on one server and on two.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use super::server::{Received, Server, ServerError};
 use crate::Version;
 use crate::remote::Target;
 
-/// Frames that take more than a line are compared line by line, with as many around a difference.
+/// Frames that take more than a line are compared line by line, with this many lines around a difference.
 const CONTEXT: usize = 3;
 /// How many requests of a step are shown with a difference that answers none of them.
 const SHOWN: usize = 5;
@@ -26,7 +26,7 @@ pub struct Options {
     pub title: String,
     /// Continues after the first difference.
     pub all: bool,
-    /// Prints everything that is sent and that comes, with placeholders for what differs by nature.
+    /// Prints everything that is sent and received, with placeholders for what differs by nature.
     pub verbose: bool,
     /// Lets as much time pass as passed when the session was recorded.
     pub idle: bool,
@@ -34,8 +34,7 @@ pub struct Options {
     pub flush: bool,
     /// How long an expected answer may take.
     pub timeout: Duration,
-    /// The version of Redis that minibroker speaks where it is compared; none: the one that is nearest to the other
-    /// server.
+    /// The version of Redis that minibroker speaks in a comparison; if `None`, the nearest to the other server.
     pub compat: Option<Version>,
 }
 
@@ -50,7 +49,7 @@ pub struct Outcome {
     pub by_nature: usize,
     /// How many differed otherwise.
     pub differences: usize,
-    /// The version of Redis that minibroker spoke, where it was compared.
+    /// The version of Redis that minibroker spoke in a comparison.
     pub compat: Option<Version>,
 }
 
@@ -63,7 +62,7 @@ pub enum PlayError {
     /// The server cannot be used.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// The server has gone while the session was played.
+    /// The server was lost while the session was played.
     #[error("line {line}: {source}")]
     At {
         /// The line of the session.
@@ -71,7 +70,7 @@ pub enum PlayError {
         /// What has happened.
         source: ServerError,
     },
-    /// There is something in the databases that the session uses.
+    /// The databases that the session uses are not empty.
     #[error("{server} is not empty: database {databases} has keys, which --flush would remove")]
     NotEmpty {
         /// The server.
@@ -140,7 +139,7 @@ pub(super) fn logs_in_itself(session: &Session, index: usize, number: usize, tar
         })
 }
 
-/// The arguments with what the server has for what the session says.
+/// The arguments, with the values of the session replaced by those of the server.
 pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -> Vec<Vec<u8>> {
     let about_clients = arguments.first().is_some_and(|name| name.is("CLIENT"));
     let password = || server.target().password.clone().unwrap_or_default().into_bytes();
@@ -172,7 +171,7 @@ pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -
     out
 }
 
-/// Whether what the answer is may be needed for a later request.
+/// Whether a later request may need a value of the answer.
 pub(super) fn is_of_use(kind: &FrameKind, frame: &Frame) -> bool {
     let mut found = matches!(kind, FrameKind::Answer(request) if rules::varies(request).has_client_id());
     frame.each(&mut |frame| {
@@ -184,7 +183,7 @@ pub(super) fn is_of_use(kind: &FrameKind, frame: &Frame) -> bool {
     found
 }
 
-/// Whether the request needs an answer that has come before.
+/// Whether the request needs an earlier answer.
 pub(super) fn needs_an_answer(arguments: &[Argument]) -> bool {
     let about_clients = arguments.first().is_some_and(|name| name.is("CLIENT"));
     about_clients
@@ -195,7 +194,7 @@ pub(super) fn needs_an_answer(arguments: &[Argument]) -> bool {
         })
 }
 
-/// Prints what is played and what differs.
+/// Prints the events and the differences.
 pub(super) struct Report<'a> {
     pub(super) session: &'a Session,
     pub(super) options: &'a Options,
@@ -216,12 +215,13 @@ impl Report<'_> {
     pub(super) fn show(&mut self, action: impl FnOnce() -> Action) {
         if self.options.verbose {
             let text = self.text(&action());
-            // The output may be closed.
+            // Ignored: the output may be closed.
             let _ = self.out.write_all(text.as_bytes());
         }
     }
 
-    /// Prints a difference: what one client should have got and what it got, with what was sent. True: that is enough.
+    /// Prints a difference: what one client should have received and what it received, with what was sent. True if
+    /// playing should stop.
     pub(super) fn differ(
         &mut self,
         event: usize,
@@ -231,7 +231,7 @@ impl Report<'_> {
         right: Option<&Received>,
     ) -> bool {
         self.outcome.differences += 1;
-        // The output may be closed: the exit status says it as well.
+        // The output may be closed: the exit status gives the result as well.
         let _ = self.print(event, number, sent, left, right);
         !self.options.all
     }
@@ -324,7 +324,7 @@ fn expand(frame: &Frame, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// Two texts as a diff: what only `left` has with `-`, what only `right` has with `+`.
+/// Two texts as a diff: lines only in `left` with `-`, lines only in `right` with `+`.
 fn diff(left: &[String], right: &[String]) -> Vec<String> {
     let head = left.iter().zip(right).take_while(|(one, other)| one == other).count();
     let (left_rest, right_rest) = (&left[head..], &right[head..]);

@@ -1,7 +1,7 @@
-//! A proxy that writes down what passes through it.
+//! A proxy that records what passes through it.
 //!
-//! Bytes are passed on as they come. The recording is made from a copy of them, by a thread of its own: whatever
-//! clients send through the proxy waits for nothing but the way there and back.
+//! Bytes are passed on as they arrive. The recording is made from a copy of them, by its own thread, so that clients
+//! do not wait for it.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,9 +19,9 @@ use super::server::{Received, Server, ServerError, split};
 use crate::remote::{LARGEST_REPLY, LONGEST_BULK, Scanner, Socket, Target};
 use crate::resp::{Limits, Parser, request_bytes};
 
-/// How often what has passed is written to the file.
+/// How often the recording is written to the file.
 const TICK: Duration = Duration::from_millis(100);
-/// A silence that is noted: less is what computers need, not people.
+/// The shortest silence that is recorded: shorter ones are processing time, not people.
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// A proxy for a server that records what its clients send and receive, until `ended`.
@@ -30,7 +30,8 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// The server cannot be reached or refuses the login (`out` has not been called then), it is not possible to listen at
-/// the address, or the recording cannot be written; in that case at the end, because its clients continue.
+/// the address, or the recording cannot be written; in the last case the error is returned at the end, because the
+/// clients continue.
 pub async fn record<W: Write + Send + 'static>(
     upstream: &Target,
     listen: &str,
@@ -38,7 +39,7 @@ pub async fn record<W: Write + Send + 'static>(
     ready: impl FnOnce(std::net::SocketAddr),
     ended: impl Future<Output = ()>,
 ) -> Result<(), RecordError> {
-    // That it is there and lets us in is known before anything is made.
+    // Checks that the server can be reached and accepts the login before anything is created.
     match Server::connect(upstream, 0).await {
         Ok(_) => {}
         // Clients may know the password that we have not been given.
@@ -84,7 +85,7 @@ pub enum RecordError {
     Listen {
         /// The address.
         address: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The recording cannot be written.
@@ -96,7 +97,7 @@ async fn accept(listener: &TcpListener, upstream: &Target, shared: &Arc<Shared>)
     let mut connections = 0;
     loop {
         let Ok((client, _)) = listener.accept().await else {
-            // Too many files are open: some are closed sooner or later.
+            // Too many files are open: some will be closed.
             tokio::time::sleep(TICK).await;
             continue;
         };
@@ -105,7 +106,7 @@ async fn accept(listener: &TcpListener, upstream: &Target, shared: &Arc<Shared>)
         shared.note(number, What::Connect, b"");
         let (upstream, shared) = (upstream.clone(), Arc::clone(shared));
         tokio::spawn(async move {
-            // One byte at a time may be a whole push.
+            // A single byte may complete a push, so writes are not delayed.
             let _ = client.set_nodelay(true);
             if connect_up(client, number, &upstream, &shared).await.is_none() {
                 shared.note(number, What::End(Way::Down), b"");
@@ -114,7 +115,7 @@ async fn accept(listener: &TcpListener, upstream: &Target, shared: &Arc<Shared>)
     }
 }
 
-/// Connects to the server and passes on what comes, both ways. None: it cannot be reached.
+/// Connects to the server and passes on bytes in both directions. `None` if it cannot be reached.
 async fn connect_up(client: TcpStream, number: usize, upstream: &Target, shared: &Arc<Shared>) -> Option<()> {
     let mut server = Socket::dial(upstream).await.ok()?;
     log_in(&mut server, upstream).await?;
@@ -122,7 +123,7 @@ async fn connect_up(client: TcpStream, number: usize, upstream: &Target, shared:
     Some(())
 }
 
-/// Logs in for the client, and chooses the database.
+/// Logs in for the client, and selects the database.
 async fn log_in(server: &mut (impl AsyncRead + AsyncWrite + Unpin), upstream: &Target) -> Option<()> {
     let mut requests = Vec::new();
     if let Some(password) = &upstream.password {
@@ -156,7 +157,7 @@ fn write_down(shared: &Shared, upstream: &str, mut out: impl Write) -> io::Resul
         text.clear();
         let mut notes = shared.notes.lock();
         if let Err(error) = written {
-            // Its clients continue.
+            // The clients continue without a recording.
             notes.failed = true;
             notes.take();
             return Err(error);
@@ -225,7 +226,7 @@ impl Recording {
                     }
                 }
                 What::End(_) if talk.ended => {
-                    // Both ends: nothing comes any more.
+                    // Both ends are closed: nothing more arrives.
                     self.connections.remove(&number);
                 }
                 What::End(way) => {
@@ -241,7 +242,7 @@ impl Recording {
         }
     }
 
-    /// Writes what of requests and answers has come.
+    /// Writes the incomplete requests and answers that are left.
     fn end(&mut self, text: &mut String) {
         let mut open: Vec<_> = self.connections.iter_mut().filter(|(_, talk)| !talk.ended).collect();
         open.sort_by_key(|(number, _)| **number);
@@ -264,7 +265,7 @@ impl Talk {
                 Ok(Some(length)) => {
                     let arguments: Vec<&[u8]> = parser.args(&self.up).iter().collect();
                     let bytes = self.up.get(..length).unwrap_or_default();
-                    // What is not written as a client library writes it stays as it is, to the byte.
+                    // A request that is not written as client libraries write it is recorded as bytes.
                     let is_usual = !arguments.is_empty() && request_bytes(&arguments) == bytes;
                     let action = if is_usual || is_login(&arguments) {
                         Action::Send(number, without_password(&arguments))
@@ -274,7 +275,7 @@ impl Talk {
                     write(text, number, &action);
                     self.up.advance(length);
                 }
-                // It is no request, or larger than any of a client that keeps to the rules.
+                // It is not a request, or larger than a request may be.
                 Ok(None) | Err(_) => self.parser = None,
             }
         }
@@ -284,7 +285,7 @@ impl Talk {
     }
 
     fn receive(&mut self, piece: &[u8], number: usize, text: &mut String) {
-        // A client that has closed its end does not receive it.
+        // A client that has closed its end does not receive this.
         if self.ended {
             return;
         }
@@ -302,7 +303,7 @@ impl Talk {
         });
     }
 
-    /// Writes what is not whole and never will be.
+    /// Writes the incomplete rest.
     fn end(&mut self, number: usize, text: &mut String) {
         if !self.up.is_empty() {
             write(text, number, &Action::SendBytes(number, self.up.split().to_vec()));
@@ -323,7 +324,7 @@ fn is_login(arguments: &[&[u8]]) -> bool {
     without_password(arguments).contains(&Argument::Password)
 }
 
-/// The arguments; no password of AUTH or HELLO stays in them.
+/// The arguments; with the passwords of AUTH and HELLO replaced.
 fn without_password(arguments: &[&[u8]]) -> Vec<Argument> {
     let is = |index: usize, word: &str| {
         arguments.get(index).is_some_and(|argument: &&[u8]| argument.eq_ignore_ascii_case(word.as_bytes()))

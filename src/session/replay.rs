@@ -1,4 +1,4 @@
-//! A session played on one server, which has to answer as the session says.
+//! Plays a session on one server, which has to answer as in the session.
 
 use std::io::Write;
 
@@ -13,12 +13,12 @@ use super::server::{Received, Server, ServerError};
 use crate::remote::Target;
 use crate::resp::request_bytes;
 
-/// Plays a session on a server and compares what comes with the answers in the session. What differs is printed to
-/// `out`. An event is played when all before it in the session have happened.
+/// Plays a session on a server and compares what it sends with the answers in the session. Differences are printed
+/// to `out`. An event is played when all events before it have happened.
 ///
 /// # Errors
 ///
-/// The server cannot be used, or ends.
+/// The server cannot be used, or ends while the session is played.
 pub async fn replay(
     session: &Session,
     target: &Target,
@@ -65,11 +65,12 @@ pub async fn replay(
 #[derive(Default)]
 struct Connection {
     conversation: Conversation,
-    /// How many answers the session still has for it.
+    /// How many answers the session still has for the connection.
     left: usize,
-    /// Whether the session has any.
+    /// Whether the session has any answers for it.
     has_answers: bool,
-    /// The server closed it where the session has an answer: it is not opened again for the answers that are left.
+    /// The server closed the connection where the session has an answer: it is not opened again for the remaining
+    /// answers.
     closed: bool,
     /// The index of the event that sent last.
     sent: Option<usize>,
@@ -82,7 +83,7 @@ struct Replay<'a> {
     report: Report<'a>,
     connections: Vec<Connection>,
     pairs: Pairs,
-    /// What is sent in one piece, by the sender.
+    /// The bytes that `sender` sends in one piece.
     batch: Vec<u8>,
     sender: Option<usize>,
     /// How many bytes the sender has sent since the server is known to have run all requests.
@@ -254,7 +255,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// What comes next to the client, in time.
+    /// What the client receives next, within the timeout.
     async fn next(&mut self, number: usize) -> Option<Received> {
         let deadline = Instant::now() + self.report.options.timeout + self.idle;
         self.server.next(number, deadline).await
@@ -338,7 +339,7 @@ impl Replay<'_> {
         right: Option<&Received>,
     ) -> Result<Next, ServerError> {
         if right == Some(&Received::Closed) || right.is_none() {
-            // A server that does not answer any more cannot be compared.
+            // A server that no longer answers cannot be compared.
             self.server.is_there().await?;
         }
         if right == Some(&Received::Closed) {
@@ -347,14 +348,14 @@ impl Replay<'_> {
         let last = self.sender.and_then(|sender| self.connections[sender].sent);
         let sent: Vec<usize> = request.or(last).into_iter().collect();
         let enough = self.report.differ(index, number, &sent, left, right);
-        // Where one answer was too much the one that was wanted is the next.
+        // If there was one answer too many, the next one is the wanted one.
         if !enough && left.is_some() && self.server.front(number).as_ref() == left {
             self.server.take(number);
         }
         Ok(if enough { Next::Enough } else { Next::Continue })
     }
 
-    /// Reports what came and was not expected.
+    /// Reports what was received but not expected.
     fn leftover(&mut self, index: usize, number: usize) -> Next {
         while let Some(received) = self.server.take(number) {
             let connection = &self.connections[number];

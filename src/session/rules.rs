@@ -1,6 +1,6 @@
-//! What counts as the same answer: every byte, but for what differs by nature.
+//! Which answers count as the same: those with the same bytes, except for what differs by nature.
 //!
-//! What may differ is said by the row of the command ([`Varies`]), or else by its tips, which are those of `COMMAND INFO`:
+//! What may differ is defined by the row of the command ([`Varies`]), or else by its tips, as in `COMMAND INFO`:
 //!
 //! | what may differ | placeholder |
 //! |---|---|
@@ -26,17 +26,17 @@ const CLOCK_MIN_SIGNED: i64 = 1_000_000_000_000;
 /// The options of a command with a cursor follow the key and the cursor.
 const CURSOR_OPTIONS: usize = 3;
 
-/// What one side has for what the other has: ids and numbers that differ by nature, and answers that have a name.
+/// Which values of the two sides correspond: ids and numbers that differ by nature, and answers that have a name.
 #[derive(Debug, Default)]
 pub struct Pairs {
-    /// What ids of the left stand for on the right. In one millisecond two streams may get the same id on one side and
-    /// different ones on the other.
+    /// The ids on the right for each id on the left. In one millisecond, two streams may get the same id on one side
+    /// and different ones on the other.
     ids: HashMap<Vec<u8>, Vec<Id>>,
-    /// The ids of the right.
+    /// The ids on the right.
     back: HashSet<Vec<u8>>,
-    /// Numbers of clients.
+    /// The ids of clients on the right, by those on the left.
     clients: HashMap<Vec<u8>, Vec<u8>>,
-    /// What a name of the session stands for on the right.
+    /// The value on the right for each name of the session.
     named: HashMap<String, Vec<u8>>,
 }
 
@@ -44,13 +44,13 @@ pub struct Pairs {
 #[derive(Debug)]
 struct Id {
     right: Vec<u8>,
-    /// The stream that it was made for, where that is known.
+    /// The stream that it was made for, if known.
     stream: Option<Vec<u8>>,
 }
 
 impl Pairs {
-    /// What the right side has for an id of the left, which may be an exclusive bound: `(1700000000000-0`. `is_named`
-    /// says which streams the request names.
+    /// The id on the right for one on the left, which may be an exclusive bound: `(1700000000000-0`. `is_named` says
+    /// which streams the request names.
     pub fn id(&self, argument: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let (sign, id): (&[u8], _) = match argument.strip_prefix(b"(") {
             Some(id) => (b"(", id),
@@ -61,13 +61,13 @@ impl Pairs {
         Some([sign, named.or(known.last())?.right.as_slice()].concat())
     }
 
-    /// What the right side has for a number of a client.
+    /// The client id on the right for one on the left.
     #[must_use]
     pub fn client(&self, number: &[u8]) -> Option<&Vec<u8>> {
         self.clients.get(number)
     }
 
-    /// What an answer of this name was.
+    /// The value of the answer with this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Vec<u8>> {
         self.named.get(name)
@@ -102,7 +102,7 @@ pub fn is_made_id(text: &[u8]) -> bool {
 pub enum Equality {
     /// They are the same, to the byte.
     Same,
-    /// They differ in what differs by nature, in whose place the frame has placeholders.
+    /// They differ only by nature. The frame has placeholders for the differences.
     ByNature(Frame),
     /// They differ.
     Different,
@@ -139,7 +139,7 @@ pub(super) fn varies(request: &Request) -> Varies {
 #[derive(Clone, Copy)]
 struct Rule<'a> {
     varies: Varies,
-    /// What is answered. Its arguments may say more.
+    /// The request that is answered. Its arguments may refine the rule.
     request: &'a Request,
 }
 
@@ -153,11 +153,11 @@ impl Rule<'_> {
         Self { varies, ..self }
     }
 
-    /// What both have in common: `right` itself, with placeholders where they differ by nature. None: they differ.
-    // One arm for each that may differ.
+    /// What both have in common: `right`, with placeholders where they differ by nature. `None` if they differ.
+    // One arm for each kind of difference.
     #[allow(clippy::too_many_lines)]
     fn apply(self, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Option<Frame> {
-        // What the session says itself goes before all rules.
+        // The placeholders of the session take precedence over all rules.
         if let Frame::Placeholder(written) = left {
             return written.stands_for(right).then(|| {
                 if let (Some(name), Some(text)) = (&written.name, right.text()) {
@@ -166,7 +166,7 @@ impl Rule<'_> {
                 left.clone()
             });
         }
-        // Ids are paired also where they are the same.
+        // Ids are paired even if they are the same.
         if let (Frame::Text { text: one, kind: b'$' }, Frame::Text { text: other, kind: b'$' }) =
             (left, right)
             && is_made_id(one)
@@ -210,7 +210,7 @@ impl Rule<'_> {
                 let mut options = CURSOR_OPTIONS..self.request.arguments.len();
                 scanned(!options.any(|at| self.request.has(at, unless)))
             }),
-            // Where there is no number, nothing may differ: XPENDING has other answers as well.
+            // Without a number nothing may differ: XPENDING has other forms of replies as well.
             Varies::Time => like(PlaceholderKind::Ms).or_else(|| exact(pairs)),
             Varies::Number => like(PlaceholderKind::Int).or_else(|| exact(pairs)),
             Varies::Expiry => {
@@ -222,7 +222,7 @@ impl Rule<'_> {
             Varies::ClientId => {
                 let (one, other) = (left.text()?, right.text()?);
                 if !both_are(PlaceholderKind::Int) {
-                    // It may be refused.
+                    // The command may have been refused.
                     return (left == right).then(|| right.clone());
                 }
                 pairs.clients.insert(one.to_vec(), other.to_vec());
@@ -272,13 +272,13 @@ fn each<'a>(
     Some(Frame::Nest { kind: *kind, items })
 }
 
-/// Whether the element stands behind this name.
+/// Whether the element follows this name.
 fn follows(frame: &Frame, index: usize, name: &str) -> bool {
     let before = index.checked_sub(1).and_then(|before| frame.items().get(before)).and_then(Frame::text);
     before == Some(name.as_bytes())
 }
 
-/// The elements, or pairs of them, in an order of their own.
+/// The elements, or pairs of them, in a canonical order.
 fn sorted(frame: &Frame, in_pairs: bool) -> Option<(u8, Vec<&[Frame]>)> {
     let Frame::Nest { kind, items } = frame else { return None };
     // The pairs of RESP3 may be arrays of their own.
@@ -288,7 +288,7 @@ fn sorted(frame: &Frame, in_pairs: bool) -> Option<(u8, Vec<&[Frame]>)> {
     Some((*kind, chunks))
 }
 
-/// The libraries of FUNCTION LIST in an order of their own, and so the functions of each.
+/// The libraries of FUNCTION LIST in a canonical order, and the functions of each.
 fn libraries(frame: &Frame) -> Option<Vec<Frame>> {
     let Frame::Nest { items, .. } = frame else { return None };
     let mut libraries = items.clone();

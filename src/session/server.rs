@@ -1,5 +1,5 @@
-//! A server on which a session is played: its connections, what has come to each, and when it has done all that it
-//! was told.
+//! A server on which a session is played: its connections, what each has received, and when the server has run all
+//! requests.
 
 use crate::data::present;
 use std::collections::VecDeque;
@@ -19,43 +19,43 @@ use crate::Broker;
 use crate::remote::{PER_VALUE, RemoteError, Scanner, Socket, Target};
 use crate::resp::request_bytes;
 
-/// How long a server may take to answer what it always answers at once; to empty a database takes a while.
+/// How long a server may take to answer a command that does not block; emptying a database takes a while.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
-/// What a server reads at least in one turn of its loop.
+/// The least that a server reads in one turn of its loop.
 const PIECE: usize = 8 * 1024;
-/// How often all tasks of this thread get their turn before it counts as quiet; the longest way from a request to a
-/// reader has four.
+/// How many turns all tasks of this thread get before it counts as quiet; from a request to its reader, at most
+/// four are needed.
 const TURNS: usize = 8;
-/// How long a server that ends may take from its first connection to its last.
+/// How long a server that ends may take to close all its connections.
 const GOING: Duration = Duration::from_millis(200);
 const READ_BUFFER: usize = 64 * 1024;
-/// How much memory what has come to a connection and was not taken may take: the largest limit that Redis has by
-/// default for what waits for a reader, `client-output-buffer-limit replica 256mb`.
+/// How much memory the unread input of a connection may take: the largest default limit of Redis for an output
+/// buffer, `client-output-buffer-limit replica 256mb`.
 const UNTAKEN: u64 = 256 * 1024 * 1024;
 
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// No server answers there.
+    /// The server cannot be reached.
     #[error("cannot connect to {server}: {source}")]
     Unreachable {
-        /// Where.
+        /// The server.
         server: String,
-        /// Why not.
+        /// The reason.
         source: RemoteError,
     },
-    /// It refuses the login, with this password or without one.
+    /// The server refuses the login, with this password or without one.
     #[error("{server} refuses: {text}")]
     Refused {
-        /// Where.
+        /// The server.
         server: String,
-        /// What it answers.
+        /// Its error.
         text: String,
     },
-    /// It has closed the connection, or answers no more.
+    /// The server has closed the connection, or no longer answers.
     #[error("{server} has gone away")]
     Gone {
-        /// Where.
+        /// The server.
         server: String,
     },
 }
@@ -64,19 +64,19 @@ pub(super) fn unreachable(target: &Target, source: RemoteError) -> ServerError {
     ServerError::Unreachable { server: target.to_string(), source }
 }
 
-/// What came on a connection.
+/// What a connection has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Received {
     /// A reply or a push.
     Frame(Frame),
-    /// Bytes that are none.
+    /// Bytes that are neither.
     Bytes(Vec<u8>),
-    /// The end.
+    /// The end of the connection.
     Closed,
 }
 
 impl Received {
-    /// How much memory it takes, about.
+    /// About how much memory it takes.
     fn memory(&self) -> u64 {
         match self {
             Self::Frame(frame) => {
@@ -90,7 +90,7 @@ impl Received {
     }
 }
 
-/// A connection to whatever server.
+/// A connection to any server.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -135,7 +135,7 @@ struct Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // With both halves the socket closes.
+        // Dropping both halves closes the socket.
         self.reader.abort();
     }
 }
@@ -149,17 +149,18 @@ impl Connection {
     }
 
     async fn send(&mut self, bytes: &[u8]) {
-        // One that the server has closed shows in what is received.
+        // If the server has closed the connection, this shows in what is received.
         let written = async {
             self.writer.write_all(bytes).await?;
-            // TLS holds back what its socket does not take.
+            // TLS buffers what its socket does not accept.
             self.writer.flush().await
         };
         let _ = timeout(TIMEOUT, written).await;
     }
 }
 
-/// Takes frames from the stream until it ends. When more than `untaken` waits to be taken it counts as ended.
+/// Takes frames from the stream until it ends. When more than `untaken` bytes of memory are not taken, the stream
+/// counts as ended.
 async fn receive(
     mut stream: ReadHalf<Box<dyn Stream>>,
     inbox: Arc<Mutex<Inbox>>,
@@ -190,8 +191,8 @@ async fn receive(
     }
 }
 
-/// Takes all whole frames off the front of a buffer; once something is no frame, all bytes. The scanner is there as
-/// long as all could be read.
+/// Takes all whole frames from the front of a buffer, and all bytes once something is not a frame. The scanner is
+/// `Some` as long as everything could be read.
 pub(super) fn split(buffer: &mut BytesMut, scanner: &mut Option<Scanner>, mut take: impl FnMut(Received)) {
     while let Some(scanning) = scanner {
         match scanning.scan(buffer) {
@@ -227,7 +228,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// A real one, which must be there and let us in.
+    /// A real server; fails if it cannot be reached or refuses the login.
     pub(super) async fn connect(target: &Target, connections: usize) -> Result<Self, ServerError> {
         let mut server = Self::new(Kind::Real, target, connections);
         let control = server.dial().await?;
@@ -237,7 +238,7 @@ impl Server {
         Ok(server)
     }
 
-    /// A broker in this thread, which lets the same people in.
+    /// A broker in this thread, which accepts the same login.
     pub(super) fn embedded(broker: Broker, target: &Target, connections: usize) -> Self {
         Self::new(Kind::Embedded(broker), target, connections)
     }
@@ -286,7 +287,7 @@ impl Server {
         Ok(())
     }
 
-    /// What a connection sends first; all answer.
+    /// The requests that a connection sends first; each has an answer.
     fn login(&self) -> Vec<Vec<Vec<u8>>> {
         let mut requests = Vec::new();
         if let Some(password) = &self.target.password {
@@ -297,7 +298,7 @@ impl Server {
             request.push(password.as_bytes().to_vec());
             requests.push(request);
         }
-        // Always one with an answer: then the server knows of the connection before anything else happens.
+        // Always one with an answer: then the server has accepted the connection before anything else happens.
         requests.push(vec![b"PING".to_vec()]);
         if let Some(database @ 1..) = self.target.database {
             requests.push(vec![b"SELECT".to_vec(), database.to_string().into_bytes()]);
@@ -340,14 +341,14 @@ impl Server {
         Ok(())
     }
 
-    /// Fails if the server has gone, or is about to go: it cuts its connections one after the other.
+    /// Fails if the server has ended, or is about to end: it closes its connections one after the other.
     pub(super) async fn is_there(&mut self) -> Result<(), ServerError> {
         self.barrier(0).await?;
         tokio::time::sleep(GOING).await;
         self.barrier(0).await
     }
 
-    /// Returns when the embedded broker has nothing to do but to wait.
+    /// Returns when the embedded broker is idle.
     async fn quiet(&self) {
         let mut seen = self.activity.count.load(Ordering::Relaxed);
         let mut turns = 0;
@@ -365,7 +366,7 @@ impl Server {
         self.connections.get(number).is_some_and(Option::is_some)
     }
 
-    /// Connects again; `log_in`: with the password and the database of the target.
+    /// Connects again; with `log_in`, uses the password and the database of the target.
     pub(super) async fn open(&mut self, number: usize, log_in: bool) -> Result<(), ServerError> {
         let mut connection = self.dial().await?;
         let requests = if log_in { self.login() } else { vec![vec![b"PING".to_vec()]] };
@@ -374,7 +375,7 @@ impl Server {
             connection.send(&request_bytes(&request)).await;
             match received(&connection.inbox, &self.activity, deadline).await {
                 Some(Received::Frame(Frame::Text { kind: b'+', .. })) => {}
-                // Who logs in itself is not let in before.
+                // A connection that logs in itself is refused until then.
                 Some(Received::Frame(frame))
                     if frame.text().is_some_and(|text| text.starts_with(b"NOAUTH")) => {}
                 Some(Received::Frame(frame)) if !log_in || frame.kind() != b'-' => {
@@ -394,14 +395,14 @@ impl Server {
         Ok(())
     }
 
-    /// Closes our end, and waits until the server has seen it.
+    /// Closes our end, and waits until the server has noticed.
     pub(super) async fn close(&mut self, number: usize) -> Result<(), ServerError> {
         if let Some(slot) = self.connections.get_mut(number)
             && let Some(mut connection) = slot.take()
         {
             let _ = connection.writer.shutdown().await;
             drop(connection);
-            // The reader has to let go of its half.
+            // The reader task has to drop its half.
             tokio::task::yield_now().await;
             self.barrier(0).await?;
         }
@@ -414,7 +415,7 @@ impl Server {
         }
     }
 
-    /// How much has come and has not been taken.
+    /// How many frames were received and not taken.
     pub(super) fn waiting(&self, number: usize) -> usize {
         match self.connections.get(number) {
             Some(Some(connection)) => connection.inbox.lock().queue.len(),
@@ -422,7 +423,7 @@ impl Server {
         }
     }
 
-    /// Takes what has come first.
+    /// Takes what was received first.
     pub(super) fn take(&mut self, number: usize) -> Option<Received> {
         match self.connections.get(number) {
             Some(Some(connection)) => connection.inbox.lock().pop(),
@@ -430,7 +431,7 @@ impl Server {
         }
     }
 
-    /// What would be taken.
+    /// What [`take`](Self::take) would return.
     pub(super) fn front(&self, number: usize) -> Option<Received> {
         match self.connections.get(number) {
             Some(Some(connection)) => connection.inbox.lock().queue.front().cloned(),
@@ -438,20 +439,20 @@ impl Server {
         }
     }
 
-    /// Takes what comes next, until the deadline.
+    /// Takes what is received next, until the deadline.
     pub(super) async fn next(&mut self, number: usize, deadline: Instant) -> Option<Received> {
         let Some(Some(connection)) = self.connections.get(number) else { return None };
         let inbox = Arc::clone(&connection.inbox);
         received(&inbox, &self.activity, deadline).await
     }
 
-    /// Returns when something may have come, or at the deadline with false.
+    /// Returns true when something may have been received, or false at the deadline.
     pub(super) async fn something(&self, deadline: Instant) -> bool {
         timeout_at(deadline, self.activity.changed.notified()).await.is_ok()
     }
 }
 
-/// What comes next.
+/// What is received next, until the deadline.
 async fn received(inbox: &Mutex<Inbox>, activity: &Activity, deadline: Instant) -> Option<Received> {
     loop {
         {
@@ -471,7 +472,7 @@ async fn received(inbox: &Mutex<Inbox>, activity: &Activity, deadline: Instant) 
 mod tests {
     use super::*;
 
-    /// What has come when a server that writes this again and again is cut off.
+    /// What was received when a server that writes `piece` again and again is disconnected.
     async fn flooded(piece: &'static [u8], untaken: u64) -> (Inbox, usize) {
         let (ours, mut theirs) = tokio::io::duplex(READ_BUFFER);
         let inbox = Arc::<Mutex<Inbox>>::default();
@@ -492,7 +493,7 @@ mod tests {
             let (mut inbox, _) = flooded(piece, UNTAKEN).await;
             assert!(inbox.closed);
             assert_eq!(inbox.queue.back(), Some(&Received::Closed));
-            // What one read brings more has no more bytes than that.
+            // The last read may exceed the limit by one buffer.
             assert!((UNTAKEN..UNTAKEN + READ_BUFFER as u64 * PER_VALUE).contains(&inbox.memory));
             while inbox.pop().is_some() {}
             assert_eq!(inbox.memory, 0);

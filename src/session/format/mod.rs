@@ -14,10 +14,10 @@ use std::time::Duration;
 use super::frame::{Frame, Placeholder};
 pub(crate) use read::{event, logical_lines};
 
-/// What stands for the password of AUTH and HELLO.
+/// The placeholder for the password of AUTH and HELLO.
 const PASSWORD: &str = "<password>";
 
-/// What several clients said to a server and heard from it, in one order.
+/// What several clients sent to a server and received from it, in one order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Session {
     /// The connections by their numbers.
@@ -42,21 +42,21 @@ pub enum Action {
     Connect(usize),
     /// `ann > GET k`: it sends a request.
     Send(usize, Vec<Argument>),
-    /// `ann >> "GET k\r\n"`: it sends bytes that are no usual request.
+    /// `ann >> "GET k\r\n"`: it sends bytes that are not a usual request.
     SendBytes(usize, Vec<u8>),
-    /// `ann < "v"`: a reply or a push comes.
+    /// `ann < "v"`: it receives a reply or a push.
     Answer(usize, Frame),
-    /// `ann << "..."`: bytes come that are no reply.
+    /// `ann << "..."`: it receives bytes that are not a reply.
     AnswerBytes(usize, Vec<u8>),
     /// `ann close`: it closes its end.
     Close(usize),
     /// `ann closed`: the server has closed the connection.
     Closed(usize),
-    /// `ann wait`: nothing else happens before something has come to it since it last sent something.
+    /// `ann wait`: nothing else happens until it has received something since it last sent something.
     Wait(usize),
     /// `pause 100`: milliseconds that have to pass.
     Pause(Duration),
-    /// `idle 100`: milliseconds that have passed when this was recorded.
+    /// `idle 100`: milliseconds that had passed when this was recorded.
     Idle(Duration),
 }
 
@@ -82,13 +82,13 @@ impl Action {
 pub enum Argument {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// What an answer before was, and what stands around it: `(<id:first>`.
+    /// The value of an earlier answer, and the text around it: `(<id:first>`.
     Named {
-        /// In front of it.
+        /// The text before it.
         before: Vec<u8>,
         /// The placeholder, which has a name.
         placeholder: Placeholder,
-        /// Behind it.
+        /// The text after it.
         after: Vec<u8>,
     },
     /// `<password>`: the password of the server on which the session is played.
@@ -96,7 +96,7 @@ pub enum Argument {
 }
 
 impl Argument {
-    /// The bytes, of an argument that is nothing else.
+    /// The bytes, if the argument is [`Argument::Bytes`].
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
@@ -129,7 +129,7 @@ pub struct FormatError {
 }
 
 impl Session {
-    /// The number of the connection of this name, which is new if there is none yet.
+    /// The number of the connection of this name, which is added if it is new.
     pub fn connection(&mut self, name: &str) -> usize {
         if let Some(at) = self.names.iter().position(|known| known == name) {
             return at;
@@ -138,8 +138,8 @@ impl Session {
         self.names.len() - 1
     }
 
-    /// The names that one line alone has, with that line: they may be misspelt. A line that says that the client
-    /// connects says that it is meant, and a session of one name has none to mistake it for.
+    /// The names that only one line has, with that line: they may be misspelt. A name with `connect` is
+    /// intended, and in a session with one name it cannot be confused with another.
     pub fn names_used_once(&self) -> impl Iterator<Item = (usize, &str)> {
         let names = self.names.iter().enumerate().filter(|_| self.names.len() > 1);
         names.filter_map(|(number, name)| {
@@ -159,7 +159,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// A line is not what the format says; the first that is not.
+    /// A line does not follow the format; the error names the first one.
     ///
     /// ```
     /// use minibroker::internal::session::Session;
@@ -170,7 +170,7 @@ impl Session {
     /// # Ok::<(), minibroker::internal::session::FormatError>(())
     /// ```
     pub fn read(text: &str) -> Result<Self, FormatError> {
-        // Editors of Windows put a byte order mark in front.
+        // Editors on Windows write a byte order mark first.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut session = Self::default();
         let mut numbers = HashMap::new();

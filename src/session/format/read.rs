@@ -1,4 +1,4 @@
-//! Lines are read.
+//! Reading lines.
 
 use std::time::Duration;
 
@@ -43,7 +43,8 @@ pub(crate) fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, FormatEr
     Ok(lines)
 }
 
-/// Adds a line to another. True: it ends in a backslash that is not escaped, and the next continues its string.
+/// Adds a line to another. True if it ends in a backslash that is not escaped: the next line continues its
+/// string.
 fn join(whole: &mut String, line: &str) -> bool {
     let backslashes = line.bytes().rev().take_while(|byte| *byte == b'\\').count();
     let continues = backslashes % 2 == 1;
@@ -100,7 +101,7 @@ pub(crate) fn event(line: &str, mut connection: impl FnMut(&str) -> usize) -> Re
 ///
 /// # Errors
 ///
-/// A quote is not closed, or an escape is none.
+/// A quote is not closed, or an escape is invalid.
 pub fn words(line: &str) -> Result<Vec<Vec<u8>>, String> {
     Cursor::new(line).words()
 }
@@ -370,7 +371,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether the byte may stand outside of quotes in an answer.
+/// Whether an answer may have this byte outside of quotes.
 pub(super) fn is_bare(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"'\\[]<>".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! What is written is read again.
+//! What is written can be read back.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Lines are written.
+//! Writing lines.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ struct Wrapped<'a> {
     out: &'a mut String,
     column: usize,
     first: bool,
-    /// What stands directly before the next word.
+    /// The text directly before the next word.
     prefix: String,
 }
 
@@ -126,7 +126,7 @@ impl Wrapped<'_> {
         }
     }
 
-    /// A string; a long one continues in the next line behind a backslash.
+    /// A string; a long one continues in the next line after a backslash.
     fn quoted(&mut self, bytes: &[u8]) {
         let quoted = quote(bytes);
         if quoted.len() <= WIDTH {
@@ -138,7 +138,7 @@ impl Wrapped<'_> {
         while let Some(char) = chars.next() {
             piece.push(char);
             column += 1;
-            // An escape is not torn.
+            // An escape is not split.
             if char == '\\'
                 && let Some(escaped) = chars.next()
             {
@@ -155,7 +155,7 @@ impl Wrapped<'_> {
                 piece.push_str("\\\n");
                 piece.push_str(INDENT);
                 column = INDENT.len();
-                // Spaces in front would be taken for the indent.
+                // Spaces at the beginning of a line would be taken for the indent.
                 if chars.next_if_eq(&' ').is_some() {
                     piece.push_str("\\x20");
                     column += 4;
