@@ -18,10 +18,10 @@ const READ: usize = 16 * 1024;
 /// A connection that commands are sent over.
 pub struct Connection {
     socket: Socket,
-    /// What has arrived and was not read yet.
+    /// What has arrived and is not parsed yet.
     buffer: BytesMut,
     scanner: Scanner,
-    /// The server's end, where it has an address.
+    /// The address of the server's end, if it has one.
     pub server: Option<SocketAddr>,
 }
 
@@ -44,7 +44,7 @@ impl Connection {
         }
         connection.order(["CLIENT", "SETNAME", name]).await?;
         if protocol == Protocol::Resp3 {
-            // A server that knows no RESP3 answers all the same.
+            // A server without RESP3 replies with an error.
             connection.ask(["HELLO", "3"]).await?;
         }
         if database != 0 {
@@ -60,7 +60,7 @@ impl Connection {
     ) -> Result<(), RemoteError> {
         let request = request_bytes(&arguments.into_iter().collect::<Vec<A>>());
         self.socket.write_all(&request).await?;
-        // TLS holds back what its socket does not take.
+        // TLS buffers what its socket does not accept.
         Ok(self.socket.flush().await?)
     }
 
@@ -71,7 +71,7 @@ impl Connection {
                 let is_attribute = self.buffer.first() == Some(&b'|');
                 let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
                 self.buffer.advance(length);
-                // It describes the reply that follows; not used here.
+                // An attribute describes the reply that follows; it is not used here.
                 if is_attribute {
                     continue;
                 }
@@ -84,12 +84,12 @@ impl Connection {
         }
     }
 
-    /// True if the server has closed it, as far as this is known here. To be asked when every reply has been read.
+    /// True if the server is known to have closed the connection. Call this when every reply has been read.
     pub fn has_ended(&mut self) -> bool {
         let mut byte = [0];
         let mut context = Context::from_waker(Waker::noop());
         let read = Pin::new(&mut self.socket).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
-        // Nothing is expected: what comes is the end or unrequested.
+        // No reply is expected: what arrives is the end or was not requested.
         read.is_ready()
     }
 
@@ -105,7 +105,7 @@ impl Connection {
         .await
     }
 
-    /// The same where an error is not expected.
+    /// As [`ask`](Self::ask), where an error reply is an error.
     pub async fn order<A: AsRef<[u8]>>(
         &mut self,
         arguments: impl IntoIterator<Item = A>,
@@ -116,7 +116,7 @@ impl Connection {
         }
     }
 
-    /// The bare connection, when every reply has been read.
+    /// The underlying stream. Call this when every reply has been read.
     pub fn into_stream(self) -> impl AsyncRead + AsyncWrite + Send + Unpin {
         self.socket
     }

@@ -18,12 +18,12 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// An open connection to a server, before the first request.
 #[derive(Debug)]
 pub enum Socket {
-    /// By TCP.
+    /// Over TCP.
     Tcp(TcpStream),
-    /// By TLS.
+    /// Over TLS.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
-    /// By a Unix socket.
+    /// Over a Unix socket.
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
 }
@@ -50,7 +50,7 @@ impl Socket {
         .await
     }
 
-    /// The server's end, where it has an address.
+    /// The address of the server's end, if it has one.
     pub fn server(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().ok(),
@@ -64,7 +64,7 @@ impl Socket {
 
 #[cfg(feature = "cli")]
 impl Socket {
-    /// The client's end, where it has an address.
+    /// The address of the client's end, if it has one.
     pub fn client(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.local_addr().ok(),
@@ -82,7 +82,7 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, RemoteError> {
     Ok(stream)
 }
 
-/// Does the same with whatever stream it is.
+/// Does the same with any kind of stream.
 macro_rules! each {
     ($socket:expr, $stream:ident => $work:expr) => {
         match $socket.get_mut() {
@@ -119,7 +119,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// Waits as long as a server may take to be reached, and to answer what it answers at once.
+/// Limits connecting, and commands that do not block, to [`TIMEOUT`].
 pub async fn in_time<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
     tokio::time::timeout(TIMEOUT, work).await.unwrap_or(Err(RemoteError::Silent))
 }

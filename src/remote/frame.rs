@@ -1,29 +1,30 @@
-//! Where a reply ends, for bytes that arrive piece by piece and from anybody.
+//! Where a reply ends, for bytes that arrive in pieces and are not trusted.
 
 use super::RemoteError;
 use crate::resp::parse_integer;
 
-/// How deep replies stand in each other at most. Redis's own stand in each other a few levels deep; beyond that a
-/// program that reads them would overflow its stack.
+/// How deep replies are nested at most. Redis's own are nested a few levels deep; a much deeper one would overflow the
+/// stack of a program that reads it.
 pub const DEEPEST: usize = 64;
 /// The longest line that announces a length: a sign and as many digits as 64 bits have.
 const LONGEST_LENGTH: usize = 32;
-/// The longest bulk string: what Redis takes of a client by default, `proto-max-bulk-len`.
+/// The longest bulk string: what Redis accepts from a client by default, `proto-max-bulk-len`.
 pub const LONGEST_BULK: u64 = 512 * 1024 * 1024;
 /// The longest line. Status replies and errors are short, but a line of MONITOR holds a whole request, each byte as up
 /// to four: this has room for 16 MB of any bytes.
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
-/// How much memory one reply may take: what Redis takes of a client's requests by default, `client-query-buffer-limit`.
+/// How much memory one reply may take: what Redis accepts for a client's requests by default,
+/// `client-query-buffer-limit`.
 pub const LARGEST_REPLY: u64 = 1024 * 1024 * 1024;
-/// How much memory a value takes beside its bytes when it is read, at most. The shortest has four bytes on the wire.
+/// How much memory a value takes at most besides its bytes when it is read. The shortest has four bytes on the wire.
 pub const PER_VALUE: u64 = 64;
 
 /// Why bytes are not read as a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoReply {
-    /// They are no reply of Redis.
+    /// They are not a reply of Redis.
     Malformed,
-    /// The reply would take more memory than [`LARGEST_REPLY`], or a part of it is longer than any of Redis.
+    /// The reply would take more memory than [`LARGEST_REPLY`], or a part of it is longer than Redis allows.
     TooLarge,
 }
 
@@ -36,8 +37,8 @@ impl From<NoReply> for RemoteError {
     }
 }
 
-/// Looks for the end of the reply at the beginning of a buffer, in either version of the protocol. Nothing that has
-/// been looked at is looked at again. An attribute in front of a reply is found as one of its own.
+/// Looks for the end of the reply at the beginning of a buffer, in either version of the protocol. No byte is scanned
+/// twice. An attribute before a reply counts as a reply of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Scanner {
     at: usize,
@@ -45,22 +46,22 @@ pub struct Scanner {
     searched: usize,
     /// How many values the reply has so far.
     values: u64,
-    /// What has begun and not ended.
+    /// The aggregates that are not complete yet.
     open: Vec<Open>,
 }
 
 /// An array, a map or an attribute.
 #[derive(Clone, Copy, Debug)]
 struct Open {
-    /// How many values of it are still to come.
+    /// How many of its values are still missing.
     left: u64,
-    /// It is a value itself. An attribute describes the value behind it and is not a value.
+    /// Whether it is a value itself. An attribute describes the value after it and is not a value.
     counts: bool,
 }
 
 impl Scanner {
-    /// Continues with the reply at the beginning of `bytes`, which are the same as before and more. `Some(n)`: it is
-    /// complete and has n bytes.
+    /// Continues with the reply at the beginning of `bytes`, which are the earlier ones and new ones. Returns
+    /// `Some(n)` if the reply is complete and has n bytes.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, NoReply> {
         loop {
             let Some(kind) = bytes.get(self.at) else { return Ok(None) };
@@ -69,7 +70,7 @@ impl Scanner {
                 return Err(NoReply::Malformed);
             }
             let Some(end) = line_end(bytes, self.searched.max(self.at)) else {
-                // The last byte may be the first of the two.
+                // The last byte may be the first byte of a CR LF.
                 self.searched = bytes.len().saturating_sub(1);
                 let length = bytes.len() - self.at;
                 return if has_length && length > LONGEST_LENGTH {
@@ -84,7 +85,7 @@ impl Scanner {
             let mut values = 0;
             if has_length {
                 let line = bytes.get(self.at + 1..end).unwrap_or_default();
-                // Below zero it is a null.
+                // A negative length is a null.
                 let length = u64::try_from(parse_integer(line).ok_or(NoReply::Malformed)?).ok();
                 match (kind, length) {
                     (_, None) => {}
@@ -95,7 +96,7 @@ impl Scanner {
                         let length = usize::try_from(length).map_err(|_| NoReply::TooLarge)?;
                         let close = after.checked_add(length).ok_or(NoReply::Malformed)?;
                         match bytes.get(close..close.checked_add(2).ok_or(NoReply::Malformed)?) {
-                            // The line is short: it may be read again.
+                            // The line is short, so reading it again is cheap.
                             None => {
                                 self.check_size(close, 0)?;
                                 return Ok(None);
@@ -119,7 +120,7 @@ impl Scanner {
                 self.open.push(Open { left: values, counts });
                 continue;
             }
-            // This value is complete, and whatever it was the last of.
+            // This value is complete, and so are the aggregates whose last value it was.
             while let Some(open) = self.open.last_mut() {
                 open.left -= u64::from(counts);
                 if open.left > 0 {
@@ -243,7 +244,7 @@ mod tests {
         for possible in ["$536870912\r\n", "*16777215\r\n", "%8388607\r\n"] {
             assert_eq!(Scanner::default().scan(possible.as_bytes()), Ok(None), "{possible}");
         }
-        // What has been read of the same reply counts.
+        // Values of the same reply that were read before count.
         let mut scanner = Scanner { values: 16_777_000, ..Scanner::default() };
         assert_eq!(scanner.scan(b"*100\r\n"), Ok(None));
         assert_eq!(scanner.scan(b"*100\r\n*1000\r\n"), too_large);

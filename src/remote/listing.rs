@@ -5,25 +5,25 @@ use crate::resp::Value;
 /// A client, as in CLIENT LIST.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// Its number.
+    /// Its id.
     pub id: u64,
-    /// The name it has given itself.
+    /// Its name from CLIENT SETNAME.
     pub name: String,
     /// Its end of the connection.
     pub address: String,
     /// Its database.
     pub database: usize,
-    /// To how many channels it is subscribed.
+    /// The number of channels it is subscribed to.
     pub channels: usize,
-    /// To how many patterns.
+    /// The number of patterns it is subscribed to.
     pub patterns: usize,
-    /// It waits in a blocking command.
+    /// Whether it waits in a blocking command.
     pub blocked: bool,
     /// Its last command, in lower case.
     pub command: String,
 }
 
-/// The clients that an answer of CLIENT LIST or CLIENT INFO names.
+/// The clients in a reply to CLIENT LIST or CLIENT INFO.
 #[must_use]
 pub fn listed(answer: &Value) -> Vec<Listed> {
     let text = String::from_utf8_lossy(answer.as_bytes().unwrap_or_default());

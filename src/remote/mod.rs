@@ -1,5 +1,5 @@
-//! A client for real servers: where one is, how it is reached and queried, and its clients. The
-//! broker's handle uses it where it stands for a real server; sessions are recorded and played by it.
+//! A client for real servers: where one is, how it is reached and queried, and its clients. The broker's
+//! handle uses it when it is attached to a real server; recording and playing sessions use it as well.
 
 mod connection;
 mod dial;
@@ -20,32 +20,32 @@ pub use listing::{Listed, listed};
 pub use monitor::{Source, Spoken};
 pub use target::{Target, Transport, UrlError, percent_encoded, percent_encoded_path, without_login};
 
-/// Why a server cannot be spoken to.
+/// Why a server cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
-    /// The URL is none.
+    /// The URL is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// It is reached by TLS, for which this was not built.
+    /// The URL requires TLS, which is not compiled in.
     #[cfg(not(feature = "tls"))]
     #[error("TLS needs minibroker built with its feature `tls`")]
     WithoutTls,
-    /// What the system, or TLS, says.
+    /// An error of the system or of TLS.
     #[error("{0}")]
     System(String),
-    /// It says nothing.
+    /// The server does not reply in time.
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     Silent,
-    /// It has ended the connection.
+    /// The server has closed the connection.
     #[error("it has closed the connection")]
     Closed,
-    /// What it says is no reply.
+    /// The server does not send a reply of Redis.
     #[error("it does not speak the Redis protocol")]
     NotRedis,
-    /// What it says has no end, or nearly none.
+    /// The reply of the server is too large.
     #[error("its answer is larger than any of Redis")]
     TooLarge,
-    /// It answers with an error.
+    /// The server replies with an error.
     #[error("{0}")]
     Refused(String),
 }

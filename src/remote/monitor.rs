@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Who has sent a command.
+/// The sender of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A client with an address of its own.
@@ -13,21 +13,22 @@ pub enum Source {
     Script,
 }
 
-/// A command that somebody has sent.
+/// A command that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spoken {
     /// The server's time, since 1970.
     pub time: Duration,
-    /// The database of who has sent it.
+    /// The database of the sender.
     pub database: usize,
-    /// Who it was.
+    /// The sender.
     pub source: Source,
     /// The command and its arguments.
     pub arguments: Vec<Vec<u8>>,
 }
 
 impl Spoken {
-    /// Reads a line: `1700000000.123456 [0 127.0.0.1:5000] "publish" "chat" "hello"`. None where it is none.
+    /// Reads a line: `1700000000.123456 [0 127.0.0.1:5000] "publish" "chat" "hello"`. `None` if it is not
+    /// such a line.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let (time, rest) = line.split_once(" [")?;
@@ -48,7 +49,7 @@ impl Spoken {
             match byte {
                 b'"' => {
                     arguments.push(std::mem::take(&mut argument));
-                    // A blank and a quotation mark lead to the next one.
+                    // A space and a quotation mark come before the next argument.
                     match bytes.next() {
                         None => break,
                         Some(_) => bytes.next()?,

@@ -9,16 +9,16 @@ const PORT: u16 = 6379;
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// By TCP.
+    /// Over TCP.
     Tcp {
-        /// Its name or address.
+        /// The name or address of the host.
         host: String,
         /// The port.
         port: u16,
-        /// Within TLS.
+        /// Whether TLS is used.
         tls: bool,
     },
-    /// By a Unix socket.
+    /// Over a Unix socket.
     Unix(PathBuf),
 }
 
@@ -27,19 +27,19 @@ pub enum Transport {
 ///
 /// A URL means here what it means to redis-cli (`-u`), or else to redis-py (`from_url`), or else to redis-rs:
 ///
-/// - `redis://s3cret@host` is a password, as redis-cli reads it. `ann:@host` is a user whose password is empty,
-///   `:s3cret@host` the default user: redis-cli would send an empty name, which no server takes.
-/// - User and password end at the last `@` before the first of `/`, `?` and `#`; if there is none, at the last of all:
-///   a password may hold these signs as they are, as redis-cli has it.
-/// - A host that is not there is 127.0.0.1, a port that is not there 6379.
-/// - The database is the path, as redis-cli and redis-rs have it, or else `?db=`, which redis-py knows. What is no
-///   number is refused, as redis-rs does: the others take database 0 for it.
-/// - `user` and `pass` (redis-rs), or `username` and `password` (redis-py), may stand behind the question mark, where
-///   `+` is a space; what stands in front of the host goes before them.
-/// - `unix:` takes a path from the root, all that redis-py and redis-rs take. What stands in front of `@` in
-///   `unix://ann@/path` is a user, as redis-py has it.
-/// - `redis+unix:` is `unix:`, and `valkey` may stand for `redis`, as redis-rs has it. The scheme may have capitals.
-/// - `#insecure` takes any certificate, as redis-rs has it.
+/// - `redis://s3cret@host` has a password, as redis-cli reads it. `ann:@host` has a user whose password is empty,
+///   `:s3cret@host` has the default user: redis-cli would send an empty name, which no server accepts.
+/// - User and password end at the last `@` before the first of `/`, `?` and `#`; if there is none, at the last `@`: a
+///   password may contain these characters unescaped, as in redis-cli.
+/// - A missing host is 127.0.0.1, a missing port 6379.
+/// - The database is the path, as in redis-cli and redis-rs, or else `?db=`, as in redis-py. A database that is not a
+///   number is refused, as in redis-rs: the others use database 0.
+/// - `user` and `pass` (redis-rs), or `username` and `password` (redis-py), may follow the question mark, where `+`
+///   is a space; a login before the host takes precedence.
+/// - `unix:` takes an absolute path, in all forms that redis-py and redis-rs accept. `unix://ann@/path` has a user,
+///   as in redis-py.
+/// - `redis+unix:` is `unix:`, and `valkey` may replace `redis`, as in redis-rs. The scheme may have capitals.
+/// - `#insecure` accepts any certificate, as in redis-rs.
 #[cfg_attr(
     feature = "cli",
     doc = "
@@ -57,7 +57,7 @@ assert!(\"http://localhost\".parse::<Target>().is_err());
 )]
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
-    /// How it is reached.
+    /// How the server is reached.
     pub transport: Transport,
     /// The name for AUTH.
     pub user: Option<String>,
@@ -65,13 +65,13 @@ pub struct Target {
     pub password: Option<String>,
     /// The database that the URL names.
     pub database: Option<usize>,
-    /// `#insecure`: whatever certificate the server has is taken.
+    /// `#insecure`: any certificate of the server is accepted.
     pub insecure: bool,
-    /// Behind the question mark, what is not ours: `protocol=resp3`.
+    /// The unknown options after the question mark: `protocol=resp3`.
     rest: Vec<String>,
 }
 
-/// A URL is none that names a server.
+/// The URL does not name a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UrlError(String);
@@ -106,7 +106,7 @@ impl std::str::FromStr for Target {
 impl Target {
     fn read_unix(&mut self, rest: &str) -> Result<(), UrlError> {
         let (rest, query) = self.without_end(rest);
-        // Behind two slashes a host may stand, which has no meaning here.
+        // Two slashes may be followed by a host, which has no meaning here.
         let path = match rest.strip_prefix("//") {
             Some(rest) => {
                 let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -136,7 +136,7 @@ impl Target {
         (self.user, self.password) = (some(decoded(user)?), some(decoded(password)?));
         let (rest, query) = self.without_end(rest.strip_prefix('@').unwrap_or(rest));
         let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        // Colons stand in an address of IPv6, within brackets.
+        // An IPv6 address contains colons, within brackets.
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
             _ => (address, None),
@@ -155,14 +155,14 @@ impl Target {
         self.read_query(query)
     }
 
-    /// What stands in front of the question mark and behind it. What stands behind `#` is read.
+    /// The parts before and after the question mark. Reads the part after `#`.
     fn without_end<'a>(&mut self, rest: &'a str) -> (&'a str, &'a str) {
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         self.insecure = fragment == "insecure";
         rest.split_once('?').unwrap_or((rest, ""))
     }
 
-    /// Reads what stands behind the question mark, and completes with it what stands in front.
+    /// Reads the options after the question mark, which complete the part before it.
     fn read_query(&mut self, query: &str) -> Result<(), UrlError> {
         let named_before = self.user.is_some() || self.password.is_some();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -180,13 +180,13 @@ impl Target {
             }
         }
         if self.user.is_some() {
-            // Who has a name and no password has an empty one.
+            // A user without a password has an empty one.
             self.password.get_or_insert_default();
         }
         Ok(())
     }
 
-    /// What a client is opened with that is to use this database.
+    /// The URL for a client that uses this database.
     #[must_use]
     pub fn url(&self, database: usize) -> String {
         self.written(Some(database), true)
@@ -207,7 +207,7 @@ impl Target {
             }
             Transport::Tcp { host, port, tls } => {
                 let scheme = if *tls { "rediss" } else { "redis" };
-                // With a name, because redis-cli takes an empty one for a user that is not there.
+                // With a name, because redis-cli would use an empty one as a user's name.
                 let login = password.map_or_else(String::new, |password| {
                     let user = percent_encoded(user.unwrap_or("default"));
                     format!("{user}:{}@", percent_encoded(password))
@@ -240,7 +240,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// What of a URL may be shown, whatever is wrong with it.
+/// The part of a URL, even an invalid one, that may be shown.
 #[must_use]
 pub fn without_login(url: &str) -> &str {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
@@ -286,19 +286,19 @@ fn decoded(text: &str) -> Result<String, UrlError> {
     String::from_utf8(bytes).map_err(|_| invalid("the URL is not UTF-8".to_owned()))
 }
 
-/// A text as it stands in a URL, whatever it holds.
+/// Any text, escaped for a URL.
 #[must_use]
 pub fn percent_encoded(text: &str) -> String {
     percent_encoded_but(text.as_bytes(), b"-._~")
 }
 
-/// A path as it stands in a URL.
+/// A path, escaped for a URL.
 #[must_use]
 pub fn percent_encoded_path(path: &std::path::Path) -> String {
     percent_encoded_but(path.as_os_str().as_encoded_bytes(), b"-._~/")
 }
 
-/// All but letters, digits and some other characters is written as its bytes.
+/// Everything except letters, digits and the bytes in `plain` is escaped.
 fn percent_encoded_but(bytes: &[u8], plain: &[u8]) -> String {
     let mut out = String::new();
     for byte in bytes {
@@ -316,7 +316,7 @@ fn percent_encoded_but(bytes: &[u8], plain: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// All that a URL says, in one line.
+    /// All parts of a URL, in one line.
     fn said(url: &str) -> String {
         match url.parse::<Target>() {
             Ok(target) => {
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_url_is_read_as_clients_of_redis_read_it() {
-        // As redis-cli 7.0 and 8.0 and redis-py read what they were given, and as the source of redis-rs 1.8 reads.
+        // As redis-cli 7.0 and 8.0 and redis-py read these URLs, and as the source of redis-rs 1.8 does.
         for (url, wanted) in [
             ("redis://h", "h 6379 - - -"),
             ("redis://h:7000/2", "h 7000 - - 2"),
@@ -352,7 +352,7 @@ mod tests {
             ("redis://h:", "h 6379 - - -"),
             ("redis://[::1]:7000/1", "::1 7000 - - 1"),
             ("redis://[::1]", "::1 6379 - - -"),
-            // Who logs in.
+            // The login.
             ("redis://ann:s@h", "h 6379 \"ann\" \"s\" -"),
             ("redis://s@h", "h 6379 - \"s\" -"),
             ("redis://:s@h", "h 6379 - \"s\" -"),
@@ -366,7 +366,7 @@ mod tests {
             ("redis://h?username=ann&password=a+b", "h 6379 \"ann\" \"a b\" -"),
             ("redis://:s@h?user=ann&pass=x", "h 6379 - \"s\" -"),
             ("redis://ann:s@h/?password=a@b", "h 6379 \"ann\" \"s\" -"),
-            // Which database.
+            // The database.
             ("redis://h/", "h 6379 - - -"),
             ("redis://h/2/", "h 6379 - - 2"),
             ("redis://h?db=3", "h 6379 - - 3"),
@@ -379,7 +379,7 @@ mod tests {
             ("unix://ann@/r?password=x", "/r \"ann\" \"x\" -"),
             ("unix://:x@/r", "/r - \"x\" -"),
             ("unix://localhost/r", "/r - - -"),
-            // What is no URL.
+            // Invalid URLs.
             ("", "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
             ("h:6379", "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),
             ("http://h", "a URL begins with redis://, rediss:// or unix:, as redis://127.0.0.1:6379"),

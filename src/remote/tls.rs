@@ -19,8 +19,8 @@ static TRUSTED: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     Arc::new(roots)
 });
 
-/// Puts TLS around a connection. The server's certificate has to be one that the system trusts, or one of the file that
-/// `SSL_CERT_FILE` names; `insecure` takes any.
+/// Starts TLS on a connection. The server's certificate must be trusted by the system or by the file that
+/// `SSL_CERT_FILE` names; `insecure` accepts any.
 pub async fn connect(
     stream: TcpStream,
     host: &str,
@@ -41,7 +41,7 @@ pub async fn connect(
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| tls_error(&error))
 }
 
-/// Takes any certificate, as it was asked for by `#insecure`.
+/// Accepts any certificate, for `#insecure`.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

@@ -2,12 +2,12 @@
 
 use std::ops::Index;
 
-/// Where an argument lies in its buffer.
+/// The position of an argument in its buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: usize,
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     pub end: usize,
 }
 
@@ -19,7 +19,7 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// Arguments that lie at `spans` of `buffer`. Spans that reach outside of it read as empty.
+    /// The arguments at `spans` of `buffer`. Spans that reach outside of it read as empty.
     #[must_use]
     #[inline]
     pub fn new(buffer: &'a [u8], spans: &'a [Span]) -> Self {
@@ -33,7 +33,7 @@ impl<'a> Args<'a> {
         self.spans.len()
     }
 
-    /// True if there is not even a name.
+    /// True if there are no arguments, not even a name.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -87,7 +87,7 @@ impl<'a> Args<'a> {
 impl Index<usize> for Args<'_> {
     type Output = [u8];
 
-    /// The argument at `index`; the empty string where there are fewer, so that no request can panic.
+    /// The argument at `index`; the empty string if there are fewer, so that no request can cause a panic.
     fn index(&self, index: usize) -> &[u8] {
         self.get(index).unwrap_or_default()
     }
@@ -133,7 +133,7 @@ pub fn request_bytes<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
     out
 }
 
-/// What stands before the first NUL: redis-server treats words that it compares or repeats as C strings.
+/// The bytes before the first NUL: redis-server treats words that it compares or repeats as C strings.
 #[must_use]
 pub fn up_to_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()

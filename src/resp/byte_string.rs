@@ -22,7 +22,7 @@ use std::ops::Deref;
 pub struct ByteString(Vec<u8>);
 
 impl ByteString {
-    /// The text, where it is UTF-8.
+    /// The text, if it is UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
@@ -91,7 +91,7 @@ impl From<ByteString> for Vec<u8> {
     }
 }
 
-/// Compares with what has bytes, in both directions.
+/// Compares with other types that have bytes, in both directions.
 macro_rules! compares_with {
     ($($other:ty),+) => {$(
         impl PartialEq<$other> for ByteString {

@@ -1,14 +1,15 @@
 //! The digits of a double by the algorithm Grisu2 (Florian Loitsch, "Printing Floating-Point Numbers Quickly and
 //! Accurately with Integers", 2010), which redis-server prints scores with.
 //!
-//! The digits always read back as the same double. They are the shortest that do in all but about one case of a
-//! thousand, and in that case a client sees the longer ones: this is why the shortest digits of the standard
-//! library would not do.
+//! The digits always read back as the same double. They are the shortest such digits in all but about one case
+//! in a thousand, and then a client sees the longer ones: for this reason the shortest digits of the standard
+//! library cannot be used.
 
-/// The most digits that are needed, with some room.
+/// The most digits that are needed, with some margin.
 const MAX_DIGITS: usize = 20;
 
-/// Decimal digits and where the last of them stands: the value is the digits times ten to the power of `last`.
+/// Decimal digits and the position of the last of them: the value is the digits times ten to the power of
+/// `last`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decimal {
     digits: [u8; MAX_DIGITS],
@@ -24,7 +25,7 @@ impl Decimal {
     }
 
     fn push(&mut self, digit: u64) {
-        // Zeros in front are no digits.
+        // Leading zeros are not digits.
         if (digit != 0 || self.count > 0) && self.count < MAX_DIGITS {
             #[allow(clippy::cast_possible_truncation)]
             let digit = b'0' + (digit % 10) as u8;
@@ -33,9 +34,9 @@ impl Decimal {
         }
     }
 
-    /// Counts the last digit down while that comes nearer to the value: all distances are from the upper
-    /// boundary and in the same unit; `rest` is where the digits are, `target` where the value is, `limit` where
-    /// the lower boundary is, and `step` one unit of the last digit.
+    /// Decrements the last digit while that brings the number nearer to the value. All distances are from the
+    /// upper boundary and in the same unit: `rest` is that of the digits, `target` that of the value, `limit`
+    /// that of the lower boundary, and `step` is one unit of the last digit.
     fn approach(&mut self, limit: u64, mut rest: u64, step: u64, target: u64) {
         let Some(digit) = self.count.checked_sub(1).and_then(|last| self.digits.get_mut(last)) else {
             return;
@@ -76,10 +77,9 @@ impl Scaled {
 
 /// The power of ten of the first of [`POWERS`].
 const FIRST_POWER: i32 = -348;
-/// From one of [`POWERS`] to the next.
+/// The step from one of [`POWERS`] to the next.
 const POWER_STEP: i32 = 8;
-/// Between these two the exponent of a number times a power of ten has to be, so that its whole part fits into
-/// 32 bits.
+/// The range for the exponent of a number times a power of ten, so that its integer part fits into 32 bits.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -60..=-32;
 
 /// The first 64 bits, rounded, of the powers of ten -348, -340, ... 340.
@@ -109,22 +109,23 @@ const POWERS: [u64; 87] = [
     0x9e19_db92_b4e3_1ba9, 0xeb96_bf6e_badf_77d9, 0xaf87_023b_9bf0_ee6b,
 ];
 
-/// The power of ten that brings a number of this binary exponent into [`EXPONENTS`], and which one it is.
+/// The power of ten that brings a number of this binary exponent into [`EXPONENTS`], and the exponent of that
+/// power.
 fn power_for(exponent: i32) -> (Scaled, i32) {
-    // Where two would do it depends on this estimate which of them is taken, and so which digits come out.
+    // If two powers are possible, this estimate decides which is taken, and so which digits result.
     #[allow(clippy::cast_possible_truncation)]
     let estimate = (f64::from(-(exponent + 87)) * std::f64::consts::LOG10_2) as i32;
     let mut index = (estimate - FIRST_POWER) / POWER_STEP;
     loop {
         let power = FIRST_POWER + index * POWER_STEP;
-        // The binary logarithm of ten in fixed point, good for far greater powers than these.
+        // The binary logarithm of ten in fixed point, exact enough for far greater powers than these.
         let binary = ((power * 1_741_647) >> 19) - 63;
         let sum = exponent + binary + 64;
         let fraction = usize::try_from(index).ok().and_then(|index| POWERS.get(index)).copied();
         match fraction {
             Some(_) if sum < *EXPONENTS.start() => index += 1,
             Some(_) if sum > *EXPONENTS.end() => index -= 1,
-            // The powers reach for all doubles: there is always one.
+            // The powers cover all doubles: there is always one.
             _ => return (Scaled { fraction: fraction.unwrap_or(1 << 63), exponent: binary }, power),
         }
     }
@@ -162,7 +163,7 @@ pub(super) fn digits(value: f64) -> Decimal {
     generate(value.fraction, lower, upper, -tens)
 }
 
-/// As few digits as lie between the boundaries, and of those the nearest to `value`, times ten to the power of
+/// The fewest digits between the boundaries, and of those the nearest to `value`, times ten to the power of
 /// `last`.
 fn generate(value: u64, lower: u64, upper: Scaled, last: i32) -> Decimal {
     let mut decimal = Decimal { digits: [0; MAX_DIGITS], count: 0, last };

@@ -8,16 +8,16 @@ use num_bigint::BigUint;
 
 use super::number::parse_hexadecimal;
 
-/// The exponent of the smallest number that there is: its lowest bit stands for two to this power.
+/// The exponent of the smallest number: its lowest bit stands for two to this power.
 const LEAST: i64 = -16445;
 
 /// The exponent of the greatest numbers, for their lowest bit.
 const GREATEST: i64 = 16383 - 63;
 
-/// redis-server reads no longer texts.
+/// redis-server does not read longer texts.
 const LONGEST: usize = 5 * 1024;
 
-/// How many digits it prints behind the point.
+/// How many digits redis-server prints after the point.
 const DECIMALS: usize = 17;
 
 /// A finite number or an infinity; a NaN is never made.
@@ -48,7 +48,7 @@ impl Size {
     const ZERO: Self = Self::Finite { mantissa: 0, exponent: LEAST };
 
     /// The number nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` says that the
-    /// mantissa is a little more, and then it has more than 64 bits.
+    /// mantissa is a little more, and then the mantissa has more than 64 bits.
     fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Self {
         if mantissa == 0 {
             return Self::ZERO;
@@ -85,7 +85,7 @@ impl Size {
     /// The number nearest to `numerator / denominator`.
     fn quotient(numerator: BigUint, denominator: &BigUint) -> Self {
         let bits = |number: &BigUint| i64::try_from(number.bits()).unwrap_or(i64::MAX);
-        // So that the quotient has from 66 to 128 bits.
+        // Shifted so that the quotient has from 66 to 128 bits.
         let shift = 100 - (bits(&numerator) - bits(denominator));
         let (numerator, denominator) = if shift >= 0 {
             (numerator << shift.unsigned_abs(), denominator.clone())
@@ -97,8 +97,8 @@ impl Size {
         Self::rounded(u128::try_from(quotient).unwrap_or(u128::MAX), sticky, -shift)
     }
 
-    /// Digits with an optional point and exponent. None if it is no such number, or so great or so small that only
-    /// infinity or 0 could stand for it.
+    /// Digits with an optional point and exponent. `None` if it is not such a number, or so great or so small that
+    /// it would be rounded to infinity or 0.
     fn parse_decimal(text: &[u8]) -> Option<Self> {
         let end = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
         let (mantissa, power) = text.split_at(end.unwrap_or(text.len()));
@@ -118,7 +118,7 @@ impl Size {
         if digits.is_empty() {
             return Some(Self::ZERO);
         }
-        // Where the lowest and the highest digit stand. Far outside nothing has to be computed.
+        // The positions of the lowest and the highest digit. Far out of range nothing has to be computed.
         let lowest = power.saturating_sub_unsigned(fraction.len() as u64);
         let highest = lowest.saturating_add_unsigned(digits.len() as u64);
         if !(-5000..=5000).contains(&highest) {
@@ -134,7 +134,7 @@ impl Size {
         (size != Self::Infinite && size != Self::ZERO).then_some(size)
     }
 
-    /// Hexadecimal notation, behind the `0x`.
+    /// Hexadecimal notation, after the `0x`.
     fn parse_hexadecimal(text: &[u8]) -> Option<Self> {
         let (mantissa, sticky, exponent) = parse_hexadecimal(text)?;
         let size = Self::rounded(mantissa, sticky, exponent);
@@ -142,7 +142,7 @@ impl Size {
     }
 }
 
-/// Decimal digits, at least one; what is too great is the greatest.
+/// Decimal digits, at least one; a number that is too great becomes the greatest.
 fn saturating(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -155,7 +155,7 @@ fn saturating(digits: &[u8]) -> Option<i64> {
 
 impl LongDouble {
     /// Reads a number as redis-server does with C's `strtold`: decimal or hexadecimal notation or an infinity, the
-    /// whole text, no white space, no NaN, nothing so great or so small that only infinity or 0 could stand for it.
+    /// whole text, no white space, no NaN, nothing so great or so small that it would be rounded to infinity or 0.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() >= LONGEST {
@@ -176,14 +176,14 @@ impl LongDouble {
         Some(Self { negative, size })
     }
 
-    /// Whether it is no infinity.
+    /// Whether it is finite.
     #[must_use]
     pub fn is_finite(self) -> bool {
         self.size != Size::Infinite
     }
 
-    /// Appends it as redis-server prints what it has added: all digits before the point and up to 17 behind it,
-    /// without zeros at the end.
+    /// Appends the number as redis-server prints a sum: all digits before the point and up to 17 after it, without
+    /// zeros at the end.
     pub fn print(self, out: &mut Vec<u8>) {
         let start = out.len();
         if self.negative {
@@ -196,7 +196,7 @@ impl LongDouble {
             let whole = BigUint::from(mantissa) << exponent.unsigned_abs();
             return out.extend_from_slice(whole.to_string().as_bytes());
         }
-        // In units of the last decimal, of which `lost` bits are behind the point: less than 2^121.
+        // In units of the last decimal, of which `lost` bits are after the point: less than 2^121.
         let units = u128::from(mantissa) * 10_u128.pow(17);
         let lost = u32::try_from(exponent.unsigned_abs()).unwrap_or(u32::MAX);
         let kept = units.checked_shr(lost).unwrap_or_default();
@@ -221,7 +221,7 @@ impl LongDouble {
 impl Add for LongDouble {
     type Output = Option<Self>;
 
-    /// The sum, rounded; none where an infinity is taken from itself.
+    /// The sum, rounded; `None` if infinities of opposite signs are added.
     fn add(self, other: Self) -> Option<Self> {
         let (Size::Finite { mantissa: one, exponent: high }, Size::Finite { mantissa: two, exponent: low }) =
             (self.size, other.size)
@@ -233,7 +233,7 @@ impl Add for LongDouble {
         if high < low {
             return other + self;
         }
-        // Two bits are left above for the sum. Below, what is shifted out only matters by being there.
+        // Two high bits are free for the sum. Of the bits that are shifted out, only whether there are any matters.
         let one = u128::from(one) << 62;
         let shift = u32::try_from(high - low).unwrap_or(u32::MAX);
         let unshifted = u128::from(two) << 62;

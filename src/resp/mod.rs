@@ -1,4 +1,4 @@
-//! The wire: requests are parsed, replies are written. Nothing here knows a command.
+//! The wire: requests are parsed, replies are written. Nothing here depends on a command.
 
 mod args;
 mod byte_string;
@@ -20,7 +20,7 @@ pub use write::Reply;
 /// The version of the protocol that a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Protocol {
-    /// RESP2, what every connection begins with.
+    /// RESP2, with which every connection begins.
     #[default]
     Resp2,
     /// RESP3, after `HELLO 3`.

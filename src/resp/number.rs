@@ -26,8 +26,8 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
 }
 
 /// Reads a floating-point number as redis-server reads scores and increments (C's `strtod` over the whole text):
-/// decimal and hexadecimal notation and infinities; no white space at either end, no NaN, and nothing so great
-/// or so small that a double can only hold infinity or 0 for it.
+/// decimal and hexadecimal notation and infinities; no white space at either end, no NaN, and nothing so great or
+/// so small that it would be rounded to infinity or 0.
 #[must_use]
 pub fn parse_double(text: &[u8]) -> Option<f64> {
     let (negative, unsigned) = match text {
@@ -50,7 +50,7 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
 }
 
 /// Reads a floating-point number as redis-server reads the bounds of a range of scores: as [`parse_double`], but
-/// without hexadecimal notation, and what is too great or too small is infinity or 0.
+/// without hexadecimal notation, and numbers that are too great or too small are infinity or 0.
 #[must_use]
 pub fn parse_decimal(text: &[u8]) -> Option<f64> {
     // The standard library reads exactly this, and NaN.
@@ -58,8 +58,8 @@ pub fn parse_decimal(text: &[u8]) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }
 
-/// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`. The value is the mantissa, and a little
-/// more if the second part says so, times two to the power of the third.
+/// `strtod`'s hexadecimal notation: `1f`, `1.8`, `1p-3`, after the `0x`. The value is the mantissa (a little more
+/// if the second part is true) times two to the power of the third part.
 pub(super) fn parse_hexadecimal(text: &[u8]) -> Option<(u128, bool, i64)> {
     let (mut mantissa, mut sticky, mut exponent) = (0u128, false, 0i64);
     let (mut digits, mut point) = (false, false);
@@ -105,7 +105,7 @@ pub(super) fn parse_hexadecimal(text: &[u8]) -> Option<(u128, bool, i64)> {
 }
 
 /// The double nearest to `mantissa` times two to the power of `exponent`, ties to even; `sticky` says that the
-/// mantissa is a little more. None if it would be infinite, or 0 though the mantissa is not.
+/// mantissa is a little more. `None` if it would be infinite, or 0 with a mantissa that is not 0.
 fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Option<f64> {
     const FRACTION_BITS: u64 = 52;
     if mantissa == 0 {
@@ -113,10 +113,10 @@ fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Option<f64> {
     }
     let shift = mantissa.leading_zeros();
     let shifted = mantissa << shift;
-    // A double has no use for more than 64 bits.
+    // 64 bits and the sticky bit are enough for a double.
     let mantissa = u64::try_from(shifted >> 64).unwrap_or(u64::MAX);
     let sticky = sticky || shifted << 64 != 0;
-    // Of the highest bit.
+    // The exponent of the highest bit.
     let exponent = exponent.saturating_add(127 - i64::from(shift));
     if exponent > 1023 {
         return None;
@@ -124,11 +124,11 @@ fn rounded(mantissa: u128, sticky: bool, exponent: i64) -> Option<f64> {
     // How many bits are lost: 11, and more below the normal doubles.
     let lost = u32::try_from(11 + (-1022 - exponent).max(0)).ok().filter(|lost| *lost <= 64)?;
     let kept = mantissa.checked_shr(lost).unwrap_or_default();
-    // What is lost as a fraction of one unit, in 64 bits.
+    // The lost part as a fraction of one unit, in 64 bits.
     let fraction = mantissa << (64 - lost);
     let half = 1 << 63;
     let up = fraction > half || fraction == half && (sticky || kept & 1 == 1);
-    // A normal double has its highest bit only in the exponent: the addition carries it over there.
+    // The highest bit of a normal double is implicit: the addition carries it over into the exponent.
     let biased = u64::try_from(exponent + 1022).unwrap_or_default();
     let value = f64::from_bits((biased << FRACTION_BITS) + kept + u64::from(up));
     (value.is_finite() && value != 0.0).then_some(value)
@@ -146,7 +146,7 @@ pub fn print_double(out: &mut Vec<u8>, value: f64) {
     if value == 0.0 {
         return out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
     }
-    // Whole numbers up to half of what 64 bits hold are printed as integers, as redis-server's `double2ll`.
+    // Whole numbers up to half the range of `i64` are printed as integers, as redis-server's `double2ll`.
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     if value.abs() <= (i64::MAX / 2) as f64 && value.fract() == 0.0 {
         return out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
@@ -158,11 +158,11 @@ pub fn print_double(out: &mut Vec<u8>, value: f64) {
     layout(out, decimal.digits(), decimal.last);
 }
 
-/// Appends a double with up to 17 digits, as C's `%.17g`: how redis-server prints the scores that it has not kept
-/// as text.
+/// Appends a double with up to 17 digits, as C's `%.17g`: as redis-server prints scores that are not stored as
+/// text.
 pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
     const DIGITS: i32 = 17;
-    // What is whole looks the same either way, as far as all digits are there.
+    // Whole numbers look the same either way, as long as all their digits are printed.
     let is_whole = value.abs() < 1e15 && value.fract() == 0.0;
     if is_whole || !value.is_finite() {
         if value.is_nan() && value.is_sign_negative() {
@@ -180,7 +180,7 @@ pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
         out.push(b'-');
     }
     let zeros = |count: i32| std::iter::repeat_n(b'0', usize::try_from(count).unwrap_or_default());
-    // How many digits stand before the point.
+    // How many digits are before the point.
     let whole = usize::try_from(exponent + 1).unwrap_or_default();
     if !(-4..DIGITS).contains(&exponent) {
         let (first, others) = digits.split_at(1.min(len));
@@ -207,11 +207,10 @@ pub fn print_double_in_full(out: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// Lays out digits of which the last stands at this power of ten, in the manner of fpconv, which redis-server
-/// uses.
+/// Formats digits of which the last is at this power of ten, as fpconv does, which redis-server uses.
 fn layout(out: &mut Vec<u8>, digits: &[u8], last: i32) {
     let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    // Where the first digit stands.
+    // The power of ten of the first digit.
     let exponent = last + count - 1;
     if last >= 0 && exponent.abs() < count + 7 {
         out.extend_from_slice(digits);
@@ -310,7 +309,7 @@ mod tests {
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
             (f64::NAN, "nan"),
-            // These have shorter digits, which Grisu2 does not find, or nearer ones.
+            // For these, Grisu2 does not find the shortest digits, or not the nearest ones.
             (7.039_164_752_059_34e9, "7.0391647520593395e+9"),
             (2.710_178_841_292_778e-3, "0.0027101788412927782"),
             (6.762_066_406_174_768e-198, "6.762066406174769e-198"),

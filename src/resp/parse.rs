@@ -1,9 +1,9 @@
 //! The request parser: arrays of bulk strings and inline commands, resumable at any byte.
 //!
-//! The caller keeps the bytes of an unfinished request and hands them over again, with what has arrived
-//! since, at the same position of its buffer; the parser remembers how far it has come, so that a request
-//! which arrives byte by byte costs linear work. It copies nothing (except inline commands, where
-//! escapes are resolved), does not recurse, and allocates only for arguments that have arrived.
+//! The caller keeps the bytes of an unfinished request and passes them again, with what has arrived since, at the
+//! same position of its buffer; the parser remembers its position, so that a request that arrives byte by byte costs
+//! linear work. It copies nothing (except inline commands, where escapes are resolved), does not recurse, and
+//! allocates only for arguments that have arrived.
 
 use super::{Args, Span, parse_integer};
 
@@ -68,7 +68,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// Appends the text as redis-server has it, in which a byte that was not expected stands as it came.
+    /// Appends the text of redis-server, which contains an unexpected byte as it was received.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::ExpectedBulk(got) => {
@@ -85,7 +85,7 @@ enum State {
     /// Nothing of a request has been seen.
     #[default]
     Begin,
-    /// Within an array: the number of arguments still to come.
+    /// Within an array: the number of missing arguments.
     Array { left: u32 },
     /// Within an array: the next argument has this length and begins at `at`.
     Bulk { left: u32, length: usize },
@@ -100,12 +100,12 @@ pub struct Parser {
     /// Up to here the buffer has no end of line.
     searched: usize,
     spans: Spans,
-    /// The arguments of an inline request with their escapes resolved; None if there was none yet.
+    /// The arguments of an inline request with their escapes resolved; `None` if there was no inline request yet.
     inline: Option<Box<Inline>>,
     is_inline: bool,
 }
 
-/// Where a [`Parser`] notes the arguments of a request. Many parsers can share one, see [`Parser::borrow`].
+/// Where a [`Parser`] stores the positions of the arguments. Many parsers can share one, see [`Parser::borrow`].
 #[derive(Debug, Default)]
 pub struct Spans(Vec<Span>);
 
@@ -113,7 +113,7 @@ pub struct Spans(Vec<Span>);
 #[derive(Debug, Default)]
 struct Inline(Vec<u8>);
 
-/// Spans of a connection's parser beyond this number are given back when the next request is asked for.
+/// The memory of more spans than this is freed when the next request is parsed.
 const SPANS_KEPT: usize = 1024;
 /// How many bytes of an inline request's buffer are kept.
 const INLINE_KEPT: usize = 1024;
@@ -126,9 +126,8 @@ impl Parser {
     }
 
     /// Continues with the request at the beginning of `buffer`. `Ok(Some(n))`: it is complete and took n
-    /// bytes, its arguments are given by [`Parser::args`] with the same buffer (none for an empty line or
-    /// array, which redis-server passes over). `Ok(None)`: more bytes are needed; call again with the same
-    /// bytes and more.
+    /// bytes, its arguments are given by [`Parser::args`] with the same buffer (none for an empty line or array,
+    /// which redis-server skips). `Ok(None)`: more bytes are needed; call again with the same bytes and more.
     ///
     /// # Errors
     ///
@@ -177,16 +176,16 @@ impl Parser {
         self.state == State::Begin && self.at == 0
     }
 
-    /// Notes the arguments of the next request here, unless it is in the middle of one. The [arguments](Parser::args)
-    /// of the last request become invalid.
+    /// Uses `spans` for the next request, unless the parser is in the middle of one. The [arguments](Parser::args) of
+    /// the last request become invalid.
     pub fn borrow(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
             self.spans = std::mem::take(spans);
         }
     }
 
-    /// Gives back what was borrowed, unless it is in the middle of a request: a idle connection needs
-    /// no memory for it. The [arguments](Parser::args) of the last request become invalid.
+    /// Gives back what was borrowed, unless the parser is in the middle of a request: an idle connection needs no
+    /// memory for spans. The [arguments](Parser::args) of the last request become invalid.
     pub fn give_back(&mut self, spans: &mut Spans) {
         if self.is_between_requests() {
             *spans = std::mem::take(&mut self.spans);
@@ -200,7 +199,7 @@ impl Parser {
         consumed
     }
 
-    /// Parses an array of which every byte has arrived, as nearly always. Everything unusual is left to
+    /// Parses an array that has arrived completely, as most do. Everything unusual is left to
     /// [`Parser::parse_array`], which starts again.
     fn parse_whole(&mut self, buffer: &[u8], limits: &Limits) -> Option<usize> {
         if !limits.authenticated {
@@ -234,7 +233,7 @@ impl Parser {
                         return Err(ProtocolError::UnauthenticatedArray);
                     }
                     self.at = line + 2;
-                    // A negative count has no arguments.
+                    // A negative count means no arguments.
                     let left = u32::try_from(count).unwrap_or(0);
                     if left == 0 {
                         return Ok(Some(self.finish(line + 2)));
@@ -263,7 +262,7 @@ impl Parser {
                     self.state = State::Bulk { left, length };
                 }
                 State::Bulk { left, length } => {
-                    // The two bytes behind an argument are passed over unread, as redis-server does.
+                    // The two bytes after an argument are skipped unread, as in redis-server.
                     if buffer.len().saturating_sub(self.at) < length.saturating_add(2) {
                         return Ok(None);
                     }
@@ -277,7 +276,7 @@ impl Parser {
         }
     }
 
-    /// The offset of the `\r` that ends the line at `self.at`, once the byte behind it has arrived too.
+    /// The offset of the `\r` that ends the line at `self.at`, once the byte after it has arrived too.
     fn line(&mut self, buffer: &[u8], too_long: ProtocolError) -> Result<Option<usize>, ProtocolError> {
         let from = self.searched.max(self.at);
         let rest = buffer.get(from..).unwrap_or_default();
@@ -320,7 +319,7 @@ impl Parser {
     }
 }
 
-/// The most digits that [`header`] reads: more is never usual, and no sum of it overflows.
+/// The most digits that [`header`] reads: more are not usual, and these cannot overflow.
 const HEADER_DIGITS_MAX: usize = 9;
 
 /// Reads a line such as `$11\r\n` at the beginning of the bytes: its number and its length in bytes, if the line
@@ -329,7 +328,7 @@ const HEADER_DIGITS_MAX: usize = 9;
 #[allow(clippy::inline_always)] // Without it parsing costs half as much again.
 fn header(bytes: &[u8], kind: u8) -> Option<(usize, usize)> {
     match *bytes {
-        // Most lengths have one digit or two. The `\n` is passed over unread, as redis-server does.
+        // Most lengths have one digit or two. The `\n` is skipped unread, as in redis-server.
         [first, one @ b'0'..=b'9', b'\r', _, ..] if first == kind => Some((digit(one), 4)),
         [first, ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] if first == kind => {
             Some((digit(ten) * 10 + digit(one), 5))
@@ -358,7 +357,7 @@ fn digit(byte: u8) -> usize {
 /// Splits a line into arguments as redis-server's `sdssplitargs`: white space separates; `"..."` knows
 /// `\n \r \t \b \a \xHH` and `\` before any other byte; `'...'` knows `\'`; a closing quote ends the
 /// argument. False if a quote stays open or something follows its end directly. A vertical tab or a form feed is
-/// white space before an argument and behind a quote, but does not end an argument without quotes.
+/// white space before an argument and after a quote, but does not end an argument without quotes.
 fn split_quoted(line: &[u8], out: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
     let space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
     let hex = |byte: u8| (byte as char).to_digit(16);

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A reply as a value.
 ///
-/// It prints as what it is: an integer, a text as that text, an array as `["ann", 1]`. With [`Debug`](fmt::Debug) a
-/// text stands in quotes at the top as well.
+/// It prints as an integer, as the text itself, or as an array `["ann", 1]`. With [`Debug`](fmt::Debug), a text at the
+/// top level has quotes as well.
 ///
 /// ```
 /// let broker = minibroker::Broker::start()?;
@@ -23,7 +23,7 @@ pub enum Value {
     Null,
     /// A simple string such as `OK`.
     Simple(String),
-    /// An error inside of another reply, such as one of the answers of EXEC.
+    /// An error inside of another reply, such as one in the reply to EXEC.
     Error(String),
     /// An integer.
     Integer(i64),
@@ -39,7 +39,7 @@ pub enum Value {
     Double(f64),
     /// A boolean.
     Boolean(bool),
-    /// A text with its format, such as the answer of INFO.
+    /// A text with its format, such as the reply to INFO.
     Verbatim(String, Vec<u8>),
     /// An integer of any size, in decimal digits.
     BigNumber(String),
@@ -47,8 +47,7 @@ pub enum Value {
     Push(Vec<Value>),
 }
 
-/// How deep values are read that stand in each other: a script may return more levels than the stack of a thread has room
-/// for.
+/// How deep nested values are read: a script may return more levels than the stack of a thread has room for.
 const DEEPEST: usize = 256;
 
 /// How many bytes the reply at the beginning takes, however deep it is; `None` if it is incomplete or is not a reply.
@@ -66,7 +65,7 @@ fn length_of(bytes: &[u8]) -> Option<usize> {
             }
             b'*' | b'~' | b'>' => left = left.checked_add(count()?)?,
             b'%' => left = left.checked_add(count()?.checked_mul(2)?)?,
-            // What it describes follows.
+            // The value that the attribute describes follows.
             b'|' => left = left.checked_add(count()?.checked_mul(2)?)?.checked_add(1)?,
             _ => {}
         }
@@ -77,7 +76,7 @@ fn length_of(bytes: &[u8]) -> Option<usize> {
 
 impl Value {
     /// Reads the value at the beginning of `bytes` and returns it with its length; `None` if it is
-    /// incomplete or is not a reply. In place of what is nested deeper than 256 levels stands an error.
+    /// incomplete or is not a reply. What is nested deeper than 256 levels is replaced by an error.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         Self::read_nested(bytes, 1)
@@ -161,7 +160,7 @@ impl Value {
                 return Some((Self::Map(pairs), at));
             }
             b'|' => {
-                // It describes the value that follows and is not a value itself.
+                // An attribute describes the value that follows and is not a value itself.
                 let (_, at) = elements(length()?.checked_mul(2)?)?;
                 return Some((Self::Null, at));
             }
@@ -180,7 +179,7 @@ impl Value {
         }
     }
 
-    /// A string of any kind, where it is UTF-8.
+    /// A string of any kind, if it is UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
@@ -242,8 +241,8 @@ impl PartialEq<i64> for Value {
     }
 }
 
-/// As text: a string as it is, with replacement characters where it is not UTF-8. In an array, set, map or push strings
-/// stand in quotes.
+/// As text: a string as it is, with replacement characters where it is not UTF-8. In an array, set, map or push,
+/// strings have quotes.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,16 +4,16 @@ use super::{Protocol, number};
 
 /// Writes the parts of a reply to the end of a buffer, in the version of the protocol that the client speaks.
 ///
-/// Aggregates announce how many elements follow; the caller writes as many.
+/// Aggregates announce how many elements follow; the caller must write exactly as many.
 pub struct Reply<'a> {
     out: &'a mut Vec<u8>,
     protocol: Protocol,
-    /// Doubles have 17 digits.
+    /// Doubles have up to 17 digits.
     in_full: bool,
 }
 
 impl<'a> Reply<'a> {
-    /// True if the client has been sent everything that was written before.
+    /// True if there is no earlier output that is not sent yet.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.out.is_empty()
@@ -24,8 +24,8 @@ impl<'a> Reply<'a> {
         Self { out, protocol, in_full: false }
     }
 
-    /// Doubles will have up to 17 digits if `in_full`, as servers before Redis 7.2 write them, and else the fewest that
-    /// read back the same.
+    /// Doubles will have up to 17 digits if `in_full`, as servers before Redis 7.2 write them, otherwise the fewest
+    /// that read back the same.
     #[must_use]
     pub fn with_doubles_in_full(mut self, in_full: bool) -> Self {
         self.in_full = in_full;
@@ -38,7 +38,7 @@ impl<'a> Reply<'a> {
         self.protocol
     }
 
-    /// From here on writes another version, as `HELLO` does within its own reply.
+    /// Writes another version from here on, as `HELLO` does within its own reply.
     pub fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
     }
@@ -55,13 +55,13 @@ impl<'a> Reply<'a> {
         self.out.len()
     }
 
-    /// Takes back all that was written since `position`.
+    /// Removes everything written since `position`.
     pub fn truncate(&mut self, position: usize) {
         self.out.truncate(position);
     }
 
-    /// Announces an array of `len` elements that have already been written from `position` on. For answers
-    /// whose length is known only at their end; it moves what was written.
+    /// Announces an array of `len` elements that have already been written from `position` on. For replies whose
+    /// length is known only at their end; this moves what was written.
     pub fn insert_array(&mut self, position: usize, len: usize) {
         self.insert_header(position, b'*', len);
     }
@@ -75,8 +75,8 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Moves what was written from `from` on to `position`, before all that stands between them. For a part that
-    /// is known only after the one that follows it.
+    /// Moves what was written from `from` on to `position`, before everything between them. For a part that is
+    /// known only after the one that follows it.
     pub fn move_to(&mut self, from: usize, position: usize) {
         let from = from.min(self.out.len());
         let moved = self.out.len() - from;
@@ -102,7 +102,7 @@ impl<'a> Reply<'a> {
     }
 
     /// `-text`, an error; `text` begins with its code, as in `ERR syntax error`. Line breaks become spaces, and
-    /// those at the end go away, as in redis-server.
+    /// those at the end are removed, as in redis-server.
     pub fn error(&mut self, text: &[u8]) {
         self.out.push(b'-');
         let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
@@ -133,7 +133,7 @@ impl<'a> Reply<'a> {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 
-    /// A bulk string, or null where there is none.
+    /// A bulk string, or null if it is `None`.
     pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => self.bulk(bytes),
@@ -200,12 +200,12 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// What has been written elsewhere, as it is.
+    /// Bytes of a reply that were written elsewhere.
     pub fn written(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Announces `pairs` names and values that say something about the reply behind them; RESP3 only.
+    /// Announces an attribute of `pairs` names and values, which describe the reply after it; RESP3 only.
     pub fn attribute(&mut self, pairs: usize) {
         if self.is_resp3() {
             self.header(b'|', pairs);

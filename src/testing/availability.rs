@@ -1,6 +1,6 @@
 //! Whether the broker accepts connections: it may be stopped or refuse them.
 
-/// What was ordered. The shell's listening sockets follow it.
+/// The requested state. The shell's listening sockets follow it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Availability {
     stopped: bool,
@@ -9,7 +9,7 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// True if new connections are taken.
+    /// True if new connections are accepted.
     #[must_use]
     pub fn accepts(self) -> bool {
         !self.stopped && self.refusing == 0
@@ -32,7 +32,7 @@ impl Availability {
         self.stopped = true;
     }
 
-    /// The broker is there again.
+    /// The broker runs again.
     pub fn restart(&mut self) {
         self.stopped = false;
         self.run = self.run.wrapping_add(1);
@@ -43,7 +43,7 @@ impl Availability {
         self.refusing = self.refusing.saturating_add(1);
     }
 
-    /// Removes one.
+    /// Removes a guard.
     pub fn end_refusing(&mut self) {
         self.refusing = self.refusing.saturating_sub(1);
     }

@@ -1,4 +1,4 @@
-//! What a test adds to a broker: the journal of all that happens, faults, conditions that a test waits for, and whether
+//! What a test adds to a broker: the journal of all events, faults, conditions that a test waits for, and whether
 //! connections are accepted.
 
 pub mod availability;

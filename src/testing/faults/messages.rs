@@ -1,4 +1,4 @@
-//! What becomes of messages: dropped, sent twice, sent later.
+//! Faults of messages: they are dropped, duplicated or delayed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub enum MessageFate {
     Sent {
         /// Once, and once more for each of these rules.
         duplicated: Vec<FaultId>,
-        /// Not before so much time has passed.
+        /// Not before this much time has passed.
         delayed: Option<(FaultId, Duration)>,
     },
 }
@@ -31,7 +31,7 @@ pub struct OnTheWay {
     pub(crate) to: ClientKey,
     pub(crate) encoded: bytes::Bytes,
     pub(crate) message: Option<Publishing>,
-    /// By which subscription it is delivered.
+    /// The subscription by which it is delivered.
     pub(crate) kind: Kind,
     pub(crate) name: Bytes,
 }
@@ -45,7 +45,7 @@ impl OnTheWay {
 /// A delivery as Pub/Sub makes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery<'a> {
-    /// To whom.
+    /// The receiver.
     pub to: ClientKey,
     /// By a subscription of this kind.
     pub kind: Kind,
@@ -55,13 +55,13 @@ pub struct Delivery<'a> {
     pub encoded: Encoded<'a>,
     /// The message in the journal, if there is one.
     pub message: Option<Publishing>,
-    /// The pattern by which it is delivered; none if by its channel.
+    /// The pattern by which it is delivered; `None` if by its channel.
     pub pattern: Option<&'a [u8]>,
 }
 
 impl Faults {
-    /// What the rules do to a message for a client: it is dropped if one of them says so, delayed for the longest time
-    /// that one says, duplicated by each that says so. All that concern it count it.
+    /// What the rules do to a message for a client: it is dropped if any rule drops it, delayed for the longest delay
+    /// of any, and duplicated by each rule that duplicates. All matching rules count it.
     pub fn message_fate(&mut self, channel: &[u8], to: &Client) -> MessageFate {
         let mut dropped = None;
         let (mut duplicated, mut delayed) = (Vec::new(), None);
@@ -94,19 +94,19 @@ impl Faults {
         self.on_the_way.insert((at.whole_millis(), self.sent), message);
     }
 
-    /// When the next message arrives that was delayed, in milliseconds since the Unix epoch.
+    /// When the next delayed message arrives, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_arrival(&self) -> Option<i64> {
         self.on_the_way.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// How many messages have been sent and not arrived.
+    /// How many messages have been sent and have not arrived.
     #[must_use]
     pub fn on_the_way(&self) -> usize {
         self.on_the_way.len()
     }
 
-    /// Messages to a client that has gone are lost.
+    /// Messages to a client that has disconnected are lost.
     pub fn forget_client(&mut self, key: ClientKey) {
         if !self.on_the_way.is_empty() {
             self.on_the_way.retain(|_, message| message.to != key);

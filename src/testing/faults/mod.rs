@@ -1,7 +1,7 @@
-//! Faults on purpose: rules that say which commands and which messages are hit, when, and by what.
+//! Faults that a test causes: rules that say which commands and messages are affected, when, and how.
 //!
-//! A rule is plain data. The engine asks here about every command and every delivery as long as there are rules;
-//! without any there is one branch.
+//! A rule is plain data. The engine checks every command and every delivery here as long as there are rules; without
+//! rules this costs one branch.
 
 use crate::clients::{Consequence, FaultId, PendingFault};
 
@@ -21,15 +21,15 @@ use crate::data::pattern;
 /// One fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// What may be hit.
+    /// What can be affected.
     pub scope: Scope,
-    /// Which of it is hit.
+    /// Which occurrences are affected.
     pub when: When,
     /// What happens to it.
     pub action: Action,
 }
 
-/// What may be hit: what is in every list that is not empty, where one entry of a list is enough.
+/// What can be affected: what matches every list that is not empty. A list matches if one of its entries does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
     /// These commands.
@@ -61,7 +61,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// True if this channel is meant.
+    /// True if this channel matches.
     #[must_use]
     pub fn includes(&self, channel: &[u8]) -> bool {
         match self {
@@ -71,7 +71,7 @@ impl Channel {
     }
 }
 
-/// Which of what is in the scope is hit, counted from when the rule was made.
+/// Which occurrences in the scope are hit, counted since the rule was added.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum When {
     /// All.
@@ -85,29 +85,29 @@ pub enum When {
     Probability(f64),
 }
 
-/// What happens.
+/// What happens at a hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The command is answered with this error and does not run.
+    /// The reply is this error, and the command does not run.
     Error(Bytes),
-    /// The command is held for so long before it runs.
+    /// The command is delayed for this long before it runs.
     Delay(Duration),
     /// The connection is closed before the command runs.
     Disconnect,
     /// The command runs, and the connection is closed after this many bytes of the reply.
     LoseReply(usize),
-    /// The command is answered as by a server in this state.
+    /// The reply is that of a server in this state.
     Simulate(SimulatedState),
     /// The message is not sent.
     Drop,
     /// The message is sent twice.
     Duplicate,
-    /// The message is sent so much later.
+    /// The message is sent this much later.
     DelayMessage(Duration),
 }
 
 impl Action {
-    /// True if it happens to messages, false if to commands.
+    /// True if the action applies to messages, false if to commands.
     #[must_use]
     pub const fn is_of_messages(&self) -> bool {
         matches!(self, Self::Drop | Self::Duplicate | Self::DelayMessage(_))
@@ -130,7 +130,7 @@ pub enum SimulatedState {
 }
 
 impl SimulatedState {
-    /// What redis-server says then.
+    /// The error of redis-server in this state.
     #[must_use]
     pub const fn error(self) -> &'static str {
         match self {
@@ -145,12 +145,12 @@ impl SimulatedState {
     }
 }
 
-/// A command that has come.
+/// A command that was received.
 #[derive(Debug)]
 pub struct Subject<'a> {
     /// Its index in the command table.
     pub command: usize,
-    /// Who has sent it.
+    /// The client that has sent it.
     pub client: &'a Client,
     /// Its keys.
     pub keys: Vec<&'a [u8]>,
@@ -163,9 +163,9 @@ pub struct Subject<'a> {
 struct Active {
     id: FaultId,
     rule: Rule,
-    /// The number of the last event before it was made.
+    /// The number of the last event before the rule was added.
     since: u64,
-    /// How often something was in its scope.
+    /// How often something in its scope has occurred.
     matches: u64,
     hits: u64,
 }
@@ -179,15 +179,15 @@ pub struct Faults {
     of_commands: usize,
     /// How many rules are about messages.
     of_messages: usize,
-    /// Not that of the commands: what they choose at random stays the same.
+    /// Separate from that of the commands, so that their random choices stay the same.
     random: fastrand::Rng,
-    /// Messages on the way, by when they arrive in milliseconds since the Unix epoch, and in the order in which they
+    /// Messages on the way, by when they arrive in milliseconds since the Unix epoch, then in the order in which they
     /// were sent.
     pub(crate) on_the_way: BTreeMap<(i64, u64), OnTheWay>,
     sent: u64,
 }
 
-/// So that the random choices of faults are not those of the commands, with one seed for both.
+/// Mixed into the seed, so that faults and commands make different random choices with the same seed.
 const SEED: u64 = 0x6661_756c_7473;
 
 impl Faults {
@@ -217,7 +217,7 @@ impl Faults {
         self.of_messages > 0
     }
 
-    /// Adds a rule, behind the event of this number.
+    /// Adds a rule, after the event of this number.
     pub fn add(&mut self, rule: Rule, since: u64) -> FaultId {
         self.last_id += 1;
         let id = FaultId::of_number(self.last_id);
@@ -230,7 +230,7 @@ impl Faults {
         if rule.action.is_of_messages() { &mut self.of_messages } else { &mut self.of_commands }
     }
 
-    /// Takes a rule out, see [`State::end_fault`](crate::state::State::end_fault).
+    /// Removes a rule, see [`State::end_fault`](crate::state::State::end_fault).
     pub(crate) fn remove(&mut self, id: FaultId) -> Option<Rule> {
         let index = self.rules.iter().position(|active| active.id == id)?;
         let rule = self.rules.remove(index).rule;
@@ -244,13 +244,13 @@ impl Faults {
         self.rules.iter().find(|active| active.id == id).map(|active| active.hits)
     }
 
-    /// The number of the last event before a rule was made; none if it is not in force any more.
+    /// The number of the last event before a rule was added; `None` if it is not in force any more.
     #[must_use]
     pub fn since(&self, id: FaultId) -> Option<u64> {
         self.rules.iter().find(|active| active.id == id).map(|active| active.since)
     }
 
-    /// The rules in force, in the order in which they were made, each with how often it has hit.
+    /// The rules in force, in the order in which they were added, each with its number of hits.
     pub fn rules(&self) -> impl Iterator<Item = (FaultId, &Rule, u64)> {
         self.rules.iter().map(|active| (active.id, &active.rule, active.hits))
     }
@@ -268,7 +268,7 @@ impl Faults {
         }
     }
 
-    /// The first rule that simulates this state to the command, which that state would refuse.
+    /// The first rule that simulates this state for the command, which a server in that state would refuse.
     pub fn simulates(&mut self, state: SimulatedState, subject: &Subject<'_>) -> Option<FaultId> {
         let mut found = None;
         for active in &mut self.rules {
@@ -283,8 +283,8 @@ impl Faults {
         found
     }
 
-    /// What the rules do to a command that a server would run. All rules that match count it; the longest delay comes
-    /// first, then what the rule says that was made first.
+    /// What the rules do to a command that a server would run. All rules that match count it; the longest delay is
+    /// applied first, then the action of the rule that was added first.
     pub fn apply(&mut self, subject: &Subject<'_>) -> PendingFault {
         let mut pending = PendingFault::default();
         for active in &mut self.rules {
@@ -335,7 +335,7 @@ impl Scope {
             && (self.channels.is_empty() || any(&subject.channels, &|channel| self.includes_channel(channel)))
     }
 
-    /// True if what concerns this client may be hit.
+    /// True if the client matches the scope.
     #[must_use]
     pub fn includes_client(&self, client: &Client) -> bool {
         self.clients.is_empty()
@@ -346,13 +346,13 @@ impl Scope {
             })
     }
 
-    /// True if a subscription to this pattern brings messages of one of the channels.
+    /// True if a subscription to this pattern receives messages of one of the channels.
     #[must_use]
     pub fn meets_pattern(&self, subscribed: &[u8]) -> bool {
         self.channels.is_empty()
             || self.channels.iter().any(|channel| match channel {
                 Channel::Named(name) => pattern::matches(subscribed, name, false),
-                // Whether two patterns have a channel in common is not asked.
+                // Whether two patterns have a channel in common is not checked.
                 Channel::Like(glob) => **glob == *subscribed,
             })
     }
@@ -361,7 +361,7 @@ impl Scope {
         self.channels.iter().any(|channel| channel.includes(name))
     }
 
-    /// True if messages on this channel to this client may be hit.
+    /// True if messages on this channel to this client match the scope.
     #[must_use]
     pub fn includes_message(&self, channel: &[u8], to: &Client) -> bool {
         (self.channels.is_empty() || self.includes_channel(channel)) && self.includes_client(to)

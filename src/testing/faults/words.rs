@@ -1,4 +1,4 @@
-//! A rule in plain words: what a journal and a failed test show.
+//! A rule as text, for the journal and for failed tests.
 
 use std::fmt;
 

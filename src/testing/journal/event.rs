@@ -1,4 +1,4 @@
-//! What can happen, and how it reads.
+//! The events, and how they are printed.
 
 use crate::data::Quoted;
 use std::borrow::Cow;
@@ -59,7 +59,7 @@ pub struct Message {
     pub shard: bool,
     /// How many clients received it: what PUBLISH returns. Unknown on a [real server](crate::Broker::attach).
     pub receivers: Option<usize>,
-    /// Who published it; `None` for the broker itself, such as when a key expires.
+    /// The client that published it; `None` for the broker itself, such as when a key expires.
     pub client: Option<Peer>,
     /// How long after the start of the broker, on the broker's clock.
     pub at: Duration,
@@ -68,14 +68,14 @@ pub struct Message {
 }
 
 impl Message {
-    /// The payload as text, where it is not UTF-8 with replacement characters.
+    /// The payload as text, with replacement characters where it is not UTF-8.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.payload)
     }
 }
 
-/// With texts as texts: it is what a failed assertion shows.
+/// With bytes shown as text, for failed assertions.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, channel, payload, shard, receivers, client, at, time: _ } = self;
@@ -104,19 +104,19 @@ impl fmt::Display for Message {
 pub enum Ending {
     /// The client closed it, or the network did.
     Left,
-    /// The broker closed it behind an answer: to QUIT, or to what is not the protocol.
+    /// The broker closed it after a reply: to QUIT, or to bytes that violate the protocol.
     Closed,
-    /// The broker cut it off: by CLIENT KILL or [`Broker::kill_clients`](crate::Broker::kill_clients), by `timeout`,
-    /// for sending too much at once, or as it was stopped.
+    /// The broker closed it: by CLIENT KILL or [`Broker::kill_clients`](crate::Broker::kill_clients), by `timeout`,
+    /// for sending too much at once, or when the broker was stopped.
     Killed,
-    /// The broker cut it off because the client did not read: `client-output-buffer-limit`.
+    /// The broker closed it because the client did not read: `client-output-buffer-limit`.
     OutputLimit,
     /// A [fault](crate::Broker::faults) ended it.
     Fault,
 }
 
 impl Ending {
-    /// How the connection of a client ends that ends now.
+    /// How the connection of a client ends if it ends now.
     pub(super) fn of(client: &Client) -> Self {
         match client.close {
             Close::No => Self::Left,
@@ -141,15 +141,15 @@ impl fmt::Display for Ending {
     }
 }
 
-/// Why a client waits no longer.
+/// Why a client no longer waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wakeup {
-    /// This key has got something. If another has taken it meanwhile the client is blocked again.
+    /// This key has become ready. If another client has taken the element first, the client blocks again.
     Key(ByteString),
-    /// Its time was up, or CLIENT UNBLOCK has said that it is.
+    /// Its timeout has passed, or CLIENT UNBLOCK has ended the wait as a timeout.
     TimedOut,
-    /// CLIENT UNBLOCK with ERROR has ended it.
+    /// CLIENT UNBLOCK with ERROR has ended the wait.
     Unblocked,
     /// CLIENT PAUSE is over.
     PauseOver,
@@ -163,10 +163,10 @@ pub enum Wakeup {
 pub enum EventKind {
     /// The client has connected.
     Connected,
-    /// The client has sent a command: its name and its arguments. Passwords are `(redacted)`. What EXEC runs has
-    /// come before, and is not recorded again.
+    /// The client has sent a command: its name and its arguments. Passwords are `(redacted)`. The commands that EXEC
+    /// runs were recorded before, and are not recorded again.
     Command(Vec<ByteString>),
-    /// The client has been answered.
+    /// The client was sent this reply.
     Reply(Value),
     /// The client has published a message, or a key has changed (`notify-keyspace-events`).
     Published(Arc<Message>),
@@ -174,7 +174,7 @@ pub enum EventKind {
     #[allow(missing_docs)]
     Delivered {
         message: Arc<Message>,
-        /// The pattern by which it was; none if by its channel.
+        /// The pattern by which it was; `None` if by its channel.
         pattern: Option<ByteString>,
     },
     /// The client was not sent a message that it was subscribed to, because its connection was being closed already.
@@ -193,7 +193,7 @@ pub enum EventKind {
     /// The client is subscribed from now on.
     #[allow(missing_docs)]
     Subscribed { kind: Kind, name: ByteString },
-    /// The client is subscribed no longer.
+    /// The client is no longer subscribed.
     #[allow(missing_docs)]
     Unsubscribed { kind: Kind, name: ByteString },
     /// The client waits.
@@ -202,21 +202,21 @@ pub enum EventKind {
         keys: Vec<ByteString>,
         /// For the end of CLIENT PAUSE.
         paused: bool,
-        /// Not longer than until then, counted from the start of the broker.
+        /// The end of its timeout, counted from the start of the broker.
         until: Option<Duration>,
     },
-    /// The client waits no longer.
+    /// The client no longer waits.
     Unblocked(Wakeup),
     /// A key has expired. There is no client.
     #[allow(missing_docs)]
     Expired { database: usize, key: ByteString },
-    /// The client has gone.
+    /// The client has disconnected.
     Disconnected(Ending),
-    /// The broker was stopped. Its clients go after this.
+    /// The broker was stopped. Its clients are disconnected after this event.
     Stopped,
-    /// The broker is there again.
+    /// The broker was restarted.
     Restarted {
-        /// With the data that it had.
+        /// Whether it has kept its data.
         kept_data: bool,
     },
 }
@@ -239,14 +239,14 @@ pub struct Event {
     pub at: Duration,
     /// The same as a time.
     pub time: SystemTime,
-    /// Whose event it is; none where the broker acts by itself.
+    /// The client that the event belongs to; `None` if the broker acts by itself.
     pub client: Option<Peer>,
     /// What it is.
     pub kind: EventKind,
 }
 
 impl Event {
-    /// True for what a client did and got: the one with this number, name or address.
+    /// True for events of the client with this number, name or address.
     #[must_use]
     pub fn is_of_client(&self, wanted: &str) -> bool {
         self.client.as_ref().is_some_and(|client| {
@@ -265,7 +265,8 @@ impl Event {
         })
     }
 
-    /// True for what was published on the channel, to whom it went, and who has subscribed to it and left it.
+    /// True for messages published on the channel, their deliveries, and subscriptions to the channel and their
+    /// ends.
     #[must_use]
     pub fn is_on_channel(&self, channel: &[u8]) -> bool {
         match &self.kind {
@@ -280,7 +281,7 @@ impl Event {
     }
 }
 
-/// How much of an answer a line shows.
+/// How many bytes of a reply a line shows.
 const REPLY_SHOWN: usize = 200;
 
 struct List<'a>(&'a [ByteString]);

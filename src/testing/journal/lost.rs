@@ -17,18 +17,17 @@ use crate::resp::ByteString;
 pub enum Fate {
     /// It was never sent to the subscriber.
     NotSent,
-    /// The subscriber's connection ended so before all of it had been written there.
+    /// The subscriber's connection ended in this way before the whole message had been written to it.
     NotWritten(Ending),
-    /// The subscriber's connection was being closed already. That a client misses what comes after its QUIT is no
-    /// loss.
+    /// The subscriber's connection was being closed already. Messages after a client's own QUIT are not lost.
     NotSentClosing,
     /// A fault has dropped it.
     Dropped,
     /// It was sent more than once.
     Repeated,
-    /// It was sent behind one that was published later.
+    /// It was sent after one that was published later.
     Late {
-        /// The one that came before.
+        /// The one that was sent first.
         behind: Arc<Message>,
     },
 }
@@ -36,13 +35,13 @@ pub enum Fate {
 /// A message that a subscriber did not receive exactly once and in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// Who should have got it.
+    /// The client that should have received it.
     pub subscriber: Peer,
     /// By a subscription of this kind.
     pub kind: Kind,
     /// The channel or pattern of the subscription.
     pub name: ByteString,
-    /// What it should have got.
+    /// The message that it should have received.
     pub message: Arc<Message>,
     /// What happened instead.
     pub fate: Fate,
@@ -66,11 +65,11 @@ impl fmt::Display for Lost {
 
 type Subscription = (Kind, ByteString);
 
-/// What a subscriber has to get by one subscription for one message.
+/// A message that a subscriber must receive by one subscription.
 struct Due {
     subscription: Subscription,
     message: Arc<Message>,
-    /// Up to which byte of all that it is sent; none as long as it has not been sent.
+    /// The position of its end among all bytes for the client; `None` as long as it has not been sent.
     sent: Option<u64>,
     /// Why it has not been sent.
     unsent: Option<Unsent>,
@@ -90,7 +89,7 @@ struct Subscriber {
     peer: Peer,
     subscriptions: BTreeSet<Subscription>,
     due: Vec<Due>,
-    /// Where in `due` a message stands.
+    /// The index in `due` of each message.
     indices: HashMap<(u64, Subscription), usize>,
     last: Option<Arc<Message>>,
 }
@@ -118,7 +117,7 @@ impl Subscriber {
         Lost { subscriber: self.peer.clone(), kind, name, message: Arc::clone(&due.message), fate }
     }
 
-    /// A message is sent, up to this byte of all, or not.
+    /// A message is sent, up to this position among all bytes, or not.
     fn get(
         &mut self,
         message: &Arc<Message>,
@@ -153,14 +152,14 @@ impl Subscriber {
         }
     }
 
-    /// Checks all that was due, now that nothing more comes: the bytes of `ended` have been written, all that will be
-    /// if the connection has ended.
+    /// Checks all messages that were due, at the end of the records. `ended` says how the connection has ended, if it
+    /// has, and how many bytes were written to it.
     fn end(self, ended: Option<(Ending, u64)>, lost: &mut Vec<Lost>) {
         for due in &self.due {
             let fate = match (due.sent, ended) {
                 (Some(end), Some((ending, written))) if end > written => Fate::NotWritten(ending),
                 (Some(_), _) => continue,
-                // It had said QUIT.
+                // The client had sent QUIT.
                 (None, Some((Ending::Closed, _))) if due.unsent == Some(Unsent::Closing) => continue,
                 (None, _) if due.unsent == Some(Unsent::Closing) => Fate::NotSentClosing,
                 (None, _) if due.unsent == Some(Unsent::Dropped) => Fate::Dropped,
@@ -174,11 +173,10 @@ impl Subscriber {
 }
 
 impl Recorder {
-    /// The messages that subscribers did not get exactly once, in the order of publication and while they were
-    /// subscribed, as far as the journal goes back; in the order of the messages.
+    /// The messages that subscribers did not receive exactly once, in the order of publication and while they were
+    /// subscribed, as far as the journal goes back. They are listed in the order of the messages.
     ///
-    /// What has been written to a connection counts as got, and so does what is still to be written to one that is
-    /// there.
+    /// What has been written to a connection counts as received, and so does pending output of an open connection.
     #[must_use]
     pub fn lost_messages(&self, clients: &Clients) -> Vec<Lost> {
         let mut lost = Vec::new();
@@ -233,7 +231,7 @@ impl Recorder {
                 _ => {}
             }
         }
-        // Those who are there; some of them are being cut off at this moment.
+        // The connected clients; some of them may be about to be closed.
         for (_, client) in clients.iter() {
             if let Some(subscriber) = subscribers.remove(&client.id) {
                 let ended = match client.close {

@@ -1,7 +1,7 @@
 //! What has happened, in order: a ring of events with a bound on its memory.
 //!
-//! Events are written one behind the other into chunks of bytes, which costs a copy and no allocation; the oldest chunk
-//! is dropped when all together take more than the limit. They become [`Event`]s when they are read.
+//! Events are written one after the other into chunks of bytes, which costs a copy and no allocation; the oldest chunk
+//! is dropped when all chunks together exceed the limit. They become [`Event`]s when they are read.
 
 mod event;
 mod lost;
@@ -20,22 +20,22 @@ use crate::clients::{Client, ClientKey};
 use crate::data::{Bytes, Map, Time};
 use record::Tag;
 
-/// Enough chunks that dropping the oldest loses little.
+/// So many chunks that dropping the oldest loses little.
 const CHUNKS: usize = 16;
-/// The size of a chunk, within which it follows from the limit.
+/// The bounds for the size of a chunk, which follows from the limit.
 const CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=64 * 1024;
-/// A record is about so much longer than the texts in it.
+/// A record is longer than the texts in it by about this many bytes.
 const RECORD_OVERHEAD: usize = 64;
 
 /// Records of consecutive numbers.
 #[derive(Clone, Debug, Default)]
 struct Chunk {
-    /// The number of the first.
+    /// The number of the first record.
     first: u64,
     /// How many there are.
     events: u64,
     bytes: Vec<u8>,
-    /// Where the messages among them begin, and their numbers.
+    /// The positions of the messages among them, and their numbers.
     messages: Vec<(usize, u64)>,
 }
 
@@ -45,11 +45,11 @@ pub struct Publishing {
     /// Its number among the events.
     pub number: u64,
     chunk: u64,
-    /// Where the number of its receivers stands.
+    /// The position of the number of its receivers.
     receivers_at: usize,
 }
 
-/// A delivery to the client that is being answered, which gets it behind its answer.
+/// A delivery to the client whose command is running, which receives it after its reply.
 #[derive(Clone, Debug)]
 struct Own {
     message: u64,
@@ -57,7 +57,7 @@ struct Own {
     end: u64,
 }
 
-/// The recorder of a broker. It is off unless it is given memory.
+/// The recorder of a broker. It is off if its limit is 0.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     limit: usize,
@@ -66,7 +66,7 @@ pub struct Recorder {
     /// The bytes of all full chunks.
     full_bytes: usize,
     current: Chunk,
-    /// The last chunk that was given up, for its memory.
+    /// The last chunk that was dropped, kept to reuse its memory.
     spare: Option<Chunk>,
     /// The number of the next event.
     next: u64,
@@ -79,7 +79,7 @@ pub struct Recorder {
     own: Vec<Own>,
 }
 
-/// What is noted of a command that waits while another runs.
+/// The state of a command that waits while another runs.
 #[derive(Debug)]
 pub struct Aside {
     answering: Option<ClientKey>,
@@ -94,7 +94,7 @@ impl Recorder {
         Self { limit, chunk_size, next: 1, started, ..Self::default() }
     }
 
-    /// Forgets all events; the next event has number 1 again.
+    /// Removes all events; the next event has number 1 again.
     pub fn clear(&mut self) {
         *self = Self::new(self.limit, self.started);
     }
@@ -106,13 +106,13 @@ impl Recorder {
         self.limit > 0
     }
 
-    /// Has `event` recorded if events are recorded; where they are not, this costs a comparison, and `event` does not run.
+    /// Calls `event` if events are recorded; if not, this costs only a comparison.
     #[inline]
     pub fn record<T>(&mut self, event: impl FnOnce(&mut Self) -> T) -> Option<T> {
         self.is_on().then(|| event(self))
     }
 
-    /// How many of the oldest events have been given up.
+    /// How many of the oldest events have been dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -124,8 +124,8 @@ impl Recorder {
         self.next.saturating_sub(1)
     }
 
-    /// The names of the commands of clients behind an event, as far as they are kept, each with how often it came; in
-    /// the order in which they came first.
+    /// The names of the commands of clients after an event, as far as they are kept, each with the number of its
+    /// calls; in the order of the first calls.
     #[must_use]
     pub fn commands_since(&self, number: u64) -> Vec<(String, usize)> {
         let mut names: Map<String, usize> = Map::default();
@@ -221,7 +221,7 @@ impl Recorder {
         self.begin(Tag::Connected, now, Some(client), 0);
     }
 
-    /// A command has come.
+    /// A command was received.
     pub fn command<'a>(
         &mut self,
         client: &Client,
@@ -237,23 +237,23 @@ impl Recorder {
         }
     }
 
-    /// A client is answered with these bytes.
+    /// A client is sent these bytes as a reply.
     pub fn reply(&mut self, client: &Client, reply: &[u8], now: Time) {
         if !reply.is_empty() && self.begin(Tag::Reply, now, Some(client), reply.len()).is_some() {
             self.text(reply);
         }
     }
 
-    /// The command of a client runs: what is published comes from it, and what it gets itself comes behind its
-    /// answer.
+    /// The command of a client begins to run: messages are published by this client, and those that it receives itself
+    /// are sent after its reply.
     ///
-    /// Returns whose command runs already, as CLIENT UNBLOCK does while another client is answered, for
+    /// Returns the client whose command is already running (CLIENT UNBLOCK, while it ends the wait of another), for
     /// [`Recorder::end_answer`].
     pub fn begin_answer(&mut self, key: ClientKey) -> Option<ClientKey> {
         self.answering.replace(key)
     }
 
-    /// The command has run. Its answer ends `shift` bytes behind what the client's connection had got before.
+    /// The command has run. Its reply adds `shift` bytes to what the client's connection was sent before.
     pub fn end_answer(
         &mut self,
         outer: Option<ClientKey>,
@@ -283,7 +283,7 @@ impl Recorder {
         Aside { answering: self.answering.take(), own: std::mem::take(&mut self.own) }
     }
 
-    /// The other has run.
+    /// The other command has run.
     pub fn restore(&mut self, Aside { answering, own }: Aside) {
         self.answering = answering;
         self.own = own;
@@ -332,8 +332,8 @@ impl Recorder {
         }
     }
 
-    /// A message has gone to a client, by a pattern if not by its channel; `end` counts all bytes that the client
-    /// will have been sent with it. It has not gone, if the connection is already being closed.
+    /// A message is sent to a client, by a pattern or by its channel; `end` is the number of all bytes sent to the
+    /// client up to its end. It is not sent if the connection is already being closed.
     pub fn delivered(
         &mut self,
         (key, client): (ClientKey, &Client),
@@ -397,7 +397,7 @@ impl Recorder {
         }
     }
 
-    /// A client has subscribed, or no longer is.
+    /// A client has subscribed or unsubscribed.
     pub fn subscription(&mut self, client: &Client, begins: bool, kind: Kind, name: &[u8], now: Time) {
         let tag = if begins { Tag::Subscribed } else { Tag::Unsubscribed };
         if self.begin(tag, now, Some(client), name.len()).is_some() {
@@ -427,7 +427,7 @@ impl Recorder {
         }
     }
 
-    /// A client waits no longer.
+    /// A client no longer waits.
     pub fn unblocked(&mut self, client: &Client, wakeup: &Wakeup, now: Time) {
         let (byte, key): (u8, &[u8]) = match wakeup {
             Wakeup::Key(key) => (0, key),
@@ -450,7 +450,7 @@ impl Recorder {
         }
     }
 
-    /// A client has gone.
+    /// A client has disconnected.
     pub fn disconnected(&mut self, client: &Client, now: Time) {
         if self.begin(Tag::Disconnected, now, Some(client), 0).is_some() {
             self.current.bytes.push(record::byte_of_ending(Ending::of(client)));
@@ -463,7 +463,7 @@ impl Recorder {
         self.begin(Tag::Stopped, now, None, 0);
     }
 
-    /// The broker is there again, with its data or without.
+    /// The broker was restarted, with its data or without.
     pub fn restarted(&mut self, kept_data: bool, now: Time) {
         if self.begin(Tag::Restarted, now, None, 0).is_some() {
             self.number(u64::from(kept_data));
@@ -480,8 +480,8 @@ impl Recorder {
         self.records().into_iter().map(|(event, _)| event).collect()
     }
 
-    /// All events, each with what else is recorded: up to which of the bytes for the client a delivery goes, and how
-    /// many had been written when it ended.
+    /// All events, each with an extra number: the end of a delivery among all bytes for the client, or how many bytes
+    /// had been written when a client disconnected.
     fn records(&self) -> Vec<(Event, u64)> {
         let mut messages = Map::default();
         let mut events = Vec::new();

@@ -9,7 +9,7 @@ use crate::clients::pubsub::Kind;
 use crate::data::{Map, Time};
 use crate::resp::{ByteString, Value};
 
-/// What is recorded.
+/// The kind of a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Tag {
@@ -95,7 +95,7 @@ pub(super) fn header(out: &mut Vec<u8>, tag: Tag, micros: u64, client: Option<&C
             (FIRST_CLIENT.saturating_add(client.id), &client.name, client.address.peer.as_bytes())
         }
     };
-    // Put together where its size is known: it goes behind the others with one copy, many times a message.
+    // Built in an array of fixed size and appended with one copy, as there are many for each message.
     let mut head = [0; HEAD_MAX];
     head[0] = tag as u8;
     let mut at = 1;
@@ -119,7 +119,7 @@ pub(super) fn header(out: &mut Vec<u8>, tag: Tag, micros: u64, client: Option<&C
 
 /// The longest name and address together that are copied with the rest.
 const SHORT_TEXTS: usize = 64;
-/// A tag, two long numbers, two short ones, the texts.
+/// The size of a tag, two long numbers, two short ones and the texts.
 const HEAD_MAX: usize = 1 + 10 + 10 + 1 + 1 + SHORT_TEXTS;
 
 /// As [`number`], into a slice that is long enough.
@@ -147,7 +147,7 @@ pub(super) fn channel_of(bytes: &[u8]) -> &[u8] {
     channel().unwrap_or_default()
 }
 
-/// Reads what the functions above have written.
+/// Reads what the functions above write.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -228,13 +228,13 @@ pub(super) fn read_message(
     messages: &mut Map<u64, Arc<Message>>,
     events: &mut Vec<(Event, u64)>,
 ) {
-    // What was written can be read.
+    // This cannot fail: the bytes were written above.
     let _ = read_one(&mut Reader(bytes), number, started, messages, events);
     events.clear();
 }
 
-/// Appends the events of a chunk, see [`Recorder::records`](super::Recorder::records). Of a delivery whose message
-/// has been dropped nothing is known; it is left out.
+/// Appends the events of a chunk, see [`Recorder::records`](super::Recorder::records). A delivery whose message
+/// has been dropped is left out.
 pub(super) fn read(
     bytes: &[u8],
     first: u64,
@@ -267,7 +267,7 @@ fn read_one(
         Tag::Connected => EventKind::Connected,
         Tag::Command => EventKind::Command(reader.texts()?),
         Tag::Reply => {
-            // A command may have several answers, as SUBSCRIBE to several channels.
+            // A command may have several replies, such as SUBSCRIBE to several channels.
             let mut answers = reader.text()?;
             while let Some((value, length)) = Value::read(answers) {
                 answers = &answers[length..];
