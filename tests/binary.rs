@@ -12,12 +12,12 @@ use minibroker::Broker;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A timeout far longer than anything takes on a busy machine.
+/// A timeout that is not reached even on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn minibroker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_minibroker"));
-    // No terminal, even if the tests run on one.
+    // No terminal, even if the tests run in one.
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -55,7 +55,7 @@ impl Program {
         Ok(Self { child, ready: ready.trim_end().to_owned(), stdout, stderr })
     }
 
-    /// Where the ready line says that it listens.
+    /// The addresses in the ready line.
     fn addresses(&self) -> Vec<&str> {
         let addresses =
             self.ready.split_once(" is ready on ").unwrap_or_else(|| panic!("{:?}", self.ready)).1;
@@ -113,7 +113,7 @@ impl Wire {
     }
 }
 
-/// A folder of its own for each test; paths of sockets must be short.
+/// A folder for one test; paths of sockets must be short.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -527,7 +527,7 @@ mod signals {
 
     #[test]
     fn it_ends_though_its_output_is_not_read() -> Outcome {
-        // Far more than the pipe takes.
+        // Far more than the pipe can hold.
         const COMMANDS: usize = 10_000;
         let mut program = Program::start(["--port", "0", "--verbose"])?;
         let mut client = program.connect()?;

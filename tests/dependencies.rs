@@ -25,7 +25,7 @@ fn tree(arguments: &[&str]) -> Vec<String> {
 const MANIFEST: &str = include_str!("../Cargo.toml");
 const LOCK: &str = include_str!("../Cargo.lock");
 
-/// What Cargo.lock says that a crate depends on, with any of its features.
+/// The dependencies of a crate in Cargo.lock, with any of its features.
 fn locked(name: &str) -> Vec<&str> {
     let head = format!("name = \"{name}\"\n");
     let package = LOCK.split("[[package]]\n").find(|package| package.starts_with(&head));
@@ -33,7 +33,7 @@ fn locked(name: &str) -> Vec<&str> {
     package.lines().filter_map(|line| line.strip_prefix(" \"")?.strip_suffix("\",")).collect()
 }
 
-/// What the library uses itself.
+/// The direct dependencies of the library.
 const DIRECT: [&str; 13] = [
     "bytes",
     "crc",

@@ -46,7 +46,7 @@ fn clients_that_still_use_the_database_are_cut_off() -> Outcome {
     Ok(())
 }
 
-/// Run by the test below in a process of its own.
+/// Run by the test below in its own process.
 #[test]
 #[ignore = "a part of another test"]
 fn says_what_it_finds() -> Outcome {
@@ -93,7 +93,7 @@ fn the_last_commands_are_printed_when_a_test_panics() -> Outcome {
     Ok(())
 }
 
-/// Run by the test above in a process of its own.
+/// Run by the test above in its own process.
 #[test]
 #[ignore = "a part of another test"]
 fn panics_with_its_commands() {

@@ -1,4 +1,4 @@
-//! The suite runs unchanged on every server, in processes of its own, as cargo starts them.
+//! The suite runs unchanged on every server, in separate processes, as cargo starts them.
 
 use std::env;
 use std::process::{Command, Output};

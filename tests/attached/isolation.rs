@@ -91,7 +91,7 @@ fn a_database_that_holds_what_is_no_tests_is_never_taken() -> Outcome {
             ),
             "{refused}"
         );
-        // A database that the URL names is used as it is, and left as it is.
+        // A database that the URL names is not emptied, neither before nor after the test.
         let broker = Broker::attach(&format!("{}/7", server.url))?;
         assert_eq!(broker.url(), format!("{}/7", server.url));
         assert_eq!(broker.command(["GET", "foreign"])?, "7");

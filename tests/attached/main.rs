@@ -1,7 +1,7 @@
-//! A broker that is a real server: the same tests run on an embedded broker and on the server of `MINIBROKER_URL`.
+//! A broker attached to a real server: the same tests run on an embedded broker and on the server of `MINIBROKER_URL`.
 //!
-//! The servers are an embedded broker that others attach to, and those of redis-server, Redis 8 and Valkey 9 that this
-//! machine has.
+//! The servers are an embedded broker to which others attach, and redis-server, Redis 8 and Valkey 9 if this machine
+//! has them.
 
 mod abilities;
 #[cfg(feature = "tls")]

@@ -12,7 +12,7 @@ use crate::skipped;
 pub struct Running {
     pub name: String,
     pub url: String,
-    /// The same with database 0 named, to check the server from outside.
+    /// The same URL with database 0, to check the server from outside.
     pub outside: String,
     _keep: Server,
 }
@@ -104,7 +104,7 @@ pub fn by_unix_socket() -> impl Iterator<Item = (Running, Option<Broker>)> {
         let unused = servers::minibroker(minibroker::Version::Redis8_0).expect("it starts");
         (Running { name, outside: url.clone(), url, _keep: unused }, Some(broker))
     });
-    // Each of them in a folder of its own.
+    // Each server in its own folder.
     let settings: Vec<String> =
         ["--unixsocket", "r.sock", "--unixsocketperm", "700"].map(str::to_owned).into();
     let real = real_ones(&settings).map(|server| {

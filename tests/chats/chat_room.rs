@@ -37,7 +37,7 @@ impl Member {
             loop {
                 let message = channels.get_message()?;
                 let whispered = if message.get_channel_name() == own { "(whispers) " } else { "" };
-                // Whoever has left reads no more.
+                // A member that has left no longer reads.
                 let _ = put.send(format!("{whispered}{}", message.get_payload::<String>()?));
             }
         });
@@ -45,7 +45,7 @@ impl Member {
         Ok(Some(Self { name: name.to_owned(), connection, inbox }))
     }
 
-    /// What a typed line does; the answer is what the screen shows.
+    /// Runs a typed line; returns what the screen shows.
     fn types(&mut self, line: &str) -> RedisResult<String> {
         let (order, rest) = line.split_once(' ').unwrap_or((line, ""));
         match order {
@@ -74,8 +74,8 @@ impl Member {
         }
     }
 
-    /// All that has arrived. A whisper to the same client comes behind everything that was sent before it, so that nothing
-    /// which is still under way is left out.
+    /// All that has arrived. A whisper to the same client arrives after everything that was sent before it, so that
+    /// nothing in transit is missed.
     fn pull(&mut self) -> RedisResult<Vec<String>> {
         const END: &str = "that is all";
         self.types(&format!("to {} {END}", self.name))?;
@@ -134,7 +134,7 @@ fn members_speak_in_the_hall_whisper_and_leave() -> Outcome {
     assert_eq!(ann.types("users")?, "ann");
     assert_eq!(ann.types("to bob wait!")?, "bob is not here");
 
-    // The log has been sent all by now, and takes what it has been sent before its connection ends.
+    // The log client has been sent everything by now, and reads it before its connection ends.
     drop(broker);
     let log = log.join().expect("the log server does not panic");
     let expected = [("ann", "hello to all of you"), ("bob", "hello, ann")];

@@ -7,7 +7,7 @@ use minibroker::Broker;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Connection, Msg, RedisResult};
 
-/// A timeout far longer than anything takes on a busy machine.
+/// A timeout that is not reached even on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection that blocks its thread.

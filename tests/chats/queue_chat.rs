@@ -17,7 +17,7 @@ fn shown(queued: &str) -> String {
     queued.split_once(':').map_or_else(|| queued.to_owned(), |(name, text)| format!("{name}: {text}"))
 }
 
-/// The server: publishes what is queued until its connection ends, and returns how much that was.
+/// The server: publishes what is queued until its connection ends, and returns the number of lines.
 fn serve(mut connection: Connection) -> usize {
     let mut published = 0;
     while let Ok([_, line]) = connection.blpop::<_, [String; 2]>(QUEUE, 0.0) {
@@ -86,7 +86,7 @@ fn what_one_client_sends_all_clients_receive() -> Outcome {
     assert_eq!(ann.receive()?, "bob: yes: me");
     assert_eq!(bob.receive()?, "bob: yes: me");
 
-    // A server that waits for ever ends with the broker.
+    // A server that waits without a timeout ends with the broker.
     drop(broker);
     assert_eq!(server.join().expect("the server does not panic"), 2);
     Ok(())

@@ -76,7 +76,7 @@ fn a_reader_from_now_on_misses_earlier_messages() -> Outcome {
     Ok(())
 }
 
-/// A member with a thread that reads while another speaks. Reading continues behind the last entry that was seen, so
+/// A member with a thread that reads while another speaks. Reading continues after the last entry that was seen, so
 /// that nothing is missed; a client's own lines are not shown.
 fn follow(broker: &Broker, name: &'static str) -> RedisResult<mpsc::Receiver<String>> {
     let (show, screen) = mpsc::channel();
@@ -136,7 +136,7 @@ fn users_with_a_reading_thread_miss_nothing_but_their_own_messages() -> Outcome 
 async fn the_group_chat_works_in_async_code() -> Outcome {
     let broker = Broker::start()?;
     let mut ann = connect_async(&broker).await?;
-    // A connection that blocks in XREAD answers nothing else meanwhile.
+    // A connection that blocks in XREAD answers nothing else until then.
     let mut reader = connect_async(&broker).await?;
     let (show, mut screen) = tokio::sync::mpsc::unbounded_channel();
     let reading = tokio::spawn(async move {

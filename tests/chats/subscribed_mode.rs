@@ -1,5 +1,5 @@
-//! A connection in subscribed mode, servers that reach each other's people over one channel, and what becomes of
-//! a message for a client that is not connected.
+//! A connection in subscribed mode, servers that reach each other's clients over one channel, and what happens
+//! to a message for a client that is not connected.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -44,7 +44,7 @@ fn a_subscribed_session_subscribes_to_more_and_gets_its_messages() -> Outcome {
     assert_eq!(typed(&mut reader, "subscribe test_channel")?, confirmation("subscribe", "test_channel", 2));
     assert_eq!(typed(&mut writer, "publish test_channel hi")?, Value::Int(1));
     assert_eq!(reader.recv_response()?, message("test_channel", "hi"));
-    // Once more is no second subscription.
+    // Subscribing again does not add a subscription.
     assert_eq!(typed(&mut reader, "SUBSCRIBE test_channel")?, confirmation("subscribe", "test_channel", 2));
     assert_eq!(typed(&mut writer, "PUBLISH test_channel again")?, Value::Int(1));
     assert_eq!(reader.recv_response()?, message("test_channel", "again"));
@@ -70,10 +70,10 @@ fn a_subscribed_session_is_refused_everything_but_subscribing_and_ping() -> Outc
     Ok(())
 }
 
-/// The channel over which the servers reach each other.
+/// The channel between the servers.
 const BETWEEN_SERVERS: &str = "servers";
 
-/// A chat server: its people are connected to it, messages for others go out over Redis.
+/// A chat server: people are connected to it, and messages for others are sent over Redis.
 struct Server {
     publishes: Connection,
 }
@@ -90,7 +90,7 @@ impl Server {
                     .expect("servers send text");
                 let (to, line) = message.split_once('|').expect("servers name the receiver");
                 if let Some(person) = people.get(to) {
-                    // Whoever has left does not read.
+                    // A person who has left does not read.
                     let _ = person.send(line.to_owned());
                 }
             }
@@ -98,7 +98,7 @@ impl Server {
         Ok(Self { publishes: connect(broker)? })
     }
 
-    /// Sends a message to a client on any server; returns how many servers have got it.
+    /// Sends a message to a client on any server; returns how many servers have received it.
     fn send(&mut self, from: &str, to: &str, text: &str) -> RedisResult<usize> {
         self.publishes.publish(BETWEEN_SERVERS, format!("{to}|{from}: {text}"))
     }
@@ -122,7 +122,7 @@ fn a_message_reaches_its_receiver_on_another_server_only() -> Outcome {
     assert_eq!(bob.recv()?, "ann: are you there?");
     second.send("bob", "carla", "nobody is called so")?;
     second.send("bob", "ann", "I am")?;
-    // The first that ann gets is hers.
+    // The first message that ann receives is for her.
     assert_eq!(ann.recv()?, "bob: I am");
     drop(broker);
     assert!(ann.recv().is_err() && bob.recv().is_err(), "nothing else came until the servers ended");

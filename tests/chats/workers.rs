@@ -12,7 +12,7 @@ use crate::connect::connect;
 const STREAM: &str = "moderation";
 const GROUP: &str = "moderators";
 
-/// What has not been given to any worker yet.
+/// The entries that were not delivered to any worker yet.
 const NEW: &str = ">";
 
 fn messages(reply: StreamReadReply) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The commands, and the answers of COMMAND about them, compared with the newest Redis of this machine.
 //!
-//! `not_built.txt` lists what Redis has and `minibroker` has not, each with its reason.
+//! `not_built.txt` lists the commands of Redis that `minibroker` does not have, each with a reason.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -42,7 +42,7 @@ fn items(value: Frame) -> Vec<Frame> {
     }
 }
 
-/// The names of all commands and subcommands, each with what COMMAND INFO and COMMAND DOCS say of it.
+/// The names of all commands and subcommands, each with its replies to COMMAND INFO and COMMAND DOCS.
 fn commands(server: &servers::Server) -> std::io::Result<BTreeMap<String, (Frame, Frame)>> {
     let mut control = Control::connect(server.addr)?;
     let mut commands = BTreeMap::new();
@@ -62,11 +62,11 @@ fn without_subcommands(info: &Frame) -> Frame {
     Frame::Nest { kind: b'*', items: row }
 }
 
-/// Fields whose words are each project's own.
+/// Fields whose wording each project chooses.
 const WORDS: &[&str] = &["summary", "complexity", "replaced_by", "notes"];
 
-/// What COMMAND says with nothing in the place of words; without the history, which here nobody keeps, and the
-/// subcommands, which are asked for themselves.
+/// A reply to COMMAND without the texts of [`WORDS`], without the history, which is not kept here, and without
+/// the subcommands, which are compared separately.
 fn facts(value: Frame) -> Frame {
     let Frame::Nest { kind, items } = value else { return value };
     let mut kept: Vec<Frame> = Vec::new();

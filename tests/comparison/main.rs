@@ -1,26 +1,27 @@
 //! Conversations with `minibroker` and with real servers, compared byte by byte.
 //!
 //! A file in `cases/` holds the conversations of one family of commands. Every scenario runs on fresh
-//! connections against an empty server, once in RESP2 and once in RESP3. What Redis 7.0, 8.0 and 8.2 and Valkey 9 have
-//! answered is recorded in `answers/`, and every machine compares `minibroker` with it. After every step all that all
-//! connections have received must be the same. `minibroker` speaks the version of the server where it knows it, with
-//! Redis 7.0 that of 7.0, and Redis 8.0 else; `differences.md` says what remains, and a row there that hides nothing
+//! connections against an empty server, once in RESP2 and once in RESP3. The answers of Redis 7.0, 8.0 and 8.2 and
+//! Valkey 9 are recorded in `answers/`, and every machine compares `minibroker` with them. After every step, everything
+//! that all connections have received must be the same. `minibroker` speaks the version of the server if it supports
+//! it, and Redis 8.0 otherwise; `differences.md` lists the remaining differences, and a row there without a difference
 //! fails the test too.
 //!
-//! Real servers that this machine has are asked as well: `redis-server` from PATH, and `redis8-server`, `redis82-server`
-//! and `valkey9-server` from the folder `$MINIBROKER_PEERS` or `/opt/peers`. A server of the recorded version must answer
-//! as recorded; one of another version is compared with `minibroker`. Without any the tests say so, or fail where
-//! `MINIBROKER_REQUIRE_SERVERS=1`.
+//! Real servers that this machine has are compared as well: `redis-server` from PATH, and `redis8-server`,
+//! `redis82-server` and `valkey9-server` from the folder `$MINIBROKER_PEERS` or `/opt/peers`. A server of the recorded
+//! version must answer as recorded; one of another version is compared with `minibroker`. Without any, the tests report
+//! it, or fail with `MINIBROKER_REQUIRE_SERVERS=1`.
 //!
 //! # Recording
 //!
-//! A new or changed scenario has no recorded answers, and fails. This asks all four servers, which have to be there:
+//! A new or changed scenario has no recorded answers, and fails. This records all four servers, which must be
+//! installed:
 //!
 //! ```text
 //! RECORD=1 cargo test --test comparison answer
 //! ```
 //!
-//! `COMPARISON_ONLY=words` with it records only these scenarios again, and the name of a test only this family. The
+//! With `COMPARISON_ONLY=words`, it records only these scenarios again; with the name of a test, only this family. The
 //! format of the files is described in `src/conform/answers.rs`.
 //!
 //! # The format of a case file
@@ -41,9 +42,9 @@
 //! sleep 5                               waits 5 ms without a request
 //! ```
 //!
-//! No expectation is written: the real server gives it. In arguments `{A.id}` and
-//! `{A.addr}` stand for the id and address of client A, `{server}` for the server's address, `{now+10}`
-//! and `{nowms-5}` for times, `{ab*100}` for a hundred times `ab`. CONFIG SET is undone after the scenario.
+//! Expected answers are not written: they come from the real servers. In arguments `{A.id}` and `{A.addr}` stand for
+//! the id and address of client A, `{server}` for the server's address, `{now+10}` and `{nowms-5}` for times,
+//! `{ab*100}` for a hundred times `ab`. CONFIG SET is undone after the scenario.
 //!
 //! Markers before the colon allow a difference, for everything received in that step:
 //!
@@ -150,13 +151,13 @@ families! {
 /// Differences in the order of the lines: the line, and its description.
 type Found = BTreeMap<usize, (String, Vec<String>)>;
 
-/// What makes the recordings.
+/// The command that makes the recordings.
 const RECORD: &str = "RECORD=1 cargo test --test comparison answer";
 
 /// The servers whose answers are recorded.
 const REFERENCES: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
 
-/// The cases of a family, and what is recorded of them.
+/// The cases of a family, and their recorded answers.
 struct Family {
     name: String,
     file: String,
@@ -186,7 +187,7 @@ impl Family {
         }
     }
 
-    /// Asks real servers and writes down what they answer. Scenarios that are not chosen stay as they are.
+    /// Plays scenarios on real servers and records the answers. Scenarios that are not selected stay as they are.
     fn record(&self, only: Option<&str>) -> Result<(), String> {
         let mut servers = servers::real().collect::<Result<Vec<_>, _>>()?;
         servers.sort_by(|one, other| one.name.cmp(&other.name));
@@ -272,7 +273,7 @@ fn compare_family(family: &str) -> Result<(), String> {
     if comparison.found.is_empty() { Ok(()) } else { Err(comparison.report(most)) }
 }
 
-/// What each server answers to a scenario: its name, and for each step what has come.
+/// The answers of each server to a scenario: its name, and the outcome of each step.
 type References<'a> = Vec<(&'a str, Vec<Outcome>)>;
 
 /// The comparison of a family.
@@ -296,7 +297,7 @@ impl<'a> Comparison<'a> {
         let recorded = family.answers.references.iter().map(|reference| reference.name.as_str());
         let names: Vec<&str> = recorded.chain(real.iter().map(|server| server.name.as_str())).collect();
         let rows = differences::read("differences.md", &read("differences.md")?, &family.name, &names)?;
-        // Each server is compared with a minibroker that answers as its version.
+        // Each server is compared with a minibroker of its version.
         let mut versions: Vec<Version> = names.iter().map(|name| servers::version_of(name)).collect();
         versions.sort_unstable_by(|one, other| other.cmp(one));
         versions.dedup();
@@ -341,7 +342,7 @@ impl<'a> Comparison<'a> {
         Ok(true)
     }
 
-    /// What is recorded of the servers' answers.
+    /// The recorded answers of the servers.
     fn recorded(&mut self, scenario: &Scenario, protocol: Protocol) -> References<'a> {
         let answers = &self.family.answers;
         let mut references = References::new();
@@ -359,8 +360,8 @@ impl<'a> Comparison<'a> {
         references
     }
 
-    /// Asks the real servers. A server of a recorded release must answer as recorded; what another one answers is added
-    /// to the references.
+    /// Plays a scenario on the real servers. A server of a recorded release must answer as recorded; the answers of
+    /// another one are added to the references.
     fn ask_live(
         &mut self,
         scenario: &Scenario,
@@ -382,7 +383,7 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             for ((step, recorded), outcome) in scenario.steps.iter().zip(recorded).zip(&outcomes) {
-                // What is listed as of any order is another one in each process.
+                // Answers that are listed as unordered differ from process to process.
                 let allowed = differences::allowed(&self.rows, &server.name, &scenario.title, step)?;
                 if !allowed.same(recorded, outcome) {
                     let source = format!(
@@ -396,7 +397,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Compares what `minibroker` has answered with what this server has.
+    /// Compares the answers of `minibroker` with those of this server.
     fn hold_against(
         &mut self,
         scenario: &Scenario,
@@ -429,7 +430,7 @@ impl<'a> Comparison<'a> {
             || differences::known(&self.rows, server, &scenario.title, step, (expected, outcome))?)
     }
 
-    /// Adds a difference; what differs at the same line already is only counted.
+    /// Adds a difference; further ones at the same line are only counted.
     fn note(
         &mut self,
         scenario: &Scenario,
@@ -448,7 +449,7 @@ impl<'a> Comparison<'a> {
         sources.push(source);
     }
 
-    /// Adds the rows of `differences.md` that hide nothing, where all was compared.
+    /// Adds the rows of `differences.md` that hide no difference, if everything was compared.
     fn find_rows_without_difference(&mut self) {
         if !self.whole || !self.found.is_empty() {
             return;

@@ -13,7 +13,7 @@ use std::{
 use minibroker::Version;
 use minibroker::internal::conform::control::Control;
 
-/// How long a server may take to start. Only a bound: on a busy machine everything takes long.
+/// How long a server may take to start. Only an upper bound, for a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running server, real or `minibroker`; it ends with the value.
@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Server {
     /// `minibroker`, or the name and version of the server: `redis-7.0`, `redis-8.2`, `valkey-9.1`.
     pub name: String,
-    /// The whole version, as `7.0.15`.
+    /// The full version, as `7.0.15`.
     pub release: String,
     pub addr: SocketAddr,
     keep: Keep,
@@ -33,7 +33,7 @@ enum Keep {
     Broker { _broker: minibroker::Broker },
 }
 
-/// A process and its folder, both gone when dropped, also while a panic unwinds.
+/// A process and its folder. Both are removed on drop, even while a panic unwinds.
 #[derive(Debug)]
 struct Process {
     child: Child,
@@ -49,7 +49,7 @@ impl Drop for Process {
 }
 
 impl Server {
-    /// Whether it is still there.
+    /// Whether it still runs.
     #[allow(dead_code)] // Not every test uses it.
     pub fn is_running(&mut self) -> bool {
         match &mut self.keep {
@@ -58,13 +58,13 @@ impl Server {
         }
     }
 
-    /// The version that `minibroker` answers as where it is compared with this server.
+    /// The version of `minibroker` for a comparison with this server.
     pub fn version(&self) -> Version {
         version_of(&self.name)
     }
 }
 
-/// The version that `minibroker` answers as where it is compared with a server of this name.
+/// The version of `minibroker` for a comparison with a server of this name.
 pub fn version_of(name: &str) -> Version {
     name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
 }
@@ -113,7 +113,7 @@ pub fn programs() -> impl Iterator<Item = PathBuf> {
 #[allow(dead_code)] // Not every test has recordings.
 pub const RECORDED: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
 
-/// The hint where a recording is missing.
+/// The hint if a recording is missing.
 #[allow(dead_code)]
 pub const HOW_TO_RECORD: &str = "RECORD=1 cargo test records anew where all servers are at hand";
 
@@ -162,7 +162,7 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
     let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let child = Command::new(program)
         .args(["--port", &addr.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        // As minibroker, which allows DEBUG always.
+        // Like minibroker, which always allows DEBUG.
         .args(["--enable-debug-command", "yes", "--daemonize", "no", "--dir"])
         .arg(&folder)
         .args(settings)
@@ -190,7 +190,7 @@ fn attempt(program: &Path, settings: &[String]) -> io::Result<Server> {
         if Instant::now() > deadline {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no PONG in time"));
         }
-        // Between two attempts to connect; nothing is measured by it.
+        // The interval between two attempts to connect; the test does not depend on it.
         thread::sleep(Duration::from_millis(3));
     }
 }
@@ -199,7 +199,7 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-/// Kind and version up to the minor number, and the whole version.
+/// Kind and version up to the minor number, and the full version.
 fn name(info: &str) -> (String, String) {
     let (kind, version) = match field(info, "valkey_version") {
         Some(version) => ("valkey", version),

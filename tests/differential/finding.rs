@@ -1,4 +1,4 @@
-//! A difference is found, and reported in such a way that it can be reproduced.
+//! A difference is found, and reported so that it can be reproduced.
 
 use std::error::Error;
 use std::process::Command;
@@ -32,7 +32,7 @@ fn a_lost_message_is_found_and_shown_as_a_short_session() -> Tested {
     // One client subscribes, and one publishes; if it is the same client, it sends HELLO first.
     assert!(actions(&session).len() <= 3, "{report}");
 
-    // A server that loses it as well differs from a broker that does not.
+    // A real server that loses the message differs from a broker that does not.
     let broken = Broker::start()?;
     lose(&broken);
     let whole = Broker::start()?;

@@ -25,7 +25,7 @@ pub struct Difference {
 #[derive(Clone, Debug)]
 pub enum Verdict {
     Same,
-    /// The same up to a listed difference, which changes everything behind it.
+    /// The same up to a listed difference, which changes everything after it.
     SameUntilListed,
     Different(Difference),
 }
@@ -56,7 +56,7 @@ pub fn compare(program: &Program, server: &str, real: &Transcript, ours: &Transc
     let sent = program.steps.iter().zip(ours).map(|(step, outcome)| {
         let Step::Send { client, requests, .. } = step else { return None };
         let requests = requests.iter().map(|request| encoded(request, Moment::first(2), |_| None));
-        // An empty line is no request.
+        // An empty line is not a request.
         let requests = requests.filter(|(bytes, _)| bytes != b"\r\n");
         let words =
             requests.map(|(_, words)| words.unwrap_or_default().into_iter().map(Into::into).collect());
@@ -125,7 +125,7 @@ fn shown(received: &Received) -> Vec<String> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Match {
     Same,
-    /// It differs in what is listed, which changes everything behind it.
+    /// It has a listed difference, which changes everything after it.
     Another,
     Different,
 }
@@ -159,8 +159,8 @@ fn matches(
     if server != "redis-7.0" {
         return all;
     }
-    // blocking, "keyspace notifications to the waiter itself", and hashes, "keyspace events": 7.0 writes a push to
-    // the client itself in front of the reply, or into it.
+    // blocking, "keyspace notifications to the waiter itself", and hashes, "keyspace events": 7.0 writes a push to the
+    // client itself before the reply, or into it.
     let receives_its_own = our_bytes.bytes.windows(9).any(|nine| nine == b"message\r\n");
     if receives_its_own && lines(real_bytes) == lines(our_bytes) { Match::Same } else { all }
 }
@@ -174,7 +174,7 @@ fn is_listed_end(
 ) -> bool {
     let alike = ours.iter().zip(real).take_while(|((_, ours), real)| ours == *real).count();
     let starts = |item: Option<&(FrameKind, Item)>, text: &[u8]| matches!(item, Some((_, Item::Frame(frame))) if frame.text().is_some_and(|line| line.starts_with(text)));
-    // Whether a client that is cut off gets its pending output depends on timing.
+    // Whether a client that is disconnected receives its pending output depends on timing.
     if ours.last().is_some_and(|(_, item)| *item == Item::Closed) && real.last() == Some(&Item::Closed) {
         return kills && alike + 1 == real.len();
     }

@@ -4,7 +4,7 @@ use minibroker::internal::session::conversation::{FrameKind, Request};
 use minibroker::internal::session::frame::Frame;
 use minibroker::internal::session::rules::{self, Equality, Pairs};
 
-/// Errors of scripts, and those of Valkey in their place.
+/// Errors of scripts, and the corresponding ones of Valkey.
 const WORDS_OF_ERRORS: [(&str, &str); 6] = [
     ("NOSCRIPT No matching script. Please use EVAL.", "NOSCRIPT No matching script."),
     ("This Redis command is", "This Valkey command is"),
@@ -19,7 +19,7 @@ const WORDS_OF_ERRORS: [(&str, &str); 6] = [
 pub enum Listed {
     /// It has no consequences.
     Here,
-    /// Everything behind it differs.
+    /// Everything after it differs.
     FromHereOn,
 }
 
@@ -51,7 +51,7 @@ fn of_request(server: &str, request: &Request, ours: &Frame, real: &Frame) -> Op
     let is_valkey = server.starts_with("valkey-9");
     let is_old = server == "redis-7.0";
     let name = request.name.as_str();
-    // stream_groups, "entries read and lag of a group": counts the lag otherwise where entries were deleted.
+    // stream_groups, "entries read and lag of a group": counts the lag differently if entries were deleted.
     if (is_old || is_valkey) && name == "xinfo|groups" && without_lag(ours) == without_lag(real) {
         return Some(Listed::Here);
     }
@@ -80,7 +80,7 @@ fn is_in_valkeys_words(ours: &Frame, real: &Frame) -> bool {
             for (redis, valkey) in WORDS_OF_ERRORS {
                 ours = ours.replace(redis, valkey);
             }
-            // Redis has the name of the script in front of the position.
+            // Redis has the name of the script before the position.
             let parts = ours
                 .split_once(" script: ")
                 .and_then(|(before, named)| Some((before, named.split_once(", on ")?)));

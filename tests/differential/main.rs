@@ -7,7 +7,7 @@
 //! step by step, [`ours`] on a broker whose clock stands still between the steps, [`real`] on a real server, and
 //! [`judge`] compares what was received with each step. [`shrink`] makes a program that fails shorter, and [`text`]
 //! writes it as a session file for `minibroker compare`. [`recorded`] plays some hundred programs with recorded answers
-//! of real servers, so that it needs no server.
+//! of real servers, so that no server is needed.
 //!
 //! ```sh
 //! cargo test --test differential                                 # some hundred programs with each installed server

@@ -19,7 +19,7 @@ const START: Duration = Duration::from_secs(1_600_000_000);
 /// reader has four polls.
 const TURNS: usize = 8;
 
-/// Where brokers run.
+/// The runtime for brokers, and how they are prepared.
 pub struct Ours {
     runtime: Runtime,
     version: Version,
@@ -38,7 +38,7 @@ impl Ours {
         play(program, unit, &mut self.stage(program.clients, program.is_timed())?)
     }
 
-    /// A new broker with this number of clients. `is_timed`: it is an error if two things are due at once.
+    /// A new broker with this number of clients. If `is_timed`, it is an error if two things are due at once.
     pub fn stage(&self, clients: usize, is_timed: bool) -> Result<OurStage<'_>, Stop> {
         let builder =
             Broker::builder().compat(self.version).seed(1).manual_clock_at(SystemTime::UNIX_EPOCH + START);
@@ -100,7 +100,7 @@ impl OurStage<'_> {
         }));
     }
 
-    /// Moves the clock, and returns the deadlines that have passed by that.
+    /// Moves the clock, and returns the deadlines that have passed.
     fn advance(&self, millis: u64) -> Vec<Duration> {
         let seen = if self.is_timed { self.broker.journal().len() } else { 0 };
         self.broker.advance(Duration::from_millis(millis));
@@ -158,7 +158,7 @@ impl Stage for OurStage<'_> {
     }
 
     fn pass_a_slot(&mut self, now: Moment, received: &mut [Received]) -> Result<(), Stop> {
-        // The next request of a client that was served at the beginning of the slot runs then.
+        // If a client was served at the beginning of the slot, its next request runs now.
         if self.advance(now.unit / 2).len() > 1 {
             return Err(Stop::Ambiguous);
         }

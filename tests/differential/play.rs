@@ -34,7 +34,7 @@ pub enum Stop {
     Ambiguous,
     /// The server has ended.
     Crashed,
-    /// The server does not answer as it must.
+    /// The server does not answer as required.
     Broken(String),
 }
 
@@ -65,7 +65,7 @@ pub trait Stage {
     fn disconnect(&mut self, client: usize) -> Result<(), Stop>;
     /// A millisecond passes, so that ids made from the clock are greater than before.
     fn pass_a_millisecond(&mut self);
-    /// Time passes to the middle of the next slot. What clients receive meanwhile may be taken already.
+    /// Time passes to the middle of the next slot. What clients receive until then may be taken already.
     fn pass_a_slot(&mut self, now: Moment, received: &mut [Received]) -> Result<(), Stop>;
     /// Waits until all that was sent has had its effect; takes what the clients have received since the last call.
     fn settle(&mut self, sent: usize, now: Moment, received: &mut [Received]) -> Result<(), Stop>;

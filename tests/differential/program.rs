@@ -8,9 +8,9 @@ use minibroker::internal::resp::request_bytes;
 
 use crate::scripts;
 
-/// The beginning of a request that is sent inline, and not as an array.
+/// The prefix of a request that is sent inline, not as an array.
 const INLINE: &str = "inline:";
-/// The beginning of bytes that are no request. `\r`, `\n` and `\\` are escapes.
+/// The prefix of bytes that are not a request. `\r`, `\n` and `\\` are escapes.
 const RAW: &str = "raw:";
 /// An id that no client has.
 const UNKNOWN_ID: u64 = 999_999_999;
@@ -42,7 +42,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Whether what is answered depends on time.
+    /// Whether the answers depend on time.
     pub fn is_timed(&self) -> bool {
         self.requests().any(is_timed)
     }
@@ -85,7 +85,7 @@ impl Step {
 }
 
 /// A point of a program's own time, which is divided into slots of some milliseconds. Deadlines are at the beginning of
-/// a slot, and clients act in the middle of one: so the order is clear even where a server is some milliseconds late.
+/// a slot, and clients act in the middle of one: so the order is clear even if a server is some milliseconds late.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     pub slot: u64,
@@ -114,7 +114,7 @@ impl Moment {
     }
 }
 
-/// A request as bytes, and its words; none for bytes that are no request.
+/// A request as bytes, and its words; `None` for bytes that are not a request.
 pub fn encoded(
     request: &str,
     at: Moment,

@@ -14,14 +14,14 @@ use crate::play::{Received, Stage, Stop, Transcript, play};
 use crate::program::{Moment, Program};
 use crate::servers::{self, Server};
 
-/// How long a server may take for an answer that it always gives at once.
+/// How long a server may take to answer a command that does not block.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a server that has closed all connections may take to end.
 const CRASH: Duration = Duration::from_secs(3);
-/// How many bytes a server reads at least in one turn of its loop.
+/// The least that a server reads in one turn of its loop.
 const PIECE: usize = 8 * 1024;
 /// The settings of all servers: timers fire within two milliseconds, and all keyspace events are published.
-/// FLUSHALL answers at once also where it would wait until the memory is freed.
+/// FLUSHALL replies at once instead of waiting until the memory is freed.
 const SETTINGS: [&str; 8] = [
     "--hz",
     "500",
@@ -33,7 +33,7 @@ const SETTINGS: [&str; 8] = [
     "yes",
 ];
 
-/// A server of this machine, with a socket of its own.
+/// A server of this machine, with its own socket.
 pub struct Real {
     server: Server,
     socket: PathBuf,
@@ -189,7 +189,7 @@ impl Stage for RealStage<'_> {
     }
 
     fn settle(&mut self, sent: usize, now: Moment, received: &mut [Received]) -> Result<(), Stop> {
-        // A server writes the answers of one turn of its loop in any order, so that the first PONG may overtake some.
+        // A server writes the answers of one turn of its loop in any order, so the first PONG may overtake some.
         self.real.barrier(2 + sent / PIECE)?;
         let mut buffer = [0; 16 * 1024];
         for (slot, received) in self.clients.iter_mut().zip(received) {

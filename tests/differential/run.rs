@@ -21,12 +21,12 @@ use crate::text::session;
 
 /// How many programs are run on each server by default.
 const PROGRAMS: u64 = 300;
-/// How many milliseconds a slot of time has at first, and how many at most where this machine is slow.
+/// How many milliseconds a slot of time has at first, and at most, if this machine is slow.
 const UNIT: u64 = 10;
 const UNIT_MAX: u64 = 320;
 /// A difference that occurs only with shorter slots is caused by the timers of the machine.
 const UNIT_TO_BE_SURE: u64 = 80;
-/// How often a program is played again that has failed.
+/// How often a program that has failed is played again.
 const REPLAYS: usize = 5;
 /// After how many programs the progress is printed.
 const PROGRESS: u64 = 10_000;
@@ -41,11 +41,11 @@ pub struct Settings {
     pub from: u64,
     pub programs: u64,
     pub workers: u64,
-    /// The beginning of the names of servers.
+    /// The prefix of the names of servers.
     pub server: String,
     /// The run ends after this many programs have failed.
     pub failures: usize,
-    /// One program is shown.
+    /// A single program is shown.
     pub shows: bool,
     /// Prepares every broker before it is used.
     pub prepare: fn(&Broker),
@@ -85,7 +85,7 @@ impl Settings {
     }
 }
 
-/// What was done.
+/// The number of programs by result.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     programs: u64,
@@ -94,7 +94,7 @@ struct Count {
     timed: u64,
     /// How often a program was played again because the machine was too slow for its timing.
     late: u64,
-    /// Programs that were given up for that reason, and those in which two things are due at once.
+    /// Programs that were given up for this reason, and those in which two things are due at once.
     void: u64,
     ambiguous: u64,
     /// Programs that differed with short slots only, or that have ids made from the clock and did not differ again.
@@ -242,7 +242,7 @@ fn report(seed: u64, real: &Real, program: &Program, played: &Played) -> String 
     text
 }
 
-/// Runs programs with all servers that are there, and reports those that fail.
+/// Runs programs with all installed servers, and reports those that fail.
 pub fn run(settings: &Settings) -> Result<(), String> {
     let mut failed = String::new();
     let mut servers = 0;

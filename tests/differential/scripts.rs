@@ -23,7 +23,7 @@ return replies"
 
 /// Scripts. A command that may find a value of a wrong type mostly runs by `pcall`, so that more of the script runs.
 const SCRIPTS: [(&str, &str); 27] = [
-    // Any request, given as arguments.
+    // Runs any request, given as arguments.
     ("call", "return redis.call(unpack(ARGV))"),
     ("pcall", "return redis.pcall(unpack(ARGV))"),
     ("call3", "redis.setresp(3)\nreturn redis.call(unpack(ARGV))"),
@@ -71,13 +71,13 @@ return {left > 0, redis.call('EXISTS', KEYS[1], KEYS[2])}",
 redis.call('SET', KEYS[1], ARGV[2])
 return {first, redis.call('PUBLISH', ARGV[3], ARGV[4]), redis.call('SPUBLISH', ARGV[3], ARGV[5])}",
     ),
-    // Elements that others wait for are added.
+    // Adds elements that others wait for.
     (
         "push",
         "return {redis.pcall('RPUSH', KEYS[1], ARGV[1], ARGV[2]), redis.pcall('ZADD', KEYS[2], ARGV[3], ARGV[4]),
 redis.pcall('XADD', KEYS[3], ARGV[5], 'f', ARGV[1]), redis.pcall('LPUSH', KEYS[4], ARGV[6])}",
     ),
-    // They are added, and removed again by the script.
+    // Adds them, and removes them again.
     (
         "push-and-pop",
         "redis.call('RPUSH', KEYS[1], ARGV[1], ARGV[2])
@@ -89,7 +89,7 @@ return {redis.call('LPOP', KEYS[1]), redis.call('LLEN', KEYS[1])}",
 redis.pcall('XADD', KEYS[2], ARGV[2], 'f', ARGV[1])
 return {redis.pcall('ZREM', KEYS[1], ARGV[1]), redis.pcall('XDEL', KEYS[2], ARGV[2])}",
     ),
-    // A key is of several types, one after the other.
+    // Gives a key several types, one after the other.
     (
         "replace",
         "redis.call('LPUSH', KEYS[2], ARGV[1])
@@ -180,7 +180,7 @@ redis.register_function('run', function(_, args) return redis.pcall(unpack(args)
   redis.call('INCR', keys[1])
 end)",
     ),
-    // Its function is one of another library.
+    // Its function has the name of one in another library.
     ("clash", "#!lua name=clash\nredis.register_function('send', function() return 1 end)"),
     ("none", "redis.register_function('send', function() return 1 end)"),
 ];

@@ -1,4 +1,4 @@
-//! A program that fails is made as short as possible while it still fails.
+//! Makes a program that fails as short as possible while it still fails.
 
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@
 use crate::person::{Person, Seen};
 use crate::stage::Stage;
 
-/// A queue that a server empties into a channel; what is pushed before the server starts waits.
+/// A queue that a server empties into a channel; lines that are pushed before the server starts wait.
 pub fn queue(stage: &Stage) -> Vec<Seen> {
     let mut control = stage.control();
     let mut people: Vec<Person> = Vec::new();
@@ -68,7 +68,7 @@ pub fn stream_in_turns(stage: &Stage) -> Vec<Seen> {
     people.map(Person::seen).into()
 }
 
-/// A stream that is read at any time.
+/// A stream that another thread reads at any time.
 pub fn stream_of_all(stage: &Stage) -> Vec<Seen> {
     stream(stage, &[], |people, speaker, text| {
         people[speaker].sees(text);
@@ -102,7 +102,7 @@ fn stream(stage: &Stage, options: &[&str], arrives: fn(&mut [Person; 2], usize, 
     people.map(Person::seen).into()
 }
 
-/// A lobby with a host, guests with names of their own, and messages to one of them.
+/// A lobby with a host, guests with their own names, and messages to one of them.
 pub fn lobby(stage: &Stage) -> Vec<Seen> {
     let mut host = stage.script("host", "programs/lobby_host.py", &[]);
     host.sees("open\n");
@@ -122,7 +122,7 @@ pub fn lobby(stage: &Stage) -> Vec<Seen> {
     order(&mut pia, "say здравствуйте");
     host.sees("log pia: здравствуйте\n");
     for guest in [&mut otto, &mut pia] {
-        // What came to both before is taken one by one.
+        // The messages that both have received are taken one by one.
         order(guest, "take 1");
     }
     order(&mut pia, "take 1");
@@ -146,7 +146,7 @@ pub fn lobby(stage: &Stage) -> Vec<Seen> {
     [otto, pia, host].map(Person::seen).into()
 }
 
-/// Types an order of the lobby and waits for its answer.
+/// Types a command of the lobby and waits for its answer.
 fn order(guest: &mut Person, order: &str) {
     let (word, _) = order.split_once(' ').unwrap_or((order, ""));
     guest.types(order);

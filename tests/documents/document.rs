@@ -1,8 +1,7 @@
-//! The documents: their code blocks, and what programs and sessions in them say.
+//! The documents: their code blocks, and the texts of programs and sessions in them.
 //!
-//! Nothing of a document's text lives in the tests. A document is known by the
-//! prefix of its file's name, a program by its place among the code blocks, and
-//! what a program asks its user by its place among the calls of `input`.
+//! The tests contain no text of a document. A document is identified by the prefix of its file's name, a
+//! program by its position among the code blocks, and a prompt by its position among the calls of `input`.
 
 use std::path::Path;
 
@@ -94,9 +93,9 @@ pub fn typed(program: &str, session: &str) -> Vec<String> {
 /// One exchange of a recorded session.
 #[derive(Debug)]
 pub struct Exchange {
-    /// What stands before `> `: whose connection it is, or redis-cli's prompt.
+    /// The text before `> `: the name of the connection, or redis-cli's prompt.
     pub speaker: String,
-    /// What is typed; nothing where something is only received.
+    /// What is typed; `None` if something is only received.
     pub command: Option<String>,
     /// The lines shown after that.
     pub shown: String,
@@ -122,7 +121,7 @@ pub fn exchanges(session: &str) -> Vec<Exchange> {
     exchanges
 }
 
-/// The words of a command as a person types it, quotes around words with blanks.
+/// The words of a command as a person types it, with quotes around words with spaces.
 pub fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (n, part) in command.split('"').enumerate() {

@@ -1,7 +1,7 @@
 //! Chats in Python, played by simulated users whose keyboards and screens are pipes.
 //!
-//! The programs in `programs/` are our own: all clients must see what is recorded in `expected/`, under minibroker and,
-//! if it is installed, under redis-server.
+//! The programs in `programs/` were written for these tests: all clients must see what is recorded in `expected/`,
+//! under minibroker and, if it is installed, under redis-server.
 //!
 //! The chats of five documents run unchanged under both servers. The programs and sessions are taken out of the documents
 //! while the tests run (`../shared/seeds`, or where MINIBROKER_DOCUMENTS says), and all clients must see the same under both.
@@ -31,7 +31,7 @@ use scenarios::{chat_room, connections, queue_chat, stream_chat, subscribed_mode
 use stage::Python::{Current, Five};
 use stage::same_under_both;
 
-/// A timeout far longer than anything takes.
+/// A timeout that is never reached.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 macro_rules! recorded_chats {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::DEADLINE;
 use crate::scratch::Scratch;
 
-/// Somebody at a terminal with a program running. The program is killed on drop.
+/// A person at a terminal with a program running. The program is killed on drop.
 pub struct Person {
     name: String,
     child: Child,
@@ -26,7 +26,7 @@ pub struct Person {
 /// What a person has seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    /// Who.
+    /// The person.
     pub name: String,
     /// On standard output.
     pub out: String,
@@ -35,7 +35,7 @@ pub struct Seen {
 }
 
 impl Person {
-    /// Writes `program` down in a directory of the person's own and starts it with `command`.
+    /// Writes `program` to the person's own directory and starts it with `command`.
     pub fn start(name: &str, command: impl FnOnce(&Path) -> Command) -> Person {
         let home = Scratch::new();
         let mut child = command(home.path())
@@ -96,7 +96,7 @@ impl Person {
         self.home.path().join(name)
     }
 
-    /// Ends the program where it still runs and returns everything it has shown.
+    /// Ends the program if it still runs, and returns everything it has shown.
     pub fn seen(mut self) -> Seen {
         self.stop();
         Seen {
@@ -123,7 +123,7 @@ impl Drop for Person {
     }
 }
 
-/// A stream of a program, read by a thread of its own.
+/// A stream of a program, read by its own thread.
 struct Output {
     shared: Arc<Shared>,
     reader: Option<JoinHandle<()>>,
@@ -163,7 +163,8 @@ impl Output {
         Output { shared, reader: Some(reader) }
     }
 
-    /// The position of `text` at or after `from`, as soon as it is there; none if the stream ends without it.
+    /// The position of `text` at or after `from`, as soon as it is there; `None` if the stream ends without
+    /// it.
     fn find(&self, text: &str, from: usize) -> Option<usize> {
         let find = |state: &State| {
             let rest = state.bytes.get(from..)?;

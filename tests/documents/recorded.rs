@@ -10,7 +10,7 @@ use crate::person::Seen;
 use crate::server::Kind;
 use crate::stage::{Python, Stage, Tools};
 
-/// Plays a chat on minibroker, and on redis-server where this machine has it: both times all clients see what was recorded.
+/// Plays a chat on minibroker, and on redis-server if this machine has it: on both, all clients see what was recorded.
 pub fn as_recorded(python: Python, name: &str, chat: fn(&Stage) -> Vec<Seen>) {
     let Some(tools) = Tools::find(python, &["redis-py"]) else {
         return;

@@ -1,4 +1,4 @@
-//! Directories that go away with the test.
+//! Directories that are removed after the test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

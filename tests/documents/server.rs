@@ -1,4 +1,4 @@
-//! The two servers, and a control connection that sees what state they are in.
+//! The two servers, and a control connection that observes their state.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -89,7 +89,7 @@ impl RedisServer {
         server.await_ready().then_some(server)
     }
 
-    /// Waits until this very process answers on the port.
+    /// Waits until this process, not another one, answers on the port.
     fn await_ready(&mut self) -> bool {
         let own = format!("process_id:{}\r\n", self.child.id());
         let start = Instant::now();
@@ -157,7 +157,7 @@ impl Control {
         });
     }
 
-    /// Waits until the only key there is is a list of `length` elements.
+    /// Waits until the only key is a list of `length` elements.
     pub fn until_queued(&mut self, length: i64) {
         self.until(&format!("{length} elements in the queue"), |control| {
             match strings(control.run(&["KEYS", "*"])).as_slice() {

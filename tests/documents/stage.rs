@@ -60,7 +60,7 @@ pub fn same_under_both(python: Python, scenario: fn(&Stage) -> Vec<Seen>) {
 }
 
 impl Stage {
-    /// With a server of this kind, started now.
+    /// A stage with a new server of this kind.
     pub fn new(tools: &Tools, kind: Kind) -> Stage {
         let server = Server::start(kind, &tools.redis_server);
         Stage { tools: tools.clone(), server }
@@ -102,7 +102,7 @@ impl Stage {
             let mut command = self.python();
             command.arg(folder().join("python/terminal.py"));
             command.arg(&self.tools.redis_cli).args(["-p", &self.server.port().to_string()]);
-            // A terminal that redis-cli edits no lines on: what it shows is text.
+            // On this terminal redis-cli does not edit lines: its output is plain text.
             command.env("TERM", "dumb");
             command
         })
@@ -153,7 +153,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents")
 }
 
-/// What the scenarios need of the machine.
+/// What the scenarios need from the machine.
 #[derive(Debug, Clone)]
 pub struct Tools {
     documents: PathBuf,

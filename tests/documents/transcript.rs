@@ -2,7 +2,7 @@
 
 use crate::person::Seen;
 
-/// What stands in the place of the id of a stream's entry.
+/// What replaces the id of a stream's entry.
 const ID: &str = "<id>";
 
 impl Seen {
@@ -12,10 +12,9 @@ impl Seen {
         self
     }
 
-    /// Takes a prompt out of the text and counts it instead.
+    /// Removes a prompt from the text and counts it instead.
     ///
-    /// For programs where one thread asks and another one shows messages: which
-    /// of them is first is up to the threads.
+    /// For programs where one thread asks and another one shows messages: their order depends on timing.
     pub fn with_prompt_apart(mut self, prompt: &str) -> Seen {
         let count = self.out.matches(prompt).count();
         let shown = self.out.replace(prompt, "");

@@ -1,10 +1,10 @@
 //! Values that go from `minibroker` to every real server and back by DUMP and RESTORE.
 //!
-//! The same commands build a value on all servers. What each of them dumps is restored, from `minibroker` on every
-//! real server and from every real server on `minibroker`, and read out whole: it must read as where it came
-//! from. Where nothing is left to chance the bytes are those of Redis 8, too.
+//! The same commands build a value on all servers. Each dump is restored, from `minibroker` on every real server
+//! and from every real server on `minibroker`, and read completely: the content must be the same as at its origin.
+//! Unless it depends on chance, the bytes are those of Redis 8, too.
 //!
-//! What real servers dump and read is [`recorded`], so that `minibroker` is held against it on any machine.
+//! What real servers dump and read is [`recorded`], so that `minibroker` can be compared with it on any machine.
 
 mod recorded;
 
@@ -23,15 +23,15 @@ type Command = Vec<Vec<u8>>;
 struct Case {
     name: String,
     commands: Vec<Command>,
-    /// It is written with the same bytes as by Redis 8, apart from the form and what follows the value.
+    /// `minibroker` writes the same bytes as Redis 8, apart from the form and what follows the value.
     same_bytes: bool,
     /// The servers that read what `minibroker` writes, if not all.
     only: Option<&'static [&'static str]>,
 }
 
-/// The names of servers that have consumers which never got anything.
+/// The names of servers that support consumers which were never active.
 const KNOWS_IDLE_CONSUMERS: &[&str] = &["redis-8", "valkey"];
-/// The names of servers that have fields which expire, as Redis writes them.
+/// The names of servers that support fields which expire, in the format of Redis.
 const KNOWS_DEADLINES: &[&str] = &["redis-8"];
 
 fn case(name: impl Into<String>, commands: Vec<Command>) -> Case {
@@ -62,7 +62,7 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 /// Lengths at which some encoding changes: of strings that are compressed, of lengths, of elements of blocks and of
-/// their lengths from behind, of elements that have a node for themselves.
+/// their lengths for reading backwards, of elements that have their own node.
 const LENGTHS: [usize; 38] = [
     0,
     1,
@@ -254,7 +254,7 @@ fn streams(cases: &mut Vec<Case>) {
         cases.push(case(format!("a stream {name}"), commands));
     }
     let back = ["XADD k 1-1 a b", "XADD k 2-2 a b", "XDEL k 2-2", "XSETID k 1-1", "XADD k 1-2 a b"];
-    // A real server keeps the new entry behind the deleted one of a greater id.
+    // A real server keeps the new entry after the deleted one, which has a greater id.
     let back = case("a stream that was set back", back.map(typed).into());
     cases.push(Case { same_bytes: false, ..back });
     let groups = |commands: &[&str]| {
@@ -274,7 +274,7 @@ fn streams(cases: &mut Vec<Case>) {
         "XREADGROUP GROUP b three NOACK STREAMS k >",
         "XCLAIM k a three 0 1002-0 RETRYCOUNT 300 TIME 1234567890123",
     ];
-    // With the times of deliveries.
+    // The groups include the times of deliveries.
     let read = case("groups with consumers and pending entries", groups(&read));
     cases.push(Case { same_bytes: false, only: Some(KNOWS_IDLE_CONSUMERS), ..read });
     let delivered = ["XGROUP CREATE k a 0", "XREADGROUP GROUP a one COUNT 3 STREAMS k >"];
@@ -295,7 +295,7 @@ fn is_error(value: &Frame) -> bool {
     matches!(value, Frame::Text { kind: b'-', .. })
 }
 
-/// The content of a value, as far as all servers show it.
+/// The content of a value that all servers can show.
 fn read_out(control: &mut Control, key: &str) -> Result<Vec<Frame>, String> {
     let mut ask = |line: &str| {
         let command: Vec<&str> = line.split(' ').map(|word| if word == "k" { key } else { word }).collect();
@@ -321,7 +321,7 @@ fn read_out(control: &mut Control, key: &str) -> Result<Vec<Frame>, String> {
         command.push((pairs.len() / 2).to_string().into());
         command.extend(fields.map(<[u8]>::to_vec));
         let deadlines = control.command(&command).map_err(|error| error.to_string())?;
-        // Redis 7.0 has no such command: nothing expires there.
+        // Redis 7.0 does not have this command: fields do not expire there.
         let Frame::Nest { items: deadlines, .. } = deadlines else { return Ok(answers) };
         let expires = |deadline: &Frame| deadline.text() != Some(b"-1".as_slice());
         if deadlines.iter().any(expires) {
@@ -331,7 +331,7 @@ fn read_out(control: &mut Control, key: &str) -> Result<Vec<Frame>, String> {
     Ok(answers)
 }
 
-/// Without what another server may show differently.
+/// A reply without what other servers may show differently.
 fn normal(value: Frame, kind: &[u8]) -> Frame {
     let Frame::Nest { kind: frame, mut items } = value else { return value };
     match kind {
@@ -356,7 +356,7 @@ fn normal(value: Frame, kind: &[u8]) -> Frame {
             let mut kept = Vec::new();
             let mut left = items.into_iter();
             while let Some(item) = left.next() {
-                // Redis 7.0 has no second time; of the radix tree Valkey counts otherwise.
+                // Redis 7.0 has no second time; Valkey counts the nodes of the radix tree differently.
                 if matches!(bulk(&item), Some(b"radix-tree-nodes" | b"active-time")) {
                     left.next();
                 } else {
@@ -373,7 +373,7 @@ fn normal(value: Frame, kind: &[u8]) -> Frame {
 struct Target<'a> {
     server: &'a Server,
     control: Control,
-    /// What it dumps and what is read out of it; none, if it cannot have the value.
+    /// Its dump and its content; `None` if the server cannot have the value.
     value: Option<(Vec<u8>, Vec<Frame>)>,
 }
 
@@ -399,7 +399,7 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    /// What is wrong with the value of another server here.
+    /// Restores the value of another server here; returns what is wrong with it.
     fn take(&mut self, from: &Target<'_>) -> Result<Option<String>, String> {
         let Some((payload, expected)) = &from.value else { return Ok(None) };
         let restore = [b"RESTORE", b"other".as_slice(), b"0", payload, b"REPLACE"];
@@ -425,7 +425,7 @@ fn body(payload: &[u8]) -> &[u8] {
     payload.get(1..payload.len().saturating_sub(10)).unwrap_or_default()
 }
 
-/// Whether `minibroker`, which answers as this version here, writes the bytes of the server of this name.
+/// Whether `minibroker`, with the version of this server, writes the same bytes as the server.
 fn has_our_bytes(server: &str) -> bool {
     server.starts_with("redis-8")
 }
@@ -482,7 +482,7 @@ fn compare() -> Result<Vec<String>, String> {
     Ok(found)
 }
 
-/// Records what all real servers have of the values.
+/// Records the dumps and contents of all real servers.
 fn record() -> Result<(), String> {
     let real = servers::all_recorded()?;
     let mut targets = real.iter().map(Target::new).collect::<Result<Vec<_>, _>>()?;
@@ -499,7 +499,7 @@ fn record() -> Result<(), String> {
     recordings.write(&cases)
 }
 
-/// Restores what was recorded on `minibroker`, and compares what it writes itself.
+/// Restores what was recorded on `minibroker`, and compares its own dumps.
 fn compare_with_recorded() -> Result<Vec<String>, String> {
     let recordings = recorded::Recordings::read()?;
     let minibroker = servers::minibroker(minibroker::Version::default())?;

@@ -1,4 +1,4 @@
-//! What real servers dump of the values and read out of them, recorded in `recorded.txt` beside this file.
+//! The dumps and the contents of the values on real servers, recorded in `recorded.txt` beside this file.
 //!
 //! ```text
 //! version redis-8.0 = 12                          the version of the format that a server writes
@@ -19,7 +19,7 @@ use minibroker::internal::{conform::wire, session::Frame};
 use super::{Case, LENGTHS, noise};
 use crate::{recordings, servers::RECORDED};
 
-/// How many characters a line may have before a fingerprint takes its place.
+/// The longest line, in characters, that is not replaced by a fingerprint.
 const LONGEST: usize = 600;
 /// Repetitions with fewer bytes are written out.
 const REPEATED_MIN: usize = 24;
@@ -28,7 +28,7 @@ static NOISES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
 
 const CRC: Crc<u64> = Crc::<u64>::new(&CRC_64_REDIS);
 
-/// Bytes, or what is left of them where they are many.
+/// Bytes, or a fingerprint if they are many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
     Whole(Vec<u8>),
@@ -52,7 +52,7 @@ impl Kept {
         }
     }
 
-    /// Whether this dump without its version has the same value as a whole one; the form in front may be another.
+    /// Whether this dump without its version has the same value as a whole one; the form may differ.
     pub fn has_body(&self, payload: &[u8]) -> bool {
         let body = &payload[..payload.len().saturating_sub(10)];
         match self {
@@ -84,7 +84,7 @@ impl std::fmt::Display for Kept {
     }
 }
 
-/// A value as the servers have it; of those that cannot have it nothing.
+/// A value on the servers; servers that cannot have it are left out.
 #[derive(Debug, Default)]
 pub struct Recorded {
     pub dumps: BTreeMap<String, Kept>,
@@ -137,7 +137,7 @@ impl Recordings {
         Ok(all)
     }
 
-    /// What a server has of a value.
+    /// Adds the dump and the content of a value on a server.
     pub fn add(&mut self, case: &Case, server: &str, payload: &[u8], values: &[Frame]) {
         let (body, trailer) = payload.split_at(payload.len().saturating_sub(10));
         if let Some(version) = trailer.first_chunk() {
@@ -213,7 +213,7 @@ fn pieces(bytes: &[u8]) -> String {
         let long = LENGTHS.iter().rev().filter(|length| **length >= REPEATED_MIN);
         long.map(|length| noise(*length)).collect()
     });
-    // What is longer is a fingerprint anyway.
+    // A longer text becomes a fingerprint anyway.
     while at < bytes.len() && out.len() + plain.len() <= LONGEST {
         let rest = &bytes[at..];
         if let Some(noise) = noises.iter().find(|noise| rest.starts_with(noise)) {

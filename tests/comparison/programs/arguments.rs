@@ -1,22 +1,22 @@
-//! What commands are made of: random arguments, many of them just beside what is right.
+//! The parts of commands: random arguments, many of them almost right.
 
 use proptest::{collection::vec, prelude::*, sample::select, strategy::Union};
 
 use super::Command;
 use minibroker::internal::conform::markers::Markers;
 
-/// Makes some arguments in a row.
+/// Makes some consecutive arguments.
 pub type Piece = BoxedStrategy<Vec<Vec<u8>>>;
 
-/// The keys of all programs: few, so that commands meet.
+/// The keys of all programs: few, so that commands often use the same key.
 pub const KEYS: &[&str] = &["k1", "k2", "k3", "k4"];
 
-/// Arguments that are there as they are.
+/// Fixed arguments.
 pub fn words(words: &str) -> Piece {
     Just(words.split(' ').map(|word| word.as_bytes().to_vec()).collect()).boxed()
 }
 
-/// One of these, each of them words in a row.
+/// One of these, each of which is one or more words.
 pub fn one_of(choices: &'static [&'static str]) -> Piece {
     select(choices)
         .prop_map(|choice| choice.split(' ').map(|word| word.as_bytes().to_vec()).collect())
@@ -33,28 +33,28 @@ pub fn either(pieces: impl IntoIterator<Item = Piece>) -> Piece {
     Union::new(pieces).boxed()
 }
 
-/// The pieces one behind the other.
+/// The pieces one after the other.
 pub fn all(pieces: impl IntoIterator<Item = Piece>) -> Piece {
     let pieces: Vec<Piece> = pieces.into_iter().collect();
     pieces.prop_map(|pieces| pieces.concat()).boxed()
 }
 
-/// An option with what belongs to it.
+/// An option with its value.
 pub fn option(name: &str, value: Piece) -> Piece {
     all([words(name), value])
 }
 
-/// The piece, or nothing, as often one as the other.
+/// The piece, or nothing, with equal probability.
 pub fn maybe(piece: Piece) -> Piece {
     either([piece, Just(Vec::new()).boxed()])
 }
 
-/// The piece again and again.
+/// The piece repeated.
 pub fn times(range: std::ops::Range<usize>, piece: Piece) -> Piece {
     vec(piece, range).prop_map(|pieces| pieces.concat()).boxed()
 }
 
-/// The piece again and again, behind the number of its repetitions, as in `numkeys key [key ...]`.
+/// The piece repeated, after the number of repetitions, as in `numkeys key [key ...]`.
 pub fn counted(range: std::ops::Range<usize>, piece: Piece) -> Piece {
     let counted = |pieces: Vec<Vec<Vec<u8>>>| {
         let mut arguments = vec![pieces.len().to_string().into_bytes()];
@@ -74,7 +74,7 @@ pub fn between(range: std::ops::RangeInclusive<i64>) -> Piece {
     text(range.prop_map(|number| number.to_string().into_bytes()))
 }
 
-/// An integer: mostly a small one, sometimes at a limit, sometimes none at all.
+/// An integer: mostly a small one, sometimes at a limit, sometimes not an integer.
 pub fn integer() -> Piece {
     text(prop_oneof![
         20 => (-12_i64..=12).prop_map(|number| number.to_string().into_bytes()),
@@ -105,7 +105,7 @@ const INTEGERS: &[&str] = &[
     "0x10",
 ];
 
-/// A floating-point number: mostly a small one, sometimes a wild one, sometimes none at all.
+/// A floating-point number: mostly a small one, sometimes an extreme one, sometimes not a number.
 pub fn double() -> Piece {
     text(prop_oneof![
         10 => (-9_i64..=9).prop_map(|number| number.to_string().into_bytes()),
@@ -143,7 +143,7 @@ const DOUBLES: &[&str] = &[
     "1_0",
 ];
 
-/// An element, a field, a member: mostly one of few, also long, binary, empty, or an integer.
+/// An element, a field, a member: mostly one of a few, sometimes long, binary, empty, or an integer.
 pub fn element() -> Piece {
     text(prop_oneof![
         12 => select(&["a", "b", "c", "d", "e", "f"][..]).prop_map(|text| text.as_bytes().to_vec()),
@@ -175,13 +175,13 @@ pub fn marked(markers: &str, name: &str, pieces: impl IntoIterator<Item = Piece>
     arguments.prop_map(command).boxed()
 }
 
-/// One of these commands, each with how often it comes.
+/// One of these commands, each with its frequency.
 pub fn commands(choices: impl IntoIterator<Item = (u32, BoxedStrategy<Command>)>) -> BoxedStrategy<Command> {
     Union::new_weighted(choices.into_iter().collect()).boxed()
 }
 
-/// What tells the same on both servers only if it asks for everything at once, or for a time that is absolute: left as
-/// it is.
+/// Commands whose replies are the same on both servers only if they ask for everything at once, or for an absolute
+/// time: they are not spoiled.
 const BY_CHANCE: &[&[u8]] = &[
     b"SPOP",
     b"SRANDMEMBER",
@@ -194,13 +194,13 @@ const BY_CHANCE: &[&[u8]] = &[
     b"RESTORE",
 ];
 
-/// Now and then a command that has lost, doubled, exchanged or spoilt an argument.
+/// The commands, some of them with an argument lost, doubled, swapped or replaced.
 pub fn spoiled(commands: BoxedStrategy<Command>) -> BoxedStrategy<Command> {
     let change = prop_oneof![40 => Just(0_u8), 1 => Just(1), 1 => Just(2), 1 => Just(3), 1 => Just(4)];
     (commands, change, any::<prop::sample::Index>(), integer())
         .prop_map(|(mut command, change, index, other)| {
             let arguments = &mut command.arguments;
-            // The name stays what it is.
+            // The name does not change.
             if arguments.len() > 1 && change > 0 && !BY_CHANCE.contains(&arguments[0].as_slice()) {
                 let index = 1 + index.index(arguments.len() - 1);
                 match change {

@@ -1,4 +1,4 @@
-//! Lists that change their encoding again and again.
+//! Lists that change their encoding often.
 
 use super::{Family, arguments::*, nothing};
 

@@ -1,4 +1,4 @@
-//! The commands of all families on the same keys, so that types meet that do not belong together.
+//! The commands of all families on the same keys, so that commands meet values of the wrong type.
 
 use super::{
     Command, Family, arguments::*, bitmaps, encodings, geo, hashes, hyperloglog, keys, lists, sets,
@@ -7,7 +7,8 @@ use super::{
 use proptest::prelude::*;
 
 pub fn family() -> Family {
-    // What makes most of one type come more rarely: else a key is hardly ever of another one.
+    // The families that create many values of one type are rarer: otherwise a key would hardly ever be of another
+    // type.
     Family {
         commands: commands([
             (3, bitmaps::family().commands),
@@ -29,7 +30,7 @@ pub fn family() -> Family {
             "XINFO STREAM {key} FULL COUNT 0",
             "HPEXPIRETIME {key} FIELDS 9 a b c d 1 2 3 4 5",
             "~any DUMP {key}",
-            // What the program may have set, for the next one.
+            // Resets what the program may have set, for the next one.
             "CONFIG SET list-max-listpack-size -2 stream-node-max-entries 100 hll-sparse-max-bytes 3000",
             "CONFIG SET proto-max-bulk-len 1048576",
         ],
@@ -37,7 +38,7 @@ pub fn family() -> Family {
     }
 }
 
-/// What takes or makes keys of any type.
+/// Commands that use or create keys of any type.
 fn meeting() -> BoxedStrategy<Command> {
     let keys = || times(1..4, key());
     let far = || between(4_000_000_000_000..=4_000_000_000_009);
@@ -66,7 +67,7 @@ fn meeting() -> BoxedStrategy<Command> {
     ])
 }
 
-/// Values as Redis 7.0 dumps them, so that every judge takes them.
+/// Values as Redis 7.0 dumps them, which every server accepts.
 fn dumped() -> Piece {
     let values: [&[u8]; 8] = [
         b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
@@ -84,8 +85,8 @@ fn dumped() -> Piece {
     prop::sample::select(values.map(<[u8]>::to_vec).to_vec()).prop_map(|value| vec![value]).boxed()
 }
 
-/// What the families know. Here a set may have lost the long member that made it a hash table, whose own order shows
-/// where SORT is told not to sort.
+/// The known differences of the families. Here a set may have lost the long member that made it a hash table, whose
+/// order shows if SORT does not sort.
 fn known(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool {
     keys::unsorted(request, real, ours)
         || request[0].starts_with(b"X") && streams::known(server, request, real, ours)

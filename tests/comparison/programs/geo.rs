@@ -1,10 +1,10 @@
-//! Places: close together, far apart, at the poles, at the date line, and scores that never were places.
+//! Places: close together, far apart, at the poles, at the date line, and scores that are not places.
 
 use proptest::{prelude::*, sample::select};
 
 use super::{Family, arguments::*, nothing};
 
-/// A coordinate: mostly one of few, so that places coincide, or any.
+/// A coordinate: mostly one of a few, so that places coincide, otherwise any.
 fn coordinate(limit: f64) -> Piece {
     let text = prop_oneof![
         6 => (-4_i32..=4).prop_map(|number| f64::from(number) / 8.0),

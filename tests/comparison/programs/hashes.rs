@@ -69,7 +69,7 @@ fn scan_options() -> Piece {
     maybe(one_of(&["MATCH [a-d]*", "NOVALUES", "MATCH ?", "NOVALUES MATCH *1*"]))
 }
 
-/// So many fields that the hash gets large.
+/// Enough fields to make the hash large.
 fn many() -> Piece {
     (0_i64..9)
         .prop_map(|step| {
@@ -79,7 +79,7 @@ fn many() -> Piece {
         .boxed()
 }
 
-/// Fields that expire, at absolute times only: what a judge does with a time from now depends on its clock.
+/// Fields that expire, at absolute times only: the effect of a relative time depends on the server's clock.
 pub fn expiring() -> Family {
     let at = || between(4_000_000_000_000..=4_000_000_000_004);
     let at_seconds = || between(4_000_000_000..=4_000_000_002);
@@ -141,7 +141,7 @@ pub fn expiring() -> Family {
     }
 }
 
-/// The same for hashes that stay small, whose order is redis-server's.
+/// The same for hashes that stay small, whose order is that of redis-server.
 pub fn ordered() -> Family {
     let at = || between(4_000_000_000_000..=4_000_000_000_004);
     let fields = || all([words("FIELDS"), counted(1..4, field())]);

@@ -21,7 +21,7 @@ pub fn family() -> Family {
     let by = || option("BY", pattern());
     let none = || times(0..1, words("no"));
     let read = || sort(maybe(by()), maybe(words("ALPHA")));
-    // Where the texts to sort by are equal a table's own order shows: it must not be stored.
+    // If the weights are equal, the order of a hash table shows: it must not be stored.
     let stored = || either([sort(maybe(by()), none()), sort(none(), maybe(words("ALPHA")))]);
     Family {
         commands: commands([
@@ -65,7 +65,7 @@ pub fn family() -> Family {
                 ),
             ),
             (3, call("OBJECT", [one_of(&["ENCODING", "FREQ", "NOSUCH"]), key()])),
-            // Small integers are there once only in redis-server, and their time is that of all keys that hold one.
+            // redis-server shares small integers, so their idle time is that of all keys that hold the same one.
             (1, marked("number", "OBJECT", [words("IDLETIME"), key()])),
             (5, call("SORT_RO", [read()])),
             (5, call("SORT", [stored(), option("STORE", key())])),
@@ -77,8 +77,8 @@ pub fn family() -> Family {
     }
 }
 
-/// Whether SORT was told not to sort, or to take texts of other keys that may be equal, for which it does not look at
-/// the element; and answers the same in another order, or another part of the same length.
+/// Whether SORT does not sort, or sorts by texts of other keys, which may be equal and for which it does not compare
+/// the elements; and the replies differ only in the order, or in the selected part.
 pub fn unsorted(request: &[Vec<u8>], real: &str, ours: &str) -> bool {
     let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     let alpha = request.iter().any(|word| is(word, "ALPHA"));

@@ -1,9 +1,9 @@
 //! Random programs, run on `minibroker` and on a real server.
 //!
-//! A family of commands says how a random command of it is made ([`Family`]). A program is some dozens of such
-//! commands, sent as one pipeline to an empty server, followed by questions that read everything out which the
-//! program may have left. Every reply has to be the same. A program that finds a difference is made smaller until
-//! nothing can be left out, and printed as redis-cli would take it.
+//! A family of commands defines how its random commands are made ([`Family`]). A program is some dozens of such
+//! commands, sent as one pipeline to an empty server, followed by questions that read everything that the program may
+//! have left. Every reply has to be the same. A program that finds a difference is shrunk until nothing can be left
+//! out, and printed as redis-cli would read it.
 //!
 //! The judge is Redis of the default version of `minibroker`. Some programs are [`recorded`] with the answers
 //! of all servers, and played on any machine.
@@ -24,9 +24,10 @@
 //! call("LPOS", [key(), element(), maybe(option("RANK", integer())), maybe(option("COUNT", integer()))])
 //! ```
 //!
-//! Nobody has to care for wrong programs: of every hundred commands some lose, repeat, exchange or spoil an
-//! argument. A command that may wait is sent only between MULTI and EXEC, where nothing waits. Times have to be far away and absolute, ids of entries given, and where a real server answers in any
-//! order or by chance the command says so by the markers of the case files (`marked`).
+//! A family need not make wrong commands: of every hundred commands some lose, repeat, swap or spoil an argument. A
+//! command that may block is sent only between MULTI and EXEC, where nothing blocks. Times have to be far away and
+//! absolute, and ids of entries explicit. Commands whose replies are unordered or random have the markers of the case
+//! files (`marked`).
 
 mod arguments;
 mod bitmaps;
@@ -63,13 +64,13 @@ use crate::{
     skipped,
 };
 
-/// How many commands a family runs if `PROGRAMS` does not say.
+/// How many commands a family runs if `PROGRAMS` is not set.
 const COMMANDS: usize = 3_000;
 
 /// How many commands a program has at most.
 const LONGEST: usize = 50;
 
-/// A request, and in what its replies may differ.
+/// A request, and how its replies may differ.
 #[derive(Clone, Debug)]
 pub struct Command {
     arguments: Vec<Vec<u8>>,
@@ -79,7 +80,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Whether it waits if there is nothing to answer.
+    /// Whether the command may block.
     fn may_wait(&self) -> bool {
         let is = |argument: &[u8], words: &[&str]| {
             words.iter().any(|word| argument.eq_ignore_ascii_case(word.as_bytes()))
@@ -90,7 +91,7 @@ impl Command {
     }
 }
 
-/// Commands that wait; XREAD and XREADGROUP do with BLOCK.
+/// Commands that block; XREAD and XREADGROUP only with BLOCK.
 const WAITING: &[&str] = &[
     "BLPOP",
     "BRPOP",
@@ -104,23 +105,23 @@ const WAITING: &[&str] = &[
     "WAITAOF",
 ];
 
-/// What a random program of a family is made of.
+/// How a random program of a family is made.
 pub struct Family {
     /// Makes a command.
     pub commands: BoxedStrategy<Command>,
-    /// What reads out a key, beside TYPE, its encoding, its time of expiry and its value, in redis-cli's quoting. `{key}` is the key;
-    /// markers may stand in front as in the case files, as `~unordered`.
+    /// The commands that read a key, besides TYPE, its encoding, its expiry and its value, in redis-cli's quoting.
+    /// `{key}` is the key; markers such as `~unordered` may come first, as in the case files.
     pub questions: &'static [&'static str],
-    /// Whether this difference to a server is a known one: its name, the request, its answer and ours.
+    /// Whether a difference to a server is known: the name of the server, the request, its answer and ours.
     pub known: fn(&str, &[Vec<u8>], &str, &str) -> bool,
 }
 
-/// No difference is known.
+/// For families without known differences.
 pub fn nothing(_: &str, _: &[Vec<u8>], _: &str, _: &str) -> bool {
     false
 }
 
-/// What reads out any key.
+/// The commands that read any key.
 const QUESTIONS: &[&str] = &[
     "TYPE {key}",
     "OBJECT ENCODING {key}",
@@ -198,7 +199,7 @@ fn number(name: &str) -> Option<usize> {
     env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-/// The server that is the judge, if this machine has it.
+/// The server to compare with, if this machine has it.
 pub fn judge() -> Result<Option<Server>, String> {
     let wanted = env::var("PROGRAMS_AGAINST").ok();
     let spoken = format!("redis-{}", minibroker::Version::default());
@@ -222,7 +223,7 @@ fn compare(family: Family) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&(seed as u64).to_le_bytes());
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    // A program has half as many commands as it may have, on average.
+    // On average, a program has half of its maximum number of commands.
     let cases = u32::try_from(commands.div_ceil(LONGEST / 2)).unwrap_or(u32::MAX);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
     let programs = proptest::collection::vec(arguments::spoiled(family.commands), 1..LONGEST);
@@ -230,7 +231,7 @@ fn compare(family: Family) -> Result<(), String> {
         .prop_map(|(resp3, transaction)| Way { resp3, transaction });
     let ended = Cell::new(false);
     let outcome = TestRunner::new_with_rng(config, random).run(&(programs, ways), |(program, way)| {
-        // A server that has ended finds no smaller program.
+        // After the server has ended, the program cannot be shrunk.
         if ended.get() {
             return Ok(());
         }
@@ -290,7 +291,7 @@ impl std::fmt::Display for Way {
     }
 }
 
-/// Says what the first difference between the replies of the judge and of `minibroker` is.
+/// Reports the first difference between the replies of the judge and of `minibroker`.
 fn same(
     judge: &str,
     (program, questions): (&[Command], &[Command]),
@@ -310,7 +311,7 @@ fn same(
             continue;
         }
         let mut report = format!("{judge} answers otherwise (- it, + minibroker), {way}:\n");
-        // What reads out changes nothing: of that, only the question with the difference is shown.
+        // Questions change nothing: only the one with the difference is shown.
         for command in program.iter().take(index).chain([command]) {
             let _ = writeln!(report, "    {}", shown(&command.arguments));
         }
@@ -334,7 +335,7 @@ fn shown(arguments: &[Vec<u8>]) -> String {
 }
 
 /// The bytes of the reply to each command, on a fresh connection to an emptied server. A command within a transaction
-/// has two of them: that it was queued, or why not, and its part of what EXEC answers.
+/// has two replies: QUEUED or an error, and its part of the reply to EXEC.
 fn run_on(
     server: &Server,
     program: &[Command],
@@ -391,7 +392,8 @@ fn converse(server: &Server, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<u8>>, 
     Ok(replies)
 }
 
-/// The elements of what EXEC answers; if it is an error, or there are not as many, the whole again and again.
+/// The elements of the reply to EXEC; if it is an error, or has another number of elements, the whole reply for each
+/// command.
 fn parts(executed: &[u8], count: usize) -> Vec<Vec<u8>> {
     let head = executed.windows(2).position(|two| two == b"\r\n").map_or(0, |end| end + 2);
     let (mut parts, mut rest) = (Vec::new(), &executed[head..]);

@@ -43,13 +43,13 @@ pub fn family() -> Family {
             ),
             (1, call("FUNCTION STATS", [])),
             (1, with_script(text(Wanted::Script), |text| call("SCRIPT LOAD", [text]))),
-            // `return 1` and a script that is not there.
+            // `return 1` and a script that does not exist.
             (1, call("EVALSHA", [one_of(NAMES), keys()])),
             (1, call("SCRIPT LOAD", [words("return")])),
             (1, call("SCRIPT EXISTS", [times(1..3, one_of(NAMES))])),
             (4, called()),
         ]),
-        // Not FUNCTION FLUSH: within a pipeline behind FLUSHALL, it ends Redis 8.0.
+        // Not FUNCTION FLUSH: in a pipeline after FLUSHALL, it crashes Redis 8.0.
         questions: &["FUNCTION DELETE l1", "FUNCTION DELETE l2"],
         known: nothing,
     }
@@ -63,7 +63,8 @@ const NAMES: &[&str] = &[
     "short",
 ];
 
-/// What is called. SORT does not read numbers: redis-server takes an error of C's `strtod` in a script for one of its own.
+/// The commands that are called. SORT does not read numbers: in a script, redis-server takes an error of C's `strtod`
+/// for its own.
 fn called() -> BoxedStrategy<Command> {
     let is_alpha = |argument: &Vec<u8>| argument.eq_ignore_ascii_case(b"ALPHA");
     let commands = everything::family().commands.prop_map(move |mut command| {
@@ -91,7 +92,7 @@ fn with_script(
     command(script.prop_map(|text| vec![text.into_bytes()]).boxed())
 }
 
-/// What a text is to be.
+/// The kind of a text.
 #[derive(Clone, Copy, Debug)]
 enum Wanted {
     Script,
@@ -120,7 +121,7 @@ fn text(wanted: Wanted) -> BoxedStrategy<String> {
             let protocol = random.u8(0..10);
             let mut author = Author { random: &mut random };
             let end = match statements.first() {
-                // What a command answers goes out as it has come in.
+                // The reply of a command is returned unchanged.
                 Some(first) if protocol > 7 && first.starts_with("s(redis.pcall(") && !first.contains('\n') => {
                     first.replacen("s(", "return (", 1)
                 }
@@ -128,7 +129,7 @@ fn text(wanted: Wanted) -> BoxedStrategy<String> {
             };
             let text = scripts::script(&statements, &end);
             let text = if protocol < 3 { format!("redis.setresp(3) {text}") } else { text };
-            // A short script is more often wrong where it can be seen.
+            // Some texts are mangled.
             let text = if author.random.u8(0..25) == 0 { author.mangled(&text) } else { text };
             match wanted {
                 Wanted::Script => text,

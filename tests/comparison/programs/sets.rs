@@ -1,4 +1,5 @@
-//! Sets. A command that chooses at random takes or returns all members, or only the type of its answer is compared.
+//! Sets. A command that chooses at random either removes or returns all members, or only the type of its answer is
+//! compared.
 
 use super::{Family, arguments::*, nothing};
 

@@ -1,5 +1,5 @@
-//! Sorted sets, small and large. Ranges by name are in a family of their own: where the scores differ, a large
-//! sorted set of a real server answers them by chance. So does ZRANDMEMBER with a count.
+//! Sorted sets, small and large. Ranges by name are in a separate family: if the scores differ, the reply of a
+//! real server for a large sorted set is random. So is that of ZRANDMEMBER with a count.
 
 use super::{Command, Family, arguments::*, nothing};
 use proptest::prelude::*;
@@ -52,12 +52,12 @@ fn score_bound() -> Piece {
     ])
 }
 
-/// A bound that Redis 7.0 may read otherwise: not for commands that write.
+/// A bound that Redis 7.0 may read differently: not for commands that write.
 fn wild_bound() -> Piece {
     either([score_bound(), double()])
 }
 
-/// So many members that the sorted set gets large.
+/// Enough members to make the sorted set large.
 fn many() -> Piece {
     (0_i64..9)
         .prop_map(|step| {
@@ -87,7 +87,7 @@ fn adding() -> BoxedStrategy<Command> {
 
 fn reading() -> BoxedStrategy<Command> {
     let limit = || maybe(all([words("LIMIT"), integer(), integer()]));
-    // Redis 7.0 takes a negative offset otherwise.
+    // Redis 7.0 handles a negative offset differently.
     let part = || maybe(all([words("LIMIT"), between(0..=5), integer()]));
     let scores = || maybe(words("WITHSCORES"));
     let by_score = || times(2..3, wild_bound());

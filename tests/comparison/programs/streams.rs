@@ -1,17 +1,17 @@
-//! Streams and their consumer groups. Times differ from server to server, so they are left out of what is compared;
-//! what depends on how long ago something was is asked for with times that are far apart.
+//! Streams and their consumer groups. Times differ from server to server, so they are not compared; commands that
+//! depend on idle times use times that are far apart.
 
 use proptest::prelude::*;
 
 use super::{Command, Family, arguments::*};
 
-/// An id that may be there: few, so that commands meet.
+/// An id that may exist: one of a few, so that commands often use the same id.
 fn id() -> Piece {
     let number = |range: std::ops::RangeInclusive<i64>| between(range);
     either([joined(number(1..=9), "-", number(0..=2)), joined(number(1..=9), "-", number(0..=2)), odd_id()])
 }
 
-/// An id that is at a limit, incomplete, or none.
+/// An id that is at a limit, incomplete, or invalid.
 fn odd_id() -> Piece {
     one_of(&[
         "0",
@@ -44,7 +44,7 @@ fn joined(one: Piece, between: &'static str, other: Piece) -> Piece {
         .boxed()
 }
 
-/// A key: mostly the same one, as it takes several commands to bring a group to where there is something to see.
+/// A key: mostly the same one, as it takes several commands to build a group with pending entries.
 fn stream() -> Piece {
     one_of(&["k1", "k1", "k1", "k1", "k2"])
 }
@@ -80,14 +80,14 @@ pub fn family() -> Family {
     }
 }
 
-/// Commands, each with how often it comes.
+/// Commands, each with its frequency.
 type Choices = Vec<(u32, BoxedStrategy<Command>)>;
 
 fn count() -> Piece {
     maybe(option("COUNT", either([between(-1..=4), between(1..=3), integer()])))
 }
 
-/// What adds and removes entries.
+/// Commands that add and remove entries.
 fn entries() -> Choices {
     let numbered = |range: std::ops::RangeInclusive<i64>| joined(between(range), "-", words("*"));
     let new_id = || {
@@ -165,7 +165,7 @@ fn reading() -> Choices {
     ]
 }
 
-/// What is done with pending entries.
+/// Commands for pending entries.
 fn claiming() -> Choices {
     let options = times(
         0..3,
@@ -197,13 +197,13 @@ pub fn known(server: &str, request: &[Vec<u8>], real: &str, ours: &str) -> bool 
     if timeless(real, pending) == timeless(ours, pending) {
         return true;
     }
-    // Redis 7.0 makes the consumer of a claim only when there is something to claim, and counts the lag otherwise.
+    // Redis 7.0 creates the consumer of a claim only if there is something to claim, and counts the lag differently.
     let shows_consumers = word(0) == b"XINFO" && (word(1) != b"STREAM" || word(3) == b"FULL");
     server == "redis-7.0"
         && (shows_consumers
             || word(1) == b"CREATECONSUMER"
             || word(0) == b"XADD" && real.contains("too large")
-            // It looks at the numbers of XSETID in another order.
+            // It checks the numbers of XSETID in another order.
             || word(0) == b"XSETID" && real.contains("ERR") && ours.contains("ERR"))
 }
 

@@ -5,7 +5,7 @@ use super::{Family, arguments::*, nothing};
 pub fn family() -> Family {
     let value = || either([element(), integer(), double()]);
     let far = || between(4_000_000_000_000..=4_000_000_000_009);
-    // Strings stay short: a command that makes a long one would be answered with it again and again.
+    // Strings stay short: a long one would be in many replies.
     let short = call("CONFIG", [words("SET proto-max-bulk-len 1048576")]);
     let offset = || between(-2..=60);
     let expiry =

@@ -1,4 +1,4 @@
-//! Draws programs from a seed.
+//! Generates programs from a seed.
 
 mod scripts;
 mod streams;
@@ -80,7 +80,7 @@ struct Author {
     keys: usize,
     /// All types have the same keys.
     shared: bool,
-    /// A client subscribes to keyspace events.
+    /// One client subscribes to keyspace events.
     listens: bool,
     /// Ids of entries are given, and not made from the clock.
     ids_given: bool,
@@ -99,7 +99,7 @@ struct Author {
     /// Scripts that may be loaded, and whether functions may be.
     scripts: Vec<&'static str>,
     functions: bool,
-    /// The slot until which writes may have to wait, and the clients that have sent something meanwhile.
+    /// The slot until which writes may have to wait, and the clients that have sent something until then.
     paused_until: u64,
     waiting: HashSet<usize>,
 }
@@ -154,8 +154,8 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
         let theme = if random.u8(0..5) == 0 { Theme::Pause } else { Theme::Expiry };
         themes.push(theme);
         if theme == Theme::Pause {
-            // client, "requests behind those that a PAUSE delays": a broker runs it when all of those have run.
-            // No client may wait for something else and send more.
+            // client, "requests behind those that a PAUSE delays": a broker runs such a request when all delayed ones
+            // have run. No client may wait for something else and send more.
             themes.retain(|theme| {
                 matches!(
                     theme,
@@ -174,7 +174,7 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
     if themes.is_empty() {
         themes.push(Theme::Lists);
     }
-    // What EXEC answers with CLIENT REPLY in the transaction is not defined.
+    // The reply to EXEC with CLIENT REPLY in the transaction is not defined.
     if !themes.contains(&Theme::Transactions) && random.u8(0..8) == 0 {
         themes.push(Theme::Replies);
     }
@@ -459,7 +459,7 @@ impl Author {
             20 => format!("BRPOPLPUSH {key} {} {}", self.key('q'), self.timeout()),
             21 => format!("{letter}PUSHX {key} {}", self.fresh('i')),
             22 => {
-                // lists, "lists that are watched": for Valkey a trim that removes nothing is no change.
+                // lists, "lists that are watched": for Valkey, a trim that removes nothing is not a change.
                 let kept = usize::from(!self.themes.contains(&Theme::Transactions));
                 format!("LTRIM {key} {} {}", self.small() - kept, self.one_of(&["-1", "1", "0"]))
             }
@@ -706,7 +706,7 @@ impl Author {
             21 => format!("COPY {key} {key}"),
             22 => format!("RENAME {key} {key}"),
             23 => format!("WATCH {key}"),
-            // client, "an empty request behind REPLY SKIP": Valkey keeps back the answer to nothing.
+            // client, "an empty request behind REPLY SKIP": Valkey suppresses the answer although there is none.
             24 if !self.themes.contains(&Theme::Replies) => {
                 self.one_of(&["raw:\\r\\n", "raw:*-5\\r\\n*0\\r\\nPING\\r\\n"]).into()
             }

@@ -89,7 +89,7 @@ impl Author {
                 Theme::Transactions => {
                     self.one_of(&["MULTI", "EXEC", "WATCH k0", "UNWATCH", "DISCARD", "PING"]).into()
                 }
-                // A script does not run another, nor does it load one.
+                // A script neither runs nor loads another.
                 Theme::Scripts if self.once_in(10) => {
                     self.one_of(&["EVAL x 0", "SCRIPT LOAD x", "FCALL send 0"]).into()
                 }
@@ -97,7 +97,8 @@ impl Author {
                 Theme::Scripts => self.list_request(),
                 theme => self.request_of(theme),
             };
-            // The comparison cannot find in an answer to EVAL what differs by nature: idle times, and what has any order.
+            // In an answer to EVAL, the comparison cannot recognize what differs by nature: idle times, and unordered
+            // elements.
             let differs_by_nature =
                 ["XINFO", "XPENDING", "CHANNELS", "HELLO"].iter().any(|word| request.contains(word));
             if is_array(&request) && !differs_by_nature {
@@ -165,7 +166,7 @@ impl Author {
         }
     }
 
-    /// The time to live of a key. A script that a pause holds runs late, so that its keys must not expire at a slot.
+    /// The time to live of a key. A script that a pause delays runs late, so its keys must not expire at a slot.
     fn lifetime(&mut self) -> String {
         if self.themes.contains(&Theme::Pause) { self.far() } else { self.millis() }
     }

@@ -27,7 +27,7 @@ const PROGRAMS: usize = 200;
 const PER_FILE: usize = 40;
 /// Longer programs are not recorded.
 const BYTES_MAX: usize = 12_000;
-/// How many milliseconds a slot has while it is recorded, and how many at most where this machine is slow.
+/// How many milliseconds a slot has while it is recorded, and at most, if this machine is slow.
 const UNIT: u64 = 20;
 const UNIT_MAX: u64 = 320;
 /// An id that a server may have made from its clock.
@@ -79,7 +79,7 @@ struct Played {
     named: HashMap<String, Vec<u8>>,
 }
 
-/// The complete requests in the bytes that a client has sent; one without words for bytes that are no request.
+/// The complete requests in the bytes that a client has sent; one without words for bytes that are not a request.
 fn requests(bytes: &mut Vec<u8>) -> Vec<Vec<Argument>> {
     let mut found = Vec::new();
     while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
@@ -216,7 +216,7 @@ fn recorded_output(session: &Session, played: &Played) -> Vec<Vec<Received>> {
     all.collect()
 }
 
-/// Any id is accepted where the broker has sent none.
+/// Any id is accepted if the broker has sent none.
 fn with_id(frame: Frame) -> Frame {
     match frame {
         Frame::Placeholder(Placeholder { kind: PlaceholderKind::Id, .. }) => Frame::bulk(MADE_ID),

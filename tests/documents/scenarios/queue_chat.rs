@@ -4,7 +4,7 @@ use crate::document::prompts;
 use crate::person::{Person, Seen};
 use crate::stage::Stage;
 
-/// Two users talk, one line at a time, and then leave a backlog to a late server.
+/// Two users talk, one line at a time, and then leave a backlog for a late server.
 pub fn play(stage: &Stage) -> Vec<Seen> {
     let document = stage.document("000_");
     let (server, client) = (document.fenced(0), document.fenced(1));

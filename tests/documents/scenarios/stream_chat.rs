@@ -44,7 +44,7 @@ pub fn blocking(stage: &Stage) -> Vec<Seen> {
             let line = &recorded[speaker][turn];
             people[speaker].types(line);
             if lines > 0 {
-                // The other one has been waiting for just this.
+                // The other user has been waiting for this line.
                 let shown = format!("{{b'{}': b'{line}'}}", recorded[speaker][0]);
                 people[1 - speaker].sees(&shown);
                 people[1 - speaker].sees(&form.asks_line);
@@ -66,7 +66,7 @@ pub fn threaded(stage: &Stage) -> Vec<Seen> {
     })
 }
 
-/// The form that shows the lines of others alone.
+/// The form that shows only the lines of others.
 pub fn tidy(stage: &Stage) -> Vec<Seen> {
     talk(stage, &Form::new(stage, 4), |people, speaker, name, line| {
         people[1 - speaker].sees(&format!("[{name}]: {line}"));

@@ -1,10 +1,10 @@
-//! Random programs with what real servers answer, recorded: a fixed set that is played on any machine.
+//! Random programs with the recorded answers of real servers: a fixed set that is played on any machine.
 //!
 //! `RECORD=1 cargo test --test comparison recorded_programs` draws programs (of the family that `COMPARISON_ONLY` names, or
 //! of all), runs them on all servers, and writes
-//! `recorded/FAMILY.txt`; the format is that of [`crate::recordings`]. A program is recorded if it tells the same each
-//! time and hits no difference that is known. What reads out is recorded as far as it finds something, so that the files
-//! stay small; `KEYS` tells what there is.
+//! `recorded/FAMILY.txt`; the format is that of [`crate::recordings`]. A program is recorded if its answers are the
+//! same each time and it has no known difference. Questions are recorded only if they find something, so that the files
+//! stay small; `KEYS` shows which keys exist.
 
 use std::{
     fmt::Write as _,
@@ -35,16 +35,15 @@ use crate::{
 
 /// How many programs a family has.
 const PROGRAMS: usize = 22;
-/// How many are drawn at most to find them.
+/// How many programs are drawn at most to find them.
 const DRAWN_MAX: usize = 300;
 /// After this many drawn programs one is also recorded without an older or another server that answers differently.
 const DRAWN_FOR_ALL: usize = 60;
 /// How many commands a program has at most.
 const LONGEST: usize = 30;
-/// Longer programs, as those with long values, are not recorded.
+/// Longer programs, such as those with long values, are not recorded.
 const BYTES_MAX: usize = 8_000;
-/// The servers whose versions `minibroker` answers as; a program on which they differ from it is printed and not
-/// recorded.
+/// The servers whose version `minibroker` supports; a program on which they differ from it is printed and not recorded.
 const MUST_AGREE: &str = "redis-8";
 
 /// Makes a server as it was when it started, as far as programs change it.
@@ -60,7 +59,7 @@ fn file(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/comparison/programs/recorded/{family}.txt"))
 }
 
-/// A request of a program, in what its answer may differ, and what is answered.
+/// A request of a program, how its answer may differ, and the answer.
 struct Exchange {
     request: Vec<Vec<u8>>,
     markers: String,
@@ -78,8 +77,8 @@ impl Exchange {
     }
 }
 
-/// Whether an answer is as it should be, to the byte but for the markers of the request. Times since a delivery, and
-/// others that differ each time, may differ.
+/// Whether an answer is as recorded, to the byte except for what the markers of the request allow. Times since a
+/// delivery, and others that differ each time, may differ.
 fn alike(exchange: &Exchange, answer: &Frame) -> Result<bool, String> {
     let mut markers = Markers::default();
     for word in exchange.markers.split_whitespace() {
@@ -146,7 +145,7 @@ fn exchanges(marked: &MarkedSession) -> Result<Vec<Exchange>, String> {
     Ok(found)
 }
 
-/// The first answer that is another one, as a report with this heading.
+/// A report of the first answer that differs, with this heading.
 fn difference(exchanges: &[Exchange], answers: &[Frame], heading: &str) -> Result<Option<String>, String> {
     let mut queued: Vec<&Exchange> = Vec::new();
     for (at, (exchange, answer)) in exchanges.iter().zip(answers).enumerate() {
@@ -197,7 +196,7 @@ fn ask(server: &Server, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Frame>, String>
     frames.collect()
 }
 
-/// Plays a program on a new broker that answers as this server.
+/// Plays a program on a new broker of this version.
 fn ours(version: minibroker::Version, exchanges: &[Exchange]) -> Result<Vec<Frame>, String> {
     let broker = servers::minibroker(version)?;
     let requests: Vec<_> = exchanges.iter().map(|exchange| exchange.request.clone()).collect();
@@ -274,7 +273,7 @@ fn requests(program: &[Command], way: Way, questions: &[Command]) -> Vec<Command
     all
 }
 
-/// Whether a question has found nothing, and hides nothing that KEYS does not tell.
+/// Whether a question has found nothing that KEYS does not show.
 fn found_nothing(answer: &Frame) -> bool {
     match answer {
         Frame::Null { .. } | Frame::Text { kind: b'_' | b'-', .. } => true,
@@ -308,7 +307,7 @@ fn recorded(
                 return Err(format!("{error}:\n    {}", shown.join("\n    ")));
             }
         };
-        // Once more, with a little time between: what differs now differs by chance.
+        // Played once more after a short time: what differs now differs by chance.
         let mut again = ask(server, &[flushed, before.to_vec()].concat())?.split_off(1);
         thread::sleep(Duration::from_millis(3));
         let hello = sent[..1].to_vec();
