@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Our parser and writer are compared with redis-protocol in its fastest form, which copies nothing. The load bench
-//! measures what a request costs over a socket, beside real servers.
+//! measures what a request costs over a socket, compared with real servers.
 
 mod driven;
 
@@ -27,7 +27,7 @@ use minibroker::{Broker, ClientStream, DEFAULT_JOURNAL_LIMIT};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// How many requests come together where a pipeline is measured.
+/// How many requests are sent together in a pipeline.
 const PIPELINE: usize = 64;
 const MESSAGE: &str = "a message of the usual length: hi";
 

@@ -1,8 +1,9 @@
-//! A test of a chat that does not fail now and then.
+//! A test of a chat that never fails by chance.
 //!
 //! The usual failure of such a test: it subscribes, publishes and waits for the message, and on a busy machine the
-//! message is published before the subscriber is there. Pub/Sub keeps nothing, so the test waits for ever. A sleep between
-//! the two makes the failure rare and the test slow. Here the broker says when the subscribers are there.
+//! message is published before the client is subscribed. Pub/Sub stores nothing, so the test waits for ever. A sleep
+//! between the two makes the failure rare and the test slow. Here the broker reports when the clients are
+//! subscribed.
 //!
 //! `cargo run --example chat_test`
 
@@ -13,7 +14,7 @@ use futures_util::StreamExt;
 use minibroker::Broker;
 use redis::AsyncCommands;
 
-/// A member of a chat room, as the service under test has it. It knows a URL and nothing of minibroker.
+/// A member of a chat room, as in the service under test. It knows only a URL, not minibroker.
 struct Member {
     connection: redis::aio::MultiplexedConnection,
     heard: redis::aio::PubSubStream,
@@ -34,7 +35,7 @@ impl Member {
         redis::pipe().atomic().rpush(history, text).publish(room, text).exec_async(&mut self.connection).await
     }
 
-    /// The next message of the room, or an error in place of a test that hangs.
+    /// The next message of the room, or an error instead of a test that hangs.
     async fn next(&mut self) -> Result<String, Box<dyn Error>> {
         let message = tokio::time::timeout(Duration::from_secs(10), self.heard.next()).await?;
         Ok(message.ok_or("the connection has ended")?.get_payload()?)
@@ -44,21 +45,21 @@ impl Member {
 // In a test of your own this is `#[tokio::test] async fn everybody_in_the_room_hears_a_message()`.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A broker for this test alone: on a free port, empty, and gone at the end. Tests run in parallel without seeing
-    // each other.
+    // A broker for this test alone: on a free port, empty, and stopped at the end. Tests run in parallel without
+    // seeing each other.
     let broker = Broker::start()?;
     // If the test fails below, it prints what all clients did up to then.
     broker.print_journal_on_panic();
 
     let url = broker.url();
-    // They join in tasks of their own, as two processes would: the test does not know when they are done.
+    // They join in separate tasks, as two processes would: the test does not know when they are subscribed.
     let ann = tokio::spawn({
         let url = url.clone();
         async move { Member::join(&url, "ann", "lobby").await }
     });
     let bob = tokio::spawn(async move { Member::join(&url, "bob", "lobby").await });
 
-    // In place of a sleep. The error of a wait says how many subscribers there were.
+    // Instead of a sleep. The error of a wait says how many subscribers there were.
     broker.wait_for_subscribers("lobby", 2).await?;
     let (mut ann, mut bob) = (ann.await??, bob.await??);
 
@@ -66,11 +67,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(ann.next().await?, "hello");
     assert_eq!(bob.next().await?, "hello");
 
-    // What can be asked in the service's own way can be asked the broker as well, without a connection.
+    // The test can run any command on the broker directly, without a connection.
     assert_eq!(broker.command(["LRANGE", "lobby:history", "0", "-1"])?.to_string(), r#"["hello"]"#);
     assert_eq!(broker.command(["SCARD", "lobby:members"])?, 2);
 
-    // "Bob did not get it": was it sent to him? The broker knows every message and to how many it went.
+    // "Bob did not get it": was it sent? The broker knows every message and the number of its receivers.
     let published = broker.published("lobby");
     assert_eq!(published[0].payload, "hello");
     assert_eq!(published[0].receivers, Some(2));

@@ -1,7 +1,8 @@
-//! A server that fails, and what a client makes of it.
+//! A server that fails, and how a client reacts.
 //!
-//! How does a service behave while its Redis loads its data, has no memory left, cuts connections or is away? With a real
-//! server these states are hard to bring about and harder to leave. Here each is one line, for as long as a guard lives.
+//! How does a service behave while its Redis loads its data, has no memory left, closes connections or is stopped? With
+//! a real server these states are hard to produce and harder to leave. Here each is one line, for the lifetime of a
+//! guard.
 //!
 //! `cargo run --example failing_server`
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use minibroker::{Broker, Filter};
 use redis::{Commands, ErrorKind, RedisResult, ServerErrorKind};
 
-/// The client under test: sends a message, and tries again while it makes sense to.
+/// The client under test: sends a message, and tries again as long as that makes sense.
 struct Sender {
     client: redis::Client,
     connection: Option<redis::Connection>,
@@ -61,14 +62,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sender = Sender::new(&broker.url())?;
     assert_eq!(sender.send("all is well")?, 1);
 
-    // It loads its data and refuses commands until it has them.
+    // The server loads its data and refuses commands until that is done.
     let loading = broker.faults().on_command("RPUSH").loading();
     let refused = sender.try_send("too early").expect_err("the server is loading");
     assert_eq!(refused.code(), Some("LOADING"));
     drop(loading);
     assert_eq!(sender.send("loaded")?, 2);
 
-    // It has no memory left: trying again does not help, and the sender says so at once.
+    // The server has no memory left: trying again does not help, and the sender reports an error at once.
     let out_of_memory = broker.faults().on_command("RPUSH").out_of_memory();
     let refused = sender.send("too much").expect_err("there is no memory");
     assert_eq!((refused.code(), sender.attempts), (Some("OOM"), 1));
@@ -79,20 +80,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(sender.send("once")?, 3);
     assert_eq!((fault.hits(), sender.attempts), (1, 2));
 
-    // It breaks after the command was run. The sender cannot know, tries again, and sends twice: a test that shows what
-    // "at least once" means.
+    // The connection breaks after the command was run. The sender cannot know, tries again, and sends twice: a test
+    // that shows what "at least once" means.
     let fault = broker.faults().on_command("RPUSH").once().disconnect_after();
     assert_eq!(sender.send("twice")?, 5);
     drop(fault);
 
-    // The server is away. The sender gives up after some attempts, and continues when the server is back.
+    // The server is stopped. The sender gives up after some attempts, and continues when the server runs again.
     broker.stop()?;
     assert!(sender.send("is anybody there?").expect_err("nobody is").is_io_error());
     assert_eq!(sender.attempts, Sender::ATTEMPTS_MAX);
     broker.restart()?;
     assert_eq!(sender.send("back again")?, 6);
 
-    // It hangs: it takes the command and says nothing. Without a timeout a client waits for ever.
+    // The server hangs: it accepts the command and does not reply. Without a timeout a client waits for ever.
     let stalled = broker.stop_reading(Filter::name("sender"));
     assert_eq!(stalled.clients(), 1);
     let connection = sender.connection.as_mut().expect("it is connected");

@@ -1,8 +1,8 @@
 //! A week of a chat in some milliseconds.
 //!
-//! What a chat does with time (who is online, messages that vanish after a day, a session that ends after a week) is
-//! tested with a clock that the test moves. Expiry, the timeouts of blocking commands, the ids of streams and idle times
-//! all follow this clock. What is due has happened when `advance` returns.
+//! Features of a chat that depend on time (who is online, messages that vanish after two days, a session that ends
+//! after a week) are tested with a clock that the test moves. Expiry, the timeouts of blocking commands, the ids of
+//! streams and idle times all follow this clock. What is due has happened when `advance` returns.
 //!
 //! `cargo run --example simulated_week`
 
@@ -16,10 +16,10 @@ use redis::{Commands, ExpireOption, RedisResult};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a message stays, in the form that HEXPIRE takes.
+/// How long a message stays, in seconds for HEXPIRE.
 const TWO_DAYS: i64 = 2 * 24 * 60 * 60;
 
-/// A user does something: it is online for a minute from now on, and its session lasts for a week.
+/// A user does something: the user is online for a minute from now on, and the session lasts for a week.
 fn shows_up(connection: &mut redis::Connection, user: &str) -> RedisResult<()> {
     redis::pipe()
         .set_ex(format!("online:{user}"), "1", MINUTE.as_secs())
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     broker.advance(HOUR);
     assert_eq!(worker.join().expect("the worker does not panic")?, None);
 
-    // A message a day. Each vanishes two days later; the id of an entry says when it was written.
+    // One message a day. Each vanishes two days later; the id of an entry says when it was written.
     for day in 0..5 {
         broker.set_time(monday + (day + 1) * DAY);
         let id: String = connection.xadd("log", "*", &[("text", format!("day {day}"))])?;
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _: () = connection.hset("board", format!("day {day}"), "a message")?;
         let _: Vec<i32> = connection.hexpire("board", TWO_DAYS, ExpireOption::NONE, format!("day {day}"))?;
     }
-    // Saturday: what was written on Friday and Saturday is on the board still.
+    // Saturday: the messages of Friday and Saturday are still on the board.
     let mut left: Vec<String> = connection.hkeys("board")?;
     left.sort();
     assert_eq!(left, ["day 3", "day 4"]);

@@ -1,7 +1,7 @@
 //! A worker that dies in the middle of its job. Is the job lost?
 //!
-//! Between taking a job from the queue and finishing it, the job is in the worker's hands only. In production this moment
-//! is hit once a month; a fault of the broker hits it in each run. The command has been run, and the connection is cut
+//! Between taking a job from the queue and finishing it, only the worker has the job. In production a crash at this
+//! moment is rare; a fault of the broker causes it in each run: the command has run, and the connection is closed
 //! before the worker has the reply.
 //!
 //! `cargo run --example worker_crash`
@@ -35,14 +35,14 @@ fn careful_worker(url: &str) -> RedisResult<()> {
     }
 }
 
-/// Has a worker take a job and lose its connection before it has the reply.
+/// Makes a worker take a job and lose its connection before it has the reply.
 fn crash(broker: &Broker, worker: fn(&str) -> RedisResult<()>, command: &str) -> Result<(), Box<dyn Error>> {
     // In force until it is dropped, at the end of this function.
     let fault = broker.faults().on_command(command).once().disconnect_after();
     let url = broker.url();
     let running = thread::spawn(move || worker(&url));
 
-    // Only a worker that waits takes the job at the moment when it comes.
+    // A worker that waits takes the job as soon as it is pushed.
     broker.wait_for_blocked("jobs", 1).blocking()?;
     broker.command(["RPUSH", "jobs", "send the invitation"])?;
 
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let next = thread::spawn(move || careful_worker(&url));
     broker.wait_for_published("done", 1).blocking()?;
     broker.assert_published("done", "send the invitation");
-    // It takes the job off the list, and waits for another one.
+    // The worker takes the job off the list, and waits for another one.
     broker.wait_for_blocked("jobs", 1).blocking()?;
     assert_eq!(broker.command(["LLEN", "jobs:taken"])?, 0);
     println!("BLMOVE: the next worker has done the job");

@@ -1,5 +1,5 @@
-//! Scripts that do harm: each ends with an error, and the next request is served. They take much memory, and so have a process
-//! of their own.
+//! Scripts that do harm: each ends with an error, and the next request is served. They use much memory, so they have
+//! their own process.
 #![cfg(feature = "scripting")]
 
 use minibroker::Broker;
@@ -22,7 +22,7 @@ const HARMFUL: [(&str, &str); 14] = [
     ("x = 1", "Attempt to modify a readonly table"),
 ];
 
-/// Scripts that would run for ever.
+/// Scripts that would never end.
 const ENDLESS: [&str; 13] = [
     "while true do end",
     "while true do pcall(function() while true do end end) end",
@@ -40,7 +40,7 @@ const ENDLESS: [&str; 13] = [
     "while true do string.rep('x', 1e8) end",
 ];
 
-/// Scripts that have a result, though they are strange.
+/// Unusual scripts that have a result.
 const STRANGE: [&str; 12] = [
     "local t = {} for i = 1, 255 do t = {t} end return t",
     "local t = {} t[1] = t return cmsgpack.pack(t)",

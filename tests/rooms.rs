@@ -1,4 +1,4 @@
-//! The rooms of the code: each uses those below it only, and the files of a room form no circle.
+//! The rooms of the code: each uses only those below it, and the files of a room form no cycle.
 //!
 //! What a file uses is read from its `use` lines and from the paths that begin with `crate::` or `super::` in its text. Unit
 //! tests may use anything and are left out.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The table of rooms and the picture of their arrows are in ARCHITECTURE.md.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// Files that stand above all rooms, or hold documentation only.
+/// Files above all rooms, or with documentation only.
 const OUTSIDE: [&str; 4] = ["lib", "main", "differences", "testing_a_chat"];
 
 /// A module with the modules that its file names.
@@ -61,7 +61,7 @@ fn without_tests(text: &str) -> String {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.starts_with("#[cfg(test)]") {
-            // The module that follows, up to its closing brace; one in a file of its own is one line.
+            // The module that follows, up to its closing brace; one in its own file is one line.
             let next = lines.next().unwrap_or_default();
             if !next.ends_with(';') {
                 let _ = lines.by_ref().find(|line| *line == "}");
@@ -74,7 +74,7 @@ fn without_tests(text: &str) -> String {
     kept
 }
 
-/// The paths that a text names from `crate` or `super` on, groups in braces taken apart.
+/// The paths in a text that begin with `crate` or `super`, with groups in braces expanded.
 fn paths(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for start in ["crate::", "super::"] {
@@ -149,7 +149,7 @@ fn uses() -> Uses {
     let of_file = |file: &PathBuf| {
         let module = module_of(file, &source);
         let text = without_tests(&fs::read_to_string(file).expect("the file can be read"));
-        // What a module takes from one that it declares: `child::Item`.
+        // What a module uses from one that it declares: `child::Item`.
         let below = modules.iter().filter(|other| {
             let child = other.strip_prefix(&format!("{module}/")).filter(|child| !child.contains('/'));
             child.is_some_and(|child| text.contains(&format!(" {child}::")))
@@ -191,7 +191,7 @@ fn a_room_uses_only_those_below_it() {
     assert!(wrong.is_empty(), "arrows that run up:\n{}", wrong.join("\n"));
 }
 
-/// All that each module or room reaches by its arrows.
+/// All modules or rooms that each one reaches by its arrows.
 fn reached(uses: &Uses) -> Uses {
     let reach = |from: &String| {
         let mut seen = BTreeSet::new();
@@ -219,7 +219,7 @@ fn the_picture_of_the_rooms_has_every_arrow_and_no_other() {
         let to = others.iter().map(|other| room(other)).filter(|to| *to != from && !OUTSIDE.contains(to));
         arrows.entry(from.clone()).or_default().extend(to.map(str::to_owned));
     }
-    // An arrow that a way over other rooms replaces is left out, so that the picture can be read.
+    // An arrow that follows from a path through other rooms is left out, so that the picture is readable.
     let reached = reached(&arrows);
     let mut drawn = vec!["flowchart TD".to_owned()];
     for from in rooms().iter().rev() {
@@ -235,7 +235,8 @@ fn the_picture_of_the_rooms_has_every_arrow_and_no_other() {
     assert_eq!(picture(), drawn, "the picture in {ARCHITECTURE} is not this:\n{drawn}");
 }
 
-/// A module is in a circle if it reaches itself. A module that only gathers those below it (`mod.rs`) counts as its items.
+/// A module is in a cycle if it reaches itself. A module that only gathers those below it (`mod.rs`) counts as its
+/// items.
 fn circles(uses: &Uses) -> Vec<Vec<String>> {
     let reached = reached(uses);
     let mut found: Vec<Vec<String>> = Vec::new();
@@ -260,8 +261,8 @@ fn circles(uses: &Uses) -> Vec<Vec<String>> {
 
 #[test]
 fn the_files_of_a_room_form_no_circle() {
-    // What a file takes from the `mod.rs` above it comes from one of its siblings, or is the room's own struct that the
-    // file adds methods to: that is a room, not a circle.
+    // What a file uses from the `mod.rs` above it comes from one of its siblings, or is the room's struct to which the
+    // file adds methods: that is a room, not a cycle.
     let mut uses = uses();
     for (module, others) in &mut uses {
         others.retain(|other| !module.starts_with(&format!("{other}/")));

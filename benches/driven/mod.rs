@@ -1,4 +1,4 @@
-//! An engine as the shell drives it, for the benches that measure it alone.
+//! An engine that is driven as by the shell, for the benches that measure only the engine.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const SMOKE_SIZES: [usize; 2] = [1_000, 64_000];
 /// How many times a group of commands is sent at once.
 const AT_ONCE: usize = 64;
-/// How often that is measured; the median counts.
+/// How often this is measured; the median counts.
 const BATCHES: usize = 51;
 /// How many elements one command adds when a collection is filled.
 const IN_ONE: usize = 100;
@@ -28,8 +28,8 @@ struct Kind {
 }
 
 /// Commands that are sent together, written as in redis-cli. `{any}` is the number of an element that exists,
-/// always the same within the operation; `{other}` is another; `{end}` the number of the last; `{len}` how many there
-/// are; `{new}` a number that grows.
+/// always the same within the operation; `{other}` is another; `{end}` the number of the last; `{len}` the number of
+/// elements; `{new}` a number that grows.
 type Operation = &'static str;
 
 fn words(text: &str) -> Vec<String> {
@@ -228,7 +228,7 @@ fn columns(numbers: impl Iterator<Item = f64>) -> String {
     numbers.map(|number| format!("{number:>10.0}")).collect::<Vec<_>>().concat()
 }
 
-/// Measures what is selected; false if something grows by more than caches explain.
+/// Measures what is selected; false if a cost grows by more than caches explain.
 #[allow(clippy::cast_precision_loss)]
 pub fn run(is_selected: impl Fn(&str) -> bool, smoke: bool) -> bool {
     let sizes: &[usize] = if smoke { &SMOKE_SIZES } else { &SIZES };

@@ -14,7 +14,7 @@
 mod driven;
 mod engine;
 mod server_side;
-// The load bench uses the rest of it.
+// The load bench uses the rest of the module.
 #[allow(dead_code, unused_imports)]
 #[path = "../servers/mod.rs"]
 mod servers;

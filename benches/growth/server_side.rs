@@ -1,7 +1,7 @@
 //! Many clients and large collections on real servers: the CPU time of one request or delivery, and the memory of one
 //! more connection, subscription or element.
 //!
-//! Each server is a process of its own for each case, which grows from size to size.
+//! Each case has its own process of each server, in which it grows from size to size.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ type New = Box<dyn Fn(&Server) -> io::Result<Box<dyn Case>>>;
 struct Kind {
     name: String,
     sizes: &'static [usize],
-    /// What the memory is counted for.
+    /// The thing whose memory is measured.
     one: &'static str,
     new: New,
 }
@@ -46,8 +46,8 @@ const SMOKE_SIZES: [usize; 2] = [20, 100];
 /// Patterns that do not match the channel `load`: those of a chat, and those that begin with a star.
 const PATTERNS: [(&str, &str); 2] = [("room:{}:*", "that begin alike"), ("*:room:{}", "that begin with *")];
 
-/// The commands on a collection, and how many lines their answers have. `{new}` is a number that grows, `{any}` is an
-/// entry that exists, and `{last}` the tenth from the end.
+/// The commands on a collection, and the number of lines of their replies. `{new}` is a number that grows, `{any}` is
+/// an entry that exists, and `{last}` the tenth from the end.
 type Operation = (&'static str, usize);
 
 const QUEUE: Operation = ("RPUSH k {message} ; LPOP k", 3);
@@ -218,7 +218,7 @@ impl Case for Subscribers {
     }
 }
 
-/// A publisher and one subscriber, beside a client with many other subscriptions.
+/// A publisher and one subscriber, besides a client with many other subscriptions.
 struct Others {
     publisher: Client,
     subscriber: Connection,

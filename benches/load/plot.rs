@@ -1,4 +1,4 @@
-//! The plot: bars of CPU time, redis-server being 1.
+//! The plot: bars of CPU time relative to redis-server.
 //!
 //! Written without a library, as it has only rectangles and text. The colours are legible on white and on black, and
 //! there is no background.
@@ -14,7 +14,7 @@ const LEFT: f64 = 34.0;
 const PANEL: f64 = 150.0;
 const HEAD: f64 = 46.0;
 const LABELS: f64 = 34.0;
-/// The top of the scale; a higher bar is cut off and shows its value.
+/// The top of the scale; a higher bar is cut and shows its value.
 const SCALE_MAX: f64 = 1.5;
 const OURS: &str = "#e8590c";
 /// From the oldest server to the newest.
@@ -122,7 +122,7 @@ fn panel(svg: &mut String, groups: &[Group], top: f64) {
                 bottom - y,
                 color(*server)
             );
-            // Our own figure is printed, and so is that of a bar that is cut off.
+            // Our own figure is printed, and so is that of a bar that is cut.
             if *server == 0 || *value > SCALE_MAX {
                 let _ = writeln!(
                     svg,

@@ -1,7 +1,7 @@
-//! redis-benchmark and valkey-benchmark with all that they test by default, on every server.
+//! redis-benchmark and valkey-benchmark with all their default tests, on every server.
 //!
-//! Without a pipeline they spend more on a request than the servers do, so their figures are similar for all servers.
-//! What counts is that every test runs to its end.
+//! Without a pipeline they use more time for a request than the servers, so their figures are similar for all
+//! servers. The point is that every test completes.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -38,7 +38,7 @@ pub fn run(servers: &[Server], requests: usize, rounds: usize, report: &mut Repo
                     }
                 }
             }
-            // What runs on every real server of Redis has to run on ours; some tests are Valkey's own.
+            // A test that runs on every real server of Redis has to run on ours; some tests are Valkey's own.
             let real = || done.iter().zip(servers).filter(|(_, server)| server.kind == Kind::Real);
             let common = real().map(|(tests, _)| tests.clone()).reduce(|one, other| &one & &other);
             let missing: Vec<_> = common.unwrap_or_default().difference(&done[0]).cloned().collect();

@@ -4,16 +4,16 @@ use std::fmt::{self, Write};
 
 use crate::servers::Kind;
 
-/// What is measured of some work.
+/// What is measured for some work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Figure {
     /// CPU time of the server for one request or delivery, in microseconds.
     CpuMicros,
     /// Requests or deliveries a second.
     PerSecond,
-    /// How long half of the answers take at most, in microseconds.
+    /// The time within which half of the answers arrive, in microseconds.
     P50,
-    /// How long 99 of 100 answers take at most, in microseconds.
+    /// The time within which 99 of 100 answers arrive, in microseconds.
     P99,
     /// A time in milliseconds.
     Milliseconds,
@@ -68,9 +68,9 @@ struct Row {
     work: String,
     /// The line of the summary that it belongs to.
     family: Option<String>,
-    /// The ratios to the best of the real servers that are aimed for.
+    /// The target ratios to the best of the real servers.
     aims: Vec<(Figure, f64)>,
-    /// By server: the figures of the rounds.
+    /// The figures of the rounds, by server.
     slices: Vec<Vec<(Figure, f64)>>,
 }
 

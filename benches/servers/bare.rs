@@ -1,8 +1,8 @@
 //! The bare loop: epoll, one read and one write, and nothing between them.
 //!
-//! It is the lower bound for every server that uses sockets in this way: a process of its own that reads no byte of a
-//! request. A setup request tells each connection how long its requests are and what their answers are
-//! (see [`Answer`]); then bytes are counted and answers copied.
+//! It is the lower bound for every server that uses sockets in this way: a separate process that does not parse
+//! requests. A setup request tells each connection how long its requests are and what their answers are (see
+//! [`Answer`]); then bytes are counted and answers copied.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ use super::client::{Buffer, Connection, bulk, request};
 
 /// The argument that makes the bench's own program the loop; the port follows.
 pub const FLAG: &str = "--bare-loop";
-/// As much as a pipeline of 64 brings with values of 1 KB.
+/// The size of a pipeline of 64 requests with values of 1 KB.
 const READ_SIZE: usize = 64 * 1024;
 const LISTENER: u64 = u64::MAX;
 /// The first byte of a setup request. Its length follows, in `LENGTH_DIGITS` digits, and its body.
@@ -29,9 +29,9 @@ const LENGTH_DIGITS: usize = 8;
 pub struct Answer {
     /// How many bytes the request has.
     pub request: usize,
-    /// What its sender gets.
+    /// The reply to its sender.
     pub reply: Vec<u8>,
-    /// What each connection of this group gets.
+    /// The push to each connection of this group.
     pub push: Option<(String, Vec<u8>)>,
 }
 
@@ -156,7 +156,7 @@ impl Peers {
     }
 }
 
-/// A group, the bytes that it gets, and how many times.
+/// A group, the bytes that are sent to it, and how many times.
 type Push = (String, Vec<u8>, usize);
 
 struct Peer {

@@ -1,9 +1,8 @@
 //! The load generator: blocking sockets that are served in turn, without epoll and without parsing.
 //!
-//! All connections have requests under way at any time. The generator reads the replies of the connection whose turn
-//! it is, which are usually there already, and sends its next requests: one read and one write a batch, and the
-//! lines of the replies are counted. That costs a fraction of what the servers spend, so the servers are the
-//! bottleneck.
+//! All connections have requests in transit at any time. The generator reads the replies of the next connection,
+//! which have usually arrived already, and sends its next requests: one read and one write a batch, and the lines of
+//! the replies are counted. This costs a fraction of the servers' time, so the servers are the bottleneck.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -89,7 +88,7 @@ pub fn bulk(text: &str) -> Vec<u8> {
 
 /// How many lines there are.
 pub fn lines(bytes: &[u8]) -> usize {
-    // Compilers vectorize it.
+    // Compilers vectorize this loop.
     #[allow(clippy::naive_bytecount)]
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -1,4 +1,4 @@
-//! Servers as processes of their own, and the connections that load them, for the benches that work over sockets.
+//! Servers as separate processes, and the connections that load them, for the benches that work over sockets.
 
 mod bare;
 mod client;

@@ -1,4 +1,4 @@
-//! The servers: found, started as processes, measured from outside.
+//! Finds the servers, starts them as processes, and measures them from outside.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub enum Kind {
 /// Raises the limit of open files to the maximum of the system, for this process and those that it starts.
 pub fn allow_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where the limit stays low, the work that needs more files fails with an error.
+    // If the limit stays low, work that needs more files fails with an error.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
@@ -164,7 +164,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// The CPU time that all threads of the server have used, where the system reports it.
+    /// The CPU time that all threads of the server have used, if the system reports it.
     pub fn cpu(&self) -> Option<Duration> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
         let nanos = tasks.flatten().filter_map(|task| {
@@ -174,7 +174,7 @@ impl Server {
         Some(Duration::from_nanos(nanos.sum()))
     }
 
-    /// The memory that is in the machine's RAM, in bytes, where the system reports it.
+    /// The resident memory in bytes, if the system reports it.
     pub fn memory(&self) -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;

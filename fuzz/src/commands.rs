@@ -1,12 +1,12 @@
-//! Commands made up from bytes, by the syntax that the command table gives: most are well-formed, many nearly so.
+//! Commands generated from bytes, by the syntax in the command table: most are well-formed, many nearly so.
 
 use minibroker::internal::data::dump::signed;
 use minibroker::internal::spec::syntax::{Argument, Kind, parse};
 use minibroker::internal::spec::{Command, Group, Run};
 use minibroker::internal::table::TABLE;
 
-/// Where the choices come from. When the bytes are used up every further choice is the first one, so that all that
-/// is optional or repeated ends.
+/// The source of choices. When the bytes are used up, every further choice is the first one, so that optional and
+/// repeated parts end.
 pub struct Choices<'a> {
     bytes: std::slice::Iter<'a, u8>,
 }
@@ -31,7 +31,7 @@ const INTEGERS: [&str; 12] =
     ["0", "1", "2", "3", "10", "-1", "-2", "100", "9223372036854775807", "-9223372036854775808", "x", ""];
 const DOUBLES: [&str; 10] = ["0", "1", "0.01", "3.0", "-1", "1e300", "inf", "-inf", "nan", "x"];
 const PATTERNS: [&str; 8] = ["*", "chat*", "?ist:*", "[a-m]*", "*[^0]", "news", "", "\\*"];
-/// Around the moment at which the engine's runs begin, in seconds and milliseconds.
+/// Times around the beginning of the engine's runs, in seconds and milliseconds.
 const TIMES: [&str; 8] =
     ["1700000001", "1700000100", "1700000001000", "1700000100000", "1", "0", "-1", "9223372036854775807"];
 const IDS: [&str; 12] = [
@@ -49,19 +49,19 @@ const IDS: [&str; 12] = [
     "18446744073709551615-18446744073709551615",
 ];
 const BOUNDS: [&str; 12] = ["0", "-1", "-inf", "+inf", "(1", "1", "-", "+", "[a", "(b", "2", "[c"];
-/// Bits and bytes of a string, the last of them farther than the engine's runs let a string grow.
+/// Offsets of bits and bytes; the last is beyond the maximum length of a string in the engine's runs.
 const OFFSETS: [&str; 10] = ["0", "1", "7", "8", "100", "4096", "#0", "#3", "524287", "9223372036854775807"];
 /// The types of BITFIELD.
 const ENCODINGS: [&str; 7] = ["u8", "i8", "u1", "i64", "u63", "i5", "u64"];
-/// Half a world apart, beside each other, and off the earth.
+/// Far apart, close together, and out of range.
 const LONGITUDES: [&str; 7] = ["13.361389", "15.087269", "0", "-180", "180", "-166.638611", "181"];
 const LATITUDES: [&str; 7] =
     ["38.115556", "37.502669", "0", "-85.05112878", "85.05112878", "-38.115556", "86"];
-/// Of a search.
+/// The sizes of a search.
 const SIZES: [&str; 6] = ["200", "0", "1", "20000", "1e300", "-1"];
 const GROUPS: [&str; 2] = ["workers", "others"];
 const CONSUMERS: [&str; 2] = ["one", "two"];
-/// Of PFDEBUG.
+/// The subcommands of PFDEBUG.
 const SUBCOMMANDS: [&str; 4] = ["GETREG", "DECODE", "ENCODING", "TODENSE"];
 /// Subcommands of DEBUG, which are not in the table.
 const DEBUGGED: [&str; 8] = [
@@ -107,7 +107,7 @@ const TEXTS: [&[u8]; 16] = [
     b"a text that is longer than sixty-four bytes, so that no compact encoding takes it in",
 ];
 
-/// Values of all types as DUMP writes them, and one that is cut off.
+/// Values of all types as DUMP writes them, and a truncated one.
 fn payload(choices: &mut Choices<'_>) -> Vec<u8> {
     const VALUES: [&[u8]; 9] = [
         include_bytes!("../seeds/restore/strings_1"),
@@ -141,7 +141,7 @@ pub fn make(bytes: &[u8]) -> Vec<Vec<u8>> {
     if row.name == "debug" {
         choices.of(&DEBUGGED).split(' ').for_each(|word| command.push(word));
     }
-    // Now and then one too many, or one too few.
+    // Sometimes one argument too many, or one too few.
     match choices.next() % 32 {
         30 => command.push("a"),
         31 => drop(command.out.pop()),
@@ -150,7 +150,7 @@ pub fn make(bytes: &[u8]) -> Vec<Vec<u8>> {
     command.out
 }
 
-/// A command that is being put together.
+/// A command that is being built.
 struct Made {
     group: Group,
     out: Vec<Vec<u8>>,
@@ -171,7 +171,7 @@ impl Made {
         }
         let times = match () {
             () if !argument.multiple => 1,
-            // As many ids as streams, mostly.
+            // Mostly as many ids as streams.
             () if argument.name == "id" && self.keys > 0 => self.keys,
             () => 1 + choices.next() % 3,
         };
@@ -251,7 +251,7 @@ impl Made {
         }
     }
 
-    /// A key that mostly holds what the command works on.
+    /// A key that mostly has the type that the command works on.
     fn key(&mut self, choices: &mut Choices<'_>) {
         let own = match self.group {
             Group::List => ["list:0", "list:1"],

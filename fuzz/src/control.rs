@@ -1,9 +1,9 @@
-//! MINIBROKER: a test client breaks a broker on purpose while other clients work with it.
+//! MINIBROKER: a test client causes faults on a broker while other clients use it.
 //!
-//! An input is a program of lines. `0` to `2`: that client sends the command that is made up from the rest of the line,
-//! see [`commands`]; `m`: the test client sends `MINIBROKER` with words that are made up from it; `t`: a number of
-//! milliseconds pass; `x` and a digit: that client disconnects. At the end the test client sends RESET, which must
-//! leave nothing behind.
+//! An input is a program of lines. `0` to `2`: that client sends the command that is generated from the rest of the
+//! line, see [`commands`]; `m`: the test client sends `MINIBROKER` with words that are generated from it; `t`: a
+//! number of milliseconds pass; `x` and a digit: that client disconnects. At the end the test client sends RESET,
+//! which must leave nothing behind.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use minibroker::internal::testing::journal::Recorder;
 
 use super::{commands, judge, requests};
 
-/// How many clients there are beside the test client.
+/// How many clients there are besides the test client.
 const CLIENTS: usize = 3;
 /// More lines than this make a run slow and find nothing new.
 const LINES_MAX: usize = 200;
@@ -98,7 +98,7 @@ pub fn run(program: &[u8]) {
     run.end();
 }
 
-/// `MINIBROKER` with made-up words.
+/// `MINIBROKER` with generated words.
 fn made_command(bytes: &[u8]) -> Vec<u8> {
     let mut choices = bytes.iter().map(|byte| usize::from(*byte));
     let mut next = || choices.next().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! The engine: several clients, their bytes interleaved, time moved, connections cut.
+//! The engine: several clients, their bytes interleaved, time passes, connections end.
 //!
 //! An input is a program of lines:
 //!
 //! - `0` to `3`: that client sends the rest of the line as an inline request;
-//! - `a` to `d`: client 0 to 3 sends the command that is made up from the rest of the line, see [`commands`];
+//! - `a` to `d`: client 0 to 3 sends the command that is generated from the rest of the line, see [`commands`];
 //! - `A` to `D`: client 0 to 3 sends the rest of the line as it is, with `|` for `\r\n`;
 //! - `k`: the embedding program runs the rest of the line as a command;
 //! - `t`: a number of milliseconds pass;
@@ -32,14 +32,14 @@ const LINE_MAX: usize = 2048;
 /// The time at which a run begins.
 const START_MILLIS: i64 = 1_700_000_000_000;
 
-/// How bytes are handed over.
+/// How bytes are passed to the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Delivery {
     /// One request at a time, so that it is known in which protocol each byte was written.
     Request,
     /// All bytes of a line.
     Line,
-    /// One byte after the other.
+    /// One byte at a time.
     Byte,
 }
 
@@ -53,13 +53,13 @@ struct Connection {
     left: Vec<u8>,
     blocked: bool,
     closed: bool,
-    /// In which protocol the outbox was written, and up to where, in the order of writing; one entry as long as the
+    /// The protocols in which the outbox was written, each with the end of its part, in order; one entry if the
     /// client used one protocol.
     spoken: Vec<(Protocol, usize)>,
     /// HELLO is among the commands of its transaction, which then answers in both protocols.
     hello_queued: bool,
     /// CLIENT REPLY is among the commands of its transaction: as with redis-server, EXEC then announces replies
-    /// that do not come.
+    /// that are not sent.
     reply_queued: bool,
 }
 
@@ -286,12 +286,12 @@ impl Run {
         self.settle();
     }
 
-    /// Does what the shell does after a batch: marked clients are written to, and clients that no longer wait
-    /// continue.
+    /// Does what the shell does after a batch: output is written to marked clients, and clients that no longer
+    /// wait continue.
     fn settle(&mut self) {
         let mut dirty = Vec::new();
         loop {
-            // As long as the broker sleeps no client is written to: the sleep ends at once.
+            // As long as the broker sleeps, no output is written: the sleep ends at once.
             if let Some(until) = self.engine.state().asleep_until {
                 self.now = self.now.max(until);
                 self.engine.tick(self.now);

@@ -3,8 +3,8 @@
 use minibroker::internal::resp::Protocol;
 use redis_protocol::resp2::types::OwnedFrame as Resp2;
 
-/// As [`request`], for any bytes: none for what could exhaust `redis-protocol`, which recurses into arrays and
-/// reserves what a header announces.
+/// As [`request`], for any bytes: `None` for bytes that could exhaust `redis-protocol`, which recurses into arrays
+/// and allocates what a header announces.
 #[must_use]
 pub fn request_among(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     const ELEMENTS_MAX: usize = 1024;
@@ -18,8 +18,8 @@ pub fn request_among(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     request(bytes)
 }
 
-/// The arguments of a request as `redis-protocol` reads them, and its length; none if it is not a complete array
-/// of bulk strings.
+/// The arguments of a request as `redis-protocol` reads them, and its length; `None` if it is not a complete array of
+/// bulk strings.
 #[must_use]
 pub fn request(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     let Ok(Some((Resp2::Array(elements), length))) = redis_protocol::resp2::decode::decode(bytes) else {
@@ -78,8 +78,8 @@ pub fn count(bytes: &[u8]) -> Option<usize> {
     Some(count)
 }
 
-/// True if these are complete replies of either protocol, one after the other, or one within the other, as EXEC
-/// gives them when HELLO is among its commands.
+/// True if these are complete replies of either protocol, one after the other, or one within the other, as in the
+/// reply to EXEC when HELLO is among its commands.
 #[must_use]
 pub fn is_mixed(bytes: &[u8]) -> bool {
     count(bytes).is_some()

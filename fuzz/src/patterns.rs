@@ -1,5 +1,5 @@
-//! The pattern matcher: against the `glob` crate where both have the same syntax, and against a naive implementation
-//! of redis-server's rules.
+//! The pattern matcher, compared with the `glob` crate where both have the same syntax, and with a naive
+//! implementation of redis-server's rules.
 
 use minibroker::internal::data::pattern::matches;
 
@@ -78,7 +78,7 @@ fn element(pattern: &[u8], nocase: bool) -> ([bool; 256], usize) {
     (set, at)
 }
 
-/// A range of a class: of signed bytes, put in order before letters become small.
+/// A range of a class: of signed bytes, put in order before letters are converted to lower case.
 fn add_range(set: &mut [bool; 256], one: u8, other: u8, nocase: bool) {
     let small = |byte: u8| (if nocase { byte.to_ascii_lowercase() } else { byte }).cast_signed();
     let (from, to) = if one.cast_signed() > other.cast_signed() { (other, one) } else { (one, other) };
@@ -144,7 +144,7 @@ pub fn compare(pattern: &[u8], text: &[u8], nocase: bool) {
     if stars <= NAIVE_STARS_MAX && text.len() <= NAIVE_TEXT_MAX {
         assert_eq!(found, naive(pattern, text, nocase), "naively {}", shown());
     }
-    // glob has other rules for ranges where case is ignored.
+    // glob has other rules for ranges if case is ignored.
     let folds_ranges = nocase && pattern.contains(&b'[');
     if is_shared(pattern, text)
         && !folds_ranges

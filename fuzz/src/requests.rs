@@ -1,4 +1,5 @@
-//! The request parser: in pieces and in one, against `redis-protocol`, and against a naive implementation.
+//! The request parser: input in pieces and in one, compared with `redis-protocol` and with a naive
+//! implementation.
 
 use minibroker::internal::resp::{Limits, Parser, ProtocolError};
 
@@ -9,7 +10,7 @@ use super::judge;
 pub struct Reading {
     /// The arguments of each request and how many bytes it took.
     pub requests: Vec<(Vec<Vec<u8>>, usize)>,
-    /// How many bytes are left over as the beginning of a request, or why it is none.
+    /// How many bytes are left over as the beginning of a request, or why it is not one.
     pub end: Result<usize, ProtocolError>,
 }
 
@@ -63,7 +64,7 @@ pub fn encode<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
     out
 }
 
-/// Splits an inline request without its line end, as `redis-server` does; none if its quotes are not balanced.
+/// Splits an inline request without its line end, as `redis-server` does; `None` if its quotes are not balanced.
 #[must_use]
 pub fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     enum Within {
@@ -157,7 +158,7 @@ fn check_against_judges(stream: &[u8], reading: &Reading) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             assert_eq!(split_inline(line).as_ref(), Some(arguments), "{}", line.escape_ascii());
         } else if request == encode(arguments) {
-            // Bytes that the parser skips, behind a `\r` and behind an argument, may be invalid for others.
+            // Bytes that the parser skips, after a `\r` and after an argument, may be invalid for others.
             let judged = judge::request(request);
             assert_eq!(judged.as_ref(), Some(&(arguments.clone(), *length)), "{}", request.escape_ascii());
         }

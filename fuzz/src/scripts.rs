@@ -1,11 +1,11 @@
 //! Scripts: the commands that they run, their replies, and the state that they leave behind.
 //!
-//! An input is a line of words and, behind it, scripts that a line `---` separates. The words are the arguments of all
-//! scripts; up to two of them are keys. The first byte of a script says how it is sent:
+//! An input is a line of words and then scripts, separated by lines `---`. The words are the arguments of all scripts;
+//! up to two of them are keys. The first byte of a script says how it is sent:
 //!
-//! - `7`: a new broker is used, which answers as Redis 7.0; `8`: as Redis 8.0;
+//! - `7`: a new broker is used, with the version Redis 7.0; `8`: with Redis 8.0;
 //! - `3`: the client uses RESP3 from here on; `2`: RESP2;
-//! - `r`: with EVAL_RO; `m`: in a transaction; `n`: by its name; `f`: as a function of a library; `l`: as a library;
+//! - `r`: with EVAL_RO; `m`: in a transaction; `n`: by its SHA-1; `f`: as a function of a library; `l`: as a library;
 //! - `e`: with EVAL.
 //!
 //! There are three other clients: a subscriber, a monitor, and one that waits for keys.
@@ -18,7 +18,8 @@ use minibroker::internal::resp::{Parser, Protocol};
 
 use super::{invariants, judge, requests};
 
-/// After how many instructions a script is ended. Each of them can be a command with an argument as long as all memory.
+/// The number of instructions after which a script is ended. Each can be a command with an argument as large as the
+/// memory limit.
 const INSTRUCTIONS: u64 = 10_000;
 /// How many bytes the scripts of a broker may hold.
 const MEMORY: usize = 1024 * 1024;

@@ -8,7 +8,7 @@ use minibroker::internal::data::stream::{Keep, NewId, NodeLimits, Trim};
 use minibroker::internal::data::{StreamId, Value};
 use minibroker::internal::resp::OwnedRequest;
 
-/// All that clients can read of a value, as text. What has no order is sorted.
+/// All that clients can read of a value, as text. Unordered parts are sorted.
 fn read_out(value: &Value) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     match value {

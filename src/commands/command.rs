@@ -170,7 +170,7 @@ pub fn getkeysandflags(ctx: &mut Context<'_>) -> Outcome {
     })
 }
 
-/// Answers with an array: each key in the call that is given, written by `write`.
+/// Replies with an array of the keys in the given call, each written by `write`.
 fn for_each_key(ctx: &mut Context<'_>, write: impl Fn(&mut Context<'_>, &[u8], &'static str)) -> Outcome {
     let call = ctx.args.from(2);
     let version = ctx.state.config.compat;

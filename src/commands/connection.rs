@@ -248,7 +248,7 @@ pub fn select(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// # Errors
 ///
-/// There is none.
+/// There is no such database.
 pub(super) fn database(ctx: &Context<'_>, index: i32) -> Result<usize, Error> {
     usize::try_from(index)
         .ok()

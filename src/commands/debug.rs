@@ -98,7 +98,7 @@ fn quicklist_packed_threshold(ctx: &mut Context<'_>) -> Outcome {
     ok(ctx)
 }
 
-/// `DEBUG ERROR text`: answers with this error.
+/// `DEBUG ERROR text`: replies with this error.
 fn error(ctx: &mut Context<'_>) -> Outcome {
     Err(Error::from_bytes(ctx.args[2].to_vec()))
 }

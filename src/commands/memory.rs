@@ -8,7 +8,7 @@ use crate::spec::{Context, Error, Outcome};
 ///
 /// # Errors
 ///
-/// Another option, a count that is none.
+/// Another option, or an invalid count.
 pub fn usage(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let mut samples = 5;

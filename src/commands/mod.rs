@@ -1,7 +1,7 @@
 //! The commands, one file a family, called through the rows of the [`table`](crate::table).
 //!
 //! A command is a function of a [`Context`](crate::spec::Context): it reads its arguments, changes the state, writes one
-//! reply. It returns an [`Error`](crate::spec::Error) instead where redis-server answers with one; then nothing has
+//! reply. It returns an [`Error`](crate::spec::Error) instead if redis-server replies with one; then nothing has
 //! changed and no part of a reply is left.
 
 // Every command replies with the errors of redis-server, which the comparison suite checks.

@@ -79,7 +79,7 @@ pub fn answer(reply: &mut Reply<'_>, next: u64, write: impl FnOnce(&mut Reply<'_
     reply.insert_array(position, written);
 }
 
-/// Answers that there is nothing to walk over.
+/// Replies that there is nothing to walk over.
 pub fn answer_nothing(reply: &mut Reply<'_>) {
     answer(reply, 0, |_| 0);
 }

@@ -26,7 +26,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, logs in, takes a name and chooses the protocol and the database.
+    /// Connects, logs in, sets a name and selects the protocol and the database.
     pub async fn open(
         target: &Target,
         name: &str,

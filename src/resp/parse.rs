@@ -10,7 +10,7 @@ use super::{Args, Span, parse_integer};
 /// The longest inline request, and the longest line that announces a length: redis-server's
 /// `PROTO_INLINE_MAX_SIZE`.
 pub const INLINE_MAX: usize = 64 * 1024;
-/// The most arguments of a request: redis-server 7 takes any 32-bit count.
+/// The most arguments of a request: redis-server 7 accepts any 32-bit count.
 pub const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 /// The longest argument unless `proto-max-bulk-len` says otherwise.
 pub const BULK_MAX: u64 = 512 * 1024 * 1024;

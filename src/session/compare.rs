@@ -38,7 +38,7 @@ const DATABASES: usize = 16;
 ///
 /// # Errors
 ///
-/// The server cannot be used or goes away, there is something in its databases, or it was interrupted.
+/// The server cannot be used or ends, its databases are not empty, or playing was interrupted.
 pub async fn compare(
     session: &Session,
     target: &Target,

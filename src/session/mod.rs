@@ -24,14 +24,14 @@
 //!
 //! | line | what happens |
 //! |---|---|
-//! | `ann connect` | A client connects. One that is named for the first time, or after it was closed, does so by itself. |
+//! | `ann connect` | A client connects. A client that is named for the first time, or again after it was closed, connects automatically. |
 //! | `ann > SET k "a b\x00"` | It sends a request, as an array of bulk strings. Arguments are quoted as in redis-cli: `"..."` with the escapes `\n \r \t \a \b \" \\ \x00`, `'...'` without. |
-//! | `ann < "v"` | A reply or a push comes to it. |
-//! | `ann >> "PING\r\n"` | It sends bytes as they are: inline requests, parts of requests, and what is none. |
-//! | `ann << "..."` | Bytes come to it that are no reply. |
+//! | `ann < "v"` | It receives a reply or a push. |
+//! | `ann >> "PING\r\n"` | It sends bytes as they are: inline requests, parts of requests, and invalid bytes. |
+//! | `ann << "..."` | It receives bytes that are not a reply. |
 //! | `ann close` | It closes the connection. |
 //! | `ann closed` | The server has closed it. |
-//! | `ann wait` | Nothing else happens before something has come to it that does not answer what it sent before its last request. |
+//! | `ann wait` | Nothing else happens until it has received something that does not answer what it sent before its last request. |
 //! | `pause 100` | 100 milliseconds pass. |
 //! | `idle 100` | 100 milliseconds had passed when this was recorded. They pass again with `--idle`. |
 //!

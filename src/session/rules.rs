@@ -7,10 +7,10 @@
 //! | ids of streams that a server made from its time (`XADD k *`), in any answer: an id on one side stands for the same id on the other throughout | `<id>` |
 //! | points in time and time spans; expiries, if there is one on both sides | `<ms>` |
 //! | numbers such as OBJECT IDLETIME | `<int>` |
-//! | ids of clients: one on one side stands for the same one on the other throughout | `<int>` |
+//! | ids of clients: an id on one side stands for the same id on the other throughout | `<int>` |
 //! | the order of elements, pairs or libraries; with a cursor, until all elements have come, the elements as well | `<any>` |
 //! | all but the type, such as of `nondeterministic_output`; of CLIENT SETINFO everything | `<any>` |
-//! | in an answer to EXEC, what may differ in the answers to what it executes | as there |
+//! | in an answer to EXEC, what may differ in the answers to its requests | as there |
 //! | time and address in a line of MONITOR | `<any>` |
 
 use std::collections::{HashMap, HashSet};

@@ -9,7 +9,7 @@ use minibroker::{AnyServer, Broker, Filter, Wait, WaitError};
 use crate::Outcome;
 use crate::running::{self, Running};
 
-/// A timeout for what does not happen.
+/// A timeout for something that does not happen.
 const SHORT: Duration = Duration::from_millis(20);
 
 /// Runs the same check on every server.

@@ -1,5 +1,5 @@
 //! A chat room that is used by commands: `users`, `pub`, `to`, `pull` and `downline`. A set has the members, a
-//! channel is the hall, each member's own channel takes whispers; a server writes the hall's log.
+//! channel is the hall, each member's own channel is for whispers; a server writes the hall's log.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver};

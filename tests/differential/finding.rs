@@ -32,7 +32,7 @@ fn a_lost_message_is_found_and_shown_as_a_short_session() -> Tested {
     // One client subscribes, and one publishes; if it is the same client, it sends HELLO first.
     assert!(actions(&session).len() <= 3, "{report}");
 
-    // A real server that loses the message differs from a broker that does not.
+    // A server that loses the message too differs from a broker that does not.
     let broken = Broker::start()?;
     lose(&broken);
     let whole = Broker::start()?;

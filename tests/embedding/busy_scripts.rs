@@ -40,7 +40,7 @@ fn all_clients_are_answered_while_a_script_runs_and_can_end_it() -> Outcome {
         assert_eq!(String::from_utf8_lossy(&answer), format!("-{BUSY}\r\n"));
         Ok::<(), std::io::Error>(())
     })?;
-    // A client that disconnects is gone.
+    // A client that disconnects is removed.
     later.ask("QUIT", "+OK\r\n")?;
     assert!(later.is_cut());
     assert_eq!(broker.command(["SCRIPT", "KILL"])?, "OK");
@@ -127,7 +127,7 @@ fn a_broker_that_is_dropped_stopped_or_restarted_ends_the_script() -> Outcome {
     for how in ["drop", "stop", "restart", "kill the client"] {
         let broker = broker(20)?;
         let (mut runs, mut other) = (Wire::connect(&broker)?, Wire::connect(&broker)?);
-        // A script that has written is ended too.
+        // A script that has written can be ended too.
         runs.send("EVAL \"redis.call('set', 'k', 1) while true do end\" 0")?;
         while other.line_of("PING")? == "+PONG" {}
         let started = Instant::now();

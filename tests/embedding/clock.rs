@@ -255,7 +255,7 @@ fn all_ages_follow_the_brokers_clock() -> Outcome {
     client.ask("SET key value", "+OK\r\n")?;
     client.ask("XGROUP CREATE chat workers 0", "+OK\r\n")?;
     client.send("XREADGROUP GROUP workers ann STREAMS chat >")?;
-    // A client is idle since its last answer.
+    // The idle time of a client begins with its last answer.
     assert_eq!(client.line()?, "*1");
     broker.advance(Duration::from_secs(86_400 + 60));
     assert_eq!(answer(&broker, "OBJECT IDLETIME key"), "86460");
@@ -313,7 +313,7 @@ fn an_idle_client_is_cut_off_when_the_timeout_has_passed() -> Outcome {
 async fn a_subscriber_is_cut_off_when_it_was_over_its_soft_limit_for_too_long() -> Outcome {
     let broker = stopped()?;
     broker.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 100000 60"])?;
-    // In memory, where only a small buffer holds what is not read.
+    // Over a stream in memory, whose buffer for unread output is small.
     let mut lazy = broker.connect();
     lazy.write_all(b"SUBSCRIBE chat\r\n").await?;
     broker.wait_for_subscribers("chat", 1).await?;

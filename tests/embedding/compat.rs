@@ -1,4 +1,4 @@
-//! The version of Redis that a broker answers as.
+//! The version of Redis that a broker speaks.
 
 use minibroker::{Broker, Version};
 use redis::Client;
@@ -229,7 +229,7 @@ fn the_version_survives_a_restart() -> Outcome {
 async fn async_clients_work_with_every_version() -> Outcome {
     for version in Version::ALL {
         let broker = broker(version)?;
-        // The client sends its name with CLIENT SETINFO, and continues where that is unknown.
+        // The client sends its name with CLIENT SETINFO, and continues if that is unknown.
         let mut connection = Client::open(broker.url())?.get_multiplexed_async_connection().await?;
         let pong: String = redis::cmd("PING").query_async(&mut connection).await?;
         assert_eq!(pong, "PONG", "{version}");

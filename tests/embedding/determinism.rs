@@ -119,7 +119,7 @@ async fn transcript(broker: &Broker) -> Result<Vec<String>, Box<dyn std::error::
 
 fn seeded(seed: u64) -> Builder {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    // Without a port, which would be another one each time.
+    // Without a port, which would differ each time.
     Broker::builder().bind([]).seed(seed).manual_clock_at(time)
 }
 

@@ -339,7 +339,7 @@ fn a_broker_that_records_nothing_says_so() -> Outcome {
     Ok(())
 }
 
-/// What the next test runs in a process of its own.
+/// Run by the next test in its own process.
 #[test]
 #[ignore = "panics, as the test that runs it wants"]
 fn panics_with_a_journal() {
@@ -363,7 +363,7 @@ fn a_test_that_panics_shows_what_happened_before() -> Outcome {
     Ok(())
 }
 
-/// What the next test runs in a process of its own.
+/// Run by the next test in its own process.
 #[test]
 #[ignore = "fails, as the test that runs it wants"]
 fn returns_the_error_of_a_wait() -> Outcome {

@@ -1,4 +1,4 @@
-//! How a test interferes with connections: it cuts them off, refuses new ones, and stops reading or writing.
+//! How a test interferes with connections: it closes them, refuses new ones, and stops reading or writing.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -36,8 +36,7 @@ fn loss_report(broker: &Broker) -> Option<String> {
     panic.downcast_ref::<String>().cloned()
 }
 
-/// When it is woken it opens two connections: the first shows that the client that was cut off is gone, and one of them
-/// gets its slot.
+/// When woken, it opens two connections: the first shows that the killed client is gone, and one of them gets its slot.
 struct Reconnect {
     address: std::net::SocketAddr,
     connections: Mutex<Vec<Wire>>,
@@ -299,7 +298,7 @@ fn requests_sent_while_a_client_is_not_read_run_afterwards_in_order() -> Outcome
         }
         Ok(())
     });
-    // Others are served, and none of it has run.
+    // Others are served, and none of the requests has run.
     let mut other = Wire::connect(&broker)?;
     other.ask("LLEN queue", ":0\r\n")?;
     other.ask("PING", "+PONG\r\n")?;
@@ -432,7 +431,7 @@ fn what_is_not_written_is_written_afterwards_in_order() -> Outcome {
     // Its requests run, and their answers wait too.
     subscriber.send("SUBSCRIBE done\r\nQUIT")?;
     broker.wait_for_subscribers("done", 1).blocking()?;
-    // It reads until nothing follows.
+    // Reads until nothing more arrives.
     subscriber.0.set_nonblocking(true)?;
     let mut other = Wire::connect(&broker)?;
     let (mut read, mut nothing) = (Vec::new(), 0);
@@ -526,7 +525,7 @@ fn a_subscriber_that_is_not_written_to_crosses_its_limit_at_the_byte() -> Outcom
         quick.expect_message("chat", &text)?;
     }
     broker.assert_no_message_lost();
-    // This one exceeds it.
+    // This message exceeds the limit.
     assert_eq!(broker.command(["PUBLISH", "chat", &text])?, 2);
     broker.wait_for_clients(1).blocking()?;
     broker.wait_until(|state| state.clients() == 1).blocking()?;
@@ -552,7 +551,7 @@ fn a_subscriber_that_is_over_its_soft_limit_for_too_long_is_cut_off() -> Outcome
     let mut chat = connection.as_pubsub();
     chat.subscribe("chat")?;
     let stall = broker.stop_writing(Filter::subscribed_to("chat"));
-    // Above the limit, but not for long: it is written to in time.
+    // Above the limit, but not for long: the output is written in time.
     broker.command(["PUBLISH", "chat", &"x".repeat(200_000)])?;
     drop(stall);
     assert_eq!(chat.get_message()?.get_payload_bytes().len(), 200_000);
@@ -574,7 +573,7 @@ fn a_client_that_drops_a_hanging_connection_is_served_on_another() -> Outcome {
     hanging.send_packed_command(&redis::cmd("RPUSH").arg("queue").arg("two").get_packed_command())?;
     let mut second = client.get_connection()?;
     let () = second.rpush("queue", "three")?;
-    // It closes the hanging connection; the requests that it has sent there still run.
+    // The client closes the hanging connection; the requests that it has sent there still run.
     drop(hanging);
     drop(stall);
     broker.wait_until(|state| state.length("queue") == 3 && state.clients() == 1).blocking()?;

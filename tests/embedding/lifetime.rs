@@ -86,7 +86,7 @@ fn a_dropped_broker_frees_its_port_at_once() -> Outcome {
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
     drop(broker);
-    // The connections that have just been cut off do not keep the port from us ...
+    // The connections that have just been closed do not block the port for us ...
     let broker = Broker::builder().bind([addr.ip()]).port(addr.port()).start()?;
     assert_eq!(broker.addr().expect("it listens"), addr);
     let mut second = Wire::connect(&broker)?;
@@ -153,7 +153,7 @@ fn a_broker_ends_with_a_test_that_panics() -> Outcome {
     Ok(())
 }
 
-/// The error of a broker on a port that another one has.
+/// The error of a broker on a port that another one uses.
 fn check_error_of_a_busy_port() -> Result<(), StartError> {
     let broker = Broker::start()?;
     let failed = Broker::builder().port(broker.port()).start().expect_err("the port is taken");

@@ -73,7 +73,7 @@ fn a_reader_too_slow_for_its_messages_loses_them() -> Outcome {
         }
         sent += 1;
     }
-    // Its connection ends a moment after it has been cut off.
+    // The connection of the client ends a moment after it was killed.
     broker.wait_until(|state| state.clients() == 2).blocking()?;
     let report = loss_report(&broker).expect("something was lost");
     assert!(report.contains("lost\nlost:\n  #2 "), "{report}");

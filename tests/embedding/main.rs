@@ -1,5 +1,5 @@
 //! The embedding API, [`minibroker::Broker`]: how it is started, connected to, waited for, inspected and dropped; and
-//! what holds for all clients of a broker.
+//! what is true for all clients of a broker.
 
 #[cfg(feature = "scripting")]
 mod busy_scripts;

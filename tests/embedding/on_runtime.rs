@@ -89,7 +89,7 @@ async fn a_broker_on_the_tests_runtime_listens_nowhere_and_serves_any_stream() -
 #[tokio::test]
 async fn a_stream_that_holds_back_what_is_written_is_flushed() -> Outcome {
     let broker = Broker::builder().start_on_this_runtime()?;
-    // As with TLS: what is written waits for a flush, which waits for room.
+    // As with TLS: written bytes wait for a flush, which waits for room.
     let (mut client, server) = tokio::io::duplex(64);
     tokio::spawn(broker.serve_connection(tokio::io::BufStream::with_capacity(1024, 64 * 1024, server)));
     let text = "x".repeat(10_000);

@@ -1,4 +1,4 @@
-//! What holds for all clients together: there is one order of all events, and no client delays another.
+//! What is true for all clients together: there is one order of all events, and no client delays another.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ fn two_subscribers_of_two_channels_see_one_order() -> Outcome {
     });
     let first = first?;
     assert_eq!(first, second?);
-    // The order of each publisher is kept in it.
+    // It keeps the order of each publisher.
     for publisher in 0..PUBLISHERS {
         let own = format!("{publisher}/");
         let numbers = first.iter().filter_map(|(_, text)| text.strip_prefix(&own));

@@ -1,4 +1,4 @@
-//! Scripts, as the journal shows them and faults change them. What servers answer in a bad state was seen in Redis 8.0.6.
+//! Scripts in the journal and with faults. The answers of servers in a bad state are those of Redis 8.0.6.
 
 use minibroker::{Broker, EventKind, Journal};
 

@@ -76,7 +76,7 @@ fn clients_above_the_limit_get_an_error_and_are_cut_off() -> Outcome {
     let mut third = Wire::connect(&broker)?;
     third.expect("-ERR max number of clients reached\r\n")?;
     assert!(third.is_cut());
-    // The test itself is no client.
+    // The test itself is not a client.
     assert_eq!(broker.command(["PING"])?, "PONG");
     first.ask("QUIT", "+OK\r\n")?;
     assert!(first.is_cut());
@@ -156,7 +156,7 @@ fn a_broker_on_all_addresses_is_reached_on_this_one() -> Outcome {
 
 #[test]
 fn an_address_of_another_machine_is_a_clear_error() {
-    // From the block for documentation.
+    // An address from the block for documentation.
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let failed = Broker::builder().bind([elsewhere]).start().expect_err("it is not ours").to_string();
     assert!(failed.starts_with("cannot listen on 192.0.2.1:0: "), "{failed}");
@@ -170,7 +170,7 @@ pub mod unix_socket {
 
     use super::*;
 
-    /// A folder of its own for each test; paths of sockets must be short.
+    /// A folder for one test; paths of sockets must be short.
     pub struct Folder(PathBuf);
 
     impl Folder {
@@ -285,7 +285,7 @@ fn every_setting_that_config_set_takes_can_be_given_to_the_builder() -> Outcome 
             (Err(set), Err(StartError::Setting { reason, .. })) => {
                 assert!(set.message().ends_with(&reason), "{set}, {reason}");
             }
-            // It is set to its value.
+            // CONFIG SET accepts the present port.
             (Ok(_), Err(_)) if name == "port" => {}
             (set, started) => panic!("{name}: {set:?}, {started:?}"),
         }

@@ -207,7 +207,7 @@ fn streams_and_sockets_exchange_jobs() -> Outcome {
     let (mut memory, mut socket) = (Memory::connect(&broker), Wire::connect(&broker)?);
     let mut second = Memory::connect(&broker);
     for _ in 0..JOBS {
-        // The request behind the command that waits runs too when the wait ends.
+        // The request after the blocked command runs too when the wait ends.
         memory.send("BLPOP jobs 0\r\nINCR done")?;
         memory.has_nothing();
         socket.ask("RPUSH jobs x", ":1\r\n")?;
@@ -357,7 +357,7 @@ fn a_client_is_gone_at_once_when_its_stream_is_dropped() -> Outcome {
     assert_eq!(broker.command(["PUBLISH", "chat", "x"])?, 0);
     drop(idle);
     assert!(number_of_clients(&broker, 0));
-    // A client that has not read all of its answers is gone too.
+    // A client that has not read all of its answers is removed too.
     broker.command(["SET", "long", &"x".repeat(500_000)])?;
     let mut full = Memory::connect(&broker);
     full.send("GET long")?;
@@ -545,7 +545,7 @@ struct WritesAndDrops(Mutex<Option<Memory>>);
 impl Wake for WritesAndDrops {
     fn wake(self: Arc<Self>) {
         if let Some(mut stream) = self.0.lock().expect("no thread panics").take() {
-            // It fails where the stream has ended.
+            // This fails if the stream has ended.
             let _ = stream.send("INCR woken");
             drop(stream);
         }
@@ -601,7 +601,7 @@ fn a_task_writes_to_the_stream_whose_request_has_ended_its_wait() -> Outcome {
         } else {
             Memory::connect(&broker).ask("RPUSH jobs x", ":1\r\n")?;
         }
-        // A task may be woken more often than once.
+        // A task may be woken more than once.
         broker
             .wait_until(move |state| {
                 state.get("woken").as_str().and_then(|count| count.parse().ok()) >= Some(number)

@@ -16,7 +16,7 @@ use crate::wire::Wire;
 
 /// A timeout that is never reached.
 const NEVER: Duration = Duration::from_secs(3600);
-/// A timeout for what does not happen.
+/// A timeout for something that does not happen.
 const SHORT: Duration = Duration::from_millis(20);
 
 #[test]
@@ -429,7 +429,7 @@ fn a_predicate_that_uses_the_broker_fails_instead_of_waiting_for_itself() -> Out
 
 #[test]
 fn a_completed_wait_may_use_the_broker_at_once() -> Outcome {
-    /// Uses the broker at once when it is woken, as its task would.
+    /// Uses the broker as soon as it is woken, as its task would.
     struct UsesBroker(Arc<Broker>, AtomicUsize);
     impl Wake for UsesBroker {
         fn wake(self: Arc<Self>) {

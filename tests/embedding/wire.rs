@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use minibroker::Broker;
 
-/// A timeout far longer than anything takes on a busy machine.
+/// A timeout that is not reached even on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection.
@@ -51,18 +51,18 @@ impl Wire {
         self.ask(&format!("SUBSCRIBE {channel}"), &confirmation)
     }
 
-    /// True if the connection has been cut off. Any byte before that is an error of the test.
+    /// True if the connection was closed. Any byte before that is an error of the test.
     pub fn is_cut(&mut self) -> bool {
         match self.0.read(&mut [0]) {
             Ok(read) => read == 0,
-            // The connection was cut off in the middle of what we sent.
+            // The connection was closed while we were sending.
             Err(error) => {
                 matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
             }
         }
     }
 
-    /// Reads until the connection is cut off, and returns the number of bytes.
+    /// Reads until the connection is closed, and returns the number of bytes.
     pub fn read_to_end(&mut self) -> usize {
         let mut buffer = vec![0; 64 * 1024];
         let mut total = 0;

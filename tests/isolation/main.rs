@@ -1,6 +1,6 @@
-//! Many brokers share nothing, and leave nothing behind.
+//! Many brokers share nothing, and leave nothing behind when they are dropped.
 //!
-//! What is counted is the whole process's: there is one test here, in a program of its own.
+//! Resources of the whole process are counted, so this program has only one test.
 #![cfg(target_os = "linux")]
 
 use std::collections::HashSet;
@@ -20,20 +20,20 @@ type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 const ALIVE: usize = 1_000;
 /// How many are started and dropped in turn.
 const IN_TURN: usize = 10_000;
-/// Every so manyth of them has a client.
+/// One in this many of them has a client.
 const WITH_CLIENT: usize = 10;
 /// How many threads run at a time.
 const THREADS: usize = 4;
-/// A broker with a client takes fewer files than this.
+/// A broker with a client uses fewer files than this.
 const FILES: usize = 10;
 /// An address of this machine whose ports no other process uses.
 const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 77, 77);
-/// A timeout far longer than anything takes.
+/// A timeout that is never reached.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// What 10,000 brokers may leave to the allocator; 2 KB of each would be more.
+/// How many bytes 10,000 brokers may leave allocated; 2 KB for each would be more.
 const MEMORY_LEFT: usize = 16 * 1024 * 1024;
 
-/// What the process has of the system.
+/// The resources of the process.
 #[derive(Debug)]
 struct Held {
     threads: usize,
@@ -131,8 +131,8 @@ fn many_come_and_go(count: usize) -> Result<HashSet<u16>, Box<dyn Error + Send +
     })
 }
 
-/// The system takes a thread away a moment after it has ended: what is held when nothing more goes away, or what is
-/// expected is all there is.
+/// The system removes a thread a moment after it has ended: returns the resources as soon as they are as expected,
+/// or after a timeout.
 fn held_in_the_end(expected: &Held) -> Result<Held, Box<dyn Error + Send + Sync>> {
     let began = Instant::now();
     loop {
@@ -147,7 +147,7 @@ fn held_in_the_end(expected: &Held) -> Result<Held, Box<dyn Error + Send + Sync>
 #[test]
 fn brokers_share_nothing_and_leave_nothing_behind() -> Outcome {
     let files = allow_files()?;
-    // What is made once is made.
+    // Allocates what is allocated only once.
     many_come_and_go(100)?;
     let before = Held::now()?;
 
@@ -155,7 +155,7 @@ fn brokers_share_nothing_and_leave_nothing_behind() -> Outcome {
     let after = held_in_the_end(&before)?;
     assert_eq!((after.threads, after.files), (before.threads, before.files));
 
-    // The allocator keeps the memory that they had at the same time.
+    // The allocator keeps the memory that the brokers had used at the same time.
     let before = after;
     let ports = many_come_and_go(IN_TURN)?;
     let after = held_in_the_end(&before)?;

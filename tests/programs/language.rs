@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use crate::folder;
 
-/// What a program is written in.
+/// The language of a program.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Language {
     Python,
@@ -38,7 +38,7 @@ impl Language {
         }
     }
 
-    /// How the files of its programs end.
+    /// The extension of its programs.
     pub fn suffix(self) -> &'static str {
         match self {
             Language::Python => ".py",
@@ -48,7 +48,7 @@ impl Language {
         }
     }
 
-    /// What `skipped` calls its libraries.
+    /// The name of its libraries in `skipped`.
     pub fn missing(self) -> &'static str {
         match self {
             Language::Python => "programs in Python",
@@ -58,7 +58,7 @@ impl Language {
         }
     }
 
-    /// Whether its libraries are there, in the versions that are written down.
+    /// Whether its libraries are installed, in the recorded versions.
     pub fn is_there(self) -> bool {
         static THERE: [OnceLock<bool>; Language::ALL.len()] =
             [const { OnceLock::new() }; Language::ALL.len()];
@@ -94,7 +94,7 @@ impl Language {
         command
     }
 
-    /// What runs its programs, in an environment that finds the libraries.
+    /// The command that runs its programs, in an environment that finds the libraries.
     ///
     /// # Panics
     ///
@@ -138,7 +138,7 @@ fn libraries() -> PathBuf {
     }
 }
 
-/// Whether `setup` has made a language's folder from these files as they are now.
+/// Whether `setup` has made a language's folder from the present versions of these files.
 fn is_made_from(language: Language, files: &[impl AsRef<Path>]) -> bool {
     let made_from = fs::read(libraries().join(language.name()).join("made-from"));
     let from = folder().join(language.name());

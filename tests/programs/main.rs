@@ -1,9 +1,9 @@
-//! Released libraries run on minibroker as they are: queues, locks, rate limiters, sessions and channel layers, most of which
-//! live by Lua scripts.
+//! Released libraries run unchanged on minibroker: queues, locks, rate limiters, sessions and channel layers, most of
+//! which are based on Lua scripts.
 //!
-//! Each program of this folder uses one library, and prints its results: no times, no ids, and in a fixed order. It
-//! is run on minibroker and, where it is there, on redis-server, and prints what is recorded in `expected`, which is what it
-//! prints on redis-server. `RECORD=1 cargo test --test programs` records it again.
+//! Each program of this folder uses one library, and prints its results: no times, no ids, and in a fixed order. It is
+//! run on minibroker and, if installed, on redis-server, and must print what is recorded in `expected`, which is its
+//! output on redis-server. `RECORD=1 cargo test --test programs` records it again.
 //!
 //! The libraries come from `tests/programs/setup`, into `target/programs` or where MINIBROKER_PROGRAMS says; without them the
 //! tests are skipped, or fail where MINIBROKER_REQUIRE_PROGRAMS is 1.
@@ -75,7 +75,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
 }
 
-/// The names of the files in a folder of this one that end so, without the end.
+/// The names of the files with this extension in a subfolder, without the extension.
 fn files(folder: &Path, end: &str) -> BTreeSet<String> {
     let names =
         fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("it can be read").file_name());

@@ -14,10 +14,10 @@ use minibroker::Version;
 use crate::language::Language;
 use crate::{folder, servers, skipped};
 
-/// How long a program may take. Only a bound: it takes seconds, on a busy machine longer.
+/// How long a program may take. Only an upper bound: it takes seconds, on a busy machine longer.
 const DEADLINE: Duration = Duration::from_secs(180);
 
-/// Runs a program on minibroker and on a real server at once: both times it prints what is recorded.
+/// Runs a program on minibroker and on a real server at once: on both it prints what is recorded.
 pub fn has_the_same_outcome(language: Language, name: &str) {
     if !language.is_there() {
         skipped::missing(language.missing());
@@ -84,14 +84,14 @@ fn outcome(language: Language, name: &str, server: SocketAddr) -> Outcome {
     Outcome { out: text(out), err: text(err), end }
 }
 
-/// How it ends. One that does not end is ended.
+/// How the program ends. It is killed if it does not end in time.
 fn end(child: &mut Child) -> String {
     let deadline = Instant::now() + DEADLINE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("it is a child") {
             return status.to_string();
         }
-        // Between two questions; nothing is measured by it.
+        // The interval between two checks; the test does not depend on it.
         thread::sleep(Duration::from_millis(5));
     }
     let _ = child.kill();
@@ -99,7 +99,7 @@ fn end(child: &mut Child) -> String {
     format!("nothing: it still ran after {DEADLINE:?}")
 }
 
-/// Reads a stream to its end, beside the others.
+/// Reads a stream to its end in another thread.
 fn read(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();

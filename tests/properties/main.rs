@@ -1,5 +1,5 @@
-//! What holds for every input, tested with random inputs, and judged by crates that others have
-//! written. The same checks are run by the fuzzer, see `fuzz/`.
+//! Properties of every input, tested with random inputs and compared with independent crates. The fuzzer runs
+//! the same checks, see `fuzz/`.
 
 #[path = "../../fuzz/src/lib.rs"]
 mod drivers;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::drivers::patterns;
 use super::for_all;
 
-/// Texts of few letters, so that patterns match now and then.
+/// Texts of few letters, so that patterns sometimes match.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     vec(prop_oneof![6 => prop::sample::select(b"abAB:".to_vec()), 1 => any::<u8>()], 0..20)
 }

@@ -1,4 +1,4 @@
-//! Requests as they are read.
+//! Parsing requests.
 
 use minibroker::internal::resp::Limits;
 use proptest::collection::vec;
@@ -114,7 +114,7 @@ fn inline_requests_come_back_from_every_way_of_quoting() {
             line.extend_from_slice(gap.as_bytes());
         }
         line.extend_from_slice(end.as_bytes());
-        // An array begins with an asterisk; redis-server would not take the line for inline.
+        // An asterisk begins an array; redis-server would not read the line as inline.
         if line[0] == b'*' {
             return;
         }

@@ -1,4 +1,4 @@
-//! The README is right: its programs run, its commands work, its lists of commands and libraries are right.
+//! The README is right: its programs run, its commands work, its lists of commands and libraries are correct.
 
 mod programs;
 mod section;
@@ -23,7 +23,7 @@ fn blocks(language: &str) -> Vec<String> {
     parts.map(|part| part.split("```").next().unwrap_or_default().to_owned()).collect()
 }
 
-/// The list of commands by family, as the README has it.
+/// The list of commands by family, in the format of the README.
 fn command_list() -> String {
     const FAMILIES: [(Group, &str); 14] = [
         (Group::Pubsub, "Pub/Sub"),

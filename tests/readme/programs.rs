@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::section;
 
-/// A language, the folder of its programs, how their comments begin, and where the versions of the libraries stand.
+/// A language, the folder of its programs, how their comments begin, and the file with the versions of the
+/// libraries.
 const LANGUAGES: [(&str, &str, &str, &str); 4] = [
     ("Python", "python", "# ", "requirements.txt"),
     ("Node", "node", "// ", "package.json"),
@@ -14,7 +15,7 @@ const LANGUAGES: [(&str, &str, &str, &str); 4] = [
     ("Rust", "rust/src/bin", "//! ", "../../Cargo.toml"),
 ];
 
-/// The version of a library, as it is written down.
+/// The recorded version of a library.
 fn version<'a>(written: &'a str, library: &str) -> Option<&'a str> {
     let ways = [
         format!("{library}=="),
@@ -42,7 +43,7 @@ fn table() -> String {
         let mut files: Vec<_> = files.filter(|file| is_program(file)).collect();
         files.sort();
         for file in files {
-            // What several programs share is no program.
+            // A file that several programs share is not a program.
             if file.file_stem().is_some_and(|name| name == "connection") {
                 continue;
             }

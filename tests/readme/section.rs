@@ -1,4 +1,4 @@
-//! Parts of the README that are made from something else. `UPDATE_README=1 cargo test --test readme` writes them again.
+//! Generated parts of the README. `UPDATE_README=1 cargo test --test readme` writes them again.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 /// Asserts that the part between the marks of this name is as it should be, or makes it so.
 #[track_caller]
 pub fn is(name: &str, expected: &str) {
-    // Tests that write run beside each other.
+    // Tests that write run at the same time.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");

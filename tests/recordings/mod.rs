@@ -2,7 +2,7 @@
 //! without a real server.
 //!
 //! A file has many programs. Each is a session in the format of `minibroker::internal::session`, in which a line may begin with
-//! marks in brackets: the servers that gave this answer, or in what the answer to a request may differ.
+//! marks in brackets: the servers that gave this answer, or how the answer to a request may differ.
 //!
 //! ```text
 //! == 17                                   a program that was played on all servers
@@ -26,7 +26,7 @@ use crate::servers::{HOW_TO_RECORD, RECORDED};
 pub struct Recorded {
     pub title: String,
     pub servers: Vec<String>,
-    /// Lines, without their marks, and which servers they concern, if not all.
+    /// The lines without their marks, and the marks.
     lines: Vec<(Marks, String)>,
 }
 
@@ -119,7 +119,7 @@ fn lines(session: &Session, action: &Action) -> String {
 }
 
 /// A program as it is recorded: `sessions` are those of the servers of these names, `markers` belong to each event that
-/// is no answer. None: the sessions have different requests.
+/// is not an answer. `None` if the sessions have different requests.
 pub fn written(title: &str, sessions: &[(String, Session)], markers: &[String]) -> Option<String> {
     let names: Vec<&str> = sessions.iter().map(|(name, _)| name.as_str()).collect();
     let mut out = format!("== {title}");
@@ -135,7 +135,7 @@ pub fn written(title: &str, sessions: &[(String, Session)], markers: &[String]) 
         for ((name, session), at) in sessions.iter().zip(&mut at) {
             let mut answers = String::new();
             while let Some(event) = session.events.get(*at).filter(|event| is_answer(&event.action)) {
-                // Each is on a line of its own, with the marks in front.
+                // Each answer is on its own line, after the marks.
                 let _ = write!(answers, "\u{0}{}", lines(session, &event.action));
                 *at += 1;
             }
@@ -172,7 +172,7 @@ pub fn written(title: &str, sessions: &[(String, Session)], markers: &[String]) 
     }
 }
 
-/// A frame as it stands on the wire. A placeholder is none.
+/// The bytes of a frame on the wire; none for a placeholder.
 pub fn bytes(frame: &Frame) -> Vec<u8> {
     let mut out = vec![frame.kind()];
     match frame {

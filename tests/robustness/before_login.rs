@@ -1,4 +1,4 @@
-//! Limits before login, for output as for input.
+//! Limits before login, for output and for input.
 
 use minibroker::internal::clients::Address;
 use minibroker::internal::config::Config;
@@ -19,8 +19,8 @@ fn broker() -> Broker {
     Broker::builder().password(PASSWORD).start().unwrap()
 }
 
-/// On any kind of connection: requests whose replies fit are answered every time, and one more closes it without a
-/// reply.
+/// On any kind of connection: requests whose replies fit are always answered, and one more closes the connection
+/// without a reply.
 async fn is_limited<S: AsyncRead + AsyncWrite + Unpin>(mut connect: impl AsyncFnMut() -> S) {
     let mut reads = connect().await;
     let mut answers = vec![0; NOAUTH.len() * FITS];
@@ -39,7 +39,7 @@ async fn is_limited<S: AsyncRead + AsyncWrite + Unpin>(mut connect: impl AsyncFn
             let mut connection = connect().await;
             connection.write_all(&all).await.unwrap();
             let mut answers = Vec::new();
-            // A socket may be reset, as some of what was sent is never read.
+            // A socket may be reset, as some of the input is never read.
             while answers.len() < expected_length
                 && connection.read_buf(&mut answers).await.is_ok_and(|count| count > 0)
             {}
@@ -50,7 +50,7 @@ async fn is_limited<S: AsyncRead + AsyncWrite + Unpin>(mut connect: impl AsyncFn
             }
         }
     }
-    // After login more may wait.
+    // After login more output may wait.
     let mut logged_in = connect().await;
     let mut all = login.into_bytes();
     all.extend(b"ECHO 12345678901234567890\r\n".repeat(FITS + 1));

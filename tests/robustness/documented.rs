@@ -75,7 +75,7 @@ fn constant(file: &str, name: &str) -> Option<String> {
     }
     assert!(["usize", "u64", "i64"].contains(&kind), "{file}: {name}: {kind}");
     let product = value.split(" * ").map(number).try_fold(1, |product, factor| Some(product * factor?))?;
-    // A single number is no number of bytes.
+    // A single number is not a number of bytes.
     Some(if value.contains('*') { bytes(product) } else { product.to_string() })
 }
 

@@ -10,7 +10,7 @@ use super::peer::TIMEOUT;
 
 /// The variable that marks the process with few files.
 const FEW_FILES: &str = "MINIBROKER_TEST_FEW_FILES";
-/// How many it may have.
+/// How many files the process may open.
 const FILES: usize = 40;
 /// How many clients connect.
 const CLIENTS: usize = 100;

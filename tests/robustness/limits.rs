@@ -1,4 +1,4 @@
-//! Limits: a client that exceeds them is cut off.
+//! Limits: a client that exceeds them is disconnected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Bytes that are no requests, or not yet.
+//! Bytes that are not requests, or not yet complete.
 
 use minibroker::{Broker, Value};
 
@@ -64,7 +64,7 @@ fn what_is_no_request_is_answered_with_an_error_and_cut_off() {
     ];
     for (bytes, error) in cases {
         let mut peer = Peer::connect(&broker);
-        // Requests before it are answered, requests behind it are not run.
+        // Requests before the invalid bytes are answered, requests after them are not run.
         peer.send(["PING\r\n", &bytes].concat());
         let answer = peer.read_to_end();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A long message is stored once for all its receivers, and is in its place in the output of each of them.
+//! A long message is stored once for all its receivers, and is at the right position in the output of each.
 
 use minibroker::Broker;
 use minibroker::Value;
@@ -137,7 +137,7 @@ fn long_messages_are_in_order_with_replies_and_short_messages() {
                 expected.extend([Value::Array(replies), push(&text)]);
             }
             8 => {
-                // As in the shell when the connection is full, and then is not.
+                // As in the shell when a full connection accepts writes again.
                 let before = pending(&engine, client);
                 let mut part = engine.take_part(client, 1).unwrap_or_default();
                 assert_eq!(pending(&engine, client), before);

@@ -24,7 +24,7 @@ struct TestConnection {
     input: Vec<u8>,
     /// How much of it has been read.
     read: usize,
-    /// How many bytes a read takes at most.
+    /// How many bytes a read returns at most.
     piece: usize,
     /// The input is repeated without end.
     endless: bool,
@@ -100,7 +100,7 @@ fn shared(config: Config) -> Arc<Shared> {
     shared
 }
 
-/// Sends PING over a connection of its own and waits for the answer.
+/// Sends PING over a new connection and waits for the answer.
 async fn ping(shared: &Arc<Shared>) {
     let (mut ours, theirs) = tokio::io::duplex(1024);
     tokio::spawn(Arc::clone(shared).serve(theirs, Address::default()));

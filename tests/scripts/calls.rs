@@ -3,7 +3,7 @@
 use super::{Author, quoted};
 
 impl Author<'_> {
-    /// A call of a command, of which is shown what it answers, or only of what type that is.
+    /// A call of a command whose reply, or only its type, is shown.
     pub fn call(&mut self, arguments: &[Vec<u8>], only_type: bool) -> String {
         let words: Vec<String> = arguments.iter().map(|argument| self.argument(argument)).collect();
         let words = words.join(",");
@@ -22,7 +22,7 @@ impl Author<'_> {
         }
     }
 
-    /// An argument: numbers are sometimes numbers of Lua, too.
+    /// An argument: numbers are sometimes Lua numbers.
     fn argument(&mut self, argument: &[u8]) -> String {
         let text = std::str::from_utf8(argument).unwrap_or_default();
         let is_number = text.parse::<f64>().is_ok_and(f64::is_finite)

@@ -1,4 +1,4 @@
-//! `cjson`, `cmsgpack`, `struct`, `bit`, and what `redis` has beside commands.
+//! `cjson`, `cmsgpack`, `struct`, `bit`, and the functions of `redis` besides commands.
 
 use super::{Author, quoted};
 
@@ -112,7 +112,7 @@ impl Author<'_> {
                 ])
                 .into(),
             _ => {
-                // What is set is set for the next script, too.
+                // A setting would last for the next script, too, so it is reset.
                 let value = self.any(1);
                 let (set, reset) = [
                     ("encode_number_precision(3)", "encode_number_precision(14)"),

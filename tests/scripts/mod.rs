@@ -1,8 +1,8 @@
 //! Random scripts, drawn from a source of random numbers.
 //!
-//! A script is some statements between a beginning and an end. Each statement stands for itself, so that a script can
-//! be made shorter by leaving some out. It shows what it has found with `s(...)`, which appends texts to the table `r`; `p(f)`
-//! shows what a function returns or throws. Nothing that is shown depends on where in memory something is.
+//! A script is some statements between a beginning and an end. The statements are independent, so that a script can be
+//! shortened by leaving some out. It shows what it has found with `s(...)`, which appends texts to the table `r`;
+//! `p(f)` shows what a function returns or throws. Nothing that is shown depends on memory addresses.
 
 pub mod calls;
 mod libraries;
@@ -12,7 +12,8 @@ use std::fmt::Write as _;
 
 use fastrand::Rng;
 
-/// Begins with the same random numbers. Shows values: numbers with all digits, tables in the order of `pairs`.
+/// The beginning of a script: seeds the random numbers, and defines how values are shown: numbers with all digits,
+/// tables in the order of `pairs`.
 const SHOW: &str = "local r={} math.randomseed(1) \
     local function v(x,d) local t=type(x) \
     if t=='number' then if x~=x then return 'nan' end return string.format('%.17g',x) \
@@ -73,7 +74,7 @@ impl Author<'_> {
         words[self.random.usize(0..words.len())]
     }
 
-    /// Several of something, with commas between.
+    /// Several expressions, separated by commas.
     fn list(&mut self, counts: std::ops::Range<usize>, mut one: impl FnMut(&mut Self) -> String) -> String {
         let count = self.random.usize(counts);
         (0..count).map(|_| one(self)).collect::<Vec<_>>().join(",")
@@ -171,7 +172,7 @@ impl Author<'_> {
                 format!("({}{operator}{})", self.number(next), self.number(next))
             }
             8 => format!("-({})", self.number(next)),
-            // The last digits of what is no whole number depend on the machine.
+            // The last digits of a number that is not whole depend on the machine.
             9 => format!("tonumber(string.format('%.10g',({})^({})))", self.number(next), self.number(next)),
             10 => format!("#({})", self.string(next)),
             11 => format!("#{}", self.table(next)),
@@ -265,7 +266,7 @@ impl Author<'_> {
             0..4 => format!("({}..{})", self.string(next), self.string(next)),
             4 => format!("({}..{})", self.string(next), self.number(next)),
             5 => format!("({}):sub({})", self.string(next), self.list(1..3, |author| author.number(0))),
-            // Not more often: strings in strings would grow.
+            // Not more repetitions: nested strings would grow.
             6 => format!("string.rep({},{})", self.string(0), self.random.i32(-2..9)),
             7..9 => {
                 let name = self.one_of(&["upper", "lower", "reverse", "len", "byte"]);
@@ -290,7 +291,7 @@ impl Author<'_> {
         }
     }
 
-    /// What `tostring` shows without an address.
+    /// A value that `tostring` shows without an address.
     fn printable(&mut self, depth: u32) -> String {
         match self.random.u8(0..4) {
             0 => self.truth(depth),
@@ -397,7 +398,7 @@ impl Author<'_> {
         format!("{{{elements}}}")
     }
 
-    /// The key of a field. A table would be found where its address says.
+    /// The key of a field. The position of a table as a key would depend on its address.
     fn key(&mut self) -> String {
         match self.random.u8(0..6) {
             0 => self.truth(0),
@@ -574,7 +575,7 @@ impl Author<'_> {
         }
     }
 
-    /// `load` and `loadstring`, also of texts that are no programs.
+    /// `load` and `loadstring`, also of texts that are not programs.
     fn loading_statement(&mut self) -> String {
         let text = format!("return {}", self.any(2));
         let text = if self.random.bool() { self.mangled(&text) } else { text };
@@ -630,7 +631,7 @@ impl Author<'_> {
         }
     }
 
-    /// A text that has lost, doubled or got a character.
+    /// A text with a character removed, doubled or added.
     pub fn mangled(&mut self, text: &str) -> String {
         let mut characters: Vec<char> = text.chars().collect();
         if characters.is_empty() {
@@ -660,7 +661,7 @@ impl Author<'_> {
         }
     }
 
-    /// A value of which much becomes a reply of its own kind.
+    /// A value most of whose parts become replies of different kinds.
     pub fn reply(&mut self, depth: u32) -> String {
         if depth == 0 {
             return match self.random.u8(0..6) {

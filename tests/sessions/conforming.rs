@@ -18,7 +18,7 @@ fn conform(url: &str, more: &[&str]) -> std::io::Result<Ended> {
     ended(["conform", url].iter().chain(more))
 }
 
-/// How many answers there are, and how many of them are as in this version, from this row of the table.
+/// The number of answers, and how many agree with this version, from this row of the table.
 fn count(out: &str, name: &str, column: usize) -> Result<(usize, usize), String> {
     let row = out.lines().find(|line| line.split_whitespace().next() == Some(name));
     let row = row.ok_or_else(|| format!("no row {name} in {out}"))?;
@@ -65,7 +65,7 @@ fn assert_listed(server: &str, differences: &BTreeMap<(String, String, String), 
     Ok(())
 }
 
-/// Plays all cases on a broker of this version: all answers that differ are listed.
+/// Plays all cases on a broker of this version: all differences are listed.
 fn conforms(version: &str, named: &str, column: usize) -> Tested {
     let broker = Broker::builder().compat(version.parse()?).start()?;
     let out = conform(&broker.url(), &[&format!("--differences={named}")])?.with(0).out;
@@ -77,7 +77,7 @@ fn conforms(version: &str, named: &str, column: usize) -> Tested {
     Ok(())
 }
 
-// Two tests, as most of the time passes in waiting.
+// Two tests, as most of the time is spent waiting.
 #[test]
 fn minibroker_answers_as_redis_8_0_but_for_the_listed_differences() -> Tested {
     conforms("8.0", "redis-8.0", REDIS_8_0)

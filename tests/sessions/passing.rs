@@ -1,4 +1,4 @@
-//! The proxy loses no byte and changes none.
+//! The proxy neither loses nor changes bytes.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -122,7 +122,7 @@ impl Drop for Recorder {
     }
 }
 
-/// A folder of its own for each test.
+/// A folder for one test.
 pub struct Folder(PathBuf);
 
 impl Folder {

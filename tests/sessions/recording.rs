@@ -12,7 +12,7 @@ use redis::Commands;
 use crate::Tested;
 use crate::program::{Folder, Recorder, all, compare, replay, url};
 
-/// A timeout far longer than anything takes on a busy machine.
+/// A timeout that is not reached even on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Two clients that exchange messages by a queue, a stream and a channel, to which a third one subscribes.

@@ -1,4 +1,4 @@
-//! What cannot be done is reported in one line, with the exit status 2, and leaves nothing behind.
+//! Failures are reported in one line, with the exit status 2, and leave nothing behind.
 
 use std::fs;
 use std::io::{Read, Write};

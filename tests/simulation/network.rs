@@ -1,6 +1,6 @@
 //! A chat on a network that fails: two chat servers and the broker, each a host of a network that
-//! [turmoil](https://docs.rs/turmoil) simulates, in simulated time. A minute of it takes some milliseconds, and all of it
-//! follows from a seed.
+//! [turmoil](https://docs.rs/turmoil) simulates, in simulated time. A simulated minute takes some milliseconds, and
+//! everything follows from a seed.
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};

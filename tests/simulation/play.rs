@@ -1,4 +1,4 @@
-//! A program is run on the engine and on the model, and everything that a client receives is compared.
+//! Runs a program on the engine and on the model, and compares everything that a client receives.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use minibroker::internal::resp::{Parser, Protocol, Value};
 use crate::model::{Closing, Model};
 use crate::program::{Program, START, Step, shortened};
 
-/// How much a client's own buffer holds; with a limit of one byte, a client with more than this is cut off.
+/// How much a client's own buffer holds; with a limit of one byte, a client with more than this is closed.
 const OUTPUT_MAX: usize = 16 * 1024;
 
 /// How many times the clock is moved at the end, at most, until no timer is left.
@@ -229,7 +229,7 @@ impl<'a> Play<'a> {
             Closing::Now => Close::Now,
         };
         let expected = self.model.take_output(client);
-        // The pending output of a client that is cut off is not written.
+        // The pending output of a client that is being closed is not written.
         if output.close != Close::Now || expected_close != Close::Now {
             compare(client, &expected, &actual)?;
         }
@@ -341,7 +341,7 @@ fn compare(client: usize, expected: &[u8], actual: &[u8]) -> Result<(), String> 
     Err(format!("client {client} should receive\n{}but receives\n{}", readable(expected), readable(actual)))
 }
 
-/// All answers and messages; none if there is anything else.
+/// All answers and messages; `None` if there is anything else.
 fn values(mut bytes: &[u8]) -> Option<Vec<Value>> {
     let mut values = Vec::new();
     while !bytes.is_empty() {

@@ -20,14 +20,14 @@ pub struct ClientOptions {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A client sends requests at once, the last bytes of which arrive later. A client that is not connected connects
-    /// first.
+    /// A client sends requests in one piece, the last bytes of which arrive later. A client that is not connected
+    /// connects first.
     Send { client: usize, requests: Vec<String>, held_up: usize },
     /// What was held up arrives.
     Arrive { client: usize },
     /// A slow client reads all of its output.
     Read { client: usize },
-    /// A connection is cut, even if something is held up.
+    /// A connection ends, even if something is held up.
     Disconnect { client: usize },
     /// Microseconds pass. If the timer is late, nothing happens by itself until it passes again.
     Pass { micros: u64, late: bool },
@@ -36,7 +36,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     pub clients: Vec<ClientOptions>,
-    /// Clients that leave more than 16 KB unread are cut off.
+    /// Clients that leave more than 16 KB unread are closed.
     pub output_limit: bool,
     pub steps: Vec<Step>,
 }
@@ -188,7 +188,7 @@ impl Author {
         if themes.is_empty() {
             themes.push(Theme::Lists);
         }
-        // What EXEC answers with CLIENT REPLY in the transaction is not defined.
+        // The reply to EXEC with CLIENT REPLY in the transaction is not defined.
         if !themes.contains(&Theme::Transactions) && random.u8(0..4) == 0 {
             themes.push(Theme::Replies);
         }

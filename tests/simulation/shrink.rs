@@ -1,4 +1,4 @@
-//! A program that fails is made as short as possible while it still fails.
+//! Makes a program that fails as short as possible while it still fails.
 
 use crate::play::{Failure, play};
 use crate::program::{Program, Step};
@@ -9,7 +9,7 @@ const TRIES: usize = 5_000;
 /// A shorter program that fails, and how.
 pub fn shrink(program: &Program, failure: Failure) -> (Program, Failure) {
     let mut shrinking = Shrinking { best: program.clone(), failure, tries: 0 };
-    // The steps behind the failure do not matter, unless it occurred at the end of the program.
+    // The steps after the failure do not matter, unless it occurred at the end of the program.
     let first = shrinking.failure.step + 1;
     if first < program.steps.len() {
         shrinking.try_steps(program.steps[..first].to_vec());

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 /// What a test may find missing.
 pub struct Missing {
-    /// What tests call it.
+    /// Its name in tests.
     pub name: &'static str,
     /// What it is, and how a machine gets it.
     pub description: &'static str,
-    /// The variable that makes the tests fail without it, where it is 1.
+    /// The variable that makes the tests fail without it, if set to 1.
     pub required: &'static str,
 }
 
 const SERVERS: &str = "MINIBROKER_REQUIRE_SERVERS";
 const PROGRAMS: &str = "MINIBROKER_REQUIRE_PROGRAMS";
 
-/// All of it, in the order of the summary.
+/// All items, in the order of the summary.
 pub const ALL: [Missing; 12] = [
     Missing {
         name: "redis-server",
@@ -86,11 +86,11 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// How the files' names begin.
+/// The prefix of the files' names.
 pub const PREFIX: &str = "skipped-";
 
-/// The file of this run of `cargo test`: all its tests are started by one process. There is none where nothing would
-/// read it: for a test that is run by hand, or by nextest, which has an order of its own.
+/// The file of this run of `cargo test`: all its tests are started by one process. `None` if nothing would read it:
+/// for a test that is run by hand, or by nextest, which has its own order.
 pub fn file() -> Option<PathBuf> {
     let by_cargo = env::var_os("CARGO_MANIFEST_DIR").is_some() && env::var_os("NEXTEST").is_none();
     by_cargo.then(|| folder().join(format!("{PREFIX}{}", parent())))
@@ -100,19 +100,19 @@ pub fn file() -> Option<PathBuf> {
 #[cfg(unix)]
 fn parent() -> String {
     let id = std::os::unix::process::parent_id();
-    // Ids are used again. On Linux the start time, the twentieth field behind the name, identifies the process.
+    // Ids are used again. On Linux the start time, the twentieth field after the name, identifies the process.
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let began = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(19)).unwrap_or("0");
     format!("{id}-{began}")
 }
 
-/// Where no parent is known all runs share a file.
+/// If the parent is not known, all runs share a file.
 #[cfg(not(unix))]
 fn parent() -> String {
     "0-0".to_owned()
 }
 
-/// Which tests missed what.
+/// What is missing, and for which tests.
 pub fn read(text: &str) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (name, test) in text.lines().filter_map(|line| line.split_once('\t')) {

@@ -2,7 +2,7 @@
 //!
 //! A test that cannot do its work, or a part of it, calls [`missing`] and returns. libtest hides what a passing test
 //! prints, so the name of the test goes into a file, and the test target `what_was_skipped`, which `cargo test` runs
-//! behind all others, prints the reasons and counts the tests.
+//! after all others, prints the reasons and counts the tests.
 
 mod list;
 
@@ -17,7 +17,7 @@ use std::{env, thread};
 ///
 /// # Panics
 ///
-/// Where the tests must not do without it.
+/// If the tests must not be skipped.
 #[track_caller]
 pub fn missing(name: &str) {
     let missing = list::ALL.iter().find(|missing| missing.name == name);
@@ -42,7 +42,7 @@ fn note(file: &Path, name: &str, test: &str) -> io::Result<bool> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one_at_a_time = ONE_AT_A_TIME.lock();
     let is_first = !fs::read_to_string(file).is_ok_and(|text| list::read(&text).contains_key(name));
-    // Appended by one write, lines of several processes do not mix.
+    // Appended with one write, so that lines of several processes do not mix.
     let line = format!("{name}\t{test}\n");
     OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())?;
     Ok(is_first)

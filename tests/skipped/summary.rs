@@ -1,6 +1,6 @@
 //! Prints what the tests before this one have left out, and why. Not a test: it never fails for what was skipped.
 //!
-//! `cargo test` runs test targets by name, and this one's name stands behind all others.
+//! `cargo test` runs test targets in the order of their names, and this one is the last.
 
 mod list;
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{env, fs, io};
 
-/// Files of runs that did not come this far are removed after this time.
+/// Files of runs that did not reach this target are removed after this time.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn main() -> io::Result<()> {

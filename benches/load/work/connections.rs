@@ -1,11 +1,11 @@
-//! Connections that come and go.
+//! Connections that are opened and closed.
 
 use std::io;
 
 use super::{Effort, Load, Outcome, measure};
 use crate::servers::{Buffer, Connection, Server, request};
 
-/// Each leaves one of the machine's some thirty thousand ports unusable for a minute.
+/// The maximum number of connections: each leaves one of some thirty thousand ports unusable for a minute.
 const CONNECTS_MAX: u64 = 600;
 
 /// One after the other: connect, PING, close.

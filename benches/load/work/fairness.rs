@@ -1,4 +1,4 @@
-//! A client that sends a request now and then, while others keep the server as busy as they can.
+//! A client that sends a request from time to time, while others keep the server as busy as they can.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,25 +10,25 @@ use crate::servers::{Answer, Buffer, Connection, Kind, Server, lines, request};
 
 /// The interval between the PINGs of the bystander.
 const PING_EVERY: Duration = Duration::from_millis(1);
-/// Enough PINGs that one in a hundred is several of them.
+/// So many slices that one in a hundred PINGs is several of them.
 const SLICES: u32 = 4;
-/// How many requests the endless pipeline has in one write, and how many of those writes are under way: more than a
+/// How many requests the endless pipeline has in one write, and how many of those writes are in transit: more than a
 /// server reads at once.
 const PIPELINE: usize = 500;
 const UNDER_WAY: usize = 8;
-/// How large the messages to the subscriber are that does not read, and how many are published at once.
+/// The size of the messages to the subscriber that does not read, and how many are published at once.
 const LARGE_MESSAGE: usize = 1024;
 const BATCH: usize = 64;
-/// After this many bytes there is a new subscriber: servers have cut off the last one, after 32 MB beyond the
+/// After this many bytes there is a new subscriber: servers have disconnected the last one, after 32 MB beyond the
 /// socket buffers.
 const RENEWED_AFTER: usize = 48 * 1024 * 1024;
 
-/// Beside messages to a crowd.
+/// While messages are published to many subscribers.
 pub fn during_fan_out(server: &Server, effort: &Effort) -> Outcome {
     bystander(server, effort, FanOut::new(server, effort.crowd, false)?)
 }
 
-/// Beside a client whose requests never end.
+/// While a client sends requests without end.
 pub fn endless_pipeline(server: &Server, effort: &Effort) -> Outcome {
     let mut buffer = Buffer::new();
     let mut connection = Connection::open(server.address)?;
@@ -39,7 +39,7 @@ pub fn endless_pipeline(server: &Server, effort: &Effort) -> Outcome {
     bystander(server, effort, Pipeline { connection, batch: set.repeat(PIPELINE), buffer })
 }
 
-/// Beside a publisher at full speed whose subscriber does not read.
+/// While a publisher runs at full speed and its subscriber does not read.
 pub fn slow_subscriber(server: &Server, effort: &Effort) -> Outcome {
     let channel = "load";
     let message = "x".repeat(LARGE_MESSAGE);
@@ -71,7 +71,7 @@ fn bystander(server: &Server, effort: &Effort, mut load: impl Load) -> Outcome {
 }
 
 /// Sends PING at fixed times. The times that pass while a client waits for an answer count as well, as if a PING had
-/// been sent at each: slow answers do not make the measurements fewer.
+/// been sent at each: slow answers do not reduce the number of measurements.
 fn pings(bystander: &mut Connection, over: &AtomicBool) -> io::Result<Vec<Duration>> {
     let (ping, mut buffer) = (request(["PING"]), Buffer::new());
     let mut times = Vec::new();
@@ -117,7 +117,7 @@ struct Slow<'a> {
     server: &'a Server,
     publisher: Connection,
     subscriber: Option<Connection>,
-    /// How many bytes have gone to the subscriber.
+    /// How many bytes were sent to the subscriber.
     sent: usize,
     batch: Vec<u8>,
     buffer: Buffer,

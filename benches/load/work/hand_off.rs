@@ -1,4 +1,4 @@
-//! Elements that go to clients that wait in BLPOP.
+//! Elements for clients that block in BLPOP.
 
 use std::io;
 
@@ -51,8 +51,8 @@ impl Pair {
 }
 
 impl HandOff {
-    /// Half of the pairs wait while the elements of the other half are under way: a consumer always waits long
-    /// before its element is pushed.
+    /// Half of the pairs wait while the elements of the other half are in transit: a consumer always waits
+    /// long before its element is pushed.
     fn turn(&mut self, at: usize) -> io::Result<()> {
         let count = self.pairs.len();
         let waiting = &mut self.pairs[(at + count / 2) % count];
@@ -66,7 +66,7 @@ impl Load for HandOff {
             pair.consumer.send(&pair.pop)?;
         }
         let count = self.pairs.len();
-        // Those of the first half have their elements; `step` begins with them.
+        // The consumers of the first half have their elements; `step` begins with them.
         self.pairs[..count.div_ceil(2)].iter_mut().try_for_each(|pair| pair.producer.send(&pair.push))
     }
 

@@ -1,5 +1,5 @@
-//! One client that waits for each answer: minibroker over the stream in memory, the others over loopback, which is
-//! what a test would use otherwise.
+//! One client that waits for each answer: minibroker over the stream in memory, the others over loopback, which a
+//! test would use otherwise.
 
 use std::io;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What connections, keys and elements cost in memory, each on a server of its own.
+//! The memory of connections, keys and elements, each on its own server.
 
 use std::{io, thread};
 
@@ -6,7 +6,7 @@ use super::{Effort, MESSAGE, Outcome};
 use crate::report::Figure;
 use crate::servers::{Buffer, Connection, Program, Server, request};
 
-/// How many requests are sent at once that fill a server.
+/// How many requests that fill a server are sent at once.
 const AT_ONCE: usize = 100;
 
 /// Connections that have sent one PING.
@@ -19,7 +19,7 @@ pub fn idle(program: &Program, effort: &Effort, connections: usize) -> Outcome {
         connection.ask(&ping, 1, &mut buffer)?;
         Ok::<_, io::Error>(connection)
     };
-    // What a server allocates once, with its first connections, does not count.
+    // Memory that a server allocates only once, with its first connections, does not count.
     let first: Vec<_> = (0..2).map(&mut open).collect::<Result<_, _>>()?;
     let before = server.memory();
     let crowd: Vec<_> = (0..count).map(&mut open).collect::<Result<_, _>>()?;
@@ -41,14 +41,14 @@ pub fn items(program: &Program, effort: &Effort) -> Outcome {
 
 /// Scripts with one command each.
 pub fn scripts(program: &Program, effort: &Effort) -> Outcome {
-    /// How many: more than an application has, and enough to be seen beside the interpreter.
+    /// More scripts than an application has, and enough to be measurable besides the interpreter.
     const SCRIPTS: usize = 10_000;
     fill(program, (effort.items.min(SCRIPTS), 2), |number| {
         request(["SCRIPT", "LOAD", &format!("return redis.call('GET','key:{number:07}')")])
     })
 }
 
-/// Sends a number of requests, each with an answer of a number of lines, and returns what one of them has cost.
+/// Sends a number of requests, each with a reply of a number of lines, and returns the memory of one of them.
 fn fill(program: &Program, (count, lines): (usize, usize), one: impl Fn(usize) -> Vec<u8>) -> Outcome {
     let server = program.start().map_err(io::Error::other)?;
     let (mut connection, mut buffer) = (Connection::open(server.address)?, Buffer::new());

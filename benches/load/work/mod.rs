@@ -25,14 +25,14 @@ pub struct Effort {
     pub clients: usize,
     /// The most subscribers, and idle connections.
     pub crowd: usize,
-    /// How many keys, and elements of a list, there are where their memory is measured.
+    /// How many keys, or elements of a list, are created to measure their memory.
     pub items: usize,
-    /// How long idle connections are left alone before their memory is measured: servers give back what a client
-    /// no longer needs after some seconds.
+    /// How long idle connections are left alone before their memory is measured: servers free what a client no
+    /// longer needs after some seconds.
     pub idle: Duration,
 }
 
-/// What is sent where the size does not matter: a line of a chat.
+/// The message if the size does not matter: a line of a chat.
 const MESSAGE: &str = "a message of the usual length: hi";
 
 /// Sizes of values: a very short value, and a long message.
@@ -48,7 +48,7 @@ pub enum Work {
     FanOut(usize),
     /// A publisher, and a number of subscribers of a pattern.
     PatternFanOut(usize),
-    /// Elements that go to clients that wait in BLPOP.
+    /// Elements for clients that block in BLPOP.
     HandOff,
     /// This many clients that wait in XREAD for the same entries.
     Readers(usize),
@@ -62,9 +62,9 @@ pub enum Work {
     InMemoryPublish(Placement),
     /// A client that sends PING while messages go to many subscribers.
     Bystander,
-    /// A client that sends PING beside a pipeline without end.
+    /// A client that sends PING while another sends an endless pipeline.
     EndlessPipeline,
-    /// A client that sends PING beside a publisher whose subscriber does not read.
+    /// A client that sends PING while a publisher's subscriber does not read.
     SlowSubscriber,
     /// This many connections that do nothing.
     Idle(usize),
@@ -138,7 +138,7 @@ impl Work {
         }
     }
 
-    /// What is aimed for: a figure, and its ratio to the best of the real servers.
+    /// The targets: a figure, and its ratio to the best of the real servers.
     pub fn aims(&self) -> Vec<(Figure, f64)> {
         match self {
             Self::Requests(Command::EvalSha(_) | Command::FCall(_), ..) => vec![(Figure::CpuMicros, 1.0)],
@@ -224,7 +224,7 @@ trait Load {
     /// Runs one round, and returns how much the server did in it.
     fn step(&mut self) -> io::Result<u64>;
 
-    /// Reads the outstanding replies, and returns how many they were.
+    /// Reads the outstanding replies, and returns their number.
     fn finish(&mut self) -> io::Result<u64> {
         Ok(0)
     }
@@ -235,7 +235,7 @@ trait Load {
     }
 }
 
-/// Loads a server for a slice, or until it has done `max`: how much it did, and in which time.
+/// Loads a server for a slice, or until it has done `max`: how much it did, and in what time.
 fn drive(slice: Duration, max: u64, load: &mut impl Load) -> io::Result<(u64, Duration)> {
     let started = Instant::now();
     let mut done = 0;

@@ -16,7 +16,7 @@ pub fn fan_out(server: &Server, effort: &Effort, subscribers: usize, of_pattern:
     measure(server, effort, DELIVERIES_MAX, &mut load)
 }
 
-/// Two batches are under way at any time, so that the server has work while one is being read.
+/// Two batches are in transit at any time, so that the server has work while one is being read.
 pub struct FanOut {
     publisher: Connection,
     subscribers: Vec<Connection>,

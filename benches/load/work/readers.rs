@@ -6,10 +6,10 @@ use super::{Effort, Load, MESSAGE, Outcome, measure};
 use crate::servers::{Answer, Buffer, Connection, Kind, Server, bulk, lines, request};
 
 const READS_MAX: u64 = 2_000_000;
-/// Identifiers of as many digits as those that servers make of the time.
+/// Identifiers with as many digits as those that servers make from the time.
 const FIRST_ID: u64 = 1_700_000_000_000;
 
-/// Two streams with as many readers each: those of one wait while the entry of the other is under way.
+/// Two streams with as many readers each: those of one wait while the entry of the other is in transit.
 pub fn run(server: &Server, effort: &Effort, readers: usize) -> Outcome {
     let mut load = Readers {
         writer: Connection::open(server.address)?,
@@ -59,7 +59,7 @@ fn reply(key: &str) -> Vec<u8> {
 struct Readers {
     writer: Connection,
     streams: Vec<Stream>,
-    /// The stream whose entry is under way.
+    /// The stream whose entry is in transit.
     turn: usize,
     buffer: Buffer,
     /// How many lines a reader gets.

@@ -8,9 +8,9 @@ use crate::servers::{Answer, Buffer, Connection, Kind, Server, bulk, lines, requ
 
 /// A slice sends at most this many requests, however fast the server is.
 const REQUESTS_MAX: u64 = 4_000_000;
-/// How many bytes a slice may make a server keep.
+/// How many bytes a slice may store on a server.
 const KEPT_MAX: u64 = 100_000_000;
-/// How many elements one command brings that fills a list.
+/// How many elements one command adds when a list is filled.
 const FILL: usize = 100;
 /// How many members and fields there are to choose from.
 const MEMBERS: usize = 64;
@@ -20,7 +20,7 @@ const MEMBERS: usize = 64;
 pub enum Script {
     /// It returns 1.
     One,
-    /// It returns what GET answers.
+    /// It returns the reply of GET.
     Get,
     /// The same, the last of ten times.
     TenGets,
@@ -46,7 +46,7 @@ impl Script {
         }
     }
 
-    /// The name of the function that does it.
+    /// The name of the function with this script.
     fn function(self) -> &'static str {
         match self {
             Self::One => "one",
@@ -55,7 +55,7 @@ impl Script {
         }
     }
 
-    /// A library with all of them.
+    /// A library with all of these functions.
     fn library() -> String {
         let functions = Self::ALL.map(|script| {
             let (name, text) = (script.function(), script.text());
@@ -76,7 +76,7 @@ pub enum Command {
     LPop,
     /// RPUSH and LPOP in turn.
     Queue,
-    /// Members that are there already, but for the first time.
+    /// Members that exist already, except at first.
     SAdd,
     /// As SADD, with the same scores.
     ZAdd,
@@ -92,7 +92,7 @@ pub enum Command {
 /// A request, and its answer.
 struct Exchange {
     request: Vec<u8>,
-    /// What a server answers, or something of as many bytes and lines.
+    /// The reply of a server, or something with as many bytes and lines.
     answer: Vec<u8>,
 }
 
@@ -195,7 +195,8 @@ impl Command {
         }
     }
 
-    /// How many requests a slice may send: what grows does not fill the memory, and what shrinks does not run out.
+    /// How many requests a slice may send, so that what grows does not fill the memory and what shrinks does not
+    /// run out.
     fn max(self, effort: &Effort, pipeline: usize, size: usize) -> u64 {
         let large = if size == LARGE { 4 } else { 1 };
         match self {
@@ -317,7 +318,7 @@ impl Client {
             }
             batch
         });
-        // Enough batches that the last ends with the last exchange.
+        // So many batches that the last ends with the last exchange.
         let count = (1..=exchanges.len()).find(|count| (count * pipeline).is_multiple_of(exchanges.len()));
         let batches = batches.take(count.unwrap_or(1)).collect();
         Self { connection, batches, at: 0, sent: Instant::now() }

@@ -26,8 +26,8 @@ pub fn rpoplpush(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// Moves an element from the list that argument 1 names to the one that argument 2 names, and answers with it.
-/// False if there is none.
+/// Moves an element from the list that argument 1 names to the one that argument 2 names, and replies with the
+/// element. False if there is none.
 pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<bool, Error> {
     let (source, destination) = (&ctx.args[1], &ctx.args[2]);
     if length(ctx.state, source)?.is_none() {

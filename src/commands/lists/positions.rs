@@ -8,7 +8,7 @@ struct Search<'a> {
     element: &'a [u8],
     /// How many matches are skipped.
     skipped: usize,
-    /// How many elements are looked at.
+    /// How many elements are compared.
     looked_at: usize,
 }
 

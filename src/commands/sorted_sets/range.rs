@@ -187,7 +187,7 @@ impl Query<'_> {
     }
 }
 
-/// Answers with the selected members.
+/// Replies with the selected members.
 fn read(ctx: &mut Context<'_>, kind: Option<Kind>, reverse: Option<bool>) -> Outcome {
     let query = Query::parse(ctx.args.from(2), kind, reverse, true, ctx.state.config.compat)?;
     let Some(set) = ctx.state.get::<SortedSet>(&ctx.args[1])? else {

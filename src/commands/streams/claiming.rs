@@ -11,7 +11,7 @@ use crate::spec::numbers::{at_least, is_option};
 use crate::spec::{Context, Error, Outcome};
 use crate::state::State;
 
-/// How many pending entries XAUTOCLAIM looks at for each that it may return.
+/// How many pending entries XAUTOCLAIM examines for each that it may return.
 const ATTEMPTS: usize = 10;
 /// The greatest COUNT of XAUTOCLAIM: redis-server's, so that the size of its ids, 16 bytes each, fits in 63 bits.
 const COUNT_MAX: u64 = (1 << 59) - 1;

@@ -18,7 +18,7 @@ pub struct Consumer {
     name: Bytes,
     /// When it last asked for something, in milliseconds since the Unix epoch.
     pub seen: i64,
-    /// When it last got something, in milliseconds since the Unix epoch; `None` if it never did.
+    /// When it last received entries, in milliseconds since the Unix epoch; `None` if it never did.
     pub active: Option<i64>,
     /// The ids of its pending entries; the rest of each is stored in the group.
     pending: BTreeSet<StreamId>,

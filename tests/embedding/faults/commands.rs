@@ -320,7 +320,7 @@ fn a_command_may_be_delayed_and_then_cut_off() -> Outcome {
 fn a_delayed_command_waits_for_a_pause_that_has_begun_meanwhile() -> Outcome {
     let broker = Broker::start()?;
     let hold = broker.faults().on_command("SET").delay(Duration::MAX);
-    // It counts once, in spite of the delay and the pause.
+    // The command counts once, in spite of the delay and the pause.
     let _second = broker.faults().on_command("SET").nth(2).error("ERR no");
     let mut client = Wire::connect(&broker)?;
     client.send("SET a 1")?;
@@ -496,7 +496,7 @@ async fn an_async_client_gets_an_error_when_its_connection_is_gone() -> Outcome 
         redis::cmd("LPUSH").arg("q").arg("job").query_async(&mut connection).await;
     assert!(lost.unwrap_err().is_connection_dropped());
     broker.wait_for_fault(&fault, 1).await?;
-    // A client that repeats what may have run does it twice.
+    // A client that repeats a command that may have run runs it twice.
     let mut connection = client.get_multiplexed_async_connection().await?;
     let length: i64 = redis::cmd("LPUSH").arg("q").arg("job").query_async(&mut connection).await?;
     assert_eq!(length, 2);

@@ -128,7 +128,7 @@ fn a_message_on_the_way_is_lost_with_the_connection() -> Outcome {
     broker.wait_for_clients(0).blocking()?;
     let text = lost(&broker);
     assert!(text.ends_with("was not written before the connection ended: the client left"), "{text}");
-    // It does not go to another client in the same slot either.
+    // The message does not go to another client in the same slot either.
     let mut bob = subscriber(&broker, "bob")?;
     drop(hold);
     broker.command(["PUBLISH", "chat", "for bob"])?;

@@ -1,4 +1,4 @@
-//! Servers in a bad state. What is expected here was seen in Redis 8.0.6 in that state.
+//! Servers in a bad state. The expected answers are those of Redis 8.0.6 in that state.
 
 use minibroker::Broker;
 
@@ -59,7 +59,7 @@ fn what_was_queued_before_a_state_began_is_refused_by_exec() -> Outcome {
         };
         client.ask("EXEC", &because(text))?;
     }
-    // Reads are not refused where only writes are.
+    // Reads are not refused in a state that refuses only writes.
     let mut client = Wire::connect(&broker)?;
     client.ask("MULTI", "+OK\r\n")?;
     client.ask("GET a", "+QUEUED\r\n")?;
@@ -146,7 +146,7 @@ fn a_state_may_be_that_of_one_client_and_one_key_only() -> Outcome {
     let mut client = Wire::connect(&broker)?;
     let fault = broker.faults().on_key("session:*").on_client(1).nth(2).read_only();
     client.ask("SET session:1 x", "+OK\r\n")?;
-    // It is not refused by such a server, and so not counted.
+    // Such a server does not refuse it, so it is not counted.
     client.ask("GET session:1", "$1\r\nx\r\n")?;
     client.ask("SET profile:1 x", "+OK\r\n")?;
     client.ask("SET session:1 x", READONLY)?;

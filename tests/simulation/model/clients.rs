@@ -40,7 +40,7 @@ pub(super) struct Client {
     pub closing: Closing,
     /// The output that it has not read.
     out: Vec<u8>,
-    /// Messages that were published while its own request ran; they are written behind the answer.
+    /// Messages that were published while its own request ran; they are written after the answer.
     deferred: Vec<u8>,
     pub replies: Replies,
     pub channels: Vec<String>,
@@ -157,7 +157,7 @@ impl Model {
         self.check_output(client);
     }
 
-    /// Cuts off a client that leaves too much unread. It keeps its state until its connection has been closed.
+    /// Closes a client that leaves too much unread. It keeps its state until its connection has been closed.
     fn check_output(&mut self, client: usize) {
         let client = &mut self.clients[client];
         if self.output_limit.is_some_and(|limit| client.out.len() > limit) {
@@ -215,7 +215,7 @@ impl Model {
 
     pub(super) fn client_kill(&mut self, client: usize, id: &str) -> Reply {
         let Some(killed) = self.by_id(id) else { return Reply::Integer(0) };
-        // CLIENT KILL by id skips its own client, and a client that is cut off is not found.
+        // CLIENT KILL by id skips its own client, and a client that is being closed is not found.
         if killed == client || self.clients[killed].closing == Closing::Now {
             return Reply::Integer(0);
         }

@@ -123,7 +123,7 @@ impl Model {
         Ok(Reply::Integer(destroyed.into()))
     }
 
-    /// The entries of the consumer are pending no more.
+    /// The entries of the consumer are no longer pending.
     fn delete_consumer(&mut self, key: &str, name: &str, consumer: &str) -> Answer {
         let Some(stream) = self.stream(key)? else { return no_stream() };
         let Some(group) = stream.groups.get_mut(name) else {
@@ -148,7 +148,7 @@ impl Model {
         Ok(stream.groups.get_mut(name).expect("it was looked for"))
     }
 
-    /// The entries that the group has not delivered yet (`>`), or the pending entries of the consumer behind an id.
+    /// The entries that the group has not delivered yet (`>`), or the pending entries of the consumer after an id.
     fn xreadgroup(&mut self, name: &str, consumer: &str, words: &[&str]) -> Answer {
         let reading = Reading::of(words);
         for key in reading.keys {

@@ -6,10 +6,10 @@
 //!
 //! The rules, and where they are:
 //!
-//! - One request runs at a time; then the clients are served that waited for its keys ([`waiting`]).
+//! - One request runs at a time; then the clients that waited for its keys are served ([`waiting`]).
 //! - An expired key does not exist any more, and its event is published once ([`Model::value`]).
 //! - EXEC runs as one request, and not at all if a watched key has changed ([`transactions`]).
-//! - A message goes to every subscription of that moment; a client that publishes to itself receives it behind the
+//! - A message goes to every subscription of that moment; a client that publishes to itself receives it after the
 //!   answer ([`pubsub`]).
 //! - An item is in one list at a time ([`lists`]); an entry of a stream goes to one consumer of a group
 //!   ([`streams`], [`groups`]).
@@ -33,7 +33,7 @@ pub use reply::Reply;
 use streams::Stream;
 use waiting::{Pause, Wait, Waiter};
 
-/// How a command ends.
+/// The result of a command.
 type Answer = Result<Reply, Stop>;
 
 /// Why a command gives no answer of its own.
@@ -80,11 +80,11 @@ pub struct Model {
     ready: VecDeque<String>,
     pause: Option<Pause>,
     /// During a pause expired keys are hidden but not deleted. This does not yet apply in the transaction that begins
-    /// the pause: redis-server crashes where it then writes to such a key.
+    /// the pause: redis-server crashes if it then writes to such a key.
     keeps_expired: bool,
     /// The client whose request runs.
     running: Option<usize>,
-    /// A client that leaves more than this unread is cut off.
+    /// A client that leaves more than this unread is closed.
     output_limit: Option<usize>,
 }
 

@@ -4,7 +4,7 @@
 use super::clients::SubscriptionKind;
 use super::{Model, Reply};
 
-/// Programs only have patterns that are a prefix and a star.
+/// Programs only use patterns that are a prefix and a star.
 fn matches(pattern: &str, channel: &str) -> bool {
     pattern.strip_suffix('*').is_some_and(|beginning| channel.starts_with(beginning))
 }

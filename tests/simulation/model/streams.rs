@@ -26,7 +26,7 @@ impl Id {
         }
     }
 
-    /// The first id behind this one.
+    /// The first id after this one.
     pub fn next(self) -> Self {
         Self(self.0, self.1 + 1)
     }
@@ -52,7 +52,7 @@ impl Stream {
         self.entries.get(&id).map(|text| entry(id, text))
     }
 
-    /// At most `count` entries behind an id.
+    /// At most `count` entries after an id.
     pub fn behind(&self, after: Id, count: usize) -> Vec<Id> {
         self.entries.range(after.next()..).map(|(id, _)| *id).take(count).collect()
     }
@@ -153,7 +153,7 @@ impl Model {
         Ok(Reply::count(removed))
     }
 
-    /// Entries behind the given ids, of which `$` is the last id of the stream.
+    /// Entries after the given ids, of which `$` is the last id of the stream.
     fn xread(&mut self, words: &[&str]) -> Answer {
         let reading = Reading::of(words);
         let mut after = Vec::new();
@@ -175,7 +175,7 @@ impl Model {
         }
         let Some(millis) = reading.block else { return Ok(Reply::NullArray) };
         let mut wait = Wait::new(WaitKind::Stream, reading.keys, self.deadline(millis), Reply::NullArray);
-        // It reads from the end of the stream at the time of the request.
+        // The client reads from the end of the stream at the time of the request.
         let ids: Vec<String> = after.iter().map(Id::to_string).collect();
         let before = words[..words.len() - reading.ids.len()].join(" ");
         wait.request = Some(format!("XREAD {before} {}", ids.join(" ")));

@@ -51,7 +51,7 @@ impl Model {
         Reply::Integer(removed)
     }
 
-    /// Deletes all keys. For keys that had expired already this is no change.
+    /// Deletes all keys. For keys that had expired already this is not a change.
     pub(super) fn flushall(&mut self) -> Reply {
         let keys: Vec<String> = self.keys.keys().cloned().collect();
         for key in &keys {

@@ -1,12 +1,12 @@
-//! Transactions: what is queued after MULTI runs at EXEC, all of it with nothing in between, or nothing of it if a watched
-//! key has changed since WATCH.
+//! Transactions: the requests that are queued after MULTI run at EXEC, with nothing in between, or not at all if a
+//! watched key has changed since WATCH.
 
 use super::{Answer, Model, Reply, Stop, error};
 
 #[derive(Default)]
 pub(super) struct Transaction {
     pub requests: Vec<String>,
-    /// A request was refused, so that EXEC will be.
+    /// A request was refused, so EXEC will be refused.
     pub refused: bool,
 }
 
@@ -27,7 +27,8 @@ impl Model {
         Ok(self.unwatch(client))
     }
 
-    /// A request was refused, so that EXEC will be; if it is EXEC itself it ends the transaction. Returns the error.
+    /// A request was refused, so EXEC will be refused; if it is EXEC itself, it ends the transaction. Returns the
+    /// error.
     pub(super) fn refuse_transaction(&mut self, client: usize, words: &[&str], refusal: String) -> String {
         if words == ["EXEC"] {
             self.clients[client].transaction = None;

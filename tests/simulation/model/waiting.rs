@@ -2,7 +2,7 @@
 //!
 //! After a request, the keys that it has made ready are served in the order in which they became ready. The clients that
 //! wait for such a key run their requests again in their order of arrival. A client that finds nothing, because another
-//! was first, waits on with its old deadline.
+//! was first, continues to wait with its old deadline.
 
 use super::{Model, Reply, Value};
 
@@ -56,12 +56,12 @@ pub(super) struct Pause {
 }
 
 impl Model {
-    /// True if a client waits: what it sends meanwhile runs afterwards.
+    /// True if a client waits: what it sends until then runs afterwards.
     pub fn waits(&self, client: usize) -> bool {
         self.waiters.iter().any(|waiter| waiter.client == client)
     }
 
-    /// A deadline from a timeout, of which 0 is none.
+    /// A deadline from a timeout; `None` for the timeout 0.
     pub(super) fn deadline(&self, millis: i64) -> Option<i64> {
         (millis > 0).then(|| self.millis() + millis)
     }
@@ -180,7 +180,7 @@ impl Model {
         self.wait(client, request, Wait::new(WaitKind::PauseEnd, &[], None, Reply::Null));
     }
 
-    /// Of two pauses the longer and the stricter one counts.
+    /// Of two pauses, the later end and the stricter mode apply.
     pub(super) fn client_pause(&mut self, millis: i64, writes_only: bool) -> Reply {
         let until = self.millis() + millis;
         let before = self.pause.filter(|_| self.is_paused());
