@@ -8,8 +8,6 @@
 
 mod recorded;
 
-use std::env;
-
 use minibroker::internal::{conform::control::Control, session::Frame};
 
 use crate::{
