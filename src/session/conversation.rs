@@ -143,6 +143,15 @@ impl Conversation {
         self.pending.iter().any(|request| request.kept_back && request.name == name)
     }
 
+    /// Whether it has sent a request of this name in a transaction whose beginning is not answered, as CLIENT REPLY keeps
+    /// it back.
+    #[must_use]
+    pub fn queues_unseen(&self, name: &str) -> bool {
+        let begins = |request: &Request| request.effect() == Some(Effect::BeginsTransaction);
+        let mut after = self.pending.iter().skip_while(|request| !(request.kept_back && begins(request)));
+        after.any(|request| request.name == name)
+    }
+
     /// The client receives a frame.
     pub fn receive(&mut self, frame: &Frame) -> FrameKind {
         let first = frame.items().first().and_then(Frame::text).unwrap_or_default();
