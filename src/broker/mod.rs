@@ -3,13 +3,13 @@
 
 mod arguments;
 mod attached;
+mod availability;
 mod builder;
 mod clock;
 mod error;
 mod faults;
 mod goal;
 mod journal;
-mod lifecycle;
 mod on_runtime;
 mod server;
 mod state;
@@ -21,11 +21,11 @@ pub use crate::clients::condition::DEFAULT_WAIT;
 pub use crate::testing::journal::{Ending, Event, EventKind, Message, Peer, Wakeup};
 pub use arguments::{Argument, IntoArguments};
 pub use attached::{FLUSH_VARIABLE, URL_VARIABLE};
+pub use availability::{PauseGuard, RefuseGuard};
 pub use builder::Builder;
 pub use error::{CommandError, ErrorReply, StartError};
 pub use faults::{Anything, Commands, Fault, Faults, Messages};
 pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
-pub use lifecycle::{PauseGuard, RefuseGuard};
 pub use server::{AnyServer, Embedded, Server};
 pub use state::State;
 pub use wait::{Wait, WaitError};

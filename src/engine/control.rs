@@ -1,7 +1,7 @@
 //! MINIBROKER: the commands of a test that runs in another process.
 
 use super::admission::check_allowed;
-use super::life::WaitEnd;
+use super::command_life::WaitEnd;
 use super::{Direction, Engine};
 use crate::clients::ClientKey;
 use crate::clients::condition::Condition;

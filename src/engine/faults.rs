@@ -4,7 +4,7 @@
 use super::Engine;
 #[cfg(feature = "scripting")]
 use super::admission::{refuses, subject};
-use super::life::WaitEnd;
+use super::command_life::WaitEnd;
 use crate::clients::FaultId;
 use crate::data::Time;
 use crate::testing::faults::Rule;

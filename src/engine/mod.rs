@@ -4,11 +4,11 @@
 //! knows no socket, no thread and no clock, so the same calls in the same order always give the same bytes.
 
 mod admission;
+mod availability;
 mod clock;
+mod command_life;
 mod control;
 mod faults;
-mod life;
-mod lifecycle;
 mod monitor;
 mod narrowed;
 #[cfg(feature = "scripting")]
@@ -21,8 +21,8 @@ mod sleeping;
 mod timers;
 mod transactions;
 
+pub use availability::Direction;
 pub use clock::Unreachable;
-pub use lifecycle::Direction;
 pub use shell::{Lent, Shell};
 
 use std::collections::VecDeque;

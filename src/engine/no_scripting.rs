@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::life::Finished;
+use super::command_life::Finished;
 use super::{Engine, Shell};
 use crate::clients::ClientKey;
 use crate::resp::Args;

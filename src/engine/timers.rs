@@ -1,7 +1,7 @@
 //! What happens at a deadline: keys expire, waits end, pauses end, clients are cut off.
 
 use super::Engine;
-use super::life::WaitEnd;
+use super::command_life::WaitEnd;
 use crate::clients::waiters::Answer;
 use crate::data::Deadline;
 use crate::data::Time;

@@ -1,7 +1,7 @@
 //! EXEC, which runs commands itself.
 
 use super::Engine;
-use super::life::{Caller, Origin};
+use super::command_life::{Caller, Origin};
 use crate::clients::ClientKey;
 use crate::data::present;
 use crate::resp::Reply;

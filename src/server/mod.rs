@@ -4,21 +4,21 @@
 //! [waits](Waits) for a state of the broker. A connection is a task over any [`Transport`]; one
 //! [in memory](ClientStream) is run by its client too.
 
+mod availability;
 mod clock;
 mod connection;
 mod direct;
 mod in_memory;
-mod lifecycle;
 mod listener;
 mod long_scripts;
 mod process;
 mod wait;
 
+pub use availability::ListenError;
 pub use clock::Clock;
 pub use connection::{Connection, Transport};
 use connection::{Dirty, TURN, with_read_buffer};
 pub use in_memory::ClientStream;
-pub use lifecycle::ListenError;
 pub use listener::Listener;
 pub use process::Process;
 use wait::Notification;
@@ -53,7 +53,7 @@ pub struct Shared {
     /// The writer has been notified, and the outboxes have not all been written since. It is read and changed with the
     /// engine's lock held.
     is_dirty: AtomicBool,
-    listening: lifecycle::Listening,
+    listening: availability::Listening,
     long_scripts: long_scripts::LongScripts,
     process: Process,
 }
@@ -82,7 +82,7 @@ impl Shared {
             earlier_deadline: Notify::new(),
             dirty: Notify::new(),
             is_dirty: AtomicBool::new(false),
-            listening: lifecycle::Listening::default(),
+            listening: availability::Listening::default(),
             long_scripts: long_scripts::LongScripts::default(),
         }
     }

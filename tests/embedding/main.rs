@@ -1,6 +1,7 @@
 //! The embedding API, [`minibroker::Broker`]: how it is started, connected to, waited for, inspected and dropped; and
 //! what is true for all clients of a broker.
 
+mod availability;
 #[cfg(feature = "scripting")]
 mod busy_scripts;
 mod clock;
@@ -12,8 +13,6 @@ mod faults;
 #[cfg(unix)]
 mod forked;
 mod journal;
-mod lifecycle;
-mod lifetime;
 mod lost;
 mod memory;
 mod on_runtime;
@@ -22,6 +21,7 @@ mod restart;
 #[cfg(feature = "scripting")]
 mod scripts;
 mod settings;
+mod start_and_drop;
 mod streams;
 mod waits;
 mod wire;

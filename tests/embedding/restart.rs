@@ -14,7 +14,7 @@ use redis::{AsyncCommands, Commands};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::Outcome;
-use crate::lifetime::own_address;
+use crate::start_and_drop::own_address;
 use crate::wire::Wire;
 
 /// True if the connection is refused.

@@ -7,7 +7,7 @@ use minibroker::{Broker, StartError, Value};
 use redis::{Client, Commands};
 
 use crate::Outcome;
-use crate::lifetime::own_address;
+use crate::start_and_drop::own_address;
 use crate::wire::Wire;
 
 #[test]

@@ -14,7 +14,7 @@ const UNKNOWN_SHOWN: usize = 128;
 /// The error of a command that may not run, whatever its arguments are, in the order of redis-server. `simulates` is
 /// asked whether the server is to behave as if it were in a state.
 #[inline(always)]
-#[allow(clippy::inline_always)] // See `receive` in `life.rs`.
+#[allow(clippy::inline_always)] // See `receive` in `command_life.rs`.
 pub(super) fn check_allowed(
     client: &Client,
     config: &Config,

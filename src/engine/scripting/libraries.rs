@@ -11,7 +11,7 @@ use crate::config::Version;
 use crate::data::dump::{LibrariesError, dump_libraries, restore_libraries};
 use crate::data::pattern;
 use crate::engine::Engine;
-use crate::engine::life::Finished;
+use crate::engine::command_life::Finished;
 use crate::resp::{Args, Protocol, Reply, parse_integer};
 use crate::spec::Error;
 use crate::spec::Functions as Kind;

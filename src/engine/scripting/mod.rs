@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::life::{Caller, Finished, Origin};
+use super::command_life::{Caller, Finished, Origin};
 use super::monitor::record_command;
 use super::{Engine, Lent, Shell};
 use crate::clients::ClientKey;

@@ -265,7 +265,7 @@ fn a_refusal_and_a_stop_both_have_to_end() -> Outcome {
 
 #[test]
 fn guards_may_outlive_the_broker() -> Outcome {
-    let broker = Broker::builder().bind([crate::lifetime::own_address()]).start()?;
+    let broker = Broker::builder().bind([crate::start_and_drop::own_address()]).start()?;
     let addr = broker.addr().expect("it listens");
     let mut client = Wire::connect(&broker)?;
     client.ask("PING", "+PONG\r\n")?;
