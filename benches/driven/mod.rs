@@ -35,7 +35,7 @@ impl Driven {
     /// Runs requests and takes all output; returns how many bytes that is.
     pub fn feed(&mut self, key: ClientKey, bytes: &[u8]) -> usize {
         self.engine.feed(key, &mut self.parser, bytes, NOW);
-        self.engine.account(Duration::ZERO);
+        self.engine.record_durations(Duration::ZERO);
         self.engine.take_dirty(&mut self.dirty);
         let mut taken = 0;
         for key in self.dirty.drain(..) {

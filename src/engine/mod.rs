@@ -100,8 +100,8 @@ pub struct Engine {
     ordered: control::Ordered,
     #[cfg(feature = "scripting")]
     scripts: Box<scripting::Scripts>,
-    /// The commands that have run since [`Engine::account`], by their index in the table, each with how often it ran in
-    /// a row.
+    /// The commands that have run since [`Engine::record_durations`], by their index in the table, each with how often
+    /// it ran in a row.
     ran: Vec<(usize, u64)>,
 }
 
@@ -537,7 +537,7 @@ impl Engine {
     /// shares.
     ///
     /// While the clock stands still no time passes, and the duration is not recorded.
-    pub fn account(&mut self, elapsed: Duration) {
+    pub fn record_durations(&mut self, elapsed: Duration) {
         let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
         let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);

@@ -814,7 +814,7 @@ impl Input {
         let now = clock.at(started);
         let (consumed, flow) = engine.feed_bounded(key, &mut self.parser, bytes, REPLY_BUDGET, now, is_over);
         with_spans(|spans| self.parser.give_back(spans));
-        engine.account(clock.instant().saturating_duration_since(started));
+        engine.record_durations(clock.instant().saturating_duration_since(started));
         // What is in the outbox is to be written before more is read.
         let much = engine.client(key).is_some_and(|client| client.outbox.len() > REPLY_BUDGET);
         locked.io.requests = match flow {

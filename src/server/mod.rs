@@ -235,7 +235,7 @@ impl Shared {
         let mut engine = self.engine();
         let started = self.clock.instant();
         let result = change(&mut engine, self.clock.at(started));
-        engine.account(self.clock.instant().saturating_duration_since(started));
+        engine.record_durations(self.clock.instant().saturating_duration_since(started));
         self.finish_batch(engine);
         result
     }
