@@ -252,7 +252,7 @@ impl Broker {
 
 impl Embedded {
     fn pause(&self, filter: &Filter, direction: Direction) -> PauseGuard {
-        let held = self.shared.hold(filter, direction);
+        let held = self.shared.hold_connections(filter, direction);
         PauseGuard { shared: Arc::clone(&self.shared), held, direction }
     }
 }
@@ -308,7 +308,7 @@ impl fmt::Debug for PauseGuard {
 impl Drop for PauseGuard {
     fn drop(&mut self) {
         if !self.shared.is_forked() {
-            self.shared.release(&self.held, self.direction);
+            self.shared.resume_connections(&self.held, self.direction);
         }
     }
 }

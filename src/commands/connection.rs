@@ -214,7 +214,7 @@ pub fn quit(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: all commands have this return type.
 pub fn reset(ctx: &mut Context<'_>) -> Outcome {
-    ctx.state.release(ctx.client);
+    ctx.state.end_activities(ctx.client);
     ctx.state.faults.forget_client(ctx.client);
     ctx.state.clients.monitors.retain(|monitor| *monitor != ctx.client);
     let authenticated = ctx.state.config.requirepass.is_empty();

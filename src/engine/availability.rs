@@ -102,8 +102,9 @@ impl Engine {
         cut
     }
 
-    /// Stops reading from the clients that match, or writing to them, until each is [released](Engine::release).
-    pub fn hold(&mut self, filter: &Filter, direction: Direction, now: Time) -> Vec<ClientKey> {
+    /// Stops reading from the clients that match, or writing to them, until each is
+    /// [resumed](Engine::resume_connections).
+    pub fn hold_connections(&mut self, filter: &Filter, direction: Direction, now: Time) -> Vec<ClientKey> {
         self.take_time(now);
         let mut held = Vec::new();
         for key in self.state.clients_of(filter) {
@@ -129,7 +130,7 @@ impl Engine {
     }
 
     /// Resumes reading from these clients, or writing to them, unless they have disconnected or another hold stops it.
-    pub fn release(&mut self, held: &[ClientKey], direction: Direction, now: Time) {
+    pub fn resume_connections(&mut self, held: &[ClientKey], direction: Direction, now: Time) {
         self.take_time(now);
         for key in held {
             let Some(client) = self.state.clients.get_mut(*key) else { continue };
@@ -218,13 +219,14 @@ mod tests {
     fn what_is_not_written_piles_up_and_then_goes_out_in_order() -> Result<(), Error> {
         let mut engine = engine();
         let client = engine.connect(Address::default(), START)?;
-        let [first, second] = [(); 2].map(|()| engine.hold(&Filter::all(), Direction::Writing, START));
+        let [first, second] =
+            [(); 2].map(|()| engine.hold_connections(&Filter::all(), Direction::Writing, START));
         engine.feed(client, &mut Parser::new(), b"ECHO 1\r\nECHO 2\r\nQUIT\r\n", START);
         let mut written = Vec::new();
         for held in [first, second] {
             assert_eq!(engine.take_output(client, &mut written).close, Close::No);
             assert_eq!(written, b"");
-            engine.release(&held, Direction::Writing, START);
+            engine.resume_connections(&held, Direction::Writing, START);
         }
         assert_eq!(engine.take_output(client, &mut written).close, Close::AfterReply);
         assert_eq!(written, b"$1\r\n1\r\n$1\r\n2\r\n+OK\r\n");
@@ -235,11 +237,11 @@ mod tests {
     fn what_is_not_read_is_run_afterwards() -> Result<(), Error> {
         let mut engine = engine();
         let client = engine.connect(Address::default(), START)?;
-        let held = engine.hold(&Filter::id(1), Direction::Reading, START);
+        let held = engine.hold_connections(&Filter::id(1), Direction::Reading, START);
         let mut parser = Parser::new();
         assert_eq!(engine.feed(client, &mut parser, b"PING\r\n", START), (0, Flow::Blocked));
         assert!(engine.take_output(client, &mut Vec::new()).reading_stopped);
-        engine.release(&held, Direction::Reading, START);
+        engine.resume_connections(&held, Direction::Reading, START);
         let output = engine.take_output(client, &mut Vec::new());
         assert!(output.resumed && !output.reading_stopped);
         assert_eq!(engine.feed(client, &mut parser, b"PING\r\n", START), (6, Flow::Continue));
@@ -250,13 +252,13 @@ mod tests {
     fn another_client_in_the_same_slot_is_not_released() -> Result<(), Error> {
         let mut engine = engine();
         let client = engine.connect(Address::default(), START)?;
-        let old = engine.hold(&Filter::all(), Direction::Reading, START);
+        let old = engine.hold_connections(&Filter::all(), Direction::Reading, START);
         engine.disconnect(client, START);
         let next = engine.connect(Address::default(), START)?;
         assert_eq!(next.index(), client.index());
         assert!(next != client && engine.client(client).is_none());
-        engine.hold(&Filter::all(), Direction::Reading, START);
-        engine.release(&old, Direction::Reading, START);
+        engine.hold_connections(&Filter::all(), Direction::Reading, START);
+        engine.resume_connections(&old, Direction::Reading, START);
         assert!(engine.take_output(next, &mut Vec::new()).reading_stopped);
         Ok(())
     }

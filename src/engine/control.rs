@@ -118,12 +118,12 @@ impl Engine {
             }
             Order::Hold { filter, writing } => {
                 let direction = if writing { Direction::Writing } else { Direction::Reading };
-                let held = self.hold(&filter, direction, now);
+                let held = self.hold_connections(&filter, direction, now);
                 self.ordered.held.push((held, direction));
             }
             Order::Release => {
                 for (held, direction) in std::mem::take(&mut self.ordered.held) {
-                    self.release(&held, direction, now);
+                    self.resume_connections(&held, direction, now);
                 }
             }
             Order::Refuse(lasts) => {

@@ -179,7 +179,7 @@ impl Engine {
         // What was taken for it and is lost with its connection has not been sent.
         let lost = clients.get(key).map_or(0, |client| client.in_flight as u64);
         self.state.stats.net_output = self.state.stats.net_output.saturating_sub(lost);
-        self.state.release(key);
+        self.state.end_activities(key);
         self.state.faults.forget_client(key);
         self.state.clients.remove(key);
         self.end_orders(Some(key));

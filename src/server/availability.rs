@@ -162,11 +162,11 @@ impl Shared {
 
     /// Stops reading from the clients that match, or writing to them. Their earlier output has been written, as far as
     /// their sockets take it.
-    pub fn hold(&self, filter: &Filter, direction: Direction) -> Vec<ClientKey> {
+    pub fn hold_connections(&self, filter: &Filter, direction: Direction) -> Vec<ClientKey> {
         if direction == Direction::Writing {
             self.finish(self.with_state(|state| state.clients_of(filter)));
         }
-        let held = self.change(|engine, now| engine.hold(filter, direction, now));
+        let held = self.change(|engine, now| engine.hold_connections(filter, direction, now));
         if direction == Direction::Writing {
             // A thread that is writing to one of them at this moment finishes.
             for key in &held {
@@ -178,9 +178,9 @@ impl Shared {
         held
     }
 
-    /// Undoes [`Shared::hold`] for these clients.
-    pub fn release(&self, held: &[ClientKey], direction: Direction) {
-        self.change(|engine, now| engine.release(held, direction, now));
+    /// Undoes [`Shared::hold_connections`] for these clients.
+    pub fn resume_connections(&self, held: &[ClientKey], direction: Direction) {
+        self.change(|engine, now| engine.resume_connections(held, direction, now));
     }
 
     /// Connections are refused until each caller of this has called [`Shared::end_refusing`].

@@ -23,7 +23,7 @@ impl State {
     /// Closes a connection after the replies that it has so far. From now on the client gets nothing and takes nothing.
     pub fn disconnect_by_fault(&mut self, key: ClientKey, rule: FaultId) {
         self.note_fault(key, rule);
-        self.release(key);
+        self.end_activities(key);
         if let Some(client) = self.clients.get_mut(key) {
             client.cut_by_fault = true;
             client.pending_fault = None;

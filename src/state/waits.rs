@@ -17,7 +17,7 @@ impl State {
     }
 
     /// Ends everything that a client is in the middle of: subscriptions, watches, waits, its transaction.
-    pub fn release(&mut self, key: ClientKey) {
+    pub fn end_activities(&mut self, key: ClientKey) {
         self.unsubscribe_from_all(key);
         self.unwatch(key);
         let Some(client) = present(self.clients.get_mut(key)) else { return };
@@ -29,7 +29,7 @@ impl State {
 
     /// Cuts a client off at once; from now on it gets nothing and takes nothing.
     pub fn kill(&mut self, key: ClientKey) {
-        self.release(key);
+        self.end_activities(key);
         self.clients.close(key, Close::Now);
     }
 }
