@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 
-use crate::remote::{Source, Spoken};
+use crate::remote::{MonitoredCommand, Source};
 use crate::resp::ByteString;
 
 /// A command that a client has sent, from [`Watch`]. It prints as a line of MONITOR.
@@ -80,7 +80,9 @@ impl Watch {
             if let Some(rest) = line.strip_prefix("(left out: ") {
                 let count = rest.split_once(' ').and_then(|(count, _)| count.parse::<u64>().ok());
                 self.left_out += count.unwrap_or_default();
-            } else if let Some(Spoken { time, database, source, arguments }) = Spoken::parse(line) {
+            } else if let Some(MonitoredCommand { time, database, source, arguments }) =
+                MonitoredCommand::parse(line)
+            {
                 let address = match source {
                     Source::Client(address) if !address.is_empty() => Some(address),
                     _ => None,

@@ -42,7 +42,7 @@ pub(super) enum Origin {
     /// The client, with a request.
     Request,
     /// The client, whose wait for a key has ended. Monitors were shown the command when it arrived.
-    Again,
+    AfterWait,
     /// EXEC.
     Transaction,
     /// A script, which gets the reply.
@@ -91,7 +91,7 @@ impl Caller {
     fn may_block(&self) -> bool {
         match self.origin {
             Origin::Request => !self.internal,
-            Origin::Again => true,
+            Origin::AfterWait => true,
             Origin::Transaction | Origin::Script => false,
         }
     }
@@ -459,7 +459,7 @@ impl Engine {
                     self.feed_monitors(client, Some(command), args, true);
                 }
                 Origin::Script => self.show_command_of_script(client, command, args),
-                Origin::Again => {}
+                Origin::AfterWait => {}
             }
         }
         wait
@@ -627,7 +627,7 @@ impl Engine {
             return self.wait(client_key, args, Wait::without_keys(Reason::Pause, None));
         }
         let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
-        self.run_request(client_key, Origin::Again, command, args);
+        self.run_request(client_key, Origin::AfterWait, command, args);
         if is_old {
             // Nor are keys counted that are found for waiters.
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;
@@ -658,7 +658,7 @@ impl Engine {
     fn give_up(&mut self, key: ClientKey, blocked: &Blocked, answer: Answer) {
         let command = TABLE.find(blocked.request.args(), self.state.config.compat);
         let Some(command) = present(command) else { return };
-        self.reply(key, Origin::Again, |engine, caller, out| {
+        self.reply(key, Origin::AfterWait, |engine, caller, out| {
             let start = out.len();
             let mut reply = Reply::new(out, caller.protocol);
             let outcome = match (answer, blocked.reason) {

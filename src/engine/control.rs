@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// The orders of test clients that last until they are undone.
 #[derive(Debug, Default)]
-pub(super) struct Ordered {
+pub(super) struct LastingOrders {
     held: Vec<(Vec<ClientKey>, Direction)>,
     /// STOP, while it lasts.
     stop: Option<Until>,
@@ -87,12 +87,12 @@ impl Engine {
             self.wait_for_condition(key, args);
         }
         if let Some(order) = order {
-            self.obey(key, order);
+            self.carry_out(key, order);
         }
     }
 
     /// Carries out the order of a test client, which is itself exempt: it sends further requests.
-    fn obey(&mut self, test_client: ClientKey, order: Order) {
+    fn carry_out(&mut self, test_client: ClientKey, order: Order) {
         let now = self.state.real_now;
         match order {
             Order::MoveClock(time) => {
@@ -110,24 +110,24 @@ impl Engine {
             Order::Kill(filter) => drop(self.kill_clients(&filter, now)),
             Order::Stop(lasts) => {
                 drop(self.stop_but(Some(test_client), now));
-                self.ordered.stop = Some(Until::new(test_client, lasts, now));
+                self.lasting_orders.stop = Some(Until::new(test_client, lasts, now));
             }
             Order::Restart { keeps_data } => {
-                self.ordered.stop = None;
+                self.lasting_orders.stop = None;
                 drop(self.restart_but(Some(test_client), keeps_data, now));
             }
             Order::Hold { filter, writing } => {
                 let direction = if writing { Direction::Writing } else { Direction::Reading };
                 let held = self.hold_connections(&filter, direction, now);
-                self.ordered.held.push((held, direction));
+                self.lasting_orders.held.push((held, direction));
             }
             Order::Release => {
-                for (held, direction) in std::mem::take(&mut self.ordered.held) {
+                for (held, direction) in std::mem::take(&mut self.lasting_orders.held) {
                     self.resume_connections(&held, direction, now);
                 }
             }
             Order::Refuse(lasts) => {
-                if self.ordered.refusal.replace(Until::new(test_client, lasts, now)).is_none() {
+                if self.lasting_orders.refusal.replace(Until::new(test_client, lasts, now)).is_none() {
                     self.state.availability.refuse();
                 }
             }
@@ -135,9 +135,9 @@ impl Engine {
             Order::Reset => {
                 let faults = self.state.faults.rules().map(|(fault, ..)| fault).collect();
                 for order in [Order::EndFaults(faults), Order::Release, Order::Accept] {
-                    self.obey(test_client, order);
+                    self.carry_out(test_client, order);
                 }
-                self.ordered.stop = None;
+                self.lasting_orders.stop = None;
                 self.restart_but(Some(test_client), false, now);
                 self.state.journal.clear();
             }
@@ -145,7 +145,7 @@ impl Engine {
     }
 
     fn end_refusing(&mut self) {
-        if self.ordered.refusal.take().is_some() {
+        if self.lasting_orders.refusal.take().is_some() {
             self.state.availability.end_refusing();
         }
     }
@@ -156,7 +156,9 @@ impl Engine {
         let now = self.state.real_now;
         if self.state.busy.is_some() {
             // Nothing restarts in the middle of a script. The timer does it when the script has ended.
-            for until in [&mut self.ordered.stop, &mut self.ordered.refusal].into_iter().flatten() {
+            for until in
+                [&mut self.lasting_orders.stop, &mut self.lasting_orders.refusal].into_iter().flatten()
+            {
                 if matches!(until, Until::Gone(test_client) if Some(*test_client) == gone) {
                     *until = Until::Time(now);
                 }
@@ -167,10 +169,11 @@ impl Engine {
             Until::Time(time) => *time <= now,
             Until::Gone(test_client) => Some(*test_client) == gone,
         };
-        if self.ordered.refusal.as_ref().is_some_and(is_over) {
+        if self.lasting_orders.refusal.as_ref().is_some_and(is_over) {
             self.end_refusing();
         }
-        if self.ordered.stop.take_if(|until| is_over(until)).is_some() && self.state.availability.is_stopped()
+        if self.lasting_orders.stop.take_if(|until| is_over(until)).is_some()
+            && self.state.availability.is_stopped()
         {
             drop(self.restart_but(None, true, now));
         }
@@ -178,7 +181,11 @@ impl Engine {
 
     /// The next time at which an order of a test client ends by itself, in the shell's time.
     pub(super) fn next_end_of_orders(&self) -> Option<Time> {
-        [self.ordered.stop, self.ordered.refusal].into_iter().flatten().filter_map(Until::time).min()
+        [self.lasting_orders.stop, self.lasting_orders.refusal]
+            .into_iter()
+            .flatten()
+            .filter_map(Until::time)
+            .min()
     }
 
     fn wait_for_condition(&mut self, key: ClientKey, args: Args<'_>) {

@@ -23,6 +23,7 @@ mod transactions;
 
 pub use availability::Direction;
 pub use clock::Unreachable;
+pub use monitor::WATCH_LIMIT;
 pub use shell::{Lent, Shell};
 
 use std::collections::VecDeque;
@@ -97,7 +98,7 @@ pub struct Engine {
     /// Boxed: a script moves the engine into the slot where its functions find it.
     state: Box<State>,
     clock: clock::Clock,
-    ordered: control::Ordered,
+    lasting_orders: control::LastingOrders,
     #[cfg(feature = "scripting")]
     scripts: Box<scripting::Scripts>,
     /// The commands that have run since [`Engine::record_durations`], by their index in the table, each with how often
@@ -105,8 +106,8 @@ pub struct Engine {
     ran: Vec<(usize, u64)>,
 }
 
-/// How many requests run in a turn between two checks whether the turn is over.
-const UNASKED: u32 = 8;
+/// How many requests run at most between two readings of the clock, which say whether the turn is over.
+const REQUESTS_BETWEEN_CLOCK_READINGS: u32 = 8;
 
 impl Engine {
     /// A broker without data, whose random choices follow from `seed`.
@@ -115,7 +116,7 @@ impl Engine {
         Self {
             state: Box::new(State::new(config, seed, now)),
             clock: clock::Clock::default(),
-            ordered: control::Ordered::default(),
+            lasting_orders: control::LastingOrders::default(),
             #[cfg(feature = "scripting")]
             scripts: Box::default(),
             ran: Vec::new(),
@@ -208,8 +209,9 @@ impl Engine {
     /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's
     /// outbox, or when `is_over` says that others are to have their turn: short requests may have long replies, and
     /// take long. `is_over` is called when the first request has run and more have arrived, and then less and less
-    /// often, as reading a clock takes as long as a short request. Between two calls at most [`UNASKED`] requests run.
-    /// While the clock stands still no turn takes long: the same requests give the same bytes, even on a busy machine.
+    /// often, as reading a clock takes as long as a short request: between two calls at most
+    /// [`REQUESTS_BETWEEN_CLOCK_READINGS`] requests run. While the clock stands still no turn takes long: the same
+    /// requests give the same bytes, even on a busy machine.
     pub fn feed_bounded(
         &mut self,
         key: ClientKey,
@@ -220,7 +222,7 @@ impl Engine {
         mut is_over: impl FnMut() -> bool,
     ) -> (usize, Flow) {
         self.take_time(now);
-        let (mut unasked, mut ask_after) = (0, 1);
+        let (mut since_reading, mut read_after) = (0, 1);
         let most = self.client(key).map_or(0, |client| client.outbox.len()).saturating_add(much);
         let queues =
             self.client(key).is_some_and(|client| client.transaction.is_some() && client.blocked.is_none());
@@ -243,9 +245,9 @@ impl Engine {
             }
             if consumed < bytes.len() {
                 let mut stops = client.outbox.len() > most;
-                if unasked == ask_after {
-                    unasked = 0;
-                    ask_after = UNASKED.min(2 * ask_after);
+                if since_reading == read_after {
+                    since_reading = 0;
+                    read_after = REQUESTS_BETWEEN_CLOCK_READINGS.min(2 * read_after);
                     stops |= !self.clock.is_stopped() && is_over();
                 }
                 if stops {
@@ -265,7 +267,7 @@ impl Engine {
                 }
                 Ok(Some(length)) => {
                     consumed += length;
-                    unasked += 1;
+                    since_reading += 1;
                     stats.net_input += length as u64;
                     client.net_input += length as u64;
                     // A request counts as waiting while it runs, however it has arrived.
@@ -589,7 +591,10 @@ mod tests {
             asked == 10
         };
         let (ran, flow) = engine.feed_bounded(client, &mut parser, &requests, usize::MAX, now, is_over);
-        assert_eq!((ran / request.len(), flow), (1 + 2 + 4 + 7 * UNASKED as usize, Flow::Again));
+        assert_eq!(
+            (ran / request.len(), flow),
+            (1 + 2 + 4 + 7 * REQUESTS_BETWEEN_CLOCK_READINGS as usize, Flow::Again)
+        );
 
         // No request follows the last one that could wait for its turn.
         let mut asked = 0;

@@ -13,8 +13,8 @@ use crate::testing::Recorder;
 /// What is shown in place of a password.
 const REDACTED: &[u8] = b"(redacted)";
 
-/// How many bytes of commands may wait for an observer of the embedding program.
-const OBSERVER_LIMIT: usize = 1024 * 1024;
+/// How many bytes of commands may wait for a reader of `watch_commands`.
+pub const WATCH_LIMIT: usize = 1024 * 1024;
 
 impl Engine {
     /// Shows a command to all monitors, in redis-server's format, never with passwords. Commands about the server
@@ -70,7 +70,7 @@ impl Engine {
             if !(client.internal || public && !client.reply_mode.off) {
                 continue;
             }
-            if client.internal && client.pending_output() + line.len() > OBSERVER_LIMIT {
+            if client.internal && client.pending_output() + line.len() > WATCH_LIMIT {
                 client.left_out += 1;
                 continue;
             }

@@ -17,7 +17,7 @@ pub use dial::TIMEOUT;
 #[cfg(feature = "cli")]
 pub use frame::{DEEPEST, LARGEST_REPLY, LONGEST_BULK, NoReply, PER_VALUE, Scanner, line_end};
 pub use listing::{Listed, listed};
-pub use monitor::{Source, Spoken};
+pub use monitor::{MonitoredCommand, Source};
 pub use target::{Target, Transport, UrlError, percent_encoded, percent_encoded_path, without_login};
 
 /// Why a server cannot be used.

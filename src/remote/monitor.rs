@@ -15,7 +15,7 @@ pub enum Source {
 
 /// A command that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spoken {
+pub struct MonitoredCommand {
     /// The server's time, since 1970.
     pub time: Duration,
     /// The database of the sender.
@@ -26,7 +26,7 @@ pub struct Spoken {
     pub arguments: Vec<Vec<u8>>,
 }
 
-impl Spoken {
+impl MonitoredCommand {
     /// Reads a line: `1700000000.123456 [0 127.0.0.1:5000] "publish" "chat" "hello"`. `None` if it is not
     /// such a line.
     #[must_use]
@@ -88,16 +88,16 @@ mod tests {
     #[test]
     fn a_line_of_monitor_is_read() {
         let line = r#"1700000000.000007 [3 127.0.0.1:5000] "publish" "chat" "a \"b\"\r\n\x00\xff\\" """#;
-        let spoken = Spoken::parse(line).expect("it is one");
-        assert_eq!(spoken.time, Duration::from_micros(1_700_000_000_000_007));
-        assert_eq!((spoken.database, spoken.name().as_str()), (3, "publish"));
-        assert_eq!(spoken.source, Source::Client("127.0.0.1:5000".into()));
-        assert_eq!(spoken.arguments[1..], [&b"chat"[..], b"a \"b\"\r\n\0\xff\\", b""]);
-        let source = |line| Spoken::parse(line).map(|spoken| spoken.source);
+        let sent = MonitoredCommand::parse(line).expect("it is one");
+        assert_eq!(sent.time, Duration::from_micros(1_700_000_000_000_007));
+        assert_eq!((sent.database, sent.name().as_str()), (3, "publish"));
+        assert_eq!(sent.source, Source::Client("127.0.0.1:5000".into()));
+        assert_eq!(sent.arguments[1..], [&b"chat"[..], b"a \"b\"\r\n\0\xff\\", b""]);
+        let source = |line| MonitoredCommand::parse(line).map(|sent| sent.source);
         assert_eq!(source(r#"1.5 [0 lua] "publish" "a" "b""#), Some(Source::Script));
         assert_eq!(source(r#"1.5 [0 unix:/tmp/a b] "ping""#), Some(Source::Unix));
         for line in ["OK", "", "1.5 [0 lua]", "x.5 [0 lua] \"ping\"", r#"1.5 [0 lua] "a\x0"#] {
-            assert_eq!(Spoken::parse(line), None, "{line}");
+            assert_eq!(MonitoredCommand::parse(line), None, "{line}");
         }
     }
 }

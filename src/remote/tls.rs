@@ -32,8 +32,8 @@ pub async fn connect(
         .with_safe_default_protocol_versions()
         .map_err(|error| tls_error(&error))?;
     let config = if insecure {
-        let anybody = Arc::new(Anybody(provider));
-        builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
+        let verifier = Arc::new(AcceptAnyCertificate(provider));
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else {
         builder.with_root_certificates(Arc::clone(&TRUSTED)).with_no_client_auth()
     };
@@ -43,9 +43,9 @@ pub async fn connect(
 
 /// Accepts any certificate, for `#insecure`.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

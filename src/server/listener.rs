@@ -93,18 +93,18 @@ enum Stream {
 
 impl Stream {
     /// Writes as many of the bytes as are taken at once, and closes the connection.
-    fn say_and_close(self, bytes: &[u8]) {
+    fn send_and_close(self, bytes: &[u8]) {
         match self {
-            Self::Tcp(stream, _) => stream.into_std().map_or((), |stream| say(stream, bytes)),
+            Self::Tcp(stream, _) => stream.into_std().map_or((), |stream| send_last(stream, bytes)),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.into_std().map_or((), |stream| say(stream, bytes)),
+            Self::Unix(stream) => stream.into_std().map_or((), |stream| send_last(stream, bytes)),
         }
     }
 }
 
 /// Best effort: the client may have closed it. What it has sent is read, as closing with unread bytes resets the
 /// connection.
-fn say(mut stream: impl Read + Write, bytes: &[u8]) {
+fn send_last(mut stream: impl Read + Write, bytes: &[u8]) {
     let _ = stream.write(bytes);
     let _ = stream.read(&mut [0; UNREAD]);
 }
@@ -332,7 +332,7 @@ impl Listener {
         let accepted = if was_there { self.poll_accept(context) } else { Poll::Pending };
         let refused = if let Poll::Ready(Ok((stream, _))) = accepted {
             let error = shared.change(Engine::refuse);
-            stream.say_and_close(&refusal(&error));
+            stream.send_and_close(&refusal(&error));
             true
         } else {
             false

@@ -75,7 +75,7 @@ impl State {
             let Some(wanted) = &mut blocked.wanted else { return Some(Stop::Run(next)) };
             // Before Redis 7.2 it is asked for this key only.
             let index = blocked.keys.iter().position(|other| **other == *key).unwrap_or_default();
-            if !has_nothing(stream, newest, wanted, index) || runs_again && !see(stream, wanted, now) {
+            if !has_nothing(stream, newest, wanted, index) || runs_again && !mark_seen(stream, wanted, now) {
                 return Some(Stop::Run(next));
             }
             if runs_again {
@@ -200,7 +200,7 @@ fn has_nothing(stream: &Stream, newest: Option<StreamId>, wanted: &Wanted, index
 }
 
 /// Records that the consumer of a reader of only this key, if any, was seen now; false if its group does not have it.
-fn see(stream: &mut Stream, wanted: &mut Wanted, now: i64) -> bool {
+fn mark_seen(stream: &mut Stream, wanted: &mut Wanted, now: i64) -> bool {
     let Wanted::New { group, consumer, found } = wanted else { return true };
     let Some(group) = stream.groups_mut().get_mut(&**group) else { return false };
     let found = find(group, consumer, found, 0);

@@ -102,7 +102,7 @@ fn many_live_side_by_side(count: usize) -> Outcome {
 }
 
 /// Returns the ports that they had.
-fn many_come_and_go(count: usize) -> Result<HashSet<u16>, Box<dyn Error + Send + Sync>> {
+fn start_and_drop_in_turn(count: usize) -> Result<HashSet<u16>, Box<dyn Error + Send + Sync>> {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         let some = || -> Result<HashSet<u16>, Box<dyn Error + Send + Sync>> {
@@ -148,7 +148,7 @@ fn held_in_the_end(expected: &Held) -> Result<Held, Box<dyn Error + Send + Sync>
 fn brokers_share_nothing_and_leave_nothing_behind() -> Outcome {
     let files = allow_files()?;
     // Allocates what is allocated only once.
-    many_come_and_go(100)?;
+    start_and_drop_in_turn(100)?;
     let before = Held::now()?;
 
     many_live_side_by_side(ALIVE.min(files / FILES))?;
@@ -157,7 +157,7 @@ fn brokers_share_nothing_and_leave_nothing_behind() -> Outcome {
 
     // The allocator keeps the memory that the brokers had used at the same time.
     let before = after;
-    let ports = many_come_and_go(IN_TURN)?;
+    let ports = start_and_drop_in_turn(IN_TURN)?;
     let after = held_in_the_end(&before)?;
     println!("{before:?}, then {after:?}");
     assert_eq!((after.threads, after.files), (before.threads, before.files));

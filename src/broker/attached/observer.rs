@@ -15,7 +15,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::broker::DEFAULT_JOURNAL_LIMIT;
 use crate::clients::pubsub::Kind;
-use crate::remote::{Connection, RemoteError, Source, Spoken, TIMEOUT};
+use crate::engine::WATCH_LIMIT;
+use crate::remote::{Connection, MonitoredCommand, RemoteError, Source, TIMEOUT};
 use crate::resp::{OwnedRequest, Value};
 use crate::spec::{ChannelAction, ChannelSpec, Command, Effect, Flags};
 use crate::table::TABLE;
@@ -43,8 +44,6 @@ const MARK: &str = "minibroker:mark:";
 
 /// How many of the last commands are kept to be printed.
 const LINES: usize = 100;
-/// How many bytes of commands may wait for a reader.
-const READER_LIMIT: usize = 1024 * 1024;
 /// How many bytes a message takes in addition to its channel and payload, roughly.
 const OVERHEAD: usize = 128;
 
@@ -83,17 +82,17 @@ impl Facts {
     }
 }
 
-/// A reader of all commands.
-struct Reader {
+/// A reader of all commands, for `watch_commands`.
+struct Watcher {
     lines: mpsc::UnboundedSender<String>,
     waiting: Arc<AtomicUsize>,
     left_out: u64,
 }
 
-impl Reader {
+impl Watcher {
     /// False if the reader is closed.
     fn send(&mut self, line: &str) -> bool {
-        if self.waiting.load(Ordering::Relaxed) + line.len() > READER_LIMIT {
+        if self.waiting.load(Ordering::Relaxed) + line.len() > WATCH_LIMIT {
             self.left_out += 1;
             return !self.lines.is_closed();
         }
@@ -120,7 +119,7 @@ pub struct Log {
     facts: HashMap<Source, Facts>,
     ours: HashSet<String>,
     test: HashSet<String>,
-    readers: Vec<Reader>,
+    watchers: Vec<Watcher>,
     failed: Option<RemoteError>,
 }
 
@@ -136,16 +135,16 @@ impl Log {
             facts: HashMap::new(),
             ours: HashSet::new(),
             test: HashSet::new(),
-            readers: Vec::new(),
+            watchers: Vec::new(),
             failed: None,
         }
     }
 
     fn take_line(&mut self, line: &str) {
-        let Some(spoken) = Spoken::parse(line) else { return };
-        let name = spoken.name();
-        let arguments = spoken.arguments.get(1..).unwrap_or_default();
-        if let Source::Client(address) = &spoken.source {
+        let Some(sent) = MonitoredCommand::parse(line) else { return };
+        let name = sent.name();
+        let arguments = sent.arguments.get(1..).unwrap_or_default();
+        if let Source::Client(address) = &sent.source {
             if let ("client", [what, name]) = (name.as_str(), arguments)
                 && what.eq_ignore_ascii_case(b"setname")
             {
@@ -161,11 +160,11 @@ impl Log {
             return;
         }
         let command = TABLE.lookup(name.as_bytes());
-        if self.database != Some(spoken.database) {
+        if self.database != Some(sent.database) {
             // RESET is shown in database 0, which it has selected. Clients of a Unix socket cannot be distinguished.
             let resets = command.is_some_and(|command| command.effect == Some(Effect::Resets));
-            if resets && spoken.source != Source::Unix {
-                self.facts.remove(&spoken.source);
+            if resets && sent.source != Source::Unix {
+                self.facts.remove(&sent.source);
             }
             return;
         }
@@ -174,7 +173,7 @@ impl Log {
             self.lines.pop_front();
         }
         self.lines.push_back(line.to_owned());
-        self.readers.retain_mut(|reader| reader.send(line));
+        self.watchers.retain_mut(|watcher| watcher.send(line));
         let channels = command.and_then(|command| command.channels);
         if let Some(ChannelSpec { action: ChannelAction::Publish, kind, .. }) = channels
             && let [channel, payload] = arguments
@@ -184,11 +183,11 @@ impl Log {
                 channel: channel.clone(),
                 payload: payload.clone(),
                 shard: kind == Kind::Shard,
-                source: Some(spoken.source.clone()),
-                time: SystemTime::UNIX_EPOCH + spoken.time,
+                source: Some(sent.source.clone()),
+                time: SystemTime::UNIX_EPOCH + sent.time,
             });
         }
-        self.learn(command, spoken);
+        self.learn(command, sent);
     }
 
     /// A client has set its name: it may be one of ours, or its address may be another client's now.
@@ -203,16 +202,16 @@ impl Log {
     }
 
     /// Takes what a command shows about its client.
-    fn learn(&mut self, command: Option<&Command>, spoken: Spoken) {
-        let is_shared = match spoken.source {
+    fn learn(&mut self, command: Option<&Command>, sent: MonitoredCommand) {
+        let is_shared = match sent.source {
             Source::Script => return,
             Source::Unix => true,
             Source::Client(_) => false,
         };
-        let facts = self.facts.entry(spoken.source).or_default();
+        let facts = self.facts.entry(sent.source).or_default();
         facts.number = self.number;
-        let names = || spoken.arguments.iter().skip(1).cloned();
-        let none_named = spoken.arguments.len() == 1;
+        let names = || sent.arguments.iter().skip(1).cloned();
+        let none_named = sent.arguments.len() == 1;
         if !is_shared {
             facts.blocking.clear();
         }
@@ -230,7 +229,7 @@ impl Log {
                 facts.patterns.clear();
             }
             _ if command.flags.contains(Flags::BLOCKING) => {
-                facts.blocking.insert(spoken.arguments);
+                facts.blocking.insert(sent.arguments);
             }
             _ => {}
         }
@@ -353,8 +352,8 @@ impl Observer {
         self.catch_up().await?;
         let (lines, mut received) = mpsc::unbounded_channel::<String>();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let reader = Reader { lines, waiting: Arc::clone(&waiting), left_out: 0 };
-        self.log.lock().readers.push(reader);
+        let watcher = Watcher { lines, waiting: Arc::clone(&waiting), left_out: 0 };
+        self.log.lock().watchers.push(watcher);
         tokio::spawn(async move {
             while let Some(line) = received.recv().await {
                 let written = stream.write_all(line.as_bytes()).await;

@@ -101,7 +101,7 @@ fn the_driver_is_woken_once_for_all_that_happens_before_its_turn() {
 }
 
 #[test]
-fn what_happens_while_the_client_is_at_it_wakes_the_driver_afterwards() {
+fn a_wake_while_the_client_runs_a_request_reaches_the_driver_afterwards() {
     let mut one = ByHand::new();
     assert!(one.drive().is_pending());
     let held = Held::new(&one.slot.wakes);
@@ -116,7 +116,7 @@ fn what_happens_while_the_client_is_at_it_wakes_the_driver_afterwards() {
 }
 
 #[test]
-fn a_driver_that_finds_the_client_at_it_is_woken_when_that_is_done() {
+fn a_driver_that_finds_the_task_locked_is_woken_when_it_is_free() {
     let mut one = ByHand::new();
     let slot = Arc::clone(&one.slot);
     let held = Held::new(&slot.wakes);
