@@ -189,7 +189,7 @@ pub enum EventKind {
     #[allow(missing_docs)]
     Delayed { message: Arc<Message>, pattern: Option<ByteString> },
     /// A [fault](crate::Broker::faults) hits the client; its description.
-    FaultStruck(String),
+    FaultHit(String),
     /// The client is subscribed from now on.
     #[allow(missing_docs)]
     Subscribed { kind: Kind, name: ByteString },
@@ -348,7 +348,7 @@ impl fmt::Display for EventKind {
             Self::Delayed { message, pattern } => {
                 write!(f, "is to get {message}{} later: delayed by a fault", by(pattern))
             }
-            Self::FaultStruck(fault) => write!(f, "is hit by a fault: {fault}"),
+            Self::FaultHit(fault) => write!(f, "is hit by a fault: {fault}"),
             Self::Subscribed { kind, name } => write!(f, "is subscribed to {}", subscription(*kind, name)),
             Self::Unsubscribed { kind, name } => {
                 write!(f, "is no longer subscribed to {}", subscription(*kind, name))

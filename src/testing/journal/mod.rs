@@ -375,7 +375,7 @@ impl Recorder {
 
     /// A fault, given as its description, hits a client.
     pub fn fault_hit(&mut self, client: &Client, fault: &str, now: Time) {
-        if self.begin(Tag::FaultStruck, now, Some(client), fault.len()).is_some() {
+        if self.begin(Tag::FaultHit, now, Some(client), fault.len()).is_some() {
             self.text(fault.as_bytes());
         }
     }

@@ -29,7 +29,7 @@ pub(super) enum Tag {
     Restarted,
     Dropped,
     Delayed,
-    FaultStruck,
+    FaultHit,
 }
 
 impl Tag {
@@ -50,7 +50,7 @@ impl Tag {
         Self::Restarted,
         Self::Dropped,
         Self::Delayed,
-        Self::FaultStruck,
+        Self::FaultHit,
     ];
 }
 
@@ -334,7 +334,7 @@ fn read_one(
         }
         Tag::Stopped => EventKind::Stopped,
         Tag::Restarted => EventKind::Restarted { kept_data: reader.number()? == 1 },
-        Tag::FaultStruck => EventKind::FaultStruck(String::from_utf8_lossy(reader.text()?).into_owned()),
+        Tag::FaultHit => EventKind::FaultHit(String::from_utf8_lossy(reader.text()?).into_owned()),
     };
     events.push((Event { number, at, time, client, kind }, extra));
     Some(())

@@ -10,7 +10,7 @@ use crate::wire::Wire;
 
 /// The events of faults in the journal, without numbers and times.
 fn hits(broker: &Broker) -> Vec<String> {
-    let events = broker.journal().filter(|event| matches!(event.kind, EventKind::FaultStruck(_)));
+    let events = broker.journal().filter(|event| matches!(event.kind, EventKind::FaultHit(_)));
     events.iter().map(|event| event.kind.to_string()).collect()
 }
 

@@ -40,7 +40,7 @@ fn a_message_that_is_dropped_is_counted_and_lost() -> Outcome {
     let journal = broker
         .journal()
         .by_client("ann")
-        .filter(|event| matches!(event.kind, EventKind::FaultStruck(_) | EventKind::Dropped { .. }));
+        .filter(|event| matches!(event.kind, EventKind::FaultHit(_) | EventKind::Dropped { .. }));
     let lines: Vec<String> = journal.iter().map(|event| event.kind.to_string()).collect();
     assert_eq!(
         lines,
