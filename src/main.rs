@@ -42,9 +42,9 @@ minibroker [OPTIONS]
        minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...
        minibroker record|replay|compare|conform --help";
 const ABOUT_RUN: &str = "\
-Starts a broker, by default on a free port, for the time of one command, which finds it by REDIS_URL, \
-REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 and the number of the signal that has ended it; \
-127 if there is no such command. Ctrl-C and SIGTERM are passed on to the command.";
+Starts a broker, by default on a free port, runs one command, and stops the broker when the command has ended. \
+The command finds the broker by REDIS_URL, REDIS_HOST and REDIS_PORT. The exit status is the command's, or 128 plus \
+the number of the signal that has ended it; 127 if there is no such command. Ctrl-C and SIGTERM are passed on to the command.";
 const MORE: &str = "\
 Other settings of redis.conf that CONFIG SET takes are flags as well, by their names: \
 --notify-keyspace-events KEA, --protected-mode no, --save ''.";
@@ -63,7 +63,7 @@ struct Program {
 
 #[derive(Subcommand, Debug)]
 enum Action {
-    /// Start a broker for the time of one command.
+    /// Start a broker, run one command and stop the broker.
     #[command(before_help = ABOUT_RUN, after_help = MORE)]
     #[command(override_usage = USAGE_RUN, help_template = HELP_RUN)]
     Run {
@@ -78,7 +78,7 @@ struct Options {
     /// TCP port to listen on, 0 for a free one [default: 6379; for `run` 0]
     #[arg(long, global = true)]
     port: Option<u16>,
-    /// Addresses or names to listen on, `*` for all; everyone who reaches them can use the broker.
+    /// Addresses or names to listen on, `*` for all; any client that reaches them can use the broker.
     #[arg(long, global = true, value_name = "ADDRESS", default_value = "127.0.0.1")]
     #[arg(num_args = 1.., value_parser = address)]
     bind: Vec<IpAddr>,
@@ -86,33 +86,33 @@ struct Options {
     #[cfg(unix)]
     #[arg(long, global = true, value_name = "PATH")]
     unixsocket: Option<PathBuf>,
-    /// Password that clients have to give.
+    /// Password that clients must give.
     #[arg(long, global = true, value_name = "PASSWORD")]
     requirepass: Option<String>,
     /// Number of databases.
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     databases: u16,
-    /// Most clients at a time.
+    /// Maximum number of clients.
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: u32,
     /// Version of Redis to speak: 7.0, 7.4 or 8.0.
     #[arg(long, global = true, value_name = "VERSION", default_value_t)]
     compat: Version,
-    /// Number that everything random follows from, to see the same again.
+    /// Seed of all random choices, to repeat a run.
     #[arg(long, global = true, value_name = "NUMBER")]
     seed: Option<u64>,
     /// File that holds the port while the broker listens, for scripts.
     #[arg(long, global = true, value_name = "FILE")]
     port_file: Option<PathBuf>,
-    /// Let clients control the broker with the command MINIBROKER, whose HELP says what a test can do.
+    /// Let clients control the broker with the command MINIBROKER; MINIBROKER HELP lists what it can do.
     #[arg(long, global = true)]
     control: bool,
-    /// Have time stand still but for MINIBROKER ADVANCE and SETTIME.
+    /// Stop the clock: only MINIBROKER ADVANCE and SETTIME move it.
     #[arg(long, global = true, requires = "control")]
     manual_clock: bool,
-    /// Print each command to standard error as it comes.
+    /// Print each command to standard error when it arrives.
     #[arg(long, global = true)]
     verbose: bool,
     /// What was given of [`settings`], with the names.

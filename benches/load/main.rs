@@ -36,18 +36,18 @@ use work::{Effort, Work};
 #[derive(Parser)]
 #[command(name = "load")]
 struct Options {
-    /// The work to do, by a part of its name; all of it by default
+    /// The workloads to run, by parts of their names; all by default
     filters: Vec<String>,
-    /// How often each server gets each work; the median counts
+    /// How many times each server runs each workload; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// How long a server is loaded at a time
+    /// How long a server is loaded before it is the turn of the next
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 150)]
     slice: u64,
-    /// A short run of everything, which shows that it runs
+    /// Run everything briefly, to see that it works
     #[arg(long)]
     smoke: bool,
-    /// List the work and do nothing
+    /// List the workloads and run none
     #[arg(long)]
     list: bool,
     /// Load the servers with redis-benchmark and valkey-benchmark instead, with all of their default tests
@@ -56,7 +56,7 @@ struct Options {
     /// How many requests of each test redis-benchmark sends
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
-    /// Another build of minibroker, as a further column: before and after a change in the same run
+    /// Another build of minibroker, as a further column, to compare before and after a change in one run
     #[arg(long, value_name = "PROGRAM")]
     beside: Vec<PathBuf>,
     /// Write the tables to this file as well

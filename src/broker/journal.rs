@@ -398,7 +398,7 @@ fn add_dropped(text: &mut String, dropped: u64) {
     if dropped > 0 {
         let _ = write!(
             text,
-            "\nthe journal has given up the {dropped} oldest events: `journal_limit` of the builder makes it larger"
+            "\nthe journal has dropped the {dropped} oldest events: `journal_limit` of the builder makes it larger"
         );
     }
 }

@@ -58,7 +58,9 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
     let micros = micros.max(0.0) as u64;
     if micros > 0 && ctx.state.clock_stands_still && ctx.state.config.control {
         // The client that could move the clock would sleep as well.
-        return Err(Error::new("ERR the clock stands still, and MINIBROKER ADVANCE could not be heard"));
+        return Err(Error::new(
+            "ERR the clock stands still, and no client could move it by MINIBROKER ADVANCE meanwhile",
+        ));
     }
     if micros > 0 {
         ctx.state.asleep_until = Some(ctx.state.now + Duration::from_micros(micros));

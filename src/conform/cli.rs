@@ -22,12 +22,12 @@ const DIFFERENT: u8 = 1;
 
 const TOOLS: [(&str, &str); 4] = [
     ("record", "Record what clients and a server send each other"),
-    ("replay", "Play a session on a server, which has to answer the same again"),
-    ("compare", "Play a session on minibroker and on another server, which have to answer the same"),
-    ("conform", "Count how many answers of a server are as those of Redis and Valkey"),
+    ("replay", "Play a session on a server and compare its answers with those recorded"),
+    ("compare", "Play a session on minibroker and on another server and compare their answers"),
+    ("conform", "Count how many answers of a server equal those of Redis and Valkey"),
 ];
 const VERBOSE: &str =
-    "Print all that is sent and that comes, with <id>, <ms>, <int> and <any> for what differs by nature";
+    "Print all that is sent and received, with <id>, <ms>, <int> and <any> for what differs by nature";
 const SERVER: &str = "The server: redis://[user:password@]host[:port][/database], rediss:// for TLS, or \
      unix:/path[?db=1&user=ann&pass=s3cret]";
 const ABOUT_RECORD: &str = "\
@@ -41,7 +41,7 @@ What is on the server stays there.";
 const ABOUT_COMPARE: &str = "\
 Plays a session on a broker of its own and on another server, and prints the first answer in which they differ. The exit \
 status is 0 if there is none, 1 if there is one, 2 if the session cannot be played.\n\n\
-The broker speaks the version of Redis that is nearest to what the server says in INFO that it is: 7.0 up to Redis 7.0, \
+The broker speaks the version of Redis that is nearest to the one in the server's INFO: 7.0 up to Redis 7.0, \
 7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output says which; --compat chooses another.\n\n\
 The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
 with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
@@ -96,7 +96,7 @@ pub enum Tool {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Play a session on a server, which has to answer the same again.
+    /// Play a session on a server and compare its answers with those recorded.
     #[command(about = ABOUT_REPLAY, after_help = FORMAT)]
     Replay {
         /// The session.
@@ -105,14 +105,14 @@ pub enum Tool {
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
         to: String,
-        /// What both have.
+        /// The flags that `replay` and `compare` share.
         #[command(flatten)]
         flags: Flags,
-        /// Empty the database in the URL before.
+        /// Empty the database in the URL first.
         #[arg(long)]
         flush: bool,
     },
-    /// Play a session on minibroker and on another server, which have to answer the same.
+    /// Play a session on minibroker and on another server and compare their answers.
     #[command(about = ABOUT_COMPARE, after_help = FORMAT)]
     Compare {
         /// The session.
@@ -121,26 +121,26 @@ pub enum Tool {
         /// The server.
         #[arg(long, value_name = "URL", help = SERVER)]
         with: String,
-        /// What both have.
+        /// The flags that `replay` and `compare` share.
         #[command(flatten)]
         flags: Flags,
-        /// Empty the databases that the session uses before.
+        /// Empty the databases that the session uses first.
         #[arg(long)]
         flush: bool,
-        /// Version of Redis that minibroker speaks: 7.0, 7.4 or 8.0 [default: the nearest to what the server is]
+        /// Version of Redis that minibroker speaks: 7.0, 7.4 or 8.0 [default: the nearest to the server's]
         #[arg(long, value_name = "VERSION")]
         compat: Option<Version>,
     },
-    /// Count how many answers of a server are as those of Redis and Valkey.
+    /// Count how many answers of a server equal those of Redis and Valkey.
     #[command(about = ABOUT_CONFORM)]
     Conform {
         /// The server.
         #[arg(value_name = "URL", help = SERVER)]
         url: String,
-        /// Remove all keys that are on the server.
+        /// Remove all keys from the server.
         #[arg(long)]
         flush: bool,
-        /// Play only this family of commands, as `lists`.
+        /// Play only this family of commands, such as `lists`.
         #[arg(long, value_name = "NAME")]
         family: Option<String>,
         /// Play only the scenarios with this text in their titles.
@@ -153,13 +153,13 @@ pub enum Tool {
     },
 }
 
-/// What replaying and comparing have in common.
+/// The flags that `replay` and `compare` share.
 #[derive(Args, Debug)]
 pub struct Flags {
-    /// Print all differences, not the first only.
+    /// Print all differences, not only the first.
     #[arg(long)]
     all: bool,
-    /// Print all that is sent and that comes, with `<any>` and the like for what differs by nature.
+    /// Print all that is sent and received, with `<any>` and the like for what differs by nature.
     #[arg(long, help = VERBOSE)]
     verbose: bool,
     /// Let as much time pass as when the session was recorded.

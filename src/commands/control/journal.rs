@@ -7,7 +7,7 @@ use crate::spec::{Context, Error, Outcome, Table};
 use crate::testing::journal::{Event, EventKind, Message, Wakeup};
 
 /// The answer would not be complete.
-const FORGOTTEN: Error = Error::constant(&"ERR the journal has given up its oldest events");
+const FORGOTTEN: Error = Error::constant(&"ERR the journal has dropped its oldest events");
 
 /// `MINIBROKER JOURNAL [CLIENT c] [COMMAND name] [CHANNEL channel] [KEY key] [COUNT count]`
 pub fn journal(ctx: &mut Context<'_>) -> Answered {

@@ -109,7 +109,7 @@ fn not_understood(word: &[u8]) -> Error {
 
 /// A word whose value is missing.
 fn without_value(word: &[u8]) -> Error {
-    Error::quoting("ERR syntax error: nothing stands behind '", word, "'. Try MINIBROKER HELP.")
+    Error::quoting("ERR syntax error: '", word, "' needs a value. Try MINIBROKER HELP.")
 }
 
 fn write_lines(reply: &mut Reply<'_>, lines: &[String]) {
