@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, FrameKind, Request, Since};
+use super::conversation::{Conversation, FrameKind, Request, Since, effect_of};
 use super::format::{Action, Argument, Session};
 use super::peer::Peer;
 use super::play::{
@@ -19,6 +19,7 @@ use super::server::{Received, Server, ServerError};
 use crate::Broker;
 use crate::remote::Target;
 use crate::resp::{Limits, Parser, request_bytes};
+use crate::spec::Effect;
 
 /// How much is sent in one piece: servers read at least this much in one turn of their loop, so that they process it
 /// at once.
@@ -121,15 +122,15 @@ impl Databases {
         let mut databases = Self { named: BTreeSet::from([target.database.unwrap_or(0)]), all: false };
         for event in &session.events {
             let Action::Send(_, arguments) = &event.action else { continue };
-            let Some(name) = arguments.first() else { continue };
-            if name.is("SELECT") {
+            let effect = effect_of(arguments);
+            if effect == Some(Effect::SelectsDatabase) {
                 let number = arguments
                     .get(1)
                     .and_then(Argument::bytes)
                     .and_then(|bytes| std::str::from_utf8(bytes).ok());
                 databases.named.extend(number.and_then(|number| number.parse::<usize>().ok()));
             }
-            databases.all |= ["FLUSHALL", "SWAPDB", "MOVE", "COPY"].iter().any(|word| name.is(word));
+            databases.all |= effect == Some(Effect::ChangesOtherDatabases);
         }
         databases
     }

@@ -47,7 +47,7 @@ impl Request {
     }
 
     /// The effect of its command on the connection.
-    fn effect(&self) -> Option<Effect> {
+    pub(super) fn effect(&self) -> Option<Effect> {
         self.command().and_then(|command| command.effect)
     }
 
@@ -56,6 +56,16 @@ impl Request {
     pub fn has(&self, index: usize, word: &str) -> bool {
         self.arguments.get(index).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
     }
+}
+
+/// The effect of the command that these arguments name; of a container, not of its subcommand.
+pub(super) fn effect_of(arguments: &[Argument]) -> Option<Effect> {
+    arguments.first().and_then(Argument::bytes).and_then(effect_of_name)
+}
+
+/// The effect of the command of this name.
+pub(super) fn effect_of_name(name: &[u8]) -> Option<Effect> {
+    TABLE.lookup(name).and_then(|command| command.effect)
 }
 
 /// The kind of a frame that a client receives.

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::conversation::{Conversation, FrameKind, Request};
+use super::conversation::{Conversation, FrameKind, Request, effect_of};
 use super::format::{Action, Argument, Event, Session, write_event};
 use super::frame::Frame;
 use super::rules::{self, Pairs, is_made_id};
 use super::server::{Received, Server, ServerError};
 use crate::Version;
 use crate::remote::Target;
+use crate::spec::Effect;
 
 /// Frames that take more than a line are compared line by line, with this many lines around a difference.
 const CONTEXT: usize = 3;
@@ -98,7 +99,7 @@ pub(super) fn playable(session: &Session, target: &Target) -> Session {
             Action::Send(number, arguments) => {
                 let request = Request::new(arguments, index);
                 let logs_in = arguments.contains(&Argument::Password);
-                let leave_out = logs_in && request.name == "auth";
+                let leave_out = logs_in && request.effect() == Some(Effect::LogsIn);
                 conversations[*number].send(request);
                 if leave_out {
                     left_out.insert(index);
@@ -130,18 +131,16 @@ pub(super) fn logs_in_itself(session: &Session, index: usize, number: usize, tar
         _ => None,
     });
     target.database.unwrap_or(0) == 0
-        && first.flatten().is_some_and(|arguments| {
-            let is = |index: usize, word| {
-                arguments.get(index).is_some_and(|argument: &Argument| argument.is(word))
-            };
-            is(0, "AUTH")
-                || (is(0, "HELLO") && (is(2, "AUTH") || arguments.iter().any(|argument| argument.is("AUTH"))))
+        && first.flatten().is_some_and(|arguments| match effect_of(arguments) {
+            Some(Effect::LogsIn) => true,
+            Some(Effect::ChoosesProtocol) => arguments.iter().any(|argument| argument.is("AUTH")),
+            _ => false,
         })
 }
 
 /// The arguments, with the values of the session replaced by those of the server.
 pub(super) fn expanded(arguments: &[Argument], pairs: &Pairs, server: &Server) -> Vec<Vec<u8>> {
-    let about_clients = arguments.first().is_some_and(|name| name.is("CLIENT"));
+    let about_clients = effect_of(arguments) == Some(Effect::TakesClientIds);
     let password = || server.target().password.clone().unwrap_or_default().into_bytes();
     let is_named = |name: &[u8]| arguments.iter().any(|argument| argument.bytes() == Some(name));
     let mut out: Vec<Vec<u8>> = arguments
@@ -185,7 +184,7 @@ pub(super) fn is_of_use(kind: &FrameKind, frame: &Frame) -> bool {
 
 /// Whether the request needs an earlier answer.
 pub(super) fn needs_an_answer(arguments: &[Argument]) -> bool {
-    let about_clients = arguments.first().is_some_and(|name| name.is("CLIENT"));
+    let about_clients = effect_of(arguments) == Some(Effect::TakesClientIds);
     about_clients
         || arguments.iter().any(|argument| match argument {
             Argument::Bytes(bytes) => is_made_id(bytes),

@@ -13,11 +13,13 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::conversation::effect_of_name;
 use super::format::{Action, Argument, write_event};
 use super::pass::{BEHIND_MAX, Note, Passing, Shared, Way, What};
 use super::server::{Received, Server, ServerError, split};
 use crate::remote::{LARGEST_REPLY, LONGEST_BULK, Scanner, Socket, Target};
 use crate::resp::{Limits, Parser, request_bytes};
+use crate::spec::Effect;
 
 /// How often the recording is written to the file.
 const TICK: Duration = Duration::from_millis(100);
@@ -326,15 +328,13 @@ fn is_login(arguments: &[&[u8]]) -> bool {
 
 /// The arguments; with the passwords of AUTH and HELLO replaced.
 fn without_password(arguments: &[&[u8]]) -> Vec<Argument> {
-    let is = |index: usize, word: &str| {
-        arguments.get(index).is_some_and(|argument: &&[u8]| argument.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    let password = if is(0, "AUTH") {
-        arguments.len().checked_sub(1).filter(|last| *last > 0)
-    } else if is(0, "HELLO") {
-        (1..arguments.len()).find(|index| is(*index, "AUTH")).map(|index| index + 2)
-    } else {
-        None
+    let password = match arguments.first().and_then(|name| effect_of_name(name)) {
+        Some(Effect::LogsIn) => arguments.len().checked_sub(1).filter(|last| *last > 0),
+        Some(Effect::ChoosesProtocol) => {
+            let option = arguments.iter().skip(1).position(|argument| argument.eq_ignore_ascii_case(b"AUTH"));
+            option.map(|at| at + 3)
+        }
+        _ => None,
     };
     let all = arguments.iter().enumerate();
     all.map(

@@ -1,6 +1,7 @@
-//! The effect of a command on its connection.
+//! The effect of a command on its connection, and what else a reader of the traffic has to know.
 
-/// How a command changes the state of its connection, for a program that reads the traffic of the connection.
+/// What a program that reads the traffic of a connection has to know of a command: mostly how it changes the state of
+/// its connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// It begins a transaction: later commands are queued.
@@ -15,4 +16,14 @@ pub enum Effect {
     Monitors,
     /// It determines whether later commands are answered.
     ChoosesReplies,
+    /// It logs in. The last argument is the password.
+    LogsIn,
+    /// It chooses the protocol version. With the option AUTH, user and password, it logs in.
+    ChoosesProtocol,
+    /// It selects the database, given by its argument, of later commands.
+    SelectsDatabase,
+    /// It may change other databases than the one that is selected.
+    ChangesOtherDatabases,
+    /// Its arguments, and those of its subcommands, may be ids of clients.
+    TakesClientIds,
 }

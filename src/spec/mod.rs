@@ -178,7 +178,7 @@ pub struct Command {
     pub tips: &'static str,
     /// How its reply differs by nature between two servers, if the tips do not tell.
     pub varies: Option<Varies>,
-    /// What it does to its connection.
+    /// What it does to its connection, for readers of the traffic.
     pub effect: Option<Effect>,
     /// What runs.
     pub run: Run,

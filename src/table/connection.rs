@@ -22,6 +22,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Logs the connection in with a password, or with a user name and a password.",
         complexity: "O(N)",
         syntax: "[username^6.0.0] password",
+        effect: Some(Effect::LogsIn),
         run: Run::Command(connection::auth),
         is_secret: Some(connection::is_secret_of_auth),
         ..CONNECTION
@@ -51,6 +52,7 @@ pub const COMMANDS: &[Command] = &[
             ("version", Varies::AllButType),
             ("modules", Varies::AllButType),
         ])),
+        effect: Some(Effect::ChoosesProtocol),
         run: Run::Command(connection::hello),
         is_secret: Some(connection::is_secret_of_hello),
         ..CONNECTION
@@ -97,6 +99,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Moves the connection to another database.",
         complexity: "O(1)",
         syntax: "index:integer",
+        effect: Some(Effect::SelectsDatabase),
         run: Run::Command(connection::select),
         ..CONNECTION
     },
@@ -108,6 +111,7 @@ pub const COMMANDS: &[Command] = &[
         since: "2.4.0",
         summary: "Everything about connections.",
         complexity: "that of the subcommand",
+        effect: Some(Effect::TakesClientIds),
         subcommands: CLIENT_SUBCOMMANDS,
         help: &[
             "GETNAME",

@@ -2,7 +2,7 @@
 
 use crate::commands::help::help;
 use crate::commands::{keys, object, replication, sort};
-use crate::spec::{Categories, Command, Flags, Group, KeySpec, Run, Varies};
+use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
 const KEYSPACE: Command =
@@ -234,6 +234,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Copies a key.",
         complexity: "O(N)",
         syntax: "source:key destination:key#1 [DB destination-db:integer] [REPLACE]",
+        effect: Some(Effect::ChangesOtherDatabases),
         run: Run::Command(keys::copy),
         ..KEYSPACE
     },
@@ -246,6 +247,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Takes a key out of this database and puts it into another one.",
         complexity: "O(1)",
         syntax: "key:key db:integer",
+        effect: Some(Effect::ChangesOtherDatabases),
         run: Run::Command(keys::move_),
         ..KEYSPACE
     },

@@ -77,6 +77,7 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(N)",
         syntax: "[flush-type(ASYNC^4.0.0|SYNC^6.2.0)]",
         tips: "request_policy:all_shards response_policy:all_succeeded",
+        effect: Some(Effect::ChangesOtherDatabases),
         run: Run::Command(server::flushall),
         ..SERVER
     },
@@ -192,6 +193,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "Exchanges the contents of two databases.",
         complexity: "O(N)",
         syntax: "index1:integer index2:integer",
+        effect: Some(Effect::ChangesOtherDatabases),
         run: Run::Command(server::swapdb),
         ..SERVER
     },
