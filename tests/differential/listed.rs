@@ -33,12 +33,13 @@ pub fn difference(server: &str, kind: &FrameKind, ours: &Frame, real: &Frame) ->
     if server.starts_with("valkey-9") && refused {
         return Some(Listed::FromHereOn);
     }
-    let FrameKind::Answer(request) = kind else {
-        // The confirmations of several channels in EXEC make its reply longer than it says; what comes after is no answer.
-        let is_error =
-            ours.kind() == b'-' && server.starts_with("valkey-9") && is_in_valkeys_words(ours, real);
-        return is_error.then_some(Listed::Here);
-    };
+    // scripting, functions: other words, of whatever request it is the answer: where EXEC confirms several channels its reply
+    // is longer than it says, and what comes after it is taken for the answers of later requests.
+    let is_error = ours.kind() == b'-' && real.kind() == b'-';
+    if is_error && server.starts_with("valkey-9") && is_in_valkeys_words(ours, real) {
+        return Some(Listed::Here);
+    }
+    let FrameKind::Answer(request) = kind else { return None };
     if request.name == "exec" && ours.items().len() == real.items().len() {
         let mut listed = None;
         for ((request, ours), real) in request.queued.iter().zip(ours.items()).zip(real.items()) {
