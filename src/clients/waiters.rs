@@ -260,14 +260,14 @@ impl Waiters {
     }
 
     /// Moves clients after all that wait for their keys, except for `key`, for which they keep their positions. They wait
-    /// for the same keys for the same reason; each is given with its position for `key`.
-    pub(crate) fn move_behind(&mut self, key: &[u8], moved: &[(u64, ClientKey)], clients: &mut Clients) {
-        let Some((_, first)) = moved.first() else { return };
-        let Some((reason, db, keys)) =
-            blocked(clients, *first).map(|first| (first.reason, first.db, first.keys.clone()))
-        else {
-            return;
-        };
+    /// for these keys of a database for this reason; each is given with its position for `key`.
+    pub(crate) fn move_behind(
+        &mut self,
+        (db, reason, keys): (usize, Reason, &[Bytes]),
+        key: &[u8],
+        moved: &[(u64, ClientKey)],
+        clients: &mut Clients,
+    ) {
         let first = self.arrivals + 1;
         for other in keys.iter().filter(|other| ***other != *key) {
             let Some(queues) = self.by_key.get_mut(db).and_then(|keys| keys.get_mut(other)) else { continue };

@@ -91,33 +91,28 @@ impl State {
         let now = self.now.millis();
         let Self { waiters, clients, databases, stats, db, .. } = self;
         let Some(database) = databases.get_mut(*db) else { return Err(first) };
-        let Some(alike) = Alike::of(clients, first.1) else { return Err(first) };
+        let Some(alike) = Alike::of(clients, database, first.1, now) else { return Err(first) };
+        // Those that follow are collected only as far as they are passed over: the next entry may serve each of them.
         let mut readers: Vec<Next> = waiters
             .after(*db, key, alike.reason, first.0 - 1)
             .take_while(|(arrival, client)| *arrival <= until && alike.includes(clients, *client))
             .collect();
         let Alike { keys, group, .. } = &alike;
-        for (index, key) in keys.iter().enumerate() {
-            let Some(stream) = database.stream_mut(key, now) else { return Err(first) };
-            let newest = newest(stream);
-            let group = match group {
-                None => None,
-                Some(group) => match stream.groups().get(&**group) {
-                    Some(group) if newest <= Some(group.last_id) => Some(group),
-                    _ => return Err(first),
-                },
-            };
-            let has_nothing = |wanted: &mut Wanted| match (wanted, group) {
-                (Wanted::After(ids), _) => ids.get(index).is_some_and(|after| newest <= Some(*after)),
-                (Wanted::New { consumer, found, .. }, Some(group)) => {
-                    find(group, consumer, found, index).is_some()
-                }
-                (Wanted::New { .. }, None) => false,
-            };
-            let passed =
-                readers.iter().take_while(|(_, client)| wanted(clients, *client).is_some_and(has_nothing));
-            let passed = passed.count();
-            readers.truncate(passed);
+        if let Some(group) = group {
+            for (index, key) in keys.iter().enumerate() {
+                let stream = database.stream_mut(key, now);
+                let Some(group) = stream.and_then(|stream| stream.groups().get(&**group)) else {
+                    return Err(first);
+                };
+                let known = readers.iter().take_while(|(_, client)| match wanted(clients, *client) {
+                    Some(Wanted::New { consumer, found, .. }) => {
+                        find(group, consumer, found, index).is_some()
+                    }
+                    _ => false,
+                });
+                let known = known.count();
+                readers.truncate(known);
+            }
         }
         let Some((last, _)) = readers.last() else { return Err(first) };
         if let Some(group) = group {
@@ -136,7 +131,7 @@ impl State {
             }
         }
         stats.keyspace_hits += LOOKUPS * (keys.len() * readers.len()) as u64;
-        waiters.move_behind(key, &readers, clients);
+        waiters.move_behind((*db, alike.reason, keys), key, &readers, clients);
         Ok(*last)
     }
 }
@@ -145,24 +140,43 @@ impl State {
 struct Alike {
     reason: Reason,
     keys: Vec<Bytes>,
+    /// The newest entries of the keys.
+    newest: Vec<Option<StreamId>>,
     /// The group for which they read, if any.
     group: Option<Bytes>,
 }
 
 impl Alike {
     /// What this reader waits for; `None` if its command is to be run.
-    fn of(clients: &Clients, reader: ClientKey) -> Option<Self> {
+    fn of(clients: &Clients, database: &mut Database, reader: ClientKey, now: i64) -> Option<Self> {
         let blocked = clients.get(reader)?.blocked.as_ref()?;
-        let group = group_of(blocked.wanted.as_ref()?).cloned();
-        Some(Self { reason: blocked.reason, keys: blocked.keys.clone(), group })
+        let wanted = blocked.wanted.as_ref()?;
+        let newest = blocked.keys.iter().enumerate().map(|(index, key)| {
+            let stream = database.stream_mut(key, now)?;
+            let newest = newest(stream);
+            has_nothing(stream, newest, wanted, index).then_some(newest)
+        });
+        let newest = newest.collect::<Option<_>>()?;
+        let group = group_of(wanted).cloned();
+        Some(Self { reason: blocked.reason, keys: blocked.keys.clone(), newest, group })
     }
 
+    /// Whether a reader waits for the same, and the streams have nothing for it either.
     fn includes(&self, clients: &Clients, reader: ClientKey) -> bool {
         let blocked = clients.get(reader).and_then(|client| client.blocked.as_ref());
-        blocked.is_some_and(|blocked| {
-            let wanted = blocked.wanted.as_ref();
-            wanted.is_some_and(|wanted| group_of(wanted) == self.group.as_ref()) && blocked.keys == self.keys
-        })
+        let Some((blocked, wanted)) = blocked.and_then(|blocked| Some((blocked, blocked.wanted.as_ref()?)))
+        else {
+            return false;
+        };
+        let is_alike = group_of(wanted) == self.group.as_ref() && blocked.keys == self.keys;
+        is_alike
+            && match wanted {
+                Wanted::After(ids) => {
+                    ids.iter().zip(&self.newest).all(|(after, newest)| *newest <= Some(*after))
+                }
+                // The group has read the same for all of them.
+                Wanted::New { .. } => true,
+            }
     }
 }
 
