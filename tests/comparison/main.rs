@@ -154,9 +154,6 @@ type Found = BTreeMap<usize, (String, Vec<String>)>;
 /// The command that makes the recordings.
 const RECORD: &str = "RECORD=1 cargo test --test comparison answer";
 
-/// The servers whose answers are recorded.
-const REFERENCES: [&str; 4] = ["redis-7.0", "redis-8.0", "redis-8.2", "valkey-9.1"];
-
 /// The cases of a family, and their recorded answers.
 struct Family {
     name: String,
@@ -189,21 +186,12 @@ impl Family {
 
     /// Plays scenarios on real servers and records the answers. Scenarios that are not selected stay as they are.
     fn record(&self, only: Option<&str>) -> Result<(), String> {
-        let mut servers = servers::real().collect::<Result<Vec<_>, _>>()?;
-        servers.sort_by(|one, other| one.name.cmp(&other.name));
-        servers.retain(|server| REFERENCES.contains(&server.name.as_str()));
-        if !servers.iter().map(|server| server.name.as_str()).eq(REFERENCES) {
-            let found: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
-            return Err(format!(
-                "recording wants {}, and there is {}",
-                REFERENCES.join(", "),
-                found.join(", ")
-            ));
-        }
+        let servers = servers::all_recorded()?;
         let reference =
             |server: &Server| Reference { name: server.name.clone(), release: server.release.clone() };
         let mut answers = Answers::of(servers.iter().map(reference).collect());
-        let rows = differences::read("differences.md", &read("differences.md")?, &self.name, &REFERENCES)?;
+        let rows =
+            differences::read("differences.md", &read("differences.md")?, &self.name, &servers::RECORDED)?;
         let mut runners = servers.iter().map(connect).collect::<Result<Vec<_>, _>>()?;
         for scenario in &self.scenarios {
             for (index, runner) in runners.iter_mut().enumerate() {
@@ -351,7 +339,7 @@ impl<'a> Comparison<'a> {
                 references.push((&reference.name, recorded.into_iter().cloned().collect()));
             }
         }
-        if references.len() < REFERENCES.len() {
+        if references.len() < servers::RECORDED.len() {
             let (file, line, title) = (&self.family.file, scenario.line(), &scenario.title);
             let text = format!("{file}:{line}: the answers to \"{title}\" are not recorded: {RECORD}");
             self.found.insert(line, (text, Vec::new()));

@@ -16,10 +16,22 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use minibroker::internal::session::{Action, Frame, Session};
 
 use crate::servers::{HOW_TO_RECORD, RECORDED};
+
+/// Plays each of some things in a thread of its own, and panics with the reports of those that fail.
+pub fn play_each<T: Send>(all: impl IntoIterator<Item = T>, play: impl Fn(T) -> Result<(), String> + Sync) {
+    let play = &play;
+    let reports: Vec<String> = thread::scope(|scope| {
+        let playing: Vec<_> = all.into_iter().map(|one| scope.spawn(move || play(one))).collect();
+        let played = playing.into_iter().map(|one| one.join().unwrap_or_else(|_| Err("a panic".into())));
+        played.filter_map(Result::err).collect()
+    });
+    assert!(reports.is_empty(), "{}", reports.join("\n"));
+}
 
 /// A program with the answers of all servers that it was played on.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use crate::clients::{Client, ClientKey};
 use crate::data::{Bytes, Map, Time};
 use record::Tag;
 
-/// So many chunks that dropping the oldest loses little.
+/// The number of chunks. With more of them, dropping the oldest loses less.
 const CHUNKS: usize = 16;
 /// The bounds for the size of a chunk, which follows from the limit.
 const CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=64 * 1024;

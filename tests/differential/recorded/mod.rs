@@ -392,14 +392,7 @@ fn recorded_programs_of_several_clients_answer_as_real_servers_did() {
         let programs = recordings::read(&folder().join(format!("{number}.txt")))?;
         programs.iter().try_for_each(|program| judge(program, &brokers))
     };
-    let reports: Vec<String> = thread::scope(|scope| {
-        let files = 1..=PROGRAMS / PER_FILE;
-        let playing: Vec<_> = files.map(|number| scope.spawn(move || play_file(number))).collect();
-        let judged =
-            playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())));
-        judged.filter_map(Result::err).collect()
-    });
-    assert!(reports.is_empty(), "{}", reports.join("\n"));
+    recordings::play_each(1..=PROGRAMS / PER_FILE, play_file);
 }
 
 #[test]
@@ -412,11 +405,5 @@ fn real_servers_answer_recorded_programs_of_several_clients_as_they_did() {
     if servers.is_empty() {
         crate::skipped::missing("redis-server");
     }
-    let reports: Vec<String> = thread::scope(|scope| {
-        let playing: Vec<_> = servers.iter_mut().map(|server| scope.spawn(|| play_live(server))).collect();
-        let judged =
-            playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())));
-        judged.filter_map(Result::err).collect()
-    });
-    assert!(reports.is_empty(), "{}", reports.join("\n"));
+    recordings::play_each(&mut servers, play_live);
 }

@@ -412,15 +412,7 @@ fn recorded_programs_answer_as_real_servers_did() {
             record(name, family, &servers).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }
-    let reports: Vec<String> = thread::scope(|scope| {
-        let playing: Vec<_> =
-            all().into_iter().map(|(name, _)| (name, scope.spawn(move || play(name)))).collect();
-        let judged = playing
-            .into_iter()
-            .map(|(name, played)| played.join().unwrap_or_else(|_| Err(format!("{name}: a panic"))).err());
-        judged.flatten().collect()
-    });
-    assert!(reports.is_empty(), "{}", reports.join("\n"));
+    recordings::play_each(all().into_iter().map(|(name, _)| name), play);
 }
 
 #[test]
@@ -432,11 +424,5 @@ fn real_servers_answer_recorded_programs_as_they_did() {
     if servers.is_empty() {
         crate::skipped::missing("redis-server");
     }
-    let reports: Vec<String> = thread::scope(|scope| {
-        let playing: Vec<_> = servers.iter().map(|server| scope.spawn(|| play_live(server))).collect();
-        let judged =
-            playing.into_iter().map(|played| played.join().unwrap_or_else(|_| Err("a panic".into())).err());
-        judged.flatten().collect()
-    });
-    assert!(reports.is_empty(), "{}", reports.join("\n"));
+    recordings::play_each(&servers, play_live);
 }
