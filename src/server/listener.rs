@@ -17,8 +17,8 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Shared;
-use super::connection::refusal;
 use super::direct::OverSocket;
+use super::serving::refusal;
 use crate::clients::Address;
 use crate::engine::Engine;
 

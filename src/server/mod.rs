@@ -12,6 +12,7 @@ mod in_memory;
 mod listener;
 mod long_scripts;
 mod process;
+mod serving;
 mod wait;
 
 pub use availability::ListenError;

@@ -34,7 +34,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::coop::unconstrained;
 
 use super::Shared;
-use super::connection::{Admission, Dirty, InlineExecution, Step, Task, refuse, with_read_buffer};
+use super::connection::{Dirty, InlineExecution, Step, Task, with_read_buffer};
+use super::serving::{Admission, refuse};
 use crate::clients::Address;
 use crate::testing::Availability;
 
