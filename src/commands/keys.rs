@@ -229,7 +229,7 @@ pub fn move_(ctx: &mut Context<'_>) -> Outcome {
         let expires = entry.expires();
         ctx.state.in_database(db, |state| {
             state.insert(key, entry.value, expires);
-            state.watches.touch(&mut state.clients, db, key);
+            state.key_changed(key);
         });
         ctx.state.modified(Class::GENERIC, "move_from", key);
         ctx.state.in_database(db, |state| state.event(Class::GENERIC, "move_to", key));

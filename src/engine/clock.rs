@@ -61,7 +61,7 @@ impl Engine {
     #[inline]
     pub(super) fn take_time(&mut self, shell: Time) {
         // Equal for all requests of a batch but the first.
-        if shell != self.state.real_now && self.state.busy.is_none() {
+        if shell != self.state.real_now && !self.state.has_busy_script() {
             self.take_real_time(shell);
             self.set_now(self.time(shell));
         }
@@ -126,7 +126,7 @@ impl Engine {
     /// Moves the clock to its target. All that is due until then happens, in the order of the deadlines, and each at
     /// its own time.
     pub fn move_clock(&mut self, shell: Time) {
-        while self.state.busy.is_none() && self.move_clock_for_a_while(shell) {}
+        while !self.state.has_busy_script() && self.move_clock_for_a_while(shell) {}
     }
 
     /// As [`Engine::move_clock`], but if very much is due it stops at the time of a deadline in between, so that others
@@ -134,7 +134,7 @@ impl Engine {
     pub fn move_clock_for_a_while(&mut self, shell: Time) -> bool {
         /// At about a microsecond for each.
         const EFFECTS: usize = 500;
-        if self.state.busy.is_some() {
+        if self.state.has_busy_script() {
             return true;
         }
         self.take_real_time(shell);

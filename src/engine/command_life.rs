@@ -540,7 +540,7 @@ impl Engine {
     /// Serves the clients that wait for keys which have got a value.
     pub(super) fn serve_ready(&mut self) {
         // Keys that a script has made ready are not served before the script ends.
-        if self.state.busy.is_some() {
+        if self.state.has_busy_script() {
             return;
         }
         while let Some((db, key)) = self.state.waiters.take_ready() {

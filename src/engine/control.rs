@@ -154,7 +154,7 @@ impl Engine {
     /// which could have ended the order, has disconnected: no other client can connect to do so.
     pub(super) fn end_orders(&mut self, gone: Option<ClientKey>) {
         let now = self.state.real_now;
-        if self.state.busy.is_some() {
+        if self.state.has_busy_script() {
             // Nothing restarts in the middle of a script. The timer does it when the script has ended.
             for until in
                 [&mut self.lasting_orders.stop, &mut self.lasting_orders.refusal].into_iter().flatten()

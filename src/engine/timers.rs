@@ -65,7 +65,7 @@ impl Engine {
     /// the end of the waits and orders of test clients.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        if self.state.busy.is_some() {
+        if self.state.has_busy_script() {
             return None;
         }
         let due = self.next_due().and_then(|due| self.shell_time(due));
@@ -88,7 +88,7 @@ impl Engine {
     pub fn tick_for_a_while(&mut self, now: Time) -> bool {
         /// At about a microsecond for each.
         const KEYS: usize = 500;
-        if self.state.busy.is_some() {
+        if self.state.has_busy_script() {
             return false;
         }
         self.take_real_time(now);
@@ -143,7 +143,7 @@ impl Engine {
 
     /// Ends a pause whose deadline has passed, or that CLIENT UNPAUSE has ended early.
     pub(super) fn end_pause_if_over(&mut self) {
-        if self.state.waiters.pause.is_some() && !self.is_paused() && self.state.busy.is_none() {
+        if self.state.waiters.pause.is_some() && !self.is_paused() && !self.state.has_busy_script() {
             self.end_pause();
         }
     }

@@ -45,7 +45,7 @@ impl State {
         if removed > 0 {
             self.stats.expired_fields += removed as u64;
             self.in_database(db, |state| {
-                state.watches.touch(&mut state.clients, db, key);
+                state.key_changed(key);
                 state.event(Class::HASH, "hexpired", key);
                 if emptied {
                     state.remove_empty(key);

@@ -279,7 +279,7 @@ impl State {
         self.insert(to, entry.value, expires);
         // Clients that wait for the new name come first.
         self.waiters.lost(self.db, from);
-        self.watches.touch(&mut self.clients, self.db, from);
+        self.key_changed(from);
         self.touched(to);
         self.event(Class::GENERIC, "rename_from", from);
         self.event(Class::GENERIC, "rename_to", to);

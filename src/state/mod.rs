@@ -81,7 +81,7 @@ pub struct State {
     pub functions: (usize, usize),
     /// DEBUG SLEEP lasts until this time: no client is served.
     pub asleep_until: Option<Time>,
-    /// A script has run for long, and still runs. Until it ends time stands still, and no wait ends.
+    /// A script has run for long, and still runs: see [`State::has_busy_script`].
     pub busy: Option<Box<busy::Busy>>,
 }
 
@@ -134,6 +134,13 @@ impl State {
             self.databases.fill_with(Database::default);
             self.expiring_databases = 0;
         }
+    }
+
+    /// Whether a script has been running for so long that other clients are answered while it runs. Until it ends time
+    /// stands still, no timer fires, no wait ends, and nothing restarts.
+    #[must_use]
+    pub fn has_busy_script(&self) -> bool {
+        self.busy.is_some()
     }
 
     /// Ends CLIENT PAUSE and DEBUG SLEEP; the clients that waited have been disconnected.

@@ -15,13 +15,18 @@ impl State {
     /// As [`State::modified`], for what counts as several changes, such as adding several members, or as none.
     pub fn modified_by(&mut self, changes: usize, class: Class, event: &str, key: &[u8]) {
         self.stats.dirty += changes as u64;
-        self.watches.touch(&mut self.clients, self.db, key);
+        self.key_changed(key);
         self.event(class, event, key);
     }
 
     /// A command has changed a key of the current database: watchers are notified and the change is counted.
     pub fn touched(&mut self, key: &[u8]) {
         self.stats.dirty += 1;
+        self.key_changed(key);
+    }
+
+    /// A key of the current database has changed, which may count as no change: watchers are notified.
+    pub fn key_changed(&mut self, key: &[u8]) {
         self.watches.touch(&mut self.clients, self.db, key);
     }
 

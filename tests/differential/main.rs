@@ -26,6 +26,8 @@ mod listed;
 mod ours;
 mod play;
 mod program;
+#[path = "../random_requests/mod.rs"]
+mod random_requests;
 mod real;
 mod recorded;
 #[allow(dead_code)] // No program of several clients has markers.

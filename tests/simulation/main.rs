@@ -16,6 +16,8 @@ mod model;
 mod network;
 mod play;
 mod program;
+#[path = "../random_requests/mod.rs"]
+mod random_requests;
 mod shrink;
 
 use std::sync::atomic::{AtomicU64, Ordering};

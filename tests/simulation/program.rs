@@ -7,6 +7,8 @@ use std::fmt;
 
 use fastrand::Rng;
 
+use crate::random_requests::Requests;
+
 /// When all programs begin, in microseconds.
 pub const START: u64 = 1_000_000_000;
 
@@ -168,6 +170,37 @@ impl Program {
     }
 }
 
+impl Requests for Author {
+    fn random(&mut self) -> &mut Rng {
+        &mut self.random
+    }
+
+    fn key(&mut self, letter: char) -> String {
+        let wrong = self.mistakes && self.once_in(20);
+        let letter = if wrong { self.one_of(&["s", "q", "z", "x"]).to_owned() } else { letter.to_string() };
+        format!("{letter}{}", self.random.usize(0..self.keys))
+    }
+
+    fn fresh(&mut self, letter: char) -> String {
+        self.last += 1;
+        let padding = if self.long && self.random.bool() { 3000 } else { 0 };
+        format!("{letter}{}{}", self.last, "-".repeat(padding))
+    }
+
+    fn timeout(&mut self) -> String {
+        match self.random.u8(0..4) {
+            0 => "0".into(),
+            1 => format!("0.00{}", self.random.u8(1..10)),
+            _ => format!("0.0{}", self.random.u8(10..80)),
+        }
+    }
+
+    fn plain_request(&mut self) -> String {
+        let theme = self.theme();
+        self.request_of(theme)
+    }
+}
+
 impl Author {
     fn themes(random: &mut Rng) -> Vec<Theme> {
         const ALL: [Theme; 12] = [
@@ -228,27 +261,7 @@ impl Author {
         if theme != Theme::Transactions {
             return self.request_of(theme);
         }
-        let mut plan = VecDeque::new();
-        if self.random.bool() {
-            plan.push_back(format!("WATCH {}", self.any_keys()));
-        }
-        if self.random.u8(0..4) == 0 {
-            plan.push_back("GET s0".into());
-        }
-        plan.push_back("MULTI".into());
-        for _ in 0..self.random.usize(0..4) {
-            let theme = self.theme();
-            let request = if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) };
-            plan.push_back(request);
-        }
-        plan.push_back(self.one_of(&["EXEC", "EXEC", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH"]).into());
-        match self.random.u8(0..20) {
-            0 => plan.push_back("EXEC".into()),
-            1 => plan.push_back("UNWATCH".into()),
-            2 => plan.push_front("DISCARD".into()),
-            _ => {}
-        }
-        self.plans[client] = plan;
+        self.plans[client] = self.transaction();
         self.plans[client].pop_front().unwrap_or_default()
     }
 
@@ -256,71 +269,23 @@ impl Author {
         self.themes[self.random.usize(0..self.themes.len())]
     }
 
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.random.usize(0..words.len())]
-    }
-
-    fn small(&mut self) -> usize {
-        self.random.usize(1..5)
-    }
-
-    /// A key of the type of this letter, or now and then of another type.
-    fn key(&mut self, letter: char) -> String {
-        let wrong = self.mistakes && self.random.u8(0..20) == 0;
-        let letter = if wrong { self.one_of(&["s", "q", "z", "x"]).to_owned() } else { letter.to_string() };
-        format!("{letter}{}", self.random.usize(0..self.keys))
-    }
-
-    fn keys(&mut self, letter: char) -> String {
-        let mut keys = self.key(letter);
-        while self.random.u8(0..4) == 0 {
-            keys = format!("{keys} {}", self.key(letter));
-        }
-        keys
-    }
-
-    fn any_key(&mut self) -> String {
-        let letter = match self.random.u8(0..4) {
-            0 => 's',
-            1 => 'q',
-            2 => 'z',
-            _ => 'x',
-        };
-        self.key(letter)
-    }
-
-    fn any_keys(&mut self) -> String {
-        let key = self.any_key();
-        if self.random.bool() { format!("{key} {}", self.any_key()) } else { key }
-    }
-
-    /// A text that no other client has sent.
-    fn fresh(&mut self, letter: char) -> String {
-        self.last += 1;
-        let padding = if self.long && self.random.bool() { 3000 } else { 0 };
-        format!("{letter}{}{}", self.last, "-".repeat(padding))
-    }
-
     fn millis(&mut self) -> u64 {
         self.random.u64(1..80)
-    }
-
-    /// A timeout in seconds.
-    fn timeout(&mut self) -> String {
-        match self.random.u8(0..4) {
-            0 => "0".into(),
-            1 => format!("0.00{}", self.random.u8(1..10)),
-            _ => format!("0.0{}", self.random.u8(10..80)),
-        }
     }
 
     fn request_of(&mut self, theme: Theme) -> String {
         match theme {
             Theme::Strings => self.string_request(),
             Theme::Expiry => self.expiry_request(),
-            Theme::Lists => self.list_request(),
-            Theme::SortedSets => self.sorted_set_request(),
-            Theme::PubSub => self.pubsub_request(),
+            // The kinds that the model knows.
+            Theme::Lists => self.list_request(|random| random.u8(0..22)),
+            Theme::SortedSets => {
+                self.sorted_set_request(|random| [0, 1, 2, 3, 4, 7, 9, 17, 18, 19][random.usize(0..10)])
+            }
+            Theme::PubSub if self.once_in(40) => "UNSUBSCRIBE".into(),
+            Theme::PubSub => self.pubsub_request(|random| {
+                Some(random.u8(0..22)).filter(|kind| !(11..13).contains(kind)).unwrap_or(13)
+            }),
             Theme::Streams => self.stream_request(),
             Theme::Groups => self.group_request(),
             Theme::Removal if self.random.u8(0..6) == 0 => "FLUSHALL".into(),
@@ -331,7 +296,8 @@ impl Author {
                 _ => format!("INCR s{}", self.random.usize(0..self.keys)),
             },
             Theme::Replies => format!("CLIENT REPLY {}", self.one_of(&["ON", "ON", "OFF", "SKIP", "SKIP"])),
-            Theme::Others | Theme::Transactions => self.other_request(),
+            Theme::Others => self.other_request(),
+            Theme::Transactions => "PING".into(),
         }
     }
 
@@ -358,58 +324,6 @@ impl Author {
                 2 => "PSUBSCRIBE __keyevent@*".into(),
                 _ => format!("PERSIST {}", self.any_key()),
             },
-        }
-    }
-
-    fn list_request(&mut self) -> String {
-        let key = self.key('q');
-        let end = self.one_of(&["LEFT", "RIGHT"]);
-        let letter = self.one_of(&["L", "R"]);
-        match self.random.u8(0..20) {
-            0..6 => {
-                let items: Vec<String> = (0..self.small().min(3)).map(|_| self.fresh('i')).collect();
-                format!("{letter}PUSH {key} {}", items.join(" "))
-            }
-            6..11 => format!("B{letter}POP {} {}", self.keys('q'), self.timeout()),
-            11 => format!("{letter}POP {key}"),
-            12 => format!("LPOP {key} {}", self.small()),
-            13 => format!("LRANGE {key} 0 -1"),
-            14 => format!("LLEN {key}"),
-            15 => format!("LMOVE {key} {} {end} {}", self.key('q'), self.one_of(&["LEFT", "RIGHT"])),
-            16 => format!("LMPOP 1 {key} {end} COUNT {}", self.small()),
-            17 => {
-                let keys = self.keys('q');
-                let count = keys.split(' ').count();
-                format!("BLMPOP {} {count} {keys} {end} COUNT {}", self.timeout(), self.small())
-            }
-            _ => {
-                let to = self.key('q');
-                format!("BLMOVE {key} {to} {end} {} {}", self.one_of(&["LEFT", "RIGHT"]), self.timeout())
-            }
-        }
-    }
-
-    fn sorted_set_request(&mut self) -> String {
-        let key = self.key('z');
-        let edge = self.one_of(&["MIN", "MAX"]);
-        match self.random.u8(0..10) {
-            0..5 => format!("ZADD {key} {} p{}", self.small(), self.random.u8(0..5)),
-            5 => format!("ZPOP{edge} {key}"),
-            6 => format!("ZCARD {key}"),
-            _ => format!("BZPOP{edge} {} {}", self.keys('z'), self.timeout()),
-        }
-    }
-
-    fn pubsub_request(&mut self) -> String {
-        const CHANNELS: [&str; 4] = ["chat.1", "chat.2", "room", "chat.1 room"];
-        const PATTERNS: [&str; 4] = ["chat.*", "*", "c*", "chat.* r*"];
-        match self.random.u8(0..20) {
-            0..4 => format!("SUBSCRIBE {}", self.one_of(&CHANNELS)),
-            4..6 => format!("PSUBSCRIBE {}", self.one_of(&PATTERNS)),
-            6 => format!("UNSUBSCRIBE {}", self.one_of(&CHANNELS)),
-            7 => format!("PUNSUBSCRIBE {}", self.one_of(&PATTERNS)),
-            8 => self.one_of(&["UNSUBSCRIBE", "PUNSUBSCRIBE", "RESET", "PING"]).into(),
-            _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.fresh('m')),
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use fastrand::Rng;
 
 use crate::program::{Program, Step, is_array};
+use crate::random_requests::Requests;
 
 /// What a program is about. Each program has a few themes, so that combinations are frequent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -181,6 +182,63 @@ fn themes(random: &mut Rng, timed: bool) -> Vec<Theme> {
     themes
 }
 
+impl Requests for Author {
+    fn random(&mut self) -> &mut Rng {
+        &mut self.random
+    }
+
+    fn key(&mut self, letter: char) -> String {
+        let letter = if self.shared {
+            "k".to_owned()
+        } else if self.once_in(60) {
+            self.one_of(&["s", "q", "z", "x"]).to_owned()
+        } else {
+            letter.to_string()
+        };
+        format!("{letter}{}", self.random.usize(0..self.keys))
+    }
+
+    fn fresh(&mut self, letter: char) -> String {
+        self.last += 1;
+        format!("{letter}{}", self.last)
+    }
+
+    fn timeout(&mut self) -> String {
+        if self.timed && self.random.u8(0..3) > 0 {
+            format!("{{s:{}}}", self.slot())
+        } else {
+            self.one_of(&["0", "0", "0", "100", "99.5"]).into()
+        }
+    }
+
+    fn plain_request(&mut self) -> String {
+        let theme = self.theme();
+        self.request_of(theme)
+    }
+
+    fn other_list_request(&mut self, kind: u8, key: &str, letter: &str) -> Option<String> {
+        Some(match kind {
+            19 => format!("RPOPLPUSH {key} {}", self.key('q')),
+            20 => format!("BRPOPLPUSH {key} {} {}", self.key('q'), self.timeout()),
+            21 => format!("{letter}PUSHX {key} {}", self.fresh('i')),
+            22 => {
+                // lists, "lists that are watched": for Valkey, a trim that removes nothing is not a change.
+                let kept = usize::from(!self.themes.contains(&Theme::Transactions));
+                format!("LTRIM {key} {} {}", self.small() - kept, self.one_of(&["-1", "1", "0"]))
+            }
+            23 => match self.random.u8(0..3) {
+                0 => {
+                    let pivot = self.last;
+                    format!("LINSERT {key} BEFORE i{pivot} {}", self.fresh('i'))
+                }
+                1 => format!("LREM {key} 0 i{}", self.last),
+                _ => format!("LSET {key} 0 {}", self.fresh('i')),
+            },
+            _ => return None,
+        })
+    }
+}
+
 impl Author {
     /// The first requests of clients.
     fn hellos(&mut self) -> Vec<Step> {
@@ -245,93 +303,20 @@ impl Author {
             return planned;
         }
         let theme = self.theme();
-        let request =
-            if theme == Theme::Transactions { self.transaction(client) } else { self.request_of(theme) };
+        let request = if theme == Theme::Transactions {
+            self.plans[client] = self.transaction();
+            self.plans[client].pop_front().unwrap_or_default()
+        } else {
+            self.request_of(theme)
+        };
         // Texts have quotes and line ends.
         let is_text = ["\"\"", "{script:", "{library:"].iter().any(|text| request.contains(text));
         let may_be_inline = !request.is_empty() && !is_text && is_array(&request);
         if may_be_inline && self.once_in(40) { format!("inline:{request}") } else { request }
     }
 
-    fn transaction(&mut self, client: usize) -> String {
-        let mut plan = VecDeque::new();
-        if self.random.bool() {
-            let keys = self.any_keys();
-            plan.push_back(format!("WATCH {keys}"));
-        }
-        if self.random.u8(0..4) == 0 {
-            let theme = self.theme();
-            plan.push_back(if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) });
-        }
-        plan.push_back("MULTI".into());
-        for _ in 0..self.random.usize(0..4) {
-            let theme = self.theme();
-            let request = if theme == Theme::Transactions { "PING".into() } else { self.request_of(theme) };
-            plan.push_back(request);
-        }
-        plan.push_back(self.one_of(&["EXEC", "EXEC", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH"]).into());
-        match self.random.u8(0..20) {
-            0 => plan.push_back("EXEC".into()),
-            1 => plan.push_back("UNWATCH".into()),
-            2 => plan.push_front("DISCARD".into()),
-            3 => plan.push_back("RESET".into()),
-            _ => {}
-        }
-        self.plans[client] = plan;
-        self.plans[client].pop_front().unwrap_or_default()
-    }
-
     fn theme(&mut self) -> Theme {
         self.themes[self.random.usize(0..self.themes.len())]
-    }
-
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.random.usize(0..words.len())]
-    }
-
-    /// True once in `times`.
-    fn once_in(&mut self, times: u32) -> bool {
-        self.random.u32(0..times) == 0
-    }
-
-    fn small(&mut self) -> usize {
-        self.random.usize(1..5)
-    }
-
-    /// A key of the type of this letter, or now and then of another type.
-    fn key(&mut self, letter: char) -> String {
-        let letter = if self.shared {
-            "k".to_owned()
-        } else if self.once_in(60) {
-            self.one_of(&["s", "q", "z", "x"]).to_owned()
-        } else {
-            letter.to_string()
-        };
-        format!("{letter}{}", self.random.usize(0..self.keys))
-    }
-
-    fn keys(&mut self, letter: char) -> String {
-        let mut keys = self.key(letter);
-        while self.once_in(4) {
-            keys = format!("{keys} {}", self.key(letter));
-        }
-        keys
-    }
-
-    fn any_key(&mut self) -> String {
-        let letter = ['s', 'q', 'z', 'x', 'q', 'x'][self.random.usize(0..6)];
-        self.key(letter)
-    }
-
-    fn any_keys(&mut self) -> String {
-        let key = self.any_key();
-        if self.random.bool() { format!("{key} {}", self.any_key()) } else { key }
-    }
-
-    /// A text that is unique in the program.
-    fn fresh(&mut self, letter: char) -> String {
-        self.last += 1;
-        format!("{letter}{}", self.last)
     }
 
     /// A slot at which nothing else is due.
@@ -354,22 +339,13 @@ impl Author {
         format!("{}500", 100 + self.last)
     }
 
-    /// A timeout in seconds.
-    fn timeout(&mut self) -> String {
-        if self.timed && self.random.u8(0..3) > 0 {
-            format!("{{s:{}}}", self.slot())
-        } else {
-            self.one_of(&["0", "0", "0", "100", "99.5"]).into()
-        }
-    }
-
     fn request_of(&mut self, theme: Theme) -> String {
         match theme {
             Theme::Strings => self.string_request(),
             Theme::Expiry => self.expiry_request(),
-            Theme::Lists => self.list_request(),
-            Theme::SortedSets => self.sorted_set_request(),
-            Theme::PubSub => self.pubsub_request(),
+            Theme::Lists => self.list_request(|random| random.u8(0..26)),
+            Theme::SortedSets => self.sorted_set_request(|random| random.u8(0..20)),
+            Theme::PubSub => self.pubsub_request(|random| random.u8(0..24)),
             Theme::Shards => self.shard_request(),
             Theme::Notifications => self.notification_request(),
             Theme::Streams => self.stream_request(),
@@ -431,94 +407,6 @@ impl Author {
                 format!("PEXPIRE {} {far} {}", self.any_key(), self.one_of(&["NX", "XX", "GT", "LT"]))
             }
             _ => format!("PERSIST {}", self.any_key()),
-        }
-    }
-
-    fn list_request(&mut self) -> String {
-        let key = self.key('q');
-        let end = self.one_of(&["LEFT", "RIGHT"]);
-        let letter = self.one_of(&["L", "R"]);
-        match self.random.u8(0..26) {
-            0..6 => {
-                let items: Vec<String> = (0..self.small().min(3)).map(|_| self.fresh('i')).collect();
-                format!("{letter}PUSH {key} {}", items.join(" "))
-            }
-            6..11 => format!("B{letter}POP {} {}", self.keys('q'), self.timeout()),
-            11 => format!("{letter}POP {key}"),
-            12 => format!("{letter}POP {key} {}", self.small()),
-            13 => format!("LRANGE {key} 0 -1"),
-            14 => format!("LLEN {key}"),
-            15 => format!("LMOVE {key} {} {end} {}", self.key('q'), self.one_of(&["LEFT", "RIGHT"])),
-            16 => format!("LMPOP 1 {key} {end} COUNT {}", self.small()),
-            17..19 => {
-                let keys = self.keys('q');
-                let count = keys.split(' ').count();
-                format!("BLMPOP {} {count} {keys} {end} COUNT {}", self.timeout(), self.small())
-            }
-            19 => format!("RPOPLPUSH {key} {}", self.key('q')),
-            20 => format!("BRPOPLPUSH {key} {} {}", self.key('q'), self.timeout()),
-            21 => format!("{letter}PUSHX {key} {}", self.fresh('i')),
-            22 => {
-                // lists, "lists that are watched": for Valkey, a trim that removes nothing is not a change.
-                let kept = usize::from(!self.themes.contains(&Theme::Transactions));
-                format!("LTRIM {key} {} {}", self.small() - kept, self.one_of(&["-1", "1", "0"]))
-            }
-            23 => match self.random.u8(0..3) {
-                0 => {
-                    let pivot = self.last;
-                    format!("LINSERT {key} BEFORE i{pivot} {}", self.fresh('i'))
-                }
-                1 => format!("LREM {key} 0 i{}", self.last),
-                _ => format!("LSET {key} 0 {}", self.fresh('i')),
-            },
-            _ => {
-                let to = self.key('q');
-                format!("BLMOVE {key} {to} {end} {} {}", self.one_of(&["LEFT", "RIGHT"]), self.timeout())
-            }
-        }
-    }
-
-    fn sorted_set_request(&mut self) -> String {
-        let key = self.key('z');
-        let edge = self.one_of(&["MIN", "MAX"]);
-        let member = self.random.u8(0..5);
-        match self.random.u8(0..20) {
-            0..6 => format!("ZADD {key} {} p{member}", self.small()),
-            6 => {
-                let options = self.one_of(&["NX", "XX", "GT", "LT", "CH", "INCR", "XX CH"]);
-                format!("ZADD {key} {options} {} p{member}", self.small())
-            }
-            7 => format!("ZPOP{edge} {key}"),
-            8 => format!("ZPOP{edge} {key} {}", self.small()),
-            9 => format!("ZCARD {key}"),
-            10 => format!("ZRANGE {key} 0 -1 WITHSCORES"),
-            11 => format!("ZREM {key} p{member}"),
-            12 => format!("ZINCRBY {key} 1.5 p{member}"),
-            13 => format!("ZSCORE {key} p{member}"),
-            14..16 => {
-                let keys = self.keys('z');
-                let count = keys.split(' ').count();
-                format!("BZMPOP {} {count} {keys} {edge} COUNT {}", self.timeout(), self.small())
-            }
-            16 => format!("ZMPOP 1 {key} {edge}"),
-            _ => format!("BZPOP{edge} {} {}", self.keys('z'), self.timeout()),
-        }
-    }
-
-    fn pubsub_request(&mut self) -> String {
-        const CHANNELS: [&str; 4] = ["chat.1", "chat.2", "room", "chat.1 room"];
-        const PATTERNS: [&str; 5] = ["chat.*", "*", "c*", "chat.* r*", "[cr]*"];
-        match self.random.u8(0..24) {
-            0..4 => format!("SUBSCRIBE {}", self.one_of(&CHANNELS)),
-            4..6 => format!("PSUBSCRIBE {}", self.one_of(&PATTERNS)),
-            6..8 => format!("UNSUBSCRIBE {}", self.one_of(&CHANNELS)),
-            8 => format!("PUNSUBSCRIBE {}", self.one_of(&PATTERNS)),
-            9..11 => self.one_of(&["PUNSUBSCRIBE", "RESET", "PING", "PING hello"]).into(),
-            11 => format!("PUBSUB NUMSUB {}", self.one_of(&["chat.1 chat.2 room", "none", "chat.1"])),
-            12 => {
-                self.one_of(&["PUBSUB NUMPAT", "PUBSUB CHANNELS", "PUBSUB CHANNELS c*", "UNSUBSCRIBE"]).into()
-            }
-            _ => format!("PUBLISH {} {}", self.one_of(&CHANNELS[..3]), self.fresh('m')),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Author, Theme};
 use crate::program::is_array;
+use crate::random_requests::Requests;
 
 /// The functions of the libraries of programs, and one that does not exist.
 const FUNCTIONS: [&str; 5] = ["run", "peek", "fail", "send", "nosuch"];
@@ -93,8 +94,8 @@ impl Author {
                 Theme::Scripts if self.once_in(10) => {
                     self.one_of(&["EVAL x 0", "SCRIPT LOAD x", "FCALL send 0"]).into()
                 }
-                Theme::Scripts if self.random.bool() => self.pubsub_request(),
-                Theme::Scripts => self.list_request(),
+                Theme::Scripts if self.random.bool() => self.pubsub_request(|random| random.u8(0..24)),
+                Theme::Scripts => self.list_request(|random| random.u8(0..26)),
                 theme => self.request_of(theme),
             };
             // In an answer to EVAL, the comparison cannot recognize what differs by nature: idle times, and unordered

@@ -1,6 +1,7 @@
 //! Requests to streams and their groups.
 
 use super::Author;
+use crate::random_requests::Requests;
 
 impl Author {
     /// The id of an entry that may exist.

@@ -165,12 +165,14 @@ impl Model {
         }
     }
 
-    pub(super) fn ping(&mut self, client: usize) -> Reply {
+    pub(super) fn ping(&mut self, client: usize, text: Option<&str>) -> Reply {
         let client = &self.clients[client];
-        if client.is_subscribed() && !client.resp3 {
-            Reply::Array(vec![Reply::text("pong"), Reply::text("")])
-        } else {
-            Reply::Simple("PONG")
+        match text {
+            _ if client.is_subscribed() && !client.resp3 => {
+                Reply::Array(vec![Reply::text("pong"), Reply::text(text.unwrap_or_default())])
+            }
+            Some(text) => Reply::text(text),
+            None => Reply::Simple("PONG"),
         }
     }
 

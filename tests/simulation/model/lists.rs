@@ -25,6 +25,7 @@ impl Model {
             ["LPOP", key] => self.pop_one(key, End::Left),
             ["RPOP", key] => self.pop_one(key, End::Right),
             ["LPOP", key, count] => self.pop_several(key, End::Left, number(count)),
+            ["RPOP", key, count] => self.pop_several(key, End::Right, number(count)),
             ["LLEN", key] => Ok(Reply::count(self.list(key)?.map_or(0, |list| list.len()))),
             ["LRANGE", key, "0", "-1"] => {
                 let items = self.list(key)?.map(|list| list.iter().map(Reply::text).collect());

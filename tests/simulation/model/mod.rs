@@ -184,7 +184,8 @@ impl Model {
     /// All commands of the model.
     fn execute(&mut self, client: usize, words: &[&str]) -> Answer {
         match *words {
-            ["PING"] => Ok(self.ping(client)),
+            ["PING"] => Ok(self.ping(client, None)),
+            ["PING", text] => Ok(self.ping(client, Some(text))),
             ["QUIT"] => Ok(self.quit(client)),
             ["RESET"] => Ok(self.reset(client)),
             ["CLIENT", "REPLY", mode] => Ok(self.client_reply(client, mode)),

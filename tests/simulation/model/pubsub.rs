@@ -4,9 +4,13 @@
 use super::clients::SubscriptionKind;
 use super::{Model, Reply};
 
-/// Programs only use patterns that are a prefix and a star.
+/// Programs only use patterns that are a prefix, or one class of letters, and a star.
 fn matches(pattern: &str, channel: &str) -> bool {
-    pattern.strip_suffix('*').is_some_and(|beginning| channel.starts_with(beginning))
+    let Some(beginning) = pattern.strip_suffix('*') else { return false };
+    match beginning.strip_prefix('[').and_then(|class| class.strip_suffix(']')) {
+        Some(class) => channel.starts_with(|first| class.contains(first)),
+        None => channel.starts_with(beginning),
+    }
 }
 
 impl Model {
