@@ -243,12 +243,14 @@ fn all_receivers_of_a_message_are_cut_off_at_once() -> Outcome {
 
 #[tokio::test]
 async fn an_async_listener_gets_a_delayed_message_behind_a_later_one() -> Outcome {
-    let broker = Broker::start()?;
+    let broker = Broker::builder().manual_clock().start()?;
+    let delay = Duration::from_millis(10);
     let mut chat = redis::Client::open(broker.url())?.get_async_pubsub().await?;
     chat.subscribe("chat").await?;
-    let _fault = broker.faults().on_channel("chat").once().delay(Duration::from_millis(10));
+    let _fault = broker.faults().on_channel("chat").once().delay(delay);
     broker.command(["PUBLISH", "chat", "first"])?;
     broker.command(["PUBLISH", "chat", "second"])?;
+    broker.advance(delay);
     let mut messages = chat.on_message();
     for expected in ["second", "first"] {
         let message = messages.next().await.ok_or("the connection has ended")?;
