@@ -11,6 +11,7 @@ pub mod pubsub;
 mod segments;
 mod slots;
 mod spare;
+pub mod tracking;
 pub mod waiters;
 pub mod watches;
 
@@ -26,6 +27,7 @@ use segments::Push;
 pub use segments::{Encoded, SHARED_ABOVE, Segments};
 use slots::Slots;
 use spare::Spare;
+pub use tracking::{Tracked, Tracking};
 pub use waiters::Waiters;
 pub use watches::Watches;
 
@@ -172,6 +174,8 @@ pub struct Client {
     pub watched_key_changed: bool,
     /// What it waits for.
     pub blocked: Option<Box<Blocked>>,
+    /// What it tracks (CLIENT TRACKING).
+    pub tracking: Option<Box<Tracking>>,
     /// When it connected.
     pub created: Time,
     /// When it last sent a command.
@@ -659,6 +663,13 @@ impl Clients {
             }
             into.push(key);
         }
+    }
+
+    /// Whether a client continues after a wait, and is still to be taken.
+    #[must_use]
+    pub fn has_resumed(&self) -> bool {
+        let resumed = |key: &ClientKey| self.slots.get(*key).is_some_and(|client| client.resumed);
+        self.answered.iter().any(resumed)
     }
 
     /// As [`Clients::take_dirty`], but takes only the clients that `find` finds, and tries at most `max` of those that

@@ -1,6 +1,8 @@
 //! CLIENT: what is known about connections, and what can be done to them.
 
+use super::tracking::redirection;
 use crate::clients::ClientKey;
+use crate::clients::tracking::Mode;
 use crate::clients::waiters::{Answer, Pause};
 use crate::clients::{Client, Close, OUTPUT_BLOCK, Skip};
 use crate::config::Version;
@@ -171,7 +173,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("events=", events.as_bytes());
     add("cmd=", command.as_bytes());
     add("user=", b"default");
-    add("redir=", b"-1");
+    add("redir=", redirection(client.tracking.as_deref()).to_string().as_bytes());
     add("resp=", protocol.to_string().as_bytes());
     if version >= Version::Redis7_4 {
         add("lib-name=", up_to_nul(&client.library));
@@ -185,11 +187,15 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
 
 /// The letters of the field `flags`.
 fn flags(client: &Client) -> String {
+    let tracking = client.tracking.as_deref();
     let letters = [
         (client.monitor, 'O'),
         (client.is_subscribed(), 'P'),
         (client.transaction.is_some(), 'x'),
         (client.blocked.is_some(), 'b'),
+        (client.tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.is_broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.mode == Mode::Broadcast), 'B'),
         (client.watched_key_changed, 'd'),
         (client.close == Close::AfterReply || client.ignored, 'c'),
         (client.address.unix, 'U'),

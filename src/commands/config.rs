@@ -132,6 +132,7 @@ const PARAMETERS: &[Parameter] = &[
         ..ROW
     },
     number!(Integer, "busy-reply-threshold", "lua-time-limit", 0, i64::MAX, busy_reply_threshold),
+    number!(Integer, "tracking-table-max-keys", "", 0, i64::MAX, tracking_table_max_keys),
     number!(Integer, "lfu-log-factor", "", 0, INT_MAX, lfu_log_factor),
     number!(Integer, "lfu-decay-time", "", 0, INT_MAX, lfu_decay_time),
     Parameter {

@@ -125,7 +125,7 @@ fn clients(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     field!(text, "cluster_connections", "0");
     field!(text, "maxclients", "{}", ctx.state.config.maxclients);
     field!(text, "blocked_clients", "{}", all().filter(|client| client.blocked.is_some()).count());
-    field!(text, "tracking_clients", "0");
+    field!(text, "tracking_clients", "{}", ctx.state.tracked.clients());
     let is_old = ctx.state.config.compat < Version::Redis7_4;
     if !is_old {
         field!(text, "pubsub_clients", "{}", all().filter(|client| client.is_subscribed()).count());
@@ -227,7 +227,11 @@ fn stats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     field!(text, "pubsub_channels", "{}", ctx.state.pubsub.names(Kind::Channel).len());
     field!(text, "pubsub_patterns", "{}", ctx.state.pubsub.names(Kind::Pattern).len());
     field!(text, "pubsubshard_channels", "{}", ctx.state.pubsub.names(Kind::Shard).len());
-    constants(text, &[("latest_fork_usec", "0"), ("total_forks", "0"), ("tracking_total_keys", "0")])?;
+    constants(text, &[("latest_fork_usec", "0"), ("total_forks", "0")])?;
+    let tracked = &ctx.state.tracked;
+    field!(text, "tracking_total_keys", "{}", tracked.keys());
+    field!(text, "tracking_total_items", "{}", tracked.items());
+    field!(text, "tracking_total_prefixes", "{}", tracked.prefixes());
     field!(text, "total_error_replies", "{}", counters.error_replies);
     if ctx.state.config.compat < Version::Redis7_4 {
         return Ok(());

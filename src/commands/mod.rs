@@ -37,4 +37,5 @@ pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
+pub mod tracking;
 pub mod transactions;

@@ -24,6 +24,7 @@ pub fn flushall(ctx: &mut Context<'_>) -> Outcome {
     for db in 0..ctx.state.databases.len() {
         ctx.state.flush(db);
     }
+    ctx.state.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }
@@ -36,6 +37,7 @@ pub fn flushall(ctx: &mut Context<'_>) -> Outcome {
 pub fn flushdb(ctx: &mut Context<'_>) -> Outcome {
     check_flush_type(ctx)?;
     ctx.state.flush(ctx.state.db);
+    ctx.state.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }

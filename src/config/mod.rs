@@ -79,6 +79,8 @@ pub struct Config {
     pub lfu_decay_time: u32,
     /// `busy-reply-threshold`: after how many milliseconds a script is busy; 0: never.
     pub busy_reply_threshold: u64,
+    /// `tracking-table-max-keys`: how many keys clients may have read and track; 0: any number.
+    pub tracking_table_max_keys: usize,
     /// The version of Redis that is emulated.
     pub compat: Version,
     /// Whether a client may control the broker with MINIBROKER.
@@ -138,6 +140,7 @@ impl Default for Config {
             lfu_log_factor: 10,
             lfu_decay_time: 1,
             busy_reply_threshold: 5000,
+            tracking_table_max_keys: 1_000_000,
             compat: Version::default(),
             control: false,
             port: 0,

@@ -54,8 +54,8 @@ pub(super) enum Origin {
 #[derive(Clone, Copy)]
 #[allow(clippy::struct_excessive_bools)] // Each is a state of its own.
 pub(super) struct Caller {
-    client: ClientKey,
-    origin: Origin,
+    pub(super) client: ClientKey,
+    pub(super) origin: Origin,
     protocol: Protocol,
     database: usize,
     muted: bool,
@@ -156,6 +156,9 @@ impl Engine {
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn admit(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) -> Option<(&'static Command, bool)> {
+        if arrives && self.state.tracked.clients() > 0 {
+            self.end_caching(key);
+        }
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
             &mut *self.state;
@@ -424,6 +427,7 @@ impl Engine {
     ) -> Option<Box<Wait>> {
         let Caller { client, protocol, .. } = caller;
         self.state.db = caller.database;
+        self.state.caller = client;
         // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
@@ -446,6 +450,9 @@ impl Engine {
             Run::Script(kind) => self.script_command(kind, client, (command, args), (out, &mut script)),
             Run::Container => Err(Error::arity(&command.full_name())),
         };
+        if self.state.tracked.clients() > 0 {
+            self.note_reads(caller, command, args);
+        }
         if wait.is_none() {
             self.account_for(caller, command, (outcome, script), (start, out));
             if matches!(command.run, Run::Script(_)) {

@@ -19,6 +19,7 @@ mod scripting;
 mod shell;
 mod sleeping;
 mod timers;
+mod tracking;
 mod transactions;
 
 pub use availability::Direction;
@@ -479,7 +480,8 @@ impl Engine {
     /// True if something is to be done for a client; never while DEBUG SLEEP lasts.
     #[must_use]
     pub fn has_dirty(&self) -> bool {
-        self.state.asleep_until.is_none() && self.state.clients.has_dirty()
+        let State { asleep_until, clients, tracked, .. } = &*self.state;
+        asleep_until.is_none() && (clients.has_dirty() || tracked.has_changes())
     }
 
     /// Appends the clients for which something is to be done since the last call.
@@ -497,7 +499,17 @@ impl Engine {
         max: usize,
     ) {
         if self.state.asleep_until.is_none() {
+            self.end_batch();
             self.state.clients.take_dirty(into, continuing, max);
+        }
+    }
+
+    /// Before anything is written, clients that track prefixes are notified of the keys that the batch has changed. As in
+    /// redis-server, what clients have sent while they waited belongs to the batch.
+    #[inline]
+    fn end_batch(&mut self) {
+        if self.state.tracked.has_changes() && !self.state.clients.has_resumed() {
+            self.state.broadcast_invalidations();
         }
     }
 
@@ -510,6 +522,7 @@ impl Engine {
         find: impl Fn(ClientKey) -> Option<T>,
     ) {
         if self.state.asleep_until.is_none() {
+            self.end_batch();
             self.state.clients.take_dirty_found(into, continuing, max, find);
         }
     }

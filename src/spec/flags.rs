@@ -144,6 +144,9 @@ impl Flags {
     /// Affects later commands of its connection, or has more than one reply.
     pub const OF_CONNECTION: Self = Self(1 << 25);
 
+    /// Its subcommands may stand between CLIENT CACHING and the command that it is about.
+    pub const KEEPS_CACHING: Self = Self(1 << 24);
+
     /// Allowed at any time: while loading and on a stale replica. Commands mostly have both flags.
     pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);
 }

@@ -312,6 +312,9 @@ impl State {
             self.waiters.lost(db, &key);
             self.in_database(db, |state| {
                 state.watches.expired(&mut state.clients, db, &key);
+                if state.tracked.is_used() {
+                    state.invalidate(&key, None);
+                }
                 state.event(Class::EXPIRED, "expired", &key);
             });
         }

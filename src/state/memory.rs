@@ -141,7 +141,10 @@ impl Client {
             size_of_val(&**blocked) + blocked.request.args().bytes() + keys
         });
         let subscriptions = self.subscriptions.iter().map(|all| subscriptions_memory(all));
+        let prefixes = self.tracking.iter().flat_map(|tracking| &tracking.prefixes);
+        let tracked = prefixes.map(|prefix| size_of_val(prefix) + Bytes::memory_of(prefix.len()));
         own.into_iter().sum::<usize>()
+            + tracked.sum::<usize>()
             + watched.sum::<usize>()
             + queued.sum::<usize>()
             + waiting.sum::<usize>()

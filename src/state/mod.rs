@@ -15,13 +15,14 @@ mod notify;
 mod publish;
 mod readers;
 pub mod stats;
+mod tracking;
 mod waits;
 mod watch;
 
 pub use keys::Lookup;
 pub use stats::Stats;
 
-use crate::clients::{Clients, PubSub, Waiters, Watches};
+use crate::clients::{ClientKey, Clients, PubSub, Tracked, Waiters, Watches};
 use crate::config::Config;
 use crate::data::Time;
 use crate::keyspace::Database;
@@ -46,6 +47,10 @@ pub struct State {
     pub waiters: Waiters,
     /// Keys that clients watch.
     pub watches: Watches,
+    /// Keys that clients track.
+    pub tracked: Tracked,
+    /// The client whose command runs, or has run last.
+    pub caller: ClientKey,
     /// The connected clients.
     pub clients: Clients,
     /// The settings.
@@ -100,6 +105,8 @@ impl State {
             encoded: Default::default(),
             waiters: Waiters::new(databases),
             watches: Watches::new(databases),
+            tracked: Tracked::default(),
+            caller: ClientKey::NONE,
             clients: Clients::default(),
             first_config: Box::new(config.clone()),
             config,

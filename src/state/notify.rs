@@ -25,9 +25,13 @@ impl State {
         self.key_changed(key);
     }
 
-    /// A key of the current database has changed, which may count as no change: watchers are notified.
+    /// A key of the current database has changed, which may count as no change: watchers are notified, and the clients
+    /// that track it.
     pub fn key_changed(&mut self, key: &[u8]) {
         self.watches.touch(&mut self.clients, self.db, key);
+        if self.tracked.is_used() {
+            self.invalidate(key, Some(self.caller));
+        }
     }
 
     /// Replaces the value of a key with a computed one, which counts as `changes` changes; an empty value

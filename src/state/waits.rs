@@ -20,6 +20,7 @@ impl State {
     pub fn end_activities(&mut self, key: ClientKey) {
         self.unsubscribe_from_all(key);
         self.unwatch(key);
+        self.stop_tracking(key);
         let Some(client) = present(self.clients.get_mut(key)) else { return };
         client.transaction = None;
         if let Some(blocked) = client.blocked.take() {

@@ -1,7 +1,7 @@
 //! Connections: clients, protocol and database.
 
 use crate::commands::help::help;
-use crate::commands::{client, connection};
+use crate::commands::{client, connection, tracking};
 use crate::spec::{Categories, Command, Deprecated, Effect, Flags, Group, Run, Varies};
 
 /// What the rows have in common.
@@ -106,7 +106,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "client",
         arity: -2,
-        flags: Flags::OF_CONNECTION,
+        flags: Flags::OF_CONNECTION.or(Flags::KEEPS_CACHING),
         categories: Categories::NONE,
         since: "2.4.0",
         summary: "Everything about connections.",
@@ -114,8 +114,12 @@ pub const COMMANDS: &[Command] = &[
         effect: Some(Effect::TakesClientIds),
         subcommands: CLIENT_SUBCOMMANDS,
         help: &[
+            "CACHING (YES|NO)",
+            "    Track the keys of the next command or not, in the modes OPTIN and OPTOUT.",
             "GETNAME",
             "    Show the name of this connection.",
+            "GETREDIR",
+            "    Show the number of the connection that is notified instead of this one.",
             "ID",
             "    Show the number of this connection.",
             "INFO",
@@ -154,6 +158,11 @@ pub const COMMANDS: &[Command] = &[
             "    * LIB-VER: the version of its library",
             "SETNAME <name>",
             "    Name this connection.",
+            "TRACKING (ON|OFF) [REDIRECT <client-id>] [BCAST] [PREFIX <prefix> [...]]",
+            "         [OPTIN] [OPTOUT] [NOLOOP]",
+            "    Be notified when keys change that this connection has read, or keys with a prefix.",
+            "TRACKINGINFO",
+            "    Show what this connection tracks.",
             "UNBLOCK <client-id> [TIMEOUT|ERROR]",
             "    End the waiting of a client as if its time were up, or with an error.",
             "UNPAUSE",
@@ -233,6 +242,50 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         // Libraries send it even to servers that do not have it.
         varies: Some(Varies::All),
         run: Run::Command(client::setinfo),
+        ..CONNECTION
+    },
+    Command {
+        name: "tracking",
+        arity: -3,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "6.0.0",
+        summary: "Chooses whether this connection is notified of changed keys.",
+        complexity: "O(1), O(N) with prefixes",
+        syntax: "status(ON|OFF) [REDIRECT client-id:integer] [PREFIX prefix...+] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        run: Run::Command(tracking::tracking),
+        ..CONNECTION
+    },
+    Command {
+        name: "caching",
+        arity: 3,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "6.0.0",
+        summary: "Chooses whether the keys of the next command are tracked.",
+        complexity: "O(1)",
+        syntax: "mode(YES|NO)",
+        run: Run::Command(tracking::caching),
+        ..CONNECTION
+    },
+    Command {
+        name: "getredir",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "6.0.0",
+        summary: "Returns the id of the client that is notified instead.",
+        complexity: "O(1)",
+        varies: Some(Varies::ClientId),
+        run: Run::Command(tracking::getredir),
+        ..CONNECTION
+    },
+    Command {
+        name: "trackinginfo",
+        arity: 2,
+        flags: Flags::NOSCRIPT.or(Flags::ANYTIME),
+        since: "6.2.0",
+        summary: "Returns what this connection tracks.",
+        complexity: "O(1)",
+        varies: Some(Varies::Fields(&[("redirect", Varies::ClientId)])),
+        run: Run::Command(tracking::trackinginfo),
         ..CONNECTION
     },
     Command {

@@ -145,6 +145,7 @@ families! {
     the_library_cjson_answers_as_redis_server_does: "cjson",
     the_library_cmsgpack_answers_as_redis_server_does: "cmsgpack",
     the_library_struct_answers_as_redis_server_does: "struct",
+    tracking_answers_as_redis_server_does: "tracking",
     transactions_answer_as_redis_server_does: "transactions",
 }
 
