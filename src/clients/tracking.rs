@@ -70,8 +70,8 @@ impl Tracking {
 #[derive(Debug, Default)]
 struct Prefix {
     clients: IndexSet<ClientKey>,
-    /// The keys that have changed since the clients were notified, each with the client that has changed it first; none if
-    /// it has expired.
+    /// The keys that have changed since the clients were notified, each with the client that has changed it last; none if
+    /// it has expired, or if a script has changed it.
     changed: BTreeMap<Bytes, Option<ClientKey>>,
 }
 
@@ -195,7 +195,7 @@ impl Tracked {
     pub fn changed(&mut self, key: &[u8], by: Option<ClientKey>) {
         for (prefix, tracked) in &mut self.prefixes {
             if key.starts_with(prefix) {
-                tracked.changed.entry(key.into()).or_insert(by);
+                tracked.changed.insert(key.into(), by);
                 self.has_changes = true;
             }
         }

@@ -428,6 +428,7 @@ impl Engine {
         let Caller { client, protocol, .. } = caller;
         self.state.db = caller.database;
         self.state.caller = client;
+        self.state.in_script = caller.origin == Origin::Script;
         // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();

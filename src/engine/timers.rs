@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::command_life::WaitEnd;
+use crate::clients::ClientKey;
 use crate::clients::waiters::Answer;
 use crate::data::Deadline;
 use crate::data::Time;
@@ -112,6 +113,7 @@ impl Engine {
     /// reduced by their number.
     pub(super) fn fire_next_timer(&mut self, next: Time, keys: &mut usize) {
         self.set_now(next);
+        self.state.caller = ClientKey::NONE;
         let is_due = |timer: &Timer| {
             (*keys > 0 || *timer != Timer::Expiry) && timer.at(self).is_some_and(|at| at <= next)
         };

@@ -49,8 +49,10 @@ pub struct State {
     pub watches: Watches,
     /// Keys that clients track.
     pub tracked: Tracked,
-    /// The client whose command runs, or has run last.
+    /// The client whose command runs, or has run last; none since then if a timer fires.
     pub caller: ClientKey,
+    /// The command is one of a script that the client runs.
+    pub in_script: bool,
     /// The connected clients.
     pub clients: Clients,
     /// The settings.
@@ -107,6 +109,7 @@ impl State {
             watches: Watches::new(databases),
             tracked: Tracked::default(),
             caller: ClientKey::NONE,
+            in_script: false,
             clients: Clients::default(),
             first_config: Box::new(config.clone()),
             config,
@@ -137,6 +140,7 @@ impl State {
         self.clients.output_limit_disconnections = 0;
         self.end_pauses();
         self.active_expire = true;
+        self.tracked.forget_reads();
         if !keeps_data {
             self.databases.fill_with(Database::default);
             self.expiring_databases = 0;

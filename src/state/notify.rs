@@ -30,7 +30,8 @@ impl State {
     pub fn key_changed(&mut self, key: &[u8]) {
         self.watches.touch(&mut self.clients, self.db, key);
         if self.tracked.is_used() {
-            self.invalidate(key, Some(self.caller));
+            let by = (!self.in_script).then_some(self.caller);
+            self.invalidate(key, by);
         }
     }
 

@@ -40,25 +40,26 @@ impl State {
         // redis-server does this before the next command, and also chooses the keys at random.
         while let Some(surplus) = self.tracked.surplus(self.config.tracking_table_max_keys, &mut self.random)
         {
-            self.invalidate_for_readers(&surplus, None);
+            self.invalidate_for_readers(&surplus);
         }
     }
 
     /// Notifies the clients that track a key that it has changed: those that have read it at once, those that track its
-    /// prefix after the batch. `by` is the client that has changed it; none if it has expired.
+    /// prefix after the batch. `by` is the client that has changed it; none if it has expired, or if a script has changed
+    /// it: in the mode BCAST redis-server does not take such a change for one of the client's own.
     // Out of line, as few clients track.
     #[cold]
     #[inline(never)]
     pub(super) fn invalidate(&mut self, key: &[u8], by: Option<ClientKey>) {
         self.tracked.changed(key, by);
-        self.invalidate_for_readers(key, by);
+        self.invalidate_for_readers(key);
     }
 
-    fn invalidate_for_readers(&mut self, key: &[u8], by: Option<ClientKey>) {
+    fn invalidate_for_readers(&mut self, key: &[u8]) {
         for reader in self.tracked.take_readers(key) {
             let tracking = self.clients.get(reader).and_then(|client| client.tracking.as_ref());
             let is_notified = |tracking: &Tracking| {
-                tracking.mode != Mode::Broadcast && !(tracking.no_loop && by == Some(reader))
+                tracking.mode != Mode::Broadcast && !(tracking.no_loop && self.caller == reader)
             };
             if tracking.is_some_and(|tracking| is_notified(tracking)) {
                 self.send_invalidation(reader, &Invalidated::Keys(&[key]));
@@ -104,7 +105,8 @@ impl State {
         };
         let to = redirect.map_or(key, |redirect| redirect.client);
         let mut push = Vec::new();
-        let Some(receiver) = self.clients.get(to).filter(|client| client.is_listed()) else {
+        let Some(receiver) = self.clients.get(to).filter(|client| redirect.is_none() || client.is_listed())
+        else {
             return self.note_broken_redirection(key);
         };
         let mut reply = Reply::new(&mut push, receiver.protocol);

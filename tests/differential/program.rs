@@ -59,6 +59,11 @@ impl Program {
         self.requests().any(|request| WORDS.iter().any(|word| request.contains(word)))
     }
 
+    /// Whether clients track keys.
+    pub fn tracks(&self) -> bool {
+        self.requests().any(|request| request.contains("CLIENT TRACKING"))
+    }
+
     /// Whether a request has the id of this client.
     pub fn names(&self, client: usize) -> bool {
         let word = format!("{{id:{client}}}");

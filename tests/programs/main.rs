@@ -40,6 +40,7 @@ macro_rules! programs {
 programs! {
     Python {
         locks_and_scripts_of_redis_py: "redis_py",
+        the_cache_of_redis_py: "redis_py_cache",
         celery_tasks: "celery_tasks",
         rq_jobs: "rq_jobs",
         dramatiq_messages: "dramatiq_actors",
@@ -56,6 +57,7 @@ programs! {
         rate_limits_of_rate_limiter_flexible: "rate_limiter_flexible",
         scripts_as_commands_of_ioredis: "ioredis",
         scripts_and_functions_of_node_redis: "node_redis",
+        the_cache_of_node_redis: "node_redis_cache",
         sessions_of_connect_redis: "connect_redis",
     }
     Ruby {

@@ -2,6 +2,7 @@
 
 mod scripts;
 mod streams;
+mod tracking;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -32,10 +33,11 @@ enum Theme {
     Mistakes,
     OtherTypes,
     Scripts,
+    Tracking,
 }
 
 /// The themes that are drawn from; one that is listed twice is drawn twice as often.
-const THEMES: [Theme; 28] = [
+const THEMES: [Theme; 31] = [
     Theme::Strings,
     Theme::Expiry,
     Theme::Expiry,
@@ -64,6 +66,9 @@ const THEMES: [Theme; 28] = [
     Theme::Scripts,
     Theme::Scripts,
     Theme::Scripts,
+    Theme::Tracking,
+    Theme::Tracking,
+    Theme::Tracking,
 ];
 
 /// One in this many programs depends on time; such a program takes much longer.
@@ -223,7 +228,9 @@ impl Requests for Author {
             21 => format!("{letter}PUSHX {key} {}", self.fresh('i')),
             22 => {
                 // lists, "lists that are watched": for Valkey, a trim that removes nothing is not a change.
-                let kept = usize::from(!self.themes.contains(&Theme::Transactions));
+                let is_seen =
+                    [Theme::Transactions, Theme::Tracking].iter().any(|theme| self.themes.contains(theme));
+                let kept = usize::from(!is_seen);
                 format!("LTRIM {key} {} {}", self.small() - kept, self.one_of(&["-1", "1", "0"]))
             }
             23 => match self.random.u8(0..3) {
@@ -284,6 +291,7 @@ impl Author {
     /// The next request of a client.
     fn request(&mut self, client: usize) -> String {
         let request = self.any_request(client);
+        let request = self.with_flushes_at_once(request);
         // A hash table decides which confirmation comes first if a client unsubscribes from everything, and only that one
         // is part of the answer of EXEC; it also decides the order of channels.
         let has_any_order = request.ends_with("UNSUBSCRIBE") || request.contains("CHANNELS");
@@ -359,6 +367,7 @@ impl Author {
             Theme::Mistakes => self.mistake(),
             Theme::OtherTypes => self.other_type_request(),
             Theme::Scripts => self.script_request(),
+            Theme::Tracking => self.tracking_request(),
             Theme::Transactions => "PING".into(),
         }
     }
