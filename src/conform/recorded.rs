@@ -5,7 +5,7 @@ use super::differences::{self, Difference};
 use super::script::{self, Scenario};
 
 /// The files by the names of the families.
-const FILES: [(&str, &str); 32] = [
+const FILES: [(&str, &str); 33] = [
     ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
     ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
     ("busy_scripts", include_str!("../../tests/comparison/answers/busy_scripts.txt")),
@@ -37,6 +37,7 @@ const FILES: [(&str, &str); 32] = [
     ("streams_groups", include_str!("../../tests/comparison/answers/streams_groups.txt")),
     ("strings", include_str!("../../tests/comparison/answers/strings.txt")),
     ("struct", include_str!("../../tests/comparison/answers/struct.txt")),
+    ("tracking", include_str!("../../tests/comparison/answers/tracking.txt")),
     ("transactions", include_str!("../../tests/comparison/answers/transactions.txt")),
 ];
 

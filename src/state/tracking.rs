@@ -147,3 +147,54 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Address;
+    use crate::config::Config;
+    use crate::data::Time;
+
+    fn client_that_tracks(state: &mut State) -> ClientKey {
+        let client = state.clients.connect(Address::default(), true, false, state.now);
+        state.clients.get_mut(client).expect("it is connected").protocol = Protocol::Resp3;
+        state.start_tracking(client, Tracking::default());
+        client
+    }
+
+    fn read(state: &mut State, client: ClientKey, key: &str) {
+        state.note_reads(client, std::iter::once(key.as_bytes()));
+    }
+
+    #[test]
+    fn a_key_beyond_the_limit_is_invalidated_and_forgotten() {
+        let config = Config { tracking_table_max_keys: 2, ..Config::default() };
+        let mut state = State::new(config, 1, Time::from_millis(0));
+        let client = client_that_tracks(&mut state);
+        for key in ["a", "b", "c"] {
+            read(&mut state, client, key);
+        }
+        assert_eq!((state.tracked.keys(), state.tracked.items()), (2, 2));
+        let sent =
+            String::from_utf8_lossy(&state.clients.get(client).expect("it is connected").outbox).into_owned();
+        let keys =
+            ["a", "b", "c"].map(|key| sent == format!(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\n{key}\r\n"));
+        assert_eq!(keys.iter().filter(|is_sent| **is_sent).count(), 1, "{sent}");
+    }
+
+    #[test]
+    fn readers_that_have_disconnected_are_not_kept_for_ever() {
+        let mut state = State::new(Config::default(), 1, Time::from_millis(0));
+        for _ in 0..10_000 {
+            let client = client_that_tracks(&mut state);
+            read(&mut state, client, "a");
+            state.end_activities(client);
+            state.clients.remove(client);
+        }
+        assert_eq!((state.tracked.clients(), state.tracked.keys()), (0, 1));
+        assert!(state.tracked.items() < 1000, "{} readers", state.tracked.items());
+        // The names of all readers are given up with the next change.
+        state.key_changed(b"a");
+        assert_eq!((state.tracked.keys(), state.tracked.items()), (0, 0));
+    }
+}

@@ -19,11 +19,6 @@ async function main() {
   await client.connect();
   await other.connect();
   await other.flushAll();
-  const stats = () => {
-    const { hitCount, missCount } = client.options.clientSideCache.stats?.() ?? {};
-    return [hitCount, missCount];
-  };
-
   console.log('nothing yet', await client.get('mood'));
   await other.set('mood', 'calm');
   console.log('changed by another', await until(async () => (await client.get('mood')) === 'calm'));
@@ -37,7 +32,6 @@ async function main() {
   console.log('expired', await until(async () => (await client.get('mood')) === null));
   await other.flushAll();
   console.log('flushed', await until(async () => Object.keys(await client.hGetAll('user:1')).length === 0));
-  void stats;
 
   console.log('tracked', (await client.clientTrackingInfo()).flags);
   client.destroy();
