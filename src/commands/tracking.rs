@@ -8,6 +8,8 @@ use crate::resp::{Args, up_to_nul};
 use crate::spec::{Context, Error, Outcome, numbers};
 
 /// The options of CLIENT TRACKING. Words are compared up to a zero byte, as in redis-server.
+// Each is an option of its own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Default)]
 struct Options<'a> {
     redirect: Option<Redirection>,
@@ -214,7 +216,9 @@ pub fn trackinginfo(ctx: &mut Context<'_>) -> Outcome {
     ctx.reply.map(3);
     ctx.reply.bulk(b"flags");
     ctx.reply.set(flags.len());
-    flags.iter().for_each(|flag| ctx.reply.bulk(flag.as_bytes()));
+    for flag in flags {
+        ctx.reply.bulk(flag.as_bytes());
+    }
     ctx.reply.bulk(b"redirect");
     ctx.reply.integer(redirection(tracking));
     ctx.reply.bulk(b"prefixes");

@@ -123,7 +123,9 @@ impl State {
         match what {
             Invalidated::Keys(keys) => {
                 reply.array(keys.len());
-                keys.iter().for_each(|key| reply.bulk(key));
+                for key in *keys {
+                    reply.bulk(key);
+                }
             }
             // In the protocol of the client that tracks, as in redis-server.
             Invalidated::All => Reply::new(&mut push, protocol).null(),
