@@ -66,6 +66,7 @@ programs! {
     Rust {
         apalis_tasks: "apalis_tasks",
         scripts_and_functions_of_fred: "fred_scripts",
+        the_cache_of_the_redis_crate: "redis_cache",
         scripts_of_the_redis_crate: "redis_scripts",
         rslock_locks: "rslock_locks",
         scripts_and_functions_of_rustis: "rustis_scripts",
