@@ -27,7 +27,7 @@ use segments::Push;
 pub use segments::{Encoded, SHARED_ABOVE, Segments};
 use slots::Slots;
 use spare::Spare;
-pub use tracking::{Tracked, Tracking};
+pub use tracking::{Tracking, TrackingTable};
 pub use waiters::Waiters;
 pub use watches::Watches;
 
@@ -408,6 +408,11 @@ impl Clients {
     #[must_use]
     pub fn by_id(&self, id: u64) -> Option<ClientKey> {
         self.iter().find(|(_, client)| client.id == id).map(|(key, _)| key)
+    }
+
+    /// All clients, also those of the embedding program.
+    pub fn all(&self) -> impl Iterator<Item = (ClientKey, &Client)> {
+        self.slots.iter()
     }
 
     /// All clients of connections, in no particular order.

@@ -5,6 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clients::ClientKey;
 use crate::data::{Bytes, IndexSet, Map};
 
+/// The channel on which a client of RESP2 is notified.
+pub const INVALIDATIONS: &[u8] = b"__redis__:invalidate";
+
+/// The name of the push that says that the client of a redirection is gone.
+pub const BROKEN_REDIRECTION: &[u8] = b"tracking-redir-broken";
+
 /// Which keys a client tracks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Mode {
@@ -54,6 +60,13 @@ impl Redirection {
 }
 
 impl Tracking {
+    /// The answer of CLIENT GETREDIR: the id of the client that is notified instead, 0 if there is none, -1 without
+    /// tracking.
+    #[must_use]
+    pub fn shown_redirection(tracking: Option<&Self>) -> i64 {
+        tracking.map_or(-1, |tracking| tracking.redirect.map_or(0, Redirection::shown_id))
+    }
+
     /// Whether the keys that the running command reads are tracked.
     #[must_use]
     pub fn tracks_reads(&self) -> bool {
@@ -77,7 +90,7 @@ struct Prefix {
 
 /// What all clients track.
 #[derive(Debug, Default)]
-pub struct Tracked {
+pub struct TrackingTable {
     /// How many clients track.
     clients: usize,
     /// The clients that have read a key since it has last changed. Some may not track any more.
@@ -90,7 +103,7 @@ pub struct Tracked {
     has_changes: bool,
 }
 
-impl Tracked {
+impl TrackingTable {
     /// How many clients track: INFO's `tracking_clients`.
     #[must_use]
     #[inline]
@@ -123,7 +136,8 @@ impl Tracked {
         self.has_changes
     }
 
-    /// Whether a client may track a key, so that the common case costs two comparisons.
+    /// Whether a change has to be looked up, so that the common case costs two comparisons. What clients have read is kept
+    /// after the last of them, as in redis-server.
     #[must_use]
     #[inline]
     pub fn is_used(&self) -> bool {
@@ -142,25 +156,30 @@ impl Tracked {
     pub fn stop(&mut self, key: ClientKey, tracking: &Tracking) {
         self.clients -= 1;
         for prefix in &tracking.prefixes {
-            if let Some(tracked) = self.prefixes.get_mut(prefix) {
-                tracked.clients.swap_remove(&key);
-                if tracked.clients.is_empty() {
+            if let Some(others) = self.prefixes.get_mut(prefix) {
+                others.clients.swap_remove(&key);
+                if others.clients.is_empty() {
                     self.prefixes.remove(prefix);
                 }
             }
         }
     }
 
-    /// A client has read a key; `connected` clients are there at all.
+    /// A client has read a key. `connected` lists the connected clients; it is called only to remove the others.
     pub fn read(&mut self, client: ClientKey, key: &[u8], connected: impl FnOnce() -> Vec<ClientKey>) {
         /// With more readers than this, those that have disconnected are looked for.
         const MANY: usize = 64;
         if let Some(readers) = self.readers.get_mut(key) {
+            if readers.contains(&client) {
+                return;
+            }
             if readers.len() >= MANY && readers.len() == readers.capacity() {
                 let connected: IndexSet<ClientKey> = connected().into_iter().collect();
                 self.items -= readers.len();
                 readers.retain(|reader| connected.contains(reader));
                 self.items += readers.len();
+                // So that they are not looked for again before as many have come.
+                readers.reserve(readers.len());
             }
             self.items += usize::from(readers.insert(client));
         } else {
@@ -176,10 +195,10 @@ impl Tracked {
         readers
     }
 
-    /// Any key that clients have read, if there are more than `max`.
-    pub fn surplus(&self, max: usize, random: &mut fastrand::Rng) -> Option<Bytes> {
-        let surplus = max > 0 && self.readers.len() > max;
-        surplus.then(|| random.usize(0..self.readers.len())).and_then(|index| {
+    /// Any key that clients have read, if there are more than `max`; 0 is no limit.
+    pub fn key_over_limit(&self, max: usize, random: &mut fastrand::Rng) -> Option<Bytes> {
+        let is_over = max > 0 && self.readers.len() > max;
+        is_over.then(|| random.usize(0..self.readers.len())).and_then(|index| {
             let (key, _) = self.readers.get_index(index)?;
             Some(key.clone())
         })
@@ -193,9 +212,9 @@ impl Tracked {
 
     /// A client has changed a key, or it has expired: noted for the clients that track its prefixes.
     pub fn changed(&mut self, key: &[u8], by: Option<ClientKey>) {
-        for (prefix, tracked) in &mut self.prefixes {
-            if key.starts_with(prefix) {
-                tracked.changed.insert(key.into(), by);
+        for (begin, prefix) in &mut self.prefixes {
+            if key.starts_with(begin) {
+                prefix.changed.insert(key.into(), by);
                 self.has_changes = true;
             }
         }
@@ -204,11 +223,11 @@ impl Tracked {
     /// The changed keys of each prefix, and the clients that are to be notified.
     pub fn take_changes(&mut self) -> Vec<Changes> {
         self.has_changes = false;
-        let changed = self.prefixes.values_mut().filter(|tracked| !tracked.changed.is_empty());
+        let changed = self.prefixes.values_mut().filter(|prefix| !prefix.changed.is_empty());
         changed
-            .map(|tracked| Changes {
-                clients: tracked.clients.iter().copied().collect(),
-                keys: std::mem::take(&mut tracked.changed),
+            .map(|prefix| Changes {
+                clients: prefix.clients.iter().copied().collect(),
+                keys: std::mem::take(&mut prefix.changed),
             })
             .collect()
     }

@@ -1,8 +1,7 @@
 //! CLIENT: what is known about connections, and what can be done to them.
 
-use super::tracking::redirection;
 use crate::clients::ClientKey;
-use crate::clients::tracking::Mode;
+use crate::clients::tracking::{Mode, Tracking};
 use crate::clients::waiters::{Answer, Pause};
 use crate::clients::{Client, Close, OUTPUT_BLOCK, Skip};
 use crate::config::Version;
@@ -173,7 +172,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     add("events=", events.as_bytes());
     add("cmd=", command.as_bytes());
     add("user=", b"default");
-    add("redir=", redirection(client.tracking.as_deref()).to_string().as_bytes());
+    add("redir=", Tracking::shown_redirection(client.tracking.as_deref()).to_string().as_bytes());
     add("resp=", protocol.to_string().as_bytes());
     if version >= Version::Redis7_4 {
         add("lib-name=", up_to_nul(&client.library));

@@ -114,7 +114,7 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
     let key = &ctx.args[2];
     let now = ctx.state.now;
     let version = ctx.state.config.compat;
-    let entry = ctx.state.lookup(key, Lookup::Untracked).ok_or(Error::NO_SUCH_KEY)?;
+    let entry = ctx.state.lookup(key, Lookup::Uncounted).ok_or(Error::NO_SUCH_KEY)?;
     let (value, access) = (&entry.value, entry.access);
     let count = if is_shared(value) { i32::MAX } else { 1 };
     // A real address would differ from run to run.
@@ -131,7 +131,7 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
 /// `DEBUG LISTPACK key`: redis-server prints the listpack on its terminal.
 fn listpack(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.state.config.compat;
-    let entry = ctx.state.lookup(&ctx.args[2], Lookup::Untracked).ok_or(Error::NO_SUCH_KEY)?;
+    let entry = ctx.state.lookup(&ctx.args[2], Lookup::Uncounted).ok_or(Error::NO_SUCH_KEY)?;
     if entry.value.encoding(version) != "listpack" {
         return Err(Error::new("ERR Not a listpack encoded object."));
     }

@@ -109,7 +109,7 @@ fn set_expiry(ctx: &mut Context<'_>, form: ExpiryForm) -> Outcome {
     let at = form.deadline(value, ctx.state.now);
     let at = at.ok_or_else(|| Error::invalid_expire_time(&ctx.command.full_name()))?;
     ctx.state.touch(key);
-    let old = ctx.state.lookup(key, Lookup::Untracked).map(Entry::expires);
+    let old = ctx.state.lookup(key, Lookup::Uncounted).map(Entry::expires);
     let allowed = old.is_some_and(|old| conditions.iter().all(|condition| condition.is_met(old, at)));
     if allowed && at <= ctx.state.now.millis() {
         ctx.state.remove(key);
@@ -199,7 +199,7 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     }
     let copies = ctx.state.lookup(from, Lookup::Use).is_some()
         && (!ctx.state.in_database(db, |state| state.touch(to)) || replaces);
-    if copies && let Some(entry) = ctx.state.lookup(from, Lookup::Untracked) {
+    if copies && let Some(entry) = ctx.state.lookup(from, Lookup::Uncounted) {
         let (value, expires) = (entry.value.clone(), entry.expires());
         ctx.state.in_database(db, |state| {
             // Removed first: the copy is a new key even if it replaces one.

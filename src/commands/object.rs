@@ -74,7 +74,7 @@ fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
     } else {
         ctx.state.stats.keyspace_misses += 1;
     }
-    ctx.state.lookup(key, Lookup::Untracked)
+    ctx.state.lookup(key, Lookup::Uncounted)
 }
 
 /// True for the integers that redis-server shares.

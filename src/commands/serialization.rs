@@ -100,7 +100,7 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
             (Some(idle), _) if !counts => Some(Access::idle_for(idle, now)),
             _ => None,
         };
-        if let (Some(access), Some(entry)) = (access, ctx.state.lookup_mut(key, Lookup::Untracked)) {
+        if let (Some(access), Some(entry)) = (access, ctx.state.lookup_mut(key, Lookup::Uncounted)) {
             entry.access = access;
         }
         ctx.state.modified(Class::GENERIC, "restore", key);

@@ -127,7 +127,7 @@ pub fn smove(ctx: &mut Context<'_>) -> Outcome {
     let (source, destination, member) = (&args[1], &args[2], &args[3]);
     let limits = SetLimits::of(&ctx.state.config);
     let moved = ctx.state.contains(source) && {
-        if let Some(entry) = ctx.state.lookup(destination, Lookup::Untracked) {
+        if let Some(entry) = ctx.state.lookup(destination, Lookup::Uncounted) {
             Set::of(&entry.value).ok_or(WrongType)?;
         }
         let set: Option<&mut Set> = ctx.state.get_mut(source)?;

@@ -210,7 +210,7 @@ fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     }
     let elements = load(kind, &options)?;
     if let Some(Value::SortedSet(set)) =
-        ctx.state.lookup_mut(key, Lookup::Untracked).map(|entry| &mut entry.value)
+        ctx.state.lookup_mut(key, Lookup::Uncounted).map(|entry| &mut entry.value)
     {
         // redis-server converts the sorted set to the large form to sort it, and leaves it so.
         set.index();

@@ -1,7 +1,8 @@
-//! CLIENT TRACKING and its relatives, for clients that cache what they have read.
+//! CLIENT TRACKING, CACHING, GETREDIR and TRACKINGINFO, for clients that cache what they have read.
 
 use std::collections::BTreeSet;
 
+use crate::clients::Close;
 use crate::clients::tracking::{Mode, Redirection, Tracking};
 use crate::data::Bytes;
 use crate::resp::{Args, up_to_nul};
@@ -35,6 +36,7 @@ impl<'a> Options<'a> {
                     let id = numbers::integer(id)?;
                     let found = u64::try_from(id).ok().and_then(|id| {
                         let client = ctx.state.clients.by_id(id)?;
+                        ctx.state.clients.get(client).filter(|client| client.close != Close::Now)?;
                         Some(Redirection { id, client })
                     });
                     let missing = Error::new("ERR The client ID you want redirect to does not exist");
@@ -175,15 +177,9 @@ pub fn caching(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// None: all commands have this return type.
 pub fn getredir(ctx: &mut Context<'_>) -> Outcome {
-    let id = redirection(ctx.client()?.tracking.as_deref());
+    let id = Tracking::shown_redirection(ctx.client()?.tracking.as_deref());
     ctx.reply.integer(id);
     Ok(())
-}
-
-/// The answer of CLIENT GETREDIR for a client that tracks so.
-#[must_use]
-pub fn redirection(tracking: Option<&Tracking>) -> i64 {
-    tracking.map_or(-1, |tracking| tracking.redirect.map_or(0, Redirection::shown_id))
 }
 
 /// `CLIENT TRACKINGINFO`: the options, the redirection and the prefixes.
@@ -220,7 +216,7 @@ pub fn trackinginfo(ctx: &mut Context<'_>) -> Outcome {
         ctx.reply.bulk(flag.as_bytes());
     }
     ctx.reply.bulk(b"redirect");
-    ctx.reply.integer(redirection(tracking));
+    ctx.reply.integer(Tracking::shown_redirection(tracking));
     ctx.reply.bulk(b"prefixes");
     let prefixes = tracking.map(|tracking| &tracking.prefixes);
     ctx.reply.array(prefixes.map_or(0, BTreeSet::len));

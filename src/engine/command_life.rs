@@ -158,6 +158,7 @@ impl Engine {
     fn admit(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) -> Option<(&'static Command, bool)> {
         if arrives && self.state.tracked.clients() > 0 {
             self.end_caching(key);
+            self.state.limit_tracked_keys();
         }
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =

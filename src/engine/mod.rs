@@ -499,16 +499,17 @@ impl Engine {
         max: usize,
     ) {
         if self.state.asleep_until.is_none() {
-            self.end_batch();
+            self.end_batch(continuing.is_empty());
             self.state.clients.take_dirty(into, continuing, max);
         }
     }
 
     /// Before anything is written, clients that track prefixes are notified of the keys that the batch has changed. As in
-    /// redis-server, what clients have sent while they waited belongs to the batch.
+    /// redis-server, what clients have sent while they waited belongs to the batch: `all_continue` if none of them is
+    /// still to run.
     #[inline]
-    fn end_batch(&mut self) {
-        if self.state.tracked.has_changes() && !self.state.clients.has_resumed() {
+    fn end_batch(&mut self, all_continue: bool) {
+        if self.state.tracked.has_changes() && all_continue && !self.state.clients.has_resumed() {
             self.state.broadcast_invalidations();
         }
     }
@@ -522,7 +523,7 @@ impl Engine {
         find: impl Fn(ClientKey) -> Option<T>,
     ) {
         if self.state.asleep_until.is_none() {
-            self.end_batch();
+            self.end_batch(continuing.is_empty());
             self.state.clients.take_dirty_found(into, continuing, max, find);
         }
     }

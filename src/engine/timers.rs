@@ -114,6 +114,7 @@ impl Engine {
     pub(super) fn fire_next_timer(&mut self, next: Time, keys: &mut usize) {
         self.set_now(next);
         self.state.caller = ClientKey::NONE;
+        self.state.in_script = false;
         let is_due = |timer: &Timer| {
             (*keys > 0 || *timer != Timer::Expiry) && timer.at(self).is_some_and(|at| at <= next)
         };

@@ -1,4 +1,4 @@
-//! What tracking has to do with the commands of a client.
+//! Tracking: CLIENT CACHING, and the keys that commands read.
 
 use super::Engine;
 use super::command_life::{Caller, Origin};

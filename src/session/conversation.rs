@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::format::Argument;
 use super::frame::Frame;
 use crate::clients::pubsub::Kind;
+use crate::clients::tracking::INVALIDATIONS;
 use crate::spec::{ChannelAction, Command, Effect};
 use crate::table::TABLE;
 
@@ -179,8 +180,13 @@ impl Conversation {
             return FrameKind::Push;
         }
         let message = MESSAGES.into_iter().find(|(word, _)| may_be_push && *word == first);
-        if message.is_some_and(|(_, kind)| self.subscribed.get(&kind).is_some_and(|names| !names.is_empty()))
-        {
+        let subscribed = |kind: &Kind| self.subscribed.get(kind).is_some_and(|names| !names.is_empty());
+        if message.is_some_and(|(_, kind)| subscribed(&kind)) {
+            return FrameKind::Push;
+        }
+        // It is sent to a client with any subscription.
+        let names_channel = || frame.items().get(1).and_then(Frame::text) == Some(INVALIDATIONS);
+        if message.is_some() && names_channel() && self.subscribed.keys().any(subscribed) {
             return FrameKind::Push;
         }
         if self.monitors && frame.kind() == b'+' && frame.text().is_some_and(|text| text.ends_with(b"\"")) {

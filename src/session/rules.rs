@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::conversation::{FrameKind, Request};
 use super::frame::{Frame, Placeholder, PlaceholderKind, stream_id};
+use crate::clients::tracking::BROKEN_REDIRECTION;
 use crate::resp::parse_integer;
 use crate::spec::Varies;
 
@@ -108,11 +109,17 @@ pub enum Equality {
     Different,
 }
 
+/// How a push varies: one has the id of a client.
+fn of_push(push: &Frame) -> Varies {
+    let is_of_client = push.items().first().and_then(Frame::text) == Some(BROKEN_REDIRECTION);
+    if is_of_client { Varies::At(1, &Varies::ClientId) } else { Varies::Nothing }
+}
+
 /// Compares two answers to the same request.
 pub fn compare(kind: &FrameKind, left: &Frame, right: &Frame, pairs: &mut Pairs) -> Equality {
     let none = Request::default();
     let rule = match kind {
-        FrameKind::Push => Rule { varies: Varies::Nothing, request: &none },
+        FrameKind::Push => Rule { varies: of_push(left), request: &none },
         FrameKind::Monitored => Rule { varies: Varies::MonitorLine, request: &none },
         FrameKind::Answer(request) => Rule { varies: varies(request), request },
     };

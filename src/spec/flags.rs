@@ -144,7 +144,7 @@ impl Flags {
     /// Affects later commands of its connection, or has more than one reply.
     pub const OF_CONNECTION: Self = Self(1 << 25);
 
-    /// Its subcommands may stand between CLIENT CACHING and the command that it is about.
+    /// Its subcommands do not end the effect of CLIENT CACHING.
     pub const KEEPS_CACHING: Self = Self(1 << 24);
 
     /// Allowed at any time: while loading and on a stale replica. Commands mostly have both flags.

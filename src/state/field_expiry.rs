@@ -153,7 +153,7 @@ mod tests {
                     4 => drop(state.rename(&key, &other)),
                     5 => {
                         if let Some(value) =
-                            state.lookup(&key, Lookup::Untracked).map(|entry| entry.value.clone())
+                            state.lookup(&key, Lookup::Uncounted).map(|entry| entry.value.clone())
                         {
                             state.insert(&other, value, None);
                         }

@@ -9,7 +9,7 @@ use crate::state::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// Nothing.
-    Untracked,
+    Uncounted,
     /// A hit or a miss, for commands that read other things than the value, such as TTL.
     Hit,
     /// A hit or a miss, and that the key was used.
@@ -77,7 +77,7 @@ impl State {
     fn index_of(&mut self, key: &[u8], record: Lookup) -> Option<usize> {
         let index = self.live(key);
         match record {
-            Lookup::Untracked => {}
+            Lookup::Uncounted => {}
             Lookup::Hit | Lookup::Use if index.is_some() => self.stats.keyspace_hits += 1,
             Lookup::Hit | Lookup::Use => {
                 self.stats.keyspace_misses += 1;
@@ -194,8 +194,8 @@ impl State {
     }
 
     /// Sets a key to a value, with the time of its expiry in milliseconds since the Unix epoch. If the key did not
-    /// exist, the clients that wait for it are served after the command. Watchers and events are left to the caller,
-    /// by [`State::modified`].
+    /// exist, the clients that wait for it are served after the command. Watchers, clients that track it and events are
+    /// left to the caller, by [`State::modified`].
     pub fn insert(&mut self, key: &[u8], value: Value, expires: Option<i64>) -> Option<Entry> {
         let index = self.used(key);
         self.put(index, key, value, expires)
@@ -364,7 +364,8 @@ impl State {
         }
     }
 
-    /// Empties a database. Watchers of its keys are notified.
+    /// Empties a database. Watchers of its keys are notified; clients that track keys by the caller, see
+    /// [`State::invalidate_all`].
     pub fn flush(&mut self, db: usize) {
         let now = self.now.millis();
         self.watches.replaced(&mut self.clients, db, &self.databases[db], None, now);

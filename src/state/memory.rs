@@ -142,9 +142,9 @@ impl Client {
         });
         let subscriptions = self.subscriptions.iter().map(|all| subscriptions_memory(all));
         let prefixes = self.tracking.iter().flat_map(|tracking| &tracking.prefixes);
-        let tracked = prefixes.map(|prefix| size_of_val(prefix) + Bytes::memory_of(prefix.len()));
+        let prefixes = prefixes.map(|prefix| size_of_val(prefix) + Bytes::memory_of(prefix.len()));
         own.into_iter().sum::<usize>()
-            + tracked.sum::<usize>()
+            + prefixes.sum::<usize>()
             + watched.sum::<usize>()
             + queued.sum::<usize>()
             + waiting.sum::<usize>()

@@ -22,7 +22,7 @@ mod watch;
 pub use keys::Lookup;
 pub use stats::Stats;
 
-use crate::clients::{ClientKey, Clients, PubSub, Tracked, Waiters, Watches};
+use crate::clients::{ClientKey, Clients, PubSub, TrackingTable, Waiters, Watches};
 use crate::config::Config;
 use crate::data::Time;
 use crate::keyspace::Database;
@@ -48,8 +48,8 @@ pub struct State {
     /// Keys that clients watch.
     pub watches: Watches,
     /// Keys that clients track.
-    pub tracked: Tracked,
-    /// The client whose command runs, or has run last; none since then if a timer fires.
+    pub tracked: TrackingTable,
+    /// The client whose command runs, or has run last; [`ClientKey::NONE`] if a timer has fired since.
     pub caller: ClientKey,
     /// The command is one of a script that the client runs.
     pub in_script: bool,
@@ -107,7 +107,7 @@ impl State {
             encoded: Default::default(),
             waiters: Waiters::new(databases),
             watches: Watches::new(databases),
-            tracked: Tracked::default(),
+            tracked: TrackingTable::default(),
             caller: ClientKey::NONE,
             in_script: false,
             clients: Clients::default(),
@@ -140,7 +140,7 @@ impl State {
         self.clients.output_limit_disconnections = 0;
         self.end_pauses();
         self.active_expire = true;
-        self.tracked.forget_reads();
+        self.stop_all_tracking();
         if !keeps_data {
             self.databases.fill_with(Database::default);
             self.expiring_databases = 0;

@@ -1,4 +1,4 @@
-//! The effects of a changed key: watchers and keyspace notifications.
+//! The effects of a changed key: watchers, clients that track it, and keyspace notifications.
 
 use crate::config::Class;
 use crate::data::Value;
@@ -30,8 +30,7 @@ impl State {
     pub fn key_changed(&mut self, key: &[u8]) {
         self.watches.touch(&mut self.clients, self.db, key);
         if self.tracked.is_used() {
-            let by = (!self.in_script).then_some(self.caller);
-            self.invalidate(key, by);
+            self.invalidate(key, self.changing_client());
         }
     }
 

@@ -32,7 +32,7 @@ impl State {
     /// numbers after `after` and up to `until`. Readers of a stream that has nothing for them are passed over.
     pub fn next_to_serve(&mut self, db: usize, key: &[u8], after: u64, until: u64) -> Option<Next> {
         self.db = db;
-        let kind = self.lookup(key, Lookup::Untracked).map(|entry| entry.value.kind());
+        let kind = self.lookup(key, Lookup::Uncounted).map(|entry| entry.value.kind());
         // While CLIENT PAUSE lasts all clients wait for its end next.
         if kind != Some(Type::Stream) || self.waiters.pause.is_some() {
             return self.waiters.next_waiter(db, key, kind, after, until);

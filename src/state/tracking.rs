@@ -1,19 +1,58 @@
 //! Tracking: what clients have read is noted, and they are notified of what has changed.
 
-use crate::clients::tracking::{Changes, Mode, Tracking};
-use crate::clients::{ClientKey, Encoded};
+use crate::clients::tracking::{BROKEN_REDIRECTION, Changes, INVALIDATIONS, Mode, Tracking};
+use crate::clients::{Client, ClientKey, Close, Encoded};
 use crate::data::{Bytes, present};
 use crate::resp::{Protocol, Reply};
 use crate::state::State;
 
-/// The channel on which a client of RESP2 is notified.
-const CHANNEL: &[u8] = b"__redis__:invalidate";
+/// What clients are to forget, encoded at most once for each way of notifying them.
+struct Invalidation<'a> {
+    /// These keys; none for all keys, because a database has been flushed.
+    keys: Option<&'a [&'a [u8]]>,
+    /// As a push of RESP3, and as a message of RESP2.
+    encoded: [Vec<u8>; 2],
+}
 
-/// What a client is to forget.
-enum Invalidated<'a> {
-    Keys(&'a [&'a [u8]]),
-    /// Every key: a database has been flushed.
-    All,
+impl<'a> Invalidation<'a> {
+    fn of(keys: &'a [&'a [u8]]) -> Self {
+        Self { keys: Some(keys), encoded: Default::default() }
+    }
+
+    /// The bytes for a client that is notified in this protocol, for one that tracks in the protocol `tracks_in`.
+    fn encoded(&mut self, protocol: Protocol, tracks_in: Protocol) -> &[u8] {
+        let out = &mut self.encoded[usize::from(protocol == Protocol::Resp2)];
+        if self.keys.is_none() {
+            // The null is in the protocol of the client that tracks, as in redis-server.
+            out.clear();
+        }
+        if out.is_empty() {
+            let mut reply = Reply::new(out, protocol);
+            if protocol == Protocol::Resp3 {
+                reply.push(2);
+                reply.bulk(b"invalidate");
+            } else {
+                reply.push(3);
+                reply.bulk(b"message");
+                reply.bulk(INVALIDATIONS);
+            }
+            match self.keys {
+                Some(keys) => {
+                    reply.array(keys.len());
+                    for key in keys {
+                        reply.bulk(key);
+                    }
+                }
+                None => Reply::new(out, tracks_in).null(),
+            }
+        }
+        out
+    }
+}
+
+/// Whether a client can be notified instead of another.
+fn is_there(client: &Client) -> bool {
+    client.is_listed() && client.close != Close::Now
 }
 
 impl State {
@@ -31,22 +70,47 @@ impl State {
         }
     }
 
+    /// No client tracks any more.
+    pub(super) fn stop_all_tracking(&mut self) {
+        for client in self.clients_that_track() {
+            self.stop_tracking(client);
+        }
+        self.tracked.forget_reads();
+    }
+
+    /// The clients that track, in the order in which they connected.
+    fn clients_that_track(&self) -> Vec<ClientKey> {
+        let tracking = self.clients.all().filter(|(_, client)| client.tracking.is_some());
+        let mut tracking: Vec<_> = tracking.map(|(key, client)| (client.id, key)).collect();
+        tracking.sort_unstable();
+        tracking.into_iter().map(|(_, key)| key).collect()
+    }
+
     /// A client that tracks has read these keys.
     pub fn note_reads<'a>(&mut self, client: ClientKey, keys: impl Iterator<Item = &'a [u8]>) {
         for key in keys {
-            let connected = || self.clients.iter().map(|(client, _)| client).collect();
+            let connected = || self.clients.all().map(|(client, _)| client).collect();
             self.tracked.read(client, key, connected);
-        }
-        // redis-server does this before the next command, and also chooses the keys at random.
-        while let Some(surplus) = self.tracked.surplus(self.config.tracking_table_max_keys, &mut self.random)
-        {
-            self.invalidate_for_readers(&surplus);
         }
     }
 
+    /// Forgets keys that clients have read until there are no more than `tracking-table-max-keys`, and notifies the
+    /// clients. As in redis-server, keys are chosen at random.
+    pub fn limit_tracked_keys(&mut self) {
+        let max = self.config.tracking_table_max_keys;
+        while let Some(key) = self.tracked.key_over_limit(max, &mut self.random) {
+            self.invalidate_for_readers(&key);
+        }
+    }
+
+    /// The client whose command changes a key; none if a timer or a script does: redis-server does not take such a change
+    /// for one of the client's own in the mode BCAST.
+    pub(super) fn changing_client(&self) -> Option<ClientKey> {
+        (self.caller != ClientKey::NONE && !self.in_script).then_some(self.caller)
+    }
+
     /// Notifies the clients that track a key that it has changed: those that have read it at once, those that track its
-    /// prefix after the batch. `by` is the client that has changed it; none if it has expired, or if a script has changed
-    /// it: in the mode BCAST redis-server does not take such a change for one of the client's own.
+    /// prefix after the batch. `by` is the client that has changed it, see [`State::changing_client`].
     // Out of line, as few clients track.
     #[cold]
     #[inline(never)]
@@ -56,13 +120,15 @@ impl State {
     }
 
     fn invalidate_for_readers(&mut self, key: &[u8]) {
+        let keys = [key];
+        let mut invalidation = Invalidation::of(&keys);
         for reader in self.tracked.take_readers(key) {
             let tracking = self.clients.get(reader).and_then(|client| client.tracking.as_ref());
             let is_notified = |tracking: &Tracking| {
                 tracking.mode != Mode::Broadcast && !(tracking.no_loop && self.caller == reader)
             };
             if tracking.is_some_and(|tracking| is_notified(tracking)) {
-                self.send_invalidation(reader, &Invalidated::Keys(&[key]));
+                self.notify(reader, &mut invalidation);
             }
         }
     }
@@ -70,11 +136,12 @@ impl State {
     /// Notifies all clients that track that a database has been flushed. As in redis-server, keys are tracked by their
     /// names, whatever the database.
     pub fn invalidate_all(&mut self) {
-        let tracking = self.clients.iter().filter(|(_, client)| client.tracking.is_some());
-        let mut tracking: Vec<_> = tracking.map(|(key, client)| (client.id, key)).collect();
-        tracking.sort_unstable();
-        for (_, client) in tracking {
-            self.send_invalidation(client, &Invalidated::All);
+        if !self.tracked.is_used() {
+            return;
+        }
+        let mut invalidation = Invalidation { keys: None, encoded: Default::default() };
+        for client in self.clients_that_track() {
+            self.notify(client, &mut invalidation);
         }
         self.tracked.forget_reads();
     }
@@ -83,13 +150,19 @@ impl State {
     #[cold]
     pub fn broadcast_invalidations(&mut self) {
         for Changes { clients, keys } in self.tracked.take_changes() {
+            let names: Vec<&[u8]> = keys.keys().map(|key: &Bytes| &**key).collect();
+            let mut invalidation = Invalidation::of(&names);
             for client in clients {
                 let tracking = self.clients.get(client).and_then(|client| client.tracking.as_ref());
-                let no_loop = tracking.is_some_and(|tracking| tracking.no_loop);
-                let keys = keys.iter().filter(|(_, by)| !(no_loop && **by == Some(client)));
-                let keys: Vec<&[u8]> = keys.map(|(key, _): (&Bytes, _)| &**key).collect();
-                if !keys.is_empty() {
-                    self.send_invalidation(client, &Invalidated::Keys(&keys));
+                let is_own = |by: &Option<ClientKey>| *by == Some(client);
+                if !tracking.is_some_and(|tracking| tracking.no_loop) || !keys.values().any(is_own) {
+                    self.notify(client, &mut invalidation);
+                    continue;
+                }
+                let others = keys.iter().filter(|(_, by)| !is_own(by));
+                let others: Vec<&[u8]> = others.map(|(key, _)| &**key).collect();
+                if !others.is_empty() {
+                    self.notify(client, &mut Invalidation::of(&others));
                 }
             }
         }
@@ -97,40 +170,20 @@ impl State {
 
     /// Notifies a client that tracks, or the client that is notified instead. A client of RESP2 is notified only instead
     /// of another, and if it is subscribed to anything.
-    fn send_invalidation(&mut self, key: ClientKey, what: &Invalidated<'_>) {
-        let Some(client) = present(self.clients.get_mut(key)) else { return };
-        let protocol = client.protocol;
+    fn notify(&mut self, key: ClientKey, invalidation: &mut Invalidation<'_>) {
+        let Some(client) = present(self.clients.get(key)) else { return };
+        let tracks_in = client.protocol;
         let Some(redirect) = present(client.tracking.as_ref()).map(|tracking| tracking.redirect) else {
             return;
         };
         let to = redirect.map_or(key, |redirect| redirect.client);
-        let mut push = Vec::new();
-        let Some(receiver) = self.clients.get(to).filter(|client| redirect.is_none() || client.is_listed())
-        else {
-            return self.note_broken_redirection(key);
-        };
-        let mut reply = Reply::new(&mut push, receiver.protocol);
-        if receiver.protocol == Protocol::Resp3 {
-            reply.push(2);
-            reply.bulk(b"invalidate");
-        } else if redirect.is_some() && receiver.is_subscribed() {
-            reply.push(3);
-            reply.bulk(b"message");
-            reply.bulk(CHANNEL);
-        } else {
-            return;
+        let receiver = self.clients.get(to).filter(|client| redirect.is_none() || is_there(client));
+        let Some(receiver) = receiver else { return self.note_broken_redirection(key) };
+        let protocol = receiver.protocol;
+        if protocol == Protocol::Resp3 || redirect.is_some() && receiver.is_subscribed() {
+            let push = Encoded::Copied(invalidation.encoded(protocol, tracks_in));
+            self.clients.deliver(to, push, &self.config, self.now);
         }
-        match what {
-            Invalidated::Keys(keys) => {
-                reply.array(keys.len());
-                for key in *keys {
-                    reply.bulk(key);
-                }
-            }
-            // In the protocol of the client that tracks, as in redis-server.
-            Invalidated::All => Reply::new(&mut push, protocol).null(),
-        }
-        self.clients.deliver(to, Encoded::Copied(&push), &self.config, self.now);
     }
 
     /// The client that is notified instead of this one is gone.
@@ -143,7 +196,7 @@ impl State {
             let mut push = Vec::new();
             let mut reply = Reply::new(&mut push, Protocol::Resp3);
             reply.push(2);
-            reply.bulk(b"tracking-redir-broken");
+            reply.bulk(BROKEN_REDIRECTION);
             reply.integer(redirect.shown_id());
             self.clients.deliver(key, Encoded::Copied(&push), &self.config, self.now);
         }
@@ -176,6 +229,7 @@ mod tests {
         for key in ["a", "b", "c"] {
             read(&mut state, client, key);
         }
+        state.limit_tracked_keys();
         assert_eq!((state.tracked.keys(), state.tracked.items()), (2, 2));
         let sent =
             String::from_utf8_lossy(&state.clients.get(client).expect("it is connected").outbox).into_owned();
@@ -195,7 +249,7 @@ mod tests {
         }
         assert_eq!((state.tracked.clients(), state.tracked.keys()), (0, 1));
         assert!(state.tracked.items() < 1000, "{} readers", state.tracked.items());
-        // The names of all readers are given up with the next change.
+        // The next change removes them all.
         state.key_changed(b"a");
         assert_eq!((state.tracked.keys(), state.tracked.items()), (0, 0));
     }

@@ -16,7 +16,8 @@ impl State {
         Some(blocked)
     }
 
-    /// Ends everything that a client is in the middle of: subscriptions, watches, waits, its transaction.
+    /// Ends everything that a client is in the middle of: subscriptions, watches, tracking, waits, its
+    /// transaction.
     pub fn end_activities(&mut self, key: ClientKey) {
         self.unsubscribe_from_all(key);
         self.unwatch(key);

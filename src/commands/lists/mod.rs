@@ -52,7 +52,7 @@ fn removed(state: &mut State, key: &[u8], event: &str, count: usize, left: usize
         return state.remove_empty(key);
     }
     let limits = ListLimits::of(&state.config);
-    if let Some(Value::List(list)) = state.lookup_mut(key, Lookup::Untracked).map(|entry| &mut entry.value) {
+    if let Some(Value::List(list)) = state.lookup_mut(key, Lookup::Uncounted).map(|entry| &mut entry.value) {
         list.update_encoding(limits);
     }
 }

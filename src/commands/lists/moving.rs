@@ -53,7 +53,7 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
 /// The length of a list, if there is one; this does not count as use.
 fn length(state: &mut State, key: &[u8]) -> Result<Option<usize>, Error> {
     let list = |entry: &Entry| List::of(&entry.value).map(|list| list.len()).ok_or(Error::WRONG_TYPE);
-    state.lookup(key, Lookup::Untracked).map(list).transpose()
+    state.lookup(key, Lookup::Uncounted).map(list).transpose()
 }
 
 /// `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]`

@@ -129,7 +129,7 @@ pub fn xreadgroup(ctx: &mut Context<'_>) -> Outcome {
 /// The error for a client that has waited, if the stream or the group no longer exists. Before Redis 7.2 the command is
 /// not run again.
 fn still_there(ctx: &mut Context<'_>, key: &[u8], group: &[u8]) -> Result<(), Error> {
-    let Some(Value::Stream(stream)) = ctx.state.lookup(key, Lookup::Untracked).map(|entry| &entry.value)
+    let Some(Value::Stream(stream)) = ctx.state.lookup(key, Lookup::Uncounted).map(|entry| &entry.value)
     else {
         return Err(Error::new("UNBLOCKED the stream key no longer exists"));
     };

@@ -107,7 +107,7 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         let old: Option<&ByteString> = ctx.state.get(key)?;
         ctx.reply.bulk_or_null(old.map(ByteString::bytes).as_deref());
     }
-    let old = ctx.state.lookup(key, Lookup::Untracked);
+    let old = ctx.state.lookup(key, Lookup::Uncounted);
     if options.if_missing && old.is_some() || options.if_there && old.is_none() {
         if !options.get {
             ctx.reply.null();
