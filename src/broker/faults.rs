@@ -369,7 +369,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
 
 impl<'a> Faults<'a, Anything> {
     /// Only messages on this channel, whichever subscription delivers them: to the channel, to a pattern, to a shard
-    /// channel. Keyspace notifications are messages as well.
+    /// channel. Keyspace notifications are messages as well, and so are the invalidations that a client with CLIENT
+    /// TRACKING gets, in RESP3 too: on the channel `__redis__:invalidate`.
     pub fn on_channel(self, channel: impl AsRef<[u8]>) -> Faults<'a, Messages> {
         self.now_of::<Messages>().on_channel(channel)
     }

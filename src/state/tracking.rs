@@ -1,10 +1,12 @@
 //! Tracking: what clients have read is noted, and they are notified of what has changed.
 
+use crate::clients::pubsub::Kind;
 use crate::clients::tracking::{BROKEN_REDIRECTION, Changes, INVALIDATIONS, Mode, Tracking};
 use crate::clients::{Client, ClientKey, Close, Encoded};
 use crate::data::{Bytes, present};
 use crate::resp::{Protocol, Reply};
 use crate::state::State;
+use crate::testing::faults::Delivery;
 
 /// What clients are to forget, encoded at most once for each way of notifying them.
 struct Invalidation<'a> {
@@ -181,8 +183,15 @@ impl State {
         let Some(receiver) = receiver else { return self.note_broken_redirection(key) };
         let protocol = receiver.protocol;
         if protocol == Protocol::Resp3 || redirect.is_some() && receiver.is_subscribed() {
-            let push = Encoded::Copied(invalidation.encoded(protocol, tracks_in));
-            self.clients.deliver(to, push, &self.config, self.now);
+            let encoded = Encoded::Copied(invalidation.encoded(protocol, tracks_in));
+            let Self { clients, faults, journal, config, now, .. } = self;
+            if faults.are_of_messages() {
+                let (kind, channel) = (Kind::Channel, INVALIDATIONS);
+                let delivery = Delivery { to, kind, channel, encoded, message: None, pattern: None };
+                Self::deliver_with_faults((faults, clients), journal, delivery, config, *now);
+            } else {
+                clients.deliver(to, encoded, config, *now);
+            }
         }
     }
 

@@ -258,3 +258,32 @@ async fn an_async_listener_gets_a_delayed_message_behind_a_later_one() -> Outcom
     }
     Ok(())
 }
+
+#[test]
+fn an_invalidation_is_lost_late_or_repeated_by_faults_on_its_channel() -> Outcome {
+    const INVALIDATION: &str = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nmood\r\n";
+    let broker = Broker::builder().manual_clock().start()?;
+    let mut cache = Wire::connect(&broker)?;
+    cache.send("HELLO 3\r\nCLIENT TRACKING ON")?;
+    while cache.line()? != "+OK" {}
+    let changes = |cache: &mut Wire, value: &str, read: &str| -> Outcome {
+        cache.ask("GET mood", read)?;
+        broker.command(["SET", "mood", value])?;
+        Ok(())
+    };
+    let channel = "__redis__:invalidate";
+    let lost = broker.faults().on_channel(channel).once().drop_messages();
+    changes(&mut cache, "calm", "_\r\n")?;
+    cache.ask("PING", "+PONG\r\n")?;
+    assert_eq!(lost.hits(), 1);
+    let _repeated = broker.faults().on_channel(channel).once().duplicate_messages();
+    changes(&mut cache, "glad", "$4\r\ncalm\r\n")?;
+    cache.expect(&INVALIDATION.repeat(2))?;
+    let delay = Duration::from_secs(1);
+    let _late = broker.faults().on_channel(channel).once().delay(delay);
+    changes(&mut cache, "sad", "$4\r\nglad\r\n")?;
+    cache.ask("PING", "+PONG\r\n")?;
+    broker.advance(delay);
+    cache.expect(INVALIDATION)?;
+    Ok(())
+}
