@@ -1,6 +1,7 @@
 //! Plays programs on a real server.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -139,10 +140,21 @@ fn line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A connection, which is closed on drop even while a thread that starts another server has just forked: its child has
+/// all files of this process until it executes the server, and until then the server would not notice that one is closed.
+struct Connection(UnixStream);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // It fails if the server has closed it.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
 /// A server with the clients of a program.
 pub struct RealStage<'a> {
     real: &'a mut Real,
-    clients: Vec<Option<UnixStream>>,
+    clients: Vec<Option<Connection>>,
     began: Instant,
     may_be_late: Option<Duration>,
 }
@@ -158,12 +170,12 @@ impl Stage for RealStage<'_> {
         let number =
             number.ok_or_else(|| Stop::Broken(format!("CLIENT ID answers {}", answer.escape_ascii())))?;
         stream.set_nonblocking(true)?;
-        self.clients[client] = Some(stream);
+        self.clients[client] = Some(Connection(stream));
         Ok(number)
     }
 
     fn send(&mut self, client: usize, bytes: &[u8]) -> Result<(), Stop> {
-        match self.clients[client].as_mut().map(|stream| stream.write_all(bytes)) {
+        match self.clients[client].as_mut().map(|connection| connection.0.write_all(bytes)) {
             Some(Err(error))
                 if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
             {
@@ -193,9 +205,9 @@ impl Stage for RealStage<'_> {
         self.real.barrier(2 + sent / PIECE)?;
         let mut buffer = [0; 16 * 1024];
         for (slot, received) in self.clients.iter_mut().zip(received) {
-            let Some(stream) = slot else { continue };
+            let Some(connection) = slot else { continue };
             loop {
-                match stream.read(&mut buffer) {
+                match connection.0.read(&mut buffer) {
                     Ok(0) => received.closed = true,
                     Ok(read) => {
                         received.bytes.extend_from_slice(&buffer[..read]);
