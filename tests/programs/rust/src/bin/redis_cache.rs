@@ -18,12 +18,25 @@ async fn until(connection: &mut MultiplexedConnection, key: &str, value: Option<
     Ok(false)
 }
 
+/// Reads a key until it comes from the cache: a reply that an invalidation overtakes is not kept.
+async fn is_read_from_the_cache(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
+    for _ in 0..1000 {
+        let hits = connection.get_cache_statistics().map(|statistics| statistics.hit);
+        let _: Option<String> = connection.get("mood").await?;
+        if connection.get_cache_statistics().map(|statistics| statistics.hit) > hits {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 #[tokio::main]
 async fn main() -> RedisResult<()> {
     let url = std::env::var("REDIS_URL").expect("it is set");
     let client = Client::open(url)?;
     let mut info = client.get_connection_info().clone();
-    info = info.clone().set_redis_settings(info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3));
+    info =
+        info.clone().set_redis_settings(info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3));
     let client = Client::open(info)?;
     let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::new());
     let mut cached = client.get_multiplexed_async_connection_with_config(&config).await?;
@@ -33,10 +46,7 @@ async fn main() -> RedisResult<()> {
     println!("nothing yet {}", until(&mut cached, "mood", None).await?);
     let _: () = other.set("mood", "calm").await?;
     println!("changed by another {}", until(&mut cached, "mood", Some("calm")).await?);
-    let hits = cached.get_cache_statistics().map(|statistics| statistics.hit);
-    let _: Option<String> = cached.get("mood").await?;
-    let hits_then = cached.get_cache_statistics().map(|statistics| statistics.hit);
-    println!("from the cache {}", hits.zip(hits_then).is_some_and(|(before, then)| then == before + 1));
+    println!("from the cache {}", is_read_from_the_cache(&mut cached).await?);
     let _: () = cached.set("mood", "glad").await?;
     println!("changed by itself {}", until(&mut cached, "mood", Some("glad")).await?);
     let _: () = other.pset_ex("mood", "brief", 30).await?;
