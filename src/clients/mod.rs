@@ -253,6 +253,12 @@ impl Client {
         !self.internal && !self.gone
     }
 
+    /// True if it is listed, and its connection is not about to be cut off.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.is_listed() && self.close != Close::Now
+    }
+
     /// True if it has any subscription.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {

@@ -61,7 +61,7 @@ pub fn list(ctx: &mut Context<'_>) -> Outcome {
 /// The connections that `wanted` accepts, in the order in which they were opened. As in redis-server, those that
 /// are being closed are left out.
 fn connections(state: &State, wanted: impl Fn(&Client) -> bool) -> Vec<ClientKey> {
-    let alive = state.clients.iter().filter(|(_, client)| client.close != Close::Now && wanted(client));
+    let alive = state.clients.iter().filter(|(_, client)| client.is_connected() && wanted(client));
     let mut found: Vec<_> = alive.map(|(key, client)| (client.id, key)).collect();
     found.sort_unstable_by_key(|(id, _)| *id);
     found.into_iter().map(|(_, key)| key).collect()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::clients::Close;
 use crate::clients::tracking::{Mode, Redirection, Tracking};
 use crate::data::Bytes;
 use crate::resp::{Args, up_to_nul};
@@ -36,7 +35,7 @@ impl<'a> Options<'a> {
                     let id = numbers::integer(id)?;
                     let found = u64::try_from(id).ok().and_then(|id| {
                         let client = ctx.state.clients.by_id(id)?;
-                        ctx.state.clients.get(client).filter(|client| client.close != Close::Now)?;
+                        ctx.state.clients.get(client).filter(|client| client.is_connected())?;
                         Some(Redirection { id, client })
                     });
                     let missing = Error::new("ERR The client ID you want redirect to does not exist");

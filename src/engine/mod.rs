@@ -505,11 +505,11 @@ impl Engine {
     }
 
     /// Before anything is written, clients that track prefixes are notified of the keys that the batch has changed. As in
-    /// redis-server, what clients have sent while they waited belongs to the batch: `all_continue` if none of them is
+    /// redis-server, what clients have sent while they waited belongs to the batch: `none_left_to_run` if none of them is
     /// still to run.
     #[inline]
-    fn end_batch(&mut self, all_continue: bool) {
-        if self.state.tracked.has_changes() && all_continue && !self.state.clients.has_resumed() {
+    fn end_batch(&mut self, none_left_to_run: bool) {
+        if self.state.tracked.has_changes() && none_left_to_run && !self.state.clients.has_resumed() {
             self.state.broadcast_invalidations();
         }
     }

@@ -1,6 +1,6 @@
 //! Connections that are closed because they are idle or slow, and those that a filter selects.
 
-use crate::clients::{ClientKey, Close, Filter};
+use crate::clients::{ClientKey, Filter};
 use crate::state::State;
 
 impl State {
@@ -25,7 +25,7 @@ impl State {
     /// are excluded.
     #[must_use]
     pub fn clients_of(&self, filter: &Filter) -> Vec<ClientKey> {
-        let alive = self.clients.iter().filter(|(_, client)| client.close != Close::Now);
+        let alive = self.clients.iter().filter(|(_, client)| client.is_connected());
         let mut found: Vec<_> = alive
             .filter(|(_, client)| filter.matches(*client))
             .map(|(key, client)| (client.id, key))
@@ -39,7 +39,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::clients::pubsub::Kind;
-    use crate::clients::{Address, Encoded, FIXED_OUTPUT, OUTPUT_BLOCK};
+    use crate::clients::{Address, Close, Encoded, FIXED_OUTPUT, OUTPUT_BLOCK};
     use crate::config::Config;
     use crate::config::OutputLimit;
     use crate::data::Time;

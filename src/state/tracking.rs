@@ -2,7 +2,7 @@
 
 use crate::clients::pubsub::Kind;
 use crate::clients::tracking::{BROKEN_REDIRECTION, Changes, INVALIDATIONS, Mode, Tracking};
-use crate::clients::{Client, ClientKey, Close, Encoded};
+use crate::clients::{ClientKey, Encoded};
 use crate::data::{Bytes, present};
 use crate::resp::{Protocol, Reply};
 use crate::state::State;
@@ -50,11 +50,6 @@ impl<'a> Invalidation<'a> {
         }
         out
     }
-}
-
-/// Whether a client can be notified instead of another.
-fn is_there(client: &Client) -> bool {
-    client.is_listed() && client.close != Close::Now
 }
 
 impl State {
@@ -179,7 +174,7 @@ impl State {
             return;
         };
         let to = redirect.map_or(key, |redirect| redirect.client);
-        let receiver = self.clients.get(to).filter(|client| redirect.is_none() || is_there(client));
+        let receiver = self.clients.get(to).filter(|client| redirect.is_none() || client.is_connected());
         let Some(receiver) = receiver else { return self.note_broken_redirection(key) };
         let protocol = receiver.protocol;
         if protocol == Protocol::Resp3 || redirect.is_some() && receiver.is_subscribed() {

@@ -1,8 +1,8 @@
 //! Requests that random programs are made of: those of the differential tests, which have every command, and those of
 //! the simulation, which have the commands that its model knows.
 //!
-//! The requests of a theme are numbered, and an author draws from the numbers that it can judge. Each theme draws in the
-//! same order as ever: the recorded programs are known by their seeds alone.
+//! The requests of a theme are numbered, and an author draws from the numbers that it can judge. Another order of draws
+//! makes other programs: those of the differential tests are then recorded again.
 
 use std::collections::VecDeque;
 
