@@ -176,7 +176,7 @@ pub fn ping(ctx: &mut Context<'_>) -> Outcome {
     }
     let message = ctx.args.get(1);
     // A script has a client of its own, which is subscribed to nothing.
-    if !ctx.reply.is_resp3() && !ctx.in_script && ctx.client()?.is_subscribed() {
+    if !ctx.reply.is_resp3() && !ctx.state.in_script && ctx.client()?.is_subscribed() {
         ctx.reply.array(2);
         ctx.reply.bulk(b"pong");
         ctx.reply.bulk(message.unwrap_or_default());

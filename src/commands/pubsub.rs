@@ -55,7 +55,7 @@ pub fn spublish(ctx: &mut Context<'_>) -> Outcome {
 /// before the reply.
 fn answer_publish(ctx: &mut Context<'_>, receivers: usize) -> Outcome {
     // A suppressed reply does not move the pushes, and the reply to a script goes to the script alone.
-    if ctx.state.config.compat < Version::Redis7_4 && !ctx.in_script && !ctx.client()?.is_muted() {
+    if ctx.state.config.compat < Version::Redis7_4 && !ctx.state.in_script && !ctx.client()?.is_muted() {
         let pushes = std::mem::take(&mut ctx.client()?.outbox);
         ctx.reply.written(&pushes);
     }

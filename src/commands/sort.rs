@@ -201,9 +201,9 @@ pub fn sort_ro(ctx: &mut Context<'_>) -> Outcome {
 fn run(ctx: &mut Context<'_>, may_store: bool) -> Outcome {
     let mut options = Options::read(ctx, may_store)?;
     let key = &ctx.args[1];
+    let wants_order = options.store.is_some() || ctx.state.in_script;
     let entry = ctx.state.lookup(key, Lookup::Use);
     let kind = entry.map(|entry| &entry.value);
-    let wants_order = options.store.is_some() || ctx.in_script;
     if options.keeps_order && wants_order && matches!(kind, Some(Value::Set(_))) {
         // A set has no order that a stored list could keep or a script could rely on.
         (options.keeps_order, options.alphabetic, options.by) = (false, true, None);

@@ -97,6 +97,15 @@ impl Caller {
     }
 }
 
+/// A reply that is being written.
+struct Answering {
+    /// The client's output buffer, in which the reply begins at `start`.
+    out: Vec<u8>,
+    start: usize,
+    /// Whose reply is being written around this one, for the journal.
+    outer: Option<ClientKey>,
+}
+
 /// The result of a script that has run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Finished {
@@ -129,7 +138,7 @@ impl Engine {
     #[allow(clippy::inline_always)]
     pub(super) fn receive(&mut self, key: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
-        self.begin(key, args, true);
+        self.admit(key, args, true);
         // If EXEC has run DEBUG SLEEP they are served when that ends: a key that has expired by then serves nobody.
         if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
             self.serve_ready();
@@ -141,21 +150,11 @@ impl Engine {
     }
 
     /// The first steps of a request, in the order of redis-server's `processCommand`; `arrives` unless it has been held.
+    /// A command that may run is queued or run, after a fault or CLIENT PAUSE that holds it; any other request is answered
+    /// with an error.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn begin(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) {
-        match self.admit(key, args, arrives) {
-            None => {}
-            Some((command, true)) => self.run_request(key, Origin::Request, command, args),
-            Some((command, false)) => self.hold_or_run(key, command, args),
-        }
-    }
-
-    /// The row of a command that may run; any other request is answered with an error. True if nothing could keep the
-    /// command from running at once: no fault, pause or transaction.
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // See `receive`.
-    fn admit(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) -> Option<(&'static Command, bool)> {
+    fn admit(&mut self, key: ClientKey, args: Args<'_>, arrives: bool) {
         if arrives && self.state.tracked.clients() > 0 {
             self.end_caching(key);
             self.state.limit_tracked_keys();
@@ -163,34 +162,31 @@ impl Engine {
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
             &mut *self.state;
-        let client = present(clients.get_mut(key))?;
+        let Some(client) = present(clients.get_mut(key)) else { return };
         let command = TABLE.find(args, config.compat);
         if arrives {
             journal.record(|journal| record_command(journal, (client, config, *now), command, args));
         }
         client.last_interaction = *now;
         *keeps_expired = paused && !client.internal;
-        let Some(command) = command else {
-            self.refuse_unknown(key, args);
-            return None;
-        };
+        let Some(command) = command else { return self.refuse_unknown(key, args) };
         client.last_command = Some(command.index());
         if !command.accepts_in(config.compat, args.len()) {
-            self.refuse_command(key, Some(command), args, &Error::arity(&command.full_name()));
-            return None;
+            return self.refuse_command(key, Some(command), args, &Error::arity(&command.full_name()));
         }
         if busy.is_some() {
-            self.run_while_busy(key, command, args);
-            return None;
+            return self.run_while_busy(key, command, args);
         }
         if faults.are_of_commands() {
             return self.admit_with_faults(key, command, args);
         }
         if let Err(error) = check_allowed(client, config, command, |_| false) {
-            self.refuse_command(key, Some(command), args, &error);
-            return None;
+            return self.refuse_command(key, Some(command), args, &error);
         }
-        Some((command, client.transaction.is_none() && waiters.pause.is_none()))
+        if client.transaction.is_some() || waiters.pause.is_some() {
+            return self.hold_or_run(key, command, args);
+        }
+        self.run_request(key, Origin::Request, command, args);
     }
 
     /// As [`Engine::admit`] while there are faults, for a command that exists and has as many arguments as it needs.
@@ -198,18 +194,13 @@ impl Engine {
     // Out of line, as most commands meet no faults.
     #[cold]
     #[inline(never)]
-    fn admit_with_faults(
-        &mut self,
-        key: ClientKey,
-        command: &'static Command,
-        args: Args<'_>,
-    ) -> Option<(&'static Command, bool)> {
+    fn admit_with_faults(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) {
         // After the end of a pause the command is admitted once more, and faults are checked then.
         let paused = self.must_pause(key, command, args);
         let flags = self.flags_of(command, args);
         let queued = self.flags_of_queued(key, command);
         let State { clients, config, faults, .. } = &mut *self.state;
-        let client = present(clients.get(key))?;
+        let Some(client) = present(clients.get(key)) else { return };
         let exempt = paused || client.internal;
         let subject = subject(client, command, args);
         let mut simulated = None;
@@ -223,8 +214,7 @@ impl Engine {
             if let Some(fault) = simulated {
                 self.state.note_fault(key, fault);
             }
-            self.refuse_command(key, Some(command), args, &error);
-            return None;
+            return self.refuse_command(key, Some(command), args, &error);
         }
         let pending = if exempt { PendingFault::default() } else { faults.apply(&subject) };
         if !pending.is_nothing()
@@ -232,7 +222,7 @@ impl Engine {
         {
             client.pending_fault = Some(Box::new(pending));
         }
-        Some((command, false))
+        self.hold_or_run(key, command, args);
     }
 
     /// Answers a request that names no command.
@@ -396,11 +386,11 @@ impl Engine {
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn run_request(&mut self, key: ClientKey, origin: Origin, command: &'static Command, args: Args<'_>) {
-        self.reply(key, origin, |engine, caller, out| {
-            if let Some(wait) = engine.run(caller, command, args, out) {
-                engine.wait(key, args, *wait);
-            }
-        });
+        let Some((caller, mut answer)) = self.begin_reply(key, origin) else { return };
+        if let Some(wait) = self.run(caller, command, args, &mut answer.out) {
+            self.wait(key, args, *wait);
+        }
+        self.end_reply(key, answer);
     }
 
     /// As [`Engine::run`], for a command of EXEC or of a script.
@@ -433,32 +423,25 @@ impl Engine {
         // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
-        let mut script = Finished::default();
         let mut wait = None;
-        let outcome = match command.run {
-            Run::Command(function) => {
-                let in_full = self.state.config.compat < Version::Redis7_4;
-                let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
-                let (state, may_block, in_script) =
-                    (&mut self.state, caller.may_block(), caller.origin == Origin::Script);
-                let mut context =
-                    Context { args, reply, state, client, command, may_block, in_script, wait: None };
-                let outcome = function(&mut context);
-                wait = context.wait;
-                outcome
-            }
-            Run::Exec => self.exec(client, out),
-            Run::Unblock => self.unblock(args, &mut Reply::new(out, protocol)),
-            Run::Script(kind) => self.script_command(kind, client, (command, args), (out, &mut script)),
-            Run::Container => Err(Error::arity(&command.full_name())),
+        let (outcome, script) = if let Run::Command(function) = command.run {
+            let in_full = self.state.config.compat < Version::Redis7_4;
+            let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
+            let (state, may_block) = (&mut self.state, caller.may_block());
+            let mut context = Context { args, reply, state, client, command, may_block, wait: None };
+            let outcome = function(&mut context);
+            wait = context.wait;
+            (outcome, Finished::default())
+        } else {
+            self.run_with_engine(client, protocol, command, args, out)
         };
         if self.state.tracked.clients() > 0 {
-            self.note_reads(caller, command, args);
+            self.note_reads(client, caller.origin, command, args);
         }
         if wait.is_none() {
             self.account_for(caller, command, (outcome, script), (start, out));
             if matches!(command.run, Run::Script(_)) {
-                self.put_pushes_before(caller, (start, out));
+                self.put_pushes_before(client, (start, out));
             }
             self.count_run(command);
         }
@@ -474,12 +457,33 @@ impl Engine {
         wait
     }
 
+    /// Runs a command that runs others, or ends the wait of another client.
+    // Out of line: what it needs on the stack is not there for the other commands.
+    #[inline(never)]
+    fn run_with_engine(
+        &mut self,
+        client: ClientKey,
+        protocol: Protocol,
+        command: &'static Command,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> (Outcome, Finished) {
+        let mut script = Finished::default();
+        let outcome = match command.run {
+            Run::Exec => self.exec(client, out),
+            Run::Unblock => self.unblock(args, &mut Reply::new(out, protocol)),
+            Run::Script(kind) => self.script_command(kind, client, (command, args), (out, &mut script)),
+            Run::Container | Run::Command(_) => Err(Error::arity(&command.full_name())),
+        };
+        (outcome, script)
+    }
+
     /// Before Redis 7.2 what a script sends to its own client precedes its reply, which begins at `start`.
     #[inline(never)]
-    fn put_pushes_before(&mut self, caller: Caller, (start, out): (usize, &mut Vec<u8>)) {
+    fn put_pushes_before(&mut self, client: ClientKey, (start, out): (usize, &mut Vec<u8>)) {
         let State { clients, config, .. } = &mut *self.state;
         if config.compat < Version::Redis7_4
-            && let Some(client) = clients.get_mut(caller.client)
+            && let Some(client) = clients.get_mut(client)
             && !client.is_muted()
         {
             out.splice(start..start, std::mem::take(&mut client.outbox));
@@ -610,7 +614,7 @@ impl Engine {
         }
         // Faults that have been checked are not checked again; but while a script is busy every command is checked.
         if client.pending_fault.is_none() || self.state.busy.is_some() {
-            return self.begin(key, args, false);
+            return self.admit(key, args, false);
         }
         if let Some(command) = present(TABLE.find(args, self.state.config.compat)) {
             self.hold_or_run(key, command, args);
@@ -713,22 +717,31 @@ impl Engine {
         blocked.is_some_and(|blocked| blocked.reason == Reason::Delay)
     }
 
-    /// Lets `write` append to the client's output buffer, and does what follows every reply, see
-    /// [`put_reply`](crate::clients::Clients::put_reply); then the reply is lost if a fault says so.
+    /// Lets `write` append to the client's output buffer, and does what follows every reply.
+    fn reply(&mut self, key: ClientKey, origin: Origin, write: impl FnOnce(&mut Self, Caller, &mut Vec<u8>)) {
+        let Some((caller, mut answer)) = self.begin_reply(key, origin) else { return };
+        write(self, caller, &mut answer.out);
+        self.end_reply(key, answer);
+    }
+
+    /// Takes the client's output buffer, for a reply to be appended to it.
+    // Not a function that takes a closure: the closure would be compiled once, and called, for all that run a command.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    pub(super) fn reply(
-        &mut self,
-        key: ClientKey,
-        origin: Origin,
-        write: impl FnOnce(&mut Self, Caller, &mut Vec<u8>),
-    ) {
+    fn begin_reply(&mut self, key: ClientKey, origin: Origin) -> Option<(Caller, Answering)> {
         let State { clients, journal, .. } = &mut *self.state;
-        let Some((mut out, client)) = present(clients.take_outbox(key)) else { return };
+        let (out, client) = present(clients.take_outbox(key))?;
         let caller = Caller::new(key, origin, client);
         let start = out.len();
         let outer = journal.record(|journal| journal.begin_answer(key)).flatten();
-        write(self, caller, &mut out);
+        Some((caller, Answering { out, start, outer }))
+    }
+
+    /// Returns the output buffer, and does what follows every reply, see
+    /// [`put_reply`](crate::clients::Clients::put_reply); then the reply is lost if a fault says so.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn end_reply(&mut self, key: ClientKey, Answering { out, start, outer }: Answering) {
         let State { clients, config, now, journal, faults, .. } = &mut *self.state;
         journal.record(|journal| {
             let client = clients.get(key).filter(|client| client.close != Close::Now);

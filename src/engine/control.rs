@@ -61,16 +61,8 @@ impl Engine {
         let reply = Reply::new(&mut out, protocol);
         let state = &mut self.state;
         state.db = database;
-        let mut context = Context {
-            args,
-            reply,
-            state,
-            client: key,
-            command: &CONTROL,
-            may_block,
-            in_script: false,
-            wait: None,
-        };
+        let mut context =
+            Context { args, reply, state, client: key, command: &CONTROL, may_block, wait: None };
         let outcome = control::minibroker(&mut context);
         let waits = context.wait.is_some();
         let order = outcome.unwrap_or_else(|error| {

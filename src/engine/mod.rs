@@ -107,8 +107,12 @@ pub struct Engine {
     ran: Vec<(usize, u64)>,
 }
 
-/// How many requests run at most between two readings of the clock, which say whether the turn is over.
-const REQUESTS_BETWEEN_CLOCK_READINGS: u32 = 8;
+/// How many requests of a turn run before the clock is read, which says whether the turn is over: reading it takes half as
+/// long as a short request.
+const FIRST_CLOCK_READING: u32 = 8;
+
+/// The most requests that run between two readings of the clock.
+const LATER_CLOCK_READINGS: u32 = 32;
 
 impl Engine {
     /// A broker without data, whose random choices follow from `seed`.
@@ -209,9 +213,8 @@ impl Engine {
 
     /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's
     /// outbox, or when `is_over` says that others are to have their turn: short requests may have long replies, and
-    /// take long. `is_over` is called when the first request has run and more have arrived, and then less and less
-    /// often, as reading a clock takes as long as a short request: between two calls at most
-    /// [`REQUESTS_BETWEEN_CLOCK_READINGS`] requests run. While the clock stands still no turn takes long: the same
+    /// take long. `is_over` is called when [`FIRST_CLOCK_READING`] requests have run and more have arrived, and then less and
+    /// less often, at last once for [`LATER_CLOCK_READINGS`] requests. While the clock stands still no turn takes long: the same
     /// requests give the same bytes, even on a busy machine.
     pub fn feed_bounded(
         &mut self,
@@ -223,7 +226,7 @@ impl Engine {
         mut is_over: impl FnMut() -> bool,
     ) -> (usize, Flow) {
         self.take_time(now);
-        let (mut since_reading, mut read_after) = (0, 1);
+        let (mut until_reading, mut between) = (FIRST_CLOCK_READING, FIRST_CLOCK_READING);
         let most = self.client(key).map_or(0, |client| client.outbox.len()).saturating_add(much);
         let queues =
             self.client(key).is_some_and(|client| client.transaction.is_some() && client.blocked.is_none());
@@ -246,9 +249,9 @@ impl Engine {
             }
             if consumed < bytes.len() {
                 let mut stops = client.outbox.len() > most;
-                if since_reading == read_after {
-                    since_reading = 0;
-                    read_after = REQUESTS_BETWEEN_CLOCK_READINGS.min(2 * read_after);
+                if until_reading == 0 {
+                    between = LATER_CLOCK_READINGS.min(2 * between);
+                    until_reading = between;
                     stops |= !self.clock.is_stopped() && is_over();
                 }
                 if stops {
@@ -268,7 +271,7 @@ impl Engine {
                 }
                 Ok(Some(length)) => {
                     consumed += length;
-                    since_reading += 1;
+                    until_reading -= 1;
                     stats.net_input += length as u64;
                     client.net_input += length as u64;
                     // A request counts as waiting while it runs, however it has arrived.
@@ -592,23 +595,22 @@ mod tests {
         let mut turns = 0;
         while !left.is_empty() {
             let (ran, flow) = engine.feed_bounded(client, &mut parser, left, usize::MAX, now, || true);
-            assert_eq!(ran, request.len(), "one request in each turn");
+            let expected = (FIRST_CLOCK_READING as usize * request.len()).min(left.len());
+            assert_eq!(ran, expected, "the turn is over at the first reading of the clock");
             left = &left[ran..];
             turns += 1;
             assert_eq!(flow, if left.is_empty() { Flow::Continue } else { Flow::Again });
         }
-        assert_eq!(turns, REQUESTS);
+        assert_eq!(turns, REQUESTS.div_ceil(FIRST_CLOCK_READING as usize));
 
         let mut asked = 0;
         let is_over = || {
             asked += 1;
-            asked == 10
+            asked == 4
         };
         let (ran, flow) = engine.feed_bounded(client, &mut parser, &requests, usize::MAX, now, is_over);
-        assert_eq!(
-            (ran / request.len(), flow),
-            (1 + 2 + 4 + 7 * REQUESTS_BETWEEN_CLOCK_READINGS as usize, Flow::Again)
-        );
+        let (first, later) = (FIRST_CLOCK_READING as usize, LATER_CLOCK_READINGS as usize);
+        assert_eq!((ran / request.len(), flow), (first + 2 * first + 2 * later, Flow::Again));
 
         // No request follows the last one that could wait for its turn.
         let mut asked = 0;

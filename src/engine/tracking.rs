@@ -1,7 +1,7 @@
 //! Tracking: CLIENT CACHING, and the keys that commands read.
 
 use super::Engine;
-use super::command_life::{Caller, Origin};
+use super::command_life::Origin;
 use crate::clients::ClientKey;
 use crate::config::Version;
 use crate::data::present;
@@ -33,14 +33,20 @@ impl Engine {
     // Out of line, as few clients track.
     #[cold]
     #[inline(never)]
-    pub(super) fn note_reads(&mut self, caller: Caller, command: &Command, args: Args<'_>) {
+    pub(super) fn note_reads(
+        &mut self,
+        client: ClientKey,
+        origin: Origin,
+        command: &Command,
+        args: Args<'_>,
+    ) {
         let reads = command.flags.contains(Flags::READONLY) && !matches!(command.run, Run::Script(_));
-        let tracking = self.state.clients.get(caller.client).and_then(|client| client.tracking.as_ref());
+        let tracking = self.state.clients.get(client).and_then(|client| client.tracking.as_ref());
         // Before Redis 7.2 a command that runs again after a wait is not one that the client has called.
-        let is_called = caller.origin != Origin::AfterWait || self.state.config.compat >= Version::Redis7_4;
+        let is_called = origin != Origin::AfterWait || self.state.config.compat >= Version::Redis7_4;
         if reads && is_called && tracking.is_some_and(|tracking| tracking.tracks_reads()) {
             let keys = command.keys(args).unwrap_or_default();
-            self.state.note_reads(caller.client, keys.iter().map(|(at, _)| &args[*at]));
+            self.state.note_reads(client, keys.iter().map(|(at, _)| &args[*at]));
         }
     }
 }

@@ -26,8 +26,6 @@ pub struct Context<'a> {
     pub command: &'static Command,
     /// False in a transaction, where a command that finds nothing replies as after its timeout.
     pub may_block: bool,
-    /// A script runs it.
-    pub in_script: bool,
     /// Set by [`Context::block`].
     pub wait: Option<Box<Wait>>,
 }

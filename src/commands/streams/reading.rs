@@ -200,7 +200,7 @@ impl<'a> ReadOptions<'a> {
             match args.get(at + 1) {
                 Some(millis) if is("BLOCK") => {
                     // Later versions reply at once.
-                    if ctx.in_script && ctx.state.config.compat < Version::Redis7_4 {
+                    if ctx.state.in_script && ctx.state.config.compat < Version::Redis7_4 {
                         let text = b" command is not allowed with BLOCK option from scripts";
                         return Err(Error::from_bytes([b"ERR ", up_to_nul(&args[0]), text].concat()));
                     }
