@@ -133,6 +133,9 @@ const PARAMETERS: &[Parameter] = &[
     },
     number!(Integer, "busy-reply-threshold", "lua-time-limit", 0, i64::MAX, busy_reply_threshold),
     number!(Integer, "tracking-table-max-keys", "", 0, i64::MAX, tracking_table_max_keys),
+    number!(Integer, "slowlog-log-slower-than", "", -1, i64::MAX, slowlog_log_slower_than),
+    number!(Integer, "slowlog-max-len", "", 0, i64::MAX, slowlog_max_len),
+    number!(Integer, "latency-monitor-threshold", "", 0, i64::MAX, latency_monitor_threshold),
     number!(Integer, "lfu-log-factor", "", 0, INT_MAX, lfu_log_factor),
     number!(Integer, "lfu-decay-time", "", 0, INT_MAX, lfu_decay_time),
     Parameter {

@@ -63,7 +63,9 @@ fn sleep(ctx: &mut Context<'_>) -> Outcome {
         ));
     }
     if micros > 0 {
-        ctx.state.asleep_until = Some(ctx.state.now + Duration::from_micros(micros));
+        let duration = Duration::from_micros(micros);
+        ctx.state.asleep_until = Some(ctx.state.now + duration);
+        ctx.state.slept += duration;
     }
     ok(ctx)
 }

@@ -81,6 +81,12 @@ pub struct Config {
     pub busy_reply_threshold: u64,
     /// `tracking-table-max-keys`: how many keys clients may have read and track; 0: any number.
     pub tracking_table_max_keys: usize,
+    /// `slowlog-log-slower-than`: commands that take so many microseconds are logged; a negative number: none.
+    pub slowlog_log_slower_than: i64,
+    /// `slowlog-max-len`: how many commands the slow log keeps.
+    pub slowlog_max_len: usize,
+    /// `latency-monitor-threshold`: events that take so many milliseconds are sampled; 0: none.
+    pub latency_monitor_threshold: u64,
     /// The version of Redis that is emulated.
     pub compat: Version,
     /// Whether a client may control the broker with MINIBROKER.
@@ -141,6 +147,9 @@ impl Default for Config {
             lfu_decay_time: 1,
             busy_reply_threshold: 5000,
             tracking_table_max_keys: 1_000_000,
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold: 0,
             compat: Version::default(),
             control: false,
             port: 0,

@@ -5,7 +5,7 @@ use super::differences::{self, Difference};
 use super::script::{self, Scenario};
 
 /// The files by the names of the families.
-const FILES: [(&str, &str); 33] = [
+const FILES: [(&str, &str); 35] = [
     ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
     ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
     ("busy_scripts", include_str!("../../tests/comparison/answers/busy_scripts.txt")),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str); 33] = [
     ("hashes_expiry", include_str!("../../tests/comparison/answers/hashes_expiry.txt")),
     ("hyperloglog", include_str!("../../tests/comparison/answers/hyperloglog.txt")),
     ("keys", include_str!("../../tests/comparison/answers/keys.txt")),
+    ("latency", include_str!("../../tests/comparison/answers/latency.txt")),
     ("lists", include_str!("../../tests/comparison/answers/lists.txt")),
     ("lists_blocking", include_str!("../../tests/comparison/answers/lists_blocking.txt")),
     ("object", include_str!("../../tests/comparison/answers/object.txt")),
@@ -30,6 +31,7 @@ const FILES: [(&str, &str); 33] = [
     ("serialization", include_str!("../../tests/comparison/answers/serialization.txt")),
     ("server", include_str!("../../tests/comparison/answers/server.txt")),
     ("sets", include_str!("../../tests/comparison/answers/sets.txt")),
+    ("slow_log", include_str!("../../tests/comparison/answers/slow_log.txt")),
     ("sort", include_str!("../../tests/comparison/answers/sort.txt")),
     ("sorted_sets", include_str!("../../tests/comparison/answers/sorted_sets.txt")),
     ("sorted_sets_pop", include_str!("../../tests/comparison/answers/sorted_sets_pop.txt")),

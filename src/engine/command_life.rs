@@ -16,6 +16,8 @@
 //! disconnected. For readers of a consumer group, a key also becomes ready when it is deleted or replaced: run again,
 //! the command returns an error.
 
+use std::time::Duration;
+
 use super::Engine;
 use super::admission::{check_allowed, explain_unknown, is_control, is_from_browser, refuses, subject};
 use super::monitor::record_command;
@@ -423,6 +425,7 @@ impl Engine {
         // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
+        let began = if self.is_measured(command, args) { Some(self.begin_measuring()) } else { None };
         let mut wait = None;
         let (outcome, script) = if let Run::Command(function) = command.run {
             let in_full = self.state.config.compat < Version::Redis7_4;
@@ -453,6 +456,11 @@ impl Engine {
                 Origin::Script => self.show_command_of_script(client, command, args),
                 Origin::AfterWait => {}
             }
+        }
+        if let Some(began) = began
+            && wait.is_none()
+        {
+            self.end_measuring(began, (client, caller.origin), command, args);
         }
         wait
     }
@@ -609,16 +617,17 @@ impl Engine {
         client.resumed = false;
         if after_delay {
             // The delay is over, whatever the command waits for next.
-            client.pending_fault.get_or_insert_default().hold = None;
+            let hold = client.pending_fault.get_or_insert_default().hold.take();
+            self.durations.delayed = hold.map_or(Duration::ZERO, |(_, delay)| delay);
             self.state.keeps_expired = paused;
         }
         // Faults that have been checked are not checked again; but while a script is busy every command is checked.
         if client.pending_fault.is_none() || self.state.busy.is_some() {
-            return self.admit(key, args, false);
-        }
-        if let Some(command) = present(TABLE.find(args, self.state.config.compat)) {
+            self.admit(key, args, false);
+        } else if let Some(command) = present(TABLE.find(args, self.state.config.compat)) {
             self.hold_or_run(key, command, args);
         }
+        self.durations.delayed = Duration::ZERO;
     }
 
     /// Runs the command of a client that waits for a key again, after CLIENT PAUSE if there is one. If it still finds
@@ -693,6 +702,10 @@ impl Engine {
             };
             engine.account_for(caller, command, (outcome, Finished::default()), (start, out));
         });
+        if self.state.config.compat >= Version::Redis7_4 {
+            let began = self.elapsed();
+            self.end_measuring(began, (key, Origin::AfterWait), command, blocked.request.args());
+        }
     }
 
     /// CLIENT UNBLOCK, which makes another client give up.

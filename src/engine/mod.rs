@@ -8,6 +8,7 @@ mod availability;
 mod clock;
 mod command_life;
 mod control;
+mod durations;
 mod faults;
 mod monitor;
 mod narrowed;
@@ -24,18 +25,17 @@ mod transactions;
 
 pub use availability::Direction;
 pub use clock::Unreachable;
+pub use durations::Stopwatch;
 pub use monitor::WATCH_LIMIT;
 pub use shell::{Lent, Shell};
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::clients::ClientKey;
 use crate::clients::{Address, Client, Close, FIXED_OUTPUT, Segments};
 use crate::config::{Config, Version};
 use crate::data::{Time, present};
 use crate::resp::{Args, Limits, OwnedRequest, Parser, ProtocolError, Reply};
-use crate::spec::Command;
 use crate::spec::Error;
 use crate::state::State;
 
@@ -102,9 +102,7 @@ pub struct Engine {
     lasting_orders: control::LastingOrders,
     #[cfg(feature = "scripting")]
     scripts: Box<scripting::Scripts>,
-    /// The commands that have run since [`Engine::record_durations`], by their index in the table, each with how often
-    /// it ran in a row.
-    ran: Vec<(usize, u64)>,
+    durations: durations::Durations,
 }
 
 /// How many requests of a turn run before the clock is read, which says whether the turn is over: reading it takes half as
@@ -124,7 +122,7 @@ impl Engine {
             lasting_orders: control::LastingOrders::default(),
             #[cfg(feature = "scripting")]
             scripts: Box::default(),
-            ran: Vec::new(),
+            durations: durations::Durations::default(),
         }
     }
 
@@ -541,28 +539,6 @@ impl Engine {
     #[must_use]
     pub fn client(&self, key: ClientKey) -> Option<&Client> {
         self.state.clients.get(key)
-    }
-
-    /// Counts a command that has run.
-    #[inline]
-    fn count_run(&mut self, command: &Command) {
-        match self.ran.last_mut() {
-            Some((last, times)) if *last == command.index() => *times += 1,
-            _ => self.ran.push((command.index(), 1)),
-        }
-    }
-
-    /// Records how long the commands since the last call took, measured by the shell; several in a batch get equal
-    /// shares.
-    ///
-    /// While the clock stands still no time passes, and the duration is not recorded.
-    pub fn record_durations(&mut self, elapsed: Duration) {
-        let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
-        let commands: u64 = self.ran.iter().map(|(_, times)| times).sum();
-        let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
-        for (index, times) in self.ran.drain(..) {
-            self.state.stats.command(index).nanos += share * times;
-        }
     }
 }
 

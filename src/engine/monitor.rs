@@ -125,10 +125,8 @@ pub(super) fn record_command(
 ) {
     match command {
         None if is_control(config, args) => {}
-        Some(Command { is_secret: Some(is_secret), .. }) => {
-            let shown = |(index, argument)| if is_secret(args, index) { REDACTED } else { argument };
-            let shown: Vec<&[u8]> = args.iter().enumerate().map(shown).collect();
-            journal.command(client, shown.iter().copied(), now);
+        Some(Command { is_secret: Some(_), .. }) => {
+            journal.command(client, shown(command, args), now);
         }
         _ => journal.command(client, args.iter(), now),
     }
@@ -143,6 +141,19 @@ fn is_public(command: &Command) -> bool {
 /// which redacts them while it parses them.
 fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
     command.and_then(|command| command.is_secret).is_some_and(|is_secret| is_secret(args, index))
+}
+
+/// The arguments, without passwords.
+pub(super) fn shown<'a>(
+    command: Option<&Command>,
+    args: Args<'a>,
+) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone {
+    let is_secret = command.and_then(|command| command.is_secret);
+    let shown = move |(index, argument)| match is_secret {
+        Some(is_secret) if is_secret(args, index) => REDACTED,
+        _ => argument,
+    };
+    args.iter().enumerate().map(shown)
 }
 
 /// A text in double quotes as redis-server's `sdscatrepr` writes it.

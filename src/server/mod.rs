@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 
 use crate::clients::ClientKey;
 use crate::data::Time;
-use crate::engine::Engine;
+use crate::engine::{Engine, Stopwatch};
 use crate::state::State;
 
 /// What the connections, the timer and the handle share.
@@ -72,7 +72,9 @@ impl Shared {
 
     /// A shell around an engine.
     #[must_use]
-    pub fn new(engine: Engine, clock: Clock) -> Self {
+    pub fn new(mut engine: Engine, clock: Clock) -> Self {
+        let (stopwatch, started) = (clock.clone(), clock.instant());
+        engine.set_stopwatch(Stopwatch::new(move || stopwatch.instant().saturating_duration_since(started)));
         Self {
             engine: Mutex::new(engine),
             connections: DashMap::default(),

@@ -190,6 +190,9 @@ pub struct Command {
     pub derived: Derived,
 }
 
+/// A fast command with fewer arguments takes less than a millisecond.
+const MANY_ARGUMENTS: usize = 64;
+
 /// The values that a row does not contain: the table adds them.
 #[derive(Clone, Copy)]
 pub struct Derived {
@@ -199,6 +202,8 @@ pub struct Derived {
     index: usize,
     /// First key, last key and step, as far as one range covers them.
     legacy_keys: (i32, i32, i32),
+    /// From how many arguments on it may take long, see [`Command::may_take_long`].
+    long_from: usize,
     /// The container of a subcommand.
     container: Option<&'static Command>,
     /// The table.
@@ -234,6 +239,7 @@ impl Command {
             first: Version::Redis7_0,
             index: 0,
             legacy_keys: (0, 0, 0),
+            long_from: 0,
             container: None,
             table: Table::EMPTY,
         },
@@ -255,7 +261,12 @@ impl Command {
         self.categories = self.categories.with_implied(self.flags);
         self.subcommands = subcommands;
         let first = Version::having(self.since);
-        self.derived = Derived { first, index, legacy_keys, container, table };
+        let long_from = match (self.complexity.as_bytes(), self.flags.contains(Flags::FAST)) {
+            (b"O(1)", _) => usize::MAX,
+            (_, true) => MANY_ARGUMENTS,
+            (_, false) => 0,
+        };
+        self.derived = Derived { first, index, legacy_keys, long_from, container, table };
         self
     }
 
@@ -263,6 +274,14 @@ impl Command {
     #[must_use]
     pub const fn index(&self) -> usize {
         self.derived.index
+    }
+
+    /// Whether it may take a millisecond with so many arguments, so that it is worth the time to measure it. A fast command
+    /// takes long only with many arguments.
+    #[must_use]
+    #[inline]
+    pub const fn may_take_long(&self, arguments: usize) -> bool {
+        arguments >= self.derived.long_from
     }
 
     /// The name as the server writes it: `get`, or `client|list` for a subcommand.

@@ -9,18 +9,24 @@ mod connections;
 mod faults;
 mod field_expiry;
 mod keys;
+pub mod latency;
 pub mod memory;
 mod message_faults;
 mod notify;
 mod publish;
 mod readers;
+pub mod slow_log;
 pub mod stats;
 mod tracking;
 mod waits;
 mod watch;
 
 pub use keys::Lookup;
+pub use latency::Latencies;
+pub use slow_log::SlowLog;
 pub use stats::Stats;
+
+use std::time::Duration;
 
 use crate::clients::{ClientKey, Clients, PubSub, TrackingTable, Waiters, Watches};
 use crate::config::Config;
@@ -63,6 +69,12 @@ pub struct State {
     pub availability: Availability,
     /// The counters that INFO shows.
     pub stats: Stats,
+    /// The commands that SLOWLOG shows.
+    pub slow_log: SlowLog,
+    /// The events that LATENCY shows.
+    pub latencies: Latencies,
+    /// For how long DEBUG SLEEP has let the broker sleep in all.
+    pub slept: Duration,
     /// Injected faults.
     pub faults: Faults,
     /// The record of past events, for the embedding program.
@@ -115,6 +127,9 @@ impl State {
             config,
             availability: Availability::default(),
             stats,
+            slow_log: SlowLog::default(),
+            latencies: Latencies::default(),
+            slept: Duration::ZERO,
             faults: Faults::new(seed),
             journal: Recorder::default(),
             random,
@@ -137,6 +152,8 @@ impl State {
     pub fn restart(&mut self, keeps_data: bool) {
         self.config = (*self.first_config).clone();
         self.stats = Stats::new(self.now, &mut self.random);
+        self.slow_log = SlowLog::default();
+        self.latencies = Latencies::default();
         self.clients.output_limit_disconnections = 0;
         self.end_pauses();
         self.active_expire = true;

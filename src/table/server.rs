@@ -1,7 +1,7 @@
 //! The server itself.
 
 use crate::commands::help::help;
-use crate::commands::{command, config, debug, info, lolwut, memory, server};
+use crate::commands::{command, config, debug, info, latency, lolwut, memory, server, slow_log};
 use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Varies};
 
 /// What the rows have in common.
@@ -182,6 +182,46 @@ pub const COMMANDS: &[Command] = &[
         varies: Some(Varies::MonitorLine),
         effect: Some(Effect::Monitors),
         run: Run::Command(server::monitor),
+        ..SERVER
+    },
+    Command {
+        name: "latency",
+        arity: -2,
+        since: "2.8.13",
+        summary: "The events that took long.",
+        complexity: "that of the subcommand",
+        subcommands: LATENCY_SUBCOMMANDS,
+        help: &[
+            "DOCTOR",
+            "    Report on the events that took long.",
+            "GRAPH <event>",
+            "    Draw the samples of an event.",
+            "HISTORY <event>",
+            "    Show the samples of an event, each with its time.",
+            "LATEST",
+            "    Show the newest sample of each event.",
+            "RESET [<event> ...]",
+            "    Forget the samples of these events; those of all if none is named.",
+        ],
+        ..SERVER
+    },
+    Command {
+        name: "slowlog",
+        arity: -2,
+        since: "2.2.12",
+        summary: "The commands that took long.",
+        complexity: "that of the subcommand",
+        subcommands: SLOWLOG_SUBCOMMANDS,
+        help: &[
+            "GET [<count>]",
+            "    Show the newest commands of the log (10 if nothing is said, all with -1).",
+            "    Of each: its number, when it ran, how many microseconds it took, its",
+            "    arguments, the address and the name of its client.",
+            "LEN",
+            "    Count the commands in the log.",
+            "RESET",
+            "    Forget all commands in the log.",
+        ],
         ..SERVER
     },
     Command {
@@ -388,6 +428,107 @@ const CONFIG_SUBCOMMANDS: &[Command] = &[
 ];
 
 /// The subcommands of `MEMORY`.
+/// What the subcommands of LATENCY have in common.
+const LATENCY: Command = Command {
+    arity: 3,
+    flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::ANYTIME),
+    since: "2.8.13",
+    complexity: "O(1)",
+    tips: "nondeterministic_output request_policy:all_nodes response_policy:special",
+    ..SERVER
+};
+
+const LATENCY_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "doctor",
+        arity: 2,
+        summary: "Reports on the events that took long.",
+        run: Run::Command(latency::doctor),
+        ..LATENCY
+    },
+    Command {
+        name: "graph",
+        summary: "Draws the samples of an event.",
+        syntax: "event",
+        run: Run::Command(latency::graph),
+        ..LATENCY
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: Flags::ANYTIME,
+        summary: "Explains the subcommands.",
+        tips: "",
+        run: Run::Command(help),
+        ..LATENCY
+    },
+    Command {
+        name: "history",
+        summary: "Returns the samples of an event.",
+        syntax: "event",
+        run: Run::Command(latency::history),
+        ..LATENCY
+    },
+    Command {
+        name: "latest",
+        arity: 2,
+        summary: "Returns the newest sample of each event.",
+        run: Run::Command(latency::latest),
+        ..LATENCY
+    },
+    Command {
+        name: "reset",
+        arity: -2,
+        summary: "Forgets the samples of events.",
+        syntax: "[event...]",
+        tips: "request_policy:all_nodes response_policy:agg_sum",
+        run: Run::Command(latency::reset),
+        ..LATENCY
+    },
+];
+
+/// What the subcommands of SLOWLOG have in common.
+const SLOWLOG: Command =
+    Command { arity: 2, flags: Flags::ADMIN.or(Flags::ANYTIME), since: "2.2.12", ..SERVER };
+
+const SLOWLOG_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "get",
+        arity: -2,
+        summary: "Returns the newest commands of the log.",
+        complexity: "O(N)",
+        syntax: "[count:integer]",
+        tips: "request_policy:all_nodes nondeterministic_output",
+        run: Run::Command(slow_log::get),
+        ..SLOWLOG
+    },
+    Command {
+        name: "help",
+        flags: Flags::ANYTIME,
+        since: "6.2.0",
+        summary: "Explains the subcommands.",
+        complexity: "O(1)",
+        run: Run::Command(help),
+        ..SLOWLOG
+    },
+    Command {
+        name: "len",
+        summary: "Counts the commands in the log.",
+        complexity: "O(1)",
+        tips: "request_policy:all_nodes response_policy:agg_sum nondeterministic_output",
+        run: Run::Command(slow_log::len),
+        ..SLOWLOG
+    },
+    Command {
+        name: "reset",
+        summary: "Forgets all commands in the log.",
+        complexity: "O(N)",
+        tips: "request_policy:all_nodes response_policy:all_succeeded",
+        run: Run::Command(slow_log::reset),
+        ..SLOWLOG
+    },
+];
+
 const MEMORY_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "doctor",

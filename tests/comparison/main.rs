@@ -128,6 +128,7 @@ families! {
     hashes_answer_as_redis_server_does: "hashes",
     hyperloglog_answers_as_redis_server_does: "hyperloglog",
     keys_answer_as_redis_server_does: "keys",
+    latency_answers_as_redis_server_does: "latency",
     lists_answer_as_redis_server_does: "lists",
     object_answers_as_redis_server_does: "object",
     protocol_errors_answer_as_redis_server_does: "protocol",
@@ -145,6 +146,7 @@ families! {
     the_library_cjson_answers_as_redis_server_does: "cjson",
     the_library_cmsgpack_answers_as_redis_server_does: "cmsgpack",
     the_library_struct_answers_as_redis_server_does: "struct",
+    slow_log_answers_as_redis_server_does: "slow_log",
     tracking_answers_as_redis_server_does: "tracking",
     transactions_answer_as_redis_server_does: "transactions",
 }
