@@ -34,12 +34,13 @@ fn locked(name: &str) -> Vec<&str> {
 }
 
 /// The direct dependencies of the library.
-const DIRECT: [&str; 13] = [
+const DIRECT: [&str; 14] = [
     "bytes",
     "crc",
     "dashmap",
     "fastrand",
     "foldhash",
+    "hdrhistogram",
     "indexmap",
     "itoa",
     "num-bigint",

@@ -270,7 +270,8 @@ impl<'a, Of: sealed::OfCommands> Faults<'a, Of> {
 
     /// The command is delayed by `delay` on the broker's clock before it runs; other clients continue, later requests
     /// of the same client wait. If the fault ends before, the command runs then: with a very long delay, a command is
-    /// held until the [`Fault`] is dropped. If the client disconnects before, the command never runs.
+    /// held until the [`Fault`] is dropped. If the client disconnects before, the command never runs. The delay counts as
+    /// time that the command takes: SLOWLOG and LATENCY show it.
     ///
     /// ```
     /// use std::time::Duration;

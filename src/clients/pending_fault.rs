@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::data::Bytes;
+use crate::data::{Bytes, Time};
 
 /// The number of a rule; no number is used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -27,15 +27,17 @@ impl FaultId {
 pub struct PendingFault {
     /// It is delayed by this rule.
     pub hold: Option<(FaultId, Duration)>,
+    /// It is delayed since then.
+    pub held_since: Option<Time>,
     /// Afterwards this happens.
     pub then: Option<(FaultId, Consequence)>,
 }
 
 impl PendingFault {
-    /// True if nothing happens.
+    /// True if nothing happens, and nothing has happened that is still to be counted.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.hold.is_none() && self.then.is_none()
+        self.hold.is_none() && self.held_since.is_none() && self.then.is_none()
     }
 
     /// Removes the effects of a rule.

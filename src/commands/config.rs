@@ -8,7 +8,7 @@ use crate::config::OutputLimit;
 use crate::config::Policy;
 use crate::config::{Class, Config, Version};
 use crate::data::pattern;
-use crate::resp::{Args, parse_integer};
+use crate::resp::{Args, parse_double, parse_integer};
 use crate::spec::{Context, Error, Outcome};
 
 /// One setting.
@@ -136,6 +136,28 @@ const PARAMETERS: &[Parameter] = &[
     number!(Integer, "slowlog-log-slower-than", "", -1, i64::MAX, slowlog_log_slower_than),
     number!(Integer, "slowlog-max-len", "", 0, i64::MAX, slowlog_max_len),
     number!(Integer, "latency-monitor-threshold", "", 0, i64::MAX, latency_monitor_threshold),
+    Parameter {
+        name: "latency-tracking",
+        kind: Kind::Text {
+            get: |config| if config.latency_tracking { "yes".into() } else { "no".into() },
+            set: |config, text| {
+                config.latency_tracking = is_yes(text)?;
+                Ok(())
+            },
+        },
+        ..ROW
+    },
+    Parameter {
+        name: "latency-tracking-info-percentiles",
+        kind: Kind::Text {
+            get: |config| {
+                let percentiles = config.latency_percentiles.iter().copied().map(print_percentile);
+                percentiles.collect::<Vec<_>>().join(" ").into_bytes()
+            },
+            set: set_percentiles,
+        },
+        ..ROW
+    },
     number!(Integer, "lfu-log-factor", "", 0, INT_MAX, lfu_log_factor),
     number!(Integer, "lfu-decay-time", "", 0, INT_MAX, lfu_decay_time),
     Parameter {
@@ -326,6 +348,27 @@ fn is_every_second(text: &[u8]) -> Result<bool, String> {
 
 fn is_no_memory(text: &[u8]) -> Result<bool, String> {
     Ok(parse_memory(text)? == 0)
+}
+
+/// `latency-tracking-info-percentiles`: numbers from 0 to 100, with one space between two.
+fn set_percentiles(config: &mut Config, text: &[u8]) -> Result<(), String> {
+    let mut percentiles = Vec::new();
+    for word in text.split(|byte| *byte == b' ').filter(|_| !text.is_empty()) {
+        let percent = parse_double(word).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into());
+        }
+        percentiles.push(percent);
+    }
+    config.latency_percentiles = percentiles;
+    Ok(())
+}
+
+/// A percentile as CONFIG GET and INFO show it: with six digits after the point, but no zeros at their end.
+#[must_use]
+pub fn print_percentile(percent: f64) -> String {
+    let text = format!("{percent:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// `maxmemory-policy`: every policy is accepted. As `maxmemory` is 0, redis-server would evict nothing under any

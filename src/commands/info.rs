@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use crate::clients::pubsub::Kind;
-use crate::config::Version;
+use crate::commands::config::print_percentile;
+use crate::config::{Config, Version};
 use crate::spec::{Context, Outcome};
 
 /// Writes the fields of a section.
@@ -34,6 +35,7 @@ const SECTIONS: &[Section] = &[
     // There are no modules: the section is empty.
     Section { name: "modules", title: "Modules", by_default: true, write: |_, _| Ok(()) },
     Section { name: "commandstats", title: "Commandstats", by_default: false, write: commandstats },
+    Section { name: "latencystats", title: "Latencystats", by_default: false, write: latencystats },
     Section { name: "errorstats", title: "Errorstats", by_default: true, write: errorstats },
     Section { name: "cluster", title: "Cluster", by_default: true, write: cluster },
     Section { name: "keyspace", title: "Keyspace", by_default: true, write: keyspace },
@@ -279,6 +281,22 @@ fn commandstats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
             stats.rejected,
             stats.failed,
         )?;
+    }
+    Ok(())
+}
+
+fn latencystats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
+    let Config { latency_tracking, latency_percentiles, .. } = &ctx.state.config;
+    for command in ctx.table().all().iter().filter(|_| *latency_tracking) {
+        let Some(durations) = ctx.state.stats.durations(command.index()) else { continue };
+        write!(text, "latency_percentiles_usec_{}:", command.full_name())?;
+        for (index, percent) in latency_percentiles.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            let nanos = durations.percentile(*percent);
+            let percent = print_percentile(*percent);
+            write!(text, "{comma}p{percent}={}.{:03}", nanos / 1000, nanos % 1000)?;
+        }
+        text.push_str("\r\n");
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::spec::{Context, Error, Outcome};
+use crate::spec::{Command, Context, Error, Outcome};
 use crate::state::latency::{Sample, Samples};
 
 /// `LATENCY LATEST`: of each event the newest sample, and the slowest of all.
@@ -43,6 +43,39 @@ pub fn reset(ctx: &mut Context<'_>) -> Outcome {
         events.iter().filter(|event| latencies.forget(event)).count()
     };
     ctx.reply.count(forgotten);
+    Ok(())
+}
+
+/// `LATENCY HISTOGRAM [command ...]`: how often these commands took at most how many microseconds, or all that have run.
+/// The name of a container stands for its subcommands.
+pub fn histogram(ctx: &mut Context<'_>) -> Outcome {
+    let (words, table) = (ctx.args.from(2), ctx.table());
+    let mut commands: Vec<&Command> = Vec::new();
+    for name in words.iter() {
+        let found = table.lookup_full(name);
+        commands.extend(
+            found.into_iter().flat_map(|command| std::iter::once(command).chain(command.subcommands)),
+        );
+    }
+    if words.is_empty() {
+        commands.extend(table.all());
+    }
+    let durations = |command: &&Command| ctx.state.stats.durations(command.index());
+    commands.retain(|command| durations(command).is_some());
+    ctx.reply.map(commands.len());
+    for command in commands {
+        let Some(durations) = ctx.state.stats.durations(command.index()) else { continue };
+        ctx.reply.bulk(command.full_name().as_bytes());
+        ctx.reply.map(2);
+        ctx.reply.bulk(b"calls");
+        ctx.reply.integer(durations.runs().try_into().unwrap_or(i64::MAX));
+        ctx.reply.bulk(b"histogram_usec");
+        let levels = durations.doubling();
+        ctx.reply.map(levels.len());
+        for number in levels.into_iter().flat_map(|(micros, count)| [micros, count]) {
+            ctx.reply.integer(number.try_into().unwrap_or(i64::MAX));
+        }
+    }
     Ok(())
 }
 

@@ -20,10 +20,10 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
         },
         _ => return Err(Error::subcommand_syntax(&ctx.args[1], "SLOWLOG")),
     };
-    let log = &ctx.state.slow_log;
+    let entries = ctx.state.slow_log.iter().take(count);
     let reply = &mut ctx.reply;
-    reply.array(count.min(log.len()));
-    for entry in log.iter().take(count) {
+    reply.array(entries.len());
+    for entry in entries {
         reply.array(6);
         reply.count(entry.id.try_into().unwrap_or(usize::MAX));
         reply.integer(entry.at.millis().div_euclid(1000));
@@ -38,7 +38,7 @@ pub fn get(ctx: &mut Context<'_>) -> Outcome {
 
 /// `SLOWLOG LEN`: how many commands are in the log.
 pub fn len(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.count(ctx.state.slow_log.len());
+    ctx.reply.count(ctx.state.slow_log.iter().len());
     Ok(())
 }
 

@@ -87,6 +87,10 @@ pub struct Config {
     pub slowlog_max_len: usize,
     /// `latency-monitor-threshold`: events that take so many milliseconds are sampled; 0: none.
     pub latency_monitor_threshold: u64,
+    /// `latency-tracking`: whether the durations of each command are kept.
+    pub latency_tracking: bool,
+    /// `latency-tracking-info-percentiles`: the percentiles of the durations that INFO shows.
+    pub latency_percentiles: Vec<f64>,
     /// The version of Redis that is emulated.
     pub compat: Version,
     /// Whether a client may control the broker with MINIBROKER.
@@ -150,6 +154,8 @@ impl Default for Config {
             slowlog_log_slower_than: 10_000,
             slowlog_max_len: 128,
             latency_monitor_threshold: 0,
+            latency_tracking: true,
+            latency_percentiles: vec![50.0, 99.0, 99.9],
             compat: Version::default(),
             control: false,
             port: 0,

@@ -297,7 +297,13 @@ impl Engine {
         let delay = client.pending_fault.as_ref().and_then(|pending| pending.hold);
         let (reason, deadline) = if let Some((fault, delay)) = delay {
             self.state.note_fault(key, fault);
-            (Reason::Delay, Some(Deadline::not_before(self.state.now + delay)))
+            let now = self.state.now;
+            if let Some(pending) =
+                self.state.clients.get_mut(key).and_then(|client| client.pending_fault.as_mut())
+            {
+                pending.held_since = Some(now);
+            }
+            (Reason::Delay, Some(Deadline::not_before(now + delay)))
         } else if self.must_pause(key, command, args) {
             (Reason::Pause, None)
         } else {
@@ -359,7 +365,7 @@ impl Engine {
                 true
             }
             lost @ Some((_, Consequence::LoseReply(_))) => {
-                client.pending_fault = Some(Box::new(PendingFault { hold: None, then: lost }));
+                client.pending_fault = Some(Box::new(PendingFault { then: lost, ..PendingFault::default() }));
                 false
             }
         }
@@ -446,7 +452,9 @@ impl Engine {
             if matches!(command.run, Run::Script(_)) {
                 self.put_pushes_before(client, (start, out));
             }
-            self.count_run(command);
+            if began.is_none() {
+                self.count_run(command);
+            }
         }
         if !self.state.clients.monitors.is_empty() {
             match caller.origin {
@@ -617,8 +625,10 @@ impl Engine {
         client.resumed = false;
         if after_delay {
             // The delay is over, whatever the command waits for next.
-            let hold = client.pending_fault.get_or_insert_default().hold.take();
-            self.durations.delayed = hold.map_or(Duration::ZERO, |(_, delay)| delay);
+            let pending = client.pending_fault.get_or_insert_default();
+            pending.hold = None;
+            let held_since = pending.held_since.take();
+            self.durations.delayed = held_since.map_or(Duration::ZERO, |then| self.state.now.since(then));
             self.state.keeps_expired = paused;
         }
         // Faults that have been checked are not checked again; but while a script is busy every command is checked.
@@ -702,6 +712,7 @@ impl Engine {
             };
             engine.account_for(caller, command, (outcome, Finished::default()), (start, out));
         });
+        // Before Redis 7.2 the slow log has no commands that have given up.
         if self.state.config.compat >= Version::Redis7_4 {
             let began = self.elapsed();
             self.end_measuring(began, (key, Origin::AfterWait), command, blocked.request.args());

@@ -12,8 +12,9 @@ use super::command_life::Origin;
 use super::monitor::shown;
 use crate::clients::ClientKey;
 use crate::config::Version;
+use crate::data::Bytes;
 use crate::resp::Args;
-use crate::spec::{Command, Flags};
+use crate::spec::{Command, Flags, Run};
 use crate::state::State;
 use crate::state::slow_log::{SlowCommand, shortened};
 
@@ -48,6 +49,8 @@ pub(super) struct Durations {
     /// The commands that have run since [`Engine::record_durations`], by their index in the table, each with how often
     /// it ran in a row.
     ran: Vec<(usize, u64)>,
+    /// How long the commands took that were measured alone, and ran no others.
+    alone: Duration,
 }
 
 impl Engine {
@@ -66,16 +69,21 @@ impl Engine {
     }
 
     /// Records how long the commands since the last call took, measured by the shell; several in a batch get equal
-    /// shares.
+    /// shares, except those that were measured alone.
     ///
     /// While the clock stands still no time passes, and the duration is not recorded.
     pub fn record_durations(&mut self, elapsed: Duration) {
-        let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed };
+        let alone = std::mem::take(&mut self.durations.alone);
+        let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed.saturating_sub(alone) };
         let ran = &mut self.durations.ran;
+        let State { stats, config, .. } = &mut *self.state;
         let commands: u64 = ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
         for (index, times) in ran.drain(..) {
-            self.state.stats.command(index).nanos += share * times;
+            stats.command(index).nanos += share * times;
+            if config.latency_tracking {
+                stats.add_durations(index, share, times);
+            }
         }
     }
 
@@ -112,7 +120,15 @@ impl Engine {
     ) {
         let nanos = self.elapsed().saturating_sub(began);
         let duration = Duration::from_nanos(nanos.try_into().unwrap_or_default());
-        let State { config, latencies, now, .. } = &mut *self.state;
+        if matches!(command.run, Run::Command(_)) && matches!(origin, Origin::Request | Origin::AfterWait) {
+            self.durations.alone += duration;
+        }
+        let State { config, latencies, stats, now, .. } = &mut *self.state;
+        let nanos = u64::try_from(nanos).unwrap_or_default();
+        stats.command(command.index()).nanos += nanos;
+        if config.latency_tracking {
+            stats.add_durations(command.index(), nanos, 1);
+        }
         let threshold = config.latency_monitor_threshold;
         if threshold > 0 && duration.as_millis() >= threshold.into() {
             let is_fast = command.flags.contains(Flags::FAST);
@@ -139,7 +155,7 @@ impl Engine {
         let Some(client) = clients.get(client) else { return };
         let (address, name) = if origin == Origin::Script {
             // A script has a client of its own, which has no connection.
-            (if is_old { "?:0" } else { "" }, Default::default())
+            (if is_old { "?:0" } else { "" }, Bytes::default())
         } else {
             (&*client.address.peer, client.name.clone())
         };

@@ -39,6 +39,7 @@ impl Samples {
     }
 
     /// The samples, the oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Sample> {
         self.samples.iter()
     }
@@ -64,6 +65,7 @@ impl Latencies {
     }
 
     /// All events with their samples, in the order in which they were seen first.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &Samples)> {
         self.events.iter().map(|(event, samples)| (*event, samples))
     }

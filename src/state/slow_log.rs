@@ -43,14 +43,9 @@ impl SlowLog {
         self.commands.truncate(max);
     }
 
-    /// How many commands are in the log.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.commands.len()
-    }
-
     /// The commands, the newest first.
-    pub fn iter(&self) -> impl Iterator<Item = &SlowCommand> {
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &SlowCommand> {
         self.commands.iter()
     }
 

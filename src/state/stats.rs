@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+
 use crate::data::{Map, Time};
 
 /// The counters of one command.
@@ -16,6 +18,48 @@ pub struct CommandStats {
     pub rejected: u64,
     /// How often it returned an error.
     pub failed: u64,
+}
+
+/// How many digits of a duration are exact: `LATENCY_HISTOGRAM_PRECISION` of redis-server.
+const EXACT_DIGITS: u8 = 2;
+
+/// The durations that are told apart, in nanoseconds: `LATENCY_HISTOGRAM_MIN_VALUE` and `LATENCY_HISTOGRAM_MAX_VALUE`.
+const DURATIONS: std::ops::RangeInclusive<u64> = 1..=1_000_000_000;
+
+/// How long the runs of one command took: how many took how many nanoseconds. Durations are whole microseconds; 0 counts
+/// as a nanosecond.
+#[derive(Clone, Debug)]
+pub struct DurationsOfCommand(Histogram<u64>);
+
+impl DurationsOfCommand {
+    /// The nanoseconds within which so many percent of the runs ended.
+    #[must_use]
+    pub fn percentile(&self, percent: f64) -> u64 {
+        self.0.value_at_percentile(percent)
+    }
+
+    /// How many runs took at most so many microseconds, for each of the powers of two of 1,024 ns at which their number
+    /// has grown, as LATENCY HISTOGRAM shows them.
+    #[must_use]
+    pub fn doubling(&self) -> Vec<(u64, u64)> {
+        let mut shown = Vec::new();
+        let (mut level, mut before) = (1024, 0);
+        while before < self.0.len() {
+            let count = self.0.count_between(0, level);
+            if count > before {
+                shown.push((self.0.highest_equivalent(level) / 1000, count));
+                before = count;
+            }
+            level *= 2;
+        }
+        shown
+    }
+
+    /// How many runs there were.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.0.len()
+    }
 }
 
 /// All counters. Names are those of INFO.
@@ -53,6 +97,8 @@ pub struct Stats {
     pub errors: Map<String, u64>,
     /// By the index in the command table.
     pub by_command: Vec<CommandStats>,
+    /// The durations of the commands that have run, by the index in the command table.
+    durations: Vec<Option<Box<DurationsOfCommand>>>,
     /// `rdb_changes_since_last_save`: nothing is ever saved.
     pub dirty: u64,
     rates: Rates,
@@ -117,6 +163,7 @@ impl Stats {
             error_replies: 0,
             errors: Map::default(),
             by_command: Vec::new(),
+            durations: Vec::new(),
             dirty: 0,
             rates: Rates::default(),
         }
@@ -137,6 +184,7 @@ impl Stats {
         self.error_replies = 0;
         self.errors.clear();
         self.by_command.clear();
+        self.durations.clear();
         self.rates.samples.clear();
     }
 
@@ -188,6 +236,30 @@ impl Stats {
     #[cold]
     fn make_room(&mut self, index: usize) {
         self.by_command.resize(index + 1, CommandStats::default());
+    }
+
+    /// Notes that a command ran `times` times, for so many nanoseconds each.
+    pub fn add_durations(&mut self, index: usize, nanos: u64, times: u64) {
+        if self.durations.len() <= index {
+            self.durations.resize(index + 1, None);
+        }
+        let Some(slot) = self.durations.get_mut(index) else { return };
+        if slot.is_none() {
+            // Its buckets grow with the durations.
+            *slot =
+                Histogram::new(EXACT_DIGITS).ok().map(|histogram| Box::new(DurationsOfCommand(histogram)));
+        }
+        if let Some(durations) = slot {
+            let nanos = (nanos / 1000 * 1000).clamp(*DURATIONS.start(), *DURATIONS.end());
+            let recorded = durations.0.record_n(nanos, times);
+            debug_assert!(recorded.is_ok(), "the buckets reach as far as is recorded");
+        }
+    }
+
+    /// The durations of the command at this index of the table, if it has run.
+    #[must_use]
+    pub fn durations(&self, index: usize) -> Option<&DurationsOfCommand> {
+        self.durations.get(index)?.as_deref()
     }
 
     /// Counts an error reply, which begins with its code.

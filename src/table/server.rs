@@ -196,6 +196,8 @@ pub const COMMANDS: &[Command] = &[
             "    Report on the events that took long.",
             "GRAPH <event>",
             "    Draw the samples of an event.",
+            "HISTOGRAM [<command> ...]",
+            "    Show how often commands took at most how many microseconds.",
             "HISTORY <event>",
             "    Show the samples of an event, each with its time.",
             "LATEST",
@@ -460,6 +462,16 @@ const LATENCY_SUBCOMMANDS: &[Command] = &[
         summary: "Explains the subcommands.",
         tips: "",
         run: Run::Command(help),
+        ..LATENCY
+    },
+    Command {
+        name: "histogram",
+        arity: -2,
+        since: "7.0.0",
+        summary: "Returns how often commands took how long.",
+        complexity: "O(N)",
+        syntax: "[command...]",
+        run: Run::Command(latency::histogram),
         ..LATENCY
     },
     Command {

@@ -21,6 +21,7 @@ mod restart;
 #[cfg(feature = "scripting")]
 mod scripts;
 mod settings;
+mod slow_commands;
 mod start_and_drop;
 mod streams;
 mod waits;
