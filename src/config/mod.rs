@@ -81,11 +81,11 @@ pub struct Config {
     pub busy_reply_threshold: u64,
     /// `tracking-table-max-keys`: how many keys clients may have read and track; 0: any number.
     pub tracking_table_max_keys: usize,
-    /// `slowlog-log-slower-than`: commands that take so many microseconds are logged; a negative number: none.
+    /// `slowlog-log-slower-than`: the microseconds from which on a command is logged; a negative number: none is.
     pub slowlog_log_slower_than: i64,
     /// `slowlog-max-len`: how many commands the slow log keeps.
     pub slowlog_max_len: usize,
-    /// `latency-monitor-threshold`: events that take so many milliseconds are sampled; 0: none.
+    /// `latency-monitor-threshold`: the milliseconds from which on an event is sampled; 0: none is.
     pub latency_monitor_threshold: u64,
     /// `latency-tracking`: whether the durations of each command are kept.
     pub latency_tracking: bool,

@@ -276,8 +276,8 @@ impl Command {
         self.derived.index
     }
 
-    /// Whether it may take a millisecond with so many arguments, so that it is worth the time to measure it. A fast command
-    /// takes long only with many arguments.
+    /// Whether it may take a millisecond with this number of arguments, so that it is worth the time to measure it. A fast
+    /// command takes long only with many.
     #[must_use]
     #[inline]
     pub const fn may_take_long(&self, arguments: usize) -> bool {

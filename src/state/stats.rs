@@ -32,14 +32,14 @@ const DURATIONS: std::ops::RangeInclusive<u64> = 1..=1_000_000_000;
 pub struct DurationsOfCommand(Histogram<u64>);
 
 impl DurationsOfCommand {
-    /// The nanoseconds within which so many percent of the runs ended.
+    /// The nanoseconds within which this percentage of the runs ended.
     #[must_use]
     pub fn percentile(&self, percent: f64) -> u64 {
         self.0.value_at_percentile(percent)
     }
 
-    /// How many runs took at most so many microseconds, for each of the powers of two of 1,024 ns at which their number
-    /// has grown, as LATENCY HISTOGRAM shows them.
+    /// Microseconds, and how many runs took at most as long, for 1,024 ns, its double and so forth, where that number has
+    /// grown: as LATENCY HISTOGRAM shows them.
     #[must_use]
     pub fn doubling(&self) -> Vec<(u64, u64)> {
         let mut shown = Vec::new();
@@ -238,7 +238,7 @@ impl Stats {
         self.by_command.resize(index + 1, CommandStats::default());
     }
 
-    /// Notes that a command ran `times` times, for so many nanoseconds each.
+    /// Notes that a command ran `times` times, for `nanos` nanoseconds each.
     pub fn add_durations(&mut self, index: usize, nanos: u64, times: u64) {
         if self.durations.len() <= index {
             self.durations.resize(index + 1, None);
