@@ -113,11 +113,11 @@ pub fn doctor(ctx: &mut Context<'_>) -> Outcome {
 /// There are none.
 pub fn graph(ctx: &mut Context<'_>) -> Outcome {
     let event = &ctx.args[2];
-    let Some((name, samples)) = ctx.state.latencies.iter().find(|(name, _)| name.as_bytes() == event) else {
+    let Some(samples) = ctx.state.latencies.of(event) else {
         return Err(Error::quoting("ERR No samples available for event '", event, "'"));
     };
     let now = ctx.state.now.millis().div_euclid(1000);
-    ctx.reply.verbatim("txt", draw(name, samples, now).as_bytes());
+    ctx.reply.verbatim("txt", draw(&String::from_utf8_lossy(event), samples, now).as_bytes());
     Ok(())
 }
 

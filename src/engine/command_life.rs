@@ -293,16 +293,15 @@ impl Engine {
 
     /// A fault delays a command, and then CLIENT PAUSE makes it wait, even if it would only be queued; true if so.
     fn hold_command(&mut self, key: ClientKey, command: &'static Command, args: Args<'_>) -> bool {
-        let Some(client) = present(self.state.clients.get(key)) else { return false };
-        let delay = client.pending_fault.as_ref().and_then(|pending| pending.hold);
+        let now = self.state.now;
+        let Some(client) = present(self.state.clients.get_mut(key)) else { return false };
+        let pending = client.pending_fault.as_mut();
+        let delay = pending.and_then(|pending| {
+            pending.held_since = pending.hold.map(|_| now);
+            pending.hold
+        });
         let (reason, deadline) = if let Some((fault, delay)) = delay {
             self.state.note_fault(key, fault);
-            let now = self.state.now;
-            if let Some(pending) =
-                self.state.clients.get_mut(key).and_then(|client| client.pending_fault.as_mut())
-            {
-                pending.held_since = Some(now);
-            }
             (Reason::Delay, Some(Deadline::not_before(now + delay)))
         } else if self.must_pause(key, command, args) {
             (Reason::Pause, None)

@@ -80,10 +80,7 @@ impl Engine {
         let commands: u64 = ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
         for (index, times) in ran.drain(..) {
-            stats.command(index).nanos += share * times;
-            if config.latency_tracking {
-                stats.add_durations(index, share, times);
-            }
+            stats.add_durations(index, share, times, config.latency_tracking);
         }
     }
 
@@ -118,17 +115,13 @@ impl Engine {
         command: &Command,
         args: Args<'_>,
     ) {
-        let nanos = self.elapsed().saturating_sub(began);
-        let duration = Duration::from_nanos(nanos.try_into().unwrap_or_default());
+        let nanos = u64::try_from(self.elapsed().saturating_sub(began)).unwrap_or_default();
+        let duration = Duration::from_nanos(nanos);
         if matches!(command.run, Run::Command(_)) && matches!(origin, Origin::Request | Origin::AfterWait) {
             self.durations.alone += duration;
         }
         let State { config, latencies, stats, now, .. } = &mut *self.state;
-        let nanos = u64::try_from(nanos).unwrap_or_default();
-        stats.command(command.index()).nanos += nanos;
-        if config.latency_tracking {
-            stats.add_durations(command.index(), nanos, 1);
-        }
+        stats.add_durations(command.index(), nanos, 1, config.latency_tracking);
         let threshold = config.latency_monitor_threshold;
         if threshold > 0 && duration.as_millis() >= threshold.into() {
             let is_fast = command.flags.contains(Flags::FAST);

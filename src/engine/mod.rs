@@ -211,9 +211,9 @@ impl Engine {
 
     /// As [`Engine::feed`], but it stops with [`Flow::Again`] when it has added more than `much` to the client's
     /// outbox, or when `is_over` says that others are to have their turn: short requests may have long replies, and
-    /// take long. `is_over` is called when [`FIRST_CLOCK_READING`] requests have run and more have arrived, and then less and
-    /// less often, at last once for [`LATER_CLOCK_READINGS`] requests. While the clock stands still no turn takes long: the same
-    /// requests give the same bytes, even on a busy machine.
+    /// take long. `is_over` is called when [`FIRST_CLOCK_READING`] requests have run and more have arrived, and then less
+    /// and less often, at last once for [`LATER_CLOCK_READINGS`] requests. While the clock stands still no turn takes
+    /// long: the same requests give the same bytes, even on a busy machine.
     pub fn feed_bounded(
         &mut self,
         key: ClientKey,

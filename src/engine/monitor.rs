@@ -102,13 +102,9 @@ impl Engine {
         };
         let mut line = format!("+{}.{:06} [{} {source}]", micros / 1_000_000, micros % 1_000_000, client.db)
             .into_bytes();
-        for (index, argument) in args.iter().enumerate() {
+        for argument in shown(command, args) {
             line.push(b' ');
-            if is_secret(command, args, index) {
-                quote(REDACTED, &mut line);
-            } else {
-                quote(argument, &mut line);
-            }
+            quote(argument, &mut line);
         }
         line.extend_from_slice(b"\r\n");
         Some(line)
@@ -125,10 +121,7 @@ pub(super) fn record_command(
 ) {
     match command {
         None if is_control(config, args) => {}
-        Some(Command { is_secret: Some(_), .. }) => {
-            journal.command(client, shown(command, args), now);
-        }
-        _ => journal.command(client, args.iter(), now),
+        _ => journal.command(client, shown(command, args), now),
     }
 }
 
@@ -137,13 +130,8 @@ fn is_public(command: &Command) -> bool {
     !command.flags.intersects(Flags::SKIP_MONITOR.or(Flags::ADMIN))
 }
 
-/// True for an argument that is a user's name or password. One that is not parsed as such is shown, as by redis-server,
-/// which redacts them while it parses them.
-fn is_secret(command: Option<&Command>, args: Args<'_>, index: usize) -> bool {
-    command.and_then(|command| command.is_secret).is_some_and(|is_secret| is_secret(args, index))
-}
-
-/// The arguments, without passwords.
+/// The arguments, without names of users and passwords. One that is not parsed as such is shown, as by redis-server, which
+/// redacts them while it parses them.
 pub(super) fn shown<'a>(
     command: Option<&Command>,
     args: Args<'a>,

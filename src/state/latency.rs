@@ -73,14 +73,12 @@ impl Latencies {
     /// The samples of an event.
     #[must_use]
     pub fn of(&self, event: &[u8]) -> Option<&Samples> {
-        self.events.iter().find(|(name, _)| name.as_bytes() == event).map(|(_, samples)| samples)
+        self.events.get(str::from_utf8(event).ok()?)
     }
 
     /// Forgets the samples of an event; true if there were any.
     pub fn forget(&mut self, event: &[u8]) -> bool {
-        let events = self.events.len();
-        self.events.retain(|name, _| name.as_bytes() != event);
-        self.events.len() < events
+        str::from_utf8(event).is_ok_and(|event| self.events.shift_remove(event).is_some())
     }
 
     /// Forgets all samples, and returns of how many events.

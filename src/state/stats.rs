@@ -23,7 +23,7 @@ pub struct CommandStats {
 /// How many digits of a duration are exact: `LATENCY_HISTOGRAM_PRECISION` of redis-server.
 const EXACT_DIGITS: u8 = 2;
 
-/// The durations that are told apart, in nanoseconds: `LATENCY_HISTOGRAM_MIN_VALUE` and `LATENCY_HISTOGRAM_MAX_VALUE`.
+/// The shortest and the longest duration that is recorded, in nanoseconds: `LATENCY_HISTOGRAM_MIN_VALUE` and `LATENCY_HISTOGRAM_MAX_VALUE`.
 const DURATIONS: std::ops::RangeInclusive<u64> = 1..=1_000_000_000;
 
 /// How long the runs of one command took: how many took how many nanoseconds. Durations are whole microseconds; 0 counts
@@ -238,8 +238,13 @@ impl Stats {
         self.by_command.resize(index + 1, CommandStats::default());
     }
 
-    /// Notes that a command ran `times` times, for `nanos` nanoseconds each.
-    pub fn add_durations(&mut self, index: usize, nanos: u64, times: u64) {
+    /// Notes that a command ran `times` times, for `nanos` nanoseconds each. Their sum is kept, and each duration if
+    /// `tracked`.
+    pub fn add_durations(&mut self, index: usize, nanos: u64, times: u64, tracked: bool) {
+        self.command(index).nanos += nanos * times;
+        if !tracked {
+            return;
+        }
         if self.durations.len() <= index {
             self.durations.resize(index + 1, None);
         }

@@ -13,7 +13,7 @@ fn controlled() -> Result<Broker, Box<dyn std::error::Error>> {
     Ok(Broker::builder().control().start()?)
 }
 
-fn connect(broker: &Broker) -> RedisResult<Connection> {
+pub fn connect(broker: &Broker) -> RedisResult<Connection> {
     redis::Client::open(broker.url())?.get_connection()
 }
 

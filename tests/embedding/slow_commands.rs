@@ -6,6 +6,7 @@ use minibroker::Broker;
 use redis::{Commands, Value};
 
 use crate::Outcome;
+use crate::control::connect;
 
 /// The entries of the slow log, the newest first: how long each command took in milliseconds, and its arguments.
 fn slow_log(client: &mut redis::Connection) -> redis::RedisResult<Vec<(u64, Vec<String>)>> {
@@ -14,18 +15,21 @@ fn slow_log(client: &mut redis::Connection) -> redis::RedisResult<Vec<(u64, Vec<
     Ok(entries.into_iter().map(|(_, _, micros, args, ..)| (micros / 1000, args)).collect())
 }
 
-fn connected(broker: &Broker) -> redis::RedisResult<redis::Connection> {
-    redis::Client::open(broker.url())?.get_connection()
+/// A client of a broker that logs every command from now on.
+fn logging_all(broker: &Broker) -> redis::RedisResult<redis::Connection> {
+    let mut client = connect(broker)?;
+    redis::cmd("CONFIG").arg(&["SET", "slowlog-log-slower-than", "0"]).exec(&mut client)?;
+    Ok(client)
 }
 
 #[test]
 fn a_fault_that_delays_a_command_decides_that_it_is_slow() -> Outcome {
     let broker = Broker::builder().manual_clock().start()?;
-    let mut client = connected(&broker)?;
+    let mut client = connect(&broker)?;
     redis::cmd("CONFIG").arg(&["SET", "latency-monitor-threshold", "50"]).exec(&mut client)?;
     let delay = Duration::from_millis(60);
     let fault = broker.faults().on_command("SET").once().delay(delay);
-    let mut other = connected(&broker)?;
+    let mut other = connect(&broker)?;
     let slow = std::thread::spawn(move || redis::cmd("SET").arg(&["history", "hi"]).exec(&mut other));
     broker.wait_for_fault(&fault, 1).blocking()?;
     broker.advance(delay);
@@ -55,33 +59,31 @@ fn a_fault_that_delays_a_command_decides_that_it_is_slow() -> Outcome {
 fn a_command_is_slow_for_as_long_as_it_was_held() -> Outcome {
     let broker = Broker::builder().manual_clock().start()?;
     let hold = broker.faults().on_command("PING").once().delay(Duration::MAX);
-    let mut client = connected(&broker)?;
+    let mut client = connect(&broker)?;
     let slow = std::thread::spawn(move || redis::cmd("PING").exec(&mut client));
     broker.wait_for_fault(&hold, 1).blocking()?;
     broker.advance(Duration::from_millis(15));
     drop(hold);
     slow.join().map_err(|_| "the client panics")??;
-    assert_eq!(slow_log(&mut connected(&broker)?)?, [(15, vec!["PING".into()])]);
+    assert_eq!(slow_log(&mut connect(&broker)?)?, [(15, vec!["PING".into()])]);
     Ok(())
 }
 
 #[test]
-fn a_restart_and_a_reset_empty_the_slow_log() -> Outcome {
+fn a_restart_empties_the_slow_log() -> Outcome {
     let broker = Broker::start()?;
-    let mut client = connected(&broker)?;
-    redis::cmd("CONFIG").arg(&["SET", "slowlog-log-slower-than", "0"]).exec(&mut client)?;
+    let mut client = logging_all(&broker)?;
     redis::cmd("PING").exec(&mut client)?;
     assert!(!slow_log(&mut client)?.is_empty());
     broker.restart()?;
-    assert!(slow_log(&mut connected(&broker)?)?.is_empty());
+    assert!(slow_log(&mut connect(&broker)?)?.is_empty());
     Ok(())
 }
 
 #[test]
 fn passwords_are_not_in_the_slow_log() -> Outcome {
     let broker = Broker::start()?;
-    let mut client = connected(&broker)?;
-    redis::cmd("CONFIG").arg(&["SET", "slowlog-log-slower-than", "0"]).exec(&mut client)?;
+    let mut client = logging_all(&broker)?;
     assert!(redis::cmd("AUTH").arg(&["ann", "secret"]).exec(&mut client).is_err());
     assert!(redis::cmd("HELLO").arg(&["2", "AUTH", "ann", "secret"]).exec(&mut client).is_err());
     redis::cmd("CONFIG").arg(&["SET", "requirepass", "secret"]).exec(&mut client)?;
@@ -94,9 +96,8 @@ fn passwords_are_not_in_the_slow_log() -> Outcome {
 #[test]
 fn a_command_that_waited_is_logged_with_the_time_that_it_ran() -> Outcome {
     let broker = Broker::builder().manual_clock().start()?;
-    let mut client = connected(&broker)?;
-    redis::cmd("CONFIG").arg(&["SET", "slowlog-log-slower-than", "0"]).exec(&mut client)?;
-    let mut waiter = connected(&broker)?;
+    let mut client = logging_all(&broker)?;
+    let mut waiter = connect(&broker)?;
     let waiting = std::thread::spawn(move || {
         let served: redis::RedisResult<(String, String)> = waiter.blpop("inbox", 0.0);
         let timed_out: redis::RedisResult<Option<(String, String)>> = waiter.blpop("inbox", 1.0);
