@@ -1,6 +1,6 @@
 //! The tables of differences between real servers and `minibroker`, which are also part of the documentation.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::markers::Markers;
 use super::outcome::Outcome;
@@ -24,7 +24,7 @@ pub struct Difference {
     /// The reason for the difference. A row without a reason is refused.
     reason: String,
     /// Whether the row has hidden a difference in this run.
-    pub needed: Cell<bool>,
+    pub needed: AtomicBool,
 }
 
 /// The header of each table.
@@ -64,7 +64,7 @@ pub fn read(name: &str, text: &str, family: &str, servers: &[&str]) -> Result<Ve
                 step: step.to_owned(),
                 reason: reason.to_owned(),
                 // A difference between starts does not show in every run.
-                needed: Cell::new(of_itself),
+                needed: AtomicBool::new(of_itself),
             });
         }
     }
@@ -85,7 +85,7 @@ pub fn known(
             let mut allowed = step.markers.clone();
             row.markers.iter().try_for_each(|marker| allowed.add(marker))?;
             if row.markers.is_empty() || allowed.same(real, ours) {
-                row.needed.set(true);
+                row.needed.store(true, Ordering::Relaxed);
                 found = true;
             }
         }

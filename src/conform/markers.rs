@@ -17,8 +17,40 @@ pub struct Markers {
     digits: bool,
     monitor: bool,
     hello: bool,
-    within: Option<u64>,
+    within: Option<Span>,
     fields: Option<Vec<String>>,
+}
+
+/// A span of time, which is compared with integers in its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Span {
+    Seconds(u64),
+    Milliseconds(u64),
+}
+
+impl Span {
+    /// Reads `2s` or `500ms`.
+    fn read(text: &str) -> Option<Self> {
+        match text.strip_suffix("ms") {
+            Some(number) => number.parse().ok().map(Self::Milliseconds),
+            None => text.strip_suffix('s')?.parse().ok().map(Self::Seconds),
+        }
+    }
+
+    /// In its unit.
+    fn number(self) -> u64 {
+        match self {
+            Self::Seconds(number) | Self::Milliseconds(number) => number,
+        }
+    }
+
+    /// Longer by these milliseconds.
+    fn plus(self, milliseconds: u64) -> Self {
+        match self {
+            Self::Seconds(number) => Self::Seconds(number.saturating_add(milliseconds / 1000)),
+            Self::Milliseconds(number) => Self::Milliseconds(number.saturating_add(milliseconds)),
+        }
+    }
 }
 
 impl Markers {
@@ -30,7 +62,8 @@ impl Markers {
     pub fn add(&mut self, marker: &str) -> Result<(), String> {
         match marker.split_once('=') {
             Some(("within", distance)) => {
-                self.within = Some(distance.parse().map_err(|_| format!("~{marker}: not a number"))?);
+                let span = Span::read(distance).ok_or_else(|| format!("~{marker}: no time, as 1s or 500ms"));
+                self.within = Some(span?);
             }
             Some(("fields", names)) => self.fields = Some(names.split(',').map(str::to_owned).collect()),
             _ => {
@@ -50,9 +83,16 @@ impl Markers {
         Ok(())
     }
 
-    /// Whether two outcomes of the step count as the same.
+    /// Whether two outcomes of the step count as the same. Times may differ further by what the scenarios took until
+    /// then: on a busy machine the server has had that much more time.
     #[must_use]
     pub fn same(&self, left: &Outcome, right: &Outcome) -> bool {
+        let elapsed = left.elapsed.saturating_add(right.elapsed);
+        let within = self.within.map(|within| within.plus(elapsed));
+        Self { within, ..self.clone() }.same_within(left, right)
+    }
+
+    fn same_within(&self, left: &Outcome, right: &Outcome) -> bool {
         let (left, right) = (self.canonical(left), self.canonical(right));
         left.note == right.note
             && left.received.len() == right.received.len()
@@ -86,7 +126,7 @@ impl Markers {
         let mut outcome = self.canonical(outcome);
         if let Some(distance) = self.within {
             let frames = outcome.received.iter_mut().flat_map(|received| &mut received.frames);
-            frames.for_each(|frame| round_times(frame, (distance / 4).max(1)));
+            frames.for_each(|frame| round_times(frame, (distance.number() / 4).max(1)));
         }
         outcome
     }
@@ -177,7 +217,9 @@ impl Markers {
                 Frame::Text { kind: one, text: left },
                 Frame::Text { kind: other, text: right },
             ) if one == other => match (number(left), number(right)) {
-                (Some((one, left)), Some((other, right))) if one == other => left.abs_diff(right) <= distance,
+                (Some((one, left)), Some((other, right))) if one == other => {
+                    left.abs_diff(right) <= distance.number()
+                }
                 _ => left == right,
             },
             (Some(_), Frame::Nest { kind: one, items: left }, Frame::Nest { kind: other, items: right }) => {

@@ -13,6 +13,8 @@ pub struct Outcome {
     pub control: String,
     /// When the step ended, in milliseconds since 1970.
     pub now: i64,
+    /// How many milliseconds the scenario had taken when the step ended.
+    pub elapsed: u64,
 }
 
 /// What one connection received during a step.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -14,6 +15,9 @@ use crate::resp::{Protocol, Value, request_bytes};
 
 /// How many bytes are asked for at a time.
 const READ: usize = 16 * 1024;
+
+/// How long a whole reply may take, for a server that sends a few bytes now and then.
+const REPLY: Duration = Duration::from_secs(60);
 
 /// A connection that commands are sent over.
 pub struct Connection {
@@ -67,20 +71,33 @@ impl Connection {
     /// The next reply, without a timeout. Cancel safe.
     pub async fn receive(&mut self) -> Result<Value, RemoteError> {
         loop {
-            if let Some(length) = self.scanner.scan(&self.buffer)? {
-                let is_attribute = self.buffer.first() == Some(&b'|');
-                let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
-                self.buffer.advance(length);
-                // An attribute describes the reply that follows; it is not used here.
-                if is_attribute {
-                    continue;
-                }
-                return reply.map(|(value, _)| value).ok_or(RemoteError::NotRedis);
+            if let Some(reply) = self.received()? {
+                return Ok(reply);
             }
-            self.buffer.reserve(READ);
-            if self.socket.read_buf(&mut self.buffer).await? == 0 {
-                return Err(RemoteError::Closed);
+            self.read().await?;
+        }
+    }
+
+    /// The next reply, if all of it has arrived.
+    fn received(&mut self) -> Result<Option<Value>, RemoteError> {
+        while let Some(length) = self.scanner.scan(&self.buffer)? {
+            let is_attribute = self.buffer.first() == Some(&b'|');
+            let reply = Value::read(self.buffer.get(..length).unwrap_or_default());
+            self.buffer.advance(length);
+            // An attribute describes the reply that follows; it is not used here.
+            if !is_attribute {
+                return reply.map(|(value, _)| Some(value)).ok_or(RemoteError::NotRedis);
             }
+        }
+        Ok(None)
+    }
+
+    /// Waits until more has arrived. Cancel safe.
+    async fn read(&mut self) -> Result<(), RemoteError> {
+        self.buffer.reserve(READ);
+        match self.socket.read_buf(&mut self.buffer).await? {
+            0 => Err(RemoteError::Closed),
+            _ => Ok(()),
         }
     }
 
@@ -93,16 +110,22 @@ impl Connection {
         read.is_ready()
     }
 
-    /// Sends a command and waits for its reply, which may be an error.
+    /// Sends a command and waits for its reply, which may be an error. A server may be silent for
+    /// [`TIMEOUT`](super::dial::TIMEOUT) at most; a long reply may take longer.
     pub async fn ask<A: AsRef<[u8]>>(
         &mut self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Value, RemoteError> {
-        in_time(async {
-            self.send(arguments).await?;
-            self.receive().await
-        })
-        .await
+        in_time(self.send(arguments)).await?;
+        let reply = async {
+            loop {
+                if let Some(reply) = self.received()? {
+                    return Ok(reply);
+                }
+                in_time(self.read()).await?;
+            }
+        };
+        tokio::time::timeout(REPLY, reply).await.unwrap_or(Err(RemoteError::Silent))
     }
 
     /// As [`ask`](Self::ask), where an error reply is an error.

@@ -52,7 +52,7 @@
 //! ~unordered      arrays, sets and maps may have any order, at every depth
 //! ~pairs          a flat array of pairs may have any order of pairs
 //! ~frames         several replies or pushes may come in any order
-//! ~within=50      integers may differ by that much
+//! ~within=50ms    integers may differ by that much time, `50s` in seconds, and by what the scenario took until then
 //! ~number         anything numeric is as good as any other number
 //! ~digits         any run of digits is as good as any other (ids, times, addresses)
 //! ~fields=a,b     of CLIENT LIST and INFO only these fields, and not the harness's own connection
@@ -67,6 +67,7 @@
 //! what Redis 7.0 answered, `COMPARISON_ROWS=1` a row for `differences.md` for each difference, `COMPARISON_MAX=100` reports more differences than 20 per family.
 
 mod commands;
+mod delays;
 mod dump;
 mod programs;
 #[path = "../recordings/mod.rs"]
@@ -83,6 +84,7 @@ use std::{
     fmt::Write,
     fs,
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
 };
 
 use minibroker::{
@@ -445,7 +447,7 @@ impl<'a> Comparison<'a> {
         if !self.whole || !self.found.is_empty() {
             return;
         }
-        for row in self.rows.iter().filter(|row| !row.needed.get()) {
+        for row in self.rows.iter().filter(|row| !row.needed.load(Ordering::Relaxed)) {
             let text = format!("differences.md:{}: no longer needed, nothing differs there: {row}", row.line);
             self.found.insert(usize::MAX - 1_000_000 + row.line, (text, Vec::new()));
         }
