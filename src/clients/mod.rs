@@ -26,7 +26,7 @@ pub use pubsub::PubSub;
 use segments::Push;
 pub use segments::{Encoded, SHARED_ABOVE, Segments};
 use slots::Slots;
-use spare::Spare;
+pub use spare::Spare;
 pub use tracking::{Tracking, TrackingTable};
 pub use waiters::Waiters;
 pub use watches::Watches;
@@ -131,11 +131,80 @@ pub struct Address {
 }
 
 /// One client.
+///
+/// What every command and every delivery of a message uses comes first, together: with a thousand subscribers each further
+/// line of the cache costs as much as writing the message.
 #[derive(Debug, Default)]
+#[repr(C)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Client {
     /// Its key in the table.
     key: ClientKey,
+    /// The output that the shell has not taken, after the segments.
+    pub outbox: Vec<u8>,
+    /// The output that the shell has not taken, if a part is long and shared with other clients. It counts as in
+    /// flight.
+    pub segments: Option<Box<Segments>>,
+    /// How many bytes have left the outbox and are not written.
+    pub in_flight: usize,
+    /// Since when the outbox is over its soft limit.
+    pub over_soft_limit: Option<Time>,
+    /// The subscriptions, if it ever had one.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// The transaction that it is in.
+    pub transaction: Option<Box<Transaction>>,
+    /// What it waits for.
+    pub blocked: Option<Box<Blocked>>,
+    /// The pending effects of faults on its command or on the reply.
+    pub pending_fault: Option<Box<PendingFault>>,
+    /// What it tracks (CLIENT TRACKING).
+    pub tracking: Option<Box<Tracking>>,
+    /// Bytes received.
+    pub net_input: u64,
+    /// Bytes sent.
+    pub net_output: u64,
+    /// When it last sent a command.
+    pub last_interaction: Time,
+    /// The version of the protocol.
+    pub protocol: Protocol,
+    /// Which replies it gets.
+    pub reply_mode: ReplyMode,
+    /// Whether the connection stays.
+    pub close: Close,
+    /// A reply is being appended to its outbox, which has been taken for that.
+    answering: bool,
+    /// In [`Clients::dirty`].
+    dirty: bool,
+    /// It may continue with its requests; the shell has not seen this yet.
+    pub resumed: bool,
+    /// All its further input is discarded: it has sent QUIT, or violated the protocol while its replies were off.
+    pub ignored: bool,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// It receives all commands (MONITOR).
+    pub monitor: bool,
+    /// Made by the embedding program: neither listed nor counted.
+    pub internal: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+    /// It was cut off, and does not count any more; only its connection is still to be closed.
+    gone: bool,
+    /// It has sent something that waits for the end of DEBUG SLEEP, or until it is read from again.
+    pub stalled: bool,
+    /// One of the watched keys has changed.
+    pub watched_key_changed: bool,
+    /// How often it is in [`Clients::answered`].
+    answered: u32,
+    /// How many guards stop reading from it.
+    pub reading_stops: u32,
+    /// How many guards stop writing to it.
+    pub writing_stops: u32,
+    /// The selected database.
+    pub db: usize,
+    /// Bytes that have arrived and cannot run yet: CLIENT LIST's `qbuf`.
+    pub query_buffer: usize,
+    /// The index of its last command in the command table.
+    pub last_command: Option<usize>,
     /// The id that CLIENT ID returns; every connection gets the next one.
     pub id: u64,
     /// The addresses of both ends.
@@ -146,89 +215,30 @@ pub struct Client {
     pub library: Bytes,
     /// `CLIENT SETINFO LIB-VER`.
     pub library_version: Bytes,
-    /// The version of the protocol.
-    pub protocol: Protocol,
-    /// The selected database.
-    pub db: usize,
-    /// Whether it may run commands.
-    pub authenticated: bool,
-    /// The output that the shell has not taken, after the segments.
-    pub outbox: Vec<u8>,
-    /// The output that the shell has not taken, if a part is long and shared with other clients. It counts as in
-    /// flight.
-    pub segments: Option<Box<Segments>>,
-    /// How many bytes have left the outbox and are not written.
-    pub in_flight: usize,
-    /// A reply is being appended to its outbox, which has been taken for that.
-    answering: bool,
-    /// Since when the outbox is over its soft limit.
-    pub over_soft_limit: Option<Time>,
-    /// The subscriptions, if it ever had one.
-    pub subscriptions: Option<Box<Subscriptions>>,
-    /// The transaction that it is in.
-    pub transaction: Option<Box<Transaction>>,
     /// The keys that it watches, with their databases; those that had expired already at the time of WATCH are marked
     /// and do not make EXEC fail again.
     pub watched: Option<Box<Map<(usize, Bytes), bool>>>,
-    /// One of the watched keys has changed.
-    pub watched_key_changed: bool,
-    /// What it waits for.
-    pub blocked: Option<Box<Blocked>>,
-    /// What it tracks (CLIENT TRACKING).
-    pub tracking: Option<Box<Tracking>>,
     /// When it connected.
     pub created: Time,
-    /// When it last sent a command.
-    pub last_interaction: Time,
-    /// The index of its last command in the command table.
-    pub last_command: Option<usize>,
-    /// Which replies it gets.
-    pub reply_mode: ReplyMode,
-    /// It receives all commands (MONITOR).
-    pub monitor: bool,
     /// `CLIENT NO-EVICT`.
     pub no_evict: bool,
-    /// `CLIENT NO-TOUCH`.
-    pub no_touch: bool,
-    /// Whether the connection stays.
-    pub close: Close,
-    /// All its further input is discarded: it has sent QUIT, or violated the protocol while its replies were off.
-    pub ignored: bool,
-    /// Bytes that have arrived and cannot run yet: CLIENT LIST's `qbuf`.
-    pub query_buffer: usize,
     /// A fault has ended its connection.
     pub cut_by_fault: bool,
-    /// The pending effects of faults on its command or on the reply.
-    pub pending_fault: Option<Box<PendingFault>>,
     /// It was cut off because it did not read its output.
     pub over_output_limit: bool,
     /// How many lines of MONITOR were left out because the client does not read them.
     pub left_out: u64,
-    /// Bytes received.
-    pub net_input: u64,
-    /// Bytes sent.
-    pub net_output: u64,
-    /// Commands run.
-    pub commands: u64,
-    /// Made by the embedding program: neither listed nor counted.
-    pub internal: bool,
-    /// It has sent something that waits for the end of DEBUG SLEEP, or until it is read from again.
-    pub stalled: bool,
-    /// How many guards stop reading from it.
-    pub reading_stops: u32,
-    /// How many guards stop writing to it.
-    pub writing_stops: u32,
-    /// It was cut off, and does not count any more; only its connection is still to be closed.
-    gone: bool,
-    /// How often it is in [`Clients::answered`].
-    answered: u32,
-    /// In [`Clients::dirty`].
-    dirty: bool,
-    /// It may continue with its requests; the shell has not seen this yet.
-    pub resumed: bool,
 }
 
 impl Client {
+    /// Takes the outbox, for a reply to be appended to it, see [`Clients::put_reply`].
+    #[inline]
+    pub fn take_outbox(&mut self, spare: &mut Spare) -> Vec<u8> {
+        let outbox = std::mem::take(&mut self.outbox);
+        self.answering = true;
+        if outbox.capacity() == 0 { spare.take() } else { outbox }
+    }
+
     /// Channels and patterns together: the count in confirmations.
     #[must_use]
     pub fn subscription_count(&self) -> usize {
@@ -357,6 +367,24 @@ pub struct Clients {
     pub output_limit_disconnections: u64,
     /// Empty buffers for outboxes: a client without output has none.
     spare: Spare,
+}
+
+/// Appends a push to a client's output, which may become longer than its limits allow.
+#[inline(never)]
+fn append_within_limits<P: Push>(
+    client: &mut Client,
+    push: P,
+    spare: &mut Spare,
+    config: &Config,
+    now: Time,
+) -> Over {
+    let length = push.length();
+    let over = refuse_too_much(client, length, config);
+    if over != Over::None {
+        return over;
+    }
+    push.append(client, spare);
+    check_output_limit(client, length, config, now)
 }
 
 impl Clients {
@@ -508,29 +536,35 @@ impl Clients {
         let push = encode(client.protocol);
         let length = push.length();
         let end = client.net_output + (client.outbox.len() + length) as u64;
-        let mut over = refuse_too_much(client, length, config);
-        if over == Over::None {
+        let over = if client.pending_output() + length <= FIXED_OUTPUT {
+            // The usual case: so little does not count for any limit.
             push.append(client, &mut self.spare);
-            over = check_output_limit(client, length, config, now);
-        }
+            client.over_soft_limit = None;
+            Over::None
+        } else {
+            append_within_limits(client, push, &mut self.spare, config, now)
+        };
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(key);
         }
-        self.note(over);
+        if over != Over::None {
+            self.note(over);
+        }
         Some(end)
     }
 
     /// Takes the outbox of a client, to append a reply. It is returned with [`Clients::put_reply`].
     #[inline]
     pub fn take_outbox(&mut self, key: ClientKey) -> Option<(Vec<u8>, &mut Client)> {
-        let client = self.slots.get_mut(key)?;
-        let mut outbox = std::mem::take(&mut client.outbox);
-        client.answering = true;
-        if outbox.capacity() == 0 {
-            outbox = self.spare.take();
-        }
-        Some((outbox, client))
+        let (client, spare) = self.with_spare(key)?;
+        Some((client.take_outbox(spare), client))
+    }
+
+    /// The client with this key, and what [`Client::take_outbox`] needs.
+    #[inline]
+    pub fn with_spare(&mut self, key: ClientKey) -> Option<(&mut Client, &mut Spare)> {
+        Some((self.slots.get_mut(key)?, &mut self.spare))
     }
 
     /// Returns an outbox to which a reply was appended from `start` on, and does what follows every reply: CLIENT REPLY

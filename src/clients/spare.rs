@@ -2,7 +2,7 @@
 
 /// Empty buffers.
 #[derive(Debug, Default)]
-pub(super) struct Spare {
+pub struct Spare {
     buffers: Vec<Vec<u8>>,
     /// Their total capacity.
     bytes: usize,

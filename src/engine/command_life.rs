@@ -164,7 +164,7 @@ impl Engine {
         let paused = self.is_paused();
         let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
             &mut *self.state;
-        let Some(client) = present(clients.get_mut(key)) else { return };
+        let Some((client, spare)) = present(clients.with_spare(key)) else { return };
         let command = TABLE.find(args, config.compat);
         if arrives {
             journal.record(|journal| record_command(journal, (client, config, *now), command, args));
@@ -188,7 +188,10 @@ impl Engine {
         if client.transaction.is_some() || waiters.pause.is_some() {
             return self.hold_or_run(key, command, args);
         }
-        self.run_request(key, Origin::Request, command, args);
+        // As `begin_reply`, with the client that has been found already.
+        let (caller, out) = (Caller::new(key, Origin::Request, client), client.take_outbox(spare));
+        let outer = journal.record(|journal| journal.begin_answer(key)).flatten();
+        self.run_with_reply(caller, Answering { start: out.len(), out, outer }, command, args);
     }
 
     /// As [`Engine::admit`] while there are faults, for a command that exists and has as many arguments as it needs.
@@ -393,11 +396,25 @@ impl Engine {
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
     fn run_request(&mut self, key: ClientKey, origin: Origin, command: &'static Command, args: Args<'_>) {
-        let Some((caller, mut answer)) = self.begin_reply(key, origin) else { return };
-        if let Some(wait) = self.run(caller, command, args, &mut answer.out) {
-            self.wait(key, args, *wait);
+        if let Some((caller, answer)) = self.begin_reply(key, origin) {
+            self.run_with_reply(caller, answer, command, args);
         }
-        self.end_reply(key, answer);
+    }
+
+    /// As [`Engine::run_request`], with a reply that has begun.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // See `receive`.
+    fn run_with_reply(
+        &mut self,
+        caller: Caller,
+        mut answer: Answering,
+        command: &'static Command,
+        args: Args<'_>,
+    ) {
+        if let Some(wait) = self.run(caller, command, args, &mut answer.out) {
+            self.wait(caller.client, args, *wait);
+        }
+        self.end_reply(caller.client, answer);
     }
 
     /// As [`Engine::run`], for a command of EXEC or of a script.
@@ -431,7 +448,7 @@ impl Engine {
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
         let began = if self.is_measured(command, args) { Some(self.begin_measuring()) } else { None };
-        let mut wait = None;
+        let (mut wait, mut is_script) = (None, false);
         let (outcome, script) = if let Run::Command(function) = command.run {
             let in_full = self.state.config.compat < Version::Redis7_4;
             let reply = Reply::new(out, protocol).with_doubles_in_full(in_full);
@@ -441,6 +458,7 @@ impl Engine {
             wait = context.wait;
             (outcome, Finished::default())
         } else {
+            is_script = matches!(command.run, Run::Script(_));
             self.run_with_engine(client, protocol, command, args, out)
         };
         if self.state.tracked.clients() > 0 {
@@ -448,7 +466,7 @@ impl Engine {
         }
         if wait.is_none() {
             self.account_for(caller, command, (outcome, script), (start, out));
-            if matches!(command.run, Run::Script(_)) {
+            if is_script {
                 self.put_pushes_before(client, (start, out));
             }
             if began.is_none() {
@@ -519,9 +537,9 @@ impl Engine {
         let nested = caller.origin == Origin::Script;
         self.state.stats.commands += 1;
         let mut muted = false;
-        if let Some(client) = self.state.clients.get_mut(caller.client) {
-            client.commands += u64::from(!nested);
-            muted = client.is_muted() && !nested;
+        // No other command changes whether its client is answered.
+        if !nested && (caller.muted || command.effect.is_some()) {
+            muted = self.state.clients.get(caller.client).is_some_and(Client::is_muted);
         }
         let stats = self.state.stats.command(command.index());
         stats.calls += 1;

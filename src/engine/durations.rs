@@ -46,8 +46,10 @@ pub(super) struct Durations {
     stopwatch: Option<Stopwatch>,
     /// For how long a fault has delayed the command that is about to run. It counts as time that the command takes.
     pub(super) delayed: Duration,
-    /// The commands that have run since [`Engine::record_durations`], by their index in the table, each with how often
-    /// it ran in a row.
+    /// The index in the table of the command that has run last, and how often it ran in a row.
+    last: usize,
+    times: u64,
+    /// The same of those before it, since [`Engine::record_durations`].
     ran: Vec<(usize, u64)>,
     /// How long the commands took that were measured alone, and ran no others.
     alone: Duration,
@@ -62,9 +64,11 @@ impl Engine {
     /// Counts a command that has run.
     #[inline]
     pub(super) fn count_run(&mut self, command: &Command) {
-        match self.durations.ran.last_mut() {
-            Some((last, times)) if *last == command.index() => *times += 1,
-            _ => self.durations.ran.push((command.index(), 1)),
+        let Durations { last, times, ran, .. } = &mut self.durations;
+        if *last == command.index() {
+            *times += 1;
+        } else {
+            ran.push((std::mem::replace(last, command.index()), std::mem::replace(times, 1)));
         }
     }
 
@@ -75,11 +79,12 @@ impl Engine {
     pub fn record_durations(&mut self, elapsed: Duration) {
         let alone = std::mem::take(&mut self.durations.alone);
         let elapsed = if self.clock.is_stopped() { Duration::ZERO } else { elapsed.saturating_sub(alone) };
-        let ran = &mut self.durations.ran;
+        let Durations { last, times, ran, .. } = &mut self.durations;
+        ran.push((*last, std::mem::take(times)));
         let State { stats, config, .. } = &mut *self.state;
         let commands: u64 = ran.iter().map(|(_, times)| times).sum();
         let share = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) / commands.max(1);
-        for (index, times) in ran.drain(..) {
+        for (index, times) in ran.drain(..).filter(|(_, times)| *times > 0) {
             stats.add_durations(index, share, times, config.latency_tracking);
         }
     }
