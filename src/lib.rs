@@ -122,6 +122,7 @@ mod state;
 mod table;
 mod testing;
 pub mod testing_a_chat;
+mod users;
 
 pub use crate::config::{UnknownVersion, Version};
 pub use broker::{

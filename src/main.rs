@@ -89,6 +89,12 @@ struct Options {
     /// Password that clients must give.
     #[arg(long, global = true, value_name = "PASSWORD")]
     requirepass: Option<String>,
+    /// A user, with the rules of ACL SETUSER: "ann on >secret ~chat:* +@read"; may be repeated.
+    #[arg(long, global = true, value_name = "NAME RULES", value_parser = user)]
+    user: Vec<(String, String)>,
+    /// File of users, for ACL LOAD and ACL SAVE.
+    #[arg(long, global = true, value_name = "FILE")]
+    aclfile: Option<PathBuf>,
     /// Number of databases.
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
@@ -118,6 +124,16 @@ struct Options {
     /// What was given of [`settings`], with the names.
     #[arg(skip)]
     others: Vec<(String, String)>,
+}
+
+/// The name of a user, and the rules behind it.
+fn user(text: &str) -> Result<(String, String), String> {
+    let (name, rules) = text.split_once(' ').unwrap_or((text, ""));
+    if name.is_empty() {
+        Err("the name is missing".to_owned())
+    } else {
+        Ok((name.to_owned(), rules.to_owned()))
+    }
 }
 
 /// Flags for the settings that [`Options`] does not name.
@@ -345,6 +361,12 @@ impl Session {
         }
         for (name, value) in &options.others {
             builder = builder.config(name, value);
+        }
+        for (name, rules) in &options.user {
+            builder = builder.user(name, rules);
+        }
+        if let Some(path) = &options.aclfile {
+            builder = builder.user_file(path);
         }
         let broker = builder.start()?;
         let printed = options.verbose.then(|| print(broker.watch_commands()));

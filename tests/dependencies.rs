@@ -34,7 +34,7 @@ fn locked(name: &str) -> Vec<&str> {
 }
 
 /// The direct dependencies of the library.
-const DIRECT: [&str; 14] = [
+const DIRECT: [&str; 15] = [
     "bytes",
     "crc",
     "dashmap",
@@ -45,6 +45,7 @@ const DIRECT: [&str; 14] = [
     "itoa",
     "num-bigint",
     "parking_lot",
+    "sha2",
     "slab",
     "socket2",
     "thiserror",

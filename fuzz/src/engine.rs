@@ -215,7 +215,7 @@ impl Run {
         let connection = &self.connections[number];
         let config = &self.engine.state().config;
         let client = self.engine.client(connection.key);
-        let authenticated = client.is_some_and(|client| !client.must_authenticate(config));
+        let authenticated = client.is_some_and(|client| !client.must_authenticate());
         let limits = Limits { bulk: config.proto_max_bulk_len, authenticated };
         match Parser::new().parse(bytes, &limits) {
             Ok(Some(length)) => length,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -12,13 +12,16 @@ use tokio::sync::{Notify, watch};
 
 use super::on_runtime::Tasks;
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, StartError};
-use crate::commands::config;
+use crate::commands::{acl, config};
 use crate::config::OutputLimit;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::engine::Engine;
 use crate::server::{Clock, Listener, Shared};
+use crate::state::State;
+use crate::table::TABLE;
 use crate::testing::Recorder;
+use crate::users::UserFile;
 
 /// The broker's end of a connection in CLIENT LIST, if it has no address.
 pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -44,6 +47,9 @@ pub struct Builder {
     config: Config,
     /// Names and values, in the order in which they were given.
     settings: Vec<(String, String)>,
+    /// Names and rules, in the order in which they were given.
+    users: Vec<(String, String)>,
+    user_file: Option<PathBuf>,
 }
 
 impl Default for Builder {
@@ -59,8 +65,44 @@ impl Default for Builder {
             journal_limit: DEFAULT_JOURNAL_LIMIT,
             config: Config::default(),
             settings: Vec::new(),
+            users: Vec::new(),
+            user_file: None,
         }
     }
+}
+
+/// Adds the users of the start.
+fn add_users(state: &mut State, users: &[(String, String)], file: Option<PathBuf>) -> Result<(), StartError> {
+    let invalid = |name: &str, value: String, reason: String| {
+        Err(StartError::Setting { name: name.to_owned(), value, reason })
+    };
+    for (name, rules) in users {
+        if let Err(reason) = acl::add_user(state, &TABLE, name, rules) {
+            return invalid("user", format!("{name} {rules}"), reason);
+        }
+    }
+    let Some(path) = file else { return Ok(()) };
+    let shown = path.display().to_string();
+    if !users.is_empty() {
+        return invalid("aclfile", shown, "users are given by rules as well as by a file".to_owned());
+    }
+    let added = std::fs::read(&path).map_err(|error| error.to_string());
+    if let Err(reason) = added.and_then(|text| acl::add_users(state, &TABLE, &text, &shown)) {
+        return invalid("aclfile", shown, reason);
+    }
+    let written = path.clone();
+    state.user_file = Some(UserFile::new(move || std::fs::read(&path), move |text| replace(&written, text)));
+    Ok(())
+}
+
+/// Replaces a file as a whole, so that nobody reads a part of it.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
 }
 
 impl Builder {
@@ -94,6 +136,35 @@ impl Builder {
         let password = password.into();
         self.config.requirepass = password.clone().into_bytes();
         self.password = (!password.is_empty()).then_some(password);
+        self
+    }
+
+    /// A user with rules as ACL SETUSER takes them, separated by spaces: who may log in, and which commands, keys and
+    /// channels the user may use. With the name `default` it is the user of clients that do not log in. [`Broker::start`]
+    /// fails if a rule is wrong.
+    ///
+    /// ```
+    /// use redis::Commands;
+    ///
+    /// let broker = minibroker::Broker::builder().user("ann", "on >secret ~chat:* &room:* +@read +publish").start()?;
+    /// let url = broker.url().replace("redis://", "redis://ann:secret@");
+    /// let mut ann = redis::Client::open(url)?.get_connection()?;
+    /// assert_eq!(ann.get::<_, Option<String>>("chat:topic")?, None);
+    /// let refused = ann.set::<_, _, ()>("chat:topic", "tea").expect_err("writing is not among the rules");
+    /// assert_eq!(refused.code(), Some("NOPERM"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>, rules: impl Into<String>) -> Self {
+        self.users.push((name.into(), rules.into()));
+        self
+    }
+
+    /// The file of users (`aclfile`), with a line `user name rules` for each: they are read at the start and by ACL LOAD, and
+    /// written by ACL SAVE. Users are given either by this or by [`Builder::user`].
+    #[must_use]
+    pub fn user_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.user_file = Some(path.into());
         self
     }
 
@@ -367,7 +438,11 @@ impl Builder {
                 reason: "the clock goes to the end of the year 9999 at most".to_owned(),
             });
         }
+        if let Some(path) = &self.user_file {
+            self.config.aclfile = path.display().to_string();
+        }
         let mut engine = Engine::new(self.config, seed, started);
+        add_users(engine.state_mut(), &self.users, self.user_file)?;
         engine.state_mut().journal = Recorder::new(self.journal_limit, started);
         if self.manual_clock {
             engine.stop_clock();

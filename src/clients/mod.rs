@@ -35,6 +35,7 @@ use crate::clients::waiters::Blocked;
 use crate::config::Config;
 use crate::data::{Bytes, IndexSet, Map, Time};
 use crate::resp::{OwnedRequest, Protocol};
+use crate::users::UserKey;
 
 /// A client of the table: its slot there, which is reused after it, and a generation, which tells the clients apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -95,6 +96,18 @@ pub enum Skip {
     Next,
     /// That of this command.
     This,
+}
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// Everything.
+    #[default]
+    All,
+    /// What the rules of its user allow.
+    Limited,
+    /// It has to log in first.
+    BeforeLogin,
 }
 
 /// A transaction between MULTI and EXEC.
@@ -179,7 +192,9 @@ pub struct Client {
     pub resumed: bool,
     /// All its further input is discarded: it has sent QUIT, or violated the protocol while its replies were off.
     pub ignored: bool,
-    /// Whether it may run commands.
+    /// What it may do. Follows from its user, and from whether it has logged in.
+    pub rights: Rights,
+    /// Whether it has logged in, or needed not to when it connected.
     pub authenticated: bool,
     /// It receives all commands (MONITOR).
     pub monitor: bool,
@@ -205,6 +220,8 @@ pub struct Client {
     pub query_buffer: usize,
     /// The index of its last command in the command table.
     pub last_command: Option<usize>,
+    /// Its user.
+    pub user: UserKey,
     /// The id that CLIENT ID returns; every connection gets the next one.
     pub id: u64,
     /// The addresses of both ends.
@@ -284,8 +301,8 @@ impl Client {
     /// True if it has to log in before it may do anything. A client that connected while a password was required and
     /// has not given it may continue once none is required any more.
     #[must_use]
-    pub fn must_authenticate(&self, config: &Config) -> bool {
-        !self.authenticated && !config.requirepass.is_empty()
+    pub fn must_authenticate(&self) -> bool {
+        self.rights == Rights::BeforeLogin
     }
 
     /// True if CLIENT REPLY suppresses its replies now. Messages are still sent.

@@ -39,7 +39,7 @@ pub(super) fn check_output_limit(client: &mut Client, added: usize, config: &Con
         client.over_soft_limit = None;
         return Over::None;
     }
-    if client.must_authenticate(config) {
+    if client.must_authenticate() {
         // As in redis-server: before login no output may wait beyond the fixed buffer (it allows 1,024 bytes of blocks,
         // and the smallest block is longer).
         return cut_off(client);
@@ -73,7 +73,7 @@ pub(super) fn refuse_too_much(client: &mut Client, more: usize, config: &Config)
     }
     let hard = config.output_limit(client.output_class()).hard;
     let is_over = hard > 0 && in_blocks(client.pending_output().saturating_add(more)).1 * OUTPUT_BLOCK > hard;
-    if is_over || client.must_authenticate(config) { cut_off(client) } else { Over::None }
+    if is_over || client.must_authenticate() { cut_off(client) } else { Over::None }
 }
 
 fn cut_off(client: &mut Client) -> Over {

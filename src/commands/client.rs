@@ -7,8 +7,9 @@ use crate::clients::{Client, Close, OUTPUT_BLOCK, Skip};
 use crate::config::Version;
 use crate::data::{Deadline, present};
 use crate::resp::{Args, Protocol, parse_integer, up_to_nul};
-use crate::spec::{Command, Context, Error, Outcome, numbers};
+use crate::spec::{Command, Context, Error, Outcome, Table, numbers};
 use crate::state::State;
+use crate::users::{UserKey, Users};
 
 /// `CLIENT ID`.
 ///
@@ -28,7 +29,7 @@ pub fn id(ctx: &mut Context<'_>) -> Outcome {
 /// None: all commands have this return type.
 pub fn info(ctx: &mut Context<'_>) -> Outcome {
     let mut text = Vec::new();
-    describe(ctx, ctx.client, &mut text);
+    describe(ctx.state, ctx.table(), ctx.client, own(ctx), &mut text);
     ctx.reply.verbatim("txt", &text);
     Ok(())
 }
@@ -52,7 +53,7 @@ pub fn list(ctx: &mut Context<'_>) -> Outcome {
     };
     let mut text = Vec::new();
     for client in clients {
-        describe(ctx, client, &mut text);
+        describe(ctx.state, ctx.table(), client, own(ctx), &mut text);
     }
     ctx.reply.verbatim("txt", &text);
     Ok(())
@@ -107,13 +108,24 @@ impl Kind {
     }
 }
 
+/// The client whose command runs, with the bytes of its arguments.
+fn own(ctx: &Context<'_>) -> Option<(ClientKey, usize)> {
+    Some((ctx.client, ctx.args.bytes()))
+}
+
 /// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as in
 /// redis-server for clients without a socket: the engine knows no sockets. `qbuf-free` is 0, because a connection
-/// owns no read buffer.
-fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
-    let Some(client) = present(ctx.state.clients.get(key)) else { return };
-    let now = ctx.state.now.seconds();
-    let version = ctx.state.config.compat;
+/// owns no read buffer. `running` is the client whose command runs, and the bytes of its arguments.
+pub(super) fn describe(
+    state: &State,
+    table: &Table,
+    key: ClientKey,
+    running: Option<(ClientKey, usize)>,
+    text: &mut Vec<u8>,
+) {
+    let Some(client) = present(state.clients.get(key)) else { return };
+    let now = state.now.seconds();
+    let version = state.config.compat;
     let subscriptions = client.subscriptions.as_deref();
     let (channels, patterns, shard_channels) = subscriptions
         .map_or((0, 0, 0), |all| (all.channels.len(), all.patterns.len(), all.shard_channels.len()));
@@ -121,14 +133,14 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     let queued = queue.map_or_else(|| "-1".into(), |queue| queue.len().to_string());
     let queued_bytes: usize = queue.into_iter().flatten().map(|request| request.args().bytes()).sum();
     let argument_bytes = match &client.blocked {
-        _ if key == ctx.client => ctx.args.bytes(),
+        _ if running.is_some_and(|(running, _)| running == key) => running.map_or(0, |(_, bytes)| bytes),
         Some(blocked) => blocked.request.args().bytes(),
         None => 0,
     };
     let (fixed_output, output_blocks) = client.output_in_blocks();
     let reply_buffer = client.reply_buffer();
     let events = if client.in_flight > 0 { "rw" } else { "r" };
-    let command = client.last_command.and_then(|index| ctx.table().all().get(index));
+    let command = client.last_command.and_then(|index| table.all().get(index));
     let command = command.map_or("NULL".into(), Command::full_name);
     let protocol = if client.protocol == Protocol::Resp3 { 3 } else { 2 };
     let mut add = |name: &str, value: &[u8]| {
@@ -171,7 +183,7 @@ fn describe(ctx: &Context<'_>, key: ClientKey, text: &mut Vec<u8>) {
     }
     add("events=", events.as_bytes());
     add("cmd=", command.as_bytes());
-    add("user=", b"default");
+    add("user=", state.users.get(client.user).map_or(b"", |user| &user.name));
     add("redir=", Tracking::shown_redirection(client.tracking.as_deref()).to_string().as_bytes());
     add("resp=", protocol.to_string().as_bytes());
     if version >= Version::Redis7_4 {
@@ -272,6 +284,7 @@ struct KillFilter<'a> {
     kind: Option<Kind>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
+    user: Option<UserKey>,
     /// In seconds: clients that have been connected for at least this long.
     age: Option<i64>,
     skip_me: bool,
@@ -279,7 +292,7 @@ struct KillFilter<'a> {
 
 impl<'a> KillFilter<'a> {
     /// Reads the options; a later one takes the place of an earlier one of its kind.
-    fn parse(options: Args<'a>, version: Version) -> Result<Self, Error> {
+    fn parse(options: Args<'a>, users: &Users, version: Version) -> Result<Self, Error> {
         let mut filter = Self { skip_me: true, ..Self::default() };
         for at in (0..options.len()).step_by(2) {
             let Some(value) = options.get(at + 1) else { return Err(Error::SYNTAX) };
@@ -291,9 +304,10 @@ impl<'a> KillFilter<'a> {
                 b"type" => filter.kind = Some(Kind::parse(value)?),
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local_address = Some(value),
-                // There is only one user, so every client matches.
-                b"user" if value == b"default" => {}
-                b"user" => return Err(Error::quoting("ERR No such user '", value, "'")),
+                b"user" => {
+                    let unknown = || Error::quoting("ERR No such user '", value, "'");
+                    filter.user = Some(users.find(value).ok_or_else(unknown)?);
+                }
                 b"skipme" => {
                     filter.skip_me = match value.to_ascii_lowercase().as_slice() {
                         b"yes" => true,
@@ -320,6 +334,7 @@ impl<'a> KillFilter<'a> {
             && self.kind.is_none_or(|kind| kind.is(client))
             && self.address.is_none_or(|address| address == client.address.peer.as_bytes())
             && self.local_address.is_none_or(|address| address == client.address.local.as_bytes())
+            && self.user.is_none_or(|user| user == client.user)
             && self.age.is_none_or(|age| now - client.created.seconds() >= age)
     }
 }
@@ -335,7 +350,7 @@ pub fn kill(ctx: &mut Context<'_>) -> Outcome {
     let filter = if old_form {
         KillFilter { address: args.get(2), ..KillFilter::default() }
     } else {
-        KillFilter::parse(args.from(2), ctx.state.config.compat)?
+        KillFilter::parse(args.from(2), &ctx.state.users, ctx.state.config.compat)?
     };
     let now = ctx.state.now.seconds();
     let killed = connections(ctx.state, |client| filter.matches(client, now));

@@ -160,6 +160,26 @@ const PARAMETERS: &[Parameter] = &[
     },
     number!(Integer, "lfu-log-factor", "", 0, INT_MAX, lfu_log_factor),
     number!(Integer, "lfu-decay-time", "", 0, INT_MAX, lfu_decay_time),
+    number!(Integer, "acllog-max-len", "", 0, i64::MAX, acllog_max_len),
+    Parameter {
+        name: "acl-pubsub-default",
+        kind: Kind::Text {
+            get: |config| if config.acl_all_channels { "allchannels" } else { "resetchannels" }.into(),
+            set: |config, text| {
+                config.acl_all_channels = match text.to_ascii_lowercase().as_slice() {
+                    b"allchannels" => true,
+                    b"resetchannels" => false,
+                    _ => {
+                        return Err(
+                            "argument(s) must be one of the following: allchannels, resetchannels".to_owned()
+                        );
+                    }
+                };
+                Ok(())
+            },
+        },
+        ..ROW
+    },
     Parameter {
         name: "requirepass",
         kind: Kind::Text {
@@ -236,7 +256,11 @@ const PARAMETERS: &[Parameter] = &[
     },
     Parameter { name: "cluster-enabled", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
     Parameter { name: "replicaof", alias: "slaveof", kind: Kind::Immutable { get: |_| Vec::new() } },
-    Parameter { name: "aclfile", kind: Kind::Immutable { get: |_| Vec::new() }, ..ROW },
+    Parameter {
+        name: "aclfile",
+        kind: Kind::Immutable { get: |config| config.aclfile.clone().into_bytes() },
+        ..ROW
+    },
     Parameter { name: "daemonize", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
     Parameter { name: "logfile", kind: Kind::Immutable { get: |_| Vec::new() }, ..ROW },
     Parameter { name: "supervised", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
@@ -519,7 +543,12 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         let problem = "The operating system is not able to handle the specified number of clients, try with";
         return Err(failed(b"maxclients", &format!("{problem} {possible}")));
     }
+    let changes_password = config.requirepass != ctx.state.config.requirepass
+        || pairs.iter().step_by(2).any(|name| name.eq_ignore_ascii_case(b"requirepass"));
     ctx.state.config = config;
+    if changes_password {
+        ctx.state.apply_password();
+    }
     ctx.state.clients.forget_idle_check();
     ctx.reply.ok();
     Ok(())

@@ -1,5 +1,6 @@
 //! Connections: AUTH, HELLO, PING, ECHO, SELECT, RESET, QUIT.
 
+use super::acl::deny;
 use super::client::printable;
 use crate::clients::Close;
 use crate::config::Version;
@@ -7,9 +8,7 @@ use crate::data::Bytes;
 use crate::resp::{Args, Protocol, parse_integer};
 use crate::spec::numbers::integer_of_32_bits;
 use crate::spec::{Context, Error, Outcome};
-
-/// The only user there is.
-const DEFAULT_USER: &[u8] = b"default";
+use crate::users::{self, Context as DeniedIn, Reason};
 
 /// `AUTH [username] password`.
 ///
@@ -19,13 +18,13 @@ const DEFAULT_USER: &[u8] = b"default";
 pub fn auth(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let (user, password) = match args.len() {
-        2 if ctx.state.config.requirepass.is_empty() => {
+        2 if ctx.state.users.default_user().is_some_and(|user| user.needs_no_password) => {
             return Err(Error::new(
                 "ERR AUTH <password> called without any password configured for the default user. Are you \
                  sure your configuration is correct?",
             ));
         }
-        2 => (DEFAULT_USER, &args[1]),
+        2 => (users::DEFAULT, &args[1]),
         3 => (&args[1], &args[2]),
         _ => return Err(Error::SYNTAX),
     };
@@ -64,15 +63,14 @@ pub fn is_secret_of_hello(args: Args<'_>, index: usize) -> bool {
     false
 }
 
-/// Checks a user and a password; without a configured password, any password is right.
+/// Logs the client in. A wrong password is shown by ACL LOG.
 fn log_in(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
-    let wanted = &ctx.state.config.requirepass;
-    let right = wanted.is_empty() || wanted == password;
-    if user != DEFAULT_USER || !right {
-        return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
+    if ctx.state.log_in(ctx.client, user, password) {
+        return Ok(());
     }
-    ctx.client()?.authenticated = true;
-    Ok(())
+    let context = if ctx.state.in_transaction { DeniedIn::Multi } else { DeniedIn::Toplevel };
+    deny(ctx.state, (ctx.client, ctx.command, ctx.args), (Reason::Auth, context), (&ctx.args[0], Some(user)));
+    Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."))
 }
 
 /// `ECHO message`.
@@ -217,12 +215,11 @@ pub fn reset(ctx: &mut Context<'_>) -> Outcome {
     ctx.state.end_activities(ctx.client);
     ctx.state.faults.forget_client(ctx.client);
     ctx.state.clients.monitors.retain(|monitor| *monitor != ctx.client);
-    let authenticated = ctx.state.config.requirepass.is_empty();
+    ctx.state.log_out(ctx.client);
     let client = ctx.client()?;
     client.monitor = false;
     client.db = 0;
     client.protocol = Protocol::Resp2;
-    client.authenticated = authenticated;
     client.name = Bytes::default();
     client.no_evict = false;
     client.no_touch = false;

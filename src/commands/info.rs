@@ -9,6 +9,7 @@ use crate::clients::pubsub::Kind;
 use crate::commands::config::print_percentile;
 use crate::config::{Config, Version};
 use crate::spec::{Context, Outcome};
+use crate::users::Reason;
 
 /// Writes the fields of a section.
 type WriteSection = fn(&Context<'_>, &mut String) -> std::fmt::Result;
@@ -241,6 +242,11 @@ fn stats(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     field!(text, "client_query_buffer_limit_disconnections", "{}", counters.query_limit_disconnections);
     let slow = ctx.state.clients.output_limit_disconnections;
     field!(text, "client_output_buffer_limit_disconnections", "{slow}");
+    for (name, reason) in
+        [("auth", Reason::Auth), ("cmd", Reason::Command), ("key", Reason::Key), ("channel", Reason::Channel)]
+    {
+        write!(text, "acl_access_denied_{name}:{}\r\n", counters.denials(reason))?;
+    }
     Ok(())
 }
 

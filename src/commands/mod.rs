@@ -7,6 +7,7 @@
 // Every command replies with the errors of redis-server, which the comparison suite checks.
 #![allow(clippy::missing_errors_doc)]
 
+pub mod acl;
 pub mod bitmaps;
 pub mod client;
 pub mod command;

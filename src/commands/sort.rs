@@ -125,6 +125,8 @@ impl<'a> Options<'a> {
             store: None,
         };
         let args = ctx.args;
+        // What patterns find is not checked by itself, so that who may not read all keys may use none.
+        let reads_all = ctx.may_read_all_keys();
         let mut at = 2;
         while let Some(option) = args.get(at) {
             let left = args.len() - 1 - at;
@@ -142,11 +144,21 @@ impl<'a> Options<'a> {
                 options.store = Some(next);
                 at += 1;
             } else if is_option(option, "BY") && left >= 1 {
+                if !reads_all && up_to_nul(next).contains(&b'*') {
+                    return Err(Error::new(
+                        "ERR BY option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 // A pattern without `*` has its effect even if another BY follows.
                 options.keeps_order |= !up_to_nul(next).contains(&b'*');
                 options.by = Some(Pattern::read(next));
                 at += 1;
             } else if is_option(option, "GET") && left >= 1 {
+                if !reads_all {
+                    return Err(Error::new(
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 options.get.push(Pattern::read(next));
                 at += 1;
             } else {

@@ -28,6 +28,12 @@ pub struct Config {
     pub databases: usize,
     /// `requirepass`; empty: none.
     pub requirepass: Vec<u8>,
+    /// `acl-pubsub-default`: whether a new user may use all channels.
+    pub acl_all_channels: bool,
+    /// `acllog-max-len`: how many denials ACL LOG keeps.
+    pub acllog_max_len: usize,
+    /// `aclfile`: the path of the file of users; empty: none.
+    pub aclfile: String,
     /// `maxclients`.
     pub maxclients: usize,
     /// The maximum of `maxclients`: as many connections as the process may have.
@@ -117,6 +123,9 @@ impl Default for Config {
         Self {
             databases: 16,
             requirepass: Vec::new(),
+            acl_all_channels: false,
+            acllog_max_len: 128,
+            aclfile: String::new(),
             maxclients: 10_000,
             maxclients_possible: usize::MAX,
             timeout: 0,

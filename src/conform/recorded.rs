@@ -5,7 +5,8 @@ use super::differences::{self, Difference};
 use super::script::{self, Scenario};
 
 /// The files by the names of the families.
-const FILES: [(&str, &str); 35] = [
+const FILES: [(&str, &str); 36] = [
+    ("acl", include_str!("../../tests/comparison/answers/acl.txt")),
     ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
     ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
     ("busy_scripts", include_str!("../../tests/comparison/answers/busy_scripts.txt")),

@@ -47,6 +47,8 @@ pub struct Runner {
     paused: bool,
     /// Whether the scenario may have loaded functions.
     has_functions: bool,
+    /// Whether it may have added users.
+    has_users: bool,
     /// Before which step of each scenario to wait, and for how long, as a busy machine may make it wait anywhere.
     pub delay: Option<(usize, Duration)>,
 }
@@ -69,6 +71,7 @@ impl Runner {
             changes: None,
             paused: false,
             has_functions: false,
+            has_users: false,
             delay: None,
         })
     }
@@ -350,6 +353,7 @@ impl Runner {
         };
         self.paused |= is(0, "CLIENT") && is(1, "PAUSE");
         self.has_functions |= is(0, "FUNCTION");
+        self.has_users |= is(0, "ACL");
         if is(0, "CONFIG") && is(1, "SET") {
             for name in arguments[2..].iter().step_by(2) {
                 let name = String::from_utf8_lossy(name).to_lowercase();
@@ -364,7 +368,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Restores the server: no connections, no keys, no functions, the settings as before.
+    /// Restores the server: no connections, no keys, no functions, no users, the settings as before.
     fn clean(&mut self) -> io::Result<()> {
         self.connections.clear();
         if std::mem::take(&mut self.paused) {
@@ -381,6 +385,21 @@ impl Runner {
         if std::mem::take(&mut self.has_functions) {
             self.control.command(&["FUNCTION", "FLUSH"])?;
         }
+        if std::mem::take(&mut self.has_users) {
+            self.remove_users()?;
+        }
+        Ok(())
+    }
+
+    /// Removes all users but the default one, whose connection asks.
+    fn remove_users(&mut self) -> io::Result<()> {
+        let users = self.control.command(&["ACL", "USERS"])?;
+        let names = users.items().iter().filter_map(Frame::text).filter(|name| *name != b"default");
+        let names: Vec<&[u8]> = [b"ACL".as_slice(), b"DELUSER"].into_iter().chain(names).collect();
+        if names.len() > 2 {
+            self.control.command(&names)?;
+        }
+        self.control.command(&["ACL", "LOG", "RESET"])?;
         Ok(())
     }
 

@@ -19,11 +19,13 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::admission::{check_allowed, explain_unknown, is_control, is_from_browser, refuses, subject};
+use super::admission::{
+    Refusal, check_allowed, check_permission, explain_unknown, is_control, is_from_browser, refuses, subject,
+};
 use super::monitor::record_command;
 use super::narrowed::narrowed;
 use crate::clients::waiters::{Answer, Blocked, Reason};
-use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault};
+use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault, Rights};
 use crate::commands::client;
 use crate::config::Version;
 use crate::data::Deadline;
@@ -162,7 +164,7 @@ impl Engine {
             self.state.limit_tracked_keys();
         }
         let paused = self.is_paused();
-        let State { clients, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
+        let State { clients, users, config, now, keeps_expired, faults, waiters, busy, journal, .. } =
             &mut *self.state;
         let Some((client, spare)) = present(clients.with_spare(key)) else { return };
         let command = TABLE.find(args, config.compat);
@@ -182,8 +184,8 @@ impl Engine {
         if faults.are_of_commands() {
             return self.admit_with_faults(key, command, args);
         }
-        if let Err(error) = check_allowed(client, config, command, |_| false) {
-            return self.refuse_command(key, Some(command), args, &error);
+        if let Err(refusal) = check_allowed(client, users, (command, args), |_| false) {
+            return self.refuse_admission(key, command, args, refusal);
         }
         if client.transaction.is_some() || waiters.pause.is_some() {
             return self.hold_or_run(key, command, args);
@@ -204,22 +206,22 @@ impl Engine {
         let paused = self.must_pause(key, command, args);
         let flags = self.flags_of(command, args);
         let queued = self.flags_of_queued(key, command);
-        let State { clients, config, faults, .. } = &mut *self.state;
+        let State { clients, users, faults, .. } = &mut *self.state;
         let Some(client) = present(clients.get(key)) else { return };
         let exempt = paused || client.internal;
         let subject = subject(client, command, args);
         let mut simulated = None;
-        let allowed = check_allowed(client, config, command, |state| {
+        let allowed = check_allowed(client, users, (command, args), |state| {
             if !exempt && refuses(state, flags, &queued) {
                 simulated = faults.simulates(state, &subject);
             }
             simulated.is_some()
         });
-        if let Err(error) = allowed {
+        if let Err(refusal) = allowed {
             if let Some(fault) = simulated {
                 self.state.note_fault(key, fault);
             }
-            return self.refuse_command(key, Some(command), args, &error);
+            return self.refuse_admission(key, command, args, refusal);
         }
         let pending = if exempt { PendingFault::default() } else { faults.apply(&subject) };
         if !pending.is_nothing()
@@ -250,6 +252,20 @@ impl Engine {
             _ => explain_unknown(args, self.state.config.compat),
         };
         self.refuse_command(key, None, args, &error);
+    }
+
+    /// Answers a command that may not run.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse_admission(
+        &mut self,
+        key: ClientKey,
+        command: &'static Command,
+        args: Args<'_>,
+        refusal: Refusal,
+    ) {
+        let error = self.error_of(key, (command, args), refusal);
+        self.refuse_command(key, Some(command), args, &error);
     }
 
     /// Answers a command that does not run. In a transaction EXEC will refuse; EXEC itself ends it.
@@ -444,6 +460,7 @@ impl Engine {
         self.state.db = caller.database;
         self.state.caller = client;
         self.state.in_script = caller.origin == Origin::Script;
+        self.state.in_transaction = caller.origin == Origin::Transaction;
         // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
         let start = out.len();
@@ -674,6 +691,14 @@ impl Engine {
                 client.pending_fault.get_or_insert_default();
             }
             return self.wait(client_key, args, Wait::without_keys(Reason::Pause, None));
+        }
+        // Nor is it checked again what its user may do.
+        let State { clients, users, .. } = &mut *self.state;
+        let client = clients.get(client_key).filter(|client| !is_old && client.rights == Rights::Limited);
+        if let Some(client) = client
+            && let Err(denial) = check_permission(client, users, command, args)
+        {
+            return self.refuse_admission(client_key, command, args, Refusal::Denied(denial));
         }
         let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
         self.run_request(client_key, Origin::AfterWait, command, args);

@@ -47,9 +47,10 @@ impl Until {
 impl Engine {
     /// Answers a test client. None of this is recorded or counted: it is not what the test is about.
     pub(super) fn control(&mut self, key: ClientKey, args: Args<'_>, may_block: bool) {
-        let State { clients, config, .. } = &mut *self.state;
+        let State { clients, users, .. } = &mut *self.state;
         let Some(client) = present(clients.get(key)) else { return };
-        if let Err(error) = check_allowed(client, config, &CONTROL, |_| false) {
+        if let Err(refusal) = check_allowed(client, users, (&CONTROL, args), |_| false) {
+            let error = self.error_of(key, (&CONTROL, args), refusal);
             return self.refuse_command(key, None, args, &error);
         }
         let (database, muted) = (client.db, client.is_muted());

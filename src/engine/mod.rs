@@ -148,8 +148,8 @@ impl Engine {
         }
         self.take_time(now);
         self.state.stats.connections += 1;
-        let authenticated = self.state.config.requirepass.is_empty();
-        let key = self.state.clients.connect(address, authenticated, false, self.state.now);
+        let key = self.state.clients.connect(address, true, false, self.state.now);
+        self.state.log_out(key);
         let State { journal, clients, now, .. } = &mut *self.state;
         let client = clients.get(key);
         journal.record(|journal| client.map(|client| journal.connected(client, *now)));
@@ -258,7 +258,7 @@ impl Engine {
                 }
             }
             let limits =
-                Limits { bulk: config.proto_max_bulk_len, authenticated: !client.must_authenticate(config) };
+                Limits { bulk: config.proto_max_bulk_len, authenticated: !client.must_authenticate() };
             let rest = present(bytes.get(consumed..)).unwrap_or_default();
             match parser.parse(rest, &limits) {
                 Ok(None) => {
@@ -316,7 +316,7 @@ impl Engine {
             && let Some(client) = self.state.clients.get(key)
         {
             waiting = waiting.saturating_add(client.transaction.as_ref().map_or(0, |all| all.bytes));
-            if client.must_authenticate(config) {
+            if client.must_authenticate() {
                 limit = limit.min(QUERY_BUFFER_BEFORE_LOGIN);
             }
         }

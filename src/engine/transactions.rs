@@ -1,12 +1,15 @@
 //! EXEC, which runs commands itself.
 
 use super::Engine;
+use super::admission::check_permission;
 use super::command_life::{Caller, Origin};
-use crate::clients::ClientKey;
+use crate::clients::{ClientKey, Rights};
+use crate::commands::acl;
 use crate::data::present;
-use crate::resp::Reply;
-use crate::spec::Error;
+use crate::resp::{Args, Reply};
+use crate::spec::{Command, Error};
 use crate::table::TABLE;
+use crate::users::{Context as DeniedIn, Denial};
 
 impl Engine {
     /// Ends a transaction without running it.
@@ -44,11 +47,44 @@ impl Engine {
         for request in &transaction.queue {
             let args = request.args();
             let command = TABLE.find(args, self.state.config.compat);
-            if let (Some(command), Some(client)) = (command, self.state.clients.get(key)) {
-                self.run_within(Caller::new(key, Origin::Transaction, client), command, args, out);
+            let (Some(command), Some(client)) = (command, self.state.clients.get(key)) else { continue };
+            let caller = Caller::new(key, Origin::Transaction, client);
+            if client.rights == Rights::Limited
+                && let Err(denial) = check_permission(client, &self.state.users, command, args)
+            {
+                self.deny_in_exec(key, (command, args), denial, out);
+            } else {
+                self.run_within(caller, command, args, out);
             }
         }
         Ok(())
+    }
+
+    /// Answers a queued command that the client's user may no longer run.
+    #[cold]
+    fn deny_in_exec(
+        &mut self,
+        key: ClientKey,
+        (command, args): (&Command, Args<'_>),
+        denial: Denial,
+        out: &mut Vec<u8>,
+    ) {
+        acl::deny_command(&mut self.state, key, (command, args), (denial, DeniedIn::Multi));
+        let reason = match denial {
+            Denial::Command => "no permission to execute the command or subcommand",
+            Denial::Key(_) => "no permission to touch the specified keys",
+            Denial::Channel(_) => {
+                "no permission to access one of the channels used as arguments"
+            }
+        };
+        let error = format!(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is \
+             no longer allowed for the following reason: {reason}"
+        );
+        self.state.stats.error(error.as_bytes());
+        if let Some(client) = self.state.clients.get(key).filter(|client| !client.is_muted()) {
+            Reply::new(out, client.protocol).error(error.as_bytes());
+        }
     }
 
     /// True if a watched key has expired since WATCH, noticed or not. One that had already expired at the time

@@ -44,6 +44,11 @@ impl ChannelSpec {
     pub fn names<'a>(&self, args: Args<'a>) -> Args<'a> {
         args.range(self.first, if self.all { args.len() } else { self.first + 1 })
     }
+
+    /// The same with their positions.
+    pub fn names_with_positions<'a>(&self, args: Args<'a>) -> impl Iterator<Item = (usize, &'a [u8])> {
+        (self.first..).zip(self.names(args).iter())
+    }
 }
 
 impl Command {

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::{Command, Table, numbers};
 use crate::clients::waiters::{Reason, Wanted};
-use crate::clients::{Client, ClientKey};
+use crate::clients::{Client, ClientKey, Rights};
 use crate::data::value::Type;
 use crate::data::{Bytes, Deadline, present};
 use crate::resp::{Args, OwnedRequest, Reply};
@@ -63,6 +63,14 @@ impl Context<'_> {
     /// it is not.
     pub fn client(&mut self) -> Result<&mut Client, Error> {
         present(self.state.clients.get_mut(self.client)).ok_or(Error::NO_SUCH_CLIENT)
+    }
+
+    /// Whether the user of the client may read all keys by this command.
+    #[must_use]
+    pub fn may_read_all_keys(&self) -> bool {
+        let client = self.state.clients.get(self.client).filter(|client| client.rights != Rights::All);
+        let user = client.and_then(|client| self.state.users.get(client.user));
+        user.is_none_or(|user| user.may_read_all_keys(self.command.index(), self.args.get(1)))
     }
 
     /// The rows of all commands.

@@ -14,6 +14,7 @@ mod error;
 mod flags;
 mod key_spec;
 pub mod numbers;
+mod permission;
 pub mod syntax;
 mod table;
 mod varies;

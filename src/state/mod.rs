@@ -18,6 +18,7 @@ mod readers;
 pub mod slow_log;
 pub mod stats;
 mod tracking;
+mod users;
 mod waits;
 mod watch;
 
@@ -29,10 +30,11 @@ pub use stats::Stats;
 use std::time::Duration;
 
 use crate::clients::{ClientKey, Clients, PubSub, TrackingTable, Waiters, Watches};
-use crate::config::Config;
+use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::keyspace::Database;
 use crate::testing::{Availability, Faults, Recorder};
+use crate::users::{Denials, UserFile, Users};
 
 /// All state of a broker.
 #[derive(Debug)]
@@ -59,12 +61,22 @@ pub struct State {
     pub caller: ClientKey,
     /// The command is one of a script that the client runs.
     pub in_script: bool,
+    /// The command is one of a transaction that the client runs.
+    pub in_transaction: bool,
     /// The connected clients.
     pub clients: Clients,
     /// The settings.
     pub config: Config,
     /// The settings of the start, which every restart restores.
     first_config: Box<Config>,
+    /// The users.
+    pub users: Users,
+    /// The users of the start, which every restart restores.
+    first_users: Box<Users>,
+    /// Where ACL LOAD and ACL SAVE find the users.
+    pub user_file: Option<UserFile>,
+    /// What was denied to clients, which ACL LOG shows.
+    pub denials: Denials,
     /// Whether connections are accepted.
     pub availability: Availability,
     /// The counters that INFO shows.
@@ -111,6 +123,8 @@ impl State {
         let databases = config.databases;
         let mut random = fastrand::Rng::with_seed(seed);
         let stats = Stats::new(now, &mut random);
+        let mut users = Users::new(config.compat >= Version::Redis7_4);
+        users.set_default_password(&config.requirepass);
         Self {
             databases: std::iter::repeat_with(Database::default).take(databases).collect(),
             expiring_databases: 0,
@@ -122,9 +136,14 @@ impl State {
             tracked: TrackingTable::default(),
             caller: ClientKey::NONE,
             in_script: false,
+            in_transaction: false,
             clients: Clients::default(),
             first_config: Box::new(config.clone()),
             config,
+            first_users: Box::new(users.clone()),
+            users,
+            user_file: None,
+            denials: Denials::default(),
             availability: Availability::default(),
             stats,
             slow_log: SlowLog::default(),
@@ -146,11 +165,18 @@ impl State {
         }
     }
 
+    /// These users are those of the start, to which a restart returns.
+    pub fn keep_users(&mut self) {
+        self.first_users = Box::new(self.users.clone());
+    }
+
     /// Restarts, as a server that is started again: statistics, settings and the effects of DEBUG and CLIENT PAUSE
     /// are reset to those of the start. No clients but those that control the broker may be connected. Keys stay with
     /// their deadlines if `keeps_data`.
     pub fn restart(&mut self, keeps_data: bool) {
         self.config = (*self.first_config).clone();
+        self.users = (*self.first_users).clone();
+        self.denials.clear();
         self.stats = Stats::new(self.now, &mut self.random);
         self.slow_log = SlowLog::default();
         self.latencies = Latencies::default();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::data::{Map, Time};
+use crate::users::Reason;
 
 /// The counters of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// `client_query_buffer_limit_disconnections`.
     pub query_limit_disconnections: u64,
+    /// By the [`Reason`]: `acl_access_denied_cmd`, `_key`, `_channel` and `_auth`.
+    denied: [u64; 4],
     /// `total_error_replies`.
     pub error_replies: u64,
     /// Counted by the code of the error: `ERR`, `WRONGTYPE`.
@@ -141,6 +144,17 @@ pub struct PerSecond {
 const ERROR_CODES_MAX: usize = 128;
 
 impl Stats {
+    /// Something was denied to a client.
+    pub fn add_denial(&mut self, reason: Reason) {
+        self.denied[reason as usize] += 1;
+    }
+
+    /// How often it was denied.
+    #[must_use]
+    pub fn denials(&self, reason: Reason) -> u64 {
+        self.denied[reason as usize]
+    }
+
     /// All counters at zero.
     #[must_use]
     pub fn new(now: Time, random: &mut fastrand::Rng) -> Self {
@@ -160,6 +174,7 @@ impl Stats {
             keyspace_hits: 0,
             keyspace_misses: 0,
             query_limit_disconnections: 0,
+            denied: [0; 4],
             error_replies: 0,
             errors: Map::default(),
             by_command: Vec::new(),

@@ -9,6 +9,7 @@
 
 use crate::spec::{Command, Names, Table};
 
+mod acl;
 mod bitmaps;
 mod connection;
 mod control;

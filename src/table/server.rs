@@ -9,6 +9,7 @@ const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
+    super::acl::ACL,
     Command {
         name: "command",
         arity: -1,

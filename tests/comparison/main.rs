@@ -116,6 +116,7 @@ macro_rules! families {
 }
 
 families! {
+    users_answer_as_redis_server_does: "acl",
     bitmaps_answer_as_redis_server_does: "bitmaps",
     the_library_bit_answers_as_redis_server_does: "bit",
     busy_scripts_answer_as_redis_server_does: "busy_scripts",

@@ -24,6 +24,7 @@ mod settings;
 mod slow_commands;
 mod start_and_drop;
 mod streams;
+mod users;
 mod waits;
 mod wire;
 

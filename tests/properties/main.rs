@@ -8,6 +8,7 @@ mod matching;
 mod replies;
 mod requests;
 mod seeds;
+mod users;
 mod values;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

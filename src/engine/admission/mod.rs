@@ -1,36 +1,56 @@
 //! The rules by which a request is admitted: what is allowed when, and the error for a command that does not exist.
 
-use crate::clients::Client;
-use crate::commands::control;
+use super::Engine;
+use crate::clients::{Client, ClientKey, Rights};
+use crate::commands::{acl, control};
 use crate::config::{Config, Version};
 use crate::resp::{Args, Protocol, up_to_nul};
 use crate::spec::{Command, Error, Flags};
-use crate::table::TABLE;
+use crate::table::{CONTROL, TABLE};
 use crate::testing::faults::{SimulatedState, Subject};
+use crate::users::{Context as DeniedIn, Denial, Users};
 
 /// How many bytes of an unknown command and of its arguments the error repeats, as in redis-server.
 const UNKNOWN_SHOWN: usize = 128;
 
-/// The error of a command that may not run, whatever its arguments are, in the order of redis-server. `simulates` is
-/// asked whether the server is to behave as if it were in a state.
+/// Why a command may not run.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// This is its reply.
+    Error(Error),
+    /// The client's user has not the right; see [`Engine::error_of`].
+    Denied(Denial),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Whether a command may run, checked in the order of redis-server. `simulates` is asked whether the server is to behave
+/// as if it were in a state.
 #[inline(always)]
 #[allow(clippy::inline_always)] // See `receive` in `command_life.rs`.
 pub(super) fn check_allowed(
     client: &Client,
-    config: &Config,
-    command: &Command,
+    users: &Users,
+    (command, args): (&Command, Args<'_>),
     mut simulates: impl FnMut(SimulatedState) -> bool,
-) -> Result<(), Error> {
-    let must_authenticate = client.must_authenticate(config) && !command.flags.contains(Flags::NO_AUTH);
+) -> Result<(), Refusal> {
+    let must_authenticate = client.must_authenticate() && !command.flags.contains(Flags::NO_AUTH);
     if must_authenticate || simulates(SimulatedState::NoAuth) {
-        return Err(Error::new(SimulatedState::NoAuth.error()));
+        return Err(Error::new(SimulatedState::NoAuth.error()).into());
     }
     if client.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
-        return Err(Error::new("ERR Command not allowed inside a transaction"));
+        return Err(Error::new("ERR Command not allowed inside a transaction").into());
+    }
+    if client.rights == Rights::Limited {
+        check_permission(client, users, command, args).map_err(Refusal::Denied)?;
     }
     for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
         if simulates(state) {
-            return Err(Error::new(state.error()));
+            return Err(Error::new(state.error()).into());
         }
     }
     if client.protocol == Protocol::Resp2
@@ -41,18 +61,57 @@ pub(super) fn check_allowed(
         return Err(Error::new(format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
              allowed in this context"
-        )));
+        ))
+        .into());
     }
     for state in [SimulatedState::Loading, SimulatedState::Busy] {
         if simulates(state) {
-            return Err(Error::new(state.error()));
+            return Err(Error::new(state.error()).into());
         }
     }
     if client.monitor && (command.may_write() || command.flags.contains(Flags::READONLY)) {
         // redis-server treats a monitor as a kind of replica.
-        return Err(Error::new("ERR Replica can't interact with the keyspace"));
+        return Err(Error::new("ERR Replica can't interact with the keyspace").into());
     }
     Ok(())
+}
+
+/// Whether the user of a client may call a command so.
+#[cold]
+#[inline(never)]
+pub(super) fn check_permission(
+    client: &Client,
+    users: &Users,
+    command: &Command,
+    args: Args<'_>,
+) -> Result<(), Denial> {
+    match users.get(client.user) {
+        // MINIBROKER is in no table: it is for those who may do everything.
+        _ if std::ptr::eq(command, &raw const CONTROL) => Err(Denial::Command),
+        Some(user) => command.check_permission(user, args),
+        None => Err(Denial::Command),
+    }
+}
+
+impl Engine {
+    /// The error for a command that may not run. What is denied to a user is noted for ACL LOG.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn error_of(
+        &mut self,
+        key: ClientKey,
+        (command, args): (&Command, Args<'_>),
+        refusal: Refusal,
+    ) -> Error {
+        match refusal {
+            Refusal::Error(error) => error,
+            Refusal::Denied(denial) => {
+                let queues = self.state.clients.get(key).is_some_and(|client| client.transaction.is_some());
+                let context = if queues { DeniedIn::Multi } else { DeniedIn::Toplevel };
+                acl::error(&acl::deny_command(&mut self.state, key, (command, args), (denial, context)))
+            }
+        }
+    }
 }
 
 /// True for the beginning of an HTTP request: a browser was tricked into sending it, and nothing of what it sends may

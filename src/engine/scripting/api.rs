@@ -70,11 +70,9 @@ pub(super) fn table<H: Host>(lua: &Lua, slot: &Arc<Slot<H>>, version: Version) -
     add(lua, &redis, "acl_check_cmd", move |_, args| {
         let mut request = Request::default();
         request.fill(&args.into_values(), version).map_err(refusal)?;
-        if own.lock().host.knows(request.args()) {
-            Ok(true)
-        } else {
-            Err(refusal("Invalid command passed to redis.acl_check_cmd()"))
-        }
+        let inside = own.lock();
+        let permits = inside.host.permits(inside.run.client, request.args());
+        permits.ok_or_else(|| refusal("Invalid command passed to redis.acl_check_cmd()"))
     })?;
     for (name, value) in
         [("REPL_NONE", 0), ("REPL_AOF", 1), ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", 3)]

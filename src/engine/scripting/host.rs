@@ -29,8 +29,8 @@ pub(in crate::engine) trait Host: Send + 'static {
     /// that the statistics have counted already.
     fn call(&mut self, args: Args<'_>, run: &mut Run, reply: &mut Vec<u8>) -> Result<(), Error>;
 
-    /// Whether a command exists.
-    fn knows(&self, args: Args<'_>) -> bool;
+    /// Whether the user of this client may call a command so; none if there is no such command.
+    fn permits(&self, client: ClientKey, args: Args<'_>) -> Option<bool>;
 
     /// How long the broker has been running, in seconds.
     fn uptime(&self) -> f64;

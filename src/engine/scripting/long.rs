@@ -129,10 +129,10 @@ impl Engine {
     ) {
         // The journal entry of the script's own command is not complete.
         let aside = self.state.journal.set_aside();
-        let State { clients, config, busy, .. } = &mut *self.state;
+        let State { clients, users, busy, .. } = &mut *self.state;
         if let (Some(client), Some(busy)) = (clients.get(key), &*busy) {
             let mut is_refused = false;
-            let allowed = check_allowed(client, config, command, |state| {
+            let allowed = check_allowed(client, users, (command, args), |state| {
                 is_refused |= state == SimulatedState::Busy && !command.flags.contains(Flags::ALLOW_BUSY);
                 is_refused
             });
@@ -142,7 +142,7 @@ impl Engine {
                     let error = Error::new(busy.error());
                     self.refuse_command(key, Some(command), args, &error);
                 }
-                Err(error) => self.refuse_command(key, Some(command), args, &error),
+                Err(refusal) => self.refuse_admission(key, command, args, refusal),
             }
         }
         self.state.journal.restore(aside);

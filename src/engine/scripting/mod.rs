@@ -35,10 +35,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::admission::check_permission;
 use super::command_life::{Caller, Finished, Origin};
 use super::monitor::record_command;
 use super::{Engine, Lent, Shell};
-use crate::clients::ClientKey;
+use crate::clients::{ClientKey, Rights};
+use crate::commands::acl;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::resp::{Args, Protocol, Reply, up_to_nul};
@@ -46,6 +48,7 @@ use crate::spec::{Command, Flags, Script as Kind};
 use crate::spec::{Error, numbers as command_numbers};
 use crate::state::State;
 use crate::table::TABLE;
+use crate::users::{Context as DeniedIn, Denial};
 use cache::Cache;
 use flags::ScriptFlags;
 use functions::Libraries;
@@ -322,6 +325,9 @@ impl Host for Engine {
                 self.refuse_in_script(Some(command), "ERR This Redis command is not allowed from script")
             );
         }
+        if let Some(error) = self.denied_in_script(run.client, (command, args)) {
+            return Err(error);
+        }
         if run.access.read_only && command.may_write() {
             let text = "ERR Write commands are not allowed from read-only scripts.";
             return Err(self.refuse_in_script(Some(command), text));
@@ -349,8 +355,10 @@ impl Host for Engine {
         Ok(())
     }
 
-    fn knows(&self, args: Args<'_>) -> bool {
-        TABLE.find(args, self.state.config.compat).is_some()
+    fn permits(&self, client: ClientKey, args: Args<'_>) -> Option<bool> {
+        let command = TABLE.find(args, self.state.config.compat)?;
+        let client = self.state.clients.get(client).filter(|client| client.rights == Rights::Limited);
+        Some(client.is_none_or(|client| check_permission(client, &self.state.users, command, args).is_ok()))
     }
 
     fn uptime(&self) -> f64 {
@@ -368,6 +376,30 @@ impl Host for Engine {
 }
 
 impl Engine {
+    /// The error of a command in a script that the user of the client may not run.
+    fn denied_in_script(
+        &mut self,
+        key: ClientKey,
+        (command, args): (&'static Command, Args<'_>),
+    ) -> Option<Error> {
+        let client = self.state.clients.get(key).filter(|client| client.rights == Rights::Limited)?;
+        let denial = check_permission(client, &self.state.users, command, args).err()?;
+        let reason = acl::deny_command(&mut self.state, key, (command, args), (denial, DeniedIn::Script));
+        let text = if self.state.config.compat >= Version::Redis7_4 {
+            [b"ERR ACL failure in script: ", &*reason].concat()
+        } else {
+            let cannot = match denial {
+                Denial::Command => "run this command or subcommand",
+                Denial::Key(_) => "access at least one of the keys mentioned in the command arguments",
+                Denial::Channel(_) => "publish to the channel mentioned in the command",
+            };
+            format!("ERR The user executing the script can't {cannot}").into_bytes()
+        };
+        self.state.stats.command(command.index()).rejected += 1;
+        self.state.stats.error(&text);
+        Some(Error::from_bytes(text))
+    }
+
     #[cold]
     fn refuse_in_script(&mut self, command: Option<&Command>, text: &'static str) -> Error {
         if let Some(command) = command {
