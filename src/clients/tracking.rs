@@ -101,6 +101,8 @@ pub struct TrackingTable {
     prefixes: BTreeMap<Bytes, Prefix>,
     /// There are changed keys to broadcast.
     has_changes: bool,
+    /// What the client whose command runs is to be notified of when the command is over: keys, or none for all keys.
+    own: Vec<Option<Bytes>>,
 }
 
 impl TrackingTable {
@@ -142,6 +144,22 @@ impl TrackingTable {
     #[inline]
     pub fn is_used(&self) -> bool {
         self.clients > 0 || !self.readers.is_empty()
+    }
+
+    /// The client whose command runs is notified of a changed key, or of a flush, after all others.
+    pub fn defer(&mut self, key: Option<&[u8]>) {
+        self.own.push(key.map(Into::into));
+    }
+
+    /// Whether the client whose command runs is to be notified when the command is over.
+    #[must_use]
+    pub fn has_deferred(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// What it is to be notified of: keys, or none for all keys.
+    pub fn take_deferred(&mut self) -> Vec<Option<Bytes>> {
+        std::mem::take(&mut self.own)
     }
 
     /// A client tracks, with these prefixes, in place of `before`.

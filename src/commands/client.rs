@@ -109,8 +109,8 @@ impl Kind {
 }
 
 /// The client whose command runs, with the bytes of its arguments.
-fn own(ctx: &Context<'_>) -> Option<(ClientKey, usize)> {
-    Some((ctx.client, ctx.args.bytes()))
+fn own(ctx: &Context<'_>) -> (ClientKey, usize) {
+    (ctx.client, ctx.args.bytes())
 }
 
 /// Appends the line of CLIENT LIST about a client: all fields of Redis 8.0 in its order. `fd` is -1, as in
@@ -120,7 +120,7 @@ pub(super) fn describe(
     state: &State,
     table: &Table,
     key: ClientKey,
-    running: Option<(ClientKey, usize)>,
+    (running, running_bytes): (ClientKey, usize),
     text: &mut Vec<u8>,
 ) {
     let Some(client) = present(state.clients.get(key)) else { return };
@@ -133,7 +133,7 @@ pub(super) fn describe(
     let queued = queue.map_or_else(|| "-1".into(), |queue| queue.len().to_string());
     let queued_bytes: usize = queue.into_iter().flatten().map(|request| request.args().bytes()).sum();
     let argument_bytes = match &client.blocked {
-        _ if running.is_some_and(|(running, _)| running == key) => running.map_or(0, |(_, bytes)| bytes),
+        _ if key == running => running_bytes,
         Some(blocked) => blocked.request.args().bytes(),
         None => 0,
     };

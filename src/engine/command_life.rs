@@ -480,6 +480,11 @@ impl Engine {
         };
         if self.state.tracked.clients() > 0 {
             self.note_reads(client, caller.origin, command, args);
+            if self.state.tracked.has_deferred()
+                && !matches!(caller.origin, Origin::Transaction | Origin::Script)
+            {
+                self.state.notify_deferred();
+            }
         }
         if wait.is_none() {
             self.account_for(caller, command, (outcome, script), (start, out));

@@ -73,9 +73,7 @@ impl Engine {
         let reason = match denial {
             Denial::Command => "no permission to execute the command or subcommand",
             Denial::Key(_) => "no permission to touch the specified keys",
-            Denial::Channel(_) => {
-                "no permission to access one of the channels used as arguments"
-            }
+            Denial::Channel(_) => "no permission to access one of the channels used as arguments",
         };
         let error = format!(
             "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is \

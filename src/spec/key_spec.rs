@@ -206,7 +206,7 @@ impl Command {
         }
         if specs().any(|spec| spec.has("variable_flags")) {
             for (_, flags) in &mut found {
-                *flags = set_flags(args);
+                *flags = if self.name == "bitfield" { bitfield_flags(args) } else { set_flags(args) };
             }
         }
         Ok(found)
@@ -239,8 +239,22 @@ impl Command {
     }
 }
 
-/// What a call of SET does to its key: with GET it also reads the old value. SET is the only command so far
-/// whose flags depend on its options.
+/// What a call of BITFIELD does to its key: it only reads if all operations are GET. A call with a wrong operation counts
+/// as one that writes.
+fn bitfield_flags(args: Args<'_>) -> &'static str {
+    let mut at = 2;
+    while at < args.len() {
+        let left = args.len() - 1 - at;
+        at += match () {
+            () if is(args, at, "get") && left >= 2 => 3,
+            () if is(args, at, "overflow") && left >= 1 => 2,
+            () => return "RW access update",
+        };
+    }
+    "RO access"
+}
+
+/// What a call of SET does to its key: with GET it also reads the old value.
 fn set_flags(args: Args<'_>) -> &'static str {
     if (3..args.len()).any(|at| is(args, at, "get")) { "RW access update" } else { "OW update" }
 }

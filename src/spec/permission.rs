@@ -4,7 +4,7 @@ use super::{ChannelAction, Command, Flags, Table};
 use crate::clients::pubsub::Kind;
 use crate::resp::Args;
 use crate::spec::Categories;
-use crate::users::{Call, CommandNames, Denial, KeyUse, Named, User};
+use crate::users::{Call, CommandNames, Denial, KeyUse, Named, Selector, User};
 
 /// Commands that redis-server has and minibroker has not, which rules may name as well.
 const NOT_BUILT: &[&str] = &[
@@ -47,13 +47,13 @@ impl Command {
             ..Call::default()
         };
         let selectors = user.selectors();
-        if !selectors.iter().all(|selector| selector.has_all_keys()) {
+        if !selectors.iter().all(Selector::has_all_keys) {
             // A call whose keys cannot be found uses none.
             let keys = self.keys(args).unwrap_or_default();
             call.keys =
                 keys.into_iter().filter_map(|(at, flags)| key_use(at, args.get(at)?, flags)).collect();
         }
-        if !selectors.iter().all(|selector| selector.has_all_channels())
+        if !selectors.iter().all(Selector::has_all_channels)
             && let Some(spec) = self.channels.filter(|spec| spec.action != ChannelAction::Unsubscribe)
         {
             call.are_patterns = spec.kind == Kind::Pattern;

@@ -167,7 +167,7 @@ impl State {
 
     /// These users are those of the start, to which a restart returns.
     pub fn keep_users(&mut self) {
-        self.first_users = Box::new(self.users.clone());
+        *self.first_users = self.users.clone();
     }
 
     /// Restarts, as a server that is started again: statistics, settings and the effects of DEBUG and CLIENT PAUSE

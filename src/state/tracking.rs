@@ -3,6 +3,7 @@
 use crate::clients::pubsub::Kind;
 use crate::clients::tracking::{BROKEN_REDIRECTION, Changes, INVALIDATIONS, Mode, Tracking};
 use crate::clients::{ClientKey, Encoded};
+use crate::config::Version;
 use crate::data::{Bytes, present};
 use crate::resp::{Protocol, Reply};
 use crate::state::State;
@@ -96,7 +97,7 @@ impl State {
     pub fn limit_tracked_keys(&mut self) {
         let max = self.config.tracking_table_max_keys;
         while let Some(key) = self.tracked.key_over_limit(max, &mut self.random) {
-            self.invalidate_for_readers(&key);
+            self.invalidate_for_readers(&key, false);
         }
     }
 
@@ -113,10 +114,11 @@ impl State {
     #[inline(never)]
     pub(super) fn invalidate(&mut self, key: &[u8], by: Option<ClientKey>) {
         self.tracked.changed(key, by);
-        self.invalidate_for_readers(key);
+        self.invalidate_for_readers(key, true);
     }
 
-    fn invalidate_for_readers(&mut self, key: &[u8]) {
+    /// `defers`: the client whose command runs is notified when the command is over.
+    fn invalidate_for_readers(&mut self, key: &[u8], defers: bool) {
         let keys = [key];
         let mut invalidation = Invalidation::of(&keys);
         for reader in self.tracked.take_readers(key) {
@@ -125,7 +127,11 @@ impl State {
                 tracking.mode != Mode::Broadcast && !(tracking.no_loop && self.caller == reader)
             };
             if tracking.is_some_and(|tracking| is_notified(tracking)) {
-                self.notify(reader, &mut invalidation);
+                if defers && self.is_deferred(reader) {
+                    self.tracked.defer(Some(key));
+                } else {
+                    self.notify(reader, &mut invalidation);
+                }
             }
         }
     }
@@ -138,9 +144,31 @@ impl State {
         }
         let mut invalidation = Invalidation { keys: None, encoded: Default::default() };
         for client in self.clients_that_track() {
-            self.notify(client, &mut invalidation);
+            if self.is_deferred(client) {
+                self.tracked.defer(None);
+            } else {
+                self.notify(client, &mut invalidation);
+            }
         }
         self.tracked.forget_reads();
+    }
+
+    /// Since Redis 7.2 the client whose command runs is notified after all others, some of which may be notified through it.
+    fn is_deferred(&self, client: ClientKey) -> bool {
+        client == self.caller && self.config.compat >= Version::Redis7_4
+    }
+
+    /// Notifies the client whose command is over of what has been deferred.
+    pub fn notify_deferred(&mut self) {
+        let caller = self.caller;
+        for key in self.tracked.take_deferred() {
+            // It may have stopped tracking within the same transaction.
+            if self.clients.get(caller).is_some_and(|client| client.tracking.is_some()) {
+                let keys: Vec<&[u8]> = key.iter().map(|key| &**key).collect();
+                let keys = key.is_some().then_some(&keys[..]);
+                self.notify(caller, &mut Invalidation { keys, encoded: Default::default() });
+            }
+        }
     }
 
     /// Notifies the clients that track prefixes of the keys that have changed since the last call.

@@ -29,7 +29,9 @@ impl State {
     /// To be called when users have changed.
     fn update_rights_of_all(&mut self) {
         let all: Vec<ClientKey> = self.clients.all().map(|(key, _)| key).collect();
-        all.into_iter().for_each(|key| self.update_rights(key));
+        for key in all {
+            self.update_rights(key);
+        }
     }
 
     /// The client acts for the default user, as when it connects.
@@ -90,7 +92,9 @@ impl State {
                 gone.push(key);
             }
         }
-        gone.into_iter().for_each(|key| self.close_client_of_user(key));
+        for key in gone {
+            self.close_client_of_user(key);
+        }
         self.update_rights_of_all();
     }
 
@@ -110,7 +114,9 @@ impl State {
     fn close_clients(&mut self, chosen: impl Fn(&Self, &Client) -> bool) {
         let listed = self.clients.all().filter(|(_, client)| !client.internal && chosen(self, client));
         let keys: Vec<ClientKey> = listed.map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.close_client_of_user(key));
+        for key in keys {
+            self.close_client_of_user(key);
+        }
     }
 
     /// Closes a client, after its reply if it is its command that runs. It may do nothing more.

@@ -27,7 +27,7 @@ impl Commands {
     }
 
     /// Allows these commands or not, by the rule of this name in lower case.
-    pub fn set(&mut self, name: String, commands: impl IntoIterator<Item = Range<usize>>, allow: bool) {
+    pub fn set(&mut self, name: &str, commands: impl IntoIterator<Item = Range<usize>>, allow: bool) {
         for command in commands.into_iter().flatten() {
             self.set_one(command, allow);
         }
@@ -47,7 +47,7 @@ impl Commands {
     }
 
     /// Allows a command with this first argument, by the rule of this name in lower case.
-    pub fn allow_argument(&mut self, name: String, command: usize, argument: &[u8]) {
+    pub fn allow_argument(&mut self, name: &str, command: usize, argument: &[u8]) {
         let arguments = self.arguments.entry(command).or_default();
         if !arguments.iter().any(|known| known.eq_ignore_ascii_case(argument)) {
             arguments.push(argument.into());
@@ -56,12 +56,12 @@ impl Commands {
     }
 
     /// The rule replaces those of the same name and of the subcommands of that name.
-    fn add_rule(&mut self, name: String, allow: bool) {
+    fn add_rule(&mut self, name: &str, allow: bool) {
         self.rules.retain(|rule| {
-            let rest = rule.get(1..).and_then(|rule| rule.strip_prefix(name.as_str()));
+            let rest = rule.get(1..).and_then(|rule| rule.strip_prefix(name));
             !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('|'))
         });
-        self.rules.push((if allow { "+" } else { "-" }).to_owned() + &name);
+        self.rules.push((if allow { "+" } else { "-" }).to_owned() + name);
     }
 
     /// Whether a command may be called with this first argument.

@@ -114,7 +114,7 @@ impl Users {
 
     /// All users, in the order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &User> {
-        self.keys.values().filter_map(|key| self.get(*key)).collect::<Vec<_>>().into_iter()
+        self.keys.values().map(|key| &self.users[key.0])
     }
 }
 

@@ -114,12 +114,12 @@ impl Selector {
             ([b'&', channels @ ..], _) => self.add_channels(channels)?,
             ([sign @ (b'+' | b'-'), ..], [_, b'@', category @ ..]) => {
                 let commands = names.category(category).ok_or(RuleError::Unknown)?;
-                self.commands.set(text_of(&[b"@", category].concat()), commands, *sign == b'+');
+                self.commands.set(&text_of(&[b"@", category].concat()), commands, *sign == b'+');
             }
             ([b'+', ..], [_, name @ ..]) => self.allow_command(name, names)?,
             ([b'-', ..], [_, name @ ..]) => {
                 let command = names.command(name).ok_or(RuleError::Unknown)?;
-                self.commands.set(text_of(name), [command.indices], false);
+                self.commands.set(&text_of(name), [command.indices], false);
             }
             _ => return Err(RuleError::Syntax),
         }
@@ -129,7 +129,7 @@ impl Selector {
     /// `+command`, `+container|subcommand`, or `+command|argument`.
     fn allow_command(&mut self, name: &[u8], names: &dyn CommandNames) -> Result<(), RuleError> {
         if let Some(Named { indices, .. }) = names.command(name) {
-            self.commands.set(text_of(name), [indices], true);
+            self.commands.set(&text_of(name), [indices], true);
             return Ok(());
         }
         let bar = name.iter().rposition(|byte| *byte == b'|').ok_or(RuleError::Unknown)?;
@@ -144,7 +144,7 @@ impl Selector {
         if command.is_container {
             return Err(RuleError::Unknown);
         }
-        self.commands.allow_argument(text_of(name), command.indices.start, argument);
+        self.commands.allow_argument(&text_of(name), command.indices.start, argument);
         Ok(())
     }
 

@@ -153,3 +153,83 @@ fn compare_commands() -> Result<(), String> {
     }
     if report.is_empty() { Ok(()) } else { Err(report) }
 }
+
+#[test]
+fn users_may_call_the_same_commands_as_on_a_real_server() {
+    if let Err(report) = compare_permissions() {
+        panic!("{report}");
+    }
+}
+
+/// The rules of users, each with the texts that the arguments of all commands are filled with in turn.
+fn users() -> Vec<(String, Vec<&'static [&'static str]>)> {
+    let mut users: Vec<(String, Vec<&[&str]>)> = Vec::new();
+    for (_, category) in minibroker::internal::spec::Categories::NAMES {
+        users.push((format!("~* &* +@{category}"), vec![&["1"]]));
+        users.push((format!("~* &* +@all -@{category}"), vec![&["1"]]));
+    }
+    // Some counts of keys are numbers, and some options must be names.
+    let keys = [
+        &["b"][..],
+        &["r"],
+        &["w"],
+        &["1"],
+        &["r", "w"],
+        &["w", "r"],
+        &["1", "b"],
+        &["1", "r"],
+        &["b", "1", "x"],
+    ];
+    users.push(("+@all ~b %R~r %W~w &b".to_owned(), keys.to_vec()));
+    users.push(("+@all -@write &* (~w +@write &w)".to_owned(), keys.to_vec()));
+    users
+}
+
+fn compare_permissions() -> Result<(), String> {
+    let Some(judge) = programs::judge()? else { return Ok(()) };
+    let told = |error: std::io::Error| format!("{error}");
+    let broker = servers::minibroker(judge.version())?;
+    // The names, and with how many arguments each is called.
+    let calls = commands(&broker).map_err(told)?.into_iter().map(|(name, (info, _))| {
+        let row = items(info).pop().map(items).unwrap_or_default();
+        let arity = row.get(1).map(text).and_then(|arity| arity.parse::<isize>().ok()).unwrap_or(1);
+        (name, arity.unsigned_abs() + 2 * usize::from(arity < 0))
+    });
+    let calls: Vec<(String, usize)> = calls.collect();
+    let mut report = String::new();
+    let (mut theirs, mut ours) =
+        (Control::connect(judge.addr).map_err(told)?, Control::connect(broker.addr).map_err(told)?);
+    let mut ask = |request: &[&str]| -> Result<Frame, String> {
+        let (real, own) = (theirs.command(request).map_err(told)?, ours.command(request).map_err(told)?);
+        if real != own {
+            let _ = writeln!(report, "{}\n{}", request.join(" "), difference(&real, &own));
+        }
+        Ok(real)
+    };
+    for (rules, fillings) in users() {
+        let mut set = vec!["ACL", "SETUSER", "u", "reset"];
+        set.extend(rules.split(' '));
+        ask(&set)?;
+        for (name, length) in &calls {
+            for filling in &fillings {
+                let mut call = vec!["ACL", "DRYRUN", "u"];
+                call.extend(name.split('|'));
+                let more = filling.iter().cycle().take((3 + length).saturating_sub(call.len()));
+                call.extend(more);
+                ask(&call)?;
+            }
+        }
+    }
+    // Each command alone, and all others.
+    for (name, _) in &calls {
+        for rules in [["nocommands", &format!("+{name}")], ["allcommands", &format!("-{name}")]] {
+            ask(&["ACL", "SETUSER", "u", "reset", rules[0], rules[1]])?;
+            ask(&["ACL", "GETUSER", "u"])?;
+            let mut call = vec!["ACL", "DRYRUN", "u"];
+            call.extend(name.split('|'));
+            ask(&call)?;
+        }
+    }
+    ask(&["ACL", "DELUSER", "u"])?;
+    if report.is_empty() { Ok(()) } else { Err(report) }
+}

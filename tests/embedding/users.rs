@@ -19,8 +19,8 @@ fn code<T>(result: RedisResult<T>) -> Option<String> {
     result.err().and_then(|error| error.code().map(str::to_owned))
 }
 
-fn denied() -> Option<String> {
-    Some("NOPERM".to_owned())
+fn is_denied<T>(result: RedisResult<T>) -> bool {
+    code(result).as_deref() == Some("NOPERM")
 }
 
 /// A file that is removed with the value.
@@ -52,15 +52,15 @@ fn users_of_the_start_have_the_rights_that_their_rules_give() -> Outcome {
         .start()?;
     let mut ann = log_in(&broker, "ann")?;
     assert_eq!(ann.get::<_, Option<String>>("chat:topic")?, None);
-    assert_eq!(code(ann.get::<_, Option<String>>("topic")), denied());
-    assert_eq!(code(ann.set::<_, _, ()>("chat:topic", "tea")), denied());
+    assert!(is_denied(ann.get::<_, Option<String>>("topic")));
+    assert!(is_denied(ann.set::<_, _, ()>("chat:topic", "tea")));
     assert_eq!(ann.publish::<_, _, i64>("room:1", "hi")?, 0);
-    assert_eq!(code(ann.publish::<_, _, i64>("hall", "hi")), denied());
+    assert!(is_denied(ann.publish::<_, _, i64>("hall", "hi")));
     let mut bob = log_in(&broker, "bob")?;
     bob.set::<_, _, ()>("a", 1)?;
-    assert_eq!(code(bob.set::<_, _, ()>("b", 1)), denied());
+    assert!(is_denied(bob.set::<_, _, ()>("b", 1)));
     assert_eq!(bob.get::<_, Option<i64>>("b")?, None);
-    assert_eq!(code(bob.get::<_, Option<i64>>("a")), denied());
+    assert!(is_denied(bob.get::<_, Option<i64>>("a")));
     let wrong = redis::Client::open(broker.url().replace("redis://", "redis://ann:wrong@"))?.get_connection();
     assert_eq!(wrong.err().map(|error| error.kind()), Some(ErrorKind::AuthenticationFailed));
     Ok(())
@@ -74,8 +74,8 @@ fn the_default_user_can_be_restricted_and_the_program_is_not() -> Outcome {
         .start()?;
     let mut anyone = connect(&broker)?;
     assert_eq!(anyone.get::<_, Option<String>>("open:1")?, None);
-    assert_eq!(code(anyone.get::<_, Option<String>>("closed")), denied());
-    assert_eq!(code(acl::<String>(&mut anyone, &["WHOAMI"])), denied());
+    assert!(is_denied(anyone.get::<_, Option<String>>("closed")));
+    assert!(is_denied(acl::<String>(&mut anyone, &["WHOAMI"])));
     broker.command(["SET", "closed", "x"])?;
     let mut admin = log_in(&broker, "admin")?;
     assert_eq!(admin.get::<_, String>("closed")?, "x");
@@ -94,7 +94,7 @@ fn a_client_loses_its_rights_while_it_is_connected() -> Outcome {
     let mut ann = log_in(&broker, "ann")?;
     ann.set::<_, _, ()>("k", 1)?;
     acl::<()>(&mut admin, &["SETUSER", "ann", "-@write"])?;
-    assert_eq!(code(ann.set::<_, _, ()>("k", 2)), denied());
+    assert!(is_denied(ann.set::<_, _, ()>("k", 2)));
     assert_eq!(ann.get::<_, i64>("k")?, 1);
     let mut subscriber = log_in(&broker, "ann")?;
     let mut room = subscriber.as_pubsub();
@@ -146,7 +146,7 @@ fn users_are_read_from_their_file_and_written_into_it() -> Outcome {
     assert_eq!(acl::<Vec<String>>(&mut admin, &["USERS"])?, ["ann", "default"]);
     assert!(redis::cmd("PING").exec(&mut cid).is_err());
     assert_eq!(ann.get::<_, Option<String>>("k")?, None);
-    assert_eq!(code(ann.set::<_, _, ()>("k", 1)), denied());
+    assert!(is_denied(ann.set::<_, _, ()>("k", 1)));
     Ok(())
 }
 

@@ -25,13 +25,11 @@ pub(super) fn explained(
     version: Version,
     in_detail: bool,
 ) -> Vec<u8> {
-    let who = match version < Version::Redis7_4 {
-        true => b"this user".to_vec(),
-        false => [b"User ", &*user.name].concat(),
-    };
+    let is_old = version < Version::Redis7_4;
+    let who = if is_old { b"this user".to_vec() } else { [b"User ", &*user.name].concat() };
     let object = |kind: &str, position: usize| {
         let name = args.get(position).unwrap_or_default();
-        match (in_detail, version < Version::Redis7_4) {
+        match (in_detail, is_old) {
             (true, _) => {
                 [&*who, b" has no permissions to access the '", name, b"' ", kind.as_bytes()].concat()
             }
@@ -84,7 +82,7 @@ pub fn deny(
     let own = || state.users.get(key).map(|user| user.name.clone()).unwrap_or_default();
     let user = name.map_or_else(own, Into::into);
     let mut line = Vec::new();
-    client::describe(state, command.table(), client, Some((client, args.bytes())), &mut line);
+    client::describe(state, command.table(), client, (client, args.bytes()), &mut line);
     let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
     let (created, updated) = (state.now, state.now);
     let denied = Denied {

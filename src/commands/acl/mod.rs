@@ -6,8 +6,10 @@ mod file;
 pub use deny::{deny, deny_command, error};
 pub use file::{UserFileError, users_of};
 
+use std::time::Duration;
+
 use crate::config::Version;
-use crate::resp::Args;
+use crate::resp::{Args, Reply};
 use crate::spec::{Categories, Command, Context, Error, Outcome, Table, numbers};
 use crate::state::State;
 use crate::users::{self, Context as DeniedIn, Reason, Selector, User, UserKey};
@@ -86,32 +88,27 @@ pub fn getuser(ctx: &mut Context<'_>) -> Outcome {
     reply.bulk(b"passwords");
     reply.array(user.passwords().len());
     user.passwords().for_each(|password| reply.bulk(password.as_bytes()));
-    let mut add = |selector: &Selector| {
-        for (field, rules) in [
-            ("commands", selector.command_rules().into_bytes()),
-            ("keys", selector.key_rules()),
-            ("channels", selector.channel_rules()),
-        ] {
-            reply.bulk(field.as_bytes());
-            reply.bulk(&rules);
-        }
-    };
     let Some((own, others)) = user.selectors().split_first() else { return Ok(()) };
-    add(own);
+    write_rules(reply, own);
     reply.bulk(b"selectors");
     reply.array(others.len());
     for selector in others {
         reply.map(3);
-        for (field, rules) in [
-            ("commands", selector.command_rules().into_bytes()),
-            ("keys", selector.key_rules()),
-            ("channels", selector.channel_rules()),
-        ] {
-            reply.bulk(field.as_bytes());
-            reply.bulk(&rules);
-        }
+        write_rules(reply, selector);
     }
     Ok(())
+}
+
+/// The fields of ACL GETUSER about a selector.
+fn write_rules(reply: &mut Reply<'_>, selector: &Selector) {
+    for (field, rules) in [
+        ("commands", selector.command_rules().into_bytes()),
+        ("keys", selector.key_rules()),
+        ("channels", selector.channel_rules()),
+    ] {
+        reply.bulk(field.as_bytes());
+        reply.bulk(&rules);
+    }
 }
 
 /// `ACL LIST`: a line for each user, as it is written in the file of users.
@@ -151,7 +148,9 @@ pub fn cat(ctx: &mut Context<'_>) -> Outcome {
     match (ctx.args.get(2), ctx.args.get(3)) {
         (None, _) => {
             ctx.reply.array(Categories::NAMES.len());
-            Categories::NAMES.iter().for_each(|(_, name)| ctx.reply.bulk(name.as_bytes()));
+            for (_, name) in Categories::NAMES {
+                ctx.reply.bulk(name.as_bytes());
+            }
         }
         (Some(name), None) => {
             let category = Categories::by_name(name).ok_or_else(|| {
@@ -163,7 +162,9 @@ pub fn cat(ctx: &mut Context<'_>) -> Outcome {
                 .filter(|command| command.is_in(version) && command.categories.contains(category))
                 .collect();
             ctx.reply.array(found.len());
-            found.iter().for_each(|command| ctx.reply.bulk(command.full_name().as_bytes()));
+            for command in found {
+                ctx.reply.bulk(command.full_name().as_bytes());
+            }
         }
         _ => return Err(Error::subcommand_syntax(&ctx.args[1], "ACL")),
     }
@@ -264,7 +265,9 @@ pub fn log(ctx: &mut Context<'_>) -> Outcome {
             reply.bulk(text);
         }
         reply.bulk(b"age-seconds");
-        reply.double(ctx.state.now.since(entry.updated).as_millis() as f64 / 1000.0);
+        // In whole milliseconds.
+        let age = ctx.state.now.millis().saturating_sub(entry.updated.millis());
+        reply.double(Duration::from_millis(age.unsigned_abs()).as_secs_f64());
         reply.bulk(b"client-info");
         reply.bulk(entry.client.as_bytes());
         if !is_old {
