@@ -228,10 +228,12 @@ impl TrackingTable {
         self.items = 0;
     }
 
-    /// A client has changed a key, or it has expired: noted for the clients that track its prefixes.
-    pub fn changed(&mut self, key: &[u8], by: Option<ClientKey>) {
+    /// A client has changed a key, or it has expired: noted for the clients that track its prefixes. `is_again`: if the key
+    /// has changed already, it stays the change of that client.
+    pub fn changed(&mut self, key: &[u8], by: Option<ClientKey>, is_again: bool) {
         for (begin, prefix) in &mut self.prefixes {
             if key.starts_with(begin) {
+                let by = prefix.changed.get(key).filter(|_| is_again).copied().unwrap_or(by);
                 prefix.changed.insert(key.into(), by);
                 self.has_changes = true;
             }

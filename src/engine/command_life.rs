@@ -706,7 +706,9 @@ impl Engine {
             return self.refuse_admission(client_key, command, args, Refusal::Denied(denial));
         }
         let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
+        self.state.serves_waiter = is_old;
         self.run_request(client_key, Origin::AfterWait, command, args);
+        self.state.serves_waiter = false;
         if is_old {
             // Nor are keys counted that are found for waiters.
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;

@@ -63,6 +63,9 @@ pub struct State {
     pub in_script: bool,
     /// The command is one of a transaction that the client runs.
     pub in_transaction: bool,
+    /// Before Redis 7.2: the command is run again for a client that waited. What it takes from a key is no further change of
+    /// the key for those that track it.
+    pub serves_waiter: bool,
     /// The connected clients.
     pub clients: Clients,
     /// The settings.
@@ -137,6 +140,7 @@ impl State {
             caller: ClientKey::NONE,
             in_script: false,
             in_transaction: false,
+            serves_waiter: false,
             clients: Clients::default(),
             first_config: Box::new(config.clone()),
             config,
