@@ -78,7 +78,8 @@ fn add_users(state: &mut State, users: &[(String, String)], file: Option<PathBuf
     };
     for (name, rules) in users {
         if let Err(reason) = acl::add_user(state, &TABLE, name, rules) {
-            return invalid("user", format!("{name} {rules}"), reason);
+            // Not the rules, which have passwords.
+            return invalid("user", name.clone(), reason);
         }
     }
     let Some(path) = file else { return Ok(()) };

@@ -114,6 +114,12 @@ fn a_wrong_rule_keeps_the_broker_from_starting() {
     };
     assert_eq!(reason("ann", "on +nosuch"), "+nosuch: Unknown command or category name in ACL");
     assert_eq!(reason("ann", "on (+get ~a"), "(+get: the parenthesis is not closed");
+    let hash =
+        "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters";
+    assert_eq!(reason("ann", "on #secret"), format!("#: {hash}"));
+    let failed =
+        Broker::builder().user("ann", "on >secret +nosuch").start().expect_err("there is no such command");
+    assert!(!failed.to_string().contains("secret"), "{failed}");
     assert_eq!(reason("", "on"), "the name of a user is empty or has spaces");
     assert_eq!(reason("a b", "on"), "the name of a user is empty or has spaces");
 }

@@ -41,6 +41,7 @@ programs! {
     Python {
         locks_and_scripts_of_redis_py: "redis_py",
         the_cache_of_redis_py: "redis_py_cache",
+        users_of_redis_py: "redis_py_users",
         celery_tasks: "celery_tasks",
         rq_jobs: "rq_jobs",
         dramatiq_messages: "dramatiq_actors",

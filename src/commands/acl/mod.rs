@@ -343,9 +343,13 @@ pub fn add_user(state: &mut State, table: &Table, name: &str, rules: &str) -> Re
     }
     let mut user = new_user(state);
     let rules = rules.split_ascii_whitespace().map(str::as_bytes);
-    user.apply(rules, state.config.acl_all_channels, table).map_err(|(rule, error)| match error {
-        Some(error) => format!("{}: {error}", String::from_utf8_lossy(&rule)),
-        None => format!("{}: the parenthesis is not closed", String::from_utf8_lossy(&rule)),
+    user.apply(rules, state.config.acl_all_channels, table).map_err(|(rule, error)| {
+        // What follows these signs is a password, or nearly one.
+        let is_secret = matches!(rule.first(), Some(b'>' | b'#' | b'<' | b'!'));
+        let rule = if is_secret { rule.get(..1).unwrap_or_default() } else { &*rule };
+        let error =
+            error.map_or_else(|| "the parenthesis is not closed".to_owned(), |error| error.to_string());
+        format!("{}: {error}", String::from_utf8_lossy(rule))
     })?;
     state.set_user(name.as_bytes(), user);
     state.keep_users();
