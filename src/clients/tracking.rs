@@ -103,6 +103,8 @@ pub struct TrackingTable {
     has_changes: bool,
     /// What the client whose command runs is to be notified of when the command is over: keys, or none for all keys.
     own: Vec<Option<Bytes>>,
+    /// The changed keys of which clients are notified when the command is over.
+    postponed: Vec<Bytes>,
 }
 
 impl TrackingTable {
@@ -144,6 +146,16 @@ impl TrackingTable {
     #[inline]
     pub fn is_used(&self) -> bool {
         self.clients > 0 || !self.readers.is_empty()
+    }
+
+    /// Clients are notified of a changed key when the command is over.
+    pub fn postpone(&mut self, key: &[u8]) {
+        self.postponed.push(key.into());
+    }
+
+    /// The keys that were postponed.
+    pub fn take_postponed(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.postponed)
     }
 
     /// The client whose command runs is notified of a changed key, or of a flush, after all others.

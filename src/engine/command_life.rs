@@ -463,6 +463,9 @@ impl Engine {
         self.state.in_transaction = caller.origin == Origin::Transaction;
         // TOUCH records the use of a key, even with CLIENT NO-TOUCH.
         self.state.touches = !caller.no_touch || command.flags.contains(Flags::COUNTS_AS_USE);
+        if self.state.tracked.clients() > 0 {
+            self.state.events_first = self.has_events_first(command);
+        }
         let start = out.len();
         let began = if self.is_measured(command, args) { Some(self.begin_measuring()) } else { None };
         let (mut wait, mut is_script) = (None, false);
@@ -480,6 +483,9 @@ impl Engine {
         };
         if self.state.tracked.clients() > 0 {
             self.note_reads(client, caller.origin, command, args);
+            if self.state.events_first {
+                self.state.invalidate_postponed();
+            }
             if self.state.tracked.has_deferred()
                 && !matches!(caller.origin, Origin::Transaction | Origin::Script)
             {

@@ -28,6 +28,13 @@ impl Engine {
         }
     }
 
+    /// Whether the keyspace events of a command come before the notifications of clients that track its keys.
+    pub(super) fn has_events_first(&self, command: &Command) -> bool {
+        let since_7_2 = self.state.config.compat >= Version::Redis7_4;
+        command.flags.contains(Flags::EVENTS_FIRST)
+            || (since_7_2 && command.flags.contains(Flags::EVENTS_FIRST_SINCE_7_2))
+    }
+
     /// Notes the keys of a command that only reads, even if it has failed, for a client that tracks them. A script tracks
     /// what its commands read.
     // Out of line, as few clients track.

@@ -147,6 +147,12 @@ impl Flags {
     /// Its subcommands do not end the effect of CLIENT CACHING.
     pub const KEEPS_CACHING: Self = Self(1 << 24);
 
+    /// Its keyspace events come before the notifications of clients that track its keys; those of other commands after.
+    pub const EVENTS_FIRST: Self = Self(1 << 23);
+
+    /// As [`Flags::EVENTS_FIRST`] since Redis 7.2.
+    pub const EVENTS_FIRST_SINCE_7_2: Self = Self(1 << 22);
+
     /// Allowed at any time: while loading and on a stale replica. Commands mostly have both flags.
     pub const ANYTIME: Self = Self::LOADING.or(Self::STALE);
 }

@@ -63,6 +63,8 @@ pub struct State {
     pub in_script: bool,
     /// The command is one of a transaction that the client runs.
     pub in_transaction: bool,
+    /// Clients that track keys are notified when the command is over, after its keyspace events.
+    pub events_first: bool,
     /// Before Redis 7.2: the command is run again for a client that waited. What it takes from a key is no further change of
     /// the key for those that track it.
     pub serves_waiter: bool,
@@ -140,6 +142,7 @@ impl State {
             caller: ClientKey::NONE,
             in_script: false,
             in_transaction: false,
+            events_first: false,
             serves_waiter: false,
             clients: Clients::default(),
             first_config: Box::new(config.clone()),

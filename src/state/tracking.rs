@@ -114,7 +114,19 @@ impl State {
     #[inline(never)]
     pub(super) fn invalidate(&mut self, key: &[u8], by: Option<ClientKey>) {
         self.tracked.changed(key, by, self.serves_waiter);
-        self.invalidate_for_readers(key, true);
+        if self.events_first {
+            self.tracked.postpone(key);
+        } else {
+            self.invalidate_for_readers(key, true);
+        }
+    }
+
+    /// Notifies clients of the keys that the command has changed, after its keyspace events.
+    pub fn invalidate_postponed(&mut self) {
+        self.events_first = false;
+        for key in self.tracked.take_postponed() {
+            self.invalidate_for_readers(&key, true);
+        }
     }
 
     /// `defers`: the client whose command runs is notified when the command is over.

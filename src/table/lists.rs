@@ -11,7 +11,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "blmove",
         arity: 6,
-        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
+        flags: Flags::WRITE
+            .or(Flags::DENYOOM)
+            .or(Flags::BLOCKING)
+            .or(Flags::NOSCRIPT_IN_7_0)
+            .or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "6.2.0",
         summary: "Moves an element from one list to another, waiting for it if need be.",
@@ -23,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "blmpop",
         arity: -5,
-        flags: Flags::WRITE.or(Flags::BLOCKING),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::counted(2, "RW access delete")],
         since: "7.0.0",
         summary: "Takes elements from the first list that has any, waiting if none has.",
@@ -35,7 +39,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "blpop",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "2.0.0",
         summary: "Takes the first element of the first list that has one, waiting if none has.",
@@ -47,7 +51,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "brpop",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "2.0.0",
         summary: "Takes the last element of the first list that has one, waiting if none has.",
@@ -59,7 +63,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "brpoplpush",
         arity: 4,
-        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::BLOCKING).or(Flags::NOSCRIPT_IN_7_0),
+        flags: Flags::WRITE
+            .or(Flags::DENYOOM)
+            .or(Flags::BLOCKING)
+            .or(Flags::NOSCRIPT_IN_7_0)
+            .or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "2.2.0",
         summary: "Moves the last element of a list to the front of another, waiting for it if need be.",
@@ -108,7 +116,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "lmove",
         arity: 5,
-        flags: Flags::WRITE.or(Flags::DENYOOM),
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "6.2.0",
         summary: "Moves an element from one list to another.",
@@ -120,7 +128,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "lmpop",
         arity: -4,
-        flags: Flags::WRITE,
+        flags: Flags::WRITE.or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::counted(1, "RW access delete")],
         since: "7.0.0",
         summary: "Takes elements from the first list that has any.",
@@ -132,7 +140,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "lpop",
         arity: -2,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete")],
         since: "1.0.0",
         summary: "Takes elements from the front.",
@@ -192,7 +200,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "lrem",
         arity: 4,
-        flags: Flags::WRITE,
+        flags: Flags::WRITE.or(Flags::EVENTS_FIRST_SINCE_7_2),
         keys: &[KeySpec::one(1, "RW delete")],
         since: "1.0.0",
         summary: "Removes elements equal to a value.",
@@ -216,7 +224,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "ltrim",
         arity: 4,
-        flags: Flags::WRITE,
+        flags: Flags::WRITE.or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW delete")],
         since: "1.0.0",
         summary: "Keeps only the elements between two positions.",
@@ -228,7 +236,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "rpop",
         arity: -2,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete")],
         since: "1.0.0",
         summary: "Takes elements from the end.",
@@ -240,7 +248,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "rpoplpush",
         arity: 3,
-        flags: Flags::WRITE.or(Flags::DENYOOM),
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "1.2.0",
         summary: "Moves the last element of a list to the front of another.",

@@ -84,7 +84,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "spop",
         arity: -2,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete")],
         since: "1.0.0",
         summary: "Takes out members at random.",
@@ -110,7 +110,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "smove",
         arity: 4,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete"), KeySpec::one(2, "RW insert")],
         since: "1.0.0",
         summary: "Takes a member out of one set and adds it to another.",

@@ -36,7 +36,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "zrem",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW delete")],
         since: "1.2.0",
         summary: "Removes members.",
@@ -286,7 +286,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "zpopmin",
         arity: -2,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete")],
         since: "5.0.0",
         summary: "Takes the members with the lowest scores.",
@@ -298,7 +298,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "zpopmax",
         arity: -2,
-        flags: Flags::WRITE.or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::FAST).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW access delete")],
         since: "5.0.0",
         summary: "Takes the members with the highest scores.",
@@ -310,7 +310,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "zmpop",
         arity: -4,
-        flags: Flags::WRITE,
+        flags: Flags::WRITE.or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::counted(1, "RW access delete")],
         since: "7.0.0",
         summary: "Takes the first or last members of the first sorted set that has any.",
@@ -322,7 +322,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "bzpopmin",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::FAST).or(Flags::NOSCRIPT_IN_7_0),
+        flags: Flags::WRITE
+            .or(Flags::BLOCKING)
+            .or(Flags::FAST)
+            .or(Flags::NOSCRIPT_IN_7_0)
+            .or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "5.0.0",
         summary: "Takes the member with the lowest score of the first sorted set that has one, waiting if none has.",
@@ -334,7 +338,11 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "bzpopmax",
         arity: -3,
-        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::FAST).or(Flags::NOSCRIPT_IN_7_0),
+        flags: Flags::WRITE
+            .or(Flags::BLOCKING)
+            .or(Flags::FAST)
+            .or(Flags::NOSCRIPT_IN_7_0)
+            .or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::range(1, -2, 1, "RW access delete")],
         since: "5.0.0",
         summary: "Takes the member with the highest score of the first sorted set that has one, waiting if none has.",
@@ -346,7 +354,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "bzmpop",
         arity: -5,
-        flags: Flags::WRITE.or(Flags::BLOCKING),
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::counted(2, "RW access delete")],
         since: "7.0.0",
         summary: "Takes members of the first sorted set that has any, waiting if none has.",

@@ -12,7 +12,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "xadd",
         arity: -5,
-        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST),
+        flags: Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST).or(Flags::EVENTS_FIRST_SINCE_7_2),
         keys: &[KeySpec::one(1, "RW update").note("trimming removes entries, too")],
         since: "5.0.0",
         summary: "Appends an entry, creating the stream if need be.",
@@ -85,7 +85,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "xtrim",
         arity: -4,
-        flags: Flags::WRITE,
+        flags: Flags::WRITE.or(Flags::EVENTS_FIRST),
         keys: &[KeySpec::one(1, "RW delete")],
         since: "5.0.0",
         summary: "Removes the oldest entries.",
