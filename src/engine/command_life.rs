@@ -31,6 +31,7 @@ use crate::config::Version;
 use crate::data::Deadline;
 use crate::data::Time;
 use crate::data::present;
+use crate::data::value::Type;
 use crate::resp::{Args, OwnedRequest, Protocol, Reply};
 use crate::spec::{Command, Context, Error, Flags, Outcome, Run, Wait};
 use crate::state::State;
@@ -712,9 +713,9 @@ impl Engine {
             return self.refuse_admission(client_key, command, args, Refusal::Denied(denial));
         }
         let looked_up = (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses);
-        self.state.serves_waiter = is_old;
+        self.state.takes_element = is_old && reason == Reason::Key(Type::List);
         self.run_request(client_key, Origin::AfterWait, command, args);
-        self.state.serves_waiter = false;
+        self.state.takes_element = false;
         if is_old {
             // Nor are keys counted that are found for waiters.
             (self.state.stats.keyspace_hits, self.state.stats.keyspace_misses) = looked_up;

@@ -65,9 +65,9 @@ pub struct State {
     pub in_transaction: bool,
     /// Clients that track keys are notified when the command is over, after its keyspace events.
     pub events_first: bool,
-    /// Before Redis 7.2: the command is run again for a client that waited. What it takes from a key is no further change of
-    /// the key for those that track it.
-    pub serves_waiter: bool,
+    /// Before Redis 7.2: the command is run again for a client that waited for a list. What it takes from the list is no
+    /// further change of the key for those that track it.
+    pub takes_element: bool,
     /// The connected clients.
     pub clients: Clients,
     /// The settings.
@@ -143,7 +143,7 @@ impl State {
             in_script: false,
             in_transaction: false,
             events_first: false,
-            serves_waiter: false,
+            takes_element: false,
             clients: Clients::default(),
             first_config: Box::new(config.clone()),
             config,

@@ -113,7 +113,7 @@ impl State {
     #[cold]
     #[inline(never)]
     pub(super) fn invalidate(&mut self, key: &[u8], by: Option<ClientKey>) {
-        self.tracked.changed(key, by, self.serves_waiter);
+        self.tracked.changed(key, by, self.takes_element);
         if self.events_first {
             self.tracked.postpone(key);
         } else {
