@@ -67,8 +67,12 @@ pub fn joined<'a>(rules: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Bytes
     let mut all: Vec<Bytes> = Vec::new();
     let mut open: Option<(&[u8], Vec<u8>)> = None;
     for rule in rules {
-        let (first, mut text) = match open.take() {
-            Some((first, text)) => (first, [&text, b" ".as_slice(), rule].concat()),
+        let (first, text) = match open.take() {
+            Some((first, mut text)) => {
+                text.push(b' ');
+                text.extend_from_slice(rule);
+                (first, text)
+            }
             None if rule.first() == Some(&b'(') => (rule, rule.to_vec()),
             None => {
                 all.push(rule.into());
@@ -76,7 +80,7 @@ pub fn joined<'a>(rules: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Bytes
             }
         };
         if rule.last() == Some(&b')') {
-            all.push(std::mem::take(&mut text).into());
+            all.push(text.into());
         } else {
             open = Some((first, text));
         }
