@@ -225,10 +225,10 @@ mod tests {
         let clients: Vec<_> = (0..4)
             .map(|number| {
                 let address = Address { peer: format!("127.0.0.1:{number}").into(), ..Address::default() };
-                state.clients.connect(address, true, false, state.now)
+                state.clients.connect(address, false, state.now)
             })
             .collect();
-        state.clients.connect(Address::default(), true, true, state.now);
+        state.clients.connect(Address::default(), true, state.now);
         state.subscribe(clients[0], Kind::Channel, b"chat");
         state.subscribe(clients[1], Kind::Pattern, b"chat");
         state.subscribe(clients[2], Kind::Channel, b"chat");

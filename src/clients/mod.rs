@@ -406,14 +406,14 @@ fn append_within_limits<P: Push>(
 
 impl Clients {
     /// A client connects.
-    pub fn connect(&mut self, address: Address, authenticated: bool, internal: bool, now: Time) -> ClientKey {
+    pub fn connect(&mut self, address: Address, internal: bool, now: Time) -> ClientKey {
         // Clients of the embedding program take no ids.
         self.last_id += u64::from(!internal);
         self.count += usize::from(!internal);
         let client = Client {
             id: if internal { 0 } else { self.last_id },
             address: Box::new(address),
-            authenticated,
+            authenticated: true,
             created: now,
             last_interaction: now,
             internal,

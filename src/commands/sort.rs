@@ -125,7 +125,7 @@ impl<'a> Options<'a> {
             store: None,
         };
         let args = ctx.args;
-        // What patterns find is not checked by itself, so that who may not read all keys may use none.
+        // What patterns find is not checked by itself: without the right to read all keys none may be used.
         let reads_all = ctx.may_read_all_keys();
         let mut at = 2;
         while let Some(option) = args.get(at) {

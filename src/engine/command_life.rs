@@ -25,7 +25,7 @@ use super::admission::{
 use super::monitor::record_command;
 use super::narrowed::narrowed;
 use crate::clients::waiters::{Answer, Blocked, Reason};
-use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault, Rights};
+use crate::clients::{Client, ClientKey, Close, Consequence, PendingFault};
 use crate::commands::client;
 use crate::config::Version;
 use crate::data::Deadline;
@@ -704,11 +704,10 @@ impl Engine {
             }
             return self.wait(client_key, args, Wait::without_keys(Reason::Pause, None));
         }
-        // Nor is it checked again what its user may do.
-        let State { clients, users, .. } = &mut *self.state;
-        let client = clients.get(client_key).filter(|client| !is_old && client.rights == Rights::Limited);
-        if let Some(client) = client
-            && let Err(denial) = check_permission(client, users, command, args)
+        // Nor are the rights of its user checked again.
+        if !is_old
+            && let Some(client) = self.state.clients.get(client_key)
+            && let Err(denial) = check_permission(client, &self.state.users, command, args)
         {
             return self.refuse_admission(client_key, command, args, Refusal::Denied(denial));
         }

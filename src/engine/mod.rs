@@ -148,7 +148,7 @@ impl Engine {
         }
         self.take_time(now);
         self.state.stats.connections += 1;
-        let key = self.state.clients.connect(address, true, false, self.state.now);
+        let key = self.state.clients.connect(address, false, self.state.now);
         self.state.log_out(key);
         let State { journal, clients, now, .. } = &mut *self.state;
         let client = clients.get(key);
@@ -169,7 +169,7 @@ impl Engine {
     /// A task of the embedding program begins to observe all commands.
     pub fn connect_observer(&mut self, now: Time) -> ClientKey {
         self.take_time(now);
-        let client = self.state.clients.connect(Address::default(), true, true, self.state.now);
+        let client = self.state.clients.connect(Address::default(), true, self.state.now);
         self.state.clients.monitors.push(client);
         client
     }
@@ -194,7 +194,7 @@ impl Engine {
     /// wait, and no client is left behind.
     pub fn command(&mut self, request: &OwnedRequest, now: Time, out: &mut Vec<u8>) {
         self.take_time(now);
-        let key = self.state.clients.connect(Address::default(), true, true, self.state.now);
+        let key = self.state.clients.connect(Address::default(), true, self.state.now);
         if let Some(client) = self.state.clients.get_mut(key) {
             client.protocol = crate::resp::Protocol::Resp3;
         }

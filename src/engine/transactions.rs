@@ -3,7 +3,7 @@
 use super::Engine;
 use super::admission::check_permission;
 use super::command_life::{Caller, Origin};
-use crate::clients::{ClientKey, Rights};
+use crate::clients::ClientKey;
 use crate::commands::acl;
 use crate::data::present;
 use crate::resp::{Args, Reply};
@@ -49,9 +49,7 @@ impl Engine {
             let command = TABLE.find(args, self.state.config.compat);
             let (Some(command), Some(client)) = (command, self.state.clients.get(key)) else { continue };
             let caller = Caller::new(key, Origin::Transaction, client);
-            if client.rights == Rights::Limited
-                && let Err(denial) = check_permission(client, &self.state.users, command, args)
-            {
+            if let Err(denial) = check_permission(client, &self.state.users, command, args) {
                 self.deny_in_exec(key, (command, args), denial, out);
             } else {
                 self.run_within(caller, command, args, out);

@@ -49,7 +49,7 @@ mod tests {
     }
 
     fn connect(state: &mut State) -> ClientKey {
-        state.clients.connect(Address::default(), true, false, state.now)
+        state.clients.connect(Address::default(), false, state.now)
     }
 
     /// Advances to the next check of the clients; returns its time in milliseconds.

@@ -255,7 +255,7 @@ mod tests {
     use crate::data::Time;
 
     fn client_that_tracks(state: &mut State) -> ClientKey {
-        let client = state.clients.connect(Address::default(), true, false, state.now);
+        let client = state.clients.connect(Address::default(), false, state.now);
         state.clients.get_mut(client).expect("it is connected").protocol = Protocol::Resp3;
         state.start_tracking(client, Tracking::default());
         client

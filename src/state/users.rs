@@ -55,10 +55,7 @@ impl State {
 
     /// Gives a user these properties. Clients of the user that are subscribed to what it no longer allows are closed.
     pub fn set_user(&mut self, name: &[u8], user: User) {
-        let known = self.users.find(name);
-        let loses = known
-            .and_then(|key| self.users.get(key))
-            .is_some_and(|known| !known.has_no_more_channels_than(&user));
+        let loses = self.users.named(name).is_some_and(|known| !known.has_no_more_channels_than(&user));
         let key = self.users.set(name, user);
         if loses {
             self.close_clients(|state, client| {

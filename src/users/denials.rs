@@ -8,7 +8,7 @@ use crate::data::{Bytes, Time};
 /// Denials of one kind within this time are one entry: redis-server's `ACL_LOG_GROUPING_MAX_TIME_DELTA`.
 const TOGETHER: Duration = Duration::from_secs(60);
 
-/// Only so many of the newest entries are searched for one of the same kind.
+/// How many of the newest entries are searched for one of the same kind, as in redis-server.
 const SEARCHED: usize = 10;
 
 /// What was denied.

@@ -49,7 +49,7 @@ impl Users {
         users
     }
 
-    /// The user of this name.
+    /// The key of the user of this name.
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<UserKey> {
         self.keys.get(name).copied()
@@ -59,6 +59,12 @@ impl Users {
     #[must_use]
     pub fn get(&self, key: UserKey) -> Option<&User> {
         self.users.get(key.0)
+    }
+
+    /// The user of this name.
+    #[must_use]
+    pub fn named(&self, name: &[u8]) -> Option<&User> {
+        self.get(self.find(name)?)
     }
 
     /// The default user.

@@ -107,6 +107,15 @@ fn a_client_loses_its_rights_while_it_is_connected() -> Outcome {
 }
 
 #[test]
+fn only_users_with_all_rights_control_the_broker() -> Outcome {
+    let broker = Broker::builder().control().user("ann", "on >secret ~* &* +@all -flushall").start()?;
+    let mut ann = log_in(&broker, "ann")?;
+    assert!(is_denied(redis::cmd("MINIBROKER").arg("HELP").exec(&mut ann)));
+    redis::cmd("MINIBROKER").arg("HELP").exec(&mut connect(&broker)?)?;
+    Ok(())
+}
+
+#[test]
 fn a_wrong_rule_keeps_the_broker_from_starting() {
     let reason = |name: &str, rules: &str| match Broker::builder().user(name, rules).start() {
         Err(StartError::Setting { name, reason, .. }) if name == "user" => reason,

@@ -8,10 +8,6 @@ use crate::users::{RuleError, User, Users};
 
 use super::new_user;
 
-/// What is wrong with a file of users, as ACL LOAD says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserFileError(pub Vec<u8>);
-
 /// A user as a line of the file.
 pub(super) fn line_of(user: &User) -> Vec<u8> {
     [b"user ", &*user.name, b" ", &user.rules()].concat()
@@ -21,8 +17,8 @@ pub(super) fn line_of(user: &User) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// All wrong lines.
-pub fn users_of(text: &[u8], path: &str, state: &State, table: &Table) -> Result<Users, UserFileError> {
+/// All wrong lines, in the words of ACL LOAD.
+pub(super) fn users_of(text: &[u8], path: &str, state: &State, table: &Table) -> Result<Users, Vec<u8>> {
     let mut users = Users::new(state.config.compat >= Version::Redis7_4);
     let mut is_first_default = true;
     let mut errors: Vec<u8> = Vec::new();
@@ -61,7 +57,7 @@ pub fn users_of(text: &[u8], path: &str, state: &State, table: &Table) -> Result
     errors.extend_from_slice(
         b"WARNING: ACL errors detected, no change to the previously active ACL rules was performed",
     );
-    Err(UserFileError(errors))
+    Err(errors)
 }
 
 /// Applies all rules, and says what is wrong with them: as redis-server every unknown name, and the first of other errors,

@@ -4,7 +4,6 @@ mod deny;
 mod file;
 
 pub use deny::{deny, deny_command, error};
-pub use file::{UserFileError, users_of};
 
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ pub fn setuser(ctx: &mut Context<'_>) -> Outcome {
     if !User::is_name(name) {
         return Err(Error::new("ERR Usernames can't contain spaces or null characters"));
     }
-    let known = ctx.state.users.find(name).and_then(|key| ctx.state.users.get(key)).cloned();
+    let known = ctx.state.users.named(name).cloned();
     let mut user = known.unwrap_or_else(|| new_user(ctx.state));
     user.apply(rules.iter(), ctx.state.config.acl_all_channels, ctx.table()).map_err(|(rule, error)| {
         match error {
@@ -76,7 +75,7 @@ pub fn deluser(ctx: &mut Context<'_>) -> Outcome {
 
 /// `ACL GETUSER name`: the flags, passwords and rules of a user; null if there is none.
 pub fn getuser(ctx: &mut Context<'_>) -> Outcome {
-    let Some(user) = ctx.state.users.find(&ctx.args[2]).and_then(|key| ctx.state.users.get(key)) else {
+    let Some(user) = ctx.state.users.named(&ctx.args[2]) else {
         ctx.reply.null();
         return Ok(());
     };
@@ -203,7 +202,7 @@ pub fn genpass(ctx: &mut Context<'_>) -> Outcome {
 pub fn dryrun(ctx: &mut Context<'_>) -> Outcome {
     let (name, args) = (&ctx.args[2], ctx.args.from(3));
     let version = ctx.state.config.compat;
-    let Some(user) = ctx.state.users.find(name).and_then(|key| ctx.state.users.get(key)) else {
+    let Some(user) = ctx.state.users.named(name) else {
         return Err(Error::quoting("ERR User '", name, "' not found"));
     };
     let Some(command) = ctx.table().find(args, version) else {
@@ -302,8 +301,8 @@ pub fn load(ctx: &mut Context<'_>) -> Outcome {
         let reason = error.split(" (os error").next().unwrap_or_default();
         Error::new(format!("ERR Error loading ACLs, opening file '{path}': {reason}"))
     })?;
-    let users = users_of(&text, path, ctx.state, ctx.table())
-        .map_err(|UserFileError(text)| Error::from_bytes([b"ERR ", &*text].concat()))?;
+    let users = file::users_of(&text, path, ctx.state, ctx.table())
+        .map_err(|text| Error::from_bytes([b"ERR ", &*text].concat()))?;
     let all = ctx.state.config.compat < Version::Redis7_4;
     ctx.state.replace_users(users, all);
     ctx.reply.ok();
@@ -362,8 +361,8 @@ pub fn add_user(state: &mut State, table: &Table, name: &str, rules: &str) -> Re
 ///
 /// The lines that are wrong.
 pub fn add_users(state: &mut State, table: &Table, text: &[u8], path: &str) -> Result<(), String> {
-    let users = users_of(text, path, state, table);
-    let users = users.map_err(|UserFileError(text)| String::from_utf8_lossy(&text).into_owned())?;
+    let users = file::users_of(text, path, state, table);
+    let users = users.map_err(|text| String::from_utf8_lossy(&text).into_owned())?;
     state.replace_users(users, false);
     state.keep_users();
     Ok(())

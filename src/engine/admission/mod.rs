@@ -45,9 +45,7 @@ pub(super) fn check_allowed(
     if client.transaction.is_some() && command.flags.contains(Flags::NO_MULTI) {
         return Err(Error::new("ERR Command not allowed inside a transaction").into());
     }
-    if client.rights == Rights::Limited {
-        check_permission(client, users, command, args).map_err(Refusal::Denied)?;
-    }
+    check_permission(client, users, command, args).map_err(Refusal::Denied)?;
     for state in [SimulatedState::OutOfMemory, SimulatedState::ReadOnly] {
         if simulates(state) {
             return Err(Error::new(state.error()).into());
@@ -76,17 +74,24 @@ pub(super) fn check_allowed(
     Ok(())
 }
 
-/// Whether the user of a client may call a command so.
-#[cold]
-#[inline(never)]
+/// Whether the user of a client may call a command so. That a client has to log in first is not asked here.
+#[inline]
 pub(super) fn check_permission(
     client: &Client,
     users: &Users,
     command: &Command,
     args: Args<'_>,
 ) -> Result<(), Denial> {
+    if client.rights == Rights::Limited { check_rules(client, users, command, args) } else { Ok(()) }
+}
+
+/// Whether the rules of a user allow a call.
+// Out of line, as most clients have all rights.
+#[cold]
+#[inline(never)]
+fn check_rules(client: &Client, users: &Users, command: &Command, args: Args<'_>) -> Result<(), Denial> {
     match users.get(client.user) {
-        // MINIBROKER is in no table: it is for those who may do everything.
+        // MINIBROKER is in no table: only users with all rights may call it.
         _ if std::ptr::eq(command, &raw const CONTROL) => Err(Denial::Command),
         Some(user) => command.check_permission(user, args),
         None => Err(Denial::Command),

@@ -39,7 +39,7 @@ use super::admission::check_permission;
 use super::command_life::{Caller, Finished, Origin};
 use super::monitor::record_command;
 use super::{Engine, Lent, Shell};
-use crate::clients::{ClientKey, Rights};
+use crate::clients::ClientKey;
 use crate::commands::acl;
 use crate::config::{Config, Version};
 use crate::data::Time;
@@ -357,7 +357,7 @@ impl Host for Engine {
 
     fn permits(&self, client: ClientKey, args: Args<'_>) -> Option<bool> {
         let command = TABLE.find(args, self.state.config.compat)?;
-        let client = self.state.clients.get(client).filter(|client| client.rights == Rights::Limited);
+        let client = self.state.clients.get(client);
         Some(client.is_none_or(|client| check_permission(client, &self.state.users, command, args).is_ok()))
     }
 
@@ -382,7 +382,7 @@ impl Engine {
         key: ClientKey,
         (command, args): (&'static Command, Args<'_>),
     ) -> Option<Error> {
-        let client = self.state.clients.get(key).filter(|client| client.rights == Rights::Limited)?;
+        let client = self.state.clients.get(key)?;
         let denial = check_permission(client, &self.state.users, command, args).err()?;
         let reason = acl::deny_command(&mut self.state, key, (command, args), (denial, DeniedIn::Script));
         let text = if self.state.config.compat >= Version::Redis7_4 {

@@ -263,7 +263,7 @@ mod tests {
     fn with_subscriber() -> (State, ClientKey) {
         let mut state = State::new(Config::default(), 1, NOW);
         state.journal = Recorder::new(64 * 1024, NOW);
-        let client = state.clients.connect(Address::default(), true, false, NOW);
+        let client = state.clients.connect(Address::default(), false, NOW);
         state.subscribe(client, Kind::Channel, b"chat");
         (state, client)
     }
