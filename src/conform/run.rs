@@ -31,6 +31,17 @@ struct Connection {
     arrived: Vec<u8>,
 }
 
+/// A wait that is not in the scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Delay {
+    /// At which step.
+    pub step: usize,
+    /// Between what the step sends and the reading of what arrives; else before the step.
+    pub within: bool,
+    /// For how long.
+    pub time: Duration,
+}
+
 /// A server, and the player's own connection to it.
 #[derive(Debug)]
 pub struct Runner {
@@ -49,8 +60,8 @@ pub struct Runner {
     has_functions: bool,
     /// Whether it may have added users.
     has_users: bool,
-    /// Before which step of each scenario to wait, and for how long, as a busy machine may make it wait anywhere.
-    pub delay: Option<(usize, Duration)>,
+    /// Where in each scenario to wait, as a busy machine may make it wait anywhere.
+    pub delay: Option<Delay>,
 }
 
 impl Runner {
@@ -107,12 +118,14 @@ impl Runner {
         }
         let started = Instant::now();
         for (index, step) in scenario.steps.iter().enumerate() {
-            if let Some((_, delay)) = self.delay.filter(|(before, _)| *before == index) {
-                thread::sleep(delay);
+            let delay = self.delay.filter(|delay| delay.step == index);
+            if let Some(delay) = delay.filter(|delay| !delay.within) {
+                thread::sleep(delay.time);
             }
+            let within = delay.filter(|delay| delay.within).map(|delay| delay.time);
             let hint = hint.and_then(|hint| hint.get(index));
             let mut outcome = self
-                .step(step, protocol, hint)
+                .step(step, protocol, hint, within)
                 .map_err(|error| format!("line {}: {} no longer answers: {error}", step.line, self.name))?;
             outcome.elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             outcomes.push(outcome);
@@ -121,7 +134,14 @@ impl Runner {
         Ok(outcomes)
     }
 
-    fn step(&mut self, step: &Step, protocol: Protocol, hint: Option<&Outcome>) -> io::Result<Outcome> {
+    /// Takes a step. With `within`, it waits for so long before it reads what has arrived.
+    fn step(
+        &mut self,
+        step: &Step,
+        protocol: Protocol,
+        hint: Option<&Outcome>,
+        within: Option<Duration>,
+    ) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         let (mut sent, mut waits_for, mut flushes) = (0, None, None);
         let expected = hint.map(|hint| hint.note.is_none());
@@ -168,16 +188,21 @@ impl Runner {
             Action::Wait { client } => {
                 waits_for = self.index_of(client);
             }
-            Action::Gone { key } => {
-                let gone = self.control.until(expected, |control| {
-                    Ok(control.command(&[b"EXISTS".as_slice(), key.as_slice()])?
-                        == Frame::Text { kind: b':', text: b"0".to_vec() })
-                })?;
-                if !gone {
-                    outcome.note = Some("it does not expire".into());
-                }
-            }
             Action::Sleep { milliseconds } => thread::sleep(Duration::from_millis(*milliseconds)),
+        }
+        if let Some(delay) = within {
+            thread::sleep(delay);
+        }
+        if let Some(key) = &step.until_gone {
+            // What the step has sent may be about to make the key.
+            self.control.barrier()?;
+            let gone = self.control.until(expected, |control| {
+                Ok(control.command(&[b"EXISTS".as_slice(), key.as_slice()])?
+                    == Frame::Text { kind: b':', text: b"0".to_vec() })
+            })?;
+            if !gone {
+                outcome.note = Some("it does not expire".into());
+            }
         }
         self.collect(&mut outcome, sent, (waits_for, flushes), hint)?;
         outcome.control.clone_from(&self.control.addr);

@@ -76,6 +76,9 @@ pub struct Step {
     pub text: String,
     /// What the step does.
     pub action: Action,
+    /// The step ends when this key has expired, as the server says when it is asked. A line of its own in the file: what
+    /// the expiry sends belongs to the same step, however soon it comes.
+    pub until_gone: Option<Vec<u8>>,
     /// How the answers may differ.
     pub markers: Markers,
 }
@@ -94,8 +97,6 @@ pub enum Action {
     Close { client: String },
     /// Waits until the client has received something.
     Wait { client: String },
-    /// Waits until a key has expired, by asking for it.
-    Gone { key: Vec<u8> },
     /// Lets time pass without any command.
     Sleep { milliseconds: u64 },
 }
@@ -116,12 +117,15 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Scenario>, String> {
         if let Some(title) = line.strip_prefix("==") {
             scenarios.push(scenario(title.trim()));
         } else {
-            let step = step(number, line).map_err(at)?;
-            scenarios
-                .last_mut()
-                .ok_or_else(|| at("a step before the first scenario".into()))?
-                .steps
-                .push(step);
+            let scenario =
+                scenarios.last_mut().ok_or_else(|| at("a step before the first scenario".into()))?;
+            match line.strip_prefix("gone ") {
+                Some(key) => {
+                    let last = scenario.steps.last_mut().ok_or_else(|| at("no step before it".into()))?;
+                    last.until_gone = Some(key.trim().into());
+                }
+                None => scenario.steps.push(step(number, line).map_err(at)?),
+            }
         }
     }
     Ok(scenarios)
@@ -167,7 +171,6 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
         ([name, "opens"], None) => Action::Open { client: client(name) },
         ([name, "closes"], None) => Action::Close { client: client(name) },
         ([name, "waits"], None) => Action::Wait { client: client(name) },
-        (["gone", key], None) => Action::Gone { key: key.as_bytes().to_vec() },
         (["sleep", milliseconds], None) => Action::Sleep {
             milliseconds: milliseconds.parse().map_err(|_| "sleep wants a number of milliseconds")?,
         },
@@ -178,5 +181,5 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
     {
         return Err("no command".into());
     }
-    Ok(Step { line, text: text.to_owned(), action, markers })
+    Ok(Step { line, text: text.to_owned(), action, until_gone: None, markers })
 }

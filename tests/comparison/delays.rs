@@ -1,5 +1,6 @@
 //! The answers to the cases do not depend on how fast the machine is. A busy machine may hold up a test anywhere, so
-//! this plays every scenario once for each of its steps, with a long wait before that step.
+//! this plays every scenario twice for each of its steps, with a long wait before that step, and between what it sends and
+//! the reading of the answers.
 //!
 //! It takes some minutes, most of them waiting, and is therefore run on request:
 //!
@@ -18,6 +19,7 @@ use std::time::Duration;
 use minibroker::internal::conform::{
     differences, markers,
     recorded::{self, Family},
+    run::Delay,
     script::{Protocol, Scenario},
     wire,
 };
@@ -44,16 +46,19 @@ fn no_answer_depends_on_the_speed_of_the_machine() -> Result<(), String> {
             .filter(|scenario| scenario.title.contains(&only))
             .map(move |one| (family, one))
     });
-    let plays: Vec<(&Family, &Scenario, usize)> = scenarios
-        .flat_map(|(family, scenario)| (0..scenario.steps.len()).map(move |step| (family, scenario, step)))
+    let time = Duration::from_millis(delay);
+    let delays = |steps: usize| {
+        (0..steps).flat_map(move |step| [false, true].map(|within| Delay { step, within, time }))
+    };
+    let plays: Vec<(&Family, &Scenario, Delay)> = scenarios
+        .flat_map(|(family, scenario)| delays(scenario.steps.len()).map(move |at| (family, scenario, at)))
         .collect();
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                while let Some((family, scenario, step)) = plays.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = play(family, scenario, *step, Duration::from_millis(delay));
-                    if let Err(difference) = result {
+                while let Some((family, scenario, delay)) = plays.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(difference) = play(family, scenario, *delay) {
                         found.lock().expect("no thread panics").push(difference);
                     }
                 }
@@ -66,8 +71,8 @@ fn no_answer_depends_on_the_speed_of_the_machine() -> Result<(), String> {
     Ok(())
 }
 
-/// Plays a scenario with a wait before this step.
-fn play(family: &Family, scenario: &Scenario, before: usize, delay: Duration) -> Result<(), String> {
+/// Plays a scenario with this wait.
+fn play(family: &Family, scenario: &Scenario, delay: Delay) -> Result<(), String> {
     let Some(&protocol) =
         scenario.protocols.iter().find(|one| **one == Protocol::Resp3).or(scenario.protocols.first())
     else {
@@ -75,13 +80,13 @@ fn play(family: &Family, scenario: &Scenario, before: usize, delay: Duration) ->
     };
     let broker = servers::minibroker(servers::version_of(REFERENCE))?;
     let mut runner = connect(&broker)?;
-    runner.delay = Some((before, delay));
+    runner.delay = Some(delay);
     let index = family.answers.references.iter().position(|reference| reference.name == REFERENCE);
     let recorded = index.and_then(|index| family.answers.outcomes(scenario, index, protocol));
     let recorded = recorded.ok_or_else(|| format!("{}: {} is not recorded", family.name, scenario.title))?;
     let hint: Vec<_> = recorded.iter().map(|outcome| (*outcome).clone()).collect();
     let head = |line: usize, text: &str| {
-        format!("{}:{line} \"{}\", with a wait before step {before}: {text}", family.name, scenario.title)
+        format!("{}:{line} \"{}\", {delay:?}: {text}", family.name, scenario.title)
     };
     let outcomes = runner.run(scenario, protocol, Some(&hint)).map_err(|error| head(0, &error))?;
     for ((step, recorded), outcome) in scenario.steps.iter().zip(recorded).zip(&outcomes) {

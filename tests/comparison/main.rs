@@ -38,7 +38,7 @@
 //! A opens                               connects; else a client connects when it is first named
 //! A closes                              closes its end, waits until the server has noticed
 //! A waits                               waits until the server has sent it something
-//! gone k                                waits until the key k has expired, by asking for it
+//! gone k                                the step before it ends when the key k has expired
 //! sleep 5                               waits 5 ms without a request
 //! ```
 //!
