@@ -144,6 +144,9 @@ impl Runner {
     ) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         let (mut sent, mut waits_for, mut flushes) = (0, None, None);
+        for connection in &mut self.connections {
+            connection.arrived.clear();
+        }
         let expected = hint.map(|hint| hint.note.is_none());
         match &step.action {
             Action::Send { client, requests, blocks, waits } => {
@@ -190,12 +193,14 @@ impl Runner {
             }
             Action::Sleep { milliseconds } => thread::sleep(Duration::from_millis(*milliseconds)),
         }
-        if let Some(delay) = within {
-            thread::sleep(delay);
-        }
+        thread::sleep(within.unwrap_or_default() + Duration::from_millis(step.sleeps));
         if let Some(key) = &step.until_gone {
             // What the step has sent may be about to make the key.
-            self.control.barrier()?;
+            if let Action::Send { client, .. } = &step.action
+                && let Some(index) = self.index_of(client)
+            {
+                self.wait_for(index)?;
+            }
             let gone = self.control.until(expected, |control| {
                 Ok(control.command(&[b"EXISTS".as_slice(), key.as_slice()])?
                     == Frame::Text { kind: b':', text: b"0".to_vec() })
@@ -219,19 +224,11 @@ impl Runner {
         (waits_for, flushes): (Option<usize>, Option<usize>),
         hint: Option<&Outcome>,
     ) -> io::Result<()> {
-        for connection in &mut self.connections {
-            connection.arrived.clear();
-        }
         let was_closed: Vec<bool> = self.connections.iter().map(|connection| connection.closed).collect();
-        if let Some(connection) = waits_for.and_then(|index| self.connections.get_mut(index)) {
-            let deadline = Instant::now() + TIMEOUT;
-            while connection.arrived.is_empty() && !connection.closed {
-                connection.wait(deadline)?;
-                if Instant::now() > deadline {
-                    outcome.note = Some("nothing came".into());
-                    break;
-                }
-            }
+        if let Some(index) = waits_for
+            && !self.wait_for(index)?
+        {
+            outcome.note = Some("nothing came".into());
         }
         self.control.barrier()?;
         // A server reads and writes long texts in pieces, one in every turn of its loop.
@@ -264,6 +261,19 @@ impl Runner {
         }
         outcome.received = found;
         Ok(())
+    }
+
+    /// Waits until something has arrived on a connection in this step, or it is closed; false if neither happens.
+    fn wait_for(&mut self, index: usize) -> io::Result<bool> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(true) };
+        let deadline = Instant::now() + TIMEOUT;
+        while connection.arrived.is_empty() && !connection.closed {
+            connection.wait(deadline)?;
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// How many bytes have arrived in this step.

@@ -79,6 +79,8 @@ pub struct Step {
     /// The step ends when this key has expired, as the server says when it is asked. A line of its own in the file: what
     /// the expiry sends belongs to the same step, however soon it comes.
     pub until_gone: Option<Vec<u8>>,
+    /// How many milliseconds the step takes at least.
+    pub sleeps: u64,
     /// How the answers may differ.
     pub markers: Markers,
 }
@@ -144,14 +146,18 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
         _ => (text, None),
     };
     let mut markers = Markers::default();
-    let (mut blocks, mut waits) = (false, None);
+    let (mut blocks, mut waits, mut sleeps) = (false, None, 0);
+    let milliseconds = |text: &str| text.parse().map_err(|_| "sleep wants a number of milliseconds");
     let mut words = Vec::new();
     for word in head.split_whitespace() {
         match word.strip_prefix('~') {
             Some("blocks") => blocks = true,
             Some("waits") => waits = head.split_whitespace().next(),
-            Some(marker) if marker.starts_with("waits=") => waits = marker.strip_prefix("waits="),
-            Some(marker) => markers.add(marker)?,
+            Some(marker) => match marker.split_once('=') {
+                Some(("waits", client)) => waits = Some(client),
+                Some(("sleeps", time)) => sleeps = milliseconds(time)?,
+                _ => markers.add(marker)?,
+            },
             None => words.push(word),
         }
     }
@@ -171,9 +177,7 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
         ([name, "opens"], None) => Action::Open { client: client(name) },
         ([name, "closes"], None) => Action::Close { client: client(name) },
         ([name, "waits"], None) => Action::Wait { client: client(name) },
-        (["sleep", milliseconds], None) => Action::Sleep {
-            milliseconds: milliseconds.parse().map_err(|_| "sleep wants a number of milliseconds")?,
-        },
+        (["sleep", time], None) => Action::Sleep { milliseconds: milliseconds(time)? },
         _ => return Err(format!("not a step: {text}")),
     };
     if let Action::Send { requests, .. } = &action
@@ -181,5 +185,5 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
     {
         return Err("no command".into());
     }
-    Ok(Step { line, text: text.to_owned(), action, until_gone: None, markers })
+    Ok(Step { line, text: text.to_owned(), action, until_gone: None, sleeps, markers })
 }

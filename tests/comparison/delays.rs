@@ -85,9 +85,8 @@ fn play(family: &Family, scenario: &Scenario, delay: Delay) -> Result<(), String
     let recorded = index.and_then(|index| family.answers.outcomes(scenario, index, protocol));
     let recorded = recorded.ok_or_else(|| format!("{}: {} is not recorded", family.name, scenario.title))?;
     let hint: Vec<_> = recorded.iter().map(|outcome| (*outcome).clone()).collect();
-    let head = |line: usize, text: &str| {
-        format!("{}:{line} \"{}\", {delay:?}: {text}", family.name, scenario.title)
-    };
+    let head =
+        |line: usize, text: &str| format!("{}:{line} \"{}\", {delay:?}: {text}", family.name, scenario.title);
     let outcomes = runner.run(scenario, protocol, Some(&hint)).map_err(|error| head(0, &error))?;
     for ((step, recorded), outcome) in scenario.steps.iter().zip(recorded).zip(&outcomes) {
         let is_known =

@@ -35,6 +35,7 @@
 //! A ~blocks: BLPOP k 0                  then waits until the server reports one more blocked client
 //! A ~waits: BLPOP k 0.01                then waits until the server has sent A something
 //! A ~waits=B: SCRIPT KILL               then waits until the server has sent B something
+//! A ~sleeps=50: CLIENT PAUSE 20         takes 50 ms at least
 //! A opens                               connects; else a client connects when it is first named
 //! A closes                              closes its end, waits until the server has noticed
 //! A waits                               waits until the server has sent it something
