@@ -61,8 +61,8 @@ pub(super) enum Origin {
 pub(super) struct Caller {
     pub(super) client: ClientKey,
     pub(super) origin: Origin,
-    protocol: Protocol,
-    database: usize,
+    pub(super) protocol: Protocol,
+    pub(super) database: usize,
     muted: bool,
     /// Nothing follows the reply after which the connection is closed, as when EXEC runs CLIENT KILL.
     closing: bool,
@@ -144,13 +144,19 @@ impl Engine {
     pub(super) fn receive(&mut self, key: ClientKey, args: Args<'_>, now: Time) {
         self.take_time(now);
         self.admit(key, args, true);
-        // If EXEC has run DEBUG SLEEP they are served when that ends: a key that has expired by then serves nobody.
-        if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
-            self.serve_ready();
-        }
+        self.serve_after_request();
         if self.state.waiters.pause.is_some() || self.state.waiters.has_condition_waiters() {
             self.end_pause_if_over();
             self.notify_condition_waiters();
+        }
+    }
+
+    /// Serves the clients that waited for the keys that a request has made ready.
+    #[inline]
+    pub(super) fn serve_after_request(&mut self) {
+        // If EXEC has run DEBUG SLEEP they are served when that ends: a key that has expired by then serves nobody.
+        if self.state.waiters.has_ready() && self.state.asleep_until.is_none() {
+            self.serve_ready();
         }
     }
 
@@ -556,7 +562,7 @@ impl Engine {
     /// output, is finished for the client.
     #[inline(always)]
     #[allow(clippy::inline_always)] // See `receive`.
-    fn account_for(
+    pub(super) fn account_for(
         &mut self,
         caller: Caller,
         command: &Command,

@@ -92,8 +92,13 @@ impl Engine {
     /// Whether this command is measured alone.
     #[inline]
     pub(super) fn is_measured(&self, command: &Command, args: Args<'_>) -> bool {
-        command.may_take_long(args.len())
-            || self.state.config.slowlog_log_slower_than.cast_unsigned() < ALL_BELOW
+        command.may_take_long(args.len()) || self.is_each_measured()
+    }
+
+    /// Whether the next command is measured alone even if it does not take long.
+    #[inline]
+    pub(super) fn is_each_measured(&self) -> bool {
+        self.state.config.slowlog_log_slower_than.cast_unsigned() < ALL_BELOW
             || !self.durations.delayed.is_zero()
     }
 

@@ -12,6 +12,7 @@ mod durations;
 mod faults;
 mod monitor;
 mod narrowed;
+mod pipeline;
 #[cfg(feature = "scripting")]
 mod scripting;
 #[cfg(not(feature = "scripting"))]
@@ -27,6 +28,7 @@ pub use availability::Direction;
 pub use clock::Unreachable;
 pub use durations::Stopwatch;
 pub use monitor::WATCH_LIMIT;
+use pipeline::Pipeline;
 pub use shell::{Lent, Shell};
 
 use std::collections::VecDeque;
@@ -232,36 +234,46 @@ impl Engine {
             return (bytes.len(), Flow::Closed);
         }
         let mut consumed = 0;
+        // Simple requests that run one after another, and whether any may; unknown after any other request.
+        let (mut pipeline, mut may_begin) = (None::<Pipeline>, None);
+        let mut limits = Limits::default();
         loop {
-            let asleep = self.sleeps();
-            let State { clients, config, stats, .. } = &mut *self.state;
-            let Some(client) = clients.get_mut(key) else { return (consumed, Flow::Closed) };
-            if client.close != Close::No || client.ignored {
-                return (bytes.len(), Flow::Closed);
-            }
-            let asleep = asleep || client.reading_stops > 0;
-            if client.blocked.is_some() || asleep {
-                client.stalled = asleep;
-                client.query_buffer = bytes.len() - consumed;
-                return (consumed, Flow::Blocked);
-            }
+            let output = if let Some(pipeline) = &pipeline {
+                pipeline.output()
+            } else {
+                let asleep = self.sleeps();
+                let State { clients, config, .. } = &mut *self.state;
+                let Some(client) = clients.get_mut(key) else { return (consumed, Flow::Closed) };
+                if client.close != Close::No || client.ignored {
+                    return (bytes.len(), Flow::Closed);
+                }
+                let asleep = asleep || client.reading_stops > 0;
+                if client.blocked.is_some() || asleep {
+                    client.stalled = asleep;
+                    client.query_buffer = bytes.len() - consumed;
+                    return (consumed, Flow::Blocked);
+                }
+                limits =
+                    Limits { bulk: config.proto_max_bulk_len, authenticated: !client.must_authenticate() };
+                client.outbox.len()
+            };
             if consumed < bytes.len() {
-                let mut stops = client.outbox.len() > most;
+                let mut stops = output > most;
                 if until_reading == 0 {
                     between = LATER_CLOCK_READINGS.min(2 * between);
                     until_reading = between;
                     stops |= !self.clock.is_stopped() && is_over();
                 }
                 if stops {
-                    client.query_buffer = bytes.len() - consumed;
+                    self.end_pipeline(pipeline);
+                    self.set_waiting_input(key, bytes.len() - consumed);
                     return (consumed, Flow::Again);
                 }
             }
-            let limits =
-                Limits { bulk: config.proto_max_bulk_len, authenticated: !client.must_authenticate() };
             let rest = present(bytes.get(consumed..)).unwrap_or_default();
             match parser.parse(rest, &limits) {
                 Ok(None) => {
+                    self.end_pipeline(pipeline);
                     if self.check_query_limit(key, rest.len()) {
                         return (bytes.len(), Flow::Closed);
                     }
@@ -270,11 +282,31 @@ impl Engine {
                 Ok(Some(length)) => {
                     consumed += length;
                     until_reading -= 1;
-                    stats.net_input += length as u64;
-                    client.net_input += length as u64;
-                    // A request counts as waiting while it runs, however it has arrived.
-                    client.query_buffer = length;
                     let args = parser.args(rest);
+                    let simple = if length > LONG_ARGUMENT { None } else { self.simple_command(args) };
+                    if let Some(command) = simple
+                        && *may_begin.get_or_insert_with(|| self.may_begin_pipeline(key))
+                    {
+                        if pipeline.is_none() {
+                            pipeline = self.begin_pipeline(key);
+                        }
+                        if let Some(running) = &mut pipeline {
+                            if !self.run_simple(running, command, args, length) {
+                                self.end_pipeline(pipeline.take());
+                                may_begin = None;
+                            }
+                            continue;
+                        }
+                    }
+                    self.end_pipeline(pipeline.take());
+                    may_begin = None;
+                    let State { clients, stats, .. } = &mut *self.state;
+                    stats.net_input += length as u64;
+                    if let Some(client) = clients.get_mut(key) {
+                        client.net_input += length as u64;
+                        // A request counts as waiting while it runs, however it has arrived.
+                        client.query_buffer = length;
+                    }
                     if length > LONG_ARGUMENT && self.check_long_arguments(key, args) {
                         return (bytes.len(), Flow::Closed);
                     }
@@ -285,6 +317,7 @@ impl Engine {
                     }
                 }
                 Err(error) => {
+                    self.end_pipeline(pipeline);
                     self.set_waiting_input(key, 0);
                     self.protocol_error(key, error);
                     return (bytes.len(), Flow::Closed);

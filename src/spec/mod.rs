@@ -205,6 +205,8 @@ pub struct Derived {
     legacy_keys: (i32, i32, i32),
     /// From how many arguments on it may take long, see [`Command::may_take_long`].
     long_from: usize,
+    /// See [`Command::is_simple`].
+    is_simple: bool,
     /// The container of a subcommand.
     container: Option<&'static Command>,
     /// The table.
@@ -241,6 +243,7 @@ impl Command {
             index: 0,
             legacy_keys: (0, 0, 0),
             long_from: 0,
+            is_simple: false,
             container: None,
             table: Table::EMPTY,
         },
@@ -267,8 +270,33 @@ impl Command {
             (_, true) => MANY_ARGUMENTS,
             (_, false) => 0,
         };
-        self.derived = Derived { first, index, legacy_keys, long_from, container, table };
+        let is_simple = container.is_none() && self.is_about_values();
+        self.derived = Derived { first, index, legacy_keys, long_from, is_simple, container, table };
         self
+    }
+
+    /// Whether it neither waits nor changes its connection or another, nor what the server does with later commands.
+    const fn is_about_values(&self) -> bool {
+        const MORE: Flags = Flags::BLOCKING
+            .or(Flags::OF_CONNECTION)
+            .or(Flags::PUSH_REPLY)
+            .or(Flags::RUNS_IN_MULTI)
+            .or(Flags::NO_MULTI)
+            .or(Flags::NOSCRIPT)
+            .or(Flags::ADMIN)
+            .or(Flags::COUNTS_AS_USE);
+        matches!(self.run, Run::Command(_))
+            && self.effect.is_none()
+            && !self.flags.intersects(MORE)
+            && (self.flags.contains(Flags::FAST) || !self.keys.is_empty())
+    }
+
+    /// Whether all that it does is to read or change values, or to send a message, and to answer its client. Such
+    /// commands of a pipeline share what is the same for all of them.
+    #[must_use]
+    #[inline]
+    pub const fn is_simple(&self) -> bool {
+        self.derived.is_simple
     }
 
     /// A number of its own for each command and subcommand, below the number of all.
