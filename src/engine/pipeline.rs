@@ -132,3 +132,76 @@ impl Engine {
         self.serve_after_request();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Address;
+    use crate::config::Config;
+    use crate::data::Time;
+    use crate::resp::Parser;
+    use crate::spec::Error;
+
+    fn start() -> Time {
+        Time::from_millis(0)
+    }
+
+    /// Sends all requests at once and returns the output.
+    fn send(engine: &mut Engine, client: ClientKey, requests: &str) -> String {
+        engine.feed(client, &mut Parser::new(), requests.replace(" ; ", "\r\n").as_bytes(), start());
+        let mut output = Vec::new();
+        engine.take_output(client, &mut output);
+        String::from_utf8_lossy(&output).replace("\r\n", " ")
+    }
+
+    #[test]
+    fn commands_about_values_are_simple_and_those_about_clients_are_not() {
+        let is_simple = |name: &&str| TABLE.lookup_full(name.as_bytes()).is_some_and(Command::is_simple);
+        let simple = "get set ping echo publish spublish lpush xadd zrange rename";
+        let others = "nosuch blpop xread multi exec watch subscribe select copy client|reply eval config|set debug touch \
+                      hello auth quit monitor flushall wait acl|setuser";
+        assert!(simple.split_whitespace().all(|name| is_simple(&name)));
+        let wrong: Vec<&str> = others.split_whitespace().filter(is_simple).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_message_to_oneself_stands_between_the_replies_of_a_pipeline() -> Result<(), Error> {
+        let mut engine = Engine::new(Config::default(), 1, start());
+        let client = engine.connect(Address::default(), start())?;
+        send(&mut engine, client, "HELLO 3 ; SUBSCRIBE c ; ");
+        let output = send(&mut engine, client, "SET a 1\r\nPUBLISH c x\r\nINCR a\r\n");
+        assert_eq!(output, "+OK :1 >3 $7 message $1 c $1 x :2 ");
+        Ok(())
+    }
+
+    #[test]
+    fn a_waiter_is_served_before_the_next_request_of_a_pipeline() -> Result<(), Error> {
+        let mut engine = Engine::new(Config::default(), 1, start());
+        let waiter = engine.connect(Address::default(), start())?;
+        assert_eq!(send(&mut engine, waiter, "BLPOP l 0\r\n"), "");
+        let client = engine.connect(Address::default(), start())?;
+        let output = send(&mut engine, client, "RPUSH l x\r\nLLEN l\r\nRPUSH l y\r\nLLEN l\r\n");
+        assert_eq!(output, ":1 :0 :1 :1 ");
+        let mut output = Vec::new();
+        engine.take_output(waiter, &mut output);
+        assert_eq!(output, b"*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_pipeline_has_done_is_counted_when_another_request_asks() -> Result<(), Error> {
+        let mut engine = Engine::new(Config::default(), 1, start());
+        let client = engine.connect(Address::default(), start())?;
+        let output = send(&mut engine, client, "PING\r\nGET\r\nGET a\r\nCLIENT INFO\r\nINFO stats\r\n");
+        assert!(
+            output.starts_with("+PONG -ERR wrong number of arguments for 'get' command $-1 "),
+            "{output}"
+        );
+        assert!(output.contains(" qbuf=13 ") && output.contains("cmd=client|info "), "{output}");
+        assert!(output.contains("total_commands_processed:3 "), "{output}");
+        assert!(output.contains("total_net_input_bytes:43 "), "{output}");
+        assert!(output.contains("keyspace_misses:1 "), "{output}");
+        Ok(())
+    }
+}

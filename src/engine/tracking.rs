@@ -52,7 +52,10 @@ impl Engine {
         // Before Redis 7.2 a command that runs again after a wait is not one that the client has called.
         let is_called = origin != Origin::AfterWait || self.state.config.compat >= Version::Redis7_4;
         if reads && is_called && tracking.is_some_and(|tracking| tracking.tracks_reads()) {
-            let keys = command.keys(args).unwrap_or_default();
+            let keys = match command.find_tracked {
+                Some(find) => find(args),
+                None => command.keys(args).unwrap_or_default(),
+            };
             self.state.note_reads(client, keys.iter().map(|(at, _)| &args[*at]));
         }
     }

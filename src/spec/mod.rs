@@ -157,6 +157,8 @@ pub struct Command {
     pub keys: &'static [KeySpec],
     /// Finds its keys if no spec can.
     pub find_keys: Option<FindKeys>,
+    /// Finds the keys that a client tracks by calling it, if others than those.
+    pub find_tracked: Option<FindKeys>,
     /// The positions of its channels.
     pub channels: Option<ChannelSpec>,
     /// Whether the argument of this index is a password or belongs to one, which must not be shown.
@@ -223,6 +225,7 @@ impl Command {
         categories: Categories::NONE,
         keys: &[],
         find_keys: None,
+        find_tracked: None,
         channels: None,
         is_secret: None,
         group: Group::Generic,

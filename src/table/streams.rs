@@ -28,6 +28,7 @@ pub const COMMANDS: &[Command] = &[
         arity: -4,
         flags: Flags::READONLY.or(Flags::BLOCKING),
         keys: &[KeySpec::first_half_after("STREAMS", "RO access")],
+        find_tracked: Some(streams::xread_keys),
         since: "5.0.0",
         summary: "Reads entries newer than the given ids from several streams, waiting for them if asked to.",
         syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] STREAMS streams{key:key... id...}",

@@ -40,6 +40,8 @@ fn pop_one(ctx: &mut Context<'_>, end: End) -> Outcome {
 pub fn blmpop(ctx: &mut Context<'_>) -> Outcome {
     let many = Many::read(ctx.args.from(2), End::read)?;
     let deadline = ctx.deadline_from_seconds(&ctx.args[1])?;
+    // What BLMPOP takes is a change by its client in every version.
+    ctx.state.takes_element = false;
     if !many.pop(ctx)? {
         ctx.block(Type::List, many.keys.iter(), deadline);
     }

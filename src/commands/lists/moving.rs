@@ -43,8 +43,10 @@ pub(super) fn move_element(ctx: &mut Context<'_>, from: End, to: End) -> Result<
     let list = ctx.state.get_or_create::<List>(destination)?;
     list.expect([&*element], limits);
     list.push(to, element, limits);
-    // One change, with two events.
+    // One change, with two events. What is added is a change by this client even where its source is the same key.
+    let takes_element = std::mem::take(&mut ctx.state.takes_element);
     ctx.state.modified_by(0, Class::LIST, to.pushed(), destination);
+    ctx.state.takes_element = takes_element;
     let left = length(ctx.state, source)?.unwrap_or_default();
     removed(ctx.state, source, from.popped(), 1, left);
     Ok(true)

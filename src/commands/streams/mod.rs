@@ -12,7 +12,7 @@ pub use claiming::{xautoclaim, xclaim};
 pub use groups::{create, create_consumer, delete_consumer, destroy, set_id as set_group_id, xack};
 pub use info::{consumers, groups, stream};
 pub use pending::xpending;
-pub use reading::{xread, xreadgroup};
+pub use reading::{xread, xread_keys, xreadgroup};
 
 use crate::config::{Class, Version};
 use crate::data::stream::{AddError, Entry, NewId, NodeLimits};

@@ -11,6 +11,22 @@ use crate::resp::{Args, OwnedRequest, up_to_nul};
 use crate::spec::{Context, Error, Outcome, numbers};
 use crate::state::Lookup;
 
+/// The streams that a call of XREAD names, for clients that track them. None if an option before them is unknown, or if there
+/// are not as many ids: key specs, by which COMMAND GETKEYS goes, ignore both.
+#[must_use]
+pub fn xread_keys(args: Args<'_>) -> Vec<(usize, &'static str)> {
+    let is = |at: usize, word: &str| numbers::is_option(&args[at], word);
+    let mut at = 1;
+    while at < args.len() && !is(at, "streams") {
+        let options = [("block", 1), ("count", 1), ("group", 2), ("noack", 0)];
+        let Some((_, values)) = options.into_iter().find(|(word, _)| is(at, word)) else { return Vec::new() };
+        at += 1 + values;
+    }
+    let first = at + 1;
+    let words = args.len().saturating_sub(first);
+    if words % 2 == 0 { (first..first + words / 2).map(|at| (at, "RO access")).collect() } else { Vec::new() }
+}
+
 /// `XREAD`
 ///
 /// # Errors
