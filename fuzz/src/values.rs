@@ -9,7 +9,7 @@ use minibroker::internal::data::{StreamId, Value};
 use minibroker::internal::resp::OwnedRequest;
 
 /// All that clients can read of a value, as text. Unordered parts are sorted.
-fn read_out(value: &Value) -> Vec<String> {
+pub(crate) fn read_out(value: &Value) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     match value {
         Value::String(string) => parts.push(string.bytes().escape_ascii().to_string()),

@@ -44,6 +44,12 @@ impl Policy {
         }
     }
 
+    /// True for the LRU policies: a file has for each key how long it was not used.
+    #[must_use]
+    pub fn orders_by_use(self) -> bool {
+        matches!(self, Self::VolatileLru | Self::AllkeysLru)
+    }
+
     /// True for the LFU policies: the frequency of use is recorded.
     #[must_use]
     pub fn counts(self) -> bool {

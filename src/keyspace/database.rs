@@ -57,6 +57,28 @@ pub struct Database {
 }
 
 impl Database {
+    /// A copy without the walks of SCAN, whose cursors are those of clients.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let Self { entries, deadlines, field_deadlines, walks: _ } = self;
+        Self {
+            entries: entries.clone(),
+            deadlines: deadlines.clone(),
+            field_deadlines: field_deadlines.clone(),
+            walks: Walks::default(),
+        }
+    }
+
+    /// All keys and entries.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (Bytes, Entry)> {
+        self.entries.into_iter()
+    }
+
+    /// Makes room for this many keys in all.
+    pub(super) fn expect(&mut self, keys: usize) {
+        self.entries.reserve(keys.saturating_sub(self.entries.len()));
+    }
+
     /// The number of keys, including expired ones that are not removed yet, as DBSIZE counts them.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -16,7 +16,7 @@ struct Deadline {
 /// A key has its index in the heap and the heap its index in the table, so that a deadline can be changed or removed
 /// in a few steps. `moved` is called for each entry that moves in the heap, with the index of the key and its new
 /// number here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Deadlines(Vec<Deadline>);
 
 /// How many children a node has: the children of a node are adjacent, and the heap is half as high as with two.

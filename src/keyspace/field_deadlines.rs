@@ -6,7 +6,7 @@ use crate::data::{Bytes, Hash, Typed, Value};
 
 /// The hashes of a database with fields that expire, in the order of their first deadlines. A hash whose first
 /// deadline has been moved to a later time, or removed, may keep its place: it is then checked too early once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FieldDeadlines(BTreeSet<(i64, Bytes)>);
 
 impl FieldDeadlines {

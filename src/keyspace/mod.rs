@@ -2,8 +2,10 @@
 
 pub mod access;
 mod database;
+mod dataset;
 mod deadlines;
 mod field_deadlines;
 
 pub use access::Access;
 pub use database::{Database, Entry};
+pub use dataset::{Dataset, write_file};

@@ -4,6 +4,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod drivers;
 
+mod files;
 mod matching;
 mod replies;
 mod requests;

@@ -6,9 +6,9 @@ use super::{FOOTER, Version, check_footer, signed};
 use crate::data::present;
 
 /// The byte before each library.
-const LIBRARY: u8 = 0xf5;
+pub(super) const LIBRARY: u8 = 0xf5;
 /// The same byte before functions were released.
-const LIBRARY_EARLY: u8 = 0xf6;
+pub(super) const LIBRARY_EARLY: u8 = 0xf6;
 
 /// Why a payload of libraries is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

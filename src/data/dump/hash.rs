@@ -14,36 +14,41 @@ use crate::data::{Bytes, Hash};
 /// The latest deadline of a field, in milliseconds since the Unix epoch.
 const DEADLINE_MAX: i64 = (1 << 48) - 1;
 
-/// Writes a hash; returns the version of the format that has its form.
-pub(super) fn write(writer: &mut Writer, hash: &Hash) -> u16 {
+/// The form in which a hash is written.
+pub(super) fn form_of(hash: &Hash) -> u8 {
+    match (hash.next_expiry(), hash.is_small()) {
+        (None, true) => Form::HASH_LISTPACK,
+        (None, false) => Form::HASH,
+        (Some(_), true) => Form::HASH_LISTPACK_EX,
+        (Some(_), false) => Form::HASH_METADATA,
+    }
+}
+
+/// Writes a hash.
+pub(super) fn write(writer: &mut Writer, hash: &Hash, form: u8) {
     if let Some(first) = hash.next_expiry() {
-        write_with_deadlines(writer, hash, first);
-        return Version::NEWEST;
+        return write_with_deadlines(writer, hash, first);
     }
     let pairs = hash.iter_with_deadlines();
-    if hash.is_small() {
+    if form == Form::HASH_LISTPACK {
         let mut builder = Builder::default();
         for (field, value, _) in pairs {
             builder.text(field);
             builder.text(value);
         }
-        writer.byte(Form::HASH_LISTPACK);
         writer.text(&builder.finish());
     } else {
-        writer.byte(Form::HASH);
         writer.length(hash.len());
         for (field, value, _) in pairs {
             writer.text(field);
             writer.text(value);
         }
     }
-    Version::COMMON
 }
 
 /// Writes a hash of which fields expire, the first of them at `first`.
 fn write_with_deadlines(writer: &mut Writer, hash: &Hash, first: i64) {
     let small = hash.is_small();
-    writer.byte(if small { Form::HASH_LISTPACK_EX } else { Form::HASH_METADATA });
     writer.raw(&first.to_le_bytes());
     if small {
         let mut builder = Builder::default();

@@ -18,7 +18,6 @@ const PACKED: usize = 2;
 pub(super) fn write(writer: &mut Writer, list: &List) {
     let nodes = list.nodes();
     let mut elements = list.iter();
-    writer.byte(Form::LIST_QUICKLIST_2);
     writer.length(nodes.len());
     for (count, plain) in nodes {
         let mut of_node = elements.by_ref().take(count);

@@ -8,6 +8,7 @@
 //! A payload is not trusted. Every length is checked against what has arrived before anything is allocated for
 //! it, and every block is checked from its first to its last byte before its elements are used.
 
+pub mod file;
 mod functions;
 mod hash;
 mod intset;
@@ -79,6 +80,23 @@ impl Form {
     /// Of Redis 7.4: fields that expire.
     const HASH_METADATA: u8 = 24;
     const HASH_LISTPACK_EX: u8 = 25;
+
+    /// True if values of this form are read.
+    fn is_known(form: u8) -> bool {
+        matches!(form, Self::STRING..=Self::SORTED_SET_2 | Self::HASH_ZIPMAP..=Self::HASH_LISTPACK_EX)
+    }
+
+    /// What is written of hashes with fields that expire.
+    const EXPIRING: [u8; 2] = [Self::HASH_METADATA, Self::HASH_LISTPACK_EX];
+
+    /// The first version of the format that has a form which is written.
+    fn since(form: u8) -> u16 {
+        match form {
+            Self::HASH_METADATA | Self::HASH_LISTPACK_EX => Version::NEWEST,
+            Self::SET_LISTPACK | Self::STREAM_3 => Version::LISTPACK_SETS,
+            _ => Version::COMMON,
+        }
+    }
 }
 
 /// The versions of the format.
@@ -87,7 +105,9 @@ struct Version;
 impl Version {
     /// Of Redis 7.0, which every server reads.
     const COMMON: u16 = 10;
-    /// Of Redis 8.0.
+    /// Of Redis 7.2.
+    const LISTPACK_SETS: u16 = 11;
+    /// Of Redis 7.4 to 8.2.
     const NEWEST: u16 = 12;
     /// Of Valkey 9.
     const VALKEY: u16 = 80;
@@ -111,21 +131,39 @@ pub enum RestoreError {
 #[must_use]
 pub fn dump(value: &Value) -> Vec<u8> {
     let mut writer = Writer::default();
-    let mut version = Version::COMMON;
-    match value {
-        Value::String(string) => {
-            writer.byte(Form::STRING);
-            writer.text(&string.bytes());
-        }
-        Value::List(list) => list::write(&mut writer, list),
-        Value::Set(set) => set::write(&mut writer, set),
-        Value::Hash(hash) => version = hash::write(&mut writer, hash),
-        Value::SortedSet(set) => sorted_set::write(&mut writer, set),
-        Value::Stream(stream) => stream::write(&mut writer, stream),
-    }
+    let form = form_of(value, false);
+    writer.byte(form);
+    write(&mut writer, value, form);
     let mut payload = writer.finish();
+    // Servers before it cannot read these forms; that of a stream has a number which they refuse.
+    let version = if Form::EXPIRING.contains(&form) { Version::NEWEST } else { Version::COMMON };
     payload.extend_from_slice(&version.to_le_bytes());
     signed(payload)
+}
+
+/// The form in which a value is written: of those that Redis 7.0 reads, if there is one for the value, or if `newest`
+/// the one that Redis 8 would write.
+fn form_of(value: &Value, newest: bool) -> u8 {
+    match value {
+        Value::String(_) => Form::STRING,
+        Value::List(_) => Form::LIST_QUICKLIST_2,
+        Value::Set(set) => set::form_of(set, newest),
+        Value::Hash(hash) => hash::form_of(hash),
+        Value::SortedSet(set) => sorted_set::form_of(set),
+        Value::Stream(stream) => stream::form_of(stream, newest),
+    }
+}
+
+/// Writes a value in a form that [`form_of`] has chosen, without the number of the form.
+fn write(writer: &mut Writer, value: &Value, form: u8) {
+    match value {
+        Value::String(string) => writer.text(&string.bytes()),
+        Value::List(list) => list::write(writer, list),
+        Value::Set(set) => set::write(writer, set, form),
+        Value::Hash(hash) => hash::write(writer, hash, form),
+        Value::SortedSet(set) => sorted_set::write(writer, set, form),
+        Value::Stream(stream) => stream::write(writer, stream, form),
+    }
 }
 
 /// Adds the checksum to a value and the version of its format.
@@ -144,7 +182,9 @@ pub fn signed(mut payload: Vec<u8>) -> Vec<u8> {
 pub fn restore(payload: &[u8], config: &Config) -> Result<Value, RestoreError> {
     let version = check_footer(payload).ok_or(RestoreError::Footer)?;
     // A truncated value is read on into the footer, as in redis-server.
-    read(version, &mut Reader::new(payload), config).ok_or(RestoreError::Malformed)
+    let mut reader = Reader::new(payload);
+    let form = reader.byte().ok_or(RestoreError::Malformed)?;
+    read(form, version, &mut reader, config).ok_or(RestoreError::Malformed)
 }
 
 /// The version of the format, if it is known and the checksum right.
@@ -157,9 +197,9 @@ fn check_footer(payload: &[u8]) -> Option<u16> {
     (known && CRC64.checksum(signed) == u64::from_le_bytes(footer.array()?)).then_some(version)
 }
 
-/// Reads the value. What follows it is not checked, as in redis-server.
-fn read(version: u16, reader: &mut Reader<'_>, config: &Config) -> Option<Value> {
-    Some(match reader.byte()? {
+/// Reads a value in this form. What follows it is not checked, as in redis-server.
+fn read(form: u8, version: u16, reader: &mut Reader<'_>, config: &Config) -> Option<Value> {
+    Some(match form {
         Form::STRING => Value::String(ByteString::new(&reader.text()?)),
         form @ (Form::LIST | Form::LIST_ZIPLIST | Form::LIST_QUICKLIST | Form::LIST_QUICKLIST_2) => {
             Value::List(Box::new(list::read(form, reader, config)?))

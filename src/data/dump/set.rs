@@ -1,6 +1,6 @@
 //! Sets.
 
-use super::listpack::Listpack;
+use super::listpack::{Builder, Listpack};
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{Element, Form, intset};
@@ -8,14 +8,31 @@ use crate::config::Config;
 use crate::data::set::{Member, SetLimits, Table};
 use crate::data::{IndexSet, Set};
 
-/// Writes a set. Redis 7.0 has no listpack sets: such a set is written member by member, and is a listpack again
-/// when it is read.
-pub(super) fn write(writer: &mut Writer, set: &Set) {
+/// The form in which a set is written. Redis 7.0 has no listpack sets: unless `newest`, such a set is written member by
+/// member, and is a listpack again when it is read.
+pub(super) fn form_of(set: &Set, newest: bool) -> u8 {
+    match set {
+        Set::Integers(_) => Form::SET_INTSET,
+        Set::Listed(_) if newest => Form::SET_LISTPACK,
+        Set::Listed(_) | Set::Hashed(_) => Form::SET,
+    }
+}
+
+/// Writes a set.
+pub(super) fn write(writer: &mut Writer, set: &Set, form: u8) {
     if let Set::Integers(members) = set {
-        writer.byte(Form::SET_INTSET);
         return writer.text(&intset::write(members));
     }
-    writer.byte(Form::SET);
+    if form == Form::SET_LISTPACK {
+        let mut builder = Builder::default();
+        for member in set.iter() {
+            match member {
+                Member::Integer(member) => builder.integer(member),
+                Member::Bytes(member) => builder.text(member),
+            }
+        }
+        return writer.text(&builder.finish());
+    }
     writer.length(set.len());
     for member in set.iter() {
         match member {

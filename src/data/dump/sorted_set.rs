@@ -15,10 +15,15 @@ const NOT_A_NUMBER: u8 = 253;
 const INFINITE: u8 = 254;
 const NEGATIVE_INFINITE: u8 = 255;
 
+/// The form in which a sorted set is written.
+pub(super) fn form_of(set: &SortedSet) -> u8 {
+    if set.is_compact() { Form::SORTED_SET_LISTPACK } else { Form::SORTED_SET_2 }
+}
+
 /// Writes a sorted set: a compact one as a listpack, a large one from the last member to the first.
-pub(super) fn write(writer: &mut Writer, set: &SortedSet) {
+pub(super) fn write(writer: &mut Writer, set: &SortedSet, form: u8) {
     let members = set.range(0..set.len());
-    if set.is_compact() {
+    if form == Form::SORTED_SET_LISTPACK {
         let mut builder = Builder::default();
         let mut score_text = Vec::new();
         for (member, score) in members {
@@ -27,10 +32,8 @@ pub(super) fn write(writer: &mut Writer, set: &SortedSet) {
             print_double(&mut score_text, score);
             builder.text(&score_text);
         }
-        writer.byte(Form::SORTED_SET_LISTPACK);
         writer.text(&builder.finish());
     } else {
-        writer.byte(Form::SORTED_SET_2);
         writer.length(set.len());
         for (member, score) in members.rev() {
             writer.text(member);

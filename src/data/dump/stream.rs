@@ -15,12 +15,17 @@ const SAME_NAMES: i64 = 2;
 /// Written instead of a number or a time that is not known.
 const UNKNOWN: i64 = -1;
 
-/// Writes a stream.
-pub(super) fn write(writer: &mut Writer, stream: &Stream) {
+/// The form in which a stream is written.
+pub(super) fn form_of(stream: &Stream, newest: bool) -> u8 {
     // Redis 7.0 stores when a consumer was last seen, but not when it was last active.
     let mut consumers = stream.groups().values().flat_map(Group::consumers);
-    let newer = consumers.any(|(_, consumer)| consumer.active != Some(consumer.seen));
-    writer.byte(if newer { Form::STREAM_3 } else { Form::STREAM_2 });
+    let newer = newest || consumers.any(|(_, consumer)| consumer.active != Some(consumer.seen));
+    if newer { Form::STREAM_3 } else { Form::STREAM_2 }
+}
+
+/// Writes a stream.
+pub(super) fn write(writer: &mut Writer, stream: &Stream, form: u8) {
+    let newer = form == Form::STREAM_3;
     let nodes = stream.nodes();
     writer.length(nodes.len());
     for (first, node) in nodes {
