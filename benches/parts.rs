@@ -1,4 +1,4 @@
-//! The parts, each alone: parser, reply writer, engine, crowds, patterns, the in-memory connection, the start.
+//! The parts, each alone: parser, reply writer, engine, crowds, patterns, the in-memory connection, the start, snapshots.
 //!
 //! ```text
 //! cargo bench --bench parts                 # everything
@@ -23,7 +23,7 @@ use minibroker::internal::data::pattern;
 use minibroker::internal::engine::Engine;
 use minibroker::internal::resp::{Limits, OwnedRequest, Parser, Protocol, Reply};
 use minibroker::internal::testing::Recorder;
-use minibroker::{Broker, ClientStream, DEFAULT_JOURNAL_LIMIT};
+use minibroker::{Broker, ClientStream, DEFAULT_JOURNAL_LIMIT, Snapshot};
 use redis_protocol::resp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -355,10 +355,31 @@ fn start(c: &mut Criterion) {
     group.finish();
 }
 
+/// A million small keys.
+fn snapshots(c: &mut Criterion) {
+    const KEYS: usize = 1_000_000;
+    let mut group = c.benchmark_group("snapshot of a million keys");
+    group.sample_size(10);
+    let broker = Broker::builder().journal_limit(0).start().expect("it starts");
+    for key in 0..KEYS {
+        broker.command(["SET", &format!("user:{key}"), "online"]).expect("it answers");
+    }
+    let snapshot = broker.snapshot();
+    let file = snapshot.to_rdb();
+    let of_file = Snapshot::from_rdb(file.clone()).expect("it is read");
+    let start = |snapshot: &Snapshot| Broker::builder().from_snapshot(snapshot).start().expect("it starts");
+    group.bench_function("taken", |b| b.iter_with_large_drop(|| broker.snapshot()));
+    group.bench_function("start with it", |b| b.iter_with_large_drop(|| start(&snapshot)));
+    group.bench_function("to_rdb", |b| b.iter_with_large_drop(|| snapshot.to_rdb()));
+    group.bench_function("from_rdb", |b| b.iter_with_large_drop(|| Snapshot::from_rdb(&*file)));
+    group.bench_function("start with a file", |b| b.iter_with_large_drop(|| start(&of_file)));
+    group.finish();
+}
+
 criterion_group! {
     name = parts;
     // Seconds are enough: the differences that matter here are large.
     config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = parser, writer, engine, crowds, patterns, in_memory, start
+    targets = parser, writer, engine, crowds, patterns, in_memory, start, snapshots
 }
 criterion_main!(parts);

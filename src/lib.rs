@@ -66,6 +66,9 @@
 //!
 //! **Assert.** [`Broker::assert_published`], [`Broker::assert_no_message_lost`].
 //!
+//! **Data.** [`Broker::snapshot`] gives a [`Snapshot`], with which other brokers start ([`Builder::from_snapshot`]), also of an
+//! RDB file ([`Builder::load`], [`SnapshotError`]).
+//!
 //! **Time.** [`Builder::manual_clock`], [`Broker::advance`], [`Broker::set_time`].
 //!
 //! **Faults.** [`Broker::faults`] begins [`Faults`] of [`AnyFault`], [`CommandFaults`] or [`MessageFaults`] kind, and
@@ -89,7 +92,7 @@
 //! redis-server is the specification, down to the bytes of its errors. Like it the broker runs one command at a time,
 //! so that all clients see one order of all events: EXEC is atomic, the confirmation of a subscription comes before
 //! its messages, and the client that has waited longest is served first. By default it listens on 127.0.0.1. It keeps
-//! everything in memory, without persistence, replication, cluster or modules.
+//! everything in memory, and in a file if SAVE is called, without replication, cluster or modules.
 //!
 //! # Features
 //!
@@ -129,7 +132,8 @@ pub use broker::{
     AnyServer, Anything as AnyFault, Argument, Broker, Builder, CommandError, Commands as CommandFaults,
     DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded, Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE,
     Fault, Faults, Filter, IntoArguments, Journal, Message, Messages as MessageFaults, PauseGuard, Peer,
-    RefuseGuard, Server, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup, Watch, WatchedCommand,
+    RefuseGuard, Server, Snapshot, SnapshotError, StartError, State, URL_VARIABLE, Wait, WaitError, Wakeup,
+    Watch, WatchedCommand,
 };
 pub use clients::pubsub::Kind as SubscriptionKind;
 pub use resp::{ByteString, Value};

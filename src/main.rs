@@ -36,7 +36,7 @@ const SIGNALLED: i32 = 128;
 
 const ABOUT: &str = "\
 A broker that speaks the Redis protocol, for testing chats and queues. Clients of Redis use it unchanged. It keeps \
-everything in memory and forgets it at the end, which is Ctrl-C or SIGTERM.";
+everything in memory and forgets it at the end, which is Ctrl-C or SIGTERM, unless a client saves it.";
 const USAGE: &str = "\
 minibroker [OPTIONS]
        minibroker run [OPTIONS] -- COMMAND [ARGUMENT]...
@@ -95,6 +95,15 @@ struct Options {
     /// File of users, for ACL LOAD and ACL SAVE.
     #[arg(long, global = true, value_name = "FILE")]
     aclfile: Option<PathBuf>,
+    /// RDB file of Redis or Valkey to start with; it is not written.
+    #[arg(long, global = true, value_name = "FILE")]
+    load: Option<PathBuf>,
+    /// File that SAVE and BGSAVE write, and with which the broker starts if it exists.
+    #[arg(long, global = true, value_name = "NAME", value_parser = file_name)]
+    dbfilename: Option<PathBuf>,
+    /// Folder of that file [default: the working directory]
+    #[arg(long, global = true, value_name = "FOLDER", requires = "dbfilename")]
+    dir: Option<PathBuf>,
     /// Number of databases.
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
@@ -133,6 +142,15 @@ fn user(text: &str) -> Result<(String, String), String> {
         Err("the name is missing".to_owned())
     } else {
         Ok((name.to_owned(), rules.to_owned()))
+    }
+}
+
+/// The name of a file without its folder, as in redis.conf.
+fn file_name(text: &str) -> Result<PathBuf, String> {
+    if Path::new(text).file_name().is_some_and(|name| name == text) {
+        Ok(text.into())
+    } else {
+        Err("dbfilename can't be a path, just a filename".to_owned())
     }
 }
 
@@ -367,6 +385,12 @@ impl Session {
         }
         if let Some(path) = &options.aclfile {
             builder = builder.user_file(path);
+        }
+        if let Some(file) = &options.load {
+            builder = builder.load(file);
+        }
+        if let Some(name) = &options.dbfilename {
+            builder = builder.data_file(options.dir.clone().unwrap_or_default().join(name));
         }
         let broker = builder.start()?;
         let printed = options.verbose.then(|| print(broker.watch_commands()));

@@ -394,7 +394,7 @@ fn it_serves_though_its_output_is_not_read() -> Outcome {
     Ok(())
 }
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 13] = [
     "--port",
     "--bind",
     "--unixsocket",
@@ -405,6 +405,9 @@ const FLAGS: [&str; 10] = [
     "--port-file",
     "--compat",
     "--verbose",
+    "--load",
+    "--dbfilename",
+    "--dir",
 ];
 
 #[test]
@@ -420,6 +423,32 @@ fn help_has_every_flag_and_fits_the_screen() -> Outcome {
         assert!(help.lines().all(|line| line.len() <= 100), "{help}");
     }
     assert_eq!(text(&ended(["--help"])?.stdout), text(&ended(["-h"])?.stdout));
+    Ok(())
+}
+
+#[test]
+fn a_file_that_was_saved_is_loaded_again() -> Outcome {
+    let folder = std::env::temp_dir().join(format!("minibroker-saved-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let (dir, file) = (folder.display().to_string(), folder.join("chat.rdb").display().to_string());
+    let url = |program: &Program| format!("redis://{}", program.addresses()[0]);
+    let saving = Program::start(["--port", "0", "--dir", &dir, "--dbfilename", "chat.rdb"])?;
+    let mut client = redis::Client::open(url(&saving))?.get_connection()?;
+    redis::cmd("RPUSH").arg("history").arg("hello").exec(&mut client)?;
+    redis::cmd("SAVE").exec(&mut client)?;
+    drop(saving);
+    for arguments in [&["--load", &file][..], &["--dir", &dir, "--dbfilename", "chat.rdb"]] {
+        let loading = Program::start([&["--port", "0"], arguments].concat())?;
+        let mut client = redis::Client::open(url(&loading))?.get_connection()?;
+        assert_eq!(redis::cmd("LLEN").arg("history").query::<i64>(&mut client)?, 1);
+    }
+    std::fs::write(&file, "REDIS0099")?;
+    let ended = ended(["--port", "0", "--load", &file])?;
+    assert_eq!(ended.status.code(), Some(2));
+    let expected =
+        format!("minibroker: cannot load {file}: byte 0: version \"REDIS0099\" of the format is not known\n");
+    assert_eq!(text(&ended.stderr), expected);
+    std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
 

@@ -32,6 +32,8 @@ const PUBLIC: &[&str] = &[
     "Peer",
     "RefuseGuard",
     "Server",
+    "Snapshot",
+    "SnapshotError",
     "StartError",
     "State",
     "SubscriptionKind",

@@ -11,13 +11,13 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Notify, watch};
 
 use super::on_runtime::Tasks;
-use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, StartError};
+use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, Snapshot, StartError};
 use crate::commands::{acl, config};
 use crate::config::OutputLimit;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::engine::Engine;
-use crate::server::{Clock, Listener, Shared};
+use crate::server::{Clock, DataFile, Listener, Shared, replace};
 use crate::state::State;
 use crate::table::TABLE;
 use crate::testing::Recorder;
@@ -50,6 +50,16 @@ pub struct Builder {
     /// Names and rules, in the order in which they were given.
     users: Vec<(String, String)>,
     user_file: Option<PathBuf>,
+    data: Option<Data>,
+    data_file: Option<PathBuf>,
+}
+
+/// What the broker starts with.
+#[derive(Clone, Debug)]
+enum Data {
+    Snapshot(Snapshot),
+    /// An RDB file.
+    File(PathBuf),
 }
 
 impl Default for Builder {
@@ -67,6 +77,8 @@ impl Default for Builder {
             settings: Vec::new(),
             users: Vec::new(),
             user_file: None,
+            data: None,
+            data_file: None,
         }
     }
 }
@@ -96,14 +108,35 @@ fn add_users(state: &mut State, users: &[(String, String)], file: Option<PathBuf
     Ok(())
 }
 
-/// Replaces a file as a whole, so that nobody reads a part of it.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
+/// The folder of the file of the data, without one the working directory.
+fn folder(data_file: Option<&Path>) -> PathBuf {
+    match data_file.and_then(Path::parent) {
+        Some(folder) => folder.to_owned(),
+        None => std::env::current_dir().unwrap_or_default(),
     }
-    written
+}
+
+/// Loads what the broker starts with.
+fn load(shared: &Shared, data: Option<Data>, data_file: Option<&DataFile>) -> Result<(), StartError> {
+    let failed = |from: String| move |reason| StartError::Load { from, reason };
+    let load = |file: &[u8]| shared.change(|engine, now| engine.load_file(file, now));
+    match (data, data_file) {
+        (Some(Data::Snapshot(snapshot)), _) => {
+            snapshot.load_into(shared).map_err(failed("the snapshot".to_owned()))
+        }
+        (Some(Data::File(path)), _) => {
+            let file = std::fs::read(&path).map_err(|error| error.to_string());
+            file.and_then(|file| load(&file)).map_err(failed(path.display().to_string()))
+        }
+        (None, Some(file)) => match std::fs::read(file.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            read => {
+                let bytes = read.map_err(|error| error.to_string());
+                bytes.and_then(|bytes| load(&bytes)).map_err(failed(file.path().display().to_string()))
+            }
+        },
+        (None, None) => Ok(()),
+    }
 }
 
 impl Builder {
@@ -166,6 +199,64 @@ impl Builder {
     #[must_use]
     pub fn user_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.user_file = Some(path.into());
+        self
+    }
+
+    /// Starts with the data of a snapshot: of another broker, or of an RDB file. Keys that have expired by the clock of
+    /// this broker are left out. Of this, [`Builder::load`] and the existing file of [`Builder::data_file`] a broker
+    /// starts with one: the first two replace each other, and come before the last.
+    ///
+    /// A thousand tests begin with the same history, each with a copy for itself:
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let staged = Broker::start()?;
+    /// staged.command(["RPUSH", "history", "ann: hello", "bob: hi"])?;
+    /// let history = staged.snapshot();
+    ///
+    /// let first = Broker::builder().from_snapshot(&history).start()?;
+    /// let second = Broker::builder().from_snapshot(&history).start()?;
+    /// first.command(["RPUSH", "history", "ann: how are you?"])?;
+    /// assert_eq!(first.command(["LLEN", "history"])?, 3);
+    /// assert_eq!(second.command(["LLEN", "history"])?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    // It is a builder's method, not a conversion.
+    #[allow(clippy::wrong_self_convention)]
+    #[must_use]
+    pub fn from_snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.data = Some(Data::Snapshot(snapshot.clone()));
+        self
+    }
+
+    /// Starts with the data of an RDB file of Redis or Valkey, which is read and never written. See [`Snapshot`] for
+    /// what is loaded. The start fails if there is no such file or it is not well formed.
+    #[must_use]
+    pub fn load(mut self, file: impl Into<PathBuf>) -> Self {
+        self.data = Some(Data::File(file.into()));
+        self
+    }
+
+    /// The file that SAVE and BGSAVE write, in the format of the emulated version (`dir` and `dbfilename`). The broker
+    /// starts with its data if it exists. Without this they keep what they save in memory, for DEBUG RELOAD.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    ///
+    /// let file = std::env::temp_dir().join(format!("history-{}.rdb", std::process::id()));
+    /// let broker = Broker::builder().data_file(&file).start()?;
+    /// broker.command(["RPUSH", "history", "ann: hello"])?;
+    /// broker.command(["SAVE"])?;
+    /// drop(broker);
+    /// let broker = Broker::builder().data_file(&file).start()?;
+    /// assert_eq!(broker.command(["LLEN", "history"])?, 1);
+    /// std::fs::remove_file(&file)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn data_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_file = Some(path.into());
         self
     }
 
@@ -439,6 +530,12 @@ impl Builder {
                 reason: "the clock goes to the end of the year 9999 at most".to_owned(),
             });
         }
+        // The path stays valid when the program changes its working directory.
+        let data_file = self.data_file.take().map(|path| std::path::absolute(&path).unwrap_or(path));
+        self.config.dir = folder(data_file.as_deref()).display().to_string();
+        if let Some(name) = data_file.as_deref().and_then(Path::file_name) {
+            self.config.dbfilename = name.display().to_string();
+        }
         if let Some(path) = &self.user_file {
             self.config.aclfile = path.display().to_string();
         }
@@ -450,6 +547,12 @@ impl Builder {
         }
         let shared = Arc::new(Shared::new(engine, clock));
         shared.watch_scripts();
+        let data_file = data_file.map(|path| Arc::new(DataFile::new(path, &shared)));
+        load(&shared, self.data, data_file.as_deref())?;
+        if let Some(file) = &data_file {
+            let file = Arc::clone(file);
+            shared.change(|engine, _| engine.state_mut().saves.file = Some(file));
+        }
         Ok(Embedded {
             shared,
             runtime,
@@ -459,6 +562,7 @@ impl Builder {
             addr: OnceLock::new(),
             password: self.password,
             unix_socket: None,
+            data_file,
             prints_on_panic: AtomicBool::new(false),
             printed: AtomicU64::new(0),
             alive: watch::Sender::default(),

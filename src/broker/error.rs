@@ -32,6 +32,17 @@ pub enum StartError {
         /// What is wrong with it, in the words of CONFIG SET.
         reason: String,
     },
+    /// The data to start with cannot be loaded: see [`Builder::load`](super::Builder::load),
+    /// [`Builder::from_snapshot`](super::Builder::from_snapshot) and
+    /// [`Builder::data_file`](super::Builder::data_file).
+    #[error("cannot load {from}: {reason}")]
+    #[non_exhaustive]
+    Load {
+        /// The file, or that it is a snapshot.
+        from: String,
+        /// The error of the system, or what is wrong with the file and at which byte.
+        reason: String,
+    },
     /// The server that the test is to use cannot be reached, or refuses it: see
     /// [`Broker::attach`](super::Broker::attach).
     #[error("cannot attach to {url}: {reason}")]

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::attached::Attached;
 use super::{Broker, on_runtime};
-use crate::server::Shared;
+use crate::server::{DataFile, Shared};
 
 /// The types of [`Broker`]s: only [`Embedded`] and [`AnyServer`]. For functions of a test that take both.
 ///
@@ -55,6 +55,7 @@ pub struct Embedded {
     pub(super) addr: OnceLock<std::net::SocketAddr>,
     pub(super) password: Option<String>,
     pub(super) unix_socket: Option<PathBuf>,
+    pub(super) data_file: Option<Arc<DataFile>>,
     pub(super) prints_on_panic: AtomicBool,
     /// The number of the last event that has been printed.
     pub(super) printed: AtomicU64,
@@ -209,6 +210,10 @@ impl Drop for Embedded {
         if let Some(thread) = self.thread.take() {
             // A panic of that thread has been reported there; a second one while unwinding would abort.
             let _ = thread.join();
+        }
+        if let Some(file) = &self.data_file {
+            // What was begun is there when the broker has ended.
+            file.finish();
         }
     }
 }

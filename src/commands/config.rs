@@ -261,6 +261,19 @@ const PARAMETERS: &[Parameter] = &[
         kind: Kind::Immutable { get: |config| config.aclfile.clone().into_bytes() },
         ..ROW
     },
+    Parameter {
+        name: "dir",
+        kind: Kind::Text { get: |config| config.dir.clone().into_bytes(), set: |_, _| Err(PROTECTED.into()) },
+        ..ROW
+    },
+    Parameter {
+        name: "dbfilename",
+        kind: Kind::Text {
+            get: |config| config.dbfilename.clone().into_bytes(),
+            set: |_, _| Err(PROTECTED.into()),
+        },
+        ..ROW
+    },
     Parameter { name: "daemonize", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
     Parameter { name: "logfile", kind: Kind::Immutable { get: |_| Vec::new() }, ..ROW },
     Parameter { name: "supervised", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
@@ -313,6 +326,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let can_be_set = |parameter: &&Parameter| !matches!(parameter.kind, Kind::Immutable { .. });
     PARAMETERS.iter().filter(can_be_set).flat_map(Parameter::names)
 }
+
+/// What redis-server answers while `enable-protected-configs` is off, as it is at first.
+const PROTECTED: &str = "can't set protected config";
 
 const IMMUTABLE: &str = "can't set immutable config";
 
@@ -598,8 +614,9 @@ mod tests {
         for parameter in PARAMETERS {
             let shown = parameter.get(&config);
             let set = parameter.set(&mut config, &shown);
-            let immutable = matches!(parameter.kind, Kind::Immutable { .. });
-            assert_eq!(set.is_err(), immutable, "{}: {set:?}", parameter.name);
+            let fixed = matches!(parameter.kind, Kind::Immutable { .. })
+                || set.as_ref().is_err_and(|reason| reason == PROTECTED);
+            assert_eq!(set.is_err(), fixed, "{}: {set:?}", parameter.name);
             assert_eq!(parameter.get(&config), shown, "{}", parameter.name);
         }
     }

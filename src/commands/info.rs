@@ -183,16 +183,20 @@ fn human(bytes: usize) -> String {
 fn persistence(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     constants(text, &[("loading", "0"), ("async_loading", "0")])?;
     field!(text, "rdb_changes_since_last_save", "{}", ctx.state.stats.dirty);
-    constants(text, &[("rdb_bgsave_in_progress", "0")])?;
-    // Until the first save, redis-server shows its start time.
-    field!(text, "rdb_last_save_time", "{}", ctx.state.stats.started.seconds());
+    let saves = &ctx.state.saves;
+    let seconds = |time: Option<u64>| time.map_or("-1".to_owned(), |time| time.to_string());
+    let lasts = saves.background.map(|background| ctx.state.now.since(background.began).as_secs());
+    field!(text, "rdb_bgsave_in_progress", "{}", u8::from(saves.background.is_some()));
+    field!(text, "rdb_last_save_time", "{}", saves.last.seconds());
+    field!(text, "rdb_last_bgsave_status", "{}", if saves.failed { "err" } else { "ok" });
+    field!(text, "rdb_last_bgsave_time_sec", "{}", seconds(saves.lasted));
+    field!(text, "rdb_current_bgsave_time_sec", "{}", seconds(lasts));
+    field!(text, "rdb_saves", "{}", saves.count);
+    field!(text, "rdb_last_load_keys_expired", "{}", saves.expired);
+    field!(text, "rdb_last_load_keys_loaded", "{}", saves.loaded);
     constants(
         text,
         &[
-            ("rdb_last_bgsave_status", "ok"),
-            ("rdb_last_bgsave_time_sec", "-1"),
-            ("rdb_current_bgsave_time_sec", "-1"),
-            ("rdb_saves", "0"),
             ("aof_enabled", "0"),
             ("aof_rewrite_in_progress", "0"),
             ("aof_rewrite_scheduled", "0"),

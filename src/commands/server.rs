@@ -64,13 +64,13 @@ pub fn role(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `LASTSAVE`: as nothing is ever saved, the moment of the start, in seconds since the Unix epoch.
+/// `LASTSAVE`: the moment of the last save, before the first that of the start, in seconds since the Unix epoch.
 ///
 /// # Errors
 ///
 /// None: all commands have this return type.
 pub fn lastsave(ctx: &mut Context<'_>) -> Outcome {
-    ctx.reply.integer(ctx.state.stats.started.seconds());
+    ctx.reply.integer(ctx.state.saves.last.seconds());
     Ok(())
 }
 

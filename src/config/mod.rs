@@ -34,6 +34,10 @@ pub struct Config {
     pub acllog_max_len: usize,
     /// `aclfile`: the path of the file of users; empty: none.
     pub aclfile: String,
+    /// `dir`: the folder of the file of the data.
+    pub dir: String,
+    /// `dbfilename`: the name of that file; empty: there is none.
+    pub dbfilename: String,
     /// `maxclients`.
     pub maxclients: usize,
     /// The maximum of `maxclients`: as many connections as the process may have.
@@ -126,6 +130,8 @@ impl Default for Config {
             acl_all_channels: false,
             acllog_max_len: 128,
             aclfile: String::new(),
+            dir: String::new(),
+            dbfilename: String::new(),
             maxclients: 10_000,
             maxclients_possible: usize::MAX,
             timeout: 0,

@@ -541,6 +541,7 @@ impl Engine {
             Run::Exec => self.exec(client, out),
             Run::Unblock => self.unblock(args, &mut Reply::new(out, protocol)),
             Run::Script(kind) => self.script_command(kind, client, (command, args), (out, &mut script)),
+            Run::Saving(kind) => self.saving_command(kind, client, (command, args), (protocol, out)),
             Run::Container | Run::Command(_) => Err(Error::arity(&command.full_name())),
         };
         (outcome, script)

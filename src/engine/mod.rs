@@ -13,6 +13,7 @@ mod faults;
 mod monitor;
 mod narrowed;
 mod pipeline;
+mod saving;
 #[cfg(feature = "scripting")]
 mod scripting;
 #[cfg(not(feature = "scripting"))]

@@ -9,6 +9,8 @@ use crate::resp::Args;
 use crate::spec::Error;
 use crate::spec::{Command, Flags, Script};
 
+const NOT_BUILT: Error = Error::constant(&"ERR minibroker was built without the feature `scripting`");
+
 impl Engine {
     /// Sets the shell that would serve others while a script runs long.
     pub fn set_shell(&mut self, _: Arc<dyn Shell>) {}
@@ -28,6 +30,18 @@ impl Engine {
         command.flags
     }
 
+    /// There are no libraries.
+    #[allow(clippy::unused_self)] // As with scripts.
+    pub(super) fn library_texts(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::empty()
+    }
+
+    /// Libraries of functions are refused.
+    #[allow(clippy::unused_self)] // As with scripts.
+    pub(super) fn load_libraries(&mut self, texts: &[Vec<u8>], _: bool, _: bool) -> Result<(), Error> {
+        if texts.is_empty() { Ok(()) } else { Err(NOT_BUILT) }
+    }
+
     /// Answers one of the commands for scripts.
     pub(super) fn script_command(
         &mut self,
@@ -39,6 +53,6 @@ impl Engine {
         if command.container().is_none() {
             self.show_script(client, command, args);
         }
-        Err(Error::new("ERR minibroker was built without the feature `scripting`"))
+        Err(NOT_BUILT)
     }
 }

@@ -55,6 +55,7 @@ impl Engine {
                 self.run_within(caller, command, args, out);
             }
         }
+        self.start_scheduled_save();
         Ok(())
     }
 

@@ -206,8 +206,9 @@ mod tests {
                 let mut changed = file.clone();
                 changed[at] ^= 1 << bit;
                 let error = read(&changed).err();
-                // A checksum of 0 would be none.
-                assert!(error.is_some(), "byte {at}, bit {bit}");
+                // Files of an old version have no checksum.
+                let is_old = changed.starts_with(b"REDIS0002");
+                assert!(error.is_some() || is_old, "byte {at}, bit {bit}");
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 mod availability;
 mod clock;
 mod connection;
+mod data_file;
 mod direct;
 mod in_memory;
 mod listener;
@@ -19,6 +20,7 @@ pub use availability::ListenError;
 pub use clock::Clock;
 pub use connection::{Connection, Transport};
 use connection::{Dirty, TURN, with_read_buffer};
+pub use data_file::{DataFile, replace};
 pub use in_memory::ClientStream;
 pub use listener::Listener;
 pub use process::Process;

@@ -39,8 +39,21 @@ pub enum Run {
     Unblock,
     /// A command for scripts, which run other commands as well.
     Script(Script),
+    /// A command that saves or loads all data, of which the engine has a part.
+    Saving(Saving),
     /// A container such as `CLIENT`, of which only the subcommands run.
     Container,
+}
+
+/// The commands that save and load all data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Saving {
+    /// SAVE.
+    Save,
+    /// BGSAVE.
+    Background,
+    /// DEBUG, of which RELOAD does both.
+    Debug,
 }
 
 /// The commands for scripts that the engine runs.

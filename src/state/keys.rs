@@ -1,5 +1,7 @@
 //! The keys of the database that the running command sees: lookup, storage, removal, expiry.
 
+use std::collections::BTreeMap;
+
 use crate::config::Class;
 use crate::data::{ByteString, Bytes, Typed, Value, WrongType, present};
 use crate::keyspace::{Access, Database, Entry};
@@ -372,6 +374,55 @@ impl State {
         self.stats.dirty += self.databases[db].len() as u64;
         self.databases[db] = Database::default();
         self.waiters.ready_all(db);
+    }
+
+    /// Replaces all databases, as FLUSHALL and then a file that is loaded: watchers and clients that track keys are
+    /// notified of what there was, and there are no keyspace events. It is no change that is to be saved.
+    pub fn replace_databases(&mut self, databases: BTreeMap<usize, Database>) {
+        let changes = self.stats.dirty;
+        for db in 0..self.databases.len() {
+            self.flush(db);
+        }
+        self.invalidate_all();
+        self.expiring_databases = 0;
+        for (number, database) in databases {
+            let Some(place) = present(self.databases.get_mut(number)) else { continue };
+            *place = database;
+            self.expiring_databases = number + 1;
+            self.waiters.ready_all(number);
+        }
+        self.stats.dirty = changes;
+    }
+
+    /// The first key that is here as well as there.
+    pub fn first_in_both(&mut self, databases: &BTreeMap<usize, Database>) -> Option<Bytes> {
+        databases.iter().find_map(|(number, database)| {
+            self.in_database(*number, |state| {
+                database.iter().map(|(key, _)| key).find(|key| state.contains(key)).cloned()
+            })
+        })
+    }
+
+    /// Adds the keys of these databases, which replace those of the same names. As in redis-server nobody is notified,
+    /// and it is no change that is to be saved.
+    pub fn merge_databases(&mut self, databases: BTreeMap<usize, Database>) {
+        for (number, database) in databases {
+            self.in_database(number, |state| {
+                for (key, entry) in database.into_entries() {
+                    let (expires, access) = (entry.expires(), entry.access);
+                    state.note_expiry(expires);
+                    if let Value::Hash(hash) = &entry.value {
+                        state.note_expiry(hash.next_expiry());
+                    }
+                    let entry = Entry::new(entry.value, expires, access);
+                    match state.live(&key) {
+                        Some(index) => drop(state.databases[number].replace(index, entry)),
+                        None => state.databases[number].add(&key, entry),
+                    }
+                    state.waiters.ready(number, &key);
+                }
+            });
+        }
     }
 
     /// Exchanges two databases. Watchers are notified, and clients that wait for a key that exists now are served.

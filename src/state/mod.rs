@@ -15,6 +15,7 @@ mod message_faults;
 mod notify;
 mod publish;
 mod readers;
+pub mod saves;
 pub mod slow_log;
 pub mod stats;
 mod tracking;
@@ -24,6 +25,7 @@ mod watch;
 
 pub use keys::Lookup;
 pub use latency::Latencies;
+pub use saves::Saves;
 pub use slow_log::SlowLog;
 pub use stats::Stats;
 
@@ -86,6 +88,8 @@ pub struct State {
     pub availability: Availability,
     /// The counters that INFO shows.
     pub stats: Stats,
+    /// Where the data are saved, and what is known of past saves.
+    pub saves: Saves,
     /// The commands that SLOWLOG shows.
     pub slow_log: SlowLog,
     /// The events that LATENCY shows.
@@ -153,6 +157,7 @@ impl State {
             denials: Denials::default(),
             availability: Availability::default(),
             stats,
+            saves: Saves::new(now),
             slow_log: SlowLog::default(),
             latencies: Latencies::default(),
             slept: Duration::ZERO,
@@ -185,6 +190,7 @@ impl State {
         self.users = (*self.first_users).clone();
         self.denials.clear();
         self.stats = Stats::new(self.now, &mut self.random);
+        self.saves.restart(self.now);
         self.slow_log = SlowLog::default();
         self.latencies = Latencies::default();
         self.clients.output_limit_disconnections = 0;

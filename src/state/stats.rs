@@ -102,7 +102,7 @@ pub struct Stats {
     pub by_command: Vec<CommandStats>,
     /// The durations of the commands that have run, by the index in the command table.
     durations: Vec<Option<Box<DurationsOfCommand>>>,
-    /// `rdb_changes_since_last_save`: nothing is ever saved.
+    /// `rdb_changes_since_last_save`.
     pub dirty: u64,
     rates: Rates,
 }

@@ -1,8 +1,8 @@
 //! The server itself.
 
 use crate::commands::help::help;
-use crate::commands::{command, config, debug, info, latency, lolwut, memory, server, slow_log};
-use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Varies};
+use crate::commands::{command, config, info, latency, lolwut, memory, server, slow_log};
+use crate::spec::{Categories, Command, Effect, Flags, Group, KeySpec, Run, Saving, Varies};
 
 /// What the rows have in common.
 const SERVER: Command = Command { group: Group::Server, ..Command::EMPTY };
@@ -116,7 +116,7 @@ pub const COMMANDS: &[Command] = &[
         summary: "What tests of clients and servers need.",
         complexity: "that of the subcommand",
         for_operators: true,
-        run: Run::Command(debug::debug),
+        run: Run::Saving(Saving::Debug),
         help: &[
             "CHANGE-REPL-ID",
             "    Take another replication id.",
@@ -134,7 +134,8 @@ pub const COMMANDS: &[Command] = &[
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    Give list elements of <size> bytes a node of their own; 0: by the settings.",
             "RELOAD [option ...]",
-            "    Keep everything, as after a restart without loss.",
+            "    Save everything and load it again, as a restart does. Options: MERGE, NOFLUSH,",
+            "    NOSAVE.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Whether keys vanish by themselves when their time has come.",
             "SLEEP <seconds>",
@@ -252,12 +253,33 @@ pub const COMMANDS: &[Command] = &[
         ..SERVER
     },
     Command {
+        name: "save",
+        arity: 1,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::NO_MULTI),
+        since: "1.0.0",
+        summary: "Saves all databases while nothing else runs.",
+        complexity: "O(N)",
+        run: Run::Saving(Saving::Save),
+        ..SERVER
+    },
+    Command {
+        name: "bgsave",
+        arity: -1,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING),
+        since: "1.0.0",
+        summary: "Saves all databases while other commands run.",
+        complexity: "O(N)",
+        syntax: "[SCHEDULE^3.2.2]",
+        run: Run::Saving(Saving::Background),
+        ..SERVER
+    },
+    Command {
         name: "lastsave",
         arity: 1,
         flags: Flags::ANYTIME.or(Flags::FAST),
         categories: Categories::ADMIN.or(Categories::DANGEROUS),
         since: "1.0.0",
-        summary: "Returns the time of the last save; here, the start of the broker.",
+        summary: "Returns the time of the last save, before the first that of the start.",
         complexity: "O(1)",
         tips: "nondeterministic_output",
         varies: Some(Varies::Time),

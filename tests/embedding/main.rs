@@ -22,6 +22,7 @@ mod restart;
 mod scripts;
 mod settings;
 mod slow_commands;
+mod snapshots;
 mod start_and_drop;
 mod streams;
 mod users;

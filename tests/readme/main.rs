@@ -1,5 +1,6 @@
 //! The README is right: its programs run, its commands work, its lists of commands and libraries are correct.
 
+mod history;
 mod programs;
 mod section;
 #[path = "../skipped/mod.rs"]
@@ -69,7 +70,7 @@ fn the_readme_lists_the_commands_of_the_table() {
 
 #[test]
 fn the_readmes_rust_test_is_the_one_that_is_run_here() {
-    assert_eq!(blocks("rust"), [include_str!("ten_lines.rs")]);
+    assert_eq!(blocks("rust"), [include_str!("ten_lines.rs"), include_str!("history.rs")]);
 }
 
 #[test]

@@ -141,10 +141,8 @@ impl<'a> FileReader<'a> {
         let digits =
             std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let version = digits.and_then(|digits| digits.parse().ok());
-        let known = version.filter(|version| match is_of_valkey {
-            false => (1..=Version::NEWEST).contains(version),
-            true => *version == Version::VALKEY,
-        });
+        let versions = if is_of_valkey { Version::VALKEY..=Version::VALKEY } else { 1..=Version::NEWEST };
+        let known = version.filter(|version| versions.contains(version));
         let Some(version) = known else {
             let shown = Quoted(header);
             return Err(stop(format!("version {shown} of the format is not known")));

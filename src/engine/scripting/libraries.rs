@@ -53,13 +53,17 @@ impl Scripts {
                 LibrariesError::Malformed => "ERR Failed loading library payload",
             })
         })?;
+        self.add_libraries(&texts, policy, state)
+    }
+
+    fn add_libraries(&mut self, texts: &[Vec<u8>], policy: Policy, state: &mut State) -> Result<(), Error> {
         let mut new = Libraries::default();
         for text in texts {
-            let (name, _) = functions::name_and_body(&text)?;
+            let (name, _) = functions::name_and_body(text)?;
             if new.contains(&name) {
                 return Err(Error::quoting("ERR Library '", &name, "' already exists"));
             }
-            new.add(self.run_library(&text, state)?)?;
+            new.add(self.run_library(text, state)?)?;
         }
         let mut all = if policy == Policy::Flush { Libraries::default() } else { self.libraries.clone() };
         for library in new.iter() {
@@ -71,6 +75,28 @@ impl Scripts {
         self.libraries = all;
         self.count_functions(state);
         Ok(())
+    }
+
+    /// Adds the libraries with these texts, all or none, to those that there are or, if `flushes`, in their place. One
+    /// that exists is an error, unless `replaces`.
+    fn load_libraries(
+        &mut self,
+        texts: &[Vec<u8>],
+        flushes: bool,
+        replaces: bool,
+        state: &mut State,
+    ) -> Result<(), Error> {
+        let policy = match (flushes, replaces) {
+            (true, _) => Policy::Flush,
+            (false, true) => Policy::Replace,
+            (false, false) => Policy::Append,
+        };
+        if texts.is_empty() && flushes {
+            // No interpreter is made for nothing.
+            self.flush_libraries(state);
+            return Ok(());
+        }
+        self.add_libraries(texts, policy, state)
     }
 
     fn count_functions(&self, state: &mut State) {
@@ -98,6 +124,21 @@ fn is(argument: &[u8], word: &str) -> bool {
 }
 
 impl Engine {
+    /// The texts of all libraries.
+    pub(in crate::engine) fn library_texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.scripts.libraries.iter().map(|library| &*library.text)
+    }
+
+    /// Loads the libraries of a file, see [`Scripts::load_libraries`].
+    pub(in crate::engine) fn load_libraries(
+        &mut self,
+        texts: &[Vec<u8>],
+        flushes: bool,
+        replaces: bool,
+    ) -> Result<(), Error> {
+        self.scripts.load_libraries(texts, flushes, replaces, &mut self.state)
+    }
+
     /// FUNCTION.
     pub(super) fn functions_command(
         &mut self,

@@ -6,6 +6,7 @@
 //!
 //! What real servers dump and read is [`recorded`], so that `minibroker` can be compared with it on any machine.
 
+mod files;
 mod recorded;
 
 use minibroker::internal::{conform::control::Control, session::Frame};
