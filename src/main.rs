@@ -112,7 +112,7 @@ struct Options {
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     maxclients: u32,
-    /// Version of Redis to speak: 7.0, 7.4 or 8.0.
+    /// Version of Redis to speak: 7.0, 7.4, 8.0 or 8.2.
     #[arg(long, global = true, value_name = "VERSION", default_value_t)]
     compat: Version,
     /// Seed of all random choices, to repeat a run.

@@ -312,7 +312,8 @@ fn a_setting_that_cannot_be_is_one_clear_line_and_status_2() -> Outcome {
 #[test]
 fn compat_chooses_the_version_that_is_spoken() -> Outcome {
     for (arguments, version) in [
-        (&["--port", "0"][..], "8.0.6"),
+        (&["--port", "0"][..], "8.2.3"),
+        (&["--port", "0", "--compat", "8.2"], "8.2.3"),
         (&["--port", "0", "--compat", "8.0"], "8.0.6"),
         (&["--port", "0", "--compat", "7.4"], "7.4.7"),
         (&["--port", "0", "--compat", "7.0"], "7.0.15"),
@@ -330,8 +331,9 @@ fn a_version_that_is_not_spoken_is_refused_with_those_that_are() -> Outcome {
     for version in ["6.2", "7.2", "8", "valkey"] {
         let ended = ended(["--port", "0", "--compat", version])?;
         let stderr = text(&ended.stderr);
-        let expected =
-            format!("error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0\n");
+        let expected = format!(
+            "error: invalid value '{version}' for '--compat <VERSION>': there are 7.0, 7.4, 8.0, 8.2\n"
+        );
         assert!(stderr.starts_with(&expected), "{stderr}");
         assert_eq!(ended.status.code(), Some(2));
     }

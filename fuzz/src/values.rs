@@ -4,7 +4,7 @@ use minibroker::internal::config::Config;
 use minibroker::internal::data::dump::{dump, restore, signed};
 use minibroker::internal::data::list::{End, ListLimits};
 use minibroker::internal::data::set::Member;
-use minibroker::internal::data::stream::{Keep, NewId, NodeLimits, Trim};
+use minibroker::internal::data::stream::{Keep, NewId, NodeLimits, References, Trim};
 use minibroker::internal::data::{StreamId, Value};
 use minibroker::internal::resp::OwnedRequest;
 
@@ -123,7 +123,12 @@ fn use_up(value: &mut Value, config: &Config) {
                 assert!(stream.contains(*id) && stream.delete(*id));
             }
             let left = stream.len();
-            let trim = |keep| Trim { keep: Keep::Newest(keep), approximate: false, limit: 0 };
+            let trim = |keep| Trim {
+                keep: Keep::Newest(keep),
+                approximate: false,
+                limit: 0,
+                references: References::Keep,
+            };
             assert_eq!(stream.trim(&trim(left / 2)), left - left / 2);
             stream.trim(&trim(0));
         }

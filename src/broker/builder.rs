@@ -370,7 +370,7 @@ impl Builder {
         self
     }
 
-    /// The version of Redis that is emulated, by default [`Version::Redis8_0`]: which commands and options exist, what
+    /// The version of Redis that is emulated, by default [`Version::Redis8_2`]: which commands and options exist, what
     /// INFO and HELLO call the server, and how it replies where versions differ. The other differences of 7.0 are
     /// listed in [`differences`](crate::differences).
     ///

@@ -177,19 +177,34 @@ pub fn bitpos(ctx: &mut Context<'_>) -> Outcome {
     Ok(())
 }
 
-/// `BITOP AND|OR|XOR|NOT destination key [key ...]`: the length of the result.
+/// `BITOP AND|OR|XOR|NOT|DIFF|DIFF1|ANDOR|ONE destination key [key ...]`: the length of the result.
 ///
 /// # Errors
 ///
-/// Another operation, NOT of several keys, or a key holds another type.
+/// Another operation, NOT of several keys, DIFF, DIFF1 or ANDOR of one key, or a key holds another type.
 pub fn bitop(ctx: &mut Context<'_>) -> Outcome {
-    let operations =
-        [("AND", Operation::And), ("OR", Operation::Or), ("XOR", Operation::Xor), ("NOT", Operation::Not)];
-    let operation = operations.into_iter().find(|(name, _)| is_option(&ctx.args[1], name));
-    let (_, operation) = operation.ok_or(Error::SYNTAX)?;
+    const OLD: usize = 4;
+    let operations = [
+        ("AND", Operation::And),
+        ("OR", Operation::Or),
+        ("XOR", Operation::Xor),
+        ("NOT", Operation::Not),
+        // Since Redis 8.2.
+        ("DIFF", Operation::Diff),
+        ("DIFF1", Operation::Diff1),
+        ("ANDOR", Operation::AndOr),
+        ("ONE", Operation::One),
+    ];
+    let known = if ctx.state.config.compat < Version::Redis8_2 { OLD } else { operations.len() };
+    let operation = operations.into_iter().take(known).find(|(name, _)| is_option(&ctx.args[1], name));
+    let (name, operation) = operation.ok_or(Error::SYNTAX)?;
     let (destination, keys) = (&ctx.args[2], ctx.args.from(3));
     if operation == Operation::Not && keys.len() != 1 {
         return Err(Error::new("ERR BITOP NOT must be called with a single source key."));
+    }
+    let is_of_two = matches!(operation, Operation::Diff | Operation::Diff1 | Operation::AndOr);
+    if is_of_two && keys.len() < 2 {
+        return Err(Error::new(format!("ERR BITOP {name} must be called with at least two source keys.")));
     }
     let strings = ctx.state.get_all::<ByteString>(keys.iter())?;
     let views: Vec<_> = strings.into_iter().map(|string| string.map(ByteString::bytes)).collect();

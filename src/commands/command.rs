@@ -348,7 +348,10 @@ fn write_docs(ctx: &mut Context<'_>, command: &'static Command) {
 /// Arguments as `COMMAND DOCS` shows them. The nesting is that of the table, a few levels at most.
 fn write_arguments(ctx: &mut Context<'_>, arguments: &[Argument]) {
     let version = ctx.state.config.compat;
-    let is_in = |argument: &&Argument| argument.since.is_none_or(|since| Version::having(since) <= version);
+    let is_in = |argument: &&Argument| {
+        let since = argument.since.or(argument.untold_since);
+        since.is_none_or(|since| Version::having(since) <= version)
+    };
     ctx.reply.array(arguments.iter().filter(is_in).count());
     for argument in arguments.iter().filter(is_in) {
         let flags: Vec<&str> = [

@@ -23,6 +23,8 @@ struct Parameter {
 enum Kind {
     /// An integer between two bounds.
     Integer { min: i64, max: i64, get: fn(&Config) -> i64, set: fn(&mut Config, i64) },
+    /// The same, where Redis 8.2 refuses any negative number by its sign: it keeps the setting as an unsigned integer.
+    Unsigned { min: i64, max: i64, get: fn(&Config) -> i64, set: fn(&mut Config, i64) },
     /// A number of bytes between two bounds, which may be given with a unit.
     Memory { min: i64, max: i64, get: fn(&Config) -> i64, set: fn(&mut Config, i64) },
     /// Anything else. The error says what is wrong.
@@ -75,14 +77,14 @@ const MEGABYTE: i64 = 1024 * 1024;
 /// All settings.
 const PARAMETERS: &[Parameter] = &[
     number!(Integer, "timeout", "", 0, INT_MAX, timeout),
-    number!(Integer, "maxclients", "", 1, UINT_MAX, maxclients),
+    number!(Unsigned, "maxclients", "", 1, UINT_MAX, maxclients),
     number!(Memory, "proto-max-bulk-len", "", MEGABYTE, i64::MAX, proto_max_bulk_len),
     number!(Memory, "client-query-buffer-limit", "", MEGABYTE, i64::MAX, client_query_buffer_limit),
-    number!(Integer, "set-max-intset-entries", "", 0, i64::MAX, set_max_intset_entries),
-    number!(Integer, "set-max-listpack-entries", "", 0, i64::MAX, set_max_listpack_entries),
-    number!(Integer, "set-max-listpack-value", "", 0, i64::MAX, set_max_listpack_value),
+    number!(Unsigned, "set-max-intset-entries", "", 0, i64::MAX, set_max_intset_entries),
+    number!(Unsigned, "set-max-listpack-entries", "", 0, i64::MAX, set_max_listpack_entries),
+    number!(Unsigned, "set-max-listpack-value", "", 0, i64::MAX, set_max_listpack_value),
     number!(
-        Integer,
+        Unsigned,
         "hash-max-listpack-entries",
         "hash-max-ziplist-entries",
         0,
@@ -98,7 +100,7 @@ const PARAMETERS: &[Parameter] = &[
         hash_max_listpack_value
     ),
     number!(
-        Integer,
+        Unsigned,
         "zset-max-listpack-entries",
         "zset-max-ziplist-entries",
         0,
@@ -132,7 +134,7 @@ const PARAMETERS: &[Parameter] = &[
         ..ROW
     },
     number!(Integer, "busy-reply-threshold", "lua-time-limit", 0, i64::MAX, busy_reply_threshold),
-    number!(Integer, "tracking-table-max-keys", "", 0, i64::MAX, tracking_table_max_keys),
+    number!(Unsigned, "tracking-table-max-keys", "", 0, i64::MAX, tracking_table_max_keys),
     number!(Integer, "slowlog-log-slower-than", "", -1, i64::MAX, slowlog_log_slower_than),
     number!(Integer, "slowlog-max-len", "", 0, i64::MAX, slowlog_max_len),
     number!(Integer, "latency-monitor-threshold", "", 0, i64::MAX, latency_monitor_threshold),
@@ -196,8 +198,9 @@ const PARAMETERS: &[Parameter] = &[
         kind: Kind::Text {
             get: |config| config.notify_keyspace_events.letters().into_bytes(),
             set: |config, text| {
+                let classes = Class::parse(text, config.compat);
                 config.notify_keyspace_events =
-                    Class::parse(text).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+                    classes.ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
                 Ok(())
             },
         },
@@ -291,7 +294,9 @@ fn between(min: i64, max: i64) -> String {
 impl Parameter {
     fn get(&self, config: &Config) -> Vec<u8> {
         match self.kind {
-            Kind::Integer { get, .. } | Kind::Memory { get, .. } => get(config).to_string().into_bytes(),
+            Kind::Integer { get, .. } | Kind::Unsigned { get, .. } | Kind::Memory { get, .. } => {
+                get(config).to_string().into_bytes()
+            }
             Kind::Text { get, .. } | Kind::Immutable { get } => get(config),
         }
     }
@@ -299,6 +304,13 @@ impl Parameter {
     fn set(&self, config: &mut Config, text: &[u8]) -> Result<(), String> {
         let (value, min, max, set) = match self.kind {
             Kind::Integer { min, max, set, .. } => (parse_integer(text).ok_or(NOT_INTEGER)?, min, max, set),
+            Kind::Unsigned { min, max, set, .. } => {
+                let value = parse_integer(text).ok_or(NOT_INTEGER)?;
+                if value < 0 && config.compat >= Version::Redis8_2 {
+                    return Err("argument must be greater or equal to 0".to_owned());
+                }
+                (value, min, max, set)
+            }
             Kind::Memory { min, max, set, .. } => (parse_memory(text)?, min, max, set),
             Kind::Text { set, .. } => return set(config, text),
             Kind::Immutable { .. } => return Err(IMMUTABLE.into()),

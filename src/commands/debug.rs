@@ -107,9 +107,10 @@ fn object(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.state.config.compat;
     let entry = ctx.state.lookup(key, Lookup::Uncounted).ok_or(Error::NO_SUCH_KEY)?;
     let (value, access) = (&entry.value, entry.access);
-    let count = if is_shared(value) { i32::MAX } else { 1 };
+    let count = if is_shared(value, version) { i32::MAX } else { 1 };
     // A real address would differ from run to run.
-    let mut text = format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", value.encoding(version));
+    let mut text =
+        format!("Value at:0x7f0000000000 refcount:{count} encoding:{}", entry.encoding(key, version));
     if ctx.args.len() == 3 {
         // Writing to a String cannot fail.
         let _ = write!(text, " serializedlength:{}", value.memory(usize::MAX));

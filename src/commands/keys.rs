@@ -199,13 +199,19 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
     }
     let copies = ctx.state.lookup(from, Lookup::Use).is_some()
         && (!ctx.state.in_database(db, |state| state.touch(to)) || replaces);
-    if copies && let Some(entry) = ctx.state.lookup(from, Lookup::Uncounted) {
+    let version = ctx.state.config.compat;
+    if copies && let Some(entry) = ctx.state.lookup_mut(from, Lookup::Uncounted) {
+        entry.keep_encoding(from, version);
         let (value, expires) = (entry.value.clone(), entry.expires());
         ctx.state.in_database(db, |state| {
             // Removed first: the copy is a new key even if it replaces one.
-            state.remove(to);
+            let replaced = state.remove(to).map(|old| old.value.kind());
+            let kind = value.kind();
             state.insert(to, value, expires);
             state.modified(Class::GENERIC, "copy_to", to);
+            if let Some(before) = replaced {
+                state.replaced(to, before, kind);
+            }
         });
     }
     ctx.reply.integer(i64::from(copies));

@@ -1,5 +1,6 @@
 //! OBJECT: what is known of a value besides what it holds.
 
+use crate::config::Version;
 use crate::data::value::Value;
 use crate::keyspace::Entry;
 use crate::spec::{Context, Error, Outcome};
@@ -8,15 +9,17 @@ use crate::state::Lookup;
 /// `OBJECT ENCODING key`: the encoding in which redis-server would keep the value.
 pub fn encoding(ctx: &mut Context<'_>) -> Outcome {
     let version = ctx.state.config.compat;
-    let encoding = look_at(ctx).map(|entry| entry.value.encoding(version));
+    let args = ctx.args;
+    let encoding = look_at(ctx).map(|entry| entry.encoding(&args[2], version));
     ctx.reply.bulk_or_null(encoding.map(str::as_bytes));
     Ok(())
 }
 
-/// `OBJECT REFCOUNT key`: values are not shared, except small integers, which redis-server shares and reports
-/// as such.
+/// `OBJECT REFCOUNT key`: values are not shared, except small integers, which redis-server shared and reported as such
+/// before 8.2.
 pub fn refcount(ctx: &mut Context<'_>) -> Outcome {
-    match look_at(ctx).map(|entry| is_shared(&entry.value)) {
+    let version = ctx.state.config.compat;
+    match look_at(ctx).map(|entry| is_shared(&entry.value, version)) {
         None => ctx.reply.null(),
         Some(true) => ctx.reply.integer(i32::MAX.into()),
         Some(false) => ctx.reply.integer(1),
@@ -77,9 +80,11 @@ fn look_at<'a>(ctx: &'a mut Context<'_>) -> Option<&'a Entry> {
     ctx.state.lookup(key, Lookup::Uncounted)
 }
 
-/// True for the integers that redis-server shares.
-pub(super) fn is_shared(value: &Value) -> bool {
+/// True for the integers that this version of redis-server shares.
+pub(super) fn is_shared(value: &Value, version: Version) -> bool {
     const SHARED: std::ops::Range<i64> = 0..10_000;
     let Value::String(string) = value else { return false };
-    string.encoding() == "int" && string.integer().is_some_and(|number| SHARED.contains(&number))
+    version < Version::Redis8_2
+        && string.encoding() == "int"
+        && string.integer().is_some_and(|number| SHARED.contains(&number))
 }

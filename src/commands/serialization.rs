@@ -87,12 +87,13 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
         })
     })?;
     // Removed first: the key is a new one even if it replaces one.
-    let removed = ctx.state.remove(key).is_some();
+    let removed = ctx.state.remove(key).map(|old| old.value.kind());
     if expires.is_some_and(|at| at <= now.millis()) {
-        if removed {
+        if removed.is_some() {
             ctx.state.modified(Class::GENERIC, "del", key);
         }
     } else {
+        let kind = value.kind();
         ctx.state.insert(key, value, expires);
         let counts = ctx.state.config.maxmemory_policy.counts();
         let access = match (options.idle, options.frequency) {
@@ -104,6 +105,9 @@ pub fn restore(ctx: &mut Context<'_>) -> Outcome {
             entry.access = access;
         }
         ctx.state.modified(Class::GENERIC, "restore", key);
+        if let Some(before) = removed {
+            ctx.state.replaced(key, before, kind);
+        }
     }
     ctx.reply.ok();
     Ok(())

@@ -1,5 +1,7 @@
 //! Classes of keyspace notifications, as `notify-keyspace-events` names them.
 
+use super::version::Version;
+
 /// A set of classes of keyspace notifications, as set by `notify-keyspace-events`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Class(u32);
@@ -33,7 +35,11 @@ impl Class {
     pub const MODULE: Self = Self(1 << 13);
     /// `n`: a new key.
     pub const NEW: Self = Self(1 << 14);
-    /// `A`: all but `m` and `n`.
+    /// `o`: a value was overwritten. Since Redis 8.2.
+    pub const OVERWRITTEN: Self = Self(1 << 15);
+    /// `c`: a key holds another type. Since Redis 8.2.
+    pub const TYPE_CHANGED: Self = Self(1 << 16);
+    /// `A`: all but `m`, `n`, `o` and `c`.
     pub const ALL: Self = Self(
         Self::GENERIC.0
             | Self::STRING.0
@@ -47,7 +53,7 @@ impl Class {
             | Self::MODULE.0,
     );
 
-    const LETTERS: [(u8, Self); 15] = [
+    const LETTERS: [(u8, Self); 17] = [
         (b'A', Self::ALL),
         (b'g', Self::GENERIC),
         (b'$', Self::STRING),
@@ -60,6 +66,8 @@ impl Class {
         (b't', Self::STREAM),
         (b'd', Self::MODULE),
         (b'n', Self::NEW),
+        (b'o', Self::OVERWRITTEN),
+        (b'c', Self::TYPE_CHANGED),
         (b'K', Self::KEYSPACE),
         (b'E', Self::KEYEVENT),
         (b'm', Self::KEY_MISS),
@@ -71,29 +79,37 @@ impl Class {
         self.0 & other.0 == other.0
     }
 
+    /// True if a class of `other` is among these.
+    #[must_use]
+    pub fn has_any_of(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// The classes of both sets.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
+    pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Reads the letters of `notify-keyspace-events`.
+    /// Reads the letters of `notify-keyspace-events` as this version of Redis.
     #[must_use]
-    pub fn parse(letters: &[u8]) -> Option<Self> {
+    pub fn parse(letters: &[u8], version: Version) -> Option<Self> {
         letters.iter().try_fold(Self::default(), |classes, letter| {
             let (_, class) = Self::LETTERS.iter().find(|(known, _)| known == letter)?;
-            Some(classes.or(*class))
+            let is_new = Self::OVERWRITTEN.or(Self::TYPE_CHANGED).contains(*class);
+            (!is_new || version >= Version::Redis8_2).then(|| classes.or(*class))
         })
     }
 
-    /// The letters, in the order of redis-server's CONFIG GET. Together with `A` it does not name `n`.
+    /// The letters, in the order of redis-server's CONFIG GET. Together with `A` it names neither `n` nor `o` nor `c`.
     #[must_use]
     pub fn letters(self) -> String {
         let all = self.contains(Self::ALL);
+        let beside_all = Self::ALL.or(Self::NEW).or(Self::OVERWRITTEN).or(Self::TYPE_CHANGED);
         Self::LETTERS
             .iter()
             .filter(|(letter, class)| {
-                let within_all = *letter != b'A' && Self::ALL.or(Self::NEW).contains(*class);
+                let within_all = *letter != b'A' && beside_all.contains(*class);
                 self.contains(*class) && !(all && within_all)
             })
             .map(|(letter, _)| *letter as char)

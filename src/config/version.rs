@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 /// A version of Redis for [`Builder::compat`](crate::Builder::compat).
 ///
-/// There is none between these: features of Redis 7.2 exist from [`Version::Redis7_4`] on. The answers of Redis 7.0.15
-/// and 8.0.6 were compared with such servers, see [`differences`](crate::differences). There was no server of 7.4 to
-/// compare with: its answers are those of 8.0 without what is known to be newer, which is commands of hashes.
+/// There is none between these: features of Redis 7.2 exist from [`Version::Redis7_4`] on. The answers of Redis 7.0.15,
+/// 8.0.6 and 8.2.3 were compared with such servers, see [`differences`](crate::differences). There was no server of 7.4
+/// to compare with: its answers are those of 8.0 without what is known to be newer, which is commands of hashes.
 ///
 /// ```
 /// use minibroker::Version;
@@ -15,8 +15,8 @@ use std::str::FromStr;
 /// let version: Version = "7.4".parse()?;
 /// assert_eq!(version, Version::Redis7_4);
 /// assert!(version < Version::default());
-/// assert_eq!(Version::default().to_string(), "8.0");
-/// assert_eq!("9.9".parse::<Version>().unwrap_err().to_string(), "there are 7.0, 7.4, 8.0");
+/// assert_eq!(Version::default().to_string(), "8.2");
+/// assert_eq!("9.9".parse::<Version>().unwrap_err().to_string(), "there are 7.0, 7.4, 8.0, 8.2");
 /// # Ok::<(), minibroker::UnknownVersion>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,13 +27,15 @@ pub enum Version {
     /// Redis 7.4.
     Redis7_4,
     /// Redis 8.0, as 8.0.6 answers.
-    #[default]
     Redis8_0,
+    /// Redis 8.2, as 8.2.3 answers.
+    #[default]
+    Redis8_2,
 }
 
 impl Version {
     /// All versions, the oldest first.
-    pub const ALL: [Self; 3] = [Self::Redis7_0, Self::Redis7_4, Self::Redis8_0];
+    pub const ALL: [Self; 4] = [Self::Redis7_0, Self::Redis7_4, Self::Redis8_0, Self::Redis8_2];
 
     /// The full version number of the release that INFO and HELLO report.
     #[must_use]
@@ -42,6 +44,7 @@ impl Version {
             Self::Redis7_0 => "7.0.15",
             Self::Redis7_4 => "7.4.7",
             Self::Redis8_0 => "8.0.6",
+            Self::Redis8_2 => "8.2.3",
         }
     }
 
@@ -53,7 +56,8 @@ impl Version {
         match (number[0], number[2]) {
             (b'0'..=b'6', _) | (b'7', b'0') => Self::Redis7_0,
             (b'7', b'1'..=b'4') => Self::Redis7_4,
-            _ => Self::Redis8_0,
+            (b'8', b'0') => Self::Redis8_0,
+            _ => Self::Redis8_2,
         }
     }
 
@@ -62,6 +66,7 @@ impl Version {
             Self::Redis7_0 => "7.0",
             Self::Redis7_4 => "7.4",
             Self::Redis8_0 => "8.0",
+            Self::Redis8_2 => "8.2",
         }
     }
 }

@@ -42,7 +42,7 @@ const ABOUT_COMPARE: &str = "\
 Plays a session on a broker of its own and on another server, and prints the first answer in which they differ. The exit \
 status is 0 if there is none, 1 if there is one, 2 if the session cannot be played.\n\n\
 The broker speaks the version of Redis that is nearest to the one in the server's INFO: 7.0 up to Redis 7.0, \
-7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output says which; --compat chooses another.\n\n\
+7.4 up to Redis 7.4 and Valkey 8, 8.0 up to Redis 8.0 and Valkey 9, or else 8.2. The output says which; --compat chooses another.\n\n\
 The session uses the database in the URL (default 0) and those that it selects. They have to be empty, or are emptied \
 with --flush, and are emptied at the end; nothing else is flushed. Settings that the session changes stay changed.";
 const ABOUT_CONFORM: &str = "\

@@ -5,7 +5,7 @@ use super::differences::{self, Difference};
 use super::script::{self, Scenario};
 
 /// The files by the names of the families.
-const FILES: [(&str, &str); 36] = [
+const FILES: [(&str, &str); 37] = [
     ("acl", include_str!("../../tests/comparison/answers/acl.txt")),
     ("bit", include_str!("../../tests/comparison/answers/bit.txt")),
     ("bitmaps", include_str!("../../tests/comparison/answers/bitmaps.txt")),
@@ -38,6 +38,7 @@ const FILES: [(&str, &str); 36] = [
     ("sorted_sets_pop", include_str!("../../tests/comparison/answers/sorted_sets_pop.txt")),
     ("streams", include_str!("../../tests/comparison/answers/streams.txt")),
     ("streams_groups", include_str!("../../tests/comparison/answers/streams_groups.txt")),
+    ("streams_references", include_str!("../../tests/comparison/answers/streams_references.txt")),
     ("strings", include_str!("../../tests/comparison/answers/strings.txt")),
     ("struct", include_str!("../../tests/comparison/answers/struct.txt")),
     ("tracking", include_str!("../../tests/comparison/answers/tracking.txt")),

@@ -79,6 +79,14 @@ pub enum Operation {
     Or,
     Xor,
     Not,
+    /// The bits of the first that no other has.
+    Diff,
+    /// The bits of the others that the first does not have.
+    Diff1,
+    /// The bits of the first that another has, too.
+    AndOr,
+    /// The bits that exactly one has.
+    One,
 }
 
 /// How many bytes of all strings are combined at a time: the same string may be named many times, and this much of it
@@ -97,7 +105,10 @@ pub fn join(operation: Operation, strings: &[&[u8]]) -> Vec<u8> {
     let mut result = Vec::with_capacity(len);
     result.extend_from_slice(first);
     result.resize(len, 0);
+    // The bits that any of the others has, or of ONE those that two have.
+    let mut more = vec![0; len.min(PIECE)];
     for (at, piece) in result.chunks_mut(PIECE).enumerate() {
+        more.fill(0);
         for other in others {
             let other = other.get(at * PIECE..).unwrap_or_default();
             let pairs = piece.iter_mut().zip(other);
@@ -108,7 +119,22 @@ pub fn join(operation: Operation, strings: &[&[u8]]) -> Vec<u8> {
                 }
                 Operation::Or => pairs.for_each(|(byte, other)| *byte |= other),
                 Operation::Xor | Operation::Not => pairs.for_each(|(byte, other)| *byte ^= other),
+                Operation::Diff => pairs.for_each(|(byte, other)| *byte &= !other),
+                Operation::Diff1 | Operation::AndOr => {
+                    more.iter_mut().zip(other).for_each(|(byte, other)| *byte |= other);
+                }
+                Operation::One => pairs.zip(&mut more).for_each(|((byte, other), twice)| {
+                    *twice |= *byte & other;
+                    *byte |= other;
+                }),
             }
+        }
+        let pairs = piece.iter_mut().zip(&more);
+        match operation {
+            Operation::Diff1 => pairs.for_each(|(byte, others)| *byte = !*byte & others),
+            Operation::AndOr => pairs.for_each(|(byte, others)| *byte &= others),
+            Operation::One => pairs.for_each(|(byte, twice)| *byte &= !twice),
+            _ => {}
         }
     }
     result
@@ -206,6 +232,31 @@ mod tests {
             prop_assert_eq!(count(&bytes, bits.clone()), naive);
             let naive = bits.clone().find(|at| get(&bytes, *at) == bit);
             prop_assert_eq!(position(&bytes, bits, bit), naive);
+        }
+
+        #[test]
+        fn every_operation_is_that_of_each_bit(seed: u64, longest in 0..10_000_usize, count in 1..5_usize) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut string = |_| (0..random.usize(0..=longest)).map(|_| random.u8(..)).collect::<Vec<u8>>();
+            let strings: Vec<Vec<u8>> = (0..count).map(&mut string).collect();
+            let views: Vec<&[u8]> = strings.iter().map(Vec::as_slice).collect();
+            let len = views.iter().map(|view| view.len()).max().unwrap_or_default() as u64 * 8;
+            for (operation, rule) in [
+                (Operation::And, (|first, others, count| first && others + 1 == count) as fn(bool, usize, usize) -> bool),
+                (Operation::Or, |first, others, _| first || others > 0),
+                (Operation::Xor, |first, others, _| (usize::from(first) + others) % 2 == 1),
+                (Operation::Diff, |first, others, _| first && others == 0),
+                (Operation::Diff1, |first, others, _| !first && others > 0),
+                (Operation::AndOr, |first, others, _| first && others > 0),
+                (Operation::One, |first, others, _| usize::from(first) + others == 1),
+            ] {
+                let result = join(operation, &views);
+                prop_assert_eq!(result.len() as u64 * 8, len);
+                for at in (0..len).step_by(7) {
+                    let others = views[1..].iter().filter(|view| get(view, at)).count();
+                    prop_assert_eq!(get(&result, at), rule(get(views[0], at), others, count), "{:?} {}", operation, at);
+                }
+            }
         }
 
         #[test]

@@ -106,6 +106,13 @@ impl ByteString {
         }
     }
 
+    /// Becomes `raw`, if it is not an integer.
+    pub fn make_raw(&mut self) {
+        if !matches!(self.0, Kept::Integer(_)) {
+            self.edit(|_| ());
+        }
+    }
+
     /// The bytes that the string has allocated.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -4,6 +4,7 @@ pub mod access;
 mod database;
 mod dataset;
 mod deadlines;
+mod encoding;
 mod field_deadlines;
 
 pub use access::Access;

@@ -79,8 +79,8 @@
 //! any, it waits until both servers have sent as many, and learns from them which ids of the session correspond to
 //! which. Requests of one client with no event of another between them are sent in one piece. The broker speaks the
 //! version of Redis that is nearest to what the server says in INFO that it is, unless [`Options::compat`] names one:
-//! 7.0 up to Redis 7.0, 7.4 up to Redis 7.4 and Valkey 8, or else 8.0. The output says which: `minibroker 0.2.0 (as
-//! Redis 7.0)`.
+//! 7.0 up to Redis 7.0, 7.4 up to Redis 7.4 and Valkey 8, 8.0 up to Redis 8.0 and Valkey 9, or else 8.2. The output
+//! says which: `minibroker 0.2.0 (as Redis 7.0)`.
 //!
 //! Both compare byte by byte, except for [what differs by nature](rules).
 

@@ -35,7 +35,8 @@ impl Peer {
                 let version = match numbers(redis) {
                     (..=6, _) | (7, 0) => Version::Redis7_0,
                     (7, _) => Version::Redis7_4,
-                    _ => Version::Redis8_0,
+                    (8, 0) => Version::Redis8_0,
+                    _ => Version::Redis8_2,
                 };
                 Self { name: format!("Redis {redis}"), version }
             }
@@ -62,10 +63,11 @@ mod tests {
             ("redis_version:7.2.4\r\n", "Redis 7.2.4", "7.4"),
             ("redis_version:7.4.7\r\n", "Redis 7.4.7", "7.4"),
             ("redis_version:8.0.6\r\n", "Redis 8.0.6", "8.0"),
-            ("redis_version:10.1.0\r\n", "Redis 10.1.0", "8.0"),
+            ("redis_version:8.2.3\r\n", "Redis 8.2.3", "8.2"),
+            ("redis_version:10.1.0\r\n", "Redis 10.1.0", "8.2"),
             ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.0\r\n", "Valkey 8.1.0", "7.4"),
             ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n", "Valkey 9.1.2", "8.0"),
-            ("", "of unknown version", "8.0"),
+            ("", "of unknown version", "8.2"),
         ] {
             let peer = Peer::read(info);
             assert_eq!((peer.name.as_str(), peer.version.to_string().as_str()), (name, version));

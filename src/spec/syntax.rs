@@ -15,6 +15,7 @@
 //! | `[...]` | may be left out |
 //! | `key...` | once or more; `key...+` repeats the word that introduces it, too |
 //! | `NX^6.2.0`, `old!2.8.12` | there since this version; deprecated since this version |
+//! | `ONE~8.2.0` | there since this version, which `COMMAND DOCS` does not tell |
 //! | `addr"ip:port"` | shown to people under this name |
 
 use std::borrow::Cow;
@@ -67,6 +68,8 @@ pub struct Argument {
     pub token: Option<&'static str>,
     /// The version that introduced it, if later than the command.
     pub since: Option<&'static str>,
+    /// The same, where `COMMAND DOCS` does not tell it.
+    pub untold_since: Option<&'static str>,
     /// The version that deprecated it.
     pub deprecated_since: Option<&'static str>,
     /// Whether it may be left out.
@@ -126,6 +129,9 @@ impl Parser {
         argument.multiple_token = argument.multiple && self.eat("+");
         if self.eat("^") {
             argument.since = Some(self.version());
+        }
+        if self.eat("~") {
+            argument.untold_since = Some(self.version());
         }
         if self.eat("!") {
             argument.deprecated_since = Some(self.version());
@@ -221,6 +227,7 @@ const fn string(name: &'static str) -> Argument {
         key_spec: None,
         token: None,
         since: None,
+        untold_since: None,
         deprecated_since: None,
         optional: false,
         multiple: false,
@@ -250,7 +257,7 @@ mod tests {
 
     #[test]
     fn every_sign_of_the_notation_is_read() {
-        let read = parse("[PREFIX prefix\"p\"...+^6.2.0] where(LEFT|eq:'=')!7.0.0 to:key#1");
+        let read = parse("[PREFIX prefix\"p\"...+^6.2.0] where(LEFT|eq:'=')!7.0.0 to:key#1~8.2.0");
         let [prefix, choice, to] = read.as_slice() else {
             panic!("{read:?}");
         };
@@ -262,5 +269,6 @@ mod tests {
         let tokens: Vec<_> = choice.arguments.iter().map(|one| (&*one.name, one.token)).collect();
         assert_eq!(tokens, [("left", Some("LEFT")), ("eq", Some("="))]);
         assert_eq!((to.kind, to.key_spec), (Kind::Key, Some(1)));
+        assert_eq!((to.since, to.untold_since), (None, Some("8.2.0")));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Class;
+use crate::data::value::Type;
 use crate::data::{ByteString, Bytes, Typed, Value, WrongType, present};
 use crate::keyspace::{Access, Database, Entry};
 use crate::state::State;
@@ -213,7 +214,10 @@ impl State {
         if let Some(index) = index {
             // As in redis-server, a value that replaces another one serves no waiter.
             self.waiters.lost(self.db, key);
-            return self.databases[self.db].replace(index, entry);
+            let kind = entry.value.kind();
+            let old = self.databases[self.db].replace(index, entry);
+            self.replaced(key, old.as_ref().map_or(kind, |old| old.value.kind()), kind);
+            return old;
         }
         self.databases[self.db].add(key, entry);
         self.event(Class::NEW, "new", key);
@@ -232,6 +236,7 @@ impl State {
             old.set(value);
             self.databases[self.db].set_expiry(index, expires);
             self.note_expiry(expires);
+            self.replaced(key, Type::String, Type::String);
         } else {
             self.put(index, key, Value::String(ByteString::new(value)), expires);
         }
@@ -263,8 +268,14 @@ impl State {
     /// Sets or removes the expiry of a key, in milliseconds since the Unix epoch; returns the previous one.
     pub fn set_expiry(&mut self, key: &[u8], expires: Option<i64>) -> Option<i64> {
         self.note_expiry(expires);
+        let version = self.config.compat;
         let database = &mut self.databases[self.db];
         let (index, _) = database.get_with_index(key)?;
+        if expires.is_none()
+            && let Some(entry) = database.at_mut(index)
+        {
+            entry.keep_encoding(key, version);
+        }
         database.set_expiry(index, expires)
     }
 
@@ -274,10 +285,11 @@ impl State {
         if !self.contains(from) {
             return false;
         }
-        let Some(entry) = present(self.databases[self.db].remove(from)) else { return false };
+        let Some(mut entry) = present(self.databases[self.db].remove(from)) else { return false };
+        entry.keep_encoding(from, self.config.compat);
         // Removed first: the new name is a new key even if it existed.
-        self.remove(to);
-        let expires = entry.expires();
+        let replaced = self.remove(to).map(|old| old.value.kind());
+        let (kind, expires) = (entry.value.kind(), entry.expires());
         self.insert(to, entry.value, expires);
         // Clients that wait for the new name come first.
         self.waiters.lost(self.db, from);
@@ -285,6 +297,9 @@ impl State {
         self.touched(to);
         self.event(Class::GENERIC, "rename_from", from);
         self.event(Class::GENERIC, "rename_to", to);
+        if let Some(before) = replaced {
+            self.replaced(to, before, kind);
+        }
         true
     }
 

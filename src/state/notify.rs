@@ -2,6 +2,7 @@
 
 use crate::config::Class;
 use crate::data::Value;
+use crate::data::value::Type;
 use crate::state::State;
 
 impl State {
@@ -42,6 +43,22 @@ impl State {
             self.modified_by(changes, class, event, key);
         } else if self.remove(key).is_some() {
             self.modified(Class::GENERIC, "del", key);
+        }
+    }
+
+    /// A value of one type has replaced one of another, or of the same: since Redis 8.2 there are events for it.
+    #[inline]
+    pub fn replaced(&mut self, key: &[u8], before: Type, after: Type) {
+        if self.config.notify_keyspace_events.has_any_of(Class::OVERWRITTEN.or(Class::TYPE_CHANGED)) {
+            self.publish_replaced(key, before, after);
+        }
+    }
+
+    #[cold]
+    fn publish_replaced(&mut self, key: &[u8], before: Type, after: Type) {
+        self.event(Class::OVERWRITTEN, "overwritten", key);
+        if before != after {
+            self.event(Class::TYPE_CHANGED, "type_changed", key);
         }
     }
 

@@ -64,7 +64,7 @@ pub const COMMANDS: &[Command] = &[
         since: "2.6.0",
         summary: "Joins strings bit by bit and stores the result.",
         complexity: "O(N)",
-        syntax: "operation(AND|OR|XOR|NOT) destkey:key key:key#1...",
+        syntax: "operation(AND|OR|XOR|NOT|DIFF~8.2.0|DIFF1~8.2.0|ANDOR~8.2.0|ONE~8.2.0) destkey:key key:key#1...",
         run: Run::Command(bitmaps::bitop),
         ..BITMAP
     },

@@ -17,7 +17,7 @@ pub const COMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Appends an entry, creating the stream if need be.",
         complexity: "O(1), O(N) when trimming",
-        syntax: "key:key [NOMKSTREAM^6.2.0] [trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0]}] id-selector(auto-id:'*'|id) data{field value}...",
+        syntax: "key:key [NOMKSTREAM^6.2.0] [condition(KEEPREF|DELREF|ACKED)~8.2.0] [trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0]}] id-selector(auto-id:'*'|id) data{field value}...",
         tips: "nondeterministic_output",
         varies: Some(Varies::EntryId),
         run: Run::Command(streams::xadd),
@@ -84,6 +84,18 @@ pub const COMMANDS: &[Command] = &[
         ..STREAM
     },
     Command {
+        name: "xdelex",
+        arity: -5,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW delete")],
+        since: "8.2.0",
+        summary: "Removes entries by id, depending on the groups that have them pending or have still to read them.",
+        complexity: "O(G log N) per id for G groups",
+        syntax: "key:key [condition(KEEPREF|DELREF|ACKED)] IDS ids{numids:integer id...}",
+        run: Run::Command(streams::xdelex),
+        ..STREAM
+    },
+    Command {
         name: "xtrim",
         arity: -4,
         flags: Flags::WRITE.or(Flags::EVENTS_FIRST),
@@ -91,7 +103,7 @@ pub const COMMANDS: &[Command] = &[
         since: "5.0.0",
         summary: "Removes the oldest entries.",
         complexity: "O(N)",
-        syntax: "key:key trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0]}",
+        syntax: "key:key trim{strategy(MAXLEN|MINID^6.2.0) [operator(equal:'='|approximately:'~')] threshold [LIMIT count:integer^6.2.0] [condition(KEEPREF|DELREF|ACKED)~8.2.0]}",
         tips: "nondeterministic_output",
         varies: Some(Varies::Nothing),
         run: Run::Command(streams::xtrim),
@@ -134,6 +146,18 @@ pub const COMMANDS: &[Command] = &[
         complexity: "O(log N) per id",
         syntax: "key:key group id...",
         run: Run::Command(streams::xack),
+        ..STREAM
+    },
+    Command {
+        name: "xackdel",
+        arity: -6,
+        flags: Flags::WRITE.or(Flags::FAST),
+        keys: &[KeySpec::one(1, "RW update delete")],
+        since: "8.2.0",
+        summary: "Acknowledges entries and removes them.",
+        complexity: "O(G log N) per id for G groups",
+        syntax: "key:key group [condition(KEEPREF|DELREF|ACKED)] IDS ids{numids:integer id...}",
+        run: Run::Command(streams::xackdel),
         ..STREAM
     },
     Command {

@@ -4,7 +4,7 @@
 //! connections against an empty server, once in RESP2 and once in RESP3. The answers of Redis 7.0, 8.0 and 8.2 and
 //! Valkey 9 are recorded in `answers/`, and every machine compares `minibroker` with them. After every step, everything
 //! that all connections have received must be the same. `minibroker` speaks the version of the server if it supports
-//! it, and Redis 8.0 otherwise; `differences.md` lists the remaining differences, and a row there without a difference
+//! it, and Redis 8.0 for Valkey 9; `differences.md` lists the remaining differences, and a row there without a difference
 //! fails the test too.
 //!
 //! Real servers that this machine has are compared as well: `redis-server` from PATH, and `redis8-server`,
@@ -146,6 +146,7 @@ families! {
     sort_answers_as_redis_server_does: "sort",
     streams_answer_as_redis_server_does: "streams",
     streams_groups_answer_as_redis_server_does: "streams_groups",
+    streams_references_answer_as_redis_server_does: "streams_references",
     strings_answer_as_redis_server_does: "strings",
     the_library_cjson_answers_as_redis_server_does: "cjson",
     the_library_cmsgpack_answers_as_redis_server_does: "cmsgpack",

@@ -64,8 +64,11 @@ impl Server {
     }
 }
 
-/// The version of `minibroker` for a comparison with a server of this name.
+/// The version of `minibroker` for a comparison with a server of this name. Valkey 9 is nearest to Redis 8.0.
 pub fn version_of(name: &str) -> Version {
+    if name.starts_with("valkey-") {
+        return Version::Redis8_0;
+    }
     name.strip_prefix("redis-").and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
@@ -83,7 +86,7 @@ pub fn minibroker(version: Version) -> Result<Server, String> {
     })
 }
 
-/// Every installed real server, Redis 8.0 first, started when the iterator reaches it.
+/// Every installed real server, Redis 8.2 first, started when the iterator reaches it.
 pub fn real() -> impl Iterator<Item = Result<Server, String>> {
     real_with(&[])
 }
@@ -103,7 +106,7 @@ pub fn programs() -> impl Iterator<Item = PathBuf> {
         env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file());
     let peer = |name: &str| Some(peers.join(name));
     // The server of the default version of minibroker comes first.
-    [peer("redis8-server"), peer("redis82-server"), installed, peer("valkey9-server")]
+    [peer("redis82-server"), peer("redis8-server"), installed, peer("valkey9-server")]
         .into_iter()
         .flatten()
         .filter(|program| program.is_file())

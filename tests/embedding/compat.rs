@@ -29,18 +29,21 @@ fn switch_to_resp3(client: &mut Wire) -> std::io::Result<()> {
 }
 
 #[test]
-fn a_broker_answers_as_redis_8_0_by_default() -> Outcome {
+fn a_broker_answers_as_redis_8_2_by_default() -> Outcome {
     let broker = Broker::start()?;
     let mut connection = Client::open(broker.url())?.get_connection()?;
-    assert_eq!(info(&mut connection, "server", "redis_version")?.as_deref(), Some("8.0.6"));
+    assert_eq!(info(&mut connection, "server", "redis_version")?.as_deref(), Some("8.2.3"));
     Ok(())
 }
 
 #[test]
 fn info_hello_and_lolwut_have_the_version() -> Outcome {
-    for (version, release) in
-        [(Version::Redis7_0, "7.0.15"), (Version::Redis7_4, "7.4.7"), (Version::Redis8_0, "8.0.6")]
-    {
+    for (version, release) in [
+        (Version::Redis7_0, "7.0.15"),
+        (Version::Redis7_4, "7.4.7"),
+        (Version::Redis8_0, "8.0.6"),
+        (Version::Redis8_2, "8.2.3"),
+    ] {
         let broker = broker(version)?;
         let mut connection = Client::open(broker.url())?.get_connection()?;
         assert_eq!(info(&mut connection, "server", "redis_version")?.as_deref(), Some(release));
@@ -53,7 +56,7 @@ fn info_hello_and_lolwut_have_the_version() -> Outcome {
 }
 
 /// Commands, whole or with the name of a subcommand, and the version that brought them.
-const NEWER: [(&[&str], Version); 9] = [
+const NEWER: [(&[&str], Version); 11] = [
     (&["CLIENT", "SETINFO", "LIB-NAME", "x"], Version::Redis7_4),
     (&["CLIENT", "NO-TOUCH", "on"], Version::Redis7_4),
     (&["WAITAOF", "0", "0", "1"], Version::Redis7_4),
@@ -62,6 +65,8 @@ const NEWER: [(&[&str], Version); 9] = [
     (&["HGETDEL", "h", "FIELDS", "1", "f"], Version::Redis8_0),
     (&["HGETEX", "h", "FIELDS", "1", "f"], Version::Redis8_0),
     (&["HSETEX", "h", "FIELDS", "1", "f", "v"], Version::Redis8_0),
+    (&["XDELEX", "x", "IDS", "1", "1-1"], Version::Redis8_2),
+    (&["XACKDEL", "x", "g", "IDS", "1", "1-1"], Version::Redis8_2),
     (&["SSUBSCRIBE", "room"], Version::Redis7_0),
 ];
 

@@ -132,8 +132,8 @@ impl<'a> Query<'a> {
         if kind == Kind::Lex && with_scores {
             return Err(Error::new("ERR syntax error, WITHSCORES not supported in combination with BYLEX"));
         }
-        if version < Version::Redis7_4 && offset < 0 {
-            // The range is empty; later versions count from its end, in large sets.
+        if offset < 0 && (version < Version::Redis7_4 || version >= Version::Redis8_2) {
+            // The range is empty; the versions between count from its end, in large sets.
             count = 0;
         }
         let (one, other) =
@@ -154,7 +154,7 @@ impl<'a> Query<'a> {
                 (set.ranks_by_lex(range, self.reverse, offset.unwrap_or(usize::MAX)), 0)
             }
             (_, Ok(offset)) => (ranks, offset),
-            // Since 7.2 redis-server counts a negative offset from the end of the span, but only in large sets.
+            // Redis 7.2 to 8.0 counts a negative offset from the end of the span, but only in large sets.
             (_, Err(_)) if set.is_compact() => (ranks, usize::MAX),
             (_, Err(_)) => {
                 let from_end = usize::try_from(self.offset.unsigned_abs()).unwrap_or(usize::MAX);

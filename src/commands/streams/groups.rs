@@ -1,9 +1,9 @@
 //! XGROUP and XACK: groups, their consumers, and acknowledgements.
 
 use super::ids;
-use crate::config::Class;
+use crate::config::{Class, Version};
 use crate::data::stream::{ConsumerKey, Group};
-use crate::data::{Stream, StreamId, Typed, WrongType};
+use crate::data::{Stream, StreamId, Typed, WrongType, present};
 use crate::resp::{Args, up_to_nul};
 use crate::spec::numbers::{self, is_option};
 use crate::spec::{Context, Error, Outcome};
@@ -83,6 +83,12 @@ impl Options {
         }
         Ok(found)
     }
+
+    /// ENTRIESREAD, which since Redis 8.2 is no more than were ever added to the stream.
+    fn entries_read_of(&self, stream: &Stream, version: Version) -> Option<i64> {
+        let most = if version >= Version::Redis8_2 { stream.entries_added() } else { u64::MAX };
+        self.entries_read.map(|read| read.min(i64::try_from(most).unwrap_or(i64::MAX)))
+    }
 }
 
 const NO_STREAM: &str = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may \
@@ -104,6 +110,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
     let args = ctx.args;
     let options = Options::read(args, true)?;
     let (key, name) = (&args[2], &args[3]);
+    let version = ctx.state.config.compat;
     let stream = ctx.state.get_mut::<Stream>(key)?;
     if stream.is_none() && !options.make_stream {
         return Err(Error::new(NO_STREAM));
@@ -123,7 +130,7 @@ pub fn create(ctx: &mut Context<'_>) -> Outcome {
     if stream.groups().contains_key(name) {
         return Err(Error::new("BUSYGROUP Consumer Group name already exists"));
     }
-    let entries_read = options.entries_read;
+    let entries_read = options.entries_read_of(stream, version);
     stream.groups_mut().insert(name.into(), Group::new(id, entries_read));
     if let Some(stream) = new {
         ctx.state.insert(key, stream.into_value(), None);
@@ -152,11 +159,13 @@ pub fn set_id(ctx: &mut Context<'_>) -> Outcome {
         return Err(Error::subcommand_syntax(&args[1], "XGROUP"));
     }
     let key = &args[2];
-    let last = ctx.state.get_mut::<Stream>(key)?.map_or(StreamId::MIN, |stream| stream.last_id());
-    let id = if ids::is_sign(&args[4], b'$') { last } else { ids::loose(&args[4], 0)? };
+    let version = ctx.state.config.compat;
+    let Some(stream) = present(ctx.state.get_mut::<Stream>(key)?) else { return Err(Error::new(NO_STREAM)) };
+    let id = if ids::is_sign(&args[4], b'$') { stream.last_id() } else { ids::loose(&args[4], 0)? };
+    let entries_read = options.entries_read_of(stream, version);
     let group = group(ctx)?;
     group.last_id = id;
-    group.entries_read = options.entries_read;
+    group.entries_read = entries_read;
     ctx.state.stats.dirty += 1;
     ctx.state.event(Class::STREAM, "xgroup-setid", key);
     ctx.reply.ok();

@@ -1,6 +1,7 @@
 //! Streams.
 
 mod claiming;
+mod deleting;
 mod groups;
 mod ids;
 mod info;
@@ -9,6 +10,7 @@ mod reading;
 mod trim;
 
 pub use claiming::{xautoclaim, xclaim};
+pub use deleting::{xackdel, xdel, xdelex};
 pub use groups::{create, create_consumer, delete_consumer, destroy, set_id as set_group_id, xack};
 pub use info::{consumers, groups, stream};
 pub use pending::xpending;
@@ -42,7 +44,7 @@ impl From<AddError> for Error {
 pub fn xadd(ctx: &mut Context<'_>) -> Outcome {
     let config = &ctx.state.config;
     let limits = NodeLimits { bytes: config.stream_node_max_bytes, entries: config.stream_node_max_entries };
-    let options = trim::read_xadd(ctx.args, limits.entries, || Error::arity("xadd"))?;
+    let options = trim::read_xadd(ctx.args, config, || Error::arity("xadd"))?;
     if options.id == NewId::Exact(StreamId::MIN) {
         return Err(Error::new("ERR The ID specified in XADD must be greater than 0-0"));
     }
@@ -136,7 +138,7 @@ pub fn xsetid(ctx: &mut Context<'_>) -> Outcome {
 ///
 /// The options or the type of the value are wrong.
 pub fn xtrim(ctx: &mut Context<'_>) -> Outcome {
-    let trim = trim::read_xtrim(ctx.args, ctx.state.config.stream_node_max_entries)?;
+    let trim = trim::read_xtrim(ctx.args, &ctx.state.config)?;
     let key = &ctx.args[1];
     let removed = ctx.state.get_mut::<Stream>(key)?.map_or(0, |stream| stream.trim(&trim));
     if removed > 0 {
@@ -144,28 +146,6 @@ pub fn xtrim(ctx: &mut Context<'_>) -> Outcome {
         ctx.state.stats.dirty += removed as u64 - 1;
     }
     ctx.reply.count(removed);
-    Ok(())
-}
-
-/// `XDEL`
-///
-/// # Errors
-///
-/// The type of the value is wrong, or something is not an id.
-pub fn xdel(ctx: &mut Context<'_>) -> Outcome {
-    let key = &ctx.args[1];
-    let Some(stream) = ctx.state.get_mut::<Stream>(key)? else {
-        ctx.reply.integer(0);
-        return Ok(());
-    };
-    // All of them are read before the first is deleted: a wrong one at the end must change nothing.
-    let ids = ctx.args.from(2).iter().map(|text| ids::strict(text, 0)).collect::<Result<Vec<_>, Error>>()?;
-    let deleted = ids.into_iter().filter(|id| stream.delete(*id)).count();
-    if deleted > 0 {
-        ctx.state.modified(Class::STREAM, "xdel", key);
-        ctx.state.stats.dirty += deleted as u64 - 1;
-    }
-    ctx.reply.count(deleted);
     Ok(())
 }
 

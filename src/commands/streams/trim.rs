@@ -1,7 +1,9 @@
 //! The options of XADD and XTRIM.
 
+use super::deleting::references;
 use super::ids;
-use crate::data::stream::{Keep, NewId, Trim};
+use crate::config::{Config, Version};
+use crate::data::stream::{Keep, NewId, References, Trim};
 use crate::resp::Args;
 use crate::spec::{Error, numbers};
 
@@ -32,11 +34,19 @@ struct TrimOptions {
     keep: Option<Keep>,
     approximate: bool,
     limit: Option<usize>,
+    references: Option<References>,
 }
 
 impl TrimOptions {
-    /// Reads the option at `at`, if there is one with an argument, and returns the index after it.
-    fn read(&mut self, args: Args<'_>, at: usize) -> Result<Option<usize>, Error> {
+    /// Reads the option at `at`, if there is one, and returns the index after it.
+    fn read(&mut self, args: Args<'_>, at: usize, config: &Config) -> Result<Option<usize>, Error> {
+        if config.compat >= Version::Redis8_2
+            && self.references.is_none()
+            && let Some(references) = references(&args[at])
+        {
+            self.references = Some(references);
+            return Ok(Some(at + 1));
+        }
         let Some(next) = args.get(at + 1) else { return Ok(None) };
         let option = &args[at];
         if numbers::is_option(option, "LIMIT") {
@@ -66,9 +76,9 @@ impl TrimOptions {
         Ok(Some(end))
     }
 
-    /// The trimming to do; `node_entries` is `stream-node-max-entries`.
-    fn finish(self, node_entries: usize) -> Result<Option<Trim>, Error> {
-        let Self { keep, approximate, limit } = self;
+    /// The trimming to do.
+    fn finish(self, config: &Config) -> Result<Option<Trim>, Error> {
+        let Self { keep, approximate, limit, references } = self;
         let Some(keep) = keep else {
             if limit.is_some_and(|limit| limit != 0) {
                 return Err(Error::new(
@@ -83,10 +93,10 @@ impl TrimOptions {
         let limit = match limit {
             Some(limit) => limit,
             None if !approximate => 0,
-            None if node_entries == 0 => LIMIT_DEFAULT,
-            None => node_entries.saturating_mul(NODES_AT_ONCE).min(LIMIT_MAX),
+            None if config.stream_node_max_entries == 0 => LIMIT_DEFAULT,
+            None => config.stream_node_max_entries.saturating_mul(NODES_AT_ONCE).min(LIMIT_MAX),
         };
-        Ok(Some(Trim { keep, approximate, limit }))
+        Ok(Some(Trim { keep, approximate, limit, references: references.unwrap_or_default() }))
     }
 }
 
@@ -106,7 +116,7 @@ fn amount(text: &[u8], negative: &'static str) -> Result<usize, Error> {
 /// They do not fit together, or something is neither an option nor an id.
 pub(super) fn read_xadd(
     args: Args<'_>,
-    node_entries: usize,
+    config: &Config,
     arity: impl Fn() -> Error,
 ) -> Result<AddOptions, Error> {
     let mut options = TrimOptions::default();
@@ -114,7 +124,7 @@ pub(super) fn read_xadd(
     let mut id = None;
     let mut at = 2;
     while id.is_none() && at < args.len() {
-        if let Some(end) = options.read(args, at)? {
+        if let Some(end) = options.read(args, at, config)? {
             at = end;
             continue;
         }
@@ -126,7 +136,7 @@ pub(super) fn read_xadd(
         at += 1;
     }
     let is_limited = options.limit.is_some();
-    let trim = options.finish(node_entries)?;
+    let trim = options.finish(config)?;
     if is_limited && trim.is_none() {
         return Err(Error::new(LIMIT_IS_EXACT));
     }
@@ -144,13 +154,13 @@ pub(super) fn read_xadd(
 /// # Errors
 ///
 /// They do not fit together, or are missing.
-pub(super) fn read_xtrim(args: Args<'_>, node_entries: usize) -> Result<Trim, Error> {
+pub(super) fn read_xtrim(args: Args<'_>, config: &Config) -> Result<Trim, Error> {
     let mut options = TrimOptions::default();
     let mut at = 2;
     while at < args.len() {
-        at = options.read(args, at)?.ok_or(Error::SYNTAX)?;
+        at = options.read(args, at, config)?.ok_or(Error::SYNTAX)?;
     }
     options
-        .finish(node_entries)?
+        .finish(config)?
         .ok_or(Error::new("ERR syntax error, XTRIM must be called with a trimming strategy"))
 }

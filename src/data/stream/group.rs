@@ -120,6 +120,12 @@ impl Group {
         Some(consumer.pending.len())
     }
 
+    /// Whether the group has this entry pending, or has still to read it.
+    #[must_use]
+    pub fn refers_to(&self, id: StreamId) -> bool {
+        self.last_id < id || self.pending.contains_key(&id)
+    }
+
     /// Acknowledges an entry; false if it was not pending.
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };

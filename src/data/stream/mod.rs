@@ -6,6 +6,7 @@ mod group;
 mod id;
 mod node;
 mod radix;
+mod references;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub use group::{Consumer, ConsumerKey, Group, Pending};
 pub use id::StreamId;
 pub use node::{Entry, Fields, NodeLimits};
 pub(super) use node::{Node, SlotKind};
+pub use references::{Deleted, References};
 
 /// A stream: entries in the order of their ids, which only grow.
 #[derive(Debug, Clone, Default)]
@@ -75,6 +77,9 @@ pub struct Trim {
     pub approximate: bool,
     /// The most entries to remove; 0 is no limit.
     pub limit: usize,
+    /// What happens to the references to what is removed. As in redis-server, approximate trimming removes nothing unless
+    /// it keeps them.
+    pub references: References,
 }
 
 impl Stream {
@@ -295,6 +300,19 @@ impl Stream {
 
     /// Removes the oldest entries and returns how many.
     pub fn trim(&mut self, trim: &Trim) -> usize {
+        let removed = match trim.references {
+            References::Keep => self.trim_by_nodes(trim),
+            _ if trim.approximate => 0,
+            references => self.trim_by_references(trim.keep, references),
+        };
+        if removed > 0 {
+            self.find_first();
+        }
+        removed
+    }
+
+    /// Removes whole nodes, and entries of another one if they are counted exactly.
+    fn trim_by_nodes(&mut self, trim: &Trim) -> usize {
         let mut removed = 0;
         while let Some(mut first) = self.nodes.first_entry() {
             let first_id = *first.key();
@@ -319,16 +337,13 @@ impl Stream {
             if !trim.approximate {
                 // The node stays even if nothing is left of it but deleted entries, as in redis-server.
                 let deleted = match trim.keep {
-                    Keep::Newest(keep) => node.delete_front(self.len - keep, StreamId::MAX),
-                    Keep::From(id) => node.delete_front(usize::MAX, id),
+                    Keep::Newest(keep) => node.delete_front(self.len - keep, StreamId::MAX, |_| true),
+                    Keep::From(id) => node.delete_front(usize::MAX, id, |_| true),
                 };
                 self.len -= deleted;
                 removed += deleted;
             }
             break;
-        }
-        if removed > 0 {
-            self.find_first();
         }
         removed
     }
@@ -430,13 +445,23 @@ mod tests {
                     6..=7 => assert_eq!(stream.delete(any), model.remove(&any).is_some()),
                     8 => {
                         let keep = random.usize(0..20);
-                        stream.trim(&Trim { keep: Keep::Newest(keep), approximate: false, limit: 0 });
+                        stream.trim(&Trim {
+                            keep: Keep::Newest(keep),
+                            approximate: false,
+                            limit: 0,
+                            references: References::Keep,
+                        });
                         while model.len() > keep {
                             model.pop_first();
                         }
                     }
                     _ => {
-                        stream.trim(&Trim { keep: Keep::From(any), approximate: false, limit: 0 });
+                        stream.trim(&Trim {
+                            keep: Keep::From(any),
+                            approximate: false,
+                            limit: 0,
+                            references: References::Keep,
+                        });
                         model.retain(|id, _| *id >= any);
                     }
                 }

@@ -209,11 +209,16 @@ impl Node {
         true
     }
 
-    /// Deletes entries from the first on, `max` at most and only those before `until`, and returns how many.
-    pub(super) fn delete_front(&mut self, max: usize, until: StreamId) -> usize {
+    /// Deletes entries from the first on, `max` at most and only those before `until` that `may` go, and returns how many.
+    pub(super) fn delete_front(
+        &mut self,
+        max: usize,
+        until: StreamId,
+        mut may: impl FnMut(StreamId) -> bool,
+    ) -> usize {
         let before = self.slots.iter_mut().take_while(|slot| slot.id < until);
         let mut deleted = 0;
-        for slot in before.filter(|slot| !slot.deleted).take(max) {
+        for slot in before.filter(|slot| !slot.deleted && may(slot.id)).take(max) {
             slot.deleted = true;
             deleted += 1;
         }

@@ -33,6 +33,10 @@ pub fn family() -> Family {
             (4, call("BITCOUNT", [key(), range()])),
             (6, call("BITPOS", [key(), bit(), range()])),
             (4, call("BITOP", [one_of(&["AND", "OR", "XOR", "xor", "NOR"]), key(), times(1..4, key())])),
+            (
+                4,
+                call("BITOP", [one_of(&["DIFF", "DIFF1", "ANDOR", "ONE", "one"]), key(), times(1..5, key())]),
+            ),
             (2, call("BITOP", [words("NOT"), key(), key()])),
             (8, call("BITFIELD", [key(), times(0..4, either([get(), write()]))])),
             (2, call("BITFIELD_RO", [key(), times(0..3, get())])),

@@ -209,7 +209,7 @@ pub fn judge() -> Result<Option<Server>, String> {
         if wanted.is_some() {
             return Err("PROGRAMS_AGAINST names a server that this machine does not have".into());
         }
-        skipped::missing("redis-server 8");
+        skipped::missing("redis-server 8.2");
     }
     Ok(judge)
 }

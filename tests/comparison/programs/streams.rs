@@ -87,18 +87,31 @@ fn count() -> Piece {
     maybe(option("COUNT", either([between(-1..=4), between(1..=3), integer()])))
 }
 
+/// IDS, mostly with the number of ids that follow.
+fn ids() -> Piece {
+    either([
+        all([words("IDS 1"), id()]),
+        all([words("IDS 2"), id(), id()]),
+        all([words("IDS 3"), id(), id(), id()]),
+        all([words("IDS"), between(-1..=3), times(1..4, id())]),
+    ])
+}
+
 /// Commands that add and remove entries.
 fn entries() -> Choices {
     let numbered = |range: std::ops::RangeInclusive<i64>| joined(between(range), "-", words("*"));
     let new_id = || {
         either([numbered(1..=9), numbered(1..=9), numbered(1..=9), id(), one_of(&["256-*", "65536-*", "*x"])])
     };
-    let trim = || {
+    let references = || one_of(&["KEEPREF", "DELREF", "ACKED", "ACKED"]);
+    let trim = move || {
         let threshold = either([option("MAXLEN", maybe(one_of(&["=", "~"]))), words("MAXLEN")]);
         either([
             all([threshold, between(-1..=6)]),
             all([option("MINID", maybe(one_of(&["=", "~"]))), id()]),
             all([one_of(&["MAXLEN ~", "MINID ~"]), between(0..=6), option("LIMIT", between(-1..=5))]),
+            all([words("MAXLEN"), between(0..=6), references()]),
+            all([references(), words("MINID"), id()]),
         ])
     };
     let fields = || times(1..3, all([one_of(&["f", "f", "f", "g"]), element()]));
@@ -107,7 +120,9 @@ fn entries() -> Choices {
         (8, call("XADD", [stream(), no_stream(), maybe(maybe(trim())), new_id(), fields()])),
         (12, call("XADD", [stream(), numbered(1..=5), fields()])),
         (3, call("XDEL", [stream(), times(1..3, id())])),
-        (2, call("XTRIM", [stream(), trim()])),
+        (3, call("XTRIM", [stream(), trim()])),
+        (4, call("XDELEX", [stream(), maybe(references()), ids()])),
+        (4, call("XACKDEL", [stream(), group(), maybe(references()), ids()])),
         (
             2,
             call(

@@ -28,6 +28,16 @@ impl Author {
         if self.once_in(20) { self.id() } else { id }
     }
 
+    /// What deleting does to the references of groups: an option since Redis 8.2, with a space behind it.
+    fn references(&mut self) -> &'static str {
+        self.one_of(&["", "KEEPREF ", "DELREF ", "ACKED ", "ACKED "])
+    }
+
+    /// Two ids as XDELEX takes them.
+    fn ids(&mut self) -> String {
+        format!("IDS 2 {} {}", self.id(), self.id())
+    }
+
     fn block(&mut self) -> String {
         match self.random.u8(0..4) {
             0 => String::new(),
@@ -68,7 +78,8 @@ impl Author {
                 let block = self.block();
                 format!("XREAD {count}{block}STREAMS {} {}", keys.join(" "), ids.join(" "))
             }
-            15..17 => format!("XDEL {key} {}", self.id()),
+            15 => format!("XDEL {key} {}", self.id()),
+            16 => format!("XDELEX {key} {}{}", self.references(), self.ids()),
             17 => format!("XLEN {key}"),
             18 => format!("XTRIM {key} MAXLEN {}", self.small() - 1),
             19 => format!("XREVRANGE {key} + - COUNT {}", self.small()),
@@ -119,7 +130,12 @@ impl Author {
                 let idle = self.one_of(&["0", "0", "0", "1000000"]);
                 format!("XAUTOCLAIM {key} {group} {consumer} {idle} {from} COUNT {}{just_id}", self.small())
             }
-            40 => format!("XDEL {key} {}", self.id()),
+            40 => match self.random.u8(0..4) {
+                0 => format!("XDEL {key} {}", self.id()),
+                1 => format!("XDELEX {key} {}{}", self.references(), self.ids()),
+                2 => format!("XTRIM {key} {}MAXLEN {}", self.references(), self.small() - 1),
+                _ => format!("XACKDEL {key} {group} {}{}", self.references(), self.ids()),
+            },
             41 => format!("XGROUP DELCONSUMER {key} {group} {consumer}"),
             42 => format!("XGROUP CREATECONSUMER {key} {group} {consumer}"),
             43 => format!("XGROUP SETID {key} {group} {}", self.one_of(&["0", "$", "3-0"])),
