@@ -172,6 +172,8 @@ pub struct Client {
     pub pending_fault: Option<Box<PendingFault>>,
     /// What it tracks (CLIENT TRACKING).
     pub tracking: Option<Box<Tracking>>,
+    /// How many of its commands have run, those of its transactions and scripts included, before the requests that run now.
+    pub commands: u64,
     /// Bytes received.
     pub net_input: u64,
     /// Bytes sent.

@@ -193,6 +193,12 @@ pub(super) fn describe(
     if version >= Version::Redis8_0 {
         add("io-thread=", b"0");
     }
+    if version >= Version::Redis8_2 {
+        let now = if key == running { state.stats.commands_of_client() } else { 0 };
+        add("tot-net-in=", client.net_input.to_string().as_bytes());
+        add("tot-net-out=", client.written().to_string().as_bytes());
+        add("tot-cmds=", (client.commands + now).to_string().as_bytes());
+    }
     text.push(b'\n');
 }
 

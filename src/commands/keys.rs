@@ -205,11 +205,11 @@ pub fn copy(ctx: &mut Context<'_>) -> Outcome {
         let (value, expires) = (entry.value.clone(), entry.expires());
         ctx.state.in_database(db, |state| {
             // Removed first: the copy is a new key even if it replaces one.
-            let replaced = state.remove(to).map(|old| old.value.kind());
+            let before = state.remove(to).map(|old| old.value.kind());
             let kind = value.kind();
             state.insert(to, value, expires);
             state.modified(Class::GENERIC, "copy_to", to);
-            if let Some(before) = replaced {
+            if let Some(before) = before {
                 state.replaced(to, before, kind);
             }
         });

@@ -127,7 +127,7 @@ pub enum Tool {
         /// Empty the databases that the session uses first.
         #[arg(long)]
         flush: bool,
-        /// Version of Redis that minibroker speaks: 7.0, 7.4 or 8.0 [default: the nearest to the server's]
+        /// Version of Redis that minibroker speaks: 7.0, 7.4, 8.0 or 8.2 [default: the nearest to the server's]
         #[arg(long, value_name = "VERSION")]
         compat: Option<Version>,
     },

@@ -17,7 +17,7 @@ use crate::remote::{RemoteError, Target};
 use crate::session::ServerError;
 
 /// The recorded server that a server of another version is compared with.
-const DEFAULT: &str = "redis-8.0";
+const DEFAULT: &str = "redis-8.2";
 
 /// What is played and printed.
 #[derive(Clone, Debug, Default)]

@@ -640,12 +640,14 @@ impl Engine {
     pub(super) fn end_wait(&mut self, client_key: ClientKey, end: WaitEnd<'_>) {
         let Some(blocked) = self.state.resume(client_key) else { return };
         self.note_wakeup(client_key, end);
-        match end {
-            WaitEnd::Ready { key, arrival } => self.run_again(client_key, *blocked, (key, arrival)),
-            WaitEnd::PauseOver | WaitEnd::DelayOver => self.run_held(client_key, blocked.request.args(), end),
-            WaitEnd::Condition => self.control(client_key, blocked.request.args(), false),
-            WaitEnd::GivenUp(answer) => self.give_up(client_key, &blocked, answer),
-        }
+        self.count_for(client_key, |engine| match end {
+            WaitEnd::Ready { key, arrival } => engine.run_again(client_key, *blocked, (key, arrival)),
+            WaitEnd::PauseOver | WaitEnd::DelayOver => {
+                engine.run_held(client_key, blocked.request.args(), end);
+            }
+            WaitEnd::Condition => engine.control(client_key, blocked.request.args(), false),
+            WaitEnd::GivenUp(answer) => engine.give_up(client_key, &blocked, answer),
+        });
         let Some(client) = present(self.state.clients.get_mut(client_key)) else { return };
         client.resumed = client.blocked.is_none();
         if client.resumed {

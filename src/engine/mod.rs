@@ -224,6 +224,33 @@ impl Engine {
         bytes: &[u8],
         much: usize,
         now: Time,
+        is_over: impl FnMut() -> bool,
+    ) -> (usize, Flow) {
+        self.count_for(key, |engine| engine.feed_turn(key, parser, bytes, much, now, is_over))
+    }
+
+    /// Runs something for a client, and counts the commands that have run as its own. It may run amid the requests of
+    /// another client, as the end of a wait does.
+    pub(super) fn count_for<R>(&mut self, key: ClientKey, run: impl FnOnce(&mut Self) -> R) -> R {
+        let others = self.state.stats.commands_of_client();
+        self.state.stats.commands_before = self.state.stats.commands;
+        let result = run(self);
+        let State { stats, clients, .. } = &mut *self.state;
+        if let Some(client) = clients.get_mut(key) {
+            client.commands += stats.commands_of_client();
+        }
+        stats.commands_before = stats.commands.wrapping_sub(others);
+        result
+    }
+
+    /// See [`Engine::feed_bounded`].
+    fn feed_turn(
+        &mut self,
+        key: ClientKey,
+        parser: &mut Parser,
+        bytes: &[u8],
+        much: usize,
+        now: Time,
         mut is_over: impl FnMut() -> bool,
     ) -> (usize, Flow) {
         self.take_time(now);

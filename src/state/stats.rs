@@ -76,6 +76,8 @@ pub struct Stats {
     pub rejected_connections: u64,
     /// `total_commands_processed`.
     pub commands: u64,
+    /// The same when the client whose requests run began; wraps around where [`Stats::reset`] has been called since.
+    pub commands_before: u64,
     /// `total_net_input_bytes`.
     pub net_input: u64,
     /// `total_net_output_bytes`.
@@ -166,6 +168,7 @@ impl Stats {
             connections: 0,
             rejected_connections: 0,
             commands: 0,
+            commands_before: 0,
             net_input: 0,
             net_output: 0,
             expired_keys: 0,
@@ -184,10 +187,17 @@ impl Stats {
         }
     }
 
+    /// How many commands have run for the client whose requests run.
+    #[must_use]
+    pub fn commands_of_client(&self) -> u64 {
+        self.commands.wrapping_sub(self.commands_before)
+    }
+
     /// Resets what `CONFIG RESETSTAT` resets.
     pub fn reset(&mut self) {
         self.connections = 0;
         self.rejected_connections = 0;
+        self.commands_before = self.commands_before.wrapping_sub(self.commands);
         self.commands = 0;
         self.net_input = 0;
         self.net_output = 0;

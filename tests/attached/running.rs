@@ -53,7 +53,7 @@ impl Running {
 
 /// An embedded broker as another server, and every installed real server.
 pub fn all() -> impl Iterator<Item = Running> {
-    let embedded = servers::minibroker(minibroker::Version::Redis8_0);
+    let embedded = servers::minibroker(minibroker::Version::default());
     std::iter::once(embedded).chain(real_ones(&[])).map(|server| Running::new(server.expect("it starts")))
 }
 
@@ -101,7 +101,7 @@ pub fn by_unix_socket() -> impl Iterator<Item = (Running, Option<Broker>)> {
     let embedded = std::iter::once_with(move || {
         let broker = Broker::builder().bind([]).unix_socket(path()).start().expect("it starts");
         let (name, url) = ("minibroker".to_owned(), broker.url());
-        let unused = servers::minibroker(minibroker::Version::Redis8_0).expect("it starts");
+        let unused = servers::minibroker(minibroker::Version::default()).expect("it starts");
         (Running { name, outside: url.clone(), url, _keep: unused }, Some(broker))
     });
     // Each server in its own folder.

@@ -30,6 +30,7 @@ fn count(out: &str, name: &str, column: usize) -> Result<(usize, usize), String>
 /// The columns of the table.
 const REDIS_7_0: usize = 1;
 const REDIS_8_0: usize = 2;
+const REDIS_8_2: usize = 3;
 
 /// The printed differences: family, scenario, step, and their number.
 fn differences(out: &str) -> BTreeMap<(String, String, String), usize> {
@@ -77,10 +78,15 @@ fn conforms(version: &str, named: &str, column: usize) -> Tested {
     Ok(())
 }
 
-// Two tests, as most of the time is spent waiting.
+// Three tests, as most of the time is spent waiting.
 #[test]
 fn minibroker_answers_as_redis_8_0_but_for_the_listed_differences() -> Tested {
     conforms("8.0", "redis-8.0", REDIS_8_0)
+}
+
+#[test]
+fn minibroker_answers_as_redis_8_2_but_for_the_listed_differences() -> Tested {
+    conforms("8.2", "redis-8.2", REDIS_8_2)
 }
 
 #[test]
@@ -111,12 +117,12 @@ fn a_real_server_answers_as_its_own_version_is_recorded() -> Tested {
 fn one_family_or_scenario_can_be_played_alone() -> Tested {
     let broker = Broker::start()?;
     let family = conform(&broker.url(), &["--family", "hashes"])?.with(0).out;
-    let (answers, same) = count(&family, "hashes", REDIS_8_0)?;
-    assert_eq!((answers, same), count(&family, "total", REDIS_8_0)?);
+    let (answers, same) = count(&family, "hashes", REDIS_8_2)?;
+    assert_eq!((answers, same), count(&family, "total", REDIS_8_2)?);
     assert!(answers > 100 && same == answers, "{family}");
     let scenario = conform(&broker.url(), &["--only", "pushing and popping", "--differences"])?.with(0).out;
-    assert_eq!(count(&scenario, "lists", REDIS_8_0)?, count(&scenario, "total", REDIS_8_0)?);
-    assert!(scenario.ends_with("\n# no difference from Redis 8.0.6\n"), "{scenario}");
+    assert_eq!(count(&scenario, "lists", REDIS_8_2)?, count(&scenario, "total", REDIS_8_2)?);
+    assert!(scenario.ends_with("\n# no difference from Redis 8.2.3\n"), "{scenario}");
     refused(conform(&broker.url(), &["--family", "list"])?, &["no family \"list\"", "lists"]);
     refused(conform(&broker.url(), &["--only", "no such title"])?, &["\"no such title\""]);
     refused(conform(&broker.url(), &["--differences=redis-6.2"])?, &["\"redis-6.2\"", "redis-8.0"]);
@@ -128,7 +134,7 @@ fn a_difference_is_counted_and_printed() -> Tested {
     let broker = Broker::start()?;
     let _fault = broker.faults().on_command("LLEN").error("ERR not built");
     let out = conform(&broker.url(), &["--only", "pushing and popping", "--differences"])?.with(0).out;
-    let (answers, same) = count(&out, "total", REDIS_8_0)?;
+    let (answers, same) = count(&out, "total", REDIS_8_2)?;
     assert_eq!(answers - same, 4, "two steps in both versions of the protocol: {out}");
     assert!(out.contains("\nlists: \"pushing and popping\" (resp2, resp3)\n  A: LLEN k\n"), "{out}");
     assert!(out.contains("\n  - A <- : \"6\"\n  + A <- - \"ERR not built\"\n"), "{out}");
@@ -156,7 +162,7 @@ fn a_server_with_a_password_is_compared_and_keeps_it() -> Tested {
     refused(conform(&format!("redis://{addr}"), &[])?, &["refuses: NOAUTH"]);
     refused(conform(&format!("redis://:wrong@{addr}"), &[])?, &["refuses: WRONGPASS"]);
     let strings = conform(&with, &["--family", "strings"])?.with(0).out;
-    let (answers, same) = count(&strings, "total", REDIS_8_0)?;
+    let (answers, same) = count(&strings, "total", REDIS_8_2)?;
     assert!(answers > 100 && answers == same, "{strings}");
     // The server keeps its password.
     let out = conform(&with, &["--family", "connection"])?.with(0).out;
@@ -184,7 +190,7 @@ fn resp3_is_left_out_where_hello_is_unknown() -> Tested {
     let _fault = broker.faults().on_command("HELLO").error("ERR unknown command 'HELLO'");
     let out = conform(&broker.url(), &["--family", "bit"])?.with(0).out;
     assert!(out.contains("# RESP3 is left out: the server refuses HELLO 3: ERR unknown command"), "{out}");
-    let (answers, same) = count(&out, "bit", REDIS_8_0)?;
+    let (answers, same) = count(&out, "bit", REDIS_8_2)?;
     assert!(answers == same && answers > 0, "{out}");
     Ok(())
 }

@@ -17,7 +17,7 @@ pub fn url(addr: SocketAddr) -> String {
 
 /// Every server of this machine, minibroker included.
 pub fn all() -> Result<Vec<servers::Server>, String> {
-    let mut servers = vec![servers::minibroker(minibroker::Version::Redis8_0)?];
+    let mut servers = vec![servers::minibroker(minibroker::Version::default())?];
     for server in servers::real() {
         servers.push(server?);
     }

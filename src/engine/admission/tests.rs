@@ -36,7 +36,7 @@ const READ_ONLY_REFUSES: &str = "\
     linsert lmove lmpop lpop lpush lpushx lrem lset ltrim migrate move mset msetnx persist \
     pexpire pexpireat pfadd pfdebug pfmerge psetex rename renamenx restore rpop rpoplpush rpush \
     rpushx sadd sdiffstore set setbit setex setnx setrange sinterstore smove sort spop srem \
-    sunionstore swapdb unlink xack xadd xautoclaim xclaim xdel xgroup|create \
+    sunionstore swapdb unlink xack xackdel xadd xautoclaim xclaim xdel xdelex xgroup|create \
     xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|setid xreadgroup xsetid xtrim \
     zadd zdiffstore zincrby zinterstore zmpop zpopmax zpopmin zrangestore zrem zremrangebylex \
     zremrangebyrank zremrangebyscore zunionstore";
