@@ -166,7 +166,7 @@ ann > SET k v NX GET EX
     for server in all()? {
         let version = match server.name.as_str() {
             "redis-7.0" => "7.0",
-            "redis-8.2" => "8.2",
+            name if name.ends_with("8.2") => "8.2",
             _ => "8.0",
         };
         let compared = compare(&file, &url(server.addr), &[])?;
