@@ -4,7 +4,7 @@ use super::ids;
 use crate::config::Class;
 use crate::data::stream::{Deleted, References};
 use crate::data::{Stream, StreamId};
-use crate::resp::Args;
+use crate::resp::{Args, Reply};
 use crate::spec::numbers::{at_least, is_option};
 use crate::spec::{Context, Error, Outcome};
 
@@ -46,8 +46,7 @@ pub fn xdelex(ctx: &mut Context<'_>) -> Outcome {
     let stream = ctx.state.get_mut::<Stream>(key)?;
     let options = Options::read(ctx.args, 2)?;
     let Some(stream) = stream else {
-        ctx.reply.array(options.ids.len());
-        options.ids.iter().for_each(|_| ctx.reply.integer(NOT_THERE));
+        none_there(&mut ctx.reply, options.ids.len());
         return Ok(());
     };
     let ids = read(options.ids)?;
@@ -81,8 +80,7 @@ pub fn xackdel(ctx: &mut Context<'_>) -> Outcome {
     let stream = ctx.state.get_mut::<Stream>(key)?;
     let options = Options::read(ctx.args, 3)?;
     let Some(stream) = stream.filter(|stream| stream.groups().contains_key(name)) else {
-        ctx.reply.array(options.ids.len());
-        options.ids.iter().for_each(|_| ctx.reply.integer(NOT_THERE));
+        none_there(&mut ctx.reply, options.ids.len());
         return Ok(());
     };
     let ids = read(options.ids)?;
@@ -106,6 +104,14 @@ pub fn xackdel(ctx: &mut Context<'_>) -> Outcome {
         ctx.state.stats.dirty += acknowledged as u64;
     }
     Ok(())
+}
+
+/// Replies that none of the ids is there.
+fn none_there(reply: &mut Reply<'_>, ids: usize) {
+    reply.array(ids);
+    for _ in 0..ids {
+        reply.integer(NOT_THERE);
+    }
 }
 
 /// All of these ids.
