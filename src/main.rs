@@ -9,6 +9,8 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+#[cfg(feature = "tls")]
+use minibroker::Builder;
 use minibroker::internal::commands::config;
 use minibroker::internal::conform::cli::Tool;
 use minibroker::{Broker, DEFAULT_JOURNAL_LIMIT, StartError, Version, Watch};
@@ -86,6 +88,26 @@ struct Options {
     #[cfg(unix)]
     #[arg(long, global = true, value_name = "PATH")]
     unixsocket: Option<PathBuf>,
+    /// TCP port that speaks TLS, 0 for a free one. With it `--port 0` is no plain port, as in redis-server.
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, value_name = "PORT")]
+    tls_port: Option<u16>,
+    /// The server's certificate for TLS, in PEM.
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_cert_file: Option<String>,
+    /// The private key of the certificate, in PEM.
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_key_file: Option<String>,
+    /// The authorities of clients' certificates, in PEM.
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_ca_cert_file: Option<String>,
+    /// Whether clients must show a certificate: yes, no or optional [default: yes]
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, value_name = "WHETHER")]
+    tls_auth_clients: Option<String>,
     /// Password that clients must give.
     #[arg(long, global = true, value_name = "PASSWORD")]
     requirepass: Option<String>,
@@ -343,6 +365,27 @@ fn clients_possible(_: u32) -> usize {
     usize::MAX
 }
 
+/// The flags of TLS. As in redis-server a plain port is listened on beside, unless it is 0.
+#[cfg(feature = "tls")]
+fn with_tls(mut builder: Builder, options: &Options, default_port: u16) -> Builder {
+    let files = [
+        ("tls-cert-file", &options.tls_cert_file),
+        ("tls-key-file", &options.tls_key_file),
+        ("tls-ca-cert-file", &options.tls_ca_cert_file),
+        ("tls-auth-clients", &options.tls_auth_clients),
+    ];
+    for (name, value) in files {
+        if let Some(value) = value {
+            builder = builder.config(name, value);
+        }
+    }
+    match options.tls_port {
+        None => builder,
+        Some(port) if options.port.unwrap_or(default_port) == 0 => builder.port(port).tls(),
+        Some(port) => builder.tls_port(port),
+    }
+}
+
 /// The broker and the resources of the program.
 struct Session {
     broker: Broker,
@@ -377,6 +420,10 @@ impl Session {
         if let Some(seed) = options.seed {
             builder = builder.seed(seed);
         }
+        #[cfg(feature = "tls")]
+        {
+            builder = with_tls(builder, options, port);
+        }
         for (name, value) in &options.others {
             builder = builder.config(name, value);
         }
@@ -407,9 +454,16 @@ impl Session {
     /// All addresses on which the broker listens, as text for users.
     fn addresses(&self, options: &Options) -> String {
         let port = self.broker.port();
-        let tcp = options.bind.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
+        let on =
+            |port, kind| options.bind.iter().map(move |ip| format!("{}{kind}", SocketAddr::new(*ip, port)));
+        #[cfg(feature = "tls")]
+        let tls_port = self.broker.tls_port();
+        #[cfg(not(feature = "tls"))]
+        let tls_port = None;
+        let tcp = on(port, "").filter(|_| tls_port != Some(port));
+        let tls = tls_port.into_iter().flat_map(|port| on(port, " (TLS)"));
         let unix = self.broker.unix_socket().map(|path| path.display().to_string());
-        tcp.chain(unix).collect::<Vec<_>>().join(", ")
+        tcp.chain(tls).chain(unix).collect::<Vec<_>>().join(", ")
     }
 
     /// Ends the broker, and prints the commands until then.

@@ -22,17 +22,6 @@ fn tree(arguments: &[&str]) -> Vec<String> {
     names
 }
 
-const MANIFEST: &str = include_str!("../Cargo.toml");
-const LOCK: &str = include_str!("../Cargo.lock");
-
-/// The dependencies of a crate in Cargo.lock, with any of its features.
-fn locked(name: &str) -> Vec<&str> {
-    let head = format!("name = \"{name}\"\n");
-    let package = LOCK.split("[[package]]\n").find(|package| package.starts_with(&head));
-    let package = package.unwrap_or_else(|| panic!("{name} is in Cargo.lock"));
-    package.lines().filter_map(|line| line.strip_prefix(" \"")?.strip_suffix("\",")).collect()
-}
-
 /// The direct dependencies of the library.
 const DIRECT: [&str; 15] = [
     "bytes",
@@ -61,11 +50,11 @@ fn the_library_alone_uses_these_crates_and_no_others() {
 
 #[test]
 fn tls_is_compiled_only_where_it_was_asked_for() {
-    assert!(!tree(&[]).iter().any(|name| name == "rustls"));
-    // With the feature cargo would list crates that a build without it does not download.
-    let feature = MANIFEST.lines().find(|line| line.starts_with("tls = [")).expect("there is a feature tls");
-    assert!(feature.contains("\"dep:tokio-rustls\""), "{feature}");
-    assert!(locked("tokio-rustls").contains(&"rustls"));
+    let all = tree(&["--no-default-features"]);
+    for crate_of_tls in ["rustls", "ring", "tokio-rustls", "rustls-native-certs"] {
+        assert!(!all.iter().any(|name| name == crate_of_tls), "{crate_of_tls} in {all:?}");
+        assert!(tree(&[]).iter().any(|name| name == crate_of_tls), "{crate_of_tls} is for TLS");
+    }
 }
 
 #[test]

@@ -11,12 +11,16 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Notify, watch};
 
 use super::on_runtime::Tasks;
+#[cfg(feature = "tls")]
+use super::tls::{self, Place};
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, Snapshot, StartError};
 use crate::commands::{acl, config};
 use crate::config::OutputLimit;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::engine::Engine;
+#[cfg(feature = "tls")]
+use crate::server::Certificates;
 use crate::server::{Clock, DataFile, Listener, Shared, replace};
 use crate::state::State;
 use crate::table::TABLE;
@@ -52,6 +56,8 @@ pub struct Builder {
     user_file: Option<PathBuf>,
     data: Option<Data>,
     data_file: Option<PathBuf>,
+    #[cfg(feature = "tls")]
+    tls: Place,
 }
 
 /// What the broker starts with.
@@ -79,6 +85,8 @@ impl Default for Builder {
             user_file: None,
             data: None,
             data_file: None,
+            #[cfg(feature = "tls")]
+            tls: Place::default(),
         }
     }
 }
@@ -152,6 +160,26 @@ impl Builder {
     #[must_use]
     pub fn bind(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.addresses = addresses.into_iter().collect();
+        self
+    }
+
+    /// The broker's port speaks TLS in place of plain TCP, and [`Broker::url`] is `rediss://...`. The certificate and its key
+    /// are those of the settings `tls-cert-file` and `tls-key-file`; `tls-ca-cert-file` has the authorities for the
+    /// certificates of clients, without which no client connects unless `tls-auth-clients` is `no` or `optional`:
+    /// all four as in redis-server. Unix sockets and [`Broker::connect`] stay as they are.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = Place::Port;
+        self
+    }
+
+    /// As [`Builder::tls`], but TLS is spoken on a port of its own (`tls-port`) beside the plain one; 0 takes a free one,
+    /// which `CONFIG GET tls-port` shows. [`Broker::url`] stays that of the plain port.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_port(mut self, port: u16) -> Self {
+        self.tls = Place::Beside(port);
         self
     }
 
@@ -462,15 +490,20 @@ impl Builder {
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     pub fn start(mut self) -> Result<Broker, StartError> {
+        self.apply_settings()?;
+        #[cfg(feature = "tls")]
+        let (place, certificates) = (self.tls, self.tls.certificates(&self.config)?);
         let runtime = OwnRuntime::new()?;
         let handle = runtime.get().handle().clone();
         let (listeners, addr) = {
             let _context = handle.enter();
-            self.listen()?
+            self.listen(
+                #[cfg(feature = "tls")]
+                certificates.as_ref(),
+            )?
         };
         // The path stays valid when the program changes its working directory.
         let unix_socket = self.unix_socket.take().map(|path| std::path::absolute(&path).unwrap_or(path));
-        self.config.port = addr.map_or(0, |addr| addr.port());
         self.config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         self.config.unixsocket =
             unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -478,6 +511,13 @@ impl Builder {
         let mut broker = self.broker(handle, clock)?;
         broker.addr = addr.map_or_else(OnceLock::new, OnceLock::from);
         broker.unix_socket = unix_socket;
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &certificates {
+            broker.encrypted = place == Place::Port;
+            broker
+                .shared
+                .change(|engine, _| engine.state_mut().certificates = Some(tls::in_state(certificates)));
+        }
         broker.shared.listen(listeners, broker.runtime.clone());
         let thread = std::thread::Builder::new()
             .name(format!("minibroker:{}", addr.map_or(0, |addr| addr.port())))
@@ -508,8 +548,8 @@ impl Builder {
         }))
     }
 
-    /// A broker without a runtime and without a listener.
-    pub(super) fn broker(mut self, runtime: Handle, clock: Clock) -> Result<Embedded, StartError> {
+    /// Applies what was set by names.
+    pub(super) fn apply_settings(&mut self) -> Result<(), StartError> {
         for (name, value) in std::mem::take(&mut self.settings) {
             config::change(&mut self.config, &name, &value).map_err(|reason| StartError::Setting {
                 name,
@@ -521,6 +561,11 @@ impl Builder {
             // The password may have been set by its name in redis.conf.
             self.password = Some(String::from_utf8_lossy(&self.config.requirepass).into_owned());
         }
+        Ok(())
+    }
+
+    /// A broker without a runtime and without a listener.
+    pub(super) fn broker(mut self, runtime: Handle, clock: Clock) -> Result<Embedded, StartError> {
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let started = clock.start();
         if started > Time::LAST {
@@ -560,6 +605,7 @@ impl Builder {
             thread: None,
             tasks: None,
             addr: OnceLock::new(),
+            encrypted: false,
             password: self.password,
             unix_socket: None,
             data_file,
@@ -570,21 +616,26 @@ impl Builder {
     }
 
     /// Listens on all addresses; also returns the address for clients.
-    fn listen(&self) -> Result<(Vec<Listener>, Option<SocketAddr>), StartError> {
-        let mut attempts = if self.port == 0 { ATTEMPTS } else { 1 };
-        let tcp = loop {
-            attempts -= 1;
-            match self.listen_on_addresses() {
-                // The port was free on the first address only.
-                Err((_, error)) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
-                Err((address, source)) => {
-                    return Err(StartError::Listen { address: address.to_string(), source });
-                }
-                Ok(tcp) => break tcp,
+    fn listen(
+        &mut self,
+        #[cfg(feature = "tls")] certificates: Option<&Arc<Certificates>>,
+    ) -> Result<(Vec<Listener>, Option<SocketAddr>), StartError> {
+        let mut listeners = self.listen_on(self.port)?;
+        let addr = listeners.first().and_then(Listener::address);
+        self.config.port = addr.map_or(0, |addr| addr.port());
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = certificates {
+            let encrypted = |listener: Listener| listener.encrypted(Arc::clone(certificates));
+            if let Place::Beside(port) = self.tls {
+                let others = self.listen_on(port)?;
+                self.config.tls.port =
+                    others.first().and_then(Listener::address).map_or(0, |addr| addr.port());
+                listeners.extend(others.into_iter().map(encrypted));
+            } else {
+                self.config.tls.port = std::mem::take(&mut self.config.port);
+                listeners = listeners.into_iter().map(encrypted).collect();
             }
-        };
-        let addr = tcp.first().and_then(Listener::address);
-        let mut listeners = tcp;
+        }
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
             let socket = Listener::unix(path)
@@ -594,12 +645,28 @@ impl Builder {
         Ok((listeners, addr))
     }
 
-    fn listen_on_addresses(&self) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
+    /// Listens on a port of all addresses.
+    fn listen_on(&self, port: u16) -> Result<Vec<Listener>, StartError> {
+        let mut attempts = if port == 0 { ATTEMPTS } else { 1 };
+        loop {
+            attempts -= 1;
+            match self.listen_on_addresses(port) {
+                // The port was free on the first address only.
+                Err((_, error)) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+                Err((address, source)) => {
+                    return Err(StartError::Listen { address: address.to_string(), source });
+                }
+                Ok(listeners) => return Ok(listeners),
+            }
+        }
+    }
+
+    fn listen_on_addresses(&self, port: u16) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
         let mut listening: Vec<Listener> = Vec::new();
         for ip in &self.addresses {
             // Further addresses get the port that the first has got.
             let first = listening.first().and_then(Listener::address);
-            let wanted = SocketAddr::new(*ip, first.map_or(self.port, |first| first.port()));
+            let wanted = SocketAddr::new(*ip, first.map_or(port, |first| first.port()));
             listening.push(Listener::tcp(wanted).map_err(|error| (wanted, error))?);
         }
         Ok(listening)

@@ -14,6 +14,8 @@ mod on_runtime;
 mod server;
 mod snapshot;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;
 mod wait;
 mod watch;
 
@@ -482,7 +484,8 @@ impl Embedded {
         if let Some(addr) = self.addr() {
             // With the user's name, because redis-cli takes an empty one for a user that does not exist.
             let password = password.map(|password| format!("default:{password}@"));
-            return Some(format!("redis://{}{addr}", password.unwrap_or_default()));
+            let scheme = if self.encrypted { "rediss" } else { "redis" };
+            return Some(format!("{scheme}://{}{addr}", password.unwrap_or_default()));
         }
         let path = percent_encoded_path(self.unix_socket.as_ref()?);
         let password = password.map(|password| format!("?pass={password}"));

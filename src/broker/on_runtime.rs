@@ -42,7 +42,7 @@ impl Drop for Tasks {
 impl Builder {
     /// A broker on the tokio runtime from which this is called, in place of a thread of its own. It does not listen:
     /// connections are passed to it by [`Broker::serve_listener`] and [`Broker::serve_connection`], or made by
-    /// [`Broker::connect`]. Addresses and Unix sockets of the builder are not used.
+    /// [`Broker::connect`]. Addresses, Unix sockets and TLS of the builder are not used.
     ///
     /// Its time is tokio's: with `#[tokio::test(start_paused = true)]`, or within [turmoil](https://docs.rs/turmoil),
     /// an hour passes as soon as no task has anything to do before its end. Together with [`Builder::seed`] and
@@ -81,6 +81,7 @@ impl Builder {
         // Panics here without a timer, before a task does.
         drop(tokio::time::sleep(Duration::ZERO));
         self.listen_nowhere();
+        self.apply_settings()?;
         let clock = self.shell_clock().following(runtime.clone());
         let mut broker = self.broker(runtime, clock)?;
         broker.tasks = Some(Tasks::spawn(&broker.runtime, &broker.shared));

@@ -53,6 +53,8 @@ pub struct Embedded {
     pub(super) tasks: Option<on_runtime::Tasks>,
     /// The address on which it listens.
     pub(super) addr: OnceLock<std::net::SocketAddr>,
+    /// Its port speaks TLS.
+    pub(super) encrypted: bool,
     pub(super) password: Option<String>,
     pub(super) unix_socket: Option<PathBuf>,
     pub(super) data_file: Option<Arc<DataFile>>,

@@ -6,6 +6,8 @@
 
 use crate::config::OutputLimit;
 use crate::config::Policy;
+#[cfg(feature = "tls")]
+use crate::config::{AuthClients, Tls};
 use crate::config::{Class, Config, Version};
 use crate::data::pattern;
 use crate::resp::{Args, parse_double, parse_integer};
@@ -63,6 +65,24 @@ macro_rules! fact {
                 set: |_, text| {
                     let is_true: Result<bool, String> = $meaning(text);
                     if is_true? { Ok(()) } else { Err($reason.into()) }
+                },
+            },
+            ..ROW
+        }
+    };
+}
+
+/// A file of TLS, which is read when all settings of the command are known.
+#[cfg(feature = "tls")]
+macro_rules! file {
+    ($name:literal, $field:ident) => {
+        Parameter {
+            name: $name,
+            kind: Kind::Text {
+                get: |config| config.tls.$field.clone().into_bytes(),
+                set: |config, text| {
+                    config.tls.$field = String::from_utf8_lossy(text).into_owned();
+                    Ok(())
                 },
             },
             ..ROW
@@ -227,12 +247,7 @@ const PARAMETERS: &[Parameter] = &[
         name: "port",
         kind: Kind::Text {
             get: |config| config.port.to_string().into_bytes(),
-            set: |config, text| match parse_integer(text) {
-                None => Err(NOT_INTEGER.into()),
-                Some(port) if !(0..=65_535).contains(&port) => Err(between(0, 65_535)),
-                Some(port) if port == config.port.into() => Ok(()),
-                Some(_) => Err("the port of minibroker is chosen when it starts".into()),
-            },
+            set: |config, text| set_port(text, config.port),
         },
         ..ROW
     },
@@ -255,6 +270,36 @@ const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "unixsocket",
         kind: Kind::Immutable { get: |config| config.unixsocket.clone().into_bytes() },
+        ..ROW
+    },
+    #[cfg(feature = "tls")]
+    Parameter {
+        name: "tls-port",
+        kind: Kind::Text {
+            get: |config| config.tls.port.to_string().into_bytes(),
+            set: |config, text| set_port(text, config.tls.port),
+        },
+        ..ROW
+    },
+    #[cfg(feature = "tls")]
+    file!("tls-cert-file", cert_file),
+    #[cfg(feature = "tls")]
+    file!("tls-key-file", key_file),
+    #[cfg(feature = "tls")]
+    file!("tls-ca-cert-file", ca_cert_file),
+    #[cfg(feature = "tls")]
+    Parameter {
+        name: "tls-auth-clients",
+        kind: Kind::Text {
+            get: |config| config.tls.auth_clients.name().into(),
+            set: |config, text| {
+                let mut known = AuthClients::ALL.into_iter();
+                config.tls.auth_clients = known
+                    .find(|known| known.name().as_bytes().eq_ignore_ascii_case(text))
+                    .ok_or("argument(s) must be one of the following: no, yes, optional")?;
+                Ok(())
+            },
+        },
         ..ROW
     },
     Parameter { name: "cluster-enabled", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
@@ -284,6 +329,16 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "enable-debug-command", kind: Kind::Immutable { get: |_| "yes".into() }, ..ROW },
     Parameter { name: "enable-module-command", kind: Kind::Immutable { get: |_| "no".into() }, ..ROW },
 ];
+
+/// A port, which can be set to its value only.
+fn set_port(text: &[u8], port: u16) -> Result<(), String> {
+    match parse_integer(text) {
+        None => Err(NOT_INTEGER.into()),
+        Some(wanted) if !(0..=65_535).contains(&wanted) => Err(between(0, 65_535)),
+        Some(wanted) if wanted == port.into() => Ok(()),
+        Some(_) => Err("the port of minibroker is chosen when it starts".into()),
+    }
+}
 
 const NOT_INTEGER: &str = "argument couldn't be parsed into an integer";
 
@@ -570,6 +625,17 @@ pub fn set(ctx: &mut Context<'_>) -> Outcome {
         let possible = config.maxclients_possible;
         let problem = "The operating system is not able to handle the specified number of clients, try with";
         return Err(failed(b"maxclients", &format!("{problem} {possible}")));
+    }
+    #[cfg(feature = "tls")]
+    if let Some(certificates) = &ctx.state.certificates {
+        let file = pairs.iter().step_by(2).find(|name| Tls::is_file(name));
+        match file {
+            Some(name) if !certificates.load(&config.tls) => {
+                return Err(failed(name, "Unable to update TLS configuration. Check server logs."));
+            }
+            Some(_) => {}
+            None => certificates.ask(&config.tls),
+        }
     }
     let changes_password = config.requirepass != ctx.state.config.requirepass
         || pairs.iter().step_by(2).any(|name| name.eq_ignore_ascii_case(b"requirepass"));

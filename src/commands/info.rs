@@ -91,24 +91,33 @@ fn server(ctx: &Context<'_>, text: &mut String) -> std::fmt::Result {
     field!(text, "os", "{} {}", system(), std::env::consts::ARCH);
     field!(text, "arch_bits", "{}", usize::BITS);
     field!(text, "run_id", "{}", ctx.state.stats.run_id);
-    field!(text, "tcp_port", "{}", config.port);
+    #[cfg(feature = "tls")]
+    let tls_port = config.tls.port;
+    #[cfg(not(feature = "tls"))]
+    let tls_port = 0;
+    field!(text, "tcp_port", "{}", if config.port == 0 { tls_port } else { config.port });
     field!(text, "server_time_usec", "{}", ctx.state.now.micros());
     field!(text, "uptime_in_seconds", "{uptime}");
     field!(text, "uptime_in_days", "{}", uptime / 86_400);
     field!(text, "config_file", "");
-    let mut listeners = 0;
-    if config.port != 0 {
-        write!(text, "listener{listeners}:name=tcp")?;
-        for address in config.bind.split_ascii_whitespace() {
-            write!(text, ",bind={address}")?;
-        }
-        write!(text, ",port={}\r\n", config.port)?;
-        listeners += 1;
-    }
+    // They are numbered by their kinds.
+    listener(text, "listener0:name=tcp", config, config.port)?;
     if !config.unixsocket.is_empty() {
-        write!(text, "listener{listeners}:name=unix,bind={}\r\n", config.unixsocket)?;
+        write!(text, "listener1:name=unix,bind={}\r\n", config.unixsocket)?;
     }
-    Ok(())
+    listener(text, "listener2:name=tls", config, tls_port)
+}
+
+/// The line of a port, if there is one.
+fn listener(text: &mut String, name: &str, config: &Config, port: u16) -> std::fmt::Result {
+    if port == 0 {
+        return Ok(());
+    }
+    text.push_str(name);
+    for address in config.bind.split_ascii_whitespace() {
+        write!(text, ",bind={address}")?;
+    }
+    write!(text, ",port={port}\r\n")
 }
 
 /// The name of the operating system as `uname` gives it.

@@ -2,10 +2,14 @@
 
 mod event_class;
 mod policy;
+#[cfg(feature = "tls")]
+mod tls;
 mod version;
 
 pub use event_class::Class;
 pub use policy::Policy;
+#[cfg(feature = "tls")]
+pub use tls::{AuthClients, Tls};
 pub use version::{UnknownVersion, Version};
 
 use crate::resp::parse::BULK_MAX;
@@ -111,6 +115,9 @@ pub struct Config {
     pub bind: String,
     /// The path of the Unix socket; empty: none.
     pub unixsocket: String,
+    /// The settings of TLS.
+    #[cfg(feature = "tls")]
+    pub tls: Tls,
 }
 
 /// The class of a client for `client-output-buffer-limit`.
@@ -176,6 +183,8 @@ impl Default for Config {
             port: 0,
             bind: "127.0.0.1".into(),
             unixsocket: String::new(),
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
         }
     }
 }

@@ -19,8 +19,11 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::Shared;
 use super::direct::OverSocket;
 use super::serving::refusal;
+#[cfg(feature = "tls")]
+use super::tls::{Certificates, OverTls};
 use crate::clients::Address;
 use crate::engine::Engine;
+use crate::spec::Error;
 
 /// How many connections may wait to be accepted: redis-server's `tcp-backlog` is 511; thousands of tests may connect
 /// at once.
@@ -51,6 +54,9 @@ pub struct Listener {
     endpoint: Endpoint,
     /// What CLIENT LIST shows as the broker's end of a connection, if that is always the same.
     local: Option<Arc<str>>,
+    /// TLS is spoken, with these certificates.
+    #[cfg(feature = "tls")]
+    certificates: Option<Arc<Certificates>>,
     state: Mutex<State>,
 }
 
@@ -176,7 +182,13 @@ impl Listener {
         let address = socket.local_addr()?;
         let local = (!address.ip().is_unspecified()).then(|| address.to_string().into());
         let state = State { reserved: Some(socket), ..State::default() };
-        let listener = Self { endpoint: Endpoint::Tcp(address), local, state: Mutex::new(state) };
+        let listener = Self {
+            endpoint: Endpoint::Tcp(address),
+            local,
+            #[cfg(feature = "tls")]
+            certificates: None,
+            state: Mutex::new(state),
+        };
         listener.open(0)?;
         Ok(listener)
     }
@@ -196,7 +208,21 @@ impl Listener {
         let local = Some(format!("{}:0", path.display()).into());
         keep_spare();
         let state = State { socket: Some(Socket::Unix(socket)), ..State::default() };
-        Ok(Self { endpoint: Endpoint::Unix(path), local, state: Mutex::new(state) })
+        Ok(Self {
+            endpoint: Endpoint::Unix(path),
+            local,
+            #[cfg(feature = "tls")]
+            certificates: None,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// The connections that it accepts speak TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn encrypted(mut self, certificates: Arc<Certificates>) -> Self {
+        self.certificates = Some(certificates);
+        self
     }
 
     /// The address, or the path of a Unix socket.
@@ -332,13 +358,22 @@ impl Listener {
         let accepted = if was_there { self.poll_accept(context) } else { Poll::Pending };
         let refused = if let Poll::Ready(Ok((stream, _))) = accepted {
             let error = shared.change(Engine::refuse);
-            stream.send_and_close(&refusal(&error));
+            stream.send_and_close(&self.refusal(&error));
             true
         } else {
             false
         };
         keep_spare();
         refused
+    }
+
+    /// What a client gets for which there is no file descriptor: nothing where it expects a handshake.
+    fn refusal(&self, error: &Error) -> Vec<u8> {
+        #[cfg(feature = "tls")]
+        if self.certificates.is_some() {
+            return Vec::new();
+        }
+        refusal(error)
     }
 
     /// The next connection, and the run of the broker in which it came.
@@ -407,6 +442,12 @@ impl Listener {
                 };
                 let local = self.local.clone().unwrap_or_else(ask);
                 let address = Address { peer: peer.to_string().into(), local, unix: false };
+                #[cfg(feature = "tls")]
+                if let Some(certificates) = &self.certificates {
+                    let stream = OverTls::accept(OverSocket(stream), certificates);
+                    tokio::spawn(shared.serve_encrypted(stream, address, run));
+                    return;
+                }
                 tokio::spawn(shared.serve_accepted(OverSocket(stream), address, run));
             }
             #[cfg(unix)]

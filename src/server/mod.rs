@@ -14,6 +14,8 @@ mod listener;
 mod long_scripts;
 mod process;
 mod serving;
+#[cfg(feature = "tls")]
+mod tls;
 mod wait;
 
 pub use availability::ListenError;
@@ -24,6 +26,8 @@ pub use data_file::{DataFile, replace};
 pub use in_memory::ClientStream;
 pub use listener::Listener;
 pub use process::Process;
+#[cfg(feature = "tls")]
+pub use tls::{Certificates, Pem, Unusable};
 use wait::Notification;
 pub use wait::{Added, Awaited, Panicked, Waits};
 

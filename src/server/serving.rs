@@ -33,8 +33,24 @@ impl Shared {
         address: Address,
         run: u32,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let is_current = move |now: Availability| now.run() == run && !now.is_stopped();
-        self.serve_if(is_current, transport, address)
+        self.serve_if(is_of(run), transport, address)
+    }
+
+    /// As [`Shared::serve_accepted`], over TLS. A client above `maxclients` gets nothing, as from redis-server: there was
+    /// no handshake yet.
+    #[cfg(feature = "tls")]
+    pub(super) fn serve_encrypted(
+        self: Arc<Self>,
+        transport: impl Transport + 'static,
+        address: Address,
+        run: u32,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self);
+        let make = |transport, client| Task::new(shared, transport, client, None);
+        match self.admit(is_of(run), transport, address, make) {
+            Admission::Taken(task) => Service::Client(task.run()),
+            Admission::Full(..) | Admission::Refused => Service::Nothing,
+        }
     }
 
     fn serve_if(
@@ -84,6 +100,11 @@ impl Shared {
         });
         task.run()
     }
+}
+
+/// Whether a connection that was accepted in this run of the broker stays.
+fn is_of(run: u32) -> impl FnOnce(Availability) -> bool {
+    move |now| now.run() == run && !now.is_stopped()
 }
 
 /// The result for a client that wants to connect.

@@ -4,6 +4,8 @@
 //! system's clock.
 
 pub mod busy;
+#[cfg(feature = "tls")]
+mod certificates;
 pub mod conditions;
 mod connections;
 mod faults;
@@ -23,6 +25,8 @@ mod users;
 mod waits;
 mod watch;
 
+#[cfg(feature = "tls")]
+pub use certificates::Certificates;
 pub use keys::Lookup;
 pub use latency::Latencies;
 pub use saves::Saves;
@@ -82,6 +86,9 @@ pub struct State {
     first_users: Box<Users>,
     /// Where ACL LOAD and ACL SAVE find the users.
     pub user_file: Option<UserFile>,
+    /// The certificates of TLS, if it is spoken.
+    #[cfg(feature = "tls")]
+    pub certificates: Option<Certificates>,
     /// What was denied to clients, which ACL LOG shows.
     pub denials: Denials,
     /// Whether connections are accepted.
@@ -154,6 +161,8 @@ impl State {
             first_users: Box::new(users.clone()),
             users,
             user_file: None,
+            #[cfg(feature = "tls")]
+            certificates: None,
             denials: Denials::default(),
             availability: Availability::default(),
             stats,
@@ -187,6 +196,13 @@ impl State {
     /// their deadlines if `keeps_data`.
     pub fn restart(&mut self, keeps_data: bool) {
         self.config = (*self.first_config).clone();
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &self.certificates
+            && !certificates.load(&self.config.tls)
+        {
+            // The files of the start are gone: those that were read last stay in use.
+            certificates.ask(&self.config.tls);
+        }
         self.users = (*self.first_users).clone();
         self.denials.clear();
         self.stats = Stats::new(self.now, &mut self.random);
