@@ -49,7 +49,7 @@
 //! says why not. [`Version`] is the Redis that it speaks ([`UnknownVersion`] if a text names none). Dropping it cuts
 //! all clients and frees the port.
 //!
-//! **Connect.** [`Broker::url`], or in memory [`Broker::connect`] with its [`ClientStream`]. On the runtime of the
+//! **Connect.** [`Broker::url`], over TLS by [`Builder::tls`] with a [`ClientCertificate`] if wanted, or in memory [`Broker::connect`] with its [`ClientStream`]. On the runtime of the
 //! test, for simulations: [`Builder::start_on_this_runtime`], [`Broker::serve_listener`], [`Broker::serve_connection`].
 //!
 //! **Command.** [`Broker::command`] and [`Broker::command_async`] run a command, [`IntoArguments`], of [`Argument`]s,
@@ -99,7 +99,8 @@
 //! - `cli` (default): what the program `minibroker` needs beyond the library. A test that embeds the broker turns it
 //!   off: `minibroker = { version = "0.2", default-features = false }`.
 //! - `scripting` (default): EVAL, functions and their relatives, by a Lua interpreter that needs a C compiler.
-//! - `tls`: real servers behind `rediss://`.
+//! - `tls` (default): `rediss://`, of a broker by [`Builder::tls`] and of real servers. It compiles the cryptography of
+//!   `ring`, which needs a C compiler.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -128,6 +129,8 @@ pub mod testing_a_chat;
 mod users;
 
 pub use crate::config::{UnknownVersion, Version};
+#[cfg(feature = "tls")]
+pub use broker::ClientCertificate;
 pub use broker::{
     AnyServer, Anything as AnyFault, Argument, Broker, Builder, CommandError, Commands as CommandFaults,
     DEFAULT_JOURNAL_LIMIT, DEFAULT_WAIT, Embedded, Ending, ErrorReply, Event, EventKind, FLUSH_VARIABLE,

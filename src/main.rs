@@ -92,6 +92,11 @@ struct Options {
     #[cfg(feature = "tls")]
     #[arg(long, global = true, value_name = "PORT")]
     tls_port: Option<u16>,
+    /// Folder for certificates that the broker makes for TLS: ca.crt, server.crt and .key, client.crt and .key.
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, value_name = "DIR", requires = "tls_port")]
+    #[arg(conflicts_with_all = ["tls_cert_file", "tls_key_file", "tls_ca_cert_file"])]
+    tls_dir: Option<PathBuf>,
     /// The server's certificate for TLS, in PEM.
     #[cfg(feature = "tls")]
     #[arg(long, global = true, value_name = "FILE")]
@@ -104,7 +109,7 @@ struct Options {
     #[cfg(feature = "tls")]
     #[arg(long, global = true, value_name = "FILE")]
     tls_ca_cert_file: Option<String>,
-    /// Whether clients must show a certificate: yes, no or optional [default: yes]
+    /// Whether clients must show a certificate: yes, no or optional [default: yes; with --tls-dir no]
     #[cfg(feature = "tls")]
     #[arg(long, global = true, value_name = "WHETHER")]
     tls_auth_clients: Option<String>,
@@ -367,7 +372,7 @@ fn clients_possible(_: u32) -> usize {
 
 /// The flags of TLS. As in redis-server a plain port is listened on beside, unless it is 0.
 #[cfg(feature = "tls")]
-fn with_tls(mut builder: Builder, options: &Options, default_port: u16) -> Builder {
+fn with_tls(mut builder: Builder, options: &Options, default_port: u16) -> Result<Builder, Failure> {
     let files = [
         ("tls-cert-file", &options.tls_cert_file),
         ("tls-key-file", &options.tls_key_file),
@@ -379,10 +384,24 @@ fn with_tls(mut builder: Builder, options: &Options, default_port: u16) -> Build
             builder = builder.config(name, value);
         }
     }
+    if let Some(folder) = &options.tls_dir {
+        builder = builder.tls_dir(folder);
+    }
     match options.tls_port {
-        None => builder,
-        Some(port) if options.port.unwrap_or(default_port) == 0 => builder.port(port).tls(),
-        Some(port) => builder.tls_port(port),
+        None => Ok(builder),
+        // Clients of a program could not know what it has made in memory.
+        Some(_)
+            if options.tls_dir.is_none()
+                && options.tls_cert_file.is_none()
+                && options.tls_key_file.is_none() =>
+        {
+            Err(Failure::new(
+                "cannot speak TLS",
+                "no --tls-cert-file, and no --tls-dir for certificates of its own",
+            ))
+        }
+        Some(port) if options.port.unwrap_or(default_port) == 0 => Ok(builder.port(port).tls()),
+        Some(port) => Ok(builder.tls_port(port)),
     }
 }
 
@@ -422,7 +441,7 @@ impl Session {
         }
         #[cfg(feature = "tls")]
         {
-            builder = with_tls(builder, options, port);
+            builder = with_tls(builder, options, port)?;
         }
         for (name, value) in &options.others {
             builder = builder.config(name, value);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -702,4 +702,75 @@ mod run {
         }
         Ok(())
     }
+}
+
+#[cfg(all(feature = "tls", unix))]
+#[test]
+fn run_speaks_tls_with_certificates_of_its_own() -> Outcome {
+    let folder = Folder::new("tls-own")?;
+    let directory = folder.0.display().to_string();
+    let script = "echo $REDIS_URL $REDIS_PORT; ls \"$0\"";
+    let flags = ["run", "--tls-port", "0", "--tls-dir", &directory, "--", "sh", "-c", script, &directory];
+    let output = ended(flags)?;
+    let printed = text(&output.stdout);
+    let (first, files) = printed.split_once('\n').expect("lines");
+    let (url, port) = first.split_once(' ').expect("two words");
+    assert_eq!(url, format!("rediss://127.0.0.1:{port}"));
+    assert_eq!(files, "ca.crt\nclient.crt\nclient.key\nserver.crt\nserver.key\n");
+    Ok(())
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_port_for_tls_is_beside_the_plain_one_unless_that_is_0() -> Outcome {
+    let folder = Folder::new("tls-beside")?;
+    let directory = folder.0.display().to_string();
+    // The port may be taken between choosing and using it.
+    let (plain, program) = loop {
+        let plain = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
+        let program = Program::start(["--port", &plain, "--tls-port", "0", "--tls-dir", &directory])?;
+        if !program.ready.is_empty() {
+            break (plain, program);
+        }
+    };
+    let addresses = program.addresses();
+    assert_eq!((addresses.len(), addresses[0]), (2, format!("127.0.0.1:{plain}").as_str()));
+    assert!(addresses[1].ends_with(" (TLS)"), "{addresses:?}");
+    assert_eq!(program.connect()?.ask("PING")?, "+PONG");
+    drop(program);
+
+    let (certificate, key) = (folder.file("server.crt"), folder.file("server.key"));
+    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let program = Program::start(["--port", "0", "--tls-port", "0"].iter().chain(&files))?;
+    let addresses = program.addresses();
+    assert!(addresses.len() == 1 && addresses[0].ends_with(" (TLS)"), "{addresses:?}");
+    Ok(())
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_without_certificates_is_an_error() -> Outcome {
+    let folder = Folder::new("tls-without")?;
+    let missing = folder.file("server.crt");
+    for (flags, error) in [
+        (
+            vec!["--tls-port", "0"],
+            "minibroker: cannot speak TLS: no --tls-cert-file, and no --tls-dir for certificates of its own\n"
+                .to_owned(),
+        ),
+        (
+            vec!["--tls-port", "0", "--tls-cert-file", &missing],
+            "minibroker: cannot set `tls-key-file` to \"\": No tls-key-file configured!\n".to_owned(),
+        ),
+        (
+            vec!["--tls-port", "0", "--tls-cert-file", &missing, "--tls-key-file", &missing],
+            format!("minibroker: cannot set `tls-cert-file` to {missing:?}: "),
+        ),
+    ] {
+        let output = ended(["--port", "0"].iter().chain(&flags))?;
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(printed.starts_with(&error), "{printed}");
+    }
+    Ok(())
 }

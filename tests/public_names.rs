@@ -10,6 +10,7 @@ const PUBLIC: &[&str] = &[
     "Broker",
     "Builder",
     "ByteString",
+    "ClientCertificate",
     "ClientStream",
     "CommandError",
     "CommandFaults",

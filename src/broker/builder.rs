@@ -12,15 +12,13 @@ use tokio::sync::{Notify, watch};
 
 use super::on_runtime::Tasks;
 #[cfg(feature = "tls")]
-use super::tls::{self, Place};
+use super::tls::{Encryption, Place, Wanted};
 use super::{Broker, DEFAULT_JOURNAL_LIMIT, Embedded, Snapshot, StartError};
 use crate::commands::{acl, config};
 use crate::config::OutputLimit;
 use crate::config::{Config, Version};
 use crate::data::Time;
 use crate::engine::Engine;
-#[cfg(feature = "tls")]
-use crate::server::Certificates;
 use crate::server::{Clock, DataFile, Listener, Shared, replace};
 use crate::state::State;
 use crate::table::TABLE;
@@ -57,7 +55,7 @@ pub struct Builder {
     data: Option<Data>,
     data_file: Option<PathBuf>,
     #[cfg(feature = "tls")]
-    tls: Place,
+    tls: Wanted,
 }
 
 /// What the broker starts with.
@@ -86,7 +84,7 @@ impl Default for Builder {
             data: None,
             data_file: None,
             #[cfg(feature = "tls")]
-            tls: Place::default(),
+            tls: Wanted::default(),
         }
     }
 }
@@ -163,23 +161,50 @@ impl Builder {
         self
     }
 
-    /// The broker's port speaks TLS in place of plain TCP, and [`Broker::url`] is `rediss://...`. The certificate and its key
-    /// are those of the settings `tls-cert-file` and `tls-key-file`; `tls-ca-cert-file` has the authorities for the
-    /// certificates of clients, without which no client connects unless `tls-auth-clients` is `no` or `optional`:
-    /// all four as in redis-server. Unix sockets and [`Broker::connect`] stay as they are.
+    /// The broker's port speaks TLS in place of plain TCP, and [`Broker::url`] is `rediss://...`. The broker makes an authority
+    /// and a certificate for itself, which clients trust by [`Broker::ca_certificate`]. They need no certificate of their
+    /// own unless the setting `tls-auth-clients` is `yes`, see [`Broker::client_certificate`].
+    ///
+    /// With the settings `tls-cert-file` and `tls-key-file` the broker takes its certificate from files, in PEM. Then, as in
+    /// redis-server, clients need a certificate of an authority in `tls-ca-cert-file`, unless `tls-auth-clients` is
+    /// `no` or `optional`. CONFIG SET of a file, also of the same name, takes its new content for new connections.
+    ///
+    /// Unix sockets and [`Broker::connect`] stay as they are.
+    ///
+    /// ```
+    /// use minibroker::Broker;
+    /// use redis::{Client, TlsCertificates};
+    ///
+    /// let broker = Broker::builder().tls().start()?;
+    /// assert!(broker.url().starts_with("rediss://127.0.0.1:"));
+    /// let trusted = TlsCertificates { client_tls: None, root_cert: Some(broker.ca_certificate().into()) };
+    /// let mut connection = Client::build_with_tls(broker.url(), trusted)?.get_connection()?;
+    /// assert_eq!(redis::cmd("PING").query::<String>(&mut connection)?, "PONG");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self) -> Self {
-        self.tls = Place::Port;
+        self.tls.place = Place::Port;
         self
     }
 
     /// As [`Builder::tls`], but TLS is spoken on a port of its own (`tls-port`) beside the plain one; 0 takes a free one,
-    /// which `CONFIG GET tls-port` shows. [`Broker::url`] stays that of the plain port.
+    /// which [`Broker::tls_port`] returns. [`Broker::url`] stays that of the plain port.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_port(mut self, port: u16) -> Self {
-        self.tls = Place::Beside(port);
+        self.tls.place = Place::Beside(port);
+        self
+    }
+
+    /// The folder for the certificates that the broker makes, for clients that read files: `ca.crt`, `server.crt`,
+    /// `server.key`, `client.crt` and `client.key`. Those that are there already are used and not changed. Without
+    /// [`Builder::tls`] or [`Builder::tls_port`] this has no effect.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.tls.folder = Some(folder.into());
         self
     }
 
@@ -490,21 +515,26 @@ impl Builder {
     /// # Ok::<(), minibroker::StartError>(())
     /// ```
     pub fn start(mut self) -> Result<Broker, StartError> {
+        self.config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         self.apply_settings()?;
         #[cfg(feature = "tls")]
-        let (place, certificates) = (self.tls, self.tls.certificates(&self.config)?);
+        let encryption = self.tls.certificates(&mut self.config.tls, &self.addresses)?;
         let runtime = OwnRuntime::new()?;
         let handle = runtime.get().handle().clone();
         let (listeners, addr) = {
             let _context = handle.enter();
-            self.listen(
-                #[cfg(feature = "tls")]
-                certificates.as_ref(),
-            )?
+            let listeners = self.listen_on(self.port)?;
+            let addr = listeners.first().and_then(Listener::address);
+            self.config.port = addr.map_or(0, |addr| addr.port());
+            #[cfg(feature = "tls")]
+            let listeners = match &encryption {
+                Some(encryption) => self.encrypt(listeners, encryption)?,
+                None => listeners,
+            };
+            (self.with_unix_socket(listeners)?, addr)
         };
         // The path stays valid when the program changes its working directory.
         let unix_socket = self.unix_socket.take().map(|path| std::path::absolute(&path).unwrap_or(path));
-        self.config.bind = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         self.config.unixsocket =
             unix_socket.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let clock = self.shell_clock();
@@ -512,11 +542,10 @@ impl Builder {
         broker.addr = addr.map_or_else(OnceLock::new, OnceLock::from);
         broker.unix_socket = unix_socket;
         #[cfg(feature = "tls")]
-        if let Some(certificates) = &certificates {
-            broker.encrypted = place == Place::Port;
-            broker
-                .shared
-                .change(|engine, _| engine.state_mut().certificates = Some(tls::in_state(certificates)));
+        if let Some(encryption) = encryption {
+            broker.encrypted = encryption.place == Place::Port;
+            broker.shared.change(|engine, _| engine.state_mut().certificates = Some(encryption.in_state()));
+            broker.own_certificates = encryption.own;
         }
         broker.shared.listen(listeners, broker.runtime.clone());
         let thread = std::thread::Builder::new()
@@ -605,6 +634,8 @@ impl Builder {
             thread: None,
             tasks: None,
             addr: OnceLock::new(),
+            #[cfg(feature = "tls")]
+            own_certificates: None,
             encrypted: false,
             password: self.password,
             unix_socket: None,
@@ -615,34 +646,34 @@ impl Builder {
         })
     }
 
-    /// Listens on all addresses; also returns the address for clients.
-    fn listen(
+    /// The listeners that speak TLS, and others if it has a port of its own.
+    #[cfg(feature = "tls")]
+    fn encrypt(
         &mut self,
-        #[cfg(feature = "tls")] certificates: Option<&Arc<Certificates>>,
-    ) -> Result<(Vec<Listener>, Option<SocketAddr>), StartError> {
-        let mut listeners = self.listen_on(self.port)?;
-        let addr = listeners.first().and_then(Listener::address);
-        self.config.port = addr.map_or(0, |addr| addr.port());
-        #[cfg(feature = "tls")]
-        if let Some(certificates) = certificates {
-            let encrypted = |listener: Listener| listener.encrypted(Arc::clone(certificates));
-            if let Place::Beside(port) = self.tls {
-                let others = self.listen_on(port)?;
-                self.config.tls.port =
-                    others.first().and_then(Listener::address).map_or(0, |addr| addr.port());
-                listeners.extend(others.into_iter().map(encrypted));
-            } else {
-                self.config.tls.port = std::mem::take(&mut self.config.port);
-                listeners = listeners.into_iter().map(encrypted).collect();
-            }
-        }
+        mut listeners: Vec<Listener>,
+        encryption: &Encryption,
+    ) -> Result<Vec<Listener>, StartError> {
+        let encrypted = |listener: Listener| listener.encrypted(Arc::clone(&encryption.certificates));
+        let Place::Beside(port) = encryption.place else {
+            self.config.tls.port = std::mem::take(&mut self.config.port);
+            return Ok(listeners.into_iter().map(encrypted).collect());
+        };
+        let others = self.listen_on(port)?;
+        self.config.tls.port = others.first().and_then(Listener::address).map_or(0, |addr| addr.port());
+        listeners.extend(others.into_iter().map(encrypted));
+        Ok(listeners)
+    }
+
+    /// Adds the one of the Unix socket, if that is wanted.
+    #[cfg_attr(not(unix), allow(unused_mut, clippy::unused_self))]
+    fn with_unix_socket(&self, mut listeners: Vec<Listener>) -> Result<Vec<Listener>, StartError> {
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
             let socket = Listener::unix(path)
                 .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
             listeners.push(socket);
         }
-        Ok((listeners, addr))
+        Ok(listeners)
     }
 
     /// Listens on a port of all addresses.

@@ -5,6 +5,8 @@ mod arguments;
 mod attached;
 mod availability;
 mod builder;
+#[cfg(feature = "tls")]
+mod certificates;
 mod clock;
 mod error;
 mod faults;
@@ -32,6 +34,8 @@ pub use journal::{DEFAULT_JOURNAL_LIMIT, Journal};
 pub use server::{AnyServer, Embedded, Server};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use state::State;
+#[cfg(feature = "tls")]
+pub use tls::ClientCertificate;
 pub use wait::{Wait, WaitError};
 pub use watch::{Watch, WatchedCommand};
 

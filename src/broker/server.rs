@@ -53,6 +53,9 @@ pub struct Embedded {
     pub(super) tasks: Option<on_runtime::Tasks>,
     /// The address on which it listens.
     pub(super) addr: OnceLock<std::net::SocketAddr>,
+    /// The certificates that it has made.
+    #[cfg(feature = "tls")]
+    pub(super) own_certificates: Option<Box<super::certificates::OwnCertificates>>,
     /// Its port speaks TLS.
     pub(super) encrypted: bool,
     pub(super) password: Option<String>,

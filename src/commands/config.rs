@@ -291,12 +291,12 @@ const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "tls-auth-clients",
         kind: Kind::Text {
-            get: |config| config.tls.auth_clients.name().into(),
+            get: |config| config.tls.auth_clients().name().into(),
             set: |config, text| {
-                let mut known = AuthClients::ALL.into_iter();
-                config.tls.auth_clients = known
-                    .find(|known| known.name().as_bytes().eq_ignore_ascii_case(text))
-                    .ok_or("argument(s) must be one of the following: no, yes, optional")?;
+                let named = |known: &AuthClients| known.name().as_bytes().eq_ignore_ascii_case(text);
+                let known = AuthClients::ALL.into_iter().find(named);
+                let known = known.ok_or("argument(s) must be one of the following: no, yes, optional")?;
+                config.tls.auth_clients = Some(known);
                 Ok(())
             },
         },

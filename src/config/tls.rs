@@ -38,11 +38,17 @@ pub struct Tls {
     pub key_file: String,
     /// `tls-ca-cert-file`: the authorities whose clients are trusted.
     pub ca_cert_file: String,
-    /// `tls-auth-clients`.
-    pub auth_clients: AuthClients,
+    /// `tls-auth-clients`, if it was set.
+    pub auth_clients: Option<AuthClients>,
 }
 
 impl Tls {
+    /// `tls-auth-clients`.
+    #[must_use]
+    pub fn auth_clients(&self) -> AuthClients {
+        self.auth_clients.unwrap_or_default()
+    }
+
     /// True for a setting whose change has the files read again, even if the name of the file stays: its content may
     /// be new.
     #[must_use]

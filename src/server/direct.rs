@@ -93,7 +93,11 @@ impl<S: Socket> AsyncWrite for OverSocket<S> {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.0).poll_write_vectored(context, bytes);
+        if written.is_ready() || !Directly::is_on() {
+            return written;
+        }
+        tried((&*SockRef::from(&self.0)).write_vectored(bytes))
     }
 
     fn is_write_vectored(&self) -> bool {

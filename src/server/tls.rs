@@ -99,7 +99,7 @@ impl Certificates {
     /// A file cannot be read or used, or is not named though it is needed.
     pub fn new(own: Option<Pem>, tls: &Tls) -> Result<Self, Unusable> {
         let loaded = load(own.as_ref(), tls)?;
-        Ok(Self { own, current: Mutex::new(Current { auth_clients: tls.auth_clients, loaded }) })
+        Ok(Self { own, current: Mutex::new(Current { auth_clients: tls.auth_clients(), loaded }) })
     }
 
     /// Reads the files that the settings name. New connections are served with what is in them.
@@ -109,13 +109,13 @@ impl Certificates {
     /// As [`Certificates::new`]; nothing has changed then.
     pub fn load(&self, tls: &Tls) -> Result<(), Unusable> {
         let loaded = load(self.own.as_ref(), tls)?;
-        *self.current.lock() = Current { auth_clients: tls.auth_clients, loaded };
+        *self.current.lock() = Current { auth_clients: tls.auth_clients(), loaded };
         Ok(())
     }
 
     /// New connections are asked for a certificate as the settings say.
     pub fn ask(&self, tls: &Tls) {
-        self.current.lock().auth_clients = tls.auth_clients;
+        self.current.lock().auth_clients = tls.auth_clients();
     }
 
     fn now(&self) -> Arc<ServerConfig> {
@@ -165,7 +165,7 @@ fn load(own: Option<&Pem>, tls: &Tls) -> Result<Loaded, Unusable> {
         _ if !tls.ca_cert_file.is_empty() => Some(read("tls-ca-cert-file", &tls.ca_cert_file)?),
         own => own.map(|own| own.authority.clone().into_bytes()),
     };
-    if authority.is_none() && tls.auth_clients != AuthClients::No {
+    if authority.is_none() && tls.auth_clients() != AuthClients::No {
         let reason = "tls-ca-cert-file must be specified when tls-auth-clients is enabled".to_owned();
         return Err(Unusable { setting: "tls-ca-cert-file", file: String::new(), reason });
     }
@@ -343,5 +343,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Drop for OverTls<S> {
             let close = unconstrained(poll_fn(|context| Pin::new(&mut *stream).poll_shutdown(context)));
             let _ = pin!(close).poll(&mut Context::from_waker(Waker::noop()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn certificates() -> Certificates {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("they are made");
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let pem = Pem { authority: certificate.clone(), certificate, key };
+        Certificates::new(Some(pem), &Tls::default()).expect("they can be used")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_in_the_handshake_is_cut_off_in_the_end() {
+        let (mut client, server) = duplex(1024);
+        let mut transport = OverTls::accept(server, &certificates());
+        client.write_all(b"\x16\x03\x01").await.expect("there is space");
+        let started = Instant::now();
+        let ended = transport.read_u8().await.expect_err("it has not finished");
+        assert_eq!((ended.kind(), started.elapsed()), (io::ErrorKind::TimedOut, HANDSHAKE));
+        // The socket is closed, though the transport still exists.
+        assert_eq!(client.read(&mut [0; 1]).await.expect("it ends"), 0);
+        let later = transport.write_u8(0).await.expect_err("it has ended");
+        assert_eq!(later.kind(), io::ErrorKind::NotConnected);
     }
 }
