@@ -15,6 +15,7 @@ mod run;
 mod servers;
 #[path = "../skipped/mod.rs"]
 mod skipped;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,6 +43,7 @@ programs! {
         locks_and_scripts_of_redis_py: "redis_py",
         the_cache_of_redis_py: "redis_py_cache",
         users_of_redis_py: "redis_py_users",
+        tls_of_redis_py: "redis_py_tls",
         celery_tasks: "celery_tasks",
         rq_jobs: "rq_jobs",
         dramatiq_messages: "dramatiq_actors",
@@ -57,8 +59,10 @@ programs! {
         redlock_locks: "redlock",
         rate_limits_of_rate_limiter_flexible: "rate_limiter_flexible",
         scripts_as_commands_of_ioredis: "ioredis",
+        tls_of_ioredis: "ioredis_tls",
         scripts_and_functions_of_node_redis: "node_redis",
         the_cache_of_node_redis: "node_redis_cache",
+        tls_of_node_redis: "node_redis_tls",
         sessions_of_connect_redis: "connect_redis",
     }
     Ruby {

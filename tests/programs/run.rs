@@ -3,7 +3,6 @@
 use std::env;
 use std::fs;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::panic::resume_unwind;
 use std::process::{Child, Stdio};
 use std::thread::{self, JoinHandle};
@@ -12,6 +11,8 @@ use std::time::{Duration, Instant};
 use minibroker::Version;
 
 use crate::language::Language;
+use crate::servers::Server;
+use crate::tls::OverTls;
 use crate::{folder, servers, skipped};
 
 /// How long a program may take. Only an upper bound: it takes seconds, on a busy machine longer.
@@ -19,6 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(180);
 
 /// The programs whose libraries refuse servers older than Redis 7.4.
 const REFUSE_7_0: [&str; 1] = ["redis_py_cache"];
+
+/// How the names of programs end that connect over TLS.
+const OVER_TLS: &str = "_tls";
 
 /// Runs a program on minibroker and on a real server at once: on both it prints what is recorded.
 pub fn has_the_same_outcome(language: Language, name: &str) {
@@ -28,16 +32,32 @@ pub fn has_the_same_outcome(language: Language, name: &str) {
     }
     let expected = folder().join("expected").join(format!("{name}.txt"));
     let real = servers::programs().next();
+    let tls = name.ends_with(OVER_TLS).then(OverTls::start);
+    let plain = |server: &Server| vec![("REDIS_URL", format!("redis://{}", server.addr))];
     let (ours, theirs) = thread::scope(|scope| {
         let theirs = real.as_ref().map(|program| {
             scope.spawn(|| {
-                let server = servers::start(program, &[]).expect("the server starts");
+                let (server, environment) = match &tls {
+                    None => {
+                        let server = servers::start(program, &[]).expect("the server starts");
+                        let environment = plain(&server);
+                        (server, environment)
+                    }
+                    Some(tls) => {
+                        let (server, port) = tls.real(program).expect("the server starts, and speaks TLS");
+                        (server, tls.environment(port))
+                    }
+                };
                 let is_refused = server.version() < Version::Redis7_4 && REFUSE_7_0.contains(&name);
-                (!is_refused).then(|| (server.name.clone(), outcome(language, name, server.addr)))
+                (!is_refused).then(|| (server.name.clone(), outcome(language, name, environment)))
             })
         });
-        let broker = servers::minibroker(Version::default()).expect("it starts");
-        let ours = outcome(language, name, broker.addr);
+        let ours = if let Some(tls) = &tls {
+            outcome(language, name, tls.environment(tls.port()))
+        } else {
+            let broker = servers::minibroker(Version::default()).expect("it starts");
+            outcome(language, name, plain(&broker))
+        };
         (ours, theirs.and_then(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))))
     });
     match theirs {
@@ -70,10 +90,10 @@ impl Outcome {
     }
 }
 
-fn outcome(language: Language, name: &str, server: SocketAddr) -> Outcome {
+fn outcome(language: Language, name: &str, environment: Vec<(&str, String)>) -> Outcome {
     let mut command = language.command(name);
     command
-        .env("REDIS_URL", format!("redis://{server}"))
+        .envs(environment)
         .env("LC_ALL", "C.UTF-8")
         .env("TZ", "UTC")
         .env_remove("REDISCLI_AUTH")
