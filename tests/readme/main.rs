@@ -1,6 +1,8 @@
 //! The README is right: its programs run, its commands work, its lists of commands and libraries are correct.
 
 mod history;
+#[cfg(feature = "tls")]
+mod over_tls;
 mod programs;
 mod section;
 #[path = "../skipped/mod.rs"]
@@ -69,8 +71,9 @@ fn the_readme_lists_the_commands_of_the_table() {
 }
 
 #[test]
-fn the_readmes_rust_test_is_the_one_that_is_run_here() {
-    assert_eq!(blocks("rust"), [include_str!("ten_lines.rs"), include_str!("history.rs")]);
+fn the_readmes_rust_tests_are_those_that_are_run_here() {
+    let tests = [include_str!("ten_lines.rs"), include_str!("over_tls.rs"), include_str!("history.rs")];
+    assert_eq!(blocks("rust"), tests);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn setting(name: &str) -> Option<String> {
     })
 }
 
-/// The value of a constant in a file of `src`: a product of numbers, or a duration of milliseconds.
+/// The value of a constant in a file of `src`: a product of numbers, or a duration.
 fn constant(file: &str, name: &str) -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
     let text = fs::read_to_string(path).ok()?;
@@ -69,6 +69,9 @@ fn constant(file: &str, name: &str) -> Option<String> {
     if let Some(millis) = value.strip_prefix("Duration::from_millis(") {
         let millis = u64::try_from(number(millis.strip_suffix(')')?)?).ok()?;
         return Some(format!("{} ms", Duration::from_millis(millis).as_millis()));
+    }
+    if let Some(seconds) = value.strip_prefix("Duration::from_secs(") {
+        return Some(format!("{} s", number(seconds.strip_suffix(')')?)?));
     }
     if value == "i32::MAX as i64" {
         return Some(i32::MAX.to_string());
