@@ -368,6 +368,7 @@ impl Listener {
     }
 
     /// What a client gets for which there is no file descriptor: nothing where it expects a handshake.
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self))]
     fn refusal(&self, error: &Error) -> Vec<u8> {
         #[cfg(feature = "tls")]
         if self.certificates.is_some() {
