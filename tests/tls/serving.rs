@@ -18,7 +18,7 @@ const DATA: u8 = 23;
 fn long_values_arrive_whole_in_both_directions() -> Outcome {
     let broker = Broker::builder().tls().start()?;
     let mut ann = connect(&broker, None)?;
-    let text: String = (0..LONG / 8).map(|number| format!("{number:8}")).collect();
+    let text: String = (0..LONG / 8).map(|number| format!("{number:8}")).collect::<Vec<_>>().concat();
     let _: () = ann.set("history", &text)?;
     assert!(ann.get::<_, String>("history")? == text);
     assert_eq!(broker.command(["STRLEN", "history"])?, i64::try_from(LONG)?);
