@@ -76,8 +76,8 @@ pub struct Step {
     pub text: String,
     /// What the step does.
     pub action: Action,
-    /// The step ends when this key has expired, as the server says when it is asked. A line of its own in the file: what
-    /// the expiry sends belongs to the same step, however soon it comes.
+    /// The step ends when this key has expired, as the server says when it is asked. What the expiry sends belongs to the
+    /// same step, however soon it comes.
     pub until_gone: Option<Vec<u8>>,
     /// How many milliseconds the step takes at least.
     pub sleeps: u64,
@@ -119,15 +119,12 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Scenario>, String> {
         if let Some(title) = line.strip_prefix("==") {
             scenarios.push(scenario(title.trim()));
         } else {
-            let scenario =
-                scenarios.last_mut().ok_or_else(|| at("a step before the first scenario".into()))?;
-            match line.strip_prefix("gone ") {
-                Some(key) => {
-                    let last = scenario.steps.last_mut().ok_or_else(|| at("no step before it".into()))?;
-                    last.until_gone = Some(key.trim().into());
-                }
-                None => scenario.steps.push(step(number, line).map_err(at)?),
-            }
+            let step = step(number, line).map_err(at)?;
+            scenarios
+                .last_mut()
+                .ok_or_else(|| at("a step before the first scenario".into()))?
+                .steps
+                .push(step);
         }
     }
     Ok(scenarios)
@@ -146,7 +143,7 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
         _ => (text, None),
     };
     let mut markers = Markers::default();
-    let (mut blocks, mut waits, mut sleeps) = (false, None, 0);
+    let (mut blocks, mut waits, mut sleeps, mut gone) = (false, None, 0, None);
     let milliseconds = |text: &str| text.parse().map_err(|_| "sleep wants a number of milliseconds");
     let mut words = Vec::new();
     for word in head.split_whitespace() {
@@ -156,6 +153,7 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
             Some(marker) => match marker.split_once('=') {
                 Some(("waits", client)) => waits = Some(client),
                 Some(("sleeps", time)) => sleeps = milliseconds(time)?,
+                Some(("gone", key)) => gone = Some(key.into()),
                 _ => markers.add(marker)?,
             },
             None => words.push(word),
@@ -185,5 +183,5 @@ fn step(line: usize, text: &str) -> Result<Step, String> {
     {
         return Err("no command".into());
     }
-    Ok(Step { line, text: text.to_owned(), action, until_gone: None, sleeps, markers })
+    Ok(Step { line, text: text.to_owned(), action, until_gone: gone, sleeps, markers })
 }

@@ -36,10 +36,10 @@
 //! A ~waits: BLPOP k 0.01                then waits until the server has sent A something
 //! A ~waits=B: SCRIPT KILL               then waits until the server has sent B something
 //! A ~sleeps=50: CLIENT PAUSE 20         takes 50 ms at least
+//! A ~gone=k: SET k 1 PX 1               ends when the key k has expired, as the server says
 //! A opens                               connects; else a client connects when it is first named
 //! A closes                              closes its end, waits until the server has noticed
 //! A waits                               waits until the server has sent it something
-//! gone k                                the step before it ends when the key k has expired
 //! sleep 5                               waits 5 ms without a request
 //! ```
 //!
