@@ -303,6 +303,10 @@ impl Run {
             if dirty.is_empty() {
                 break;
             }
+            // What clients that track prefixes are sent after a batch.
+            if self.delivery == Delivery::Request {
+                self.note_protocols();
+            }
             for key in std::mem::take(&mut dirty) {
                 let number = self.connections.iter().position(|connection| connection.key == key);
                 if let Some(number) = number.filter(|_| self.engine.client(key).is_some()) {
