@@ -5,7 +5,7 @@
 //! command: thousands of readers of a group would otherwise cost each XADD milliseconds.
 
 use crate::clients::waiters::{Reason, Wanted};
-use crate::clients::{ClientKey, Clients};
+use crate::clients::{Client, ClientKey, Clients};
 use crate::config::Version;
 use crate::data::stream::{ConsumerKey, Group};
 use crate::data::value::Type;
@@ -66,7 +66,8 @@ impl State {
                 _ => (&mut group_readers, &mut readers),
             };
             let next = first.next().filter(|(arrival, _)| *arrival <= until)?;
-            let blocked = clients.get_mut(next.1).and_then(|client| client.blocked.as_mut());
+            let client = clients.get_mut(next.1).filter(|client| !(runs_again && tracks(client)));
+            let blocked = client.and_then(|client| client.blocked.as_mut());
             let (Some(blocked), Some(stream)) = (blocked, &mut stream) else { return Some(Stop::Run(next)) };
             if runs_again && blocked.keys.len() > 1 {
                 let until = others.peek().map_or(until, |(other, _)| until.min(*other));
@@ -149,7 +150,7 @@ struct Alike {
 impl Alike {
     /// What this reader waits for; `None` if its command is to be run.
     fn of(clients: &Clients, database: &mut Database, reader: ClientKey, now: i64) -> Option<Self> {
-        let blocked = clients.get(reader)?.blocked.as_ref()?;
+        let blocked = clients.get(reader).filter(|client| !tracks(client))?.blocked.as_ref()?;
         let wanted = blocked.wanted.as_ref()?;
         let newest = blocked.keys.iter().enumerate().map(|(index, key)| {
             let stream = database.stream_mut(key, now)?;
@@ -163,7 +164,8 @@ impl Alike {
 
     /// Whether a reader waits for the same, and the streams have nothing for it either.
     fn includes(&self, clients: &Clients, reader: ClientKey) -> bool {
-        let blocked = clients.get(reader).and_then(|client| client.blocked.as_ref());
+        let client = clients.get(reader).filter(|client| !tracks(client));
+        let blocked = client.and_then(|client| client.blocked.as_ref());
         let Some((blocked, wanted)) = blocked.and_then(|blocked| Some((blocked, blocked.wanted.as_ref()?)))
         else {
             return false;
@@ -178,6 +180,11 @@ impl Alike {
                 Wanted::New { .. } => true,
             }
     }
+}
+
+/// Whether a reader tracks what it reads. It is not passed over: when it runs again it has read its streams once more.
+fn tracks(client: &Client) -> bool {
+    client.tracking.as_ref().is_some_and(|tracking| tracking.tracks_reads())
 }
 
 fn group_of(wanted: &Wanted) -> Option<&Bytes> {
