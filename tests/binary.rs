@@ -709,14 +709,14 @@ mod run {
 fn run_speaks_tls_with_certificates_of_its_own() -> Outcome {
     let folder = Folder::new("tls-own")?;
     let directory = folder.0.display().to_string();
-    let script = "echo $REDIS_URL $REDIS_PORT; ls \"$0\"";
+    let script = "echo $REDIS_URL $REDIS_PORT; cd \"$0\" && echo *";
     let flags = ["run", "--tls-port", "0", "--tls-dir", &directory, "--", "sh", "-c", script, &directory];
     let output = ended(flags)?;
     let printed = text(&output.stdout);
     let (first, files) = printed.split_once('\n').expect("lines");
     let (url, port) = first.split_once(' ').expect("two words");
     assert_eq!(url, format!("rediss://127.0.0.1:{port}"));
-    assert_eq!(files, "ca.crt\nclient.crt\nclient.key\nserver.crt\nserver.key\n");
+    assert_eq!(files, "ca.crt client.crt client.key server.crt server.key\n");
     Ok(())
 }
 
