@@ -35,8 +35,8 @@ pub const ALL: [Missing; 12] = [
         required: SERVERS,
     },
     Missing {
-        name: "redis-server 8",
-        description: "no Redis 8: no redis8-server in $MINIBROKER_PEERS, or in /opt/peers without that variable",
+        name: "redis-server 8.2",
+        description: "no Redis 8.2: no redis82-server in $MINIBROKER_PEERS, or in /opt/peers without that variable",
         required: SERVERS,
     },
     Missing {
